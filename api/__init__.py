@@ -1,0 +1,1 @@
+"""HTTP, SQL and exporters: no ctypes; enters the data plane through ``dataplane.client`` only."""

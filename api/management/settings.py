@@ -1,0 +1,30 @@
+"""What the management API is started with: frozen, already validated by whoever composed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """Everything ``secbeat-api`` needs."""
+
+    database: Path
+    """``node.db``; its directory also takes the backups made before a migration."""
+    state_log: Path
+    """Directory of the state log that the data plane reads."""
+    socket: Path
+    """The data plane's Unix socket."""
+    keys: Path
+    """Directory for the keys made at first boot: ``admin.key`` and ``agent.key``."""
+    bind: str = "127.0.0.1:9999"
+    mode: str = "auto"
+    """The configured mode: tcp, syn, l7 or auto."""
+    policy_file: Path | None = None
+    """Seeds an empty database, nothing else."""
+    management_api_key: str | None = None
+    """One more admin key, never stored."""
+    threads: int = 8
+    writes_per_minute: int = 100
+    reads_per_minute: int = 1000

@@ -1,0 +1,1 @@
+"""What makes a host an appliance: configuration, command line, lab, process entry points."""

@@ -1,0 +1,1 @@
+"""The packet path and what drives it: no HTTP, no SQL."""

@@ -1,0 +1,377 @@
+/* abi.h: everything that C and Python share, declared once.
+ *
+ * Includes only stdint. A probe object compiled from it with -g is read by pyelftools; the generator writes
+ * dataplane/abi.py and the layout hash that both sides compare at load. Change a line here, run `make abi`.
+ *
+ * Addresses are 16 bytes in network order; IPv4 is mapped (::ffff:a.b.c.d), so prefix lengths run from 0 to 128 in
+ * one space and an IPv4 /24 is 120. Times: boot_ds is CLOCK_BOOTTIME in tenths of a second, boot_ms in milliseconds.
+ */
+#ifndef SB_ABI_H
+#define SB_ABI_H
+
+#include <stdint.h>
+
+enum {
+    SB_ABI_VERSION = 1,
+    SB_CACHE_LINE = 64,
+    SB_PAGE = 4096,
+    SB_BURST_MAX = 32,
+    SB_LCORES_MAX = 16,
+    SB_PROFILES_MAX = 1024,
+    SB_RING_SLOTS = 1024,          /* power of two */
+    SB_LATENCY_BUCKETS = 20,       /* 19 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
+    SB_REJECTED_MAX = 256,         /* power of two */
+    SB_DEADLINE_NEVER = 0x7fffffff /* boot_ds of an entry without end */
+};
+
+/* The outside port faces the internet, the inside port the protected servers. */
+enum sb_port { SB_PORT_OUTSIDE, SB_PORT_INSIDE, SB_PORT_COUNT };
+
+enum sb_verdict {
+    SB_VERDICT_PASS,     /* goes out of the other port */
+    SB_VERDICT_DROP,     /* freed; packet.reason says why */
+    SB_VERDICT_CONSUMED, /* absorbed or answered */
+    SB_VERDICT_HELD,     /* kept for later, or on its way to the lcore that owns it */
+    SB_VERDICT_COUNT
+};
+
+enum sb_mode { SB_MODE_OFF, SB_MODE_MONITOR, SB_MODE_ENFORCE, SB_MODE_COUNT };
+
+enum sb_stage {
+#define SB_STAGE(name, text) SB_STAGE_##name,
+#include "stages.def"
+#undef SB_STAGE
+    SB_STAGE_COUNT
+};
+
+enum sb_reason {
+#define SB_REASON(name, stage, mode, text) SB_REASON_##name,
+#include "reasons.def"
+#undef SB_REASON
+    SB_REASON_COUNT
+};
+
+/* What the node itself sends. */
+enum sb_origin { SB_ORIGIN_ANSWER, SB_ORIGIN_RETRY, SB_ORIGIN_RESET, SB_ORIGIN_COUNT };
+
+/* One network's two lists; the values are bits of an entry. */
+enum sb_list { SB_LIST_BLACKLIST, SB_LIST_ALLOWLIST, SB_LIST_COUNT };
+
+enum sb_packet_flag {
+    SB_PACKET_FRAGMENT = 1 << 0,       /* any fragment */
+    SB_PACKET_FRAGMENT_LATER = 1 << 1, /* a fragment without transport header */
+    SB_PACKET_LINK_SCOPE = 1 << 2,     /* ARP, ND, MLD, DAD, fe80::/10, LLDP, other non-IP: always passes */
+    SB_PACKET_CUT = 1 << 3,            /* a capture's snaplen ended it: short is not truncated */
+    SB_PACKET_CUT_SHORT = 1 << 4,      /* set by parse: cut before its headers ended, so not judged */
+    SB_PACKET_CHECKSUM_GOOD = 1 << 5,  /* the NIC has verified the IPv4 header checksum */
+    SB_PACKET_ALLOWED = 1 << 6,        /* on the allowlist */
+    SB_PACKET_WOULD_DROP = 1 << 7      /* a stage in monitor mode has counted it */
+};
+
+/* One packet of a burst; one cache line. The owner of the mbuf fills the upper part, parse the rest. */
+struct sb_packet {
+    uint64_t mbuf;      /* handle of whoever owns the bytes; no stage looks at it */
+    uint64_t data;      /* address of the first byte of the Ethernet header */
+    uint64_t rx_tsc;    /* when its burst was received */
+    uint32_t length;    /* bytes on the wire, without FCS */
+    uint16_t available; /* bytes at data: first segment, or what the capture kept */
+    uint16_t flags;     /* enum sb_packet_flag */
+    uint16_t port;      /* enum sb_port it came in from */
+    uint16_t profile;   /* index of the profile of the protected address; 0 is the default */
+    uint16_t l3_offset; /* offsets from data; 0 where there is no such header */
+    uint16_t l4_offset;
+    uint16_t payload_offset;
+    uint16_t client_offset;    /* of the outside address, 4 or 16 bytes by ip_version */
+    uint16_t protected_offset; /* of the inside address */
+    uint16_t vlan_id;          /* outermost tag, 0 if none */
+    uint8_t vlan_count;
+    uint8_t ip_version; /* 4, 6, or 0 where the addresses can't be read */
+    uint8_t protocol;   /* of the transport header at l4_offset */
+    uint8_t anomaly;    /* enum sb_reason found by parse, judged by sanity */
+    uint8_t verdict;    /* enum sb_verdict */
+    uint8_t reason;     /* enum sb_reason */
+    uint16_t owner;     /* index of the lcore that owns the client */
+    uint8_t reserved[8];
+};
+
+/* A burst: stages walk live[0..live_count) and leave the survivors there, in order. */
+struct sb_burst {
+    uint16_t count;
+    uint16_t live_count;
+    uint8_t live[SB_BURST_MAX];
+    uint8_t reserved[28];
+    struct sb_packet packets[SB_BURST_MAX];
+};
+
+/* Time as an argument: never read inside a stage. */
+struct sb_time {
+    uint64_t tsc;
+    uint32_t boot_ds;
+    uint32_t reserved;
+};
+
+/* What protects one set of destinations. */
+struct sb_profile {
+    uint8_t mode[64]; /* enum sb_mode by enum sb_reason */
+};
+
+/* --- statistics: plain uint64_t, one writer each ------------------------------------------------------------- */
+
+struct sb_port_stats {
+    uint64_t received;
+    uint64_t received_bytes;
+    uint64_t forwarded; /* of what this port received */
+    uint64_t forwarded_bytes;
+    uint64_t consumed;
+    uint64_t held_now; /* sums to the truth over all lcores, modulo 2^64 */
+    uint64_t dropped[SB_REASON_COUNT];
+    uint64_t dropped_bytes;
+};
+
+struct sb_stage_stats {
+    uint64_t packets;         /* that entered */
+    uint64_t dropped;
+    uint64_t sampled_packets; /* in the bursts whose cycles were measured */
+    uint64_t sampled_cycles;
+};
+
+struct sb_origin_stats {
+    uint64_t originated;
+    uint64_t sent;
+    uint64_t tx_full;
+};
+
+struct sb_profile_stats {
+    uint64_t count[SB_REASON_COUNT][SB_MODE_COUNT]; /* monitor: would have dropped; enforce: dropped */
+};
+
+struct sb_lcore_stats {
+    uint64_t heartbeat; /* turns of the loop */
+    uint64_t busy_cycles;
+    uint64_t total_cycles;
+    uint64_t misrouted;       /* arrived at an lcore that does not own the client */
+    uint64_t handover_lost;   /* of those, dropped because the ring was full */
+    uint64_t events_lost;
+    uint64_t latency_count;
+    uint64_t latency_sum_ns;
+    uint64_t latency_bucket[SB_LATENCY_BUCKETS]; /* not cumulative */
+    struct sb_port_stats port[SB_PORT_COUNT];
+    struct sb_stage_stats stage[SB_STAGE_COUNT];
+    struct sb_origin_stats origin[SB_ORIGIN_COUNT];
+    struct sb_profile_stats profile[SB_PROFILES_MAX];
+} __attribute__((aligned(4096)));
+
+/* What the driver counts, copied by the control loop. */
+struct sb_device_stats {
+    uint64_t missed;  /* rte_eth_stats.imissed */
+    uint64_t errors;  /* ierrors */
+    uint64_t no_mbuf; /* rx_nombuf */
+    uint64_t tx_errors;
+    uint64_t link_up; /* 0 or 1 */
+    uint64_t speed_mbps;
+};
+
+enum sb_state { SB_STATE_STARTING, SB_STATE_RUNNING, SB_STATE_DRAINING, SB_STATE_COUNT };
+
+/* Why the node is degraded: bits. */
+enum sb_degraded {
+    SB_DEGRADED_STATE_LOG = 1 << 0, /* unreadable; runs on the last good generation */
+    SB_DEGRADED_REJECTED = 1 << 1,  /* an entry could not be applied */
+    SB_DEGRADED_LINK = 1 << 2       /* a port has no link */
+};
+
+struct sb_rejected {
+    uint64_t revision;
+    uint64_t error; /* errno */
+    uint8_t key[16];
+    uint64_t prefix_length;
+    uint64_t list;
+};
+
+/* First page(s) of the stats mapping; written by the control loop only. */
+struct sb_stats_header {
+    uint64_t magic; /* SB_STATS_MAGIC */
+    uint8_t abi_hash[32];
+    uint8_t boot_id[16];
+    uint8_t database_id[16]; /* of the state that is applied; zero: none */
+    uint64_t applied_through; /* newest revision read and applied ... */
+    uint64_t loading;         /* ... but this one, an import that is still being loaded; 0: none */
+    uint64_t state;           /* enum sb_state */
+    uint64_t degraded;        /* bits of enum sb_degraded */
+    uint64_t heartbeat_boot_ms;
+    uint64_t started_boot_ms;
+    uint64_t pid;
+    uint64_t tsc_hz;
+    uint64_t lcore_count;
+    uint64_t profile_count;
+    uint64_t hugepages; /* 1: packet memory lies in hugepages */
+    uint64_t addresses_max;
+    uint64_t addresses_used;
+    uint64_t prefixes_max; /* per family */
+    uint64_t prefixes_used_ipv4;
+    uint64_t prefixes_used_ipv6;
+    uint64_t mbufs_max;
+    uint64_t mbufs_used;
+    uint64_t cpu_busy_ppm;    /* of the worker lcores, last second */
+    uint64_t latency_mean_ns; /* of a packet in the node, last 10 s */
+    uint64_t memory_bytes;    /* proportional set size and reserved hugepages */
+    uint64_t events_lost;     /* of the control loop's own ring */
+    uint64_t rejected_count;  /* ever; the newest SB_REJECTED_MAX are kept */
+    struct sb_rejected rejected[SB_REJECTED_MAX];
+    struct sb_device_stats device[SB_PORT_COUNT];
+} __attribute__((aligned(4096)));
+
+#define SB_STATS_MAGIC 0x53656342656174ull /* "SecBeat" */
+
+struct sb_stats {
+    struct sb_stats_header header;
+    struct sb_lcore_stats lcore[SB_LCORES_MAX]; /* lcore_count of them are used */
+};
+
+/* --- rings: SPSC, 64-byte elements; each cursor on a page that only its owner can write ------------------------ */
+
+enum sb_message {
+    SB_MESSAGE_NONE,
+    SB_MESSAGE_DOORBELL,    /* command: sb_doorbell */
+    SB_MESSAGE_EXPLAIN,     /* command: sb_explain; reply: sb_explained */
+    SB_MESSAGE_DRAIN,       /* command: stop receiving, finish, exit */
+    SB_MESSAGE_DROP_SAMPLE, /* event: sb_drop_sample */
+    SB_MESSAGE_NOTICE,      /* event: sb_notice */
+    SB_MESSAGE_COUNT
+};
+
+struct sb_ring_element {
+    uint64_t sequence; /* 1 + the producer's cursor when it was written */
+    uint32_t kind;     /* enum sb_message */
+    uint32_t reserved;
+    uint8_t payload[48];
+};
+
+struct sb_ring_producer { /* written by the producer only */
+    uint64_t cursor;      /* elements ever pushed */
+    uint8_t reserved[SB_PAGE - 8];
+    struct sb_ring_element slots[SB_RING_SLOTS];
+};
+
+struct sb_ring_consumer { /* written by the consumer only */
+    uint64_t cursor;      /* elements ever popped */
+    uint8_t reserved[SB_PAGE - 8];
+};
+
+struct sb_doorbell {
+    uint64_t revision;
+    uint8_t reserved[40];
+};
+
+struct sb_explain {
+    uint64_t id;               /* chosen by the client, returned in the reply */
+    uint64_t deadline_boot_ms; /* no reply is sent after it */
+    uint8_t key[16];
+    uint8_t prefix_length; /* 0 to 128 */
+    uint8_t list;          /* enum sb_list */
+    uint8_t reserved[14];
+};
+
+struct sb_explained {
+    uint64_t id;
+    uint64_t hits;
+    uint32_t deadline_ds; /* SB_DEADLINE_NEVER: no end */
+    uint32_t found;       /* 1: in the table and not expired */
+    uint8_t reserved[24];
+};
+
+struct sb_drop_sample {
+    uint64_t boot_ds;
+    uint8_t client[16];
+    uint8_t protected_address[16];
+    uint16_t profile;
+    uint8_t reason;
+    uint8_t mode;
+    uint8_t port;
+    uint8_t protocol;
+    uint8_t reserved[2];
+};
+
+enum sb_notice_kind {
+    SB_NOTICE_STARTED,
+    SB_NOTICE_DRAINING,
+    SB_NOTICE_STATE_LOG_DEGRADED,
+    SB_NOTICE_STATE_LOG_RECOVERED,
+    SB_NOTICE_REJECTED,
+    SB_NOTICE_LINK_CHANGED,
+    SB_NOTICE_CLIENT_REFUSED, /* a client broke the protocol */
+    SB_NOTICE_COUNT
+};
+
+struct sb_notice {
+    uint64_t boot_ms;
+    uint64_t notice; /* enum sb_notice_kind */
+    uint64_t value;  /* revision, port or errno */
+    uint8_t reserved[24];
+};
+
+/* --- lists ------------------------------------------------------------------------------------------------------ */
+
+struct sb_list_record { /* one entry to put or remove */
+    uint8_t key[16];
+    uint32_t deadline_ds; /* ignored when removing */
+    uint8_t prefix_length;
+    uint8_t list; /* enum sb_list */
+    int16_t result; /* out: 0 added, 1 replaced or removed, -errno */
+};
+
+struct sb_list_entry { /* what a look-up of one exact entry answers */
+    uint64_t hits;
+    uint32_t deadline_ds;
+    uint32_t found;
+};
+
+struct sb_lists_usage {
+    uint64_t addresses_max;
+    uint64_t addresses_used;
+    uint64_t prefixes_max;
+    uint64_t prefixes_used_ipv4;
+    uint64_t prefixes_used_ipv6;
+    uint64_t bytes;
+};
+
+/* --- what the worker runs on; allocated by Python before launch --------------------------------------------------- */
+
+/* Quiescent-state counters: a reader that has counted on since holds no old pointer. count 0: nobody reads. */
+struct sb_reader {
+    uint64_t quiescent;
+    uint8_t reserved[SB_CACHE_LINE - 8];
+};
+
+struct sb_readers {
+    uint64_t count;
+    uint8_t reserved[SB_CACHE_LINE - 8];
+    struct sb_reader reader[SB_LCORES_MAX];
+};
+
+/* Shared by all lcores of a node. Pointers are stored as addresses; those marked (swap) change while workers run. */
+struct sb_node {
+    uint64_t lists;    /* struct sb_lists * */
+    uint64_t profiles; /* const struct sb_profile *, (swap) */
+    uint64_t owner_key[2];
+    uint32_t lcore_count;
+    uint32_t boot_ds; /* written by the control loop every turn */
+    uint32_t stop;    /* 1: drain and return */
+    uint32_t ns_per_tsc_q24; /* nanoseconds per TSC cycle, 24 fractional bits */
+    uint8_t reserved[16];
+    struct sb_readers readers;
+};
+
+struct sb_lcore {
+    uint64_t node;            /* struct sb_node * */
+    uint64_t stats;           /* struct sb_lcore_stats * */
+    uint64_t events;          /* struct sb_ring_producer *, 0: none */
+    uint64_t events_consumer; /* const struct sb_ring_consumer *, (swap), 0: nobody listens */
+    uint32_t index;           /* 0 .. lcore_count - 1; also the queue on both ports */
+    uint16_t port_id[SB_PORT_COUNT]; /* DPDK port numbers */
+    uint64_t handover_in[SB_LCORES_MAX];  /* struct sb_handover * from that lcore */
+    uint64_t handover_out[SB_LCORES_MAX]; /* struct sb_handover * to that lcore */
+    uint32_t sample_ds[64];   /* boot_ds of the last drop sample, by reason */
+};
+
+#endif

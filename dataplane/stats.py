@@ -1,0 +1,155 @@
+"""A node's statistics as plain values: what ``dataplane.client`` reads from the shared pages.
+
+Counters are sums over the lcores unless a field says otherwise. Reads are not a snapshot in one
+instant: every counter is exact, two counters may be a few packets apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class PortStats:
+    """One rx port's ledger: received = forwarded + consumed + sum(dropped) + held_now at quiescence."""
+
+    name: str
+    received: int
+    received_bytes: int
+    forwarded: int
+    forwarded_bytes: int
+    consumed: int
+    held_now: int
+    dropped: Mapping[str, int]
+    """By reason label, only reasons that ever counted."""
+    dropped_bytes: int
+    missed: int
+    errors: int
+    no_mbuf: int
+    tx_errors: int
+    link_up: bool
+    speed_mbps: int
+
+
+@dataclass(frozen=True)
+class StageStats:
+    """One stage on one lcore; cycles are measured on a sample of the bursts."""
+
+    packets: int
+    dropped: int
+    sampled_packets: int
+    sampled_cycles: int
+
+
+@dataclass(frozen=True)
+class OriginStats:
+    """Packets of the node's own: originated = sent + tx_full."""
+
+    originated: int
+    sent: int
+    tx_full: int
+
+
+@dataclass(frozen=True)
+class LatencyHistogram:
+    """Time of packets in the node, receive to transmit; ``buckets[i]`` counts up to ``bounds_ns[i]``."""
+
+    bounds_ns: tuple[int, ...]
+    """Upper bounds; the last bucket has none (+Inf)."""
+    buckets: tuple[int, ...]
+    """Not cumulative; one more than the bounds."""
+    count: int
+    sum_ns: int
+
+
+@dataclass(frozen=True)
+class LcoreStats:
+    """One worker lcore."""
+
+    index: int
+    heartbeat: int
+    busy_cycles: int
+    total_cycles: int
+    misrouted: int
+    handover_lost: int
+    events_lost: int
+    stages: Mapping[str, StageStats]
+
+
+@dataclass(frozen=True)
+class ReasonCount:
+    """One cell of the counters by profile, reason and mode."""
+
+    profile: int
+    reason: str
+    mode: str
+    """``monitor`` (would have dropped) or ``enforce`` (dropped)."""
+    packets: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An entry that could not be applied."""
+
+    revision: int
+    network: str
+    list: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Capacities:
+    """Sizes of the tables, in entries; prefixes per family."""
+
+    addresses_max: int
+    addresses_used: int
+    prefixes_max: int
+    prefixes_used_ipv4: int
+    prefixes_used_ipv6: int
+    mbufs_max: int
+    mbufs_used: int
+
+
+@dataclass(frozen=True)
+class NodeStats:
+    """Everything the data plane publishes, at one reading."""
+
+    state: str
+    """starting, running or draining."""
+    degraded: tuple[str, ...]
+    """Names of ``enum sb_degraded`` in lower case; empty: healthy."""
+    database_id: UUID | None
+    applied_through: int
+    loading: int
+    uptime_s: float
+    heartbeat_age_s: float
+    """Since the control loop's last turn."""
+    pid: int
+    tsc_hz: int
+    hugepages: bool
+    capacities: Capacities
+    cpu_busy_percent: float
+    latency_mean_ns: int
+    memory_bytes: int
+    events_lost: int
+    ports: Mapping[str, PortStats]
+    """By name: outside, inside."""
+    origins: Mapping[str, OriginStats]
+    """By kind: answer, retry, reset."""
+    latency: LatencyHistogram
+    lcores: tuple[LcoreStats, ...]
+    reasons: tuple[ReasonCount, ...]
+    """Cells that ever counted."""
+    rejected_count: int
+    rejected: tuple[Rejected, ...]
+    """The newest, oldest first."""
+
+    def in_force(self, database_id: UUID, revision: int) -> bool:
+        """Whether a revision of that database is what packets meet now."""
+        return (
+            self.database_id == database_id
+            and self.applied_through >= revision
+            and self.loading != revision
+        )
