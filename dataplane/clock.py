@@ -1,0 +1,77 @@
+"""Clocks as arguments, and deadlines that survive clock steps and reboots.
+
+A deadline is stored with three things: the boot it was made in, its time on the boot clock, and
+its time in UTC. Within that boot the boot clock decides alone, so a step of the wall clock changes
+nothing. After a reboot UTC decides, but never beyond the original duration.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+
+class Clock(Protocol):
+    """Where time comes from; tests bring their own."""
+
+    def boot_id(self) -> UUID:
+        """Identity of this boot of the kernel."""
+        ...
+
+    def boot_ms(self) -> int:
+        """Milliseconds since boot, suspend included (CLOCK_BOOTTIME)."""
+        ...
+
+    def utc_ms(self) -> int:
+        """Milliseconds since 1970 in UTC; may step."""
+        ...
+
+
+class SystemClock:
+    """The kernel's clocks."""
+
+    def boot_id(self) -> UUID:
+        """See `Clock`; proc(5), ``/proc/sys/kernel/random/boot_id``."""
+        return _kernel_boot_id()
+
+    def boot_ms(self) -> int:
+        """See `Clock`."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+    def utc_ms(self) -> int:
+        """See `Clock`."""
+        return time.time_ns() // 1_000_000
+
+
+class Deadline(NamedTuple):
+    """When something ends. No end is None wherever a deadline may stand."""
+
+    boot_id: UUID
+    boot_ms: int
+    utc_ms: int
+    duration_s: int
+
+    @classmethod
+    def after(cls, clock: Clock, duration_s: int) -> Deadline:
+        """The deadline so many seconds from now."""
+        ms = duration_s * 1000
+        return cls(clock.boot_id(), clock.boot_ms() + ms, clock.utc_ms() + ms, duration_s)
+
+    def remaining_ms(self, clock: Clock) -> int:
+        """Milliseconds left; 0 when over.
+
+        After a reboot at most what UTC leaves, and at most the duration less the time since that
+        boot: all of it came after the deadline was set, whatever the wall clock says.
+        """
+        if self.boot_id == clock.boot_id():
+            return max(0, self.boot_ms - clock.boot_ms())
+        by_utc = self.utc_ms - clock.utc_ms()
+        return max(0, min(by_utc, self.duration_s * 1000 - clock.boot_ms()))
+
+
+@cache
+def _kernel_boot_id() -> UUID:
+    return UUID(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
