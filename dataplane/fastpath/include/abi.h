@@ -1,10 +1,12 @@
 /* abi.h: everything that C and Python share, declared once.
  *
- * Includes only stdint. A probe object compiled from it with -g is read by pyelftools; the generator writes
- * dataplane/abi.py and the layout hash that both sides compare at load. Change a line here, run `make abi`.
+ * Includes only stdint. A probe object compiled from it with -g is read by pyelftools; the
+ * generator writes dataplane/abi.py and the layout hash that both sides compare at load. Change a
+ * line here, run `make abi`.
  *
- * Addresses are 16 bytes in network order; IPv4 is mapped (::ffff:a.b.c.d), so prefix lengths run from 0 to 128 in
- * one space and an IPv4 /24 is 120. Times: boot_ds is CLOCK_BOOTTIME in tenths of a second, boot_ms in milliseconds.
+ * Addresses are 16 bytes in network order; IPv4 is mapped (::ffff:a.b.c.d), so prefix lengths run
+ * from 0 to 128 in one space and an IPv4 /24 is 120. Times: boot_ds is CLOCK_BOOTTIME in tenths of
+ * a second, boot_ms in milliseconds.
  */
 #ifndef SB_ABI_H
 #define SB_ABI_H
@@ -60,15 +62,16 @@ enum sb_list { SB_LIST_BLACKLIST, SB_LIST_ALLOWLIST, SB_LIST_COUNT };
 enum sb_packet_flag {
     SB_PACKET_FRAGMENT = 1 << 0,       /* any fragment */
     SB_PACKET_FRAGMENT_LATER = 1 << 1, /* a fragment without transport header */
-    SB_PACKET_LINK_SCOPE = 1 << 2,     /* ARP, ND, MLD, DAD, fe80::/10, LLDP, other non-IP: always passes */
-    SB_PACKET_CUT = 1 << 3,            /* a capture's snaplen ended it: short is not truncated */
-    SB_PACKET_CUT_SHORT = 1 << 4,      /* set by parse: cut before its headers ended, so not judged */
-    SB_PACKET_CHECKSUM_GOOD = 1 << 5,  /* the NIC has verified the IPv4 header checksum */
-    SB_PACKET_ALLOWED = 1 << 6,        /* on the allowlist */
-    SB_PACKET_WOULD_DROP = 1 << 7      /* a stage in monitor mode has counted it */
+    SB_PACKET_LINK_SCOPE = 1 << 2, /* ARP, ND, MLD, DAD, fe80::/10, LLDP, other non-IP: passes */
+    SB_PACKET_CUT = 1 << 3,        /* a capture's snaplen ended it: short is not truncated */
+    SB_PACKET_CUT_SHORT = 1 << 4,  /* set by parse: cut before its headers ended, so not judged */
+    SB_PACKET_CHECKSUM_GOOD = 1 << 5, /* the NIC has verified the IPv4 header checksum */
+    SB_PACKET_ALLOWED = 1 << 6,       /* on the allowlist */
+    SB_PACKET_WOULD_DROP = 1 << 7     /* a stage in monitor mode has counted it */
 };
 
-/* One packet of a burst; one cache line. The owner of the mbuf fills the upper part, parse the rest. */
+/* One packet of a burst; one cache line. The owner of the mbuf fills what comes before profile (and
+ * the flags CUT and CHECKSUM_GOOD), parse the rest. */
 struct sb_packet {
     uint64_t mbuf;      /* handle of whoever owns the bytes; no stage looks at it */
     uint64_t data;      /* address of the first byte of the Ethernet header */
@@ -115,7 +118,7 @@ struct sb_profile {
     uint8_t mode[64]; /* enum sb_mode by enum sb_reason */
 };
 
-/* --- statistics: plain uint64_t, one writer each ------------------------------------------------------------- */
+/* --- statistics: plain uint64_t, one writer each ---------------------------------------------- */
 
 struct sb_port_stats {
     uint64_t received;
@@ -129,7 +132,7 @@ struct sb_port_stats {
 };
 
 struct sb_stage_stats {
-    uint64_t packets;         /* that entered */
+    uint64_t packets; /* that entered */
     uint64_t dropped;
     uint64_t sampled_packets; /* in the bursts whose cycles were measured */
     uint64_t sampled_cycles;
@@ -142,15 +145,16 @@ struct sb_origin_stats {
 };
 
 struct sb_profile_stats {
-    uint64_t count[SB_REASON_COUNT][SB_MODE_COUNT]; /* monitor: would have dropped; enforce: dropped */
+    uint64_t count[SB_REASON_COUNT]
+                  [SB_MODE_COUNT]; /* monitor: would have dropped; enforce: dropped */
 };
 
 struct sb_lcore_stats {
     uint64_t heartbeat; /* turns of the loop */
     uint64_t busy_cycles;
     uint64_t total_cycles;
-    uint64_t misrouted;       /* arrived at an lcore that does not own the client */
-    uint64_t handover_lost;   /* of those, dropped because the ring was full */
+    uint64_t misrouted;     /* arrived at an lcore that does not own the client */
+    uint64_t handover_lost; /* of those, dropped because the ring was full */
     uint64_t events_lost;
     uint64_t latency_count;
     uint64_t latency_sum_ns;
@@ -193,7 +197,7 @@ struct sb_stats_header {
     uint64_t magic; /* SB_STATS_MAGIC */
     uint8_t abi_hash[32];
     uint8_t boot_id[16];
-    uint8_t database_id[16]; /* of the state that is applied; zero: none */
+    uint8_t database_id[16];  /* of the state that is applied; zero: none */
     uint64_t applied_through; /* newest revision read and applied ... */
     uint64_t loading;         /* ... but this one, an import that is still being loaded; 0: none */
     uint64_t state;           /* enum sb_state */
@@ -223,12 +227,20 @@ struct sb_stats_header {
 
 #define SB_STATS_MAGIC 0x53656342656174ull /* "SecBeat" */
 
+/* Upper bounds of the latency buckets in nanoseconds, as an initializer; the last bucket has none
+ * (+Inf). */
+#define SB_LATENCY_BOUNDS_NS                                                                       \
+    {                                                                                              \
+        1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, 2000000, 5000000,  \
+            10000000, 20000000, 50000000, 100000000, 200000000, 500000000, 1000000000              \
+    }
+
 struct sb_stats {
     struct sb_stats_header header;
     struct sb_lcore_stats lcore[SB_LCORES_MAX]; /* lcore_count of them are used */
 };
 
-/* --- rings: SPSC, 64-byte elements; each cursor on a page that only its owner can write ------------------------ */
+/* --- rings: SPSC, 64-byte elements; each cursor on a page that only its owner can write ------- */
 
 enum sb_message {
     SB_MESSAGE_NONE,
@@ -310,13 +322,13 @@ struct sb_notice {
     uint8_t reserved[24];
 };
 
-/* --- lists ------------------------------------------------------------------------------------------------------ */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 struct sb_list_record { /* one entry to put or remove */
     uint8_t key[16];
     uint32_t deadline_ds; /* ignored when removing */
     uint8_t prefix_length;
-    uint8_t list; /* enum sb_list */
+    uint8_t list;   /* enum sb_list */
     int16_t result; /* out: 0 added, 1 replaced or removed, -errno */
 };
 
@@ -335,9 +347,10 @@ struct sb_lists_usage {
     uint64_t bytes;
 };
 
-/* --- what the worker runs on; allocated by Python before launch --------------------------------------------------- */
+/* --- what the worker runs on; allocated by Python before launch ------------------------------- */
 
-/* Quiescent-state counters: a reader that has counted on since holds no old pointer. count 0: nobody reads. */
+/* Quiescent-state counters: a reader that has counted on since holds no old pointer. count 0:
+ * nobody reads. */
 struct sb_reader {
     uint64_t quiescent;
     uint8_t reserved[SB_CACHE_LINE - 8];
@@ -349,14 +362,15 @@ struct sb_readers {
     struct sb_reader reader[SB_LCORES_MAX];
 };
 
-/* Shared by all lcores of a node. Pointers are stored as addresses; those marked (swap) change while workers run. */
+/* Shared by all lcores of a node. Pointers are stored as addresses; those marked (swap) change
+ * while workers run. */
 struct sb_node {
     uint64_t lists;    /* struct sb_lists * */
     uint64_t profiles; /* const struct sb_profile *, (swap) */
     uint64_t owner_key[2];
     uint32_t lcore_count;
-    uint32_t boot_ds; /* written by the control loop every turn */
-    uint32_t stop;    /* 1: drain and return */
+    uint32_t boot_ds;        /* written by the control loop every turn */
+    uint32_t stop;           /* 1: drain and return */
     uint32_t ns_per_tsc_q24; /* nanoseconds per TSC cycle, 24 fractional bits */
     uint8_t reserved[16];
     struct sb_readers readers;
@@ -368,10 +382,10 @@ struct sb_lcore {
     uint64_t events;          /* struct sb_ring_producer *, 0: none */
     uint64_t events_consumer; /* const struct sb_ring_consumer *, (swap), 0: nobody listens */
     uint32_t index;           /* 0 .. lcore_count - 1; also the queue on both ports */
-    uint16_t port_id[SB_PORT_COUNT]; /* DPDK port numbers */
+    uint16_t port_id[SB_PORT_COUNT];      /* DPDK port numbers */
     uint64_t handover_in[SB_LCORES_MAX];  /* struct sb_handover * from that lcore */
     uint64_t handover_out[SB_LCORES_MAX]; /* struct sb_handover * to that lcore */
-    uint32_t sample_ds[64];   /* boot_ds of the last drop sample, by reason */
+    uint32_t sample_ds[64];               /* boot_ds of the last drop sample, by reason */
 };
 
 #endif

@@ -1,0 +1,791 @@
+"""What C and Python share; generated from ``fastpath/include/abi.h``.
+
+Do not edit: change the header, then ``make -C dataplane/fastpath abi``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+
+ABI_HASH = "ac8b8c4425f60549de837b993187e7c0ca145e718d9bb9ada7bfae22fd8d8840"
+
+ABI_VERSION = 1
+CACHE_LINE = 64
+PAGE = 4096
+BURST_MAX = 32
+LCORES_MAX = 16
+PROFILES_MAX = 1024
+RING_SLOTS = 1024
+LATENCY_BUCKETS = 20
+REJECTED_MAX = 256
+DEADLINE_NEVER = 2147483647
+PORT_COUNT = 2
+VERDICT_COUNT = 4
+MODE_COUNT = 3
+STAGE_COUNT = 5
+REASON_COUNT = 22
+ORIGIN_COUNT = 3
+LIST_COUNT = 2
+STATE_COUNT = 3
+MESSAGE_COUNT = 6
+NOTICE_COUNT = 7
+STATS_MAGIC = 0x53656342656174
+
+LATENCY_BOUNDS_NS: tuple[int, ...] = (
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+    200_000_000,
+    500_000_000,
+    1_000_000_000,
+)
+
+
+class Port(enum.IntEnum):
+    """enum sb_port."""
+
+    OUTSIDE = 0
+    INSIDE = 1
+
+
+class Verdict(enum.IntEnum):
+    """enum sb_verdict."""
+
+    PASS = 0
+    DROP = 1
+    CONSUMED = 2
+    HELD = 3
+
+
+class Mode(enum.IntEnum):
+    """enum sb_mode."""
+
+    OFF = 0
+    MONITOR = 1
+    ENFORCE = 2
+
+
+class Stage(enum.IntEnum):
+    """enum sb_stage."""
+
+    PARSE = 0
+    SANITY = 1
+    OWNER = 2
+    LISTS = 3
+    FORWARD = 4
+
+
+class Reason(enum.IntEnum):
+    """enum sb_reason."""
+
+    NONE = 0
+    ETHERNET_TRUNCATED = 1
+    VLAN_DEPTH = 2
+    IP_TRUNCATED = 3
+    IP_VERSION = 4
+    IP_HEADER_LENGTH = 5
+    IP_LENGTH = 6
+    IP_CHECKSUM = 7
+    IPV6_EXTENSION = 8
+    FRAGMENT = 9
+    L4_TRUNCATED = 10
+    TCP_HEADER_LENGTH = 11
+    TCP_FLAGS = 12
+    UDP_LENGTH = 13
+    LAND = 14
+    SOURCE_MULTICAST = 15
+    SOURCE_BROADCAST = 16
+    SOURCE_LOOPBACK = 17
+    BLACKLIST = 18
+    HEADER_SPLIT = 19
+    HANDOVER_FULL = 20
+    TX_FULL = 21
+
+
+class Origin(enum.IntEnum):
+    """enum sb_origin."""
+
+    ANSWER = 0
+    RETRY = 1
+    RESET = 2
+
+
+class ListKind(enum.IntEnum):
+    """enum sb_list."""
+
+    BLACKLIST = 0
+    ALLOWLIST = 1
+
+
+class PacketFlag(enum.IntFlag):
+    """enum sb_packet_flag."""
+
+    FRAGMENT = 1
+    FRAGMENT_LATER = 2
+    LINK_SCOPE = 4
+    CUT = 8
+    CUT_SHORT = 16
+    CHECKSUM_GOOD = 32
+    ALLOWED = 64
+    WOULD_DROP = 128
+
+
+class State(enum.IntEnum):
+    """enum sb_state."""
+
+    STARTING = 0
+    RUNNING = 1
+    DRAINING = 2
+
+
+class Degraded(enum.IntFlag):
+    """enum sb_degraded."""
+
+    STATE_LOG = 1
+    REJECTED = 2
+    LINK = 4
+
+
+class Message(enum.IntEnum):
+    """enum sb_message."""
+
+    NONE = 0
+    DOORBELL = 1
+    EXPLAIN = 2
+    DRAIN = 3
+    DROP_SAMPLE = 4
+    NOTICE = 5
+
+
+class NoticeKind(enum.IntEnum):
+    """enum sb_notice_kind."""
+
+    STARTED = 0
+    DRAINING = 1
+    STATE_LOG_DEGRADED = 2
+    STATE_LOG_RECOVERED = 3
+    REJECTED = 4
+    LINK_CHANGED = 5
+    CLIENT_REFUSED = 6
+
+
+class Packet(ctypes.Structure):
+    """struct sb_packet: 64 bytes."""
+
+    mbuf: int
+    data: int
+    rx_tsc: int
+    length: int
+    available: int
+    flags: int
+    port: int
+    profile: int
+    l3_offset: int
+    l4_offset: int
+    payload_offset: int
+    client_offset: int
+    protected_offset: int
+    vlan_id: int
+    vlan_count: int
+    ip_version: int
+    protocol: int
+    anomaly: int
+    verdict: int
+    reason: int
+    owner: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("mbuf", ctypes.c_uint64),  # 0
+        ("data", ctypes.c_uint64),  # 8
+        ("rx_tsc", ctypes.c_uint64),  # 16
+        ("length", ctypes.c_uint32),  # 24
+        ("available", ctypes.c_uint16),  # 28
+        ("flags", ctypes.c_uint16),  # 30
+        ("port", ctypes.c_uint16),  # 32
+        ("profile", ctypes.c_uint16),  # 34
+        ("l3_offset", ctypes.c_uint16),  # 36
+        ("l4_offset", ctypes.c_uint16),  # 38
+        ("payload_offset", ctypes.c_uint16),  # 40
+        ("client_offset", ctypes.c_uint16),  # 42
+        ("protected_offset", ctypes.c_uint16),  # 44
+        ("vlan_id", ctypes.c_uint16),  # 46
+        ("vlan_count", ctypes.c_uint8),  # 48
+        ("ip_version", ctypes.c_uint8),  # 49
+        ("protocol", ctypes.c_uint8),  # 50
+        ("anomaly", ctypes.c_uint8),  # 51
+        ("verdict", ctypes.c_uint8),  # 52
+        ("reason", ctypes.c_uint8),  # 53
+        ("owner", ctypes.c_uint16),  # 54
+        ("reserved", ctypes.c_uint8 * 8),  # 56
+    ]
+
+
+class Burst(ctypes.Structure):
+    """struct sb_burst: 2112 bytes."""
+
+    count: int
+    live_count: int
+    live: ctypes.Array[ctypes.c_uint8]
+    reserved: ctypes.Array[ctypes.c_uint8]
+    packets: ctypes.Array[Packet]
+
+    _fields_ = [
+        ("count", ctypes.c_uint16),  # 0
+        ("live_count", ctypes.c_uint16),  # 2
+        ("live", ctypes.c_uint8 * 32),  # 4
+        ("reserved", ctypes.c_uint8 * 28),  # 36
+        ("packets", Packet * 32),  # 64
+    ]
+
+
+class Time(ctypes.Structure):
+    """struct sb_time: 16 bytes."""
+
+    tsc: int
+    boot_ds: int
+    reserved: int
+
+    _fields_ = [
+        ("tsc", ctypes.c_uint64),  # 0
+        ("boot_ds", ctypes.c_uint32),  # 8
+        ("reserved", ctypes.c_uint32),  # 12
+    ]
+
+
+class Profile(ctypes.Structure):
+    """struct sb_profile: 64 bytes."""
+
+    mode: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("mode", ctypes.c_uint8 * 64),  # 0
+    ]
+
+
+class PortStats(ctypes.Structure):
+    """struct sb_port_stats: 232 bytes."""
+
+    received: int
+    received_bytes: int
+    forwarded: int
+    forwarded_bytes: int
+    consumed: int
+    held_now: int
+    dropped: ctypes.Array[ctypes.c_uint64]
+    dropped_bytes: int
+
+    _fields_ = [
+        ("received", ctypes.c_uint64),  # 0
+        ("received_bytes", ctypes.c_uint64),  # 8
+        ("forwarded", ctypes.c_uint64),  # 16
+        ("forwarded_bytes", ctypes.c_uint64),  # 24
+        ("consumed", ctypes.c_uint64),  # 32
+        ("held_now", ctypes.c_uint64),  # 40
+        ("dropped", ctypes.c_uint64 * 22),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 224
+    ]
+
+
+class StageStats(ctypes.Structure):
+    """struct sb_stage_stats: 32 bytes."""
+
+    packets: int
+    dropped: int
+    sampled_packets: int
+    sampled_cycles: int
+
+    _fields_ = [
+        ("packets", ctypes.c_uint64),  # 0
+        ("dropped", ctypes.c_uint64),  # 8
+        ("sampled_packets", ctypes.c_uint64),  # 16
+        ("sampled_cycles", ctypes.c_uint64),  # 24
+    ]
+
+
+class OriginStats(ctypes.Structure):
+    """struct sb_origin_stats: 24 bytes."""
+
+    originated: int
+    sent: int
+    tx_full: int
+
+    _fields_ = [
+        ("originated", ctypes.c_uint64),  # 0
+        ("sent", ctypes.c_uint64),  # 8
+        ("tx_full", ctypes.c_uint64),  # 16
+    ]
+
+
+class ProfileStats(ctypes.Structure):
+    """struct sb_profile_stats: 528 bytes."""
+
+    count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+
+    _fields_ = [
+        ("count", (ctypes.c_uint64 * 3) * 22),  # 0
+    ]
+
+
+class LcoreStats(ctypes.Structure):
+    """struct sb_lcore_stats: 544768 bytes."""
+
+    heartbeat: int
+    busy_cycles: int
+    total_cycles: int
+    misrouted: int
+    handover_lost: int
+    events_lost: int
+    latency_count: int
+    latency_sum_ns: int
+    latency_bucket: ctypes.Array[ctypes.c_uint64]
+    port: ctypes.Array[PortStats]
+    stage: ctypes.Array[StageStats]
+    origin: ctypes.Array[OriginStats]
+    profile: ctypes.Array[ProfileStats]
+
+    _fields_ = [
+        ("heartbeat", ctypes.c_uint64),  # 0
+        ("busy_cycles", ctypes.c_uint64),  # 8
+        ("total_cycles", ctypes.c_uint64),  # 16
+        ("misrouted", ctypes.c_uint64),  # 24
+        ("handover_lost", ctypes.c_uint64),  # 32
+        ("events_lost", ctypes.c_uint64),  # 40
+        ("latency_count", ctypes.c_uint64),  # 48
+        ("latency_sum_ns", ctypes.c_uint64),  # 56
+        ("latency_bucket", ctypes.c_uint64 * 20),  # 64
+        ("port", PortStats * 2),  # 224
+        ("stage", StageStats * 5),  # 688
+        ("origin", OriginStats * 3),  # 848
+        ("profile", ProfileStats * 1024),  # 920
+        ("_padding_541592", ctypes.c_uint8 * 3176),  # 541592
+    ]
+
+
+class DeviceStats(ctypes.Structure):
+    """struct sb_device_stats: 48 bytes."""
+
+    missed: int
+    errors: int
+    no_mbuf: int
+    tx_errors: int
+    link_up: int
+    speed_mbps: int
+
+    _fields_ = [
+        ("missed", ctypes.c_uint64),  # 0
+        ("errors", ctypes.c_uint64),  # 8
+        ("no_mbuf", ctypes.c_uint64),  # 16
+        ("tx_errors", ctypes.c_uint64),  # 24
+        ("link_up", ctypes.c_uint64),  # 32
+        ("speed_mbps", ctypes.c_uint64),  # 40
+    ]
+
+
+class Rejected(ctypes.Structure):
+    """struct sb_rejected: 48 bytes."""
+
+    revision: int
+    error: int
+    key: ctypes.Array[ctypes.c_uint8]
+    prefix_length: int
+    list: int
+
+    _fields_ = [
+        ("revision", ctypes.c_uint64),  # 0
+        ("error", ctypes.c_uint64),  # 8
+        ("key", ctypes.c_uint8 * 16),  # 16
+        ("prefix_length", ctypes.c_uint64),  # 32
+        ("list", ctypes.c_uint64),  # 40
+    ]
+
+
+class StatsHeader(ctypes.Structure):
+    """struct sb_stats_header: 16384 bytes."""
+
+    magic: int
+    abi_hash: ctypes.Array[ctypes.c_uint8]
+    boot_id: ctypes.Array[ctypes.c_uint8]
+    database_id: ctypes.Array[ctypes.c_uint8]
+    applied_through: int
+    loading: int
+    state: int
+    degraded: int
+    heartbeat_boot_ms: int
+    started_boot_ms: int
+    pid: int
+    tsc_hz: int
+    lcore_count: int
+    profile_count: int
+    hugepages: int
+    addresses_max: int
+    addresses_used: int
+    prefixes_max: int
+    prefixes_used_ipv4: int
+    prefixes_used_ipv6: int
+    mbufs_max: int
+    mbufs_used: int
+    cpu_busy_ppm: int
+    latency_mean_ns: int
+    memory_bytes: int
+    events_lost: int
+    rejected_count: int
+    rejected: ctypes.Array[Rejected]
+    device: ctypes.Array[DeviceStats]
+
+    _fields_ = [
+        ("magic", ctypes.c_uint64),  # 0
+        ("abi_hash", ctypes.c_uint8 * 32),  # 8
+        ("boot_id", ctypes.c_uint8 * 16),  # 40
+        ("database_id", ctypes.c_uint8 * 16),  # 56
+        ("applied_through", ctypes.c_uint64),  # 72
+        ("loading", ctypes.c_uint64),  # 80
+        ("state", ctypes.c_uint64),  # 88
+        ("degraded", ctypes.c_uint64),  # 96
+        ("heartbeat_boot_ms", ctypes.c_uint64),  # 104
+        ("started_boot_ms", ctypes.c_uint64),  # 112
+        ("pid", ctypes.c_uint64),  # 120
+        ("tsc_hz", ctypes.c_uint64),  # 128
+        ("lcore_count", ctypes.c_uint64),  # 136
+        ("profile_count", ctypes.c_uint64),  # 144
+        ("hugepages", ctypes.c_uint64),  # 152
+        ("addresses_max", ctypes.c_uint64),  # 160
+        ("addresses_used", ctypes.c_uint64),  # 168
+        ("prefixes_max", ctypes.c_uint64),  # 176
+        ("prefixes_used_ipv4", ctypes.c_uint64),  # 184
+        ("prefixes_used_ipv6", ctypes.c_uint64),  # 192
+        ("mbufs_max", ctypes.c_uint64),  # 200
+        ("mbufs_used", ctypes.c_uint64),  # 208
+        ("cpu_busy_ppm", ctypes.c_uint64),  # 216
+        ("latency_mean_ns", ctypes.c_uint64),  # 224
+        ("memory_bytes", ctypes.c_uint64),  # 232
+        ("events_lost", ctypes.c_uint64),  # 240
+        ("rejected_count", ctypes.c_uint64),  # 248
+        ("rejected", Rejected * 256),  # 256
+        ("device", DeviceStats * 2),  # 12544
+        ("_padding_12640", ctypes.c_uint8 * 3744),  # 12640
+    ]
+
+
+class Stats(ctypes.Structure):
+    """struct sb_stats: 8732672 bytes."""
+
+    header: StatsHeader
+    lcore: ctypes.Array[LcoreStats]
+
+    _fields_ = [
+        ("header", StatsHeader),  # 0
+        ("lcore", LcoreStats * 16),  # 16384
+    ]
+
+
+class RingElement(ctypes.Structure):
+    """struct sb_ring_element: 64 bytes."""
+
+    sequence: int
+    kind: int
+    reserved: int
+    payload: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("sequence", ctypes.c_uint64),  # 0
+        ("kind", ctypes.c_uint32),  # 8
+        ("reserved", ctypes.c_uint32),  # 12
+        ("payload", ctypes.c_uint8 * 48),  # 16
+    ]
+
+
+class RingProducer(ctypes.Structure):
+    """struct sb_ring_producer: 69632 bytes."""
+
+    cursor: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+    slots: ctypes.Array[RingElement]
+
+    _fields_ = [
+        ("cursor", ctypes.c_uint64),  # 0
+        ("reserved", ctypes.c_uint8 * 4088),  # 8
+        ("slots", RingElement * 1024),  # 4096
+    ]
+
+
+class RingConsumer(ctypes.Structure):
+    """struct sb_ring_consumer: 4096 bytes."""
+
+    cursor: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("cursor", ctypes.c_uint64),  # 0
+        ("reserved", ctypes.c_uint8 * 4088),  # 8
+    ]
+
+
+class Doorbell(ctypes.Structure):
+    """struct sb_doorbell: 48 bytes."""
+
+    revision: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("revision", ctypes.c_uint64),  # 0
+        ("reserved", ctypes.c_uint8 * 40),  # 8
+    ]
+
+
+class Explain(ctypes.Structure):
+    """struct sb_explain: 48 bytes."""
+
+    id: int
+    deadline_boot_ms: int
+    key: ctypes.Array[ctypes.c_uint8]
+    prefix_length: int
+    list: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("id", ctypes.c_uint64),  # 0
+        ("deadline_boot_ms", ctypes.c_uint64),  # 8
+        ("key", ctypes.c_uint8 * 16),  # 16
+        ("prefix_length", ctypes.c_uint8),  # 32
+        ("list", ctypes.c_uint8),  # 33
+        ("reserved", ctypes.c_uint8 * 14),  # 34
+    ]
+
+
+class Explained(ctypes.Structure):
+    """struct sb_explained: 48 bytes."""
+
+    id: int
+    hits: int
+    deadline_ds: int
+    found: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("id", ctypes.c_uint64),  # 0
+        ("hits", ctypes.c_uint64),  # 8
+        ("deadline_ds", ctypes.c_uint32),  # 16
+        ("found", ctypes.c_uint32),  # 20
+        ("reserved", ctypes.c_uint8 * 24),  # 24
+    ]
+
+
+class DropSample(ctypes.Structure):
+    """struct sb_drop_sample: 48 bytes."""
+
+    boot_ds: int
+    client: ctypes.Array[ctypes.c_uint8]
+    protected_address: ctypes.Array[ctypes.c_uint8]
+    profile: int
+    reason: int
+    mode: int
+    port: int
+    protocol: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("boot_ds", ctypes.c_uint64),  # 0
+        ("client", ctypes.c_uint8 * 16),  # 8
+        ("protected_address", ctypes.c_uint8 * 16),  # 24
+        ("profile", ctypes.c_uint16),  # 40
+        ("reason", ctypes.c_uint8),  # 42
+        ("mode", ctypes.c_uint8),  # 43
+        ("port", ctypes.c_uint8),  # 44
+        ("protocol", ctypes.c_uint8),  # 45
+        ("reserved", ctypes.c_uint8 * 2),  # 46
+    ]
+
+
+class Notice(ctypes.Structure):
+    """struct sb_notice: 48 bytes."""
+
+    boot_ms: int
+    notice: int
+    value: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("boot_ms", ctypes.c_uint64),  # 0
+        ("notice", ctypes.c_uint64),  # 8
+        ("value", ctypes.c_uint64),  # 16
+        ("reserved", ctypes.c_uint8 * 24),  # 24
+    ]
+
+
+class ListRecord(ctypes.Structure):
+    """struct sb_list_record: 24 bytes."""
+
+    key: ctypes.Array[ctypes.c_uint8]
+    deadline_ds: int
+    prefix_length: int
+    list: int
+    result: int
+
+    _fields_ = [
+        ("key", ctypes.c_uint8 * 16),  # 0
+        ("deadline_ds", ctypes.c_uint32),  # 16
+        ("prefix_length", ctypes.c_uint8),  # 20
+        ("list", ctypes.c_uint8),  # 21
+        ("result", ctypes.c_int16),  # 22
+    ]
+
+
+class ListEntry(ctypes.Structure):
+    """struct sb_list_entry: 16 bytes."""
+
+    hits: int
+    deadline_ds: int
+    found: int
+
+    _fields_ = [
+        ("hits", ctypes.c_uint64),  # 0
+        ("deadline_ds", ctypes.c_uint32),  # 8
+        ("found", ctypes.c_uint32),  # 12
+    ]
+
+
+class ListsUsage(ctypes.Structure):
+    """struct sb_lists_usage: 48 bytes."""
+
+    addresses_max: int
+    addresses_used: int
+    prefixes_max: int
+    prefixes_used_ipv4: int
+    prefixes_used_ipv6: int
+    bytes: int
+
+    _fields_ = [
+        ("addresses_max", ctypes.c_uint64),  # 0
+        ("addresses_used", ctypes.c_uint64),  # 8
+        ("prefixes_max", ctypes.c_uint64),  # 16
+        ("prefixes_used_ipv4", ctypes.c_uint64),  # 24
+        ("prefixes_used_ipv6", ctypes.c_uint64),  # 32
+        ("bytes", ctypes.c_uint64),  # 40
+    ]
+
+
+class Reader(ctypes.Structure):
+    """struct sb_reader: 64 bytes."""
+
+    quiescent: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("quiescent", ctypes.c_uint64),  # 0
+        ("reserved", ctypes.c_uint8 * 56),  # 8
+    ]
+
+
+class Readers(ctypes.Structure):
+    """struct sb_readers: 1088 bytes."""
+
+    count: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+    reader: ctypes.Array[Reader]
+
+    _fields_ = [
+        ("count", ctypes.c_uint64),  # 0
+        ("reserved", ctypes.c_uint8 * 56),  # 8
+        ("reader", Reader * 16),  # 64
+    ]
+
+
+class Node(ctypes.Structure):
+    """struct sb_node: 1152 bytes."""
+
+    lists: int
+    profiles: int
+    owner_key: ctypes.Array[ctypes.c_uint64]
+    lcore_count: int
+    boot_ds: int
+    stop: int
+    ns_per_tsc_q24: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+    readers: Readers
+
+    _fields_ = [
+        ("lists", ctypes.c_uint64),  # 0
+        ("profiles", ctypes.c_uint64),  # 8
+        ("owner_key", ctypes.c_uint64 * 2),  # 16
+        ("lcore_count", ctypes.c_uint32),  # 32
+        ("boot_ds", ctypes.c_uint32),  # 36
+        ("stop", ctypes.c_uint32),  # 40
+        ("ns_per_tsc_q24", ctypes.c_uint32),  # 44
+        ("reserved", ctypes.c_uint8 * 16),  # 48
+        ("readers", Readers),  # 64
+    ]
+
+
+class Lcore(ctypes.Structure):
+    """struct sb_lcore: 552 bytes."""
+
+    node: int
+    stats: int
+    events: int
+    events_consumer: int
+    index: int
+    port_id: ctypes.Array[ctypes.c_uint16]
+    handover_in: ctypes.Array[ctypes.c_uint64]
+    handover_out: ctypes.Array[ctypes.c_uint64]
+    sample_ds: ctypes.Array[ctypes.c_uint32]
+
+    _fields_ = [
+        ("node", ctypes.c_uint64),  # 0
+        ("stats", ctypes.c_uint64),  # 8
+        ("events", ctypes.c_uint64),  # 16
+        ("events_consumer", ctypes.c_uint64),  # 24
+        ("index", ctypes.c_uint32),  # 32
+        ("port_id", ctypes.c_uint16 * 2),  # 36
+        ("handover_in", ctypes.c_uint64 * 16),  # 40
+        ("handover_out", ctypes.c_uint64 * 16),  # 168
+        ("sample_ds", ctypes.c_uint32 * 64),  # 296
+    ]
+
+
+REASON_TEXT: dict[Reason, str] = {
+    Reason.NONE: "forwarded: no reason to drop",
+    Reason.ETHERNET_TRUNCATED: "frame ends inside its Ethernet or VLAN header",
+    Reason.VLAN_DEPTH: "more than two VLAN tags",
+    Reason.IP_TRUNCATED: "frame ends inside its IP header or extension headers",
+    Reason.IP_VERSION: "IP version differs from what the EtherType says",
+    Reason.IP_HEADER_LENGTH: "IPv4 header length below 20 bytes or beyond the packet",
+    Reason.IP_LENGTH: "IP length field larger than the frame or smaller than the headers",
+    Reason.IP_CHECKSUM: "IPv4 header checksum is wrong",
+    Reason.IPV6_EXTENSION: "IPv6 extension headers malformed, out of bounds or more than eight",
+    Reason.FRAGMENT: "fragment that ends beyond 65,535 bytes, is empty, or hides the transport header",
+    Reason.L4_TRUNCATED: "packet ends inside its TCP, UDP, ICMP or ICMPv6 header",
+    Reason.TCP_HEADER_LENGTH: "TCP data offset below 20 bytes or beyond the packet",
+    Reason.TCP_FLAGS: "TCP flags that no stack sends together (null, SYN+FIN, SYN+RST, FIN+RST, FIN without ACK)",
+    Reason.UDP_LENGTH: "UDP length below 8 bytes or beyond the packet",
+    Reason.LAND: "source and destination address are the same (land)",
+    Reason.SOURCE_MULTICAST: "source is a multicast address",
+    Reason.SOURCE_BROADCAST: "source is the limited broadcast address",
+    Reason.SOURCE_LOOPBACK: "source is a loopback address",
+    Reason.BLACKLIST: "source is on the blacklist",
+    Reason.HEADER_SPLIT: "headers do not lie in the first buffer segment",
+    Reason.HANDOVER_FULL: "ring to the lcore that owns the client is full",
+    Reason.TX_FULL: "transmit queue of the other port is full",
+}
+
+STAGE_TEXT: dict[Stage, str] = {
+    Stage.PARSE: "find the headers",
+    Stage.SANITY: "drop what no honest stack sends",
+    Stage.OWNER: "hand over to the lcore that owns the client",
+    Stage.LISTS: "allowlist and blacklist",
+    Stage.FORWARD: "to the other port",
+}

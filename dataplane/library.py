@@ -1,0 +1,72 @@
+"""Finds and loads ``libsecbeat``, and refuses one that was built from other headers.
+
+The module that calls a C function declares its signature (``argtypes``, ``restype``) through a
+function of its own; this one knows only the layout hash.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from pathlib import Path
+
+from dataplane import abi
+from dataplane.errors import ConfigurationError
+
+ENVIRONMENT_VARIABLE = "SECBEAT_LIBRARY"
+_PACKAGE = Path(__file__).resolve().parent
+_CANDIDATES = (
+    _PACKAGE.parent / "build" / "libsecbeat.so",
+    _PACKAGE / "libsecbeat.so",
+    Path("/usr/lib/secbeat/libsecbeat.so"),
+)
+
+
+def load(path: Path | None = None) -> ctypes.CDLL:
+    """Load libsecbeat: ``path``, else ``$SECBEAT_LIBRARY``, else where builds and packages put it.
+
+    The same file is loaded once. Raises ConfigurationError that says where it looked, what is
+    missing, or that the library and ``abi.py`` come from different headers.
+    """
+    return _load(_find(path).resolve())
+
+
+def _find(path: Path | None) -> Path:
+    named = path or os.environ.get(ENVIRONMENT_VARIABLE)
+    if named:
+        if Path(named).is_file():
+            return Path(named)
+        origin = "" if path else f" (from ${ENVIRONMENT_VARIABLE})"
+        raise ConfigurationError(f"libsecbeat: there is no file {named}{origin}")
+    for candidate in _CANDIDATES:
+        if candidate.is_file():
+            return candidate
+    places = ", ".join(str(candidate) for candidate in _CANDIDATES)
+    raise ConfigurationError(
+        f"libsecbeat is not built: none of {places} exists; `make -C dataplane/fastpath` builds it"
+    )
+
+
+@functools.cache
+def _load(path: Path) -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} can't be loaded: {error}; `ldd {path}` names what is missing"
+        ) from error
+    _check(library, path)
+    return library
+
+
+def _check(library: ctypes.CDLL, path: Path) -> None:
+    try:
+        text = (ctypes.c_char * (len(abi.ABI_HASH) + 1)).in_dll(library, "sb_abi_hash").value
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not libsecbeat: it has no sb_abi_hash") from error
+    if text.decode(errors="replace") != abi.ABI_HASH:
+        raise ConfigurationError(
+            f"{path} was built from other headers (layout {text.decode(errors='replace')[:12]}) "
+            f"than dataplane/abi.py ({abi.ABI_HASH[:12]}): `make -C dataplane/fastpath abi all`"
+        )
