@@ -1,0 +1,114 @@
+"""Reads ``secbeat.toml``; a mistake in it becomes one line that names file, key, value, limit."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from appliance.config.checks import Problem, broken_rules
+from appliance.config.model import NodeConfig
+from dataplane.errors import ConfigurationError
+
+DEFAULT_FILE = Path("/etc/secbeat/secbeat.toml")
+_VALUE_LENGTH_MAX = 80
+
+
+def load_config(file: Path = DEFAULT_FILE) -> NodeConfig:
+    """Read and check a configuration file; a relative ``policy.file`` lies beside it.
+
+    Raises:
+        ConfigurationError: the file can't be read, is not TOML, or breaks a rule; a line for
+            each mistake.
+    """
+    config = parse_config(_read(file), file)
+    policy = config.policy.file
+    if policy is None:
+        return config
+    beside = config.policy.model_copy(update={"file": file.absolute().parent / policy})
+    return config.model_copy(update={"policy": beside})
+
+
+def parse_config(document: Mapping[str, Any], file: Path) -> NodeConfig:
+    """Check a document that was read from ``file``, which is only named in messages."""
+    try:
+        config = NodeConfig.model_validate(document)
+    except ValidationError as error:
+        raise _error(file, [_problem(one) for one in error.errors(include_url=False)]) from None
+    problems = broken_rules(config)
+    if problems:
+        raise _error(file, problems)
+    return config
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: is not TOML: {error}") from error
+
+
+def _error(file: Path, problems: Sequence[Problem]) -> ConfigurationError:
+    return ConfigurationError("\n".join(_line(file, *problem) for problem in problems))
+
+
+def _line(file: Path, key: str, value: object, limit: str) -> str:
+    text = "" if value is _ABSENT else f" = {_shown(value)}"
+    return f"{file}: {key}{text}: {limit}"
+
+
+def _shown(value: object) -> str:
+    """A value as TOML would have it, on one line and not too long."""
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = {"True": "true", "False": "false"}.get(text, text)
+    line = text.encode("unicode_escape").decode("ascii")
+    return line if len(line) <= _VALUE_LENGTH_MAX else line[:_VALUE_LENGTH_MAX] + "..."
+
+
+_ABSENT = object()
+
+_LIMITS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known key",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be one of {expected}",
+    "string_type": "must be a string",
+    "path_type": "must be a string",
+    "int_type": "must be a whole number",
+    "tuple_type": "must be a list",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "value_error": "{error}",
+}
+_PATTERN_LIMITS = {
+    "device": "must be a PCI address or a DPDK vdev, 1 to 255 printable characters without spaces",
+    "user": "must be a user name: a lower-case letter, then up to 31 of a-z 0-9 _ -",
+}
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    """What pydantic found, in our words; a kind not listed keeps pydantic's."""
+    kind, location = error["type"], error["loc"]
+    value = _ABSENT if kind in {"missing", "model_type"} else error["input"]
+    if kind == "extra_forbidden" and isinstance(value, dict):
+        value = _ABSENT
+    if kind == "string_pattern_mismatch":
+        return _key(location), value, _PATTERN_LIMITS[str(location[-1])]
+    limit = _LIMITS.get(kind)
+    text = error["msg"] if limit is None else limit.format(**error.get("ctx", {}))
+    return _key(location), value, text
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    key = ""
+    for part in location:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+    return key

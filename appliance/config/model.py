@@ -1,0 +1,115 @@
+"""The configuration file as models: what may be written, its defaults and its limits.
+
+Strict: ``"1"`` is no number and ``true`` is no 1. A key that isn't known is refused. Rules
+between keys are in ``appliance.config.checks``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from appliance.config.binds import Bind
+
+LCORES_MAX = 16
+"""SB_LCORES_MAX of the packet path."""
+CPU_MAX = 1023
+"""CPU_SETSIZE of glibc, less one."""
+ADDRESSES_MAX = 33_554_432
+PREFIXES_MAX = 4_194_304
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path")
+    return path
+
+
+def _bind(text: str) -> str:
+    Bind.parse(text)
+    return text
+
+
+Directory = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
+BindText = Annotated[str, AfterValidator(_bind)]
+UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+Device = Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
+Cpu = Annotated[int, Field(ge=0, le=CPU_MAX)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class NodeSection(_Section):
+    """``[node]``: what this node is, and where it keeps things."""
+
+    mode: Literal["tcp", "syn", "l7", "auto"] = "auto"
+    state_dir: Directory = Path("/var/lib/secbeat")
+    run_dir: Directory = Path("/run/secbeat")
+
+
+class PortSection(_Section):
+    """``[ports.outside]`` and ``[ports.inside]``: one data port; the MTU in bytes."""
+
+    device: Device
+    mtu: int = Field(default=1500, ge=576, le=9600)
+
+
+class PortsSection(_Section):
+    """``[ports]``: outside faces the internet, inside the protected servers."""
+
+    outside: PortSection
+    inside: PortSection
+
+
+class DataplaneSection(_Section):
+    """``[dataplane]``: cores, memory and user of the packet path."""
+
+    lcores: int = Field(default=1, ge=1, le=LCORES_MAX)
+    worker_cpus: Annotated[tuple[Cpu, ...], Field(strict=False)] = ()
+    hugepages: Literal["auto", "on", "off"] = "auto"
+    memory_mib: int = Field(default=64, ge=16, le=65_536)
+    mbufs: int = Field(default=4096, ge=256, le=4_194_304)
+    user: UserName = "secbeat-dp"
+
+
+class ListsSection(_Section):
+    """``[lists]``: capacities of the blacklist and the allowlist together."""
+
+    addresses_max: int = Field(default=1_000_000, ge=1, le=ADDRESSES_MAX)
+    prefixes_max: int = Field(default=131_072, ge=1, le=PREFIXES_MAX)
+
+
+class ApiSection(_Section):
+    """``[api]``: the management API."""
+
+    bind: BindText = "127.0.0.1:9999"
+    user: UserName = "secbeat"
+
+
+class MetricsSection(_Section):
+    """``[metrics]``: the agent's two Prometheus endpoints."""
+
+    public: BindText = "127.0.0.1:9090"
+    internal: BindText = "127.0.0.1:9191"
+
+
+class PolicySection(_Section):
+    """``[policy]``: a file that seeds an empty database and is not looked at afterwards."""
+
+    file: Annotated[Path, Field(strict=False)] | None = None
+
+
+class NodeConfig(_Section):
+    """A whole ``secbeat.toml``; only the devices of the two ports have no default."""
+
+    ports: PortsSection
+    node: NodeSection = NodeSection()
+    dataplane: DataplaneSection = DataplaneSection()
+    lists: ListsSection = ListsSection()
+    api: ApiSection = ApiSection()
+    metrics: MetricsSection = MetricsSection()
+    policy: PolicySection = PolicySection()

@@ -1,0 +1,27 @@
+"""Where a node keeps its files: the one place that knows what lies below its two directories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance.config.model import NodeConfig
+
+
+def socket_path(config: NodeConfig) -> Path:
+    """The data plane's Unix socket."""
+    return config.node.run_dir / "dataplane.sock"
+
+
+def state_log_directory(config: NodeConfig) -> Path:
+    """The state log: written by the API, read by the data plane."""
+    return config.node.state_dir / "state"
+
+
+def database_path(config: NodeConfig) -> Path:
+    """``node.db``: the API's alone."""
+    return config.node.state_dir / "api" / "node.db"
+
+
+def keys_directory(config: NodeConfig) -> Path:
+    """The keys made at first boot."""
+    return config.node.state_dir / "keys"

@@ -1,0 +1,62 @@
+"""From the configuration to what each process is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from api.agent.settings import AgentSettings
+from api.management.settings import ApiSettings
+from appliance.config.model import NodeConfig, PortSection
+from appliance.config.paths import (
+    database_path,
+    keys_directory,
+    socket_path,
+    state_log_directory,
+)
+from dataplane.settings import DataplaneSettings, PortSettings
+
+
+def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
+    """Settings of ``secbeat-dataplane``; the API's user is the one that may connect to it."""
+    dataplane, lists = config.dataplane, config.lists
+    return DataplaneSettings(
+        outside=_port(config.ports.outside),
+        inside=_port(config.ports.inside),
+        state_log=state_log_directory(config),
+        socket=socket_path(config),
+        client_users=(config.api.user,),
+        lcores=dataplane.lcores,
+        worker_cpus=dataplane.worker_cpus,
+        hugepages=dataplane.hugepages,
+        memory_mib=dataplane.memory_mib,
+        mbufs=dataplane.mbufs,
+        addresses_max=lists.addresses_max,
+        prefixes_max=lists.prefixes_max,
+    )
+
+
+def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSettings:
+    """Settings of ``secbeat-api``; ``MANAGEMENT_API_KEY`` is read from the environment given."""
+    return ApiSettings(
+        database=database_path(config),
+        state_log=state_log_directory(config),
+        socket=socket_path(config),
+        keys=keys_directory(config),
+        bind=config.api.bind,
+        mode=config.node.mode,
+        policy_file=config.policy.file,
+        management_api_key=environment.get("MANAGEMENT_API_KEY") or None,
+    )
+
+
+def agent_settings(config: NodeConfig) -> AgentSettings:
+    """Settings of ``secbeat-agent``."""
+    return AgentSettings(
+        socket=socket_path(config),
+        public=config.metrics.public,
+        internal=config.metrics.internal,
+    )
+
+
+def _port(section: PortSection) -> PortSettings:
+    return PortSettings(device=section.device, mtu=section.mtu)

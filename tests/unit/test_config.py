@@ -1,0 +1,204 @@
+"""secbeat.toml: defaults, limits, rules between keys, and one line per mistake."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.config import agent_settings, api_settings, dataplane_settings, load_config
+from appliance.config.binds import Bind
+from appliance.config.load import parse_config
+from appliance.config.model import NodeConfig
+from dataplane.errors import ConfigurationError
+
+EXAMPLE = Path(str(files("appliance.config") / "secbeat.example.toml"))
+FILE = Path("/etc/secbeat/secbeat.toml")
+PORTS = {"outside": {"device": "0000:01:00.0"}, "inside": {"device": "0000:01:00.1"}}
+
+
+def parsed(**sections: Any) -> NodeConfig:
+    return parse_config({"ports": PORTS, **sections}, FILE)
+
+
+def complaints(**sections: Any) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        parsed(**sections)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{FILE}: ") for line in lines)
+    return [line.removeprefix(f"{FILE}: ") for line in lines]
+
+
+def test_example_is_the_defaults() -> None:
+    assert load_config(EXAMPLE) == parsed()
+
+
+def test_example_shows_every_key() -> None:
+    document = tomllib.loads(EXAMPLE.read_text())
+    shown = {f"{section}.{key}" for section, table in document.items() for key in table}
+    shown |= {f"ports.{port}.{key}" for port, table in document["ports"].items() for key in table}
+    expected = set()
+    for section, field in NodeConfig.model_fields.items():
+        for key, inner in field.annotation.model_fields.items():  # type: ignore[union-attr]
+            expected.add(f"{section}.{key}")
+            if section == "ports":
+                expected |= {f"ports.{key}.{name}" for name in inner.annotation.model_fields}
+    # TOML has no null: the optional key is shown as a comment.
+    assert "# file = " in EXAMPLE.read_text()
+    assert shown == expected - {"policy.file"}
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        ({"node": {"mode": "fast"}}, 'node.mode = "fast": must be one of '),
+        ({"node": {"state_dir": "x"}}, 'node.state_dir = "x": must be an absolute path'),
+        ({"node": {"extra": 1}}, "node.extra = 1: is not a known key"),
+        ({"elsewhere": {}}, "elsewhere: is not a known key"),
+        ({"node": 3}, "node: must be a table"),
+        ({"dataplane": {"lcores": 17}}, "dataplane.lcores = 17: must be at most 16"),
+        ({"dataplane": {"lcores": 0}}, "dataplane.lcores = 0: must be at least 1"),
+        ({"dataplane": {"lcores": True}}, "dataplane.lcores = true: must be a whole number"),
+        ({"dataplane": {"lcores": 1.0}}, "dataplane.lcores = 1.0: must be a whole number"),
+        ({"dataplane": {"worker_cpus": [1, 2]}}, "dataplane.worker_cpus = [1, 2]: must name as"),
+        (
+            {"dataplane": {"worker_cpus": ["1"]}},
+            'dataplane.worker_cpus[0] = "1": must be a whole number',
+        ),
+        (
+            {"dataplane": {"lcores": 2, "worker_cpus": [3, 3]}},
+            "dataplane.worker_cpus = [3, 3]: must not name a CPU twice",
+        ),
+        ({"dataplane": {"user": "Root!"}}, 'dataplane.user = "Root!": must be a user name'),
+        ({"lists": {"addresses_max": 0}}, "lists.addresses_max = 0: must be at least 1"),
+        (
+            {"lists": {"addresses_max": 1 << 40}},
+            "lists.addresses_max = 1099511627776: must be at most 33554432",
+        ),
+        ({"api": {"bind": "9999"}}, 'api.bind = "9999": must be ADDRESS:PORT'),
+        ({"api": {"bind": "localhost:1"}}, "api.bind = \"localhost:1\": 'localhost' is not an IP"),
+        ({"api": {"bind": "127.0.0.1:0"}}, 'api.bind = "127.0.0.1:0": port must be between'),
+        (
+            {"api": {"bind": "0.0.0.0:9090"}},
+            'metrics.public = "127.0.0.1:9090": takes the same port as api.bind (0.0.0.0:9090)',
+        ),
+        (
+            {"node": {"run_dir": "/" + "r" * 100}},
+            f'node.run_dir = "/{"r" * 78}...: makes a socket path of 116 bytes',
+        ),
+        ({"policy": {"file": 5}}, "policy.file = 5: must be a string"),
+    ],
+)
+def test_mistake_is_one_line_with_key_value_and_limit(sections: Any, line: str) -> None:
+    (complaint,) = complaints(**sections)
+    assert complaint.startswith(line)
+
+
+@pytest.mark.parametrize("mtu", [575, 9601])
+def test_mtu_has_limits(mtu: int) -> None:
+    ports = {**PORTS, "outside": {"device": "net_null0", "mtu": mtu}}
+    (complaint,) = complaints(ports=ports)
+    assert complaint.startswith(f"ports.outside.mtu = {mtu}: must be at ")
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside"),
+    [
+        ("0000:01:00.0", "0000:01:00.0"),
+        ("0000:0A:00.0", "0000:0a:00.0"),
+        ("net_af_packet0,iface=a", "net_af_packet0,iface=b"),
+        ("net_af_packet0,iface=a", "net_af_packet1,iface=a"),
+    ],
+)
+def test_ports_must_differ(outside: str, inside: str) -> None:
+    (complaint,) = complaints(ports={"outside": {"device": outside}, "inside": {"device": inside}})
+    assert complaint.startswith(f'ports.inside.device = "{inside}": must differ from')
+
+
+def test_ports_are_required() -> None:
+    assert complaints(ports={"outside": PORTS["outside"]}) == ["ports.inside: is required"]
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    assert len(complaints(node={"mode": 1}, api={"bind": ""}, nope=1)) == 3
+
+
+def test_a_value_can_not_break_the_line() -> None:
+    (complaint,) = complaints(node={"mode": "a\nb"})
+    assert complaint.startswith(r'node.mode = "a\nb": ')
+
+
+def test_file_that_is_not_there_or_not_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere.toml: can't be read: No such file"):
+        load_config(tmp_path / "nowhere.toml")
+    broken = tmp_path / "broken.toml"
+    for content in (b"[node", b"\xff\xfe"):
+        broken.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=r"broken.toml: is not TOML: "):
+            load_config(broken)
+
+
+def test_policy_file_lies_beside_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "secbeat.toml"
+    file.write_text(EXAMPLE.read_text().replace("# file = ", "file = "))
+    config = load_config(file)
+    assert config.policy.file == tmp_path / "policy.toml"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "collide"),
+    [
+        ("127.0.0.1:1", "127.0.0.1:1", True),
+        ("127.0.0.1:1", "127.0.0.1:2", False),
+        ("127.0.0.1:1", "127.0.0.2:1", False),
+        ("0.0.0.0:1", "127.0.0.1:1", True),
+        ("[::]:1", "127.0.0.1:1", True),
+        ("0.0.0.0:1", "[::1]:1", False),
+        ("[::1]:1", "127.0.0.1:1", False),
+    ],
+)
+def test_binds_collide_as_in_the_kernel(one: str, other: str, collide: bool) -> None:
+    assert Bind.parse(one).collides(Bind.parse(other)) is collide
+    assert Bind.parse(other).collides(Bind.parse(one)) is collide
+
+
+@pytest.mark.parametrize("text", ["::1:9", "[127.0.0.1]:9", "[::1]", "1.2.3.4:", ":9", "[]:9"])
+def test_bind_that_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must be ADDRESS:PORT|is not an IP address"):
+        Bind.parse(text)
+
+
+def test_dataplane_settings() -> None:
+    config = parsed(
+        node={"state_dir": "/s", "run_dir": "/r"},
+        dataplane={"lcores": 2, "worker_cpus": [4, 5], "hugepages": "off", "mbufs": 8192},
+        lists={"addresses_max": 10, "prefixes_max": 20},
+        api={"user": "web"},
+    )
+    settings = dataplane_settings(config)
+    assert settings.outside.device == "0000:01:00.0"
+    assert settings.state_log == Path("/s/state")
+    assert settings.socket == Path("/r/dataplane.sock")
+    assert settings.client_users == ("web",)
+    assert (settings.lcores, settings.worker_cpus) == (2, (4, 5))
+    assert (settings.hugepages, settings.mbufs) == ("off", 8192)
+    assert (settings.addresses_max, settings.prefixes_max) == (10, 20)
+
+
+def test_api_settings_take_the_key_from_the_environment() -> None:
+    config = parsed(node={"state_dir": "/s", "mode": "tcp"}, api={"bind": "[::1]:9"})
+    settings = api_settings(config, {"MANAGEMENT_API_KEY": "k"})
+    assert settings.database == Path("/s/api/node.db")
+    assert settings.keys == Path("/s/keys")
+    assert (settings.bind, settings.mode) == ("[::1]:9", "tcp")
+    assert settings.management_api_key == "k"
+    assert api_settings(config, {"MANAGEMENT_API_KEY": ""}).management_api_key is None
+
+
+def test_agent_settings() -> None:
+    settings = agent_settings(parsed(node={"run_dir": "/r"}))
+    assert settings.socket == Path("/r/dataplane.sock")
+    assert (settings.public, settings.internal) == ("127.0.0.1:9090", "127.0.0.1:9191")
