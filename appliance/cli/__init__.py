@@ -1,1 +1,1 @@
-
+"""The ``secbeat`` command and the entry points of the node's processes."""

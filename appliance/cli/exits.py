@@ -1,0 +1,28 @@
+"""What the exit codes of ``secbeat`` mean; above 63 they are those of sysexits.h."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of the commands that talk to the API."""
+
+    OK = 0
+    """Done; with ``status``: the node is healthy."""
+    REFUSED = 1
+    """The API refused the request, or rejected the change."""
+    USAGE = 2
+    """The command line is wrong."""
+    NOT_HEALTHY = 3
+    """``status``: the node answers, and is degraded or unhealthy."""
+    UNAVAILABLE = 69
+    """The API can't be reached, or has no data plane to ask."""
+    SOFTWARE = 70
+    """The API failed on its side."""
+    TRY_LATER = 75
+    """Too many requests, no answer in time, or still pending when ``--timeout`` was over."""
+    PROTOCOL = 76
+    """What answered is not a management API."""
+    NO_PERMISSION = 77
+    """The key is missing, unknown, or its role may not do this."""

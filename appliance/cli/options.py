@@ -1,0 +1,33 @@
+"""The options that commands share, as annotations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_URL = "http://127.0.0.1:9999"
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")
+]
+UrlOption = Annotated[
+    str,
+    typer.Option("--url", envvar="SECBEAT_URL", metavar="URL", help="The node's management API."),
+]
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help="File with the API key. Else $SECBEAT_API_KEY, $MANAGEMENT_API_KEY, or the key file "
+        "of a node or lab on this host.",
+    ),
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Return when packets meet the change, at most --timeout.")
+]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="How long --wait waits.")
+]

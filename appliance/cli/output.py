@@ -1,0 +1,86 @@
+"""What commands print: JSON, or tables on a terminal, or tab-separated lines elsewhere.
+
+Text that came from the node is data: control characters in it are made visible, so that a reason
+can't write to the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+Cell = str | int | float | bool | None
+
+
+class Output:
+    """Where a command's result goes; ``as_json`` keeps stdout for one JSON document."""
+
+    def __init__(self, as_json: bool, stream: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self._stream = stream or sys.stdout
+        self.terminal = not as_json and self._stream.isatty()
+
+    def document(self, value: object) -> None:
+        """Print JSON."""
+        self._line(json.dumps(value, indent=2, ensure_ascii=True))
+
+    def line(self, text: str) -> None:
+        """Print one line of text."""
+        self._line(clean(text))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+        """Print rows: a table on a terminal, else a header and rows with tabs between the cells."""
+        if self.terminal:
+            self._rich_table(columns, rows)
+            return
+        self._line("\t".join(columns))
+        self.rows(rows)
+
+    def rows(self, rows: Iterable[Sequence[Cell]]) -> None:
+        """Print rows with tabs between the cells, without a header."""
+        for row in rows:
+            self._line("\t".join(_text(cell) for cell in row))
+
+    def _line(self, text: str) -> None:
+        self._stream.write(text + "\n")
+
+    def _rich_table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+        from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only a terminal pays for it
+        from rich.console import Console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            numbers = [isinstance(cell, int | float) for cell in row]
+            table.add_row(
+                *(
+                    Text(_text(cell), justify="right" if number else "left")
+                    for cell, number in zip(row, numbers, strict=True)
+                )
+            )
+        Console(file=self._stream).print(table)
+
+
+def warn(text: str) -> None:
+    """Say something on stderr."""
+    print(f"secbeat: {clean(text)}", file=sys.stderr)
+
+
+def clean(text: str) -> str:
+    """The text with everything that isn't printable escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return clean(str(cell))
