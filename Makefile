@@ -1,0 +1,58 @@
+# SecBeat. `make run` starts a node in a lab, `make test` passes every test; both install what is missing.
+
+PYTHON := .venv/bin/python
+FASTPATH := dataplane/fastpath
+C_FILES = $(shell find $(FASTPATH) -name '*.[ch]')
+# The lab and the end-to-end tests make network namespaces: root, or a user with sudo.
+AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
+	echo sudo --preserve-env=MANAGEMENT_API_KEY env PYTHONDONTWRITEBYTECODE=1)
+TIERS := unit native api e2e
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build abi run test $(TIERS:%=test-%) test-sanitize lint format bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@printf '  make test-TIER\tone tier alone: %s\n' "$(TIERS)" | expand -t 24
+
+setup: ## install what is missing: Debian packages, .venv, libsecbeat, system users
+	@sh appliance/setup/setup.sh
+
+build: ## compile libsecbeat
+	@sh appliance/setup/native.sh
+
+abi: ## regenerate dataplane/abi.py from abi.h
+	@$(PYTHON) -m dataplane.abi_generator
+
+run: setup ## a node in the lab, until Ctrl-C (LAB_ARGS="--mode tcp --detach")
+	@$(AS_ROOT) $(PYTHON) -m appliance.cli.main lab up $(LAB_ARGS)
+
+test: setup ## every test (PYTEST_ARGS="-k ban -x")
+	@$(PYTHON) tests/run.py $(TIERS) -- $(PYTEST_ARGS)
+
+$(TIERS:%=test-%): test-%: setup
+	@$(PYTHON) tests/run.py $* -- $(PYTEST_ARGS)
+
+test-sanitize: setup ## the native tests against the sanitizer build (ASan, UBSan)
+	@$(MAKE) --no-print-directory -s -C $(FASTPATH) sanitize
+	@$(PYTHON) tests/run.py sanitize -- $(PYTEST_ARGS)
+
+lint: setup ## ruff, mypy, C format, C warnings with gcc and clang, generated files
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	clang-format --dry-run -Werror $(C_FILES)
+	$(MAKE) --no-print-directory -s -C $(FASTPATH) CC=gcc BUILD=$(CURDIR)/build/lint-gcc
+	$(MAKE) --no-print-directory -s -C $(FASTPATH) CC=clang BUILD=$(CURDIR)/build/lint-clang
+	$(PYTHON) -m dataplane.abi_generator --check
+
+format: ## let ruff and clang-format rewrite the sources
+	$(PYTHON) -m ruff format .
+	clang-format -i $(C_FILES)
+
+bench: setup ## cycles per packet, per stage and whole chain
+	@$(AS_ROOT) $(PYTHON) -m bench $(BENCH_ARGS)
+
+clean: ## remove what was built; .venv stays
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

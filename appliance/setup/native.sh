@@ -1,0 +1,9 @@
+#!/bin/sh
+# Builds libsecbeat and compiles the Python sources, so that a lab under sudo writes nothing here.
+set -eu
+. "$(dirname "$0")/common.sh"
+
+pkg-config --exists libdpdk || fail "DPDK's pkg-config file is missing: run 'make setup'"
+as_owner make --no-print-directory -s -C "$TREE/dataplane/fastpath"
+as_owner "$VENV/bin/python" -m compileall -q \
+    "$TREE/dataplane" "$TREE/api" "$TREE/appliance"

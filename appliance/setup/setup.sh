@@ -1,0 +1,10 @@
+#!/bin/sh
+# Everything that `make run` and `make test` need, on a fresh Debian 12 or 13 with git and make.
+# Idempotent, and quick when nothing is to do. Root is used for apt and the system users only.
+set -eu
+. "$(dirname "$0")/common.sh"
+
+sh "$SETUP/packages.sh"
+sh "$SETUP/users.sh"
+sh "$SETUP/environment.sh"
+sh "$SETUP/native.sh"

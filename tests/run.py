@@ -1,0 +1,118 @@
+"""Runs test tiers, each in a pytest of its own, and closes with one line over all of them.
+
+A process can initialise DPDK's environment once only, and the end-to-end tier alone needs root: so one
+process per tier. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+TREE = Path(__file__).resolve().parents[1]
+REPORTS = TREE / "build" / "reports"
+NO_TESTS_COLLECTED = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one tier's tests came to."""
+
+    tier: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named tiers; returns 0 when nothing failed."""
+    tiers, passed_on = _split(arguments)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    outcomes = [_run(tier, passed_on) for tier in tiers]
+    print()
+    for outcome in outcomes:
+        print(f"{outcome.tier:10} {outcome.passed:5} passed {outcome.seconds:7.1f} s")
+    failed = sum(outcome.failed for outcome in outcomes)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    passed = sum(outcome.passed for outcome in outcomes)
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed else 0
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:cut], arguments[cut + 1 :]
+
+
+def _run(tier: str, passed_on: list[str]) -> Outcome:
+    report = REPORTS / f"{tier}.xml"
+    report.unlink(missing_ok=True)
+    print(f"== tests: {tier}", flush=True)
+    started = time.monotonic()
+    command = [*_prefix(tier), sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
+    code = subprocess.run(
+        [*command, *_selection(tier), *passed_on],
+        cwd=TREE,
+        env=_environment(tier),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+    seconds = time.monotonic() - started
+    passed, failed, skipped = _count(report)
+    if code not in (0, NO_TESTS_COLLECTED) and failed == 0:
+        failed = 1  # pytest itself broke, or was killed before it could report
+    return Outcome(tier, passed, failed, skipped, seconds)
+
+
+def _prefix(tier: str) -> list[str]:
+    if tier != "e2e" or os.geteuid() == 0:
+        return []
+    # Nothing of root's may stay behind in the tree.
+    return ["sudo", "env", "PYTHONDONTWRITEBYTECODE=1"]
+
+
+def _selection(tier: str) -> list[str]:
+    if tier == "sanitize":
+        return ["tests/native", "-m", "not dpdk"]
+    if tier == "e2e" and os.geteuid() != 0:
+        return ["tests/e2e", "-p", "no:cacheprovider"]
+    return [f"tests/{tier}"]
+
+
+def _environment(tier: str) -> dict[str, str]:
+    if tier != "sanitize":
+        return dict(os.environ)
+    return {
+        **os.environ,
+        "LD_PRELOAD": f"{_runtime('libasan.so')}:{_runtime('libubsan.so')}",
+        # Python itself leaks by these rules; the library's own allocations are checked by its tests.
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+        "SECBEAT_LIBRARY": str(TREE / "build" / "sanitize" / "libsecbeat-pipeline.so"),
+    }
+
+
+def _runtime(name: str) -> str:
+    command = ["gcc", f"-print-file-name={name}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _count(report: Path) -> tuple[int, int, int]:
+    if not report.exists():
+        return 0, 0, 0
+    # Written by the pytest that has just run.
+    suites = list(ET.parse(report).getroot().iter("testsuite"))  # noqa: S314
+    total = sum(int(suite.get("tests", 0)) for suite in suites)
+    skipped = sum(int(suite.get("skipped", 0)) for suite in suites)
+    failed = sum(int(s.get("failures", 0)) + int(s.get("errors", 0)) for s in suites)
+    return max(0, total - failed - skipped), failed, skipped
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
