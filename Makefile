@@ -2,7 +2,8 @@
 
 PYTHON := .venv/bin/python
 FASTPATH := dataplane/fastpath
-C_FILES = $(shell find $(FASTPATH) -name '*.[ch]')
+NATIVE := $(MAKE) --no-print-directory -s -C $(FASTPATH)
+GENERATED := dataplane/abi.py $(FASTPATH)/abi_layout.c
 # The lab and the end-to-end tests make network namespaces: root, or a user with sudo.
 AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 	echo sudo --preserve-env=MANAGEMENT_API_KEY env PYTHONDONTWRITEBYTECODE=1)
@@ -22,7 +23,7 @@ build: ## compile libsecbeat
 	@sh appliance/setup/native.sh
 
 abi: ## regenerate dataplane/abi.py from abi.h
-	@$(PYTHON) -m dataplane.abi_generator
+	@$(NATIVE) abi
 
 run: setup ## a node in the lab, until Ctrl-C (LAB_ARGS="--mode tcp --detach")
 	@$(AS_ROOT) $(PYTHON) -m appliance.cli.main lab up $(LAB_ARGS)
@@ -34,21 +35,23 @@ $(TIERS:%=test-%): test-%: setup
 	@$(PYTHON) tests/run.py $* -- $(PYTEST_ARGS)
 
 test-sanitize: setup ## the native tests against the sanitizer build (ASan, UBSan)
-	@$(MAKE) --no-print-directory -s -C $(FASTPATH) sanitize
+	@$(NATIVE) sanitize
 	@$(PYTHON) tests/run.py sanitize -- $(PYTEST_ARGS)
 
 lint: setup ## ruff, mypy, C format, C warnings with gcc and clang, generated files
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	clang-format --dry-run -Werror $(C_FILES)
-	$(MAKE) --no-print-directory -s -C $(FASTPATH) CC=gcc BUILD=$(CURDIR)/build/lint-gcc
-	$(MAKE) --no-print-directory -s -C $(FASTPATH) CC=clang BUILD=$(CURDIR)/build/lint-clang
-	$(PYTHON) -m dataplane.abi_generator --check
+	$(NATIVE) format-check
+	$(NATIVE) CC=gcc BUILD=$(CURDIR)/build/lint-gcc
+	$(NATIVE) CC=clang BUILD=$(CURDIR)/build/lint-clang
+	mkdir -p build/committed && cp $(GENERATED) build/committed
+	$(NATIVE) abi
+	for file in $(GENERATED); do diff -u build/committed/$${file##*/} $$file || exit 1; done
 
 format: ## let ruff and clang-format rewrite the sources
 	$(PYTHON) -m ruff format .
-	clang-format -i $(C_FILES)
+	$(NATIVE) format
 
 bench: setup ## cycles per packet, per stage and whole chain
 	@$(AS_ROOT) $(PYTHON) -m bench $(BENCH_ARGS)

@@ -1,7 +1,7 @@
 """Runs test tiers, each in a pytest of its own, and closes with one line over all of them.
 
-A process can initialise DPDK's environment once only, and the end-to-end tier alone needs root: so one
-process per tier. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
+A process can initialise DPDK's environment once only, and the end-to-end tier alone needs root: so
+one process per tier. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _environment(tier: str) -> dict[str, str]:
     return {
         **os.environ,
         "LD_PRELOAD": f"{_runtime('libasan.so')}:{_runtime('libubsan.so')}",
-        # Python itself leaks by these rules; the library's own allocations are checked by its tests.
+        # Python itself leaks by these rules; the library's are checked by its tests.
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
         "SECBEAT_LIBRARY": str(TREE / "build" / "sanitize" / "libsecbeat-pipeline.so"),
