@@ -1,0 +1,153 @@
+"""The policy document: what it refuses, what it compiles to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dataplane import abi
+from dataplane.errors import InvalidInputError
+from dataplane.policy import (
+    RuleType,
+    compile_policy,
+    load_policy_file,
+    parse_policy,
+    reasons_of,
+)
+
+
+def policy(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "test", "rules": list(rules)}
+
+
+def refused(document: dict[str, Any]) -> InvalidInputError:
+    with pytest.raises(InvalidInputError) as caught:
+        parse_policy(document)
+    return caught.value
+
+
+def test_a_rule_without_reasons_sets_all_reasons_of_its_type() -> None:
+    modes = compile_policy(parse_policy(policy({"type": "sanity", "action": "monitor"})))
+    assert {setting.reason for setting in modes} == set(reasons_of(RuleType.SANITY))
+    assert {setting.mode for setting in modes} == {abi.Mode.MONITOR}
+    assert {setting.profile for setting in modes} == {0}
+
+
+def test_a_rule_with_reasons_sets_those_alone() -> None:
+    rule = {"type": "sanity", "action": "off", "reasons": ["land", "ip_checksum"]}
+    modes = compile_policy(parse_policy(policy(rule)))
+    assert modes == [(0, abi.Reason.IP_CHECKSUM, abi.Mode.OFF), (0, abi.Reason.LAND, abi.Mode.OFF)]
+
+
+def test_a_later_rule_wins() -> None:
+    document = policy(
+        {"type": "sanity", "action": "monitor"},
+        {"type": "sanity", "action": "enforce", "reasons": ["land"]},
+    )
+    modes = {setting.reason: setting.mode for setting in compile_policy(parse_policy(document))}
+    assert modes[abi.Reason.LAND] is abi.Mode.ENFORCE
+    assert modes[abi.Reason.TCP_FLAGS] is abi.Mode.MONITOR
+
+
+def test_a_policy_without_rules_changes_nothing() -> None:
+    assert compile_policy(parse_policy({"name": "empty"})) == []
+
+
+def test_an_unknown_reason_is_refused_with_the_valid_ones() -> None:
+    error = refused(policy({"type": "sanity", "action": "off", "reasons": ["land", "lnad"]}))
+    assert error.field == "rules[0].reasons[1]"
+    assert error.value == "lnad"
+    assert "tcp_flags" in error.limit
+    assert "blacklist" not in error.limit
+
+
+def test_a_reason_of_another_type_is_refused() -> None:
+    error = refused(policy({"type": "sanity", "action": "off", "reasons": ["blacklist"]}))
+    assert "not a reason of rule type 'sanity'" in str(error)
+
+
+@pytest.mark.parametrize("label", ["none", "tx_full", "handover_full", "header_split"])
+def test_a_structural_reason_has_no_choice(label: str) -> None:
+    error = refused(policy({"type": "sanity", "action": "off", "reasons": [label]}))
+    assert "structural" in str(error)
+    assert error.value == label
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{"type": "rate_limit", "value": 1000}, {"type": "geo_block", "countries": ["CN", "RU"]}],
+)
+def test_a_type_of_a_later_stage_is_refused_as_not_yet(rule: dict[str, Any]) -> None:
+    error = refused(policy({"type": "sanity", "action": "off"}, rule))
+    assert error.field == "rules[1].type"
+    assert error.value == rule["type"]
+    assert "yet" in str(error)
+    assert error.limit == "one of sanity, blacklist"
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": 5}, "name"),
+        ({"name": "n" * 129}, "name"),
+        ({"name": "x", "rule": []}, "rule"),
+        ({"name": "x", "rules": {}}, "rules"),
+        ({"name": "x", "rules": ["sanity"]}, "rules[0]"),
+        (policy({"type": "sanity"}), "rules[0].action"),
+        (policy({"type": "sanity", "action": "drop"}), "rules[0].action"),
+        (policy({"type": "sanity", "action": True}), "rules[0].action"),
+        (policy({"type": "sanitty", "action": "off"}), "rules[0].type"),
+        (policy({"type": "sanity", "action": "off", "reasons": []}), "rules[0].reasons"),
+        (policy({"type": "sanity", "action": "off", "reasons": [7]}), "rules[0].reasons[0]"),
+        (policy({"type": "sanity", "action": "off", "reason": "land"}), "rules[0].reason"),
+        (policy(*[{"type": "sanity", "action": "off"}] * 257), "rules"),
+    ],
+)
+def test_what_breaks_a_rule_is_named(document: dict[str, Any], field: str) -> None:
+    error = refused(document)
+    assert error.field == field
+    assert field in str(error)
+
+
+def test_what_is_no_json_value_is_refused() -> None:
+    error = refused({"name": "x", "rules": [{"type": "sanity", "action": object()}]})
+    assert "JSON" in str(error)
+
+
+def test_toml_and_json_files_say_the_same(tmp_path: Path) -> None:
+    document = policy({"type": "blacklist", "action": "monitor"})
+    as_json, as_toml = tmp_path / "p.json", tmp_path / "p.toml"
+    as_json.write_text(json.dumps(document))
+    as_toml.write_text('name = "test"\n[[rules]]\ntype = "blacklist"\naction = "monitor"\n')
+    assert load_policy_file(as_json) == load_policy_file(as_toml) == parse_policy(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("p.toml", b"name = ", "is not TOML"),
+        ("p.json", b'{"name": ', "is not JSON"),
+        ("p.json", b"[]", "is not an object"),
+        ("p.json", b"[" * 100_000, "is not JSON"),
+        ("p.toml", b"\xff\xfe", "is not TOML"),
+        ("p.json", b" " * (1 << 20) + b"{}", "is larger than"),
+        ("p.toml", b'nam = "x"', "nam"),
+        ("p.toml", b"name = 1979-05-27", "name"),
+    ],
+)
+def test_a_bad_file_is_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match=says) as caught:
+        load_policy_file(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="can't be read"):
+        load_policy_file(tmp_path / "none.toml")
