@@ -1,0 +1,38 @@
+"""The state log: how desired state travels from the API to the data plane, and survives both.
+
+A directory of generations. Each is a snapshot, ``<gen>.snapshot.ndjson``, and a log of what came
+after, ``<gen>.log.ndjson``; the last two generations are kept. Imports lie beside, in
+``import-<hint>.ndjson``, written before the log line that refers to them. The API writes
+(`StateLogWriter`), the data plane's group may read (`StateLogReader`); nobody else does either.
+
+Every file is NDJSON: each line one JSON value, ended by a newline (`dataplane.statelog.format`).
+"""
+
+from dataplane.statelog.changes import (
+    Change,
+    Import,
+    Line,
+    ListName,
+    Policy,
+    Put,
+    Remove,
+    SetPolicy,
+)
+from dataplane.statelog.files import StateLogError
+from dataplane.statelog.reader import StateLogReader
+from dataplane.statelog.writer import ImportFileWriter, StateLogWriter
+
+__all__ = [
+    "Change",
+    "Import",
+    "ImportFileWriter",
+    "Line",
+    "ListName",
+    "Policy",
+    "Put",
+    "Remove",
+    "SetPolicy",
+    "StateLogError",
+    "StateLogReader",
+    "StateLogWriter",
+]

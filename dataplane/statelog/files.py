@@ -1,0 +1,116 @@
+"""Names, bounds and careful opening of the files of a state log.
+
+The data plane trusts nothing in this directory: it follows no link, opens regular files only, and
+bounds every size before it reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from dataplane.errors import SecBeatError
+
+FORMAT = 1
+LINE_BYTES_MAX = 1 << 20
+FILE_BYTES_MAX = 1 << 30
+FILE_MODE = 0o640
+_GENERATION = re.compile(r"(\d{10})\.(snapshot|log)\.ndjson")
+_IMPORT = re.compile(r"import-[0-9A-Za-z][0-9A-Za-z_-]{0,63}\.ndjson")
+
+
+class StateLogError(SecBeatError):
+    """A state log can't be written, or is not what its writer wrote."""
+
+    http_status = 503
+    exit_code = 74
+
+
+def snapshot_name(generation: int) -> str:
+    """File name of a generation's snapshot."""
+    return f"{generation:010}.snapshot.ndjson"
+
+
+def log_name(generation: int) -> str:
+    """File name of a generation's log."""
+    return f"{generation:010}.log.ndjson"
+
+
+def import_name(hint: str) -> str:
+    """File name of an import; the hint is letters, digits, ``-`` and ``_``."""
+    name = f"import-{hint}.ndjson"
+    if not is_import_name(name):
+        raise StateLogError(f"an import can't be called {hint!r}")
+    return name
+
+
+def is_import_name(name: str) -> bool:
+    """Whether it names an import, and nothing outside the directory."""
+    return _IMPORT.fullmatch(name) is not None
+
+
+def generations(directory: Path, kind: str = "snapshot") -> list[int]:
+    """Numbers of the generations that have a file of that kind, newest first."""
+    try:
+        matches = [_GENERATION.fullmatch(name) for name in os.listdir(directory)]  # noqa: PTH208
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise StateLogError(f"state log {directory}: {exc.strerror}") from exc
+    return sorted((int(m[1]) for m in matches if m and m[2] == kind), reverse=True)
+
+
+def open_to_read(path: Path) -> int:
+    """A descriptor on a regular file of at most `FILE_BYTES_MAX`; the caller closes it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as exc:
+        raise StateLogError(f"state log {path}: {exc.strerror}") from exc
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= FILE_BYTES_MAX:
+        return fd
+    os.close(fd)
+    raise StateLogError(f"state log {path}: not a regular file of at most {FILE_BYTES_MAX} bytes")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """One write, or as many as the kernel makes of it."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes names durable."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[int]:
+    """A new file that takes its name, complete and durable, when the block ends well."""
+    temporary = path.with_name(path.name + ".tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(temporary, flags, FILE_MODE)
+        try:
+            os.fchmod(fd, FILE_MODE)  # whatever the umask says, the data plane's group reads
+            yield fd
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as exc:
+        temporary.unlink(missing_ok=True)
+        raise StateLogError(f"state log {path}: {exc.strerror}") from exc
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,241 @@
+"""The API's side of the state log: the only writer there is.
+
+A revision is on disk when `append` returns. When anything goes wrong, the writer refuses to go on
+until `snapshot` starts a new generation: a log is either right or left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from dataplane.clock import Clock
+from dataplane.statelog import format as fmt
+from dataplane.statelog.changes import Change, Import, Policy, Put
+from dataplane.statelog.files import (
+    FORMAT,
+    StateLogError,
+    generations,
+    import_name,
+    is_import_name,
+    log_name,
+    replacing,
+    snapshot_name,
+    write_all,
+)
+from dataplane.statelog.reader import StateLogReader
+
+_COMPACT_BYTES_MIN = 4 << 20
+_BATCH = 1024
+
+
+class StateLogWriter:
+    """Appends revisions, and starts generations. One per directory; not for several threads."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self.directory = directory
+        self.clock = clock
+        self._fd = -1
+        self._revision = 0
+        self._log_bytes = 0
+        self._import_bytes = 0
+        self._snapshot_bytes = 0
+        self._staged: set[str] = set()
+
+    def open(self, database_id: UUID) -> int | None:
+        """Prepare to append; returns the last revision in the log.
+
+        None: there is no sound log of that database, and `snapshot` must come first. So it must
+        when the revision is below one that was appended before: then the log has been cut.
+        """
+        self.close()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for leftover in self.directory.glob("*.ndjson.tmp"):
+            leftover.unlink(missing_ok=True)
+        newest = generations(self.directory)[:1]
+        if not newest:
+            return None
+        with contextlib.suppress(StateLogError, OSError):
+            return self._resume(newest[0], database_id)
+        return None
+
+    def append(self, revision: int, changes: Sequence[Change]) -> None:
+        """One revision; durable on return. `StateLogError`: it is not in the log."""
+        if self._fd < 0:
+            raise StateLogError("the state log is not open: a snapshot must come first")
+        if revision <= self._revision:
+            raise StateLogError(f"revision {revision} after {self._revision} in the state log")
+        line = fmt.encode_revision(revision, changes)
+        try:
+            write_all(self._fd, line)
+            os.fdatasync(self._fd)
+        except OSError as exc:
+            self._take_back()
+            raise StateLogError(f"state log {self.directory}: {exc.strerror}") from exc
+        self._revision = revision
+        self._log_bytes += len(line)
+        for change in changes:
+            if isinstance(change, Import):
+                self._count_import(change.file)
+
+    @contextlib.contextmanager
+    def import_file(self, revision_hint: str) -> Iterator[ImportFileWriter]:
+        """Write an import's entries; durable when the block ends. Append an `Import` of it then."""
+        file = self._free_import_name(revision_hint)
+        self._staged.add(file)
+        try:
+            with replacing(self.directory / file) as fd:
+                writer = ImportFileWriter(fd, file)
+                yield writer
+                writer.finish()
+        except BaseException:
+            self._staged.discard(file)
+            raise
+
+    def discard_import(self, file: str) -> None:
+        """Removes an import file that no revision will refer to."""
+        self._staged.discard(file)
+        if is_import_name(file):
+            (self.directory / file).unlink(missing_ok=True)
+
+    def snapshot(
+        self, database_id: UUID, revision: int, entries: Iterable[Put], policy: Policy | None
+    ) -> None:
+        """Start a generation whose snapshot is the state at that revision; keeps the one before."""
+        self.close()
+        known = generations(self.directory) + generations(self.directory, "log")
+        generation = max(known, default=0) + 1
+        identity = {"format": FORMAT, "database": str(database_id)}
+        # The log first: a generation exists as soon as its snapshot has its name.
+        with replacing(self.directory / log_name(generation)) as fd:
+            write_all(fd, fmt.to_line({**identity, "kind": "log", "base": revision}))
+        with replacing(self.directory / snapshot_name(generation)) as fd:
+            header = {**identity, "kind": "snapshot", "revision": revision, "policy": policy}
+            body = _EntriesWriter(fd, header)
+            body.write(entries)
+            body.finish()
+        self._resume(generation, database_id)
+        self._remove_old()
+
+    def should_compact(self) -> bool:
+        """Whether reading the log costs more than half of reading a new snapshot would."""
+        grown = self._log_bytes + self._import_bytes
+        return grown >= max(_COMPACT_BYTES_MIN, self._snapshot_bytes // 2)
+
+    def close(self) -> None:
+        """Idempotent; `open` again to go on."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _resume(self, generation: int, database_id: UUID) -> int | None:
+        """Check a generation whole and stand at its log's end."""
+        reader = StateLogReader(self.directory)
+        with reader.snapshot(generation) as snapshot:
+            for _ in snapshot.check():
+                pass
+            if snapshot.database_id != database_id:
+                return None
+        with reader.log(generation) as log:
+            if log.database_id != database_id:
+                return None
+            self._import_bytes = 0
+            while lines := log.lines():
+                for name in _imports(change for line in lines for change in line.changes):
+                    self._count_import(name)
+        self._snapshot_bytes = snapshot.path.stat().st_size
+        self._revision, self._log_bytes = log.revision, log.offset
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(log.path, flags)
+        os.ftruncate(self._fd, log.offset)  # a torn last line was never acknowledged
+        os.fdatasync(self._fd)
+        return self._revision
+
+    def _take_back(self) -> None:
+        """After a failed append the log's end is unknown: cut it, and have a snapshot made."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._log_bytes)
+        self.close()
+
+    def _free_import_name(self, hint: str) -> str:
+        names = itertools.chain([hint], (f"{hint}-{i}" for i in itertools.count(1)))
+        return next(
+            name
+            for name in map(import_name, names)
+            if name not in self._staged and not (self.directory / name).exists()
+        )
+
+    def _count_import(self, file: str) -> None:
+        self._staged.discard(file)
+        with contextlib.suppress(OSError):
+            self._import_bytes += (self.directory / file).stat().st_size
+
+    def _remove_old(self) -> None:
+        """Keeps two generations and the imports that their logs refer to."""
+        kept = generations(self.directory)[:2]
+        for kind, name in (("snapshot", snapshot_name), ("log", log_name)):
+            for generation in generations(self.directory, kind):
+                if generation not in kept:
+                    (self.directory / name(generation)).unlink(missing_ok=True)
+        needed = self._staged.union(*(self._imports_of(generation) for generation in kept))
+        for path in self.directory.glob("import-*.ndjson"):
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
+
+    def _imports_of(self, generation: int) -> set[str]:
+        found: set[str] = set()
+        # an unreadable log can't be loaded, so nothing of it is needed
+        with (
+            contextlib.suppress(StateLogError),
+            StateLogReader(self.directory).log(generation) as log,
+        ):
+            while lines := log.lines():
+                found.update(_imports(change for line in lines for change in line.changes))
+        return found
+
+
+class _EntriesWriter:
+    """Header, entries, footer; buffers, counts and sums."""
+
+    def __init__(self, fd: int, header: dict[str, object]) -> None:
+        self.count = 0
+        self._fd = fd
+        self._crc = 0
+        self._boots: list[UUID] = []
+        self._emit(fmt.to_line(header))
+
+    def write(self, entries: Iterable[Put]) -> None:
+        """Entries in any order; a network at most once per list."""
+        rest = iter(entries)
+        while batch := list(itertools.islice(rest, _BATCH)):
+            known = len(self._boots)
+            rows = [fmt.encode_entry(entry, self._boots) for entry in batch]
+            boots = [{"boot": str(boot)} for boot in self._boots[known:]]
+            self._emit(b"".join(map(fmt.to_line, itertools.chain(boots, rows))))
+            self.count += len(batch)
+
+    def finish(self) -> None:
+        """The footer."""
+        self._emit(fmt.to_line({"end": True, "count": self.count, "crc32": f"{self._crc:08x}"}))
+
+    def _emit(self, data: bytes) -> None:
+        self._crc = zlib.crc32(data, self._crc)
+        write_all(self._fd, data)
+
+
+class ImportFileWriter(_EntriesWriter):
+    """The entries of one import; see `StateLogWriter.import_file`."""
+
+    def __init__(self, fd: int, file: str) -> None:
+        super().__init__(fd, {"format": FORMAT, "kind": "import"})
+        self.file = file
+        """Its name, for `Import`."""
+
+
+def _imports(changes: Iterable[Change]) -> Iterator[str]:
+    return (change.file for change in changes if isinstance(change, Import))
