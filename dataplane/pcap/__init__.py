@@ -1,0 +1,34 @@
+"""Capture files, read and written by us: pcap and pcapng, Ethernet only.
+
+DPDK's pcap driver stamps packets with today's clock and takes a packet cut by snaplen for a short
+one, so replay needs its own reader. It streams: memory is bounded by the named limits, whatever the
+file says.
+"""
+
+from dataplane.pcap.common import (
+    BLOCK_BYTES_MAX,
+    CAPTURED_BYTES_MAX,
+    CHUNK_BYTES,
+    COLUMNS,
+    INTERFACES_MAX,
+    Batch,
+    CapturedPacket,
+    CaptureError,
+)
+from dataplane.pcap.reader import read_batches, read_packets
+from dataplane.pcap.writer import CaptureWriter, create_capture
+
+__all__ = [
+    "BLOCK_BYTES_MAX",
+    "CAPTURED_BYTES_MAX",
+    "CHUNK_BYTES",
+    "COLUMNS",
+    "INTERFACES_MAX",
+    "Batch",
+    "CaptureError",
+    "CaptureWriter",
+    "CapturedPacket",
+    "create_capture",
+    "read_batches",
+    "read_packets",
+]

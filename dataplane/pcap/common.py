@@ -1,0 +1,77 @@
+"""What the readers and the writer of capture files share: limits, batches, the error."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from dataplane.errors import InvalidInputError
+
+CHUNK_BYTES = 1 << 20
+"""Read at once; a batch is at most this and one block."""
+CAPTURED_BYTES_MAX = 262_144
+"""Captured bytes of one packet: libpcap's MAXIMUM_SNAPLEN."""
+BLOCK_BYTES_MAX = 16 << 20
+"""One pcapng block, known or unknown."""
+INTERFACES_MAX = 4096
+"""Interfaces of one pcapng section."""
+LINK_TYPE_ETHERNET = 1
+TIMESTAMP_NS_MAX = (1 << 63) - 1
+COLUMNS = 4
+"""Numbers per packet in ``Batch.records``."""
+
+
+class CaptureError(InvalidInputError):
+    """The file is not a capture we can read; ``offset`` is where, in bytes from its start."""
+
+    def __init__(self, message: str, offset: int, limit: str = "") -> None:
+        super().__init__(f"{message}, at byte {offset}", field="capture", value=offset, limit=limit)
+        self.offset = offset
+
+
+class CapturedPacket(NamedTuple):
+    """One packet; ``data`` is shorter than ``length`` where the capture's snaplen cut it."""
+
+    timestamp_ns: int
+    """Since the epoch, as the capture says."""
+    length: int
+    """Bytes on the wire."""
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Packets of one piece of the file, not copied out of it.
+
+    ``records`` holds COLUMNS numbers per packet: timestamp_ns, offset in ``buffer``, bytes
+    captured, bytes on the wire; the same layout as ``struct sb_replay_record``.
+    """
+
+    buffer: bytearray
+    records: array[int]
+    end_offset: int
+    """Of the file, behind this batch."""
+
+    @property
+    def count(self) -> int:
+        """Packets in the batch."""
+        return len(self.records) // COLUMNS
+
+    def packet(self, index: int) -> CapturedPacket:
+        """A copy of one packet."""
+        first = index * COLUMNS
+        timestamp_ns, start, captured, length = self.records[first : first + COLUMNS]
+        return CapturedPacket(timestamp_ns, length, bytes(self.buffer[start : start + captured]))
+
+
+class Parser(Protocol):
+    """One file format: walks over a window of the file, keeps what it must know between windows."""
+
+    def parse(self, window: bytearray, offset: int, records: array[int]) -> int:
+        """Append what lies whole in the window, which begins at ``offset`` of the file.
+
+        Returns the bytes used; what is left is the beginning of an incomplete record. Raises
+        CaptureError; what was appended before it is good.
+        """
+        ...

@@ -1,0 +1,107 @@
+"""Writing captures: pcap with nanosecond timestamps, or pcapng where the file's name says so."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from dataplane.errors import InvalidInputError
+from dataplane.pcap.common import CAPTURED_BYTES_MAX, COLUMNS, LINK_TYPE_ETHERNET, Batch
+from dataplane.pcap.pcapng import ENHANCED_PACKET, INTERFACE_DESCRIPTION, SECTION_HEADER
+
+_NS_PER_S = 1_000_000_000
+_PCAP_HEADER = struct.pack(
+    "<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, CAPTURED_BYTES_MAX, LINK_TYPE_ETHERNET
+)
+_SECTION = struct.pack("<IIIHHqI", SECTION_HEADER, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+# if_tsresol 9 (nanoseconds), padded, and the end of options.
+_INTERFACE = struct.pack(
+    "<IIHHIHHIHHI",
+    *(INTERFACE_DESCRIPTION, 32, LINK_TYPE_ETHERNET, 0, CAPTURED_BYTES_MAX),
+    *(9, 1, 9, 0, 0, 32),
+)
+_PCAP_RECORD = struct.Struct("<IIII")
+_PCAPNG_RECORD = struct.Struct("<IIIIIII")
+_PCAPNG_OVERHEAD = 32
+
+
+class CaptureWriter:
+    """A capture being written; owns its file. Timestamps are nanoseconds since the epoch."""
+
+    def __init__(self, file: BinaryIO, *, pcapng: bool = False) -> None:
+        self._file = file
+        self._pcapng = pcapng
+        file.write(_SECTION + _INTERFACE if pcapng else _PCAP_HEADER)
+
+    def write(self, timestamp_ns: int, data: bytes, length: int | None = None) -> None:
+        """Append one packet; ``length`` is what it had on the wire, if more than ``data``."""
+        records = array("Q", (timestamp_ns, 0, len(data), max(length or 0, len(data))))
+        self.write_batch(Batch(bytearray(data), records, 0), (0,))
+
+    def write_batch(self, batch: Batch, indexes: Iterable[int]) -> None:
+        """Append the packets of a batch that ``indexes`` names, in that order."""
+        encode = self._encode_pcapng if self._pcapng else self._encode_pcap
+        parts: list[bytes | bytearray] = []
+        buffer, records = batch.buffer, batch.records
+        for index in indexes:
+            first = index * COLUMNS
+            timestamp_ns, start, captured, length = records[first : first + COLUMNS]
+            encode(parts, timestamp_ns, buffer[start : start + captured], length)
+        self._file.write(b"".join(parts))
+
+    @staticmethod
+    def _encode_pcap(
+        parts: list[bytes | bytearray], timestamp_ns: int, data: bytearray, length: int
+    ) -> None:
+        seconds, fraction = divmod(timestamp_ns, _NS_PER_S)
+        if seconds >= 1 << 32:
+            raise InvalidInputError(
+                f"timestamp of {seconds} s does not fit a pcap file, limit {(1 << 32) - 1}: "
+                "give the output a name that ends in .pcapng",
+                field="timestamp",
+                value=timestamp_ns,
+                limit="32 bits of seconds",
+            )
+        parts.append(_PCAP_RECORD.pack(seconds, fraction, len(data), length))
+        parts.append(data)
+
+    @staticmethod
+    def _encode_pcapng(
+        parts: list[bytes | bytearray], timestamp_ns: int, data: bytearray, length: int
+    ) -> None:
+        padding = -len(data) % 4
+        size = _PCAPNG_OVERHEAD + len(data) + padding
+        high, low = timestamp_ns >> 32, timestamp_ns & 0xFFFFFFFF
+        parts.append(_PCAPNG_RECORD.pack(ENHANCED_PACKET, size, 0, high, low, len(data), length))
+        parts.append(data)
+        parts.append(bytes(padding) + size.to_bytes(4, "little"))
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def create_capture(path: Path) -> CaptureWriter:
+    """Create or replace a capture file: pcapng if its name ends in ``.pcapng``, else pcap."""
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise InvalidInputError(
+            f"capture {path} can't be written: {error.strerror}", field="out", value=str(path)
+        ) from error
+    return CaptureWriter(file, pcapng=path.suffix == ".pcapng")
