@@ -1,0 +1,260 @@
+"""The commands: what they ask of the API, what they print, how they exit."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ENTRY = {
+    "ip": "192.0.2.7",
+    "reason": "scan",
+    "duration_seconds": 3600,
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "expires_at": "2026-01-01T01:00:00.000Z",
+    "created_by": "admin",
+    "hits": 3,
+    "state": "in_force",
+    "revision": 7,
+}
+LISTS = pytest.mark.parametrize("name", ["blacklist", "allowlist"])
+
+
+@LISTS
+def test_add_posts_what_was_given_and_nothing_else(name: str, api: Any, secbeat: Any) -> None:
+    api.answers_with(201, ENTRY)
+    done = secbeat(name, "add", "192.0.2.7", "--reason", "scan", "--duration", "2h")
+    (request,) = api.requests
+    assert (request.method, request.path) == ("POST", f"/api/v1/{name}")
+    assert request.json == {"ip": "192.0.2.7", "reason": "scan", "duration_seconds": 7200}
+    assert request.headers["X-SecBeat-API-Key"] == "k" * 32
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"192.0.2.7 is on the {name}: in force (revision 7)\n"
+
+
+def test_add_without_duration_has_no_end(api: Any, secbeat: Any) -> None:
+    api.answers_with(201, ENTRY)
+    secbeat("blacklist", "add", "192.0.2.7")
+    assert api.requests[0].json == {"ip": "192.0.2.7"}
+
+
+def test_json_is_what_the_api_said(api: Any, secbeat: Any) -> None:
+    api.answers_with(201, {**ENTRY, "warnings": ["overlaps"]})
+    done = secbeat("blacklist", "add", "192.0.2.7", "--json")
+    assert done.json == {**ENTRY, "warnings": ["overlaps"]}
+    assert done.err == ""
+
+
+def test_warnings_are_said_on_stderr(api: Any, secbeat: Any) -> None:
+    api.answers_with(201, {**ENTRY, "warnings": ["192.0.2.1 is on the allowlist"]})
+    done = secbeat("blacklist", "add", "192.0.2.0/24")
+    assert done.err == "secbeat: warning: 192.0.2.1 is on the allowlist\n"
+
+
+def test_pending_is_said(api: Any, secbeat: Any) -> None:
+    api.answers_with(202, {**ENTRY, "state": "pending"}, Location="/api/v1/revisions/7")
+    done = secbeat("blacklist", "add", "192.0.2.7")
+    assert done.code == 0
+    assert "pending: committed, packets don't meet it yet (revision 7)" in done.out
+
+
+def test_wait_polls_until_in_force(api: Any, secbeat: Any) -> None:
+    api.answers_with(202, {**ENTRY, "state": "pending"}, Location="/api/v1/revisions/7")
+    api.answers_with(200, {"revision": 7, "state": "pending"})
+    api.answers_with(200, {"revision": 7, "state": "in_force"})
+    done = secbeat("blacklist", "add", "192.0.2.7", "--wait", "--json")
+    assert [request.path for request in api.requests[1:]] == ["/api/v1/revisions/7"] * 2
+    assert done.json["state"] == "in_force"
+
+
+def test_wait_says_what_was_rejected(api: Any, secbeat: Any) -> None:
+    api.answers_with(202, {**ENTRY, "state": "pending"})
+    api.answers_with(200, {"revision": 7, "state": "rejected", "reason": "table is full"})
+    done = secbeat("blacklist", "add", "192.0.2.7", "--wait")
+    assert (done.code, done.err) == (1, "secbeat: revision 7 was rejected: table is full\n")
+
+
+def test_wait_ends(api: Any, secbeat: Any) -> None:
+    api.answers_with(202, {**ENTRY, "state": "pending"})
+    api.answers_with(200, {"revision": 7, "state": "pending"})
+    done = secbeat("blacklist", "add", "192.0.2.7", "--wait", "--timeout", "0.1")
+    assert done.code == 75
+    assert "still pending after 0.1 s" in done.err
+
+
+@pytest.mark.parametrize(
+    ("network", "segment"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.0/24", "192.0.2.0%2F24"),
+        ("2001:db8::/32", "2001:db8::%2F32"),
+        ("../keys/1?x=#", "..%2Fkeys%2F1%3Fx%3D%23"),
+    ],
+)
+@pytest.mark.parametrize(("verb", "method"), [("show", "GET"), ("remove", "DELETE")])
+def test_networks_are_one_segment_of_the_path(
+    network: str, segment: str, verb: str, method: str, api: Any, secbeat: Any
+) -> None:
+    api.answers_with(200, ENTRY)
+    secbeat("blacklist", verb, network)
+    assert (api.requests[0].method, api.requests[0].path) == (
+        method,
+        f"/api/v1/blacklist/{segment}",
+    )
+
+
+def test_remove_in_force_and_pending(api: Any, secbeat: Any) -> None:
+    api.answers_with(204)
+    done = secbeat("blacklist", "remove", "192.0.2.7")
+    assert (done.code, done.out) == (0, "192.0.2.7 is off the blacklist: in force\n")
+    api.answers.clear()
+    api.answers_with(202, {}, Location="/api/v1/revisions/8")
+    done = secbeat("blacklist", "remove", "192.0.2.7", "--json")
+    assert done.json == {"ip": "192.0.2.7", "state": "pending", "revision": 8}
+
+
+def test_list_is_tab_separated_off_a_terminal(api: Any, secbeat: Any) -> None:
+    entry = {**ENTRY, "reason": "evil\x1b[2J\ttab", "hits": None}
+    api.answers_with(200, {"blacklist": [entry], "total": 5, "next_cursor": "c"})
+    done = secbeat("blacklist", "list", "--limit", "1")
+    header, row = done.out.splitlines()
+    assert api.requests[0].query == {"limit": "1"}
+    assert header.split("\t")[0] == "ip"
+    assert row.split("\t")[-1] == r"evil\x1b[2J\ttab"
+    assert row.split("\t")[2] == "-"
+    assert done.err == "secbeat: 1 of 5 shown\n"
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_list_all_follows_the_cursor(flags: list[str], api: Any, secbeat: Any) -> None:
+    entries = [{**ENTRY, "ip": f"192.0.2.{i}"} for i in range(3)]
+    api.answers_with(200, {"blacklist": entries[:2], "total": 3, "next_cursor": "abc"})
+    api.answers_with(200, {"blacklist": entries[2:], "total": 3, "next_cursor": None})
+    done = secbeat("blacklist", "list", "--all", *flags)
+    assert [request.query.get("cursor") for request in api.requests] == [None, "abc"]
+    if flags:
+        assert done.json == {"blacklist": entries, "total": 3, "next_cursor": None}
+    else:
+        assert [line.split("\t")[0] for line in done.out.splitlines()[1:]] == [
+            entry["ip"] for entry in entries
+        ]
+    assert done.err == ""
+
+
+def test_list_all_waits_when_it_is_told_to(api: Any, secbeat: Any, monkeypatch: Any) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("appliance.cli.node_api.time.sleep", waits.append)
+    api.answers_with(429, {"detail": "slow down"}, Retry_After="5")
+    api.answers_with(200, {"blacklist": [], "total": 0, "next_cursor": None})
+    assert secbeat("blacklist", "list", "--all").code == 0
+    assert waits == [5]
+
+
+IMPORTED = {
+    "revision": 9,
+    "state": "in_force",
+    "lines": 3,
+    "added": 2,
+    "skipped": 1,
+    "skipped_lines": [{"line": 3, "ip": "x", "why": "is no address"}],
+}
+
+
+def test_import_sends_the_file_as_it_is(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_bytes(b"192.0.2.1\n# why\n192.0.2.0/24\nx\n")
+    api.answers_with(201, IMPORTED)
+    done = secbeat("blacklist", "import", file, "--on-conflict", "skip", "--duration", "1d")
+    (request,) = api.requests
+    assert request.path == "/api/v1/blacklist/import"
+    assert request.query == {"on_conflict": "skip", "duration": "86400"}
+    assert request.headers["Content-Type"] == "text/plain"
+    assert request.headers["Content-Length"] == str(file.stat().st_size)
+    assert request.body == file.read_bytes()
+    assert done.out == "2 of 3 lines are on the blacklist, 1 skipped: in force (revision 9)\n"
+    assert done.err == "secbeat: line 3: x: is no address\n"
+
+
+def test_import_reads_stdin_and_sees_ndjson(api: Any, secbeat: Any, monkeypatch: Any) -> None:
+    body = b'{"ip": "192.0.2.1"}\n'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(body)))
+    api.answers_with(201, IMPORTED)
+    done = secbeat("allowlist", "import", "-", "--json")
+    assert api.requests[0].headers["Content-Type"] == "application/x-ndjson"
+    assert api.requests[0].body == body
+    assert done.json == IMPORTED
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_import_of_no_file_or_nothing_is_a_usage_error(
+    content: bytes | None, api: Any, secbeat: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "bans.txt"
+    if content is not None:
+        file.write_bytes(content)
+    assert secbeat("blacklist", "import", file).code == 2
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("health", "code"), [("healthy", 0), ("degraded", 3), ("unhealthy", 3), (None, 3)]
+)
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_status_exits_with_the_health(
+    health: str | None, code: int, flags: list[str], api: Any, secbeat: Any
+) -> None:
+    body = {"status": "running", "health": health, "reasons": [], "connections": {"active": None}}
+    api.answers_with(200, body)
+    done = secbeat("status", *flags)
+    assert done.code == code
+    if flags:
+        assert done.json == body
+    else:
+        assert "connections.active\t-" in done.out.splitlines()
+
+
+def test_stats_flattens_what_is_nested(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"packets_processed": 5, "dropped_by_reason": {"blacklist": 2}})
+    done = secbeat("stats")
+    assert done.out.splitlines()[1:] == ["packets_processed\t5", "dropped_by_reason.blacklist\t2"]
+
+
+def test_key_is_printed_alone_on_stdout(api: Any, secbeat: Any) -> None:
+    made = {"id": "3", "name": "ci", "role": "read", "key": "secret", "created_at": "t"}
+    api.answers_with(201, made)
+    done = secbeat("keys", "create", "ci", "--role", "read", "--expires", "90d")
+    assert api.requests[0].json == {
+        "name": "ci",
+        "role": "read",
+        "expires_in_seconds": 90 * 86_400,
+    }
+    assert done.out == "secret\n"
+    assert "not shown again" in done.err
+
+
+def test_keys_list_and_delete(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"keys": [{"id": "3", "name": "ci", "role": "read"}], "total": 1})
+    assert secbeat("keys", "list").out.splitlines()[1].startswith("3\tci\tread\t")
+    api.answers.clear()
+    api.answers_with(204)
+    assert secbeat("keys", "delete", "3").out == "key 3 is deleted\n"
+    assert (api.requests[-1].method, api.requests[-1].path) == ("DELETE", "/api/v1/keys/3")
+
+
+def test_audit_list(api: Any, secbeat: Any) -> None:
+    row = {"id": 1, "at": "t", "key": "admin", "action": "blacklist.put", "target": "192.0.2.7"}
+    api.answers_with(200, {"audit": [row], "total": 1, "next_cursor": None})
+    assert "192.0.2.7" in secbeat("audit", "list").out
+    assert secbeat("audit", "list", "--json").json["audit"] == [row]
+
+
+def test_unknown_role_is_a_usage_error(secbeat: Any) -> None:
+    assert secbeat("keys", "create", "x", "--role", "root").code == 2
+
+
+def test_version(secbeat: Any) -> None:
+    done = secbeat("version", "--json")
+    assert json.loads(done.out)["version"] == secbeat("--version").out.strip()
