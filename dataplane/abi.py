@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "ac8b8c4425f60549de837b993187e7c0ca145e718d9bb9ada7bfae22fd8d8840"
+ABI_HASH = "36f4f99511d0592fb9631e76d04fe589cce9c93b85b7cd33f52c2bc482caecea"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -19,6 +19,7 @@ PROFILES_MAX = 1024
 RING_SLOTS = 1024
 LATENCY_BUCKETS = 20
 REJECTED_MAX = 256
+SAMPLED_BURSTS = 64
 DEADLINE_NEVER = 2147483647
 PORT_COUNT = 2
 VERDICT_COUNT = 4
@@ -732,7 +733,7 @@ class Node(ctypes.Structure):
 
 
 class Lcore(ctypes.Structure):
-    """struct sb_lcore: 552 bytes."""
+    """struct sb_lcore: 560 bytes."""
 
     node: int
     stats: int
@@ -743,6 +744,7 @@ class Lcore(ctypes.Structure):
     handover_in: ctypes.Array[ctypes.c_uint64]
     handover_out: ctypes.Array[ctypes.c_uint64]
     sample_ds: ctypes.Array[ctypes.c_uint32]
+    bursts: int
 
     _fields_ = [
         ("node", ctypes.c_uint64),  # 0
@@ -754,6 +756,7 @@ class Lcore(ctypes.Structure):
         ("handover_in", ctypes.c_uint64 * 16),  # 40
         ("handover_out", ctypes.c_uint64 * 16),  # 168
         ("sample_ds", ctypes.c_uint32 * 64),  # 296
+        ("bursts", ctypes.c_uint64),  # 552
     ]
 
 
@@ -761,9 +764,9 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.NONE: "forwarded: no reason to drop",
     Reason.ETHERNET_TRUNCATED: "frame ends inside its Ethernet or VLAN header",
     Reason.VLAN_DEPTH: "more than two VLAN tags",
-    Reason.IP_TRUNCATED: "frame ends inside its IP header or extension headers",
+    Reason.IP_TRUNCATED: "frame ends inside its IP header",
     Reason.IP_VERSION: "IP version differs from what the EtherType says",
-    Reason.IP_HEADER_LENGTH: "IPv4 header length below 20 bytes or beyond the packet",
+    Reason.IP_HEADER_LENGTH: "IPv4 header length below 20 bytes or beyond its total length",
     Reason.IP_LENGTH: "IP length field larger than the frame or smaller than the headers",
     Reason.IP_CHECKSUM: "IPv4 header checksum is wrong",
     Reason.IPV6_EXTENSION: "IPv6 extension headers malformed, out of bounds or more than eight",

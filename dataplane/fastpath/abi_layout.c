@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "ac8b8c4425f60549de837b993187e7c0ca145e718d9bb9ada7bfae22fd8d8840";
+const char sb_abi_hash[] = "36f4f99511d0592fb9631e76d04fe589cce9c93b85b7cd33f52c2bc482caecea";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -227,7 +227,7 @@ _Static_assert(offsetof(struct sb_node, ns_per_tsc_q24) == 44, "make abi");
 _Static_assert(offsetof(struct sb_node, reserved) == 48, "make abi");
 _Static_assert(offsetof(struct sb_node, readers) == 64, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore) == 552, "make abi");
+_Static_assert(sizeof(struct sb_lcore) == 560, "make abi");
 _Static_assert(offsetof(struct sb_lcore, node) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore, stats) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore, events) == 16, "make abi");
@@ -237,6 +237,7 @@ _Static_assert(offsetof(struct sb_lcore, port_id) == 36, "make abi");
 _Static_assert(offsetof(struct sb_lcore, handover_in) == 40, "make abi");
 _Static_assert(offsetof(struct sb_lcore, handover_out) == 168, "make abi");
 _Static_assert(offsetof(struct sb_lcore, sample_ds) == 296, "make abi");
+_Static_assert(offsetof(struct sb_lcore, bursts) == 552, "make abi");
 
 _Static_assert(SB_ABI_VERSION == 1, "make abi");
 _Static_assert(SB_CACHE_LINE == 64, "make abi");
@@ -247,6 +248,7 @@ _Static_assert(SB_PROFILES_MAX == 1024, "make abi");
 _Static_assert(SB_RING_SLOTS == 1024, "make abi");
 _Static_assert(SB_LATENCY_BUCKETS == 20, "make abi");
 _Static_assert(SB_REJECTED_MAX == 256, "make abi");
+_Static_assert(SB_SAMPLED_BURSTS == 64, "make abi");
 _Static_assert(SB_DEADLINE_NEVER == 2147483647, "make abi");
 
 _Static_assert(SB_PORT_OUTSIDE == 0, "make abi");

@@ -23,6 +23,7 @@ enum {
     SB_RING_SLOTS = 1024,          /* power of two */
     SB_LATENCY_BUCKETS = 20,       /* 19 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
     SB_REJECTED_MAX = 256,         /* power of two */
+    SB_SAMPLED_BURSTS = 64,        /* power of two: of so many, the cycles of one are measured */
     SB_DEADLINE_NEVER = 0x7fffffff /* boot_ds of an entry without end */
 };
 
@@ -77,19 +78,19 @@ struct sb_packet {
     uint64_t data;      /* address of the first byte of the Ethernet header */
     uint64_t rx_tsc;    /* when its burst was received */
     uint32_t length;    /* bytes on the wire, without FCS */
-    uint16_t available; /* bytes at data: first segment, or what the capture kept */
+    uint16_t available; /* bytes at data: first segment, or what the capture kept; <= length */
     uint16_t flags;     /* enum sb_packet_flag */
     uint16_t port;      /* enum sb_port it came in from */
     uint16_t profile;   /* index of the profile of the protected address; 0 is the default */
     uint16_t l3_offset; /* offsets from data; 0 where there is no such header */
-    uint16_t l4_offset;
+    uint16_t l4_offset; /* of TCP, UDP, ICMP, ICMPv6: their fixed header is readable */
     uint16_t payload_offset;
     uint16_t client_offset;    /* of the outside address, 4 or 16 bytes by ip_version */
     uint16_t protected_offset; /* of the inside address */
     uint16_t vlan_id;          /* outermost tag, 0 if none */
     uint8_t vlan_count;
     uint8_t ip_version; /* 4, 6, or 0 where the addresses can't be read */
-    uint8_t protocol;   /* of the transport header at l4_offset */
+    uint8_t protocol;   /* the last one known, with or without its header at l4_offset */
     uint8_t anomaly;    /* enum sb_reason found by parse, judged by sanity */
     uint8_t verdict;    /* enum sb_verdict */
     uint8_t reason;     /* enum sb_reason */
@@ -386,6 +387,7 @@ struct sb_lcore {
     uint64_t handover_in[SB_LCORES_MAX];  /* struct sb_handover * from that lcore */
     uint64_t handover_out[SB_LCORES_MAX]; /* struct sb_handover * to that lcore */
     uint32_t sample_ds[64];               /* boot_ds of the last drop sample, by reason */
+    uint64_t bursts; /* that the pipeline ran; one in SB_SAMPLED_BURSTS is measured */
 };
 
 #endif

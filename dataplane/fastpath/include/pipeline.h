@@ -10,15 +10,20 @@
 #include <stdint.h>
 
 #include "abi.h"
+#include "packet.h"
 
-struct sb_lists;
-
-/* Runs every stage over burst->packets[0..count): parse to forward. Afterwards each packet has its
- * verdict; HELD with packet.owner != lcore->index means: hand it over to that lcore, which calls
- * sb_pipeline_resume. */
+/* Runs every stage over burst->packets[0..count): parse to forward. The caller has filled mbuf,
+ * data, rx_tsc, length, available (at most length), port, and flags (CUT and CHECKSUM_GOOD, or 0).
+ * Afterwards each packet has its verdict; HELD with packet.owner != lcore->index means: hand it
+ * over to that lcore, which calls sb_pipeline_resume.
+ *
+ * The ledger received = forwarded + consumed + sum(dropped) + held_now of the rx port: the pipeline
+ * counts received, dropped and held_now, stages count consumed (sb_consume); whoever transmits
+ * counts forwarded once a packet with verdict PASS is on its way, or sb_drop(TX_FULL). */
 void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
-/* The stages after OWNER, for packets another lcore has received and handed over. */
+/* The stages after OWNER, for packets another lcore has received and handed over: their descriptors
+ * are as sb_pipeline_run left them there. Takes them out of held_now. */
 void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
 /* The stages; each in the file of its name. */
@@ -42,5 +47,80 @@ uint32_t sb_reason_default_mode(uint32_t reason);
 uint32_t sb_reason_selectable(uint32_t reason);
 /* Fills a profile with every reason's default mode. */
 void sb_profile_init(struct sb_profile *profile);
+
+/* --- verdicts, for stages and for whoever transmits ------------------------------------------- */
+
+/* Offers a drop to whoever listens for events: at most one per reason and tenth of a second. */
+void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet, enum sb_reason reason,
+                    enum sb_mode mode, const struct sb_time *now);
+
+static inline struct sb_lcore_stats *sb_stats_of(const struct sb_lcore *lcore) {
+    return (struct sb_lcore_stats *)(uintptr_t)lcore->stats;
+}
+
+static inline const struct sb_profile *sb_profile_of(const struct sb_lcore *lcore,
+                                                     const struct sb_packet *packet) {
+    const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
+    uint64_t profiles = __atomic_load_n(&node->profiles, __ATOMIC_ACQUIRE);
+
+    return (const struct sb_profile *)(uintptr_t)profiles + packet->profile;
+}
+
+/* Folded by the compiler where the reason is a constant. */
+static inline enum sb_stage sb_stage_of(enum sb_reason reason) {
+    static const uint8_t stages[SB_REASON_COUNT] = {
+#define SB_REASON(name, stage, mode, text) SB_STAGE_##stage,
+#include "reasons.def"
+#undef SB_REASON
+    };
+
+    return (enum sb_stage)stages[reason];
+}
+
+/* Drops and counts, whatever the profile says: for structural reasons. */
+static inline void sb_drop(struct sb_lcore *lcore, struct sb_packet *packet,
+                           enum sb_reason reason) {
+    struct sb_lcore_stats *stats = sb_stats_of(lcore);
+    struct sb_port_stats *port = &stats->port[packet->port];
+
+    packet->verdict = SB_VERDICT_DROP;
+    packet->reason = (uint8_t)reason;
+    port->dropped[reason]++;
+    port->dropped_bytes += packet->length;
+    stats->stage[sb_stage_of(reason)].dropped++;
+    stats->profile[packet->profile].count[reason][SB_MODE_ENFORCE]++;
+}
+
+/* A packet that was HELD and can't be handed over, or is given up. */
+static inline void sb_drop_held(struct sb_lcore *lcore, struct sb_packet *packet,
+                                enum sb_reason reason) {
+    sb_stats_of(lcore)->port[packet->port].held_now--;
+    sb_drop(lcore, packet, reason);
+}
+
+/* Absorbed or answered: the packet goes no further. */
+static inline void sb_consume(struct sb_lcore *lcore, struct sb_packet *packet) {
+    packet->verdict = SB_VERDICT_CONSUMED;
+    sb_stats_of(lcore)->port[packet->port].consumed++;
+}
+
+/* A stage has a reason against a packet; its profile's mode decides. True: dropped, leave it out of
+ * the live set. In monitor mode the first hit of a packet is counted and the packet goes on. */
+static inline bool sb_reject(struct sb_lcore *lcore, struct sb_packet *packet,
+                             enum sb_reason reason, const struct sb_time *now) {
+    enum sb_mode mode = (enum sb_mode)sb_profile_of(lcore, packet)->mode[reason];
+
+    if (mode == SB_MODE_OFF || (mode == SB_MODE_MONITOR && packet->flags & SB_PACKET_WOULD_DROP))
+        return false;
+    if (SB_UNLIKELY(lcore->sample_ds[reason] != now->boot_ds))
+        sb_drop_sample(lcore, packet, reason, mode, now);
+    if (mode == SB_MODE_ENFORCE) {
+        sb_drop(lcore, packet, reason);
+        return true;
+    }
+    packet->flags |= SB_PACKET_WOULD_DROP;
+    sb_stats_of(lcore)->profile[packet->profile].count[reason][SB_MODE_MONITOR]++;
+    return false;
+}
 
 #endif

@@ -1,0 +1,76 @@
+/* packet.h: the only place where packet bytes become pointers and numbers.
+ *
+ * Everything beyond parse.c reads headers through sb_packet_bytes and the offsets in the
+ * descriptor.
+ */
+#ifndef SB_PACKET_H
+#define SB_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "abi.h"
+
+#define SB_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define SB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+enum sb_protocol {
+    SB_PROTOCOL_ICMP = 1,
+    SB_PROTOCOL_TCP = 6,
+    SB_PROTOCOL_UDP = 17,
+    SB_PROTOCOL_ICMPV6 = 58
+};
+
+/* size bytes at offset, or NULL where they do not all lie in the first segment. */
+static inline const uint8_t *sb_packet_bytes(const struct sb_packet *packet, uint32_t offset,
+                                             uint32_t size) {
+    if (SB_UNLIKELY(offset + size > packet->available))
+        return NULL;
+    return (const uint8_t *)(uintptr_t)packet->data + offset;
+}
+
+/* Numbers in network order. */
+static inline uint32_t sb_load16(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 8 | bytes[1];
+}
+
+static inline uint32_t sb_load32(const uint8_t *bytes) {
+    uint32_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+    return __builtin_bswap32(value);
+}
+
+/* As it lies in memory: for sums and comparisons only. */
+static inline uint64_t sb_load64_raw(const uint8_t *bytes) {
+    uint64_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
+/* An address of a header as 16 bytes, IPv4 mapped (RFC 4291, 2.5.5.2). */
+static inline void sb_address_map(uint8_t out[16], const uint8_t *address, uint32_t ip_version) {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    if (ip_version == 6) {
+        memcpy(out, address, 16);
+        return;
+    }
+    memcpy(out, mapped, sizeof(mapped));
+    memcpy(out + sizeof(mapped), address, 4);
+}
+
+/* The address at client_offset or protected_offset, mapped; zeros where there is none to read. */
+static inline void sb_packet_address(const struct sb_packet *packet, uint32_t offset,
+                                     uint8_t out[16]) {
+    const uint8_t *address = sb_packet_bytes(packet, offset, packet->ip_version == 6 ? 16 : 4);
+
+    if (packet->ip_version == 0 || address == NULL)
+        memset(out, 0, 16);
+    else
+        sb_address_map(out, address, packet->ip_version);
+}
+
+#endif

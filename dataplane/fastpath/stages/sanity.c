@@ -1,0 +1,140 @@
+/* sanity.c: drop what no honest stack sends, in both directions.
+ *
+ * What parse has noted comes first, then the checksum, TCP's flags and the addresses. A reason
+ * whose mode is off or monitor does not shield a packet from those behind it.
+ */
+#include "pipeline.h"
+
+enum { IPV4_BYTES = 20, IPV4_SOURCE = 12, IPV4_DESTINATION = 16 };
+enum { IPV6_BYTES = 40, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
+enum { TCP_FLAGS_OFFSET = 13, TCP_BYTES = 20 };
+enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, ALL_FLAGS = 0x3f };
+
+/* One's complement sum of size bytes (a multiple of 4), folded (RFC 1071); 0xffff where a checksum
+ * in it is right. */
+static inline uint32_t ones_sum(const uint8_t *bytes, uint32_t size) {
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < size; i += 4) {
+        uint32_t word;
+
+        memcpy(&word, bytes + i, sizeof(word));
+        sum += word;
+    }
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint32_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* Where the header itself can't be read to its end, parse has noted why. */
+static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip) {
+    uint32_t size = (uint32_t)(ip[0] & 0x0f) * 4;
+
+    if (packet->flags & SB_PACKET_CHECKSUM_GOOD || size < IPV4_BYTES)
+        return false;
+    return sb_packet_bytes(packet, packet->l3_offset, size) != NULL && ones_sum(ip, size) != 0xffff;
+}
+
+static inline bool tcp_flags_lie(uint32_t flags) {
+    bool nothing = (flags & ALL_FLAGS) == 0;
+    bool syn_and_end = (flags & SYN) && (flags & (FIN | RST));
+    bool fin_and_reset = (flags & (FIN | RST)) == (FIN | RST);
+    bool fin_alone = (flags & (FIN | ACK)) == FIN;
+
+    return nothing | syn_and_end | fin_and_reset | fin_alone;
+}
+
+static inline bool has_bad_tcp_flags(const struct sb_packet *packet) {
+    if (packet->protocol != SB_PROTOCOL_TCP || packet->l4_offset == 0)
+        return false;
+    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, TCP_BYTES);
+    return tcp != NULL && tcp_flags_lie(tcp[TCP_FLAGS_OFFSET]);
+}
+
+static enum sb_reason ipv4_address_reason(const uint8_t *ip) {
+    uint32_t source = sb_load32(ip + IPV4_SOURCE);
+
+    if (source == sb_load32(ip + IPV4_DESTINATION))
+        return SB_REASON_LAND;
+    if (source >> 28 == 14)
+        return SB_REASON_SOURCE_MULTICAST;
+    if (source == 0xffffffff)
+        return SB_REASON_SOURCE_BROADCAST;
+    return source >> 24 == 127 ? SB_REASON_SOURCE_LOOPBACK : SB_REASON_NONE;
+}
+
+static enum sb_reason ipv6_address_reason(const uint8_t *ip) {
+    static const uint8_t loopback[16] = {[15] = 1};
+    const uint8_t *source = ip + IPV6_SOURCE;
+
+    if (memcmp(source, ip + IPV6_DESTINATION, 16) == 0)
+        return SB_REASON_LAND;
+    if (source[0] == 0xff)
+        return SB_REASON_SOURCE_MULTICAST;
+    return memcmp(source, loopback, sizeof(loopback)) == 0 ? SB_REASON_SOURCE_LOOPBACK
+                                                           : SB_REASON_NONE;
+}
+
+/* Every reason against a packet in turn. True: dropped. */
+static __attribute__((noinline)) bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
+                                            const struct sb_time *now) {
+    if (packet->anomaly != SB_REASON_NONE &&
+        sb_reject(lcore, packet, (enum sb_reason)packet->anomaly, now))
+        return true;
+    if (packet->ip_version == 0)
+        return false;
+    uint32_t size = packet->ip_version == 4 ? IPV4_BYTES : IPV6_BYTES;
+    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, size);
+    if (ip == NULL)
+        return false;
+    if (packet->ip_version == 4 && ipv4_checksum_wrong(packet, ip) &&
+        sb_reject(lcore, packet, SB_REASON_IP_CHECKSUM, now))
+        return true;
+    if (has_bad_tcp_flags(packet) && sb_reject(lcore, packet, SB_REASON_TCP_FLAGS, now))
+        return true;
+    enum sb_reason reason =
+        packet->ip_version == 4 ? ipv4_address_reason(ip) : ipv6_address_reason(ip);
+    return reason != SB_REASON_NONE && sb_reject(lcore, packet, reason, now);
+}
+
+/* IPv4 without options: every question at once, so that a good packet costs one branch. */
+static inline bool looks_good_ipv4(const struct sb_packet *packet) {
+    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, IPV4_BYTES);
+
+    if (SB_UNLIKELY(ip == NULL || ip[0] != 0x45))
+        return false;
+    uint32_t top = ip[IPV4_SOURCE];
+    bool sum_good = packet->flags & SB_PACKET_CHECKSUM_GOOD || ones_sum(ip, IPV4_BYTES) == 0xffff;
+    bool odd_source = (top >= 224) | (top == 127);
+    bool land = sb_load32(ip + IPV4_SOURCE) == sb_load32(ip + IPV4_DESTINATION);
+
+    return sum_good & !odd_source & !land;
+}
+
+static inline bool looks_good_ipv6(const struct sb_packet *packet) {
+    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, IPV6_BYTES);
+
+    if (SB_UNLIKELY(ip == NULL))
+        return false;
+    return ipv6_address_reason(ip) == SB_REASON_NONE;
+}
+
+static inline bool looks_good(const struct sb_packet *packet) {
+    if (SB_UNLIKELY(packet->anomaly != SB_REASON_NONE || has_bad_tcp_flags(packet)))
+        return false;
+    return packet->ip_version == 4 ? looks_good_ipv4(packet) : looks_good_ipv6(packet);
+}
+
+void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
+    uint32_t live = 0;
+
+    for (uint32_t i = 0; i < burst->live_count; i++) {
+        uint8_t index = burst->live[i];
+        struct sb_packet *packet = &burst->packets[index];
+
+        burst->live[live] = index;
+        live += SB_LIKELY(looks_good(packet)) || !judge(lcore, packet, now);
+    }
+    burst->live_count = (uint16_t)live;
+}
