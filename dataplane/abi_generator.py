@@ -198,9 +198,10 @@ def _bytes_of(elf: ELFFile, symbol_name: str) -> bytes:
     table = elf.get_section_by_name(".symtab")
     if not isinstance(table, SymbolTableSection):
         raise TypeError(f"no symbol table to look up {symbol_name} in")
-    (symbol,) = table.get_symbol_by_name(symbol_name) or [None]
-    if symbol is None:
+    symbols = table.get_symbol_by_name(symbol_name)
+    if not symbols:
         raise ValueError(f"no symbol {symbol_name}: is this compiled from probe.c?")
+    symbol = symbols[0]
     section = elf.get_section(symbol["st_shndx"])
     start = symbol["st_value"]
     return bytes(section.data()[start : start + symbol["st_size"]])

@@ -1,7 +1,7 @@
 """Finds and loads ``libsecbeat``, and refuses one that was built from other headers.
 
-The module that calls a C function declares its signature (``argtypes``, ``restype``) through a
-function of its own; this one knows only the layout hash.
+Declares the signatures of the pipeline and of what ``reasons.c`` tells. Other functions are declared
+by the module that calls them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ctypes
 import functools
 import os
 from pathlib import Path
+from typing import Any
 
 from dataplane import abi
 from dataplane.errors import ConfigurationError
@@ -57,6 +58,7 @@ def _load(path: Path) -> ctypes.CDLL:
             f"{path} can't be loaded: {error}; `ldd {path}` names what is missing"
         ) from error
     _check(library, path)
+    _declare(library)
     return library
 
 
@@ -70,3 +72,21 @@ def _check(library: ctypes.CDLL, path: Path) -> None:
             f"{path} was built from other headers (layout {text.decode(errors='replace')[:12]}) "
             f"than dataplane/abi.py ({abi.ABI_HASH[:12]}): `make -C dataplane/fastpath abi all`"
         )
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    # Lcore, Burst, Time by address.
+    for name in ("sb_pipeline_run", "sb_pipeline_resume"):
+        _signature(library, name, None, [ctypes.c_void_p] * 3)
+    _signature(library, "sb_client_lcore", ctypes.c_uint32, [ctypes.c_void_p, ctypes.c_char_p])
+    _signature(library, "sb_profile_init", None, [ctypes.c_void_p])
+    for name in ("sb_reason_name", "sb_reason_text", "sb_stage_name"):
+        _signature(library, name, ctypes.c_char_p, [ctypes.c_uint32])
+    for name in ("sb_reason_stage", "sb_reason_default_mode", "sb_reason_selectable"):
+        _signature(library, name, ctypes.c_uint32, [ctypes.c_uint32])
+
+
+def _signature(library: ctypes.CDLL, name: str, restype: object, argtypes: list[Any]) -> None:
+    function = getattr(library, name)
+    function.restype = restype
+    function.argtypes = argtypes

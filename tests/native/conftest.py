@@ -1,0 +1,36 @@
+"""Native tests: the pipeline part of libsecbeat, built from the sources as they are."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dataplane import library as loader
+from tests.native.harness import Harness
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def library() -> ctypes.CDLL:
+    """``$SECBEAT_LIBRARY`` (the sanitizer run names one), else the pipeline, brought up to date."""
+    if os.environ.get(loader.ENVIRONMENT_VARIABLE):
+        return loader.load()
+    subprocess.run(
+        ["make", "-s", "-C", str(ROOT / "dataplane" / "fastpath"), "pipeline"],
+        check=True,
+        timeout=120,
+    )
+    return loader.load(ROOT / "build" / "libsecbeat-pipeline.so")
+
+
+@pytest.fixture
+def harness(library: ctypes.CDLL) -> Iterator[Harness]:
+    """One node with one lcore, every reason in its default mode."""
+    with Harness(library) as made:
+        yield made

@@ -1,0 +1,121 @@
+"""Runs the compiled pipeline over bytes: a node, an lcore and bursts on plain memory.
+
+Every frame lies in an allocation of exactly its size, so that under AddressSanitizer a stage that
+reads one byte beyond it is caught.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dataplane import abi
+
+TIME = abi.Time(tsc=1, boot_ds=1000)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One packet to run: bytes, where it came in, and what a NIC or a capture adds."""
+
+    data: bytes
+    port: abi.Port = abi.Port.OUTSIDE
+    flags: int = 0
+    length: int | None = None
+    """Bytes on the wire; None: all that is in ``data``."""
+
+
+class Harness:
+    """A node of ``lcores`` lcores of which this is number ``index``; a context manager."""
+
+    def __init__(self, library: ctypes.CDLL, *, lcores: int = 1, index: int = 0) -> None:
+        self.library = library
+        self.profiles = (abi.Profile * abi.PROFILES_MAX)()
+        for profile in self.profiles:
+            library.sb_profile_init(ctypes.addressof(profile))
+        self.stats = abi.LcoreStats()
+        self.node = abi.Node(
+            profiles=ctypes.addressof(self.profiles), lcore_count=lcores, boot_ds=TIME.boot_ds
+        )
+        self.node.owner_key[:] = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
+        self.lcore = abi.Lcore(
+            node=ctypes.addressof(self.node), stats=ctypes.addressof(self.stats), index=index
+        )
+        self.burst = abi.Burst()
+        self.time = abi.Time(tsc=TIME.tsc, boot_ds=TIME.boot_ds)
+        self._memory: list[int] = []
+
+    def __enter__(self) -> Harness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free()
+
+    def set_mode(self, reason: abi.Reason, mode: abi.Mode, profile: int = 0) -> None:
+        """The mode of one reason; others keep their default."""
+        self.profiles[profile].mode[reason] = mode
+
+    def listen(self) -> tuple[abi.RingProducer, abi.RingConsumer]:
+        """Give the lcore an event ring with a listener."""
+        self.events = abi.RingProducer(), abi.RingConsumer()
+        self.lcore.events = ctypes.addressof(self.events[0])
+        self.lcore.events_consumer = ctypes.addressof(self.events[1])
+        return self.events
+
+    def run(self, frames: Iterable[Frame | bytes]) -> list[abi.Packet]:
+        """Run one burst (at most 32 frames); the descriptors afterwards, their bytes still there."""
+        self.fill(frames)
+        self.library.sb_pipeline_run(*self._arguments())
+        return list(self.burst.packets[: self.burst.count])
+
+    def run_one(self, frame: Frame | bytes) -> abi.Packet:
+        """Run a burst of one."""
+        return self.run([frame])[0]
+
+    def resume(self) -> list[abi.Packet]:
+        """Run what is in the burst through the stages behind OWNER."""
+        self.library.sb_pipeline_resume(*self._arguments())
+        return list(self.burst.packets[: self.burst.count])
+
+    def fill(self, frames: Iterable[Frame | bytes]) -> None:
+        """Put frames into the burst as their receiver would; everything else in it is garbage."""
+        self.free()
+        ctypes.memset(ctypes.byref(self.burst), 0xA5, ctypes.sizeof(self.burst))
+        plain = [f if isinstance(f, Frame) else Frame(f) for f in frames]
+        self.burst.count = len(plain)
+        for packet, frame in zip(self.burst.packets, plain, strict=False):
+            packet.data = self._copy(frame.data)
+            packet.length = len(frame.data) if frame.length is None else frame.length
+            packet.available = len(frame.data)
+            packet.flags = frame.flags
+            packet.port = frame.port
+
+    def bytes_of(self, packet: abi.Packet) -> bytes:
+        """The bytes of a packet as they are now."""
+        return ctypes.string_at(packet.data, packet.available)
+
+    def free(self) -> None:
+        """Free the frames of the last burst."""
+        for address in self._memory:
+            _libc().free(address)
+        self._memory.clear()
+
+    def _copy(self, data: bytes) -> int:
+        address: int = _libc().malloc(len(data))
+        ctypes.memmove(address, data, len(data))
+        self._memory.append(address)
+        return address
+
+    def _arguments(self) -> Sequence[int]:
+        return [ctypes.addressof(part) for part in (self.lcore, self.burst, self.time)]
+
+
+def _libc() -> ctypes.CDLL:
+    # The process's own malloc: AddressSanitizer's where it is preloaded.
+    libc = ctypes.CDLL(None)
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.free.restype = None
+    return libc
