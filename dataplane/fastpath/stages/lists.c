@@ -27,6 +27,8 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
     struct clients clients;
     uint32_t matched, dropped = 0;
 
+    if (SB_UNLIKELY(lists == NULL)) /* a pipeline without lists: replay, tests */
+        return;
     collect(burst, &clients);
     matched =
         sb_lists_match(lists, lcore->index, clients.key, clients.count, now->boot_ds, matches);

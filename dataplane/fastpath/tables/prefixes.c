@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "memory.h"
 
 enum { STATE_FREE, STATE_LIVE, STATE_REMOVED };
@@ -90,11 +91,11 @@ uint64_t sb_prefixes_hits(const struct sb_prefixes *prefixes, uint32_t index) {
  * ------------------------------------------------------------------------------------------------------
  */
 
-/* No attacker chooses prefixes, so a fixed multiplier does. */
+/* No attacker chooses prefixes, so fixed constants (of splitmix64) do. */
 static uint32_t *chain_head(const struct sb_prefixes *prefixes, uint64_t hi, uint64_t lo) {
-    uint64_t mixed = (hi ^ (lo * 0xd6e8feb86659fd93ull)) * 0x9e3779b97f4a7c15ull;
+    uint64_t mixed = sb_hash_fold(hi ^ 0x9e3779b97f4a7c15ull, lo ^ 0xbf58476d1ce4e5b9ull);
 
-    return &prefixes->heads[(mixed >> 32) & prefixes->head_mask];
+    return &prefixes->heads[mixed & prefixes->head_mask];
 }
 
 uint32_t sb_prefixes_find(const struct sb_prefixes *prefixes, uint64_t hi, uint64_t lo,
