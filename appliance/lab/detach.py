@@ -1,0 +1,93 @@
+"""``lab up --detach``: the supervisor in a session of its own, its progress here until it is up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from appliance.lab import lifecycle, status
+from appliance.lab.commands import LabError
+from dataplane.errors import SecBeatError
+
+
+def up_detached(wish: lifecycle.Wish, say: lifecycle.Say) -> status.Document:
+    """Start an instance and return its status when it is healthy; the supervisor goes on.
+
+    Raises:
+        LabError: what the supervisor raised.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        _background(wish, writer)
+    os.close(writer)
+    with os.fdopen(reader) as messages:
+        while True:
+            try:
+                line = messages.readline()
+            except KeyboardInterrupt:
+                os.kill(pid, signal.SIGTERM)  # and go on reading: it says when it is done
+                continue
+            if not line:
+                os.waitpid(pid, 0)
+                raise LabError(f"lab {wish.instance.name!r} was ended before it was up")
+            message = json.loads(line)
+            if "error" in message:
+                os.waitpid(pid, 0)
+                raise LabError(message["error"])
+            if "status" in message:
+                document: status.Document = message["status"]
+                return document
+            say(message["step"])
+
+
+def _background(wish: lifecycle.Wish, writer: int) -> None:
+    """The supervisor's process; never returns."""
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    channel = _Channel(writer, wish.instance.logs / "supervisor.log")
+    code = 0
+    try:
+        lifecycle.up(
+            wish,
+            say=lambda text: channel.send("step", text),
+            healthy=lambda document: channel.finish("status", document),
+        )
+    except SecBeatError as error:
+        channel.finish("error", str(error))
+        code = error.exit_code
+    except BaseException as error:
+        channel.finish("error", repr(error))
+        code = 70
+    os._exit(code)
+
+
+class _Channel:
+    """Messages to the waiting parent; once it has gone, lines of the log."""
+
+    def __init__(self, descriptor: int, log: Path) -> None:
+        self._stream = os.fdopen(descriptor, "w")
+        self._log = log
+
+    def send(self, kind: str, value: object) -> None:
+        if self._stream.closed:
+            if self._log.parent.exists():
+                with self._log.open("a") as log:
+                    log.write(f"{value}\n")
+            return
+        try:
+            self._stream.write(json.dumps({kind: value}) + "\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            self._stream.detach()
+            raise KeyboardInterrupt from None  # whoever waited has gone: so does the lab
+
+    def finish(self, kind: str, value: object) -> None:
+        if not self._stream.closed:
+            self.send(kind, value)
+            self._stream.close()

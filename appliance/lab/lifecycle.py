@@ -1,0 +1,173 @@
+"""A lab instance from start to end: what ``lab up`` and ``lab down`` do."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.config import NodeConfig
+from appliance.config.load import parse_config
+from appliance.lab import cleanup, configuration, network, nginx, preflight, services, status
+from appliance.lab.claim import Claim, claim_new, supervisor_pid, try_claim
+from appliance.lab.commands import LabError
+from appliance.lab.health import START_TIMEOUT_S, Health
+from appliance.lab.instance import Instance
+from appliance.lab.notify import NotifySocket
+from appliance.lab.supervisor import Supervisor
+from appliance.lab.unit import Unit
+
+DOWN_TIMEOUT_S = 60.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for."""
+
+    instance: Instance
+    mode: str | None = None
+    config_file: Path | None = None
+
+
+def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
+    """Run an instance until a stop signal; whatever happens, nothing of it stays behind.
+
+    Args:
+        wish: which instance, and how.
+        say: called with each step.
+        healthy: called once, with the status, when the node is healthy.
+
+    Raises:
+        LabError: something is missing, or the node does not become healthy.
+    """
+    preflight.require_root("the lab")
+    tables = configuration.compose(wish.instance, wish.mode, wish.config_file)
+    config = parse_config(tables, wish.config_file or wish.instance.config_file)
+    claim = claim_new(wish.instance)
+    with Supervisor() as supervisor:
+        supervisor.say = say
+        try:
+            preflight.check(wish.instance, config)
+        except BaseException:
+            # Namespaces that were there before are not ours to remove.
+            shutil.rmtree(wish.instance.directory, ignore_errors=True)
+            claim.release()
+            raise
+        try:
+            _run(wish, tables, config, supervisor, healthy)
+        except KeyboardInterrupt:
+            say("interrupted")
+        finally:
+            _end(wish.instance, supervisor, claim, say)
+
+
+def down(instance: Instance, say: Say) -> bool:
+    """Stop an instance, or clean what a crash left of it; returns whether there was anything."""
+    preflight.require_root("the lab")
+    try:
+        claim = try_claim(instance)
+    except FileNotFoundError:
+        if not network.existing(instance.namespaces) and not cleanup.processes(instance):
+            return False
+        claim = Claim(-1)
+    if claim is None:
+        say(f"stopping lab {instance.name!r}")
+        claim = _stop_supervisor(instance)
+    else:
+        say(f"cleaning what lab {instance.name!r} has left")
+    cleanup.clean(instance)
+    claim.release()
+    return True
+
+
+def _run(
+    wish: Wish,
+    tables: dict[str, Any],
+    config: NodeConfig,
+    supervisor: Supervisor,
+    healthy: Callable[[status.Document], None],
+) -> None:
+    instance = wish.instance
+    fixed = status.describe(instance, config)
+    status.publish(instance, fixed, "starting", [])
+    supervisor.say(f"network: {' <-> '.join(instance.namespaces.all())}")
+    network.build(instance.namespaces)
+    _directories(instance)
+    configuration.write(instance, tables, wish.config_file)
+    site = nginx.prepare(instance, instance.directory / "nginx")
+    devices = f"{config.ports.outside.device} {config.ports.inside.device}"
+    units = [_unit(instance, service) for service in services.services(instance, site, devices)]
+    supervisor.changed = lambda: status.publish(instance, fixed, "starting", units)
+    supervisor.say(f"processes: {', '.join(unit.name for unit in units)}")
+    supervisor.start(units)
+    health = Health(units, config.api.bind, time.monotonic() + START_TIMEOUT_S)
+    if not supervisor.run(until=lambda: health.reached(time.monotonic())):
+        return
+    supervisor.changed = lambda: status.publish(instance, fixed, "up", units)
+    supervisor.changed()
+    healthy(status.read(instance))
+    supervisor.run()
+    supervisor.changed = lambda: status.publish(instance, fixed, "stopping", units)
+    supervisor.changed()
+
+
+def _directories(instance: Instance) -> None:
+    for path in (instance.logs, instance.notify_dir, instance.tree, instance.venv):
+        path.mkdir(mode=0o755)
+    # A file made in a directory with the set-group-id bit belongs to the directory's group: so the
+    # data plane may read what the API writes, and the API may use the data plane's socket.
+    for name, user, group, mode in (
+        ("api", "secbeat", "secbeat", 0o700),
+        ("keys", "secbeat", "secbeat", 0o700),
+        ("state", "secbeat", "secbeat-dp", 0o2750),
+        ("run", "secbeat-dp", "secbeat", 0o2750),
+        ("nginx", "www-data", "www-data", 0o755),
+    ):
+        path = instance.directory / name
+        path.mkdir()
+        shutil.chown(path, user, group)
+        path.chmod(mode)
+
+
+def _unit(instance: Instance, service: services.Service) -> Unit:
+    notify = NotifySocket(instance.notify_dir / f"{service.name}.sock", service.user)
+    return Unit(service, instance.logs / f"{service.name}.log", notify)
+
+
+def _end(instance: Instance, supervisor: Supervisor, claim: Claim, say: Say) -> None:
+    supervisor.shut_down()
+    cleanup.clean(instance)
+    claim.release()
+    say("nothing is left behind")
+
+
+def _stop_supervisor(instance: Instance) -> Claim:
+    pid = supervisor_pid(instance)
+    if pid is None:
+        raise LabError(f"{instance.directory} is locked, but nobody says by whom: see 'lsof'")
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            if not poll.poll(DOWN_TIMEOUT_S * 1000):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                poll.poll(DOWN_TIMEOUT_S * 1000)
+        finally:
+            os.close(descriptor)
+    try:
+        claim = try_claim(instance)
+    except FileNotFoundError:
+        return Claim(-1)
+    if claim is None:
+        raise LabError(f"the supervisor of lab {instance.name!r} (pid {pid}) does not end")
+    return claim

@@ -1,0 +1,111 @@
+"""Three network namespaces: client -> node -> origin, joined by two veth pairs.
+
+The node has no address: client and origin lie in one subnet, and reach each other only through the
+data plane between them. Everything is made inside the namespaces, so nothing of the host's own
+network changes, and a namespace that goes takes its interfaces and sysctls along.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.lab.commands import LabError, run, try_run
+from appliance.lab.instance import Namespaces
+
+NETNS = Path("/run/netns")
+ENDPOINT_INTERFACE = "net0"
+OUTSIDE = "outside"
+INSIDE = "inside"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Addresses of one peer, with their prefix lengths (RFC 2544 and RFC 5180)."""
+
+    ipv4: str
+    ipv6: str
+
+    def plain(self) -> tuple[str, str]:
+        """The addresses alone."""
+        return self.ipv4.split("/")[0], self.ipv6.split("/")[0]
+
+
+CLIENT = Endpoint("198.18.0.1/15", "2001:2::1:1/64")
+ORIGIN = Endpoint("198.19.0.1/15", "2001:2::2:1/64")
+
+
+def existing(namespaces: Namespaces) -> list[str]:
+    """Which of the namespaces are there already."""
+    return [name for name in namespaces.all() if (NETNS / name).exists()]
+
+
+def build(namespaces: Namespaces) -> None:
+    """Make the namespaces and what is in them; raises LabError."""
+    for name in namespaces.all():
+        run("ip", "netns", "add", name)
+    # Before any interface is there: the node must not answer or ask anything of its own.
+    _set(namespaces.node, "net.ipv6.conf.all.disable_ipv6=1")
+    _set(namespaces.node, "net.ipv6.conf.default.disable_ipv6=1")
+    for name in (namespaces.client, namespaces.origin):
+        _set(name, "net.ipv6.conf.all.disable_ipv6=0")
+        _set(name, "net.ipv6.conf.default.disable_ipv6=0")
+    _join(namespaces.client, namespaces.node, OUTSIDE)
+    _join(namespaces.origin, namespaces.node, INSIDE)
+    _address(namespaces.client, CLIENT)
+    _address(namespaces.origin, ORIGIN)
+
+
+def remove(namespaces: Namespaces) -> None:
+    """Remove what `build` made, as far as it is there, and end every process inside."""
+    for name in existing(namespaces):
+        for pid in run("ip", "netns", "pids", name).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    for interface in (OUTSIDE, INSIDE):
+        # A namespace goes some time after its name: its interfaces should go now.
+        try_run("ip", "-n", namespaces.node, "link", "delete", interface)
+    for name in existing(namespaces):
+        run("ip", "netns", "delete", name)
+
+
+def remove_mount() -> None:
+    """Undo the mount that the very first ``ip netns add`` leaves on the host, if nobody uses it."""
+    try:
+        if NETNS.is_dir() and not any(NETNS.iterdir()):
+            while try_run("umount", str(NETNS)):  # one for each time that it was mounted
+                pass
+            NETNS.rmdir()
+    except OSError as exc:
+        raise LabError(f"{NETNS} can't be removed: {exc.strerror}") from exc
+
+
+def _set(namespace: str, assignment: str) -> None:
+    run("ip", "netns", "exec", namespace, "sysctl", "-qw", assignment)
+
+
+def _join(endpoint: str, node: str, port: str) -> None:
+    run(
+        *("ip", "link", "add", ENDPOINT_INTERFACE, "netns", endpoint, "type", "veth"),
+        *("peer", "name", port, "netns", node),
+    )
+    # Virtual ports carry no checksums that a sender has left for its hardware to finish, and no
+    # packets larger than the MTU.
+    run("ip", "netns", "exec", endpoint, "ethtool", "-K", ENDPOINT_INTERFACE, *_OFFLOADS)
+    run("ip", "netns", "exec", node, "ethtool", "-K", port, *_OFFLOADS)
+    run("ip", "-n", node, "link", "set", port, "promisc", "on", "up")
+
+
+_OFFLOADS = ("tx", "off", "gso", "off", "gro", "off", "tso", "off")
+
+
+def _address(namespace: str, endpoint: Endpoint) -> None:
+    ip = ("ip", "-n", namespace)
+    run(*ip, "link", "set", "lo", "up")
+    run(*ip, "address", "add", endpoint.ipv4, "dev", ENDPOINT_INTERFACE)
+    # nodad: usable at once, without asking neighbours through a node that does not forward yet.
+    run(*ip, "address", "add", endpoint.ipv6, "dev", ENDPOINT_INTERFACE, "nodad")
+    run(*ip, "link", "set", ENDPOINT_INTERFACE, "up")

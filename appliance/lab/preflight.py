@@ -1,0 +1,121 @@
+"""What a lab needs, checked before anything is changed: every problem is told with its remedy."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from appliance.config import NodeConfig
+from appliance.config.binds import Bind
+from appliance.lab.commands import LabError
+from appliance.lab.instance import DEFAULT, Instance
+from appliance.lab.network import existing
+from appliance.lab.services import ENVIRONMENT, TREE
+
+TOOLS = ("ip", "sysctl", "ethtool", "nginx", "setpriv", "umount")
+USERS = ("secbeat", "secbeat-dp", "www-data")
+OTHERS_MIB = 350
+"""API, agent, nginx and tables beside the packet memory."""
+_OTHERS_READ = 0o004
+
+
+def require_root(what: str) -> None:
+    """Raise LabError unless root runs this."""
+    if os.geteuid() != 0:
+        raise LabError(f"{what} needs root: run it with sudo")
+
+
+def check(instance: Instance, config: NodeConfig) -> None:
+    """Raise LabError with a line for each thing that is missing."""
+    problems = [
+        *_tools(),
+        *_users(),
+        *_tree(),
+        *_ipv6(),
+        *_memory(config),
+        *_ports(instance, config),
+        *_leftovers(instance),
+    ]
+    if problems:
+        raise LabError("\n".join(problems))
+
+
+def stop_command(instance: Instance) -> str:
+    """The command that ends an instance and cleans what it left."""
+    return "secbeat lab down" + _option(instance)
+
+
+def _option(instance: Instance) -> str:
+    return "" if instance.name == DEFAULT else f" --instance {instance.name}"
+
+
+def _tools() -> Iterator[str]:
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
+    if missing:
+        yield f"not installed: {', '.join(missing)}; run 'make setup'"
+
+
+def _users() -> Iterator[str]:
+    for user in USERS:
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            yield f"there is no system user {user}: run 'make setup'"
+
+
+def _tree() -> Iterator[str]:
+    library = TREE / "build" / "libsecbeat.so"
+    if (TREE / "Makefile").exists() and not library.exists():
+        yield f"{library} is not built: run 'make build'"
+    for path in (Path(__file__), ENVIRONMENT / "pyvenv.cfg", library):
+        if path.exists() and not path.stat().st_mode & _OTHERS_READ:
+            yield f"{path} is closed to other users: run 'chmod -R go+rX {TREE}'"
+            return
+
+
+def _ipv6() -> Iterator[str]:
+    # The directory is missing with ipv6.disable=1; sysctls alone don't matter to new namespaces.
+    if not Path("/proc/sys/net/ipv6").exists():
+        yield "the kernel has no IPv6: boot without ipv6.disable=1, or load the module ipv6"
+
+
+def _memory(config: NodeConfig) -> Iterator[str]:
+    needed_mib = config.dataplane.memory_mib + OTHERS_MIB
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable" and int(value.split()[0]) // 1024 < needed_mib:
+            yield f"{needed_mib} MiB of memory are needed, {value.strip()} are available"
+
+
+def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:
+    for text in (config.api.bind, config.metrics.public, config.metrics.internal):
+        if not _free(Bind.parse(text)):
+            yield (
+                f"{text} is in use ('ss -ltnp' says by whom): stop that, or start this lab beside "
+                f"it with --instance {'NAME' if instance.name == DEFAULT else 'ANOTHER-NAME'}"
+            )
+
+
+def _free(bind: Bind) -> bool:
+    family = socket.AF_INET6 if bind.address.version == 6 else socket.AF_INET  # noqa: PLR2004
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind((str(bind.address), bind.port))
+            return True
+    return False
+
+
+def _leftovers(instance: Instance) -> Iterator[str]:
+    names = existing(instance.namespaces)
+    if names:
+        yield (
+            f"network namespaces are there already: {', '.join(names)}; "
+            f"if a crash left them, '{stop_command(instance)}' cleans"
+        )

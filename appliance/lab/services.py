@@ -1,0 +1,137 @@
+"""The processes of a lab node: which user, which capabilities, which namespace, which command.
+
+The three of the product are confined as their systemd units confine them. nginx is the origin, not
+part of the product.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.lab.instance import MARK, Instance
+from appliance.lab.launcher import Specification
+from appliance.lab.network import NETNS
+
+TREE = Path(__file__).resolve().parents[2]
+"""Where the packages lie: the source tree, or site-packages."""
+ENVIRONMENT = Path(sys.prefix)
+KEY_VARIABLE = "MANAGEMENT_API_KEY"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One supervised process."""
+
+    name: str
+    specification: Specification
+    notifies: bool = True
+    """Speaks sd_notify; if not, it counts as ready once it runs."""
+    watchdog_s: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def user(self) -> str | None:
+        """Who it runs as."""
+        return self.specification.user
+
+
+def services(instance: Instance, nginx_configuration: Path, devices: str) -> list[Service]:
+    """All processes of the instance, in the order in which they are started."""
+    api_key = {KEY_VARIABLE: os.environ[KEY_VARIABLE]} if os.environ.get(KEY_VARIABLE) else {}
+    return [
+        _origin(instance, nginx_configuration),
+        _product(
+            instance,
+            "dataplane",
+            user="secbeat-dp",
+            groups=("secbeat-dp", "secbeat"),
+            capabilities=_dataplane_capabilities(devices),
+            namespace=str(NETNS / instance.namespaces.node),
+        ),
+        _product(instance, "api", user="secbeat", environment=api_key),
+        _product(instance, "agent", user="secbeat"),
+    ]
+
+
+def _origin(instance: Instance, configuration: Path) -> Service:
+    return Service(
+        name="nginx",
+        notifies=False,
+        environment=_environment(instance),
+        specification=Specification(
+            command=("nginx", "-e", "stderr", "-c", str(configuration)),
+            directory="/",
+            parent=os.getpid(),
+            user="www-data",
+            capabilities=("net_bind_service",),
+            namespace=str(NETNS / instance.namespaces.origin),
+        ),
+    )
+
+
+def _product(
+    instance: Instance,
+    name: str,
+    *,
+    user: str,
+    groups: tuple[str, ...] = (),
+    capabilities: tuple[str, ...] = (),
+    namespace: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Service:
+    python, binds = _visible(instance)
+    return Service(
+        name=name,
+        watchdog_s=10.0,
+        environment={
+            **_environment(instance),
+            "PYTHONPATH": str(instance.tree),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "XDG_RUNTIME_DIR": str(instance.run_dir),
+            **(environment or {}),
+        },
+        specification=Specification(
+            command=(
+                *(str(python), "-m", "appliance.cli.processes", name),
+                *("--config", str(instance.config_file)),
+            ),
+            directory=str(instance.tree),
+            parent=os.getpid(),
+            user=user,
+            groups=groups,
+            capabilities=capabilities,
+            namespace=namespace,
+            binds=binds,
+        ),
+    )
+
+
+def _visible(instance: Instance) -> tuple[Path, tuple[tuple[str, str], ...]]:
+    """The interpreter as the processes see it, and the mounts that make tree and it visible."""
+    tree = (str(TREE), str(instance.tree))
+    interpreter = Path("bin") / Path(sys.executable).name
+    if ENVIRONMENT.is_relative_to(TREE):
+        return instance.tree / ENVIRONMENT.relative_to(TREE) / interpreter, (tree,)
+    if sys.prefix == sys.base_prefix:
+        return Path(sys.executable), (tree,)
+    return instance.venv / interpreter, (tree, (str(ENVIRONMENT), str(instance.venv)))
+
+
+def _dataplane_capabilities(devices: str) -> tuple[str, ...]:
+    """Raw sockets; promiscuous mode and MTU; memory that stays. af_xdp also loads a program."""
+    wanted = ("net_raw", "net_admin", "ipc_lock")
+    return (*wanted, "bpf", "sys_admin") if "af_xdp" in devices else wanted
+
+
+def _environment(instance: Instance) -> dict[str, str]:
+    """Nothing of the caller's own environment but what is named."""
+    return {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/nonexistent",
+        MARK: instance.name,
+    }

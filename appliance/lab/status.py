@@ -1,0 +1,74 @@
+"""What ``lab status`` tells: written by the supervisor at every change, read by anybody."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from appliance.config import NodeConfig
+from appliance.lab import network
+from appliance.lab.claim import supervisor_pid, try_claim
+from appliance.lab.instance import Instance
+from appliance.lab.unit import Unit
+
+Document = dict[str, Any]
+
+
+def describe(instance: Instance, config: NodeConfig) -> Document:
+    """What does not change while an instance runs."""
+    spaces = instance.namespaces
+    return {
+        "instance": instance.name,
+        "addresses": {
+            "api": config.api.bind,
+            "metrics_public": config.metrics.public,
+            "metrics_internal": config.metrics.internal,
+            "client": list(network.CLIENT.plain()),
+            "origin": list(network.ORIGIN.plain()),
+        },
+        "namespaces": {"client": spaces.client, "node": spaces.node, "origin": spaces.origin},
+        "key_file": str(instance.admin_key),
+        "config_file": str(instance.config_file),
+        "socket": str(instance.socket),
+        "log_directory": str(instance.logs),
+    }
+
+
+def publish(instance: Instance, fixed: Document, state: str, units: Sequence[Unit]) -> None:
+    """Write the status file; readers see the old one or the new one."""
+    document = fixed | {
+        "state": state,
+        "supervisor_pid": os.getpid(),
+        "processes": {
+            unit.name: {
+                "pid": unit.pid,
+                "state": str(unit.state),
+                "user": unit.service.user,
+                "restarts": unit.restarts,
+                "last_exit": unit.last_exit,
+            }
+            for unit in units
+        },
+    }
+    fresh = instance.status_file.with_suffix(".new")
+    fresh.write_text(json.dumps(document, indent=2) + "\n")
+    fresh.chmod(0o644)
+    fresh.replace(instance.status_file)
+
+
+def read(instance: Instance) -> Document:
+    """The status of an instance; ``state`` is starting, up, stopping, crashed or down."""
+    try:
+        claim = try_claim(instance)
+    except FileNotFoundError:
+        return {"instance": instance.name, "state": "down"}
+    if claim is not None:
+        claim.release()
+    try:
+        document: Document = json.loads(instance.status_file.read_text())
+    except FileNotFoundError:
+        document = {"instance": instance.name, "state": "starting"}
+    document.setdefault("supervisor_pid", supervisor_pid(instance))
+    return document if claim is None else document | {"state": "crashed"}
