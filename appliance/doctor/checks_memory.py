@@ -1,0 +1,110 @@
+"""Hugepages, free memory and the limit of locked memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from appliance.doctor.context import Context, Finding, Host, Status
+
+_PAGES = "/sys/kernel/mm/hugepages"
+_PACKET_MEMORY_MIB = 64
+"""Default of ``dataplane.memory_mib``."""
+_AVAILABLE_MIB_MIN = 256
+"""Data plane 128, API 80, exporter 60 (MiB), rounded."""
+_AVAILABLE_MIB_GOOD = 512
+
+
+def check_hugepages(context: Context) -> Iterator[Finding]:
+    """Packet memory in hugepages: enough of them, and hugetlbfs mounted."""
+    wanted = context.config.dataplane.hugepages if context.config else "auto"
+    if wanted == "off":
+        yield Finding("hugepages", Status.OK, "not wanted (dataplane.hugepages is off)")
+        return
+    bad = Status.FAIL if wanted == "on" else Status.WARN
+    needed_mib = _packet_memory_mib(context)
+    pools = _pools(context.host)
+    free_mib = sum(size_kib * free for size_kib, _, free in pools) // 1024
+    what = ", ".join(
+        f"{total} of {size_kib // 1024} MiB, {free} free" for size_kib, total, free in pools
+    )
+    if free_mib >= needed_mib:
+        yield Finding("hugepages", Status.OK, what)
+    else:
+        yield Finding(
+            "hugepages",
+            bad,
+            f"{free_mib} MiB free, {needed_mib} MiB wanted" + (f" ({what})" if what else ""),
+            "without hugepages a packet costs more TLB misses; a running node holds its own",
+            _reserve_command(pools, needed_mib),
+        )
+    yield _check_mount(context.host, bad)
+
+
+def check_memory(context: Context) -> Iterator[Finding]:
+    """Memory for the processes of a node."""
+    match = re.search(r"^MemAvailable:\s+(\d+) kB", context.host.text("/proc/meminfo") or "", re.M)
+    if match is None:
+        yield Finding("memory", Status.WARN, "unknown", "/proc/meminfo has no MemAvailable")
+        return
+    available_mib = int(match[1]) // 1024
+    status = Status.OK
+    if available_mib < _AVAILABLE_MIB_GOOD:
+        status = Status.WARN if available_mib >= _AVAILABLE_MIB_MIN else Status.FAIL
+    why = f"the processes of a node want {_AVAILABLE_MIB_MIN} MiB, an import more for a while"
+    command = None if status is Status.OK else "ps -eo pid,rss,args --sort=-rss | head"
+    yield Finding("memory", status, f"{available_mib} MiB available", why, command)
+
+
+def check_locked_memory(context: Context) -> Iterator[Finding]:
+    """VFIO pins packet memory: the limit must allow it."""
+    limits = context.host.text("/proc/self/limits") or ""
+    match = re.search(r"^Max locked memory\s+(\S+)", limits, re.M)
+    if match is None or match[1] == "unlimited":
+        yield Finding("locked memory", Status.OK, match[1] if match else "no limit known")
+        return
+    limit_mib = int(match[1]) // (1 << 20)
+    enough = limit_mib >= _packet_memory_mib(context)
+    yield Finding(
+        "locked memory",
+        Status.OK if enough else Status.WARN,
+        f"limit {limit_mib} MiB in this session",
+        "vfio-pci and af_xdp pin packet memory; the data plane's unit has a limit of its own",
+        None if enough else "ulimit -l unlimited   # in a unit: LimitMEMLOCK=infinity",
+    )
+
+
+def _packet_memory_mib(context: Context) -> int:
+    return context.config.dataplane.memory_mib if context.config else _PACKET_MEMORY_MIB
+
+
+def _pools(host: Host) -> list[tuple[int, int, int]]:
+    """Page size in KiB, pages in all, pages free; pools without pages left out."""
+    pools = []
+    for name in host.names(_PAGES):
+        match = re.fullmatch(r"hugepages-(\d+)kB", name)
+        total = host.number(f"{_PAGES}/{name}/nr_hugepages")
+        if match and total:
+            free = host.number(f"{_PAGES}/{name}/free_hugepages") or 0
+            pools.append((int(match[1]), total, free))
+    return pools
+
+
+def _reserve_command(pools: list[tuple[int, int, int]], needed_mib: int) -> str:
+    small = next(((total, free) for size, total, free in pools if size == 2048), (0, 0))  # noqa: PLR2004
+    total, free = small
+    return f"sysctl -w vm.nr_hugepages={total - free + (needed_mib + 1) // 2}"
+
+
+def _check_mount(host: Host, bad: Status) -> Finding:
+    mounts = [line.split() for line in (host.text("/proc/mounts") or "").splitlines()]
+    places = [fields[1] for fields in mounts if fields[2:3] == ["hugetlbfs"]]
+    if places:
+        return Finding("hugetlbfs", Status.OK, "mounted at " + ", ".join(places))
+    return Finding(
+        "hugetlbfs",
+        bad,
+        "not mounted",
+        "DPDK maps hugepages through this file system",
+        "mkdir -p /dev/hugepages && mount -t hugetlbfs hugetlbfs /dev/hugepages",
+    )
