@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "36f4f99511d0592fb9631e76d04fe589cce9c93b85b7cd33f52c2bc482caecea"
+ABI_HASH = "f10df01eb11a86efa2537260b587df014305b65b89aec1fbea5a543e54cf679d"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -677,6 +677,70 @@ class ListsUsage(ctypes.Structure):
         ("prefixes_used_ipv4", ctypes.c_uint64),  # 24
         ("prefixes_used_ipv6", ctypes.c_uint64),  # 32
         ("bytes", ctypes.c_uint64),  # 40
+    ]
+
+
+class ReplayRecord(ctypes.Structure):
+    """struct sb_replay_record: 32 bytes."""
+
+    timestamp_ns: int
+    offset: int
+    captured: int
+    length: int
+
+    _fields_ = [
+        ("timestamp_ns", ctypes.c_uint64),  # 0
+        ("offset", ctypes.c_uint64),  # 8
+        ("captured", ctypes.c_uint64),  # 16
+        ("length", ctypes.c_uint64),  # 24
+    ]
+
+
+class ReplayPrefix(ctypes.Structure):
+    """struct sb_replay_prefix: 32 bytes."""
+
+    key: ctypes.Array[ctypes.c_uint8]
+    mask: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("key", ctypes.c_uint8 * 16),  # 0
+        ("mask", ctypes.c_uint8 * 16),  # 16
+    ]
+
+
+class Replay(ctypes.Structure):
+    """struct sb_replay: 112 bytes."""
+
+    lcore: int
+    prefixes: int
+    prefix_count: int
+    started: int
+    first_ns: int
+    clock_ns: int
+    backwards: int
+    inside_both: int
+    inside_neither: int
+    no_address: int
+    cut: int
+    cut_short: int
+    link_scope: int
+    allowed: int
+
+    _fields_ = [
+        ("lcore", ctypes.c_uint64),  # 0
+        ("prefixes", ctypes.c_uint64),  # 8
+        ("prefix_count", ctypes.c_uint64),  # 16
+        ("started", ctypes.c_uint64),  # 24
+        ("first_ns", ctypes.c_uint64),  # 32
+        ("clock_ns", ctypes.c_uint64),  # 40
+        ("backwards", ctypes.c_uint64),  # 48
+        ("inside_both", ctypes.c_uint64),  # 56
+        ("inside_neither", ctypes.c_uint64),  # 64
+        ("no_address", ctypes.c_uint64),  # 72
+        ("cut", ctypes.c_uint64),  # 80
+        ("cut_short", ctypes.c_uint64),  # 88
+        ("link_scope", ctypes.c_uint64),  # 96
+        ("allowed", ctypes.c_uint64),  # 104
     ]
 
 

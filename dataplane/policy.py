@@ -133,7 +133,6 @@ def fill_profile(
     library: ctypes.CDLL, profile: abi.Profile, document: PolicyDocument | None
 ) -> None:
     """Give a profile the defaults of ``reasons.def`` and, over them, what a document sets."""
-    declare(library)
     library.sb_profile_init(ctypes.byref(profile))
     for setting in compile_policy(document) if document else ():
         profile.mode[setting.reason] = setting.mode
@@ -199,9 +198,3 @@ def _file_error(path: Path, problem: str) -> InvalidInputError:
     return InvalidInputError(
         f"policy file {path} {problem}", field="policy", value=str(path), limit=problem
     )
-
-
-def declare(library: ctypes.CDLL) -> None:
-    """Signatures of the functions this module calls."""
-    library.sb_profile_init.argtypes = [ctypes.c_void_p]
-    library.sb_profile_init.restype = None
