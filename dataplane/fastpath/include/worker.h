@@ -1,0 +1,10 @@
+/* worker.h: the packet loop of one lcore. */
+#ifndef SB_WORKER_H
+#define SB_WORKER_H
+
+/* Receives, judges and forwards until node->stop is set, then finishes what it has received and
+ * returns 0. lcore: struct sb_lcore *, complete, in memory that outlives the call. Signature of
+ * rte_eal_remote_launch. */
+int sb_worker_main(void *lcore);
+
+#endif

@@ -1,0 +1,235 @@
+/* worker.c: the packet loop. Everything an lcore does stands in worker_turn, in order.
+ *
+ * After the start: no allocation, lock, log, system call, floating point, division by a variable,
+ * or abort.
+ */
+#include "worker.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "abi.h"
+#include "handover.h"
+#include "pipeline.h"
+
+/* Packets on their way out of one port, all from one burst. */
+struct tx_batch {
+    uint32_t count;
+    struct rte_mbuf *mbufs[SB_BURST_MAX];
+    struct sb_packet *packets[SB_BURST_MAX];
+};
+
+struct worker {
+    struct sb_lcore *lcore;
+    struct sb_node *node;
+    struct sb_lcore_stats *stats;
+    struct sb_time now;
+    struct sb_burst burst;
+    struct tx_batch tx[SB_PORT_COUNT];
+    struct rte_mbuf *freed[SB_BURST_MAX];
+} __attribute__((aligned(SB_CACHE_LINE))); /* so that a descriptor is one line */
+
+static uint32_t worker_turn(struct worker *worker, bool receiving);
+static uint32_t receive(struct worker *worker, enum sb_port port);
+static uint32_t resume(struct worker *worker, uint32_t from);
+static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
+                     uint64_t rx_tsc);
+static void settle(struct worker *worker);
+static void hand_over(struct worker *worker, struct sb_packet *packet);
+static void transmit(struct worker *worker, enum sb_port port);
+static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
+                            uint32_t sent);
+static uint32_t latency_bucket(uint64_t latency_ns);
+static void sample_drop(struct worker *worker, struct sb_packet *packet, enum sb_reason reason);
+static void close_handovers(struct worker *worker);
+static bool handovers_finished(struct worker *worker);
+
+int sb_worker_main(void *lcore) {
+    struct worker worker = {.lcore = lcore};
+
+    worker.node = (struct sb_node *)worker.lcore->node;
+    worker.stats = (struct sb_lcore_stats *)worker.lcore->stats;
+    while (__atomic_load_n(&worker.node->stop, __ATOMIC_ACQUIRE) == 0)
+        worker_turn(&worker, true);
+
+    /* Drain: this lcore hands nothing over any more; it is done when the others have said the same
+     * and their rings are empty. */
+    close_handovers(&worker);
+    while (!handovers_finished(&worker))
+        worker_turn(&worker, false);
+    return 0;
+}
+
+static uint32_t worker_turn(struct worker *worker, bool receiving) {
+    struct sb_reader *reader = &worker->node->readers.reader[worker->lcore->index];
+    uint64_t begin = rte_rdtsc();
+    uint32_t packets = 0;
+
+    worker->now.boot_ds = __atomic_load_n(&worker->node->boot_ds, __ATOMIC_RELAXED);
+    if (receiving)
+        for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
+            packets += receive(worker, port);
+    for (uint32_t from = 0; from < worker->node->lcore_count; from++)
+        if (from != worker->lcore->index)
+            packets += resume(worker, from);
+
+    uint64_t cycles = rte_rdtsc() - begin;
+    worker->stats->total_cycles += cycles;
+    worker->stats->busy_cycles += packets > 0 ? cycles : 0;
+    worker->stats->heartbeat++;
+    /* Release: every read through a swapped pointer happened before a writer sees the new count. */
+    __atomic_store_n(&reader->quiescent, reader->quiescent + 1, __ATOMIC_RELEASE);
+    return packets;
+}
+
+static uint32_t receive(struct worker *worker, enum sb_port port) {
+    struct rte_mbuf *mbufs[SB_BURST_MAX];
+    uint16_t count = rte_eth_rx_burst(worker->lcore->port_id[port], (uint16_t)worker->lcore->index,
+                                      mbufs, SB_BURST_MAX);
+
+    if (count == 0)
+        return 0;
+    worker->now.tsc = rte_rdtsc();
+    for (uint16_t i = 0; i < count; i++)
+        describe(&worker->burst.packets[i], mbufs[i], port, worker->now.tsc);
+    worker->burst.count = count;
+    sb_pipeline_run(worker->lcore, &worker->burst, &worker->now);
+    settle(worker);
+    return count;
+}
+
+/* At most one burst from each of the others per turn: own receiving waits no longer than that. */
+static uint32_t resume(struct worker *worker, uint32_t from) {
+    struct sb_handover *ring = (struct sb_handover *)worker->lcore->handover_in[from];
+    uint32_t count = sb_handover_pop(ring, worker->burst.packets, SB_BURST_MAX);
+
+    if (count == 0)
+        return 0;
+    worker->now.tsc = rte_rdtsc();
+    worker->burst.count = (uint16_t)count;
+    sb_pipeline_resume(worker->lcore, &worker->burst, &worker->now);
+    settle(worker);
+    return count;
+}
+
+static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
+                     uint64_t rx_tsc) {
+    uint64_t checksum = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+    packet->mbuf = (uint64_t)mbuf;
+    packet->data = (uint64_t)rte_pktmbuf_mtod(mbuf, void *);
+    packet->rx_tsc = rx_tsc;
+    packet->length = rte_pktmbuf_pkt_len(mbuf);
+    packet->available = rte_pktmbuf_data_len(mbuf);
+    packet->flags = checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? SB_PACKET_CHECKSUM_GOOD : 0;
+    packet->port = (uint16_t)port;
+}
+
+/* Does with every packet of the burst what its verdict says, in the order of the burst. */
+static void settle(struct worker *worker) {
+    uint32_t freed_count = 0;
+
+    for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
+        worker->tx[port].count = 0;
+    for (uint32_t i = 0; i < worker->burst.count; i++) {
+        struct sb_packet *packet = &worker->burst.packets[i];
+        struct tx_batch *batch = &worker->tx[packet->port ^ 1];
+
+        if (packet->verdict == SB_VERDICT_HELD && packet->owner != worker->lcore->index)
+            hand_over(worker, packet);
+        if (packet->verdict == SB_VERDICT_PASS) {
+            batch->mbufs[batch->count] = (struct rte_mbuf *)packet->mbuf;
+            batch->packets[batch->count++] = packet;
+        } else if (packet->verdict != SB_VERDICT_HELD) {
+            worker->freed[freed_count++] = (struct rte_mbuf *)packet->mbuf;
+        }
+    }
+    for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
+        if (worker->tx[port].count > 0)
+            transmit(worker, port);
+    if (freed_count > 0)
+        rte_pktmbuf_free_bulk(worker->freed, freed_count);
+}
+
+static void hand_over(struct worker *worker, struct sb_packet *packet) {
+    struct sb_lcore *lcore = worker->lcore;
+
+    if (sb_handover_push((struct sb_handover *)lcore->handover_out[packet->owner], packet))
+        return;
+    sample_drop(worker, packet, SB_REASON_HANDOVER_FULL);
+    sb_drop_held(lcore, packet, SB_REASON_HANDOVER_FULL);
+    worker->stats->handover_lost++;
+}
+
+/* What the queue refuses is dropped: waiting for it would stop receiving, and the loss would only
+ * be out of sight. */
+static void transmit(struct worker *worker, enum sb_port port) {
+    struct tx_batch *batch = &worker->tx[port];
+    uint16_t queue = (uint16_t)worker->lcore->index;
+    uint32_t sent =
+        rte_eth_tx_burst(worker->lcore->port_id[port], queue, batch->mbufs, (uint16_t)batch->count);
+
+    count_forwarded(worker, port ^ 1, batch, sent);
+    if (likely(sent == batch->count))
+        return;
+    for (uint32_t i = sent; i < batch->count; i++) {
+        sample_drop(worker, batch->packets[i], SB_REASON_TX_FULL);
+        sb_drop(worker->lcore, batch->packets[i], SB_REASON_TX_FULL);
+    }
+    rte_pktmbuf_free_bulk(&batch->mbufs[sent], batch->count - sent);
+}
+
+/* The mbufs are the driver's by now: only descriptors are read. */
+static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
+                            uint32_t sent) {
+    struct sb_lcore_stats *stats = worker->stats;
+    uint64_t tx_tsc = rte_rdtsc(), rx_tsc = 0, latency_ns = 0, bytes = 0;
+    uint32_t bucket = 0;
+
+    for (uint32_t i = 0; i < sent; i++) {
+        const struct sb_packet *packet = batch->packets[i];
+
+        if (packet->rx_tsc != rx_tsc) { /* once per burst, but for what was handed over */
+            rx_tsc = packet->rx_tsc;
+            latency_ns = ((tx_tsc - rx_tsc) * worker->node->ns_per_tsc_q24) >> 24;
+            bucket = latency_bucket(latency_ns);
+        }
+        bytes += packet->length;
+        stats->latency_sum_ns += latency_ns;
+        stats->latency_bucket[bucket]++;
+    }
+    stats->latency_count += sent;
+    stats->port[from].forwarded += sent;
+    stats->port[from].forwarded_bytes += bytes;
+}
+
+static uint32_t latency_bucket(uint64_t latency_ns) {
+    static const uint64_t bounds_ns[] = SB_LATENCY_BOUNDS_NS;
+    uint32_t bucket = 0;
+
+    _Static_assert(RTE_DIM(bounds_ns) == SB_LATENCY_BUCKETS - 1, "one more bucket than bounds");
+    while (bucket < SB_LATENCY_BUCKETS - 1 && latency_ns > bounds_ns[bucket])
+        bucket++;
+    return bucket;
+}
+
+/* Before the packet is freed: the sample names its addresses. */
+static void sample_drop(struct worker *worker, struct sb_packet *packet, enum sb_reason reason) {
+    if (worker->lcore->sample_ds[reason] != worker->now.boot_ds)
+        sb_drop_sample(worker->lcore, packet, reason, SB_MODE_ENFORCE, &worker->now);
+}
+
+static void close_handovers(struct worker *worker) {
+    for (uint32_t to = 0; to < worker->node->lcore_count; to++)
+        if (to != worker->lcore->index)
+            sb_handover_close((struct sb_handover *)worker->lcore->handover_out[to]);
+}
+
+static bool handovers_finished(struct worker *worker) {
+    for (uint32_t from = 0; from < worker->node->lcore_count; from++)
+        if (from != worker->lcore->index &&
+            !sb_handover_finished((struct sb_handover *)worker->lcore->handover_in[from]))
+            return false;
+    return true;
+}
