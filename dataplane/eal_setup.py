@@ -1,0 +1,142 @@
+"""EAL's command line from the settings: CPUs, packet memory, devices.
+
+Reads the process's CPU affinity and the kernel's free hugepages.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataplane import abi
+from dataplane.dpdk.eal import Eal
+from dataplane.errors import ConfigurationError
+from dataplane.ports import is_pci_address, pci_address
+from dataplane.settings import DataplaneSettings
+
+_RUNTIME_DIRECTORY = "RUNTIME_DIRECTORY"  # EAL asks it first, as root too
+_HUGEPAGES = Path("/sys/kernel/mm/hugepages")
+
+
+@dataclass(frozen=True)
+class EalPlan:
+    """What EAL is started with, and what an operator may want to know about it."""
+
+    arguments: tuple[str, ...]
+    worker_cpus: tuple[int, ...]
+    hugepages: bool
+
+    @property
+    def worker_lcores(self) -> tuple[int, ...]:
+        """EAL's lcore numbers of the workers; 0 is the control loop."""
+        return tuple(range(1, len(self.worker_cpus) + 1))
+
+
+def plan(
+    settings: DataplaneSettings,
+    hugepages_root: Path = _HUGEPAGES,
+    made_later: frozenset[str] = frozenset(),
+) -> EalPlan:
+    """Decide; raises ConfigurationError naming the setting that can't be.
+
+    ``made_later``: devices that the caller makes itself once EAL runs.
+    """
+    allowed = os.sched_getaffinity(0)
+    cpus = _worker_cpus(settings, allowed)
+    hugepages = _use_hugepages(settings, hugepages_root)
+    memory = str(settings.memory_mib)
+    arguments = [
+        *("--lcores", lcores_argument(allowed, cpus), "--main-lcore", "0"),
+        *("--file-prefix", settings.file_prefix),
+        *("--no-telemetry", "--log-level", "*:warning"),
+        *(("--in-memory", "--socket-limit", memory) if hugepages else _without_hugepages(memory)),
+        *_devices(settings.outside.device, settings.inside.device, made_later),
+        *settings.eal_arguments,
+    ]
+    return EalPlan(tuple(arguments), cpus, hugepages)
+
+
+def start_eal(library: ctypes.CDLL, eal_plan: EalPlan, run_directory: Path) -> Eal:
+    """Start DPDK.
+
+    EAL insists on a directory for runtime files and, with this plan, leaves it empty: it gets a
+    private one below ``run_directory`` for as long as the start takes.
+    """
+    before = os.environ.get(_RUNTIME_DIRECTORY)
+    with tempfile.TemporaryDirectory(prefix=".dpdk-", dir=run_directory) as directory:
+        os.environ[_RUNTIME_DIRECTORY] = directory
+        try:
+            return Eal(library, eal_plan.arguments)
+        finally:
+            del os.environ[_RUNTIME_DIRECTORY]
+            if before is not None:
+                os.environ[_RUNTIME_DIRECTORY] = before
+
+
+def lcores_argument(allowed: Iterable[int], worker_cpus: Sequence[int]) -> str:
+    """EAL's ``--lcores``: the control loop floats over all CPUs, each worker sits on its own."""
+    floating = ",".join(str(cpu) for cpu in sorted(allowed))
+    workers = (f"{lcore}@{cpu}" for lcore, cpu in enumerate(worker_cpus, start=1))
+    return ",".join((f"0@({floating})", *workers))
+
+
+def _worker_cpus(settings: DataplaneSettings, allowed: set[int]) -> tuple[int, ...]:
+    count = settings.lcores
+    if not 1 <= count <= abi.LCORES_MAX:
+        raise ConfigurationError(f"lcores: {count} is not between 1 and {abi.LCORES_MAX}")
+    if not settings.worker_cpus:
+        if count > len(allowed):
+            raise ConfigurationError(f"lcores: {count}, but only {len(allowed)} CPUs are allowed")
+        return tuple(sorted(allowed)[-count:])
+    cpus = settings.worker_cpus
+    if len(cpus) != count or len(set(cpus)) != count:
+        raise ConfigurationError(f"worker_cpus: {list(cpus)} is not {count} different CPUs")
+    if missing := set(cpus) - allowed:
+        raise ConfigurationError(
+            f"worker_cpus: {sorted(missing)} not among the allowed CPUs {sorted(allowed)}"
+        )
+    return cpus
+
+
+def _use_hugepages(settings: DataplaneSettings, root: Path) -> bool:
+    if settings.hugepages == "off":
+        return False
+    free_mib = _free_mib(root)
+    if free_mib >= settings.memory_mib:
+        return True
+    if settings.hugepages == "on":
+        raise ConfigurationError(
+            f"hugepages: {free_mib} MiB are free, memory_mib is {settings.memory_mib}; reserve some"
+            f' (`sysctl vm.nr_hugepages=N`) or set hugepages = "auto"'
+        )
+    return False
+
+
+def _free_mib(root: Path) -> int:
+    free_kib = 0
+    for directory in root.glob("hugepages-*kB"):
+        size_kib = int(directory.name.removeprefix("hugepages-").removesuffix("kB"))
+        free_kib += size_kib * int((directory / "free_hugepages").read_text(encoding="ascii"))
+    return free_kib // 1024
+
+
+def _without_hugepages(memory: str) -> tuple[str, ...]:
+    return ("--no-huge", "--no-shconf", "-m", memory)
+
+
+def _devices(outside: str, inside: str, made_later: frozenset[str]) -> list[str]:
+    if outside == inside:
+        raise ConfigurationError(f"ports: outside and inside are the same device {outside}")
+    devices = [device for device in (outside, inside) if device not in made_later]
+    physical = [pci_address(device) for device in devices if is_pci_address(device)]
+    arguments = [] if physical else ["--no-pci"]
+    for address in physical:
+        arguments += ["-a", address]
+    for device in devices:
+        if not is_pci_address(device):
+            arguments += ["--vdev", device]
+    return arguments

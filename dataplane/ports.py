@@ -1,0 +1,138 @@
+"""The two data ports: outside and inside, from device strings to started devices.
+
+Used by the control loop before launch and after the last worker has returned; in between only
+``read`` is called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from contextlib import ExitStack
+from typing import Self
+
+from dataplane import abi
+from dataplane.dpdk.ethdev import EthernetDevice
+from dataplane.dpdk.mempool import CACHE_COUNT, PacketPool
+from dataplane.errors import ConfigurationError, NativeError
+from dataplane.settings import PortSettings
+
+_PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
+_FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
+_ROOM_BYTES_MIN = 2048
+_DESCRIPTORS_MAX = 512
+_DESCRIPTORS_MIN = 64
+_MTU_RANGE = (1280, 16_000)  # RFC 8200, section 5; above every device's jumbo frame
+
+
+def is_pci_address(device: str) -> bool:
+    """``0000:01:00.0`` or ``01:00.0``; anything else is a vdev string."""
+    return _PCI_ADDRESS.fullmatch(device) is not None
+
+
+def pci_address(device: str) -> str:
+    """With its domain, as EAL names it."""
+    return device.lower() if device.count(":") > 1 else f"0000:{device.lower()}"
+
+
+def device_name(device: str) -> str:
+    """EAL's name of a device string."""
+    return pci_address(device) if is_pci_address(device) else device.split(",", 1)[0]
+
+
+def room_bytes(mtu: int) -> int:
+    """Buffer for one frame of that MTU, at least 2 KiB, a multiple of 64."""
+    return max(_ROOM_BYTES_MIN, -(-(mtu + _FRAME_OVERHEAD_BYTES) // 64) * 64)
+
+
+def descriptors_for(mbufs: int, queues: int) -> int:
+    """Descriptors per queue so that full queues and full caches leave no port without buffers.
+
+    Two ports, two directions, ``queues`` each; every lcore, the control loop too, may cache 1.5
+    times the cache's size (rte_mempool's flush threshold). ConfigurationError: too few mbufs.
+    """
+    cached = (queues + 1) * CACHE_COUNT * 3 // 2
+    count = _DESCRIPTORS_MAX
+    while 4 * count * queues + cached > mbufs:
+        count //= 2
+        if count < _DESCRIPTORS_MIN:
+            least = 4 * _DESCRIPTORS_MIN * queues + cached
+            raise ConfigurationError(f"mbufs: {mbufs} for {queues} lcores, at least {least}")
+    return count
+
+
+class DataPorts:
+    """Both devices, configured with one queue per lcore; their packets lie in the pool."""
+
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        outside: PortSettings,
+        inside: PortSettings,
+        pool: PacketPool,
+        lcores: int,
+    ) -> None:
+        self.devices: list[EthernetDevice] = []
+        descriptors = descriptors_for(pool.count, lcores)
+        with ExitStack() as opened:
+            for port, wanted in ((abi.Port.OUTSIDE, outside), (abi.Port.INSIDE, inside)):
+                device = _find(library, port, device_name(wanted.device))
+                opened.enter_context(device)
+                _check_limits(device, port, wanted, lcores)
+                device.configure(lcores, descriptors, wanted.mtu, pool)
+                self.devices.append(device)
+            self._opened = opened.pop_all()
+
+    @property
+    def port_ids(self) -> tuple[int, int]:
+        """DPDK's numbers, outside first."""
+        return self.devices[0].port_id, self.devices[1].port_id
+
+    def start(self) -> None:
+        """Begin to receive: from now on somebody must poll."""
+        for device in self.devices:
+            device.start()
+
+    def read(self, header: abi.StatsHeader) -> None:
+        """Copy the drivers' counters and links into the page."""
+        for device, out in zip(self.devices, header.device, strict=True):
+            device.read(ctypes.addressof(out))
+
+    def close(self) -> None:
+        """Stop both, then close both; may be called again."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _find(library: ctypes.CDLL, port: abi.Port, name: str) -> EthernetDevice:
+    try:
+        return EthernetDevice(library, name)
+    except NativeError as error:
+        raise ConfigurationError(
+            f"ports.{port.name.lower()}.device: DPDK has no port {name}; "
+            f"is it bound to a driver DPDK can use? `secbeat doctor` looks"
+        ) from error
+
+
+def _check_limits(
+    device: EthernetDevice, port: abi.Port, wanted: PortSettings, lcores: int
+) -> None:
+    limits = device.limits()
+    name = f"ports.{port.name.lower()}"
+    queues = min(limits.rx_queues_max, limits.tx_queues_max)
+    if queues < lcores:
+        raise ConfigurationError(
+            f"{name}.device: {device.name} ({limits.driver}) has {queues} queues, lcores = {lcores}"
+            " needs one each (af_packet: qpairs=N)"
+        )
+    if limits.driver == "net_af_packet" and queues > lcores:
+        # The kernel spreads over all of them, polled or not.
+        raise ConfigurationError(f"{name}.device: qpairs={queues}, but lcores = {lcores} poll them")
+    low, high = max(_MTU_RANGE[0], limits.mtu_min), min(_MTU_RANGE[1], limits.mtu_max or 65535)
+    if not low <= wanted.mtu <= high:
+        raise ConfigurationError(f"{name}.mtu: {wanted.mtu} is not between {low} and {high}")
