@@ -1,0 +1,76 @@
+"""Tells the service manager how the process is, over ``$NOTIFY_SOCKET`` (sd_notify(3)).
+
+Without that variable every call does nothing, so a process runs the same under a lab or a shell.
+Never blocks and never raises for a manager that does not listen.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Self
+
+
+class Notifier:
+    """One process's line to its service manager; takes what it needs from an environment."""
+
+    def __init__(self, environment: Mapping[str, str], pid: int) -> None:
+        """``environment``: usually os.environ; ``pid``: the process's own."""
+        self._socket = _connect(environment.get("NOTIFY_SOCKET", ""))
+        self.watchdog_interval_s = _half_of_watchdog(environment, pid)
+        """How often ``watchdog`` is due: half of what the manager allows; None: not asked for."""
+
+    def ready(self) -> None:
+        """Say that start-up is over."""
+        self._send("READY=1")
+
+    def watchdog(self) -> None:
+        """Say that the process does its work; not calling this gets it killed."""
+        self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """Say that the end has begun."""
+        self._send("STOPPING=1")
+
+    def close(self) -> None:
+        """Close the socket; may be called again."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send(self, message: str) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.send(message.encode())
+
+
+def _connect(address: str) -> socket.socket | None:
+    if not address:
+        return None
+    # "@" stands for the NUL of an abstract address.
+    path = "\0" + address[1:] if address.startswith("@") else address
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    connection.setblocking(False)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
+def _half_of_watchdog(environment: Mapping[str, str], pid: int) -> float | None:
+    text = environment.get("WATCHDOG_USEC", "")
+    if not text.isdecimal() or int(text) == 0:
+        return None
+    # The variables are inherited: they may be meant for the parent (sd_watchdog_enabled(3)).
+    if environment.get("WATCHDOG_PID", str(pid)) != str(pid):
+        return None
+    return int(text) / 2_000_000
