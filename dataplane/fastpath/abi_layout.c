@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "36f4f99511d0592fb9631e76d04fe589cce9c93b85b7cd33f52c2bc482caecea";
+const char sb_abi_hash[] = "f10df01eb11a86efa2537260b587df014305b65b89aec1fbea5a543e54cf679d";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -206,6 +206,32 @@ _Static_assert(offsetof(struct sb_lists_usage, prefixes_max) == 16, "make abi");
 _Static_assert(offsetof(struct sb_lists_usage, prefixes_used_ipv4) == 24, "make abi");
 _Static_assert(offsetof(struct sb_lists_usage, prefixes_used_ipv6) == 32, "make abi");
 _Static_assert(offsetof(struct sb_lists_usage, bytes) == 40, "make abi");
+
+_Static_assert(sizeof(struct sb_replay_record) == 32, "make abi");
+_Static_assert(offsetof(struct sb_replay_record, timestamp_ns) == 0, "make abi");
+_Static_assert(offsetof(struct sb_replay_record, offset) == 8, "make abi");
+_Static_assert(offsetof(struct sb_replay_record, captured) == 16, "make abi");
+_Static_assert(offsetof(struct sb_replay_record, length) == 24, "make abi");
+
+_Static_assert(sizeof(struct sb_replay_prefix) == 32, "make abi");
+_Static_assert(offsetof(struct sb_replay_prefix, key) == 0, "make abi");
+_Static_assert(offsetof(struct sb_replay_prefix, mask) == 16, "make abi");
+
+_Static_assert(sizeof(struct sb_replay) == 112, "make abi");
+_Static_assert(offsetof(struct sb_replay, lcore) == 0, "make abi");
+_Static_assert(offsetof(struct sb_replay, prefixes) == 8, "make abi");
+_Static_assert(offsetof(struct sb_replay, prefix_count) == 16, "make abi");
+_Static_assert(offsetof(struct sb_replay, started) == 24, "make abi");
+_Static_assert(offsetof(struct sb_replay, first_ns) == 32, "make abi");
+_Static_assert(offsetof(struct sb_replay, clock_ns) == 40, "make abi");
+_Static_assert(offsetof(struct sb_replay, backwards) == 48, "make abi");
+_Static_assert(offsetof(struct sb_replay, inside_both) == 56, "make abi");
+_Static_assert(offsetof(struct sb_replay, inside_neither) == 64, "make abi");
+_Static_assert(offsetof(struct sb_replay, no_address) == 72, "make abi");
+_Static_assert(offsetof(struct sb_replay, cut) == 80, "make abi");
+_Static_assert(offsetof(struct sb_replay, cut_short) == 88, "make abi");
+_Static_assert(offsetof(struct sb_replay, link_scope) == 96, "make abi");
+_Static_assert(offsetof(struct sb_replay, allowed) == 104, "make abi");
 
 _Static_assert(sizeof(struct sb_reader) == 64, "make abi");
 _Static_assert(offsetof(struct sb_reader, quiescent) == 0, "make abi");

@@ -348,6 +348,38 @@ struct sb_lists_usage {
     uint64_t bytes;
 };
 
+/* --- replay ----------------------------------------------------------------------------------- */
+
+struct sb_replay_record {  /* a packet of a capture that lies in a buffer */
+    uint64_t timestamp_ns; /* since the epoch */
+    uint64_t offset;       /* in the buffer */
+    uint64_t captured;     /* bytes there */
+    uint64_t length;       /* bytes on the wire; more than captured: cut by snaplen */
+};
+
+struct sb_replay_prefix { /* an address is inside if (address & mask) == key */
+    uint8_t key[16];
+    uint8_t mask[16];
+};
+
+/* What a replay runs on and what it counts beside the lcore's statistics. */
+struct sb_replay {
+    uint64_t lcore;    /* struct sb_lcore *; its node has one lcore and a TSC of 1 GHz */
+    uint64_t prefixes; /* const struct sb_replay_prefix *: the protected addresses */
+    uint64_t prefix_count;
+    uint64_t started;   /* 1: the clock runs */
+    uint64_t first_ns;  /* timestamp of the first packet */
+    uint64_t clock_ns;  /* the newest timestamp so far: the clock never goes back */
+    uint64_t backwards; /* packets stamped before it, taken as of that time */
+    uint64_t inside_both;
+    uint64_t inside_neither;
+    uint64_t no_address; /* not IP, or malformed before its addresses */
+    uint64_t cut;        /* by snaplen */
+    uint64_t cut_short;  /* of those, before the headers ended: forwarded without judgement */
+    uint64_t link_scope;
+    uint64_t allowed; /* by the allowlist */
+};
+
 /* --- what the worker runs on; allocated by Python before launch ------------------------------- */
 
 /* Quiescent-state counters: a reader that has counted on since holds no old pointer. count 0:

@@ -44,9 +44,33 @@ int sb_lists_sweep(struct sb_lists *lists, uint32_t budget);
  * how many it freed. */
 uint32_t sb_lists_expire(struct sb_lists *lists, uint32_t boot_ds, uint32_t budget);
 
-/* The exact entry of record->key, prefix_length, list. */
+/* The exact entry of record->key, prefix_length, list, over or not; found 0: there is none. */
 void sb_lists_get(const struct sb_lists *lists, const struct sb_list_record *record,
                   struct sb_list_entry *out);
 void sb_lists_usage(const struct sb_lists *lists, struct sb_lists_usage *out);
+
+/* --- readers
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+/* Halves of a client address, most significant first, in host order; IPv4 mapped: hi 0, lo 0xffff
+ * << 32 | address. */
+struct sb_lists_key {
+    uint64_t hi, lo;
+};
+
+struct sb_lists_match {
+    uint64_t *hits; /* of the entry that decides; the caller counts */
+    uint32_t list;  /* enum sb_list */
+    uint32_t reserved;
+};
+
+/* What all entries that are not over at boot_ds give for count <= SB_BURST_MAX clients: allow if
+ * any allows, else ban if any bans. Returns a bitmap of the clients about which an entry decides,
+ * and writes their matches only. The entry that decides is the longest of its list. matches are
+ * good until the caller's next quiescent state (readers.h). */
+uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
+                        const struct sb_lists_key *keys, uint32_t count, uint32_t boot_ds,
+                        struct sb_lists_match *matches);
 
 #endif

@@ -1,0 +1,95 @@
+/* lists.c: the allowlist and the blacklist, against what comes in from outside.
+ *
+ * Only addresses matter, so every fragment is judged. The allowlist beats the blacklist and is
+ * remembered in the descriptor for the stages that follow. An entry's hits count in every mode but
+ * off.
+ */
+#include "lists.h"
+
+#include "pipeline.h"
+
+/* The packets of a burst that come from outside and have an address. */
+struct clients {
+    uint32_t count;
+    uint8_t packet[SB_BURST_MAX];
+    struct sb_lists_key key[SB_BURST_MAX];
+};
+
+static void collect(const struct sb_burst *burst, struct clients *clients);
+static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
+                      const struct sb_lists_match *match, const struct sb_time *now);
+static void keep_survivors(struct sb_burst *burst, uint32_t dropped);
+
+void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
+    const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
+    const struct sb_lists *lists = (const struct sb_lists *)(uintptr_t)node->lists;
+    struct sb_lists_match matches[SB_BURST_MAX];
+    struct clients clients;
+    uint32_t matched, dropped = 0;
+
+    if (SB_UNLIKELY(lists == NULL)) /* a pipeline without lists: replay, tests */
+        return;
+    collect(burst, &clients);
+    matched =
+        sb_lists_match(lists, lcore->index, clients.key, clients.count, now->boot_ds, matches);
+    if (SB_LIKELY(matched == 0))
+        return;
+    for (uint32_t set = matched; set != 0; set &= set - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(set), index = clients.packet[i];
+
+        dropped |= judge(lcore, &burst->packets[index], &matches[i], now) << index;
+    }
+    if (dropped != 0)
+        keep_survivors(burst, dropped);
+}
+
+static inline struct sb_lists_key key_of(const struct sb_packet *packet) {
+    const uint8_t *address = (const uint8_t *)(uintptr_t)packet->data + packet->client_offset;
+
+    if (packet->ip_version == 4)
+        return (struct sb_lists_key){0, 0xffffull << 32 | sb_load32(address)};
+    return (struct sb_lists_key){__builtin_bswap64(sb_load64_raw(address)),
+                                 __builtin_bswap64(sb_load64_raw(address + 8))};
+}
+
+/* parse has checked that the address lies in the bytes at hand: ip_version says so. */
+static void collect(const struct sb_burst *burst, struct clients *clients) {
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < burst->live_count; i++) {
+        const struct sb_packet *packet = &burst->packets[burst->live[i]];
+
+        if (packet->port != SB_PORT_OUTSIDE || packet->ip_version == 0)
+            continue;
+        clients->packet[count] = burst->live[i];
+        clients->key[count++] = key_of(packet);
+    }
+    clients->count = count;
+}
+
+/* 1: dropped. */
+static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
+                      const struct sb_lists_match *match, const struct sb_time *now) {
+    bool allowed = match->list == SB_LIST_ALLOWLIST;
+
+    if (!allowed && sb_profile_of(lcore, packet)->mode[SB_REASON_BLACKLIST] == SB_MODE_OFF)
+        return 0;
+    /* One writer: the lcore that owns the client. */
+    __atomic_store_n(match->hits, *match->hits + 1, __ATOMIC_RELAXED);
+    if (!allowed)
+        return sb_reject(lcore, packet, SB_REASON_BLACKLIST, now);
+    packet->flags |= SB_PACKET_ALLOWED;
+    return 0;
+}
+
+static void keep_survivors(struct sb_burst *burst, uint32_t dropped) {
+    uint32_t live = 0;
+
+    for (uint32_t i = 0; i < burst->live_count; i++) {
+        uint8_t index = burst->live[i];
+
+        burst->live[live] = index;
+        live += (dropped >> index & 1) == 0;
+    }
+    burst->live_count = (uint16_t)live;
+}

@@ -1,0 +1,149 @@
+/* addresses.h: single addresses of both families and lists in one hash table, edited in place
+ * beside its readers.
+ *
+ * A bucket is one cache line of tags, so a miss costs one line; which entry a tag belongs to stands
+ * in a second line that only a hit touches. A key lives in its home bucket; when that is full in a
+ * second one, when both are full in a small stash; the home counts those away, so that nobody looks
+ * elsewhere without need. No entry moves while it lives.
+ *
+ * Order of stores: entry, index, tag. Removal clears the tag; the entry is reused after a grace
+ * period (grace.h), so whoever found the tag still compares against the old key.
+ */
+#ifndef SB_ADDRESSES_H
+#define SB_ADDRESSES_H
+
+#include <emmintrin.h>
+#include <stdbool.h>
+
+#include "abi.h"
+#include "grace.h"
+#include "hash.h"
+
+enum {
+    SB_BUCKET_SLOTS = 15,
+    SB_BUCKET_LOAD = 8, /* mean keys per bucket at capacity: 1.3% of the keys live away from home */
+    SB_ADDRESS_STASH = 256, /* at that load about 40 of a million need it */
+    SB_ADDRESS_SLACK_SHIFT =
+        4 /* 1/16 more entries than the capacity, for those in their grace period */
+};
+
+#define SB_ADDRESS_NONE UINT32_MAX
+
+struct sb_address_tags {
+    uint32_t tag[SB_BUCKET_SLOTS]; /* 0: empty */
+    uint32_t away; /* keys at home here that live in: low half second bucket, high half stash */
+} __attribute__((aligned(64)));
+
+struct sb_address_slots {
+    uint32_t entry[SB_BUCKET_SLOTS + 1];
+} __attribute__((aligned(64)));
+
+struct sb_address {
+    uint64_t hi, lo; /* most significant half first, host order */
+    uint64_t hits;   /* counted by the lcore that owns the client */
+    uint32_t deadline_ds;
+    uint32_t state; /* list, state, and generation or next free: addresses.c */
+};
+
+struct sb_address_stash {
+    uint32_t tag[SB_ADDRESS_STASH];
+    uint32_t entry[SB_ADDRESS_STASH];
+};
+
+struct sb_address_chain { /* of entries, through their state words */
+    uint32_t head, tail;
+};
+
+struct sb_addresses {
+    /* What readers use. */
+    struct sb_address_tags *tags;
+    struct sb_address_slots *slots;
+    struct sb_address *entries;
+    struct sb_hash_key hash_key;
+    uint32_t bucket_mask;
+    /* What only the writer uses. */
+    uint32_t capacity; /* entries that may live */
+    uint32_t entry_count;
+    uint32_t used;
+    uint32_t fresh; /* entries below it have been used once */
+    struct sb_address_chain free;
+    struct sb_address_chain waiting; /* in the grace period */
+    struct sb_address_chain removed; /* will be in the next one */
+    struct sb_grace grace;
+    const struct sb_readers *readers;
+    struct sb_address_stash stash;
+};
+
+_Static_assert(sizeof(struct sb_address_tags) == SB_CACHE_LINE, "a miss costs one line");
+_Static_assert(sizeof(struct sb_address) == 32, "two entries to a cache line");
+
+int sb_addresses_init(struct sb_addresses *table, uint32_t capacity, const uint8_t hash_key[16],
+                      const struct sb_readers *readers);
+void sb_addresses_fini(struct sb_addresses *table);
+uint64_t sb_addresses_bytes(const struct sb_addresses *table);
+
+/* Index of the entry of (hi, lo, list), or SB_ADDRESS_NONE. */
+uint32_t sb_addresses_find(const struct sb_addresses *table, uint64_t hi, uint64_t lo,
+                           uint32_t list);
+/* Adds an entry that is not there. 0 or -ENOSPC. */
+int sb_addresses_add(struct sb_addresses *table, const struct sb_address *entry, uint32_t list,
+                     uint32_t generation);
+void sb_addresses_remove(struct sb_addresses *table, uint32_t index);
+/* New deadline and generation of an entry. */
+void sb_addresses_renew(struct sb_addresses *table, uint32_t index, uint32_t deadline_ds,
+                        uint32_t generation);
+/* Moves what readers have let go of to the free entries. */
+void sb_addresses_reclaim(struct sb_addresses *table);
+/* Loads the lines that a look-up of the address will want. */
+void sb_addresses_prefetch(const struct sb_addresses *table, uint64_t hi, uint64_t lo);
+
+bool sb_address_live(const struct sb_address *entry);
+uint32_t sb_address_generation(const struct sb_address *entry);
+
+enum { SB_ADDRESS_LIST_SHIFT = 31 };
+
+static inline uint32_t sb_address_list(const struct sb_address *entry) {
+    return __atomic_load_n(&entry->state, __ATOMIC_RELAXED) >> SB_ADDRESS_LIST_SHIFT;
+}
+
+/* Where an address belongs. The tag takes the upper half of the hash, the home the lower, the
+ * second bucket a mix of tag and home, which is as good as independent for the few keys that need
+ * it. */
+static inline uint32_t sb_address_tag(uint64_t hash) {
+    uint32_t tag = (uint32_t)(hash >> 32);
+
+    return tag != 0 ? tag : 1;
+}
+
+static inline uint32_t sb_address_home(const struct sb_addresses *table, uint64_t hash) {
+    return (uint32_t)hash & table->bucket_mask;
+}
+
+static inline uint32_t sb_address_second(const struct sb_addresses *table, uint32_t tag,
+                                         uint32_t home) {
+    return (home + 1 + ((tag * 0x9e3779b1u) >> 5)) & table->bucket_mask;
+}
+
+static inline uint32_t sb_away_second(uint32_t away) {
+    return away & 0xffff;
+}
+
+static inline uint32_t sb_away_stash(uint32_t away) {
+    return away >> 16;
+}
+
+/* Bit i: slot i holds the tag. SSE2, the baseline of every x86-64; bench/README.md says what wider
+ * registers would give. */
+static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucket, uint32_t tag) {
+    const __m128i *line = (const __m128i *)bucket->tag;
+    __m128i want = _mm_set1_epi32((int)tag);
+    __m128i a = _mm_cmpeq_epi32(_mm_load_si128(line), want);
+    __m128i b = _mm_cmpeq_epi32(_mm_load_si128(line + 1), want);
+    __m128i c = _mm_cmpeq_epi32(_mm_load_si128(line + 2), want);
+    __m128i d = _mm_cmpeq_epi32(_mm_load_si128(line + 3), want);
+    __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+
+    return (uint32_t)_mm_movemask_epi8(bytes) & ((1u << SB_BUCKET_SLOTS) - 1);
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* match.c: the readers' side of lists.h: one burst in passes, so that the cache misses of its
+ * packets overlap.
+ *
+ * A client about whom nobody says anything costs one line of the address table and one of the
+ * prefix root. What comes after works on the few that are left.
+ */
+#include "lists_private.h"
+
+/* One burst's look-up. Sets of clients are bitmaps. */
+struct work {
+    const struct sb_lists *lists;
+    const struct sb_lists_key *keys;
+    const struct sb_ranges *ranges[SB_FAMILY_COUNT];
+    uint32_t lcore;
+    uint32_t boot_ds;
+    uint32_t tagged;   /* the address table may know it */
+    uint32_t searched; /* its root cell holds boundaries */
+    uint32_t covered;  /* value is not 0 */
+    const struct sb_range_root *root[SB_BURST_MAX];
+    uint32_t tag[SB_BURST_MAX];
+    uint32_t home[SB_BURST_MAX];
+    uint32_t slots[SB_BURST_MAX]; /* of the home bucket that hold the tag */
+    uint32_t value[SB_BURST_MAX]; /* longest prefix entry + 1 */
+};
+
+/* Who speaks for a client; NULL: nobody. */
+struct spoken {
+    uint64_t *hits[SB_LIST_COUNT];
+};
+
+static void locate(struct work *work, uint32_t count);
+static void probe(struct work *work, uint32_t count);
+static void search_ranges(struct work *work);
+static void prefetch_entries(const struct work *work);
+static void ask_addresses(const struct work *work, uint32_t i, struct spoken *spoken);
+static void ask_prefixes(const struct work *work, uint32_t i, struct spoken *spoken);
+
+static uint32_t take_bit(uint32_t *set) {
+    uint32_t i = (uint32_t)__builtin_ctz(*set);
+
+    *set &= *set - 1;
+    return i;
+}
+
+static uint32_t family_of(const struct sb_lists_key *key) {
+    return sb_key_is_ipv4(key->hi, key->lo) ? SB_FAMILY_IPV4 : SB_FAMILY_IPV6;
+}
+
+uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
+                        const struct sb_lists_key *keys, uint32_t count, uint32_t boot_ds,
+                        struct sb_lists_match *matches) {
+    struct work work;
+    uint32_t set, matched = 0;
+
+    work.lists = lists;
+    work.keys = keys;
+    work.lcore = lcore;
+    work.boot_ds = boot_ds;
+    for (int family = 0; family < SB_FAMILY_COUNT; family++)
+        work.ranges[family] = __atomic_load_n(&lists->prefixes[family].ranges, __ATOMIC_ACQUIRE);
+    locate(&work, count);
+    probe(&work, count);
+    if (work.searched != 0)
+        search_ranges(&work);
+    set = work.tagged | work.covered;
+    if (set != 0)
+        prefetch_entries(&work);
+    while (set != 0) {
+        uint32_t i = take_bit(&set);
+        struct spoken spoken = {{NULL}};
+        uint32_t list;
+
+        if ((work.tagged >> i & 1) != 0)
+            ask_addresses(&work, i, &spoken);
+        if ((work.covered >> i & 1) != 0 && spoken.hits[SB_LIST_ALLOWLIST] == NULL)
+            ask_prefixes(&work, i, &spoken);
+        list = spoken.hits[SB_LIST_ALLOWLIST] != NULL ? SB_LIST_ALLOWLIST : SB_LIST_BLACKLIST;
+        if (spoken.hits[list] == NULL)
+            continue;
+        matches[i] = (struct sb_lists_match){.hits = spoken.hits[list], .list = list};
+        matched |= 1u << i;
+    }
+    return matched;
+}
+
+/* Where each client would stand; asks for the lines. */
+static void locate(struct work *work, uint32_t count) {
+    const struct sb_addresses *table = &work->lists->addresses;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sb_lists_key *key = &work->keys[i];
+        uint64_t hash = sb_hash_address(&table->hash_key, key->hi, key->lo);
+        uint32_t family = family_of(key);
+        uint64_t top = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi;
+
+        work->tag[i] = sb_address_tag(hash);
+        work->home[i] = sb_address_home(table, hash);
+        work->root[i] = &work->ranges[family]->root[top >> (64 - SB_RANGES_ROOT_BITS)];
+        __builtin_prefetch(&table->tags[work->home[i]]);
+        __builtin_prefetch(work->root[i]);
+    }
+}
+
+/* Sorts out those about whom nothing is said. */
+static void probe(struct work *work, uint32_t count) {
+    const struct sb_addresses *table = &work->lists->addresses;
+    uint32_t tagged = 0, searched = 0, covered = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sb_address_tags *tags = &table->tags[work->home[i]];
+        struct sb_range_root cell = *work->root[i];
+        uint32_t slots = sb_address_tags_match(tags, work->tag[i]);
+
+        work->slots[i] = slots;
+        work->value[i] = cell.base;
+        tagged |= (uint32_t)((slots | tags->away) != 0) << i;
+        searched |= (uint32_t)(cell.count != 0) << i;
+        covered |= (uint32_t)(cell.count == 0 && cell.base != 0) << i;
+    }
+    work->tagged = tagged;
+    work->searched = searched;
+    work->covered = covered;
+}
+
+static void search_ranges(struct work *work) {
+    uint32_t set = work->searched;
+
+    while (set != 0) {
+        uint32_t i = take_bit(&set);
+        const struct sb_lists_key *key = &work->keys[i];
+        uint32_t family = family_of(key);
+        const struct sb_ranges *ranges = work->ranges[family];
+        uint64_t hi = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi;
+
+        work->value[i] = ranges->value[sb_ranges_search(ranges, work->root[i], hi, key->lo)];
+        work->covered |= (uint32_t)(work->value[i] != 0) << i;
+    }
+}
+
+/* Asks for the entries of all before the first is read: in a flood from banned addresses every
+ * packet needs one. */
+static void prefetch_entries(const struct work *work) {
+    const struct sb_addresses *table = &work->lists->addresses;
+    uint32_t tagged = work->tagged, covered = work->covered;
+
+    for (uint32_t set = tagged; set != 0;)
+        __builtin_prefetch(&table->slots[work->home[take_bit(&set)]]);
+    while (covered != 0) {
+        uint32_t i = take_bit(&covered);
+        const struct sb_prefixes *prefixes = &work->lists->prefixes[family_of(&work->keys[i])];
+
+        __builtin_prefetch(&prefixes->entries[work->value[i] - 1]);
+    }
+    while (tagged != 0) {
+        uint32_t i = take_bit(&tagged);
+
+        if (work->slots[i] != 0)
+            __builtin_prefetch(
+                &table->entries[table->slots[work->home[i]].entry[__builtin_ctz(work->slots[i])]],
+                1);
+    }
+}
+
+/* --- single addresses
+ * --------------------------------------------------------------------------------------------- */
+
+static void ask_entry(const struct work *work, uint32_t i, const uint32_t *index,
+                      struct spoken *spoken) {
+    const struct sb_lists_key *key = &work->keys[i];
+    struct sb_address *entry =
+        &work->lists->addresses.entries[__atomic_load_n(index, __ATOMIC_ACQUIRE)];
+
+    if (entry->hi != key->hi || entry->lo != key->lo ||
+        sb_deadline_over(__atomic_load_n(&entry->deadline_ds, __ATOMIC_RELAXED), work->boot_ds))
+        return;
+    spoken->hits[sb_address_list(entry)] = &entry->hits;
+}
+
+static void ask_bucket(const struct work *work, uint32_t i, uint32_t bucket,
+                       struct spoken *spoken) {
+    const struct sb_addresses *table = &work->lists->addresses;
+    uint32_t set = sb_address_tags_match(&table->tags[bucket], work->tag[i]);
+
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* tags before indices: addresses.h */
+    while (set != 0)
+        ask_entry(work, i, &table->slots[bucket].entry[take_bit(&set)], spoken);
+}
+
+static void ask_stash(const struct work *work, uint32_t i, struct spoken *spoken) {
+    const struct sb_address_stash *stash = &work->lists->addresses.stash;
+
+    for (uint32_t k = 0; k < SB_ADDRESS_STASH; k++)
+        if (__atomic_load_n(&stash->tag[k], __ATOMIC_ACQUIRE) == work->tag[i])
+            ask_entry(work, i, &stash->entry[k], spoken);
+}
+
+static void ask_addresses(const struct work *work, uint32_t i, struct spoken *spoken) {
+    const struct sb_addresses *table = &work->lists->addresses;
+    uint32_t away = __atomic_load_n(&table->tags[work->home[i]].away, __ATOMIC_RELAXED);
+
+    if (work->slots[i] != 0)
+        ask_bucket(work, i, work->home[i], spoken);
+    if (sb_away_second(away) != 0)
+        ask_bucket(work, i, sb_address_second(table, work->tag[i], work->home[i]), spoken);
+    if (sb_away_stash(away) != 0)
+        ask_stash(work, i, spoken);
+}
+
+/* --- prefixes
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+/* From the longest entry up; a ban has the last word only when no entry further up could allow. */
+static void ask_prefixes(const struct work *work, uint32_t i, struct spoken *spoken) {
+    uint32_t family = family_of(&work->keys[i]);
+    const struct sb_prefixes *prefixes = &work->lists->prefixes[family];
+    const struct sb_ranges *ranges = work->ranges[family];
+    uint64_t *hits = prefixes->hits + (size_t)work->lcore * prefixes->hits_stride;
+    uint32_t value = work->value[i];
+
+    for (uint32_t depth = 0; value != 0 && depth < SB_PREFIX_DEPTH; depth++) {
+        const struct sb_prefix *entry = &prefixes->entries[value - 1];
+        uint32_t link = ranges->link[value - 1];
+
+        if (!sb_deadline_over(__atomic_load_n(&entry->deadline_ds, __ATOMIC_RELAXED),
+                              work->boot_ds)) {
+            if (spoken->hits[entry->list] == NULL)
+                spoken->hits[entry->list] = &hits[value - 1];
+            if (entry->list == SB_LIST_ALLOWLIST)
+                return;
+        }
+        if (spoken->hits[SB_LIST_BLACKLIST] != NULL && (link & SB_PREFIX_ALLOW_ABOVE) == 0)
+            return;
+        value = link & SB_PREFIX_LINK;
+    }
+}

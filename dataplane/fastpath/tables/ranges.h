@@ -1,0 +1,103 @@
+/* ranges.h: nested prefixes flattened into disjoint ranges: one immutable generation, built by the
+ * writer, then read.
+ *
+ * A range starts at a boundary and ends at the next; its value is the longest entry that covers it,
+ * and each entry links to the next shorter one (or to the same prefix on the other list), so that
+ * expiries and lists are judged at look-up. The root says by the top 16 bits which boundaries to
+ * search, or gives the value itself: most misses cost one cache line. IPv4 addresses stand in the
+ * top 32 bits of hi; lo is then not stored.
+ */
+#ifndef SB_RANGES_H
+#define SB_RANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "abi.h"
+
+enum {
+    SB_RANGES_ROOT_BITS = 16,
+    SB_RANGES_ROOT = 1 << SB_RANGES_ROOT_BITS,
+    SB_PREFIX_DEPTH = 2 * 129, /* entries that can cover one address: every length on both lists */
+    SB_PREFIX_LINK = (1 << 28) - 1
+};
+#define SB_PREFIX_ALLOW_ABOVE (1u << 31) /* in a link: an allowlist entry is further up */
+
+/* An entry; keeps its place while any generation refers to it. Values and links are its index + 1,
+ * 0 is none. */
+struct sb_prefix {
+    uint64_t hi, lo; /* IPv4: see above */
+    uint32_t deadline_ds;
+    uint32_t generation;
+    uint32_t
+        chain; /* prefixes.c: next of the hash chain, the free or the removed entries; index + 1 */
+    uint8_t length; /* IPv4: 0 to 31 */
+    uint8_t list;
+    uint8_t state; /* prefixes.c */
+    uint8_t reserved;
+};
+
+_Static_assert(sizeof(struct sb_prefix) == 32, "two entries to a cache line");
+
+struct sb_range_root {
+    uint32_t base;  /* count 0: the value of all addresses here; otherwise the last boundary before
+                       them ... */
+    uint32_t count; /* ... and how many boundaries follow among them */
+};
+
+struct sb_ranges {
+    struct sb_range_root *root;
+    uint64_t *hi; /* of boundary i; boundary 0 is address 0 */
+    uint64_t *lo; /* NULL: IPv4 */
+    uint32_t *value;
+    uint32_t *link;
+    /* What only the writer uses. */
+    uint32_t *order; /* entries by (hi, lo, length, list) */
+    uint32_t order_count;
+    uint32_t boundary_count;
+    size_t bytes; /* of the whole block, this struct included */
+};
+
+/* Room for count entries whose indices lie below link_count. NULL: no memory. */
+struct sb_ranges *sb_ranges_create(uint32_t count, uint32_t link_count, bool has_lo);
+void sb_ranges_destroy(struct sb_ranges *ranges);
+/* Fills boundaries, values, links and root from order. */
+void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries);
+/* Bytes that are in use; the rest of the block was never touched. */
+size_t sb_ranges_bytes(const struct sb_ranges *ranges);
+
+/* The last boundary at or before (hi, lo) among base .. base + count, where base is known to be. */
+static inline uint32_t sb_ranges_search_all(const struct sb_ranges *ranges, uint32_t base,
+                                            uint32_t count, uint64_t hi, uint64_t lo) {
+    for (uint32_t length = count + 1; length > 1;) {
+        uint32_t half = length / 2, probe = base + half;
+        bool before =
+            ranges->hi[probe] < hi || (ranges->hi[probe] == hi && ranges->lo[probe] <= lo);
+
+        base = before ? probe : base;
+        length -= half;
+    }
+    return base;
+}
+
+/* The same by the upper halves alone, which decide unless entries longer than /64 split this one
+ * /64. */
+static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
+                                        const struct sb_range_root *cell, uint64_t hi,
+                                        uint64_t lo) {
+    const uint64_t *at = ranges->hi + cell->base;
+    uint32_t index;
+
+    for (uint32_t length = cell->count + 1; length > 1;) {
+        uint32_t half = length / 2;
+
+        at = at[half] <= hi ? at + half : at; /* a conditional move: no branch to mispredict */
+        length -= half;
+    }
+    index = (uint32_t)(at - ranges->hi);
+    if (ranges->lo != NULL && ranges->hi[index] == hi && ranges->lo[index] > lo)
+        index = sb_ranges_search_all(ranges, cell->base, index - cell->base, hi, lo);
+    return index;
+}
+
+#endif
