@@ -100,11 +100,7 @@ def _run(
     status.publish(instance, fixed, "starting", [])
     supervisor.say(f"network: {' <-> '.join(instance.namespaces.all())}")
     network.build(instance.namespaces)
-    _directories(instance)
-    configuration.write(instance, tables, wish.config_file)
-    site = nginx.prepare(instance, instance.directory / "nginx")
-    devices = f"{config.ports.outside.device} {config.ports.inside.device}"
-    units = [_unit(instance, service) for service in services.services(instance, site, devices)]
+    units = prepare(wish, tables, config)
     supervisor.changed = lambda: status.publish(instance, fixed, "starting", units)
     supervisor.say(f"processes: {', '.join(unit.name for unit in units)}")
     supervisor.start(units)
@@ -117,6 +113,16 @@ def _run(
     supervisor.run()
     supervisor.changed = lambda: status.publish(instance, fixed, "stopping", units)
     supervisor.changed()
+
+
+def prepare(wish: Wish, tables: dict[str, Any], config: NodeConfig) -> list[Unit]:
+    """Lay out the instance's directory; returns its processes, not started."""
+    instance = wish.instance
+    _directories(instance)
+    configuration.write(instance, tables, wish.config_file)
+    site = nginx.prepare(instance, instance.directory / "nginx")
+    devices = f"{config.ports.outside.device} {config.ports.inside.device}"
+    return [_unit(instance, service) for service in services.services(instance, site, devices)]
 
 
 def _directories(instance: Instance) -> None:
