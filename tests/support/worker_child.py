@@ -1,0 +1,173 @@
+"""Runs worker lcores over two DPDK ports and prints their ledger: EAL starts once per process only.
+
+Child of ``test_worker*.py``: one JSON object on standard input says what to do, one on standard
+output what came of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dataplane import abi, library
+from dataplane.dpdk.eal import Eal
+from dataplane.dpdk.memory import Memory
+from dataplane.dpdk.mempool import PacketPool
+from dataplane.eal_setup import plan, start_eal
+from dataplane.networks import Network
+from dataplane.ports import DataPorts, room_bytes
+from dataplane.profiles import Profiles
+from dataplane.settings import DataplaneSettings, PortSettings
+from dataplane.tables import Lists
+from dataplane.workers import WorkerPlan, Workers
+from tests.support.ring_port import ring_port
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the test wants."""
+
+    outside: str
+    inside: str
+    settled: int
+    """Run until so many packets have met their fate."""
+    directory: str
+    lcores: int = 1
+    mtu: int = 1500
+    room: int = 0
+    banned: list[str] = field(default_factory=list)
+    ring_ports: dict[str, int] = field(default_factory=dict)
+    """Ports made of rings that nobody drains: name, slots of the transmit ring."""
+    timeout_s: float = 20.0
+
+
+def main() -> None:
+    """Read, run, print."""
+    scenario = Scenario(**json.load(sys.stdin))
+    settings = DataplaneSettings(
+        outside=PortSettings(scenario.outside, scenario.mtu),
+        inside=PortSettings(scenario.inside, scenario.mtu),
+        state_log=Path(scenario.directory),
+        socket=Path(scenario.directory) / "dataplane.sock",
+        lcores=scenario.lcores,
+        hugepages="off",
+    )
+    loaded = library.load()
+    eal_plan = plan(settings, made_later=frozenset(scenario.ring_ports))
+    with (
+        start_eal(loaded, eal_plan, settings.socket.parent) as eal,
+        Memory(loaded) as memory,
+        PacketPool(loaded, settings.mbufs, scenario.room or room_bytes(scenario.mtu)) as pool,
+    ):
+        for name, slots in scenario.ring_ports.items():
+            ring_port(loaded, name, slots)
+        print(json.dumps(_run(loaded, scenario, settings, eal, memory, pool)))
+
+
+def _run(
+    loaded: ctypes.CDLL,
+    scenario: Scenario,
+    settings: DataplaneSettings,
+    eal: Eal,
+    memory: Memory,
+    pool: PacketPool,
+) -> dict[str, Any]:
+    stats = [memory.structure(abi.LcoreStats) for _ in range(settings.lcores)]
+    with DataPorts(loaded, settings.outside, settings.inside, pool, settings.lcores) as ports:
+        lcores = tuple(range(1, settings.lcores + 1))
+        workers = Workers(
+            loaded,
+            memory,
+            WorkerPlan(lcores, ports.port_ids, eal.tsc_hz, (1, 2)),
+            [ctypes.addressof(page) for page in stats],
+        )
+        with Lists(loaded, 1024, 128, settings.lcores, bytes(16), workers.readers_address) as lists:
+            _ban(lists, scenario.banned)
+            workers.node.lists = lists.address
+            Profiles(loaded, memory, workers)
+            ports.start()
+            workers.launch()
+            reached = _wait(lambda: _settled(stats) >= scenario.settled, scenario.timeout_s)
+            workers.stop()
+            joined = workers.join(5.0)
+            result = _result(stats, workers)
+    return {**result, "reached": reached, "joined": joined, "mbufs_used": pool.used()}
+
+
+def _ban(lists: Lists, addresses: list[str]) -> None:
+    if not addresses:
+        return
+    records = (abi.ListRecord * len(addresses))()
+    for record, address in zip(records, addresses, strict=True):
+        network = Network.parse(address)
+        record.key[:] = network.key
+        record.prefix_length = network.prefix_length
+        record.list = abi.ListKind.BLACKLIST
+        record.deadline_ds = abi.DEADLINE_NEVER
+    assert lists.put(records, len(addresses)) == 0
+    lists.commit()
+
+
+def _settled(stats: list[abi.LcoreStats]) -> int:
+    return sum(
+        port.forwarded + port.consumed + sum(port.dropped) for page in stats for port in page.port
+    )
+
+
+def _wait(condition: Callable[[], bool], timeout_s: float) -> bool:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def _result(stats: list[abi.LcoreStats], workers: Workers) -> dict[str, Any]:
+    def total(of: Callable[[abi.LcoreStats], int]) -> int:
+        return sum(of(page) for page in stats) & (2**64 - 1)
+
+    def port(index: int, name: str) -> int:
+        return total(lambda page: getattr(page.port[index], name))
+
+    names = ("received", "received_bytes", "forwarded", "forwarded_bytes", "consumed", "held_now")
+    return {
+        "ports": [
+            {name: port(index, name) for name in (*names, "dropped_bytes")}
+            | {
+                "dropped": {
+                    reason.name.lower(): count
+                    for reason in abi.Reason
+                    if (count := total(lambda page, i=index, r=reason: page.port[i].dropped[r]))  # type: ignore[misc]
+                }
+            }
+            for index in abi.Port
+        ],
+        "profile_drops": {
+            reason.name.lower(): count
+            for reason in abi.Reason
+            if (
+                count := total(
+                    lambda page, r=reason: page.profile[0].count[r][abi.Mode.ENFORCE]  # type: ignore[misc]
+                )
+            )
+        },
+        "received_by_lcore": [sum(port.received for port in page.port) for page in stats],
+        "forwarded_by_lcore": [sum(port.forwarded for port in page.port) for page in stats],
+        "misrouted": total(lambda page: page.misrouted),
+        "handover_lost": total(lambda page: page.handover_lost),
+        "latency_count": total(lambda page: page.latency_count),
+        "latency_buckets": total(lambda page: sum(page.latency_bucket)),
+        "heartbeats": list(workers.heartbeats()),
+        "cycles": list(workers.cycles()),
+    }
+
+
+if __name__ == "__main__":
+    main()
