@@ -38,8 +38,8 @@ class _End:
 
     def __init__(self, producer_buffer: ReadableBuffer, consumer_buffer: ReadableBuffer) -> None:
         """Both buffers hold a part each, zeroed or as an earlier end left them."""
-        self._producer = _Part(producer_buffer, ctypes.sizeof(abi.RingProducer))
-        self._consumer = _Part(consumer_buffer, ctypes.sizeof(abi.RingConsumer))
+        self._producer = Part(producer_buffer, ctypes.sizeof(abi.RingProducer))
+        self._consumer = Part(consumer_buffer, ctypes.sizeof(abi.RingConsumer))
         self._element = abi.RingElement()
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Consumer(_End):
         return Element(element.kind, bytes(element.payload))
 
 
-class _Part:
+class Part:
     """The address of a buffer that may be read-only, and a reference that keeps it alive.
 
     ctypes' ``from_buffer`` refuses read-only mappings, and the other end's part is one.

@@ -1,0 +1,188 @@
+"""The rings that a lease is made of: commands and replies, and the events of every lcore.
+
+A lease gets fresh memory for all that its client writes, so nothing that an earlier client still
+has mapped matters any more. Event producers live as long as the process (workers write them), and
+only the consumer's part changes hands; the old one is unmapped when no worker can hold its address.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dataplane import abi
+from dataplane.networks import Network
+from dataplane.protocol import (
+    Command,
+    Doorbell,
+    Drain,
+    Explain,
+    OnCommand,
+    ProtocolError,
+)
+from dataplane.ring import Consumer, Element, Producer
+from dataplane.shm import Memory
+
+_PRODUCER_BYTES = ctypes.sizeof(abi.RingProducer)
+_CONSUMER_BYTES = ctypes.sizeof(abi.RingConsumer)
+_RETIRED_MAX = 64
+
+
+class CommandRings:
+    """One control client's rings, the data plane's ends."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._memories = [
+            Memory.theirs("secbeat-commands", abi.RingProducer()),
+            Memory.ours("secbeat-commands-cursor", _CONSUMER_BYTES),
+            Memory.ours("secbeat-replies", _PRODUCER_BYTES),
+            Memory.theirs("secbeat-replies-cursor", abi.RingConsumer()),
+        ]
+        views = [memory.view for memory in self._memories]
+        self._commands = Consumer(library, views[0], views[1])
+        self._replies = Producer(library, views[2], views[3])
+
+    @property
+    def fds(self) -> list[int]:
+        """Commands producer and consumer, replies producer and consumer."""
+        return [memory.fd for memory in self._memories]
+
+    def turn(self, on_command: OnCommand, now_boot_ms: int, count_max: int) -> None:
+        """Carry out what has come in, at most so many; RingError, ProtocolError: it is garbage."""
+        for _ in range(count_max):
+            element = self._commands.pop()
+            if element is None:
+                return
+            self._carry_out(element, on_command, now_boot_ms)
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._commands.close()
+        self._replies.close()
+        for memory in self._memories:
+            memory.close()
+
+    def _carry_out(self, element: Element, on_command: OnCommand, now_boot_ms: int) -> None:
+        command = _decode_command(element)
+        if not isinstance(command, Explain):
+            on_command(command)
+            return
+        asked = abi.Explain.from_buffer_copy(element.payload)
+        if asked.deadline_boot_ms < now_boot_ms:
+            return
+        answer = on_command(command)
+        if answer is not None:
+            reply = abi.Explained(id=asked.id, hits=answer.hits, found=int(answer.found))
+            # Full: a client that does not read its replies gets none.
+            self._replies.push(abi.Message.EXPLAIN, bytes(reply))
+
+
+@dataclass
+class _Retired:
+    """Memory that workers may still look at, and how far they were when it was taken away."""
+
+    memory: Memory
+    counters: tuple[int, ...]
+
+
+class EventRings:
+    """The event rings of every lcore and, last, of the control loop."""
+
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        lcore_count: int,
+        switch: Callable[[int, int], None],
+        quiescent: Callable[[], tuple[int, ...]],
+    ) -> None:
+        """`switch(index, address)` stores an lcore's ``events_consumer``, 0: nobody listens.
+
+        `quiescent()` reads the counters of the lcores that run, none if none does: one that has
+        moved on holds no address from before.
+        """
+        self.lost = 0
+        self._library = library
+        self._switch = switch
+        self._quiescent = quiescent
+        self._producers = [
+            Memory.ours(f"secbeat-events-{index}", _PRODUCER_BYTES)
+            for index in range(lcore_count + 1)
+        ]
+        self._cursors: list[Memory] = []
+        self._own: Producer | None = None
+        self._retired: deque[_Retired] = deque()
+
+    def producer_address(self, index: int) -> int:
+        """Of an lcore's ``sb_ring_producer``."""
+        return self._producers[index].address
+
+    def post(self, kind: abi.Message, payload: bytes) -> None:
+        """An event of the control loop; RingError: its client broke the ring."""
+        if self._own is not None and not self._own.push(kind, payload):
+            self.lost += 1
+
+    @property
+    def free(self) -> bool:
+        """Whether a lease can be given now."""
+        return not self._cursors and len(self._retired) < _RETIRED_MAX
+
+    def lease(self) -> list[int]:
+        """Begin a lease: producer and consumer of each ring, to be handed to the client."""
+        for index, producer in enumerate(self._producers):
+            written = abi.RingProducer.from_buffer(producer.view).cursor
+            cursor = Memory.theirs(f"secbeat-cursor-{index}", abi.RingConsumer(cursor=written))
+            self._cursors.append(cursor)
+            if index < len(self._producers) - 1:
+                self._switch(index, cursor.address)
+        self._own = Producer(self._library, self._producers[-1].view, self._cursors[-1].view)
+        pairs = zip(self._producers, self._cursors, strict=True)
+        return [memory.fd for pair in pairs for memory in pair]
+
+    def release(self) -> None:
+        """End the lease; idempotent."""
+        if self._own is not None:
+            self._own.close()
+            self._own = None
+        for index, cursor in enumerate(self._cursors):
+            if index < len(self._producers) - 1:
+                self._switch(index, 0)
+            self._retired.append(_Retired(cursor, self._quiescent()))
+        self._cursors = []
+
+    def turn(self) -> None:
+        """Unmap what no worker can see any more."""
+        while self._retired and self._is_quiet(self._retired[0]):
+            self._retired.popleft().memory.close()
+
+    def close(self) -> None:
+        """After the workers have stopped; idempotent."""
+        self.release()
+        for retired in self._retired:
+            retired.memory.close()
+        self._retired.clear()
+        for producer in self._producers:
+            producer.close()
+
+    def _is_quiet(self, retired: _Retired) -> bool:
+        now = self._quiescent()
+        # Two, because the first may have been counted while the switch was still on its way.
+        return all(
+            (after - before) % (1 << 64) >= 2  # noqa: PLR2004
+            for before, after in zip(retired.counters, now, strict=False)
+        )
+
+
+def _decode_command(element: Element) -> Command:
+    match element.kind:
+        case abi.Message.DOORBELL:
+            return Doorbell(abi.Doorbell.from_buffer_copy(element.payload).revision)
+        case abi.Message.DRAIN:
+            return Drain()
+        case abi.Message.EXPLAIN:
+            asked = abi.Explain.from_buffer_copy(element.payload)
+            if asked.prefix_length <= 128 and asked.list < abi.LIST_COUNT:  # noqa: PLR2004
+                network = Network(bytes(asked.key), asked.prefix_length)
+                return Explain(network, abi.ListKind(asked.list))
+    raise ProtocolError("a command that no client of ours sends")
