@@ -41,12 +41,12 @@ class StateLogReader:
         return generations(self.directory)
 
     def mark(self) -> tuple[int, int]:
-        """Changes whenever a file comes or goes; one stat."""
+        """Changes whenever a file comes or goes, or access to the directory does; one stat."""
         try:
             status = os.stat(self.directory)  # noqa: PTH116
         except OSError:
             return (0, 0)
-        return (status.st_ino, status.st_mtime_ns)
+        return (status.st_ino, status.st_ctime_ns)
 
     def snapshot(self, generation: int) -> EntriesFile:
         """A generation's snapshot, opened."""

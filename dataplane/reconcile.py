@@ -1,0 +1,301 @@
+"""Makes the tables what the state log says, and publishes how far they are.
+
+The only reader of the state log, on the control loop's turn. A new line is in force within a turn;
+bulk work (a snapshot, an import) is a generator that is stepped in chunks of a millisecond or two,
+and while an import loads, later lines overtake it: a key they touch is left as they made it.
+
+What can't be read stops nothing: the last good state stays, the node says that it is degraded, and
+the next generation that the API writes mends it.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from dataplane import abi
+from dataplane.applying import EntryKey, ListTable, Profiles, Published, Tables
+from dataplane.clock import Clock
+from dataplane.errors import SecBeatError
+from dataplane.records import Marker, marker_record
+from dataplane.statelog import (
+    Change,
+    Import,
+    Line,
+    Put,
+    Remove,
+    SetPolicy,
+    StateLogError,
+    StateLogReader,
+)
+from dataplane.statelog.format import Entry
+from dataplane.statelog.reader import EntriesFile, LogFollower
+
+__all__ = ["ListTable", "Profiles", "Published", "Reconciler"]
+
+TOUCHED_MAX = 65_536
+LOOK_EVERY_MS = 50
+_LINES_PER_READ = 64
+_SWEEP_BUDGET = 4096
+
+
+class Reconciler:
+    """See the module. Not for several threads."""
+
+    def __init__(
+        self,
+        reader: StateLogReader,
+        lists: ListTable,
+        profiles: Profiles,
+        publish: Published,
+        clock: Clock,
+    ) -> None:
+        self._reader = reader
+        self._profiles = profiles
+        self._publish = publish
+        self._clock = clock
+        self._tables = Tables(lists, publish, clock)
+        self._generation = 0
+        self._bad_generation = -1
+        self._log: LogFollower | None = None
+        self._database_id: UUID | None = None
+        self._revision = 0
+        self._ahead: deque[Line] = deque()
+        self._reload: Iterator[None] | None = None
+        self._import: Iterator[None] | None = None
+        self._touched: set[EntryKey] = set()
+        self._mark: tuple[int, int] | None = None
+        self._look_at_ms = 0
+
+    def start(self) -> None:
+        """Load everything there is, before anything is forwarded; takes as long as it takes."""
+        self._apply_policy(None, 0)
+        self._look_for_generation()
+        while self._is_behind():
+            self._look_at_ms = 0
+            self.turn(budget_ms=1000)
+        self._publish.usage(self._tables.lists.usage())
+
+    def doorbell(self) -> None:
+        """The log has grown: read it on the next turn instead of within 50 ms."""
+        self._look_at_ms = 0
+
+    def turn(self, budget_ms: float = 2.0) -> None:
+        """Read, apply, go on with bulk work; about so long, a chunk or a commit more at most."""
+        end = time.perf_counter() + budget_ms / 1000
+        if self._reload is not None:
+            self._reload = _step(self._reload, end)
+            return
+        if self._ahead or self._clock.boot_ms() >= self._look_at_ms:
+            self._read_and_apply(end)
+        if self._import is not None:
+            self._import = _step(self._import, end)
+
+    def close(self) -> None:
+        """Close what is open; idempotent."""
+        self._reload = self._import = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    # --- lines ------------------------------------------------------------------------------------
+
+    def _read_and_apply(self, end: float) -> None:
+        more = self._more_to_read()
+        while more and self._apply_next() and time.perf_counter() < end:
+            more = self._more_to_read()
+        if self._tables.dirty and self._tables.commit(self._revision):
+            self._publish.applied_through(self._revision)
+        if not more and not self._tables.dirty:
+            if self._import is None:
+                self._look_for_generation()
+            self._look_at_ms = self._clock.boot_ms() + LOOK_EVERY_MS
+        self._publish.usage(self._tables.lists.usage())
+
+    def _is_behind(self) -> bool:
+        """Whether there is something to do, as far as is known."""
+        working = self._reload is not None or self._import is not None or self._tables.dirty
+        return working or self._mark is None or self._more_to_read()
+
+    def _more_to_read(self) -> bool:
+        """Whether a line is there; reads some when none is left."""
+        if not self._ahead and self._log is not None:
+            try:
+                self._ahead.extend(self._log.lines(_LINES_PER_READ))
+            except StateLogError:
+                self._log.close()
+                self._log = None
+                self._degrade(self._generation)
+        return bool(self._ahead)
+
+    def _apply_next(self) -> bool:
+        """Apply the next line; False: an import must be complete first."""
+        line = self._ahead[0]
+        if self._import is not None and (
+            len(self._touched) >= TOUCHED_MAX
+            or any(isinstance(change, Import) for change in line.changes)
+        ):
+            return False
+        self._ahead.popleft()
+        for change in line.changes:
+            self._apply(change, line.revision)
+        self._revision = line.revision
+        if not self._tables.dirty:
+            self._publish.applied_through(line.revision)
+        return True
+
+    def _apply(self, change: Change, revision: int) -> None:
+        match change:
+            case Put(list=name, network=network, deadline=deadline):
+                self._touch((name, network))
+                self._tables.put([Entry(name, network, deadline)], revision)
+            case Remove(list=name, network=network):
+                self._touch((name, network))
+                self._tables.remove([(name, network)])
+            case SetPolicy(document=document):
+                self._apply_policy(document, revision)
+            case Import():
+                self._touched.clear()
+                self._publish.loading(revision)
+                self._import = self._load_import(change, revision)
+
+    def _touch(self, key: EntryKey) -> None:
+        if self._import is not None:
+            self._touched.add(key)
+
+    def _apply_policy(self, document: Mapping[str, Any] | None, revision: int) -> None:
+        try:
+            self._profiles.apply(document)
+        except SecBeatError:
+            self._tables.reject(revision, marker_record(Marker.POLICY), errno.EINVAL)
+
+    # --- bulk -------------------------------------------------------------------------------------
+
+    def _load_import(self, change: Import, revision: int) -> Iterator[None]:
+        """Put what an import holds, but what was or is touched by others."""
+        skip = set(change.skip)
+        try:
+            with self._reader.import_entries(change.file) as file:
+                yield from file.check()
+                for chunk in file.chunks():
+                    keys = [entry[:2] for entry in chunk]
+                    entries = [
+                        entry
+                        for entry, key in zip(chunk, keys, strict=True)
+                        if key not in skip and key not in self._touched
+                    ]
+                    expired = self._tables.put_bulk(entries, revision)
+                    self._tables.remove_bulk([entry[:2] for entry in expired])
+                    yield
+        except StateLogError:
+            self._tables.reject(revision, marker_record(Marker.IMPORT), errno.EBADMSG)
+        while not self._tables.commit(revision):
+            yield
+        self._publish.usage(self._tables.lists.usage())
+        self._publish.loading(0)
+
+    def _look_for_generation(self) -> None:
+        """Go over to a newer generation: by its log if it continues ours, else by its snapshot."""
+        mark = self._reader.mark()
+        if mark == self._mark:
+            return
+        try:
+            newer = [g for g in self._reader.generations() if g > self._generation]
+        except StateLogError:
+            self._degrade(self._generation)
+            newer = []
+        if newer and (self._more_to_read() or self._continue_with(newer[-1])):
+            return  # and look again: there may be one more
+        self._mark = mark
+        if newer:
+            self._reload = self._load_generation([*newer, self._generation])
+
+    def _continue_with(self, generation: int) -> bool:
+        """Follow a generation's log if it begins where we are."""
+        if self._log is None:
+            return False
+        try:
+            log = self._reader.log(generation)
+        except StateLogError:
+            return False
+        if (log.database_id, log.revision) != (self._database_id, self._revision):
+            log.close()
+            return False
+        self._follow(generation, log)
+        return True
+
+    def _load_generation(self, candidates: Sequence[int]) -> Iterator[None]:
+        """Load the first that is sound; the last candidate is the one that is loaded already."""
+        spoiled = False
+        for generation in candidates:
+            if generation == self._generation and not spoiled:
+                return
+            log = None
+            try:
+                with self._reader.snapshot(generation) as snapshot:
+                    yield from snapshot.check()
+                    log = self._log_after(generation, snapshot)
+                    spoiled = True
+                    yield from self._load_snapshot(snapshot)
+            except StateLogError:
+                self._degrade(generation)
+                if log is not None:
+                    log.close()
+                continue
+            self._follow(generation, log)
+            return
+
+    def _log_after(self, generation: int, snapshot: EntriesFile) -> LogFollower:
+        log = self._reader.log(generation)
+        if (log.database_id, log.revision) == (snapshot.database_id, snapshot.revision):
+            return log
+        log.close()
+        raise StateLogError(f"{log.path.name} does not continue {snapshot.path.name}")
+
+    def _load_snapshot(self, snapshot: EntriesFile) -> Iterator[None]:
+        """Make the tables what a snapshot says, without a gap for what stays."""
+        database_id, revision, policy = snapshot.database_id, snapshot.revision, snapshot.policy
+        if database_id != self._database_id or revision < self._revision:
+            self._publish.database(None)
+        self._tables.begin_generation()
+        for chunk in snapshot.chunks():
+            self._tables.put_bulk(chunk, revision)
+            yield
+        while self._tables.lists.sweep(_SWEEP_BUDGET):
+            yield
+        while not self._tables.commit(revision):
+            yield
+        self._apply_policy(policy, revision)
+        self._database_id, self._revision = database_id, revision
+        self._publish.database(database_id)
+        self._publish.applied_through(revision)
+
+    def _follow(self, generation: int, log: LogFollower) -> None:
+        if self._log is not None:
+            self._log.close()
+        self._log, self._generation = log, generation
+        self._ahead.clear()
+        self._mark = None
+        self._look_at_ms = 0
+        if 0 <= self._bad_generation < generation:
+            self._bad_generation = -1
+            self._publish.degraded(abi.Degraded.STATE_LOG, on=False)
+            self._publish.notice(abi.NoticeKind.STATE_LOG_RECOVERED, self._revision)
+
+    def _degrade(self, generation: int) -> None:
+        if self._bad_generation < 0:
+            self._publish.degraded(abi.Degraded.STATE_LOG, on=True)
+            self._publish.notice(abi.NoticeKind.STATE_LOG_DEGRADED, self._revision)
+        self._bad_generation = max(generation, self._bad_generation)
+
+
+def _step(work: Iterator[None], end: float) -> Iterator[None] | None:
+    """Go on with bulk work until then; None: it is done."""
+    for _ in work:
+        if time.perf_counter() >= end:
+            return work
+    return None
