@@ -1,0 +1,209 @@
+"""A data plane without ports, EAL and root: the real control plane over the real tables.
+
+`PortlessDataplane` runs in the test's own process and is driven by `turn`; `spawn` runs one in a
+process of its own, as API tests want it::
+
+    with spawn(tmp_path / "dataplane.sock", tmp_path / "state") as process:
+        with client.control(tmp_path / "dataplane.sock") as control: ...
+
+The library is `$SECBEAT_LIBRARY`, else the DPDK-free build if there is one, else libsecbeat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dataplane import abi
+from dataplane.clock import Clock, SystemClock
+from dataplane.control import ControlServer
+from dataplane.leases import EventRings
+from dataplane.library import ENVIRONMENT_VARIABLE, load
+from dataplane.policy import fill_profile, parse_policy
+from dataplane.protocol import Command, Doorbell, Drain, Explain, Explanation
+from dataplane.published import StatsPublisher
+from dataplane.reconcile import Reconciler
+from dataplane.settings import DataplaneSettings, PortSettings
+from dataplane.shm import SharedStats
+from dataplane.statelog import StateLogReader
+from dataplane.tables import Lists, random_hash_key
+
+ROOT = Path(__file__).resolve().parents[2]
+_START_S_MAX = 30
+
+
+def library() -> ctypes.CDLL:
+    """The DPDK-free build if there is one."""
+    pipeline = ROOT / "build" / "libsecbeat-pipeline.so"
+    named = ENVIRONMENT_VARIABLE in os.environ
+    return load(pipeline if pipeline.exists() and not named else None)
+
+
+def settings(socket: Path, state_log: Path, **changes: Any) -> DataplaneSettings:
+    """Settings for a data plane without ports; clients are this user's own unless named."""
+    port = PortSettings("none")
+    return DataplaneSettings(
+        port, port, state_log, socket, **{"client_users": (), "addresses_max": 100_000, **changes}
+    )
+
+
+class PortlessDataplane:
+    """Control server, reconciler and tables in this process; `turn` is one turn of the loop."""
+
+    def __init__(self, settings: DataplaneSettings, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.draining = False
+        self.library = library()
+        self.consumers = dict.fromkeys(range(settings.lcores), 0)
+        """Addresses that a worker would find in its ``events_consumer``."""
+        self.quiescent: tuple[int, ...] = ()
+        self.stats = SharedStats(self.clock, settings.lcores)
+        self.events = EventRings(
+            self.library, settings.lcores, self.consumers.__setitem__, lambda: self.quiescent
+        )
+        self.lists = Lists(
+            self.library,
+            settings.addresses_max,
+            settings.prefixes_max,
+            settings.lcores,
+            random_hash_key(),
+        )
+        self.profiles = _Profiles(self.library)
+        self.control = ControlServer(
+            settings, self.stats, self.events, self.library, self.clock, self._on_command
+        )
+        publisher = StatsPublisher(self.stats, self.control.notice)
+        self.reconciler = Reconciler(
+            StateLogReader(settings.state_log), self.lists, self.profiles, publisher, self.clock
+        )
+
+    def start(self) -> None:
+        """Load the state."""
+        self.reconciler.start()
+        self.stats.header.state = abi.State.RUNNING
+        self.turn()
+
+    def turn(self, budget_ms: float = 2.0) -> None:
+        """What the control loop does every millisecond."""
+        self.control.turn()
+        self.reconciler.turn(budget_ms)
+        self.lists.expire(self.clock.boot_ms() // 100, 1024)
+        self.stats.header.heartbeat_boot_ms = self.clock.boot_ms()
+
+    def close(self) -> None:
+        """Idempotent."""
+        self.reconciler.close()
+        self.control.close()
+        self.events.close()
+        self.lists.close()
+        self.stats.close()
+
+    def __enter__(self) -> PortlessDataplane:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _on_command(self, command: Command) -> Explanation | None:
+        match command:
+            case Doorbell():
+                self.reconciler.doorbell()
+            case Drain():
+                self.draining = True
+            case Explain(network=network, kind=kind):
+                entry = self.lists.get(network.key, network.prefix_length, kind)
+                return Explanation(entry.hits if entry else 0, entry is not None)
+        return None
+
+
+class _Profiles:
+    """Profile 0, and nobody who reads it."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        self.profile = abi.Profile()
+
+    def apply(self, document: Mapping[str, Any] | None) -> None:
+        """Compile it."""
+        policy = None if document is None else parse_policy(document)
+        fill_profile(self._library, self.profile, policy)
+
+
+@contextlib.contextmanager
+def spawn(
+    socket: Path, state_log: Path, *, user: str | None = None, arguments: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one in a process of its own, as `user` if named; it listens when the block begins.
+
+    `arguments`: see ``main``. It is terminated when the block ends, if it still runs.
+    """
+    command = [sys.executable, "-m", "tests.support.dataplane", str(socket), str(state_log)]
+    process = subprocess.Popen(
+        [*command, *arguments],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        preexec_fn=lambda: become(user),  # noqa: PLW1509  # a test process without threads
+    )
+    try:
+        _wait_until_ready(process)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(_START_S_MAX)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def become(user: str | None) -> None:
+    """Give up root for good; None: stay who we are."""
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        os.initgroups(user, entry.pw_gid)
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+
+
+def main() -> None:
+    """Run until SIGTERM, SIGINT or the drain command; prints ``ready`` when it listens."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("socket", type=Path)
+    parser.add_argument("state_log", type=Path)
+    parser.add_argument("--addresses-max", type=int, default=100_000)
+    parser.add_argument("--prefixes-max", type=int, default=100_000)
+    parser.add_argument("--client-users", nargs="*", default=())
+    options = parser.parse_args()
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: stopped.append(number))
+    chosen = settings(
+        options.socket,
+        options.state_log,
+        client_users=tuple(options.client_users),
+        addresses_max=options.addresses_max,
+        prefixes_max=options.prefixes_max,
+    )
+    with PortlessDataplane(chosen) as dataplane:
+        dataplane.start()
+        print("ready", flush=True)
+        while not stopped and not dataplane.draining:
+            dataplane.turn()
+            time.sleep(0.001)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
+    if process.stdout is None or process.stdout.readline() != b"ready\n":
+        raise RuntimeError(f"the data plane did not start; exit status {process.wait()}")
+
+
+if __name__ == "__main__":
+    main()
