@@ -35,7 +35,7 @@ class CaptureWriter:
     def __init__(self, file: BinaryIO, *, pcapng: bool = False) -> None:
         self._file = file
         self._pcapng = pcapng
-        file.write(_SECTION + _INTERFACE if pcapng else _PCAP_HEADER)
+        self._write(_SECTION + _INTERFACE if pcapng else _PCAP_HEADER)
 
     def write(self, timestamp_ns: int, data: bytes, length: int | None = None) -> None:
         """Append one packet; ``length`` is what it had on the wire, if more than ``data``."""
@@ -51,7 +51,13 @@ class CaptureWriter:
             first = index * COLUMNS
             timestamp_ns, start, captured, length = records[first : first + COLUMNS]
             encode(parts, timestamp_ns, buffer[start : start + captured], length)
-        self._file.write(b"".join(parts))
+        self._write(b"".join(parts))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise _failure(error) from error
 
     @staticmethod
     def _encode_pcap(
@@ -82,7 +88,10 @@ class CaptureWriter:
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:  # what was buffered did not fit
+            raise _failure(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -105,3 +114,7 @@ def create_capture(path: Path) -> CaptureWriter:
             f"capture {path} can't be written: {error.strerror}", field="out", value=str(path)
         ) from error
     return CaptureWriter(file, pcapng=path.suffix == ".pcapng")
+
+
+def _failure(error: OSError) -> InvalidInputError:
+    return InvalidInputError(f"capture can't be written: {error.strerror}", field="out")

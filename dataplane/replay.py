@@ -1,0 +1,214 @@
+"""The compiled pipeline over a capture, with the capture's own clock: no ports, no root, no EAL.
+
+Directions come from the prefixes that are inside; C decides them with the pipeline's own parser and
+keeps the counters. Knows no capture file, no progress bar and no way to print: that is for
+``appliance.cli.replay``. It has no time of its own: the same capture gives the same verdicts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+from dataplane import abi, library
+from dataplane.errors import ConfigurationError, InvalidInputError, NativeError
+from dataplane.networks import KEY_BITS, Network
+from dataplane.pcap import Batch
+from dataplane.policy import PolicyDocument, fill_profile
+from dataplane.replay_report import PortReport, ReplayReport
+from dataplane.tables import HASH_KEY_BYTES, Lists, pack
+
+INSIDE_MAX = 256
+"""Prefixes that may be inside: each packet is compared with all of them."""
+_NS_PER_TSC_Q24 = 1 << 24
+_PUT_COUNT = 65_536
+_PIPELINE = Path(__file__).resolve().parents[1] / "build" / "libsecbeat-pipeline.so"
+
+
+@dataclass(frozen=True)
+class ListCapacities:
+    """Sizes of the lists in entries; prefixes per family."""
+
+    addresses_max: int = 1_000_000
+    prefixes_max: int = 131_072
+
+
+class Replay:
+    """One replay; a context manager. Feed it batches in order, then ask for the report."""
+
+    def __init__(
+        self,
+        inside: Sequence[Network],
+        policy: PolicyDocument | None = None,
+        native: ctypes.CDLL | None = None,
+    ) -> None:
+        self._library = _declare(native or load_library())
+        self._lists: Lists | None = None
+        self._prefixes = _prefixes(inside)
+        # Page-aligned, as the compiler has been told.
+        memory = mmap.mmap(-1, ctypes.sizeof(abi.LcoreStats))
+        self._stats = abi.LcoreStats.from_buffer(memory)
+        self._profiles = (abi.Profile * abi.PROFILES_MAX)()
+        for profile in self._profiles:
+            fill_profile(self._library, profile, policy)
+        self._node = abi.Node(
+            profiles=ctypes.addressof(self._profiles),
+            lcore_count=1,
+            ns_per_tsc_q24=_NS_PER_TSC_Q24,
+        )
+        self._lcore = abi.Lcore(
+            node=ctypes.addressof(self._node), stats=ctypes.addressof(self._stats)
+        )
+        self._replay = abi.Replay(
+            lcore=ctypes.addressof(self._lcore),
+            prefixes=ctypes.addressof(self._prefixes),
+            prefix_count=len(self._prefixes),
+        )
+
+    def load_lists(
+        self, entries: Mapping[abi.ListKind, Iterable[Network]], capacities: ListCapacities
+    ) -> int:
+        """Put networks into the lists, without end; returns how many. Only once, before the run."""
+        self._lists = Lists(
+            self._library,
+            capacities.addresses_max,
+            capacities.prefixes_max,
+            lcores=1,
+            hash_key=bytes(HASH_KEY_BYTES),  # the same run every time; nobody aims at a replay
+        )
+        count = sum(
+            _put(self._lists, kind, networks, capacities) for kind, networks in entries.items()
+        )
+        self._lists.commit()
+        self._node.lists = self._lists.address
+        return count
+
+    def run(self, batch: Batch) -> bytearray:
+        """Run a batch; the verdict of each packet (``abi.Verdict``), in the order of the batch."""
+        verdicts = bytearray(batch.count)
+        size = len(batch.buffer)
+        buffer = (ctypes.c_uint8 * size).from_buffer(batch.buffer)
+        records, _ = batch.records.buffer_info()
+        result = self._library.sb_replay_run(
+            ctypes.byref(self._replay),
+            ctypes.addressof(buffer),
+            size,
+            records,
+            batch.count,
+            (ctypes.c_uint8 * batch.count).from_buffer(verdicts),
+        )
+        if result < 0:
+            raise NativeError(f"replay of a batch: {os.strerror(-result)}", -result)
+        return verdicts
+
+    def report(self) -> ReplayReport:
+        """What has been counted so far."""
+        counts, replay = self._stats.profile[0].count, self._replay
+        ports = {port.name.lower(): self._port(port) for port in abi.Port}
+        return ReplayReport(
+            packets=sum(port.received for port in ports.values()),
+            duration_ns=replay.clock_ns - replay.first_ns,
+            forwarded=sum(port.forwarded for port in ports.values()),
+            dropped=_by_reason([counts[reason][abi.Mode.ENFORCE] for reason in abi.Reason]),
+            would_drop=_by_reason([counts[reason][abi.Mode.MONITOR] for reason in abi.Reason]),
+            ports=ports,
+            link_scope=replay.link_scope,
+            allowed=replay.allowed,
+            cut=replay.cut,
+            cut_unjudged=replay.cut_short,
+            inside_both=replay.inside_both,
+            inside_neither=replay.inside_neither,
+            no_address=replay.no_address,
+            clock_backwards=replay.backwards,
+        )
+
+    def _port(self, port: abi.Port) -> PortReport:
+        stats = self._stats.port[port]
+        return PortReport(
+            received=stats.received,
+            received_bytes=stats.received_bytes,
+            forwarded=stats.forwarded,
+            consumed=stats.consumed,
+            held=stats.held_now,
+            dropped=_by_reason(list(stats.dropped)),
+        )
+
+    def close(self) -> None:
+        """Free the lists; a second call does nothing."""
+        if self._lists:
+            self._node.lists = 0
+            self._lists.close()
+            self._lists = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def load_library() -> ctypes.CDLL:
+    """``libsecbeat``, or its pipeline part where the whole can't be loaded (no DPDK installed)."""
+    try:
+        return library.load()
+    except ConfigurationError:
+        if os.environ.get(library.ENVIRONMENT_VARIABLE) or not _PIPELINE.is_file():
+            raise
+        return library.load(_PIPELINE)
+
+
+def _prefixes(inside: Sequence[Network]) -> ctypes.Array[abi.ReplayPrefix]:
+    if not 1 <= len(inside) <= INSIDE_MAX:
+        raise InvalidInputError(
+            f"inside: {len(inside)} prefixes, limit 1 to {INSIDE_MAX}",
+            field="inside",
+            value=len(inside),
+            limit=f"1 to {INSIDE_MAX}",
+        )
+    prefixes = (abi.ReplayPrefix * len(inside))()
+    for prefix, network in zip(prefixes, inside, strict=True):
+        mask = ((1 << network.prefix_length) - 1) << (KEY_BITS - network.prefix_length)
+        prefix.key[:] = network.key
+        prefix.mask[:] = mask.to_bytes(KEY_BITS // 8)
+    return prefixes
+
+
+def _put(
+    lists: Lists, kind: abi.ListKind, networks: Iterable[Network], capacities: ListCapacities
+) -> int:
+    count, remaining = 0, iter(networks)
+    while chunk := list(islice(remaining, _PUT_COUNT)):
+        records = pack((key, length, kind, abi.DEADLINE_NEVER) for key, length in chunk)
+        if lists.put(records):
+            position = next(i for i, record in enumerate(records) if record.result < 0)
+            raise InvalidInputError(
+                f"{kind.name.lower()}: {chunk[position]} is entry {count + position + 1} and does "
+                f"not fit, limit {capacities.addresses_max} addresses and "
+                f"{capacities.prefixes_max} prefixes per family",
+                field="ip",
+                value=str(chunk[position]),
+                limit="the capacities in [lists] of secbeat.toml",
+            )
+        count += len(chunk)
+    return count
+
+
+def _by_reason(counts: Sequence[int]) -> dict[str, int]:
+    return {
+        reason.name.lower(): count
+        for reason, count in zip(abi.Reason, counts, strict=True)
+        if count
+    }
+
+
+def _declare(native: ctypes.CDLL) -> ctypes.CDLL:
+    pointer, u64 = ctypes.c_void_p, ctypes.c_uint64
+    native.sb_replay_run.argtypes = [pointer, pointer, u64, pointer, ctypes.c_uint32, pointer]
+    native.sb_replay_run.restype = ctypes.c_int
+    return native

@@ -1,0 +1,51 @@
+"""What a replay has found, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PortReport:
+    """What came in from one side; received = forwarded + consumed + sum(dropped) + held."""
+
+    received: int
+    received_bytes: int
+    forwarded: int
+    consumed: int
+    held: int
+    dropped: Mapping[str, int]
+    """By reason label, only reasons that counted."""
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """Verdicts over a whole capture; counts are packets."""
+
+    packets: int
+    duration_ns: int
+    """From the first packet to the newest timestamp."""
+    forwarded: int
+    dropped: Mapping[str, int]
+    would_drop: Mapping[str, int]
+    """By reason label: what reasons in monitor mode hit; these packets went on."""
+    ports: Mapping[str, PortReport]
+    link_scope: int
+    allowed: int
+    """Found on the allowlist; sanity came before it."""
+    cut: int
+    cut_unjudged: int
+    """Cut before their headers ended: forwarded without judgement."""
+    inside_both: int
+    inside_neither: int
+    no_address: int
+    clock_backwards: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the ledger holds for both ports."""
+        return all(
+            port.received == port.forwarded + port.consumed + sum(port.dropped.values()) + port.held
+            for port in self.ports.values()
+        )
