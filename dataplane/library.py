@@ -1,7 +1,7 @@
 """Finds and loads ``libsecbeat``, and refuses one that was built from other headers.
 
-Declares the signatures of the pipeline and of what ``reasons.c`` tells. Other functions are declared
-by the module that calls them.
+Declares the signatures of the pipeline and of what ``reasons.c`` tells. Other functions are
+declared by the module that calls them.
 """
 
 from __future__ import annotations

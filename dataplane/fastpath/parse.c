@@ -403,14 +403,16 @@ static __attribute__((noinline)) void parse_any(struct sb_packet *packet) {
 /* --- the fast path
  * ------------------------------------------------------------------------------------------ */
 
-/* Bytes of the transport header of an untagged packet without IPv4 options, 0: look closer. */
+/* Bytes of the transport header at l4, 0: look closer. No branch on the protocol: mixed traffic
+ * would mispredict it. */
 static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t room) {
-    uint32_t tcp = (uint32_t)(l4[12] >> 4) * 4;
-    uint32_t udp = sb_load16(l4 + 4);
+    bool tcp = protocol == SB_PROTOCOL_TCP;
+    uint32_t tcp_size = (uint32_t)(l4[12] >> 4) * 4;
+    uint32_t least = tcp ? TCP_BYTES : UDP_BYTES;
+    uint32_t claimed = tcp ? tcp_size : sb_load16(l4 + 4);
+    bool good = (tcp | (protocol == SB_PROTOCOL_UDP)) & (claimed >= least) & (claimed <= room);
 
-    if (SB_LIKELY(protocol == SB_PROTOCOL_TCP))
-        return tcp >= TCP_BYTES && tcp <= room ? tcp : 0;
-    return protocol == SB_PROTOCOL_UDP && udp >= UDP_BYTES && udp <= room ? UDP_BYTES : 0;
+    return good ? (tcp ? tcp_size : UDP_BYTES) : 0;
 }
 
 /* Ethernet, IPv4 without options, whole TCP or UDP: what nearly all traffic is. False: nothing is
@@ -442,9 +444,10 @@ static inline bool parse_plain(struct sb_packet *packet) {
 }
 
 void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
+    const uint32_t count = burst->count;
     uint32_t live = 0;
 
-    for (uint32_t i = 0; i < burst->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         struct sb_packet *packet = &burst->packets[i];
 
         burst->live[live] = (uint8_t)i;

@@ -64,7 +64,7 @@ class Harness:
         return self.events
 
     def run(self, frames: Iterable[Frame | bytes]) -> list[abi.Packet]:
-        """Run one burst (at most 32 frames); the descriptors afterwards, their bytes still there."""
+        """Run one burst of at most 32 frames; the descriptors afterwards, their bytes still there."""
         self.fill(frames)
         self.library.sb_pipeline_run(*self._arguments())
         return list(self.burst.packets[: self.burst.count])
@@ -90,6 +90,10 @@ class Harness:
             packet.available = len(frame.data)
             packet.flags = frame.flags
             packet.port = frame.port
+
+    def reset_stats(self) -> None:
+        """All counters to zero."""
+        ctypes.memset(ctypes.byref(self.stats), 0, ctypes.sizeof(self.stats))
 
     def bytes_of(self, packet: abi.Packet) -> bytes:
         """The bytes of a packet as they are now."""

@@ -25,9 +25,13 @@ enum sb_protocol {
 /* size bytes at offset, or NULL where they do not all lie in the first segment. */
 static inline const uint8_t *sb_packet_bytes(const struct sb_packet *packet, uint32_t offset,
                                              uint32_t size) {
+    const uint8_t *bytes = (const uint8_t *)(uintptr_t)packet->data + offset;
+
     if (SB_UNLIKELY(offset + size > packet->available))
         return NULL;
-    return (const uint8_t *)(uintptr_t)packet->data + offset;
+    if (bytes == NULL) /* saves the caller a second test of the same thing */
+        __builtin_unreachable();
+    return bytes;
 }
 
 /* Numbers in network order. */

@@ -8,11 +8,33 @@
 enum { IPV4_BYTES = 20, IPV4_SOURCE = 12, IPV4_DESTINATION = 16 };
 enum { IPV6_BYTES = 40, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
 enum { TCP_FLAGS_OFFSET = 13, TCP_BYTES = 20 };
-enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, ALL_FLAGS = 0x3f };
+enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, FLAGS_MASK = 0x3f };
 
-/* One's complement sum of size bytes (a multiple of 4), folded (RFC 1071); 0xffff where a checksum
- * in it is right. */
-static inline uint32_t ones_sum(const uint8_t *bytes, uint32_t size) {
+/* Bit f is set where no stack sends the flags f: none; SYN with FIN or RST; FIN with RST; FIN
+ * without ACK. */
+#define NO_STACK_SENDS(f)                                                                          \
+    ((f) == 0 || (((f)&SYN) && ((f) & (FIN | RST))) || ((f) & (FIN | RST)) == (FIN | RST) ||       \
+     ((f) & (FIN | ACK)) == FIN)
+#define BIT(f) ((uint64_t)(NO_STACK_SENDS(f)) << (f))
+#define BITS_4(f) (BIT(f) | BIT((f) + 1) | BIT((f) + 2) | BIT((f) + 3))
+#define BITS_16(f) (BITS_4(f) | BITS_4((f) + 4) | BITS_4((f) + 8) | BITS_4((f) + 12))
+static const uint64_t tcp_lies = BITS_16(0) | BITS_16(16) | BITS_16(32) | BITS_16(48);
+
+static inline bool tcp_flags_lie(uint32_t flags) {
+    return tcp_lies >> (flags & FLAGS_MASK) & 1;
+}
+
+static bool has_bad_tcp_flags(const struct sb_packet *packet) {
+    if (packet->protocol != SB_PROTOCOL_TCP || packet->l4_offset == 0)
+        return false;
+    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, TCP_BYTES);
+    return tcp != NULL && tcp_flags_lie(tcp[TCP_FLAGS_OFFSET]);
+}
+
+/* The one's complement sum over a header with a right checksum is 0xffff (RFC 1071), so the sum of
+ * its words in any width is a multiple of 0xffff: 2^16, 2^32 and 2^64 are all 1 modulo 0xffff.
+ * size: a multiple of 4. */
+static inline bool is_sum_right(const uint8_t *bytes, uint32_t size) {
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < size; i += 4) {
@@ -21,10 +43,7 @@ static inline uint32_t ones_sum(const uint8_t *bytes, uint32_t size) {
         memcpy(&word, bytes + i, sizeof(word));
         sum += word;
     }
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint32_t)((sum & 0xffff) + (sum >> 16));
+    return sum % 0xffff == 0;
 }
 
 /* Where the header itself can't be read to its end, parse has noted why. */
@@ -33,23 +52,7 @@ static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *i
 
     if (packet->flags & SB_PACKET_CHECKSUM_GOOD || size < IPV4_BYTES)
         return false;
-    return sb_packet_bytes(packet, packet->l3_offset, size) != NULL && ones_sum(ip, size) != 0xffff;
-}
-
-static inline bool tcp_flags_lie(uint32_t flags) {
-    bool nothing = (flags & ALL_FLAGS) == 0;
-    bool syn_and_end = (flags & SYN) && (flags & (FIN | RST));
-    bool fin_and_reset = (flags & (FIN | RST)) == (FIN | RST);
-    bool fin_alone = (flags & (FIN | ACK)) == FIN;
-
-    return nothing | syn_and_end | fin_and_reset | fin_alone;
-}
-
-static inline bool has_bad_tcp_flags(const struct sb_packet *packet) {
-    if (packet->protocol != SB_PROTOCOL_TCP || packet->l4_offset == 0)
-        return false;
-    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, TCP_BYTES);
-    return tcp != NULL && tcp_flags_lie(tcp[TCP_FLAGS_OFFSET]);
+    return sb_packet_bytes(packet, packet->l3_offset, size) != NULL && !is_sum_right(ip, size);
 }
 
 static enum sb_reason ipv4_address_reason(const uint8_t *ip) {
@@ -98,38 +101,42 @@ static __attribute__((noinline)) bool judge(struct sb_lcore *lcore, struct sb_pa
     return reason != SB_REASON_NONE && sb_reject(lcore, packet, reason, now);
 }
 
-/* IPv4 without options: every question at once, so that a good packet costs one branch. */
+/* IPv4 without options and with a whole transport header: every question at once, so that a good
+ * packet costs one branch. False: judge it. */
 static inline bool looks_good_ipv4(const struct sb_packet *packet) {
-    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, IPV4_BYTES);
+    enum { READ = IPV4_BYTES + TCP_FLAGS_OFFSET + 1 }; /* frames are padded: UDP has them too */
+    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, READ);
 
-    if (SB_UNLIKELY(ip == NULL || ip[0] != 0x45))
+    if (SB_UNLIKELY(ip == NULL || packet->l4_offset - packet->l3_offset != IPV4_BYTES))
         return false;
     uint32_t top = ip[IPV4_SOURCE];
-    bool sum_good = packet->flags & SB_PACKET_CHECKSUM_GOOD || ones_sum(ip, IPV4_BYTES) == 0xffff;
     bool odd_source = (top >= 224) | (top == 127);
     bool land = sb_load32(ip + IPV4_SOURCE) == sb_load32(ip + IPV4_DESTINATION);
+    bool tcp_lies_here =
+        (packet->protocol == SB_PROTOCOL_TCP) & tcp_flags_lie(ip[IPV4_BYTES + TCP_FLAGS_OFFSET]);
+    bool sum_right = packet->flags & SB_PACKET_CHECKSUM_GOOD || is_sum_right(ip, IPV4_BYTES);
 
-    return sum_good & !odd_source & !land;
+    return !(odd_source | land | tcp_lies_here) & sum_right;
 }
 
 static inline bool looks_good_ipv6(const struct sb_packet *packet) {
     const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, IPV6_BYTES);
 
-    if (SB_UNLIKELY(ip == NULL))
-        return false;
-    return ipv6_address_reason(ip) == SB_REASON_NONE;
+    return SB_LIKELY(ip != NULL) && ipv6_address_reason(ip) == SB_REASON_NONE &&
+           !has_bad_tcp_flags(packet);
 }
 
 static inline bool looks_good(const struct sb_packet *packet) {
-    if (SB_UNLIKELY(packet->anomaly != SB_REASON_NONE || has_bad_tcp_flags(packet)))
+    if (SB_UNLIKELY(packet->anomaly != SB_REASON_NONE || packet->ip_version == 0))
         return false;
     return packet->ip_version == 4 ? looks_good_ipv4(packet) : looks_good_ipv6(packet);
 }
 
 void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
+    const uint32_t entered = burst->live_count;
     uint32_t live = 0;
 
-    for (uint32_t i = 0; i < burst->live_count; i++) {
+    for (uint32_t i = 0; i < entered; i++) {
         uint8_t index = burst->live[i];
         struct sb_packet *packet = &burst->packets[index];
 

@@ -1,0 +1,341 @@
+"""Frames for the native tests: good ones of every kind, and broken ones by the reason they break.
+
+Built by scapy, broken by hand; each behind no tag, a VLAN tag, or two.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Timestamp
+from scapy.layers.inet6 import (
+    ICMPv6DestUnreach,
+    ICMPv6EchoRequest,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+)
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
+from scapy.packet import Packet as Layer
+from scapy.packet import Raw
+
+from dataplane.abi import Reason
+
+CLIENT4, SERVER4 = "203.0.113.7", "198.51.100.10"
+CLIENT6, SERVER6 = "2001:db8::7", "2001:db8:1::10"
+LINKS = {"untagged": 14, "vlan": 18, "qinq": 22}
+"""Offset of the network header behind each."""
+
+
+def link(kind: str, ethertype: int | None = None) -> Layer:
+    """The layers ahead of the network header."""
+    extra = {} if ethertype is None else {"type": ethertype}
+    ether = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
+    if kind == "untagged":
+        return Ether(**ether, **extra)
+    if kind == "vlan":
+        return Ether(**ether) / Dot1Q(vlan=7, **extra)
+    return Ether(**ether) / Dot1AD(vlan=5) / Dot1Q(vlan=7, **extra)
+
+
+def ip4(**fields: object) -> Layer:
+    """An IPv4 header from client to server."""
+    return IP(**{"src": CLIENT4, "dst": SERVER4} | fields)
+
+
+def ip6(**fields: object) -> Layer:
+    """An IPv6 header from client to server."""
+    return IPv6(**{"src": CLIENT6, "dst": SERVER6} | fields)
+
+
+def tcp(flags: str = "S", **fields: object) -> Layer:
+    """A TCP header."""
+    return TCP(sport=40000, dport=80, flags=flags, **fields)
+
+
+def udp(**fields: object) -> Layer:
+    """A UDP header."""
+    return UDP(**{"sport": 40000, "dport": 53} | fields)
+
+
+def with_right_checksum(frame: bytes, l3: int) -> bytes:
+    """The frame with the checksum that its IPv4 header, as long as it claims to be, should have."""
+    size = (frame[l3] & 0x0F) * 4
+    header = bytearray(frame[l3 : l3 + size])
+    header[10:12] = b"\0\0"
+    total = sum(struct.unpack(f"!{size // 2}H", header))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    header[10:12] = struct.pack("!H", total ^ 0xFFFF)
+    return frame[:l3] + bytes(header) + frame[l3 + size :]
+
+
+# --- good -----------------------------------------------------------------------------------------
+
+
+TIMESTAMP = IPOption_Timestamp(flg=0, timestamp=1)
+
+GOOD: dict[str, Callable[[], Layer]] = {
+    "ipv4-tcp": lambda: ip4() / tcp() / Raw(b"hello"),
+    "ipv4-tcp-options": lambda: ip4() / tcp(options=[("MSS", 1460), ("WScale", 7)]),
+    "ipv4-udp": lambda: ip4() / udp() / Raw(b"question" * 4),
+    "ipv4-udp-empty": lambda: ip4() / udp(),
+    "ipv4-icmp": lambda: ip4() / ICMP() / Raw(b"ping"),
+    "ipv4-icmp-error": lambda: ip4() / ICMP(type=3, code=4) / ip4() / udp(),
+    "ipv4-options": lambda: ip4(options=[TIMESTAMP]) / tcp(),
+    "ipv4-fragment-first": lambda: ip4(flags="MF", proto=17) / udp(len=1000) / Raw(b"x" * 32),
+    "ipv4-fragment-later": lambda: ip4(frag=100, proto=6) / Raw(b"x" * 40),
+    "ipv4-gre": lambda: ip4(proto=47) / Raw(b"\0" * 8),
+    "ipv4-esp": lambda: ip4(proto=50) / Raw(b"\0" * 16),
+    "ipv4-dhcp": lambda: (
+        ip4(src="0.0.0.0", dst="255.255.255.255") / udp(sport=68, dport=67) / Raw(b"\1" * 240)
+    ),
+    "ipv6-tcp": lambda: ip6() / tcp() / Raw(b"hello"),
+    "ipv6-tcp-options": lambda: ip6() / tcp(options=[("MSS", 1440), ("WScale", 7)]),
+    "ipv6-udp": lambda: ip6() / udp() / Raw(b"question"),
+    "ipv6-icmp": lambda: ip6() / ICMPv6EchoRequest(data=b"ping"),
+    "ipv6-icmp-error": lambda: ip6() / ICMPv6DestUnreach() / ip6() / udp(),
+    "ipv6-extensions": lambda: (
+        ip6()
+        / IPv6ExtHdrHopByHop()
+        / IPv6ExtHdrDestOpt()
+        / IPv6ExtHdrRouting(addresses=["2001:db8::9"], segleft=0, nh=51)
+        / Raw(b"\x06\x04" + b"\0" * 22)  # authentication header of 24 bytes
+        / tcp()
+    ),
+    "ipv6-eight-extensions": lambda: _destination_options(8) / tcp(),
+    "ipv6-fragment-first": lambda: (
+        ip6() / IPv6ExtHdrFragment(m=1, nh=17) / udp(len=1000) / Raw(b"x" * 32)
+    ),
+    "ipv6-fragment-later": lambda: ip6() / IPv6ExtHdrFragment(offset=100, nh=6) / Raw(b"x" * 40),
+    "ipv6-fragment-atomic": lambda: ip6() / IPv6ExtHdrFragment(nh=6) / tcp(),
+    "ipv6-esp": lambda: ip6(nh=50) / Raw(b"\0" * 16),
+    "ipv6-no-next-header": lambda: ip6(nh=59),
+}
+"""Every kind of packet the parser knows, without its link layer."""
+
+
+def good(name: str, link_kind: str = "untagged") -> bytes:
+    """A good frame by name."""
+    return bytes(link(link_kind) / GOOD[name]())
+
+
+def _destination_options(count: int) -> Layer:
+    layer = ip6()
+    for _ in range(count):
+        layer = layer / IPv6ExtHdrDestOpt()
+    return layer
+
+
+# --- broken ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One way to break one rule; ``make(link kind)`` gives the frame."""
+
+    reason: Reason
+    name: str
+    make: Callable[[str], bytes]
+    family: int
+
+
+def broken() -> Iterator[Broken]:
+    """Every case; a frame breaks no rule but its own."""
+    for reason, name, make in _CASES:
+        yield Broken(reason, name, make, 6 if "ipv6" in name else 4)
+
+
+def _layers(make: Callable[[], Layer]) -> Callable[[str], bytes]:
+    return lambda kind: bytes(link(kind) / make())
+
+
+def _cut(make: Callable[[], Layer], size: int) -> Callable[[str], bytes]:
+    """The frame ends ``size`` bytes behind the start of its network header."""
+    return lambda kind: bytes(link(kind) / make())[: LINKS[kind] + size]
+
+
+def _patched(
+    make: Callable[[], Layer], offset: int, value: bytes, *, checksum: bool = True
+) -> Callable[[str], bytes]:
+    """Bytes at an offset of the network header replaced."""
+
+    def patch(kind: str) -> bytes:
+        frame = bytearray(bytes(link(kind) / make()))
+        at = LINKS[kind] + offset
+        frame[at : at + len(value)] = value
+        l3 = LINKS[kind]
+        is_ipv4 = frame[l3] >> 4 == 4 and frame[l3] & 0x0F >= 5
+        return with_right_checksum(bytes(frame), l3) if is_ipv4 and checksum else bytes(frame)
+
+    return patch
+
+
+def _cut_link(kind: str) -> bytes:
+    return bytes(link(kind))[: LINKS[kind] - 1]
+
+
+def _tags(kind: str) -> bytes:
+    tags = {"untagged": [0x8100, 0x8100, 0x8100], "vlan": [0x88A8, 0x8100, 0x8100]}
+    layers = b"".join(struct.pack("!HH", t, 7) for t in tags.get(kind, [0x9100, 0x9100, 0x9100]))
+    return b"\x02" * 12 + layers + b"\x08\0" + bytes(ip4() / tcp())
+
+
+def _options4() -> Layer:
+    return ip4(options=[TIMESTAMP]) / tcp()
+
+
+def _second_hop_by_hop() -> Layer:
+    return ip6() / IPv6ExtHdrDestOpt() / IPv6ExtHdrHopByHop() / tcp()
+
+
+def _two_fragment_headers() -> Layer:
+    inner = IPv6ExtHdrFragment(m=1, nh=17) / udp(len=1000) / Raw(b"x" * 32)
+    return ip6() / IPv6ExtHdrFragment(m=1, nh=44) / inner
+
+
+def _pad4(size: int, **fields: object) -> Layer:
+    return ip4(**fields) / tcp() / Raw(b"\0" * size)
+
+
+_IP4_TCP = GOOD["ipv4-tcp"]
+_IP6_TCP = GOOD["ipv6-tcp"]
+_Case = tuple[Reason, str, Callable[[str], bytes]]
+
+_CASES: list[_Case] = [
+    (Reason.ETHERNET_TRUNCATED, "link cut", _cut_link),
+    (Reason.VLAN_DEPTH, "three tags", _tags),
+    (Reason.IP_TRUNCATED, "ipv4 header cut", _cut(_IP4_TCP, 19)),
+    (Reason.IP_TRUNCATED, "ipv4 options cut", _cut(_options4, 27)),
+    (Reason.IP_TRUNCATED, "ipv6 header cut", _cut(_IP6_TCP, 39)),
+    (Reason.IP_VERSION, "ipv4 says 6", _patched(_IP4_TCP, 0, b"\x65")),
+    (Reason.IP_VERSION, "ipv6 says 4", _patched(_IP6_TCP, 0, b"\x44")),
+    (Reason.IP_HEADER_LENGTH, "ipv4 16 bytes", _patched(_IP4_TCP, 0, b"\x44")),
+    (
+        Reason.IP_HEADER_LENGTH,
+        "ipv4 beyond its total length",
+        _patched(lambda: _pad4(40, len=40), 0, b"\x4f"),
+    ),
+    (Reason.IP_LENGTH, "ipv4 beyond the frame", _layers(lambda: ip4(len=100) / tcp())),
+    (Reason.IP_LENGTH, "ipv4 below its header", _layers(lambda: ip4(len=19) / tcp())),
+    (Reason.IP_LENGTH, "ipv4 zero", _layers(lambda: ip4(len=0) / tcp())),
+    (Reason.IP_LENGTH, "ipv6 beyond the frame", _layers(lambda: ip6(plen=21) / tcp())),
+    (
+        Reason.IP_LENGTH,
+        "ipv6 jumbogram",
+        _layers(lambda: ip6(plen=0) / IPv6ExtHdrHopByHop() / tcp()),
+    ),
+    (Reason.IP_CHECKSUM, "ipv4 wrong", _layers(lambda: ip4(chksum=0x1234) / tcp())),
+    (Reason.IP_CHECKSUM, "ipv4 zero", _layers(lambda: ip4(chksum=0) / udp())),
+    (
+        Reason.IP_CHECKSUM,
+        "ipv4 wrong with options",
+        _layers(lambda: ip4(chksum=0x1234, options=[TIMESTAMP]) / tcp()),
+    ),
+    (Reason.IPV6_EXTENSION, "ipv6 nine", _layers(lambda: _destination_options(9) / tcp())),
+    (Reason.IPV6_EXTENSION, "ipv6 hop-by-hop second", _layers(_second_hop_by_hop)),
+    (Reason.IPV6_EXTENSION, "ipv6 ends inside", _layers(lambda: ip6(nh=60) / Raw(b"\x06\0\0\0"))),
+    (
+        Reason.IPV6_EXTENSION,
+        "ipv6 longer than the packet",
+        _layers(lambda: ip6(nh=60) / Raw(b"\x06\x02" + b"\0" * 14)),
+    ),
+    (
+        Reason.IPV6_EXTENSION,
+        "ipv6 authentication of 8 bytes",
+        _layers(lambda: ip6(nh=51) / Raw(b"\x06\x00" + b"\0" * 30)),
+    ),
+    (Reason.IPV6_EXTENSION, "ipv6 two fragment headers", _layers(_two_fragment_headers)),
+    (
+        Reason.FRAGMENT,
+        "ipv4 tcp at offset 8",
+        _layers(lambda: ip4(frag=1, proto=6) / Raw(b"x" * 24)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv4 tiny first",
+        _layers(lambda: ip4(flags="MF", proto=6) / Raw(b"x" * 8)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv4 options of tcp hidden",
+        _layers(lambda: ip4(flags="MF") / tcp(dataofs=8)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv4 beyond 65535",
+        _layers(lambda: ip4(frag=8189, proto=17) / Raw(b"x" * 24)),
+    ),
+    (Reason.FRAGMENT, "ipv4 empty", _layers(lambda: ip4(frag=100, proto=17))),
+    (
+        Reason.FRAGMENT,
+        "ipv6 tcp at offset 8",
+        _layers(lambda: ip6() / IPv6ExtHdrFragment(offset=1, nh=6) / Raw(b"x" * 24)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv6 tiny first",
+        _layers(lambda: ip6() / IPv6ExtHdrFragment(m=1, nh=6) / Raw(b"x" * 8)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv6 chain hidden",
+        _layers(lambda: ip6() / IPv6ExtHdrFragment(m=1, nh=60) / Raw(b"\x06\x02" + b"\0" * 6)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv6 beyond 65535",
+        _layers(lambda: ip6() / IPv6ExtHdrFragment(offset=8190, nh=17) / Raw(b"x" * 24)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv6 empty",
+        _layers(lambda: ip6() / IPv6ExtHdrFragment(offset=100, nh=17)),
+    ),
+    (Reason.L4_TRUNCATED, "ipv4 tcp", _layers(lambda: ip4(proto=6) / Raw(b"\0" * 19))),
+    (Reason.L4_TRUNCATED, "ipv4 udp", _layers(lambda: ip4(proto=17) / Raw(b"\0" * 7))),
+    (Reason.L4_TRUNCATED, "ipv4 icmp", _layers(lambda: ip4(proto=1) / Raw(b"\x08" + b"\0" * 6))),
+    (Reason.L4_TRUNCATED, "ipv4 nothing", _layers(lambda: ip4(proto=6))),
+    (
+        Reason.L4_TRUNCATED,
+        "ipv4 tcp in padding",
+        _layers(lambda: ip4(proto=6, len=30) / Raw(b"\0" * 26)),
+    ),
+    (Reason.L4_TRUNCATED, "ipv6 tcp", _layers(lambda: ip6(nh=6) / Raw(b"\0" * 19))),
+    (Reason.L4_TRUNCATED, "ipv6 udp", _layers(lambda: ip6(nh=17) / Raw(b"\0" * 7))),
+    (Reason.L4_TRUNCATED, "ipv6 icmp", _layers(lambda: ip6(nh=58) / Raw(b"\x80" + b"\0" * 6))),
+    (Reason.TCP_HEADER_LENGTH, "ipv4 16 bytes", _layers(lambda: ip4() / tcp(dataofs=4))),
+    (Reason.TCP_HEADER_LENGTH, "ipv4 beyond", _layers(lambda: ip4() / tcp(dataofs=6))),
+    (Reason.TCP_HEADER_LENGTH, "ipv6 16 bytes", _layers(lambda: ip6() / tcp(dataofs=4))),
+    (Reason.TCP_HEADER_LENGTH, "ipv6 beyond", _layers(lambda: ip6() / tcp(dataofs=6))),
+    *[
+        (Reason.TCP_FLAGS, f"{family} {flags or 'null'}", _layers(make))
+        for flags in ("", "SF", "SR", "FRA", "F", "FPU", "SFRPAU")
+        for family, make in (
+            ("ipv4", lambda flags=flags: ip4() / tcp(flags)),
+            ("ipv6", lambda flags=flags: ip6() / tcp(flags)),
+        )
+    ],
+    (Reason.TCP_FLAGS, "ipv4 null behind options", _layers(lambda: _options4_flags(""))),
+    (Reason.UDP_LENGTH, "ipv4 below 8", _layers(lambda: ip4() / udp(len=7))),
+    (Reason.UDP_LENGTH, "ipv4 beyond", _layers(lambda: ip4() / udp(len=9))),
+    (Reason.UDP_LENGTH, "ipv6 below 8", _layers(lambda: ip6() / udp(len=7))),
+    (Reason.UDP_LENGTH, "ipv6 beyond", _layers(lambda: ip6() / udp(len=9))),
+    (Reason.LAND, "ipv4", _layers(lambda: ip4(src=SERVER4) / tcp())),
+    (Reason.LAND, "ipv6", _layers(lambda: ip6(src=SERVER6) / udp())),
+    (Reason.SOURCE_MULTICAST, "ipv4 first", _layers(lambda: ip4(src="224.0.0.1") / udp())),
+    (Reason.SOURCE_MULTICAST, "ipv4 last", _layers(lambda: ip4(src="239.255.255.255") / udp())),
+    (Reason.SOURCE_MULTICAST, "ipv6", _layers(lambda: ip6(src="ff02::1") / udp())),
+    (Reason.SOURCE_BROADCAST, "ipv4", _layers(lambda: ip4(src="255.255.255.255") / udp())),
+    (Reason.SOURCE_LOOPBACK, "ipv4", _layers(lambda: ip4(src="127.0.0.1") / tcp())),
+    (Reason.SOURCE_LOOPBACK, "ipv4 last", _layers(lambda: ip4(src="127.255.255.255") / tcp())),
+    (Reason.SOURCE_LOOPBACK, "ipv6", _layers(lambda: ip6(src="::1") / tcp())),
+]
+
+
+def _options4_flags(flags: str) -> Layer:
+    return ip4(options=[TIMESTAMP]) / tcp(flags)
