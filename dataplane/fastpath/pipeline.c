@@ -115,9 +115,3 @@ __attribute__((cold)) void sb_drop_sample(struct sb_lcore *lcore, const struct s
                      (const struct sb_ring_consumer *)(uintptr_t)consumer, &element) != 0)
         sb_stats_of(lcore)->events_lost++;
 }
-
-/* Until stages/lists.c exists. */
-__attribute__((weak)) void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst,
-                                          const struct sb_time *now) {
-    (void)lcore, (void)burst, (void)now;
-}

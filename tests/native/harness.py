@@ -64,7 +64,7 @@ class Harness:
         return self.events
 
     def run(self, frames: Iterable[Frame | bytes]) -> list[abi.Packet]:
-        """Run one burst of at most 32 frames; the descriptors afterwards, their bytes still there."""
+        """Run a burst of at most 32 frames; the descriptors afterwards, their bytes still there."""
         self.fill(frames)
         self.library.sb_pipeline_run(*self._arguments())
         return list(self.burst.packets[: self.burst.count])

@@ -1,4 +1,4 @@
-"""Link-scope control always passes, whatever is banned and whatever it claims; its imitations don't."""
+"""Link-scope control always passes, whatever it claims; its imitations do not."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_headers_beyond_the_first_segment_are_dropped(harness: Harness, name: st
 
 
 def _end_of_headers(name: str) -> int:
-    # Where no transport header is looked for: behind the network header, and IPv6's fragment header.
+    # Without a transport header to look for: behind the network and fragment headers.
     fragment_header = 8 if name == "ipv6-fragment-later" else 0
     return frames.LINKS["vlan"] + (20 if name.startswith("ipv4") else 40) + fragment_header
 
