@@ -7,11 +7,14 @@ reads one byte beyond it is caught.
 from __future__ import annotations
 
 import ctypes
+import mmap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dataplane import abi
 
+_Structure = TypeVar("_Structure", bound=ctypes.Structure)
 TIME = abi.Time(tsc=1, boot_ds=1000)
 
 
@@ -34,7 +37,7 @@ class Harness:
         self.profiles = (abi.Profile * abi.PROFILES_MAX)()
         for profile in self.profiles:
             library.sb_profile_init(ctypes.addressof(profile))
-        self.stats = abi.LcoreStats()
+        self.stats = page_aligned(abi.LcoreStats)
         self.node = abi.Node(
             profiles=ctypes.addressof(self.profiles), lcore_count=lcores, boot_ds=TIME.boot_ds
         )
@@ -42,7 +45,7 @@ class Harness:
         self.lcore = abi.Lcore(
             node=ctypes.addressof(self.node), stats=ctypes.addressof(self.stats), index=index
         )
-        self.burst = abi.Burst()
+        self.burst = page_aligned(abi.Burst)
         self.time = abi.Time(tsc=TIME.tsc, boot_ds=TIME.boot_ds)
         self._memory: list[int] = []
 
@@ -113,6 +116,12 @@ class Harness:
 
     def _arguments(self) -> Sequence[int]:
         return [ctypes.addressof(part) for part in (self.lcore, self.burst, self.time)]
+
+
+def page_aligned(kind: type[_Structure]) -> _Structure:
+    """A zeroed structure on a page boundary, which ctypes alone does not give."""
+    memory = mmap.mmap(-1, -(-ctypes.sizeof(kind) // abi.PAGE) * abi.PAGE)
+    return kind.from_buffer(memory)
 
 
 def _libc() -> ctypes.CDLL:
