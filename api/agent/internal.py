@@ -1,0 +1,281 @@
+"""What port 9191 shows: the node by lcore, stage, reason and mode, and the agent itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client.core import InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.agent.link import StatsSource
+from api.agent.metric import Sample, Scalar, families, single
+from api.agent.tally import AgentTally
+from dataplane.stats import LcoreStats, NodeStats, OriginStats, PortStats, StageStats
+
+
+class InternalCollector(Collector):
+    """Reads node and agent at every scrape; what needs the node has no samples while it is away."""
+
+    def __init__(self, source: StatsSource, tally: AgentTally) -> None:
+        self._source = source
+        self._tally = tally
+
+    def collect(self) -> Iterator[Metric]:
+        """The families; every name is there in every state of the node."""
+        stats = self._source.read()
+        yield _database(stats)
+        yield from families(NODE, stats)
+        yield from families(AGENT, self._tally)
+
+
+def _database(stats: NodeStats | None) -> Metric:
+    family = InfoMetricFamily("secbeat_database", "The database whose state is applied.")
+    if stats is not None and stats.database_id is not None:
+        family.add_metric((), {"database_id": str(stats.database_id)})
+    return family
+
+
+def _by_lcore(read: Callable[[LcoreStats], float]) -> Callable[[NodeStats], Iterator[Sample]]:
+    return lambda node: (((str(lcore.index),), read(lcore)) for lcore in node.lcores)
+
+
+def _by_stage(read: Callable[[StageStats], float]) -> Callable[[NodeStats], Iterator[Sample]]:
+    return lambda node: (
+        ((str(lcore.index), name), read(stage))
+        for lcore in node.lcores
+        for name, stage in lcore.stages.items()
+    )
+
+
+def _by_origin(read: Callable[[OriginStats], float]) -> Callable[[NodeStats], Iterator[Sample]]:
+    return lambda node: (((kind,), read(origin)) for kind, origin in node.origins.items())
+
+
+def _by_port(read: Callable[[PortStats], float]) -> Callable[[NodeStats], Iterator[Sample]]:
+    return lambda node: (((name,), read(port)) for name, port in node.ports.items())
+
+
+def _reasons(node: NodeStats) -> Iterator[Sample]:
+    for cell in node.reasons:
+        yield (str(cell.profile), cell.reason, cell.mode), cell.packets
+
+
+def _control_events_lost(node: NodeStats) -> Iterator[Sample]:
+    return single(node.events_lost - sum(lcore.events_lost for lcore in node.lcores))
+
+
+_LCORE = ("lcore",)
+_STAGE = ("lcore", "stage")
+
+NODE: tuple[Scalar[NodeStats], ...] = (
+    Scalar(
+        "counter",
+        "secbeat_lcore_turns_total",
+        "Turns of the worker loop: its heartbeat.",
+        _by_lcore(lambda lcore: lcore.heartbeat),
+        _LCORE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_lcore_busy_cycles_total",
+        "TSC cycles in turns that had packets.",
+        _by_lcore(lambda lcore: lcore.busy_cycles),
+        _LCORE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_lcore_cycles_total",
+        "TSC cycles in all turns.",
+        _by_lcore(lambda lcore: lcore.total_cycles),
+        _LCORE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_lcore_misrouted_packets_total",
+        "Packets that arrived at an lcore that does not own their client.",
+        _by_lcore(lambda lcore: lcore.misrouted),
+        _LCORE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_lcore_handover_lost_packets_total",
+        "Packets dropped because the ring to their owner was full.",
+        _by_lcore(lambda lcore: lcore.handover_lost),
+        _LCORE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_lcore_events_lost_total",
+        "Events dropped because the lcore's ring to the agent was full.",
+        _by_lcore(lambda lcore: lcore.events_lost),
+        _LCORE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_stage_packets_total",
+        "Packets that entered a stage.",
+        _by_stage(lambda stage: stage.packets),
+        _STAGE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_stage_dropped_packets_total",
+        "Packets that a stage dropped.",
+        _by_stage(lambda stage: stage.dropped),
+        _STAGE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_stage_sampled_packets_total",
+        "Packets in the bursts whose cycles were measured.",
+        _by_stage(lambda stage: stage.sampled_packets),
+        _STAGE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_stage_sampled_cycles_total",
+        "TSC cycles of a stage over those bursts.",
+        _by_stage(lambda stage: stage.sampled_cycles),
+        _STAGE,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_reason_packets_total",
+        "Packets by profile, reason and mode: enforce dropped them, monitor would have.",
+        _reasons,
+        ("profile", "reason", "mode"),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_origin_originated_packets_total",
+        "Packets of the node's own; sent and tx_full add up to it.",
+        _by_origin(lambda origin: origin.originated),
+        ("kind",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_origin_sent_packets_total",
+        "Packets of the node's own that were sent.",
+        _by_origin(lambda origin: origin.sent),
+        ("kind",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_origin_tx_full_packets_total",
+        "Packets of the node's own that found the transmit queue full.",
+        _by_origin(lambda origin: origin.tx_full),
+        ("kind",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_driver_missed_packets_total",
+        "Packets the NIC dropped because its receive queue was full.",
+        _by_port(lambda port: port.missed),
+        ("port",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_driver_receive_errors_total",
+        "Packets the driver received with an error.",
+        _by_port(lambda port: port.errors),
+        ("port",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_driver_no_mbuf_total",
+        "Times the driver had no buffer for a packet.",
+        _by_port(lambda port: port.no_mbuf),
+        ("port",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_driver_transmit_errors_total",
+        "Packets the driver could not transmit.",
+        _by_port(lambda port: port.tx_errors),
+        ("port",),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_mbufs_max",
+        "Packet buffers.",
+        lambda node: single(node.capacities.mbufs_max),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_mbufs_used",
+        "Packet buffers in use.",
+        lambda node: single(node.capacities.mbufs_used),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_hugepages",
+        "1: packet memory lies in hugepages.",
+        lambda node: single(node.hugepages),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_tsc_hertz",
+        "TSC cycles per second.",
+        lambda node: single(node.tsc_hz),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_control_heartbeat_age_seconds",
+        "Since the control loop's last turn.",
+        lambda node: single(node.heartbeat_age_s),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_control_events_lost_total",
+        "Events dropped because the control loop's ring to the agent was full.",
+        _control_events_lost,
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_revision_applied",
+        "Newest revision read and applied, but for the one that is loading.",
+        lambda node: single(node.applied_through),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_revision_loading",
+        "Revision of an import that is still being loaded; 0: none.",
+        lambda node: single(node.loading),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_rejected_entries_total",
+        "Entries that could not be applied.",
+        lambda node: single(node.rejected_count),
+    ),
+)
+
+AGENT: tuple[Scalar[AgentTally], ...] = (
+    Scalar(
+        "counter",
+        "secbeat_agent_events_total",
+        "Events received from the data plane, by kind.",
+        lambda tally: tally.events(),
+        ("kind",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_agent_events_unlogged_total",
+        "Events counted but not logged, because there were too many.",
+        lambda tally: single(tally.unlogged),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_agent_connected",
+        "1: this client of the data plane is connected.",
+        lambda tally: tally.connected(),
+        ("client",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_agent_connections_total",
+        "Connections to the data plane that were made.",
+        lambda tally: tally.connections(),
+        ("client",),
+    ),
+)

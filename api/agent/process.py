@@ -1,0 +1,116 @@
+"""Composes and runs ``secbeat-agent``: two exporters and an event log, until SIGTERM.
+
+One main thread connects, drains events and feeds the watchdog; scrapes have threads of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from api.agent.events import EventLog
+from api.agent.internal import InternalCollector
+from api.agent.link import Link, LinkStats
+from api.agent.public import PublicCollector
+from api.agent.server import Exporter
+from api.agent.settings import AgentSettings
+from api.agent.tally import AgentTally
+from dataplane import client
+from dataplane.logs import configure_logging
+from dataplane.notify import Notifier
+from dataplane.version import version
+
+TURN_S = 0.1
+"""A ring of 1024 events lasts longer than this: drop samples are bounded by reason and second."""
+DRAIN_MAX = 4096
+CONNECT_S = 1.0
+
+
+def run(settings: AgentSettings) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code.
+
+    Raises:
+        ConfigurationError: a bind can't be had.
+    """
+    configure_logging()
+    tally = AgentTally()
+    observer = Link("observe", lambda: client.observe(settings.socket, CONNECT_S), tally)
+    events = Link("events", lambda: client.events(settings.socket, CONNECT_S), tally)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(observer.close)
+        stack.callback(events.close)
+        stack.enter_context(_stopped_by_signals(stop))
+        for bind, registry in _registries(settings, LinkStats(observer), tally).items():
+            exporter = Exporter(bind, registry)
+            exporter.start()
+            stack.callback(exporter.close)
+        notifier = stack.enter_context(Notifier(os.environ, os.getpid()))
+        structlog.get_logger("agent").info("started", version=version())
+        _work(observer, events, EventLog(tally), notifier, stop)
+    structlog.get_logger("agent").info("stopped")
+    return 0
+
+
+def _registries(
+    settings: AgentSettings, source: LinkStats, tally: AgentTally
+) -> dict[str, CollectorRegistry]:
+    """What each port shows; the agent's own process is nobody's business but the internal one's."""
+    public = CollectorRegistry(auto_describe=False)
+    public.register(PublicCollector(source, version()))
+    internal = CollectorRegistry(auto_describe=False)
+    internal.register(InternalCollector(source, tally))
+    ProcessCollector(namespace="secbeat_agent", registry=internal)
+    return {settings.public: public, settings.internal: internal}
+
+
+def _work(
+    observer: Link[client.Observer],
+    events: Link[client.Events],
+    log: EventLog,
+    notifier: Notifier,
+    stop: threading.Event,
+) -> None:
+    """The main loop; ready after the first try to connect: a node that is away is a metric."""
+    watchdog = _Watchdog(notifier)
+    observer.turn()
+    notifier.ready()
+    while not stop.wait(TURN_S):
+        observer.turn()
+        events.turn()
+        log.take(events.use(lambda lease: lease.drain(DRAIN_MAX)) or ())
+        watchdog.feed()
+    notifier.stopping()
+
+
+class _Watchdog:
+    """Feeds the service manager's watchdog as often as it wants."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._due_s = time.monotonic()
+
+    def feed(self) -> None:
+        interval_s = self._notifier.watchdog_interval_s
+        if interval_s is not None and time.monotonic() >= self._due_s:
+            self._notifier.watchdog()
+            self._due_s = time.monotonic() + interval_s
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set ``stop``; the handlers from before come back at the end."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,97 @@
+"""A node's statistics as a test wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dataplane.labels import LATENCY_BOUNDS_NS, STAGES
+from dataplane.stats import (
+    Capacities,
+    LatencyHistogram,
+    LcoreStats,
+    NodeStats,
+    OriginStats,
+    PortStats,
+    ReasonCount,
+    StageStats,
+)
+
+
+def port(name: str, received: int, dropped: dict[str, int]) -> PortStats:
+    return PortStats(
+        name=name,
+        received=received,
+        received_bytes=received * 100,
+        forwarded=received - sum(dropped.values()),
+        forwarded_bytes=(received - sum(dropped.values())) * 100,
+        consumed=0,
+        held_now=0,
+        dropped=dropped,
+        dropped_bytes=sum(dropped.values()) * 100,
+        missed=4,
+        errors=3,
+        no_mbuf=2,
+        tx_errors=1,
+        link_up=True,
+        speed_mbps=10_000,
+    )
+
+
+def lcore(index: int) -> LcoreStats:
+    stages = {name: StageStats(100, 1, 32, 6400) for name in STAGES}
+    return LcoreStats(index, 1000, 500, 900, 6, 5, 4, stages)
+
+
+NODE = NodeStats(
+    state="running",
+    degraded=("link",),
+    database_id=UUID(int=7),
+    applied_through=42,
+    loading=0,
+    uptime_s=12.5,
+    heartbeat_age_s=0.001,
+    pid=1,
+    tsc_hz=2_600_000_000,
+    hugepages=True,
+    capacities=Capacities(1000, 10, 200, 3, 4, 4096, 128),
+    cpu_busy_percent=37.5,
+    latency_mean_ns=1500,
+    memory_bytes=100_000_000,
+    events_lost=11,
+    ports={"outside": port("outside", 100, {"blacklist": 30}), "inside": port("inside", 50, {})},
+    origins={"answer": OriginStats(3, 2, 1)},
+    latency=LatencyHistogram(
+        LATENCY_BOUNDS_NS, (5, 3) + (0,) * (len(LATENCY_BOUNDS_NS) - 2) + (2,), 10, 4_000_000_000
+    ),
+    lcores=(lcore(0), lcore(1)),
+    reasons=(
+        ReasonCount(0, "blacklist", "enforce", 30),
+        ReasonCount(0, "land", "monitor", 9),
+        ReasonCount(3, "land", "monitor", 1),
+    ),
+    rejected_count=1,
+    rejected=(),
+)
+
+
+@dataclass
+class FakeSource:
+    """A node that is there, or away."""
+
+    stats: NodeStats | None = NODE
+
+    def read(self) -> NodeStats | None:
+        return self.stats
+
+    def change(self, **fields: Any) -> None:
+        assert self.stats is not None
+        self.stats = replace(self.stats, **fields)
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource()
