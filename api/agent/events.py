@@ -1,4 +1,4 @@
-"""Turns events of the data plane into log lines and counts; a flood of them can't flood the log."""
+"""Turns events into log lines and counts; a flood of events can't become a flood of lines."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
 )
-from prometheus_client.utils import floatToGoString
 
 from dataplane.stats import LatencyHistogram
 
@@ -55,7 +54,7 @@ class Histogram(Generic[Source]):
         family = HistogramMetricFamily(self.name, self.text)
         if source is not None:
             histogram = self.read(source)
-            bounds = [floatToGoString(bound / _NS_PER_S) for bound in histogram.bounds_ns]
+            bounds = [repr(bound / _NS_PER_S) for bound in histogram.bounds_ns]
             cumulative = accumulate(histogram.buckets)
             buckets = list(zip([*bounds, "+Inf"], cumulative, strict=True))
             family.add_metric((), buckets, histogram.sum_ns / _NS_PER_S)

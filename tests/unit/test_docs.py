@@ -1,0 +1,130 @@
+"""The reference documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from prometheus_client import Metric
+from pydantic.fields import FieldInfo
+from typer.main import get_command
+
+from api.agent.internal import InternalCollector
+from api.agent.public import PublicCollector
+from api.agent.tally import AgentTally
+from appliance.cli import audit, keys, lists
+from appliance.cli.exits import Exit
+from appliance.cli.keyfile import DEFAULT_FILES, VARIABLES
+from appliance.cli.main import COMMANDS
+from appliance.config.model import NodeConfig
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+class Away:
+    def read(self) -> None:
+        return None
+
+
+def table_rows(document: str, first: str) -> list[list[str]]:
+    """Cells of the rows whose first cell is code that starts with ``first``."""
+    lines = (DOCS / document).read_text().splitlines()
+    rows = [line.replace(r"\|", "/").strip("| ").split(" | ") for line in lines if line[:1] == "|"]
+    return [row for row in rows if row[0].startswith(f"`{first}")]
+
+
+def families() -> dict[str, Metric]:
+    collectors = PublicCollector(Away(), "v"), InternalCollector(Away(), AgentTally())
+    shown: dict[str, Metric] = {}
+    for family in (family for collector in collectors for family in collector.collect()):
+        suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
+        shown[family.name + suffix] = family
+    return shown
+
+
+def test_every_metric_is_documented_with_its_type() -> None:
+    kinds = {name: family.type for name, family in families().items()}
+    documented = {row[0].strip("`"): row[1] for row in table_rows("metrics.md", "secbeat_")}
+    # The text format knows no type info.
+    assert documented == {name: kind.replace("info", "gauge") for name, kind in kinds.items()}
+
+
+def test_alert_rules_use_metrics_that_exist() -> None:
+    used = set(re.findall(r"\bsecbeat_\w+", (DOCS / "prometheus-rules.yml").read_text()))
+    assert used - families().keys() == set()
+    assert used
+
+
+def config_keys() -> dict[str, FieldInfo]:
+    def inside(model: Any, prefix: str) -> dict[str, FieldInfo]:
+        found = {}
+        for name, field in model.model_fields.items():
+            if hasattr(field.annotation, "model_fields"):
+                found.update(inside(field.annotation, f"{prefix}{name}."))
+            else:
+                found[prefix + name] = field
+        return found
+
+    return inside(NodeConfig, "")
+
+
+def test_every_key_is_documented_with_its_default() -> None:
+    rows = {
+        row[0].strip("`"): row[2]
+        for section in NodeConfig.model_fields
+        for row in table_rows("configuration.md", f"{section}.")
+    }
+    fields = config_keys()
+    assert rows.keys() == fields.keys()
+    for key, field in fields.items():
+        default = field.get_default()
+        if field.is_required():
+            expected = "required"
+        elif default is None:
+            expected = "none"
+        elif isinstance(default, int):
+            expected = f"`{default}`"
+        else:
+            expected = f"`{list(default)}`" if isinstance(default, tuple) else f'`"{default}"`'
+        assert rows[key] == expected, key
+
+
+def test_documented_limits_are_the_ones_checked() -> None:
+    limits = {
+        row[0].strip("`"): row[3].replace(",", "")
+        for section in NodeConfig.model_fields
+        for row in table_rows("configuration.md", f"{section}.")
+    }
+    for key, field in config_keys().items():
+        for rule in field.metadata:
+            for bound in ("ge", "le"):
+                if hasattr(rule, bound):
+                    assert re.search(rf"\b{getattr(rule, bound)}\b", limits[key]), key
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    assert table_rows("cli.md", f"secbeat {name}")
+
+
+@pytest.mark.parametrize(
+    ("noun", "app"), [("blacklist", lists.blacklist), ("keys", keys.app), ("audit", audit.app)]
+)
+def test_every_verb_is_documented(noun: str, app: typer.Typer) -> None:
+    verbs = {row[0].split()[2].rstrip("`") for row in table_rows("cli.md", f"secbeat {noun} ")}
+    assert verbs == set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_exit_codes_are_documented() -> None:
+    lines = (DOCS / "cli.md").read_text().splitlines()
+    documented = {int(m[1]) for line in lines if (m := re.match(r"\| (\d+) \|", line))}
+    assert documented == {*Exit, 130}
+
+
+def test_places_of_the_key_are_documented() -> None:
+    text = (DOCS / "cli.md").read_text()
+    for place in [*VARIABLES, *map(str, DEFAULT_FILES)]:
+        assert place in text
