@@ -6,10 +6,20 @@ from dataclasses import replace
 
 from appliance.cli.node_api import Answer, NodeApi
 from appliance.cli.output import Output, warn
+from appliance.cli.problems import RefusedError
 
 
 def settle(api: NodeApi, answer: Answer, timeout_s: float | None) -> Answer:
-    """The answer, after its revision is in force when ``timeout_s`` is given."""
+    """The answer, after its revision is in force when ``timeout_s`` is given.
+
+    Raises:
+        RefusedError: the node has rejected it.
+        TryLaterError: still pending after ``timeout_s``.
+    """
+    if state_of(answer) == "rejected":
+        raise RefusedError(
+            f"revision {answer.revision} was rejected; the audit and the node's log say why"
+        )
     if timeout_s is None or not answer.pending or answer.revision is None:
         return answer
     state = api.wait_in_force(answer.revision, timeout_s)

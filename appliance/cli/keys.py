@@ -13,7 +13,7 @@ from appliance.cli.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOpt
 from appliance.cli.output import Cell, Output, warn
 from appliance.cli.streams import write_list
 
-COLUMNS = ("id", "name", "role", "created_at", "expires_at", "last_used_at")
+COLUMNS = ("id", "name", "role", "created_at", "expires_at")
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -146,7 +146,7 @@ def _import(app: typer.Typer, name: ListName) -> None:
         as_json: JsonOption = False,
     ) -> None:
         api, output = NodeApi.open(url, key_file), Output(as_json)
-        query = {"reason": reason, "duration": duration, "on_conflict": on_conflict}
+        query = {"reason": reason, "duration_seconds": duration, "on_conflict": on_conflict}
         answer = upload(api, f"{name}/import", source, file_format, query)
         answer = settle(api, answer, timeout if wait else None)
         if as_json:

@@ -77,6 +77,13 @@ def test_wait_says_what_was_rejected(api: Any, secbeat: Any) -> None:
     assert (done.code, done.err) == (1, "secbeat: revision 7 was rejected: table is full\n")
 
 
+def test_rejected_at_once_is_no_success(api: Any, secbeat: Any) -> None:
+    api.answers_with(202, {**ENTRY, "state": "rejected"})
+    done = secbeat("blacklist", "add", "192.0.2.7", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "secbeat: revision 7 was rejected; the audit and the node's log say why\n"
+
+
 def test_wait_ends(api: Any, secbeat: Any) -> None:
     api.answers_with(202, {**ENTRY, "state": "pending"})
     api.answers_with(200, {"revision": 7, "state": "pending"})
@@ -170,7 +177,7 @@ def test_import_sends_the_file_as_it_is(api: Any, secbeat: Any, tmp_path: Path) 
     done = secbeat("blacklist", "import", file, "--on-conflict", "skip", "--duration", "1d")
     (request,) = api.requests
     assert request.path == "/api/v1/blacklist/import"
-    assert request.query == {"on_conflict": "skip", "duration": "86400"}
+    assert request.query == {"on_conflict": "skip", "duration_seconds": "86400"}
     assert request.headers["Content-Type"] == "text/plain"
     assert request.headers["Content-Length"] == str(file.stat().st_size)
     assert request.body == file.read_bytes()
