@@ -14,7 +14,7 @@ from appliance.cli.streams import write_list
 
 COLUMNS = ("id", "at", "key", "role", "source", "action", "target", "revision", "request_id")
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -15,7 +15,7 @@ from appliance.cli.streams import write_list
 
 COLUMNS = ("id", "name", "role", "created_at", "expires_at")
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")

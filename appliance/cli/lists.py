@@ -24,7 +24,7 @@ from appliance.cli.streams import write_list
 
 ListName = Literal["blacklist", "allowlist"]
 WAIT_S = 60.0
-COLUMNS = ("ip", "state", "hits", "expires_at", "created_at", "created_by", "reason")
+COLUMNS = ("ip", "state", "hits", "expires_at", "created_by", "reason")
 
 Network = Annotated[
     str, typer.Argument(metavar="IP", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
@@ -52,7 +52,7 @@ Format = Annotated[
 
 def make_app(name: ListName) -> typer.Typer:
     """The verbs of one list."""
-    app = typer.Typer(no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True, add_completion=False)
     for verb in (_add, _remove, _show, _list, _import):
         verb(app, name)
     return app

@@ -53,8 +53,9 @@ class Output:
         from rich.text import Text  # noqa: PLC0415
 
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for index, column in enumerate(columns):
+            # The first column is what rows are found by: it stays whole.
+            table.add_column(column, overflow="fold", no_wrap=index == 0)
         for row in rows:
             numbers = [isinstance(cell, int | float) for cell in row]
             table.add_row(

@@ -1,0 +1,40 @@
+"""On a terminal: tables whose cells can't write to it; elsewhere: lines that cut and awk can read."""
+
+from __future__ import annotations
+
+import io
+
+from appliance.cli.output import Output
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+ROW = ("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 7, None, True, "[red]evil\x1b[2J\nline")
+
+
+def test_terminal_gets_a_table_with_the_first_column_whole() -> None:
+    stream = Terminal()
+    Output(False, stream).table(("ip", "hits", "end", "on", "why"), [ROW])
+    text = stream.getvalue()
+    assert ROW[0] in text
+    assert "[red]" in text
+    assert "\x1b[2J" not in text
+
+
+def test_elsewhere_a_row_is_a_line_with_tabs() -> None:
+    stream = io.StringIO()
+    Output(False, stream).table(("ip", "hits", "end", "on", "why"), [ROW])
+    header, row = stream.getvalue().splitlines()
+    assert header == "ip\thits\tend\ton\twhy"
+    assert row == f"{ROW[0]}\t7\t-\tyes\t[red]evil\\x1b[2J\\nline"
+
+
+def test_json_is_one_document_in_ascii() -> None:
+    stream = Terminal()
+    output = Output(True, stream)
+    output.document({"reason": "ä\x1b"})
+    assert not output.terminal
+    assert stream.getvalue() == '{\n  "reason": "\\u00e4\\u001b"\n}\n'
