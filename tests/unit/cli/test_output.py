@@ -1,4 +1,4 @@
-"""On a terminal: tables whose cells can't write to it; elsewhere: lines that cut and awk can read."""
+"""On a terminal: tables whose cells can't write to it; elsewhere: lines for cut and awk."""
 
 from __future__ import annotations
 
