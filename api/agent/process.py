@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.agent.events import EventLog
 from api.agent.internal import InternalCollector
-from api.agent.link import Link, LinkStats
+from api.agent.link import Link, LinkStats, Observer
 from api.agent.public import PublicCollector
 from api.agent.server import Exporter
 from api.agent.settings import AgentSettings
@@ -41,7 +41,9 @@ def run(settings: AgentSettings) -> int:
     """
     configure_logging()
     tally = AgentTally()
-    observer = Link("observe", lambda: client.observe(settings.socket, CONNECT_S), tally)
+    observer: Link[Observer] = Link(
+        "observe", lambda: client.observe(settings.socket, CONNECT_S), tally
+    )
     events = Link("events", lambda: client.events(settings.socket, CONNECT_S), tally)
     stop = threading.Event()
     with ExitStack() as stack:
@@ -72,7 +74,7 @@ def _registries(
 
 
 def _work(
-    observer: Link[client.Observer],
+    observer: Link[Observer],
     events: Link[client.Events],
     log: EventLog,
     notifier: Notifier,
