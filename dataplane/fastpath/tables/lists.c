@@ -232,6 +232,8 @@ uint32_t sb_lists_remove(struct sb_lists *lists, struct sb_list_record *records,
             decode(lists, &records[i], &item) ? (int16_t)remove_one(lists, &item) : -EINVAL;
         removed += records[i].result == 1;
     }
+    sb_addresses_reclaim(
+        &lists->addresses); /* the grace period begins now, not when room is wanted */
     return removed;
 }
 
