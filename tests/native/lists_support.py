@@ -93,7 +93,11 @@ class Reader:
 
     def count(self, keys: ctypes.Array[Key], boot_ds: int = 0) -> int:
         """How many of very many clients any entry decides about."""
-        match, address, matches = self._library.sb_lists_match, ctypes.addressof(keys), self._matches
+        match, address, matches = (
+            self._library.sb_lists_match,
+            ctypes.addressof(keys),
+            self._matches,
+        )
         found = 0
         for start in range(0, len(keys), abi.BURST_MAX):
             burst = min(abi.BURST_MAX, len(keys) - start)

@@ -88,7 +88,9 @@ class Pair:
     def remove(self) -> None:
         entries = [self.entry() for _ in range(self.random.randint(1, 40))]
         self.check_results(
-            self.lists.remove, lambda a, length, kind, _: self.oracle.remove(a, length, kind), entries
+            self.lists.remove,
+            lambda a, length, kind, _: self.oracle.remove(a, length, kind),
+            entries,
         )
 
     def check_results(self, native, model, entries) -> None:  # type: ignore[no-untyped-def]
@@ -116,7 +118,10 @@ class Pair:
     def look_up(self) -> None:
         clients = [self.address() for _ in range(20)]
         for entry in list(self.oracle.entries.values()) + self.oracle.committed:
-            first, last = first_of(entry.address, entry.length), last_of(entry.address, entry.length)
+            first, last = (
+                first_of(entry.address, entry.length),
+                last_of(entry.address, entry.length),
+            )
             clients += [first, last, (first - 1) & ALL_BITS, (last + 1) & ALL_BITS]
         clients = self.random.sample(clients, min(len(clients), 300))
         expected = [self.oracle.verdict(client, self.boot_ds) for client in clients]

@@ -181,7 +181,9 @@ def test_a_reload_removes_what_was_not_put_again_and_never_shows_a_gap(
 ) -> None:
     lists = make(addresses=2000, prefixes=500)
     kept = [(ipv4(i), 128) for i in range(500)] + [(ipv4((i + 1) << 16), 112) for i in range(100)]
-    gone = [(ipv4(i + 500), 128) for i in range(500)] + [(ipv4((i + 200) << 16), 112) for i in range(100)]
+    gone = [(ipv4(i + 500), 128) for i in range(500)] + [
+        (ipv4((i + 200) << 16), 112) for i in range(100)
+    ]
     for entry in kept + gone:
         put(lists, *entry)
     lists.commit()
