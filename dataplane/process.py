@@ -1,0 +1,109 @@
+"""``secbeat-dataplane``: composes the packet path from its settings and runs it.
+
+The one place where EAL, ports, tables, workers, control socket and reconciler meet. The process is
+started as its user already, and needs no other process to forward. Parts are closed in the reverse
+order: clients, workers, tables, ports, their packets, EAL last.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from contextlib import ExitStack
+
+import structlog
+
+from dataplane.clock import SystemClock
+from dataplane.commands import Commands
+from dataplane.control import ControlServer
+from dataplane.control_loop import ControlLoop, Parts, end_workers
+from dataplane.eal_setup import EalPlan, plan
+from dataplane.leases import EventRings
+from dataplane.library import load
+from dataplane.logs import configure_logging
+from dataplane.notify import Notifier
+from dataplane.packet_path import open_packet_path
+from dataplane.profiles import Profiles
+from dataplane.published import StatsPublisher
+from dataplane.reconcile import Reconciler
+from dataplane.settings import DataplaneSettings
+from dataplane.shm import SharedStats
+from dataplane.statelog import StateLogReader
+from dataplane.tables import Lists, random_hash_key
+
+_log = structlog.get_logger()
+
+
+def run(settings: DataplaneSettings) -> int:
+    """Forward until SIGTERM, SIGINT or a drain command; returns 0.
+
+    Raises ConfigurationError or NativeError while starting. A worker that stops polling ends the
+    process with exit code 70.
+    """
+    configure_logging()
+    with ExitStack() as opened:
+        loop = _compose(settings, opened)
+        # What has been imported and built stays: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
+        loop.run()
+    _log.info("stopped")
+    return 0
+
+
+def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
+    clock, library, eal_plan = SystemClock(), load(), plan(settings)
+    _tell(settings, eal_plan)
+    notifier = opened.enter_context(Notifier(os.environ, os.getpid()))
+    stats = SharedStats(clock, settings.lcores)
+    opened.callback(stats.close)
+
+    path = open_packet_path(library, settings, eal_plan, stats, opened)
+    workers = path.workers
+    lists = opened.enter_context(
+        Lists(
+            library,
+            settings.addresses_max,
+            settings.prefixes_max,
+            settings.lcores,
+            random_hash_key(),
+            workers.readers_address,
+        )
+    )
+    workers.node.lists = lists.address
+    events = EventRings(library, settings.lcores, workers.listen, workers.quiescent)
+    opened.callback(events.close)
+    for index, lcore in enumerate(workers.lcores):
+        lcore.events = events.producer_address(index)
+    opened.callback(end_workers, workers)
+
+    commands = Commands(lists, clock)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, commands.on_signal)
+    control = opened.enter_context(
+        ControlServer(settings, stats, events, library, clock, commands.on_command)
+    )
+    profiles = Profiles(library, path.memory, workers)
+    reconciler = Reconciler(
+        StateLogReader(settings.state_log),
+        lists,
+        profiles,
+        StatsPublisher(stats, control.notice),
+        clock,
+    )
+    opened.callback(reconciler.close)
+    commands.bind(reconciler)
+    return ControlLoop(
+        Parts(clock, stats, path, lists, profiles, commands, control, reconciler, notifier)
+    )
+
+
+def _tell(settings: DataplaneSettings, eal_plan: EalPlan) -> None:
+    _log.info(
+        "starting",
+        outside=settings.outside.device,
+        inside=settings.inside.device,
+        worker_cpus=eal_plan.worker_cpus,
+        packet_memory="hugepages" if eal_plan.hugepages else "no hugepages (--no-huge)",
+    )

@@ -1,0 +1,33 @@
+"""Runs ``dataplane.process`` with the settings that come as JSON on standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from dataplane.errors import SecBeatError
+from dataplane.process import run
+from dataplane.settings import DataplaneSettings, PortSettings
+
+
+def main() -> int:
+    """Returns what the process would exit with."""
+    values = json.load(sys.stdin)
+    settings = DataplaneSettings(
+        outside=PortSettings(values.pop("outside")),
+        inside=PortSettings(values.pop("inside")),
+        state_log=Path(values.pop("state_log")),
+        socket=Path(values.pop("socket")),
+        client_users=(),
+        **values,
+    )
+    try:
+        return run(settings)
+    except SecBeatError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
