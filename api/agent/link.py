@@ -18,7 +18,7 @@ from dataplane.errors import DataplaneAwayError, SecBeatError
 from dataplane.stats import NodeStats
 
 BACKOFF_MIN_S = 0.1
-BACKOFF_MAX_S = 5.0
+BACKOFF_MAX_S = 1.0
 
 
 class Client(Protocol):
@@ -50,7 +50,7 @@ Result = TypeVar("Result")
 
 
 class Link(Generic[ClientT]):
-    """One client, connected again when it is lost; waits 0.1 s, then twice as long, up to 5 s."""
+    """One client, connected again when it is lost; waits 0.1 s, then twice as long, up to 1 s."""
 
     def __init__(
         self,

@@ -30,7 +30,8 @@ from dataplane.version import version
 TURN_S = 0.1
 """A ring of 1024 events lasts longer than this: drop samples are bounded by reason and second."""
 DRAIN_MAX = 4096
-CONNECT_S = 1.0
+CONNECT_S = 0.25
+"""How long the main loop may wait for a lease that another agent holds."""
 
 
 def run(settings: AgentSettings) -> int:

@@ -1,0 +1,109 @@
+"""An agent in a process of its own, with a service manager that listens to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).resolve().parents[2]
+BOUND_S = 30
+_RUN = """
+import sys
+from pathlib import Path
+from api.agent.process import run
+from api.agent.settings import AgentSettings
+sys.exit(run(AgentSettings(Path(sys.argv[1]), sys.argv[2], sys.argv[3])))
+"""
+
+
+@dataclass
+class Agent:
+    """A running agent."""
+
+    process: subprocess.Popen[str]
+    manager: socket.socket
+    public: str
+    internal: str
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    def said(self) -> str:
+        """The next thing it tells the service manager."""
+        return self.manager.recv(64).decode()
+
+    def ready(self) -> None:
+        """Wait until it is."""
+        assert self.said() == "READY=1"
+
+    def text(self, bind: str) -> str:
+        """What a port shows."""
+        return requests.get(f"http://{bind}/metrics", timeout=BOUND_S).text
+
+    def value(self, bind: str, name: str, **labels: str) -> float | None:
+        """One sample; None if there is none."""
+        for family in text_string_to_metric_families(self.text(bind)):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return float(sample.value)
+        return None
+
+    def resident_kib(self) -> int:
+        """Its resident memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+    def log_until(self, event: str) -> dict[str, Any]:
+        """Read its log up to a line of this event."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(json.loads(line))
+            if self.log[-1]["event"] == event:
+                return self.log[-1]
+        raise AssertionError(f"no {event} in {self.log}")
+
+
+@contextmanager
+def run_agent(directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Agent]:
+    """Run an agent of the data plane that listens in this directory, or will."""
+    public, internal = free_binds()
+    notify = directory / f"notify-{public.rpartition(':')[2]}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(notify))
+        manager.settimeout(BOUND_S)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _RUN, str(directory / "dataplane.sock"), public, internal],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "NOTIFY_SOCKET": str(notify),
+                "WATCHDOG_USEC": "400000",
+                **(environment or {}),
+            },
+        )
+        try:
+            yield Agent(process, manager, public, internal)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def free_binds() -> tuple[str, str]:
+    """Two binds that were free a moment ago."""
+    with socket.socket() as one, socket.socket() as other:
+        binds = []
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+            binds.append(f"127.0.0.1:{each.getsockname()[1]}")
+    return binds[0], binds[1]
