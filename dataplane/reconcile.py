@@ -179,7 +179,7 @@ class Reconciler:
         """Put what an import holds, but what was or is touched by others."""
         skip = set(change.skip)
         try:
-            with self._reader.import_entries(change.file) as file:
+            with self._reader.import_entries(change.file, change.count) as file:
                 yield from file.check()
                 for chunk in file.chunks():
                     keys = [entry[:2] for entry in chunk]

@@ -56,9 +56,13 @@ class StateLogReader:
         """A generation's log, opened at its start."""
         return LogFollower(self.directory / log_name(generation))
 
-    def import_entries(self, name: str) -> EntriesFile:
-        """An import file, opened."""
-        return EntriesFile(self.directory / name, "import")
+    def import_entries(self, name: str, count: int) -> EntriesFile:
+        """An import file of so many entries, opened."""
+        file = EntriesFile(self.directory / name, "import")
+        if file.count == count:
+            return file
+        file.close()
+        raise StateLogError(f"{name}: {file.count} entries; the log says {count}")
 
 
 class _OpenFile:
