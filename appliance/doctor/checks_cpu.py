@@ -42,6 +42,7 @@ def check_cpus(context: Context) -> Iterator[Finding]:
             "a worker can't be pinned to a CPU that isn't there",
             "lscpu --extended   # then correct dataplane.worker_cpus in secbeat.toml",
         )
+        return
     what = f"{len(online)} online, {lcores} for workers"
     if len(online) > lcores:
         yield Finding("cpus", Status.OK, what)

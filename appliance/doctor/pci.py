@@ -48,8 +48,15 @@ def read_nic(host: Host, address: str) -> Nic | None:
         PciId(vendor, device, subsystem_vendor, subsystem_device),
         host.link_name(f"{place}/driver"),
         None if node is None or node < 0 else node,
-        tuple(host.names(f"{place}/net")),
+        _interfaces(host, place),
     )
+
+
+def _interfaces(host: Host, place: str) -> tuple[str, ...]:
+    """Kernel interfaces; a virtio device has a bus of its own in between."""
+    buses = [name for name in host.names(place) if name.startswith("virtio")]
+    folders = [f"{place}/net", *(f"{place}/{bus}/net" for bus in buses)]
+    return tuple(name for folder in folders for name in host.names(folder))
 
 
 def pci_address(device: str) -> str | None:

@@ -91,7 +91,12 @@ def read_pmds(file: Path) -> list[Pmd]:
 
 
 def pmd_of_vdev(name: str, pmds: tuple[Pmd, ...]) -> Pmd | None:
-    """The driver of a virtual device: DPDK compares the beginning of the device's name."""
+    """The driver of a virtual device: DPDK compares the beginning of the device's name.
+
+    The older prefix ``eth_`` is an alias that drivers do not write into their files.
+    """
+    if name.startswith("eth_"):
+        name = "net_" + name.removeprefix("eth_")
     matching = [pmd for pmd in pmds if name.startswith(pmd.name)]
     return max(matching, key=lambda pmd: len(pmd.name), default=None)
 
