@@ -10,13 +10,12 @@ import os
 import time
 from dataclasses import dataclass
 
-import structlog
-
 from dataplane import abi
 from dataplane.clock import Clock
 from dataplane.commands import Commands
 from dataplane.control import ControlServer
 from dataplane.gauges import Gauges
+from dataplane.logs import Log
 from dataplane.notify import Notifier
 from dataplane.packet_path import PacketPath
 from dataplane.profiles import Profiles
@@ -30,7 +29,7 @@ from dataplane.workers import Workers
 EXIT_STALLED = 70
 DRAIN_S_MAX = 5.0
 _EXPIRE_BUDGET = 4096
-_log = structlog.get_logger()
+_log = Log()
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ import os
 import signal
 from contextlib import ExitStack
 
-import structlog
-
 from dataplane.clock import SystemClock
 from dataplane.commands import Commands
 from dataplane.control import ControlServer
@@ -21,7 +19,7 @@ from dataplane.control_loop import ControlLoop, Parts, end_workers
 from dataplane.eal_setup import EalPlan, plan
 from dataplane.leases import EventRings
 from dataplane.library import load
-from dataplane.logs import configure_logging
+from dataplane.logs import Log
 from dataplane.notify import Notifier
 from dataplane.packet_path import open_packet_path
 from dataplane.profiles import Profiles
@@ -32,7 +30,7 @@ from dataplane.shm import SharedStats
 from dataplane.statelog import StateLogReader
 from dataplane.tables import Lists, random_hash_key
 
-_log = structlog.get_logger()
+_log = Log()
 
 
 def run(settings: DataplaneSettings) -> int:
@@ -41,7 +39,6 @@ def run(settings: DataplaneSettings) -> int:
     Raises ConfigurationError or NativeError while starting. A worker that stops polling ends the
     process with exit code 70.
     """
-    configure_logging()
     with ExitStack() as opened:
         loop = _compose(settings, opened)
         # What has been imported and built stays: no collection need look at it again.
