@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from appliance.doctor.context import Context, Finding, Host, Status
+from appliance.doctor.pci import wants_pci
 
 _PAGES = "/sys/kernel/mm/hugepages"
 _PACKET_MEMORY_MIB = 64
@@ -64,7 +65,7 @@ def check_locked_memory(context: Context) -> Iterator[Finding]:
         yield Finding("locked memory", Status.OK, match[1] if match else "no limit known")
         return
     limit_mib = int(match[1]) // (1 << 20)
-    enough = limit_mib >= _packet_memory_mib(context)
+    enough = limit_mib >= _packet_memory_mib(context) or not _pins_memory(context)
     yield Finding(
         "locked memory",
         Status.OK if enough else Status.WARN,
@@ -76,6 +77,14 @@ def check_locked_memory(context: Context) -> Iterator[Finding]:
 
 def _packet_memory_mib(context: Context) -> int:
     return context.config.dataplane.memory_mib if context.config else _PACKET_MEMORY_MIB
+
+
+def _pins_memory(context: Context) -> bool:
+    """Whether a configured port is one whose packet memory the kernel pins."""
+    if context.config is None:
+        return False
+    ports = (context.config.ports.outside, context.config.ports.inside)
+    return wants_pci(context.config) or any("af_xdp" in port.device for port in ports)
 
 
 def _pools(host: Host) -> list[tuple[int, int, int]]:

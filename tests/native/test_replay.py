@@ -138,6 +138,19 @@ def test_the_clock_never_goes_back(start: Start) -> None:
     assert report.balanced
 
 
+@pytest.mark.parametrize(
+    ("gap_ns", "bursts"), [(0, 2), (3_000, 2), (10_000, 6), (100_000, 32), (100_001, 64)]
+)
+def test_packets_further_apart_than_100_us_share_no_burst(
+    start: Start, gap_ns: int, bursts: int
+) -> None:
+    data = sample("v4").data
+    with start() as replay:
+        replay.run(batch_of((i * gap_ns, data, len(data)) for i in range(64)))
+        assert replay._lcore.bursts == bursts
+        assert replay.report().forwarded == 64
+
+
 def test_a_leap_of_centuries_does_not_overflow_the_clock(start: Start) -> None:
     data = sample("v4").data
     with start() as replay:
@@ -203,7 +216,7 @@ def test_closing_twice_is_once(start: Start, tmp_path: Path) -> None:
     replay.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     packets=st.lists(
         st.tuples(st.integers(0, (1 << 63) - 1), st.binary(max_size=200), st.integers(0, 1 << 32)),

@@ -17,6 +17,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from appliance.cli.main import app
+from dataplane import library as loader
+from dataplane import replay as native_replay
+from dataplane.errors import ConfigurationError
 from dataplane.library import ENVIRONMENT_VARIABLE
 from dataplane.pcap import read_packets
 from tests.support.mixed_capture import (
@@ -191,3 +194,36 @@ def _unprivileged() -> list[str]:
     if subprocess.run(probe, capture_output=True, timeout=30, check=False).returncode == 0:
         return as_nobody
     return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+
+
+def test_a_terminal_gets_a_progress_bar(folder: Path) -> None:
+    command = [sys.executable, "-m", "appliance.cli.main", "replay", str(folder / "in.pcap")]
+    terminal, other_end = os.openpty()
+    environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, *INSIDE_ARGUMENTS, "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+        timeout=60,
+        check=False,
+    )
+    os.close(other_end)
+    shown = os.read(terminal, 65_536).decode()
+    os.close(terminal)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["packets"] == len(mixed())
+    assert "in.pcap" in shown
+    assert "100%" in shown
+
+
+def test_the_pipeline_alone_is_enough(
+    library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE)
+    monkeypatch.setattr(loader, "_CANDIDATES", (tmp_path / "libsecbeat.so",))
+    monkeypatch.setattr(native_replay, "_PIPELINE", Path(library._name))
+    assert native_replay.load_library() is library
+    monkeypatch.setattr(native_replay, "_PIPELINE", tmp_path / "libsecbeat-pipeline.so")
+    with pytest.raises(ConfigurationError, match="is not built"):
+        native_replay.load_library()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataplane.errors import InvalidInputError
@@ -18,6 +18,7 @@ from dataplane.pcap import (
     CAPTURED_BYTES_MAX,
     CapturedPacket,
     CaptureError,
+    CaptureWriter,
     create_capture,
     read_batches,
     read_packets,
@@ -269,19 +270,42 @@ packet_lists = st.lists(
 )
 
 
-@given(packets=packet_lists, suffix=st.sampled_from([".pcap", ".pcapng"]))
-def test_what_is_written_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, packets: list[CapturedPacket], suffix: str
-) -> None:
-    path = tmp_path_factory.mktemp("pcap") / f"out{suffix}"
-    with create_capture(path) as writer:
-        for packet in packets:
-            writer.write(packet.timestamp_ns, packet.data, packet.length)
-    content = path.read_bytes()
-    assert content[:4] == (b"\x0a\x0d\x0d\x0a" if suffix == ".pcapng" else b"\x4d\x3c\xb2\xa1")
-    assert read(content) == packets
+@settings(deadline=None)
+@given(packets=packet_lists, pcapng=st.booleans())
+def test_what_is_written_is_read_back(packets: list[CapturedPacket], pcapng: bool) -> None:
+    file = io.BytesIO()
+    writer = CaptureWriter(file, pcapng=pcapng)
+    for packet in packets:
+        writer.write(packet.timestamp_ns, packet.data, packet.length)
+    assert read(file.getvalue()) == packets
 
 
+@pytest.mark.parametrize(
+    ("name", "magic"), [("out.pcap", "4d3cb2a1"), ("out.pcapng", "0a0d0d0a"), ("out", "4d3cb2a1")]
+)
+def test_the_name_of_the_output_decides_its_format(tmp_path: Path, name: str, magic: str) -> None:
+    create_capture(tmp_path / name).close()
+    assert (tmp_path / name).read_bytes()[:4].hex() == magic
+
+
+def test_a_full_disk_is_named() -> None:
+    with pytest.raises(InvalidInputError, match="No space left"):
+        create_capture(Path("/dev/full")).close()
+
+
+@pytest.mark.parametrize("pcapng", [False, True])
+def test_a_batch_is_bounded_however_long_the_file(pcapng: bool) -> None:
+    file = io.BytesIO()
+    writer = CaptureWriter(file, pcapng=pcapng)
+    for _ in range(3000):
+        writer.write(NS, b"x" * 1500)
+    file.seek(0)
+    batches = [(len(batch.buffer), batch.count) for batch in read_batches(file, 4096)]
+    assert max(size for size, _ in batches) < 4096 + 1600
+    assert sum(count for _, count in batches) == 3000
+
+
+@settings(deadline=None)
 @given(content=st.binary(max_size=400), start=st.sampled_from(["pcap", "pcapng", "none"]))
 def test_any_bytes_are_read_or_refused(content: bytes, start: str) -> None:
     begin = {

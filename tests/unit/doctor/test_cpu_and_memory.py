@@ -127,3 +127,4 @@ def test_locked_memory_must_hold_the_packets(
 ) -> None:
     fake.write("/proc/self/limits", f"Max locked memory         {limit}   {limit}   bytes\n")
     assert findings()["locked memory"].status is status
+    assert findings(config=False)["locked memory"].status is Status.OK
