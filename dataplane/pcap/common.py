@@ -26,7 +26,9 @@ class CaptureError(InvalidInputError):
     """The file is not a capture we can read; ``offset`` is where, in bytes from its start."""
 
     def __init__(self, message: str, offset: int, limit: str = "") -> None:
-        super().__init__(f"{message}, at byte {offset}", field="capture", value=offset, limit=limit)
+        super().__init__(
+            f"capture, at byte {offset}: {message}", field="capture", value=offset, limit=limit
+        )
         self.offset = offset
 
 

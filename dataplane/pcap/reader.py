@@ -40,7 +40,7 @@ def read_batches(file: BinaryIO, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Bat
             break
         window = rest + fresh
     if rest or not offset:
-        raise CaptureError(f"file ends after {len(rest)} bytes of the record that begins", offset)
+        raise CaptureError(f"the file ends {len(rest)} bytes into a record", offset)
 
 
 def read_packets(file: BinaryIO) -> Iterator[CapturedPacket]:
