@@ -19,6 +19,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -140,20 +141,42 @@ class _Profiles:
 
 
 @contextlib.contextmanager
+def turning(dataplane: PortlessDataplane) -> Iterator[PortlessDataplane]:
+    """Start it, and turn it in a thread of its own as long as the block lasts."""
+    dataplane.start()
+    stop = threading.Event()
+    failures: list[Exception] = []
+
+    def turn() -> None:
+        try:
+            while not stop.wait(0.0005):
+                dataplane.turn()
+        except Exception as exc:  # raised again below
+            failures.append(exc)
+
+    thread = threading.Thread(target=turn)
+    thread.start()
+    try:
+        yield dataplane
+    finally:
+        stop.set()
+        thread.join()
+        if failures:
+            raise failures[0]
+
+
+@contextlib.contextmanager
 def spawn(
     socket: Path, state_log: Path, *, user: str | None = None, arguments: tuple[str, ...] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one in a process of its own, as `user` if named; it listens when the block begins.
+    """Run one in a process of its own, as `user` if named; it is loaded when the block begins.
 
     `arguments`: see ``main``. It is terminated when the block ends, if it still runs.
     """
     command = [sys.executable, "-m", "tests.support.dataplane", str(socket), str(state_log)]
-    process = subprocess.Popen(
-        [*command, *arguments],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        preexec_fn=lambda: become(user),  # noqa: PLW1509  # a test process without threads
-    )
+    if user is not None:
+        command += ["--user", user]
+    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, cwd=ROOT)
     try:
         _wait_until_ready(process)
         yield process
@@ -164,13 +187,15 @@ def spawn(
             process.stdout.close()
 
 
-def become(user: str | None) -> None:
-    """Give up root for good; None: stay who we are."""
-    if user is not None:
+def become(user: str) -> None:
+    """Give up root for good. Import first: that user may not be able to read this tree."""
+    try:
         entry = pwd.getpwnam(user)
-        os.initgroups(user, entry.pw_gid)
-        os.setgid(entry.pw_gid)
-        os.setuid(entry.pw_uid)
+    except KeyError as exc:
+        raise RuntimeError(f"there is no user {user!r}: `make setup` makes it") from exc
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
 
 
 def main() -> None:
@@ -181,7 +206,11 @@ def main() -> None:
     parser.add_argument("--addresses-max", type=int, default=100_000)
     parser.add_argument("--prefixes-max", type=int, default=100_000)
     parser.add_argument("--client-users", nargs="*", default=())
+    parser.add_argument("--user")
     options = parser.parse_args()
+    library()
+    if options.user is not None:
+        become(options.user)
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: stopped.append(number))
