@@ -1,0 +1,150 @@
+"""Operations: what an API does, declared once, for the router and for the OpenAPI document alike.
+
+A handler gets a `Call` with everything already parsed and admitted, and returns an `Answer`. It never
+sees Flask. The order for every request: admit (key, role, rate), read query and body, run once
+(idempotency), handle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from flask import Flask, Response, g, request
+from pydantic import BaseModel
+
+from api.common import bodies
+from api.common.roles import Principal, Role
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, a body or none, and headers."""
+
+    status: int
+    body: BaseModel | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One admitted request; ``body`` and ``query`` are of the types the operation names."""
+
+    operation: Operation
+    principal: Principal
+    request_id: str
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+    fingerprint: bytes
+    """SHA-256 of query and body: what an idempotency key stands for."""
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, and everything the document says of it; ``role`` None: no key needed."""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    """As in OpenAPI: ``/blacklist/{network}``."""
+    handler: Callable[[Call], Answer]
+    summary: str
+    role: Role | None
+    answers: Mapping[int, type[BaseModel] | None]
+    errors: tuple[int, ...] = ()
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    uploads: tuple[str, ...] = ()
+    """Media types of a body that is spooled to a file instead of parsed."""
+    idempotent: bool = False
+    etag: bool = False
+
+    @property
+    def cost(self) -> Literal["read", "write"]:
+        """Which rate limit it counts against."""
+        return "read" if self.method == "GET" else "write"
+
+    @property
+    def name(self) -> str:
+        """The operation's id: unique, and stable for generated clients."""
+        words = self.path.replace("{", "by_").replace("}", "").strip("/").replace("/", "_")
+        return f"{self.method.lower()}_{words}".replace(".", "_").replace("-", "_")
+
+
+class Gate(Protocol):
+    """What stands before the handlers."""
+
+    def admit(self, operation: Operation) -> Principal:
+        """Who asks; raises if the key, its role or its rate does not allow it."""
+        ...
+
+    def once(self, call: Call) -> Answer | Response:
+        """Run the call's handler, or repeat the answer to the same idempotency key."""
+        ...
+
+
+def mount(
+    app: Flask, prefix: str, operations: Sequence[Operation], gate: Gate, spool: bodies.Spool
+) -> None:
+    """Route all operations below the prefix."""
+    for operation in operations:
+        rule = prefix + operation.path.replace("{network}", "<path:network>")
+        rule = rule.replace("{id}", "<id>").replace("{number}", "<number>")
+        app.add_url_rule(
+            rule,
+            endpoint=operation.name,
+            view_func=_view(operation, gate, spool),
+            methods=[operation.method],
+            provide_automatic_options=False,
+        )
+
+
+def render(answer: Answer) -> Response:
+    """An answer as a Flask response."""
+    response = Response(status=answer.status)
+    if answer.body is not None:
+        response = Response(answer.body.model_dump_json(), answer.status, content_type=JSON)
+    response.headers.extend(dict(answer.headers))
+    return response
+
+
+def _view(operation: Operation, gate: Gate, spool: bodies.Spool) -> Callable[..., Response]:
+    def view(**path: str) -> Response:
+        principal = gate.admit(operation)
+        g.key_name = principal.name
+        query = bodies.read_query(operation.query)
+        key = bodies.read_idempotency_key() if operation.idempotent else None
+        with bodies.read_body(operation.body, operation.uploads, spool) as (body, digest):
+            call = Call(
+                operation=operation,
+                principal=principal,
+                request_id=g.request_id,
+                path=path,
+                query=query,
+                body=body,
+                fingerprint=_fingerprint(digest),
+                idempotency_key=key,
+            )
+            answer = gate.once(call)
+        response = answer if isinstance(answer, Response) else render(answer)
+        return _conditional(response) if operation.etag else response
+
+    return view
+
+
+def _fingerprint(digest: bytes) -> bytes:
+    query = json.dumps(sorted(request.args.items(multi=True))).encode()
+    return hashlib.sha256(query + b"\0" + digest).digest()
+
+
+def _conditional(response: Response) -> Response:
+    """Tag the answer with its content; 304 if that is what the client has (RFC 9110 section 13.1.2)."""
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32], weak=True)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response.make_conditional(request)
