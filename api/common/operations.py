@@ -31,6 +31,15 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+OnCommit = Callable[[Any, Any, int], None]
+Remember = Callable[[Callable[[Any, int], Answer]], OnCommit]
+
+
+def _forget(_answer: Callable[[Any, int], Answer]) -> OnCommit:
+    """For requests without an idempotency key."""
+    return lambda _connection, _result, _revision: None
+
+
 @dataclass(frozen=True)
 class Call:
     """One admitted request; ``body`` and ``query`` are of the types the operation names."""
@@ -44,6 +53,9 @@ class Call:
     fingerprint: bytes
     """SHA-256 of query and body: what an idempotency key stands for."""
     idempotency_key: str | None
+    remember: Remember = _forget
+    """Makes, of a function from a change's result and revision to its answer, what the change calls
+    in its own transaction, so that a repeated request finds the answer."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,8 @@ class Operation:
     uploads: tuple[str, ...] = ()
     """Media types of a body that is spooled to a file instead of parsed."""
     idempotent: bool = False
+    secret: bool = False
+    """The answer has a secret that must not be kept: a repeated request is refused."""
     etag: bool = False
 
     @property

@@ -28,3 +28,9 @@ class ApiSettings:
     threads: int = 8
     writes_per_minute: int = 100
     reads_per_minute: int = 1000
+    failures_per_minute: int = 20
+    """Attempts with a wrong key or none, per source address."""
+    addresses_max: int = 1_000_000
+    """Capacity of the lists while no data plane publishes its own."""
+    prefixes_max: int = 131_072
+    """The same for prefixes, per family."""

@@ -1,0 +1,47 @@
+"""The documentation page: the OpenAPI document as HTML, with a column of who may what.
+
+Rendered here and served with its own style sheet: it needs no script, and nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, render_template_string, send_file
+
+_FILES = Path(__file__).parent / "static"
+_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def register(app: Flask, document: dict[str, Any]) -> None:
+    """Serve the page at ``/docs``."""
+    template = (_FILES / "docs.html").read_text(encoding="utf-8")
+
+    def page() -> Response:
+        text = render_template_string(template, document=document, operations=rows(document))
+        response = Response(text, content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = _POLICY
+        return response
+
+    def style() -> Response:
+        return send_file(_FILES / "docs.css", mimetype="text/css")
+
+    for rule, view in (("/docs", page), ("/docs/docs.css", style)):
+        app.add_url_rule(
+            rule, endpoint=rule, view_func=view, methods=["GET"], provide_automatic_options=False
+        )
+
+
+def rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row for each operation: method, path, who may, what."""
+    return [
+        {
+            "method": method.upper(),
+            "path": path,
+            "role": operation["x-secbeat-role"] or "anybody",
+            "operation": operation,
+        }
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]

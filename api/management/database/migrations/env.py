@@ -1,0 +1,14 @@
+"""Alembic's entry: runs migrations on the engine that `api.management.database.upgrade` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from api.management.database.tables import metadata
+
+with context.config.attributes["engine"].connect() as connection:
+    context.configure(
+        connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,1 @@
+"""Blacklist and allowlist: the rules of both, below the web layer."""

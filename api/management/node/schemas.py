@@ -1,0 +1,95 @@
+"""Bodies of status, statistics and health. ``null``: not known, or no such part yet; never a made-up 0."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from api.common.schemas import Strict
+
+ModeName = Literal["tcp", "syn", "l7"]
+
+
+class Connections(Strict):
+    """From connection tracking; null until that stage exists."""
+
+    active: int | None
+    total: int | None
+
+
+class RevisionPair(Strict):
+    """The newest revision committed, and the newest applied by the data plane."""
+
+    committed: int
+    applied: int | None
+
+
+class StatusBody(Strict):
+    """The node at a glance."""
+
+    status: Literal["starting", "running", "draining", "degraded"]
+    mode: ModeName
+    mode_configured: Literal["tcp", "syn", "l7", "auto"]
+    uptime_seconds: int
+    connections: Connections
+    health: Literal["healthy", "degraded", "unhealthy"]
+    reasons: list[str]
+    revision: RevisionPair
+    database_id: str
+    version: str
+
+
+class PortBody(Strict):
+    """One port's ledger: received = forwarded + consumed + all dropped + held_now at rest."""
+
+    received: int
+    received_bytes: int
+    forwarded: int
+    forwarded_bytes: int
+    consumed: int
+    held_now: int
+    dropped: int
+    dropped_bytes: int
+    missed: int
+    errors: int
+    no_mbuf: int
+    tx_errors: int
+    link_up: bool
+    speed_mbps: int
+
+
+class CapacityBody(Strict):
+    """Places in a table and how many are taken."""
+
+    used: int
+    max: int
+
+
+class ListsBody(Strict):
+    """The tables of both lists; prefixes per family."""
+
+    addresses: CapacityBody
+    prefixes_ipv4: CapacityBody
+    prefixes_ipv6: CapacityBody
+
+
+class StatsBody(Strict):
+    """Counters since the data plane started; ``latency_ms`` is a mean over the last 10 s."""
+
+    packets_processed: int
+    packets_dropped: int
+    dropped_by_reason: dict[str, int]
+    would_drop_by_reason: dict[str, int]
+    attacks_blocked: int | None
+    requests_per_second: float | None
+    latency_ms: float
+    latency_of: Literal["packet", "request"]
+    cpu_percent: float
+    memory_mb: float
+    ports: dict[str, PortBody]
+    lists: ListsBody
+
+
+class HealthBody(Strict):
+    """The process answers."""
+
+    status: Literal["live", "ready"]

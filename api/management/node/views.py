@@ -1,0 +1,41 @@
+"""``/status``, ``/stats``, ``/health``."""
+
+from __future__ import annotations
+
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Role
+from api.management.node.schemas import HealthBody, StatsBody, StatusBody
+from api.management.node.service import NodeView
+
+
+def operations(node: NodeView) -> list[Operation]:
+    """What can be asked of the node."""
+
+    def status(_call: Call) -> Answer:
+        return Answer(200, node.status())
+
+    def stats(_call: Call) -> Answer:
+        return Answer(200, node.stats())
+
+    def live(_call: Call) -> Answer:
+        return Answer(200, HealthBody(status="live"))
+
+    def ready(_call: Call) -> Answer:
+        node.check_ready()
+        return Answer(200, HealthBody(status="ready"))
+
+    ask = "GET"
+    return [
+        Operation(ask, "/status", status, "The node at a glance", Role.READ, {200: StatusBody}),
+        Operation(ask, "/stats", stats, "Counters", Role.READ, {200: StatsBody}, errors=(503,)),
+        Operation(ask, "/health/live", live, "Whether the API answers", None, {200: HealthBody}),
+        Operation(
+            ask,
+            "/health/ready",
+            ready,
+            "Whether the database can be written and the data plane is there",
+            None,
+            {200: HealthBody},
+            errors=(503,),
+        ),
+    ]

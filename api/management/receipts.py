@@ -1,0 +1,143 @@
+"""Answers kept for ``Idempotency-Key``: the same request again gets the same answer, for 24 hours.
+
+A receipt is written in the transaction of the change it stands for, so that no crash can separate
+them; when the final answer is known, it takes its place.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from flask import Response
+from sqlalchemy import Connection, Row, and_, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from api.common.errors import ConflictError, FieldError, UnprocessableError
+from api.common.operations import JSON, Answer, Call
+from api.management.database import Database
+from api.management.database.tables import idempotency
+from dataplane.clock import Clock
+
+KEPT_MS = 86_400_000
+_WAIT_S = 30
+_PURGE_CHUNK = 500
+
+Identity = tuple[str, str, str]
+
+
+class Receipts:
+    """All receipts of a node."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._running: dict[Identity, tuple[threading.Lock, int]] = {}
+
+    def once(self, call: Call) -> Answer | Response:
+        """Run the call's handler, or repeat the answer that the same request had."""
+        if call.idempotency_key is None:
+            return call.operation.handler(call)
+        identity = (call.principal.id, call.operation.name, call.idempotency_key)
+        with self._alone(identity):
+            found = self._find(identity)
+            if found is not None:
+                return _repeat(call, found)
+            answer = call.operation.handler(replace(call, remember=self._in_change(call, identity)))
+            if not call.operation.secret:
+                with self._database.write() as connection:
+                    self._store(connection, call, identity, answer)
+            return answer
+
+    def purge(self) -> None:
+        """Forget what is older than a day, in small transactions."""
+        old = idempotency.c.created_ms < self._clock.utc_ms() - KEPT_MS
+        columns = (idempotency.c.key_id, idempotency.c.operation, idempotency.c.idempotency_key)
+        while True:
+            with self._database.read() as connection:
+                rows = list(connection.execute(select(*columns).where(old).limit(_PURGE_CHUNK)))
+            if not rows:
+                return
+            with self._database.write(bulk=True) as connection:
+                for row in rows:
+                    connection.execute(delete(idempotency).where(_is(tuple(row))))
+
+    def _in_change(
+        self, call: Call, identity: Identity
+    ) -> Callable[[Callable[[Any, int], Answer]], Callable[[Any, Any, int], None]]:
+        def remember(answer: Callable[[Any, int], Answer]) -> Callable[[Any, Any, int], None]:
+            def on_commit(connection: Connection, result: Any, revision: int) -> None:
+                self._store(connection, call, identity, answer(result, revision))
+
+            return on_commit
+
+        return remember
+
+    def _find(self, identity: Identity) -> Row[Any] | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(idempotency).where(_is(identity))).first()
+        fresh = row is not None and row.created_ms >= self._clock.utc_ms() - KEPT_MS
+        return row if fresh else None
+
+    def _store(
+        self, connection: Connection, call: Call, identity: Identity, answer: Answer
+    ) -> None:
+        names = ("key_id", "operation", "idempotency_key")
+        values = {
+            "fingerprint": call.fingerprint,
+            "created_ms": self._clock.utc_ms(),
+            "status": answer.status,
+            "headers": dict(answer.headers),
+            "body": "" if answer.body is None else answer.body.model_dump_json(),
+        }
+        statement = insert(idempotency).values(**dict(zip(names, identity, strict=True)), **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=names, set_=values))
+
+    @contextmanager
+    def _alone(self, identity: Identity) -> Iterator[None]:
+        """Twins wait for the first, so that they find its receipt."""
+        with self._lock:
+            lock, users = self._running.get(identity, (threading.Lock(), 0))
+            self._running[identity] = (lock, users + 1)
+        try:
+            if not lock.acquire(timeout=_WAIT_S):
+                raise ConflictError("the first request with this key is still running", retry_after_s=5)
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            with self._lock:
+                lock, users = self._running.pop(identity)
+                if users > 1:
+                    self._running[identity] = (lock, users - 1)
+
+
+def _repeat(call: Call, row: Row[Any]) -> Response:
+    if row.fingerprint != call.fingerprint:
+        message = "this Idempotency-Key stood for another request"
+        what = FieldError("Idempotency-Key", call.idempotency_key, "one request per key", message)
+        raise UnprocessableError(message, errors=[what])
+    if call.operation.secret:
+        made = json.loads(row.body)
+        raise ConflictError(
+            f"the first request made key {made['id']}; its text was in that answer and nowhere else"
+        )
+    response = Response(row.body, row.status, content_type=JSON if row.body else None)
+    response.headers.extend(row.headers)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _is(identity: tuple[Any, ...]) -> Any:
+    key_id, operation, key = identity
+    return and_(
+        idempotency.c.key_id == key_id,
+        idempotency.c.operation == operation,
+        idempotency.c.idempotency_key == key,
+    )

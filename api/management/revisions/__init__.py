@@ -1,0 +1,1 @@
+"""Revisions: numbered changes, on their way from ``node.db`` over the state log to the packets."""

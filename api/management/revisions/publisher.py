@@ -1,0 +1,211 @@
+"""Commits changes as revisions and brings them to the state log, in order, exactly once.
+
+One commit holds the change, its revision, its outbox row and its audit row. Then the log gets the
+outbox's lines and the outbox is cleared. Both happen under the database's write lock, so the order in
+the log is the order of the revisions. What a crash or a full disk leaves in the outbox is published
+before anything new is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from api.common.errors import UnavailableError
+from api.management.audit import service as audit
+from api.management.audit.service import Actor
+from api.management.database import Database
+from api.management.database.tables import meta, outbox, policies, revisions
+from api.management.revisions.state import state_entries
+from dataplane.clock import Clock
+from dataplane.statelog import Change, SetPolicy, StateLogError, StateLogWriter
+from dataplane.statelog.format import decode_revision, encode_revision
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What a change did: its result, and what the data plane has to know."""
+
+    result: T
+    changes: Sequence[Change]
+    target: str
+
+
+class Publisher:
+    """The way of every change. One per process; `start` before use."""
+
+    def __init__(self, database: Database, writer: StateLogWriter, clock: Clock) -> None:
+        self._database = database
+        self._writer = writer
+        self._clock = clock
+        self._ready = False
+        self._database_id = _database_id(database)
+
+    @property
+    def database_id(self) -> UUID:
+        """Identity of the state that revisions number."""
+        return self._database_id
+
+    def start(self) -> None:
+        """Publish what a crash left; a log that can't be written is tried again later."""
+        with self._database.lock.hold():
+            try:
+                self._recover()
+            except (StateLogError, OSError) as exc:
+                log.error("the state log can't be written", error=str(exc))
+
+    def commit(
+        self, actor: Actor, action: str, apply: Callable[[Connection, int], Outcome[T]]
+    ) -> tuple[T, int]:
+        """Apply a change as the next revision; returns its result and number.
+
+        On return it is durable in database and log. Raises what ``apply`` raises, with nothing
+        changed, or `UnavailableError` when the log can't be written.
+        """
+        with self._database.lock.hold():
+            self._require_log()
+            with self._database.transaction() as connection:
+                revision = newest_revision(connection) + 1
+                outcome = apply(connection, revision)
+                self._record(connection, actor, action, revision, outcome)
+                actor.on_commit(connection, outcome.result, revision)
+            try:
+                self._drain()
+            except (StateLogError, OSError) as exc:
+                raise self._unavailable(exc) from exc
+            return outcome.result, revision
+
+    def retry(self) -> None:
+        """In the background: publish what is left, if anything is."""
+        if self._ready:
+            return
+        with self._database.lock.hold(bulk=True):
+            if not self._ready:
+                self._recover()
+
+    def compact(self) -> None:
+        """Start a new generation when reading the log has become dear. Not while importing."""
+        if not self._ready or not self._writer.should_compact():
+            return
+        with self._database.lock.hold(bulk=True):
+            self._drain()
+            self._snapshot()
+
+    def close(self) -> None:
+        """Let go of the log; idempotent."""
+        with self._database.lock.hold():
+            self._ready = False
+            self._writer.close()
+
+    def seed_policy(self, actor: Actor, document: dict[str, object]) -> None:
+        """Make a document the policy of a database that has never had a revision."""
+        def apply(connection: Connection, revision: int) -> Outcome[None]:
+            connection.execute(insert(policies).values(revision=revision, document=document))
+            return Outcome(None, [SetPolicy(document)], str(document.get("name", "")))
+
+        self.commit(actor, "policy.seed", apply)
+
+    def _record(
+        self, connection: Connection, actor: Actor, action: str, revision: int, made: Outcome[T]
+    ) -> None:
+        now_ms = self._clock.utc_ms()
+        connection.execute(
+            insert(revisions).values(
+                number=revision,
+                action=action,
+                created_ms=now_ms,
+                created_by=actor.principal.name,
+            )
+        )
+        line = encode_revision(revision, made.changes).decode()
+        connection.execute(insert(outbox).values(revision=revision, line=line))
+        audit.record(connection, actor, action, made.target, now_ms, revision)
+
+    def _require_log(self) -> None:
+        if self._ready:
+            return
+        try:
+            self._recover()
+        except (StateLogError, OSError) as exc:
+            raise self._unavailable(exc) from exc
+
+    def _unavailable(self, error: Exception) -> UnavailableError:
+        self._ready = False
+        log.error("the state log can't be written", error=str(error))
+        return UnavailableError(
+            "the state log can't be written, so the change is not acknowledged", retry_after_s=5
+        )
+
+    def _recover(self) -> None:
+        """Bring log and outbox together again, whatever happened to either."""
+        last = self._writer.open(self._database_id)
+        with self._database.read() as connection:
+            newest = newest_revision(connection)
+            unpublished = connection.execute(select(func.min(outbox.c.revision))).scalar()
+        if last is not None and last > newest:
+            # The log knows more than the database: that one came from a backup. Under a new identity
+            # nothing of it can be taken for already applied.
+            self._replace_database_id()
+            last = None
+        expected = newest if unpublished is None else unpublished - 1
+        if last is None or last < expected:
+            self._clear_outbox(newest)
+            self._snapshot()
+        else:
+            self._clear_outbox(last)
+            self._drain()
+        self._ready = True
+        if self._writer.should_compact():
+            self._snapshot()
+
+    def _drain(self) -> None:
+        with self._database.read() as connection:
+            rows = list(connection.execute(select(outbox).order_by(outbox.c.revision)))
+        for row in rows:
+            self._writer.append(row.revision, decode_revision(row.line.encode()).changes)
+        if rows:
+            self._clear_outbox(rows[-1].revision)
+
+    def _clear_outbox(self, through: int) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(delete(outbox).where(outbox.c.revision <= through))
+
+    def _snapshot(self) -> None:
+        with self._database.read() as connection:
+            document = connection.execute(
+                select(policies.c.document).order_by(policies.c.revision.desc()).limit(1)
+            ).scalar()
+            self._writer.snapshot(
+                self._database_id,
+                newest_revision(connection),
+                state_entries(connection, self._clock),
+                document,
+            )
+
+    def _replace_database_id(self) -> None:
+        self._database_id = uuid4()
+        log.warning("the database is older than the state log", new_id=str(self._database_id))
+        with self._database.transaction() as connection:
+            named = meta.c.name == "database_id"
+            connection.execute(update(meta).where(named).values(value=str(self._database_id)))
+
+
+def newest_revision(connection: Connection) -> int:
+    """Number of the newest revision; 0: none yet."""
+    return connection.execute(select(func.max(revisions.c.number))).scalar() or 0
+
+
+def _database_id(database: Database) -> UUID:
+    with database.read() as connection:
+        query = select(meta.c.value).where(meta.c.name == "database_id")
+        return UUID(connection.execute(query).scalar_one())
+
+

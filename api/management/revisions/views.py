@@ -1,0 +1,55 @@
+"""``/revisions``."""
+
+from __future__ import annotations
+
+from api.common.errors import NotFoundError
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Role
+from api.common.schemas import Strict, Timestamp, rfc3339
+from api.management.revisions.effects import Effects, State
+
+_DIGITS_MAX = 18
+
+
+class RevisionBody(Strict):
+    """A change and how far it has come; ``reason`` says why it was rejected."""
+
+    revision: int
+    state: State
+    action: str
+    created_at: Timestamp
+    created_by: str
+    reason: str | None
+
+
+def operations(effects: Effects) -> list[Operation]:
+    """What can be done with revisions: look at one."""
+
+    def get(call: Call) -> Answer:
+        text = call.path["number"]
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+            raise NotFoundError(f"a revision is a number, not {text!r}")
+        found, state = effects.revision(int(text))
+        body = RevisionBody.model_validate(
+            {
+                "revision": found["number"],
+                "state": state,
+                "action": found["action"],
+                "created_at": rfc3339(int(str(found["created_ms"]))),
+                "created_by": found["created_by"],
+                "reason": found["rejected"],
+            }
+        )
+        return Answer(200, body)
+
+    return [
+        Operation(
+            "GET",
+            "/revisions/{number}",
+            get,
+            "How far a change has come: pending, in force or rejected",
+            Role.READ,
+            {200: RevisionBody},
+            errors=(404,),
+        )
+    ]
