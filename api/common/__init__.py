@@ -1,1 +1,1 @@
-
+"""What every HTTP service of SecBeat has in common."""

@@ -1,6 +1,6 @@
 """Errors of the HTTP services: each knows its status, and what a client can do about it.
 
-They end in `api.common.problems`, which makes an RFC 9457 document of them; nothing else formats errors.
+They end in `api.common.problems`, which makes an RFC 9457 document of them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class NotFoundError(ApiError):
 
 
 class ConflictError(ApiError):
-    """The request is sound, but the state of the node forbids it; ``errors`` names what is in the way."""
+    """The request is sound, but the state of the node forbids it; ``errors`` says what does."""
 
     http_status = 409
 

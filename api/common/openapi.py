@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -56,7 +56,8 @@ def _schemas(
     wanted += [(model, "serialization") for model in answers | {Problem}]
     wanted.sort(key=lambda pair: (pair[0].__name__, pair[1]))
     found, rest = models_json_schema(wanted, ref_template=_REF)
-    return {model: schema for (model, _), schema in found.items()}, rest["$defs"]
+    by_model = {cast("type[BaseModel]", model): schema for (model, _), schema in found.items()}
+    return by_model, rest["$defs"]
 
 
 def _operation(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dict[str, Any]:

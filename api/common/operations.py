@@ -1,8 +1,8 @@
 """Operations: what an API does, declared once, for the router and for the OpenAPI document alike.
 
-A handler gets a `Call` with everything already parsed and admitted, and returns an `Answer`. It never
-sees Flask. The order for every request: admit (key, role, rate), read query and body, run once
-(idempotency), handle.
+A handler gets a `Call` with everything already parsed and admitted, and returns an `Answer`. It
+never sees Flask. The order for every request: admit (key, role, rate), read query and body, run
+once (idempotency), handle.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Call:
     """SHA-256 of query and body: what an idempotency key stands for."""
     idempotency_key: str | None
     remember: Remember = _forget
-    """Makes, of a function from a change's result and revision to its answer, what the change calls
-    in its own transaction, so that a repeated request finds the answer."""
+    """Makes, of a function from a change's result and revision to its answer, what the change
+    calls in its own transaction, so that a repeated request finds the answer."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path, and everything the document says of it; ``role`` None: no key needed."""
+    """One method of one path, and everything the document says of it; no role: no key needed."""
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -158,7 +158,8 @@ def _fingerprint(digest: bytes) -> bytes:
 
 
 def _conditional(response: Response) -> Response:
-    """Tag the answer with its content; 304 if that is what the client has (RFC 9110 section 13.1.2)."""
+    """Tag the answer with its content; 304 if that is what the client has (RFC 9110, 13.1.2)."""
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32], weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -1,4 +1,4 @@
-"""Every error becomes ``application/problem+json`` (RFC 9457) here; no stack trace leaves the process."""
+"""Every error becomes ``application/problem+json`` (RFC 9457) here; no stack trace gets out."""
 
 from __future__ import annotations
 

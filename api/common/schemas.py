@@ -1,7 +1,7 @@
 """The base of all bodies and queries: strict types, no unknown fields, frozen.
 
-``true`` is no number and ``"5"`` neither. In a query string everything is text, so numbers there are
-read from plain decimal digits and nothing else.
+``true`` is no number and ``"5"`` neither. In a query string everything is text, so numbers there
+are read from plain decimal digits and nothing else.
 """
 
 from __future__ import annotations

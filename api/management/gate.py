@@ -40,7 +40,8 @@ class NodeGate:
         principal = self._authenticate(source)
         if not principal.role.includes(operation.role):
             raise ForbiddenError(
-                f"this needs the role {operation.role}; the key {principal.name!r} has {principal.role}"
+                f"this needs the role {operation.role}; "
+                f"the key {principal.name!r} has {principal.role}"
             )
         self._rates[operation.cost].spend(principal.id)
         return principal

@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 from flask import Response
-from sqlalchemy import Connection, Row, and_, delete, select
+from sqlalchemy import Connection, and_, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from api.common.errors import ConflictError, FieldError, UnprocessableError
 from api.common.operations import JSON, Answer, Call
-from api.management.database import Database
+from api.management.database import AnyRow, Database
 from api.management.database.tables import idempotency
 from dataplane.clock import Clock
 
@@ -78,7 +78,7 @@ class Receipts:
 
         return remember
 
-    def _find(self, identity: Identity) -> Row[Any] | None:
+    def _find(self, identity: Identity) -> AnyRow | None:
         with self._database.read() as connection:
             row = connection.execute(select(idempotency).where(_is(identity))).first()
         fresh = row is not None and row.created_ms >= self._clock.utc_ms() - KEPT_MS
@@ -106,7 +106,9 @@ class Receipts:
             self._running[identity] = (lock, users + 1)
         try:
             if not lock.acquire(timeout=_WAIT_S):
-                raise ConflictError("the first request with this key is still running", retry_after_s=5)
+                raise ConflictError(
+                    "the first request with this key is still running", retry_after_s=5
+                )
             try:
                 yield
             finally:
@@ -118,7 +120,7 @@ class Receipts:
                     self._running[identity] = (lock, users - 1)
 
 
-def _repeat(call: Call, row: Row[Any]) -> Response:
+def _repeat(call: Call, row: AnyRow) -> Response:
     if row.fingerprint != call.fingerprint:
         message = "this Idempotency-Key stood for another request"
         what = FieldError("Idempotency-Key", call.idempotency_key, "one request per key", message)

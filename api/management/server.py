@@ -1,8 +1,8 @@
 """``secbeat-api``: Gunicorn with one worker process of several threads around the application.
 
 Whoever writes ``node.db`` holds an exclusive lock on a file beside it. A worker takes it before it
-opens anything and waits while another one that is being stopped still has it, so even a reload never
-has two writers. A second server on the same database ends at once.
+opens anything and waits while another one that is being stopped still has it, so even a reload
+never has two writers. A second server on the same database ends at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -45,7 +44,7 @@ class BusyError(SecBeatError):
     exit_code = 75
 
 
-class Worker(ThreadWorker):
+class Worker(ThreadWorker):  # type: ignore[misc]
     """Gunicorn's threaded worker, whose own errors are problem documents too."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
@@ -61,7 +60,7 @@ class Worker(ThreadWorker):
             f"Content-Length: {len(text)}\r\n\r\n"
         )
         try:
-            util.write_nonblock(client, head.encode() + text)
+            client.sendall(head.encode() + text)
         except OSError:
             log.debug("the client is gone")
 
@@ -76,7 +75,7 @@ class _StatusOf:
     def gettimeout(self) -> float | None:
         return None
 
-    def setblocking(self, _flag: bool) -> None:  # noqa: FBT001 - socket's signature
+    def setblocking(self, _flag: bool) -> None:
         return
 
     def sendall(self, data: bytes) -> None:
@@ -88,7 +87,7 @@ class _StatusOf:
         return getattr(self._client, name)
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]
     """The application as Gunicorn loads it, in the worker, after the fork."""
 
     def __init__(self, settings: ApiSettings, environment: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from api.common.roles import Principal
-from api.management.database import Database
+from api.management.database import AnyRow, Database
 from api.management.database.tables import audit
 
 DAYS_MAX = 90
@@ -57,7 +57,9 @@ def record(
     )
 
 
-def page(database: Database, limit: int, before: int | None) -> tuple[list[Any], int, int | None]:
+def page(
+    database: Database, limit: int, before: int | None
+) -> tuple[list[AnyRow], int, int | None]:
     """Rows, newest first; the number of all; and where the next page begins."""
     with database.read() as connection:
         total = connection.execute(select(func.count()).select_from(audit)).scalar_one()

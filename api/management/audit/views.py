@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row
-
 from api.common.errors import FieldError, UnprocessableError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
 from api.common.schemas import PageQuery, rfc3339
 from api.management.audit import service
 from api.management.audit.schemas import AuditPage, AuditRow
-from api.management.database import Database
+from api.management.database import AnyRow, Database
 
 _DIGITS_MAX = 18
 
@@ -28,7 +24,9 @@ def operations(database: Database) -> list[Operation]:
         return Answer(200, body)
 
     summary = "Who changed what, when, from where; newest first"
-    return [Operation("GET", "/audit", show, summary, Role.OPERATE, {200: AuditPage}, query=PageQuery)]
+    return [
+        Operation("GET", "/audit", show, summary, Role.OPERATE, {200: AuditPage}, query=PageQuery)
+    ]
 
 
 def _read_cursor(text: str | None) -> int | None:
@@ -41,7 +39,7 @@ def _read_cursor(text: str | None) -> int | None:
     return int(text)
 
 
-def _body(row: Row[Any]) -> AuditRow:
-    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+def _body(row: AnyRow) -> AuditRow:
+    fields = dict(row._mapping)  # its public name, whatever it looks like
     at_ms = fields.pop("at_ms")
     return AuditRow(at=rfc3339(at_ms), **fields)

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Row, create_engine, event, text
 
+AnyRow = Row[*tuple[Any, ...]]
+"""A row of any query."""
 _BUSY_TIMEOUT_MS = 5000
 _CACHE_KIB = 768
 """Per connection; the pages that matter stay in the kernel's cache."""
@@ -80,8 +82,11 @@ class Database:
 
     @contextmanager
     def attached(self, other: Path) -> Iterator[sqlite3.Connection]:
-        """The driver's own connection with another database as ``stage``: bulk work is one statement
-        in C for thousands of rows, without the interpreter's lock. Hold the lock around writes."""
+        """The driver's own connection with another database as ``stage``.
+
+        For bulk work: one statement in C for thousands of rows, without the interpreter's lock.
+        Hold the write lock around writes to ``node.db``.
+        """
         with self._engine.connect() as connection:
             raw = cast("sqlite3.Connection", connection.connection.driver_connection)
             raw.execute("ATTACH DATABASE ? AS stage", (str(other),))

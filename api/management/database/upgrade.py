@@ -51,7 +51,7 @@ def upgrade(database: Path) -> None:
 
 
 def back_up(database: Path, revision: str) -> Path:
-    """A consistent copy beside the database, ``node.db.before-<n>.<revision>``; keeps the newest."""
+    """A consistent copy beside it, ``node.db.before-<n>.<revision>``; keeps the newest."""
     number = max((_number(path) for path in _backups(database)), default=0) + 1
     target = database.with_name(f"{database.name}.before-{number:04}.{revision}")
     unfinished = target.with_name(target.name + ".tmp")

@@ -1,8 +1,8 @@
 """API keys and who they stand for.
 
-The text of a key leaves this module once, when it is made. What is stored is its SHA-256: enough for
-256 random bits, which no dictionary holds. One admin key without an end always remains, so that
-nobody locks everybody out.
+The text of a key leaves this module once, when it is made. What is stored is its SHA-256: enough
+for 256 random bits, which no dictionary holds. One admin key without an end always remains, so
+that nobody locks everybody out.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from api.common.errors import ConflictError, FieldError, NotFoundError
 from api.common.roles import Principal, Role
 from api.management.audit import service as audit
 from api.management.audit.service import Actor
-from api.management.database import Database
+from api.management.database import AnyRow, Database
 from api.management.database.tables import api_keys, meta
 from dataplane.clock import Clock
 
@@ -106,7 +105,7 @@ class Keys:
         return key, text
 
     def remove(self, actor: Actor, key_id: str) -> None:
-        """Delete a key. Raises `NotFoundError`, or `ConflictError` for the last lasting admin key."""
+        """Delete a key. `NotFoundError`, or `ConflictError` for the last lasting admin key."""
         with self._database.write() as connection:
             row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
             if row is None:
@@ -163,7 +162,7 @@ class Keys:
         return key.expires_ms is not None and key.expires_ms <= self._clock.utc_ms()
 
 
-def _key(row: Row[Any]) -> Key:
+def _key(row: AnyRow) -> Key:
     return Key(row.id, row.name, Role(row.role), row.created_ms, row.expires_ms)
 
 

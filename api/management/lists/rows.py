@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     and_,
     delete,
     exists,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
+from api.management.database import AnyRow
 from api.management.database.tables import entries, import_skips, imports, meta, totals
 from dataplane.clock import Clock
 from dataplane.networks import KEY_BITS, MAPPED_PREFIX, Network
@@ -53,7 +53,7 @@ def kind(network: Network) -> int:
     return PREFIX_IPV4 if network.family == 4 else PREFIX_IPV6  # noqa: PLR2004
 
 
-def network_of(row: Row[Any]) -> Network:
+def network_of(row: AnyRow) -> Network:
     """The network of a row."""
     return Network(row.key, row.prefix_length)
 
@@ -70,7 +70,7 @@ def visible(boot_ms: int) -> ColumnElement[bool]:
     return and_(live, committed())
 
 
-def find(connection: Connection, lists: int, network: Network, boot_ms: int) -> Row[Any] | None:
+def find(connection: Connection, lists: int, network: Network, boot_ms: int) -> AnyRow | None:
     """The visible row of exactly that network."""
     query = select(*_columns, _revision).where(_is(lists, network), visible(boot_ms))
     return connection.execute(query).first()
@@ -78,7 +78,7 @@ def find(connection: Connection, lists: int, network: Network, boot_ms: int) -> 
 
 def page(
     connection: Connection, lists: int, after: Network | None, limit: int, boot_ms: int
-) -> list[Row[Any]]:
+) -> list[AnyRow]:
     """Visible rows in the order of their networks, beginning after one."""
     query = select(*_columns, _revision).where(entries.c.list == lists, visible(boot_ms))
     if after is not None:
@@ -101,7 +101,7 @@ def total(connection: Connection, lists: int, boot_ms: int) -> int:
 
 
 def used(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
-    """How many rows of a kind are visible in both lists; exact only where that matters, at the limit."""
+    """How many rows of a kind are visible in both lists; exact where it matters, at the limit."""
     counted = connection.execute(
         select(func.coalesce(func.sum(totals.c.count), 0)).where(totals.c.kind == of_kind)
     ).scalar_one()
@@ -131,9 +131,9 @@ def contained(
 ) -> Sequence[Network]:
     """Some visible entries of a list that lie within the network."""
     first, last = network.key, last_address(network)
-    inside = entries.c.key.between(first, last)
+    inside: ColumnElement[bool] = entries.c.key.between(first, last)
     if network.family == 6 and first <= MAPPED_PREFIX:  # noqa: PLR2004 - IPv4 lies in there
-        inside &= ~entries.c.key.between(MAPPED_PREFIX + bytes(4), _MAPPED_LAST)
+        inside = inside & ~entries.c.key.between(MAPPED_PREFIX + bytes(4), _MAPPED_LAST)
     query = (
         select(entries.c.key, entries.c.prefix_length)
         .where(
@@ -200,7 +200,7 @@ def purge(connection: Connection, boot_ms: int, limit: int) -> int:
 
 
 def rebase(connection: Connection, clock: Clock) -> None:
-    """After a reboot: give every deadline its place on this boot's clock (`Deadline.remaining_ms`)."""
+    """After a reboot: give deadlines their place on this boot's clock (`Deadline.remaining_ms`)."""
     boot_id = str(clock.boot_id())
     known = connection.execute(select(meta.c.value).where(meta.c.name == "boot_id")).scalar()
     if known == boot_id:
@@ -235,14 +235,14 @@ def _import_revision(connection: Connection, import_id: int) -> int | None:
     return connection.execute(query).scalar()
 
 
-def _counted(connection: Connection, row: Row[Any]) -> bool:
+def _counted(connection: Connection, row: AnyRow) -> bool:
     """Whether the totals know the row."""
     if row.revision is not None:
         return True
     return _import_revision(connection, row.import_id) is not None
 
 
-def _take_over(connection: Connection, row: Row[Any]) -> None:
+def _take_over(connection: Connection, row: AnyRow) -> None:
     if _import_revision(connection, row.import_id) is None:
         statement = insert(import_skips).values(
             import_id=row.import_id, key=row.key, prefix_length=row.prefix_length

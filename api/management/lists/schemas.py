@@ -23,7 +23,10 @@ NETWORK_SCHEMA: dict[str, Any] = {
         {"type": "string", "format": "ipv4"},
         {"type": "string", "format": "ipv6"},
         {"type": "string", "pattern": "^[0-9.]{7,15}/([0-9]|[12][0-9]|3[0-2])$"},
-        {"type": "string", "pattern": "^[0-9A-Fa-f:.]{2,45}/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])$"},
+        {
+            "type": "string",
+            "pattern": "^[0-9A-Fa-f:.]{2,45}/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])$",
+        },
     ],
 }
 
@@ -66,7 +69,7 @@ class EntryBody(Strict):
     hits: int | None
     state: StateName
     revision: int
-    warnings: Annotated[list[str], Field(exclude_if=lambda found: not found)] = []
+    warnings: Annotated[list[str], Field(default_factory=list, exclude_if=lambda found: not found)]
 
 
 class BlacklistPage(Strict):
@@ -110,4 +113,3 @@ class ImportBody(Strict):
     added: int
     skipped: int
     skipped_lines: list[SkippedLine]
-

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from api.common.errors import ConflictError, FieldError, NotFoundError
 from api.management.audit.service import Actor
-from api.management.database import Database
+from api.management.database import AnyRow, Database
 from api.management.lists import rows
 from api.management.revisions.publisher import Outcome, Publisher
 from dataplane.clock import Clock, Deadline
@@ -78,7 +77,12 @@ class Lists:
         """By kind: places that an import under way is going to take."""
 
     def put(
-        self, actor: Actor, name: ListName, network: Network, reason: str | None, seconds: int | None
+        self,
+        actor: Actor,
+        name: ListName,
+        network: Network,
+        reason: str | None,
+        seconds: int | None,
     ) -> Entry:
         """Add an entry, or replace the one of that network (`Entry.is_new` says which).
 
@@ -113,7 +117,7 @@ class Lists:
         return self._publisher.commit(actor, f"{name}.put", apply)[0]
 
     def remove(self, actor: Actor, name: ListName, network: Network) -> int:
-        """Remove the entry of exactly that network; returns the revision. Raises `NotFoundError`."""
+        """Remove the entry of exactly that network; returns the revision or `NotFoundError`."""
 
         def apply(connection: Connection, _revision: int) -> Outcome[None]:
             self._found(connection, name, network, self._clock.boot_ms())
@@ -154,7 +158,7 @@ class Lists:
             raise full(kind, used, 1, limit)
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: AnyRow) -> Entry:
     """The entry of a row."""
     return Entry(
         list=rows.LISTS[row.list],

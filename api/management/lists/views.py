@@ -108,9 +108,7 @@ class ListViews:
         hits = self._plane.hits([(each.list, each.network) for each in entries]) if entries else {}
         state: Callable[[int, str | None], State] = self._effects.states()
         return [
-            _body(
-                each, state(each.revision, each.rejected), hits.get((each.list, each.network))
-            )
+            _body(each, state(each.revision, each.rejected), hits.get((each.list, each.network)))
             for each in entries
         ]
 

@@ -1,4 +1,4 @@
-"""Bodies of status, statistics and health. ``null``: not known, or no such part yet; never a made-up 0."""
+"""Bodies of status, statistics and health. ``null``: not known, or no such part yet."""
 
 from __future__ import annotations
 

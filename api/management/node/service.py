@@ -53,7 +53,7 @@ class NodeView:
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
             "status": _status(stats, health),
-            "mode": "tcp",  # the most that exists: the SYN proxy and HTTP inspection come later
+            "mode": "tcp",  # the most that exists yet
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
             "connections": Connections(active=None, total=None),
@@ -95,11 +95,11 @@ class NodeView:
         )
 
     def check_ready(self) -> None:
-        """Raise `UnavailableError` unless the database can be written and the data plane is seen."""
+        """Raise `UnavailableError` unless the database is writable and the data plane seen."""
         missing = []
         try:
             self._database.check_writable()
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the node is not ready
+        except Exception as exc:  # whatever it is, the node is not ready
             missing.append(FieldError("database", str(exc)[:200], "writable", "can't be written"))
         if self._stats() is None:
             missing.append(FieldError("dataplane", None, "observed", "the data plane is away"))

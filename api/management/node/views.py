@@ -24,13 +24,12 @@ def operations(node: NodeView) -> list[Operation]:
         node.check_ready()
         return Answer(200, HealthBody(status="ready"))
 
-    ask = "GET"
     return [
-        Operation(ask, "/status", status, "The node at a glance", Role.READ, {200: StatusBody}),
-        Operation(ask, "/stats", stats, "Counters", Role.READ, {200: StatsBody}, errors=(503,)),
-        Operation(ask, "/health/live", live, "Whether the API answers", None, {200: HealthBody}),
+        Operation("GET", "/status", status, "The node at a glance", Role.READ, {200: StatusBody}),
+        Operation("GET", "/stats", stats, "Counters", Role.READ, {200: StatsBody}, errors=(503,)),
+        Operation("GET", "/health/live", live, "Whether the API answers", None, {200: HealthBody}),
         Operation(
-            ask,
+            "GET",
             "/health/ready",
             ready,
             "Whether the database can be written and the data plane is there",

@@ -1,7 +1,7 @@
 """Whether what is committed is in force: pending, in force or rejected.
 
-Rejections are the data plane's word on single changes. They are stored, because it remembers only the
-newest, and forgotten when another data plane process starts: that one has loaded everything anew.
+Rejections are the data plane's word on single changes. They are stored, because it remembers only
+the newest, and forgotten when another data plane process starts: that one has loaded everything.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Effects:
         return dict(row), state(number, row["rejected"])
 
     def reconcile(self) -> NodeStats | None:
-        """Store what the data plane rejected since the last look; returns its stats, None if away."""
+        """Store what was rejected since the last look; returns the stats, None if it is away."""
         try:
             stats = self._dataplane.stats()
         except DataplaneAwayError:
@@ -94,9 +94,7 @@ class Effects:
             self._seen = (process, stats.rejected_count)
         return stats
 
-    def _store(
-        self, connection: Connection, process: str, rejected: tuple[Rejected, ...]
-    ) -> None:
+    def _store(self, connection: Connection, process: str, rejected: tuple[Rejected, ...]) -> None:
         known = connection.execute(select(meta.c.value).where(meta.c.name == "dataplane")).scalar()
         if known != process:
             for table in (entries, revisions):

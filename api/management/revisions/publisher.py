@@ -1,9 +1,9 @@
 """Commits changes as revisions and brings them to the state log, in order, exactly once.
 
 One commit holds the change, its revision, its outbox row and its audit row. Then the log gets the
-outbox's lines and the outbox is cleared. Both happen under the database's write lock, so the order in
-the log is the order of the revisions. What a crash or a full disk leaves in the outbox is published
-before anything new is committed.
+outbox's lines and the outbox is cleared. Both happen under the database's write lock, so the order
+in the log is the order of the revisions. What a crash or a full disk leaves in the outbox is
+published before anything new is committed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Publisher:
             try:
                 self._recover()
             except (StateLogError, OSError) as exc:
-                log.error("the state log can't be written", error=str(exc))
+                log.warning("the state log can't be written", error=str(exc))
 
     def commit(
         self, actor: Actor, action: str, apply: Callable[[Connection, int], Outcome[T]]
@@ -107,6 +107,7 @@ class Publisher:
 
     def seed_policy(self, actor: Actor, document: dict[str, object]) -> None:
         """Make a document the policy of a database that has never had a revision."""
+
         def apply(connection: Connection, revision: int) -> Outcome[None]:
             connection.execute(insert(policies).values(revision=revision, document=document))
             return Outcome(None, [SetPolicy(document)], str(document.get("name", "")))
@@ -151,8 +152,8 @@ class Publisher:
             newest = newest_revision(connection)
             unpublished = connection.execute(select(func.min(outbox.c.revision))).scalar()
         if last is not None and last > newest:
-            # The log knows more than the database: that one came from a backup. Under a new identity
-            # nothing of it can be taken for already applied.
+            # The log knows more than the database: that one came from a backup. Under a new
+            # identity nothing of it can be taken for already applied.
             self._replace_database_id()
             last = None
         expected = newest if unpublished is None else unpublished - 1
@@ -207,5 +208,3 @@ def _database_id(database: Database) -> UUID:
     with database.read() as connection:
         query = select(meta.c.value).where(meta.c.name == "database_id")
         return UUID(connection.execute(query).scalar_one())
-
-

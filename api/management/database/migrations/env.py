@@ -1,4 +1,4 @@
-"""Alembic's entry: runs migrations on the engine that `api.management.database.upgrade` hands over."""
+"""Alembic's entry: migrates on the engine that `api.management.database.upgrade` hands over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from api.management.database.tables import metadata
 
 with context.config.attributes["engine"].connect() as connection:
     context.configure(
-        connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        transactional_ddl=True,
     )
     with context.begin_transaction():
         context.run_migrations()

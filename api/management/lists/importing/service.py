@@ -149,7 +149,9 @@ class Importer:
     def _refuse_conflicts(self, request: ImportRequest, stage: Stage) -> None:
         for line, network, why in self._explain(request, stage.first_skipped(1)):
             message = f"line {line}: {network} {why}"
-            what = FieldError(f"line {line}", str(network), "no conflict, or on_conflict=skip", message)
+            what = FieldError(
+                f"line {line}", str(network), "no conflict, or on_conflict=skip", message
+            )
             raise ConflictError(message, errors=[what])
 
     def _explain(
@@ -235,4 +237,6 @@ def _finish(
 
 def _parse_job(request: ImportRequest, target: Path) -> program.ParseJob:
     arguments: dict[str, Any] = asdict(request.defaults)
-    return program.ParseJob(str(request.source), request.media_type, target=str(target), **arguments)
+    return program.ParseJob(
+        str(request.source), request.media_type, target=str(target), **arguments
+    )

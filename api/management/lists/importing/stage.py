@@ -1,6 +1,6 @@
 """Moves an import's rows from its scratch database into ``node.db``, a chunk a transaction.
 
-Every statement handles thousands of rows in SQLite, without the interpreter's lock; the write lock is
+Every statement handles a chunk of rows in SQLite, without the interpreter's lock; the write lock is
 held for one chunk at a time, and given to any request that waits.
 """
 
@@ -43,6 +43,11 @@ WHERE skip IS NULL AND ordinal IN (
       AND NOT (a.prefix_length < 96 AND r.key BETWEEN :mapped_first AND :mapped_last
                AND r.prefix_length >= 96))
 """
+_ALLOWED = f"FROM main.entries AS e WHERE e.list = {ALLOWLIST} AND {_LIVE}"
+_ALLOWED_ADDRESSES = (
+    f"INSERT INTO stage.allowed SELECT e.key, e.key, 128 {_ALLOWED} AND e.prefix_length = 128"
+)
+_ALLOWED_PREFIXES = f"SELECT e.key, e.prefix_length {_ALLOWED} AND e.prefix_length < 128"
 _UNSTAGE = """
 DELETE FROM main.entries WHERE list = :list AND import_id = :import_id
 AND (key, prefix_length) IN
@@ -130,16 +135,11 @@ class Stage:
             )
 
     def _mark_allowed(self, staging: Staging) -> None:
-        live = f"e.list = {ALLOWLIST} AND {_LIVE}"
-        select = f"SELECT e.key, e.prefix_length FROM main.entries AS e WHERE {live}"  # noqa: S608
+        parameters = {"boot_ms": staging.boot_ms}
         run = self._connection.execute
         run("CREATE TABLE stage.allowed(first BLOB, last BLOB, prefix_length INTEGER)")
-        run(
-            "INSERT INTO stage.allowed SELECT e.key, e.key, 128 FROM main.entries AS e "
-            f"WHERE e.prefix_length = 128 AND {live}",  # noqa: S608
-            {"boot_ms": staging.boot_ms},
-        )
-        prefixes = run(f"{select} AND e.prefix_length < 128", {"boot_ms": staging.boot_ms})
+        run(_ALLOWED_ADDRESSES, parameters)
+        prefixes = run(_ALLOWED_PREFIXES, parameters)
         self._connection.executemany(
             "INSERT INTO stage.allowed VALUES (?, ?, ?)",
             ((key, last_address(Network(key, length)), length) for key, length in prefixes),

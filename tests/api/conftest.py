@@ -1,0 +1,204 @@
+"""A management API on a fake data plane, in a directory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.management.app import create_app, node_of
+from api.management.database import upgrade
+from api.management.settings import ApiSettings
+from dataplane.errors import DataplaneAwayError
+from dataplane.stats import (
+    Capacities,
+    LatencyHistogram,
+    NodeStats,
+    PortStats,
+    ReasonCount,
+    Rejected,
+)
+from tests.support.clock import FakeClock
+
+HEADER = "X-SecBeat-API-Key"
+ADMIN_KEY = "admin-key-of-the-tests-0123456789abcdef"
+
+
+class FakeDataplane:
+    """A data plane that applies what it is told of at once, unless told to be slow or away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.slow = False
+        self.database_id: UUID | None = None
+        self.applied = 0
+        self.loading = 0
+        self.pid = 1
+        self.announced: list[int] = []
+        self.rejected: list[Rejected] = []
+        self.hits_by_key: dict[Any, int] = {}
+        self.addresses_max = 1000
+        self.prefixes_max = 100
+        self.degraded: tuple[str, ...] = ()
+        self.state = "running"
+        self.on_announce: Callable[[int], None] = lambda _revision: None
+
+    def stats(self) -> NodeStats:
+        if self.away:
+            raise DataplaneAwayError("away")
+        return node_stats(self)
+
+    def announce(self, revision: int) -> None:
+        self.announced.append(revision)
+        self.on_announce(revision)
+        if not self.slow and not self.away:
+            self.applied = max(self.applied, revision)
+
+    def wait_in_force(self, database_id: UUID, revision: int, _timeout_s: float) -> bool:
+        if self.away or self.slow:
+            return False
+        self.database_id = database_id
+        return self.applied >= revision
+
+    def hits(self, keys: Sequence[Any]) -> Mapping[Any, int]:
+        return {key: self.hits_by_key[key] for key in keys if key in self.hits_by_key}
+
+    def close(self) -> None:
+        self.away = True
+
+
+def node_stats(fake: FakeDataplane) -> NodeStats:
+    port = PortStats(
+        name="outside",
+        received=10,
+        received_bytes=1000,
+        forwarded=7,
+        forwarded_bytes=700,
+        consumed=0,
+        held_now=0,
+        dropped={"blacklist": 3},
+        dropped_bytes=300,
+        missed=0,
+        errors=0,
+        no_mbuf=0,
+        tx_errors=0,
+        link_up=True,
+        speed_mbps=10_000,
+    )
+    return NodeStats(
+        state=fake.state,
+        degraded=fake.degraded,
+        database_id=fake.database_id,
+        applied_through=fake.applied,
+        loading=fake.loading,
+        uptime_s=12.7,
+        heartbeat_age_s=0.001,
+        pid=fake.pid,
+        tsc_hz=2_600_000_000,
+        hugepages=False,
+        capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 4096, 10),
+        cpu_busy_percent=12.5,
+        latency_mean_ns=4_200,
+        memory_bytes=100_000_000,
+        events_lost=0,
+        ports={"outside": port},
+        origins={},
+        latency=LatencyHistogram((1000,), (1, 0), 1, 900),
+        lcores=(),
+        reasons=(
+            ReasonCount(0, "blacklist", "enforce", 3),
+            ReasonCount(0, "land", "monitor", 2),
+        ),
+        rejected_count=len(fake.rejected),
+        rejected=tuple(fake.rejected),
+    )
+
+
+class Api:
+    """An application, its client with an admin key, and what lies under it."""
+
+    def __init__(self, settings: ApiSettings, plane: FakeDataplane, clock: FakeClock) -> None:
+        self.settings = settings
+        self.plane = plane
+        self.clock = clock
+        self.app: Flask = create_app(settings, plane, clock)
+        self.node = node_of(self.app)
+        self.client: FlaskClient = self.app.test_client()
+
+    def call(self, method: str, path: str, key: str | None = ADMIN_KEY, **rest: Any) -> Any:
+        headers = dict(rest.pop("headers", {}))
+        if key is not None:
+            headers[HEADER] = key
+        path = path if path.startswith(("/api", "/docs", "/openapi")) else "/api/v1" + path
+        return self.client.open(path, method=method, headers=headers, **rest)
+
+    def get(self, path: str, **rest: Any) -> Any:
+        return self.call("GET", path, **rest)
+
+    def post(self, path: str, json: Any = None, **rest: Any) -> Any:
+        return self.call("POST", path, json=json, **rest)
+
+    def delete(self, path: str, **rest: Any) -> Any:
+        return self.call("DELETE", path, **rest)
+
+    def ban(self, ip: str, **rest: Any) -> Any:
+        return self.post("/blacklist", {"ip": ip, **rest})
+
+    def bring(self, body: str, name: str = "blacklist", query: str = "", **rest: Any) -> Any:
+        rest.setdefault("content_type", "text/plain")
+        return self.call("POST", f"/{name}/import{query}", data=body, **rest)
+
+    def restart(self) -> Api:
+        """The process ends in order and starts again."""
+        self.close()
+        self.plane.away = False
+        return Api(self.settings, self.plane, self.clock)
+
+    def close(self) -> None:
+        self.node.close()
+
+
+@pytest.fixture(scope="session")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of the newest schema: migrating for every test would be slow."""
+    path = tmp_path_factory.mktemp("schema") / "node.db"
+    upgrade.upgrade(path)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, schema: Path) -> ApiSettings:
+    database = tmp_path / "api" / "node.db"
+    database.parent.mkdir()
+    database.write_bytes(schema.read_bytes())
+    return ApiSettings(
+        database=database,
+        state_log=tmp_path / "state",
+        socket=tmp_path / "dataplane.sock",
+        keys=tmp_path / "keys",
+        management_api_key=ADMIN_KEY,
+        writes_per_minute=100_000,
+        reads_per_minute=100_000,
+    )
+
+
+@pytest.fixture
+def plane() -> FakeDataplane:
+    return FakeDataplane()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def api(settings: ApiSettings, plane: FakeDataplane, clock: FakeClock) -> Iterator[Api]:
+    found = Api(settings, plane, clock)
+    yield found
+    found.close()
