@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-from api.common import bodies, docs, logs, openapi, operations, problems
+from api.common import bodies, docs, openapi, operations, problems, requests
 from api.management.compose import Node, compose
 from api.management.connection import Connection
 from api.management.dataplane import Dataplane
@@ -43,7 +43,7 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = node
-    logs.register(app)
+    requests.register(app)
     app.after_request(_drain)
     problems.register(app)
     operations.mount(app, PREFIX, node.operations, node.gate, node.spool)

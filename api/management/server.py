@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import sys
 import threading
@@ -16,13 +17,12 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
-import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
-from api.common import logs, problems
 from api.management.settings import ApiSettings
 from dataplane.errors import SecBeatError
 from dataplane.notify import Notifier
@@ -35,7 +35,7 @@ _LOCK_S_MAX = 30
 _SWITCH_S = 0.0005
 """An import must not keep a ban waiting for the interpreter: a tenth of Python's default."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class BusyError(SecBeatError):
@@ -49,6 +49,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what never reached the application: it was not HTTP, or beyond a limit."""
+        from api.common import problems  # noqa: PLC0415 - not in the master
+
         answered = _StatusOf(client)
         super().handle_error(req, answered, addr, exc)
         detail = f"the request is not HTTP this server reads: {type(exc).__name__}"
@@ -90,7 +92,10 @@ class _StatusOf:
 class Server(BaseApplication):  # type: ignore[misc]
     """The application as Gunicorn loads it, in the worker, after the fork."""
 
-    def __init__(self, settings: ApiSettings, environment: dict[str, str]) -> None:
+    def __init__(
+        self, settings: ApiSettings, environment: dict[str, str], logging_: dict[str, Any]
+    ) -> None:
+        self._logging = logging_
         self._settings = settings
         self._environment = environment
         self._stop: Callable[[], None] = lambda: None
@@ -110,7 +115,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
             "forwarded_allow_ips": "",
-            "logconfig_dict": _LOGGING,
+            "logconfig_dict": self._logging,
             "worker_exit": lambda _server, _worker: self._stop(),
             "proc_name": "secbeat-api",
         }.items():
@@ -118,6 +123,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """In the worker: take the lock, compose, start what runs in the background, say READY."""
+        from api.common import logs  # noqa: PLC0415
         from api.management.app import create_app, node_of  # noqa: PLC0415 - not in the master
 
         sys.setswitchinterval(_SWITCH_S)
@@ -126,7 +132,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         try:
             app = create_app(self._settings)
         except SecBeatError as exc:
-            log.critical("can't start", error=str(exc))
+            log.critical("can't start: %s", exc)
             sys.exit(exc.exit_code)
         node = node_of(app)
         node.housekeeper.start()
@@ -166,13 +172,17 @@ class _Watchdog:
 
 def run(settings: ApiSettings) -> int:
     """Serve until SIGTERM; returns the exit code. Raises `BusyError` beside another server."""
+    # structlog would load rich for coloured tracebacks, which JSON never shows: 3 MB a process.
+    sys.modules.setdefault("rich", cast("ModuleType", None))
+    from api.common import logs  # noqa: PLC0415 - after that
+
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     logs.configure()
     os.close(_take_lock(settings.database))  # for a clear message; the worker's own is what counts
     environment = dict(os.environ)
     os.environ.pop("NOTIFY_SOCKET", None)  # Gunicorn's master would say READY before the worker is
     try:
-        Server(settings, environment).run()
+        Server(settings, environment, logs.CONFIGURATION).run()
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
     return 0
@@ -196,17 +206,6 @@ def _wait_for_lock(database: Path) -> int:
             return _take_lock(database)
         except BusyError as exc:
             if time.monotonic() > deadline:
-                log.critical("can't start", error=str(exc))
+                log.critical("can't start: %s", exc)
                 sys.exit(exc.exit_code)
         time.sleep(0.05)
-
-
-_LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-        "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
-    },
-}
-"""Gunicorn's lines go where all others go (`api.common.logs`)."""
