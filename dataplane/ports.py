@@ -133,6 +133,8 @@ def _check_limits(
     if limits.driver == "net_af_packet" and queues > lcores:
         # The kernel spreads over all of them, polled or not.
         raise ConfigurationError(f"{name}.device: qpairs={queues}, but lcores = {lcores} poll them")
-    low, high = max(_MTU_RANGE[0], limits.mtu_min), min(_MTU_RANGE[1], limits.mtu_max or 65535)
+    low, high = max(_MTU_RANGE[0], limits.mtu_min), min(_MTU_RANGE[1], limits.mtu_max)
     if not low <= wanted.mtu <= high:
-        raise ConfigurationError(f"{name}.mtu: {wanted.mtu} is not between {low} and {high}")
+        raise ConfigurationError(
+            f"{name}.mtu: {wanted.mtu} is not between {low} and {high} ({limits.driver})"
+        )

@@ -13,7 +13,7 @@ from dataplane.dpdk.mempool import PacketPool
 
 @dataclass(frozen=True)
 class Limits:
-    """What a device can do; queues per direction, MTU in bytes (0: the driver does not say)."""
+    """What a device can do; queues per direction, MTU in bytes."""
 
     rx_queues_max: int
     tx_queues_max: int

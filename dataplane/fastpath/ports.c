@@ -2,6 +2,7 @@
 #include "ports.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include <rte_errno.h>
@@ -15,6 +16,7 @@ static void choose_offloads(const struct rte_eth_dev_info *info, uint16_t mtu,
 static int set_up_queues(uint16_t port_id, uint16_t queues, uint16_t descriptors,
                          struct rte_mempool *pool);
 static int set_mtu(uint16_t port_id, uint16_t mtu);
+static uint32_t mtu_max(const struct rte_eth_dev_info *info);
 
 int sb_port_limits(uint16_t port_id, struct sb_port_limits *out) {
     struct rte_eth_dev_info info;
@@ -25,7 +27,7 @@ int sb_port_limits(uint16_t port_id, struct sb_port_limits *out) {
     out->rx_queues_max = info.max_rx_queues;
     out->tx_queues_max = info.max_tx_queues;
     out->mtu_min = info.min_mtu;
-    out->mtu_max = info.max_mtu;
+    out->mtu_max = mtu_max(&info);
     snprintf(out->driver, sizeof(out->driver), "%s", info.driver_name);
     return 0;
 }
@@ -114,4 +116,16 @@ static int set_mtu(uint16_t port_id, uint16_t mtu) {
     if (error == 0 && in_force != mtu)
         error = -ERANGE;
     return error;
+}
+
+/* As ethdev will judge: a driver states a largest frame, an MTU, or both, and the difference is
+ * what it counts as overhead. */
+static uint32_t mtu_max(const struct rte_eth_dev_info *info) {
+    bool both = info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu;
+    uint32_t overhead =
+        both ? info->max_rx_pktlen - info->max_mtu : RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+    if (info->max_rx_pktlen <= overhead)
+        return info->max_mtu;
+    return RTE_MIN((uint32_t)info->max_mtu, info->max_rx_pktlen - overhead);
 }
