@@ -73,8 +73,6 @@ class Link(Generic[ClientT]):
     def turn(self) -> ClientT | None:
         """Connect if it is time to; the client, or None while the data plane is away."""
         with self._lock:
-            if self._client is not None and not self._client.alive():
-                self.lose("the data plane has closed the connection")
             if self._client is not None:
                 return self._client
         if self._clock() < self._due_s:
@@ -101,6 +99,12 @@ class Link(Generic[ClientT]):
             except DataplaneAwayError as error:
                 self.lose(str(error))
                 return None
+
+    def check(self) -> None:
+        """Give up a client whose data plane has gone, without waiting for its next use."""
+        with self._lock:
+            if self._client is not None and not self._client.alive():
+                self.lose("the data plane has closed the connection")
 
     def lose(self, why: str) -> None:
         """Give the client up; the next turn connects again."""

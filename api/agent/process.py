@@ -86,7 +86,9 @@ def _work(
     observer.turn()
     notifier.ready()
     while not stop.wait(TURN_S):
+        observer.check()
         observer.turn()
+        # No check here: a lease whose data plane has gone still holds its last events.
         events.turn()
         log.take(events.use(lambda lease: lease.drain(DRAIN_MAX)) or ())
         watchdog.feed()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
@@ -83,12 +84,10 @@ class Exporter(ThreadingMixIn, TCPServer):
         """Cut the connections whose time is over; their threads end with an error of the socket."""
         now = time.monotonic()
         with self._lock:
-            late = [request for request, until in self._open.items() if until < now]
-            for request in late:
-                try:
+            for request in [one for one, until in self._open.items() if until < now]:
+                del self._open[request]
+                with suppress(OSError):  # it is gone already
                     request.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    self._open.pop(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away or was cut is not worth a line."""

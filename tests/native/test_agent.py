@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +41,15 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def refused_by(path: Path) -> None:
+    """Be a client that the data plane refuses, which it notices."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as hostile:
+        hostile.connect(str(path))
+        hostile.settimeout(BOUND_S)
+        hostile.send(b"garbage")
+        hostile.recv(4096)
+
+
 def is_up(agent: Agent) -> bool:
     return agent.value(agent.public, "secbeat_up") == 1
 
@@ -74,13 +84,24 @@ def test_a_node_that_is_killed_is_down_and_comes_back(agent: Agent, tmp_path: Pa
 def test_notices_are_logged_and_counted(agent: Agent, tmp_path: Path) -> None:
     with spawn(tmp_path / "dataplane.sock", tmp_path / "state"):
         eventually(lambda: has_events(agent))
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as hostile:
-            hostile.connect(str(tmp_path / "dataplane.sock"))
-            hostile.send(b"garbage")
-            line = agent.log_until("client_refused")
+        refused_by(tmp_path / "dataplane.sock")
+        line = agent.log_until("client_refused")
         assert line["level"] == "warning"
         counted = "secbeat_agent_events_total"
         assert (agent.value(agent.internal, counted, kind="client_refused") or 0) >= 1
+
+
+def test_what_a_data_plane_said_last_is_heard(agent: Agent, tmp_path: Path) -> None:
+    with spawn(tmp_path / "dataplane.sock", tmp_path / "state") as process:
+        eventually(lambda: has_events(agent))
+        agent.process.send_signal(signal.SIGSTOP)
+        try:
+            refused_by(tmp_path / "dataplane.sock")
+            process.kill()
+            process.wait()
+        finally:
+            agent.process.send_signal(signal.SIGCONT)
+        assert agent.log_until("client_refused")
 
 
 def test_a_second_agent_waits_for_the_events_and_shows_metrics_meanwhile(

@@ -82,8 +82,17 @@ def test_backs_off_while_nobody_is_there(node: Node, error: SecBeatError) -> Non
 def test_connects_at_once_after_a_loss(node: Node) -> None:
     node.link.turn()
     node.clients[0].is_alive = False
+    node.link.check()
     assert node.link.turn() is node.clients[1]
     assert node.clients[0].closed == 1
+
+
+def test_a_client_that_may_hold_something_is_kept_until_it_is_used(node: Node) -> None:
+    node.link.turn()
+    node.clients[0].is_alive = False
+    assert node.link.turn() is node.clients[0]
+    assert node.link.use(lambda client: client.stats()) is None
+    assert node.link.turn() is node.clients[1]
 
 
 def test_a_reason_is_said_once(node: Node) -> None:
