@@ -18,12 +18,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from api.agent.events import EventLog
 from api.agent.internal import InternalCollector
 from api.agent.link import Link, LinkStats, Observer
+from api.agent.logs import configure_logging
 from api.agent.public import PublicCollector
 from api.agent.server import Exporter
 from api.agent.settings import AgentSettings
 from api.agent.tally import AgentTally
 from dataplane import client
-from dataplane.logs import configure_logging
 from dataplane.notify import Notifier
 from dataplane.version import version
 

@@ -7,8 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,14 @@ class Agent:
 
     def said(self) -> str:
         """The next thing it tells the service manager."""
-        return self.manager.recv(64).decode()
+        until = time.monotonic() + BOUND_S
+        while time.monotonic() < until:
+            with suppress(TimeoutError):
+                return self.manager.recv(64).decode()
+            if self.process.poll() is not None:
+                _, log = self.process.communicate()
+                raise AssertionError(f"it ended with {self.process.returncode}: {log}")
+        raise AssertionError("it said nothing")
 
     def ready(self) -> None:
         """Wait until it is."""
@@ -79,7 +87,7 @@ def run_agent(directory: Path, environment: Mapping[str, str] | None = None) -> 
     notify = directory / f"notify-{public.rpartition(':')[2]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(notify))
-        manager.settimeout(BOUND_S)
+        manager.settimeout(0.2)
         process = subprocess.Popen(
             [sys.executable, "-c", _RUN, str(directory / "dataplane.sock"), public, internal],
             stderr=subprocess.PIPE,
