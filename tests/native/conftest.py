@@ -15,6 +15,14 @@ from tests.native.harness import Harness
 
 ROOT = Path(__file__).resolve().parents[2]
 
+collect_ignore = (
+    # They start processes of their own, with the library that links DPDK or with none: nothing that
+    # a sanitizer would see, and limits of memory and time that it would break.
+    ["test_abi.py", "test_agent.py", "test_installed_pmds.py", "test_process.py", "test_worker.py"]
+    if "sanitize" in os.environ.get(loader.ENVIRONMENT_VARIABLE, "")
+    else []
+)
+
 
 @pytest.fixture(scope="session")
 def library() -> ctypes.CDLL:
