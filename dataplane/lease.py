@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import socket
 import time
@@ -75,8 +76,7 @@ def _ask(path: Path, want: Want, timeout_s: float) -> tuple[socket.socket, list[
         connection.settimeout(timeout_s + _ANSWER_SLACK_S)
         _connect(connection, path, end)
         wait_ms = min(WAIT_MS_MAX, max(0, int((end - time.monotonic()) * 1000)))
-        send(connection, encode_request(Request(want, wait_ms)))
-        message, fds = receive(connection)
+        message, fds = _exchange(connection, encode_request(Request(want, wait_ms)))
         _require_grant(message, fds)
         connection.setblocking(False)
     except BaseException as exc:
@@ -98,6 +98,16 @@ def _connect(connection: socket.socket, path: Path, end: float) -> None:
             time.sleep(_RETRY_S)
         else:
             return
+
+
+def _exchange(connection: socket.socket, request: bytes) -> tuple[bytes, list[int]]:
+    """Send, and receive the answer, which may have come with the end before we could ask."""
+    with contextlib.suppress(BrokenPipeError):
+        send(connection, request)
+    try:
+        return receive(connection)
+    except ConnectionResetError:  # told once, because the request was not read; then the answer
+        return receive(connection)
 
 
 def _require_grant(message: bytes, fds: list[int]) -> None:
