@@ -13,7 +13,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class PortStats:
-    """One rx port's ledger: received = forwarded + consumed + sum(dropped) + held_now at quiescence."""
+    """One rx port: received = forwarded + consumed + sum(dropped) + held_now at quiescence."""
 
     name: str
     received: int
@@ -54,7 +54,7 @@ class OriginStats:
 
 @dataclass(frozen=True)
 class LatencyHistogram:
-    """Time of packets in the node, receive to transmit; ``buckets[i]`` counts up to ``bounds_ns[i]``."""
+    """Time of packets in the node; ``buckets[i]`` counts up to ``bounds_ns[i]``."""
 
     bounds_ns: tuple[int, ...]
     """Upper bounds; the last bucket has none (+Inf)."""
