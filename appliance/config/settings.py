@@ -46,6 +46,8 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
         mode=config.node.mode,
         policy_file=config.policy.file,
         management_api_key=environment.get("MANAGEMENT_API_KEY") or None,
+        addresses_max=config.lists.addresses_max,
+        prefixes_max=config.lists.prefixes_max,
     )
 
 

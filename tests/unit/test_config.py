@@ -17,6 +17,7 @@ from dataplane.errors import ConfigurationError
 
 EXAMPLE = Path(str(files("appliance.config") / "secbeat.example.toml"))
 FILE = Path("/etc/secbeat/secbeat.toml")
+LISTS = {"addresses_max": 10, "prefixes_max": 20}
 PORTS = {"outside": {"device": "0000:01:00.0"}, "inside": {"device": "0000:01:00.1"}}
 
 
@@ -175,7 +176,7 @@ def test_dataplane_settings() -> None:
     config = parsed(
         node={"state_dir": "/s", "run_dir": "/r"},
         dataplane={"lcores": 2, "worker_cpus": [4, 5], "hugepages": "off", "mbufs": 8192},
-        lists={"addresses_max": 10, "prefixes_max": 20},
+        lists=LISTS,
         api={"user": "web"},
     )
     settings = dataplane_settings(config)
@@ -189,10 +190,11 @@ def test_dataplane_settings() -> None:
 
 
 def test_api_settings_take_the_key_from_the_environment() -> None:
-    config = parsed(node={"state_dir": "/s", "mode": "tcp"}, api={"bind": "[::1]:9"})
+    config = parsed(node={"state_dir": "/s", "mode": "tcp"}, api={"bind": "[::1]:9"}, lists=LISTS)
     settings = api_settings(config, {"MANAGEMENT_API_KEY": "k"})
     assert settings.database == Path("/s/api/node.db")
     assert settings.keys == Path("/s/keys")
+    assert (settings.addresses_max, settings.prefixes_max) == (10, 20)
     assert (settings.bind, settings.mode) == ("[::1]:9", "tcp")
     assert settings.management_api_key == "k"
     assert api_settings(config, {"MANAGEMENT_API_KEY": ""}).management_api_key is None
