@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,27 @@ def test_every_metric_is_documented_with_its_type() -> None:
     assert documented == {name: kind.replace("info", "gauge") for name, kind in kinds.items()}
 
 
-def test_alert_rules_use_metrics_that_exist() -> None:
-    used = set(re.findall(r"\bsecbeat_\w+", (DOCS / "prometheus-rules.yml").read_text()))
+@pytest.mark.parametrize("name", ["prometheus-rules.yml", "grafana-dashboard.json"])
+def test_rules_and_dashboard_use_metrics_that_exist(name: str) -> None:
+    used = set(re.findall(r"\bsecbeat_\w+", (DOCS / name).read_text()))
+    used = {re.sub(r"_bucket$", "", metric) for metric in used}
     assert used - families().keys() == set()
     assert used
+
+
+def test_dashboard_is_json_whose_panels_do_not_overlap() -> None:
+    panels = json.loads((DOCS / "grafana-dashboard.json").read_text())["panels"]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        taken |= cells
 
 
 def config_keys() -> dict[str, FieldInfo]:
