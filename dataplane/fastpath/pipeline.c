@@ -26,24 +26,30 @@ struct run {
     bool measured;
 };
 
-ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_function *function) {
-    struct sb_stage_stats *stats = &sb_stats_of(run->lcore)->stage[stage];
-    uint32_t entered = run->burst->live_count;
+ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
+                               const struct sb_time *now);
+ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_burst *burst);
+ALWAYS_INLINE void run_judging_stages(const struct run *run);
+ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_function *function);
 
-    stats->packets += entered;
-    if (SB_LIKELY(!run->measured)) {
-        function(run->lcore, run->burst, run->now);
-        return;
-    }
-    uint64_t start = __builtin_ia32_rdtsc();
-    function(run->lcore, run->burst, run->now);
-    stats->sampled_cycles += __builtin_ia32_rdtsc() - start;
-    stats->sampled_packets += entered;
+void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
+    const struct run run = start(lcore, burst, now);
+
+    count_received(sb_stats_of(lcore), burst);
+    run_stage(&run, SB_STAGE_PARSE, sb_parse_stage);
+    run_stage(&run, SB_STAGE_SANITY, sb_sanity_stage);
+    run_stage(&run, SB_STAGE_OWNER, sb_owner_stage);
+    run_judging_stages(&run);
 }
 
-ALWAYS_INLINE void run_judging_stages(const struct run *run) {
-    run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
-    run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);
+void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
+    const struct run run = start(lcore, burst, now);
+
+    for (uint32_t i = 0; i < burst->count; i++) {
+        sb_stats_of(lcore)->port[burst->packets[i].port].held_now--;
+        burst->live[i] = (uint8_t)i;
+    }
+    run_judging_stages(&run);
 }
 
 ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
@@ -73,24 +79,24 @@ ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_
     stats->port[SB_PORT_OUTSIDE].received_bytes += bytes - bytes_inside;
 }
 
-void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
-    const struct run run = start(lcore, burst, now);
-
-    count_received(sb_stats_of(lcore), burst);
-    run_stage(&run, SB_STAGE_PARSE, sb_parse_stage);
-    run_stage(&run, SB_STAGE_SANITY, sb_sanity_stage);
-    run_stage(&run, SB_STAGE_OWNER, sb_owner_stage);
-    run_judging_stages(&run);
+ALWAYS_INLINE void run_judging_stages(const struct run *run) {
+    run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
+    run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);
 }
 
-void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
-    const struct run run = start(lcore, burst, now);
+ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_function *function) {
+    struct sb_stage_stats *stats = &sb_stats_of(run->lcore)->stage[stage];
+    uint32_t entered = run->burst->live_count;
 
-    for (uint32_t i = 0; i < burst->count; i++) {
-        sb_stats_of(lcore)->port[burst->packets[i].port].held_now--;
-        burst->live[i] = (uint8_t)i;
+    stats->packets += entered;
+    if (SB_LIKELY(!run->measured)) {
+        function(run->lcore, run->burst, run->now);
+        return;
     }
-    run_judging_stages(&run);
+    uint64_t start = __builtin_ia32_rdtsc();
+    function(run->lcore, run->burst, run->now);
+    stats->sampled_cycles += __builtin_ia32_rdtsc() - start;
+    stats->sampled_packets += entered;
 }
 
 __attribute__((cold)) void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet,

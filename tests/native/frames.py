@@ -89,6 +89,7 @@ GOOD: dict[str, Callable[[], Layer]] = {
     "ipv4-options": lambda: ip4(options=[TIMESTAMP]) / tcp(),
     "ipv4-fragment-first": lambda: ip4(flags="MF", proto=17) / udp(len=1000) / Raw(b"x" * 32),
     "ipv4-fragment-later": lambda: ip4(frag=100, proto=6) / Raw(b"x" * 40),
+    "ipv4-fragment-last-possible": lambda: ip4(frag=8187, proto=17) / Raw(b"x" * 19),
     "ipv4-gre": lambda: ip4(proto=47) / Raw(b"\0" * 8),
     "ipv4-esp": lambda: ip4(proto=50) / Raw(b"\0" * 16),
     "ipv4-dhcp": lambda: (
@@ -112,6 +113,9 @@ GOOD: dict[str, Callable[[], Layer]] = {
         ip6() / IPv6ExtHdrFragment(m=1, nh=17) / udp(len=1000) / Raw(b"x" * 32)
     ),
     "ipv6-fragment-later": lambda: ip6() / IPv6ExtHdrFragment(offset=100, nh=6) / Raw(b"x" * 40),
+    "ipv6-fragment-last-possible": lambda: (
+        ip6() / IPv6ExtHdrFragment(offset=8190, nh=17) / Raw(b"x" * 15)
+    ),
     "ipv6-fragment-atomic": lambda: ip6() / IPv6ExtHdrFragment(nh=6) / tcp(),
     "ipv6-esp": lambda: ip6(nh=50) / Raw(b"\0" * 16),
     "ipv6-no-next-header": lambda: ip6(nh=59),
@@ -268,7 +272,7 @@ _CASES: list[_Case] = [
     (
         Reason.FRAGMENT,
         "ipv4 beyond 65535",
-        _layers(lambda: ip4(frag=8189, proto=17) / Raw(b"x" * 24)),
+        _layers(lambda: ip4(frag=8187, proto=17) / Raw(b"x" * 20)),
     ),
     (Reason.FRAGMENT, "ipv4 empty", _layers(lambda: ip4(frag=100, proto=17))),
     (
@@ -289,7 +293,16 @@ _CASES: list[_Case] = [
     (
         Reason.FRAGMENT,
         "ipv6 beyond 65535",
-        _layers(lambda: ip6() / IPv6ExtHdrFragment(offset=8190, nh=17) / Raw(b"x" * 24)),
+        _layers(lambda: ip6() / IPv6ExtHdrFragment(offset=8190, nh=17) / Raw(b"x" * 16)),
+    ),
+    (
+        Reason.FRAGMENT,
+        "ipv6 beyond 65535 with its extension headers",
+        _layers(
+            lambda: (
+                ip6() / IPv6ExtHdrDestOpt() / IPv6ExtHdrFragment(offset=8190, nh=17) / Raw(b"x" * 8)
+            )
+        ),
     ),
     (
         Reason.FRAGMENT,

@@ -26,6 +26,7 @@ EXPECTED: dict[str, tuple[int, int, int, PacketFlag]] = {
     "ipv4-options": (6, 28, 48, NO_FLAG),
     "ipv4-fragment-first": (17, 20, 28, PacketFlag.FRAGMENT),
     "ipv4-fragment-later": (6, 0, 0, LATER),
+    "ipv4-fragment-last-possible": (17, 0, 0, LATER),
     "ipv4-gre": (47, 0, 0, NO_FLAG),
     "ipv4-esp": (50, 0, 0, NO_FLAG),
     "ipv4-dhcp": (17, 20, 28, NO_FLAG),
@@ -38,6 +39,7 @@ EXPECTED: dict[str, tuple[int, int, int, PacketFlag]] = {
     "ipv6-eight-extensions": (6, 40 + 64, 40 + 64 + 20, NO_FLAG),
     "ipv6-fragment-first": (17, 48, 56, PacketFlag.FRAGMENT),
     "ipv6-fragment-later": (6, 0, 0, LATER),
+    "ipv6-fragment-last-possible": (17, 0, 0, LATER),
     "ipv6-fragment-atomic": (6, 48, 68, NO_FLAG),
     "ipv6-esp": (50, 0, 0, NO_FLAG),
     "ipv6-no-next-header": (59, 0, 0, NO_FLAG),
@@ -123,7 +125,7 @@ def test_headers_beyond_the_first_segment_are_dropped(harness: Harness, name: st
 
 def _end_of_headers(name: str) -> int:
     # Without a transport header to look for: behind the network and fragment headers.
-    fragment_header = 8 if name == "ipv6-fragment-later" else 0
+    fragment_header = 8 if name.startswith("ipv6-fragment") else 0
     return frames.LINKS["vlan"] + (20 if name.startswith("ipv4") else 40) + fragment_header
 
 

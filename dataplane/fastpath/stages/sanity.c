@@ -20,85 +20,36 @@ enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, FLAGS_MASK = 0x3f };
 #define BITS_16(f) (BITS_4(f) | BITS_4((f) + 4) | BITS_4((f) + 8) | BITS_4((f) + 12))
 static const uint64_t tcp_lies = BITS_16(0) | BITS_16(16) | BITS_16(32) | BITS_16(48);
 
-static inline bool tcp_flags_lie(uint32_t flags) {
-    return tcp_lies >> (flags & FLAGS_MASK) & 1;
-}
-
-static bool has_bad_tcp_flags(const struct sb_packet *packet) {
-    if (packet->protocol != SB_PROTOCOL_TCP || packet->l4_offset == 0)
-        return false;
-    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, TCP_BYTES);
-    return tcp != NULL && tcp_flags_lie(tcp[TCP_FLAGS_OFFSET]);
-}
-
-/* The one's complement sum over a header with a right checksum is 0xffff (RFC 1071), so the sum of
- * its words in any width is a multiple of 0xffff: 2^16, 2^32 and 2^64 are all 1 modulo 0xffff.
- * size: a multiple of 4. */
-static inline bool is_sum_right(const uint8_t *bytes, uint32_t size) {
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < size; i += 4) {
-        uint32_t word;
-
-        memcpy(&word, bytes + i, sizeof(word));
-        sum += word;
-    }
-    return sum % 0xffff == 0;
-}
-
-/* Where the header itself can't be read to its end, parse has noted why. */
-static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip) {
-    uint32_t size = (uint32_t)(ip[0] & 0x0f) * 4;
-
-    if (packet->flags & SB_PACKET_CHECKSUM_GOOD || size < IPV4_BYTES)
-        return false;
-    return sb_packet_bytes(packet, packet->l3_offset, size) != NULL && !is_sum_right(ip, size);
-}
-
-static enum sb_reason ipv4_address_reason(const uint8_t *ip) {
-    uint32_t source = sb_load32(ip + IPV4_SOURCE);
-
-    if (source == sb_load32(ip + IPV4_DESTINATION))
-        return SB_REASON_LAND;
-    if (source >> 28 == 14)
-        return SB_REASON_SOURCE_MULTICAST;
-    if (source == 0xffffffff)
-        return SB_REASON_SOURCE_BROADCAST;
-    return source >> 24 == 127 ? SB_REASON_SOURCE_LOOPBACK : SB_REASON_NONE;
-}
-
-static enum sb_reason ipv6_address_reason(const uint8_t *ip) {
-    static const uint8_t loopback[16] = {[15] = 1};
-    const uint8_t *source = ip + IPV6_SOURCE;
-
-    if (memcmp(source, ip + IPV6_DESTINATION, 16) == 0)
-        return SB_REASON_LAND;
-    if (source[0] == 0xff)
-        return SB_REASON_SOURCE_MULTICAST;
-    return memcmp(source, loopback, sizeof(loopback)) == 0 ? SB_REASON_SOURCE_LOOPBACK
-                                                           : SB_REASON_NONE;
-}
-
-/* Every reason against a packet in turn. True: dropped. */
+static inline bool looks_good(const struct sb_packet *packet);
+static inline bool looks_good_ipv4(const struct sb_packet *packet);
+static inline bool looks_good_ipv6(const struct sb_packet *packet);
 static __attribute__((noinline)) bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
-                                            const struct sb_time *now) {
-    if (packet->anomaly != SB_REASON_NONE &&
-        sb_reject(lcore, packet, (enum sb_reason)packet->anomaly, now))
-        return true;
-    if (packet->ip_version == 0)
+                                            const struct sb_time *now);
+static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip);
+static inline bool is_sum_right(const uint8_t *bytes, uint32_t size);
+static bool has_bad_tcp_flags(const struct sb_packet *packet);
+static inline bool tcp_flags_lie(uint32_t flags);
+static enum sb_reason ipv4_address_reason(const uint8_t *ip);
+static enum sb_reason ipv6_address_reason(const uint8_t *ip);
+
+void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
+    const uint32_t entered = burst->live_count;
+    uint32_t live = 0;
+
+    for (uint32_t i = 0; i < entered; i++) {
+        uint8_t index = burst->live[i];
+        struct sb_packet *packet = &burst->packets[index];
+
+        burst->live[live] = index;
+        live += SB_LIKELY(looks_good(packet)) || !judge(lcore, packet, now);
+    }
+    burst->live_count = (uint16_t)live;
+}
+
+static inline bool looks_good(const struct sb_packet *packet) {
+    if (SB_UNLIKELY(packet->anomaly != SB_REASON_NONE || packet->ip_version == 0))
         return false;
-    uint32_t size = packet->ip_version == 4 ? IPV4_BYTES : IPV6_BYTES;
-    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, size);
-    if (ip == NULL)
-        return false;
-    if (packet->ip_version == 4 && ipv4_checksum_wrong(packet, ip) &&
-        sb_reject(lcore, packet, SB_REASON_IP_CHECKSUM, now))
-        return true;
-    if (has_bad_tcp_flags(packet) && sb_reject(lcore, packet, SB_REASON_TCP_FLAGS, now))
-        return true;
-    enum sb_reason reason =
-        packet->ip_version == 4 ? ipv4_address_reason(ip) : ipv6_address_reason(ip);
-    return reason != SB_REASON_NONE && sb_reject(lcore, packet, reason, now);
+    return packet->ip_version == 4 ? looks_good_ipv4(packet) : looks_good_ipv6(packet);
 }
 
 /* IPv4 without options and with a whole transport header: every question at once, so that a good
@@ -126,22 +77,83 @@ static inline bool looks_good_ipv6(const struct sb_packet *packet) {
            !has_bad_tcp_flags(packet);
 }
 
-static inline bool looks_good(const struct sb_packet *packet) {
-    if (SB_UNLIKELY(packet->anomaly != SB_REASON_NONE || packet->ip_version == 0))
+/* Every reason against a packet in turn. True: dropped. */
+static __attribute__((noinline)) bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
+                                            const struct sb_time *now) {
+    if (packet->anomaly != SB_REASON_NONE &&
+        sb_reject(lcore, packet, (enum sb_reason)packet->anomaly, now))
+        return true;
+    if (packet->ip_version == 0)
         return false;
-    return packet->ip_version == 4 ? looks_good_ipv4(packet) : looks_good_ipv6(packet);
+    uint32_t size = packet->ip_version == 4 ? IPV4_BYTES : IPV6_BYTES;
+    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, size);
+    if (ip == NULL)
+        return false;
+    if (packet->ip_version == 4 && ipv4_checksum_wrong(packet, ip) &&
+        sb_reject(lcore, packet, SB_REASON_IP_CHECKSUM, now))
+        return true;
+    if (has_bad_tcp_flags(packet) && sb_reject(lcore, packet, SB_REASON_TCP_FLAGS, now))
+        return true;
+    enum sb_reason reason =
+        packet->ip_version == 4 ? ipv4_address_reason(ip) : ipv6_address_reason(ip);
+    return reason != SB_REASON_NONE && sb_reject(lcore, packet, reason, now);
 }
 
-void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
-    const uint32_t entered = burst->live_count;
-    uint32_t live = 0;
+/* Where the header itself can't be read to its end, parse has noted why. */
+static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip) {
+    uint32_t size = (uint32_t)(ip[0] & 0x0f) * 4;
 
-    for (uint32_t i = 0; i < entered; i++) {
-        uint8_t index = burst->live[i];
-        struct sb_packet *packet = &burst->packets[index];
+    if (packet->flags & SB_PACKET_CHECKSUM_GOOD || size < IPV4_BYTES)
+        return false;
+    return sb_packet_bytes(packet, packet->l3_offset, size) != NULL && !is_sum_right(ip, size);
+}
 
-        burst->live[live] = index;
-        live += SB_LIKELY(looks_good(packet)) || !judge(lcore, packet, now);
+/* The one's complement sum over a header with a right checksum is 0xffff (RFC 1071), so the sum of
+ * its words in any width is a multiple of 0xffff: 2^16, 2^32 and 2^64 are all 1 modulo 0xffff.
+ * size: a multiple of 4. */
+static inline bool is_sum_right(const uint8_t *bytes, uint32_t size) {
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < size; i += 4) {
+        uint32_t word;
+
+        memcpy(&word, bytes + i, sizeof(word));
+        sum += word;
     }
-    burst->live_count = (uint16_t)live;
+    return sum % 0xffff == 0;
+}
+
+static bool has_bad_tcp_flags(const struct sb_packet *packet) {
+    if (packet->protocol != SB_PROTOCOL_TCP || packet->l4_offset == 0)
+        return false;
+    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, TCP_BYTES);
+    return tcp != NULL && tcp_flags_lie(tcp[TCP_FLAGS_OFFSET]);
+}
+
+static inline bool tcp_flags_lie(uint32_t flags) {
+    return tcp_lies >> (flags & FLAGS_MASK) & 1;
+}
+
+static enum sb_reason ipv4_address_reason(const uint8_t *ip) {
+    uint32_t source = sb_load32(ip + IPV4_SOURCE);
+
+    if (source == sb_load32(ip + IPV4_DESTINATION))
+        return SB_REASON_LAND;
+    if (source >> 28 == 14)
+        return SB_REASON_SOURCE_MULTICAST;
+    if (source == 0xffffffff)
+        return SB_REASON_SOURCE_BROADCAST;
+    return source >> 24 == 127 ? SB_REASON_SOURCE_LOOPBACK : SB_REASON_NONE;
+}
+
+static enum sb_reason ipv6_address_reason(const uint8_t *ip) {
+    static const uint8_t loopback[16] = {[15] = 1};
+    const uint8_t *source = ip + IPV6_SOURCE;
+
+    if (memcmp(source, ip + IPV6_DESTINATION, 16) == 0)
+        return SB_REASON_LAND;
+    if (source[0] == 0xff)
+        return SB_REASON_SOURCE_MULTICAST;
+    return memcmp(source, loopback, sizeof(loopback)) == 0 ? SB_REASON_SOURCE_LOOPBACK
+                                                           : SB_REASON_NONE;
 }

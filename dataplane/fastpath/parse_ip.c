@@ -1,0 +1,170 @@
+/* parse_ip.c: IPv4 with options, IPv6 with extension headers, fragments of both. */
+#include "parse.h"
+
+enum { IPV6_EXTENSIONS_MAX = 8, IPV6_EXTENSION_BYTES = 8, AH_BYTES_MIN = 12, IP_BYTES_MAX = 65535 };
+
+enum extension { /* IANA protocol numbers of the IPv6 extension headers that are walked */
+                 EXTENSION_HOP_BY_HOP = 0,
+                 EXTENSION_ROUTING = 43,
+                 EXTENSION_FRAGMENT = 44,
+                 EXTENSION_AUTHENTICATION = 51,
+                 EXTENSION_DESTINATION = 60
+};
+
+static enum sb_reason ipv4_anomaly(uint32_t header, uint32_t total, uint32_t room);
+static void parse_ipv6_chain(struct walk *walk, uint32_t offset);
+static bool is_extension(uint32_t type);
+static bool parse_extension(struct walk *walk, uint32_t *offset, bool first);
+static uint32_t extension_size(uint32_t type, const uint8_t *next);
+static bool parse_ipv6_fragment(struct walk *walk, uint32_t offset, const uint8_t *header);
+static bool parse_fragment(struct sb_packet *packet, uint32_t start, uint32_t size,
+                           uint32_t before);
+
+void sb_parse_ipv4(struct sb_packet *packet, uint32_t l3) {
+    const uint8_t *ip = take(packet, l3, IPV4_BYTES, packet->length, SB_REASON_IP_TRUNCATED);
+
+    if (ip == NULL)
+        return;
+    if (ip[0] >> 4 != 4) {
+        packet->anomaly = SB_REASON_IP_VERSION;
+        return;
+    }
+    uint32_t header = (uint32_t)(ip[0] & 0x0f) * 4;
+    uint32_t total = sb_load16(ip + 2);
+    uint32_t fragment = sb_load16(ip + 6);
+    struct walk walk = {packet, l3 + total};
+
+    packet->ip_version = 4;
+    packet->protocol = ip[9];
+    set_addresses(packet, l3 + IPV4_SOURCE, l3 + IPV4_DESTINATION);
+    packet->anomaly = (uint8_t)ipv4_anomaly(header, total, packet->length - l3);
+    if (packet->anomaly != SB_REASON_NONE ||
+        take(packet, l3, header, walk.end, SB_REASON_IP_TRUNCATED) == NULL)
+        return;
+    if ((fragment & IPV4_FRAGMENT_MASK) != 0 &&
+        !parse_fragment(packet, (fragment & IPV4_OFFSET_MASK) * 8, total - header, header))
+        return;
+    sb_parse_transport(&walk, l3 + header);
+}
+
+static enum sb_reason ipv4_anomaly(uint32_t header, uint32_t total, uint32_t room) {
+    if (header < IPV4_BYTES)
+        return SB_REASON_IP_HEADER_LENGTH;
+    if (header > room)
+        return SB_REASON_IP_TRUNCATED;
+    if (total < IPV4_BYTES || total > room)
+        return SB_REASON_IP_LENGTH;
+    return header > total ? SB_REASON_IP_HEADER_LENGTH : SB_REASON_NONE;
+}
+
+void sb_parse_ipv6(struct sb_packet *packet, uint32_t l3) {
+    const uint8_t *ip = take(packet, l3, IPV6_BYTES, packet->length, SB_REASON_IP_TRUNCATED);
+
+    if (ip == NULL)
+        return;
+    if (ip[0] >> 4 != 6) {
+        packet->anomaly = SB_REASON_IP_VERSION;
+        return;
+    }
+    uint32_t payload = sb_load16(ip + 4);
+    struct walk walk = {packet, l3 + IPV6_BYTES + payload};
+
+    packet->ip_version = 6;
+    packet->protocol = ip[6];
+    set_addresses(packet, l3 + IPV6_SOURCE, l3 + IPV6_DESTINATION);
+    if (ip[IPV6_SOURCE] == 0xfe && (ip[IPV6_SOURCE + 1] & 0xc0) == 0x80) {
+        packet->flags |= SB_PACKET_LINK_SCOPE; /* fe80::/10: never routed (RFC 4291, 2.5.6) */
+        return;
+    }
+    /* Jumbograms (RFC 2675) exist on no link we serve. */
+    bool jumbogram = payload == 0 && packet->protocol == EXTENSION_HOP_BY_HOP;
+    if (walk.end > packet->length || jumbogram)
+        packet->anomaly = SB_REASON_IP_LENGTH;
+    else
+        parse_ipv6_chain(&walk, l3 + IPV6_BYTES);
+}
+
+static void parse_ipv6_chain(struct walk *walk, uint32_t offset) {
+    struct sb_packet *packet = walk->packet;
+
+    for (uint32_t i = 0; is_extension(packet->protocol); i++) {
+        if (i == IPV6_EXTENSIONS_MAX) {
+            packet->anomaly = SB_REASON_IPV6_EXTENSION;
+            return;
+        }
+        if (!parse_extension(walk, &offset, i == 0))
+            return;
+    }
+    sb_parse_transport(walk, offset);
+}
+
+static bool is_extension(uint32_t type) {
+    return type == EXTENSION_HOP_BY_HOP || type == EXTENSION_ROUTING ||
+           type == EXTENSION_FRAGMENT || type == EXTENSION_AUTHENTICATION ||
+           type == EXTENSION_DESTINATION;
+}
+
+/* One extension header at *offset of the type in packet->protocol; leaves the next type there.
+ * False: the end. */
+static bool parse_extension(struct walk *walk, uint32_t *offset, bool first) {
+    struct sb_packet *packet = walk->packet;
+    enum sb_reason malformed = unless_fragment(packet, SB_REASON_IPV6_EXTENSION);
+    uint32_t type = packet->protocol;
+    const uint8_t *header = take(packet, *offset, IPV6_EXTENSION_BYTES, walk->end, malformed);
+
+    if (header == NULL)
+        return false;
+    uint32_t size = extension_size(type, header);
+    if (size == 0 || (type == EXTENSION_HOP_BY_HOP && !first)) {
+        packet->anomaly = SB_REASON_IPV6_EXTENSION;
+        return false;
+    }
+    if (take(packet, *offset, size, walk->end, malformed) == NULL)
+        return false;
+    packet->protocol = header[0];
+    if (type == EXTENSION_FRAGMENT && !parse_ipv6_fragment(walk, *offset, header))
+        return false;
+    *offset += size;
+    return true;
+}
+
+/* Bytes of the extension header at next (its first two bytes), 0: too small to be one. */
+static uint32_t extension_size(uint32_t type, const uint8_t *next) {
+    uint32_t size = type == EXTENSION_AUTHENTICATION ? ((uint32_t)next[1] + 2) * 4
+                                                     : ((uint32_t)next[1] + 1) * 8;
+
+    if (type == EXTENSION_FRAGMENT)
+        return IPV6_EXTENSION_BYTES;
+    return type == EXTENSION_AUTHENTICATION && size < AH_BYTES_MIN ? 0 : size;
+}
+
+/* The fragment header at offset. True: walk on behind it. An atomic fragment (RFC 6946) is no
+ * fragment. */
+static bool parse_ipv6_fragment(struct walk *walk, uint32_t offset, const uint8_t *header) {
+    struct sb_packet *packet = walk->packet;
+    uint32_t field = sb_load16(header + 2);
+    uint32_t data = offset + IPV6_EXTENSION_BYTES;
+
+    if ((field & ~6u) == 0)
+        return true;
+    if (packet->flags & SB_PACKET_FRAGMENT) { /* one header is all a packet may have */
+        packet->anomaly = SB_REASON_IPV6_EXTENSION;
+        return false;
+    }
+    uint32_t before = offset - packet->l3_offset - IPV6_BYTES;
+    return parse_fragment(packet, field & ~7u, walk->end - data, before);
+}
+
+/* start: of the fragment's data within the reassembled packet; before: bytes of headers ahead of it
+ * that count towards the 65,535. True: the transport header follows in this fragment. */
+static bool parse_fragment(struct sb_packet *packet, uint32_t start, uint32_t size,
+                           uint32_t before) {
+    packet->flags |= SB_PACKET_FRAGMENT;
+    if (start > 0)
+        packet->flags |= SB_PACKET_FRAGMENT_LATER;
+    /* RFC 1858, 3.2.1: a fragment at offset 8 overwrites the flags that the first one showed. */
+    if (size == 0 || before + start + size > IP_BYTES_MAX ||
+        (start == 8 && packet->protocol == SB_PROTOCOL_TCP))
+        packet->anomaly = SB_REASON_FRAGMENT;
+    return start == 0 && packet->anomaly == SB_REASON_NONE;
+}
