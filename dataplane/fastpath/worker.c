@@ -40,7 +40,7 @@ static void hand_over(struct worker *worker, struct sb_packet *packet);
 static void transmit(struct worker *worker, enum sb_port port);
 static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
                             uint32_t sent);
-static uint32_t latency_bucket(uint64_t latency_ns);
+static void count_latency(struct worker *worker, uint64_t cycles, uint32_t packets);
 static void sample_drop(struct worker *worker, struct sb_packet *packet, enum sb_reason reason);
 static void close_handovers(struct worker *worker);
 static bool handovers_finished(struct worker *worker);
@@ -183,35 +183,35 @@ static void transmit(struct worker *worker, enum sb_port port) {
 /* The mbufs are the driver's by now: only descriptors are read. */
 static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
                             uint32_t sent) {
-    struct sb_lcore_stats *stats = worker->stats;
-    uint64_t tx_tsc = rte_rdtsc(), rx_tsc = 0, latency_ns = 0, bytes = 0;
-    uint32_t bucket = 0;
+    struct sb_port_stats *stats = &worker->stats->port[from];
+    uint64_t tx_tsc = rte_rdtsc(), bytes = 0;
+    uint32_t together = 0; /* received at one time: the whole burst, but for what was handed over */
 
     for (uint32_t i = 0; i < sent; i++) {
         const struct sb_packet *packet = batch->packets[i];
 
-        if (packet->rx_tsc != rx_tsc) { /* once per burst, but for what was handed over */
-            rx_tsc = packet->rx_tsc;
-            latency_ns = ((tx_tsc - rx_tsc) * worker->node->ns_per_tsc_q24) >> 24;
-            bucket = latency_bucket(latency_ns);
-        }
         bytes += packet->length;
-        stats->latency_sum_ns += latency_ns;
-        stats->latency_bucket[bucket]++;
+        together++;
+        if (i + 1 == sent || batch->packets[i + 1]->rx_tsc != packet->rx_tsc) {
+            count_latency(worker, tx_tsc - packet->rx_tsc, together);
+            together = 0;
+        }
     }
-    stats->latency_count += sent;
-    stats->port[from].forwarded += sent;
-    stats->port[from].forwarded_bytes += bytes;
+    stats->forwarded += sent;
+    stats->forwarded_bytes += bytes;
 }
 
-static uint32_t latency_bucket(uint64_t latency_ns) {
+static void count_latency(struct worker *worker, uint64_t cycles, uint32_t packets) {
     static const uint64_t bounds_ns[] = SB_LATENCY_BOUNDS_NS;
+    uint64_t latency_ns = (cycles * worker->node->ns_per_tsc_q24) >> 24;
     uint32_t bucket = 0;
 
     _Static_assert(RTE_DIM(bounds_ns) == SB_LATENCY_BUCKETS - 1, "one more bucket than bounds");
     while (bucket < SB_LATENCY_BUCKETS - 1 && latency_ns > bounds_ns[bucket])
         bucket++;
-    return bucket;
+    worker->stats->latency_count += packets;
+    worker->stats->latency_sum_ns += latency_ns * packets;
+    worker->stats->latency_bucket[bucket] += packets;
 }
 
 /* Before the packet is freed: the sample names its addresses. */

@@ -19,6 +19,7 @@ from dataplane import abi, library
 from dataplane.dpdk.eal import Eal
 from dataplane.dpdk.memory import Memory
 from dataplane.dpdk.mempool import PacketPool
+from dataplane.dpdk.rings import PacketRing, ring_port
 from dataplane.eal_setup import plan, start_eal
 from dataplane.networks import Network
 from dataplane.ports import DataPorts, room_bytes
@@ -26,7 +27,6 @@ from dataplane.profiles import Profiles
 from dataplane.settings import DataplaneSettings, PortSettings
 from dataplane.tables import Lists
 from dataplane.workers import WorkerPlan, Workers
-from tests.support.ring_port import ring_port
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def main() -> None:
         PacketPool(loaded, settings.mbufs, scenario.room or room_bytes(scenario.mtu)) as pool,
     ):
         for name, slots in scenario.ring_ports.items():
-            ring_port(loaded, name, slots)
+            rings = [PacketRing(loaded, f"{name}_{way}", slots) for way in ("rx", "tx")]
+            ring_port(loaded, name.removeprefix("net_ring_"), *rings)
         print(json.dumps(_run(loaded, scenario, settings, eal, memory, pool)))
 
 

@@ -1,0 +1,172 @@
+"""The whole packet loop over DPDK ports, in a process of its own: cycles per packet.
+
+The frames of a capture are forwarded into a ring once; then that ring is the outside port's receive
+and the inside port's transmit ring, so that the same mbufs come in from outside for ever::
+
+    python -m bench.worker --frames IN.pcap --seconds 2
+    python -m bench.worker --devices net_null0 net_null1
+
+Figures come from the statistics page that the worker writes anyway.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from dataplane import abi, library
+from dataplane.dpdk.memory import Memory
+from dataplane.dpdk.mempool import PacketPool
+from dataplane.dpdk.rings import PacketRing, ring_port
+from dataplane.eal_setup import plan, start_eal
+from dataplane.ports import DataPorts, room_bytes
+from dataplane.profiles import Profiles
+from dataplane.settings import DataplaneSettings, PortSettings
+from dataplane.workers import WorkerPlan, Workers
+
+RING_SLOTS = 2048
+FRAMES_MAX = RING_SLOTS - 1
+_MBUFS = 8192
+_LOAD_S = 0.5
+_SAMPLE_S = 0.002
+_JOIN_S_MAX = 5.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run came to; cycles are of the TSC."""
+
+    packets: int
+    dropped: int
+    cycles_per_packet: float
+    """Of the turns that had packets: receive, pipeline, transmit, counting. The first quartile over
+    samples of 2 ms: what disturbs a shared machine only ever adds."""
+    stages: dict[str, float]
+    """Cycles per packet that entered a stage, from the sampled bursts."""
+    hugepages: bool
+    tsc_hz: int
+
+
+class WorkerBench:
+    """EAL with some devices, packets, and one worker at a time; one per process, ever."""
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        """``devices``: vdev strings of a pair, or one to load frames from."""
+        self._opened = ExitStack()
+        self.library = library.load()
+        directory = Path(self._opened.enter_context(tempfile.TemporaryDirectory()))
+        outside, inside = (*devices, "net_null_unused")[:2]
+        settings = DataplaneSettings(
+            PortSettings(outside), PortSettings(inside), directory, directory / "socket"
+        )
+        self._plan = plan(settings)
+        self._eal = self._opened.enter_context(start_eal(self.library, self._plan, directory))
+        self.memory = self._opened.enter_context(Memory(self.library))
+        room = room_bytes(settings.outside.mtu)
+        self._pool = self._opened.enter_context(PacketPool(self.library, _MBUFS, room))
+
+    def circle(self, source: str, seconds: float, lists: int = 0) -> Figures:
+        """Load what ``source`` delivers (at most `FRAMES_MAX`), then let it go round."""
+        full, empty = (PacketRing(self.library, name, RING_SLOTS) for name in ("full", "empty"))
+        self.run(source, ring_port(self.library, "load", empty, full), _LOAD_S)
+        outside = ring_port(self.library, "outside", full, empty)
+        inside = ring_port(self.library, "inside", empty, full)
+        return self.run(outside, inside, seconds, lists)
+
+    def run(self, outside: str, inside: str, seconds: float, lists: int = 0) -> Figures:
+        """One worker between two devices; ``lists``: address of filled tables, 0: none."""
+        stats = self.memory.structure(abi.LcoreStats)
+        ports = (PortSettings(outside), PortSettings(inside))
+        with DataPorts(self.library, *ports, self._pool, 1) as opened:
+            workers = Workers(
+                self.library,
+                self.memory,
+                WorkerPlan(
+                    self._plan.worker_lcores, opened.port_ids, self._eal.tsc_hz, owner_key=(1, 2)
+                ),
+                [ctypes.addressof(stats)],
+            )
+            workers.node.lists = lists
+            Profiles(self.library, self.memory, workers)
+            opened.start()
+            workers.launch()
+            samples = _sample(stats, seconds)
+            workers.stop()
+            if not workers.join(_JOIN_S_MAX):
+                raise TimeoutError("the worker does not return")
+        return self._figures(stats, samples)
+
+    def _figures(self, stats: abi.LcoreStats, samples: list[float]) -> Figures:
+        packets = sum(port.received for port in stats.port)
+        sampled = {stage.name.lower(): stats.stage[stage] for stage in abi.Stage}
+        return Figures(
+            packets=packets,
+            dropped=sum(sum(port.dropped) for port in stats.port),
+            cycles_per_packet=_first_quartile(samples),
+            stages={
+                name: _ratio(stage.sampled_cycles, stage.sampled_packets)
+                for name, stage in sampled.items()
+            },
+            hugepages=self._plan.hugepages,
+            tsc_hz=self._eal.tsc_hz,
+        )
+
+    def close(self) -> None:
+        """Give everything back; may be called again."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def main() -> None:
+    """Run as the command line says and print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=Path, help=f"capture of at most {FRAMES_MAX} frames")
+    parser.add_argument("--devices", nargs=2, metavar="VDEV", default=("net_null0", "net_null1"))
+    parser.add_argument("--seconds", type=float, default=1.0)
+    chosen = parser.parse_args()
+    source = f"net_pcap0,rx_pcap={chosen.frames}" if chosen.frames else None
+    with WorkerBench([source] if source else chosen.devices) as bench:
+        if source:
+            figures = bench.circle(source, chosen.seconds)
+        else:
+            figures = bench.run(*chosen.devices, chosen.seconds)
+    print(json.dumps(asdict(figures)))
+
+
+def _sample(stats: abi.LcoreStats, seconds: float) -> list[float]:
+    """Cycles per packet of consecutive intervals, while the worker counts."""
+    samples, end = [], time.monotonic() + seconds
+    before = (stats.busy_cycles, sum(port.received for port in stats.port))
+    while time.monotonic() < end:
+        time.sleep(_SAMPLE_S)
+        now = (stats.busy_cycles, sum(port.received for port in stats.port))
+        if now[1] > before[1]:
+            samples.append((now[0] - before[0]) / (now[1] - before[1]))
+        before = now
+    return samples
+
+
+def _first_quartile(samples: list[float]) -> float:
+    return round(statistics.quantiles(samples, n=4)[0], 2) if len(samples) > 1 else 0.0
+
+
+def _ratio(cycles: int, packets: int) -> float:
+    return round(cycles / packets, 2) if packets else 0.0
+
+
+if __name__ == "__main__":
+    main()
