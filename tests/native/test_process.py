@@ -14,13 +14,18 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from dataplane.client import Observer, observe
+from dataplane.client import Observer, control, observe
+from dataplane.clock import SystemClock
 from dataplane.errors import DataplaneAwayError
+from dataplane.networks import Network
+from dataplane.statelog import Put, StateLogWriter
 from dataplane.stats import NodeStats
 from dataplane.watchdog import STALL_MS
+from tests.support.captures import inbound, write_frames
 
 pytestmark = pytest.mark.skipif(
     "sanitize" in os.environ.get("SECBEAT_LIBRARY", ""), reason="the library part without DPDK"
@@ -49,7 +54,7 @@ class Node:
         self.manager.settimeout(30)
         self.log = (directory / "log").open("w+", encoding="utf-8")
         state_log = directory / "state"
-        state_log.mkdir()
+        state_log.mkdir(exist_ok=True)
         settings = {
             "outside": "net_null0",
             "inside": "net_null1",
@@ -185,6 +190,41 @@ def test_a_process_stopped_as_a_whole_goes_on_afterwards(start: Callable[..., No
     node.process.terminate()
 
     assert node.wait() == 0
+
+
+def test_a_ban_in_the_state_log_is_in_force_from_the_first_packet(
+    start: Callable[..., Node], tmp_path: Path
+) -> None:
+    frames = [inbound(f"198.18.0.{1 + mark % 2}") for mark in range(100)]
+    received = write_frames(tmp_path / "rx.pcap", frames)
+    database_id = uuid4()
+    writer = StateLogWriter(tmp_path / "state", SystemClock())
+    writer.open(database_id)
+    writer.snapshot(database_id, 7, [Put("blacklist", Network.parse("198.18.0.1"), None)], None)
+
+    node = start(outside=f"net_pcap0,rx_pcap={received},tx_pcap={tmp_path}/tx.pcap")
+    node.await_message(b"READY=1")
+    stats = node.await_stats(lambda stats: stats.ports["outside"].received == 100)
+
+    assert stats.in_force(database_id, 7)
+    assert stats.ports["outside"].dropped == {"blacklist": 50}
+
+
+def test_a_revision_is_in_force_when_it_says_so(start: Callable[..., Node], tmp_path: Path) -> None:
+    database_id = uuid4()
+    node = start()
+    writer = StateLogWriter(tmp_path / "state", SystemClock())
+    writer.open(database_id)
+    writer.snapshot(database_id, 1, [], None)
+    node.await_message(b"READY=1")
+
+    ban = Put("blacklist", Network.parse("198.18.0.1"), None)
+    writer.append(2, [ban])
+    with control(node.socket, timeout_s=5) as client:
+        client.doorbell(2)
+        assert client.wait_in_force(database_id, 2, timeout_s=10)
+        key = (ban.list, ban.network)
+        assert client.explain([key], timeout_s=5)[key].found
 
 
 def test_memory_stays_within_the_figure_that_is_promised(start: Callable[..., Node]) -> None:

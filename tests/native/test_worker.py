@@ -21,6 +21,8 @@ from tests.support.captures import (
     write_frames,
 )
 
+HANDOVER_SLOTS = 1024  # handover.h
+
 pytestmark = pytest.mark.skipif(
     "sanitize" in os.environ.get("SECBEAT_LIBRARY", ""), reason="the library part without DPDK"
 )
@@ -151,7 +153,9 @@ def test_a_frame_in_several_segments_is_forwarded_whole(tmp_path: Path) -> None:
 class TestTwoLcores:
     """Ownership: every client has one lcore, wherever its packets arrive."""
 
-    def run_two(self, directory: Path, queues: list[list[bytes]]) -> dict[str, Any]:
+    def run_two(
+        self, directory: Path, queues: list[list[bytes]], *, second_is_late: bool = False
+    ) -> dict[str, Any]:
         empty = capture(directory, "none", [])
         received = [capture(directory, f"rx{i}", frames) for i, frames in enumerate(queues)]
         outside = [(rx, directory / f"outside-tx{i}.pcap") for i, rx in enumerate(received)]
@@ -162,6 +166,7 @@ class TestTwoLcores:
             inside=pcap_port(1, *inside),
             settled=sum(map(len, queues)),
             lcores=2,
+            second_is_late=second_is_late,
         )
 
     def sent(self, directory: Path) -> list[list[bytes]]:
@@ -195,6 +200,27 @@ class TestTwoLcores:
 
         assert result["received_by_lcore"] == [640, 0]
         assert result["misrouted"] == result["forwarded_by_lcore"][1] > 0
+
+    def test_what_a_full_ring_refuses_is_charged_to_the_receiving_port(
+        self, tmp_path: Path
+    ) -> None:
+        clients = [f"198.18.1.{1 + i}" for i in range(32)]
+        frames = [inbound(clients[mark % 32], 100, mark) for mark in range(4000)]
+
+        result = self.run_two(tmp_path, [frames, []], second_is_late=True)
+
+        outside = result["ports"][0]
+        lost = result["misrouted"] - HANDOVER_SLOTS
+        assert lost > 0
+        assert outside["dropped"] == {"handover_full": lost}
+        assert outside["dropped_bytes"] == 100 * lost
+        assert result["handover_lost"] == lost
+        assert result["forwarded_by_lcore"][1] == HANDOVER_SLOTS
+        assert result["profile_drops"] == {"handover_full": lost}
+        # The oldest are those that were taken.
+        marks = [mark_of(frame) for frame in self.sent(tmp_path)[1]]
+        owned = [mark for mark in range(4000) if mark % 32 in {m % 32 for m in marks}]
+        assert marks == owned[:HANDOVER_SLOTS]
 
 
 def test_a_port_without_a_queue_for_each_lcore_is_refused(tmp_path: Path) -> None:

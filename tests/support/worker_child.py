@@ -44,6 +44,8 @@ class Scenario:
     banned: list[str] = field(default_factory=list)
     ring_ports: dict[str, int] = field(default_factory=dict)
     """Ports made of rings that nobody drains: name, slots of the transmit ring."""
+    second_is_late: bool = False
+    """Lcore 1 starts when lcore 0 has received everything."""
     timeout_s: float = 20.0
 
 
@@ -93,7 +95,10 @@ def _run(
             workers.node.lists = lists.address
             Profiles(loaded, memory, workers)
             ports.start()
-            workers.launch()
+            if scenario.second_is_late:
+                _launch_one_by_one(workers, stats, scenario)
+            else:
+                workers.launch()
             reached = _wait(lambda: _settled(stats) >= scenario.settled, scenario.timeout_s)
             workers.stop()
             joined = workers.join(5.0)
@@ -113,6 +118,13 @@ def _ban(lists: Lists, addresses: list[str]) -> None:
         record.deadline_ds = abi.DEADLINE_NEVER
     assert lists.put(records, len(addresses)) == 0
     lists.commit()
+
+
+def _launch_one_by_one(workers: Workers, stats: list[abi.LcoreStats], scenario: Scenario) -> None:
+    first, second = zip(workers._eal_lcores, workers.lcores, strict=True)
+    first[0].launch("sb_worker_main", ctypes.addressof(first[1]))
+    _wait(lambda: stats[0].port[0].received >= scenario.settled, scenario.timeout_s)
+    second[0].launch("sb_worker_main", ctypes.addressof(second[1]))
 
 
 def _settled(stats: list[abi.LcoreStats]) -> int:
