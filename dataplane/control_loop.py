@@ -64,7 +64,7 @@ class ControlLoop:
         """Returns when the workers have drained; exits with 70 when one does not answer."""
         parts = self._parts
         self._tell_time()
-        parts.reconciler.start()
+        parts.reconciler.start(self._while_loading)
         if parts.commands.stop_wanted:
             return
         parts.path.ports.start()
@@ -76,6 +76,11 @@ class ControlLoop:
         _log.info("running", revision=self._header.applied_through)
         self._turns.run_until(lambda: parts.commands.stop_wanted)
         self._drain()
+
+    def _while_loading(self) -> None:
+        """A million entries take seconds: clients are told meanwhile that it is starting."""
+        self._tell_time()
+        self._parts.control.turn()
 
     def _add_duties(self) -> None:
         parts, every = self._parts, self._turns.every

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,7 @@ __all__ = ["ListTable", "Profiles", "Published", "Reconciler"]
 TOUCHED_MAX = 65_536
 LOOK_EVERY_MS = 50
 _LINES_PER_READ = 64
+_START_BUDGET_MS = 5
 _SWEEP_BUDGET = 4096
 
 
@@ -71,13 +72,17 @@ class Reconciler:
         self._mark: tuple[int, int] | None = None
         self._look_at_ms = 0
 
-    def start(self) -> None:
-        """Load everything there is, before anything is forwarded; takes as long as it takes."""
+    def start(self, between: Callable[[], None] = lambda: None) -> None:
+        """Load everything there is, before anything is forwarded; takes as long as it takes.
+
+        `between` is called every few milliseconds, so that clients are answered meanwhile.
+        """
         self._apply_policy(None, 0)
         self._look_for_generation()
         while self._is_behind():
             self._look_at_ms = 0
-            self.turn(budget_ms=1000)
+            self.turn(budget_ms=_START_BUDGET_MS)
+            between()
         self._publish.usage(self._tables.lists.usage())
 
     def doorbell(self) -> None:

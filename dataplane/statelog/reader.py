@@ -26,7 +26,7 @@ from dataplane.statelog.files import (
 )
 
 _CHECK_BYTES = 1 << 20
-_CHUNK_BYTES = 1 << 15
+_CHUNK_BYTES = 1 << 13
 _FOOTER_BYTES_MAX = 128
 
 

@@ -375,3 +375,30 @@ def test_leases_leave_no_descriptors_behind(dataplane: PortlessDataplane, path: 
 
     before = round_trip()
     assert [round_trip() for _ in range(5)] == [before] * 5
+
+
+def test_clients_are_answered_while_the_state_is_being_loaded(
+    library: ctypes.CDLL, tmp_path: Path, path: Path, writer: StateLogWriter
+) -> None:
+    entries = [Put("blacklist", Network.parse(f"10.0.{i >> 8}.{i & 255}")) for i in range(60_000)]
+    writer.snapshot(DATABASE, 5, entries, None)
+    states: list[tuple[str, bool]] = []
+
+    def look() -> None:
+        with client.observe(path, 10) as observer:
+            stats = observer.stats()
+            states.append((stats.state, stats.in_force(DATABASE, 5)))
+
+    with PortlessDataplane(settings(path, tmp_path / "state")) as dataplane:
+        observer = threading.Thread(target=look)
+        turns = iter(range(1_000_000))
+
+        def between() -> None:
+            if next(turns) == 1:
+                observer.start()
+                while observer.is_alive():
+                    dataplane.control.turn()
+
+        dataplane.reconciler.start(between)
+        assert states == [("starting", False)]
+        assert dataplane.stats.header.applied_through == 5

@@ -90,7 +90,7 @@ class PortlessDataplane:
 
     def start(self) -> None:
         """Load the state."""
-        self.reconciler.start()
+        self.reconciler.start(self.control.turn)
         self.stats.header.state = abi.State.RUNNING
         self.turn()
 
