@@ -370,7 +370,9 @@ def test_leases_leave_no_descriptors_behind(dataplane: PortlessDataplane, path: 
     def round_trip() -> int:
         with client.control(path, 5), client.events(path, 5), client.observe(path):
             pass
-        wait_until(lambda: not dataplane.control._clients)
+        control, events = dataplane.control, dataplane.events
+        wait_until(lambda: not (control._clients or control._leases.rings or events._retired))
+        wait_until(lambda: events.free and not events._retired)
         return len(list(Path("/proc/self/fd").iterdir()))
 
     before = round_trip()
