@@ -12,6 +12,7 @@
 #include "abi.h"
 #include "handover.h"
 #include "pipeline.h"
+#include "readers.h"
 
 /* Packets on their way out of one port, all from one burst. */
 struct tx_batch {
@@ -78,8 +79,7 @@ static uint32_t worker_turn(struct worker *worker, bool receiving) {
     worker->stats->total_cycles += cycles;
     worker->stats->busy_cycles += packets > 0 ? cycles : 0;
     worker->stats->heartbeat++;
-    /* Release: every read through a swapped pointer happened before a writer sees the new count. */
-    __atomic_store_n(&reader->quiescent, reader->quiescent + 1, __ATOMIC_RELEASE);
+    sb_reader_quiescent(reader);
     return packets;
 }
 

@@ -146,4 +146,17 @@ static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucke
     return (uint32_t)_mm_movemask_epi8(bytes) & ((1u << SB_BUCKET_SLOTS) - 1);
 }
 
+/* Whether the address table may know the tag: a slot holds it, or keys at home here live elsewhere.
+ * Cheaper than sb_address_tags_match, which then says where. */
+static inline bool sb_address_tags_maybe(const struct sb_address_tags *bucket, uint32_t tag) {
+    const __m128i *line = (const __m128i *)bucket->tag;
+    __m128i want = _mm_set1_epi32((int)tag);
+    __m128i ab = _mm_or_si128(_mm_cmpeq_epi32(_mm_load_si128(line), want),
+                              _mm_cmpeq_epi32(_mm_load_si128(line + 1), want));
+    __m128i cd = _mm_or_si128(_mm_cmpeq_epi32(_mm_load_si128(line + 2), want),
+                              _mm_cmpeq_epi32(_mm_load_si128(line + 3), want));
+
+    return ((uint32_t)_mm_movemask_epi8(_mm_or_si128(ab, cd)) | bucket->away) != 0;
+}
+
 #endif

@@ -16,10 +16,9 @@ struct work {
     uint32_t tagged;   /* the address table may know it */
     uint32_t searched; /* its root cell holds boundaries */
     uint32_t covered;  /* value is not 0 */
-    const struct sb_range_root *root[SB_BURST_MAX];
+    const uint32_t *root[SB_BURST_MAX];
     uint32_t tag[SB_BURST_MAX];
     uint32_t home[SB_BURST_MAX];
-    uint32_t slots[SB_BURST_MAX]; /* of the home bucket that hold the tag */
     uint32_t value[SB_BURST_MAX]; /* longest prefix entry + 1 */
 };
 
@@ -103,19 +102,16 @@ static void locate(struct work *work, uint32_t count) {
 
 /* Sorts out those about whom nothing is said. */
 static void probe(struct work *work, uint32_t count) {
-    const struct sb_addresses *table = &work->lists->addresses;
+    const struct sb_address_tags *tags = work->lists->addresses.tags;
     uint32_t tagged = 0, searched = 0, covered = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        const struct sb_address_tags *tags = &table->tags[work->home[i]];
-        struct sb_range_root cell = *work->root[i];
-        uint32_t slots = sb_address_tags_match(tags, work->tag[i]);
+        uint32_t value = *work->root[i];
 
-        work->slots[i] = slots;
-        work->value[i] = cell.base;
-        tagged |= (uint32_t)((slots | tags->away) != 0) << i;
-        searched |= (uint32_t)(cell.count != 0) << i;
-        covered |= (uint32_t)(cell.count == 0 && cell.base != 0) << i;
+        work->value[i] = value;
+        tagged |= (uint32_t)sb_address_tags_maybe(&tags[work->home[i]], work->tag[i]) << i;
+        covered |= (uint32_t)(value != 0) << i;
+        searched |= value >> 31 << i;
     }
     work->tagged = tagged;
     work->searched = searched;
@@ -132,8 +128,8 @@ static void search_ranges(struct work *work) {
         const struct sb_ranges *ranges = work->ranges[family];
         uint64_t hi = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi;
 
-        work->value[i] = ranges->value[sb_ranges_search(ranges, work->root[i], hi, key->lo)];
-        work->covered |= (uint32_t)(work->value[i] != 0) << i;
+        work->value[i] = sb_ranges_value(ranges, work->value[i], hi, key->lo);
+        work->covered ^= (uint32_t)(work->value[i] == 0) << i;
     }
 }
 
@@ -146,18 +142,18 @@ static void prefetch_entries(const struct work *work) {
     for (uint32_t set = tagged; set != 0;)
         __builtin_prefetch(&table->slots[work->home[take_bit(&set)]]);
     while (covered != 0) {
-        uint32_t i = take_bit(&covered);
-        const struct sb_prefixes *prefixes = &work->lists->prefixes[family_of(&work->keys[i])];
+        uint32_t i = take_bit(&covered), family = family_of(&work->keys[i]);
 
-        __builtin_prefetch(&prefixes->entries[work->value[i] - 1]);
+        __builtin_prefetch(&work->lists->prefixes[family].entries[work->value[i] - 1]);
+        __builtin_prefetch(&work->ranges[family]->link[work->value[i] - 1]);
     }
     while (tagged != 0) {
-        uint32_t i = take_bit(&tagged);
+        uint32_t i = take_bit(&tagged), home = work->home[i];
+        uint32_t slots = sb_address_tags_match(&table->tags[home], work->tag[i]);
+        uint32_t first = (uint32_t)__builtin_ctz(slots | 1u << SB_BUCKET_SLOTS);
 
-        if (work->slots[i] != 0)
-            __builtin_prefetch(
-                &table->entries[table->slots[work->home[i]].entry[__builtin_ctz(work->slots[i])]],
-                1);
+        /* The last slot is never used: its entry is 0. */
+        __builtin_prefetch(&table->entries[table->slots[home].entry[first]], 1);
     }
 }
 
@@ -198,8 +194,7 @@ static void ask_addresses(const struct work *work, uint32_t i, struct spoken *sp
     const struct sb_addresses *table = &work->lists->addresses;
     uint32_t away = __atomic_load_n(&table->tags[work->home[i]].away, __ATOMIC_RELAXED);
 
-    if (work->slots[i] != 0)
-        ask_bucket(work, i, work->home[i], spoken);
+    ask_bucket(work, i, work->home[i], spoken);
     if (sb_away_second(away) != 0)
         ask_bucket(work, i, sb_address_second(table, work->tag[i], work->home[i]), spoken);
     if (sb_away_stash(away) != 0)

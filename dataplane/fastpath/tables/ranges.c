@@ -4,6 +4,8 @@
 
 typedef unsigned __int128 sb_u128;
 
+enum { ROOT_SHIFT = 64 - SB_RANGES_ROOT_BITS };
+
 /* The sweep over the sorted entries: those that cover the current address lie on a stack, shortest
  * first. */
 struct sweep {
@@ -14,42 +16,46 @@ struct sweep {
     sb_u128 last[SB_PREFIX_DEPTH + 1];   /* last address of it */
 };
 
+static void split(struct sb_ranges *ranges, struct sb_range_cell *cell, uint64_t start);
 static void push(struct sweep *sweep, uint32_t index);
 static void pop_before(struct sweep *sweep, sb_u128 start);
 static void pop(struct sweep *sweep);
 static void emit(struct sb_ranges *ranges, sb_u128 start, uint32_t value);
-static void fill_root(struct sb_ranges *ranges);
+static uint32_t fill_slot(struct sb_ranges *ranges, uint64_t start, uint32_t shift, uint32_t *next);
 
-static size_t align(size_t size) {
-    return (size + SB_CACHE_LINE - 1) & ~(size_t)(SB_CACHE_LINE - 1);
-}
+static uintptr_t carve(uintptr_t *next, size_t size) {
+    uintptr_t part = *next;
 
-static void *carve(uint8_t **next, size_t size) {
-    void *part = *next;
-
-    *next += align(size);
+    *next += (size + SB_CACHE_LINE - 1) & ~(size_t)(SB_CACHE_LINE - 1);
     return part;
 }
 
-struct sb_ranges *sb_ranges_create(uint32_t count, uint32_t link_count, bool has_lo) {
+/* Lays the arrays out behind the struct at base; returns the address after them. */
+static uintptr_t lay_out(struct sb_ranges *out, uintptr_t base, uint32_t count, uint32_t link_count,
+                         bool has_lo) {
     size_t boundaries = 2 * (size_t)count + 1;
-    size_t halves = align(boundaries * sizeof(uint64_t)) * (has_lo ? 2 : 1);
-    size_t bytes =
-        align(sizeof(struct sb_ranges)) + align(SB_RANGES_ROOT * sizeof(struct sb_range_root)) +
-        halves + align(boundaries * sizeof(uint32_t)) +
-        align((size_t)link_count * sizeof(uint32_t)) + align((size_t)count * sizeof(uint32_t));
-    uint8_t *next = sb_memory_map_small(bytes);
-    struct sb_ranges *ranges = (struct sb_ranges *)next;
+    uintptr_t next = base;
+
+    carve(&next, sizeof(*out));
+    out->root = (uint32_t *)carve(&next, SB_RANGES_ROOT * sizeof(*out->root));
+    out->cells = (struct sb_range_cell *)carve(&next, 2 * boundaries * sizeof(*out->cells));
+    out->slots = (uint32_t *)carve(&next, boundaries * sizeof(*out->slots));
+    out->hi = (uint64_t *)carve(&next, boundaries * sizeof(*out->hi));
+    out->lo = has_lo ? (uint64_t *)carve(&next, boundaries * sizeof(*out->lo)) : NULL;
+    out->value = (uint32_t *)carve(&next, boundaries * sizeof(*out->value));
+    out->link = (uint32_t *)carve(&next, (size_t)link_count * sizeof(*out->link));
+    out->order = (uint32_t *)carve(&next, (size_t)count * sizeof(*out->order));
+    return next;
+}
+
+struct sb_ranges *sb_ranges_create(uint32_t count, uint32_t link_count, bool has_lo) {
+    struct sb_ranges layout;
+    size_t bytes = lay_out(&layout, 0, count, link_count, has_lo);
+    struct sb_ranges *ranges = sb_memory_map_small(bytes);
 
     if (ranges == NULL)
         return NULL;
-    carve(&next, sizeof(*ranges));
-    ranges->root = carve(&next, SB_RANGES_ROOT * sizeof(*ranges->root));
-    ranges->hi = carve(&next, boundaries * sizeof(*ranges->hi));
-    ranges->lo = has_lo ? carve(&next, boundaries * sizeof(*ranges->lo)) : NULL;
-    ranges->value = carve(&next, boundaries * sizeof(*ranges->value));
-    ranges->link = carve(&next, (size_t)link_count * sizeof(*ranges->link));
-    ranges->order = carve(&next, (size_t)count * sizeof(*ranges->order));
+    lay_out(ranges, (uintptr_t)ranges, count, link_count, has_lo);
     ranges->bytes = bytes;
     return ranges;
 }
@@ -64,19 +70,22 @@ size_t sb_ranges_bytes(const struct sb_ranges *ranges) {
         sizeof(*ranges->hi) * (ranges->lo != NULL ? 2 : 1) + sizeof(*ranges->value);
 
     return sizeof(*ranges) + SB_RANGES_ROOT * sizeof(*ranges->root) +
-           ranges->boundary_count * per_boundary +
+           ranges->cell_count * sizeof(*ranges->cells) +
+           ranges->slot_count * sizeof(*ranges->slots) + ranges->boundary_count * per_boundary +
            ranges->order_count * (sizeof(*ranges->order) + sizeof(*ranges->link));
 }
 
 void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries) {
     struct sweep sweep = {.ranges = ranges, .entries = entries};
+    uint32_t next = 1; /* boundary 0 is before everything */
 
     emit(ranges, 0, 0);
     for (uint32_t i = 0; i < ranges->order_count; i++)
         push(&sweep, ranges->order[i]);
     while (sweep.depth > 0)
         pop(&sweep);
-    fill_root(ranges);
+    for (uint32_t slot = 0; slot < SB_RANGES_ROOT; slot++)
+        ranges->root[slot] = fill_slot(ranges, (uint64_t)slot << ROOT_SHIFT, ROOT_SHIFT, &next);
 }
 
 static void push(struct sweep *sweep, uint32_t index) {
@@ -129,21 +138,39 @@ static void emit(struct sb_ranges *ranges, sb_u128 start, uint32_t value) {
     ranges->boundary_count = i;
 }
 
-static void fill_root(struct sb_ranges *ranges) {
-    uint32_t next = 1; /* boundary 0 is before everything */
+/* The slot of the addresses whose upper half lies in start .. start + 2^shift - 1. *next: the first
+ * boundary that is not before them; afterwards the first behind them. */
+static uint32_t fill_slot(struct sb_ranges *ranges, uint64_t start, uint32_t shift,
+                          uint32_t *next) {
+    uint32_t i = *next, base = i - 1, count;
 
-    for (uint32_t cell = 0; cell < SB_RANGES_ROOT; cell++) {
-        struct sb_range_root *root = &ranges->root[cell];
-        uint64_t start = (uint64_t)cell << (64 - SB_RANGES_ROOT_BITS);
-        uint32_t base = next - 1;
+    /* One that starts with the slot is before everything else in it. */
+    if (i < ranges->boundary_count && boundary(ranges, i) == (sb_u128)start << 64)
+        base = i++;
+    while (i < ranges->boundary_count && ranges->hi[i] >> shift == start >> shift)
+        i++;
+    *next = i;
+    count = i - 1 - base;
+    if (count == 0)
+        return ranges->value[base];
+    i = ranges->cell_count++;
+    ranges->cells[i] = (struct sb_range_cell){.base = base, .count = count};
+    if (shift == ROOT_SHIFT && count >= SB_RANGES_SPLIT_MIN)
+        split(ranges, &ranges->cells[i], start);
+    return SB_RANGES_SEARCH | i;
+}
 
-        /* One that starts with the cell is before everything in it. */
-        if (next < ranges->boundary_count && boundary(ranges, next) == (sb_u128)start << 64)
-            base = next++;
-        while (next < ranges->boundary_count &&
-               ranges->hi[next] >> (64 - SB_RANGES_ROOT_BITS) == cell)
-            next++;
-        root->count = next - 1 - base;
-        root->base = root->count > 0 ? base : ranges->value[base];
+/* More than half as many slots as boundaries, never more than boundaries: the block has room for
+ * them. */
+static void split(struct sb_ranges *ranges, struct sb_range_cell *cell, uint64_t start) {
+    uint32_t bits = 31 - (uint32_t)__builtin_clz(cell->count), next = cell->base + 1;
+
+    cell->bits = bits < SB_RANGES_SPLIT_BITS ? bits : SB_RANGES_SPLIT_BITS;
+    cell->slots = ranges->slot_count;
+    ranges->slot_count += 1u << cell->bits;
+    for (uint64_t slot = 0; slot < 1u << cell->bits; slot++) {
+        uint32_t shift = ROOT_SHIFT - cell->bits;
+
+        ranges->slots[cell->slots + slot] = fill_slot(ranges, start | slot << shift, shift, &next);
     }
 }

@@ -39,14 +39,28 @@ struct sb_prefix {
 
 _Static_assert(sizeof(struct sb_prefix) == 32, "two entries to a cache line");
 
-struct sb_range_root {
-    uint32_t base;  /* count 0: the value of all addresses here; otherwise the last boundary before
-                       them ... */
-    uint32_t count; /* ... and how many boundaries follow among them */
+/* A slot of the root stands for the addresses that share its top bits: it is their value, or says
+ * in which cell to search. A cell of many boundaries has slots of its own, about as many, by the
+ * bits that follow; below them all is searched. */
+#define SB_RANGES_SEARCH (1u << 31)
+
+enum {
+    SB_RANGES_SPLIT_MIN =
+        8, /* boundaries: three rounds of searching, as much as a second level costs */
+    SB_RANGES_SPLIT_BITS = 16 /* at most */
+};
+
+struct sb_range_cell {
+    uint32_t base;  /* the last boundary before the cell ... */
+    uint32_t count; /* ... and how many follow in it */
+    uint32_t slots; /* first of its own slots ... */
+    uint32_t bits;  /* ... of which there are 2^bits; 0: none */
 };
 
 struct sb_ranges {
-    struct sb_range_root *root;
+    uint32_t *root;  /* slots */
+    uint32_t *slots; /* of all cells that have some */
+    struct sb_range_cell *cells;
     uint64_t *hi; /* of boundary i; boundary 0 is address 0 */
     uint64_t *lo; /* NULL: IPv4 */
     uint32_t *value;
@@ -55,6 +69,8 @@ struct sb_ranges {
     uint32_t *order; /* entries by (hi, lo, length, list) */
     uint32_t order_count;
     uint32_t boundary_count;
+    uint32_t cell_count;
+    uint32_t slot_count;
     size_t bytes; /* of the whole block, this struct included */
 };
 
@@ -83,7 +99,7 @@ static inline uint32_t sb_ranges_search_all(const struct sb_ranges *ranges, uint
 /* The same by the upper halves alone, which decide unless entries longer than /64 split this one
  * /64. */
 static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
-                                        const struct sb_range_root *cell, uint64_t hi,
+                                        const struct sb_range_cell *cell, uint64_t hi,
                                         uint64_t lo) {
     const uint64_t *at = ranges->hi + cell->base;
     uint32_t index;
@@ -98,6 +114,20 @@ static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
     if (ranges->lo != NULL && ranges->hi[index] == hi && ranges->lo[index] > lo)
         index = sb_ranges_search_all(ranges, cell->base, index - cell->base, hi, lo);
     return index;
+}
+
+/* The value of an address whose root slot says SB_RANGES_SEARCH. */
+static inline uint32_t sb_ranges_value(const struct sb_ranges *ranges, uint32_t slot, uint64_t hi,
+                                       uint64_t lo) {
+    const struct sb_range_cell *cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
+
+    if (cell->bits != 0) {
+        slot = ranges->slots[cell->slots + (hi << SB_RANGES_ROOT_BITS >> (64 - cell->bits))];
+        if ((slot & SB_RANGES_SEARCH) == 0)
+            return slot;
+        cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
+    }
+    return ranges->value[sb_ranges_search(ranges, cell, hi, lo)];
 }
 
 #endif

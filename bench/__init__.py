@@ -1,0 +1,1 @@
+"""Cycles per packet: ``python -m bench.run [--json FILE]`` (``make bench``)."""

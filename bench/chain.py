@@ -1,0 +1,184 @@
+"""The compiled stages over frames in memory: cycles per packet of each, and of the whole chain."""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import mmap
+import random
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import traffic
+from dataplane import abi, library
+from dataplane.tables import Lists
+
+ROOT = Path(__file__).resolve().parents[1]
+SINGLES = 1_000_000
+PREFIXES = 10_000
+BURSTS = 1024
+"""Of one repetition; 32,768 packets, about a millisecond."""
+REPETITIONS = 150
+"""The first quartile is reported: what disturbs a shared machine only ever adds."""
+
+
+class Depth(enum.IntEnum):
+    """enum bench_depth of chain.c."""
+
+    RECEIVE = 0
+    PARSE = 1
+    SANITY = 2
+    OWNER = 3
+    LISTS = 4
+    FORWARD = 5
+    WHOLE = 6
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: a family, how many sources, and whether the list bans them."""
+
+    version: int
+    source_count: int
+    hit: bool
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        sources = f"{self.source_count // 1024}k" if self.source_count < 1 << 20 else "1M"
+        return f"IPv{self.version} {sources} sources, {'hit' if self.hit else 'miss'}"
+
+
+CASES = tuple(
+    Case(version, count, hit)
+    for version in (4, 6)
+    for hit in (False, True)
+    for count in (1 << 16, 1 << 20)
+)
+
+
+class _Bench(ctypes.Structure):
+    """struct bench of chain.c."""
+
+    _fields_ = [
+        ("lcore", ctypes.c_void_p),
+        ("burst", ctypes.c_void_p),
+        ("frames", ctypes.c_void_p),
+        ("sources", ctypes.c_void_p),
+        ("source_count", ctypes.c_uint64),
+        ("next", ctypes.c_uint64),
+        ("frame_length", ctypes.c_uint32),
+        ("source_offset", ctypes.c_uint32),
+        ("address_size", ctypes.c_uint32),
+        ("checksum_offset", ctypes.c_uint32),
+        ("now", abi.Time),
+    ]
+
+
+class Chain:
+    """One lcore with full lists, ready to be measured; a context manager."""
+
+    def __init__(self, case: Case) -> None:
+        rng = random.Random(traffic.SEED)
+        self._code = _build()
+        self._pipeline = library.load(ROOT / "build" / "libsecbeat-pipeline.so")
+        self.lists = Lists(self._pipeline, SINGLES, 131_072, 1, rng.randbytes(16))
+        banned = traffic.sources(rng, case.version, SINGLES)
+        self.lists.put(traffic.single_records(banned))
+        self.lists.put(traffic.prefix_records(rng, case.version, PREFIXES))
+        self.lists.commit()
+        self._layout = traffic.layout(case.version)
+        clients = (
+            rng.choices(banned, k=case.source_count)
+            if case.hit
+            else traffic.sources(rng, case.version, case.source_count)
+        )
+        self._sources = traffic.source_array(self._layout, clients)
+        self._make_lcore()
+        self._make_bench(case)
+
+    def __enter__(self) -> Chain:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lists.close()
+
+    def cycles_per_packet(self) -> dict[Depth, float]:
+        """Of everything down to each depth."""
+        samples: dict[Depth, list[float]] = {depth: [] for depth in Depth}
+        for depth in Depth:  # warm: page tables, caches, branch predictors
+            self._measure(depth)
+        for _ in range(REPETITIONS):
+            for depth in Depth:
+                samples[depth].append(self._measure(depth))
+        return {depth: statistics.quantiles(values, n=4)[0] for depth, values in samples.items()}
+
+    def dropped_share(self) -> float:
+        """Of the packets that the whole chain has seen: that a case measures what it says."""
+        port = self._stats.port[abi.Port.OUTSIDE]
+        return sum(port.dropped) / port.received
+
+    def _measure(self, depth: Depth) -> float:
+        cycles: int = self._code.bench_cycles(ctypes.byref(self._bench), BURSTS, depth)
+        return cycles / (BURSTS * abi.BURST_MAX)
+
+    def _make_lcore(self) -> None:
+        self._profiles = (abi.Profile * abi.PROFILES_MAX)()
+        self._pipeline.sb_profile_init.argtypes = [ctypes.c_void_p]
+        self._pipeline.sb_profile_init(ctypes.addressof(self._profiles))
+        self._stats = abi.LcoreStats.from_buffer(_pages(ctypes.sizeof(abi.LcoreStats)))
+        self._node = abi.Node(
+            lists=self.lists.address, profiles=ctypes.addressof(self._profiles), lcore_count=1
+        )
+        self._lcore = abi.Lcore(
+            node=ctypes.addressof(self._node), stats=ctypes.addressof(self._stats)
+        )
+        self._burst = abi.Burst.from_buffer(_pages(ctypes.sizeof(abi.Burst)))
+
+    def _make_bench(self, case: Case) -> None:
+        size = self._code.bench_frames_bytes()
+        memory = _pages(size)
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        self._frames = (ctypes.c_uint8 * size).from_buffer(memory)
+        frame = self._layout.frame
+        for start in range(256, size, 2304):
+            memory[start : start + len(frame)] = frame
+        self._bench = _Bench(
+            lcore=ctypes.addressof(self._lcore),
+            burst=ctypes.addressof(self._burst),
+            frames=ctypes.addressof(self._frames),
+            sources=ctypes.addressof(self._sources),
+            source_count=case.source_count,
+            frame_length=len(frame),
+            source_offset=self._layout.source_offset,
+            address_size=self._layout.address_size,
+            checksum_offset=self._layout.checksum_offset,
+            now=abi.Time(tsc=1, boot_ds=1000),
+        )
+
+
+def _pages(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _build() -> ctypes.CDLL:
+    """Build the pipeline library and chain.c against it."""
+    fastpath = ROOT / "dataplane" / "fastpath"
+    subprocess.run(["make", "-s", "-C", str(fastpath), "pipeline"], check=True)
+    output = ROOT / "build" / "bench" / "chain.so"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        ["gcc", "-std=gnu11", "-O3", "-march=x86-64-v2", "-Wall", "-Wextra", "-Werror", "-shared"]
+        + ["-fPIC", f"-I{fastpath / 'include'}", "-o", str(output)]
+        + [str(Path(__file__).with_name("chain.c")), str(ROOT / "build" / "libsecbeat-pipeline.so")]
+        + [f"-Wl,-rpath,{ROOT / 'build'}"],
+        check=True,
+    )
+    code = ctypes.CDLL(str(output))
+    code.bench_cycles.argtypes = [ctypes.POINTER(_Bench), ctypes.c_uint32, ctypes.c_uint32]
+    code.bench_cycles.restype = ctypes.c_uint64
+    code.bench_frames_bytes.argtypes = []
+    code.bench_frames_bytes.restype = ctypes.c_uint64
+    return code

@@ -1,0 +1,113 @@
+"""Sources, entries and frames of the bench; everything from one seed."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import struct
+from dataclasses import dataclass
+
+from dataplane import abi
+from dataplane.tables import RECORD, pack_bytes
+
+SEED = 20261124
+FRAME_BYTES = 60  # 64 on the wire with its checksum: the smallest frame
+MAPPED = bytes(10) + b"\xff\xff"
+_ETHERNET = bytes.fromhex("020000000002" "020000000001")
+_UNICAST = [first for first in range(1, 224) if first != 127]  # noqa: PLR2004
+_PROVIDERS = 64
+"""IPv6 sources and prefixes share so many /20, as the real ones do few /12."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a frame of one family keeps what a receiver writes; offsets from its first byte."""
+
+    version: int
+    frame: bytes
+    source_offset: int
+    address_size: int
+    checksum_offset: int
+
+
+class Source(ctypes.Structure):
+    """struct bench_source of chain.c."""
+
+    _fields_ = [
+        ("address", ctypes.c_uint8 * 16),
+        ("checksum", ctypes.c_uint16),
+        ("reserved", ctypes.c_uint16 * 3),
+    ]
+
+
+def layout(version: int) -> Layout:
+    """A TCP SYN of 60 bytes; IPv6 74, its headers need them."""
+    tcp = struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, 5 << 4, 0x02, 65535, 0, 0)
+    if version == 4:  # noqa: PLR2004
+        frame = _ETHERNET + b"\x08\x00" + _ipv4_header(bytes(4), 0) + tcp
+        return Layout(4, frame.ljust(FRAME_BYTES, b"\0"), 26, 4, 24)
+    destination = bytes.fromhex("20010db8000000000000000000000001")
+    header = struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + bytes(16) + destination
+    return Layout(6, _ETHERNET + b"\x86\xdd" + header + tcp, 22, 16, 0)
+
+
+def sources(rng: random.Random, version: int, count: int) -> list[bytes]:
+    """``count`` different addresses, 4 or 16 bytes, in random order."""
+    found: set[bytes] = set()
+    while len(found) < count:
+        found.add(_address(rng, version))
+    return list(found)
+
+
+def source_array(layout: Layout, addresses: list[bytes]) -> ctypes.Array[Source]:
+    """The array a receiver takes addresses from."""
+    is_ipv4 = layout.version == 4  # noqa: PLR2004
+    data = b"".join(
+        [
+            address.ljust(16, b"\0") + (_checksum(address) if is_ipv4 else b"\0\0") + bytes(6)
+            for address in addresses
+        ]
+    )
+    return (Source * len(addresses)).from_buffer_copy(data)
+
+
+def single_records(addresses: list[bytes]) -> ctypes.Array[abi.ListRecord]:
+    """Bans of single addresses."""
+    pack = RECORD.pack
+    rows = [
+        pack((MAPPED + a if len(a) == 4 else a), abi.DEADLINE_NEVER, 128, 0, 0)  # noqa: PLR2004
+        for a in addresses
+    ]
+    return pack_bytes(bytearray(b"".join(rows)))
+
+
+def prefix_records(rng: random.Random, version: int, count: int) -> ctypes.Array[abi.ListRecord]:
+    """Bans of prefixes: IPv4 /20 to /24 anywhere, IPv6 /32 to /64 where the sources are."""
+    found: set[tuple[bytes, int]] = set()
+    while len(found) < count:
+        length = rng.randint(116, 120) if version == 4 else rng.choice((32, 40, 44, 48, 56, 64))  # noqa: PLR2004
+        address = _address(rng, version)
+        whole = MAPPED + address if version == 4 else address  # noqa: PLR2004
+        value = int.from_bytes(whole, "big") >> (128 - length) << (128 - length)
+        found.add((value.to_bytes(16, "big"), length))
+    rows = [RECORD.pack(key, abi.DEADLINE_NEVER, length, 0, 0) for key, length in found]
+    return pack_bytes(bytearray(b"".join(rows)))
+
+
+def _address(rng: random.Random, version: int) -> bytes:
+    if version == 4:  # noqa: PLR2004
+        return bytes([rng.choice(_UNICAST), *rng.randbytes(3)])
+    provider = 0x2A000 + rng.randrange(_PROVIDERS)
+    return (provider << 108 | rng.getrandbits(108)).to_bytes(16, "big")
+
+
+def _ipv4_header(source: bytes, checksum: int) -> bytes:
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0x4000, 64, 6, checksum)
+    return head + source + bytes([198, 51, 100, 1])
+
+
+def _checksum(source: bytes) -> bytes:
+    total = sum(struct.unpack("!10H", _ipv4_header(source, 0)))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", ~total & 0xFFFF)
