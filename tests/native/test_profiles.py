@@ -1,0 +1,100 @@
+"""Profiles: built beside, swapped, and freed when every worker has gone on."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, cast
+
+import pytest
+
+from dataplane import abi, library
+from dataplane.dpdk.memory import Memory
+from dataplane.errors import InvalidInputError
+from dataplane.profiles import Profiles
+from dataplane.workers import Workers
+
+
+class Heap:
+    """What is asked of `dataplane.dpdk.memory.Memory`."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[int, Any] = {}
+
+    def array(self, kind: type[ctypes.Structure], count: int) -> Any:
+        block = (kind * count)()
+        self.blocks[ctypes.addressof(block)] = block
+        return block
+
+    def free(self, address: int) -> None:
+        del self.blocks[address]
+
+
+class Lcores:
+    """What is asked of `dataplane.workers.Workers`."""
+
+    def __init__(self) -> None:
+        self.node = abi.Node()
+        self.counters: tuple[int, ...] = (5, 5)
+
+    def quiescent(self) -> tuple[int, ...]:
+        return self.counters
+
+    def mode(self, reason: abi.Reason) -> int:
+        return int(abi.Profile.from_address(self.node.profiles).mode[reason])
+
+
+@pytest.fixture
+def heap() -> Heap:
+    return Heap()
+
+
+@pytest.fixture
+def lcores() -> Lcores:
+    return Lcores()
+
+
+@pytest.fixture
+def profiles(heap: Heap, lcores: Lcores) -> Profiles:
+    return Profiles(library.load(), cast(Memory, heap), cast(Workers, lcores))
+
+
+MONITOR = {"name": "look", "rules": [{"type": "blacklist", "action": "monitor"}]}
+
+
+def test_the_defaults_are_in_force_from_the_start(profiles: Profiles, lcores: Lcores) -> None:
+    assert lcores.mode(abi.Reason.BLACKLIST) == abi.Mode.ENFORCE
+
+
+def test_a_document_changes_what_it_names_and_none_brings_the_defaults_back(
+    profiles: Profiles, lcores: Lcores
+) -> None:
+    profiles.apply(MONITOR)
+    assert lcores.mode(abi.Reason.BLACKLIST) == abi.Mode.MONITOR
+    assert lcores.mode(abi.Reason.LAND) == abi.Mode.ENFORCE
+
+    profiles.apply(None)
+    assert lcores.mode(abi.Reason.BLACKLIST) == abi.Mode.ENFORCE
+
+
+def test_what_is_no_policy_changes_nothing(profiles: Profiles, lcores: Lcores) -> None:
+    before = lcores.node.profiles
+
+    with pytest.raises(InvalidInputError):
+        profiles.apply({"name": "x", "rules": [{"type": "nonsense", "action": "off"}]})
+
+    assert lcores.node.profiles == before
+
+
+def test_the_old_ones_stay_until_every_lcore_has_gone_on(
+    profiles: Profiles, heap: Heap, lcores: Lcores
+) -> None:
+    old = lcores.node.profiles
+    profiles.apply(MONITOR)
+
+    lcores.counters = (6, 5)
+    profiles.reclaim()
+    assert old in heap.blocks
+
+    lcores.counters = (6, 6)
+    profiles.reclaim()
+    assert list(heap.blocks) == [lcores.node.profiles]

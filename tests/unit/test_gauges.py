@@ -1,0 +1,82 @@
+"""Busy share, mean latency and memory, from counters and the kernel's figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from dataplane import abi, gauges
+from dataplane.gauges import Gauges, memory_bytes
+from dataplane.workers import Workers
+
+SMAPS = """\
+55d0c0a00000-7ffd0c9fe000 ---p 00000000 00:00 0                          [rollup]
+Rss:              130072 kB
+Pss:               60000 kB
+Pss_Anon:          84728 kB
+Shared_Hugetlb:     2048 kB
+Private_Hugetlb:    4096 kB
+Swap:                  0 kB
+"""
+
+
+class Counters:
+    """What is asked of `dataplane.workers.Workers`."""
+
+    def __init__(self) -> None:
+        self.busy = self.total = self.packets = self.latency_ns = 0
+
+    def cycles(self) -> tuple[int, int]:
+        return self.busy, self.total
+
+    def latency(self) -> tuple[int, int]:
+        return self.packets, self.latency_ns
+
+
+@pytest.fixture(autouse=True)
+def _no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gauges, "memory_bytes", lambda: 7)
+
+
+def begin() -> tuple[abi.StatsHeader, Counters, Gauges]:
+    header, counters = abi.StatsHeader(), Counters()
+    return header, counters, Gauges(header, cast(Workers, counters))
+
+
+def test_busy_is_the_share_of_the_last_interval() -> None:
+    header, counters, made = begin()
+    counters.busy, counters.total = 900, 1000
+    made.update()
+    counters.busy, counters.total = 1000, 2000
+    made.update()
+
+    assert header.cpu_busy_ppm == 100_000
+
+
+def test_nothing_counted_is_nothing_not_an_error() -> None:
+    header, _, made = begin()
+    made.update()
+
+    assert (header.cpu_busy_ppm, header.latency_mean_ns) == (0, 0)
+
+
+def test_latency_is_the_mean_of_the_last_ten_intervals() -> None:
+    header, counters, made = begin()
+    counters.packets, counters.latency_ns = 10, 10_000_000
+    made.update()
+    for _ in range(9):
+        made.update()
+    assert header.latency_mean_ns == 1_000_000
+
+    counters.packets, counters.latency_ns = 20, 10_000_000 + 50
+    made.update()
+
+    assert header.latency_mean_ns == 5
+
+
+def test_memory_is_the_proportional_set_and_the_hugepages(tmp_path: Path) -> None:
+    (tmp_path / "smaps").write_text(SMAPS, encoding="ascii")
+
+    assert memory_bytes(tmp_path / "smaps") == (60_000 + 2048 + 4096) * 1024

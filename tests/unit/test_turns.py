@@ -1,0 +1,45 @@
+"""The control loop's duties: how often, in which order, until when."""
+
+from __future__ import annotations
+
+from dataplane.turns import Turns
+from tests.support.clock import FakeClock
+
+
+def test_duties_run_in_their_order_when_they_are_due() -> None:
+    clock, ran = FakeClock(), list[str]()
+    turns = Turns(clock)
+    turns.every(0, lambda: ran.append("each"))
+    turns.every(10, lambda: ran.append("ten"))
+
+    for _ in range(4):
+        turns.turn()
+        clock.pass_ms(5)
+
+    assert ran == ["each", "ten", "each", "each", "ten", "each"]
+
+
+def test_a_missed_period_is_not_made_up_for() -> None:
+    clock, ran = FakeClock(), list[int]()
+    turns = Turns(clock)
+    turns.every(10, lambda: ran.append(clock.boot_ms()))
+    turns.turn()
+    clock.pass_ms(1000)
+
+    turns.turn()
+    turns.turn()
+
+    assert len(ran) == 2
+
+
+def test_it_turns_until_the_condition_holds() -> None:
+    ran = list[int]()
+    turns = Turns(FakeClock())
+    turns.every(0, lambda: ran.append(1))
+
+    assert turns.run_until(lambda: len(ran) == 3)
+    assert len(ran) == 3
+
+
+def test_a_time_that_is_over_is_told() -> None:
+    assert not Turns(FakeClock()).run_until(lambda: False, timeout_s=0)
