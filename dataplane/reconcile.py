@@ -220,18 +220,22 @@ class Reconciler:
             self._reload = self._load_generation([*newer, self._generation])
 
     def _continue_with(self, generation: int) -> bool:
-        """Follow a generation's log if it begins where we are."""
+        """Follow a generation's log if it leads through where we are."""
         if self._log is None:
             return False
         try:
             log = self._reader.log(generation)
         except StateLogError:
             return False
-        if (log.database_id, log.revision) != (self._database_id, self._revision):
+        try:
+            known = log.database_id == self._database_id and log.skip_through(self._revision)
+        except StateLogError:
+            known = False
+        if known:
+            self._follow(generation, log)
+        else:
             log.close()
-            return False
-        self._follow(generation, log)
-        return True
+        return known
 
     def _load_generation(self, candidates: Sequence[int]) -> Iterator[None]:
         """Load the first that is sound; the last candidate is the one that is loaded already."""

@@ -7,6 +7,7 @@ bounds every size before it reads.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import stat
@@ -19,6 +20,7 @@ FORMAT = 1
 LINE_BYTES_MAX = 1 << 20
 FILE_BYTES_MAX = 1 << 30
 FILE_MODE = 0o640
+_numbers = itertools.count()
 _GENERATION = re.compile(r"(\d{10})\.(snapshot|log)\.ndjson")
 _IMPORT = re.compile(r"import-[0-9A-Za-z][0-9A-Za-z_-]{0,63}\.ndjson")
 
@@ -96,7 +98,7 @@ def sync_directory(directory: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[int]:
     """A new file that takes its name, complete and durable, when the block ends well."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{next(_numbers)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         fd = os.open(temporary, flags, FILE_MODE)

@@ -215,6 +215,12 @@ class LogFollower(_OpenFile):
             raise StateLogError(f"{self.path.name}: cut, or a line above {LINE_BYTES_MAX} bytes")
         return lines
 
+    def skip_through(self, revision: int) -> bool:
+        """Pass over what is known up to that revision; False: the log does not lead through it."""
+        while self.revision < revision and self.lines(1):
+            pass
+        return self.revision == revision
+
     def _next(self, raw: bytes) -> Line:
         try:
             line = fmt.decode_revision(raw)

@@ -11,6 +11,7 @@ import itertools
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -35,7 +36,10 @@ _BATCH = 1024
 
 
 class StateLogWriter:
-    """Appends revisions, and starts generations. One per directory; not for several threads."""
+    """Appends revisions, and starts generations. One per directory; calls one at a time.
+
+    `import_file` and the long part of `compact` may run beside the others.
+    """
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self.directory = directory
@@ -46,6 +50,7 @@ class StateLogWriter:
         self._import_bytes = 0
         self._snapshot_bytes = 0
         self._staged: set[str] = set()
+        self._leftovers_removed = False
 
     def open(self, database_id: UUID) -> int | None:
         """Prepare to append; returns the last revision in the log.
@@ -55,8 +60,7 @@ class StateLogWriter:
         """
         self.close()
         self.directory.mkdir(parents=True, exist_ok=True)
-        for leftover in self.directory.glob("*.ndjson.tmp"):
-            leftover.unlink(missing_ok=True)
+        self._remove_leftovers()
         newest = generations(self.directory)[:1]
         if not newest:
             return None
@@ -108,19 +112,42 @@ class StateLogWriter:
     ) -> None:
         """Start a generation whose snapshot is the state at that revision; keeps the one before."""
         self.close()
-        known = generations(self.directory) + generations(self.directory, "log")
-        generation = max(known, default=0) + 1
-        identity = {"format": FORMAT, "database": str(database_id)}
-        # The log first: a generation exists as soon as its snapshot has its name.
-        with replacing(self.directory / log_name(generation)) as fd:
-            write_all(fd, fmt.to_line({**identity, "kind": "log", "base": revision}))
+        identity = _Identity(database_id, revision)
+        generation = self._next_generation()
         with replacing(self.directory / snapshot_name(generation)) as fd:
-            header = {**identity, "kind": "snapshot", "revision": revision, "policy": policy}
-            body = _EntriesWriter(fd, header)
-            body.write(entries)
-            body.finish()
+            _write_snapshot(fd, identity, entries, policy)
+            # The log first: a generation exists as soon as its snapshot has its name.
+            self._write_log(generation, identity, b"")
         self._resume(generation, database_id)
         self._remove_old()
+
+    def compact(
+        self,
+        database_id: UUID,
+        revision: int,
+        entries: Iterable[Put],
+        policy: Policy | None,
+        lock: contextlib.AbstractContextManager[object],
+    ) -> None:
+        """As `snapshot`, while another thread goes on appending: the long part needs no lock.
+
+        `entries` are the state at `revision`, however old that is by the time they are written;
+        what was appended since is taken over under `lock`, which appends must hold too.
+        `StateLogError`: something overtook it, and the old generation goes on.
+        """
+        identity = _Identity(database_id, revision)
+        generation = self._next_generation()
+        with contextlib.ExitStack() as held:
+            with replacing(self.directory / snapshot_name(generation)) as fd:
+                _write_snapshot(fd, identity, entries, policy)
+                os.fsync(fd)
+                held.enter_context(lock)
+                if self._fd < 0 or generation != self._next_generation():
+                    raise StateLogError("another generation has begun meanwhile")
+                self._write_log(generation, identity, self._lines_after(identity))
+            self.close()
+            self._resume(generation, database_id)
+            self._remove_old()
 
     def should_compact(self) -> bool:
         """Whether reading the log costs more than half of reading a new snapshot would."""
@@ -155,6 +182,35 @@ class StateLogWriter:
         os.ftruncate(self._fd, log.offset)  # a torn last line was never acknowledged
         os.fdatasync(self._fd)
         return self._revision
+
+    def _next_generation(self) -> int:
+        known = generations(self.directory) + generations(self.directory, "log")
+        return max(known, default=0) + 1
+
+    def _write_log(self, generation: int, identity: _Identity, lines: bytes) -> None:
+        with replacing(self.directory / log_name(generation)) as fd:
+            write_all(fd, fmt.to_line(identity.header("log", base=identity.revision)) + lines)
+
+    def _lines_after(self, identity: _Identity) -> bytes:
+        """What the present generation has got since that revision."""
+        found: list[bytes] = []
+        with StateLogReader(self.directory).log(generations(self.directory)[0]) as log:
+            if log.database_id != identity.database_id or log.revision > identity.revision:
+                raise StateLogError("the log does not reach back to the snapshot's revision")
+            while lines := log.lines():
+                found += [
+                    fmt.encode_revision(line.revision, line.changes)
+                    for line in lines
+                    if line.revision > identity.revision
+                ]
+        return b"".join(found)
+
+    def _remove_leftovers(self) -> None:
+        """What a crash left half written; once, because later ones may be in the making."""
+        if not self._leftovers_removed:
+            for leftover in self.directory.glob("*.ndjson.*tmp"):
+                leftover.unlink(missing_ok=True)
+            self._leftovers_removed = True
 
     def _take_back(self) -> None:
         """After a failed append the log's end is unknown: cut it, and have a snapshot made."""
@@ -199,6 +255,17 @@ class StateLogWriter:
         return found
 
 
+@dataclass(frozen=True)
+class _Identity:
+    """What a generation begins with."""
+
+    database_id: UUID
+    revision: int
+
+    def header(self, kind: str, **fields: object) -> dict[str, object]:
+        return {"format": FORMAT, "kind": kind, "database": str(self.database_id), **fields}
+
+
 class _EntriesWriter:
     """Header, entries, footer; buffers, counts and sums."""
 
@@ -235,6 +302,15 @@ class ImportFileWriter(_EntriesWriter):
         super().__init__(fd, {"format": FORMAT, "kind": "import"})
         self.file = file
         """Its name, for `Import`."""
+
+
+def _write_snapshot(
+    fd: int, identity: _Identity, entries: Iterable[Put], policy: Policy | None
+) -> None:
+    header = identity.header("snapshot", revision=identity.revision, policy=policy)
+    body = _EntriesWriter(fd, header)
+    body.write(entries)
+    body.finish()
 
 
 def _imports(changes: Iterable[Change]) -> Iterator[str]:

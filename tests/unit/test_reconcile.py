@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import random
@@ -326,6 +327,23 @@ def test_compaction_is_followed_without_a_reload(node: Node) -> None:
     node.settle()
     assert node.blacklist() == ["192.0.2.1", "192.0.2.2"]
     assert node.published.applied == 2
+
+
+@pytest.mark.parametrize("read_meanwhile", [False, True])
+def test_compaction_behind_the_readers_back_is_followed_without_a_reload(
+    node: Node, read_meanwhile: bool
+) -> None:
+    node.begin()
+    for revision in range(1, 6):
+        node.append(revision, put(f"192.0.2.{revision}"))
+    if read_meanwhile:
+        node.settle()
+    other = [put("192.0.2.77")]  # to see whether it is read
+    node.writer.compact(DATABASE, 2, other, None, contextlib.nullcontext())
+    node.append(6, put("192.0.2.6"), remove("192.0.2.1"))
+    node.settle()
+    assert node.blacklist() == [f"192.0.2.{n}" for n in range(2, 7)]
+    assert node.published.applied == 6
 
 
 def test_generations_that_were_missed_are_made_up_for_by_a_snapshot(node: Node) -> None:

@@ -9,6 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -307,7 +309,8 @@ def test_an_import_that_fails_leaves_nothing(writer: StateLogWriter, tmp_path: P
 
 
 def test_leftovers_of_a_crash_are_cleared_away(writer: StateLogWriter, tmp_path: Path) -> None:
-    (tmp_path / "0000000002.snapshot.ndjson.tmp").write_bytes(b"half")
+    (tmp_path / "0000000002.snapshot.ndjson.17-3.tmp").write_bytes(b"half")
+    writer = StateLogWriter(tmp_path, CLOCK)
     (tmp_path / "0000000002.log.ndjson").write_bytes(log_path(tmp_path).read_bytes())
     assert writer.open(DATABASE) == 15
     writer.snapshot(DATABASE, 15, ENTRIES, None)
@@ -315,8 +318,43 @@ def test_leftovers_of_a_crash_are_cleared_away(writer: StateLogWriter, tmp_path:
     assert not list(tmp_path.glob("*.tmp"))
 
 
+def test_compaction_takes_over_what_was_appended_meanwhile(
+    writer: StateLogWriter, tmp_path: Path
+) -> None:
+    lock = threading.Lock()
+
+    def entries() -> Iterator[Put]:
+        yield ENTRIES[0]
+        assert not lock.locked()
+        writer.append(16, [put("10.0.0.1")])
+        yield ENTRIES[1]
+
+    writer.compact(DATABASE, 13, entries(), None, lock)
+    assert not lock.locked()
+    assert [line.revision for line in read_lines(tmp_path, 2)] == [14, 15, 16]
+    assert len(read_entries(tmp_path, 2)) == 2
+    writer.append(17, [put("10.0.0.2")])
+    assert writer.open(DATABASE) == 17
+
+
+def test_a_compaction_that_is_overtaken_changes_nothing(
+    writer: StateLogWriter, tmp_path: Path
+) -> None:
+    def entries() -> Iterator[Put]:
+        writer.snapshot(DATABASE, 15, ENTRIES, None)
+        yield ENTRIES[0]
+
+    with pytest.raises(StateLogError, match="meanwhile"):
+        writer.compact(DATABASE, 13, entries(), None, threading.Lock())
+    assert StateLogReader(tmp_path).generations() == [2, 1]
+    assert not list(tmp_path.glob("*.tmp"))
+    assert writer.open(DATABASE) == 15
+
+
 WRITE_UNTIL_KILLED = """
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 from dataplane.clock import SystemClock
