@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class PortSettings:
-    """One data port: a PCI address (``0000:01:00.0``) or a DPDK vdev string; MTU in bytes."""
+    """One data port: a PCI address (``0000:01:00.0``) or a DPDK vdev string; its MTU in bytes."""
 
     device: str
     mtu: int = 1500

@@ -13,7 +13,10 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class PortStats:
-    """One rx port: received = forwarded + consumed + sum(dropped) + held_now at quiescence."""
+    """One rx port's ledger.
+
+    At quiescence received = forwarded + consumed + sum(dropped) + held_now.
+    """
 
     name: str
     received: int
@@ -54,7 +57,7 @@ class OriginStats:
 
 @dataclass(frozen=True)
 class LatencyHistogram:
-    """Time of packets in the node; ``buckets[i]`` counts up to ``bounds_ns[i]``."""
+    """Time of packets from receive to transmit; ``buckets[i]`` counts up to ``bounds_ns[i]``."""
 
     bounds_ns: tuple[int, ...]
     """Upper bounds; the last bucket has none (+Inf)."""

@@ -1,0 +1,117 @@
+"""A ban stops a client, and nothing but its end or the allowlist lets it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.lab import SECBEAT, Lab, run
+from tests.support.peers import vlan, wait_until_refused
+from tests.support.waiting import wait_for
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is banned, the source that it hits, and one that it does not hit."""
+
+    ban: str
+    source: str
+    other: str
+    url: str
+
+
+ORIGIN4, ORIGIN6 = "http://198.19.0.1/", "http://[2001:2::2:1]/"
+CASES = {
+    "ipv4": Case("198.18.1.1", "198.18.1.1", "198.18.1.2", ORIGIN4),
+    "ipv4-prefix": Case("198.18.2.0/25", "198.18.2.127", "198.18.2.128", ORIGIN4),
+    "ipv6": Case("2001:2::3:1", "2001:2::3:1", "2001:2::3:2", ORIGIN6),
+    "ipv6-prefix": Case("2001:2:0:0:4::/80", "2001:2::4:0:0:1", "2001:2::5:0:0:1", ORIGIN6),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(lab: Lab, request: pytest.FixtureRequest) -> Case:
+    chosen: Case = request.param
+    length = 64 if ":" in chosen.source else 15
+    for address in (chosen.source, chosen.other):
+        lab.add_address("client", f"{address}/{length}")
+    return chosen
+
+
+def path_of(name: str, network: str) -> str:
+    return f"/{name}/{quote(network, safe='/')}"
+
+
+def reaches(lab: Lab, url: str, source: str) -> bool:
+    return lab.curl(url, source, timeout_s=2).returncode == 0
+
+
+def test_a_ban_stops_its_source_and_no_other_until_it_is_deleted(lab: Lab, key, case):
+    assert reaches(lab, case.url, case.source)
+    added = lab.api("POST", "/blacklist", key, json={"ip": case.ban, "reason": "e2e"})
+    assert added.status_code == 201, added.text
+    assert added.json()["state"] == "in_force"
+    assert not reaches(lab, case.url, case.source)
+    assert reaches(lab, case.url, case.other)
+    entry = lab.api("GET", path_of("blacklist", case.ban), key).json()
+    assert entry["hits"] > 0
+    deleted = lab.api("DELETE", path_of("blacklist", case.ban), key)
+    assert deleted.status_code == 204, deleted.text
+    assert reaches(lab, case.url, case.source)
+
+
+def test_a_ban_ends_by_itself(lab: Lab, key, case):
+    body = {"ip": case.ban, "duration_seconds": 2}
+    assert lab.api("POST", "/blacklist", key, json=body).status_code == 201
+    assert not reaches(lab, case.url, case.source)
+    wait_for(lambda: reaches(lab, case.url, case.source), "the ban is over")
+
+
+def test_the_allowlist_beats_a_ban(lab: Lab, key):
+    lab.add_address("client", "198.18.6.1/15")
+    lab.add_address("client", "198.18.6.2/15")
+    assert lab.api("POST", "/allowlist", key, json={"ip": "198.18.6.1"}).status_code == 201
+    wide = lab.api("POST", "/blacklist", key, json={"ip": "198.18.6.0/24"})
+    assert wide.status_code == 201, wide.text
+    assert wide.json()["warnings"]
+    assert reaches(lab, ORIGIN4, "198.18.6.1")
+    assert not reaches(lab, ORIGIN4, "198.18.6.2")
+    exact = lab.api("POST", "/blacklist", key, json={"ip": "198.18.6.1"})
+    assert exact.status_code == 409, exact.text
+    assert lab.api("DELETE", path_of("allowlist", "198.18.6.1"), key).status_code == 204
+    assert not reaches(lab, ORIGIN4, "198.18.6.1")
+    assert lab.api("DELETE", path_of("blacklist", "198.18.6.0/24"), key).status_code == 204
+
+
+def test_a_ban_holds_inside_a_vlan(lab: Lab, key):
+    addresses = {"client": ["10.78.0.1/24"], "origin": ["10.78.0.2/24"]}
+    with vlan(lab, 78, addresses):
+        assert reaches(lab, "http://10.78.0.2/", "10.78.0.1")
+        assert lab.api("POST", "/blacklist", key, json={"ip": "10.78.0.1"}).status_code == 201
+        assert not reaches(lab, "http://10.78.0.2/", "10.78.0.1")
+        assert lab.api("DELETE", path_of("blacklist", "10.78.0.1"), key).status_code == 204
+
+
+def test_what_the_ban_has_dropped_is_counted_under_its_reason(lab: Lab, key):
+    lab.add_address("client", "198.18.7.1/15")
+    before = lab.quiet_stats().ports["outside"].dropped.get("blacklist", 0)
+    assert lab.api("POST", "/blacklist", key, json={"ip": "198.18.7.1"}).status_code == 201
+    wait_until_refused(lab, ORIGIN4, "198.18.7.1")
+    assert lab.quiet_stats().ports["outside"].dropped["blacklist"] > before
+    assert lab.api("DELETE", path_of("blacklist", "198.18.7.1"), key).status_code == 204
+
+
+def test_the_command_line_bans_too(lab: Lab):
+    options = (
+        *("--url", f"http://{lab.instance.address}:9999"),
+        *("--key-file", str(lab.instance.admin_key)),
+    )
+    lab.add_address("client", "198.18.8.1/15")
+    added = run(*SECBEAT, "blacklist", "add", "198.18.8.1", "--wait", *options)
+    assert added.returncode == 0, added.stderr
+    assert not reaches(lab, ORIGIN4, "198.18.8.1")
+    removed = run(*SECBEAT, "blacklist", "remove", "198.18.8.1", "--wait", *options)
+    assert removed.returncode == 0, removed.stderr
+    assert reaches(lab, ORIGIN4, "198.18.8.1")

@@ -1,0 +1,121 @@
+"""A flood and a bulk import disturb nobody else."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+import requests
+
+from tests.support.lab import Lab, assert_ledgers
+from tests.support.peers import flood, sequence
+from tests.support.waiting import wait_for
+
+FLOOD_PACKETS = 20_000
+IMPORT_LINES = 1_000_000
+SINGLE_BANS = 20
+RATE_PPS = 500
+
+
+def test_a_flood_from_a_banned_address_leaves_others_alone(lab: Lab, key):
+    attacker = "198.18.66.6"
+    assert lab.api("POST", "/blacklist", key, json={"ip": attacker}).status_code == 201
+    before = lab.quiet_stats()
+    attack = threading.Thread(
+        target=flood, args=(lab, attacker, "198.19.0.1", FLOOD_PACKETS), daemon=True
+    )
+    attack.start()
+    pages = 0
+    while attack.is_alive() or pages == 0:
+        page = lab.curl("http://198.19.0.1/", timeout_s=10)
+        assert page.returncode == 0, page.stderr
+        pages += 1
+    attack.join()
+    after = lab.quiet_stats()
+    assert_ledgers(after)
+    dropped = _dropped(after, "blacklist") - _dropped(before, "blacklist")
+    print(f"{pages} pages while {dropped} of {FLOOD_PACKETS} packets of the flood were dropped")
+    # What the sender's own host or a full receive ring lost never reached the node.
+    assert 0 < dropped <= FLOOD_PACKETS
+    assert lab.api("DELETE", f"/blacklist/{attacker}", key).status_code == 204
+
+
+@pytest.fixture(scope="module")
+def import_body() -> bytes:
+    """A million addresses, half of each family; none that the lab's peers have."""
+    ipv4, ipv6 = int(IPv4Address("100.64.0.0")), int(IPv6Address("2001:db8:1::"))
+    lines = [str(IPv4Address(ipv4 + n)) for n in range(IMPORT_LINES // 2)]
+    lines += [str(IPv6Address(ipv6 + n)) for n in range(IMPORT_LINES // 2)]
+    return "\n".join(lines).encode()
+
+
+def test_an_import_of_a_million_loses_no_packet_and_delays_no_ban(lab: Lab, key, import_body):
+    before = lab.quiet_stats()
+    answers: list[requests.Response] = []
+
+    def bulk() -> None:
+        answers.append(
+            lab.api(
+                "POST",
+                "/blacklist/import",
+                key,
+                headers={"Content-Type": "text/plain"},
+                params={"reason": "bulk"},
+                data=import_body,
+                timeout_s=240,
+            )
+        )
+
+    with sequence(lab, "198.19.0.1", 5001, RATE_PPS) as traffic:
+        importing = threading.Thread(target=bulk, daemon=True)
+        importing.start()
+        times_ms = [_ban(lab, key, f"192.0.2.{n}") for n in range(1, SINGLE_BANS + 1)]
+        during = importing.is_alive()
+        beat = lab.stats().lcores[0].heartbeat
+        wait_for(lambda: lab.stats().lcores[0].heartbeat > beat, "the worker's next turn")
+        importing.join()
+        assert answers[0].status_code in (201, 202), answers[0].text
+        _wait_in_force(lab, key, answers[0].json()["revision"])
+        sent, received = traffic.finish(lab)
+
+    assert answers[0].json()["added"] == IMPORT_LINES
+    after = lab.quiet_stats()
+    assert_ledgers(after)
+    print(
+        f"{sent} datagrams at {RATE_PPS} per second; {SINGLE_BANS} bans "
+        f"({'all' if during else 'not all'} during the import), POST to effect: "
+        f"median {statistics.median(times_ms):.1f} ms, longest {max(times_ms):.1f} ms"
+    )
+    assert received == sent
+    assert {n: p.dropped for n, p in after.ports.items()} == {
+        n: p.dropped for n, p in before.ports.items()
+    }
+    assert [p.missed for p in after.ports.values()] == [p.missed for p in before.ports.values()]
+    assert after.capacities.addresses_used >= IMPORT_LINES
+    sample = lab.api("GET", "/blacklist/100.64.0.77", key).json()
+    assert (sample["state"], sample["reason"]) == ("in_force", "bulk")
+
+
+def _ban(lab: Lab, key: str, address: str) -> float:
+    """Ban an address; returns milliseconds from the request to the answer that it is in force."""
+    started = time.monotonic()
+    answer = lab.api("POST", "/blacklist", key, json={"ip": address})
+    assert answer.status_code in (201, 202), answer.text
+    if answer.status_code == 202:
+        _wait_in_force(lab, key, answer.json()["revision"])
+    return (time.monotonic() - started) * 1000
+
+
+def _wait_in_force(lab: Lab, key: str, revision: int) -> None:
+    def in_force() -> bool:
+        state: str = lab.api("GET", f"/revisions/{revision}", key).json()["state"]
+        return state == "in_force"
+
+    wait_for(in_force, f"revision {revision} is in force", bound_s=120, every_s=0.1)
+
+
+def _dropped(stats, reason: str) -> int:
+    return sum(port.dropped.get(reason, 0) for port in stats.ports.values())

@@ -1,0 +1,131 @@
+"""Real peers beside curl: iperf3, paced datagrams, VLANs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.support.lab import Lab, run
+from tests.support.waiting import wait_for
+
+SEQUENCE = Path(__file__).with_name("sequence.py")
+VLAN_RELAY = Path(__file__).with_name("vlan_relay.py")
+
+
+@contextmanager
+def background(*command: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that is ended with the block."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def iperf_server(lab: Lab) -> Iterator[None]:
+    """iperf3 as the origin, on both families."""
+    with background(*lab.enter("origin"), "iperf3", "--server", "--forceflush") as server:
+        assert server.stdout is not None
+        while "listening" not in (line := server.stdout.readline()):
+            assert line, "iperf3 has ended"
+        yield
+
+
+def iperf(lab: Lab, address: str, *options: str, megabytes: int = 16) -> int:
+    """Send that much over TCP between client and origin; returns the bytes that were sent.
+
+    Not those that were received: iperf3 may close its books before the last of them are in.
+    """
+    done = lab.in_client(
+        *("iperf3", "--client", address, "--json", "--bytes", f"{megabytes}M", *options)
+    )
+    assert done.returncode == 0, done.stdout
+    return int(json.loads(done.stdout)["end"]["sum_sent"]["bytes"])
+
+
+class Sequence:
+    """Numbered datagrams from client to origin at a fixed rate."""
+
+    def __init__(self, sender: subprocess.Popen[str], receiver: subprocess.Popen[str]) -> None:
+        self._sender = sender
+        self._receiver = receiver
+
+    def finish(self, lab: Lab) -> tuple[int, int]:
+        """Stop both, the receiver when all has passed; returns sent and received."""
+        self._sender.terminate()
+        sent, _ = self._sender.communicate(timeout=30)
+        lab.quiet_stats()
+        self._receiver.terminate()
+        received, _ = self._receiver.communicate(timeout=30)
+        return int(sent.split()[-1]), int(received.split()[-1])
+
+
+@contextmanager
+def sequence(lab: Lab, address: str, port: int, rate_pps: int) -> Iterator[Sequence]:
+    """Start sending; use `finish` for the counts."""
+    script = (sys.executable, str(SEQUENCE))
+    with background(*lab.enter("origin"), *script, "receive", str(port)) as receiver:
+        assert receiver.stdout is not None
+        assert "listening" in receiver.stdout.readline()
+        sending = (*script, "send", address, str(port), str(rate_pps))
+        with background(*lab.enter("client"), *sending) as sender:
+            yield Sequence(sender, receiver)
+
+
+@contextmanager
+def vlan(lab: Lab, tag: int, addresses: dict[str, list[str]]) -> Iterator[None]:
+    """A VLAN on both endpoints, with these addresses by peer."""
+    with ExitStack() as stack:
+        for peer, wanted in addresses.items():
+            namespace = getattr(lab.instance.namespaces, peer)
+            name = stack.enter_context(_vlan_interface(lab, peer, tag))
+            _ip(namespace, "link", "set", name, "up")
+            for address in wanted:
+                lab.add_address(peer, address, name)
+        yield
+
+
+@contextmanager
+def _vlan_interface(lab: Lab, peer: str, tag: int) -> Iterator[str]:
+    """The kernel's own where it has them, else one made by hand; yields its name."""
+    name, namespace = f"net0.{tag}", getattr(lab.instance.namespaces, peer)
+    link = ("link", "add", "link", "net0", "name", name, "type", "vlan", "id", str(tag))
+    if run("ip", "-n", namespace, *link).returncode == 0:
+        yield name
+        _ip(namespace, "link", "delete", name)
+        return
+    command = (*lab.enter(peer), sys.executable, str(VLAN_RELAY), "net0", name, str(tag))
+    with background(*command) as relay:
+        assert relay.stdout is not None
+        assert "ready" in relay.stdout.readline()
+        yield name
+
+
+def flood(lab: Lab, source: str, target: str, count: int) -> None:
+    """That many SYNs from a forged source, as fast as hping3 sends them."""
+    lab.in_client(
+        *("hping3", "--quiet", "--syn", "--destport", "80", "--spoof", source),
+        *("--count", str(count), "--interval", "u10", target),
+    )
+
+
+def wait_until_refused(lab: Lab, url: str, source: str) -> None:
+    """Wait until the client gets no answer any more."""
+    wait_for(lambda: lab.curl(url, source, timeout_s=1).returncode != 0, f"{source} is stopped")
+
+
+def _ip(namespace: str, *arguments: object) -> None:
+    done = run("ip", "-n", namespace, *(str(argument) for argument in arguments))
+    assert done.returncode == 0, done.stderr

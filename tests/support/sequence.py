@@ -1,0 +1,59 @@
+"""A paced sender and a receiver of numbered datagrams, to run in a peer's namespace.
+
+``sequence.py send ADDRESS PORT RATE_PPS`` sends until SIGTERM, then prints how many.
+``sequence.py receive PORT`` receives until SIGTERM, then prints how many different ones came.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+
+_stopped = False
+
+
+def _stop(*_: object) -> None:
+    global _stopped  # noqa: PLW0603 - a script's only state
+    _stopped = True
+
+
+def send(address: str, port: int, rate_pps: int) -> int:
+    """Send numbered datagrams at a fixed rate; returns how many."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    number, start = 0, time.monotonic()
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        while not _stopped:
+            due = int((time.monotonic() - start) * rate_pps)
+            # After a pause of the machine the rest is spread, not sent as one burst.
+            for _ in range(min(due - number, 4)):
+                number += 1
+                sender.sendto(number.to_bytes(8), (address, port))
+            start = max(start, time.monotonic() - (number + 4) / rate_pps)
+            time.sleep(1 / rate_pps)
+    return number
+
+
+def receive(port: int) -> int:
+    """Receive them; returns how many different numbers."""
+    seen: set[bytes] = set()
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as receiver:
+        receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        receiver.bind(("::", port))
+        receiver.settimeout(0.2)
+        print("listening", flush=True)
+        while not _stopped:
+            try:
+                seen.add(receiver.recv(64))
+            except TimeoutError:
+                continue
+    return len(seen)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    if sys.argv[1] == "send":
+        print(send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    else:
+        print(receive(int(sys.argv[2])))
