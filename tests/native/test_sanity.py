@@ -60,6 +60,23 @@ def test_ethernet_padding_is_no_anomaly(harness: Harness, name: str) -> None:
     assert Verdict(packet.verdict) is Verdict.PASS
 
 
+LENGTH_MATTERS = {
+    Reason.ETHERNET_TRUNCATED,
+    Reason.VLAN_DEPTH,
+    Reason.IP_TRUNCATED,
+    Reason.IP_LENGTH,
+}
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in BROKEN if case.reason not in LENGTH_MATTERS], ids=broken_id
+)
+def test_ethernet_padding_hides_no_anomaly(harness: Harness, case: frames.Broken) -> None:
+    """Padded frames are long enough for the fast path."""
+    packet = harness.run_one(case.make("untagged") + b"\0" * 30)
+    assert Reason(packet.reason) is case.reason
+
+
 def test_a_checksum_the_nic_has_verified_is_not_checked_again(harness: Harness) -> None:
     data = bytes(frames.link("untagged") / frames.ip4(chksum=1) / frames.tcp())
     packet = harness.run_one(Frame(data, flags=PacketFlag.CHECKSUM_GOOD))
