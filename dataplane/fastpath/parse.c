@@ -26,6 +26,7 @@ enum ethertype {
 
 enum { LEAVES = SB_PACKET_LINK_SCOPE | SB_PACKET_CUT_SHORT };
 
+static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
 static inline bool parse_plain(struct sb_packet *packet);
 static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t room);
 static __attribute__((noinline)) void parse_any(struct sb_packet *packet);
@@ -49,12 +50,18 @@ void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
         if (packet->flags & LEAVES)
             continue;
         if (SB_UNLIKELY(packet->anomaly == SB_REASON_HEADER_SPLIT))
-            sb_drop(lcore, packet, SB_REASON_HEADER_SPLIT);
+            drop_split(lcore, packet, now);
         else
             live++;
     }
     burst->live_count = (uint16_t)live;
-    (void)now;
+}
+
+static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet,
+                       const struct sb_time *now) {
+    if (lcore->sample_ds[SB_REASON_HEADER_SPLIT] != now->boot_ds)
+        sb_drop_sample(lcore, packet, SB_REASON_HEADER_SPLIT, SB_MODE_ENFORCE, now);
+    sb_drop(lcore, packet, SB_REASON_HEADER_SPLIT);
 }
 
 /* Ethernet, IPv4 without options, whole TCP or UDP: what nearly all traffic is. False: nothing is

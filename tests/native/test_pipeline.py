@@ -155,6 +155,13 @@ def test_monitor_mode_is_sampled_as_such(harness: Harness) -> None:
     assert abi.DropSample.from_buffer_copy(element.payload).mode == Mode.MONITOR
 
 
+def test_structural_drops_are_sampled_too(harness: Harness) -> None:
+    harness.listen()
+    harness.run_one(Frame(LAND[:40], length=len(LAND)))
+    (element,) = drain(harness)
+    assert abi.DropSample.from_buffer_copy(element.payload).reason == Reason.HEADER_SPLIT
+
+
 def test_one_sample_per_reason_and_tenth_of_a_second(harness: Harness) -> None:
     harness.listen()
     short = frames.good("ipv4-tcp")[:20]
