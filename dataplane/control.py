@@ -10,17 +10,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import pwd
 import select
 import socket
-import struct
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from dataplane import abi
 from dataplane.clock import Clock
-from dataplane.errors import ConfigurationError
 from dataplane.leases import CommandRings, EventRings
+from dataplane.listener import listen, uid_of, uids_of
 from dataplane.protocol import (
     GRANT,
     OnCommand,
@@ -45,7 +42,6 @@ CONNECTIONS_MAX = 48
 SILENT_MS_MAX = 1000
 _ACCEPTS_PER_TURN = 8
 _EVENTS_PER_TURN = 64
-_BACKLOG = 64
 _REPORT_MS_MIN = 100
 
 
@@ -96,13 +92,13 @@ class ControlServer:
         self._library = library
         self._clock = clock
         self._on_command = on_command
-        self._uids = {0, os.geteuid(), *_uids_of(settings.client_users)}
+        self._uids = {0, os.geteuid(), *uids_of(settings.client_users)}
         self._clients: dict[int, _Client] = {}
         self._leases = _Leases()
         self._reported_ms = -_REPORT_MS_MIN
         self._poll = select.epoll()
         self._path = settings.socket
-        self._listener = _listen(settings.socket, settings.client_users)
+        self._listener = listen(settings.socket, settings.client_users)
         self._inode = self._path.stat().st_ino
         self._poll.register(self._listener, select.EPOLLIN)
 
@@ -152,7 +148,7 @@ class ControlServer:
             except OSError:  # nobody more, or gone again, or out of descriptors
                 return
             connection.setblocking(False)
-            client = _Client(connection, _uid_of(connection), now_ms)
+            client = _Client(connection, uid_of(connection), now_ms)
             if client.uid not in self._uids:
                 self._refuse(client, Refusal.PERMISSION, f"user id {client.uid} may not connect")
             elif len(self._clients) >= CONNECTIONS_MAX:
@@ -281,63 +277,3 @@ class ControlServer:
         if client is leases.events:
             leases.events = None
             self._events.release()
-
-
-def _listen(path: Path, client_users: tuple[str, ...]) -> socket.socket:
-    """A listening socket that has its name only when it is ready."""
-    if _is_in_use(path):
-        raise ConfigurationError(f"control socket {path}: another data plane listens there")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.unlink(missing_ok=True)
-        listener.bind(str(temporary))
-        _restrict(temporary, client_users)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-        temporary.replace(path)
-    except OSError as exc:
-        listener.close()
-        temporary.unlink(missing_ok=True)
-        raise ConfigurationError(f"control socket {path}: {exc.strerror or exc}") from exc
-    return listener
-
-
-def _restrict(path: Path, client_users: tuple[str, ...]) -> None:
-    """The first client user's group and 0660; where that can't be, SO_PEERCRED decides alone."""
-    mode = 0o660
-    try:
-        if client_users:
-            os.chown(path, -1, pwd.getpwnam(client_users[0]).pw_gid)
-    except PermissionError:
-        mode = 0o666
-    path.chmod(mode)
-
-
-def _is_in_use(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(str(path))
-        except BlockingIOError:
-            return True  # its backlog is full
-        except OSError:
-            return False
-        return True
-
-
-def _uids_of(users: tuple[str, ...]) -> list[int]:
-    uids = []
-    for user in users:
-        try:
-            uids.append(pwd.getpwnam(user).pw_uid)
-        except KeyError as exc:
-            raise ConfigurationError(f"client user {user!r}: there is no such user") from exc
-    return uids
-
-
-def _uid_of(connection: socket.socket) -> int:
-    """unix(7), SO_PEERCRED: who connected, as the kernel saw it then."""
-    size = struct.calcsize("3i")
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    return int(struct.unpack("3i", credentials)[1])

@@ -18,9 +18,10 @@ from dataplane.statelog.changes import (
     Remove,
     SetPolicy,
 )
+from dataplane.statelog.entries import ImportFileWriter
 from dataplane.statelog.files import StateLogError
 from dataplane.statelog.reader import StateLogReader
-from dataplane.statelog.writer import ImportFileWriter, StateLogWriter
+from dataplane.statelog.writer import StateLogWriter
 
 __all__ = [
     "Change",

@@ -9,17 +9,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from dataplane.clock import Clock
 from dataplane.statelog import format as fmt
 from dataplane.statelog.changes import Change, Import, Policy, Put
+from dataplane.statelog.entries import Identity, ImportFileWriter, write_snapshot
 from dataplane.statelog.files import (
-    FORMAT,
     StateLogError,
     generations,
     import_name,
@@ -32,7 +30,6 @@ from dataplane.statelog.files import (
 from dataplane.statelog.reader import StateLogReader
 
 _COMPACT_BYTES_MIN = 4 << 20
-_BATCH = 1024
 
 
 class StateLogWriter:
@@ -112,10 +109,10 @@ class StateLogWriter:
     ) -> None:
         """Start a generation whose snapshot is the state at that revision; keeps the one before."""
         self.close()
-        identity = _Identity(database_id, revision)
+        identity = Identity(database_id, revision)
         generation = self._next_generation()
         with replacing(self.directory / snapshot_name(generation)) as fd:
-            _write_snapshot(fd, identity, entries, policy)
+            write_snapshot(fd, identity, entries, policy)
             # The log first: a generation exists as soon as its snapshot has its name.
             self._write_log(generation, identity, b"")
         self._resume(generation, database_id)
@@ -135,11 +132,11 @@ class StateLogWriter:
         what was appended since is taken over under `lock`, which appends must hold too.
         `StateLogError`: something overtook it, and the old generation goes on.
         """
-        identity = _Identity(database_id, revision)
+        identity = Identity(database_id, revision)
         generation = self._next_generation()
         with contextlib.ExitStack() as held:
             with replacing(self.directory / snapshot_name(generation)) as fd:
-                _write_snapshot(fd, identity, entries, policy)
+                write_snapshot(fd, identity, entries, policy)
                 os.fsync(fd)
                 held.enter_context(lock)
                 if self._fd < 0 or generation != self._next_generation():
@@ -187,11 +184,11 @@ class StateLogWriter:
         known = generations(self.directory) + generations(self.directory, "log")
         return max(known, default=0) + 1
 
-    def _write_log(self, generation: int, identity: _Identity, lines: bytes) -> None:
+    def _write_log(self, generation: int, identity: Identity, lines: bytes) -> None:
         with replacing(self.directory / log_name(generation)) as fd:
             write_all(fd, fmt.to_line(identity.header("log", base=identity.revision)) + lines)
 
-    def _lines_after(self, identity: _Identity) -> bytes:
+    def _lines_after(self, identity: Identity) -> bytes:
         """What the present generation has got since that revision."""
         found: list[bytes] = []
         with StateLogReader(self.directory).log(generations(self.directory)[0]) as log:
@@ -253,64 +250,6 @@ class StateLogWriter:
             while lines := log.lines():
                 found.update(_imports(change for line in lines for change in line.changes))
         return found
-
-
-@dataclass(frozen=True)
-class _Identity:
-    """What a generation begins with."""
-
-    database_id: UUID
-    revision: int
-
-    def header(self, kind: str, **fields: object) -> dict[str, object]:
-        return {"format": FORMAT, "kind": kind, "database": str(self.database_id), **fields}
-
-
-class _EntriesWriter:
-    """Header, entries, footer; buffers, counts and sums."""
-
-    def __init__(self, fd: int, header: dict[str, object]) -> None:
-        self.count = 0
-        self._fd = fd
-        self._crc = 0
-        self._boots: list[UUID] = []
-        self._emit(fmt.to_line(header))
-
-    def write(self, entries: Iterable[Put]) -> None:
-        """Entries in any order; a network at most once per list."""
-        rest = iter(entries)
-        while batch := list(itertools.islice(rest, _BATCH)):
-            known = len(self._boots)
-            rows = [fmt.encode_entry(entry, self._boots) for entry in batch]
-            boots = [{"boot": str(boot)} for boot in self._boots[known:]]
-            self._emit(b"".join(map(fmt.to_line, itertools.chain(boots, rows))))
-            self.count += len(batch)
-
-    def finish(self) -> None:
-        """The footer."""
-        self._emit(fmt.to_line({"end": True, "count": self.count, "crc32": f"{self._crc:08x}"}))
-
-    def _emit(self, data: bytes) -> None:
-        self._crc = zlib.crc32(data, self._crc)
-        write_all(self._fd, data)
-
-
-class ImportFileWriter(_EntriesWriter):
-    """The entries of one import; see `StateLogWriter.import_file`."""
-
-    def __init__(self, fd: int, file: str) -> None:
-        super().__init__(fd, {"format": FORMAT, "kind": "import"})
-        self.file = file
-        """Its name, for `Import`."""
-
-
-def _write_snapshot(
-    fd: int, identity: _Identity, entries: Iterable[Put], policy: Policy | None
-) -> None:
-    header = identity.header("snapshot", revision=identity.revision, policy=policy)
-    body = _EntriesWriter(fd, header)
-    body.write(entries)
-    body.finish()
 
 
 def _imports(changes: Iterable[Change]) -> Iterator[str]:

@@ -1,0 +1,74 @@
+"""The data plane's listening socket, and who is at the other end of a connection."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import struct
+from pathlib import Path
+
+from dataplane.errors import ConfigurationError
+
+_BACKLOG = 64
+
+
+def listen(path: Path, client_users: tuple[str, ...]) -> socket.socket:
+    """A listening socket that has its name only when it is ready."""
+    if _is_in_use(path):
+        raise ConfigurationError(f"control socket {path}: another data plane listens there")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        listener.bind(str(temporary))
+        _restrict(temporary, client_users)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        temporary.replace(path)
+    except OSError as exc:
+        listener.close()
+        temporary.unlink(missing_ok=True)
+        raise ConfigurationError(f"control socket {path}: {exc.strerror or exc}") from exc
+    return listener
+
+
+def _restrict(path: Path, client_users: tuple[str, ...]) -> None:
+    """The first client user's group and 0660; where that can't be, SO_PEERCRED decides alone."""
+    mode = 0o660
+    try:
+        if client_users:
+            os.chown(path, -1, pwd.getpwnam(client_users[0]).pw_gid)
+    except PermissionError:
+        mode = 0o666
+    path.chmod(mode)
+
+
+def _is_in_use(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except BlockingIOError:
+            return True  # its backlog is full
+        except OSError:
+            return False
+        return True
+
+
+def uids_of(users: tuple[str, ...]) -> list[int]:
+    """User ids by name; ConfigurationError names the one that there is not."""
+    uids = []
+    for user in users:
+        try:
+            uids.append(pwd.getpwnam(user).pw_uid)
+        except KeyError as exc:
+            raise ConfigurationError(f"client user {user!r}: there is no such user") from exc
+    return uids
+
+
+def uid_of(connection: socket.socket) -> int:
+    """unix(7), SO_PEERCRED: who connected, as the kernel saw it then."""
+    size = struct.calcsize("3i")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", credentials)[1])
