@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Collection
 from contextlib import ExitStack
 from typing import Self
 
 from dataplane import abi
-from dataplane.dpdk.ethdev import EthernetDevice
+from dataplane.dpdk.ethdev import EthernetDevice, Limits
 from dataplane.dpdk.mempool import CACHE_COUNT, PacketPool
 from dataplane.errors import ConfigurationError, NativeError
 from dataplane.settings import PortSettings
@@ -22,6 +23,9 @@ _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
 _ROOM_BYTES_MIN = 2048
 _DESCRIPTORS_MAX = 512
 _DESCRIPTORS_MIN = 64
+_DESCRIPTORS_FIXED = {"net_af_xdp": 2048}
+"""Drivers that take so many per queue, whatever they are asked for (XSK_RING_*__DEFAULT_NUM_DESCS);
+one that finds no buffer for them receives nothing and does not say so."""
 _MTU_RANGE = (1280, 16_000)  # RFC 8200, section 5; above every device's jumbo frame
 
 
@@ -45,19 +49,24 @@ def room_bytes(mtu: int) -> int:
     return max(_ROOM_BYTES_MIN, -(-(mtu + _FRAME_OVERHEAD_BYTES) // 64) * 64)
 
 
-def descriptors_for(mbufs: int, queues: int) -> int:
+def descriptors_for(mbufs: int, queues: int, drivers: Collection[str] = ()) -> int:
     """Descriptors per queue so that full queues and full caches leave no port without buffers.
 
     Two ports, two directions, ``queues`` each; every lcore, the control loop too, may cache 1.5
     times the cache's size (rte_mempool's flush threshold). ConfigurationError: too few mbufs.
     """
+    greedy = sorted(_DESCRIPTORS_FIXED.keys() & set(drivers))
+    count = least = max((_DESCRIPTORS_FIXED[driver] for driver in greedy), default=0)
+    if not greedy:
+        count, least = _DESCRIPTORS_MAX, _DESCRIPTORS_MIN
     cached = (queues + 1) * CACHE_COUNT * 3 // 2
-    count = _DESCRIPTORS_MAX
     while 4 * count * queues + cached > mbufs:
         count //= 2
-        if count < _DESCRIPTORS_MIN:
-            least = 4 * _DESCRIPTORS_MIN * queues + cached
-            raise ConfigurationError(f"mbufs: {mbufs} for {queues} lcores, at least {least}")
+        if count < least:
+            what = " and ".join((f"{queues} lcores", *greedy))
+            raise ConfigurationError(
+                f"mbufs: {mbufs} for {what}, at least {4 * least * queues + cached}"
+            )
     return count
 
 
@@ -73,14 +82,18 @@ class DataPorts:
         lcores: int,
     ) -> None:
         self.devices: list[EthernetDevice] = []
-        descriptors = descriptors_for(pool.count, lcores)
+        wanted = (outside, inside)
         with ExitStack() as opened:
-            for port, wanted in ((abi.Port.OUTSIDE, outside), (abi.Port.INSIDE, inside)):
-                device = _find(library, port, device_name(wanted.device))
-                opened.enter_context(device)
-                _check_limits(device, port, wanted, lcores)
-                device.configure(lcores, descriptors, wanted.mtu, pool)
-                self.devices.append(device)
+            for port in abi.Port:
+                device = _find(library, port, device_name(wanted[port].device))
+                self.devices.append(opened.enter_context(device))
+            limits = [device.limits() for device in self.devices]
+            for port in abi.Port:
+                _check_limits(limits[port], port, wanted[port], lcores)
+            drivers = [each.driver for each in limits]
+            descriptors = descriptors_for(pool.count, lcores, drivers)
+            for device, settings in zip(self.devices, wanted, strict=True):
+                device.configure(lcores, descriptors, settings.mtu, pool)
             self._opened = opened.pop_all()
 
     @property
@@ -119,16 +132,13 @@ def _find(library: ctypes.CDLL, port: abi.Port, name: str) -> EthernetDevice:
         ) from error
 
 
-def _check_limits(
-    device: EthernetDevice, port: abi.Port, wanted: PortSettings, lcores: int
-) -> None:
-    limits = device.limits()
+def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: int) -> None:
     name = f"ports.{port.name.lower()}"
     queues = min(limits.rx_queues_max, limits.tx_queues_max)
     if queues < lcores:
         raise ConfigurationError(
-            f"{name}.device: {device.name} ({limits.driver}) has {queues} queues, lcores = {lcores}"
-            " needs one each (af_packet: qpairs=N)"
+            f"{name}.device: {device_name(wanted.device)} ({limits.driver}) has {queues} queues, "
+            f"lcores = {lcores} needs one each (af_packet: qpairs=N, af_xdp: queue_count=N)"
         )
     if limits.driver == "net_af_packet" and queues > lcores:
         # The kernel spreads over all of them, polled or not.

@@ -151,6 +151,18 @@ def test_sigterm_drains_and_exits_with_zero_while_traffic_runs(
     assert {entry.name for entry in tmp_path.iterdir()} == {"log", "notify", "state"}
 
 
+def test_two_lcores_drain_as_one_does(start: Callable[..., Node]) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("two workers want two CPUs")
+    node = start(lcores=2)
+    node.await_message(b"READY=1")
+    node.await_stats(lambda stats: all(lcore.busy_cycles > 0 for lcore in stats.lcores))
+
+    node.process.terminate()
+
+    assert node.wait() == 0
+
+
 def test_the_service_manager_hears_from_it_while_workers_turn(start: Callable[..., Node]) -> None:
     node = start()
 

@@ -64,6 +64,13 @@ def test_the_control_loop_floats_and_each_worker_sits_on_its_cpu() -> None:
     assert lcores_argument({0, 1, 3}, (3, 1)) == "0@(0,1,3),1@3,2@1"
 
 
+def test_a_driver_with_queues_of_its_own_size_needs_buffers_for_them() -> None:
+    with pytest.raises(ConfigurationError, match="4096 for 1 lcores and net_af_xdp, at least 8960"):
+        descriptors_for(4096, 1, ["net_af_xdp", "net_af_xdp"])
+
+    assert descriptors_for(8960, 1, ["net_af_xdp", "net_af_xdp"]) == 2048
+
+
 def test_workers_take_the_last_allowed_cpus() -> None:
     assert plan(settings()).worker_cpus == (max(os.sched_getaffinity(0)),)
 
