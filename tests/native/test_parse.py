@@ -174,3 +174,10 @@ def findings(packet: abi.Packet) -> dict[str, int]:
     plain = ("ip_version", "protocol", "anomaly", "verdict", "reason", "flags", "profile")
     relative = {name: getattr(packet, name) - packet.l3_offset for name in offsets}
     return relative | {name: getattr(packet, name) for name in plain}
+
+
+@pytest.mark.parametrize("name", ["ipv4-tcp", "ipv6-tcp"])
+def test_only_what_the_receiver_may_say_survives_in_the_flags(harness: Harness, name: str) -> None:
+    """A descriptor is used again and again: nothing of the last packet may stick to the next."""
+    packet = harness.run_one(Frame(frames.good(name), flags=0xFFFF))
+    assert PacketFlag(packet.flags) == PacketFlag.CUT | PacketFlag.CHECKSUM_GOOD
