@@ -344,10 +344,10 @@ def test_a_lease_that_was_given_back_says_so(dataplane: PortlessDataplane, path:
 
 
 def test_the_socket_is_for_its_group_and_goes_with_the_data_plane(
-    dataplane: PortlessDataplane, path: Path
+    library: ctypes.CDLL, tmp_path: Path, path: Path
 ) -> None:
-    assert stat.S_IMODE(path.stat().st_mode) == 0o660
-    dataplane.control.close()
+    with PortlessDataplane(settings(path, tmp_path / "state")):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
     assert not path.exists()
 
 
