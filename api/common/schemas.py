@@ -49,11 +49,8 @@ QueryInteger = Annotated[int, BeforeValidator(_decimal)]
 """A number in a query string."""
 
 
-class PageQuery(Strict):
-    """Which part of a list: follow ``next_cursor`` until it is null."""
-
-    limit: Annotated[QueryInteger, Field(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT
-    cursor: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+PageLimit = Annotated[QueryInteger, Field(ge=1, le=PAGE_MAX)]
+"""How many items of a list at once."""
 
 
 class ProblemError(Strict):

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from api.common.schemas import Strict, Timestamp
+from typing import Annotated
+
+from pydantic import Field
+
+from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+
+
+class AuditQuery(Strict):
+    """Which part of the trail: follow ``next_cursor`` until it is null."""
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
 
 
 class AuditRow(Strict):

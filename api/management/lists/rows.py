@@ -112,8 +112,10 @@ def used(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
     return int(counted - sum(kind(network_of(row)) == of_kind for row in rows))
 
 
-def covering(connection: Connection, lists: int, network: Network, boot_ms: int) -> Network | None:
-    """The longest visible entry of a list that contains the whole network, itself included."""
+def holders(
+    connection: Connection, lists: int, network: Network, boot_ms: int
+) -> Sequence[Network]:
+    """Visible entries of a list that contain the whole network, itself included, widest first."""
     shortest = KEY_BITS - 32 if network.family == 4 else 0  # noqa: PLR2004
     value = int.from_bytes(network.key, "big")
     lengths = range(shortest, network.prefix_length + 1)
@@ -122,8 +124,8 @@ def covering(connection: Connection, lists: int, network: Network, boot_ms: int)
         entries.c.list == lists, entries.c.key.in_(sorted(keys)), visible(boot_ms)
     )
     found = (network_of(row) for row in connection.execute(query))
-    holders = [each for each in found if each.contains(network)]
-    return max(holders, key=lambda each: each.prefix_length, default=None)
+    inside = (each for each in found if each.contains(network))
+    return sorted(inside, key=lambda each: each.prefix_length)
 
 
 def contained(

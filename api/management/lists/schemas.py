@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import QueryInteger, Strict, Timestamp
+from api.common.schemas import PAGE_DEFAULT, PageLimit, QueryInteger, Strict, Timestamp
 from dataplane.errors import InvalidInputError
 from dataplane.networks import Network
 
@@ -47,6 +47,13 @@ Reason = Annotated[
 Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX)]
 QueryDuration = Annotated[QueryInteger, Field(ge=1, le=DURATION_S_MAX)]
 StateName = Literal["pending", "in_force", "rejected"]
+
+
+class PageQuery(Strict):
+    """Which part of a list: follow ``next_cursor`` until it is null."""
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{23}$")] | None = None
 
 
 class EntryRequest(Strict):

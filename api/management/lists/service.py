@@ -178,11 +178,12 @@ def check_against_allowlist(
 ) -> tuple[str, ...]:
     """Refuse a ban that the allowlist covers whole; warnings about what acts in part."""
     if name == "allowlist":
-        banned = rows.contained(connection, rows.BLACKLIST, network, boot_ms)
-        if outer := rows.covering(connection, rows.BLACKLIST, network, boot_ms):
-            banned = [outer, *(each for each in banned if each != outer)]
+        outer = rows.holders(connection, rows.BLACKLIST, network, boot_ms)
+        inner = rows.contained(connection, rows.BLACKLIST, network, boot_ms)
+        banned = dict.fromkeys([*outer, *inner])
         return tuple(f"the ban of {each} does not act where {network} allows" for each in banned)
-    if holder := rows.covering(connection, rows.ALLOWLIST, network, boot_ms):
+    if holders := rows.holders(connection, rows.ALLOWLIST, network, boot_ms):
+        holder = holders[-1]
         message = f"{network} is covered by {holder} on the allowlist, so a ban could never act"
         what = FieldError("ip", str(network), f"allowlist entry {holder}", message)
         raise ConflictError(message, errors=[what])

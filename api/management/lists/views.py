@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
 from api.common.bodies import Upload
-from api.common.errors import FieldError, UnprocessableError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
-from api.common.schemas import PageQuery, rfc3339
+from api.common.schemas import rfc3339
 from api.management.audit.service import Actor
 from api.management.dataplane import Dataplane
 from api.management.lists.importing.parse import NDJSON, TEXT, Defaults
@@ -24,6 +22,7 @@ from api.management.lists.schemas import (
     EntryRequest,
     ImportBody,
     ImportQuery,
+    PageQuery,
     SkippedLine,
 )
 from api.management.lists.service import Entry, Lists
@@ -49,17 +48,19 @@ class ListViews:
     def show(self, call: Call) -> Answer:
         """A page of the list."""
         query: PageQuery = call.query
+        state = self._effects.states()  # first: it stores what was rejected
         page = self._lists.page(self._name, _read_cursor(query.cursor), query.limit)
         following = None if page.next is None else _make_cursor(page.next)
-        found = self._bodies(page.entries)
+        found = self._bodies(page.entries, state)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
         fields = {self._name: found, "total": page.total, "next_cursor": following}
         return Answer(200, model.model_validate(fields))
 
     def get(self, call: Call) -> Answer:
         """One entry."""
+        state = self._effects.states()
         entry = self._lists.get(self._name, Network.parse(call.path["network"]))
-        return Answer(200, self._bodies([entry])[0])
+        return Answer(200, self._bodies([entry], state)[0])
 
     def add(self, call: Call) -> Answer:
         """Add or replace an entry."""
@@ -104,9 +105,10 @@ class ListViews:
         key = (entry.list, entry.network)
         return self._plane.hits([key]).get(key)
 
-    def _bodies(self, entries: Sequence[Entry]) -> list[EntryBody]:
+    def _bodies(
+        self, entries: Sequence[Entry], state: Callable[[int, str | None], State]
+    ) -> list[EntryBody]:
         hits = self._plane.hits([(each.list, each.network) for each in entries]) if entries else {}
-        state: Callable[[int, str | None], State] = self._effects.states()
         return [
             _body(each, state(each.revision, each.rejected), hits.get((each.list, each.network)))
             for each in entries
@@ -233,12 +235,5 @@ def _make_cursor(network: Network) -> str:
 def _read_cursor(text: str | None) -> Network | None:
     if text is None:
         return None
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) != _KEY_BYTES + 1:
-        message = "cursor: not one of this list's"
-        limit = "a next_cursor of this list"
-        raise UnprocessableError(message, errors=[FieldError("cursor", text, limit, message)])
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     return Network(raw[:_KEY_BYTES], raw[_KEY_BYTES])

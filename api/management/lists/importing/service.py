@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -161,11 +161,11 @@ class Importer:
         boot_ms = self._clock.boot_ms()
         with self._database.read() as connection:
             for line, network, why in skipped:
-                holder = None
+                holders: Sequence[Network] = ()
                 if request.list == "blacklist" and why.endswith("allowlist"):
-                    holder = rows.covering(connection, rows.ALLOWLIST, network, boot_ms)
-                named = f"is covered by {holder} on the allowlist"
-                yield line, network, named if holder else why
+                    holders = rows.holders(connection, rows.ALLOWLIST, network, boot_ms)
+                named = f"is covered by {holders[-1]} on the allowlist" if holders else why
+                yield line, network, named
 
     def _reserve(self, wanted: list[int]) -> None:
         """Take the places under the lock, so that no ban gets them meanwhile."""

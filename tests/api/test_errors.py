@@ -1,0 +1,153 @@
+"""What is wrong is said in one form, with the right status, and nothing else gets out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from .conftest import Api
+
+PROBLEM = "application/problem+json"
+
+
+def check(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.data
+    assert answer.content_type == PROBLEM
+    body: dict[str, Any] = answer.json
+    assert body["status"] == status
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    assert body["title"]
+    assert body["detail"]
+    assert "Traceback" not in answer.text
+    return body
+
+
+@pytest.mark.parametrize("body", ["", "{", "nonsense", '{"ip": "192.0.2.1"', '{"ip":"\\ud800"}'])
+def test_what_is_not_json_is_400(api: Api, body: str) -> None:
+    check(api.call("POST", "/blacklist", data=body, content_type="application/json"), 400)
+
+
+def test_what_is_not_utf8_is_400(api: Api) -> None:
+    body = b'{"ip": "192.0.2.1", "reason": "\xff"}'
+    check(api.call("POST", "/blacklist", data=body, content_type="application/json"), 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], "body"),
+        ("192.0.2.1", "body"),
+        (None, "body"),
+        ({}, "ip"),
+        ({"ip": None}, "ip"),
+        ({"ip": 1}, "ip"),
+        ({"ip": True}, "ip"),
+        ({"ip": ["192.0.2.1"]}, "ip"),
+        ({"ip": ""}, "ip"),
+        ({"ip": "192.0.2.01"}, "ip"),
+        ({"ip": "fe80::1%eth0"}, "ip"),
+        ({"ip": "192.0.2.0/33"}, "ip"),
+        ({"ip": "1" * 100}, "ip"),
+        ({"ip": "192.0.2.1", "duration_seconds": True}, "duration_seconds"),
+        ({"ip": "192.0.2.1", "duration_seconds": "5"}, "duration_seconds"),
+        ({"ip": "192.0.2.1", "duration_seconds": 5.5}, "duration_seconds"),
+        ({"ip": "192.0.2.1", "duration_seconds": 0}, "duration_seconds"),
+        ({"ip": "192.0.2.1", "duration_seconds": -1}, "duration_seconds"),
+        ({"ip": "192.0.2.1", "duration_seconds": 315_360_001}, "duration_seconds"),
+        ({"ip": "192.0.2.1", "duration_seconds": 10**30}, "duration_seconds"),
+        ({"ip": "192.0.2.1", "reason": 7}, "reason"),
+        ({"ip": "192.0.2.1", "reason": "x" * 257}, "reason"),
+        ({"ip": "192.0.2.1", "reason": "line\nline"}, "reason"),
+        ({"ip": "192.0.2.1", "reason": "\x1b[31m"}, "reason"),
+        ({"ip": "192.0.2.1", "colour": "red"}, "colour"),
+    ],
+)
+def test_a_wrong_type_value_or_field_is_422_and_named(api: Api, body: Any, field: str) -> None:
+    answer = api.call("POST", "/blacklist", data=json.dumps(body), content_type="application/json")
+    errors = check(answer, 422)["errors"]
+    assert errors[0]["field"] == field
+    assert errors[0]["limit"]
+    assert api.get("/blacklist").json["total"] == 0
+
+
+def test_every_wrong_field_is_named_with_what_was_sent(api: Api) -> None:
+    errors = check(api.post("/blacklist", {"ip": "x", "duration_seconds": True}), 422)["errors"]
+    assert [(each["field"], each["value"]) for each in errors] == [
+        ("ip", "x"),
+        ("duration_seconds", True),
+    ]
+
+
+def test_a_large_value_is_not_repeated_whole(api: Api) -> None:
+    body = check(api.ban("192.0.2.1", reason="x" * 100_000), 422)
+    assert len(json.dumps(body)) < 2000
+
+
+@pytest.mark.parametrize("media_type", [None, "application/x-www-form-urlencoded"])
+def test_a_body_of_the_contracts_curl_examples_is_read_as_json(
+    api: Api, media_type: str | None
+) -> None:
+    answer = api.call("POST", "/blacklist", data='{"ip":"192.0.2.1"}', content_type=media_type)
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/blacklist", "text/plain"),
+        ("/blacklist", "application/xml"),
+        ("/blacklist/import", "application/json"),
+        ("/blacklist/import", None),
+    ],
+)
+def test_a_body_of_another_kind_is_415(api: Api, path: str, media_type: str | None) -> None:
+    check(api.call("POST", path, data="192.0.2.1", content_type=media_type), 415)
+
+
+def test_a_body_over_the_limit_is_413(api: Api) -> None:
+    body = json.dumps({"ip": "192.0.2.1", "reason": "x" * (1 << 20)})
+    error = check(api.call("POST", "/blacklist", data=body, content_type="application/json"), 413)[
+        "errors"
+    ][0]
+    assert error["limit"] == "1048576 bytes"
+
+
+def test_a_body_at_the_limit_is_read(api: Api) -> None:
+    body = '{"ip": "192.0.2.1"}'.ljust(1 << 20)
+    answer = api.call("POST", "/blacklist", data=body, content_type="application/json")
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/api/v2/status", "/api", "/api/v1/blacklists", "/api/v1//status"]
+)
+def test_an_unknown_path_is_404(api: Api, path: str) -> None:
+    answer = api.client.get(path)
+    check(answer, 404)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE"])
+def test_an_unknown_method_is_405_and_says_what_there_is(api: Api, method: str) -> None:
+    answer = api.call(method, "/blacklist")
+    check(answer, 405)
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_what_nobody_foresaw_is_500_and_says_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr(api.plane, "stats", fail)
+    assert "secret" not in str(check(api.get("/status"), 500))
+
+
+def test_a_request_id_that_is_sent_is_kept_and_a_bad_one_replaced(api: Api) -> None:
+    answer = api.get("/status", headers={"X-Request-ID": "trace-1.a_B"})
+    assert answer.headers["X-Request-ID"] == "trace-1.a_B"
+    for bad in ("x" * 65, "a b", "<script>"):
+        answer = api.get("/status", headers={"X-Request-ID": bad})
+        assert answer.headers["X-Request-ID"] not in ("", bad)
