@@ -45,11 +45,11 @@ def _decimal(value: object) -> object:
     return value
 
 
-QueryInteger = Annotated[int, BeforeValidator(_decimal)]
-"""A number in a query string."""
+FromDecimal = BeforeValidator(_decimal)
+"""For a number in a query string; after its bounds, or the OpenAPI document would lack them."""
 
 
-PageLimit = Annotated[QueryInteger, Field(ge=1, le=PAGE_MAX)]
+PageLimit = Annotated[int, Field(ge=1, le=PAGE_MAX), FromDecimal]
 """How many items of a list at once."""
 
 

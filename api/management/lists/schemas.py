@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, QueryInteger, Strict, Timestamp
+from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
 from dataplane.errors import InvalidInputError
 from dataplane.networks import Network
 
@@ -45,7 +45,7 @@ Reason = Annotated[
     str, Field(max_length=REASON_CHARACTERS_MAX, pattern="^[^\\u0000-\\u001f\\u007f]*$")
 ]
 Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX)]
-QueryDuration = Annotated[QueryInteger, Field(ge=1, le=DURATION_S_MAX)]
+QueryDuration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), FromDecimal]
 StateName = Literal["pending", "in_force", "rejected"]
 
 
