@@ -1,15 +1,15 @@
 /* chain.c: runs stages over frames in memory and counts cycles; driven by bench/chain.py.
  *
- * As in a worker, frames lie in buffers that are used round and round; receiving one writes a source
- * address into it, from as many as the run has. "Receive" alone is the base to subtract: it stands
- * for a driver that costs nothing else.
+ * As in a worker, frames lie in buffers that are used round and round; receiving one writes a
+ * source address into it, from as many as the run has. "Receive" alone is the base to subtract: it
+ * stands for a driver that costs nothing else.
  */
 #include <x86intrin.h>
 
 #include "pipeline.h"
 
 enum {
-    FRAMES = 1024,
+    FRAMES = 512,        /* descriptors of a receive queue: dataplane/ports.py */
     FRAME_STRIDE = 2304, /* an mbuf with its headroom */
     FRAME_OFFSET = 256
 };
@@ -95,8 +95,17 @@ uint64_t bench_cycles(struct bench *bench, uint32_t bursts, uint32_t depth) {
     return __rdtsc() - start;
 }
 
-uint64_t bench_frames_bytes(void);
+/* Puts a frame into every buffer; NULL: says how many bytes the buffers need. */
+uint64_t bench_fill(uint8_t *frames, const uint8_t *frame, uint32_t length);
 
-uint64_t bench_frames_bytes(void) {
+uint64_t bench_fill(uint8_t *frames, const uint8_t *frame, uint32_t length) {
+    for (uint32_t i = 0; frames != NULL && i < FRAMES; i++)
+        memcpy(frames + (size_t)i * FRAME_STRIDE + FRAME_OFFSET, frame, length);
     return (uint64_t)FRAMES * FRAME_STRIDE;
+}
+
+uint64_t bench_ticks(void);
+
+uint64_t bench_ticks(void) {
+    return __rdtsc();
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import functools
 import mmap
 import random
 import statistics
@@ -13,11 +14,8 @@ from pathlib import Path
 
 from bench import traffic
 from dataplane import abi, library
-from dataplane.tables import Lists
 
 ROOT = Path(__file__).resolve().parents[1]
-SINGLES = 1_000_000
-PREFIXES = 10_000
 BURSTS = 1024
 """Of one repetition; 32,768 packets, about a millisecond."""
 REPETITIONS = 150
@@ -81,19 +79,14 @@ class Chain:
     """One lcore with full lists, ready to be measured; a context manager."""
 
     def __init__(self, case: Case) -> None:
-        rng = random.Random(traffic.SEED)
         self._code = _build()
         self._pipeline = library.load(ROOT / "build" / "libsecbeat-pipeline.so")
-        self.lists = Lists(self._pipeline, SINGLES, 131_072, 1, rng.randbytes(16))
-        banned = traffic.sources(rng, case.version, SINGLES)
-        self.lists.put(traffic.single_records(banned))
-        self.lists.put(traffic.prefix_records(rng, case.version, PREFIXES))
-        self.lists.commit()
+        self.lists = traffic.full_lists(self._pipeline, case.version)
         self._layout = traffic.layout(case.version)
         clients = (
-            rng.choices(banned, k=case.source_count)
+            traffic.banned_sources(case.version, case.source_count)
             if case.hit
-            else traffic.sources(rng, case.version, case.source_count)
+            else traffic.sources(random.Random(1), case.version, case.source_count)
         )
         self._sources = traffic.source_array(self._layout, clients)
         self._make_lcore()
@@ -138,13 +131,11 @@ class Chain:
         self._burst = abi.Burst.from_buffer(_pages(ctypes.sizeof(abi.Burst)))
 
     def _make_bench(self, case: Case) -> None:
-        size = self._code.bench_frames_bytes()
-        memory = _pages(size)
-        memory.madvise(mmap.MADV_HUGEPAGE)
-        self._frames = (ctypes.c_uint8 * size).from_buffer(memory)
         frame = self._layout.frame
-        for start in range(256, size, 2304):
-            memory[start : start + len(frame)] = frame
+        memory = _pages(self._code.bench_fill(None, None, 0))
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        self._frames = (ctypes.c_uint8 * len(memory)).from_buffer(memory)
+        self._code.bench_fill(self._frames, frame, len(frame))
         self._bench = _Bench(
             lcore=ctypes.addressof(self._lcore),
             burst=ctypes.addressof(self._burst),
@@ -159,10 +150,16 @@ class Chain:
         )
 
 
+def ticks() -> int:
+    """The time stamp counter."""
+    return int(_build().bench_ticks())
+
+
 def _pages(size: int) -> mmap.mmap:
     return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
+@functools.cache
 def _build() -> ctypes.CDLL:
     """Build the pipeline library and chain.c against it."""
     fastpath = ROOT / "dataplane" / "fastpath"
@@ -170,15 +167,18 @@ def _build() -> ctypes.CDLL:
     output = ROOT / "build" / "bench" / "chain.so"
     output.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
-        ["gcc", "-std=gnu11", "-O3", "-march=x86-64-v2", "-Wall", "-Wextra", "-Werror", "-shared"]
-        + ["-fPIC", f"-I{fastpath / 'include'}", "-o", str(output)]
-        + [str(Path(__file__).with_name("chain.c")), str(ROOT / "build" / "libsecbeat-pipeline.so")]
-        + [f"-Wl,-rpath,{ROOT / 'build'}"],
+        [
+            *("gcc", "-std=gnu11", "-O3", "-march=x86-64-v2", "-Wall", "-Wextra", "-Werror"),
+            *("-shared", "-fPIC", f"-I{fastpath / 'include'}", "-o", str(output)),
+            *(str(Path(__file__).with_name("chain.c")), str(ROOT / "build/libsecbeat-pipeline.so")),
+            f"-Wl,-rpath,{ROOT / 'build'}",
+        ],
         check=True,
     )
     code = ctypes.CDLL(str(output))
     code.bench_cycles.argtypes = [ctypes.POINTER(_Bench), ctypes.c_uint32, ctypes.c_uint32]
     code.bench_cycles.restype = ctypes.c_uint64
-    code.bench_frames_bytes.argtypes = []
-    code.bench_frames_bytes.restype = ctypes.c_uint64
+    code.bench_fill.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32]
+    code.bench_fill.restype = ctypes.c_uint64
+    code.bench_ticks.restype = ctypes.c_uint64
     return code

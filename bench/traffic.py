@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import random
 import struct
 from dataclasses import dataclass
 
 from dataplane import abi
-from dataplane.tables import RECORD, pack_bytes
+from dataplane.tables import RECORD, Lists, pack_bytes
 
 SEED = 20261124
+SINGLES = 1_000_000
+PREFIXES = 10_000
+PREFIXES_MAX = 131_072
+"""Capacity, the default."""
 FRAME_BYTES = 60  # 64 on the wire with its checksum: the smallest frame
 MAPPED = bytes(10) + b"\xff\xff"
-_ETHERNET = bytes.fromhex("020000000002" "020000000001")
-_UNICAST = [first for first in range(1, 224) if first != 127]  # noqa: PLR2004
+_ETHERNET = bytes.fromhex("020000000002020000000001")
+_UNICAST = [first for first in range(1, 224) if first != 127]
 _PROVIDERS = 64
 """IPv6 sources and prefixes share so many /20, as the real ones do few /12."""
 
@@ -43,12 +48,36 @@ class Source(ctypes.Structure):
 def layout(version: int) -> Layout:
     """A TCP SYN of 60 bytes; IPv6 74, its headers need them."""
     tcp = struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, 5 << 4, 0x02, 65535, 0, 0)
-    if version == 4:  # noqa: PLR2004
+    if version == 4:
         frame = _ETHERNET + b"\x08\x00" + _ipv4_header(bytes(4), 0) + tcp
         return Layout(4, frame.ljust(FRAME_BYTES, b"\0"), 26, 4, 24)
     destination = bytes.fromhex("20010db8000000000000000000000001")
     header = struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + bytes(16) + destination
     return Layout(6, _ETHERNET + b"\x86\xdd" + header + tcp, 22, 16, 0)
+
+
+def frame_from(layout: Layout, address: bytes) -> bytes:
+    """The frame with that source."""
+    frame = bytearray(layout.frame)
+    frame[layout.source_offset : layout.source_offset + layout.address_size] = address
+    if layout.checksum_offset:
+        frame[layout.checksum_offset : layout.checksum_offset + 2] = checksum(address)
+    return bytes(frame)
+
+
+def full_lists(library: ctypes.CDLL, version: int) -> Lists:
+    """One million addresses and ten thousand prefixes of one family, all banned."""
+    rng = random.Random(SEED)
+    lists = Lists(library, SINGLES, PREFIXES_MAX, 1, rng.randbytes(16))
+    lists.put(single_records(_banned(version)))
+    lists.put(prefix_records(rng, version, PREFIXES))
+    lists.commit()
+    return lists
+
+
+def banned_sources(version: int, count: int) -> list[bytes]:
+    """Addresses that ``full_lists`` bans, in another order, each as often as it takes."""
+    return random.Random(1).choices(_banned(version), k=count)
 
 
 def sources(rng: random.Random, version: int, count: int) -> list[bytes]:
@@ -61,10 +90,10 @@ def sources(rng: random.Random, version: int, count: int) -> list[bytes]:
 
 def source_array(layout: Layout, addresses: list[bytes]) -> ctypes.Array[Source]:
     """The array a receiver takes addresses from."""
-    is_ipv4 = layout.version == 4  # noqa: PLR2004
+    is_ipv4 = layout.version == 4
     data = b"".join(
         [
-            address.ljust(16, b"\0") + (_checksum(address) if is_ipv4 else b"\0\0") + bytes(6)
+            address.ljust(16, b"\0") + (checksum(address) if is_ipv4 else b"\0\0") + bytes(6)
             for address in addresses
         ]
     )
@@ -75,8 +104,7 @@ def single_records(addresses: list[bytes]) -> ctypes.Array[abi.ListRecord]:
     """Bans of single addresses."""
     pack = RECORD.pack
     rows = [
-        pack((MAPPED + a if len(a) == 4 else a), abi.DEADLINE_NEVER, 128, 0, 0)  # noqa: PLR2004
-        for a in addresses
+        pack((MAPPED + a if len(a) == 4 else a), abi.DEADLINE_NEVER, 128, 0, 0) for a in addresses
     ]
     return pack_bytes(bytearray(b"".join(rows)))
 
@@ -85,17 +113,22 @@ def prefix_records(rng: random.Random, version: int, count: int) -> ctypes.Array
     """Bans of prefixes: IPv4 /20 to /24 anywhere, IPv6 /32 to /64 where the sources are."""
     found: set[tuple[bytes, int]] = set()
     while len(found) < count:
-        length = rng.randint(116, 120) if version == 4 else rng.choice((32, 40, 44, 48, 56, 64))  # noqa: PLR2004
+        length = rng.randint(116, 120) if version == 4 else rng.choice((32, 40, 44, 48, 56, 64))
         address = _address(rng, version)
-        whole = MAPPED + address if version == 4 else address  # noqa: PLR2004
+        whole = MAPPED + address if version == 4 else address
         value = int.from_bytes(whole, "big") >> (128 - length) << (128 - length)
         found.add((value.to_bytes(16, "big"), length))
     rows = [RECORD.pack(key, abi.DEADLINE_NEVER, length, 0, 0) for key, length in found]
     return pack_bytes(bytearray(b"".join(rows)))
 
 
+@functools.cache
+def _banned(version: int) -> list[bytes]:
+    return sources(random.Random(SEED), version, SINGLES)
+
+
 def _address(rng: random.Random, version: int) -> bytes:
-    if version == 4:  # noqa: PLR2004
+    if version == 4:
         return bytes([rng.choice(_UNICAST), *rng.randbytes(3)])
     provider = 0x2A000 + rng.randrange(_PROVIDERS)
     return (provider << 108 | rng.getrandbits(108)).to_bytes(16, "big")
@@ -106,7 +139,8 @@ def _ipv4_header(source: bytes, checksum: int) -> bytes:
     return head + source + bytes([198, 51, 100, 1])
 
 
-def _checksum(source: bytes) -> bytes:
+def checksum(source: bytes) -> bytes:
+    """Of the IPv4 header with that source (RFC 1071), as it stands in the frame."""
     total = sum(struct.unpack("!10H", _ipv4_header(source, 0)))
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)

@@ -1,0 +1,156 @@
+"""Cycles per packet: each stage, the whole chain, the worker, and testpmd beside them.
+
+``python -m bench [--json FILE] [--only TEXT]``. Reported is what lies over receiving and
+transmitting; machine, instruction set and sizes stand in the result, without which no figure means
+anything. Cycles are those of the time stamp counter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import testpmd, traffic
+from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, Case, Chain, Depth, ticks
+
+TARGETS = {(4, 1 << 16): 40, (4, 1 << 20): 55, (6, 1 << 16): 90, (6, 1 << 20): 90}
+"""Cycles per packet over receive and transmit, by family and number of sources; misses."""
+STAGES = (Depth.PARSE, Depth.SANITY, Depth.OWNER, Depth.LISTS, Depth.FORWARD)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print a table, write JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Cycles per packet")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name contains it")
+    options = parser.parse_args(arguments)
+    result = {
+        "machine": machine(),
+        "testpmd_io": baseline(),
+        "chain": [measure(case) for case in CASES if options.only in case.name],
+        "worker": [worker(version) for version in (4, 6)],
+    }
+    show(result, Console())
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def machine() -> dict[str, Any]:
+    """What the figures belong to."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    lines = [line.partition(":") for line in info.splitlines()]
+    fields = {name.strip(): value.strip() for name, _, value in lines}
+    return {
+        "processor": fields.get("model name", platform.processor()),
+        "cpus": os.cpu_count(),
+        "cache_per_core": fields.get("cache size"),
+        "tsc_hz": round(tsc_hz()),
+        "isa_built": "x86-64-v2",
+        "isa_there": [
+            flag for flag in ("avx2", "avx512f", "avx512vl") if flag in fields.get("flags", "")
+        ],
+        "load_average": os.getloadavg()[0],
+        "singles": traffic.SINGLES,
+        "prefixes": traffic.PREFIXES,
+        "burst": 32,
+        "packets_per_repetition": BURSTS * 32,
+        "repetitions": REPETITIONS,
+    }
+
+
+def tsc_hz() -> float:
+    """The time stamp counter against the clock."""
+    ticks()  # builds it
+    first_ns, first = time.monotonic_ns(), ticks()
+    time.sleep(0.2)
+    return (ticks() - first) / (time.monotonic_ns() - first_ns) * 1e9
+
+
+def baseline() -> dict[str, Any]:
+    """Testpmd on rings, which cost nothing else, and on the null port, which allocates."""
+    rates = {vdev: testpmd.packets_per_second(f"{vdev}0") for vdev in ("net_ring", "net_null")}
+    hz = tsc_hz()
+    return {vdev: None if rate is None else round(hz / rate, 1) for vdev, rate in rates.items()}
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """One case of the chain, as differences between depths."""
+    with Chain(case) as chain:
+        cycles = chain.cycles_per_packet()
+        dropped = chain.dropped_share()
+    over = cycles[Depth.WHOLE] - cycles[Depth.RECEIVE]
+    return {
+        "case": case.name,
+        "ip_version": case.version,
+        "sources": case.source_count,
+        "hit": case.hit,
+        "stages": {
+            depth.name.lower(): round(cycles[depth] - cycles[Depth(depth - 1)], 1)
+            for depth in STAGES
+        },
+        "receive": round(cycles[Depth.RECEIVE], 1),
+        "whole_over_receive": round(over, 1),
+        "target": None if case.hit else TARGETS[case.version, case.source_count],
+        "dropped_share": round(dropped, 4),
+    }
+
+
+def worker(version: int) -> dict[str, Any]:
+    """The worker on ring ports; {} with the reason where it can't run."""
+    process = subprocess.run(
+        [sys.executable, "-m", "bench.worker_child", str(version)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if process.returncode != 0:
+        return {"ip_version": version, "error": process.stderr.strip().splitlines()[-1:]}
+    return {"ip_version": version, **json.loads(process.stdout.splitlines()[-1])}
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """For people."""
+    about = result["machine"]
+    console.print(
+        f"{about['processor']}, TSC {about['tsc_hz'] / 1e9:.2f} GHz, built for "
+        f"{about['isa_built']}; lists: {about['singles']:,} addresses, {about['prefixes']:,} "
+        f"prefixes; load {about['load_average']:.1f}"
+    )
+    table = Table("cycles per packet", *[depth.name.lower() for depth in STAGES])
+    table.add_column("whole, over receive", justify="right")
+    table.add_column("target", justify="right")
+    for row in result["chain"]:
+        figures = [f"{row['stages'][depth.name.lower()]:.1f}" for depth in STAGES]
+        target = "" if row["target"] is None else f"<= {row['target']}"
+        table.add_row(row["case"], *figures, f"{row['whole_over_receive']:.1f}", target)
+    console.print(table)
+    beside = Table("rx + tx of the same run", "cycles per packet", "over testpmd io")
+    ring = result["testpmd_io"]["net_ring"]
+    for vdev, cycles in result["testpmd_io"].items():
+        beside.add_row(f"testpmd io, {vdev}", "no testpmd" if cycles is None else f"{cycles:.1f}")
+    for row in result["worker"]:
+        name = f"worker, net_ring, IPv{row['ip_version']}, {row.get('sources', 0)} sources"
+        if "error" in row:
+            beside.add_row(name, " ".join(row["error"]))
+            continue
+        cycles = row["cycles_per_packet"]
+        beside.add_row(name, f"{cycles:.1f}", "" if ring is None else f"+{cycles - ring:.1f}")
+    console.print(beside)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
