@@ -22,12 +22,17 @@ BLOCK_BYTES = 65536
 
 Tables = dict[str, Any]
 
+_XDP_MEMORY = {"mbufs": 16384, "memory_mib": 128}
+"""Each af_xdp queue keeps thousands of buffers in its rings."""
+
 
 def compose(instance: Instance, mode: str | None, file: Path | None) -> Tables:
     """The instance's configuration as tables; raises LabError when the file can't be read."""
     chosen = _read(file) if file else {}
     lcores = chosen.get("dataplane", {}).get("lcores", 1)
     tables = _merge(_defaults(instance, lcores), chosen)
+    if any("af_xdp" in port.get("device", "") for port in tables["ports"].values()):
+        tables["dataplane"] = _XDP_MEMORY | tables["dataplane"]
     if mode:
         tables["node"]["mode"] = mode
     # Paths and users are the lab's: two instances must not share state.

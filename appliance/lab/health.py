@@ -8,12 +8,14 @@ from pathlib import Path
 
 from appliance.lab.commands import LabError
 from appliance.lab.unit import State, Unit
+from dataplane.errors import ConfigurationError
 
 READY_PATH = "/api/v1/health/ready"
 REQUEST_TIMEOUT_S = 0.5
 START_TIMEOUT_S = 90.0
 RESTARTS_MAX = 5
 LOG_LINES = 12
+LOG_COLUMNS = 400
 _OK = 200
 
 
@@ -30,6 +32,8 @@ class Health:
         for unit in self._units:
             if unit.restarts >= RESTARTS_MAX:
                 raise LabError(f"{unit.name} ends again and again:\n{tail(unit.log)}")
+            if unit.last_exit == ConfigurationError.exit_code:
+                raise LabError(f"{unit.name} can't run like this:\n{tail(unit.log)}")
         if all(unit.state is State.READY for unit in self._units) and _answers(self._api):
             return True
         if now_s > self._deadline_s:
@@ -50,7 +54,7 @@ def tail(log: Path, lines: int = LOG_LINES) -> str:
         words = log.read_text(errors="replace").splitlines()[-lines:]
     except OSError:
         words = []
-    return "\n".join(f"    {line}" for line in words) or "    (its log is empty)"
+    return "\n".join(f"    {line[:LOG_COLUMNS]}" for line in words) or "    (its log is empty)"
 
 
 def _answers(api: str) -> bool:

@@ -54,6 +54,13 @@ def test_the_users_file_lies_over_the_defaults_but_paths_stay_the_labs(tmp_path)
     tables = configuration.compose(Instance(), "syn", file)
     assert tables["node"]["mode"] == "syn"
     assert tables["node"]["state_dir"] == str(Instance().directory)
+    assert tables["dataplane"] == {
+        "lcores": 2,
+        "hugepages": "auto",
+        "mbufs": 16384,
+        "memory_mib": 128,
+        "user": "secbeat-dp",
+    }
     assert tables["ports"]["outside"] == {"device": "net_af_xdp0,iface=outside", "mtu": 1500}
     assert "qpairs=2" in tables["ports"]["inside"]["device"]
 
