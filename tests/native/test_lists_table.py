@@ -14,6 +14,8 @@ from dataplane.tables import Lists, pack
 from tests.native.lists_support import BLACK, NEVER, WHITE, Reader, ipv4, key_bytes
 
 KEY = bytes(range(16))
+SPARE_MIN = 4096
+"""Entries beyond the capacity that a table has at least."""
 Make = Callable[..., Lists]
 
 
@@ -149,7 +151,7 @@ def test_a_full_table_frees_what_is_over_before_it_refuses(make: Make) -> None:
 def test_memory_that_a_reader_may_still_use_is_not_given_out_again(make: Make) -> None:
     readers = abi.Readers(count=1)
     lists = make(addresses=16, prefixes=16, readers=readers)
-    spare = 16 // 16 + 64
+    spare = 16 // 16 + SPARE_MIN
     for i in range(16 + spare):
         assert put(lists, ipv4(i)) == 0
         lists.remove(record(ipv4(i)))

@@ -9,6 +9,9 @@
  * chain. The list stays readable through the grace period. */
 enum { STATE_LIVE = 1 << 30, STATE_MASK = (1 << 28) - 1, CHAIN_END = STATE_MASK };
 
+/* Spare entries at least: a bulk load puts some hundred in a row while readers let go of none. */
+enum { SPARE_MIN = 4096 };
+
 /* Where a key lives: pointers into a bucket or the stash. */
 struct place {
     uint32_t *tag;
@@ -31,9 +34,11 @@ int sb_addresses_init(struct sb_addresses *table, uint32_t capacity, const uint8
 
     memset(table, 0, sizeof(*table));
     memcpy(&table->hash_key, hash_key, sizeof(table->hash_key));
+    for (int i = 0; i < 2; i++)
+        table->hash_key.word[i] |= 1; /* hash.h */
     table->readers = readers;
     table->capacity = capacity;
-    table->entry_count = capacity + (capacity >> SB_ADDRESS_SLACK_SHIFT) + 64;
+    table->entry_count = capacity + (capacity >> SB_ADDRESS_SLACK_SHIFT) + SPARE_MIN;
     table->bucket_mask = buckets - 1;
     table->free = table->waiting = table->removed = empty_chain;
     table->tags = sb_memory_map(buckets * sizeof(*table->tags));

@@ -8,13 +8,20 @@
 #include "hash.h"
 #include "memory.h"
 
-enum { STATE_FREE, STATE_LIVE, STATE_REMOVED };
+enum { STATE_FREE, STATE_LIVE, STATE_REMOVED, STATE_OVER };
 
-static uint32_t slack(uint32_t capacity);
+/* Spare entries at least: a bulk load puts some hundred in a row while readers let go of none. */
+enum { SPARE_MIN = 4096 };
+
+static uint32_t spare(uint32_t capacity);
 static uint32_t *chain_head(const struct sb_prefixes *prefixes, uint64_t hi, uint64_t lo);
 static uint32_t take_entry(struct sb_prefixes *prefixes);
 static struct sb_ranges *build(struct sb_prefixes *prefixes);
-static void retire(struct sb_prefixes *prefixes, struct sb_ranges *old);
+static struct sb_ranges *build_without_over(const struct sb_prefixes *prefixes);
+static void swap(struct sb_prefixes *prefixes, struct sb_ranges *ranges,
+                 struct sb_prefix_chain *removed);
+static void free_retired(struct sb_prefixes *prefixes);
+static void leave_out_over(struct sb_prefixes *prefixes);
 static void splice(struct sb_prefixes *prefixes, struct sb_prefix_chain *to,
                    struct sb_prefix_chain *from);
 
@@ -26,7 +33,7 @@ int sb_prefixes_init(struct sb_prefixes *prefixes, uint32_t capacity, uint32_t l
         heads *= 2;
     memset(prefixes, 0, sizeof(*prefixes));
     prefixes->capacity = capacity;
-    prefixes->entry_count = capacity + slack(capacity);
+    prefixes->entry_count = capacity + spare(capacity);
     prefixes->hits_stride = (prefixes->entry_count + 7) & ~7u; /* lcores share no cache line */
     prefixes->lcores = lcores;
     prefixes->is_ipv6 = is_ipv6;
@@ -59,8 +66,8 @@ void sb_prefixes_fini(struct sb_prefixes *prefixes) {
 }
 
 /* Entries beyond the capacity, for those removed but still in use by readers. */
-static uint32_t slack(uint32_t capacity) {
-    return capacity / 16 + 64;
+static uint32_t spare(uint32_t capacity) {
+    return capacity / 16 + SPARE_MIN;
 }
 
 uint64_t sb_prefixes_bytes(const struct sb_prefixes *prefixes) {
@@ -87,9 +94,7 @@ uint64_t sb_prefixes_hits(const struct sb_prefixes *prefixes, uint32_t index) {
     return sum;
 }
 
-/* --- the set
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the set ---------------------------------------------------------------------------------- */
 
 /* No attacker chooses prefixes, so fixed constants (of splitmix64) do. */
 static uint32_t *chain_head(const struct sb_prefixes *prefixes, uint64_t hi, uint64_t lo) {
@@ -149,13 +154,14 @@ void sb_prefixes_remove(struct sb_prefixes *prefixes, uint32_t index, bool is_ov
     while (*next != index + 1)
         next = &prefixes->entries[*next - 1].chain;
     *next = entry->chain;
-    entry->state = STATE_REMOVED;
+    entry->state = is_over ? STATE_OVER : STATE_REMOVED;
     entry->chain = 0;
-    splice(prefixes, &prefixes->removed, &(struct sb_prefix_chain){index + 1, index + 1});
+    splice(prefixes, is_over ? &prefixes->over : &prefixes->removed,
+           &(struct sb_prefix_chain){index + 1, index + 1});
     prefixes->used--;
-    prefixes->expired += is_over;
-    /* Expiries alone are a reason to build only when they hold half of the spare entries. */
-    if (!is_over || prefixes->expired > slack(prefixes->capacity) / 2)
+    if (is_over)
+        prefixes->over_count++;
+    else
         prefixes->changed = true;
 }
 
@@ -170,14 +176,12 @@ static void splice(struct sb_prefixes *prefixes, struct sb_prefix_chain *to,
     from->head = from->tail = 0;
 }
 
-/* --- generations
- * --------------------------------------------------------------------------------------------------
- */
+/* --- generations ------------------------------------------------------------------------------ */
 
 int sb_prefixes_commit(struct sb_prefixes *prefixes) {
-    struct sb_ranges *ranges, *old = prefixes->ranges;
+    struct sb_ranges *ranges;
 
-    sb_prefixes_reclaim(prefixes);
+    free_retired(prefixes);
     if (!prefixes->changed)
         return 0;
     if (prefixes->retired_count == SB_RETIRED_MAX)
@@ -185,25 +189,28 @@ int sb_prefixes_commit(struct sb_prefixes *prefixes) {
     ranges = build(prefixes);
     if (ranges == NULL)
         return -ENOMEM;
-    __atomic_store_n(&prefixes->ranges, ranges, __ATOMIC_RELEASE);
-    retire(prefixes, old);
+    splice(prefixes, &prefixes->removed, &prefixes->over);
+    swap(prefixes, ranges, &prefixes->removed);
     prefixes->changed = false;
-    prefixes->expired = 0;
+    prefixes->over_count = 0;
     prefixes->added_count = 0;
-    sb_prefixes_reclaim(prefixes);
+    free_retired(prefixes);
     return 0;
 }
 
-static void retire(struct sb_prefixes *prefixes, struct sb_ranges *old) {
+/* From here on readers use the ranges; those before wait for them, with what only they know. */
+static void swap(struct sb_prefixes *prefixes, struct sb_ranges *ranges,
+                 struct sb_prefix_chain *removed) {
     struct sb_retired *retired = &prefixes->retired[prefixes->retired_count++];
 
-    retired->ranges = old;
-    retired->removed = prefixes->removed;
-    prefixes->removed = (struct sb_prefix_chain){0};
+    retired->ranges = prefixes->ranges;
+    retired->removed = *removed;
+    *removed = (struct sb_prefix_chain){0};
+    __atomic_store_n(&prefixes->ranges, ranges, __ATOMIC_RELEASE);
     sb_grace_begin(&retired->grace, prefixes->readers);
 }
 
-void sb_prefixes_reclaim(struct sb_prefixes *prefixes) {
+static void free_retired(struct sb_prefixes *prefixes) {
     uint32_t freed = 0;
 
     /* Oldest first: who has let go of a later one has let go of it too. */
@@ -216,6 +223,30 @@ void sb_prefixes_reclaim(struct sb_prefixes *prefixes) {
     prefixes->retired_count -= freed;
     memmove(prefixes->retired, prefixes->retired + freed,
             prefixes->retired_count * sizeof(*prefixes->retired));
+}
+
+void sb_prefixes_reclaim(struct sb_prefixes *prefixes) {
+    free_retired(prefixes);
+    if (prefixes->over_count > spare(prefixes->capacity) / 2 && prefixes->retired_count == 0) {
+        leave_out_over(prefixes);
+        free_retired(prefixes);
+    }
+}
+
+/* Without memory for it, the next call tries again. */
+static void leave_out_over(struct sb_prefixes *prefixes) {
+    struct sb_ranges *ranges = build_without_over(prefixes);
+    uint32_t count = 0;
+
+    if (ranges == NULL)
+        return;
+    /* Their entries will be added again. */
+    for (uint32_t i = 0; i < prefixes->added_count; i++)
+        if (prefixes->entries[prefixes->added[i]].state != STATE_OVER)
+            prefixes->added[count++] = prefixes->added[i];
+    prefixes->added_count = count;
+    swap(prefixes, ranges, &prefixes->over);
+    prefixes->over_count = 0;
 }
 
 static int compare(const struct sb_prefix *a, const struct sb_prefix *b) {
@@ -264,5 +295,20 @@ static struct sb_ranges *build(struct sb_prefixes *prefixes) {
     }
     ranges->order_count = count;
     sb_ranges_build(ranges, entries);
+    return ranges;
+}
+
+/* The order of the generation in use, but for what has expired. */
+static struct sb_ranges *build_without_over(const struct sb_prefixes *prefixes) {
+    const struct sb_ranges *old = prefixes->ranges;
+    struct sb_ranges *ranges =
+        sb_ranges_create(old->order_count, prefixes->fresh, prefixes->is_ipv6);
+
+    if (ranges == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < old->order_count; i++)
+        if (prefixes->entries[old->order[i]].state != STATE_OVER)
+            ranges->order[ranges->order_count++] = old->order[i];
+    sb_ranges_build(ranges, prefixes->entries);
     return ranges;
 }

@@ -3,8 +3,8 @@
  *
  * Entries keep their index; hits are counted by lcore and index. A change of the set shows at the
  * next commit, which builds new ranges beside the old ones and swaps a pointer; a new deadline
- * shows at once. What expired is judged at look-up, so freeing it is no reason to build: it leaves
- * with the next commit.
+ * shows at once. What expired is judged at look-up, so freeing it is no reason to commit: it leaves
+ * with the next one, or before, when it holds many entries (sb_prefixes_reclaim).
  */
 #ifndef SB_PREFIXES_H
 #define SB_PREFIXES_H
@@ -41,8 +41,8 @@ struct sb_prefixes {
     uint32_t entry_count;
     uint32_t lcores;
     uint32_t used;
-    uint32_t fresh;   /* entries below it have been used once */
-    uint32_t expired; /* removed since the last commit because they were over */
+    uint32_t fresh; /* entries below it have been used once */
+    uint32_t over_count;
     bool is_ipv6;
     bool changed; /* since the last commit */
     uint32_t *heads;
@@ -50,7 +50,8 @@ struct sb_prefixes {
     uint32_t *added; /* since the last commit; some may have been removed again */
     uint32_t added_count;
     struct sb_prefix_chain free;
-    struct sb_prefix_chain removed; /* since the last commit */
+    struct sb_prefix_chain removed; /* since the last commit, in force until the next */
+    struct sb_prefix_chain over;    /* removed since the ranges were built: they had expired */
     struct sb_retired retired[SB_RETIRED_MAX];
     uint32_t retired_count;
     const struct sb_readers *readers;
@@ -71,7 +72,8 @@ void sb_prefixes_remove(struct sb_prefixes *prefixes, uint32_t index, bool is_ov
 /* 0, -ENOMEM, or -EAGAIN: readers still use SB_RETIRED_MAX older generations. The ranges in use
  * stay on failure. */
 int sb_prefixes_commit(struct sb_prefixes *prefixes);
-/* Frees what readers have let go of. */
+/* Frees what readers have let go of. Expired entries that hold too many of the spare ones are built
+ * out of the ranges first; what waits for a commit goes on waiting. */
 void sb_prefixes_reclaim(struct sb_prefixes *prefixes);
 uint64_t sb_prefixes_hits(const struct sb_prefixes *prefixes, uint32_t index);
 bool sb_prefix_live(const struct sb_prefix *entry);
