@@ -19,6 +19,7 @@ DAYS_MAX = 90
 ROWS_MAX = 1_000_000
 _DAY_MS = 86_400_000
 _CHUNK = 500
+_INSERT = insert(audit)
 
 
 def _nothing(_connection: Connection, _result: Any, _revision: int) -> None:
@@ -44,16 +45,17 @@ def record(
 ) -> None:
     """Add the row; it exists if and only if the change does."""
     connection.execute(
-        insert(audit).values(
-            at_ms=at_ms,
-            key=actor.principal.name,
-            role=str(actor.principal.role),
-            source=actor.principal.source,
-            action=action,
-            target=target,
-            revision=revision,
-            request_id=actor.request_id,
-        )
+        _INSERT,
+        {
+            "at_ms": at_ms,
+            "key": actor.principal.name,
+            "role": str(actor.principal.role),
+            "source": actor.principal.source,
+            "action": action,
+            "target": target,
+            "revision": revision,
+            "request_id": actor.request_id,
+        },
     )
 
 

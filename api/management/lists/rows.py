@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
+    Boolean,
     ColumnElement,
     Connection,
+    Integer,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -64,7 +68,7 @@ def committed() -> ColumnElement[bool]:
     return or_(entries.c.revision.is_not(None), of_import)
 
 
-def visible(boot_ms: int) -> ColumnElement[bool]:
+def visible(boot_ms: int | BindParameter[int]) -> ColumnElement[bool]:
     """Committed and not ended at that time of the boot clock."""
     live = or_(entries.c.expires_boot_ms.is_(None), entries.c.expires_boot_ms > boot_ms)
     return and_(live, committed())
@@ -72,8 +76,7 @@ def visible(boot_ms: int) -> ColumnElement[bool]:
 
 def find(connection: Connection, lists: int, network: Network, boot_ms: int) -> AnyRow | None:
     """The visible row of exactly that network."""
-    query = select(*_columns, _revision).where(_is(lists, network), visible(boot_ms))
-    return connection.execute(query).first()
+    return connection.execute(_FIND, {**_key(lists, network), "boot_ms": boot_ms}).first()
 
 
 def page(
@@ -119,11 +122,10 @@ def holders(
     shortest = KEY_BITS - 32 if network.family == 4 else 0  # noqa: PLR2004
     value = int.from_bytes(network.key, "big")
     lengths = range(shortest, network.prefix_length + 1)
-    keys = {(value >> KEY_BITS - n << KEY_BITS - n).to_bytes(16, "big") for n in lengths}
-    query = select(entries.c.key, entries.c.prefix_length).where(
-        entries.c.list == lists, entries.c.key.in_(sorted(keys)), visible(boot_ms)
-    )
-    found = (network_of(row) for row in connection.execute(query))
+    keys = sorted({(value >> KEY_BITS - n << KEY_BITS - n).to_bytes(16, "big") for n in lengths})
+    parameters = {"list": lists, "keys": keys, "boot_ms": boot_ms}
+    query = connection.execute(_AMONG, parameters)
+    found = (network_of(row) for row in query)
     inside = (each for each in found if each.contains(network))
     return sorted(inside, key=lambda each: each.prefix_length)
 
@@ -132,21 +134,13 @@ def contained(
     connection: Connection, lists: int, network: Network, boot_ms: int
 ) -> Sequence[Network]:
     """Some visible entries of a list that lie within the network."""
-    first, last = network.key, last_address(network)
-    inside: ColumnElement[bool] = entries.c.key.between(first, last)
-    if network.family == 6 and first <= MAPPED_PREFIX:  # noqa: PLR2004 - IPv4 lies in there
-        inside = inside & ~entries.c.key.between(MAPPED_PREFIX + bytes(4), _MAPPED_LAST)
-    query = (
-        select(entries.c.key, entries.c.prefix_length)
-        .where(
-            entries.c.list == lists,
-            inside,
-            entries.c.prefix_length >= network.prefix_length,
-            visible(boot_ms),
-        )
-        .limit(_CONTAINED_MAX)
-    )
-    return [network_of(row) for row in connection.execute(query)]
+    parameters = {
+        **_key(lists, network),
+        "last": last_address(network),
+        "is_ipv6": network.family == 6,  # noqa: PLR2004
+        "boot_ms": boot_ms,
+    }
+    return [network_of(row) for row in connection.execute(_WITHIN, parameters)]
 
 
 def last_address(network: Network) -> bytes:
@@ -157,33 +151,24 @@ def last_address(network: Network) -> bytes:
 
 def put(connection: Connection, lists: int, network: Network, values: dict[str, Any]) -> None:
     """Add or replace a row; a staged row of the same network is taken over from its import."""
-    old = connection.execute(select(entries).where(_is(lists, network))).first()
+    key = _key(lists, network)
+    old = connection.execute(_ANY, key).first()
     if old is not None and old.revision is None:
         _take_over(connection, old)
     if old is None or not _counted(connection, old):
         count(connection, lists, kind(network), 1)
-    row = {"list": lists, "key": network.key, "prefix_length": network.prefix_length, **values}
-    row |= {"import_id": None, "rejected": None}
-    keys = ["list", "key", "prefix_length"]
-    changed = {name: value for name, value in row.items() if name not in keys}
-    statement = insert(entries).values(row)
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+    connection.execute(_PUT, {**key, **values, "import_id": None, "rejected": None})
 
 
 def remove(connection: Connection, lists: int, network: Network) -> None:
     """Remove a visible row."""
-    connection.execute(delete(entries).where(_is(lists, network)))
+    connection.execute(_REMOVE, _key(lists, network))
     count(connection, lists, kind(network), -1)
 
 
 def count(connection: Connection, lists: int, of_kind: int, change: int) -> None:
     """Correct the totals."""
-    statement = insert(totals).values(list=lists, kind=of_kind, count=change)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["list", "kind"], set_={"count": totals.c.count + change}
-        )
-    )
+    connection.execute(_COUNT, {"list": lists, "kind": of_kind, "count": change})
 
 
 def any_ended(connection: Connection, boot_ms: int) -> bool:
@@ -220,12 +205,8 @@ def rebase(connection: Connection, clock: Clock) -> None:
     )
 
 
-def _is(lists: int, network: Network) -> ColumnElement[bool]:
-    return and_(
-        entries.c.list == lists,
-        entries.c.key == network.key,
-        entries.c.prefix_length == network.prefix_length,
-    )
+def _key(lists: int, network: Network) -> dict[str, Any]:
+    return {"list": lists, "key": network.key, "prefix_length": network.prefix_length}
 
 
 def _ended(boot_ms: int) -> ColumnElement[bool]:
@@ -250,3 +231,50 @@ def _take_over(connection: Connection, row: AnyRow) -> None:
             import_id=row.import_id, key=row.key, prefix_length=row.prefix_length
         )
         connection.execute(statement.on_conflict_do_nothing())
+
+
+# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_NOW = bindparam("boot_ms", type_=Integer)
+_IS = and_(
+    entries.c.list == bindparam("list"),
+    entries.c.key == bindparam("key"),
+    entries.c.prefix_length == bindparam("prefix_length"),
+)
+_ANY = select(entries).where(_IS)
+_FIND = select(*_columns, _revision).where(_IS, visible(_NOW))
+_REMOVE = delete(entries).where(_IS)
+_AMONG = select(entries.c.key, entries.c.prefix_length).where(
+    entries.c.list == bindparam("list"),
+    entries.c.key.in_(bindparam("keys", expanding=True)),
+    visible(_NOW),
+)
+_WITHIN = (
+    select(entries.c.key, entries.c.prefix_length)
+    .where(
+        entries.c.list == bindparam("list"),
+        entries.c.key.between(bindparam("key"), bindparam("last")),
+        entries.c.prefix_length >= bindparam("prefix_length"),
+        # IPv4 lies within the keys of ::/0 and its like, but not within those networks
+        ~and_(
+            bindparam("is_ipv6", type_=Boolean),
+            entries.c.key.between(MAPPED_PREFIX + bytes(4), _MAPPED_LAST),
+            entries.c.prefix_length >= KEY_BITS - 32,
+        ),
+        visible(_NOW),
+    )
+    .limit(_CONTAINED_MAX)
+)
+_KEY_NAMES = ("list", "key", "prefix_length")
+_INSERT = insert(entries)
+_PUT = _INSERT.on_conflict_do_update(
+    index_elements=_KEY_NAMES,
+    set_={
+        column.name: _INSERT.excluded[column.name]
+        for column in entries.c
+        if column.name not in _KEY_NAMES
+    },
+)
+_ADD = insert(totals)
+_COUNT = _ADD.on_conflict_do_update(
+    index_elements=["list", "kind"], set_={"count": totals.c.count + _ADD.excluded["count"]}
+)

@@ -7,7 +7,8 @@ accepted with a warning. A list that is full refuses before anything is committe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -97,7 +98,7 @@ class Lists:
             if found is None:
                 self._check_room(connection, capacity, network, boot_ms)
             deadline = None if seconds is None else Deadline.after(self._clock, seconds)
-            values = {
+            values: dict[str, Any] = {
                 "reason": reason,
                 "duration_s": seconds,
                 "created_ms": self._clock.utc_ms(),
@@ -107,8 +108,15 @@ class Lists:
                 "revision": revision,
             }
             rows.put(connection, rows.number[name], network, values)
-            entry = replace(
-                self._found(connection, name, network, boot_ms),
+            entry = Entry(
+                list=name,
+                network=network,
+                reason=reason,
+                duration_s=seconds,
+                created_ms=values["created_ms"],
+                created_by=actor.principal.name,
+                expires_utc_ms=values["expires_utc_ms"],
+                revision=revision,
                 warnings=warnings,
                 is_new=found is None,
             )

@@ -1,9 +1,9 @@
 """Commits changes as revisions and brings them to the state log, in order, exactly once.
 
 One commit holds the change, its revision, its outbox row and its audit row. Then the log gets the
-outbox's lines and the outbox is cleared. Both happen under the database's write lock, so the order
-in the log is the order of the revisions. What a crash or a full disk leaves in the outbox is
-published before anything new is committed.
+line; the outbox's row goes with the next change. Both happen under the database's write lock, so
+the order in the log is the order of the revisions. What a crash or a full disk leaves in the outbox
+is published before anything new is committed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from api.common.errors import UnavailableError
 from api.management.audit import service as audit
@@ -28,6 +28,12 @@ from dataplane.statelog.format import decode_revision, encode_revision
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
+
+# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_NEWEST = select(func.max(revisions.c.number))
+_INSERT_REVISION = insert(revisions)
+_INSERT_OUTBOX = insert(outbox)
+_CLEAR_OUTBOX = delete(outbox).where(outbox.c.revision <= bindparam("through"))
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Publisher:
         self._writer = writer
         self._clock = clock
         self._ready = False
+        self._published = 0
         self._database_id = _database_id(database)
 
     @property
@@ -78,25 +85,25 @@ class Publisher:
                 self._record(connection, actor, action, revision, outcome)
                 actor.on_commit(connection, outcome.result, revision)
             try:
-                self._drain()
+                self._writer.append(revision, outcome.changes)
             except (StateLogError, OSError) as exc:
                 raise self._unavailable(exc) from exc
+            self._published = revision
             return outcome.result, revision
 
     def retry(self) -> None:
-        """In the background: publish what is left, if anything is."""
-        if self._ready:
-            return
+        """In the background: publish what is left, and clear what is published."""
         with self._database.lock.hold(bulk=True):
             if not self._ready:
                 self._recover()
+            elif self._published:
+                self._clear_outbox(self._published)
 
     def compact(self) -> None:
         """Start a new generation when reading the log has become dear. Not while importing."""
         if not self._ready or not self._writer.should_compact():
             return
         with self._database.lock.hold(bulk=True):
-            self._drain()
             self._snapshot()
 
     def close(self) -> None:
@@ -118,16 +125,12 @@ class Publisher:
         self, connection: Connection, actor: Actor, action: str, revision: int, made: Outcome[T]
     ) -> None:
         now_ms = self._clock.utc_ms()
-        connection.execute(
-            insert(revisions).values(
-                number=revision,
-                action=action,
-                created_ms=now_ms,
-                created_by=actor.principal.name,
-            )
-        )
+        row = {"number": revision, "action": action, "created_ms": now_ms}
+        connection.execute(_INSERT_REVISION, {**row, "created_by": actor.principal.name})
         line = encode_revision(revision, made.changes).decode()
-        connection.execute(insert(outbox).values(revision=revision, line=line))
+        if self._published:  # cleared with the next change: a commit of its own would cost more
+            connection.execute(_CLEAR_OUTBOX, {"through": self._published})
+        connection.execute(_INSERT_OUTBOX, {"revision": revision, "line": line})
         audit.record(connection, actor, action, made.target, now_ms, revision)
 
     def _require_log(self) -> None:
@@ -177,7 +180,8 @@ class Publisher:
 
     def _clear_outbox(self, through: int) -> None:
         with self._database.transaction() as connection:
-            connection.execute(delete(outbox).where(outbox.c.revision <= through))
+            connection.execute(_CLEAR_OUTBOX, {"through": through})
+        self._published = 0
 
     def _snapshot(self) -> None:
         with self._database.read() as connection:
@@ -201,7 +205,7 @@ class Publisher:
 
 def newest_revision(connection: Connection) -> int:
     """Number of the newest revision; 0: none yet."""
-    return connection.execute(select(func.max(revisions.c.number))).scalar() or 0
+    return connection.execute(_NEWEST).scalar() or 0
 
 
 def _database_id(database: Database) -> UUID:
