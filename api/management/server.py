@@ -32,8 +32,8 @@ GRACE_S = 20
 START_S_MAX = 180
 """A worker that is not serving by then (a large snapshot to write) is started again."""
 _LOCK_S_MAX = 30
-_SWITCH_S = 0.0005
-"""An import must not keep a ban waiting for the interpreter: a tenth of Python's default."""
+_SWITCH_S = 0.0002
+"""Background work must not keep a ban waiting for the interpreter; Python's default is 5 ms."""
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ is published before anything new is committed.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -55,6 +56,8 @@ class Publisher:
         self._ready = False
         self._published = 0
         self._database_id = _database_id(database)
+        self.import_file = threading.Lock()
+        """Held while an import's file has no revision yet: a new generation would sweep it away."""
 
     @property
     def database_id(self) -> UUID:
@@ -100,11 +103,22 @@ class Publisher:
                 self._clear_outbox(self._published)
 
     def compact(self) -> None:
-        """Start a new generation when reading the log has become dear. Not while importing."""
+        """Start a new generation when reading the log has become dear; changes go on meanwhile."""
         if not self._ready or not self._writer.should_compact():
             return
-        with self._database.lock.hold(bulk=True):
-            self._snapshot()
+        if not self.import_file.acquire(blocking=False):
+            return
+        try:
+            with self._database.read() as connection:
+                self._writer.compact(
+                    self._database_id,
+                    newest_revision(connection),
+                    state_entries(connection, self._clock),
+                    _policy(connection),
+                    self._database.lock.hold(),
+                )
+        finally:
+            self.import_file.release()
 
     def close(self) -> None:
         """Let go of the log; idempotent."""
@@ -185,14 +199,11 @@ class Publisher:
 
     def _snapshot(self) -> None:
         with self._database.read() as connection:
-            document = connection.execute(
-                select(policies.c.document).order_by(policies.c.revision.desc()).limit(1)
-            ).scalar()
             self._writer.snapshot(
                 self._database_id,
                 newest_revision(connection),
                 state_entries(connection, self._clock),
-                document,
+                _policy(connection),
             )
 
     def _replace_database_id(self) -> None:
@@ -206,6 +217,11 @@ class Publisher:
 def newest_revision(connection: Connection) -> int:
     """Number of the newest revision; 0: none yet."""
     return connection.execute(_NEWEST).scalar() or 0
+
+
+def _policy(connection: Connection) -> dict[str, object] | None:
+    newest = select(policies.c.document).order_by(policies.c.revision.desc()).limit(1)
+    return connection.execute(newest).scalar()
 
 
 def _database_id(database: Database) -> UUID:

@@ -195,17 +195,17 @@ class Importer:
             boot_ms=staging.boot_ms,
             utc_ms=staging.utc_ms,
         )
-        file = program.run(job, request.size_bytes)
+        with self._publisher.import_file:
+            file = program.run(job, request.size_bytes)
 
-        def apply(connection: Connection, revision: int) -> Outcome[int]:
-            if not (self._state_log / file).exists():  # a new generation has swept it away
-                raise UnavailableError("the state log was renewed meanwhile", retry_after_s=1)
-            skip = _finish(connection, staging, copied, revision)
-            change = Import(file, sum(copied), tuple((request.list, each) for each in skip))
-            target = f"{sum(copied)} entries"
-            return Outcome(sum(copied), [change], target)
+            def apply(connection: Connection, revision: int) -> Outcome[int]:
+                if not (self._state_log / file).exists():  # a new generation has swept it away
+                    raise UnavailableError("the state log was renewed meanwhile", retry_after_s=1)
+                skip = _finish(connection, staging, copied, revision)
+                change = Import(file, sum(copied), tuple((request.list, each) for each in skip))
+                return Outcome(sum(copied), [change], f"{sum(copied)} entries")
 
-        return self._publisher.commit(actor, f"{request.list}.import", apply)[1]
+            return self._publisher.commit(actor, f"{request.list}.import", apply)[1]
 
     def _is_unfinished(self, staging: Staging) -> bool:
         with self._database.read() as connection:
