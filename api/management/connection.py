@@ -96,6 +96,8 @@ class Connection:
         try:
             self._control = control(self._socket, _CONNECT_S_MAX)
         except (SecBeatError, OSError) as exc:
+            if str(exc) != self._why:
+                log.warning("no data plane", why=str(exc))
             self._why = str(exc)
             self._next_try = time.monotonic() + self._back_off_s
             self._back_off_s = min(2 * self._back_off_s, _BACK_OFF_S_MAX)

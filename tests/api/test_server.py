@@ -1,0 +1,163 @@
+"""The API as processes: signals, crashes, and one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dataplane.statelog import Put, StateLogReader
+from tests.support.api_server import ROOT, Server
+
+SEED = 20_261_124
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    found = Server(tmp_path_factory.mktemp("server"))
+    yield found
+    found.stop()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def logged(directory: Path) -> dict[str, int]:
+    """Networks of the state log with how often each was put; refuses repeated revisions."""
+    reader = StateLogReader(directory / "state")
+    counts: dict[str, int] = {}
+    generation = reader.generations()[0]
+    with reader.snapshot(generation) as snapshot:
+        for batch in snapshot.chunks():
+            for entry in batch:
+                counts[str(entry.network)] = counts.get(str(entry.network), 0) + 1
+        last = snapshot.revision
+    with reader.log(generation) as log:
+        while lines := log.lines():
+            for line in lines:
+                assert line.revision == last + 1, "a revision is missing or repeated"
+                last = line.revision
+                for change in line.changes:
+                    assert isinstance(change, Put)
+                    counts[str(change.network)] = counts.get(str(change.network), 0) + 1
+    return counts
+
+
+def test_a_second_server_on_the_same_database_ends_at_once_and_says_why(server: Server) -> None:
+    command = [sys.executable, "-m", "tests.support.api_server", str(server.directory), "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert b"node.db" in done.stderr
+    assert server.request("GET", "/health/live")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"GARBAGE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n"],
+)
+def test_what_is_not_http_gets_a_problem_document_too(server: Server, garbage: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(garbage)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 4")
+    assert b"Content-Type: application/problem+json" in head
+    assert b'"status": 4' in body
+
+
+def test_a_refused_large_body_still_gets_its_answer(server: Server) -> None:
+    status, body = server.request("POST", "/blacklist", {"ip": "x" * (3 << 20)})
+    assert (status, body["status"]) == (413, 413)
+
+
+def test_nothing_is_left_in_the_home_directory(server: Server) -> None:
+    names = {path.name for path in server.directory.iterdir()}
+    assert names == {"api", "state", "keys", "log"}
+
+
+def test_a_killed_worker_is_replaced_and_nothing_is_lost(server: Server) -> None:
+    assert server.request("POST", "/blacklist", {"ip": "192.0.2.1"})[0] == 202
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: server.workers() not in ([], [worker]))
+    status, body = server.request("GET", "/blacklist/192.0.2.1")
+    assert (status, body["ip"]) == (200, "192.0.2.1")
+
+
+def test_a_reload_never_has_two_writers_and_ends_with_one(server: Server) -> None:
+    (worker,) = server.workers()
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: len(server.workers()) == 1 and server.workers() != [worker])
+    status, body = server.request("POST", "/blacklist", {"ip": "192.0.2.2"})
+    assert (status, body["state"]) == (202, "pending")
+    assert set(logged(server.directory)) == {"192.0.2.1", "192.0.2.2"}
+
+
+def test_it_speaks_to_the_service_manager_and_ends_with_0(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        notify = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        server = Server(tmp_path, **notify)
+        assert manager.recv(100) == b"READY=1"
+        assert manager.recv(100) == b"WATCHDOG=1"
+        assert server.stop() == 0
+        while manager.recv(100) != b"STOPPING=1":
+            pass
+
+
+def test_no_acknowledged_change_is_lost_by_kill_9_and_none_is_applied_twice(
+    tmp_path: Path,
+) -> None:
+    print(f"seed {SEED}")
+    choice = random.Random(SEED)
+    acknowledged: set[str] = set()
+    attempted = 0
+    for _ in range(4):
+        server = Server(tmp_path)
+        enough, end = attempted + choice.randrange(10, 40), threading.Event()
+
+        def write(server: Server = server, end: threading.Event = end) -> None:
+            nonlocal attempted
+            while not end.is_set():
+                attempted += 1
+                ip = f"10.1.{attempted >> 8}.{attempted & 255}"
+                try:
+                    status, _ = server.request("POST", "/blacklist", {"ip": ip})
+                except OSError:
+                    return
+                assert status == 202
+                acknowledged.add(ip)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        wait_for(lambda enough=enough: attempted >= enough)  # type: ignore[misc]
+        server.kill()
+        end.set()
+        writer.join(30)
+    server = Server(tmp_path)
+    try:
+        page = server.request("GET", "/blacklist?limit=1000")[1]
+    finally:
+        server.stop()
+    counts, listed = logged(tmp_path), {each["ip"] for each in page["blacklist"]}
+    assert len(acknowledged) > 20
+    assert acknowledged <= listed
+    assert set(counts) == listed
+    assert set(counts.values()) == {1}
+    assert page["total"] == len(listed)
