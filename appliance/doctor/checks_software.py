@@ -17,9 +17,7 @@ _KERNEL_MIN = (5, 10)
 _PYTHON_MIN = (3, 11)
 _PACKAGES = (
     "alembic",
-    "apiflask",
     "flask",
-    "flask-limiter",
     "gunicorn",
     "prometheus-client",
     "pydantic",
