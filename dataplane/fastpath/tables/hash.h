@@ -19,8 +19,8 @@ static inline uint64_t sb_hash_fold(uint64_t a, uint64_t b) {
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* hi and lo: the halves of an address, most significant first. The low bit of each of the key's words
- * is set at creation, so that no key makes an operand zero for every address. */
+/* hi and lo: the halves of an address, most significant first. The low bit of each of the key's
+ * words is set at creation, so that no key makes an operand zero for every address. */
 static inline uint64_t sb_hash_address(const struct sb_hash_key *key, uint64_t hi, uint64_t lo) {
     uint64_t mixed = sb_hash_fold(lo ^ key->word[0], hi ^ key->word[1]);
 
