@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -189,10 +188,3 @@ def assert_ledgers(stats: NodeStats) -> None:
         assert port.received == accounted, port
     for kind, origin in stats.origins.items():
         assert origin.originated == origin.sent + origin.tx_full, kind
-
-
-def kill_all(processes: Sequence[subprocess.Popen[Any]]) -> None:
-    """End processes that a test has started."""
-    for process in processes:
-        process.kill()
-        process.wait()
