@@ -46,9 +46,6 @@ static inline void set_addresses(struct sb_packet *packet, uint32_t source, uint
     packet->protected_offset = (uint16_t)(outside ? destination : source);
 }
 
-/* --- transport
- * ---------------------------------------------------------------------------------------------- */
-
 /* A first fragment must show the whole transport header (RFC 1858, RFC 3128, RFC 7112). */
 static inline enum sb_reason unless_fragment(const struct sb_packet *packet,
                                              enum sb_reason reason) {

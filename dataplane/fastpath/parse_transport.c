@@ -11,9 +11,6 @@ enum icmpv6 {
     MLD_HOP_LIMIT = 1   /* RFC 3810, 5 */
 };
 
-/* --- fragments
- * ---------------------------------------------------------------------------------------------- */
-
 static void parse_tcp(struct walk *walk, uint32_t offset);
 static void parse_udp(struct walk *walk, uint32_t offset);
 static void parse_icmp(struct walk *walk, uint32_t offset);

@@ -49,9 +49,7 @@ void sb_lists_get(const struct sb_lists *lists, const struct sb_list_record *rec
                   struct sb_list_entry *out);
 void sb_lists_usage(const struct sb_lists *lists, struct sb_lists_usage *out);
 
-/* --- readers
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- readers ---------------------------------------------------------------------------------- */
 
 /* Halves of a client address, most significant first, in host order; IPv4 mapped: hi 0, lo 0xffff
  * << 32 | address. */

@@ -67,6 +67,15 @@ static void collect(const struct sb_burst *burst, struct clients *clients) {
     clients->count = count;
 }
 
+/* Several lcores can meet one entry: an ICMP error goes to the owner of the client that it quotes,
+ * not of its sender. */
+static inline void count_hit(const struct sb_lcore *lcore, uint64_t *hits) {
+    if (((const struct sb_node *)(uintptr_t)lcore->node)->lcore_count == 1)
+        __atomic_store_n(hits, *hits + 1, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_add(hits, 1, __ATOMIC_RELAXED);
+}
+
 /* 1: dropped. */
 static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
                       const struct sb_lists_match *match, const struct sb_time *now) {
@@ -74,8 +83,7 @@ static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
 
     if (!allowed && sb_profile_of(lcore, packet)->mode[SB_REASON_BLACKLIST] == SB_MODE_OFF)
         return 0;
-    /* One writer: the lcore that owns the client. */
-    __atomic_store_n(match->hits, *match->hits + 1, __ATOMIC_RELAXED);
+    count_hit(lcore, match->hits);
     if (!allowed)
         return sb_reject(lcore, packet, SB_REASON_BLACKLIST, now);
     packet->flags |= SB_PACKET_ALLOWED;

@@ -40,7 +40,7 @@ struct sb_address_slots {
 
 struct sb_address {
     uint64_t hi, lo; /* most significant half first, host order */
-    uint64_t hits;   /* counted by the lcore that owns the client */
+    uint64_t hits;   /* counted by the lcores */
     uint32_t deadline_ds;
     uint32_t state; /* list, state, and generation or next free: addresses.c */
 };

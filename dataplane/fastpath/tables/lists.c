@@ -67,9 +67,7 @@ void sb_lists_destroy(struct sb_lists *lists) {
     free(lists);
 }
 
-/* --- records
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static uint64_t load_half(const uint8_t *bytes) {
     uint64_t half;
@@ -109,8 +107,7 @@ static void prefetch(const struct sb_lists *lists, const struct sb_list_record *
     sb_addresses_prefetch(&lists->addresses, load_half(record->key), load_half(record->key + 8));
 }
 
-/* --- put, remove, get
- * --------------------------------------------------------------------------------------------- */
+/* --- put, remove, get ------------------------------------------------------------------------- */
 
 uint32_t sb_lists_put(struct sb_lists *lists, struct sb_list_record *records, uint32_t count) {
     return put(lists, records, count, false);
