@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from api.common import bodies
 from api.management.lists import rows
 from api.management.lists.importing import parse, program, stage
+from api.management.lists.importing.service import Importer
 from api.management.lists.importing.stage import Stage
 from dataplane.statelog import Import, StateLogReader
 from tests.support.clock import FakeClock
@@ -199,6 +200,23 @@ def test_an_import_that_does_not_fit_is_refused_whole(api: Api) -> None:
     assert api.bring("192.0.2.2\n192.0.2.3\n192.0.2.4\n").status_code == 409
     assert api.bring("192.0.2.2\n192.0.2.3\n").status_code == 201
     assert api.ban("192.0.2.4").status_code == 409
+
+
+def test_places_of_an_import_are_not_counted_twice_when_it_is_committed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.plane.addresses_max = 4
+    answers: list[int] = []
+    unfinished = Importer._is_unfinished
+
+    def ban_first(importer: Importer, staging: Any) -> bool:
+        answers.append(api.ban("198.51.100.1").status_code)
+        return unfinished(importer, staging)
+
+    monkeypatch.setattr(Importer, "_is_unfinished", ban_first)
+    assert api.bring("192.0.2.1\n192.0.2.2\n192.0.2.3\n").status_code == 201
+    assert answers == [201]
+    assert api.ban("198.51.100.2").status_code == 409
 
 
 def test_what_has_ended_is_no_conflict(api: Api, clock: FakeClock) -> None:

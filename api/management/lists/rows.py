@@ -98,7 +98,8 @@ def total(connection: Connection, lists: int, boot_ms: int) -> int:
     ended = connection.execute(
         select(func.count())
         .select_from(entries)
-        .where(entries.c.list == lists, _ended(boot_ms), committed())
+        # "+ 0" keeps SQLite from walking the whole list: few rows have ended, and they have an index
+        .where(entries.c.list + 0 == lists, _ended(boot_ms), committed())
     ).scalar_one()
     return int(counted - ended)
 

@@ -202,6 +202,7 @@ class Importer:
                 if not (self._state_log / file).exists():  # a new generation has swept it away
                     raise UnavailableError("the state log was renewed meanwhile", retry_after_s=1)
                 skip = _finish(connection, staging, copied, revision)
+                self._lists.reserved = [0, 0, 0]  # the totals have them from here
                 change = Import(file, sum(copied), tuple((request.list, each) for each in skip))
                 return Outcome(sum(copied), [change], f"{sum(copied)} entries")
 
