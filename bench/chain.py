@@ -18,8 +18,11 @@ from dataplane import abi, library
 ROOT = Path(__file__).resolve().parents[1]
 BURSTS = 1024
 """Of one repetition; 32,768 packets, about a millisecond."""
-REPETITIONS = 150
-"""The first quartile is reported: what disturbs a shared machine only ever adds."""
+ROUNDS = 10
+WARM = 4
+REPETITIONS = 20
+"""Of each round. The first quartile of all is reported: what disturbs a shared machine only ever
+adds."""
 
 
 class Depth(enum.IntEnum):
@@ -101,11 +104,12 @@ class Chain:
     def cycles_per_packet(self) -> dict[Depth, float]:
         """Of everything down to each depth."""
         samples: dict[Depth, list[float]] = {depth: [] for depth in Depth}
-        for depth in Depth:  # warm: page tables, caches, branch predictors
-            self._measure(depth)
-        for _ in range(REPETITIONS):
+        for _ in range(ROUNDS):
             for depth in Depth:
-                samples[depth].append(self._measure(depth))
+                # Warm, as a worker's caches are: it runs nothing else.
+                for _ in range(WARM):
+                    self._measure(depth)
+                samples[depth] += [self._measure(depth) for _ in range(REPETITIONS)]
         return {depth: statistics.quantiles(values, n=4)[0] for depth, values in samples.items()}
 
     def dropped_share(self) -> float:

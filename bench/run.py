@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import testpmd, traffic
-from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, Case, Chain, Depth, ticks
+from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 40, (4, 1 << 20): 55, (6, 1 << 16): 90, (6, 1 << 20): 90}
 """Cycles per packet over receive and transmit, by family and number of sources; misses."""
@@ -64,9 +64,10 @@ def machine() -> dict[str, Any]:
         "load_average": os.getloadavg()[0],
         "singles": traffic.SINGLES,
         "prefixes": traffic.PREFIXES,
+        "prefixes_spread": "IPv4 /20 to /24 anywhere; IPv6 /32 to /64 within 64 /20",
         "burst": 32,
         "packets_per_repetition": BURSTS * 32,
-        "repetitions": REPETITIONS,
+        "repetitions": ROUNDS * REPETITIONS,
     }
 
 

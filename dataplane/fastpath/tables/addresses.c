@@ -14,9 +14,9 @@ enum { SPARE_MIN = 4096 };
 
 /* Where a key lives: pointers into a bucket or the stash. */
 struct place {
-    uint32_t *tag;
+    uint16_t *tag;
     uint32_t *entry;
-    uint32_t away; /* what the home's away counter counts for it: 0, 1 or 1 << 16 */
+    uint16_t away; /* what the home's away counter counts for it: 0, 1 or SB_AWAY_STASH */
 };
 
 static const struct sb_address_chain empty_chain = {CHAIN_END, CHAIN_END};
@@ -102,7 +102,7 @@ static bool is_entry(const struct sb_addresses *table, uint32_t index, uint64_t 
     return entry->hi == hi && entry->lo == lo && sb_address_list(entry) == list;
 }
 
-static struct place find_in_bucket(const struct sb_addresses *table, uint32_t bucket, uint32_t tag,
+static struct place find_in_bucket(const struct sb_addresses *table, uint32_t bucket, uint16_t tag,
                                    uint64_t hi, uint64_t lo, uint32_t list) {
     struct sb_address_tags *tags = &table->tags[bucket];
     struct sb_address_slots *slots = &table->slots[bucket];
@@ -116,24 +116,25 @@ static struct place find_in_bucket(const struct sb_addresses *table, uint32_t bu
     return (struct place){0};
 }
 
-static struct place find_in_stash(const struct sb_addresses *table, uint32_t tag, uint64_t hi,
+static struct place find_in_stash(const struct sb_addresses *table, uint16_t tag, uint64_t hi,
                                   uint64_t lo, uint32_t list) {
     struct sb_address_stash *stash = (struct sb_address_stash *)&table->stash;
 
     for (uint32_t i = 0; i < SB_ADDRESS_STASH; i++)
         if (stash->tag[i] == tag && is_entry(table, stash->entry[i], hi, lo, list))
-            return (struct place){&stash->tag[i], &stash->entry[i], 1 << 16};
+            return (struct place){&stash->tag[i], &stash->entry[i], SB_AWAY_STASH};
     return (struct place){0};
 }
 
 static struct place find_place(const struct sb_addresses *table, uint64_t hash, uint64_t hi,
                                uint64_t lo, uint32_t list) {
-    uint32_t tag = sb_address_tag(hash), home = sb_address_home(table, hash);
+    uint32_t high = sb_address_high(hash), home = sb_address_home(table, hash);
+    uint16_t tag = sb_address_tag(high);
     uint32_t away = table->tags[home].away;
     struct place place = find_in_bucket(table, home, tag, hi, lo, list);
 
     if (place.tag == NULL && sb_away_second(away) != 0) {
-        place = find_in_bucket(table, sb_address_second(table, tag, home), tag, hi, lo, list);
+        place = find_in_bucket(table, sb_address_second(table, high, home), tag, hi, lo, list);
         place.away = place.tag != NULL;
     }
     if (place.tag == NULL && sb_away_stash(away) != 0)
@@ -148,7 +149,8 @@ int sb_addresses_add(struct sb_addresses *table, const struct sb_address *entry,
                      uint32_t generation) {
     uint64_t hash = hash_of(table, entry->hi, entry->lo);
     struct place place = free_place(table, hash);
-    uint32_t index, *away = &table->tags[sb_address_home(table, hash)].away;
+    uint16_t *away = &table->tags[sb_address_home(table, hash)].away;
+    uint32_t index;
     struct sb_address *own;
 
     if (place.tag == NULL || table->used >= table->capacity)
@@ -159,9 +161,9 @@ int sb_addresses_add(struct sb_addresses *table, const struct sb_address *entry,
     own = &table->entries[index];
     *own = *entry;
     own->state = list << SB_ADDRESS_LIST_SHIFT | STATE_LIVE | (generation & STATE_MASK);
-    __atomic_store_n(away, *away + place.away, __ATOMIC_RELAXED);
+    __atomic_store_n(away, (uint16_t)(*away + place.away), __ATOMIC_RELAXED);
     __atomic_store_n(place.entry, index, __ATOMIC_RELEASE);
-    __atomic_store_n(place.tag, sb_address_tag(hash), __ATOMIC_RELEASE);
+    __atomic_store_n(place.tag, sb_address_tag(sb_address_high(hash)), __ATOMIC_RELEASE);
     table->used++;
     return 0;
 }
@@ -177,21 +179,22 @@ static struct place free_in_bucket(const struct sb_addresses *table, uint32_t bu
 
 static struct place free_place(const struct sb_addresses *table, uint64_t hash) {
     uint32_t home = sb_address_home(table, hash);
-    uint32_t second = sb_address_second(table, sb_address_tag(hash), home);
+    uint32_t second = sb_address_second(table, sb_address_high(hash), home);
     struct sb_address_stash *stash = (struct sb_address_stash *)&table->stash;
+    uint32_t away = table->tags[home].away;
     struct place place = free_in_bucket(table, home);
 
     if (place.tag != NULL)
         return place;
-    if (second != home)
+    if (second != home && sb_away_second(away) < SB_AWAY_SECOND_MAX)
         place = free_in_bucket(table, second);
     if (place.tag != NULL) {
         place.away = 1;
         return place;
     }
-    for (uint32_t i = 0; i < SB_ADDRESS_STASH; i++)
+    for (uint32_t i = 0; i < SB_ADDRESS_STASH && sb_away_stash(away) < SB_AWAY_STASH_MAX; i++)
         if (stash->tag[i] == 0)
-            return (struct place){&stash->tag[i], &stash->entry[i], 1 << 16};
+            return (struct place){&stash->tag[i], &stash->entry[i], SB_AWAY_STASH};
     return place;
 }
 
@@ -200,11 +203,11 @@ void sb_addresses_remove(struct sb_addresses *table, uint32_t index) {
     uint32_t list = sb_address_list(entry);
     uint64_t hash = hash_of(table, entry->hi, entry->lo);
     struct place place = find_place(table, hash, entry->hi, entry->lo, list);
-    uint32_t *away = &table->tags[sb_address_home(table, hash)].away;
+    uint16_t *away = &table->tags[sb_address_home(table, hash)].away;
     struct sb_address_chain *removed = &table->removed;
 
     __atomic_store_n(place.tag, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(away, *away - place.away, __ATOMIC_RELAXED);
+    __atomic_store_n(away, (uint16_t)(*away - place.away), __ATOMIC_RELAXED);
     entry->state = list << SB_ADDRESS_LIST_SHIFT | removed->head;
     if (removed->head == CHAIN_END)
         removed->tail = index;

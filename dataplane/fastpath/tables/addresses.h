@@ -2,9 +2,12 @@
  * beside its readers.
  *
  * A bucket is one cache line of tags, so a miss costs one line; which entry a tag belongs to stands
- * in a second line that only a hit touches. A key lives in its home bucket; when that is full in a
- * second one, when both are full in a small stash; the home counts those away, so that nobody looks
- * elsewhere without need. No entry moves while it lives.
+ * elsewhere, where only a hit looks. Tags are 16 bits of a keyed hash: one foreign address in 4,000
+ * meets its like and is told by the key in the entry. So a million addresses take 4 MB of tags,
+ * which is what decides the cost of a miss: measured against tags of 32 bits in 8 MB,
+ * docs/lists.md. A key lives in its home bucket; when that is full in a second one, when both are
+ * full in a small stash; the home counts those away, so that nobody looks elsewhere without need.
+ * No entry moves while it lives.
  *
  * Order of stores: entry, index, tag. Removal clears the tag; the entry is reused after a grace
  * period (grace.h), so whoever found the tag still compares against the old key.
@@ -20,22 +23,24 @@
 #include "hash.h"
 
 enum {
-    SB_BUCKET_SLOTS = 15,
-    SB_BUCKET_LOAD = 8, /* mean keys per bucket at capacity: 1.3% of the keys live away from home */
-    SB_ADDRESS_STASH = 256, /* at that load about 40 of a million need it */
-    SB_ADDRESS_SLACK_SHIFT =
-        4 /* 1/16 more entries than the capacity, for those in their grace period */
+    SB_BUCKET_SLOTS = 31,
+    SB_BUCKET_LOAD = 16, /* mean keys per bucket at capacity: one in 10,000 lives away from home */
+    SB_ADDRESS_STASH = 64,      /* at that load about one of a million needs it */
+    SB_ADDRESS_SLACK_SHIFT = 4, /* 1/16 more entries than live, for those in their grace period */
+    SB_AWAY_SECOND_MAX = 0xfff,
+    SB_AWAY_STASH = SB_AWAY_SECOND_MAX + 1,
+    SB_AWAY_STASH_MAX = 0xf
 };
 
 #define SB_ADDRESS_NONE UINT32_MAX
 
 struct sb_address_tags {
-    uint32_t tag[SB_BUCKET_SLOTS]; /* 0: empty */
-    uint32_t away; /* keys at home here that live in: low half second bucket, high half stash */
+    uint16_t tag[SB_BUCKET_SLOTS]; /* 0: empty */
+    uint16_t away; /* keys at home here that live in: low 12 bits second bucket, others stash */
 } __attribute__((aligned(64)));
 
 struct sb_address_slots {
-    uint32_t entry[SB_BUCKET_SLOTS + 1];
+    uint32_t entry[SB_BUCKET_SLOTS + 1]; /* the last is not used */
 } __attribute__((aligned(64)));
 
 struct sb_address {
@@ -46,7 +51,7 @@ struct sb_address {
 };
 
 struct sb_address_stash {
-    uint32_t tag[SB_ADDRESS_STASH];
+    uint16_t tag[SB_ADDRESS_STASH];
     uint32_t entry[SB_ADDRESS_STASH];
 };
 
@@ -106,55 +111,58 @@ static inline uint32_t sb_address_list(const struct sb_address *entry) {
     return __atomic_load_n(&entry->state, __ATOMIC_RELAXED) >> SB_ADDRESS_LIST_SHIFT;
 }
 
-/* Where an address belongs. The tag takes the upper half of the hash, the home the lower, the
- * second bucket a mix of tag and home, which is as good as independent for the few keys that need
- * it. */
-static inline uint32_t sb_address_tag(uint64_t hash) {
-    uint32_t tag = (uint32_t)(hash >> 32);
-
-    return tag != 0 ? tag : 1;
-}
-
+/* Where an address belongs: the lower half of the hash says the home bucket, the upper half
+ * (high) the tag and, mixed with the home, the second bucket. */
 static inline uint32_t sb_address_home(const struct sb_addresses *table, uint64_t hash) {
     return (uint32_t)hash & table->bucket_mask;
 }
 
-static inline uint32_t sb_address_second(const struct sb_addresses *table, uint32_t tag,
+static inline uint32_t sb_address_high(uint64_t hash) {
+    return (uint32_t)(hash >> 32);
+}
+
+static inline uint16_t sb_address_tag(uint32_t high) {
+    uint32_t tag = high >> 16;
+
+    return (uint16_t)(tag + (tag == 0));
+}
+
+static inline uint32_t sb_address_second(const struct sb_addresses *table, uint32_t high,
                                          uint32_t home) {
-    return (home + 1 + ((tag * 0x9e3779b1u) >> 5)) & table->bucket_mask;
+    return (home + 1 + ((high * 0x9e3779b1u) >> 5)) & table->bucket_mask;
 }
 
 static inline uint32_t sb_away_second(uint32_t away) {
-    return away & 0xffff;
+    return away & SB_AWAY_SECOND_MAX;
 }
 
 static inline uint32_t sb_away_stash(uint32_t away) {
-    return away >> 16;
+    return away / SB_AWAY_STASH;
 }
 
-/* Bit i: slot i holds the tag. SSE2, the baseline of every x86-64; bench/README.md says what wider
- * registers would give. */
-static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucket, uint32_t tag) {
+/* Bit i: slot i holds the tag. SSE2 is the baseline of every x86-64. */
+static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucket, uint16_t tag) {
     const __m128i *line = (const __m128i *)bucket->tag;
-    __m128i want = _mm_set1_epi32((int)tag);
-    __m128i a = _mm_cmpeq_epi32(_mm_load_si128(line), want);
-    __m128i b = _mm_cmpeq_epi32(_mm_load_si128(line + 1), want);
-    __m128i c = _mm_cmpeq_epi32(_mm_load_si128(line + 2), want);
-    __m128i d = _mm_cmpeq_epi32(_mm_load_si128(line + 3), want);
-    __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+    __m128i want = _mm_set1_epi16((short)tag);
+    __m128i a = _mm_cmpeq_epi16(_mm_load_si128(line), want);
+    __m128i b = _mm_cmpeq_epi16(_mm_load_si128(line + 1), want);
+    __m128i c = _mm_cmpeq_epi16(_mm_load_si128(line + 2), want);
+    __m128i d = _mm_cmpeq_epi16(_mm_load_si128(line + 3), want);
+    uint32_t low = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b));
+    uint32_t high = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(c, d));
 
-    return (uint32_t)_mm_movemask_epi8(bytes) & ((1u << SB_BUCKET_SLOTS) - 1);
+    return (high << 16 | low) & ((1u << SB_BUCKET_SLOTS) - 1);
 }
 
 /* Whether the address table may know the tag: a slot holds it, or keys at home here live elsewhere.
  * Cheaper than sb_address_tags_match, which then says where. */
-static inline bool sb_address_tags_maybe(const struct sb_address_tags *bucket, uint32_t tag) {
+static inline bool sb_address_tags_maybe(const struct sb_address_tags *bucket, uint16_t tag) {
     const __m128i *line = (const __m128i *)bucket->tag;
-    __m128i want = _mm_set1_epi32((int)tag);
-    __m128i ab = _mm_or_si128(_mm_cmpeq_epi32(_mm_load_si128(line), want),
-                              _mm_cmpeq_epi32(_mm_load_si128(line + 1), want));
-    __m128i cd = _mm_or_si128(_mm_cmpeq_epi32(_mm_load_si128(line + 2), want),
-                              _mm_cmpeq_epi32(_mm_load_si128(line + 3), want));
+    __m128i want = _mm_set1_epi16((short)tag);
+    __m128i ab = _mm_or_si128(_mm_cmpeq_epi16(_mm_load_si128(line), want),
+                              _mm_cmpeq_epi16(_mm_load_si128(line + 1), want));
+    __m128i cd = _mm_or_si128(_mm_cmpeq_epi16(_mm_load_si128(line + 2), want),
+                              _mm_cmpeq_epi16(_mm_load_si128(line + 3), want));
 
     return ((uint32_t)_mm_movemask_epi8(_mm_or_si128(ab, cd)) | bucket->away) != 0;
 }

@@ -17,7 +17,7 @@ struct work {
     uint32_t searched; /* its root cell holds boundaries */
     uint32_t covered;  /* value is not 0 */
     const uint32_t *root[SB_BURST_MAX];
-    uint32_t tag[SB_BURST_MAX];
+    uint32_t high[SB_BURST_MAX]; /* half of the hash */
     uint32_t home[SB_BURST_MAX];
     uint32_t value[SB_BURST_MAX]; /* longest prefix entry + 1 */
 };
@@ -92,7 +92,7 @@ static void locate(struct work *work, uint32_t count) {
         uint32_t family = family_of(key);
         uint64_t top = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi;
 
-        work->tag[i] = sb_address_tag(hash);
+        work->high[i] = sb_address_high(hash);
         work->home[i] = sb_address_home(table, hash);
         work->root[i] = &work->ranges[family]->root[top >> (64 - SB_RANGES_ROOT_BITS)];
         __builtin_prefetch(&table->tags[work->home[i]]);
@@ -109,7 +109,9 @@ static void probe(struct work *work, uint32_t count) {
         uint32_t value = *work->root[i];
 
         work->value[i] = value;
-        tagged |= (uint32_t)sb_address_tags_maybe(&tags[work->home[i]], work->tag[i]) << i;
+        tagged |=
+            (uint32_t)sb_address_tags_maybe(&tags[work->home[i]], sb_address_tag(work->high[i]))
+            << i;
         covered |= (uint32_t)(value != 0) << i;
         searched |= value >> 31 << i;
     }
@@ -139,23 +141,24 @@ static void search_ranges(struct work *work) {
 static inline void prefetch_entries(const struct work *work) {
     const struct sb_addresses *table = &work->lists->addresses;
     uint32_t tagged = work->tagged, covered = work->covered;
+    const uint32_t *first[SB_BURST_MAX];
 
-    for (uint32_t set = tagged; set != 0;)
-        __builtin_prefetch(&table->slots[work->home[take_bit(&set)]]);
+    for (uint32_t set = tagged; set != 0;) {
+        uint32_t i = take_bit(&set), home = work->home[i];
+        uint32_t slots = sb_address_tags_match(&table->tags[home], sb_address_tag(work->high[i]));
+
+        /* The last slot is never used: its entry is 0. */
+        first[i] = &table->slots[home].entry[__builtin_ctz(slots | 1u << SB_BUCKET_SLOTS)];
+        __builtin_prefetch(first[i]);
+    }
     while (covered != 0) {
         uint32_t i = take_bit(&covered), family = family_of(&work->keys[i]);
 
         __builtin_prefetch(&work->lists->prefixes[family].entries[work->value[i] - 1]);
         __builtin_prefetch(&work->ranges[family]->link[work->value[i] - 1]);
     }
-    while (tagged != 0) {
-        uint32_t i = take_bit(&tagged), home = work->home[i];
-        uint32_t slots = sb_address_tags_match(&table->tags[home], work->tag[i]);
-        uint32_t first = (uint32_t)__builtin_ctz(slots | 1u << SB_BUCKET_SLOTS);
-
-        /* The last slot is never used: its entry is 0. */
-        __builtin_prefetch(&table->entries[table->slots[home].entry[first]], 1);
-    }
+    while (tagged != 0)
+        __builtin_prefetch(&table->entries[*first[take_bit(&tagged)]], 1);
 }
 
 /* --- single addresses
@@ -176,7 +179,7 @@ static void ask_entry(const struct work *work, uint32_t i, const uint32_t *index
 static void ask_bucket(const struct work *work, uint32_t i, uint32_t bucket,
                        struct spoken *spoken) {
     const struct sb_addresses *table = &work->lists->addresses;
-    uint32_t set = sb_address_tags_match(&table->tags[bucket], work->tag[i]);
+    uint32_t set = sb_address_tags_match(&table->tags[bucket], sb_address_tag(work->high[i]));
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE); /* tags before indices: addresses.h */
     while (set != 0)
@@ -187,7 +190,7 @@ static void ask_stash(const struct work *work, uint32_t i, struct spoken *spoken
     const struct sb_address_stash *stash = &work->lists->addresses.stash;
 
     for (uint32_t k = 0; k < SB_ADDRESS_STASH; k++)
-        if (__atomic_load_n(&stash->tag[k], __ATOMIC_ACQUIRE) == work->tag[i])
+        if (__atomic_load_n(&stash->tag[k], __ATOMIC_ACQUIRE) == sb_address_tag(work->high[i]))
             ask_entry(work, i, &stash->entry[k], spoken);
 }
 
@@ -197,7 +200,7 @@ static void ask_addresses(const struct work *work, uint32_t i, struct spoken *sp
 
     ask_bucket(work, i, work->home[i], spoken);
     if (sb_away_second(away) != 0)
-        ask_bucket(work, i, sb_address_second(table, work->tag[i], work->home[i]), spoken);
+        ask_bucket(work, i, sb_address_second(table, work->high[i], work->home[i]), spoken);
     if (sb_away_stash(away) != 0)
         ask_stash(work, i, spoken);
 }
