@@ -98,7 +98,7 @@ def total(connection: Connection, lists: int, boot_ms: int) -> int:
     ended = connection.execute(
         select(func.count())
         .select_from(entries)
-        # "+ 0" keeps SQLite from walking the whole list: few rows have ended, and they have an index
+        # "+ 0" keeps SQLite from walking the whole list: few rows have ended
         .where(entries.c.list + 0 == lists, _ended(boot_ms), committed())
     ).scalar_one()
     return int(counted - ended)
