@@ -22,6 +22,7 @@ enum sb_parse_size {
 struct walk {
     struct sb_packet *packet;
     uint32_t end;
+    bool fragment_header; /* IPv6: there was one */
 };
 
 /* size bytes at offset, which the packet must have before end. NULL: it has not, or they can't be

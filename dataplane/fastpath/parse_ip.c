@@ -32,7 +32,7 @@ void sb_parse_ipv4(struct sb_packet *packet, uint32_t l3) {
     uint32_t header = (uint32_t)(ip[0] & 0x0f) * 4;
     uint32_t total = sb_load16(ip + 2);
     uint32_t fragment = sb_load16(ip + 6);
-    struct walk walk = {packet, l3 + total};
+    struct walk walk = {.packet = packet, .end = l3 + total};
 
     packet->ip_version = 4;
     packet->protocol = ip[9];
@@ -67,7 +67,7 @@ void sb_parse_ipv6(struct sb_packet *packet, uint32_t l3) {
         return;
     }
     uint32_t payload = sb_load16(ip + 4);
-    struct walk walk = {packet, l3 + IPV6_BYTES + payload};
+    struct walk walk = {.packet = packet, .end = l3 + IPV6_BYTES + payload};
 
     packet->ip_version = 6;
     packet->protocol = ip[6];
@@ -145,12 +145,13 @@ static bool parse_ipv6_fragment(struct walk *walk, uint32_t offset, const uint8_
     uint32_t field = sb_load16(header + 2);
     uint32_t data = offset + IPV6_EXTENSION_BYTES;
 
-    if ((field & ~6u) == 0)
-        return true;
-    if (packet->flags & SB_PACKET_FRAGMENT) { /* one header is all a packet may have */
+    if (walk->fragment_header) { /* one is all a packet may have */
         packet->anomaly = SB_REASON_IPV6_EXTENSION;
         return false;
     }
+    walk->fragment_header = true;
+    if ((field & ~6u) == 0)
+        return true;
     uint32_t before = offset - packet->l3_offset - IPV6_BYTES;
     return parse_fragment(packet, field & ~7u, walk->end - data, before);
 }

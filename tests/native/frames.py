@@ -202,6 +202,14 @@ def _two_fragment_headers() -> Layer:
     return ip6() / IPv6ExtHdrFragment(m=1, nh=44) / inner
 
 
+def _fragment_then_atomic() -> Layer:
+    return ip6() / IPv6ExtHdrFragment(m=1, nh=44) / IPv6ExtHdrFragment(nh=6) / tcp()
+
+
+def _two_atomic_fragment_headers() -> Layer:
+    return ip6() / IPv6ExtHdrFragment(nh=44) / IPv6ExtHdrFragment(nh=6) / tcp()
+
+
 def _pad4(size: int, **fields: object) -> Layer:
     return ip4(**fields) / tcp() / Raw(b"\0" * size)
 
@@ -254,6 +262,8 @@ _CASES: list[_Case] = [
         _layers(lambda: ip6(nh=51) / Raw(b"\x06\x00" + b"\0" * 30)),
     ),
     (Reason.IPV6_EXTENSION, "ipv6 two fragment headers", _layers(_two_fragment_headers)),
+    (Reason.IPV6_EXTENSION, "ipv6 fragment then atomic", _layers(_fragment_then_atomic)),
+    (Reason.IPV6_EXTENSION, "ipv6 two atomic", _layers(_two_atomic_fragment_headers)),
     (
         Reason.FRAGMENT,
         "ipv4 tcp at offset 8",

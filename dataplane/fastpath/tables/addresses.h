@@ -66,8 +66,9 @@ struct sb_addresses {
     struct sb_address *entries;
     struct sb_hash_key hash_key;
     uint32_t bucket_mask;
-    /* What only the writer uses. */
-    uint32_t capacity; /* entries that may live */
+    /* What only the writer uses: a line of its own, or every put would take the one above from the
+     * readers. */
+    uint32_t capacity __attribute__((aligned(SB_CACHE_LINE))); /* entries that may live */
     uint32_t entry_count;
     uint32_t used;
     uint32_t fresh; /* entries below it have been used once */

@@ -36,8 +36,8 @@ struct sb_prefixes {
     struct sb_prefix *entries;
     uint64_t *hits; /* [lcore][hits_stride] */
     uint32_t hits_stride;
-    /* What only the writer uses. */
-    uint32_t capacity; /* entries that may live */
+    /* What only the writer uses: not on the readers' line. */
+    uint32_t capacity __attribute__((aligned(SB_CACHE_LINE))); /* entries that may live */
     uint32_t entry_count;
     uint32_t lcores;
     uint32_t used;
