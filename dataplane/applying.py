@@ -101,13 +101,14 @@ class Tables:
         """A line's prefix waits for a commit; one of a bulk load does not count."""
         self._publish = publish
         self._clock = clock
-        self._rejected: set[EntryKey | int] = set()
+        self._rejected: dict[EntryKey | int, int] = {}
+        self._look_over_ds = abi.DEADLINE_NEVER
 
     def put(self, entries: Sequence[Entry], revision: int) -> None:
         """Put entries of a line; those that have expired are removed."""
         failed, expired = self._put(entries, revision)
         if not failed:
-            self._accept([entry[:2] for entry in entries])
+            self.accept([entry[:2] for entry in entries])
         self.remove([entry[:2] for entry in expired])
         self.dirty = self.dirty or any(not entry.network.is_address for entry in entries)
 
@@ -124,7 +125,7 @@ class Tables:
         """Remove entries whose prefixes may wait until all is loaded."""
         if keys:
             self.lists.remove(remove_records(keys))
-            self._accept(keys)
+            self.accept(keys)
 
     def begin_generation(self) -> None:
         """Everything will be put again, and what was rejected with it."""
@@ -139,14 +140,37 @@ class Tables:
         except NativeError as exc:
             self.dirty = False
             self.reject(revision, marker_record(Marker.PREFIXES), exc.errno)
+        else:
+            if not self.dirty:
+                self.accept([Marker.PREFIXES])
         return not self.dirty
 
     def reject(self, revision: int, record: abi.ListRecord, error: int) -> None:
         """Say that it could not be applied."""
         if len(self._rejected) < _REJECTED_MAX:
-            self._rejected.add(_key_of(record))
+            of_entry = record.list in _NAMES
+            deadline_ds = record.deadline_ds if of_entry else abi.DEADLINE_NEVER
+            self._rejected[_key_of(record)] = deadline_ds
+            self._look_over_ds = min(self._look_over_ds, deadline_ds)
         self._publish.degraded(abi.Degraded.REJECTED, on=True)
         self._publish.rejected(revision, record, error)
+
+    def accept(self, keys: Sequence[EntryKey | int]) -> None:
+        """What was rejected is no more, once it is put well, removed, or over."""
+        if self._rejected:
+            for key in keys:
+                self._rejected.pop(key, None)
+            if not self._rejected:
+                self._publish.degraded(abi.Degraded.REJECTED, on=False)
+
+    def forget_over(self) -> None:
+        """What was rejected and would be over by now is missed by nobody; looks once a second."""
+        now_ds = self._clock.boot_ms() // 100
+        if now_ds < self._look_over_ds:
+            return
+        self.accept([key for key, end_ds in self._rejected.items() if end_ds <= now_ds])
+        next_ds = min(self._rejected.values(), default=abi.DEADLINE_NEVER)
+        self._look_over_ds = max(next_ds, now_ds + 10)
 
     def _put(self, entries: Sequence[Entry], revision: int) -> tuple[int, list[Entry]]:
         records, expired = put_records(entries, self._clock)
@@ -155,13 +179,6 @@ class Tables:
             if record.result < 0:
                 self.reject(revision, record, -record.result)
         return failed, expired
-
-    def _accept(self, keys: Sequence[EntryKey]) -> None:
-        """What was rejected is no more, once it is put well or removed."""
-        if self._rejected:
-            self._rejected.difference_update(keys)
-            if not self._rejected:
-                self._publish.degraded(abi.Degraded.REJECTED, on=False)
 
 
 def _key_of(record: abi.ListRecord) -> EntryKey | int:

@@ -33,7 +33,7 @@ from dataplane.statelog import (
     StateLogReader,
 )
 from dataplane.statelog.format import Entry
-from dataplane.statelog.reader import EntriesFile, LogFollower
+from dataplane.statelog.reader import EntriesFile, LogFollower, Mark
 
 __all__ = ["ListTable", "Profiles", "Published", "Reconciler"]
 
@@ -62,6 +62,7 @@ class Reconciler:
         self._tables = Tables(lists, publish, clock)
         self._generation = 0
         self._bad_generation = -1
+        self._unlisted = False
         self._log: LogFollower | None = None
         self._database_id: UUID | None = None
         self._revision = 0
@@ -69,7 +70,9 @@ class Reconciler:
         self._reload: Iterator[None] | None = None
         self._import: Iterator[None] | None = None
         self._touched: set[EntryKey] = set()
-        self._mark: tuple[int, int] | None = None
+        self._lost_import = 0
+        self._incomplete = False
+        self._mark: Mark | None = None
         self._look_at_ms = 0
 
     def start(self, between: Callable[[], None] = lambda: None) -> None:
@@ -113,18 +116,21 @@ class Reconciler:
         more = self._more_to_read()
         while more and self._apply_next() and time.perf_counter() < end:
             more = self._more_to_read()
-        if self._tables.dirty and self._tables.commit(self._revision):
+        # What an import has committed in the meantime counts too.
+        if not self._tables.dirty or self._tables.commit(self._revision):
             self._publish.applied_through(self._revision)
         if not more and not self._tables.dirty:
+            self._look_at_ms = self._clock.boot_ms() + LOOK_EVERY_MS
             if self._import is None:
                 self._look_for_generation()
-            self._look_at_ms = self._clock.boot_ms() + LOOK_EVERY_MS
+        self._tables.forget_over()
         self._publish.usage(self._tables.lists.usage())
 
     def _is_behind(self) -> bool:
         """Whether there is something to do, as far as is known."""
         working = self._reload is not None or self._import is not None or self._tables.dirty
-        return working or self._mark is None or self._more_to_read()
+        unsure = self._mark is None or self._lost_import != 0
+        return working or unsure or self._more_to_read()
 
     def _more_to_read(self) -> bool:
         """Whether a line is there; reads some when none is left."""
@@ -164,6 +170,7 @@ class Reconciler:
             case SetPolicy(document=document):
                 self._apply_policy(document, revision)
             case Import():
+                self._reject_lost_import()
                 self._touched.clear()
                 self._publish.loading(revision)
                 self._import = self._load_import(change, revision)
@@ -177,6 +184,8 @@ class Reconciler:
             self._profiles.apply(document)
         except SecBeatError:
             self._tables.reject(revision, marker_record(Marker.POLICY), errno.EINVAL)
+        else:
+            self._tables.accept([Marker.POLICY])
 
     # --- bulk -------------------------------------------------------------------------------------
 
@@ -197,31 +206,46 @@ class Reconciler:
                     self._tables.remove_bulk([entry[:2] for entry in expired])
                     yield
         except StateLogError:
-            self._tables.reject(revision, marker_record(Marker.IMPORT), errno.EBADMSG)
+            self._lost_import, self._incomplete = revision, True
+            self._look_at_ms = 0
         while not self._tables.commit(revision):
             yield
         self._publish.usage(self._tables.lists.usage())
-        self._publish.loading(0)
+        if not self._lost_import:
+            self._publish.loading(0)
+
+    def _reject_lost_import(self) -> None:
+        """No newer generation makes up for an import that can't be read."""
+        if self._lost_import:
+            record = marker_record(Marker.IMPORT)
+            self._tables.reject(self._lost_import, record, errno.EBADMSG)
+            self._lost_import = 0
+            self._publish.loading(0)
 
     def _look_for_generation(self) -> None:
         """Go over to a newer generation: by its log if it continues ours, else by its snapshot."""
         mark = self._reader.mark()
-        if mark == self._mark:
+        if mark == self._mark and not self._lost_import:
             return
         try:
             newer = [g for g in self._reader.generations() if g > self._generation]
         except StateLogError:
+            self._unlisted = self._unlisted or self._bad_generation < 0
             self._degrade(self._generation)
             newer = []
+        else:
+            self._listed()
         if newer and (self._more_to_read() or self._continue_with(newer[-1])):
             return  # and look again: there may be one more
         self._mark = mark
         if newer:
             self._reload = self._load_generation([*newer, self._generation])
+        else:
+            self._reject_lost_import()
 
     def _continue_with(self, generation: int) -> bool:
         """Follow a generation's log if it leads through where we are."""
-        if self._log is None:
+        if self._log is None or self._incomplete:
             return False
         try:
             log = self._reader.log(generation)
@@ -242,6 +266,7 @@ class Reconciler:
         spoiled = False
         for generation in candidates:
             if generation == self._generation and not spoiled:
+                self._reject_lost_import()
                 return
             log = None
             try:
@@ -280,6 +305,8 @@ class Reconciler:
             yield
         self._apply_policy(policy, revision)
         self._database_id, self._revision = database_id, revision
+        self._lost_import, self._incomplete = 0, False
+        self._publish.loading(0)
         self._publish.database(database_id)
         self._publish.applied_through(revision)
 
@@ -291,9 +318,19 @@ class Reconciler:
         self._mark = None
         self._look_at_ms = 0
         if 0 <= self._bad_generation < generation:
-            self._bad_generation = -1
-            self._publish.degraded(abi.Degraded.STATE_LOG, on=False)
-            self._publish.notice(abi.NoticeKind.STATE_LOG_RECOVERED, self._revision)
+            self._recover()
+
+    def _listed(self) -> None:
+        """The directory can be read; if nothing else was wrong with the log, nothing is now."""
+        follows = self._log is not None or self._generation == 0
+        if self._unlisted and self._bad_generation == self._generation and follows:
+            self._recover()
+        self._unlisted = False
+
+    def _recover(self) -> None:
+        self._bad_generation = -1
+        self._publish.degraded(abi.Degraded.STATE_LOG, on=False)
+        self._publish.notice(abi.NoticeKind.STATE_LOG_RECOVERED, self._revision)
 
     def _degrade(self, generation: int) -> None:
         if self._bad_generation < 0:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from dataplane.statelog import format as fmt
@@ -26,8 +26,11 @@ from dataplane.statelog.files import (
 )
 
 _CHECK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 13
 _FOOTER_BYTES_MAX = 128
+
+Mark: TypeAlias = tuple[int, int, frozenset[str]]
 
 
 class StateLogReader:
@@ -40,13 +43,18 @@ class StateLogReader:
         """Numbers of the generations, newest first; none: nothing was ever written."""
         return generations(self.directory)
 
-    def mark(self) -> tuple[int, int]:
-        """Changes whenever a file comes or goes, or access to the directory does; one stat."""
+    def mark(self) -> Mark:
+        """Changes whenever a file comes or goes, or access to the directory does.
+
+        Names and not time alone: within a tick of the kernel's clock, some milliseconds, a second
+        change leaves the same time.
+        """
         try:
+            names = frozenset(os.listdir(self.directory))  # noqa: PTH208
             status = os.stat(self.directory)  # noqa: PTH116
         except OSError:
-            return (0, 0)
-        return (status.st_ino, status.st_ctime_ns)
+            return (0, 0, frozenset())
+        return (status.st_ino, status.st_ctime_ns, names)
 
     def snapshot(self, generation: int) -> EntriesFile:
         """A generation's snapshot, opened."""
@@ -88,12 +96,18 @@ class _OpenFile:
 
     def _header(self, kind: str) -> tuple[dict[str, Any], int]:
         """The first line, and where the second begins."""
-        line, newline, _ = os.pread(self._fd, LINE_BYTES_MAX, 0).partition(b"\n")
+        line, newline, _ = self._read(LINE_BYTES_MAX, 0).partition(b"\n")
         if not newline:
             raise StateLogError(f"{self.path.name}: no header")
         header = fmt.from_line(line)
         fmt.check_header(header, kind)
         return header, len(line) + 1
+
+    def _read(self, size: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._fd, size, offset)
+        except OSError as exc:
+            raise StateLogError(f"state log {self.path}: {exc.strerror}") from exc
 
 
 class EntriesFile(_OpenFile):
@@ -133,7 +147,7 @@ class EntriesFile(_OpenFile):
         """Compares the checksum, about 1 ms a step; raises at the end if the file is damaged."""
         crc, offset = 0, 0
         while offset < self._end:
-            block = os.pread(self._fd, min(_CHECK_BYTES, self._end - offset), offset)
+            block = self._read(min(_CHECK_BYTES, self._end - offset), offset)
             if not block:
                 break
             crc, offset = zlib.crc32(block, crc), offset + len(block)
@@ -146,7 +160,7 @@ class EntriesFile(_OpenFile):
         boots: list[UUID] = []
         count, offset, rest = 0, self._body, b""
         while offset < self._end:
-            block = os.pread(self._fd, min(_CHUNK_BYTES, self._end - offset), offset)
+            block = self._read(min(_CHUNK_BYTES, self._end - offset), offset)
             if not block or len(rest) > LINE_BYTES_MAX:
                 break
             offset += len(block)
@@ -163,7 +177,7 @@ class EntriesFile(_OpenFile):
         """Where it begins, the count and the checksum in it."""
         size = os.fstat(self._fd).st_size
         start = max(self._body - 1, size - _FOOTER_BYTES_MAX)
-        tail = os.pread(self._fd, size - start, start)
+        tail = self._read(size - start, start)
         before, newline, line = tail[:-1].rpartition(b"\n")
         if not newline or tail[-1:] != b"\n":
             raise StateLogError(f"{self.path.name}: cut")
@@ -193,13 +207,15 @@ class LogFollower(_OpenFile):
     def __enter__(self) -> LogFollower:
         return self
 
-    def lines(self, count_max: int = 1024) -> list[Line]:
-        """Revisions that have become complete since; empty: none. One pread.
+    def lines(self, count_max: int = 1024, through: int | None = None) -> list[Line]:
+        """Revisions that have become complete since, none beyond `through`; empty: none.
 
         A line without its newline is left for later. The offset moves past what is returned only,
         so lines before an unreadable one are returned first and the error comes with the next call.
         """
-        block = os.pread(self._fd, LINE_BYTES_MAX, self.offset)
+        block = self._read(_BLOCK_BYTES, self.offset)
+        if len(block) == _BLOCK_BYTES and b"\n" not in block:
+            block = self._read(LINE_BYTES_MAX, self.offset)
         lines: list[Line] = []
         for raw in block.split(b"\n", count_max)[:-1][:count_max]:
             try:
@@ -208,6 +224,8 @@ class LogFollower(_OpenFile):
                 if lines:
                     break
                 raise
+            if through is not None and line.revision > through:
+                return lines
             lines.append(line)
             self.offset += len(raw) + 1
             self.revision = line.revision
@@ -217,7 +235,7 @@ class LogFollower(_OpenFile):
 
     def skip_through(self, revision: int) -> bool:
         """Pass over what is known up to that revision; False: the log does not lead through it."""
-        while self.revision < revision and self.lines(1):
+        while self.revision < revision and self.lines(through=revision):
             pass
         return self.revision == revision
 

@@ -130,18 +130,24 @@ class StateLogWriter:
 
         `entries` are the state at `revision`, however old that is by the time they are written;
         what was appended since is taken over under `lock`, which appends must hold too.
-        `StateLogError`: something overtook it, and the old generation goes on.
+        `StateLogError`: something overtook it, and the old generation goes on; or the new one has
+        its name but may not last, and `snapshot` must come first.
         """
         identity = Identity(database_id, revision)
-        generation = self._next_generation()
+        generation, began = self._next_generation(), False
+        path = self.directory / snapshot_name(generation)
         with contextlib.ExitStack() as held:
-            with replacing(self.directory / snapshot_name(generation)) as fd:
-                write_snapshot(fd, identity, entries, policy)
-                os.fsync(fd)
-                held.enter_context(lock)
-                if self._fd < 0 or generation != self._next_generation():
-                    raise StateLogError("another generation has begun meanwhile")
-                self._write_log(generation, identity, self._lines_after(identity))
+            try:
+                with replacing(path) as fd:
+                    write_snapshot(fd, identity, entries, policy)
+                    os.fsync(fd)
+                    held.enter_context(lock)
+                    self._hand_over(generation, identity)
+                    began = True
+            except BaseException:
+                if began and path.exists():  # readers go by it: the old log would be left behind
+                    self.close()
+                raise
             self.close()
             self._resume(generation, database_id)
             self._remove_old()
@@ -187,6 +193,12 @@ class StateLogWriter:
     def _write_log(self, generation: int, identity: Identity, lines: bytes) -> None:
         with replacing(self.directory / log_name(generation)) as fd:
             write_all(fd, fmt.to_line(identity.header("log", base=identity.revision)) + lines)
+
+    def _hand_over(self, generation: int, identity: Identity) -> None:
+        """Begin a generation's log with what the present one has got meanwhile."""
+        if self._fd < 0 or generation != self._next_generation():
+            raise StateLogError("another generation has begun meanwhile")
+        self._write_log(generation, identity, self._lines_after(identity))
 
     def _lines_after(self, identity: Identity) -> bytes:
         """What the present generation has got since that revision."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
+import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -447,6 +449,144 @@ def test_an_import_that_cant_be_read_is_rejected_whole(node: Node, damage: str) 
     assert node.blacklist() == ["192.0.2.9"]
     assert node.published.rejections == [(1, errno.EBADMSG)]
     assert (node.published.applied, node.published.loading_revision) == (2, 0)
+
+
+def test_an_import_that_was_compacted_away_is_made_up_for_by_the_snapshot(node: Node) -> None:
+    node.begin()
+    with node.writer.import_file("1") as file:
+        file.write([put("192.0.2.1"), put("192.0.2.2")])
+    node.append(1, Import(file.file, 2))
+    for _ in range(2):  # the reader is behind: nothing of its generation is left but what it holds
+        node.writer.snapshot(DATABASE, 1, [put("192.0.2.1"), put("192.0.2.2")], None)
+    assert not (node.directory / file.file).exists()
+    node.append(2, put("192.0.2.9"))
+    node.settle()
+    assert node.blacklist() == ["192.0.2.1", "192.0.2.2", "192.0.2.9"]
+    assert node.published.rejections == []
+    assert (node.published.applied, node.published.loading_revision) == (2, 0)
+
+
+def test_an_import_is_not_said_to_be_in_force_before_the_snapshot_that_mends_it(node: Node) -> None:
+    node.begin()
+    with node.writer.import_file("1") as file:
+        file.write([put("192.0.2.1")])
+    node.append(1, Import(file.file, 1))
+    for _ in range(2):
+        node.writer.snapshot(DATABASE, 1, [put("192.0.2.1")], None)
+    for _ in range(20):
+        node.reconciler.doorbell()
+        node.reconciler.turn(budget_ms=0)
+        assert node.blacklist() == ["192.0.2.1"] or not node.published.in_force(1)
+    assert node.published.in_force(1)
+
+
+def test_the_next_generation_mends_an_import_that_was_rejected(node: Node) -> None:
+    node.begin()
+    with node.writer.import_file("1") as file:
+        file.write([put("192.0.2.1")])
+    spoil(node.directory / file.file)
+    node.append(1, Import(file.file, 1))
+    node.settle()
+    assert node.published.flags == abi.Degraded.REJECTED
+    node.writer.snapshot(DATABASE, 1, [put("192.0.2.1")], None)
+    node.settle()
+    assert node.blacklist() == ["192.0.2.1"]
+    assert node.published.flags == abi.Degraded(0)
+
+
+def test_a_good_policy_ends_the_rejection_of_a_bad_one(node: Node) -> None:
+    node.begin()
+    node.append(1, SetPolicy({"name": "bad"}))
+    node.settle()
+    assert node.published.flags == abi.Degraded.REJECTED
+    node.append(2, SetPolicy({"name": "good"}))
+    node.settle()
+    assert node.published.flags == abi.Degraded(0)
+
+
+def test_a_rejected_entry_that_would_be_over_degrades_nothing_any_more(node: Node) -> None:
+    node.begin()
+    node.tables.entries_max = 0
+    node.append(1, put("192.0.2.1", Deadline.after(node.clock, 60)))
+    node.settle()
+    assert node.published.flags == abi.Degraded.REJECTED
+    node.clock.pass_ms(59_000)
+    node.settle()
+    assert node.published.flags == abi.Degraded.REJECTED
+    node.clock.pass_ms(2_000)
+    node.settle()
+    assert node.published.flags == abi.Degraded(0)
+
+
+def test_a_prefix_that_an_import_commits_is_said_to_be_in_force(node: Node) -> None:
+    node.begin()
+    with node.writer.import_file("1") as file:
+        file.write([put("192.0.2.1")])
+    node.append(1, Import(file.file, 1))
+    node.append(2, put("10.0.0.0/8"))
+    node.tables.busy_commits = 1  # the line's own commit
+    node.settle()
+    assert node.published.in_force(2)
+
+
+def test_a_generation_is_noticed_whatever_the_directorys_time_says(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.begin()
+    known, stat = node.directory.stat(), os.stat
+
+    def within_one_tick(path: Path, **arguments: bool) -> os.stat_result:
+        return known if path == node.directory else stat(path, **arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", within_one_tick)
+        node.settle()
+        node.writer.snapshot(DATABASE, 5, [put("192.0.2.5")], None)
+        node.settle()
+    assert node.blacklist() == ["192.0.2.5"]
+
+
+def test_after_going_over_to_a_generation_its_lines_wait_for_nothing(node: Node) -> None:
+    node.begin()
+    node.append(1, put("192.0.2.1"))
+    node.settle()
+    node.writer.snapshot(DATABASE, 1, [put("192.0.2.1")], None)
+    node.append(2, put("192.0.2.2"))
+    node.reconciler.doorbell()
+    node.reconciler.turn()
+    node.reconciler.turn()
+    assert node.published.in_force(2)
+
+
+def test_a_disk_error_in_the_log_stops_nothing(node: Node) -> None:
+    node.begin(put("192.0.2.1"))
+    log = next(node.directory.glob("*.log.ndjson"))
+    held = [fd for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == log.resolve()]
+    directory = os.open(node.directory, os.O_RDONLY)
+    for fd in held:
+        if fcntl.fcntl(int(fd.name), fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            os.dup2(directory, int(fd.name))  # pread says EISDIR
+    os.close(directory)
+    node.settle()
+    assert node.blacklist() == ["192.0.2.1"]
+    assert node.published.flags == abi.Degraded.STATE_LOG
+
+
+def test_a_directory_that_could_not_be_listed_for_a_moment_degrades_for_a_moment(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.begin(put("192.0.2.1"))
+
+    def refuse(_path: object) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refuse)
+        node.settle()
+        assert node.published.flags == abi.Degraded.STATE_LOG
+    node.settle()
+    assert node.published.flags == abi.Degraded(0)
+    assert node.published.notices[-1] == abi.NoticeKind.STATE_LOG_RECOVERED
 
 
 class Oracle:

@@ -351,6 +351,22 @@ def test_a_compaction_that_is_overtaken_changes_nothing(
     assert writer.open(DATABASE) == 15
 
 
+def test_a_compaction_that_fails_with_its_name_taken_leaves_no_log_behind_to_append_to(
+    writer: StateLogWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(directory: Path) -> None:
+        if (directory / "0000000002.snapshot.ndjson").exists():
+            raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dataplane.statelog.files.sync_directory", fail)
+        with pytest.raises(StateLogError, match="Input/output error"):
+            writer.compact(DATABASE, 15, iter(ENTRIES), None, threading.Lock())
+    assert StateLogReader(tmp_path).generations() == [2, 1]
+    with pytest.raises(StateLogError, match="snapshot must come first"):
+        writer.append(16, [put("10.0.0.1")])
+
+
 WRITE_UNTIL_KILLED = """
 import sys
 import threading
