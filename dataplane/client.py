@@ -135,16 +135,15 @@ class Control(Observer):
         key = next(rest, None)
         with self._reply_lock:
             while (key or waiting) and time.monotonic() < end:
+                self._require_alive()
                 while key and len(waiting) < _IN_FLIGHT_MAX:
                     number = next(self._ids)
-                    if not self._send(
-                        abi.Message.EXPLAIN, _question(number, key, deadline_boot_ms)
-                    ):
+                    question = _question(number, key, deadline_boot_ms)
+                    if not self._push(abi.Message.EXPLAIN, question):
                         break
                     waiting[number] = key
                     key = next(rest, None)
                 if not self._collect(waiting, answers):
-                    self._require_alive()
                     time.sleep(_POLL_S_MIN)
         return answers
 
@@ -162,6 +161,9 @@ class Control(Observer):
     def _send(self, kind: abi.Message, payload: ctypes.Structure) -> bool:
         """False: the ring is full."""
         self._require_alive()
+        return self._push(kind, payload)
+
+    def _push(self, kind: abi.Message, payload: ctypes.Structure) -> bool:
         with self._command_lock, _translated():
             return self._commands.push(kind, bytes(payload))
 

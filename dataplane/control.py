@@ -12,12 +12,13 @@ import ctypes
 import os
 import select
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dataplane import abi
 from dataplane.clock import Clock
 from dataplane.leases import CommandRings, EventRings
-from dataplane.listener import listen, uid_of, uids_of
+from dataplane.listener import Peer, listen, peer_of, uids_of
 from dataplane.protocol import (
     GRANT,
     OnCommand,
@@ -35,10 +36,15 @@ from dataplane.ring import RingError
 from dataplane.settings import DataplaneSettings
 from dataplane.shm import SharedStats
 
-COMMANDS_PER_TURN = 64
+COMMANDS_PER_TURN = 256
+ANSWER_S_MAX = 0.003
+"""Per turn; a page of 1,000 entries takes about 7 ms of it (2-core VM)."""
 OBSERVERS_MAX = 16
+OBSERVERS_PER_PROCESS_MAX = 8
 WAITERS_MAX = 4
 CONNECTIONS_MAX = 48
+CONNECTIONS_PER_PROCESS_MAX = 16
+"""Far more than any of ours has; what one process does leaves room for others."""
 SILENT_MS_MAX = 1000
 _ACCEPTS_PER_TURN = 8
 _EVENTS_PER_TURN = 64
@@ -50,7 +56,7 @@ class _Client:
     """One connection: silent, then waiting or granted."""
 
     connection: socket.socket
-    uid: int
+    peer: Peer
     since_ms: int
     request: Request | None = None
     granted: bool = False
@@ -112,9 +118,15 @@ class ControlServer:
                 self._hear(self._clients[fd], now_ms)
         self._give_up(now_ms)
         self._serve_waiters()
-        self._serve_commands(now_ms)
+        self._serve(lambda rings: rings.turn(self._on_command, COMMANDS_PER_TURN))
         self._events.turn()
         self._stats.header.events_lost = self._events.lost
+
+    def answer(self) -> None:
+        """Answer questions, for a bounded time. Part of the turn, after what is more urgent."""
+        if self._leases.rings is not None:
+            now_ms = self._clock.boot_ms()
+            self._serve(lambda rings: rings.answer(self._on_command, now_ms, ANSWER_S_MAX))
 
     def notice(self, kind: abi.NoticeKind, value: int = 0) -> None:
         """Tell the events client, if there is one."""
@@ -148,14 +160,21 @@ class ControlServer:
             except OSError:  # nobody more, or gone again, or out of descriptors
                 return
             connection.setblocking(False)
-            client = _Client(connection, uid_of(connection), now_ms)
-            if client.uid not in self._uids:
-                self._refuse(client, Refusal.PERMISSION, f"user id {client.uid} may not connect")
+            client = _Client(connection, peer_of(connection), now_ms)
+            pid, uid = client.peer
+            if uid not in self._uids:
+                self._refuse(client, Refusal.PERMISSION, f"user id {uid} may not connect")
+            elif self._connections_of(pid) >= CONNECTIONS_PER_PROCESS_MAX:
+                text = f"more than {CONNECTIONS_PER_PROCESS_MAX} connections of process {pid}"
+                self._refuse(client, Refusal.BUSY, text)
             elif len(self._clients) >= CONNECTIONS_MAX:
                 self._refuse(client, Refusal.BUSY, f"more than {CONNECTIONS_MAX} connections")
             else:
                 self._clients[connection.fileno()] = client
                 self._poll.register(connection, select.EPOLLIN | select.EPOLLRDHUP)
+
+    def _connections_of(self, pid: int) -> int:
+        return sum(client.peer.pid == pid for client in self._clients.values())
 
     def _hear(self, client: _Client, now_ms: int) -> None:
         """A request, the end of the connection, or garbage."""
@@ -179,10 +198,11 @@ class ControlServer:
         client.request, client.since_ms = request, now_ms
         if request.abi_hash != abi.ABI_HASH:
             self._refuse(client, Refusal.ABI, f"the data plane has layout {abi.ABI_HASH}")
+        elif request.want is Want.OBSERVE and not self._may_observe(client):
+            limits = f"{OBSERVERS_MAX} observers, or {OBSERVERS_PER_PROCESS_MAX} of one process"
+            self._refuse(client, Refusal.BUSY, f"there are {limits}")
         elif self._is_free(request.want):
             self._grant(client, request.want)
-        elif request.want is Want.OBSERVE:
-            self._refuse(client, Refusal.BUSY, f"there are {OBSERVERS_MAX} observers")
         elif self._waiting_for(request.want) >= WAITERS_MAX:
             self._refuse(client, Refusal.BUSY, f"{WAITERS_MAX} others wait for {request.want}")
         else:
@@ -191,12 +211,11 @@ class ControlServer:
     def _is_free(self, want: Want) -> bool:
         if want is Want.CONTROL:
             return self._leases.control is None
-        if want is Want.EVENTS:
-            return self._events.free
-        return self._observers() < OBSERVERS_MAX
+        return want is Want.OBSERVE or self._events.free
 
-    def _observers(self) -> int:
-        return sum(client.holds(Want.OBSERVE) for client in self._clients.values())
+    def _may_observe(self, client: _Client) -> bool:
+        pids = [each.peer.pid for each in self._clients.values() if each.holds(Want.OBSERVE)]
+        return len(pids) < OBSERVERS_MAX and pids.count(client.peer.pid) < OBSERVERS_PER_PROCESS_MAX
 
     def _waiting_for(self, want: Want) -> int:
         return sum(
@@ -205,19 +224,22 @@ class ControlServer:
         )
 
     def _grant(self, client: _Client, want: Want) -> None:
-        fds = [self._stats.fd]
         client.granted = True
-        if want is Want.CONTROL:
-            self._leases.control = client
-            self._leases.rings = CommandRings(self._library)
-            fds += self._leases.rings.fds
-        elif want is Want.EVENTS:
-            self._leases.events = client
-            fds += self._events.lease()
         try:
-            send(client.connection, GRANT, fds)
-        except OSError:
+            send(client.connection, GRANT, [self._stats.fd, *self._take(client, want)])
+        except OSError:  # gone again, or no descriptor or memory is left for a lease
             self._close(client)
+
+    def _take(self, client: _Client, want: Want) -> list[int]:
+        """Give it what only one may hold; the descriptors of that."""
+        if want is Want.CONTROL:
+            self._leases.rings = CommandRings(self._library)
+            self._leases.control = client
+            return self._leases.rings.fds
+        if want is Want.EVENTS:
+            self._leases.events = client
+            return self._events.lease()
+        return []
 
     def _give_up(self, now_ms: int) -> None:
         late = [
@@ -238,12 +260,12 @@ class ControlServer:
                 self._leases.waiters.remove(client)
                 self._grant(client, client.request.want)
 
-    def _serve_commands(self, now_ms: int) -> None:
+    def _serve(self, work: Callable[[CommandRings], None]) -> None:
         rings, client = self._leases.rings, self._leases.control
         if rings is None or client is None:
             return
         try:
-            rings.turn(self._on_command, now_ms, COMMANDS_PER_TURN)
+            work(rings)
         except (RingError, ProtocolError):
             self._report(client)
             self._close(client)
@@ -261,7 +283,7 @@ class ControlServer:
         if now_ms - self._reported_ms < _REPORT_MS_MIN:
             return
         self._reported_ms = now_ms
-        self.notice(abi.NoticeKind.CLIENT_REFUSED, client.uid)
+        self.notice(abi.NoticeKind.CLIENT_REFUSED, client.peer.uid)
 
     def _close(self, client: _Client) -> None:
         """Idempotent; whatever it held is free again."""

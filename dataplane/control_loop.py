@@ -81,12 +81,14 @@ class ControlLoop:
         """A million entries take seconds: clients are told meanwhile that it is starting."""
         self._tell_time()
         self._parts.control.turn()
+        self._parts.control.answer()
 
     def _add_duties(self) -> None:
         parts, every = self._parts, self._turns.every
         every(0, self._tell_time)
         every(0, parts.control.turn)
         every(0, parts.reconciler.turn)
+        every(0, parts.control.answer)
         every(10, self._expire)
         every(10, self._check_workers)
         every(100, self._read_ports)

@@ -8,14 +8,15 @@ only the consumer's part changes hands; the old one is unmapped when no worker c
 from __future__ import annotations
 
 import ctypes
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dataplane import abi
 from dataplane.networks import Network
 from dataplane.protocol import (
-    Command,
     Doorbell,
     Drain,
     Explain,
@@ -28,6 +29,15 @@ from dataplane.shm import Memory
 _PRODUCER_BYTES = ctypes.sizeof(abi.RingProducer)
 _CONSUMER_BYTES = ctypes.sizeof(abi.RingConsumer)
 _RETIRED_MAX = 64
+_QUESTIONS_MAX = abi.RING_SLOTS
+
+
+class _Question(NamedTuple):
+    """An `Explain` that waits for its answer."""
+
+    id: int
+    deadline_boot_ms: int
+    command: Explain
 
 
 class CommandRings:
@@ -43,40 +53,48 @@ class CommandRings:
         views = [memory.view for memory in self._memories]
         self._commands = Consumer(library, views[0], views[1])
         self._replies = Producer(library, views[2], views[3])
+        self._questions: deque[_Question] = deque()
 
     @property
     def fds(self) -> list[int]:
         """Commands producer and consumer, replies producer and consumer."""
         return [memory.fd for memory in self._memories]
 
-    def turn(self, on_command: OnCommand, now_boot_ms: int, count_max: int) -> None:
-        """Carry out what has come in, at most so many; RingError, ProtocolError: it is garbage."""
+    def turn(self, on_command: OnCommand, count_max: int) -> None:
+        """Take what has come in, at most so many; RingError, ProtocolError: it is garbage.
+
+        Everything is carried out at once but questions, which `answer` comes to.
+        """
         for _ in range(count_max):
-            element = self._commands.pop()
+            element = self._commands.pop() if len(self._questions) < _QUESTIONS_MAX else None
             if element is None:
                 return
-            self._carry_out(element, on_command, now_boot_ms)
+            command = _decode_command(element)
+            if isinstance(command, _Question):
+                self._questions.append(command)
+            else:
+                on_command(command)
+
+    def answer(self, on_command: OnCommand, now_boot_ms: int, budget_s: float) -> None:
+        """Answer questions, oldest first, for about so long; RingError as above."""
+        end = time.perf_counter() + budget_s
+        while self._questions and time.perf_counter() < end:
+            asked = self._questions.popleft()
+            if asked.deadline_boot_ms < now_boot_ms:
+                continue
+            answer = on_command(asked.command)
+            if answer is not None:
+                reply = abi.Explained(id=asked.id, hits=answer.hits, found=int(answer.found))
+                # Full: a client that does not read its replies gets none.
+                self._replies.push(abi.Message.EXPLAIN, bytes(reply))
 
     def close(self) -> None:
         """Idempotent."""
+        self._questions.clear()
         self._commands.close()
         self._replies.close()
         for memory in self._memories:
             memory.close()
-
-    def _carry_out(self, element: Element, on_command: OnCommand, now_boot_ms: int) -> None:
-        command = _decode_command(element)
-        if not isinstance(command, Explain):
-            on_command(command)
-            return
-        asked = abi.Explain.from_buffer_copy(element.payload)
-        if asked.deadline_boot_ms < now_boot_ms:
-            return
-        answer = on_command(command)
-        if answer is not None:
-            reply = abi.Explained(id=asked.id, hits=answer.hits, found=int(answer.found))
-            # Full: a client that does not read its replies gets none.
-            self._replies.push(abi.Message.EXPLAIN, bytes(reply))
 
 
 @dataclass
@@ -174,7 +192,7 @@ class EventRings:
         )
 
 
-def _decode_command(element: Element) -> Command:
+def _decode_command(element: Element) -> Doorbell | Drain | _Question:
     match element.kind:
         case abi.Message.DOORBELL:
             return Doorbell(abi.Doorbell.from_buffer_copy(element.payload).revision)
@@ -184,5 +202,6 @@ def _decode_command(element: Element) -> Command:
             asked = abi.Explain.from_buffer_copy(element.payload)
             if asked.prefix_length <= 128 and asked.list < abi.LIST_COUNT:  # noqa: PLR2004
                 network = Network(bytes(asked.key), asked.prefix_length)
-                return Explain(network, abi.ListKind(asked.list))
+                command = Explain(network, abi.ListKind(asked.list))
+                return _Question(asked.id, asked.deadline_boot_ms, command)
     raise ProtocolError("a command that no client of ours sends")

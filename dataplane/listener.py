@@ -7,10 +7,19 @@ import pwd
 import socket
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 from dataplane.errors import ConfigurationError
 
 _BACKLOG = 64
+
+
+class Peer(NamedTuple):
+    """Who is at the other end."""
+
+    pid: int
+    """0 where that process is not visible from here."""
+    uid: int
 
 
 def listen(path: Path, client_users: tuple[str, ...]) -> socket.socket:
@@ -67,8 +76,9 @@ def uids_of(users: tuple[str, ...]) -> list[int]:
     return uids
 
 
-def uid_of(connection: socket.socket) -> int:
+def peer_of(connection: socket.socket) -> Peer:
     """unix(7), SO_PEERCRED: who connected, as the kernel saw it then."""
     size = struct.calcsize("3i")
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    return int(struct.unpack("3i", credentials)[1])
+    pid, uid, _gid = struct.unpack("3i", credentials)
+    return Peer(pid, uid)

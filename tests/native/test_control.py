@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import signal
 import socket
 import stat
@@ -18,8 +19,10 @@ from uuid import UUID
 import pytest
 
 from dataplane import abi, client
+from dataplane import control as server
 from dataplane.clock import SystemClock
 from dataplane.errors import ConfigurationError, DataplaneAwayError, LeaseBusyError
+from dataplane.listener import Peer
 from dataplane.networks import Network
 from dataplane.statelog import Import, Put, StateLogWriter
 from tests.support.dataplane import ROOT, PortlessDataplane, settings, spawn, turning
@@ -94,6 +97,26 @@ def test_explain_answers_more_keys_than_a_ring_holds(
     assert len(answers) == len(networks)
     found = {network for (_, network), answer in answers.items() if answer.found}
     assert found == set(networks[::2])
+
+
+def test_a_ban_does_not_wait_for_questions_before_it(
+    library: ctypes.CDLL, tmp_path: Path, path: Path, writer: StateLogWriter
+) -> None:
+    with PortlessDataplane(settings(path, tmp_path / "state")) as dataplane:
+        with turning(dataplane):
+            control = client.control(path)
+        for number in range(100):
+            question = abi.Explain(id=number, deadline_boot_ms=1 << 60, prefix_length=128)
+            control._commands.push(abi.Message.EXPLAIN, bytes(question))
+        writer.append(1, [put("192.0.2.1")])
+        control.doorbell(1)
+        dataplane.control.turn()
+        dataplane.reconciler.turn()
+        assert control.wait_in_force(DATABASE, 1, 0)
+        assert control._replies.pop() is None
+        dataplane.control.answer()
+        assert control._replies.pop() is not None
+        control.close()
 
 
 def test_explain_gives_up_in_time_and_the_next_one_is_not_confused(
@@ -181,10 +204,16 @@ def _try_control(path: Path) -> None:
     client.control(path, timeout_s=5).close()
 
 
-def test_sixteen_observe_and_the_next_is_told_busy(
-    dataplane: PortlessDataplane, path: Path
+def test_sixteen_observe_eight_of_a_process_and_the_next_is_told_busy(
+    dataplane: PortlessDataplane, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observers = [client.observe(path) for _ in range(16)]
+    observers = []
+    for pid in (1, 2):
+        monkeypatch.setattr(server, "peer_of", lambda _, pid=pid: Peer(pid, os.geteuid()))
+        observers += [client.observe(path) for _ in range(8)]
+        with pytest.raises(LeaseBusyError, match="8 of one process"):
+            client.observe(path)
+    monkeypatch.setattr(server, "peer_of", lambda _: Peer(3, os.geteuid()))
     with pytest.raises(LeaseBusyError, match="16 observers"):
         client.observe(path)
     observers.pop().close()

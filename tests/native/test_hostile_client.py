@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import gc
+import itertools
 import json
 import mmap
 import os
 import random
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from dataplane import abi, client
+from dataplane import control as server
 from dataplane.clock import SystemClock
-from dataplane.control import CONNECTIONS_MAX, SILENT_MS_MAX
+from dataplane.control import (
+    COMMANDS_PER_TURN,
+    CONNECTIONS_MAX,
+    CONNECTIONS_PER_PROCESS_MAX,
+    SILENT_MS_MAX,
+)
 from dataplane.errors import DataplaneAwayError
+from dataplane.leases import CommandRings
+from dataplane.listener import Peer
 from dataplane.networks import Network
 from dataplane.protocol import MESSAGE_BYTES_MAX, Request, Want, encode_request, receive
 from dataplane.shm import Memory
 from dataplane.statsview import StatsView
 from tests.support.clock import FakeClock
 from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.waiting import wait_for
 
 KEY = ("blacklist", Network.parse("192.0.2.1"))
 F_SEAL_FUTURE_WRITE = 0x10
@@ -166,9 +178,10 @@ def test_a_silent_connection_is_closed_after_a_second(
 
 
 def test_a_crowd_of_silent_connections_keeps_nobody_out_for_long(
-    library: ctypes.CDLL, tmp_path: Path, path: Path
+    library: ctypes.CDLL, tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = FakeClock()
+    clock, pids = FakeClock(), itertools.count(1)
+    monkeypatch.setattr(server, "peer_of", lambda _: Peer(next(pids), os.geteuid()))
     with (
         PortlessDataplane(settings(path, tmp_path / "state"), clock) as dataplane,
         contextlib.ExitStack() as stack,
@@ -186,6 +199,41 @@ def test_a_crowd_of_silent_connections_keeps_nobody_out_for_long(
         _, fds = receive(late)
         assert len(fds) == 1
         os.close(fds[0])
+
+
+def test_a_crowd_of_one_process_leaves_room_for_others(
+    dataplane: PortlessDataplane, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Peer(os.getpid(), os.geteuid())
+    monkeypatch.setattr(server, "peer_of", lambda _: mine._replace(pid=1))
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(connected(path)) for _ in range(CONNECTIONS_MAX + 5)]
+        refused = crowd[CONNECTIONS_PER_PROCESS_MAX:]
+        assert [refusal_of(connection) for connection in refused] == ["busy"] * len(refused)
+        monkeypatch.setattr(server, "peer_of", lambda _: mine)
+        for connect in (client.observe, client.control, client.events):
+            connect(path).close()
+
+
+def test_a_lease_without_descriptors_for_it_is_free_again(
+    dataplane: PortlessDataplane, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_library: ctypes.CDLL) -> CommandRings:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def is_refused() -> None:
+        with pytest.raises(DataplaneAwayError):
+            client.control(path, 5)
+
+    with client.control(path) as holder:
+        waiter = threading.Thread(target=is_refused)
+        waiter.start()
+        wait_for(lambda: bool(dataplane.control._leases.waiters), "a waiter", every_s=0.001)
+        with monkeypatch.context() as patch:
+            patch.setattr(server, "CommandRings", refuse)
+            holder.close()
+            waiter.join()
+            is_refused()
 
 
 def test_no_descriptor_lets_a_client_resize_or_reseal(
@@ -349,7 +397,7 @@ def test_a_flood_of_commands_is_worked_off_a_bounded_number_a_turn(
         rings = dataplane.control._leases.rings
         assert rings is not None
         dataplane.turn()
-        assert abi.RingConsumer.from_buffer(rings._memories[1].view).cursor == 64
+        assert abi.RingConsumer.from_buffer(rings._memories[1].view).cursor == COMMANDS_PER_TURN
         control.close()
 
 

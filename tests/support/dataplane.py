@@ -98,6 +98,7 @@ class PortlessDataplane:
         """What the control loop does every millisecond."""
         self.control.turn()
         self.reconciler.turn(budget_ms)
+        self.control.answer()
         self.lists.expire(self.clock.boot_ms() // 100, 1024)
         self.stats.header.heartbeat_boot_ms = self.clock.boot_ms()
 
