@@ -121,6 +121,11 @@ class Tables:
         """Put entries whose prefixes may wait until all is loaded; returns what has expired."""
         return self._put(entries, revision)[1]
 
+    def put_reloaded(self, entries: Sequence[Entry]) -> bool:
+        """Put entries of a new generation beside the old; False: again, when that is swept."""
+        records, _ = put_records(entries, self._clock)
+        return not len(records) or self.lists.put(records) == 0
+
     def remove_bulk(self, keys: Sequence[EntryKey]) -> None:
         """Remove entries whose prefixes may wait until all is loaded."""
         if keys:

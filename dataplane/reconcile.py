@@ -296,19 +296,30 @@ class Reconciler:
         if database_id != self._database_id or revision < self._revision:
             self._publish.database(None)
         self._tables.begin_generation()
+        complete = True
         for chunk in snapshot.chunks():
-            self._tables.put_bulk(chunk, revision)
+            complete = self._tables.put_reloaded(chunk) and complete
             yield
         while self._tables.lists.sweep(_SWEEP_BUDGET):
             yield
         while not self._tables.commit(revision):
             yield
+        if not complete:
+            yield from self._put_again(snapshot, revision)
         self._apply_policy(policy, revision)
         self._database_id, self._revision = database_id, revision
         self._lost_import, self._incomplete = 0, False
         self._publish.loading(0)
         self._publish.database(database_id)
         self._publish.applied_through(revision)
+
+    def _put_again(self, snapshot: EntriesFile, revision: int) -> Iterator[None]:
+        """What had no room beside the generation before has it now, or is rejected."""
+        for chunk in snapshot.chunks():
+            self._tables.put_bulk(chunk, revision)
+            yield
+        while not self._tables.commit(revision):
+            yield
 
     def _follow(self, generation: int, log: LogFollower) -> None:
         if self._log is not None:

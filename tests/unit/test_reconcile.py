@@ -321,6 +321,22 @@ def test_a_restored_older_database_is_loaded_whole(node: Node) -> None:
     assert (node.published.database_id, node.published.applied) == (restored, 12)
 
 
+def test_a_restored_database_finds_room_in_tables_that_are_full_of_another(node: Node) -> None:
+    node.tables.entries_max = 2
+    node.begin(put("192.0.2.1"), put("192.0.2.2"))
+    node.begin(put("192.0.2.1"), put("198.51.100.0/24"), revision=12, database=uuid4())
+    assert node.blacklist() == ["192.0.2.1", "198.51.100.0/24"]
+    assert (node.published.rejections, node.published.applied) == ([], 12)
+
+
+def test_a_restored_database_that_does_not_fit_is_rejected_in_part(node: Node) -> None:
+    node.tables.entries_max = 2
+    node.begin(put("192.0.2.1"), put("192.0.2.2"))
+    node.begin(*(put(f"198.51.100.{i}") for i in range(3)), revision=12, database=uuid4())
+    assert node.blacklist() == ["198.51.100.0", "198.51.100.1"]
+    assert node.published.rejections == [(12, errno.ENOSPC)]
+
+
 def test_compaction_is_followed_without_a_reload(node: Node) -> None:
     node.begin()
     node.append(1, put("192.0.2.1"))
