@@ -77,9 +77,7 @@ static uint64_t hash_of(const struct sb_addresses *table, uint64_t hi, uint64_t 
     return sb_hash_address(&table->hash_key, hi, lo);
 }
 
-/* --- finding
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 uint32_t sb_addresses_find(const struct sb_addresses *table, uint64_t hi, uint64_t lo,
                            uint32_t list) {
@@ -142,8 +140,7 @@ static struct place find_place(const struct sb_addresses *table, uint64_t hash, 
     return place;
 }
 
-/* --- adding and removing
- * ------------------------------------------------------------------------------------------ */
+/* --- adding and removing ---------------------------------------------------------------------- */
 
 int sb_addresses_add(struct sb_addresses *table, const struct sb_address *entry, uint32_t list,
                      uint32_t generation) {
@@ -231,8 +228,7 @@ uint32_t sb_address_generation(const struct sb_address *entry) {
     return entry->state & STATE_MASK;
 }
 
-/* --- entries: fresh, free, live, removed, waiting, free ...
- * ------------------------------------------------------- */
+/* --- entries: fresh, free, live, removed, waiting, free ... ----------------------------------- */
 
 static void set_next(struct sb_address *entry, uint32_t next) {
     entry->state = (entry->state & ~(uint32_t)STATE_MASK) | next;

@@ -161,8 +161,7 @@ static inline void prefetch_entries(const struct work *work) {
         __builtin_prefetch(&table->entries[*first[take_bit(&tagged)]], 1);
 }
 
-/* --- single addresses
- * --------------------------------------------------------------------------------------------- */
+/* --- single addresses ------------------------------------------------------------------------- */
 
 static void ask_entry(const struct work *work, uint32_t i, const uint32_t *index,
                       struct spoken *spoken) {
@@ -205,9 +204,7 @@ static void ask_addresses(const struct work *work, uint32_t i, struct spoken *sp
         ask_stash(work, i, spoken);
 }
 
-/* --- prefixes
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- prefixes --------------------------------------------------------------------------------- */
 
 /* From the longest entry up; a ban has the last word only when no entry further up could allow. */
 static void ask_prefixes(const struct work *work, uint32_t i, struct spoken *spoken) {
