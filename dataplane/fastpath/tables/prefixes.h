@@ -16,6 +16,10 @@
 #include "ranges.h"
 
 enum { SB_RETIRED_MAX = 4 };
+
+/* Of an entry. Removed: in force until the next commit; over: it had expired. */
+enum { SB_PREFIX_FREE, SB_PREFIX_LIVE, SB_PREFIX_REMOVED, SB_PREFIX_OVER };
+
 #define SB_PREFIX_NONE UINT32_MAX
 
 struct sb_prefix_chain { /* index + 1 through sb_prefix.chain; 0 is the end */
@@ -77,5 +81,11 @@ int sb_prefixes_commit(struct sb_prefixes *prefixes);
 void sb_prefixes_reclaim(struct sb_prefixes *prefixes);
 uint64_t sb_prefixes_hits(const struct sb_prefixes *prefixes, uint32_t index);
 bool sb_prefix_live(const struct sb_prefix *entry);
+
+/* For generations.c. Entries beyond the capacity, for those removed but still in use by readers. */
+uint32_t sb_prefixes_spare(uint32_t capacity);
+/* Puts all of a chain in front of another. */
+void sb_prefixes_splice(struct sb_prefixes *prefixes, struct sb_prefix_chain *to,
+                        struct sb_prefix_chain *from);
 
 #endif

@@ -33,7 +33,7 @@ struct sb_prefix {
         chain; /* prefixes.c: next of the hash chain, the free or the removed entries; index + 1 */
     uint8_t length; /* IPv4: 0 to 31 */
     uint8_t list;
-    uint8_t state; /* prefixes.c */
+    uint8_t state; /* prefixes.h */
     uint8_t reserved;
 };
 
