@@ -14,7 +14,7 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from dataplane import abi
@@ -42,6 +42,10 @@ LOOK_EVERY_MS = 50
 _LINES_PER_READ = 64
 _START_BUDGET_MS = 5
 _SWEEP_BUDGET = 4096
+_NEXT_TURN = True
+_ROOM_TURNS_MAX = 32
+Work: TypeAlias = Iterator[bool | None]
+"""Yields about every millisecond, and `_NEXT_TURN` to go on in a later turn only."""
 
 
 class Reconciler:
@@ -67,8 +71,8 @@ class Reconciler:
         self._database_id: UUID | None = None
         self._revision = 0
         self._ahead: deque[Line] = deque()
-        self._reload: Iterator[None] | None = None
-        self._import: Iterator[None] | None = None
+        self._reload: Work | None = None
+        self._import: Work | None = None
         self._touched: set[EntryKey] = set()
         self._lost_import = 0
         self._incomplete = False
@@ -189,7 +193,7 @@ class Reconciler:
 
     # --- bulk -------------------------------------------------------------------------------------
 
-    def _load_import(self, change: Import, revision: int) -> Iterator[None]:
+    def _load_import(self, change: Import, revision: int) -> Work:
         """Put what an import holds, but what was or is touched by others."""
         skip = set(change.skip)
         try:
@@ -204,12 +208,12 @@ class Reconciler:
                     ]
                     expired = self._tables.put_bulk(entries, revision)
                     self._tables.remove_bulk([entry[:2] for entry in expired])
-                    yield
+                    yield None
         except StateLogError:
             self._lost_import, self._incomplete = revision, True
             self._look_at_ms = 0
         while not self._tables.commit(revision):
-            yield
+            yield None
         self._publish.usage(self._tables.lists.usage())
         if not self._lost_import:
             self._publish.loading(0)
@@ -261,7 +265,7 @@ class Reconciler:
             log.close()
         return known
 
-    def _load_generation(self, candidates: Sequence[int]) -> Iterator[None]:
+    def _load_generation(self, candidates: Sequence[int]) -> Work:
         """Load the first that is sound; the last candidate is the one that is loaded already."""
         spoiled = False
         for generation in candidates:
@@ -290,7 +294,7 @@ class Reconciler:
         log.close()
         raise StateLogError(f"{log.path.name} does not continue {snapshot.path.name}")
 
-    def _load_snapshot(self, snapshot: EntriesFile) -> Iterator[None]:
+    def _load_snapshot(self, snapshot: EntriesFile) -> Work:
         """Make the tables what a snapshot says, without a gap for what stays."""
         database_id, revision, policy = snapshot.database_id, snapshot.revision, snapshot.policy
         if database_id != self._database_id or revision < self._revision:
@@ -299,11 +303,11 @@ class Reconciler:
         complete = True
         for chunk in snapshot.chunks():
             complete = self._tables.put_reloaded(chunk) and complete
-            yield
+            yield None
         while self._tables.lists.sweep(_SWEEP_BUDGET):
-            yield
+            yield None
         while not self._tables.commit(revision):
-            yield
+            yield None
         if not complete:
             yield from self._put_again(snapshot, revision)
         self._apply_policy(policy, revision)
@@ -313,13 +317,18 @@ class Reconciler:
         self._publish.database(database_id)
         self._publish.applied_through(revision)
 
-    def _put_again(self, snapshot: EntriesFile, revision: int) -> Iterator[None]:
+    def _put_again(self, snapshot: EntriesFile, revision: int) -> Work:
         """What had no room beside the generation before has it now, or is rejected."""
+        turns_left = _ROOM_TURNS_MAX
         for chunk in snapshot.chunks():
-            self._tables.put_bulk(chunk, revision)
-            yield
+            while turns_left and not self._tables.put_reloaded(chunk):
+                turns_left -= 1
+                yield _NEXT_TURN  # a worker may still hold what was swept
+            if not turns_left:
+                self._tables.put_bulk(chunk, revision)
+            yield None
         while not self._tables.commit(revision):
-            yield
+            yield None
 
     def _follow(self, generation: int, log: LogFollower) -> None:
         if self._log is not None:
@@ -350,9 +359,9 @@ class Reconciler:
         self._bad_generation = max(generation, self._bad_generation)
 
 
-def _step(work: Iterator[None], end: float) -> Iterator[None] | None:
+def _step(work: Work, end: float) -> Work | None:
     """Go on with bulk work until then; None: it is done."""
-    for _ in work:
-        if time.perf_counter() >= end:
+    for wish in work:
+        if wish is _NEXT_TURN or time.perf_counter() >= end:
             return work
     return None

@@ -78,6 +78,23 @@ def test_a_revision_is_in_force_after_the_doorbell(
         assert stats.capacities.prefixes_used_ipv4 == 19
 
 
+def test_another_database_fits_into_full_tables(library: ctypes.CDLL, tmp_path: Path) -> None:
+    chosen = settings(tmp_path / "s", tmp_path / "state", addresses_max=5000, prefixes_max=500)
+    log = StateLogWriter(tmp_path / "state", SystemClock())
+    with PortlessDataplane(chosen) as dataplane:
+        for database in (1, 2):
+            addresses = (put(f"10.{database}.{i >> 8}.{i & 255}") for i in range(5000))
+            prefixes = (put(f"{database + 1}.{i >> 8}.{i & 255}.0/24") for i in range(500))
+            log.open(UUID(int=database))
+            log.snapshot(UUID(int=database), 1, [*addresses, *prefixes], None)
+            dataplane.reconciler.start()
+        usage = dataplane.lists.usage()
+        assert (usage.addresses_used, usage.prefixes_used_ipv4) == (5000, 500)
+        assert dataplane.stats.header.rejected_count == 0
+        key = Network.parse("10.2.0.1").key
+        assert dataplane.lists.get(key, 128, abi.ListKind.BLACKLIST) is not None
+
+
 def test_waiting_for_what_does_not_come_ends(dataplane: PortlessDataplane, path: Path) -> None:
     with client.control(path) as control:
         assert not control.wait_in_force(DATABASE, 5, 0.01)

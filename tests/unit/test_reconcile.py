@@ -47,14 +47,19 @@ class FakeTables:
         self.in_force: dict[EntryKey, int] = {}
         self.commits = 0
         self.busy_commits = 0
+        self.puts_without_room = 0
         self._generation: dict[EntryKey, int] = {}
         self._current = 0
+        self._swept = False
 
     def put(self, records: ctypes.Array[abi.ListRecord]) -> int:
         failed = 0
+        late = self._swept and self.puts_without_room > 0
+        self.puts_without_room -= late
+        entries_max = 0 if late else self.entries_max
         for record in records:
             key = _key(record)
-            if key not in self.entries and len(self.entries) >= self.entries_max:
+            if key not in self.entries and len(self.entries) >= entries_max:
                 record.result = -errno.ENOSPC
                 failed += 1
                 continue
@@ -78,8 +83,10 @@ class FakeTables:
 
     def begin_generation(self) -> None:
         self._current += 1
+        self._swept = False
 
     def sweep(self, budget: int) -> bool:
+        self._swept = True
         old = [key for key in self.entries if self._generation[key] != self._current]
         for key in old[:budget]:
             self._drop(key)
@@ -326,6 +333,15 @@ def test_a_restored_database_finds_room_in_tables_that_are_full_of_another(node:
     node.begin(put("192.0.2.1"), put("192.0.2.2"))
     node.begin(put("192.0.2.1"), put("198.51.100.0/24"), revision=12, database=uuid4())
     assert node.blacklist() == ["192.0.2.1", "198.51.100.0/24"]
+    assert (node.published.rejections, node.published.applied) == ([], 12)
+
+
+def test_room_that_workers_still_hold_after_the_sweep_is_waited_for(node: Node) -> None:
+    node.tables.entries_max = 2
+    node.begin(put("192.0.2.1"), put("192.0.2.2"))
+    node.tables.puts_without_room = 5
+    node.begin(put("198.51.100.1"), put("198.51.100.2"), revision=12, database=uuid4())
+    assert node.blacklist() == ["198.51.100.1", "198.51.100.2"]
     assert (node.published.rejections, node.published.applied) == ([], 12)
 
 
