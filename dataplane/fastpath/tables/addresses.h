@@ -155,17 +155,19 @@ static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucke
     return (high << 16 | low) & ((1u << SB_BUCKET_SLOTS) - 1);
 }
 
-/* Whether the address table may know the tag: a slot holds it, or keys at home here live elsewhere.
- * Cheaper than sb_address_tags_match, which then says where. */
-static inline bool sb_address_tags_maybe(const struct sb_address_tags *bucket, uint16_t tag) {
+/* Not 0: the address table may know an address with that upper half of the hash: a slot holds its
+ * tag, or keys at home here live elsewhere. Cheaper than sb_address_tags_match, which then says
+ * where. Tag 0, which sb_address_tag makes 1, gets no other look here: whatever the bucket holds,
+ * an empty slot or `away` says so. */
+static inline uint32_t sb_address_tags_maybe(const struct sb_address_tags *bucket, uint32_t high) {
     const __m128i *line = (const __m128i *)bucket->tag;
-    __m128i want = _mm_set1_epi16((short)tag);
+    __m128i want = _mm_set1_epi16((short)(high >> 16));
     __m128i ab = _mm_or_si128(_mm_cmpeq_epi16(_mm_load_si128(line), want),
                               _mm_cmpeq_epi16(_mm_load_si128(line + 1), want));
     __m128i cd = _mm_or_si128(_mm_cmpeq_epi16(_mm_load_si128(line + 2), want),
                               _mm_cmpeq_epi16(_mm_load_si128(line + 3), want));
 
-    return ((uint32_t)_mm_movemask_epi8(_mm_or_si128(ab, cd)) | bucket->away) != 0;
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(ab, cd)) | bucket->away;
 }
 
 #endif

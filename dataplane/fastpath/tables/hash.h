@@ -14,9 +14,11 @@ struct sb_hash_key {
 };
 
 static inline uint64_t sb_hash_fold(uint64_t a, uint64_t b) {
-    unsigned __int128 product = (unsigned __int128)a * b;
+    uint64_t low, high;
 
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    /* gcc 12 keeps unsigned __int128 on the stack here: a cycle more for every packet. */
+    __asm__("mulq %3" : "=a"(low), "=d"(high) : "%0"(a), "rm"(b) : "cc");
+    return low ^ high;
 }
 
 /* hi and lo: the halves of an address, most significant first. The low bit of each of the key's

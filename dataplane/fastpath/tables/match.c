@@ -13,18 +13,24 @@ struct work {
     const struct sb_ranges *ranges[SB_FAMILY_COUNT];
     uint32_t lcore;
     uint32_t boot_ds;
-    uint32_t tagged;   /* the address table may know it */
-    uint32_t searched; /* its root cell holds boundaries */
-    uint32_t covered;  /* value is not 0 */
+    uint32_t tagged;                                    /* the address table may know it */
+    uint32_t searched;                                  /* its root cell holds boundaries */
+    uint32_t covered;                                   /* value is not 0 */
+    const struct sb_address_tags *bucket[SB_BURST_MAX]; /* its home */
     const uint32_t *root[SB_BURST_MAX];
-    uint32_t high[SB_BURST_MAX]; /* half of the hash */
-    uint32_t home[SB_BURST_MAX];
-    uint32_t value[SB_BURST_MAX]; /* longest prefix entry + 1 */
+    uint32_t high[SB_BURST_MAX];                               /* half of the hash */
+    uint32_t value[SB_BURST_MAX] __attribute__((aligned(16))); /* longest prefix entry + 1 */
 };
 
 /* Who speaks for a client; NULL: nobody. */
 struct spoken {
     uint64_t *hits[SB_LIST_COUNT];
+};
+
+/* Where an address stands among prefixes. */
+struct place {
+    const struct sb_ranges *ranges;
+    uint64_t hi; /* as in struct sb_prefix */
 };
 
 static void locate(struct work *work, uint32_t count);
@@ -43,6 +49,14 @@ static uint32_t take_bit(uint32_t *set) {
 
 static uint32_t family_of(const struct sb_lists_key *key) {
     return sb_key_is_ipv4(key->hi, key->lo) ? SB_FAMILY_IPV4 : SB_FAMILY_IPV6;
+}
+
+static inline struct place place_of(const struct work *work, uint32_t i) {
+    const struct sb_lists_key *key = &work->keys[i];
+    uint32_t family = family_of(key);
+
+    return (struct place){.ranges = work->ranges[family],
+                          .hi = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi};
 }
 
 uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
@@ -82,6 +96,31 @@ uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
     return matched;
 }
 
+/* Bit i: words[i] is 0, or its top bit is set. For all at once: a shift by i for every client would
+ * cost more. */
+static inline uint32_t zeros(const uint32_t words[SB_BURST_MAX]) {
+    uint32_t bits = 0;
+
+    for (uint32_t i = 0; i < SB_BURST_MAX; i += 4) {
+        __m128i four = _mm_load_si128((const __m128i *)&words[i]);
+        __m128i zero = _mm_cmpeq_epi32(four, _mm_setzero_si128());
+
+        bits |= (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(zero)) << i;
+    }
+    return bits;
+}
+
+static inline uint32_t top_bits(const uint32_t words[SB_BURST_MAX]) {
+    uint32_t bits = 0;
+
+    for (uint32_t i = 0; i < SB_BURST_MAX; i += 4) {
+        __m128i four = _mm_load_si128((const __m128i *)&words[i]);
+
+        bits |= (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(four)) << i;
+    }
+    return bits;
+}
+
 /* Where each client would stand; asks for the lines. */
 static void locate(struct work *work, uint32_t count) {
     const struct sb_addresses *table = &work->lists->addresses;
@@ -89,48 +128,48 @@ static void locate(struct work *work, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const struct sb_lists_key *key = &work->keys[i];
         uint64_t hash = sb_hash_address(&table->hash_key, key->hi, key->lo);
-        uint32_t family = family_of(key);
-        uint64_t top = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi;
+        struct place place = place_of(work, i);
 
         work->high[i] = sb_address_high(hash);
-        work->home[i] = sb_address_home(table, hash);
-        work->root[i] = &work->ranges[family]->root[top >> (64 - SB_RANGES_ROOT_BITS)];
-        __builtin_prefetch(&table->tags[work->home[i]]);
+        work->bucket[i] = &table->tags[sb_address_home(table, hash)];
+        work->root[i] = &place.ranges->root[place.hi >> (64 - SB_RANGES_ROOT_BITS)];
+        __builtin_prefetch(work->bucket[i]);
         __builtin_prefetch(work->root[i]);
     }
 }
 
 /* Sorts out those about whom nothing is said. */
 static void probe(struct work *work, uint32_t count) {
-    const struct sb_address_tags *tags = work->lists->addresses.tags;
-    uint32_t tagged = 0, searched = 0, covered = 0;
+    uint32_t all = count == SB_BURST_MAX ? UINT32_MAX : (1u << count) - 1;
+    uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
 
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t value = *work->root[i];
-
-        work->value[i] = value;
-        tagged |=
-            (uint32_t)sb_address_tags_maybe(&tags[work->home[i]], sb_address_tag(work->high[i]))
-            << i;
-        covered |= (uint32_t)(value != 0) << i;
-        searched |= value >> 31 << i;
+        work->value[i] = *work->root[i];
+        maybe[i] = sb_address_tags_maybe(work->bucket[i], work->high[i]);
     }
-    work->tagged = tagged;
-    work->searched = searched;
-    work->covered = covered;
+    work->tagged = ~zeros(maybe) & all;
+    work->covered = ~zeros(work->value) & all;
+    work->searched = top_bits(work->value) & all;
 }
 
+/* In two passes: whether the slot of a split cell says to search is as good as random, and a bitmap
+ * in place of a branch keeps the misses of all clients overlapping. */
 static void search_ranges(struct work *work) {
-    uint32_t set = work->searched;
+    uint32_t searched = 0;
 
-    while (set != 0) {
+    for (uint32_t set = work->searched; set != 0;) {
         uint32_t i = take_bit(&set);
-        const struct sb_lists_key *key = &work->keys[i];
-        uint32_t family = family_of(key);
-        const struct sb_ranges *ranges = work->ranges[family];
-        uint64_t hi = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi;
+        struct place place = place_of(work, i);
 
-        work->value[i] = sb_ranges_value(ranges, work->value[i], hi, key->lo);
+        work->value[i] = sb_ranges_narrow(place.ranges, work->value[i], place.hi);
+        searched |= (work->value[i] >> 31) << i;
+        work->covered ^= (uint32_t)(work->value[i] == 0) << i;
+    }
+    while (searched != 0) {
+        uint32_t i = take_bit(&searched);
+        struct place place = place_of(work, i);
+
+        work->value[i] = sb_ranges_value(place.ranges, work->value[i], place.hi, work->keys[i].lo);
         work->covered ^= (uint32_t)(work->value[i] == 0) << i;
     }
 }
@@ -144,11 +183,12 @@ static inline void prefetch_entries(const struct work *work) {
     const uint32_t *first[SB_BURST_MAX];
 
     for (uint32_t set = tagged; set != 0;) {
-        uint32_t i = take_bit(&set), home = work->home[i];
-        uint32_t slots = sb_address_tags_match(&table->tags[home], sb_address_tag(work->high[i]));
+        uint32_t i = take_bit(&set);
+        uint32_t slots = sb_address_tags_match(work->bucket[i], sb_address_tag(work->high[i]));
 
         /* The last slot is never used: its entry is 0. */
-        first[i] = &table->slots[home].entry[__builtin_ctz(slots | 1u << SB_BUCKET_SLOTS)];
+        first[i] = &table->slots[work->bucket[i] - table->tags]
+                        .entry[__builtin_ctz(slots | 1u << SB_BUCKET_SLOTS)];
         __builtin_prefetch(first[i]);
     }
     while (covered != 0) {
@@ -195,11 +235,12 @@ static void ask_stash(const struct work *work, uint32_t i, struct spoken *spoken
 
 static void ask_addresses(const struct work *work, uint32_t i, struct spoken *spoken) {
     const struct sb_addresses *table = &work->lists->addresses;
-    uint32_t away = __atomic_load_n(&table->tags[work->home[i]].away, __ATOMIC_RELAXED);
+    uint32_t home = (uint32_t)(work->bucket[i] - table->tags);
+    uint32_t away = __atomic_load_n(&work->bucket[i]->away, __ATOMIC_RELAXED);
 
-    ask_bucket(work, i, work->home[i], spoken);
+    ask_bucket(work, i, home, spoken);
     if (sb_away_second(away) != 0)
-        ask_bucket(work, i, sb_address_second(table, work->high[i], work->home[i]), spoken);
+        ask_bucket(work, i, sb_address_second(table, work->high[i], home), spoken);
     if (sb_away_stash(away) != 0)
         ask_stash(work, i, spoken);
 }

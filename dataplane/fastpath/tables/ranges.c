@@ -40,7 +40,7 @@ static uintptr_t lay_out(struct sb_ranges *out, uintptr_t base, uint32_t count, 
     out->root = (uint32_t *)carve(&next, SB_RANGES_ROOT * sizeof(*out->root));
     out->cells = (struct sb_range_cell *)carve(&next, 2 * boundaries * sizeof(*out->cells));
     out->slots = (uint32_t *)carve(&next, boundaries * sizeof(*out->slots));
-    out->hi = (uint64_t *)carve(&next, boundaries * sizeof(*out->hi));
+    out->hi = (uint64_t *)carve(&next, (boundaries + SB_RANGES_FEW) * sizeof(*out->hi));
     out->lo = has_lo ? (uint64_t *)carve(&next, boundaries * sizeof(*out->lo)) : NULL;
     out->value = (uint32_t *)carve(&next, boundaries * sizeof(*out->value));
     out->link = (uint32_t *)carve(&next, (size_t)link_count * sizeof(*out->link));
@@ -84,6 +84,8 @@ void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries) 
         push(&sweep, ranges->order[i]);
     while (sweep.depth > 0)
         pop(&sweep);
+    for (uint32_t i = 0; i < SB_RANGES_FEW; i++)
+        ranges->hi[ranges->boundary_count + i] = UINT64_MAX;
     for (uint32_t slot = 0; slot < SB_RANGES_ROOT; slot++)
         ranges->root[slot] = fill_slot(ranges, (uint64_t)slot << ROOT_SHIFT, ROOT_SHIFT, &next);
 }

@@ -47,8 +47,10 @@ _Static_assert(sizeof(struct sb_prefix) == 32, "two entries to a cache line");
 enum {
     SB_RANGES_SPLIT_MIN =
         8, /* boundaries: three rounds of searching, as much as a second level costs */
-    SB_RANGES_SPLIT_BITS = 16 /* at most */
+    SB_RANGES_SPLIT_BITS = 16, /* at most */
+    SB_RANGES_FEW = 7          /* boundaries that are compared at once */
 };
+#define SB_RANGES_EXPECT_FEW(count) __builtin_expect((count) <= SB_RANGES_FEW, 1)
 
 struct sb_range_cell {
     uint32_t base;  /* the last boundary before the cell ... */
@@ -61,7 +63,7 @@ struct sb_ranges {
     uint32_t *root;  /* slots */
     uint32_t *slots; /* of all cells that have some */
     struct sb_range_cell *cells;
-    uint64_t *hi; /* of boundary i; boundary 0 is address 0 */
+    uint64_t *hi; /* of boundary i; boundary 0 is address 0; fillers of UINT64_MAX at the end */
     uint64_t *lo; /* NULL: IPv4 */
     uint32_t *value;
     uint32_t *link;
@@ -97,36 +99,48 @@ static inline uint32_t sb_ranges_search_all(const struct sb_ranges *ranges, uint
 }
 
 /* The same by the upper halves alone, which decide unless entries longer than /64 split this one
- * /64. */
+ * /64. Nearly every cell has few boundaries: those are all compared, since a loop of as many rounds
+ * as it takes would be mispredicted for every packet. What lies behind the cell is greater. */
 static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
                                         const struct sb_range_cell *cell, uint64_t hi,
                                         uint64_t lo) {
     const uint64_t *at = ranges->hi + cell->base;
-    uint32_t index;
+    uint32_t steps = 0, index;
 
-    for (uint32_t length = cell->count + 1; length > 1;) {
-        uint32_t half = length / 2;
+    if (SB_RANGES_EXPECT_FEW(cell->count)) {
+        for (uint32_t i = 1; i <= SB_RANGES_FEW; i++)
+            steps += at[i] <= hi;
+        steps = steps < cell->count ? steps : cell->count; /* hi can be that of the fillers */
+    } else {
+        for (uint32_t length = cell->count + 1; length > 1;) {
+            uint32_t half = length / 2;
 
-        at = at[half] <= hi ? at + half : at; /* a conditional move: no branch to mispredict */
-        length -= half;
+            steps = at[steps + half] <= hi ? steps + half : steps; /* a conditional move */
+            length -= half;
+        }
     }
-    index = (uint32_t)(at - ranges->hi);
+    index = cell->base + steps;
     if (ranges->lo != NULL && ranges->hi[index] == hi && ranges->lo[index] > lo)
-        index = sb_ranges_search_all(ranges, cell->base, index - cell->base, hi, lo);
+        index = sb_ranges_search_all(ranges, cell->base, steps, hi, lo);
     return index;
 }
 
-/* The value of an address whose root slot says SB_RANGES_SEARCH. */
+/* A slot that says SB_RANGES_SEARCH becomes what the address's own slot in its cell says, if the
+ * cell has slots: the value, or SB_RANGES_SEARCH again. */
+static inline uint32_t sb_ranges_narrow(const struct sb_ranges *ranges, uint32_t slot,
+                                        uint64_t hi) {
+    const struct sb_range_cell *cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
+
+    if (cell->bits == 0)
+        return slot;
+    return ranges->slots[cell->slots + (hi << SB_RANGES_ROOT_BITS >> (64 - cell->bits))];
+}
+
+/* The value of an address whose narrowed slot says SB_RANGES_SEARCH. */
 static inline uint32_t sb_ranges_value(const struct sb_ranges *ranges, uint32_t slot, uint64_t hi,
                                        uint64_t lo) {
     const struct sb_range_cell *cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
 
-    if (cell->bits != 0) {
-        slot = ranges->slots[cell->slots + (hi << SB_RANGES_ROOT_BITS >> (64 - cell->bits))];
-        if ((slot & SB_RANGES_SEARCH) == 0)
-            return slot;
-        cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
-    }
     return ranges->value[sb_ranges_search(ranges, cell, hi, lo)];
 }
 
