@@ -83,7 +83,7 @@ def _product(
     namespace: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Service:
-    python, binds = _visible(instance)
+    python, binds = visible(instance.tree, instance.venv)
     return Service(
         name=name,
         watchdog_s=10.0,
@@ -110,15 +110,17 @@ def _product(
     )
 
 
-def _visible(instance: Instance) -> tuple[Path, tuple[tuple[str, str], ...]]:
-    """The interpreter as the processes see it, and the mounts that make tree and it visible."""
-    tree = (str(TREE), str(instance.tree))
+def visible(tree: Path, venv: Path) -> tuple[Path, tuple[tuple[str, str], ...]]:
+    """The interpreter as the processes see it, and the mounts that make the source tree visible at
+    ``tree`` and, if it lies elsewhere, the Python environment at ``venv``.
+    """
+    mounts = ((str(TREE), str(tree)),)
     interpreter = Path("bin") / Path(sys.executable).name
     if ENVIRONMENT.is_relative_to(TREE):
-        return instance.tree / ENVIRONMENT.relative_to(TREE) / interpreter, (tree,)
+        return tree / ENVIRONMENT.relative_to(TREE) / interpreter, mounts
     if sys.prefix == sys.base_prefix:
-        return Path(sys.executable), (tree,)
-    return instance.venv / interpreter, (tree, (str(ENVIRONMENT), str(instance.venv)))
+        return Path(sys.executable), mounts
+    return venv / interpreter, (*mounts, (str(ENVIRONMENT), str(venv)))
 
 
 def _dataplane_capabilities(devices: str) -> tuple[str, ...]:

@@ -11,35 +11,31 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dataplane.library import ENVIRONMENT_VARIABLE
+from tests.support.confined import Confined
 from tests.support.dataplane import ROOT, spawn
 
-API, DATAPLANE, STRANGER = "secbeat", "secbeat-dp", "nobody"
+API, DATAPLANE, STRANGER = "secbeat", "secbeat-dp", "www-data"
 
 PRELUDE = """
-import itertools, os, sys
+import itertools, sys
 from pathlib import Path
 from uuid import UUID
 from dataplane import client
 from dataplane.clock import SystemClock
 from dataplane.errors import DataplaneAwayError
-from dataplane.library import load
 from dataplane.networks import Network
 from dataplane.statelog import Put, StateLogError, StateLogReader, StateLogWriter
-from tests.support.dataplane import become
 
-load()
-become(sys.argv[1])
-socket, state = Path(sys.argv[2]), Path(sys.argv[3])
+socket, state = Path(sys.argv[1]), Path(sys.argv[2])
 database = UUID(int=7)
 
 def entry(number):
@@ -76,14 +72,15 @@ class Place:
 
     run: Path
     state: Path
+    confined: Confined
 
     @property
     def socket(self) -> Path:
         return self.run / "dataplane.sock"
 
     def start(self, user: str, script: str, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", PRELUDE + script, user, str(self.socket), str(self.state)]
-        return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        command = ("-c", PRELUDE + script, str(self.socket), str(self.state), *arguments)
+        return self.confined.start(user, *command, stdout=subprocess.PIPE, text=True)
 
     def ask(self, user: str, script: str, *arguments: str) -> list[str]:
         """The words that a script says."""
@@ -94,33 +91,31 @@ class Place:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place() -> Iterator[Place]:
     assert os.geteuid() == 0, "these tests become other users, so they need root"
     subprocess.run(
         ["make", "-s", "-C", str(ROOT / "dataplane" / "fastpath"), "pipeline"],
         check=True,
         timeout=120,
     )
-    base = Path(tempfile.mkdtemp(prefix="secbeat-users-"))
+    # Not in /tmp: each of the processes has one of its own.
+    base = Path(tempfile.mkdtemp(prefix="secbeat-users-", dir="/run"))
     try:
         base.chmod(0o755)
-        made = Place(base / "run", base / "state")
+        made = Place(base / "run", base / "state", Confined(base))
         made.run.mkdir(mode=0o755)
         made.state.mkdir()
         shutil.chown(made.run, DATAPLANE, DATAPLANE)
         shutil.chown(made.state, API, DATAPLANE)
         made.state.chmod(0o2750)
-        # Not all may read this tree.
-        library = shutil.copy(ROOT / "build" / "libsecbeat-pipeline.so", base / "libsecbeat.so")
-        Path(library).chmod(0o755)
-        monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(library))
         yield made
     finally:
         shutil.rmtree(base)
 
 
 def dataplane(place: Place) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    return spawn(place.socket, place.state, user=DATAPLANE, arguments=("--client-users", API))
+    start = partial(place.confined.start, DATAPLANE)
+    return spawn(place.socket, place.state, arguments=("--client-users", API), start=start)
 
 
 def test_the_api_writes_and_the_data_plane_reads(place: Place) -> None:

@@ -15,13 +15,12 @@ import argparse
 import contextlib
 import ctypes
 import os
-import pwd
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,18 +165,25 @@ def turning(dataplane: PortlessDataplane) -> Iterator[PortlessDataplane]:
             raise failures[0]
 
 
+Start = Callable[..., subprocess.Popen[Any]]
+"""Starts Python with the arguments given; keywords are Popen's."""
+
+
+def _start(*arguments: str, **options: Any) -> subprocess.Popen[Any]:
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, **options)
+
+
 @contextlib.contextmanager
 def spawn(
-    socket: Path, state_log: Path, *, user: str | None = None, arguments: tuple[str, ...] = ()
+    socket: Path, state_log: Path, *, arguments: tuple[str, ...] = (), start: Start = _start
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one in a process of its own, as `user` if named; it is loaded when the block begins.
+    """Run one in a process of its own; it is loaded when the block begins.
 
-    `arguments`: see ``main``. It is terminated when the block ends, if it still runs.
+    `arguments`: see ``main``; `start` may start it as another user. It is terminated when the block
+    ends, if it still runs.
     """
-    command = [sys.executable, "-m", "tests.support.dataplane", str(socket), str(state_log)]
-    if user is not None:
-        command += ["--user", user]
-    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, cwd=ROOT)
+    command = ("-m", "tests.support.dataplane", str(socket), str(state_log), *arguments)
+    process = start(*command, stdout=subprocess.PIPE)
     try:
         _wait_until_ready(process)
         yield process
@@ -188,17 +194,6 @@ def spawn(
             process.stdout.close()
 
 
-def become(user: str) -> None:
-    """Give up root for good. Import first: that user may not be able to read this tree."""
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError as exc:
-        raise RuntimeError(f"there is no user {user!r}: `make setup` makes it") from exc
-    os.initgroups(user, entry.pw_gid)
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
-
-
 def main() -> None:
     """Run until SIGTERM, SIGINT or the drain command; prints ``ready`` when it listens."""
     parser = argparse.ArgumentParser()
@@ -207,11 +202,7 @@ def main() -> None:
     parser.add_argument("--addresses-max", type=int, default=100_000)
     parser.add_argument("--prefixes-max", type=int, default=100_000)
     parser.add_argument("--client-users", nargs="*", default=())
-    parser.add_argument("--user")
     options = parser.parse_args()
-    library()
-    if options.user is not None:
-        become(options.user)
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: stopped.append(number))
