@@ -1,7 +1,7 @@
 """Runs test tiers, each in a pytest of its own, and closes with one line over all of them.
 
-A process can initialise DPDK's environment once only, and the end-to-end tier alone needs root: so
-one process per tier. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
+The end-to-end tier alone needs root, and the network to itself. Long tiers are spread over the CPUs
+by files (``-n0`` runs one test at a time). Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from xml.etree import ElementTree as ET
 TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
+SPREAD = ("native", "sanitize", "api")
+PROCESSES_MAX = 4
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,14 @@ def _prefix(tier: str) -> list[str]:
 
 
 def _selection(tier: str) -> list[str]:
-    if tier == "sanitize":
-        return ["tests/native"]
-    if tier == "e2e" and os.geteuid() != 0:
-        return ["tests/e2e", "-p", "no:cacheprovider"]
-    return [f"tests/{tier}"]
+    if tier == "e2e":
+        return ["tests/e2e", *(["-p", "no:cacheprovider"] if os.geteuid() != 0 else [])]
+    folder = "tests/native" if tier == "sanitize" else f"tests/{tier}"
+    if tier not in SPREAD:
+        return [folder]
+    processes = min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
+    # By files: what the tests of a file share is made once.
+    return [folder, "--dist=loadfile", f"--numprocesses={processes}"]
 
 
 def _environment(tier: str) -> dict[str, str]:

@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.confined import Confined
-from tests.support.dataplane import ROOT, spawn
+from tests.support.dataplane import spawn
+from tests.support.native import build_pipeline
 
 API, DATAPLANE, STRANGER = "secbeat", "secbeat-dp", "www-data"
 
@@ -93,11 +94,7 @@ class Place:
 @pytest.fixture
 def place() -> Iterator[Place]:
     assert os.geteuid() == 0, "these tests become other users, so they need root"
-    subprocess.run(
-        ["make", "-s", "-C", str(ROOT / "dataplane" / "fastpath"), "pipeline"],
-        check=True,
-        timeout=120,
-    )
+    build_pipeline()
     # Not in /tmp: each of the processes has one of its own.
     base = Path(tempfile.mkdtemp(prefix="secbeat-users-", dir="/run"))
     try:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from dataplane import library as loader
 from tests.native.harness import Harness
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.native import build_pipeline
 
 collect_ignore = (
     # They start processes of their own, with the library that links DPDK or with none: nothing that
@@ -29,12 +26,7 @@ def library() -> ctypes.CDLL:
     """``$SECBEAT_LIBRARY`` (the sanitizer run names one), else the pipeline, brought up to date."""
     if os.environ.get(loader.ENVIRONMENT_VARIABLE):
         return loader.load()
-    subprocess.run(
-        ["make", "-s", "-C", str(ROOT / "dataplane" / "fastpath"), "pipeline"],
-        check=True,
-        timeout=120,
-    )
-    return loader.load(ROOT / "build" / "libsecbeat-pipeline.so")
+    return loader.load(build_pipeline())
 
 
 @pytest.fixture
