@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.support.lab import Lab, run
@@ -17,11 +18,11 @@ VLAN_RELAY = Path(__file__).with_name("vlan_relay.py")
 
 
 @contextmanager
-def background(*command: str) -> Iterator[subprocess.Popen[str]]:
+def background(*command: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
     """A process that is ended with the block."""
     process = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -62,21 +63,20 @@ class Sequence:
         self._sender = sender
         self._receiver = receiver
 
-    def finish(self, lab: Lab) -> tuple[int, int]:
-        """Stop both, the receiver when all has passed; returns sent and received."""
+    def finish(self) -> tuple[int, int]:
+        """Stop both, the receiver when it has all or no more come; returns sent and received."""
         self._sender.terminate()
         sent, _ = self._sender.communicate(timeout=30)
-        lab.quiet_stats()
-        self._receiver.terminate()
-        received, _ = self._receiver.communicate(timeout=30)
-        return int(sent.split()[-1]), int(received.split()[-1])
+        received, _ = self._receiver.communicate(f"{int(sent)}\n", timeout=60)
+        return int(sent), int(received)
 
 
 @contextmanager
 def sequence(lab: Lab, address: str, port: int, rate_pps: int) -> Iterator[Sequence]:
     """Start sending; use `finish` for the counts."""
     script = (sys.executable, str(SEQUENCE))
-    with background(*lab.enter("origin"), *script, "receive", str(port)) as receiver:
+    receiving = (*script, "receive", str(port))
+    with background(*lab.enter("origin"), *receiving, stdin=subprocess.PIPE) as receiver:
         assert receiver.stdout is not None
         assert "listening" in receiver.stdout.readline()
         sending = (*script, "send", address, str(port), str(rate_pps))
@@ -86,23 +86,29 @@ def sequence(lab: Lab, address: str, port: int, rate_pps: int) -> Iterator[Seque
 
 @contextmanager
 def vlan(lab: Lab, tag: int, addresses: dict[str, list[str]]) -> Iterator[None]:
-    """A VLAN on both endpoints, with these addresses by peer."""
+    """A VLAN on both endpoints, with these addresses by peer; the origin answers."""
     with ExitStack() as stack:
         for peer, wanted in addresses.items():
-            namespace = getattr(lab.instance.namespaces, peer)
             name = stack.enter_context(_vlan_interface(lab, peer, tag))
-            _ip(namespace, "link", "set", name, "up")
             for address in wanted:
                 lab.add_address(peer, address, name)
+        for address in addresses["origin"]:
+            wait_for(partial(_answers, lab, address.split("/")[0]), f"{address} answers")
         yield
+
+
+def _answers(lab: Lab, address: str) -> bool:
+    host = f"[{address}]" if ":" in address else address
+    return lab.curl(f"http://{host}/").returncode == 0
 
 
 @contextmanager
 def _vlan_interface(lab: Lab, peer: str, tag: int) -> Iterator[str]:
-    """The kernel's own where it has them, else one made by hand; yields its name."""
+    """The kernel's own where it has them, else one made by hand; up, yields its name."""
     name, namespace = f"net0.{tag}", getattr(lab.instance.namespaces, peer)
     link = ("link", "add", "link", "net0", "name", name, "type", "vlan", "id", str(tag))
     if run("ip", "-n", namespace, *link).returncode == 0:
+        _ip(namespace, "link", "set", name, "up")
         yield name
         _ip(namespace, "link", "delete", name)
         return
@@ -111,6 +117,8 @@ def _vlan_interface(lab: Lab, peer: str, tag: int) -> Iterator[str]:
         assert relay.stdout is not None
         assert "ready" in relay.stdout.readline()
         yield name
+        if relay.poll() is not None:
+            raise AssertionError(f"{peer}'s VLAN interface has gone:\n{relay.stdout.read()}")
 
 
 def flood(lab: Lab, source: str, target: str, count: int) -> None:

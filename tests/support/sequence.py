@@ -1,15 +1,21 @@
 """A paced sender and a receiver of numbered datagrams, to run in a peer's namespace.
 
 ``sequence.py send ADDRESS PORT RATE_PPS`` sends until SIGTERM, then prints how many.
-``sequence.py receive PORT`` receives until SIGTERM, then prints how many different ones came.
+``sequence.py receive PORT`` is told on standard input how many were sent, receives until it has
+them or nothing comes any more, then prints how many different ones came.
 """
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import sys
 import time
+
+_SO_RCVBUFFORCE = 33  # asm-generic/socket.h
+_BUFFER_BYTES = 16 << 20
+_SILENCE_S = 5.0
 
 _stopped = False
 
@@ -38,16 +44,22 @@ def send(address: str, port: int, rate_pps: int) -> int:
 def receive(port: int) -> int:
     """Receive them; returns how many different numbers."""
     seen: set[bytes] = set()
+    sent: int | None = None
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as receiver:
         receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        # What waits here while this process does not run has passed the node.
+        receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
         receiver.bind(("::", port))
-        receiver.settimeout(0.2)
         print("listening", flush=True)
-        while not _stopped:
-            try:
+        while sent is None or len(seen) < sent:
+            sources = [receiver, sys.stdin] if sent is None else [receiver]
+            readable, _, _ = select.select(sources, [], [], None if sent is None else _SILENCE_S)
+            if receiver in readable:
                 seen.add(receiver.recv(64))
-            except TimeoutError:
-                continue
+            elif readable:
+                sent = int(sys.stdin.readline())
+            else:
+                break
     return len(seen)
 
 

@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import struct
+import subprocess
 import sys
 
 _TUNSETIFF = 0x400454CA  # linux/if_tun.h
@@ -27,6 +28,8 @@ def relay(device: str, name: str, tag: int) -> None:
     """Carry frames both ways until killed."""
     tap = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tap, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI))
+    # Before the first frame can come in: one that is down refuses it with an error.
+    subprocess.run(["ip", "link", "set", name, "up"], check=True, timeout=10)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     wire.bind((device, _ETH_P_ALL))
     # The kernel takes the outermost tag off a received frame and tells it here.
