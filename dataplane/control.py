@@ -271,10 +271,11 @@ class ControlServer:
             self._close(client)
 
     def _refuse(self, client: _Client, refusal: Refusal, message: str) -> None:
-        with contextlib.suppress(OSError):
-            send(client.connection, encode_refusal(refusal, message))
+        # Reported first: whoever has the answer finds the event, even if this process ends now.
         if refusal is not Refusal.BUSY:
             self._report(client)
+        with contextlib.suppress(OSError):
+            send(client.connection, encode_refusal(refusal, message))
         self._close(client)
 
     def _report(self, client: _Client) -> None:
