@@ -122,7 +122,7 @@ class Reconciler:
             more = self._more_to_read()
         # What an import has committed in the meantime counts too.
         if not self._tables.dirty or self._tables.commit(self._revision):
-            self._publish.applied_through(self._revision)
+            self._publish_applied()
         if not more and not self._tables.dirty:
             self._look_at_ms = self._clock.boot_ms() + LOOK_EVERY_MS
             if self._import is None:
@@ -160,8 +160,13 @@ class Reconciler:
             self._apply(change, line.revision)
         self._revision = line.revision
         if not self._tables.dirty:
-            self._publish.applied_through(line.revision)
+            self._publish_applied()
         return True
+
+    def _publish_applied(self) -> None:
+        """The room first: who waits for a revision finds what it has left."""
+        self._publish.usage(self._tables.lists.usage())
+        self._publish.applied_through(self._revision)
 
     def _apply(self, change: Change, revision: int) -> None:
         match change:
@@ -315,7 +320,7 @@ class Reconciler:
         self._lost_import, self._incomplete = 0, False
         self._publish.loading(0)
         self._publish.database(database_id)
-        self._publish.applied_through(revision)
+        self._publish_applied()
 
     def _put_again(self, snapshot: EntriesFile, revision: int) -> Work:
         """What had no room beside the generation before has it now, or is rejected."""
