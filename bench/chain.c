@@ -1,8 +1,9 @@
 /* chain.c: runs stages over frames in memory and counts cycles; driven by bench/chain.py.
  *
  * As in a worker, frames lie in buffers that are used round and round; receiving one writes a
- * source address into it, from as many as the run has. "Receive" alone is the base to subtract: it
- * stands for a driver that costs nothing else.
+ * source address into it, computed from a number, so that a million sources take no memory that
+ * would compete with the tables for the cache. "Receive" alone is the base to subtract: it stands
+ * for a driver that costs nothing else, the first line of each packet included.
  */
 #include <x86intrin.h>
 
@@ -17,41 +18,73 @@ enum {
 /* Where a run stops. */
 enum bench_depth { RECEIVE, PARSE, SANITY, OWNER, LISTS, FORWARD, WHOLE };
 
-struct bench_source {
-    uint8_t address[16]; /* 4 or 16 bytes are used */
-    uint16_t checksum;   /* of the IPv4 header with it, as it lies in memory */
-    uint16_t reserved[3];
-};
-
 struct bench {
     struct sb_lcore *lcore;
     struct sb_burst *burst;
     uint8_t *frames; /* FRAMES * FRAME_STRIDE bytes, every frame filled in */
-    const struct bench_source *sources;
-    uint64_t source_count; /* a multiple of the burst */
+    uint64_t first_source;
+    uint64_t source_count; /* a multiple of the burst, of a power of two */
     uint64_t next;         /* packets received so far */
     uint32_t frame_length;
     uint32_t source_offset; /* of the source address in a frame */
     uint32_t address_size;
     uint32_t checksum_offset; /* 0: there is none */
+    uint32_t checksum_base;   /* sum of the IPv4 header's words without source and checksum */
+    uint32_t reserved;
     struct sb_time now;
 };
 
+static inline uint64_t mix(uint64_t number) {
+    uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15ull;
+
+    mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93ull;
+    return mixed ^ mixed >> 32;
+}
+
+/* Unicast addresses spread over all of IPv4. */
+static inline uint32_t ipv4_source(uint64_t number) {
+    uint32_t mixed = (uint32_t)mix(number), top = 1 + (mixed >> 24) * 222 / 256;
+
+    return (top == 127 ? 223 : top) << 24 | (mixed & 0xffffff);
+}
+
+/* From 64 /20, as the sources and prefixes of bench/traffic.py. */
+static inline void ipv6_source(uint64_t number, uint64_t out[2]) {
+    uint64_t high = mix(number), low = mix(number ^ 1ull << 40);
+
+    out[0] = __builtin_bswap64((0x2a000ull + (low & 63)) << 44 | high >> 20);
+    out[1] = __builtin_bswap64(low);
+}
+
+static inline void write_source(const struct bench *bench, uint64_t number, uint8_t *data) {
+    if (bench->address_size == 4) {
+        uint32_t source = ipv4_source(number);
+        uint32_t sum = bench->checksum_base + (source >> 16) + (source & 0xffff);
+        uint16_t checksum;
+
+        sum = (sum & 0xffff) + (sum >> 16);
+        checksum = __builtin_bswap16((uint16_t)~(sum + (sum >> 16)));
+        source = __builtin_bswap32(source);
+        memcpy(data + bench->source_offset, &source, 4);
+        memcpy(data + bench->checksum_offset, &checksum, 2);
+    } else {
+        uint64_t source[2];
+
+        ipv6_source(number, source);
+        memcpy(data + bench->source_offset, source, 16);
+    }
+}
+
 static inline void receive(struct bench *bench) {
     struct sb_burst *burst = bench->burst;
-    const struct bench_source *source = &bench->sources[bench->next % bench->source_count];
+    uint64_t number = bench->first_source + (bench->next & (bench->source_count - 1));
 
-    for (uint32_t i = 0; i < SB_BURST_MAX; i++, source++) {
+    for (uint32_t i = 0; i < SB_BURST_MAX; i++) {
         struct sb_packet *packet = &burst->packets[i];
         uint64_t frame = (bench->next + i) % FRAMES * FRAME_STRIDE + FRAME_OFFSET;
         uint8_t *data = bench->frames + frame;
 
-        if (bench->address_size == 4)
-            memcpy(data + bench->source_offset, source->address, 4);
-        else
-            memcpy(data + bench->source_offset, source->address, 16);
-        if (bench->checksum_offset != 0)
-            memcpy(data + bench->checksum_offset, &source->checksum, 2);
+        write_source(bench, number + i, data);
         packet->data = (uint64_t)(uintptr_t)data;
         packet->mbuf = packet->data;
         packet->rx_tsc = bench->now.tsc;
@@ -102,6 +135,29 @@ uint64_t bench_fill(uint8_t *frames, const uint8_t *frame, uint32_t length) {
     for (uint32_t i = 0; frames != NULL && i < FRAMES; i++)
         memcpy(frames + (size_t)i * FRAME_STRIDE + FRAME_OFFSET, frame, length);
     return (uint64_t)FRAMES * FRAME_STRIDE;
+}
+
+/* Bans of the sources 0 to count - 1. */
+void bench_bans(struct sb_list_record *records, uint64_t count, uint32_t address_size);
+
+void bench_bans(struct sb_list_record *records, uint64_t count, uint32_t address_size) {
+    for (uint64_t i = 0; i < count; i++) {
+        struct sb_list_record *record = &records[i];
+
+        *record = (struct sb_list_record){
+            .deadline_ds = SB_DEADLINE_NEVER, .prefix_length = 128, .list = SB_LIST_BLACKLIST};
+        if (address_size == 4) {
+            uint32_t source = __builtin_bswap32(ipv4_source(i));
+
+            memset(record->key + 10, 0xff, 2);
+            memcpy(record->key + 12, &source, 4);
+        } else {
+            uint64_t source[2];
+
+            ipv6_source(i, source);
+            memcpy(record->key, source, 16);
+        }
+    }
 }
 
 uint64_t bench_ticks(void);

@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench import traffic
@@ -39,9 +40,9 @@ def main() -> None:
     ]
     for version in (4, 6):
         steps += [
-            (f"put 100,000 IPv{version} prefixes", lambda v=version: lists.put(prefixes[v])),
+            (f"put 100,000 IPv{version} prefixes", partial(lists.put, prefixes[version])),
             (f"commit them, IPv{version}", lists.commit),
-            (f"put one more, IPv{version}", lambda v=version: lists.put(one[v])),
+            (f"put one more, IPv{version}", partial(lists.put, one[version])),
             (f"commit it, IPv{version}", lists.commit),
         ]
     print(f"{'step':34} {'ms':>8} {'MB':>7} {'usage bytes':>12}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import random
 import struct
 from dataclasses import dataclass
@@ -35,16 +34,6 @@ class Layout:
     checksum_offset: int
 
 
-class Source(ctypes.Structure):
-    """struct bench_source of chain.c."""
-
-    _fields_ = [
-        ("address", ctypes.c_uint8 * 16),
-        ("checksum", ctypes.c_uint16),
-        ("reserved", ctypes.c_uint16 * 3),
-    ]
-
-
 def layout(version: int) -> Layout:
     """A TCP SYN of 60 bytes; IPv6 74, its headers need them."""
     tcp = struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, 5 << 4, 0x02, 65535, 0, 0)
@@ -65,19 +54,16 @@ def frame_from(layout: Layout, address: bytes) -> bytes:
     return bytes(frame)
 
 
-def full_lists(library: ctypes.CDLL, version: int) -> Lists:
-    """One million addresses and ten thousand prefixes of one family, all banned."""
+def full_lists(
+    library: ctypes.CDLL, version: int, singles: ctypes.Array[abi.ListRecord] | None = None
+) -> Lists:
+    """One million addresses, these or some, and ten thousand prefixes of one family, all banned."""
     rng = random.Random(SEED)
     lists = Lists(library, SINGLES, PREFIXES_MAX, 1, rng.randbytes(16))
-    lists.put(single_records(_banned(version)))
+    lists.put(singles or single_records(sources(random.Random(SEED), version, SINGLES)))
     lists.put(prefix_records(rng, version, PREFIXES))
     lists.commit()
     return lists
-
-
-def banned_sources(version: int, count: int) -> list[bytes]:
-    """Addresses that ``full_lists`` bans, in another order, each as often as it takes."""
-    return random.Random(1).choices(_banned(version), k=count)
 
 
 def sources(rng: random.Random, version: int, count: int) -> list[bytes]:
@@ -86,18 +72,6 @@ def sources(rng: random.Random, version: int, count: int) -> list[bytes]:
     while len(found) < count:
         found.add(_address(rng, version))
     return list(found)
-
-
-def source_array(layout: Layout, addresses: list[bytes]) -> ctypes.Array[Source]:
-    """The array a receiver takes addresses from."""
-    is_ipv4 = layout.version == 4
-    data = b"".join(
-        [
-            address.ljust(16, b"\0") + (checksum(address) if is_ipv4 else b"\0\0") + bytes(6)
-            for address in addresses
-        ]
-    )
-    return (Source * len(addresses)).from_buffer_copy(data)
 
 
 def single_records(addresses: list[bytes]) -> ctypes.Array[abi.ListRecord]:
@@ -122,11 +96,6 @@ def prefix_records(rng: random.Random, version: int, count: int) -> ctypes.Array
     return pack_bytes(bytearray(b"".join(rows)))
 
 
-@functools.cache
-def _banned(version: int) -> list[bytes]:
-    return sources(random.Random(SEED), version, SINGLES)
-
-
 def _address(rng: random.Random, version: int) -> bytes:
     if version == 4:
         return bytes([rng.choice(_UNICAST), *rng.randbytes(3)])
@@ -137,6 +106,11 @@ def _address(rng: random.Random, version: int) -> bytes:
 def _ipv4_header(source: bytes, checksum: int) -> bytes:
     head = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0x4000, 64, 6, checksum)
     return head + source + bytes([198, 51, 100, 1])
+
+
+def checksum_base() -> int:
+    """Sum of the IPv4 header's words without source and checksum."""
+    return sum(struct.unpack("!10H", _ipv4_header(bytes(4), 0)))
 
 
 def checksum(source: bytes) -> bytes:

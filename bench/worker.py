@@ -143,7 +143,8 @@ def main() -> None:
         if source:
             figures = bench.circle(source, chosen.seconds)
         else:
-            figures = bench.run(*chosen.devices, chosen.seconds)
+            outside, inside = chosen.devices
+            figures = bench.run(outside, inside, chosen.seconds)
     print(json.dumps(asdict(figures)))
 
 
