@@ -53,7 +53,7 @@ format: ## let ruff and clang-format rewrite the sources
 	$(PYTHON) -m ruff format .
 	$(NATIVE) format
 
-bench: setup ## cycles per packet, per stage and whole chain
+bench: setup ## cycles per packet beside testpmd, ban latency, memory
 	@$(AS_ROOT) $(PYTHON) -m bench $(BENCH_ARGS)
 
 clean: ## remove what was built; .venv stays

@@ -1,1 +1,1 @@
-"""Cycles per packet: ``python -m bench.run [--json FILE]`` (``make bench``)."""
+"""What packets, bans and lists cost: ``python -m bench`` (``make bench``), bench/README.md."""
