@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 
 from appliance.lab.launcher import Specification
 from appliance.lab.notify import NotifySocket
-from appliance.lab.services import Service
+from appliance.lab.services import Service, visible
 from appliance.lab.supervisor import Supervisor
 from appliance.lab.unit import State, Unit
 from tests.support.waiting import wait_for
@@ -32,6 +31,8 @@ def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="secbeat-test-", dir="/run") as name:
         path = Path(name)
         path.chmod(0o755)
+        for target in ("tree", "venv"):
+            (path / target).mkdir()
         yield path
 
 
@@ -44,12 +45,15 @@ def supervisor() -> Iterator[Supervisor]:
 
 def unit(directory: Path, script: str, **options: object) -> Unit:
     watchdog_s = options.pop("watchdog_s", None)
+    # The tree may lie below /tmp or in a closed home: as the lab's own processes see it.
+    python, binds = visible(directory / "tree", directory / "venv")
     service = Service(
         name="stand-in",
         specification=Specification(
-            command=(sys.executable, "-c", PRELUDE + script),
+            command=(str(python), "-c", PRELUDE + script),
             directory="/",
             parent=os.getpid(),
+            binds=binds,
             **options,  # type: ignore[arg-type]
         ),
         watchdog_s=watchdog_s,  # type: ignore[arg-type]
