@@ -22,7 +22,49 @@ from appliance.cli.keyfile import DEFAULT_FILES, VARIABLES
 from appliance.cli.main import COMMANDS
 from appliance.config.model import NodeConfig
 
-DOCS = Path(__file__).parents[2] / "docs"
+TREE = Path(__file__).parents[2]
+DOCS = TREE / "docs"
+IN_TREE = ("dataplane", "api", "appliance", "tests", "bench", "docs")
+DOCUMENTS = sorted(
+    [*TREE.glob("*.md"), *(path for top in IN_TREE for path in (TREE / top).rglob("*.md"))]
+)
+NOT_OF_THE_TREE = ("build/", ".venv/", "api/node.db")
+"""What is built, and what lies in a node's state directory."""
+
+
+def paths_in(text: str) -> set[str]:
+    """What looks like a path of the tree: targets of links, and code with a slash or a suffix."""
+    links = re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text)
+    code = re.findall(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*/?)`", text)
+    files = (c for c in code if c.startswith(tuple(f"{top}/" for top in IN_TREE)))
+    sources = (c for c in code if re.fullmatch(r"[\w./-]+\.(py|c|h|def|sh|md)", c))
+    return {path for path in (*links, *files, *sources) if not path.startswith(NOT_OF_THE_TREE)}
+
+
+def is_there(path: str, document: Path) -> bool:
+    """Beside the document, from the top, or, of a source named in short, the end of a path."""
+    if (document.parent / path).exists() or (TREE / path).exists():
+        return True
+    return any(True for top in IN_TREE for _ in (TREE / top).rglob(path))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TREE)))
+def test_paths_in_documents_exist(document: Path) -> None:
+    assert {n for n in paths_in(document.read_text()) if not is_there(n, document)} == set()
+
+
+def test_a_path_that_is_not_there_would_be_found() -> None:
+    named = paths_in("`dataplane/statelog.py`, [x](docs/none.md), `parse.c`, [y](https://a.b/c.md)")
+    there = {n for n in named if is_there(n, TREE / "README.md")}
+    assert (named - there, there) == ({"dataplane/statelog.py", "docs/none.md"}, {"parse.c"})
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TREE)))
+def test_make_targets_in_documents_exist(document: Path) -> None:
+    rules = (TREE / "Makefile").read_text()
+    tiers = {f"test-{path.name}" for path in (TREE / "tests").iterdir()}
+    targets = set(re.findall(r"^([a-z-]+):", rules, re.M)) | tiers
+    assert set(re.findall(r"(?:`|^)make ([a-z][a-z-]*)", document.read_text(), re.M)) <= targets
 
 
 class Away:
