@@ -5,7 +5,8 @@ set -eu
 
 PYTHON=/usr/bin/python3 # never another python3 that comes first in PATH
 STAMP="$VENV/.secbeat-stamp"
-export UV_PYTHON_DOWNLOADS=never PYTHONNOUSERSITE=1
+# Certificates as Debian has them, like pip: a proxy's own authority may be among them.
+export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 PYTHONNOUSERSITE=1
 
 fingerprint() {
     {
