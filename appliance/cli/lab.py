@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 
 from appliance.cli.options import JsonOption
-from appliance.lab import lifecycle, status
+from appliance.lab import advice, lifecycle, status
 from appliance.lab.detach import up_detached
 from appliance.lab.instance import DEFAULT, Instance
 
@@ -47,20 +46,32 @@ def up(
         typer.Option(metavar="FILE", help="A secbeat.toml laid over the lab's own."),
     ] = None,
     instance: InstanceOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Start a lab; without --detach it runs until Ctrl-C."""
     wish = lifecycle.Wish(Instance(instance), mode.value if mode else None, config)
+    end = f"'{advice.stop(wish.instance)}' ends it" if detach else "Ctrl-C ends it"
+
+    def welcome(document: status.Document) -> None:
+        if as_json:
+            _document(document)
+        else:
+            _welcome(document, end)
+
     if detach:
-        _welcome(up_detached(wish, _say), detached=True)
+        welcome(up_detached(wish, _say))
     else:
-        lifecycle.up(wish, _say, lambda document: _welcome(document, detached=False))
+        lifecycle.up(wish, _say, welcome)
 
 
 @app.command()
-def down(instance: InstanceOption = DEFAULT) -> None:
+def down(instance: InstanceOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Stop a lab, and clean what a crash left of it."""
-    if not lifecycle.down(Instance(instance), _say):
+    lab = Instance(instance)
+    if not lifecycle.down(lab, _say):
         _say(f"no lab {instance!r} is there")
+    if as_json:
+        _document(status.read(lab))
 
 
 @app.command("status")
@@ -68,15 +79,22 @@ def show_status(as_json: JsonOption = False, instance: InstanceOption = DEFAULT)
     """Tell whether a lab runs, and where; exit code 3 if it is not up."""
     document = status.read(Instance(instance))
     if as_json:
-        typer.echo(json.dumps(document, indent=2))
+        _document(document)
     else:
         _table(document)
+        if document["state"] == "crashed":
+            _say(f"its supervisor has died: '{advice.stop(Instance(instance))}' cleans up")
     if document["state"] != "up":
         raise typer.Exit(NOT_UP)
 
 
 def _say(text: str) -> None:
     print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+def _document(document: status.Document) -> None:
+    typer.echo(json.dumps(document, indent=2))
+    sys.stdout.flush()
 
 
 def _table(document: status.Document) -> None:
@@ -93,10 +111,9 @@ def _table(document: status.Document) -> None:
             typer.echo(f"  {name:16} {document[name]}")
 
 
-def _welcome(document: status.Document, *, detached: bool) -> None:
+def _welcome(document: status.Document, end: str) -> None:
     addresses, spaces = document["addresses"], document["namespaces"]
-    as_root = "sudo " if "SUDO_USER" in os.environ else ""
-    secbeat = f"{as_root}{_command()}"
+    secbeat = advice.secbeat()
     options = (
         ""
         if document["instance"] == DEFAULT
@@ -104,8 +121,7 @@ def _welcome(document: status.Document, *, detached: bool) -> None:
     )
     client, _ = addresses["client"]
     origin4, origin6 = addresses["origin"]
-    enter = f"{as_root}ip netns exec {spaces['client']}"
-    end = f"'{secbeat} lab down{_suffix(document)}' ends it" if detached else "Ctrl-C ends it"
+    enter = f"{advice.as_root()}ip netns exec {spaces['client']}"
     typer.echo(
         f"""
 The node is up: {spaces["client"]} <-> {spaces["node"]} <-> {spaces["origin"]}
@@ -126,17 +142,3 @@ Try:
 {end}.""",
     )
     sys.stdout.flush()
-
-
-def _suffix(document: status.Document) -> str:
-    name = document["instance"]
-    return "" if name == DEFAULT else f" --instance {name}"
-
-
-def _command() -> str:
-    """How the user can call this command from where they are."""
-    command = Path(sys.prefix) / "bin" / "secbeat"
-    try:
-        return str(command.relative_to(Path.cwd()))
-    except ValueError:
-        return str(command) if command.exists() else "secbeat"

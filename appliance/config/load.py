@@ -25,7 +25,7 @@ def load_config(file: Path = DEFAULT_FILE) -> NodeConfig:
         ConfigurationError: the file can't be read, is not TOML, or breaks a rule; a line for
             each mistake.
     """
-    config = parse_config(_read(file), file)
+    config = parse_config(read_document(file), file)
     policy = config.policy.file
     if policy is None:
         return config
@@ -45,7 +45,8 @@ def parse_config(document: Mapping[str, Any], file: Path) -> NodeConfig:
     return config
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_document(file: Path) -> dict[str, Any]:
+    """A file's tables, unchecked; raises ConfigurationError when it can't be read as TOML."""
     try:
         with file.open("rb") as stream:
             return tomllib.load(stream)

@@ -10,9 +10,9 @@ import fcntl
 import os
 from contextlib import suppress
 
+from appliance.lab import advice
 from appliance.lab.commands import LabError
 from appliance.lab.instance import LABS, Instance
-from appliance.lab.preflight import stop_command
 
 _ATTEMPTS_MAX = 5
 _PID_FILE = "supervisor.pid"
@@ -41,13 +41,13 @@ def claim_new(instance: Instance) -> Claim:
             if claim is None:
                 raise LabError(
                     f"lab {instance.name!r} is already running (pid {supervisor_pid(instance)}): "
-                    f"'{stop_command(instance)}' stops it, --instance NAME starts another"
+                    f"'{advice.stop(instance)}' stops it, --instance NAME starts another"
                 )
             if any(instance.directory.iterdir()):
                 claim.release()
                 raise LabError(
                     f"lab {instance.name!r} was not ended properly: "
-                    f"'{stop_command(instance)}' cleans what it left"
+                    f"'{advice.stop(instance)}' cleans what it left"
                 )
             (instance.directory / _PID_FILE).write_text(f"{os.getpid()}\n")
             return claim

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from appliance.lab.commands import LabError
+from appliance.config.load import parse_config, read_document
 from appliance.lab.instance import Instance
 from appliance.lab.network import INSIDE, OUTSIDE
+from dataplane.policy import load_policy_file
 
 FRAME_BYTES = 2048
 """Of a slot in af_packet's rings: MTU 1500, two VLAN tags, the kernel's own header."""
@@ -27,10 +27,17 @@ _XDP_MEMORY = {"mbufs": 16384, "memory_mib": 128}
 
 
 def compose(instance: Instance, mode: str | None, file: Path | None) -> Tables:
-    """The instance's configuration as tables; raises LabError when the file can't be read."""
-    chosen = _read(file) if file else {}
-    lcores = chosen.get("dataplane", {}).get("lcores", 1)
-    tables = _merge(_defaults(instance, lcores), chosen)
+    """The instance's configuration as tables.
+
+    Raises:
+        ConfigurationError: the user's file can't be read, or breaks a rule.
+        InvalidInputError: so does the policy file that it names.
+    """
+    chosen = read_document(file) if file else {}
+    tables = _merge(_defaults(instance, _lcores(chosen)), chosen)
+    policy = parse_config(tables, file or instance.config_file).policy.file
+    if policy and file:
+        load_policy_file(file.parent / policy)
     if any("af_xdp" in port.get("device", "") for port in tables["ports"].values()):
         tables["dataplane"] = _XDP_MEMORY | tables["dataplane"]
     if mode:
@@ -46,7 +53,7 @@ def write(instance: Instance, tables: Tables, file: Path | None) -> None:
     """Write ``secbeat.toml``, and the policy file that the user's own configuration names."""
     policy = tables.get("policy", {}).get("file")
     if policy and file:
-        copy = instance.directory / "policy.toml"
+        copy = instance.directory / f"policy{Path(policy).suffix}"  # which tells TOML from JSON
         shutil.copyfile(file.parent / policy, copy)
         copy.chmod(0o644)
         tables["policy"]["file"] = str(copy)
@@ -91,11 +98,11 @@ def _device(index: int, interface: str, queues: int) -> str:
     )
 
 
-def _read(file: Path) -> Tables:
-    try:
-        return tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise LabError(f"{file} can't be read as TOML: {exc}") from exc
+def _lcores(chosen: Tables) -> int:
+    """Queues that each port needs; nobody has checked these tables yet."""
+    section = chosen.get("dataplane")
+    lcores = section.get("lcores") if isinstance(section, dict) else None
+    return lcores if isinstance(lcores, int) else 1
 
 
 def _merge(below: Tables, above: Tables) -> Tables:

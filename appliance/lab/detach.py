@@ -37,7 +37,7 @@ def up_detached(wish: lifecycle.Wish, say: lifecycle.Say) -> status.Document:
             message = json.loads(line)
             if "error" in message:
                 os.waitpid(pid, 0)
-                raise LabError(message["error"])
+                raise _SupervisorError(message["error"], message["exit_code"])
             if "status" in message:
                 document: status.Document = message["status"]
                 return document
@@ -55,16 +55,24 @@ def _background(wish: lifecycle.Wish, writer: int) -> None:
     try:
         lifecycle.up(
             wish,
-            say=lambda text: channel.send("step", text),
-            healthy=lambda document: channel.finish("status", document),
+            say=channel.step,
+            healthy=lambda document: channel.finish({"status": document}),
         )
     except SecBeatError as error:
-        channel.finish("error", str(error))
         code = error.exit_code
+        channel.finish({"error": str(error), "exit_code": code})
     except BaseException as error:
-        channel.finish("error", repr(error))
         code = 70
+        channel.finish({"error": repr(error), "exit_code": code})
     os._exit(code)
+
+
+class _SupervisorError(LabError):
+    """What the supervisor raised, told by it."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class _Channel:
@@ -74,20 +82,22 @@ class _Channel:
         self._stream = os.fdopen(descriptor, "w")
         self._log = log
 
-    def send(self, kind: str, value: object) -> None:
-        if self._stream.closed:
-            if self._log.parent.exists():
-                with self._log.open("a") as log:
-                    log.write(f"{value}\n")
-            return
+    def step(self, text: str) -> None:
+        if not self._stream.closed:
+            self._send({"step": text})
+        elif self._log.parent.exists():
+            with self._log.open("a") as log:
+                log.write(f"{text}\n")
+
+    def finish(self, message: dict[str, object]) -> None:
+        if not self._stream.closed:
+            self._send(message)
+            self._stream.close()
+
+    def _send(self, message: dict[str, object]) -> None:
         try:
-            self._stream.write(json.dumps({kind: value}) + "\n")
+            self._stream.write(json.dumps(message) + "\n")
             self._stream.flush()
         except BrokenPipeError:
             self._stream.detach()
             raise KeyboardInterrupt from None  # whoever waited has gone: so does the lab
-
-    def finish(self, kind: str, value: object) -> None:
-        if not self._stream.closed:
-            self.send(kind, value)
-            self._stream.close()

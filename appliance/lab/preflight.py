@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from appliance.config import NodeConfig
 from appliance.config.binds import Bind
+from appliance.lab import advice
 from appliance.lab.commands import LabError
 from appliance.lab.instance import DEFAULT, Instance
 from appliance.lab.network import existing
@@ -43,15 +44,6 @@ def check(instance: Instance, config: NodeConfig) -> None:
     ]
     if problems:
         raise LabError("\n".join(problems))
-
-
-def stop_command(instance: Instance) -> str:
-    """The command that ends an instance and cleans what it left."""
-    return "secbeat lab down" + _option(instance)
-
-
-def _option(instance: Instance) -> str:
-    return "" if instance.name == DEFAULT else f" --instance {instance.name}"
 
 
 def _tools() -> Iterator[str]:
@@ -95,21 +87,27 @@ def _memory(config: NodeConfig) -> Iterator[str]:
 
 def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:
     for text in (config.api.bind, config.metrics.public, config.metrics.internal):
-        if not _free(Bind.parse(text)):
+        trouble = bind_error(Bind.parse(text))
+        if trouble == errno.EADDRINUSE:
+            other = "NAME" if instance.name == DEFAULT else "ANOTHER-NAME"
             yield (
-                f"{text} is in use ('ss -ltnp' says by whom): stop that, or start this lab beside "
-                f"it with --instance {'NAME' if instance.name == DEFAULT else 'ANOTHER-NAME'}"
+                f"{text} is in use ('{advice.as_root()}ss -ltnp' says by whom): "
+                f"stop that, or start this lab beside it with --instance {other}"
             )
+        elif trouble:
+            yield f"nothing can listen on {text}: {os.strerror(trouble)} ('ip address' shows all)"
 
 
-def _free(bind: Bind) -> bool:
+def bind_error(bind: Bind) -> int:
+    """What keeps a server from this address, as an errno; 0: nothing."""
     family = socket.AF_INET6 if bind.address.version == 6 else socket.AF_INET  # noqa: PLR2004
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):
+        try:
             probe.bind((str(bind.address), bind.port))
-            return True
-    return False
+        except OSError as error:
+            return error.errno or errno.EINVAL
+    return 0
 
 
 def _leftovers(instance: Instance) -> Iterator[str]:
@@ -117,5 +115,5 @@ def _leftovers(instance: Instance) -> Iterator[str]:
     if names:
         yield (
             f"network namespaces are there already: {', '.join(names)}; "
-            f"if a crash left them, '{stop_command(instance)}' cleans"
+            f"if a crash left them, '{advice.stop(instance)}' cleans"
         )

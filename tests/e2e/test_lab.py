@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from appliance.lab import cleanup
 from appliance.lab.instance import Instance
-from tests.support.lab import SECBEAT, TREE, Lab, run
+from tests.support.lab import SECBEAT, TREE, UP_TIMEOUT_S, Lab, run
 from tests.support.waiting import wait_for
 
 
@@ -171,6 +172,21 @@ def test_a_port_in_use_is_named_with_its_remedy(lab: Lab, own: Lab, tmp_path):
     assert taken in refused.stderr
     assert "--instance" in refused.stderr
     assert own.status()["state"] == "down"
+
+
+def test_a_wrong_configuration_exits_as_the_node_itself_would(own: Lab, tmp_path):
+    config = tmp_path / "secbeat.toml"
+    config.write_text("dataplane = 3\n")
+    refused = own.command("up", "--detach", "--config", str(config))
+    assert (refused.returncode, refused.stderr.count("\n")) == (78, 1), refused.stderr
+    assert "dataplane" in refused.stderr
+
+
+def test_up_and_down_speak_json(own: Lab):
+    started = own.command("up", "--detach", "--json", timeout_s=UP_TIMEOUT_S)
+    assert json.loads(started.stdout) == own.status()
+    ended = own.command("down", "--json", timeout_s=UP_TIMEOUT_S)
+    assert json.loads(ended.stdout) == {"instance": own.instance.name, "state": "down"}
 
 
 def test_the_key_of_the_environment_is_honoured(own: Lab, monkeypatch):

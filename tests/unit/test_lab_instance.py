@@ -1,14 +1,18 @@
 """Names, addresses and configuration of lab instances."""
 
+import errno
+import socket
 import tomllib
+from pathlib import Path
 
 import pytest
 
+from appliance.config.binds import Bind
 from appliance.config.load import parse_config
-from appliance.lab import configuration
-from appliance.lab.commands import LabError
+from appliance.lab import advice, configuration, preflight
 from appliance.lab.instance import Instance
-from dataplane.errors import InvalidInputError
+from dataplane.errors import ConfigurationError, InvalidInputError
+from dataplane.policy import load_policy_file
 
 
 def test_default_instance_has_the_documented_names():
@@ -69,5 +73,61 @@ def test_the_users_file_lies_over_the_defaults_but_paths_stay_the_labs(tmp_path)
 def test_an_unreadable_file_is_named(tmp_path, text):
     file = tmp_path / "mine.toml"
     file.write_text(text, errors="surrogateescape")
-    with pytest.raises(LabError, match=r"mine\.toml"):
+    with pytest.raises(ConfigurationError, match=r"mine\.toml"):
         configuration.compose(Instance(), None, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("dataplane = 3", r"mine\.toml: dataplane"),
+        ("node = 1", r"mine\.toml: node"),
+        ("[ports]\noutside = 5", r"mine\.toml: ports\.outside"),
+        ("[ports.outside]\ndevice = 5", r"mine\.toml: ports\.outside\.device = 5"),
+        ('[dataplane]\nlcores = "x"', r"mine\.toml: dataplane\.lcores"),
+        ("[dataplane]\nbogus = 3", r"mine\.toml: dataplane\.bogus = 3: is not a known key"),
+    ],
+)
+def test_a_mistake_of_any_shape_is_named_with_its_key(tmp_path, text, named):
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=named):
+        configuration.compose(Instance(), None, file)
+
+
+def test_a_policy_file_that_is_not_there_is_named_before_anything_is_built(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('[policy]\nfile = "rules.toml"\n')
+    with pytest.raises(InvalidInputError, match=r"rules\.toml can't be read"):
+        configuration.compose(Instance(), None, file)
+
+
+def test_the_copy_of_a_policy_keeps_its_format(tmp_path, monkeypatch):
+    monkeypatch.setattr("appliance.lab.instance.LABS", tmp_path)
+    instance = Instance()
+    instance.directory.mkdir()
+    file = tmp_path / "mine.toml"
+    file.write_text('[policy]\nfile = "rules.json"\n')
+    (tmp_path / "rules.json").write_text('{"name": "mine", "rules": []}')
+    tables = configuration.compose(instance, None, file)
+    configuration.write(instance, tables, file)
+    written = tomllib.loads(instance.config_file.read_text())
+    assert load_policy_file(Path(written["policy"]["file"])).name == "mine"
+
+
+def test_an_address_of_another_host_is_not_called_in_use():
+    assert preflight.bind_error(Bind.parse("192.0.2.1:9999")) == errno.EADDRNOTAVAIL
+
+
+def test_a_taken_port_is_told_from_a_free_one():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        bind = Bind.parse(f"127.0.0.1:{server.getsockname()[1]}")
+        assert preflight.bind_error(bind) == errno.EADDRINUSE
+    assert preflight.bind_error(bind) == 0
+
+
+def test_advice_can_be_typed_in_the_source_tree(monkeypatch):
+    monkeypatch.setattr("sys.prefix", f"{Path.cwd()}/.venv")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert advice.stop(Instance()) == "sudo .venv/bin/secbeat lab down"
+    assert advice.stop(Instance("x")) == "sudo .venv/bin/secbeat lab down --instance x"
