@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,8 @@ from appliance.cli.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOpt
 from appliance.cli.output import Cell, Output
 from appliance.cli.streams import write_list
 
+SHOWN = ("at", "key", "source", "action", "target")
+"""What a terminal of 80 columns has room for."""
 COLUMNS = ("id", "at", "key", "role", "source", "action", "target", "revision", "request_id")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -33,9 +36,11 @@ def list_(
     """List what was changed."""
     api = NodeApi.open(url, key_file)
     pages = api.pages("audit", {}) if everything else [api.get("audit", {"limit": limit}).body]
-    write_list(Output(as_json), "audit", COLUMNS, pages, _rows)
+    output = Output(as_json)
+    columns = SHOWN if output.terminal else COLUMNS
+    write_list(output, "audit", columns, pages, partial(_rows, columns))
 
 
-def _rows(entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for entry in entries:
-        yield [entry.get(column) for column in COLUMNS]
+        yield [entry.get(column) for column in columns]

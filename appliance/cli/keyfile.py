@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +15,8 @@ DEFAULT_FILES = (
     Path("/var/lib/secbeat/keys/admin.key"),
     Path("/run/secbeat-lab/default/keys/admin.key"),
 )
+
+_DENIED = os.strerror(errno.EACCES).lower()
 
 
 class KeyMissingError(SecBeatError):
@@ -52,7 +56,10 @@ def find_key(
         looked.append(f"{file} ({trouble})")
     if not files:
         looked.append("key files of this host are not sent to another one")
-    raise KeyMissingError(f"no API key: --key-file (not given), {', '.join(looked)}")
+    message = f"no API key: --key-file (not given), {', '.join(looked)}"
+    if any(_DENIED in place for place in looked):
+        message += "\na key file is there that only root may read: run it with sudo"
+    raise KeyMissingError(message)
 
 
 def _read(file: Path) -> tuple[str, str]:

@@ -92,7 +92,7 @@ def replay(  # noqa: PLR0917 - one parameter for each option of the command
     report, broken = run(request)
     if as_json:
         output.document(as_document(report, broken))
-    else:
+    elif report.packets or not broken:
         print_report(output, report)
     if broken:
         raise broken

@@ -73,8 +73,12 @@ def check_library(context: Context) -> Iterator[Finding]:
 def check_python(context: Context) -> Iterator[Finding]:
     """The interpreter, and the packages as the lock file has them."""
     version = platform.python_version()
-    status = Status.OK if sys.version_info >= _PYTHON_MIN else Status.FAIL
-    yield Finding("python", status, version)
+    if sys.version_info >= _PYTHON_MIN:
+        yield Finding("python", Status.OK, version)
+    else:
+        why = f"at least {'.'.join(map(str, _PYTHON_MIN))} is needed (Debian 12 has 3.11)"
+        command = "apt-get install python3 && make setup"
+        yield Finding("python", Status.FAIL, version, why, command)
     pinned = locked_versions(_LOCK)
     installed = {package: context.installed_version(package) for package in _PACKAGES}
     missing = [package for package, version in installed.items() if version is None]

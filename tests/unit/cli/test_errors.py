@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -13,6 +14,15 @@ import typer
 from appliance.cli.durations import parse_duration
 from appliance.cli.keyfile import KeyMissingError, find_key
 from appliance.cli.node_api import checked_url, is_local
+
+
+def test_a_key_that_only_root_may_read_says_how(tmp_path: Path, monkeypatch: Any) -> None:
+    def closed(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "read_text", closed)
+    with pytest.raises(KeyMissingError, match=r"permission denied\)\n.*sudo"):
+        find_key(None, {}, [tmp_path / "admin.key"])
 
 
 @pytest.mark.parametrize(

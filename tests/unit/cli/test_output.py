@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
+from appliance.cli.audit import SHOWN
 from appliance.cli.output import Output
 
 
@@ -22,6 +25,14 @@ def test_terminal_gets_a_table_with_the_first_column_whole() -> None:
     assert ROW[0] in text
     assert "[red]" in text
     assert "\x1b[2J" not in text
+
+
+def test_audit_row_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    row = ("2026-11-25T22:14:10.595Z", "admin", "127.0.0.1", "blacklist.put", "198.18.0.0/24")
+    stream = Terminal()
+    Output(False, stream).table(SHOWN, [row])
+    assert [cell for cell in row if cell not in stream.getvalue()] == []
 
 
 def test_elsewhere_a_row_is_a_line_with_tabs() -> None:

@@ -111,3 +111,13 @@ def test_ipv6_listeners_count(fake: FakeHost, findings: Examine) -> None:
     row = f"   0: {'0' * 32}:270F {'0' * 32}:0000 0A 0:0 00:0 0 0 0 4711 1"
     fake.write("/proc/net/tcp6", f"  sl  local_address ...\n{row}\n")
     assert findings()[API].status is Status.WARN
+
+
+def test_a_python_that_is_too_old_is_mended_by_a_command(
+    monkeypatch: pytest.MonkeyPatch, findings: Examine
+) -> None:
+    monkeypatch.setattr("appliance.doctor.checks_software._PYTHON_MIN", (4, 0))
+    found = findings()["python"]
+    assert found.status is Status.FAIL
+    assert "at least 4.0" in found.why
+    assert found.command
