@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
@@ -24,6 +25,8 @@ from appliance.cli.streams import write_list
 
 ListName = Literal["blacklist", "allowlist"]
 WAIT_S = 60.0
+SHOWN = ("ip", "state", "hits", "expires_at", "reason")
+"""What a terminal of 80 columns has room for."""
 COLUMNS = ("ip", "state", "hits", "expires_at", "created_by", "reason")
 
 Network = Annotated[
@@ -127,7 +130,8 @@ def _list(app: typer.Typer, name: ListName) -> None:
     ) -> None:
         api, output = NodeApi.open(url, key_file), Output(as_json)
         pages = api.pages(name, {}) if everything else [api.get(name, {"limit": limit}).body]
-        write_list(output, name, COLUMNS, pages, _rows)
+        columns = SHOWN if output.terminal else COLUMNS
+        write_list(output, name, columns, pages, partial(_rows, columns))
 
 
 def _import(app: typer.Typer, name: ListName) -> None:
@@ -161,9 +165,9 @@ def _import(app: typer.Typer, name: ListName) -> None:
         say(output, what, answer)
 
 
-def _rows(entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for entry in entries:
-        yield [_cell(entry.get(column)) for column in COLUMNS]
+        yield [_cell(entry.get(column)) for column in columns]
 
 
 def _cell(value: Any) -> Cell:

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+_LAST_WIDTH_MIN = 8
+_BETWEEN = 3
+"""Blanks that the table puts between two columns."""
 Cell = str | int | float | bool | None
 
 
@@ -52,10 +55,12 @@ class Output:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
+        rows = list(rows)
+        console = Console(file=self._stream)
+        whole = _whole_columns(columns, rows, console.width)
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for index, column in enumerate(columns):
-            # The first column is what rows are found by: it stays whole.
-            table.add_column(column, overflow="fold", no_wrap=index == 0)
+            table.add_column(column, overflow="fold", no_wrap=index < whole)
         for row in rows:
             numbers = [isinstance(cell, int | float) for cell in row]
             table.add_row(
@@ -64,7 +69,17 @@ class Output:
                     for cell, number in zip(row, numbers, strict=True)
                 )
             )
-        Console(file=self._stream).print(table)
+        console.print(table)
+
+
+def _whole_columns(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> int:
+    """How many columns are not folded: all but the last (free text) when there is room for a last
+    one that can be read, else only the first, which rows are found by.
+    """
+    cells = zip(columns, *rows, strict=True)
+    widths = [max(len(_text(cell)) for cell in column) for column in cells]
+    needed = sum(widths[:-1]) + _LAST_WIDTH_MIN + _BETWEEN * len(columns)
+    return len(columns) - 1 if needed <= width else 1
 
 
 def warn(text: str) -> None:

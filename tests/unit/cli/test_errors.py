@@ -16,6 +16,19 @@ from appliance.cli.keyfile import KeyMissingError, find_key
 from appliance.cli.node_api import checked_url, is_local
 
 
+def test_without_a_key_and_an_api_the_api_is_what_is_missing(
+    secbeat: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.delenv("SECBEAT_API_KEY")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    done = secbeat("status", "--url", url)
+    assert (done.code, done.err) == (
+        69,
+        f"secbeat: {url}: the management API can't be reached: Connection refused\n",
+    )
+
+
 def test_a_key_that_only_root_may_read_says_how(tmp_path: Path, monkeypatch: Any) -> None:
     def closed(*_: object, **__: object) -> str:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -120,8 +133,11 @@ def test_local_urls(url: str, local: bool) -> None:
     assert is_local(url) is local
 
 
-def test_missing_key_says_where_it_looked(secbeat: Any, monkeypatch: Any, tmp_path: Path) -> None:
+def test_missing_key_says_where_it_looked(
+    api: Any, secbeat: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
     monkeypatch.delenv("SECBEAT_API_KEY")
+    api.answers_with(200, {})
     monkeypatch.setattr("appliance.cli.node_api.DEFAULT_FILES", (tmp_path / "admin.key",))
     done = secbeat("status")
     assert done.code == 77

@@ -7,6 +7,7 @@ import io
 import pytest
 
 from appliance.cli.audit import SHOWN
+from appliance.cli.lists import SHOWN as LIST_SHOWN
 from appliance.cli.output import Output
 
 
@@ -33,6 +34,14 @@ def test_audit_row_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch
     stream = Terminal()
     Output(False, stream).table(SHOWN, [row])
     assert [cell for cell in row if cell not in stream.getvalue()] == []
+
+
+def test_list_row_folds_its_reason_alone_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    row = ("2001:db8:aaaa:bb::/64", "in_force", 7, "2026-11-26T00:26:00.656Z", "botnet, " * 9)
+    stream = Terminal()
+    Output(False, stream).table(LIST_SHOWN, [row])
+    assert [cell for cell in row[:4] if str(cell) not in stream.getvalue()] == []
 
 
 def test_elsewhere_a_row_is_a_line_with_tabs() -> None:
