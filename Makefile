@@ -10,7 +10,7 @@ AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build abi run test $(TIERS:%=test-%) test-sanitize lint format bench clean
+.PHONY: help setup setup-image build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -55,6 +55,15 @@ format: ## let ruff and clang-format rewrite the sources
 
 bench: setup ## cycles per packet beside testpmd, ban latency, memory
 	@$(AS_ROOT) $(PYTHON) -m bench $(BENCH_ARGS)
+
+setup-image: setup
+	@sh appliance/setup/packages.sh packages-image.txt
+
+image: setup-image ## the appliance image in build/image (IMAGE_ARGS="--no-metal --refresh"; docs/image.md)
+	@$(AS_ROOT) $(PYTHON) -m appliance.image build $(IMAGE_ARGS)
+
+image-test: setup-image ## boot the image that is in build/image and verify it (PYTEST_ARGS="-k uefi")
+	@$(PYTHON) tests/run.py image -- $(PYTEST_ARGS)
 
 clean: ## remove what was built; .venv stays
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis

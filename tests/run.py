@@ -1,7 +1,8 @@
 """Runs test tiers, each in a pytest of its own, and closes with one line over all of them.
 
-The end-to-end tier alone needs root, and the network to itself. Long tiers are spread over the CPUs
-by files (``-n0`` runs one test at a time). Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
+The end-to-end and image tiers need root; the first also has the network to itself. Long tiers are
+spread over the CPUs by files (``-n0`` runs one test at a time). Usage: ``tests/run.py TIER... [--
+PYTEST_ARGUMENT...]``
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from xml.etree import ElementTree as ET
 TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
+AS_ROOT = ("e2e", "image")
 SPREAD = ("native", "sanitize", "api")
 PROCESSES_MAX = 4
 
@@ -73,21 +75,26 @@ def _run(tier: str, passed_on: list[str]) -> Outcome:
 
 
 def _prefix(tier: str) -> list[str]:
-    if tier != "e2e" or os.geteuid() == 0:
+    if tier not in AS_ROOT or os.geteuid() == 0:
         return []
     # Nothing of root's may stay behind in the tree.
     return ["sudo", "env", "PYTHONDONTWRITEBYTECODE=1"]
 
 
 def _selection(tier: str) -> list[str]:
-    if tier == "e2e":
-        return ["tests/e2e", *(["-p", "no:cacheprovider"] if os.geteuid() != 0 else [])]
+    if tier in AS_ROOT:
+        return [*_folders(tier), *(["-p", "no:cacheprovider"] if os.geteuid() != 0 else [])]
     folder = "tests/native" if tier == "sanitize" else f"tests/{tier}"
     if tier not in SPREAD:
         return [folder]
     processes = min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
     # By files: what the tests of a file share is made once.
     return [folder, "--dist=loadfile", f"--numprocesses={processes}"]
+
+
+def _folders(tier: str) -> list[str]:
+    # tests/image/build is Packer's: it looks into the machine that is being made.
+    return ["tests/image/closed", "tests/image/booted"] if tier == "image" else [f"tests/{tier}"]
 
 
 def _environment(tier: str) -> dict[str, str]:

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Installs the Debian packages that are missing, without starting their daemons.
+# Installs the Debian packages of a list beside it that are missing, without starting their daemons.
+# Usage: packages.sh [LIST], default packages.txt
 set -eu
 . "$(dirname "$0")/common.sh"
 
+LIST="$SETUP/${1:-packages.txt}"
 POLICY=/usr/sbin/policy-rc.d
 
-wanted() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$SETUP/packages.txt"; }
+wanted() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$LIST"; }
 
 missing() {
     wanted | while read -r package; do
@@ -32,7 +34,7 @@ apt() {
         apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null
 }
 
-[ -x /usr/bin/dpkg-query ] || fail "this is not Debian: install what $SETUP/packages.txt lists yourself"
+[ -x /usr/bin/dpkg-query ] || fail "this is not Debian: install what $LIST lists yourself"
 packages=$(missing)
 [ -n "$packages" ] || exit 0
 say "installing Debian packages: $packages"

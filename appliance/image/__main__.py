@@ -1,0 +1,103 @@
+"""``python -m appliance.image``: build the image, or say how machines would run here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from appliance.image import options as given
+from appliance.image.accelerator import CHOICES
+from appliance.image.contain import run_contained
+from appliance.image.errors import ImageError
+from appliance.image.options import Layout, Options
+from dataplane.errors import SecBeatError
+
+_INSIDE = "--inside"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    options = Options(
+        cache=parsed.cache.resolve(),
+        accelerator=parsed.accelerator,
+        metal=parsed.metal,
+        refresh=parsed.refresh,
+        mirror=parsed.mirror,
+        security_mirror=parsed.security_mirror,
+        memory_mib=parsed.memory_mib,
+        cpus=parsed.cpus,
+    )
+    layout = Layout(given.TREE, options.cache)
+    try:
+        if not parsed.inside:
+            _require_root()
+            return run_contained([*arguments, _INSIDE], layout.cache, layout.work)
+        from appliance.image.build import build  # noqa: PLC0415 - the inner process alone needs it
+
+        build(options, layout)
+    except SecBeatError as error:
+        print(f"image: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise ImageError(
+            "building mounts file systems and makes namespaces: run as root, or by sudo"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m appliance.image", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    build = commands.add_parser("build", help="build the image into build/image")
+    build.add_argument(
+        "--cache",
+        type=Path,
+        default=given.default_cache(),
+        metavar="FOLDER",
+        help="what is kept between builds (default: %(default)s)",
+    )
+    build.add_argument(
+        "--refresh", action="store_true", help="make everything anew, whatever is kept"
+    )
+    build.add_argument(
+        "--metal",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also the raw image for bare metal (default: yes)",
+    )
+    build.add_argument(
+        "--accelerator",
+        choices=CHOICES,
+        default="auto",
+        help="how the machine runs; auto boots a kernel under KVM to find out (default: auto)",
+    )
+    build.add_argument("--mirror", default=given.MIRROR, metavar="URL", help="default: %(default)s")
+    build.add_argument(
+        "--security-mirror",
+        default=given.SECURITY_MIRROR,
+        metavar="URL",
+        help="default: %(default)s",
+    )
+    build.add_argument(
+        "--memory-mib",
+        type=int,
+        default=2048,
+        metavar="N",
+        help="of the machine, while it is built",
+    )
+    build.add_argument(
+        "--cpus", type=int, default=2, metavar="N", help="of it (default: %(default)s)"
+    )
+    build.add_argument(_INSIDE, action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""The base image: Debian 13, the run-time packages, a kernel, boot loaders; no account, no key.
+
+The heavy packages are installed here, at native speed, not in the emulated machine. Kept in the
+cache with its kernel, by which the accelerator is probed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.image import debian, inputs
+from appliance.image.bootloader import make_bootable
+from appliance.image.cache import Cache
+from appliance.image.chroot import entered
+from appliance.image.command import Commands
+from appliance.image.disk import make_disk
+from appliance.image.options import Layout, Options
+from appliance.image.progress import say, step
+
+AGE_MAX_DAYS = 7  # security updates
+SIZE_MIB = 3072
+_HERE = Path(__file__).parent
+_BOOT_PACKAGES = _HERE / "boot-packages.txt"
+# The serial port is the console that is logged, and the one that many machines have.
+_GRUB = """\
+GRUB_TIMEOUT=1
+GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
+GRUB_TERMINAL="console serial"
+GRUB_SERIAL_COMMAND="serial --speed=115200"
+GRUB_DISABLE_OS_PROBER=true
+"""
+_FSTAB = "LABEL=root / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
+_REPART = "[Partition]\nType=root\n"
+_UNITS = ("systemd-networkd.service", "systemd-resolved.service", "ssh.service")
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base in the cache; ``key`` names what it was made from."""
+
+    folder: Path
+    key: str
+
+    @property
+    def disk(self) -> Path:
+        """The raw disk."""
+        return self.folder / "base.raw"
+
+    @property
+    def kernel(self) -> Path:
+        """Its kernel."""
+        return self.folder / "vmlinuz"
+
+
+def run_time_packages(layout: Layout) -> list[str]:
+    """The packages that image and running hosts share."""
+    return debian.packages_in(layout.tree / "packer" / "base" / "packages.txt")
+
+
+def base_image(options: Options, layout: Layout, cache: Cache, commands: Commands) -> Base:
+    """The base image, from the cache or made."""
+    packages = [*run_time_packages(layout), *debian.packages_in(_BOOT_PACKAGES)]
+    source_lines = debian.sources(options.mirror, options.security_mirror)
+    modules = (_HERE / name for name in ("base.py", "bootloader.py", "debian.py", "disk.py"))
+    key = inputs.key(*packages, *source_lines, *modules)
+    found = None if options.refresh else cache.find("base", key, AGE_MAX_DAYS)
+    if found:
+        say(f"base image: kept as {found.name}")
+        return Base(found, key)
+
+    def make(made: Path) -> None:
+        scratch = layout.work / "base"
+        root = scratch / "root"
+        scratch.mkdir()
+        with step(f"base root (Debian {debian.SUITE}, {len(packages)} packages named)"):
+            commands.run(*debian.mmdebstrap(root, packages, source_lines))
+            _configure(root, options, commands)
+        with step("base disk (BIOS and UEFI)"):
+            kernel = next((root / "boot").glob("vmlinuz-*"))
+            shutil.copyfile(kernel, made / "vmlinuz")
+            disk = make_disk(made / "base.raw", root, SIZE_MIB, commands)
+            make_bootable(disk, scratch, commands)
+        shutil.rmtree(scratch)
+
+    return Base(cache.make("base", key, make), key)
+
+
+def _configure(root: Path, options: Options, commands: Commands) -> None:
+    """What makes a root a machine: mounts, growth, GRUB's settings, package sources, network."""
+    files = {
+        "etc/fstab": _FSTAB,
+        "etc/repart.d/50-root.conf": _REPART,
+        "etc/default/grub": _GRUB,
+        "etc/hostname": "secbeat\n",
+        "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 secbeat\n::1 localhost ip6-localhost\n",
+        "etc/apt/sources.list.d/debian.sources": debian.sources_file(
+            options.mirror, options.security_mirror
+        ),
+    }
+    for name, content in files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    (root / "etc/apt/sources.list").unlink(missing_ok=True)
+    (root / "etc/machine-id").write_text("")
+    for key in (root / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+    with entered(root, commands) as chroot:
+        chroot.run("systemctl", "enable", *_UNITS)
+    resolver = root / "etc/resolv.conf"
+    resolver.unlink(missing_ok=True)
+    resolver.symlink_to("../run/systemd/resolve/stub-resolv.conf")

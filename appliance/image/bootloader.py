@@ -1,0 +1,59 @@
+"""Makes a disk bootable by BIOS and UEFI: GRUB's core in its partition, shim and GRUB in the ESP.
+
+On UEFI the distribution's signed shim and GRUB lie at the removable path, so that no firmware
+variable is needed; they read GRUB's configuration from the root file system, as BIOS does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance.image.chroot import entered
+from appliance.image.command import Commands
+from appliance.image.disk import Disk, attached, write_esp
+
+_SHIM = "usr/lib/shim/shimx64.efi.signed"
+_GRUB = "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
+_MODULES = "part_gpt ext2 search search_fs_uuid"
+
+
+def esp_configuration(root_uuid: str) -> str:
+    """What the signed GRUB reads first: where its configuration is."""
+    return (
+        f"search.fs_uuid {root_uuid} root\n"
+        "set prefix=($root)/boot/grub\n"
+        "configfile $prefix/grub.cfg\n"
+    )
+
+
+def make_bootable(disk: Disk, scratch: Path, commands: Commands) -> None:
+    """Install GRUB for BIOS and UEFI and write its configuration for the kernels that are there."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    mounted = scratch / "boot-root"
+    mounted.mkdir()
+    with attached(disk.file, commands) as device:
+        partition = f"{device}p3"
+        commands.run("mount", "-t", "ext4", f"/dev/{partition}", mounted)
+        try:
+            _install(disk, mounted, device, scratch, commands)
+        finally:
+            commands.run("umount", mounted)
+
+
+def _install(disk: Disk, mounted: Path, device: str, scratch: Path, commands: Commands) -> None:
+    devices = (device, *(f"{device}p{number}" for number in (1, 2, 3)))
+    with entered(mounted, commands, devices=devices) as chroot:
+        chroot.run("grub-install", "--target=i386-pc", f"--modules={_MODULES}", f"/dev/{device}")
+        # update-grub names the root by UUID only where udev would have made this link.
+        link = mounted / "dev" / "disk" / "by-uuid" / disk.root_uuid
+        link.parent.mkdir(parents=True)
+        link.symlink_to(f"/dev/{device}p3")
+        chroot.run("update-grub")
+    configuration = scratch / "esp-grub.cfg"
+    configuration.write_text(esp_configuration(disk.root_uuid))
+    files = {
+        "EFI/BOOT/BOOTX64.EFI": mounted / _SHIM,
+        "EFI/BOOT/grubx64.efi": mounted / _GRUB,
+        "EFI/debian/grub.cfg": configuration,
+    }
+    write_esp(disk, files, scratch, commands)

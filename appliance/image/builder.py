@@ -1,0 +1,161 @@
+"""The builder root, Debian 13 with gcc and DPDK: what goes into the image is made and tested here.
+
+Nothing of it reaches the image but the wheelhouse: the run-time wheels of the lock, the project's
+own wheel with libsecbeat in it, and ``requirements.txt``, which pins them all by hash. It works at
+native speed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from appliance.image import debian, inputs
+from appliance.image.cache import Cache
+from appliance.image.chroot import Chroot, entered, overlay
+from appliance.image.command import Commands
+from appliance.image.options import Layout, Options
+from appliance.image.progress import say, step
+
+AGE_MAX_DAYS = 30
+TIERS = ("unit", "native")
+REQUIREMENTS = "requirements.txt"
+LIBRARY = "libsecbeat.so"
+_HERE = Path(__file__).parent
+_PACKAGES = _HERE / "builder-packages.txt"
+_SOURCES = ("dataplane", "api", "appliance", "tests", "docs", "bench")
+_FILES = ("pyproject.toml", "requirements.lock", "README.md", "LICENSE", "Makefile")
+_TOOLS = Path("appliance/setup/tools.lock")
+_VENV = "/build/venv"
+_PYTHON = f"{_VENV}/bin/python"
+_PIP = (
+    *(_PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "--cache-dir=/build/pip"),
+    "--quiet",
+)
+_HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def builder_root(options: Options, cache: Cache, commands: Commands) -> Path:
+    """The root's folder, from the cache or made."""
+    packages = debian.packages_in(_PACKAGES)
+    source_lines = debian.sources(options.mirror, options.security_mirror)
+    key = inputs.key(*packages, *source_lines, _HERE / "debian.py")
+    found = None if options.refresh else cache.find("builder", key, AGE_MAX_DAYS)
+    if found:
+        say(f"builder root: kept as {found.name}")
+        return found / "root"
+    with step(f"builder root (Debian {debian.SUITE}, gcc, DPDK)"):
+        return cache.make("builder", key, lambda made: _make_root(made, options, commands)) / "root"
+
+
+def _make_root(made: Path, options: Options, commands: Commands) -> None:
+    root = made / "root"
+    source_lines = debian.sources(options.mirror, options.security_mirror)
+    commands.run(*debian.mmdebstrap(root, debian.packages_in(_PACKAGES), source_lines))
+    with entered(root, commands) as chroot:
+        for user in ("secbeat", "secbeat-dp"):
+            chroot.run("useradd", "--system", "--user-group", "--no-create-home", user)
+
+
+def wheelhouse(options: Options, layout: Layout, cache: Cache, commands: Commands) -> Path:
+    """The folder of wheels and ``requirements.txt``, from the cache or made and tested."""
+    names = (*_SOURCES, *_FILES)
+    key = inputs.key(*(layout.tree / name for name in names), _PACKAGES)
+    found = cache.find("wheelhouse", key)
+    if found:
+        say(f"libsecbeat and wheels: kept as {found.name}, tested when it was made")
+        return found
+    root = builder_root(options, cache, commands)
+    return cache.make(
+        "wheelhouse", key, lambda made: _make_wheelhouse(made, root, layout, commands)
+    )
+
+
+def _make_wheelhouse(made: Path, root: Path, layout: Layout, commands: Commands) -> None:
+    scratch = layout.work / "builder"
+    pip_cache = layout.cache / "pip"
+    pip_cache.mkdir(exist_ok=True)
+    with (
+        overlay(root, scratch, commands) as merged,
+        entered(merged, commands, folders={"/build/pip": pip_cache}) as chroot,
+    ):
+        _give_network(merged)
+        _copy_tree(layout.tree, merged / "build" / "tree")
+        with step("environment from requirements.lock, by hash"):
+            _make_environment(chroot)
+        with step("libsecbeat, against Debian 13's DPDK"):
+            chroot.run("make", "-C", "dataplane/fastpath", cwd="/build/tree")
+        with step(f"tests in the builder root: {', '.join(TIERS)}"):
+            chroot.run(_PYTHON, "tests/run.py", *TIERS, cwd="/build/tree")
+        with step("wheels"):
+            _make_wheels(chroot)
+        shutil.copytree(merged / "build" / "wheels", made, dirs_exist_ok=True)
+    shutil.rmtree(scratch)
+
+
+def _give_network(root: Path) -> None:
+    """Names and trust as the host has them: a proxy's certificate, too. The overlay forgets it."""
+    shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
+    shutil.copyfile(_HOST_CERTIFICATES, root / str(_HOST_CERTIFICATES).lstrip("/"))
+
+
+def _copy_tree(tree: Path, target: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
+    for name in _SOURCES:
+        shutil.copytree(tree / name, target / name, ignore=ignored)
+    for name in _FILES:
+        shutil.copyfile(tree / name, target / name)
+
+
+def _make_environment(chroot: Chroot) -> None:
+    chroot.run("python3", "-m", "venv", _VENV)
+    locked = ("--require-hashes", "--only-binary", ":all:")
+    certificates = {"PIP_CERT": str(_HOST_CERTIFICATES), **_proxies()}
+    for lock in (str(_TOOLS), "requirements.lock"):
+        _pip(chroot, "install", *locked, "-r", lock, env=certificates)
+    _pip(chroot, "install", "--no-deps", "--no-build-isolation", "--editable", ".")
+
+
+def _make_wheels(chroot: Chroot) -> None:
+    # The library travels in the wheel as package data, which makes it one for this platform.
+    chroot.run("cp", f"build/{LIBRARY}", f"dataplane/{LIBRARY}", cwd="/build/tree")
+    settings = "--config-settings=--build-option=--plat-name=linux_x86_64"
+    target = "/build/wheels"
+    _pip(chroot, "wheel", "--no-deps", "--no-build-isolation", settings, "-w", target, ".")
+    own = next((chroot.path / "build" / "wheels").glob("secbeat-*.whl"))
+    locked = chroot.run(
+        _PYTHON, "-m", "appliance.image.lockfile", "requirements.lock", cwd="/build/tree"
+    )
+    requirements = chroot.path / "build" / "wheels" / REQUIREMENTS
+    requirements.write_text(locked)
+    wanted = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
+    certificates = {"PIP_CERT": str(_HOST_CERTIFICATES), **_proxies()}
+    _pip(
+        chroot,
+        "download",
+        *wanted,
+        "-d",
+        target,
+        "-r",
+        f"{target}/{REQUIREMENTS}",
+        env=certificates,
+    )
+    requirements.write_text(locked + own_requirement(own))
+
+
+def own_requirement(wheel: Path) -> str:
+    """The line that pins the project's own wheel by version and hash."""
+    name, version = wheel.name.split("-")[:2]
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return f"{name}=={version} \\\n    --hash=sha256:{digest}\n"
+
+
+def _pip(chroot: Chroot, *arguments: str, env: dict[str, str] | None = None) -> None:
+    chroot.run(*_PIP, *arguments, env=env, cwd="/build/tree")
+
+
+def _proxies() -> dict[str, str]:
+    names = ("http_proxy", "https_proxy", "no_proxy")
+    return {name: os.environ[name] for name in names if name in os.environ}

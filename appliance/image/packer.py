@@ -1,0 +1,130 @@
+"""Runs Packer: which one, with which variables, and all that it leaves in the work folder.
+
+Packer boots the base, lets ``playbooks/image.yml`` make a node of it and ``tests/image/build``
+verify it, and powers it off. What it is to do stands in ``packer/``; here is only how it is
+started.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.image import debian, inputs
+from appliance.image.accelerator import Accelerator
+from appliance.image.cache import Cache
+from appliance.image.command import Commands
+from appliance.image.options import Layout, Options
+from appliance.image.progress import step
+
+# The last free one that Debian has; a newer one in PATH is taken as it is.
+_SUITE = "bookworm"
+_PACKAGE = "packer"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one run of Packer works on."""
+
+    disk: Path
+    checksum: str
+    private_key: Path
+    wheelhouse: Path
+    accelerator: Accelerator
+    output: Path
+    serial_log: Path
+
+
+def find_packer(options: Options, cache: Cache, commands: Commands) -> Path:
+    """The packer in PATH, else Debian 12's, taken out of its package and kept."""
+    installed = shutil.which("packer")
+    if installed:
+        return Path(installed)
+    key = inputs.key(options.mirror, _SUITE)
+    found = cache.find("packer", key)
+    if not found:
+        with step(f"Packer, from Debian's {_SUITE}"):
+            found = cache.make("packer", key, lambda made: _extract(made, options, commands))
+    return found / "packer"
+
+
+def _extract(made: Path, options: Options, commands: Commands) -> None:
+    """Download the package with an apt of its own, which checks signatures, and unpack it."""
+    apt = made / "apt"
+    for folder in ("state/lists/partial", "cache/archives/partial", "etc"):
+        (apt / folder).mkdir(parents=True)
+    (apt / "etc/sources.list").write_text(
+        f"deb [signed-by={debian.KEYRING}] {options.mirror} {_SUITE} main\n"
+    )
+    (apt / "state/status").touch()
+    settings = {
+        "Dir::State": apt / "state",
+        "Dir::State::status": apt / "state/status",
+        "Dir::Cache": apt / "cache",
+        "Dir::Etc::SourceList": apt / "etc/sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "APT::Sandbox::User": "root",
+    }
+    options_given = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    commands.run("apt-get", *options_given, "update")
+    commands.run("apt-get", *options_given, "download", _PACKAGE, cwd=made)
+    package = next(made.glob(f"{_PACKAGE}_*.deb"))
+    commands.run("dpkg-deb", "--extract", package, made / "tree")
+    shutil.copy2(made / "tree/usr/bin/packer", made / "packer")
+    for leftover in (apt, made / "tree"):
+        shutil.rmtree(leftover)
+    package.unlink()
+
+
+def run_packer(
+    packer: Path, job: Job, options: Options, layout: Layout, commands: Commands
+) -> Path:
+    """Build; returns the raw disk of the machine that was made, verified and powered off."""
+    variables = layout.work / "build.pkrvars.json"
+    variables.write_text(json.dumps(packer_variables(job, options, layout), indent=1))
+    folder = layout.tree / "packer"
+    commands.run(
+        *(packer, "build", "-color=false", "-on-error=cleanup", f"-var-file={variables}", folder),
+        env=packer_environment(layout.work),
+        cwd=layout.tree,
+        show=True,
+    )
+    return job.output / "secbeat.raw"
+
+
+def packer_variables(job: Job, options: Options, layout: Layout) -> dict[str, str | int]:
+    """Values of ``packer/variables.pkr.hcl``."""
+    environment = Path(sys.executable).parent
+    return {
+        "base_image": str(job.disk),
+        "base_checksum": job.checksum,
+        "output_directory": str(job.output),
+        "accelerator": job.accelerator.name,
+        "cpu_model": job.accelerator.cpu,
+        "cpus": options.cpus,
+        "memory_mib": options.memory_mib,
+        "private_key": str(job.private_key),
+        "serial_log": str(job.serial_log),
+        "wheelhouse": str(job.wheelhouse),
+        "ansible_playbook": str(environment / "ansible-playbook"),
+        "python": sys.executable,
+        "tree": str(layout.tree),
+    }
+
+
+def packer_environment(work: Path) -> dict[str, str]:
+    """Everything that Packer and Ansible write for themselves goes to the work folder."""
+    home = work / "packer-home"
+    home.mkdir(exist_ok=True)
+    return {
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "PACKER_CACHE_DIR": str(home / "cache"),
+        "PACKER_CONFIG_DIR": str(home / "config"),
+        "CHECKPOINT_DISABLE": "1",
+        "ANSIBLE_HOME": str(home / "ansible"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
