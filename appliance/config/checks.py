@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from appliance.config.binds import Bind
+from appliance.config.devices import Device, data_device, interface_of, management_device
 from appliance.config.model import NodeConfig, PortSection
 from appliance.config.paths import socket_path
 
@@ -18,31 +19,55 @@ SOCKET_PATH_MAX = 107
 
 def broken_rules(config: NodeConfig) -> list[Problem]:
     """Every rule between keys that this configuration breaks, in the order of the file."""
-    return [*_socket(config), *_ports(config), *_workers(config), *_binds(config)]
+    return [
+        *_sockets(config),
+        *_ports(config),
+        *_management(config),
+        *_workers(config),
+        *_binds(config),
+    ]
 
 
-def _socket(config: NodeConfig) -> Iterator[Problem]:
-    length = len(os.fsencode(socket_path(config)))
+def _sockets(config: NodeConfig) -> Iterator[Problem]:
+    ours = socket_path(config)
+    length = len(os.fsencode(ours))
     if length > SOCKET_PATH_MAX:
         limit = f"makes a socket path of {length} bytes; at most {SOCKET_PATH_MAX} are possible"
         yield "node.run_dir", str(config.node.run_dir), limit
+    api = config.api.socket
+    if api is None:
+        return
+    if len(os.fsencode(api)) > SOCKET_PATH_MAX:
+        yield "api.socket", str(api), f"must be at most {SOCKET_PATH_MAX} bytes long"
+    if api == ours:
+        yield "api.socket", str(api), "is the data plane's socket: name another file"
 
 
 def _ports(config: NodeConfig) -> Iterator[Problem]:
     outside, inside = config.ports.outside, config.ports.inside
-    for what, ours, theirs in zip(
-        ("device", "interface"), _names(inside), _names(outside), strict=True
-    ):
-        if ours is not None and ours == theirs:
-            limit = f"must differ from ports.outside.device: {what} {ours} is used twice"
-            yield "ports.inside.device", inside.device, limit
+    for what in _shared(data_device(outside.device), outside, data_device(inside.device), inside):
+        limit = f"must differ from ports.outside.device: {what} is used twice"
+        yield "ports.inside.device", inside.device, limit
 
 
-def _names(port: PortSection) -> tuple[str, str | None]:
-    """Name of the EAL device, and the kernel interface that a vdev sits on."""
-    name, *arguments = port.device.split(",")
-    interfaces = [a.removeprefix("iface=") for a in arguments if a.startswith("iface=")]
-    return name.lower(), interfaces[0] if interfaces else None
+def _shared(first: Device, one: PortSection, second: Device, other: PortSection) -> Iterator[str]:
+    if first == second:
+        yield f"device {first.value}"
+    interface = interface_of(one.device)
+    if interface is not None and interface == interface_of(other.device):
+        yield f"interface {interface}"
+
+
+def _management(config: NodeConfig) -> Iterator[Problem]:
+    nic = config.management.nic
+    if nic is None:
+        return
+    ours = management_device(nic)
+    ports = {"outside": config.ports.outside, "inside": config.ports.inside}
+    for name, port in ports.items():
+        if ours == data_device(port.device) or nic == interface_of(port.device):
+            limit = f"is a data port: ports.{name}.device names it too"
+            yield "management.nic", nic, limit
 
 
 def _workers(config: NodeConfig) -> Iterator[Problem]:

@@ -90,7 +90,8 @@ _LIMITS = {
     "value_error": "{error}",
 }
 _PATTERN_LIMITS = {
-    "device": "must be a PCI address or a DPDK vdev, 1 to 255 printable characters without spaces",
+    "device": "must be a PCI address, mac:ADDRESS, nic:N or a DPDK vdev; 1 to 255 printable "
+    "characters without spaces",
     "user": "must be a user name: a lower-case letter, then up to 31 of a-z 0-9 _ -",
 }
 

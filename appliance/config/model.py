@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from appliance.config.binds import Bind
+from appliance.config.devices import data_device, management_device
 
 LCORES_MAX = 16
 """SB_LCORES_MAX of the packet path."""
@@ -32,10 +33,21 @@ def _bind(text: str) -> str:
     return text
 
 
-Directory = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
+def _data_device(text: str) -> str:
+    data_device(text)
+    return text
+
+
+def _management_device(text: str) -> str:
+    management_device(text)
+    return text
+
+
+AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 BindText = Annotated[str, AfterValidator(_bind)]
 UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
-Device = Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
+DataDevice = Annotated[str, Field(pattern=r"^[!-~]{1,255}$"), AfterValidator(_data_device)]
+ManagementDevice = Annotated[str, AfterValidator(_management_device)]
 Cpu = Annotated[int, Field(ge=0, le=CPU_MAX)]
 
 
@@ -47,14 +59,15 @@ class NodeSection(_Section):
     """``[node]``: what this node is, and where it keeps things."""
 
     mode: Literal["tcp", "syn", "l7", "auto"] = "auto"
-    state_dir: Directory = Path("/var/lib/secbeat")
-    run_dir: Directory = Path("/run/secbeat")
+    state_dir: AbsolutePath = Path("/var/lib/secbeat")
+    run_dir: AbsolutePath = Path("/run/secbeat")
+    nics_dir: AbsolutePath = Path("/run/secbeat-nics")
 
 
 class PortSection(_Section):
     """``[ports.outside]`` and ``[ports.inside]``: one data port; the MTU in bytes."""
 
-    device: Device
+    device: DataDevice
     mtu: int = Field(default=1500, ge=576, le=9600)
 
 
@@ -65,8 +78,14 @@ class PortsSection(_Section):
     inside: PortSection
 
 
+class ManagementSection(_Section):
+    """``[management]``: the NIC that stays with the kernel; None: not our business."""
+
+    nic: ManagementDevice | None = None
+
+
 class DataplaneSection(_Section):
-    """``[dataplane]``: cores, memory and user of the packet path."""
+    """``[dataplane]``: cores, memory, user of the packet path, and what binds its NICs."""
 
     lcores: int = Field(default=1, ge=1, le=LCORES_MAX)
     worker_cpus: Annotated[tuple[Cpu, ...], Field(strict=False)] = ()
@@ -74,6 +93,7 @@ class DataplaneSection(_Section):
     memory_mib: int = Field(default=64, ge=16, le=65_536)
     mbufs: int = Field(default=4096, ge=256, le=4_194_304)
     user: UserName = "secbeat-dp"
+    nic_driver: Literal["vfio-pci", "uio_pci_generic"] = "vfio-pci"
 
 
 class ListsSection(_Section):
@@ -87,6 +107,7 @@ class ApiSection(_Section):
     """``[api]``: the management API."""
 
     bind: BindText = "127.0.0.1:9999"
+    socket: AbsolutePath | None = None
     user: UserName = "secbeat"
 
 
@@ -108,6 +129,7 @@ class NodeConfig(_Section):
 
     ports: PortsSection
     node: NodeSection = NodeSection()
+    management: ManagementSection = ManagementSection()
     dataplane: DataplaneSection = DataplaneSection()
     lists: ListsSection = ListsSection()
     api: ApiSection = ApiSection()

@@ -6,22 +6,26 @@ from collections.abc import Mapping
 
 from api.agent.settings import AgentSettings
 from api.management.settings import ApiSettings
-from appliance.config.model import NodeConfig, PortSection
+from appliance.config.model import NodeConfig
 from appliance.config.paths import (
     database_path,
     keys_directory,
     socket_path,
     state_log_directory,
 )
+from appliance.config.resolution import eal_device
 from dataplane.settings import DataplaneSettings, PortSettings
 
 
 def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
-    """Settings of ``secbeat-dataplane``; the API's user is the one that may connect to it."""
+    """Settings of ``secbeat-dataplane``; the API's user is the one that may connect to it.
+
+    Raises ConfigurationError if a device is named by MAC or order and has not been looked for yet.
+    """
     dataplane, lists = config.dataplane, config.lists
     return DataplaneSettings(
-        outside=_port(config.ports.outside),
-        inside=_port(config.ports.inside),
+        outside=PortSettings(eal_device(config, "outside"), config.ports.outside.mtu),
+        inside=PortSettings(eal_device(config, "inside"), config.ports.inside.mtu),
         state_log=state_log_directory(config),
         socket=socket_path(config),
         client_users=(config.api.user,),
@@ -58,7 +62,3 @@ def agent_settings(config: NodeConfig) -> AgentSettings:
         public=config.metrics.public,
         internal=config.metrics.internal,
     )
-
-
-def _port(section: PortSection) -> PortSettings:
-    return PortSettings(device=section.device, mtu=section.mtu)

@@ -47,9 +47,11 @@ def test_example_shows_every_key() -> None:
             expected.add(f"{section}.{key}")
             if section == "ports":
                 expected |= {f"ports.{key}.{name}" for name in inner.annotation.model_fields}
-    # TOML has no null: the optional key is shown as a comment.
-    assert "# file = " in EXAMPLE.read_text()
-    assert shown == expected - {"policy.file"}
+    # TOML has no null: the optional keys are shown as comments.
+    optional = {"policy.file", "management.nic", "api.socket"}
+    for key in optional:
+        assert f"# {key.split('.')[1]} = " in EXAMPLE.read_text()
+    assert shown == expected - optional
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,26 @@ def test_example_shows_every_key() -> None:
             f'node.run_dir = "/{"r" * 78}...: makes a socket path of 116 bytes',
         ),
         ({"policy": {"file": 5}}, "policy.file = 5: must be a string"),
+        ({"dataplane": {"nic_driver": "igb"}}, 'dataplane.nic_driver = "igb": must be one of '),
+        ({"management": {"nic": "a/b"}}, 'management.nic = "a/b": must be a PCI address, mac:'),
+        (
+            {"management": {"nic": "mac:1"}},
+            'management.nic = "mac:1": must be six bytes after mac:',
+        ),
+        ({"management": {"nic": "nic:256"}}, 'management.nic = "nic:256": must be at most nic:255'),
+        (
+            {"management": {"nic": "0000:01:00.1"}},
+            'management.nic = "0000:01:00.1": is a data port: ports.inside.device names it too',
+        ),
+        ({"api": {"socket": "api.sock"}}, 'api.socket = "api.sock": must be an absolute path'),
+        (
+            {"api": {"socket": "/" + "s" * 107}},
+            f'api.socket = "/{"s" * 78}...: must be at most 107',
+        ),
+        (
+            {"api": {"socket": "/run/secbeat/dataplane.sock"}},
+            'api.socket = "/run/secbeat/dataplane.sock": is the data plane',
+        ),
     ],
 )
 def test_mistake_is_one_line_with_key_value_and_limit(sections: Any, line: str) -> None:
@@ -112,11 +134,40 @@ def test_mtu_has_limits(mtu: int) -> None:
         ("0000:0A:00.0", "0000:0a:00.0"),
         ("net_af_packet0,iface=a", "net_af_packet0,iface=b"),
         ("net_af_packet0,iface=a", "net_af_packet1,iface=a"),
+        ("01:00.0", "0000:01:00.0"),
+        ("mac:52:54:00:00:01:0a", "mac:52:54:00:00:01:0A"),
+        ("nic:1", "nic:01"),
     ],
 )
 def test_ports_must_differ(outside: str, inside: str) -> None:
     (complaint,) = complaints(ports={"outside": {"device": outside}, "inside": {"device": inside}})
     assert complaint.startswith(f'ports.inside.device = "{inside}": must differ from')
+
+
+@pytest.mark.parametrize(
+    ("device", "limit"),
+    [
+        ("mac:52:54:00:00:01", "must be six bytes after mac:, such as mac:52:54:00:00:01:01"),
+        ("mac:", "must be six bytes after mac:, such as mac:52:54:00:00:01:01"),
+        ("nic:", "must be a number after nic:, at most 255"),
+        ("nic:-1", "must be a number after nic:, at most 255"),
+        ("nic:\u0661", "must be a PCI address, mac:ADDRESS, nic:N or a DPDK vdev"),
+        ("nic:256", "must be at most nic:255"),
+        ("nic:" + "9" * 200, "must be a number after nic:, at most 255"),
+        ("", "must be a PCI address, mac:ADDRESS, nic:N or a DPDK vdev"),
+    ],
+)
+def test_a_device_has_one_of_the_forms(device: str, limit: str) -> None:
+    ports = {**PORTS, "outside": {"device": device}}
+    (complaint,) = complaints(ports=ports)
+    assert complaint.startswith("ports.outside.device = ")
+    assert limit in complaint
+
+
+def test_the_management_interface_is_not_below_a_data_port() -> None:
+    ports = {**PORTS, "outside": {"device": "net_af_packet0,iface=eth0"}}
+    (complaint,) = complaints(ports=ports, management={"nic": "eth0"})
+    assert complaint.startswith('management.nic = "eth0": is a data port: ports.outside.device')
 
 
 def test_ports_are_required() -> None:

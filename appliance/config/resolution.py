@@ -1,0 +1,95 @@
+"""Which PCI function each configured device means on this host: ``nics_dir``/ports.json.
+
+Written by `secbeat host nics` (root) at every boot, after it has looked at the bus; read by the
+data plane when it starts. A directory of its own: only root may write what the packet path trusts.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.config.devices import data_device
+from appliance.config.model import NodeConfig
+from dataplane.errors import ConfigurationError
+
+FILE_NAME = "ports.json"
+VERSION = 1
+MENDED_BY = "`secbeat host nics`"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One device of the configuration, found."""
+
+    device: str
+    """As the configuration writes it."""
+    address: str | None = None
+    """On the PCI bus; None: a virtual port."""
+    mac: str | None = None
+    driver: str | None = None
+    pmd: str | None = None
+    numa_node: int | None = None
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What is at both data ports."""
+
+    outside: Resolved
+    inside: Resolved
+    management: Resolved | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As it is written."""
+        return {"version": VERSION, **asdict(self)}
+
+
+def resolution_path(config: NodeConfig) -> Path:
+    """Where it lies."""
+    return config.node.nics_dir / FILE_NAME
+
+
+def eal_device(config: NodeConfig, port: str) -> str:
+    """The device string that DPDK understands for port ``outside`` or ``inside``.
+
+    Raises:
+        ConfigurationError: the device is ``mac:`` or ``nic:``, and it is not known which one it is.
+    """
+    device = str(getattr(config.ports, port).device)
+    if not data_device(device).needs_resolution:
+        return device
+    file, key = resolution_path(config), f"ports.{port}.device"
+    found = read_resolution(file)
+    if found is None:
+        raise ConfigurationError(f'{key} = "{device}": {file} is not there; {MENDED_BY} writes it')
+    resolved: Resolved = getattr(found, port)
+    if resolved.device != device or resolved.address is None:
+        raise ConfigurationError(
+            f'{key} = "{device}": {file} was written for "{resolved.device}"; run {MENDED_BY} again'
+        )
+    return resolved.address
+
+
+def read_resolution(file: Path) -> Resolution | None:
+    """What `secbeat host nics` found; None: it has not run. ConfigurationError: can't be read."""
+    try:
+        document = json.loads(file.read_bytes())
+        if document["version"] != VERSION:
+            raise ConfigurationError(f"{file}: version {document['version']} is not {VERSION}")
+        management = document["management"]
+        return Resolution(
+            Resolved(**document["outside"]),
+            Resolved(**document["inside"]),
+            management and Resolved(**management),
+        )
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigurationError(f"{file}: can't be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"{file}: is not what {MENDED_BY} writes ({error!r}); run it again"
+        ) from error
