@@ -1,4 +1,4 @@
-"""``secbeat``: the command for operators. All but lab, replay and doctor is asked of the API.
+"""``secbeat``: the command for operators. All but host, lab, replay and doctor is asked of the API.
 
 Exit codes are in ``appliance.cli.exits`` and ``docs/cli.md``.
 """
@@ -23,6 +23,7 @@ COMMANDS = {
     "allowlist": ("appliance.cli.lists:allowlist", "Addresses and prefixes that no ban stops."),
     "keys": ("appliance.cli.keys:app", "API keys and their roles."),
     "audit": ("appliance.cli.audit:app", "Who changed what, when, from where."),
+    "host": ("appliance.cli.host:app", "What makes this machine a node, at every boot; as root."),
     "lab": ("appliance.cli.lab:app", "Client, node and origin in network namespaces."),
     "replay": ("appliance.cli.replay:replay", "Run the packet path over a capture."),
     "doctor": ("appliance.cli.doctor:doctor", "What keeps this host from being a node."),

@@ -3,7 +3,7 @@
 Reads /sys, /proc and ELF files below an injectable root; changes nothing, asks no network service.
 """
 
-from appliance.doctor.context import Context, Finding, Host, Status
+from appliance.doctor.context import Context, Finding, Status
 from appliance.doctor.run import examine, worst
 
-__all__ = ["Context", "Finding", "Host", "Status", "examine", "worst"]
+__all__ = ["Context", "Finding", "Status", "examine", "worst"]

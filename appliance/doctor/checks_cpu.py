@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from appliance.doctor.context import Context, Finding, Host, Status
+from appliance.doctor.context import Context, Finding, Status
+from appliance.host.cpus import online as online_cpus
+from appliance.host.cpus import parse_cpus, ranges
+from appliance.host.files import Host
 
 V2_FLAGS = frozenset({"cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"})
 """x86-64-v2 in the words of /proc/cpuinfo (x86-64 psABI, section 3.1.1; pni is SSE3)."""
@@ -31,14 +34,14 @@ def check_instruction_set(context: Context) -> Iterator[Finding]:
 
 def check_cpus(context: Context) -> Iterator[Finding]:
     """One CPU per worker, and one for everything else."""
-    online = parse_cpus(context.host.text("/sys/devices/system/cpu/online") or "")
+    online = online_cpus(context.host)
     lcores = context.config.dataplane.lcores if context.config else 1
     absent = sorted(set(_worker_cpus(context)) - online)
     if absent:
         yield Finding(
             "cpus",
             Status.FAIL,
-            f"dataplane.worker_cpus names {_list(absent)}, online are {_ranges(online)}",
+            f"dataplane.worker_cpus names {_list(absent)}, online are {ranges(online)}",
             "a worker can't be pinned to a CPU that isn't there",
             "lscpu --extended   # then correct dataplane.worker_cpus in secbeat.toml",
         )
@@ -60,7 +63,7 @@ def check_isolation(context: Context) -> Iterator[Finding]:
     """Whether the kernel keeps other work off the workers' CPUs."""
     isolated = parse_cpus(context.host.text("/sys/devices/system/cpu/isolated") or "")
     shared = sorted(set(_worker_cpus(context)) - isolated)
-    what = f"isolated: {_ranges(isolated) or 'none'}"
+    what = f"isolated: {ranges(isolated) or 'none'}"
     if not shared:
         why = "" if isolated else "fine in a lab; on bare metal isolate the workers' CPUs"
         yield Finding("isolation", Status.OK, what, why)
@@ -97,29 +100,9 @@ def cpu_flags(host: Host) -> frozenset[str]:
     return frozenset(match[1].split()) if match else frozenset()
 
 
-def parse_cpus(text: str) -> set[int]:
-    """``0-3,8`` as the kernel writes sets of CPUs; what isn't of that form is left out."""
-    cpus: set[int] = set()
-    for match in re.finditer(r"(\d+)(?:-(\d+))?", text):
-        first, last = int(match[1]), int(match[2] or match[1])
-        cpus.update(range(first, min(last, first + 8191) + 1))
-    return cpus
-
-
 def _worker_cpus(context: Context) -> tuple[int, ...]:
     return context.config.dataplane.worker_cpus if context.config else ()
 
 
 def _list(cpus: list[int]) -> str:
     return ",".join(map(str, cpus))
-
-
-def _ranges(cpus: set[int]) -> str:
-    """The set as the kernel writes it."""
-    parts: list[list[int]] = []
-    for cpu in sorted(cpus):
-        if parts and cpu == parts[-1][1] + 1:
-            parts[-1][1] = cpu
-        else:
-            parts.append([cpu, cpu])
-    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from appliance.doctor.context import Context, Finding, Host, Status
-from appliance.doctor.pci import wants_pci
+from appliance.doctor.context import Context, Finding, Status, wants_pci
+from appliance.host.files import Host
 
 _PAGES = "/sys/kernel/mm/hugepages"
 _PACKET_MEMORY_MIB = 64
@@ -17,7 +17,7 @@ _AVAILABLE_MIB_GOOD = 512
 
 
 def check_hugepages(context: Context) -> Iterator[Finding]:
-    """Packet memory in hugepages: enough of them, and hugetlbfs mounted."""
+    """Packet memory in hugepages: enough of them. Nothing has to be mounted for DPDK's memfds."""
     wanted = context.config.dataplane.hugepages if context.config else "auto"
     if wanted == "off":
         yield Finding("hugepages", Status.OK, "not wanted (dataplane.hugepages is off)")
@@ -37,9 +37,8 @@ def check_hugepages(context: Context) -> Iterator[Finding]:
             bad,
             f"{free_mib} MiB free, {needed_mib} MiB wanted" + (f" ({what})" if what else ""),
             "without hugepages a packet costs more TLB misses; a running node holds its own",
-            _reserve_command(pools, needed_mib),
+            "secbeat host prepare" if context.config else _reserve_command(pools, needed_mib),
         )
-    yield _check_mount(context.host, bad)
 
 
 def check_memory(context: Context) -> Iterator[Finding]:
@@ -103,17 +102,3 @@ def _reserve_command(pools: list[tuple[int, int, int]], needed_mib: int) -> str:
     small = next(((total, free) for size, total, free in pools if size == 2048), (0, 0))  # noqa: PLR2004
     total, free = small
     return f"sysctl -w vm.nr_hugepages={total - free + (needed_mib + 1) // 2}"
-
-
-def _check_mount(host: Host, bad: Status) -> Finding:
-    mounts = [line.split() for line in (host.text("/proc/mounts") or "").splitlines()]
-    places = [fields[1] for fields in mounts if fields[2:3] == ["hugetlbfs"]]
-    if places:
-        return Finding("hugetlbfs", Status.OK, "mounted at " + ", ".join(places))
-    return Finding(
-        "hugetlbfs",
-        bad,
-        "not mounted",
-        "DPDK maps hugepages through this file system",
-        "mkdir -p /dev/hugepages && mount -t hugetlbfs hugetlbfs /dev/hugepages",
-    )

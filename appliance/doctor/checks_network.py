@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from appliance.config.binds import Bind
-from appliance.doctor.context import Context, Finding, Host, Status
+from appliance.doctor.context import Context, Finding, Status
+from appliance.host.files import Host
 
 _DEFAULT_BINDS = {
     "api": "127.0.0.1:9999",

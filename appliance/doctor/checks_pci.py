@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.doctor.context import Context, Finding, Status
-from appliance.doctor.pci import Nic, nics, wants_pci
-from appliance.doctor.pmd import Pmd, installed_pmds
-
-IOMMU_GROUPS = "/sys/kernel/iommu_groups"
-_MODULES = {"vfio-pci": "vfio_pci", "uio_pci_generic": "uio_pci_generic"}
+from appliance.doctor.context import Context, Finding, Status, wants_pci
+from appliance.host.fitness import (
+    IOMMU_GROUPS,
+    MODULES,
+    iommu_parameters_given,
+    iommu_remedy,
+)
+from appliance.host.pci import Nic, nics
+from appliance.host.pmd import Pmd, installed_pmds
 
 
 def check_nics(context: Context) -> Iterator[Finding]:
@@ -32,24 +35,20 @@ def check_iommu(context: Context) -> Iterator[Finding]:
     if not wants_pci(context.config):
         yield Finding("iommu", Status.OK, "none", "only PCI ports need one")
         return
-    intel = "GenuineIntel" in (context.host.text("/proc/cpuinfo") or "")
-    parameters = "intel_iommu=on iommu=pt" if intel else "iommu=pt"
-    given = set(parameters.split()) <= set((context.host.text("/proc/cmdline") or "").split())
+    given = iommu_parameters_given(context.host)
     yield Finding(
         "iommu",
         Status.WARN,
-        "none" + (f", although {parameters} is on the kernel's command line" if given else ""),
+        "none" + (", although the kernel's command line asks for it" if given else ""),
         "vfio-pci needs an IOMMU; uio_pci_generic works without, and without its protection",
-        "enable VT-d or AMD-Vi in the firmware (in a VM: a virtual IOMMU)"
-        if given
-        else f"add '{parameters}' to GRUB_CMDLINE_LINUX in /etc/default/grub; update-grub; reboot",
+        iommu_remedy(context.host),
     )
 
 
 def check_modules(context: Context) -> Iterator[Finding]:
     """The kernel modules that hand a device to user space."""
     wanted = wants_pci(context.config)
-    for driver, module in _MODULES.items():
+    for driver, module in MODULES.items():
         if context.host.exists(f"/sys/module/{module}"):
             yield Finding(driver, Status.OK, "loaded")
         elif _available(context, driver, module):

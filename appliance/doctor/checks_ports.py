@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.config.model import PortSection
-from appliance.doctor.checks_pci import IOMMU_GROUPS
 from appliance.doctor.checks_software import dpdk_abi
-from appliance.doctor.context import Context, Finding, Host, Status
-from appliance.doctor.pci import USER_SPACE_DRIVERS, Nic, pci_address, read_nic
-from appliance.doctor.pmd import Pmd, installed_pmds, package_of, pmd_of_vdev
+from appliance.doctor.context import Context, Finding, Status
+from appliance.host.files import Host
+from appliance.host.fitness import UnfitError
+from appliance.host.pci import Nic
+from appliance.host.pmd import Pmd, package_of, pmd_of_vdev
+from appliance.host.survey import PORTS, PortPlan, Survey
 
 _ON_AN_INTERFACE = ("net_af_packet", "net_af_xdp", "net_pcap")
 """Virtual devices whose ``iface=`` must exist before; net_tap makes its own."""
@@ -21,15 +23,21 @@ def check_ports(context: Context) -> Iterator[Finding]:
     if context.config is None:
         yield Finding("ports", Status.OK, "not checked", "--config FILE names them")
         return
-    pmds = installed_pmds(context.host)
-    ports = {"outside": context.config.ports.outside, "inside": context.config.ports.inside}
-    for name, port in ports.items():
-        address = pci_address(port.device)
-        if address:
-            yield _check_pci(context.host, f"port {name}", address, pmds)
-        else:
-            yield from _check_vdev(context.host, f"port {name}", port, pmds)
-    nodes = {name: _numa_node(context.host, port) for name, port in ports.items()}
+    survey = Survey(context.host, context.config)
+    nodes: dict[str, int | None] = {}
+    for name in PORTS:
+        try:
+            plan = survey.port(name)
+        except UnfitError as error:
+            why = "`secbeat host nics` stops here, and the data plane does not start"
+            yield Finding(f"port {name}", Status.FAIL, error.what, why, error.command)
+            continue
+        if plan.nic is None:
+            port = getattr(context.config.ports, name)
+            yield from _check_vdev(context.host, f"port {name}", port, survey.pmds)
+            continue
+        nodes[name] = plan.nic.numa_node
+        yield _check_binding(f"port {name}", plan, plan.nic)
     if None not in nodes.values() and len(set(nodes.values())) > 1:
         yield Finding(
             "ports",
@@ -40,41 +48,14 @@ def check_ports(context: Context) -> Iterator[Finding]:
         )
 
 
-def _check_pci(host: Host, check: str, address: str, pmds: tuple[Pmd, ...]) -> Finding:
-    nic = read_nic(host, address)
-    if nic is None:
-        why = "no network device has this PCI address"
-        return Finding(check, Status.FAIL, f"{address} is not there", why, "lspci -D | grep -i eth")
-    supporting = [pmd for pmd in pmds if pmd.supports(nic.pci_id)]
-    what = f"{address} ({nic.pci_id}) bound to {nic.driver or 'no driver'}"
-    if not supporting:
-        return Finding(
-            check,
-            Status.FAIL,
-            f"{what}, not supported by an installed DPDK driver",
-            "use its kernel interface instead",
-            f'device = "net_af_packet0,iface={nic.interfaces[0] if nic.interfaces else "NAME"}"',
-        )
-    return _check_binding(host, check, what, nic, supporting)
-
-
-def _check_binding(host: Host, check: str, what: str, nic: Nic, pmds: list[Pmd]) -> Finding:
-    what = f"{what}, DPDK {pmds[0].name}"
-    if all(pmd.bifurcated for pmd in pmds):
-        if nic.driver and nic.driver not in USER_SPACE_DRIVERS:
-            return Finding(check, Status.OK, what)
-        why = f"{pmds[0].name} works through the kernel's driver ({pmds[0].kernel_modules})"
-        command = f"echo {nic.address} > /sys/bus/pci/drivers_probe"
-        return Finding(check, Status.FAIL, what, why, command)
-    iommu = bool(host.names(IOMMU_GROUPS))
-    driver = "vfio-pci" if iommu else "uio_pci_generic"
-    bind = f"modprobe {driver} && dpdk-devbind.py --bind={driver} {nic.address}"
-    if nic.driver not in USER_SPACE_DRIVERS:
-        why = "DPDK must take the device from the kernel; its interface disappears then"
-        return Finding(check, Status.FAIL, what, why, bind)
-    if nic.driver == "vfio-pci" and not iommu:
-        return Finding(check, Status.FAIL, what, "vfio-pci does not work without an IOMMU", bind)
-    return Finding(check, Status.OK, what)
+def _check_binding(check: str, plan: PortPlan, nic: Nic) -> Finding:
+    what = f"{nic} bound to {nic.driver or 'no driver'}, DPDK {plan.pmd.name if plan.pmd else ''}"
+    if not plan.step:
+        return Finding(check, Status.OK, what)
+    why = "DPDK must take the device from the kernel; its interface disappears then"
+    if plan.driver is None:
+        why = "its DPDK driver works through the kernel's own"
+    return Finding(check, Status.FAIL, what, why, "secbeat host nics")
 
 
 def _check_vdev(
@@ -121,9 +102,3 @@ def _check_interface(
         command = f"ip link set dev {interface} mtu {port.mtu}"
         return Finding(check, Status.WARN, f"{what}, MTU {mtu} below {port.mtu}", why, command)
     return Finding(check, Status.OK, what)
-
-
-def _numa_node(host: Host, port: PortSection) -> int | None:
-    address = pci_address(port.device)
-    nic = read_nic(host, address) if address else None
-    return nic.numa_node if nic else None

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from appliance.doctor.context import Context, Finding, Host, Status
+from appliance.doctor.context import Context, Finding, Status
+from appliance.host.files import Host
 from dataplane.errors import SecBeatError
 
 DPDK_OF_ABI = {"23": "22.11", "25": "24.11"}

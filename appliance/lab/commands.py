@@ -1,15 +1,9 @@
-"""Runs the system's own tools (ip, ethtool, sysctl) and translates their failures.
-
-No shell: every argument is passed as it is.
-"""
+"""The lab's errors, and the system's tools with those errors."""
 
 from __future__ import annotations
 
-import subprocess
-
+from appliance import commands
 from dataplane.errors import SecBeatError
-
-TIMEOUT_S = 30.0
 
 
 class LabError(SecBeatError):
@@ -19,25 +13,11 @@ class LabError(SecBeatError):
 
 
 def run(*command: str) -> str:
-    """Run a tool to its end and return what it printed; raises LabError with its last words."""
+    """As `appliance.commands.run`; raises LabError."""
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C is for the lab, which then cleans up with these very tools
-        )
-    except FileNotFoundError as exc:
-        raise LabError(f"{command[0]} is not installed: run 'make setup'") from exc
-    except subprocess.TimeoutExpired as exc:
-        raise LabError(f"'{' '.join(command)}' did not end within {TIMEOUT_S:.0f} s") from exc
-    except subprocess.CalledProcessError as exc:
-        words = (exc.stderr or exc.stdout or "").strip() or f"exit code {exc.returncode}"
-        raise LabError(f"'{' '.join(command)}' failed: {words}") from exc
-    return done.stdout
+        return commands.run(*command)
+    except commands.CommandError as exc:
+        raise LabError(str(exc)) from exc
 
 
 def try_run(*command: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.doctor import Host
-from appliance.doctor.pmd import PciId, Pmd, installed_pmds
+from appliance.host.files import Host
+from appliance.host.pmd import PciId, Pmd, installed_pmds
 
 
 @pytest.fixture(scope="module")

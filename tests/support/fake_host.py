@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class FakeHost:
     def add_nic(
         self, address: str, driver: str | None, ids: str = "8086:10fb", node: int = 0
     ) -> None:
-        """A network function on the PCI bus."""
+        """A network function on the PCI bus, in an IOMMU group of its own."""
         place = f"/sys/bus/pci/devices/{address}"
         vendor, device = ids.split(":")
         for name, text in (
@@ -55,10 +56,39 @@ class FakeHost:
             ("subsystem_vendor", "0x8086"),
             ("subsystem_device", "0x0003"),
             ("numa_node", str(node)),
+            ("driver_override", "(null)"),
         ):
             self.write(f"{place}/{name}", text + "\n")
         if driver:
             self.link(f"{place}/driver", f"../../../bus/pci/drivers/{driver}")
+        group = str(int(address[5:7], 16) * 10 + int(address[-1]))
+        self.join_group(address, group)
+
+    def remove_nic(self, address: str) -> None:
+        """Take a function away, and its IOMMU group with it."""
+        group = (self.root / f"sys/bus/pci/devices/{address}/iommu_group").readlink().name
+        shutil.rmtree(self.root / f"sys/kernel/iommu_groups/{group}")
+        shutil.rmtree(self.root / f"sys/bus/pci/devices/{address}")
+
+    def join_group(self, address: str, group: str) -> None:
+        """Put a function into an IOMMU group."""
+        for device in (self.root / "sys/kernel/iommu_groups").glob(f"*/devices/{address}"):
+            device.unlink()
+        self.link(
+            f"/sys/bus/pci/devices/{address}/iommu_group", f"../../kernel/iommu_groups/{group}"
+        )
+        self.write(f"/sys/kernel/iommu_groups/{group}/devices/{address}")
+
+    def add_interface_of(self, address: str, name: str, mac: str, bus: str = "") -> None:
+        """The kernel interface of a NIC, on a ``virtio0`` or another bus in between if need be."""
+        place = f"/sys/bus/pci/devices/{address}/{bus}/net/{name}".replace("//", "/")
+        self.write(f"{place}/address", mac + "\n")
+
+    def without_iommu(self) -> None:
+        """As if the kernel had found none."""
+        shutil.rmtree(self.root / "sys/kernel/iommu_groups", ignore_errors=True)
+        for device in (self.root / "sys/bus/pci/devices").iterdir():
+            (device / "iommu_group").unlink(missing_ok=True)
 
     def add_interface(self, name: str, flags: int = 0x1003, mtu: int = 1500) -> None:
         """A kernel interface."""
@@ -86,7 +116,6 @@ class FakeHost:
         """Everything as a node on bare metal wants it."""
         self.write("/proc/cpuinfo", f"vendor_id : GenuineIntel\nflags\t\t: {FLAGS} avx512f\n")
         self.write("/proc/meminfo", "MemTotal: 16000000 kB\nMemAvailable:   8000000 kB\n")
-        self.write("/proc/mounts", "hugetlbfs /dev/hugepages hugetlbfs rw 0 0\n")
         self.write("/proc/self/limits", "Max locked memory  unlimited  unlimited  bytes\n")
         self.write("/proc/cmdline", "quiet intel_iommu=on iommu=pt\n")
         self.write("/sys/devices/system/cpu/online", "0-3\n")
@@ -97,7 +126,6 @@ class FakeHost:
         pages = "/sys/kernel/mm/hugepages/hugepages-2048kB"
         self.write(f"{pages}/nr_hugepages", "64\n")
         self.write(f"{pages}/free_hugepages", "64\n")
-        self.write("/sys/kernel/iommu_groups/0/type", "DMA\n")
         for module in ("vfio_pci", "uio_pci_generic"):
             self.write(f"/sys/module/{module}/refcnt", "0\n")
         self.add_nic(NIC, "vfio-pci")

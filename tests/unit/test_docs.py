@@ -16,7 +16,7 @@ from typer.main import get_command
 from api.agent.internal import InternalCollector
 from api.agent.public import PublicCollector
 from api.agent.tally import AgentTally
-from appliance.cli import audit, keys, lists
+from appliance.cli import audit, host, keys, lists
 from appliance.cli.exits import Exit
 from appliance.cli.keyfile import DEFAULT_FILES, VARIABLES
 from appliance.cli.main import COMMANDS
@@ -171,7 +171,13 @@ def test_every_command_is_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("noun", "app"), [("blacklist", lists.blacklist), ("keys", keys.app), ("audit", audit.app)]
+    ("noun", "app"),
+    [
+        ("blacklist", lists.blacklist),
+        ("keys", keys.app),
+        ("audit", audit.app),
+        ("host", host.app),
+    ],
 )
 def test_every_verb_is_documented(noun: str, app: typer.Typer) -> None:
     verbs = {row[0].split()[2].rstrip("`") for row in table_rows("cli.md", f"secbeat {noun} ")}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from appliance.config import NodeConfig
-from appliance.doctor import Context, Finding, Host, examine
+from appliance.doctor import Context, Finding, examine
+from appliance.host.files import Host
 from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
 
 Examine = Callable[..., dict[str, Finding]]

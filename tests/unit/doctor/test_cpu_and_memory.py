@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.doctor import Status
-from appliance.doctor.checks_cpu import V2_FLAGS, parse_cpus
+from appliance.doctor.checks_cpu import V2_FLAGS
 from tests.support.fake_host import FLAGS, FakeHost
 from tests.unit.doctor.conftest import Examine
 
@@ -73,12 +73,6 @@ def test_time_wants_a_steady_tsc(
     assert findings()["clock"].status is status
 
 
-def test_sets_of_cpus_are_read_as_the_kernel_writes_them() -> None:
-    assert parse_cpus("0-3,8") == {0, 1, 2, 3, 8}
-    assert parse_cpus("") == set()
-    assert parse_cpus("(null)\n") == set()
-
-
 @pytest.mark.parametrize(
     ("wanted", "status"), [("auto", Status.WARN), ("on", Status.FAIL), ("off", Status.OK)]
 )
@@ -91,14 +85,7 @@ def test_missing_hugepages_matter_as_configured(
     assert found.status is status
     if wanted != "off":
         assert found.what == "8 MiB free, 64 MiB wanted (10 of 2 MiB, 4 free)"
-        assert found.command == "sysctl -w vm.nr_hugepages=38"
-
-
-def test_hugepages_must_be_mounted(fake: FakeHost, findings: Examine) -> None:
-    fake.write("/proc/mounts", "proc /proc proc rw 0 0\n")
-    assert findings()["hugetlbfs"].status is Status.WARN
-    assert findings(dataplane={"hugepages": "on"})["hugetlbfs"].status is Status.FAIL
-    assert "hugetlbfs" not in findings(dataplane={"hugepages": "off"})
+        assert found.command == "secbeat host prepare"
 
 
 def test_gigabyte_pages_count_too(fake: FakeHost, findings: Examine) -> None:

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from appliance.cli.main import app
-from appliance.doctor import Context, Finding, Host, Status, examine, run, worst
+from appliance.doctor import Context, Finding, Status, examine, run, worst
+from appliance.host.files import Host
 from tests.support.fake_host import FakeHost
 from tests.unit.doctor.conftest import Examine
 

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from appliance.doctor import Host, Status
-from appliance.doctor.pci import pci_address
-from appliance.doctor.pmd import PciId, installed_pmds, package_of, pmd_of_vdev, read_pmds
+from appliance.doctor import Status
+from appliance.host.files import Host
+from appliance.host.pmd import PciId, installed_pmds, package_of, pmd_of_vdev, read_pmds
 from tests.support.fake_host import AF_PACKET, IXGBE, MLX5, NIC, OTHER_NIC, FakeHost
 from tests.unit.doctor.conftest import Examine
 
@@ -46,44 +46,41 @@ def test_a_host_without_pci_can_have_virtual_ports(fake: FakeHost, findings: Exa
 
 
 @pytest.mark.parametrize(
-    ("device", "address"),
+    ("bound", "wanted", "command"),
     [
-        ("0000:01:00.0", "0000:01:00.0"),
-        ("01:00.0", "0000:01:00.0"),
-        ("0000:AF:00.1,representor=0", "0000:af:00.1"),
-        ("net_af_packet0,iface=e0", None),
+        ("vfio-pci", "vfio-pci", None),
+        ("uio_pci_generic", "uio_pci_generic", None),
+        ("uio_pci_generic", "vfio-pci", "secbeat host nics"),
+        ("ixgbe", "vfio-pci", "secbeat host nics"),
+        (None, "uio_pci_generic", "secbeat host nics"),
     ],
 )
-def test_a_device_is_a_pci_address_or_a_vdev(device: str, address: str | None) -> None:
-    assert pci_address(device) == address
-
-
-@pytest.mark.parametrize(
-    ("driver", "iommu", "status", "command"),
-    [
-        ("vfio-pci", True, Status.OK, None),
-        ("uio_pci_generic", False, Status.OK, None),
-        ("vfio-pci", False, Status.FAIL, "--bind=uio_pci_generic"),
-        ("ixgbe", True, Status.FAIL, "--bind=vfio-pci"),
-        (None, False, Status.FAIL, "--bind=uio_pci_generic"),
-    ],
-)
-def test_a_pci_port_must_be_bound_to_user_space(
-    fake: FakeHost,
-    findings: Examine,
-    driver: str | None,
-    iommu: bool,
-    status: Status,
-    command: str | None,
+def test_a_pci_port_must_be_bound_as_configured(
+    fake: FakeHost, findings: Examine, bound: str | None, wanted: str, command: str | None
 ) -> None:
     shutil.rmtree(fake.root / f"sys/bus/pci/devices/{NIC}")
-    fake.add_nic(NIC, driver)
-    if not iommu:
-        shutil.rmtree(fake.root / "sys/kernel/iommu_groups")
+    fake.add_nic(NIC, bound)
+    found = findings(dataplane={"nic_driver": wanted})["port outside"]
+    assert found.status is (Status.FAIL if command else Status.OK)
+    assert found.command == command
+
+
+def test_vfio_pci_without_an_iommu_fails(fake: FakeHost, findings: Examine) -> None:
+    fake.without_iommu()
     found = findings()["port outside"]
-    assert found.status is status
-    assert (command or "") in (found.command or "")
-    assert bool(found.command) == bool(command)
+    assert found.status is Status.FAIL
+    assert "is behind no IOMMU" in found.what
+    assert findings(dataplane={"nic_driver": "uio_pci_generic"})["iommu"].status is Status.WARN
+
+
+def test_a_port_named_by_order_or_mac_is_found(fake: FakeHost, findings: Examine) -> None:
+    assert NIC in findings(ports=virtual("nic:0"))["port outside"].what
+    fake.add_nic(NIC, "ixgbe")
+    fake.add_interface_of(NIC, "eth0", "52:54:00:00:01:01")
+    found = findings(ports=virtual("mac:52:54:00:00:01:01"))["port outside"]
+    assert (found.status, found.command) == (Status.FAIL, "secbeat host nics")
+    other = findings(ports=virtual("mac:52:54:00:00:01:02"))["port outside"]
+    assert "no NIC shows this MAC address" in other.what
 
 
 def test_a_bifurcated_driver_stays_with_the_kernel(fake: FakeHost, findings: Examine) -> None:
@@ -93,12 +90,13 @@ def test_a_bifurcated_driver_stays_with_the_kernel(fake: FakeHost, findings: Exa
     fake.add_nic(NIC, "vfio-pci", "15b3:1017")
     found = findings()["port outside"]
     assert found.status is Status.FAIL
-    assert "through the kernel's driver" in found.why
+    assert "through the kernel's own" in found.why
 
 
 def test_a_port_that_is_not_there_fails(findings: Examine) -> None:
     found = findings(ports=virtual("0000:77:00.0"))["port outside"]
-    assert (found.status, found.what) == (Status.FAIL, "0000:77:00.0 is not there")
+    assert found.status is Status.FAIL
+    assert found.what == 'ports.outside.device = "0000:77:00.0": 0000:77:00.0 is not there'
 
 
 def test_a_port_without_a_dpdk_driver_fails(fake: FakeHost, findings: Examine) -> None:
@@ -157,7 +155,7 @@ def test_a_virtual_port_without_driver_names_the_package(findings: Examine) -> N
 
 
 def test_iommu_matters_for_pci_ports_only(fake: FakeHost, findings: Examine) -> None:
-    shutil.rmtree(fake.root / "sys/kernel/iommu_groups")
+    fake.without_iommu()
     assert findings(config=False)["iommu"].status is Status.OK
     found = findings()["iommu"]
     assert found.status is Status.WARN

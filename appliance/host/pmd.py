@@ -16,7 +16,7 @@ from typing import Any
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from appliance.doctor.context import Host
+from appliance.host.files import Host
 
 _INFO = re.compile(rb"PMD_INFO_STRING= (\{[^\0]*\})\0")
 _FOLDERS = (

@@ -1,0 +1,108 @@
+"""``secbeat host``: what the units of an appliance run as root at every boot."""
+# ruff: noqa: PLC0415 - at boot every command pays for its own imports only
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from appliance.cli.options import ConfigOption, JsonOption
+from appliance.cli.output import Output
+from appliance.commands import run
+from appliance.config.load import DEFAULT_FILE, load_config
+from appliance.host.files import Host, HostError
+
+if TYPE_CHECKING:
+    from appliance.config.resolution import Resolution
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
+]
+
+
+@app.command()
+def prepare(
+    config: ConfigOption = DEFAULT_FILE, dry_run: DryRunOption = False, as_json: JsonOption = False
+) -> None:
+    """Reserve packet memory, set the workers' CPUs apart, have the management NIC configured."""
+    from appliance.host import cpus
+    from appliance.host.prepare import plan
+    from appliance.host.steps import carry_out
+
+    node, host, output = load_config(config), Host(), Output(as_json)
+    steps = plan(host, node, run)
+    if not dry_run:
+        _require_root()
+        done = carry_out(steps)
+    else:
+        done = [step.what for step in steps]
+    if not as_json:
+        output.line(cpus.note(host, node))
+    _tell(output, "steps", done)
+
+
+@app.command()
+def nics(
+    config: ConfigOption = DEFAULT_FILE,
+    dry_run: DryRunOption = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="Give the data NICs back to the kernel instead.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the configured NICs, bind the data NICs to DPDK's driver, write down which is which."""
+    from appliance.host import nics as nics_of_host
+    from appliance.host.survey import Survey
+
+    node, host, output = load_config(config), Host(), Output(as_json)
+    if not dry_run:
+        _require_root()
+    if release:
+        _tell(output, "released", nics_of_host.release(host, node, dry_run=dry_run))
+        return
+    try:
+        if not dry_run:
+            nics_of_host.wait_for_drivers(host, node, run)
+        plan = Survey(host, node).plan()
+        if dry_run:
+            _tell(output, "steps", plan.steps)
+            return
+        found = nics_of_host.apply(host, node, plan, run)
+    except HostError as error:
+        if not dry_run:
+            nics_of_host.note_problem(host, node, error)
+        raise
+    _print_found(output, found, plan.steps)
+
+
+def _print_found(output: Output, found: Resolution, steps: list[str]) -> None:
+    if output.as_json:
+        output.document({**found.document(), "steps": steps})
+        return
+    ports = {"outside": found.outside, "inside": found.inside, "management": found.management}
+    columns = ("port", "device", "address", "mac", "driver", "DPDK")
+    output.table(
+        columns,
+        [
+            (name, port.device, port.address, port.mac, port.driver, port.pmd)
+            for name, port in ports.items()
+            if port is not None
+        ],
+    )
+
+
+def _tell(output: Output, name: str, lines: list[str]) -> None:
+    if output.as_json:
+        output.document({name: lines})
+        return
+    for line in lines or ["nothing to do"]:
+        output.line(line)
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise HostError("this changes the host and needs root: run it with sudo, or --dry-run")

@@ -1,0 +1,48 @@
+"""Runs the system's own tools (ip, systemctl, mount) and translates their failures.
+
+No shell: every argument is passed as it is.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Protocol
+
+from dataplane.errors import SecBeatError
+
+TIMEOUT_S = 30.0
+
+
+class CommandError(SecBeatError):
+    """A tool is missing, failed, or did not end."""
+
+    exit_code = 1
+
+
+class Run(Protocol):
+    """How tools are run; a test hands in another one."""
+
+    def __call__(self, *command: str, timeout_s: float = TIMEOUT_S) -> str:
+        """Run to the end and return what was printed; raises CommandError."""
+
+
+def run(*command: str, timeout_s: float = TIMEOUT_S) -> str:
+    """Run a tool to its end and return what it printed; raises CommandError with its last words."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C is for us, who may have to clean up with these very tools
+        )
+    except FileNotFoundError as exc:
+        raise CommandError(f"{command[0]} is not installed") from exc
+    except subprocess.TimeoutExpired as exc:
+        raise CommandError(f"'{' '.join(command)}' did not end within {timeout_s:.0f} s") from exc
+    except subprocess.CalledProcessError as exc:
+        words = (exc.stderr or exc.stdout or "").strip() or f"exit code {exc.returncode}"
+        raise CommandError(f"'{' '.join(command)}' failed: {words}") from exc
+    return done.stdout

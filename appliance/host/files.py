@@ -1,0 +1,135 @@
+"""The host's files below an injectable root: what the kernel shows, and what we leave there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataplane.errors import SecBeatError
+
+FILE_BYTES_MAX = 4 << 20
+
+
+class HostError(SecBeatError):
+    """The host can't be what the configuration says; one line with thing, reason and remedy."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Host:
+    """Files of the host below ``root``; what is absent or unreadable is None or empty."""
+
+    root: Path = Path("/")
+
+    def path(self, absolute: str) -> Path:
+        """The place of an absolute path below the root."""
+        return self.root / absolute.lstrip("/")
+
+    def text(self, absolute: str) -> str | None:
+        """A file's text without white space at its ends, at most 4 MiB."""
+        try:
+            with self.path(absolute).open("rb") as file:
+                return file.read(FILE_BYTES_MAX).decode(errors="replace").strip()
+        except OSError:
+            return None
+
+    def number(self, absolute: str) -> int | None:
+        """A file's whole number, decimal or ``0x``."""
+        try:
+            return int(self.text(absolute) or "", 0)
+        except ValueError:
+            return None
+
+    def names(self, absolute: str) -> list[str]:
+        """Names in a directory, sorted."""
+        try:
+            return sorted(path.name for path in self.path(absolute).iterdir())
+        except OSError:
+            return []
+
+    def link_name(self, absolute: str) -> str | None:
+        """Last part of what a symbolic link points to."""
+        try:
+            return self.path(absolute).readlink().name
+        except OSError:
+            return None
+
+    def link_text(self, absolute: str) -> str | None:
+        """What a symbolic link says."""
+        try:
+            return str(self.path(absolute).readlink())
+        except OSError:
+            return None
+
+    def exists(self, absolute: str) -> bool:
+        """Whether there is such a file or directory."""
+        return self.path(absolute).exists()
+
+    def glob(self, pattern: str) -> list[Path]:
+        """Files whose absolute path matches, sorted."""
+        return sorted(self.root.glob(pattern.lstrip("/")))
+
+    def tell(self, absolute: str, text: str) -> None:
+        """Write to a file of the kernel, which must be there; HostError says what it answered."""
+        try:
+            fd = os.open(self.path(absolute), os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, text.encode())
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise HostError(f"{absolute} refuses {text!r}: {error.strerror}") from error
+
+    def install(self, absolute: str, content: str | bytes, mode: int = 0o644) -> None:
+        """Put a file there in one step, durable; its directory is made if need be. HostError."""
+        data = content.encode() if isinstance(content, str) else content
+        path = self.path(absolute)
+        unfinished = path.with_name(f".{path.name}.new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+            unfinished.unlink(missing_ok=True)
+            fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                os.fchmod(fd, mode)
+                file.flush()
+                os.fsync(fd)
+            unfinished.replace(path)
+            sync_directory(path.parent)
+        except OSError as error:
+            raise HostError(f"{absolute} can't be written: {error.strerror}") from error
+
+    def give(self, absolute: str, gid: int, mode: int) -> None:
+        """Let a group use a file that stays root's; HostError."""
+        try:
+            os.chown(self.path(absolute), 0, gid)
+            self.path(absolute).chmod(mode)
+        except OSError as error:
+            raise HostError(f"{absolute} can't be given away: {error.strerror}") from error
+
+    def remove(self, absolute: str) -> None:
+        """Remove a file if it is there."""
+        self.path(absolute).unlink(missing_ok=True)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make what was renamed into a directory durable."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def group_of(host: Host, user: str) -> int:
+    """Number of a system user's own group, from /etc/passwd; HostError: no such user."""
+    for line in (host.text("/etc/passwd") or "").splitlines():
+        fields = line.split(":")
+        if fields[0] == user and len(fields) > 3 and fields[3].isdigit():  # noqa: PLR2004
+            return int(fields[3])
+    raise HostError(
+        f"user {user} does not exist; "
+        f"`useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {user}`"
+    )

@@ -1,0 +1,142 @@
+"""Which NIC a configured device means, and whether this host can give it to DPDK."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from appliance.config.devices import Device, Kind
+from appliance.host.files import Host, HostError
+from appliance.host.pci import DEVICES, Nic, nics, read_nic
+from appliance.host.pmd import Pmd
+
+IOMMU_GROUPS = "/sys/kernel/iommu_groups"
+MODULES = {"vfio-pci": "vfio_pci", "uio_pci_generic": "uio_pci_generic"}
+"""Drivers that hand a device to user space, and the kernel's names of their modules."""
+LIST_NICS = "lspci -D | grep -i eth"
+_ROUTES_V4, _ROUTES_V6 = "/proc/net/route", "/proc/net/ipv6_route"
+_GROUP_MATES = ("vfio-pci", "pcieport", "pci-stub", None)
+"""Drivers beside which vfio takes a group (vfio_dev_driver_allowed of the kernel)."""
+
+
+class UnfitError(HostError):
+    """A device can't be a data port: ``what`` is wrong, and the command that mends it."""
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(f"{what}; `{command}`")
+        self.what = what
+        self.command = command
+
+
+def find_nic(host: Host, device: Device, known_macs: Mapping[str, str]) -> Nic:
+    """The one NIC that a device string means.
+
+    Args:
+        host: whose PCI bus.
+        device: one that means a NIC.
+        known_macs: PCI address to MAC of NICs that user space may have already; such a NIC does
+            not show its own.
+
+    Raises:
+        UnfitError: there is none, or more than one.
+    """
+    if device.kind is Kind.PCI:
+        found = read_nic(host, device.value)
+        if found is None:
+            raise UnfitError(f"{device.value} is not there", LIST_NICS)
+        return found
+    if device.kind is Kind.ORDER:
+        return _by_order(host, int(device.value))
+    return _by_mac(host, device.value, known_macs)
+
+
+def nic_of_interface(host: Host, interface: str) -> Nic | None:
+    """The NIC below a kernel interface; None: it has none on the PCI bus."""
+    return next((nic for nic in nics(host) if interface in nic.interfaces), None)
+
+
+def pmd_for(nic: Nic, pmds: Sequence[Pmd]) -> Pmd:
+    """DPDK's driver for a NIC; UnfitError: no installed one names it.
+
+    Where several do, one that works through the kernel's driver comes last.
+    """
+    supporting = [pmd for pmd in pmds if pmd.supports(nic.pci_id)]
+    if not supporting:
+        interface = nic.interfaces[0] if nic.interfaces else "NAME"
+        raise UnfitError(
+            f"{nic} is not supported by an installed DPDK driver; use its kernel interface",
+            f'device = "net_af_packet0,iface={interface}"',
+        )
+    return min(supporting, key=lambda pmd: pmd.bifurcated)
+
+
+def check_vfio(host: Host, nic: Nic, together: Collection[str]) -> str:
+    """The IOMMU group of a NIC that vfio-pci is to take; ``together``: addresses it takes too.
+
+    Raises:
+        UnfitError: no IOMMU, or somebody else's device is in the group.
+    """
+    group = host.link_name(f"{nic.place}/iommu_group")
+    if group is None:
+        what = f"{nic} is behind no IOMMU, which vfio-pci needs"
+        raise UnfitError(what, iommu_remedy(host))
+    for address in host.names(f"{IOMMU_GROUPS}/{group}/devices"):
+        driver = host.link_name(f"{DEVICES}/{address}/driver")
+        if address not in together and driver not in _GROUP_MATES:
+            raise UnfitError(
+                f"{nic} shares IOMMU group {group} with {address}, which {driver} has",
+                f"echo {address} > {DEVICES}/{address}/driver/unbind",
+            )
+    return group
+
+
+def iommu_remedy(host: Host) -> str:
+    """What brings an IOMMU to a host without one."""
+    intel = "GenuineIntel" in (host.text("/proc/cpuinfo") or "")
+    parameters = "intel_iommu=on iommu=pt" if intel else "iommu=pt"
+    if iommu_parameters_given(host):
+        return "enable VT-d or AMD-Vi in the firmware (in a VM: a virtual IOMMU)"
+    return f"add '{parameters}' to GRUB_CMDLINE_LINUX in /etc/default/grub; update-grub; reboot"
+
+
+def iommu_parameters_given(host: Host) -> bool:
+    """Whether the kernel was told to use an IOMMU."""
+    intel = "GenuineIntel" in (host.text("/proc/cpuinfo") or "")
+    wanted = {"iommu=pt", "intel_iommu=on"} if intel else {"iommu=pt"}
+    return wanted <= set((host.text("/proc/cmdline") or "").split())
+
+
+def check_unused(host: Host, nic: Nic) -> None:
+    """UnfitError if the kernel routes through the NIC: taking it away could cut us off."""
+    used = sorted(set(nic.interfaces) & _routed_interfaces(host))
+    if used:
+        raise UnfitError(f"{nic} carries routes of this host", f"ip addr flush dev {used[0]}")
+
+
+def _by_order(host: Host, index: int) -> Nic:
+    found = [nic for nic in nics(host) if nic.is_ethernet]
+    if index >= len(found):
+        have = f"nic:0 to nic:{len(found) - 1}" if found else "none"
+        raise UnfitError(f"there is no such Ethernet NIC, there is {have}", LIST_NICS)
+    return found[index]
+
+
+def _by_mac(host: Host, mac: str, known_macs: Mapping[str, str]) -> Nic:
+    everyone = nics(host)
+    found = [nic for nic in everyone if mac in (*nic.macs, known_macs.get(nic.address))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        addresses = " and ".join(nic.address for nic in found)
+        raise UnfitError(f"{addresses} have this MAC address: name the PCI address", LIST_NICS)
+    mute = [nic.address for nic in everyone if not nic.macs and nic.address not in known_macs]
+    hint = f" ({', '.join(mute)} without an interface show none)" if mute else ""
+    raise UnfitError(f"no NIC shows this MAC address{hint}", "ip -brief link")
+
+
+def _routed_interfaces(host: Host) -> set[str]:
+    """Interfaces with a route of their own; link-local and multicast routes do not count."""
+    v4 = [line.split() for line in (host.text(_ROUTES_V4) or "").splitlines()[1:]]
+    v6 = [line.split() for line in (host.text(_ROUTES_V6) or "").splitlines()]
+    names = {fields[0] for fields in v4 if fields}
+    # Columns: destination, its length, ..., interface (ipv6_route of the kernel's seq file).
+    return names | {f[-1] for f in v6 if f and not f[0].startswith(("fe80", "ff"))}
