@@ -2,7 +2,7 @@
  * packets overlap.
  *
  * A client about whom nobody says anything costs one line of the address table and one of the
- * prefix root. What comes after works on the few that are left.
+ * prefix map. What comes after works on the few that are left.
  */
 #include "lists_private.h"
 
@@ -13,13 +13,11 @@ struct work {
     const struct sb_ranges *ranges[SB_FAMILY_COUNT];
     uint32_t lcore;
     uint32_t boot_ds;
-    uint32_t tagged;                                    /* the address table may know it */
-    uint32_t searched;                                  /* its root cell holds boundaries */
-    uint32_t covered;                                   /* value is not 0 */
+    uint32_t tagged;  /* the address table may know it */
+    uint32_t covered; /* a prefix may cover it; once searched: does, and value says which */
     const struct sb_address_tags *bucket[SB_BURST_MAX]; /* its home */
-    const uint32_t *root[SB_BURST_MAX];
-    uint32_t high[SB_BURST_MAX];                               /* half of the hash */
-    uint32_t value[SB_BURST_MAX] __attribute__((aligned(16))); /* longest prefix entry + 1 */
+    uint32_t high[SB_BURST_MAX];                        /* half of the hash */
+    uint32_t value[SB_BURST_MAX];                       /* longest prefix entry + 1 */
 };
 
 /* Who speaks for a client; NULL: nobody. */
@@ -73,7 +71,7 @@ uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
         work.ranges[family] = __atomic_load_n(&lists->prefixes[family].ranges, __ATOMIC_ACQUIRE);
     locate(&work, count);
     probe(&work, count);
-    if (work.searched != 0)
+    if (work.covered != 0)
         search_ranges(&work);
     set = work.tagged | work.covered;
     if (set != 0)
@@ -110,6 +108,10 @@ static inline uint32_t zeros(const uint32_t words[SB_BURST_MAX]) {
     return bits;
 }
 
+static inline uint32_t first_bits(uint32_t count) {
+    return count == SB_BURST_MAX ? UINT32_MAX : (1u << count) - 1;
+}
+
 static inline uint32_t top_bits(const uint32_t words[SB_BURST_MAX]) {
     uint32_t bits = 0;
 
@@ -121,9 +123,11 @@ static inline uint32_t top_bits(const uint32_t words[SB_BURST_MAX]) {
     return bits;
 }
 
-/* Where each client would stand; asks for the lines. */
+/* Where each client would stand; asks for its bucket. The map is small enough to be read at once.
+ */
 static void locate(struct work *work, uint32_t count) {
     const struct sb_addresses *table = &work->lists->addresses;
+    uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
 
     for (uint32_t i = 0; i < count; i++) {
         const struct sb_lists_key *key = &work->keys[i];
@@ -132,36 +136,31 @@ static void locate(struct work *work, uint32_t count) {
 
         work->high[i] = sb_address_high(hash);
         work->bucket[i] = &table->tags[sb_address_home(table, hash)];
-        work->root[i] = &place.ranges->root[place.hi >> (64 - SB_RANGES_ROOT_BITS)];
         __builtin_prefetch(work->bucket[i]);
-        __builtin_prefetch(work->root[i]);
+        maybe[i] = sb_ranges_maybe(place.ranges, place.hi);
     }
+    work->covered = top_bits(maybe) & first_bits(count);
 }
 
-/* Sorts out those about whom nothing is said. */
+/* Sorts out those whom the address table does not know. */
 static void probe(struct work *work, uint32_t count) {
-    uint32_t all = count == SB_BURST_MAX ? UINT32_MAX : (1u << count) - 1;
     uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
 
-    for (uint32_t i = 0; i < count; i++) {
-        work->value[i] = *work->root[i];
+    for (uint32_t i = 0; i < count; i++)
         maybe[i] = sb_address_tags_maybe(work->bucket[i], work->high[i]);
-    }
-    work->tagged = ~zeros(maybe) & all;
-    work->covered = ~zeros(work->value) & all;
-    work->searched = top_bits(work->value) & all;
+    work->tagged = ~zeros(maybe) & first_bits(count);
 }
 
-/* In two passes: whether the slot of a split cell says to search is as good as random, and a bitmap
- * in place of a branch keeps the misses of all clients overlapping. */
+/* In passes, so that the misses of all clients overlap. Whether the slot of a split cell says to
+ * search is as good as random: a bitmap there in place of a branch. */
 static void search_ranges(struct work *work) {
     uint32_t searched = 0;
 
-    for (uint32_t set = work->searched; set != 0;) {
+    for (uint32_t set = work->covered; set != 0;) {
         uint32_t i = take_bit(&set);
         struct place place = place_of(work, i);
 
-        work->value[i] = sb_ranges_narrow(place.ranges, work->value[i], place.hi);
+        work->value[i] = sb_ranges_slot(place.ranges, place.hi);
         searched |= (work->value[i] >> 31) << i;
         work->covered ^= (uint32_t)(work->value[i] == 0) << i;
     }

@@ -4,7 +4,7 @@
 
 typedef unsigned __int128 sb_u128;
 
-enum { ROOT_SHIFT = 64 - SB_RANGES_ROOT_BITS };
+enum { ROOT_SHIFT = 64 - SB_RANGES_ROOT_BITS, MAP_SHIFT = 64 - SB_RANGES_MAP_BITS };
 
 /* The sweep over the sorted entries: those that cover the current address lie on a stack, shortest
  * first. */
@@ -21,6 +21,8 @@ static void push(struct sweep *sweep, uint32_t index);
 static void pop_before(struct sweep *sweep, sb_u128 start);
 static void pop(struct sweep *sweep);
 static void emit(struct sb_ranges *ranges, sb_u128 start, uint32_t value);
+static void fill_map(struct sb_ranges *ranges);
+static void set_bits(uint32_t *map, uint32_t first, uint32_t last);
 static uint32_t fill_slot(struct sb_ranges *ranges, uint64_t start, uint32_t shift, uint32_t *next);
 
 static uintptr_t carve(uintptr_t *next, size_t size) {
@@ -37,6 +39,7 @@ static uintptr_t lay_out(struct sb_ranges *out, uintptr_t base, uint32_t count, 
     uintptr_t next = base;
 
     carve(&next, sizeof(*out));
+    out->map = (uint32_t *)carve(&next, SB_RANGES_MAP_WORDS * sizeof(*out->map));
     out->root = (uint32_t *)carve(&next, SB_RANGES_ROOT * sizeof(*out->root));
     out->cells = (struct sb_range_cell *)carve(&next, 2 * boundaries * sizeof(*out->cells));
     out->slots = (uint32_t *)carve(&next, boundaries * sizeof(*out->slots));
@@ -69,8 +72,8 @@ size_t sb_ranges_bytes(const struct sb_ranges *ranges) {
     size_t per_boundary =
         sizeof(*ranges->hi) * (ranges->lo != NULL ? 2 : 1) + sizeof(*ranges->value);
 
-    return sizeof(*ranges) + SB_RANGES_ROOT * sizeof(*ranges->root) +
-           ranges->cell_count * sizeof(*ranges->cells) +
+    return sizeof(*ranges) + SB_RANGES_MAP_WORDS * sizeof(*ranges->map) +
+           SB_RANGES_ROOT * sizeof(*ranges->root) + ranges->cell_count * sizeof(*ranges->cells) +
            ranges->slot_count * sizeof(*ranges->slots) + ranges->boundary_count * per_boundary +
            ranges->order_count * (sizeof(*ranges->order) + sizeof(*ranges->link));
 }
@@ -86,6 +89,7 @@ void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries) 
         pop(&sweep);
     for (uint32_t i = 0; i < SB_RANGES_FEW; i++)
         ranges->hi[ranges->boundary_count + i] = UINT64_MAX;
+    fill_map(ranges);
     for (uint32_t slot = 0; slot < SB_RANGES_ROOT; slot++)
         ranges->root[slot] = fill_slot(ranges, (uint64_t)slot << ROOT_SHIFT, ROOT_SHIFT, &next);
 }
@@ -138,6 +142,31 @@ static void emit(struct sb_ranges *ranges, sb_u128 start, uint32_t value) {
         ranges->value[i++] = value;
     }
     ranges->boundary_count = i;
+}
+
+static void fill_map(struct sb_ranges *ranges) {
+    for (uint32_t i = 0; i < ranges->boundary_count; i++) {
+        bool last = i + 1 == ranges->boundary_count;
+        sb_u128 end = last ? ~(sb_u128)0 : boundary(ranges, i + 1) - 1;
+
+        if (ranges->value[i] != 0)
+            set_bits(ranges->map, (uint32_t)(ranges->hi[i] >> MAP_SHIFT),
+                     (uint32_t)(end >> (64 + MAP_SHIFT)));
+    }
+}
+
+/* Bits first to last. */
+static void set_bits(uint32_t *map, uint32_t first, uint32_t last) {
+    uint32_t from = UINT32_MAX >> (first & 31), to = UINT32_MAX << (31 - (last & 31));
+
+    if (first >> 5 == last >> 5) {
+        map[first >> 5] |= from & to;
+        return;
+    }
+    map[first >> 5] |= from;
+    for (uint32_t word = (first >> 5) + 1; word < last >> 5; word++)
+        map[word] = UINT32_MAX;
+    map[last >> 5] |= to;
 }
 
 /* The slot of the addresses whose upper half lies in start .. start + 2^shift - 1. *next: the first

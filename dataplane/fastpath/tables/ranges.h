@@ -3,9 +3,10 @@
  *
  * A range starts at a boundary and ends at the next; its value is the longest entry that covers it,
  * and each entry links to the next shorter one (or to the same prefix on the other list), so that
- * expiries and lists are judged at look-up. The root says by the top 16 bits which boundaries to
- * search, or gives the value itself: most misses cost one cache line. IPv4 addresses stand in the
- * top 32 bits of hi; lo is then not stored.
+ * expiries and lists are judged at look-up. A map of one bit for the addresses that share their top
+ * 20 says whether any entry covers one of them: most misses cost that one cache line. Behind it the
+ * root says by the top 16 bits which boundaries to search, or gives the value itself. IPv4
+ * addresses stand in the top 32 bits of hi; lo is then not stored.
  */
 #ifndef SB_RANGES_H
 #define SB_RANGES_H
@@ -16,6 +17,9 @@
 #include "abi.h"
 
 enum {
+    SB_RANGES_MAP_BITS =
+        20, /* 128 KB: stays in the second-level cache, and a /20 is seldom dirty */
+    SB_RANGES_MAP_WORDS = 1 << (SB_RANGES_MAP_BITS - 5),
     SB_RANGES_ROOT_BITS = 16,
     SB_RANGES_ROOT = 1 << SB_RANGES_ROOT_BITS,
     SB_PREFIX_DEPTH = 2 * 129, /* entries that can cover one address: every length on both lists */
@@ -60,6 +64,7 @@ struct sb_range_cell {
 };
 
 struct sb_ranges {
+    uint32_t *map;   /* bits, the most significant of a word first */
     uint32_t *root;  /* slots */
     uint32_t *slots; /* of all cells that have some */
     struct sb_range_cell *cells;
@@ -83,6 +88,13 @@ void sb_ranges_destroy(struct sb_ranges *ranges);
 void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries);
 /* Bytes that are in use; the rest of the block was never touched. */
 size_t sb_ranges_bytes(const struct sb_ranges *ranges);
+
+/* Top bit: an entry may cover the address. Others: anything. */
+static inline uint32_t sb_ranges_maybe(const struct sb_ranges *ranges, uint64_t hi) {
+    uint32_t bit = (uint32_t)(hi >> (64 - SB_RANGES_MAP_BITS));
+
+    return ranges->map[bit >> 5] << (bit & 31);
+}
 
 /* The last boundary at or before (hi, lo) among base .. base + count, where base is known to be. */
 static inline uint32_t sb_ranges_search_all(const struct sb_ranges *ranges, uint32_t base,
@@ -125,18 +137,20 @@ static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
     return index;
 }
 
-/* A slot that says SB_RANGES_SEARCH becomes what the address's own slot in its cell says, if the
- * cell has slots: the value, or SB_RANGES_SEARCH again. */
-static inline uint32_t sb_ranges_narrow(const struct sb_ranges *ranges, uint32_t slot,
-                                        uint64_t hi) {
-    const struct sb_range_cell *cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
+/* What the root says of an address or, where its cell has slots of its own, its slot there: the
+ * value, or SB_RANGES_SEARCH. */
+static inline uint32_t sb_ranges_slot(const struct sb_ranges *ranges, uint64_t hi) {
+    uint32_t slot = ranges->root[hi >> (64 - SB_RANGES_ROOT_BITS)];
 
+    if ((slot & SB_RANGES_SEARCH) == 0)
+        return slot;
+    const struct sb_range_cell *cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
     if (cell->bits == 0)
         return slot;
     return ranges->slots[cell->slots + (hi << SB_RANGES_ROOT_BITS >> (64 - cell->bits))];
 }
 
-/* The value of an address whose narrowed slot says SB_RANGES_SEARCH. */
+/* The value of an address whose slot says SB_RANGES_SEARCH. */
 static inline uint32_t sb_ranges_value(const struct sb_ranges *ranges, uint32_t slot, uint64_t hi,
                                        uint64_t lo) {
     const struct sb_range_cell *cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];
