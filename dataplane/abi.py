@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "f10df01eb11a86efa2537260b587df014305b65b89aec1fbea5a543e54cf679d"
+ABI_HASH = "e643521c132a04ad60431277a5a2c5d9516eb245743e9312a4afac5b52691114"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -143,6 +143,7 @@ class PacketFlag(enum.IntFlag):
     CHECKSUM_GOOD = 32
     ALLOWED = 64
     WOULD_DROP = 128
+    PLAIN = 256
 
 
 class State(enum.IntEnum):

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "f10df01eb11a86efa2537260b587df014305b65b89aec1fbea5a543e54cf679d";
+const char sb_abi_hash[] = "e643521c132a04ad60431277a5a2c5d9516eb245743e9312a4afac5b52691114";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -340,6 +340,7 @@ _Static_assert(SB_PACKET_CUT_SHORT == 16, "make abi");
 _Static_assert(SB_PACKET_CHECKSUM_GOOD == 32, "make abi");
 _Static_assert(SB_PACKET_ALLOWED == 64, "make abi");
 _Static_assert(SB_PACKET_WOULD_DROP == 128, "make abi");
+_Static_assert(SB_PACKET_PLAIN == 256, "make abi");
 
 _Static_assert(SB_STATE_STARTING == 0, "make abi");
 _Static_assert(SB_STATE_RUNNING == 1, "make abi");

@@ -24,11 +24,16 @@ enum ethertype {
     ETHERTYPE_QINQ_OLD = 0x9100
 };
 
-enum { LEAVES = SB_PACKET_LINK_SCOPE | SB_PACKET_CUT_SHORT };
+enum {
+    RECEIVERS = SB_PACKET_CUT | SB_PACKET_CHECKSUM_GOOD, /* flags that the receiver sets */
+    LEAVES = SB_PACKET_LINK_SCOPE | SB_PACKET_CUT_SHORT
+};
 
-static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
 static inline bool parse_plain(struct sb_packet *packet);
-static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t room);
+static inline bool leaves(struct sb_lcore *lcore, struct sb_packet *packet,
+                          const struct sb_time *now);
+static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
+static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t total);
 static __attribute__((noinline)) void parse_any(struct sb_packet *packet);
 static uint32_t parse_ethernet(struct sb_packet *packet, uint32_t *ethertype);
 static bool is_vlan(uint32_t ethertype);
@@ -36,25 +41,32 @@ static void reset(struct sb_packet *packet);
 
 void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const uint32_t count = burst->count;
-    uint32_t live = 0;
+    uint32_t left = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         struct sb_packet *packet = &burst->packets[i];
 
-        burst->live[live] = (uint8_t)i;
-        if (SB_LIKELY(parse_plain(packet))) {
-            live++;
+        if (SB_LIKELY(parse_plain(packet)))
             continue;
-        }
         parse_any(packet);
-        if (packet->flags & LEAVES)
-            continue;
-        if (SB_UNLIKELY(packet->anomaly == SB_REASON_HEADER_SPLIT))
-            drop_split(lcore, packet, now);
-        else
-            live++;
+        if (leaves(lcore, packet, now))
+            left |= 1u << i;
     }
-    burst->live_count = (uint16_t)live;
+    for (uint32_t i = 0; i < SB_BURST_MAX; i++)
+        burst->live[i] = (uint8_t)i;
+    burst->live_count = (uint16_t)count;
+    if (left != 0)
+        sb_burst_leave_out(burst, left);
+}
+
+static inline bool leaves(struct sb_lcore *lcore, struct sb_packet *packet,
+                          const struct sb_time *now) {
+    if ((packet->flags & LEAVES) != 0)
+        return true;
+    if (SB_LIKELY(packet->anomaly != SB_REASON_HEADER_SPLIT))
+        return false;
+    drop_split(lcore, packet, now);
+    return true;
 }
 
 static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet,
@@ -64,44 +76,61 @@ static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet,
     sb_drop(lcore, packet, SB_REASON_HEADER_SPLIT);
 }
 
+/* What is found in a packet that is plain, but for its protocol and where its payload begins. */
+enum { PLAIN_L3 = ETHERNET_BYTES, PLAIN_L4 = PLAIN_L3 + IPV4_BYTES };
+#define PLAIN(from, client, other)                                                                 \
+    {                                                                                              \
+        .port = from, .l3_offset = PLAIN_L3, .l4_offset = PLAIN_L4, .ip_version = 4,               \
+        .client_offset = PLAIN_L3 + client, .protected_offset = PLAIN_L3 + other                   \
+    }
+static const struct sb_packet plain[SB_PORT_COUNT] = {
+    [SB_PORT_OUTSIDE] = PLAIN(SB_PORT_OUTSIDE, IPV4_SOURCE, IPV4_DESTINATION),
+    [SB_PORT_INSIDE] = PLAIN(SB_PORT_INSIDE, IPV4_DESTINATION, IPV4_SOURCE),
+};
+
 /* Ethernet, IPv4 without options, whole TCP or UDP: what nearly all traffic is. False: nothing is
  * decided. */
 static inline bool parse_plain(struct sb_packet *packet) {
-    enum { L3 = ETHERNET_BYTES, L4 = L3 + IPV4_BYTES };
-    const uint8_t *frame = sb_packet_bytes(packet, 0, L4 + TCP_BYTES);
+    const uint8_t *frame = sb_packet_bytes(packet, 0, PLAIN_L4 + TCP_BYTES);
 
     if (SB_UNLIKELY(frame == NULL))
         return false;
-    const uint8_t *ip = frame + L3;
-    uint32_t total = sb_load16(ip + 2);
-    if (sb_load16(frame + ETHERTYPE_OFFSET) != ETHERTYPE_IPV4 || ip[0] != 0x45 ||
-        (sb_load16(ip + 6) & IPV4_FRAGMENT_MASK) != 0 || total < IPV4_BYTES ||
-        L3 + total > packet->length)
+    const uint8_t *ip = frame + PLAIN_L3;
+    uint32_t total = sb_load16(ip + 2), protocol = ip[9];
+    if (!sb_is_16(frame + ETHERTYPE_OFFSET, 0xffff, ETHERTYPE_IPV4) || ip[0] != 0x45 ||
+        !sb_is_16(ip + 6, IPV4_FRAGMENT_MASK, 0) || PLAIN_L3 + total > packet->available)
         return false;
-    uint32_t protocol = ip[9];
-    uint32_t size = plain_transport_size(frame + L4, protocol, total - IPV4_BYTES);
-    if (size == 0 || L4 + size > packet->available)
+    uint32_t size = plain_transport_size(frame + PLAIN_L4, protocol, total);
+    if (size == 0)
         return false;
-    reset(packet);
-    packet->l3_offset = L3;
-    packet->l4_offset = L4;
-    packet->payload_offset = (uint16_t)(L4 + size);
-    packet->ip_version = 4;
+    memcpy(&packet->port, &plain[packet->port & (SB_PORT_COUNT - 1)].port,
+           sizeof(*packet) - offsetof(struct sb_packet, port));
+    packet->flags = (packet->flags & RECEIVERS) | SB_PACKET_PLAIN;
+    packet->payload_offset = (uint16_t)(PLAIN_L4 + size);
     packet->protocol = (uint8_t)protocol;
-    set_addresses(packet, L3 + IPV4_SOURCE, L3 + IPV4_DESTINATION);
     return true;
 }
 
-/* Bytes of the transport header at l4, 0: look closer. No branch on the protocol: mixed traffic
- * would mispredict it. */
-static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t room) {
-    bool tcp = protocol == SB_PROTOCOL_TCP;
-    uint32_t tcp_size = (uint32_t)(l4[12] >> 4) * 4;
-    uint32_t least = tcp ? TCP_BYTES : UDP_BYTES;
-    uint32_t claimed = tcp ? tcp_size : sb_load16(l4 + 4);
-    bool good = (tcp | (protocol == SB_PROTOCOL_UDP)) & (claimed >= least) & (claimed <= room);
+/* Where a transport header says how long something is: (16 bits at field >> shift) & mask; least
+ * and most of it are the header. By protocol; what is not there has a header of 0 bytes. */
+struct length_field {
+    uint8_t field, shift;
+    uint16_t mask, least, most;
+};
+static const struct length_field length_fields[256] = {
+    [SB_PROTOCOL_TCP] = {12, 10, 0x3c, TCP_BYTES, 0x3c}, /* data offset, in words of 4 */
+    [SB_PROTOCOL_UDP] = {4, 0, 0xffff, UDP_BYTES, UDP_BYTES},
+};
 
-    return good ? (tcp ? tcp_size : UDP_BYTES) : 0;
+/* Bytes of the transport header at l4 in an IPv4 packet of total bytes, 0: look closer. A table in
+ * place of a branch on the protocol, which mixed traffic would mispredict. */
+static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t total) {
+    const struct length_field *length = &length_fields[protocol];
+    uint32_t claimed = sb_load16(l4 + length->field) >> length->shift & length->mask;
+
+    if (claimed < length->least || IPV4_BYTES + claimed > total)
+        return 0;
+    return claimed < length->most ? claimed : length->most;
 }
 
 /* Any packet there is. */
@@ -154,6 +183,6 @@ static bool is_vlan(uint32_t ethertype) {
 }
 
 static void reset(struct sb_packet *packet) {
-    packet->flags &= SB_PACKET_CUT | SB_PACKET_CHECKSUM_GOOD;
+    packet->flags &= RECEIVERS;
     memset(&packet->profile, 0, sizeof(*packet) - offsetof(struct sb_packet, profile));
 }

@@ -84,6 +84,7 @@ def test_a_tag_changes_nothing_but_offsets(harness: Harness, seed: int) -> None:
 
 
 def findings(packet: abi.Packet) -> dict[str, int]:
-    same = ("ip_version", "protocol", "anomaly", "verdict", "reason", "flags")
+    same = ("ip_version", "protocol", "anomaly", "verdict", "reason")
     relative = {name: max(0, getattr(packet, name) - packet.l3_offset) for name in OFFSETS}
-    return relative | {name: getattr(packet, name) for name in same}
+    found = relative | {name: getattr(packet, name) for name in same}
+    return found | {"flags": packet.flags & ~PacketFlag.PLAIN}

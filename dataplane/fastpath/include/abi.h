@@ -68,7 +68,9 @@ enum sb_packet_flag {
     SB_PACKET_CUT_SHORT = 1 << 4,  /* set by parse: cut before its headers ended, so not judged */
     SB_PACKET_CHECKSUM_GOOD = 1 << 5, /* the NIC has verified the IPv4 header checksum */
     SB_PACKET_ALLOWED = 1 << 6,       /* on the allowlist */
-    SB_PACKET_WOULD_DROP = 1 << 7     /* a stage in monitor mode has counted it */
+    SB_PACKET_WOULD_DROP = 1 << 7,    /* a stage in monitor mode has counted it */
+    SB_PACKET_PLAIN =
+        1 << 8 /* untagged IPv4 without options, whole TCP or UDP header, no anomaly */
 };
 
 /* One packet of a burst; one cache line. The owner of the mbuf fills what comes before profile (and

@@ -6,6 +6,7 @@
 #ifndef SB_PACKET_H
 #define SB_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -44,6 +45,15 @@ static inline uint32_t sb_load32(const uint8_t *bytes) {
 
     memcpy(&value, bytes, sizeof(value));
     return __builtin_bswap32(value);
+}
+
+/* Whether the bits of mask in the 16 at bytes are value: both in host order, so that it is they
+ * which are turned round, when compiling. */
+static inline bool sb_is_16(const uint8_t *bytes, uint16_t mask, uint16_t value) {
+    uint16_t raw;
+
+    memcpy(&raw, bytes, sizeof(raw));
+    return (raw & __builtin_bswap16(mask)) == __builtin_bswap16(value);
 }
 
 /* As it lies in memory: for sums and comparisons only. */

@@ -123,4 +123,17 @@ static inline bool sb_reject(struct sb_lcore *lcore, struct sb_packet *packet,
     return false;
 }
 
+/* Leaves those packets (bit i: packets[i]) out of the live set. */
+static inline void sb_burst_leave_out(struct sb_burst *burst, uint32_t packets) {
+    uint32_t live = 0;
+
+    for (uint32_t i = 0; i < burst->live_count; i++) {
+        uint8_t index = burst->live[i];
+
+        burst->live[live] = index;
+        live += (packets >> index & 1) == 0;
+    }
+    burst->live_count = (uint16_t)live;
+}
+
 #endif

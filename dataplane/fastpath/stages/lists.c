@@ -18,7 +18,6 @@ struct clients {
 static void collect(const struct sb_burst *burst, struct clients *clients);
 static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
                       const struct sb_lists_match *match, const struct sb_time *now);
-static void keep_survivors(struct sb_burst *burst, uint32_t dropped);
 
 void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
@@ -40,7 +39,7 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
         dropped |= judge(lcore, &burst->packets[index], &matches[i], now) << index;
     }
     if (dropped != 0)
-        keep_survivors(burst, dropped);
+        sb_burst_leave_out(burst, dropped);
 }
 
 static inline struct sb_lists_key key_of(const struct sb_packet *packet) {
@@ -88,16 +87,4 @@ static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
         return sb_reject(lcore, packet, SB_REASON_BLACKLIST, now);
     packet->flags |= SB_PACKET_ALLOWED;
     return 0;
-}
-
-static void keep_survivors(struct sb_burst *burst, uint32_t dropped) {
-    uint32_t live = 0;
-
-    for (uint32_t i = 0; i < burst->live_count; i++) {
-        uint8_t index = burst->live[i];
-
-        burst->live[live] = index;
-        live += (dropped >> index & 1) == 0;
-    }
-    burst->live_count = (uint16_t)live;
 }

@@ -5,6 +5,7 @@
  */
 #include "pipeline.h"
 
+enum { PLAIN_L3 = 14 }; /* of SB_PACKET_PLAIN */
 enum { IPV4_BYTES = 20, IPV4_SOURCE = 12, IPV4_DESTINATION = 16 };
 enum { IPV6_BYTES = 40, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
 enum { TCP_FLAGS_OFFSET = 13, TCP_BYTES = 20 };
@@ -18,56 +19,74 @@ enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, FLAGS_MASK = 0x3f };
 #define BIT(f) ((uint64_t)(NO_STACK_SENDS(f)) << (f))
 #define BITS_4(f) (BIT(f) | BIT((f) + 1) | BIT((f) + 2) | BIT((f) + 3))
 #define BITS_16(f) (BITS_4(f) | BITS_4((f) + 4) | BITS_4((f) + 8) | BITS_4((f) + 12))
-static const uint64_t tcp_lies = BITS_16(0) | BITS_16(16) | BITS_16(32) | BITS_16(48);
+/* By whether it is TCP: a look-up where a branch on the protocol would be mispredicted. */
+static const uint64_t lies[2] = {0, BITS_16(0) | BITS_16(16) | BITS_16(32) | BITS_16(48)};
 
 static inline bool looks_good(const struct sb_packet *packet);
-static inline bool looks_good_ipv4(const struct sb_packet *packet);
+static inline bool looks_good_ipv4(const struct sb_packet *packet, uint32_t l3);
 static inline bool looks_good_ipv6(const struct sb_packet *packet);
-static __attribute__((noinline)) bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
-                                            const struct sb_time *now);
+static __attribute__((noinline)) void judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
+                                                uint32_t suspects, const struct sb_time *now);
+static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
 static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip);
 static inline bool is_sum_right(const uint8_t *bytes, uint32_t size);
+static inline bool is_sum_right_20(const uint8_t *bytes);
 static bool has_bad_tcp_flags(const struct sb_packet *packet);
-static inline bool tcp_flags_lie(uint32_t flags);
+static inline bool flags_lie(uint32_t protocol, uint32_t flags);
 static enum sb_reason ipv4_address_reason(const uint8_t *ip);
 static enum sb_reason ipv6_address_reason(const uint8_t *ip);
 
 void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const uint32_t entered = burst->live_count;
-    uint32_t live = 0;
+    uint32_t suspects = 0;
 
     for (uint32_t i = 0; i < entered; i++) {
-        uint8_t index = burst->live[i];
-        struct sb_packet *packet = &burst->packets[index];
+        uint32_t index = burst->live[i];
 
-        burst->live[live] = index;
-        live += SB_LIKELY(looks_good(packet)) || !judge(lcore, packet, now);
+        if (!SB_LIKELY(looks_good(&burst->packets[index])))
+            suspects |= 1u << index;
     }
-    burst->live_count = (uint16_t)live;
+    if (SB_UNLIKELY(suspects != 0))
+        judge_all(lcore, burst, suspects, now);
+}
+
+static __attribute__((noinline)) void judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
+                                                uint32_t suspects, const struct sb_time *now) {
+    uint32_t dropped = 0;
+
+    for (; suspects != 0; suspects &= suspects - 1) {
+        uint32_t index = (uint32_t)__builtin_ctz(suspects);
+
+        dropped |= (uint32_t)judge(lcore, &burst->packets[index], now) << index;
+    }
+    sb_burst_leave_out(burst, dropped);
 }
 
 static inline bool looks_good(const struct sb_packet *packet) {
+    if (SB_LIKELY(packet->flags & SB_PACKET_PLAIN))
+        return looks_good_ipv4(packet, PLAIN_L3);
     if (SB_UNLIKELY(packet->anomaly != SB_REASON_NONE || packet->ip_version == 0))
         return false;
-    return packet->ip_version == 4 ? looks_good_ipv4(packet) : looks_good_ipv6(packet);
+    if (packet->ip_version == 6)
+        return looks_good_ipv6(packet);
+    return packet->l4_offset - packet->l3_offset == IPV4_BYTES &&
+           looks_good_ipv4(packet, packet->l3_offset);
 }
 
-/* IPv4 without options and with a whole transport header: every question at once, so that a good
- * packet costs one branch. False: judge it. */
-static inline bool looks_good_ipv4(const struct sb_packet *packet) {
+/* IPv4 without options and with a whole transport header. Every question is a branch that good
+ * packets never take, but for the protocol, which is as good as random. False: judge it. */
+static inline bool looks_good_ipv4(const struct sb_packet *packet, uint32_t l3) {
     enum { READ = IPV4_BYTES + TCP_FLAGS_OFFSET + 1 }; /* frames are padded: UDP has them too */
-    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, READ);
+    const uint8_t *ip = sb_packet_bytes(packet, l3, READ);
 
-    if (SB_UNLIKELY(ip == NULL || packet->l4_offset - packet->l3_offset != IPV4_BYTES))
+    if (SB_UNLIKELY(ip == NULL))
         return false;
     uint32_t top = ip[IPV4_SOURCE];
-    bool odd_source = (top >= 224) | (top == 127);
-    bool land = sb_load32(ip + IPV4_SOURCE) == sb_load32(ip + IPV4_DESTINATION);
-    bool tcp_lies_here =
-        (packet->protocol == SB_PROTOCOL_TCP) & tcp_flags_lie(ip[IPV4_BYTES + TCP_FLAGS_OFFSET]);
-    bool sum_right = packet->flags & SB_PACKET_CHECKSUM_GOOD || is_sum_right(ip, IPV4_BYTES);
-
-    return !(odd_source | land | tcp_lies_here) & sum_right;
+    if (top >= 224 || top == 127 ||
+        sb_load32(ip + IPV4_SOURCE) == sb_load32(ip + IPV4_DESTINATION) ||
+        flags_lie(packet->protocol, ip[IPV4_BYTES + TCP_FLAGS_OFFSET]))
+        return false;
+    return packet->flags & SB_PACKET_CHECKSUM_GOOD || is_sum_right_20(ip);
 }
 
 static inline bool looks_good_ipv6(const struct sb_packet *packet) {
@@ -78,8 +97,7 @@ static inline bool looks_good_ipv6(const struct sb_packet *packet) {
 }
 
 /* Every reason against a packet in turn. True: dropped. */
-static __attribute__((noinline)) bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
-                                            const struct sb_time *now) {
+static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now) {
     if (packet->anomaly != SB_REASON_NONE &&
         sb_reject(lcore, packet, (enum sb_reason)packet->anomaly, now))
         return true;
@@ -123,15 +141,28 @@ static inline bool is_sum_right(const uint8_t *bytes, uint32_t size) {
     return sum % 0xffff == 0;
 }
 
+/* The same of a header without options: two words of 64 bits, their carries added again. */
+static inline bool is_sum_right_20(const uint8_t *bytes) {
+    uint64_t high = sb_load64_raw(bytes + 8), sum = sb_load64_raw(bytes);
+    uint32_t last;
+
+    memcpy(&last, bytes + 16, sizeof(last));
+    sum += high;
+    sum += sum < high;
+    sum += last;
+    sum += sum < last;
+    return sum % 0xffff == 0;
+}
+
 static bool has_bad_tcp_flags(const struct sb_packet *packet) {
     if (packet->protocol != SB_PROTOCOL_TCP || packet->l4_offset == 0)
         return false;
     const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, TCP_BYTES);
-    return tcp != NULL && tcp_flags_lie(tcp[TCP_FLAGS_OFFSET]);
+    return tcp != NULL && flags_lie(SB_PROTOCOL_TCP, tcp[TCP_FLAGS_OFFSET]);
 }
 
-static inline bool tcp_flags_lie(uint32_t flags) {
-    return tcp_lies >> (flags & FLAGS_MASK) & 1;
+static inline bool flags_lie(uint32_t protocol, uint32_t flags) {
+    return lies[protocol == SB_PROTOCOL_TCP] >> (flags & FLAGS_MASK) & 1;
 }
 
 static enum sb_reason ipv4_address_reason(const uint8_t *ip) {
