@@ -60,7 +60,6 @@ ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
     return (struct run){lcore, burst, now, measured};
 }
 
-/* Fetches the headers on the way: parse is the first to look at them. */
 ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_burst *burst) {
     uint64_t packets_inside = 0, bytes_inside = 0, bytes = 0;
 
@@ -68,7 +67,6 @@ ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_
         const struct sb_packet *packet = &burst->packets[i];
         uint64_t inside = packet->port == SB_PORT_INSIDE;
 
-        __builtin_prefetch((const void *)(uintptr_t)packet->data);
         packets_inside += inside;
         bytes_inside += packet->length & -inside;
         bytes += packet->length;

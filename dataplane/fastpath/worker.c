@@ -14,7 +14,7 @@
 #include "pipeline.h"
 #include "readers.h"
 
-/* Packets on their way out of one port, all from one burst. */
+/* Packets on their way out of one port, all from one burst and in from the other. */
 struct tx_batch {
     uint32_t count;
     struct rte_mbuf *mbufs[SB_BURST_MAX];
@@ -26,8 +26,9 @@ struct worker {
     struct sb_node *node;
     struct sb_lcore_stats *stats;
     struct sb_time now;
+    uint64_t turn_tsc; /* when the last turn ended and this one began */
     struct sb_burst burst;
-    struct tx_batch tx[SB_PORT_COUNT];
+    struct tx_batch tx; /* out of one port at a time */
     struct rte_mbuf *freed[SB_BURST_MAX];
 } __attribute__((aligned(SB_CACHE_LINE))); /* so that a descriptor is one line */
 
@@ -36,9 +37,9 @@ static uint32_t receive(struct worker *worker, enum sb_port port);
 static uint32_t resume(struct worker *worker, uint32_t from);
 static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
                      uint64_t rx_tsc);
-static void settle(struct worker *worker);
+static void settle(struct worker *worker, enum sb_port from);
 static void hand_over(struct worker *worker, struct sb_packet *packet);
-static void transmit(struct worker *worker, enum sb_port port);
+static void transmit(struct worker *worker, enum sb_port from);
 static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
                             uint32_t sent);
 static void count_latency(struct worker *worker, uint64_t cycles, uint32_t packets);
@@ -51,6 +52,7 @@ int sb_worker_main(void *lcore) {
 
     worker.node = (struct sb_node *)worker.lcore->node;
     worker.stats = (struct sb_lcore_stats *)worker.lcore->stats;
+    worker.turn_tsc = rte_rdtsc();
     while (__atomic_load_n(&worker.node->stop, __ATOMIC_ACQUIRE) == 0)
         worker_turn(&worker, true);
 
@@ -64,7 +66,6 @@ int sb_worker_main(void *lcore) {
 
 static uint32_t worker_turn(struct worker *worker, bool receiving) {
     struct sb_reader *reader = &worker->node->readers.reader[worker->lcore->index];
-    uint64_t begin = rte_rdtsc();
     uint32_t packets = 0;
 
     worker->now.boot_ds = __atomic_load_n(&worker->node->boot_ds, __ATOMIC_RELAXED);
@@ -75,7 +76,8 @@ static uint32_t worker_turn(struct worker *worker, bool receiving) {
         if (from != worker->lcore->index)
             packets += resume(worker, from);
 
-    uint64_t cycles = rte_rdtsc() - begin;
+    uint64_t end = rte_rdtsc(), cycles = end - worker->turn_tsc;
+    worker->turn_tsc = end;
     worker->stats->total_cycles += cycles;
     worker->stats->busy_cycles += packets > 0 ? cycles : 0;
     worker->stats->heartbeat++;
@@ -95,7 +97,7 @@ static uint32_t receive(struct worker *worker, enum sb_port port) {
         describe(&worker->burst.packets[i], mbufs[i], port, worker->now.tsc);
     worker->burst.count = count;
     sb_pipeline_run(worker->lcore, &worker->burst, &worker->now);
-    settle(worker);
+    settle(worker, port);
     return count;
 }
 
@@ -109,14 +111,17 @@ static uint32_t resume(struct worker *worker, uint32_t from) {
     worker->now.tsc = rte_rdtsc();
     worker->burst.count = (uint16_t)count;
     sb_pipeline_resume(worker->lcore, &worker->burst, &worker->now);
-    settle(worker);
+    for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
+        settle(worker, port);
     return count;
 }
 
+/* Asks for the headers on the way: parse is the first to look at them. */
 static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
                      uint64_t rx_tsc) {
     uint64_t checksum = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
 
+    rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
     packet->mbuf = (uint64_t)mbuf;
     packet->data = (uint64_t)rte_pktmbuf_mtod(mbuf, void *);
     packet->rx_tsc = rx_tsc;
@@ -126,30 +131,31 @@ static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_po
     packet->port = (uint16_t)port;
 }
 
-/* Does with every packet of the burst what its verdict says, in the order of the burst. */
-static void settle(struct worker *worker) {
-    uint32_t freed_count = 0;
+/* Does with every packet that came in from one port what its verdict says, in the order of the
+ * burst. */
+static void settle(struct worker *worker, enum sb_port from) {
+    struct tx_batch *batch = &worker->tx;
+    uint32_t passed = 0, freed = 0;
 
-    for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
-        worker->tx[port].count = 0;
     for (uint32_t i = 0; i < worker->burst.count; i++) {
         struct sb_packet *packet = &worker->burst.packets[i];
-        struct tx_batch *batch = &worker->tx[packet->port ^ 1];
 
+        if (unlikely(packet->port != from)) /* of a burst that was handed over */
+            continue;
         if (packet->verdict == SB_VERDICT_HELD && packet->owner != worker->lcore->index)
             hand_over(worker, packet);
         if (packet->verdict == SB_VERDICT_PASS) {
-            batch->mbufs[batch->count] = (struct rte_mbuf *)packet->mbuf;
-            batch->packets[batch->count++] = packet;
+            batch->mbufs[passed] = (struct rte_mbuf *)packet->mbuf;
+            batch->packets[passed++] = packet;
         } else if (packet->verdict != SB_VERDICT_HELD) {
-            worker->freed[freed_count++] = (struct rte_mbuf *)packet->mbuf;
+            worker->freed[freed++] = (struct rte_mbuf *)packet->mbuf;
         }
     }
-    for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
-        if (worker->tx[port].count > 0)
-            transmit(worker, port);
-    if (freed_count > 0)
-        rte_pktmbuf_free_bulk(worker->freed, freed_count);
+    batch->count = passed;
+    if (passed > 0)
+        transmit(worker, from);
+    if (freed > 0)
+        rte_pktmbuf_free_bulk(worker->freed, freed);
 }
 
 static void hand_over(struct worker *worker, struct sb_packet *packet) {
@@ -162,15 +168,15 @@ static void hand_over(struct worker *worker, struct sb_packet *packet) {
     worker->stats->handover_lost++;
 }
 
-/* What the queue refuses is dropped: waiting for it would stop receiving, and the loss would only
- * be out of sight. */
-static void transmit(struct worker *worker, enum sb_port port) {
-    struct tx_batch *batch = &worker->tx[port];
+/* Out of the other port. What the queue refuses is dropped: waiting for it would stop receiving,
+ * and the loss would only be out of sight. */
+static void transmit(struct worker *worker, enum sb_port from) {
+    struct tx_batch *batch = &worker->tx;
     uint16_t queue = (uint16_t)worker->lcore->index;
-    uint32_t sent =
-        rte_eth_tx_burst(worker->lcore->port_id[port], queue, batch->mbufs, (uint16_t)batch->count);
+    uint32_t sent = rte_eth_tx_burst(worker->lcore->port_id[from ^ 1], queue, batch->mbufs,
+                                     (uint16_t)batch->count);
 
-    count_forwarded(worker, port ^ 1, batch, sent);
+    count_forwarded(worker, from, batch, sent);
     if (likely(sent == batch->count))
         return;
     for (uint32_t i = sent; i < batch->count; i++) {
