@@ -838,7 +838,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.FRAGMENT: "fragment that ends beyond 65,535 bytes, is empty, or hides the transport header",
     Reason.L4_TRUNCATED: "packet ends inside its TCP, UDP, ICMP or ICMPv6 header",
     Reason.TCP_HEADER_LENGTH: "TCP data offset below 20 bytes or beyond the packet",
-    Reason.TCP_FLAGS: "TCP flags that no stack sends together (null, SYN+FIN, SYN+RST, FIN+RST, FIN without ACK)",
+    Reason.TCP_FLAGS: "TCP flags that no stack sends together (SYN+FIN, SYN+RST, FIN+RST, none of SYN, RST and ACK)",
     Reason.UDP_LENGTH: "UDP length below 8 bytes or beyond the packet",
     Reason.LAND: "source and destination address are the same (land)",
     Reason.SOURCE_MULTICAST: "source is a multicast address",

@@ -337,7 +337,7 @@ _CASES: list[_Case] = [
     (Reason.TCP_HEADER_LENGTH, "ipv6 beyond", _layers(lambda: ip6() / tcp(dataofs=6))),
     *[
         (Reason.TCP_FLAGS, f"{family} {flags or 'null'}", _layers(make))
-        for flags in ("", "SF", "SR", "FRA", "F", "FPU", "SFRPAU")
+        for flags in ("", "SF", "SR", "FRA", "F", "P", "U", "FPU", "SFRPAU")
         for family, make in (
             ("ipv4", lambda flags=flags: ip4() / tcp(flags)),
             ("ipv6", lambda flags=flags: ip6() / tcp(flags)),
