@@ -190,9 +190,7 @@ def test_only_what_the_receiver_may_say_survives_in_the_flags(harness: Harness, 
 
 @pytest.mark.parametrize("link", ALL_LINKS)
 @pytest.mark.parametrize("name", ALL_GOOD)
-def test_only_the_plainest_packets_are_called_plain(
-    harness: Harness, name: str, link: str
-) -> None:
+def test_only_the_plainest_packets_are_called_plain(harness: Harness, name: str, link: str) -> None:
     plain = link == "untagged" and name in {*PLAIN, "ipv4-dhcp"}
     packet = harness.run_one(frames.good(name, link) + b"\0" * 18)
     assert bool(packet.flags & PacketFlag.PLAIN) is plain
