@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import request
+from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
@@ -95,7 +96,7 @@ def drain(bytes_max: int) -> None:
     """Read and forget what the client still sends, within a bound of bytes and time."""
     request.max_content_length = None
     deadline, left = time.monotonic() + _DRAIN_SECONDS_MAX, bytes_max
-    with suppress(OSError, ClientDisconnected, RequestEntityTooLarge):
+    with suppress(OSError, ClientDisconnected, RequestEntityTooLarge, ParseException):
         while left > 0 and time.monotonic() < deadline:
             chunk = request.environ["wsgi.input"].read(min(_CHUNK_BYTES, left))
             if not chunk:
@@ -111,6 +112,7 @@ def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
 
 
 def _read_all() -> bytes:
+    _check_not_encoded()
     if request.mimetype not in _JSON_TYPES:
         raise UnsupportedMediaTypeError(
             f"a body of type {request.mimetype!r}: this takes application/json",
@@ -125,6 +127,7 @@ def _read_all() -> bytes:
 
 @contextmanager
 def _spooled(uploads: tuple[str, ...], spool: Spool) -> Iterator[tuple[Upload, bytes]]:
+    _check_not_encoded()
     if request.mimetype not in uploads:
         raise UnsupportedMediaTypeError(
             f"a body of type {request.mimetype!r}: this takes {' or '.join(uploads)}",
@@ -139,6 +142,16 @@ def _spooled(uploads: tuple[str, ...], spool: Spool) -> Iterator[tuple[Upload, b
             file.write(chunk)
         file.flush()
         yield Upload(Path(file.name), request.mimetype, size), digest.digest()
+
+
+def _check_not_encoded() -> None:
+    """Nothing is decompressed here: a small body stays small (RFC 9110 section 8.4 wants 415)."""
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.strip().lower() != "identity":
+        raise UnsupportedMediaTypeError(
+            f"a body in the coding {coding!r}: this takes plain bodies",
+            errors=[FieldError("Content-Encoding", coding, "identity", "wrong coding")],
+        )
 
 
 def _check_length(bytes_max: int) -> None:
@@ -157,6 +170,8 @@ def _chunks(bytes_max: int) -> Iterator[bytes]:
             yield chunk
     except (ClientDisconnected, OSError) as exc:
         raise MalformedError("the body ended before its length") from exc
+    except ParseException as exc:
+        raise MalformedError(f"the body is not in chunks: {exc}") from exc
 
 
 def _too_large(bytes_max: int) -> TooLargeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -109,6 +110,8 @@ def _respond(
 
 def _shown(value: object) -> object:
     """A value as sent, cut to what an answer should carry."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no NaN
     if value is None or isinstance(value, bool | int | float):
         return value
     text = value if isinstance(value, str) else json.dumps(value, default=str)

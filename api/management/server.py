@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -54,12 +55,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         answered = _StatusOf(client)
         super().handle_error(req, answered, addr, exc)
         detail = f"the request is not HTTP this server reads: {type(exc).__name__}"
-        body = problems.document(answered.status, detail, (), "")
+        request_id = uuid.uuid4().hex
+        log.info("not a request: %s, request id %s", type(exc).__name__, request_id)
+        body = problems.document(answered.status, detail, (), request_id)
         text = json.dumps(body).encode()
         head = (
             f"HTTP/1.1 {answered.status} {HTTPStatus(answered.status).phrase}\r\n"
             f"Connection: close\r\nContent-Type: {problems.MEDIA_TYPE}\r\n"
-            f"Content-Length: {len(text)}\r\n\r\n"
+            f"X-Request-ID: {request_id}\r\nContent-Length: {len(text)}\r\n\r\n"
         )
         try:
             client.sendall(head.encode() + text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -104,6 +105,26 @@ def test_a_body_of_the_contracts_curl_examples_is_read_as_json(
 )
 def test_a_body_of_another_kind_is_415(api: Api, path: str, media_type: str | None) -> None:
     check(api.call("POST", path, data="192.0.2.1", content_type=media_type), 415)
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [("/blacklist", "application/json"), ("/blacklist/import", "text/plain")],
+)
+def test_a_compressed_body_is_415_and_the_coding_is_named(
+    api: Api, path: str, media_type: str
+) -> None:
+    body, coding = gzip.compress(b'{"ip": "192.0.2.1"}'), {"Content-Encoding": "gzip"}
+    answer = api.call("POST", path, data=body, content_type=media_type, headers=coding)
+    (error,) = check(answer, 415)["errors"]
+    assert (error["field"], error["value"]) == ("Content-Encoding", "gzip")
+
+
+def test_a_value_that_json_does_not_have_is_told_as_text(api: Api) -> None:
+    body = '{"ip": "192.0.2.1", "duration_seconds": NaN}'
+    answer = api.call("POST", "/blacklist", data=body, content_type="application/json")
+    assert check(answer, 422)["errors"][0]["value"] == "nan"
+    assert b"NaN" not in answer.data
 
 
 def test_a_body_over_the_limit_is_413(api: Api) -> None:

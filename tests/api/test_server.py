@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -12,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dataplane.statelog import Put, StateLogReader
-from tests.support.api_server import ROOT, Server
+from tests.support.api_server import KEY, ROOT, Server
 
 SEED = 20_261_124
 
@@ -56,6 +58,17 @@ def logged(directory: Path) -> dict[str, int]:
     return counts
 
 
+def said_to(server: Server, request: bytes) -> tuple[bytes, Any]:
+    """Head and body of the answer to bytes that no HTTP client would send."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head, json.loads(body)
+
+
 def test_a_second_server_on_the_same_database_ends_at_once_and_says_why(server: Server) -> None:
     command = [sys.executable, "-m", "tests.support.api_server", str(server.directory), "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
@@ -69,15 +82,21 @@ def test_a_second_server_on_the_same_database_ends_at_once_and_says_why(server: 
     [b"GARBAGE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n"],
 )
 def test_what_is_not_http_gets_a_problem_document_too(server: Server, garbage: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        connection.sendall(garbage)
-        answer = b""
-        while chunk := connection.recv(65536):
-            answer += chunk
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head, body = said_to(server, garbage)
     assert head.startswith(b"HTTP/1.1 4")
     assert b"Content-Type: application/problem+json" in head
-    assert b'"status": 4' in body
+    assert b"X-Request-ID: " + body["request_id"].encode() in head
+    assert 400 <= body["status"] < 500
+
+
+def test_a_body_that_is_not_in_the_chunks_it_claims_is_400(server: Server) -> None:
+    request = (
+        f"POST /api/v1/blacklist HTTP/1.1\r\nHost: node\r\nX-SecBeat-API-Key: {KEY}\r\n"
+        "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n\r\n"
+    )
+    head, body = said_to(server, request.encode())
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert "chunk" in body["detail"]
 
 
 def test_a_refused_large_body_still_gets_its_answer(server: Server) -> None:
