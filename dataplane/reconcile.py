@@ -237,7 +237,7 @@ class Reconciler:
         if mark == self._mark and not self._lost_import:
             return
         try:
-            newer = [g for g in self._reader.generations() if g > self._generation]
+            newer = self._newer_generations()
         except StateLogError:
             self._unlisted = self._unlisted or self._bad_generation < 0
             self._degrade(self._generation)
@@ -251,6 +251,19 @@ class Reconciler:
             self._reload = self._load_generation([*newer, self._generation])
         else:
             self._reject_lost_import()
+
+    def _newer_generations(self) -> list[int]:
+        """Those that may be gone over to; all there are, if ours is of a directory that is gone."""
+        replaced = self._log is not None and self._log.is_replaced()
+        found = self._reader.generations()
+        newer = [generation for generation in found if generation > self._generation]
+        if newer or not found or not replaced or self._log is None:
+            return newer
+        # A restored backup counts from where it was: its numbers say nothing about ours.
+        self._log.close()
+        self._log = None
+        self._generation, self._bad_generation = 0, min(self._bad_generation, 0)
+        return found
 
     def _continue_with(self, generation: int) -> bool:
         """Follow a generation's log if it leads through where we are."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from api.common.bodies import Spool
 from api.common.children import child_environment
@@ -74,7 +75,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock) -> Node:
     lists = Lists(database, publisher, clock, lambda: _capacity(settings, dataplane))
     importer = Importer(database, publisher, lists, clock, settings.state_log, scratch)
     importer.clean_up()
-    publisher.start()
+    publisher.start(_in_force(dataplane, publisher.database_id))
     keys = Keys(database, clock, settings.management_api_key)
     keys.make_first(settings.keys)
     policy.seed(database, publisher, settings.policy_file)
@@ -120,6 +121,15 @@ def _list_operations(
         views = list_views.ListViews(name, lists, importer, effects, dataplane)
         found += list_views.operations(views, name)
     return found
+
+
+def _in_force(dataplane: Dataplane, database_id: UUID) -> int:
+    """The newest revision of this database that packets meet; 0: none, or nobody to ask."""
+    try:
+        stats = dataplane.stats()
+    except DataplaneAwayError:
+        return 0
+    return stats.applied_through if stats.database_id == database_id else 0
 
 
 def _capacity(settings: ApiSettings, dataplane: Dataplane) -> Capacity:

@@ -233,6 +233,16 @@ class LogFollower(_OpenFile):
             raise StateLogError(f"{self.path.name}: cut, or a line above {LINE_BYTES_MAX} bytes")
         return lines
 
+    def is_replaced(self) -> bool:
+        """Whether its name is gone or leads to another file, as after a restored backup."""
+        try:
+            named = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return not os.path.samestat(named, os.fstat(self._fd))
+
     def skip_through(self, revision: int) -> bool:
         """Pass over what is known up to that revision; False: the log does not lead through it."""
         while self.revision < revision and self.lines(through=revision):

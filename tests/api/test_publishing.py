@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -220,6 +221,29 @@ def test_a_restored_older_database_gets_a_new_identity_and_a_full_reload(
         assert (set(found), last) == ({"192.0.2.1"}, 1)
         assert identity not in (None, before)
         assert restored.get("/status").json["database_id"] == str(identity)
+    finally:
+        restored.close()
+
+
+def test_a_backup_of_database_and_log_is_noticed_by_what_is_in_force(
+    api: Api, settings: ApiSettings, tmp_path: Path
+) -> None:
+    api.ban("192.0.2.1")
+    api.close()
+    database, log = settings.database.read_bytes(), tmp_path / "backup"
+    shutil.copytree(settings.state_log, log)
+    later = api.restart()
+    later.ban("192.0.2.2")
+    before = later.node.publisher.database_id
+    later.close()
+    settings.database.write_bytes(database)
+    shutil.rmtree(settings.state_log)
+    shutil.copytree(log, settings.state_log)
+    restored = api.restart()
+    try:
+        found, last, identity = state(restored)
+        assert (set(found), last) == ({"192.0.2.1"}, 1)
+        assert identity not in (None, before)
     finally:
         restored.close()
 

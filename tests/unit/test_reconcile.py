@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import random
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,34 @@ def test_a_restored_older_database_is_loaded_whole(node: Node) -> None:
     node.begin(put("192.0.2.1"), put("192.0.2.9"), revision=12, database=restored)
     assert node.blacklist() == ["192.0.2.1", "192.0.2.9"]
     assert (node.published.database_id, node.published.applied) == (restored, 12)
+
+
+def test_a_restored_state_log_is_loaded_although_its_numbers_are_behind(
+    node: Node, tmp_path: Path
+) -> None:
+    node.begin(put("192.0.2.1"), revision=40)
+    backup = shutil.copytree(node.directory, tmp_path / "backup")
+    node.begin(put("192.0.2.1"), put("192.0.2.2"), revision=41, database=uuid4())
+    node.append(42, put("192.0.2.3"))
+    node.settle()
+    node.writer.close()
+    shutil.rmtree(node.directory)
+    shutil.copytree(backup, node.directory)
+    node.settle()
+    assert node.blacklist() == ["192.0.2.1"]
+    assert (node.published.database_id, node.published.applied) == (DATABASE, 40)
+    assert node.writer.open(DATABASE) == 40
+    node.append(41, put("192.0.2.9"))
+    node.settle()
+    assert node.blacklist() == ["192.0.2.1", "192.0.2.9"]
+    assert node.published.flags == abi.Degraded(0)
+
+
+def test_a_state_log_that_is_gone_leaves_the_running_state(node: Node) -> None:
+    node.begin(put("192.0.2.1"))
+    shutil.rmtree(node.directory)
+    node.settle()
+    assert node.blacklist() == ["192.0.2.1"]
 
 
 def test_a_restored_database_finds_room_in_tables_that_are_full_of_another(node: Node) -> None:

@@ -55,6 +55,7 @@ class Publisher:
         self._clock = clock
         self._ready = False
         self._published = 0
+        self._in_force = 0
         self._database_id = _database_id(database)
         self.import_file = threading.Lock()
         """Held while an import's file has no revision yet: a new generation would sweep it away."""
@@ -64,8 +65,13 @@ class Publisher:
         """Identity of the state that revisions number."""
         return self._database_id
 
-    def start(self) -> None:
-        """Publish what a crash left; a log that can't be written is tried again later."""
+    def start(self, in_force: int = 0) -> None:
+        """Publish what a crash left; a log that can't be written is tried again later.
+
+        `in_force` is what a running data plane has applied of this database: when that is more than
+        the database knows, both it and the log came from a backup.
+        """
+        self._in_force = in_force
         with self._database.lock.hold():
             try:
                 self._recover()
@@ -168,11 +174,11 @@ class Publisher:
         with self._database.read() as connection:
             newest = newest_revision(connection)
             unpublished = connection.execute(select(func.min(outbox.c.revision))).scalar()
-        if last is not None and last > newest:
-            # The log knows more than the database: that one came from a backup. Under a new
-            # identity nothing of it can be taken for already applied.
+        if max(last or 0, self._in_force) > newest:
+            # Log or data plane know more than the database: that one came from a backup. Under a
+            # new identity nothing of it can be taken for already applied.
             self._replace_database_id()
-            last = None
+            last, self._in_force = None, 0
         expected = newest if unpublished is None else unpublished - 1
         if last is None or last < expected:
             self._clear_outbox(newest)
@@ -208,7 +214,7 @@ class Publisher:
 
     def _replace_database_id(self) -> None:
         self._database_id = uuid4()
-        log.warning("the database is older than the state log", new_id=str(self._database_id))
+        log.warning("the database is older than what is in force", new_id=str(self._database_id))
         with self._database.transaction() as connection:
             named = meta.c.name == "database_id"
             connection.execute(update(meta).where(named).values(value=str(self._database_id)))
