@@ -8,6 +8,7 @@ never has two writers. A second server on the same database ends at once.
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -182,6 +183,8 @@ def run(settings: ApiSettings) -> int:
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     logs.configure()
     os.close(_take_lock(settings.database))  # for a clear message; the worker's own is what counts
+    gc.collect()
+    gc.freeze()  # a collection in the worker would write to, and so copy, what it shares: 4 MB
     environment = dict(os.environ)
     os.environ.pop("NOTIFY_SOCKET", None)  # Gunicorn's master would say READY before the worker is
     try:

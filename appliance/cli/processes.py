@@ -9,6 +9,7 @@ becomes a line on stderr and the error's exit code.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ from appliance.config import (
 from dataplane.errors import SecBeatError
 
 Run = Callable[[NodeConfig], int]
+_M_ARENA_MAX = -8
+_ARENAS_MAX = 2
 
 
 def dataplane(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +54,17 @@ def _run_dataplane(config: NodeConfig) -> int:
 def _run_api(config: NodeConfig) -> int:
     from api.management.server import run
 
+    _share_arenas()
     return run(api_settings(config, os.environ))
+
+
+def _share_arenas() -> None:
+    """Let all threads allocate from two heaps, instead of one each that keeps its own peak (glibc
+    mallopt(3)): 5 MB after eight threads have read pages of a list.
+    """
+    mallopt = ctypes.CDLL(None).mallopt
+    mallopt.argtypes, mallopt.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int
+    mallopt(_M_ARENA_MAX, _ARENAS_MAX)
 
 
 def _run_agent(config: NodeConfig) -> int:

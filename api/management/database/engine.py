@@ -92,6 +92,7 @@ class Database:
             raw.execute("ATTACH DATABASE ? AS stage", (str(other),))
             try:
                 raw.execute("PRAGMA stage.synchronous=OFF")
+                raw.execute(f"PRAGMA stage.cache_size=-{_CACHE_KIB}")
                 yield raw
             finally:
                 raw.rollback()
