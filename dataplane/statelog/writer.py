@@ -27,7 +27,7 @@ from dataplane.statelog.files import (
     snapshot_name,
     write_all,
 )
-from dataplane.statelog.reader import StateLogReader
+from dataplane.statelog.reader import LogFollower, StateLogReader
 
 _COMPACT_BYTES_MIN = 4 << 20
 
@@ -137,20 +137,22 @@ class StateLogWriter:
         generation, began = self._next_generation(), False
         path = self.directory / snapshot_name(generation)
         with contextlib.ExitStack() as held:
+            log = held.enter_context(self._present_log(identity))
             try:
                 with replacing(path) as fd:
                     write_snapshot(fd, identity, entries, policy)
                     os.fsync(fd)
+                    lines = _lines_after(log, revision)  # most of them, while others still append
                     held.enter_context(lock)
-                    self._hand_over(generation, identity)
+                    self._hand_over(generation, identity, lines + _lines_after(log, revision))
                     began = True
             except BaseException:
                 if began and path.exists():  # readers go by it: the old log would be left behind
                     self.close()
                 raise
             self.close()
-            self._resume(generation, database_id)
-            self._remove_old()
+            self._continue(generation, database_id)
+        self._remove_old()
 
     def should_compact(self) -> bool:
         """Whether reading the log costs more than half of reading a new snapshot would."""
@@ -165,20 +167,23 @@ class StateLogWriter:
 
     def _resume(self, generation: int, database_id: UUID) -> int | None:
         """Check a generation whole and stand at its log's end."""
-        reader = StateLogReader(self.directory)
-        with reader.snapshot(generation) as snapshot:
+        with StateLogReader(self.directory).snapshot(generation) as snapshot:
             for _ in snapshot.check():
                 pass
             if snapshot.database_id != database_id:
                 return None
-        with reader.log(generation) as log:
+        return self._continue(generation, database_id)
+
+    def _continue(self, generation: int, database_id: UUID) -> int | None:
+        """Stand at the end of the log of a generation whose snapshot is sound."""
+        with StateLogReader(self.directory).log(generation) as log:
             if log.database_id != database_id:
                 return None
             self._import_bytes = 0
             while lines := log.lines():
                 for name in _imports(change for line in lines for change in line.changes):
                     self._count_import(name)
-        self._snapshot_bytes = snapshot.path.stat().st_size
+        self._snapshot_bytes = (self.directory / snapshot_name(generation)).stat().st_size
         self._revision, self._log_bytes = log.revision, log.offset
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._fd = os.open(log.path, flags)
@@ -194,25 +199,21 @@ class StateLogWriter:
         with replacing(self.directory / log_name(generation)) as fd:
             write_all(fd, fmt.to_line(identity.header("log", base=identity.revision)) + lines)
 
-    def _hand_over(self, generation: int, identity: Identity) -> None:
+    def _present_log(self, identity: Identity) -> LogFollower:
+        """The log that is appended to, open at its start, which must be before that revision."""
+        if self._fd < 0:
+            raise StateLogError("the state log is not open: a snapshot must come first")
+        log = StateLogReader(self.directory).log(generations(self.directory)[0])
+        if log.database_id == identity.database_id and log.revision <= identity.revision:
+            return log
+        log.close()
+        raise StateLogError("the log does not reach back to the snapshot's revision")
+
+    def _hand_over(self, generation: int, identity: Identity, lines: bytes) -> None:
         """Begin a generation's log with what the present one has got meanwhile."""
         if self._fd < 0 or generation != self._next_generation():
             raise StateLogError("another generation has begun meanwhile")
-        self._write_log(generation, identity, self._lines_after(identity))
-
-    def _lines_after(self, identity: Identity) -> bytes:
-        """What the present generation has got since that revision."""
-        found: list[bytes] = []
-        with StateLogReader(self.directory).log(generations(self.directory)[0]) as log:
-            if log.database_id != identity.database_id or log.revision > identity.revision:
-                raise StateLogError("the log does not reach back to the snapshot's revision")
-            while lines := log.lines():
-                found += [
-                    fmt.encode_revision(line.revision, line.changes)
-                    for line in lines
-                    if line.revision > identity.revision
-                ]
-        return b"".join(found)
+        self._write_log(generation, identity, lines)
 
     def _remove_leftovers(self) -> None:
         """What a crash left half written; once, because later ones may be in the making."""
@@ -241,11 +242,11 @@ class StateLogWriter:
             self._import_bytes += (self.directory / file).stat().st_size
 
     def _remove_old(self) -> None:
-        """Keeps two generations and the imports that their logs refer to."""
+        """Keeps two generations and the imports that their logs refer to, and whatever is newer."""
         kept = generations(self.directory)[:2]
         for kind, name in (("snapshot", snapshot_name), ("log", log_name)):
             for generation in generations(self.directory, kind):
-                if generation not in kept:
+                if generation < kept[-1]:
                     (self.directory / name(generation)).unlink(missing_ok=True)
         needed = self._staged.union(*(self._imports_of(generation) for generation in kept))
         for path in self.directory.glob("import-*.ndjson"):
@@ -262,6 +263,18 @@ class StateLogWriter:
             while lines := log.lines():
                 found.update(_imports(change for line in lines for change in line.changes))
         return found
+
+
+def _lines_after(log: LogFollower, revision: int) -> bytes:
+    """The lines that a log has got since it was last read, of later revisions."""
+    found: list[bytes] = []
+    while lines := log.lines():
+        found += [
+            fmt.encode_revision(line.revision, line.changes)
+            for line in lines
+            if line.revision > revision
+        ]
+    return b"".join(found)
 
 
 def _imports(changes: Iterable[Change]) -> Iterator[str]:

@@ -10,8 +10,9 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -31,6 +32,7 @@ from dataplane.statelog import (
 )
 from dataplane.statelog.files import LINE_BYTES_MAX
 from dataplane.statelog.format import Entry
+from dataplane.statelog.reader import EntriesFile
 from tests.support.clock import FakeClock
 
 DATABASE = UUID(int=7)
@@ -335,6 +337,28 @@ def test_compaction_takes_over_what_was_appended_meanwhile(
     assert len(read_entries(tmp_path, 2)) == 2
     writer.append(17, [put("10.0.0.2")])
     assert writer.open(DATABASE) == 17
+
+
+def test_compaction_keeps_nobody_waiting_for_what_needs_no_lock(
+    writer: StateLogWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, busy = threading.Lock(), []
+
+    def notice(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def noticing(*arguments: Any) -> Any:
+            if lock.locked():
+                busy.append(what)
+            return original(*arguments)
+
+        return noticing
+
+    writer.snapshot(DATABASE, 15, ENTRIES, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(EntriesFile, "check", notice("check", EntriesFile.check))
+        patch.setattr(StateLogWriter, "_remove_old", notice("remove", StateLogWriter._remove_old))
+        writer.compact(DATABASE, 15, iter(ENTRIES), None, lock)
+    assert busy == []
+    assert StateLogReader(tmp_path).generations() == [3, 2]
 
 
 def test_a_compaction_that_is_overtaken_changes_nothing(
