@@ -21,6 +21,7 @@ from dataplane.statelog import Put, StateLogReader
 from tests.support.api_server import KEY, ROOT, Server
 
 SEED = 20_261_124
+MEMORY_MB_MAX = 80
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,13 @@ def logged(directory: Path) -> dict[str, int]:
                     assert isinstance(change, Put)
                     counts[str(change.network)] = counts.get(str(change.network), 0) + 1
     return counts
+
+
+def pss_bytes(pid: int) -> int:
+    """Proportional set size of a process."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    (line,) = (line for line in rollup.splitlines() if line.startswith("Pss:"))
+    return int(line.split()[1]) * 1024
 
 
 def said_to(server: Server, request: bytes) -> tuple[bytes, Any]:
@@ -102,6 +110,18 @@ def test_a_body_that_is_not_in_the_chunks_it_claims_is_400(server: Server) -> No
 def test_a_refused_large_body_still_gets_its_answer(server: Server) -> None:
     status, body = server.request("POST", "/blacklist", {"ip": "x" * (3 << 20)})
     assert (status, body["status"]) == (413, 413)
+
+
+def test_its_memory_stays_within_the_figure_that_is_promised(server: Server) -> None:
+    readers = [
+        threading.Thread(target=server.request, args=("GET", "/blacklist")) for _ in range(8)
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(30)
+    resident = sum(pss_bytes(pid) for pid in (server.process.pid, *server.workers()))
+    assert resident <= MEMORY_MB_MAX * 1_000_000
 
 
 def test_nothing_is_left_in_the_home_directory(server: Server) -> None:
