@@ -45,18 +45,29 @@ def existing(namespaces: Namespaces) -> list[str]:
 
 def build(namespaces: Namespaces) -> None:
     """Make the namespaces and what is in them; raises LabError."""
-    for name in namespaces.all():
-        run("ip", "netns", "add", name)
     # Before any interface is there: the node must not answer or ask anything of its own.
-    _set(namespaces.node, "net.ipv6.conf.all.disable_ipv6=1")
-    _set(namespaces.node, "net.ipv6.conf.default.disable_ipv6=1")
-    for name in (namespaces.client, namespaces.origin):
-        _set(name, "net.ipv6.conf.all.disable_ipv6=0")
-        _set(name, "net.ipv6.conf.default.disable_ipv6=0")
+    _add(namespaces.node, disable_ipv6=1)
+    add_endpoint(namespaces.client)
+    add_endpoint(namespaces.origin)
     _join(namespaces.client, namespaces.node, OUTSIDE)
     _join(namespaces.origin, namespaces.node, INSIDE)
-    _address(namespaces.client, CLIENT)
-    _address(namespaces.origin, ORIGIN)
+    set_addresses(namespaces.client, CLIENT)
+    set_addresses(namespaces.origin, ORIGIN)
+
+
+def add_endpoint(namespace: str) -> None:
+    """Make the namespace of a client or an origin, without its interface."""
+    _add(namespace, disable_ipv6=0)
+
+
+def set_addresses(namespace: str, endpoint: Endpoint) -> None:
+    """Give the interface in a client's or an origin's namespace its addresses, and set it up."""
+    ip = ("ip", "-n", namespace)
+    run(*ip, "link", "set", "lo", "up")
+    run(*ip, "address", "add", endpoint.ipv4, "dev", ENDPOINT_INTERFACE)
+    # nodad: usable at once, without asking neighbours through a node that does not forward yet.
+    run(*ip, "address", "add", endpoint.ipv6, "dev", ENDPOINT_INTERFACE, "nodad")
+    run(*ip, "link", "set", ENDPOINT_INTERFACE, "up")
 
 
 def remove(namespaces: Namespaces) -> None:
@@ -83,8 +94,11 @@ def remove_mount() -> None:
         raise LabError(f"{NETNS} can't be removed: {exc.strerror}") from exc
 
 
-def _set(namespace: str, assignment: str) -> None:
-    run("ip", "netns", "exec", namespace, "sysctl", "-qw", assignment)
+def _add(namespace: str, disable_ipv6: int) -> None:
+    run("ip", "netns", "add", namespace)
+    for scope in ("all", "default"):
+        assignment = f"net.ipv6.conf.{scope}.disable_ipv6={disable_ipv6}"
+        run("ip", "netns", "exec", namespace, "sysctl", "-qw", assignment)
 
 
 def _join(endpoint: str, node: str, port: str) -> None:
@@ -100,12 +114,3 @@ def _join(endpoint: str, node: str, port: str) -> None:
 
 
 _OFFLOADS = ("tx", "off", "gso", "off", "gro", "off", "tso", "off")
-
-
-def _address(namespace: str, endpoint: Endpoint) -> None:
-    ip = ("ip", "-n", namespace)
-    run(*ip, "link", "set", "lo", "up")
-    run(*ip, "address", "add", endpoint.ipv4, "dev", ENDPOINT_INTERFACE)
-    # nodad: usable at once, without asking neighbours through a node that does not forward yet.
-    run(*ip, "address", "add", endpoint.ipv6, "dev", ENDPOINT_INTERFACE, "nodad")
-    run(*ip, "link", "set", ENDPOINT_INTERFACE, "up")

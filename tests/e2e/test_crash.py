@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 import os
 import signal
-import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.support.lab import Lab, assert_ledgers
 from tests.support.waiting import wait_for
+from tests.support.writer import Writer
 
 ROUNDS = 2
-WRITES_MAX = 90
-"""Below the rate limit of a key."""
 
 
 @pytest.fixture(scope="module")
@@ -32,50 +27,8 @@ def own() -> Iterator[Lab]:
     made.down()
 
 
-class Writer:
-    """Adds bans, one after the other; repeats each with the same idempotency key until answered."""
-
-    def __init__(self, lab: Lab, key: str) -> None:
-        self._lab = lab
-        self._key = key
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.acknowledged: list[str] = []
-        self.unexpected: list[str] = []
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def finish(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        for number in itertools.count(1):
-            if self._stop.is_set() or number > WRITES_MAX:
-                return
-            self._write(f"203.0.113.{number}")
-            self._stop.wait(0.05)
-
-    def _write(self, address: str) -> None:
-        headers = {"Idempotency-Key": str(uuid.uuid4())}
-        while not self._stop.is_set():
-            try:
-                answer = self._lab.api(
-                    "POST", "/blacklist", self._key, headers, json={"ip": address}
-                )
-            except requests.RequestException:
-                self._stop.wait(0.1)
-                continue
-            if answer.status_code in (201, 202):
-                self.acknowledged.append(address)
-            elif answer.status_code != 429:
-                self.unexpected.append(f"{address}: {answer.status_code} {answer.text}")
-            return
-
-
 def test_no_acknowledged_change_is_lost_and_none_is_applied_twice(own: Lab):
-    writer = Writer(own, own.make_key("crash"))
+    writer = Writer(own.api, own.make_key("crash"))
     writer.start()
     for process in ("dataplane", "api", "agent") * ROUNDS:
         own.kill(process, signal.SIGKILL)

@@ -1,0 +1,87 @@
+"""One machine for all tests that leave it as they found it, and then for those that do not.
+
+A boot takes a minute or more where machines are emulated, so tests share it; the order of the
+modules is fixed, and those that hurt the machine come last.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.image.support import seed
+from tests.image.support.artifacts import VIRTUAL, accelerator, image
+from tests.image.support.expected import NOT_FOR_THE_NETWORK, SECBEAT_TOML
+from tests.image.support.machine import Firmware
+from tests.image.support.run import Run, exit_on_sigterm, new_run
+from tests.image.support.taps import Wire
+from tests.image.support.vm import API_PORT, METRICS_PORT, SSH_PORT, VM, Plan
+
+_HERE = Path(__file__).parent
+MODULES = (
+    "test_boot",
+    "test_inside",
+    "test_management",
+    "test_data_path",
+    "test_kills",
+    "test_power_cut",
+    "test_first_boots",
+)
+TEST_TIMEOUT_S = 1500
+"""Above the bounds of the waits in one test; the first test of a machine waits for its boot."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put this folder's modules in order."""
+    own = [item for item in items if item.path.parent == _HERE]
+    own.sort(key=lambda item: MODULES.index(item.path.stem))
+    items[:] = [item for item in items if item.path.parent != _HERE] + own
+    for item in own:
+        item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Run]:
+    """This run of the tests; nothing of it stays."""
+    if os.geteuid() != 0:
+        pytest.exit("the image tests make network namespaces: run 'make image-test'", 1)
+    exit_on_sigterm()
+    with new_run() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def wire(run: Run) -> Iterator[Wire]:
+    """Client and origin, and the two NICs between them."""
+    with Wire(run.peers) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def node(run: Run, wire: Wire) -> Iterator[VM]:
+    """A machine under BIOS, seeded by cloud-init's files; its boot is over."""
+    volume = run.directory / "node.iso"
+    files = seed.cloud_init_files("image-test", run.key.public, SECBEAT_TOML)
+    seed.write_iso(volume, files)
+    plan = Plan(
+        image(VIRTUAL),
+        "node",
+        firmware=Firmware.BIOS,
+        accelerator=accelerator(),
+        seed=volume,
+        data_nics=wire.nics,
+        guest_ports=(SSH_PORT, API_PORT, METRICS_PORT, *NOT_FOR_THE_NETWORK),
+    )
+    with VM(plan, run.directory, run.key, run.name) as machine:
+        machine.wait_until_up()
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def host(node: VM) -> Any:
+    """The machine for testinfra, as root."""
+    return node.host

@@ -1,0 +1,44 @@
+"""The root of a closed disk, mounted read-only.
+
+While the image is built, SECBEAT_IMAGE_ROOT names the place and SECBEAT_IMAGE_KIND the image. Else
+the compressed files in build/image are opened again: what is handed over is what is checked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.image.support.artifacts import METAL, VIRTUAL, raw
+from tests.image.support.mounted import root_of
+from tests.image.support.run import exit_on_sigterm, new_run
+
+_GIVEN_ROOT, _GIVEN_KIND = (
+    os.environ.get("SECBEAT_IMAGE_ROOT"),
+    os.environ.get("SECBEAT_IMAGE_KIND"),
+)
+KINDS = [_GIVEN_KIND] if _GIVEN_KIND else [VIRTUAL, METAL]
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which image."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def root(kind: str) -> Iterator[Path]:
+    """Where its root file system is mounted."""
+    if _GIVEN_ROOT:
+        yield Path(_GIVEN_ROOT)
+        return
+    exit_on_sigterm()
+    with new_run() as run:
+        disk = raw(kind, run.directory)
+        with root_of(disk, run.directory / kind) as mounted:
+            yield mounted
+        disk.unlink()

@@ -1,0 +1,43 @@
+"""What ``make image`` has left in build/image, by its manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from appliance.lab.commands import run
+from tests.support.lab import TREE
+
+OUTPUT = TREE / "build" / "image"
+MANIFEST = OUTPUT / "manifest.json"
+VIRTUAL, METAL = "vm", "metal"
+
+
+def image(kind: str) -> Path:
+    """The file of this kind; AssertionError says what to do if there is none."""
+    files = _manifest()["files"]
+    names = [name for name, entry in files.items() if entry["image"] == kind]
+    assert names, f"{MANIFEST} names no image of kind {kind!r}: run 'make image' without --no-metal"
+    return OUTPUT / names[0]
+
+
+def accelerator() -> Literal["tcg", "kvm"]:
+    """What a kernel was seen to boot under when the image was built."""
+    return "kvm" if _manifest()["accelerator"] == "kvm" else "tcg"
+
+
+def raw(kind: str, directory: Path) -> Path:
+    """The image as a raw disk; a copy, sparse."""
+    source, target = image(kind), directory / f"{kind}.raw"
+    if source.suffix == ".zst":
+        run("zstd", "--quiet", "--decompress", "--sparse", str(source), "-o", str(target))
+    else:
+        run("qemu-img", "convert", "-O", "raw", str(source), str(target))
+    return target
+
+
+def _manifest() -> dict[str, Any]:
+    assert MANIFEST.exists(), f"there is no {MANIFEST}: run 'make image' first"
+    document: dict[str, Any] = json.loads(MANIFEST.read_text())
+    return document
