@@ -43,7 +43,7 @@ def pair(run: Run) -> Iterator[Pair]:
     common: dict[str, Any] = {"firmware": Firmware.UEFI, "accelerator": accelerator(), "cpus": 1}
     plans = (
         Plan(image(VIRTUAL), "seeded", seed=volume, **common),
-        Plan(raw(METAL, run.directory), "bare", image_format="raw", **common),
+        Plan(raw(METAL, run), "bare", image_format="raw", **common),
     )
     with ExitStack() as stack:
         yield Pair(*(stack.enter_context(VM(p, run.directory, run.key, run.name)) for p in plans))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.image.disk import root_mounted
 from tests.image.support.artifacts import METAL, VIRTUAL, raw
-from tests.image.support.mounted import root_of
 from tests.image.support.run import exit_on_sigterm, new_run
 
 _GIVEN_ROOT, _GIVEN_KIND = (
@@ -38,7 +38,6 @@ def root(kind: str) -> Iterator[Path]:
         return
     exit_on_sigterm()
     with new_run() as run:
-        disk = raw(kind, run.directory)
-        with root_of(disk, run.directory / kind) as mounted:
+        disk = raw(kind, run)
+        with root_mounted(disk, run.directory / kind, run.commands, "ro,noload") as mounted:
             yield mounted
-        disk.unlink()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from appliance.lab.commands import run
+from tests.image.support.run import Run
 from tests.support.lab import TREE
 
 OUTPUT = TREE / "build" / "image"
@@ -27,13 +27,13 @@ def accelerator() -> Literal["tcg", "kvm"]:
     return "kvm" if _manifest()["accelerator"] == "kvm" else "tcg"
 
 
-def raw(kind: str, directory: Path) -> Path:
+def raw(kind: str, run: Run) -> Path:
     """The image as a raw disk; a copy, sparse."""
-    source, target = image(kind), directory / f"{kind}.raw"
+    source, target = image(kind), run.directory / f"{kind}.raw"
     if source.suffix == ".zst":
-        run("zstd", "--quiet", "--decompress", "--sparse", str(source), "-o", str(target))
+        run.commands.run("zstd", "--quiet", "--decompress", "--sparse", source, "-o", target)
     else:
-        run("qemu-img", "convert", "-O", "raw", str(source), str(target))
+        run.commands.run("qemu-img", "convert", "-O", "raw", source, target)
     return target
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from appliance.image.command import Commands
 from appliance.lab import cleanup
 from appliance.lab.claim import claim_new, try_claim
 from appliance.lab.instance import LABS, Instance
@@ -34,6 +35,11 @@ class Run:
     directory: Path
     """For disks, seeds and sockets; removed at the end."""
     key: KeyPair
+
+    @property
+    def commands(self) -> Commands:
+        """For tools that may take their time; what they print goes to a log."""
+        return Commands(self.directory / "commands.log")
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.lab.commands import run
+from appliance.commands import run
 
 LABEL = "CIDATA"
 VFAT_KIB = 2048

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.lab.commands import run
+from appliance.commands import run
 from tests.image.support.machine import FORWARD_HOST
 
 HOST = "node"

@@ -12,8 +12,8 @@ import struct
 from contextlib import ExitStack
 from pathlib import Path
 
+from appliance.commands import run
 from appliance.lab import network, nginx
-from appliance.lab.commands import run
 from appliance.lab.network import CLIENT, ENDPOINT_INTERFACE, INSIDE, ORIGIN, OUTSIDE
 from tests.image.support.machine import DataNic
 from tests.support.lab import Lab

@@ -19,7 +19,7 @@ import requests
 import testinfra
 from requests.adapters import HTTPAdapter
 
-from appliance.lab.commands import run
+from appliance.commands import run
 from appliance.lab.instance import MARK
 from tests.image.support import monitor
 from tests.image.support.console import Console, plain
