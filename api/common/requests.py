@@ -1,4 +1,4 @@
-"""Every request's id: in every log line, and in every answer as ``X-Request-ID``."""
+"""Every request's id, in every log line and answer (``X-Request-ID``), and its source."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import uuid
 import structlog
 from flask import Flask, Response, g, request
 
+from api.common.source import UNKNOWN, source_of_request
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 log = structlog.get_logger("api.access")
 
 
 def register(app: Flask) -> None:
-    """Give every request an id, and log it when it is answered."""
+    """Give every request an id and a source (``g.source``), and log it when it is answered."""
     app.before_request(_begin)
     app.after_request(_end)
 
@@ -26,6 +28,8 @@ def _begin() -> None:
     g.started_ns = time.monotonic_ns()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    g.source = UNKNOWN
+    g.source = source_of_request()
 
 
 def _end(response: Response) -> Response:
@@ -37,7 +41,7 @@ def _end(response: Response) -> Response:
         method=request.method,
         path=request.path,
         status=response.status_code,
-        source=request.remote_addr,
+        source=g.source,
         key=getattr(g, "key_name", None),
         ms=round((time.monotonic_ns() - g.started_ns) / 1e6, 2),
     )

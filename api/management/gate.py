@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response, g, request
 
 from api.common.errors import ForbiddenError, UnauthenticatedError
 from api.common.limits import RateLimit
@@ -34,7 +34,7 @@ class NodeGate:
 
     def admit(self, operation: Operation) -> Principal:
         """See `api.common.operations.Gate`."""
-        source = request.remote_addr or "unknown"
+        source: str = g.source
         if operation.role is None:
             return Principal(*_ANYBODY, Role.READ, source)
         principal = self._authenticate(source)

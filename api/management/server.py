@@ -25,6 +25,7 @@ from typing import Any, cast
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
+from api.management import terminator
 from api.management.settings import ApiSettings
 from dataplane.errors import SecBeatError
 from dataplane.notify import Notifier
@@ -34,6 +35,8 @@ GRACE_S = 20
 START_S_MAX = 180
 """A worker that is not serving by then (a large snapshot to write) is started again."""
 _LOCK_S_MAX = 30
+_SOCKET_UMASK = 0o117
+"""Gunicorn binds the Unix socket with it: mode 0660."""
 _SWITCH_S = 0.0002
 """Background work must not keep a ban waiting for the interpreter; Python's default is 5 ms."""
 
@@ -107,8 +110,11 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         """Gunicorn's settings; nothing is read from files, arguments or the environment."""
+        unix_socket = self._settings.unix_socket
         for name, value in {
-            "bind": [self._settings.bind],
+            "bind": [self._settings.bind, *([f"unix:{unix_socket}"] if unix_socket else [])],
+            "umask": _SOCKET_UMASK,
+            "when_ready": lambda _server: terminator.open_to_group(unix_socket),
             "workers": 1,
             "worker_class": Worker,
             "threads": self._settings.threads,
@@ -119,6 +125,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
             "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},
             "logconfig_dict": self._logging,
             "worker_exit": lambda _server, _worker: self._stop(),
             "proc_name": "secbeat-api",
@@ -182,6 +190,7 @@ def run(settings: ApiSettings) -> int:
 
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     logs.configure()
+    terminator.check(settings.unix_socket)
     os.close(_take_lock(settings.database))  # for a clear message; the worker's own is what counts
     gc.collect()
     gc.freeze()  # a collection in the worker would write to, and so copy, what it shares: 4 MB

@@ -19,6 +19,8 @@ class ApiSettings:
     keys: Path
     """Directory for the keys made at first boot: ``admin.key`` and ``agent.key``."""
     bind: str = "127.0.0.1:9999"
+    unix_socket: Path | None = None
+    """Where a TLS terminator of this host hands requests over and says who its clients are."""
     mode: str = "auto"
     """The configured mode: tcp, syn, l7 or auto."""
     policy_file: Path | None = None

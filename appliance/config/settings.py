@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from api.agent.settings import AgentSettings
 from api.management.settings import ApiSettings
@@ -14,7 +15,11 @@ from appliance.config.paths import (
     state_log_directory,
 )
 from appliance.config.resolution import eal_device
+from dataplane.errors import ConfigurationError
 from dataplane.settings import DataplaneSettings, PortSettings
+
+CREDENTIAL = "secbeat.management-api-key"
+"""Name of the systemd credential that stands in for ``MANAGEMENT_API_KEY``."""
 
 
 def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
@@ -40,16 +45,20 @@ def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
 
 
 def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSettings:
-    """Settings of ``secbeat-api``; ``MANAGEMENT_API_KEY`` is read from the environment given."""
+    """Settings of ``secbeat-api``; the environment given may hold one more admin key, or say where.
+
+    Raises ConfigurationError if systemd's credential with that key can't be read.
+    """
     return ApiSettings(
         database=database_path(config),
         state_log=state_log_directory(config),
         socket=socket_path(config),
         keys=keys_directory(config),
         bind=config.api.bind,
+        unix_socket=config.api.socket,
         mode=config.node.mode,
         policy_file=config.policy.file,
-        management_api_key=environment.get("MANAGEMENT_API_KEY") or None,
+        management_api_key=_management_api_key(environment),
         addresses_max=config.lists.addresses_max,
         prefixes_max=config.lists.prefixes_max,
     )
@@ -62,3 +71,18 @@ def agent_settings(config: NodeConfig) -> AgentSettings:
         public=config.metrics.public,
         internal=config.metrics.internal,
     )
+
+
+def _management_api_key(environment: Mapping[str, str]) -> str | None:
+    """``MANAGEMENT_API_KEY``, else the credential of systemd.exec(5), else none."""
+    key = environment.get("MANAGEMENT_API_KEY")
+    directory = environment.get("CREDENTIALS_DIRECTORY")
+    if key or not directory:
+        return key or None
+    file = Path(directory) / CREDENTIAL
+    try:
+        return file.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: can't be read: {error}") from error

@@ -1,6 +1,6 @@
 """A management API in processes of its own, as it is deployed; run as a program it is the server.
 
-``python -m tests.support.api_server DIRECTORY PORT``
+``python -m tests.support.api_server DIRECTORY PORT [UNIX-SOCKET]``
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEY = "key-of-the-server-tests-0123456789abcdef"
 _START_S_MAX = 60
 
 
-def settings(directory: Path, port: int) -> ApiSettings:
+def settings(directory: Path, port: int, unix_socket: Path | None = None) -> ApiSettings:
     """Everything below one directory."""
     return ApiSettings(
         database=directory / "api" / "node.db",
@@ -31,6 +31,7 @@ def settings(directory: Path, port: int) -> ApiSettings:
         socket=directory / "dataplane.sock",
         keys=directory / "keys",
         bind=f"127.0.0.1:{port}",
+        unix_socket=unix_socket,
         management_api_key=KEY,
         writes_per_minute=1_000_000,
         reads_per_minute=1_000_000,
@@ -40,12 +41,15 @@ def settings(directory: Path, port: int) -> ApiSettings:
 class Server:
     """A server process; `kill` is SIGKILL for it and its worker at once."""
 
-    def __init__(self, directory: Path, **environment: str) -> None:
+    def __init__(
+        self, directory: Path, *, unix_socket: Path | None = None, **environment: str
+    ) -> None:
         self.directory = directory
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         command = [sys.executable, "-m", "tests.support.api_server", str(directory), str(self.port)]
+        command += [str(unix_socket)] if unix_socket else []
         self.log = (directory / "log").open("ab")
         self.process = subprocess.Popen(
             command,
@@ -106,4 +110,5 @@ class Server:
 if __name__ == "__main__":
     from api.management.server import run
 
-    sys.exit(run(settings(Path(sys.argv[1]), int(sys.argv[2]))))
+    sockets = [Path(argument) for argument in sys.argv[3:]]
+    sys.exit(run(settings(Path(sys.argv[1]), int(sys.argv[2]), *sockets)))

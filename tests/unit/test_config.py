@@ -251,6 +251,27 @@ def test_api_settings_take_the_key_from_the_environment() -> None:
     assert api_settings(config, {"MANAGEMENT_API_KEY": ""}).management_api_key is None
 
 
+def test_without_a_key_in_the_environment_systemds_credential_is_read(tmp_path: Path) -> None:
+    credential = tmp_path / "secbeat.management-api-key"
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert api_settings(parsed(), environment).management_api_key is None
+    credential.write_text("from-systemd\n")
+    assert api_settings(parsed(), environment).management_api_key == "from-systemd"
+    both = {**environment, "MANAGEMENT_API_KEY": "k"}
+    assert api_settings(parsed(), both).management_api_key == "k"
+    credential.write_text("\n")
+    assert api_settings(parsed(), environment).management_api_key is None
+    credential.write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match=r"management-api-key: can't be read"):
+        api_settings(parsed(), environment)
+
+
+def test_the_api_listens_on_a_socket_that_is_configured() -> None:
+    assert api_settings(parsed(), {}).unix_socket is None
+    config = parsed(api={"socket": "/run/secbeat-api/api.sock"})
+    assert api_settings(config, {}).unix_socket == Path("/run/secbeat-api/api.sock")
+
+
 def test_agent_settings() -> None:
     settings = agent_settings(parsed(node={"run_dir": "/r"}))
     assert settings.socket == Path("/r/dataplane.sock")

@@ -1,0 +1,44 @@
+"""Where a request comes from: for limits, audit and logs.
+
+A connection over TCP says so itself, and nothing in the request can say otherwise. On the Unix
+socket speaks a TLS terminator of this host, for clients of its own: it alone is believed, and only
+for the one hop that it has seen.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv6Address, ip_address
+
+from flask import request
+
+from api.common.errors import MalformedError
+
+HEADER = "X-Forwarded-For"
+LOCAL = "unix socket"
+"""Somebody on this host who speaks on the socket himself."""
+UNKNOWN = "unknown"
+
+
+def source_of_request() -> str:
+    """The client's address, or `LOCAL`. MalformedError: the terminator says no address."""
+    if not came_over_unix_socket():
+        return request.remote_addr or UNKNOWN
+    text = request.headers.get(HEADER)
+    if text is None:
+        return LOCAL
+    # A terminator that appends instead of replacing adds its own finding at the end.
+    last = text.rpartition(",")[2].strip()
+    try:
+        address = ip_address(last)
+    except ValueError:
+        raise MalformedError(f"{HEADER} ends in {last!r}, which is no IP address") from None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+def came_over_unix_socket() -> bool:
+    """Whether the terminator's socket brought the request."""
+    connection = request.environ.get("gunicorn.socket")
+    return getattr(connection, "family", None) == socket.AF_UNIX
