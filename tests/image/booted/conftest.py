@@ -23,6 +23,7 @@ from tests.image.support.vm import API_PORT, METRICS_PORT, SSH_PORT, VM, Plan
 
 _HERE = Path(__file__).parent
 MODULES = (
+    "test_nothing_stays",
     "test_boot",
     "test_inside",
     "test_management",
