@@ -10,10 +10,9 @@ build {
     use_proxy       = false
     extra_arguments = ["--extra-vars", "secbeat_node_wheelhouse=${var.wheelhouse}"]
     ansible_env_vars = [
+      "ANSIBLE_CONFIG=${var.tree}/playbooks/ansible.cfg",
       "ANSIBLE_HOST_KEY_CHECKING=False",
-      "ANSIBLE_PIPELINING=True",
       "ANSIBLE_NOCOLOR=True",
-      "ANSIBLE_ROLES_PATH=${var.tree}/playbooks/roles",
     ]
   }
 

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if not parsed.inside:
             _require_root()
-            return run_contained([*arguments, _INSIDE], layout.cache, layout.work)
+            command = [sys.executable, "-m", "appliance.image", *arguments, _INSIDE]
+            return run_contained(command, layout.cache, layout.work)
         from appliance.image.build import build  # noqa: PLC0415 - the inner process alone needs it
 
         build(options, layout)

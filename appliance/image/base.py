@@ -23,17 +23,12 @@ AGE_MAX_DAYS = 7  # security updates
 SIZE_MIB = 3072
 _HERE = Path(__file__).parent
 _BOOT_PACKAGES = _HERE / "boot-packages.txt"
-# The serial port is the console that is logged, and the one that many machines have.
+# For the boot in which the roles lay down the appliance's own: its console is what the build logs.
 _GRUB = """\
-GRUB_TIMEOUT=1
-GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_TIMEOUT=0
 GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
-GRUB_TERMINAL="console serial"
-GRUB_SERIAL_COMMAND="serial --speed=115200"
-GRUB_DISABLE_OS_PROBER=true
 """
 _FSTAB = "LABEL=root / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
-_REPART = "[Partition]\nType=root\n"
 _UNITS = ("systemd-networkd.service", "systemd-resolved.service", "ssh.service")
 
 
@@ -56,16 +51,17 @@ class Base:
 
 
 def run_time_packages(layout: Layout) -> list[str]:
-    """The packages that image and running hosts share."""
-    return debian.packages_in(layout.tree / "packer" / "base" / "packages.txt")
+    """The packages of the lists that the roles install too."""
+    lists = sorted((layout.tree / "packer" / "base").glob("*.txt"))
+    return [package for file in lists for package in debian.packages_in(file)]
 
 
 def base_image(options: Options, layout: Layout, cache: Cache, commands: Commands) -> Base:
     """The base image, from the cache or made."""
     packages = [*run_time_packages(layout), *debian.packages_in(_BOOT_PACKAGES)]
     source_lines = debian.sources(options.mirror, options.security_mirror)
-    modules = (_HERE / name for name in ("base.py", "bootloader.py", "debian.py", "disk.py"))
-    key = inputs.key(*packages, *source_lines, *modules)
+    modules = (_HERE / name for name in ("base.py", "bootloader.py", "disk.py"))
+    key = inputs.key(*debian.mmdebstrap(Path("root"), packages, source_lines), *modules)
     found = None if options.refresh else cache.find("base", key, AGE_MAX_DAYS)
     if found:
         say(f"base image: kept as {found.name}")
@@ -89,10 +85,9 @@ def base_image(options: Options, layout: Layout, cache: Cache, commands: Command
 
 
 def _configure(root: Path, options: Options, commands: Commands) -> None:
-    """What makes a root a machine: mounts, growth, GRUB's settings, package sources, network."""
+    """What makes a root a machine: mounts, GRUB's settings, package sources, network."""
     files = {
         "etc/fstab": _FSTAB,
-        "etc/repart.d/50-root.conf": _REPART,
         "etc/default/grub": _GRUB,
         "etc/hostname": "secbeat\n",
         "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 secbeat\n::1 localhost ip6-localhost\n",
@@ -105,6 +100,7 @@ def _configure(root: Path, options: Options, commands: Commands) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
     (root / "etc/apt/sources.list").unlink(missing_ok=True)
+    debian.safe_again(root)
     (root / "etc/machine-id").write_text("")
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()

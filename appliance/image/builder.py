@@ -28,10 +28,19 @@ _PACKAGES = _HERE / "builder-packages.txt"
 _SOURCES = ("dataplane", "api", "appliance", "tests", "docs", "bench")
 _FILES = ("pyproject.toml", "requirements.lock", "README.md", "LICENSE", "Makefile")
 _TOOLS = Path("appliance/setup/tools.lock")
+_TREE = "/build/tree"
 _VENV = "/build/venv"
+_DOWNLOADS = "/build/downloads"
 _PYTHON = f"{_VENV}/bin/python"
 _PIP = (
-    *(_PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "--cache-dir=/build/pip"),
+    *(
+        _PYTHON,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        f"--cache-dir={_DOWNLOADS}/pip",
+    ),
     "--quiet",
 )
 _HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -39,9 +48,7 @@ _HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 def builder_root(options: Options, cache: Cache, commands: Commands) -> Path:
     """The root's folder, from the cache or made."""
-    packages = debian.packages_in(_PACKAGES)
-    source_lines = debian.sources(options.mirror, options.security_mirror)
-    key = inputs.key(*packages, *source_lines, _HERE / "debian.py")
+    key = inputs.key(*_make_command(Path("root"), options))
     found = None if options.refresh else cache.find("builder", key, AGE_MAX_DAYS)
     if found:
         say(f"builder root: kept as {found.name}")
@@ -50,10 +57,14 @@ def builder_root(options: Options, cache: Cache, commands: Commands) -> Path:
         return cache.make("builder", key, lambda made: _make_root(made, options, commands)) / "root"
 
 
+def _make_command(root: Path, options: Options) -> list[str]:
+    source_lines = debian.sources(options.mirror, options.security_mirror)
+    return debian.mmdebstrap(root, debian.packages_in(_PACKAGES), source_lines)
+
+
 def _make_root(made: Path, options: Options, commands: Commands) -> None:
     root = made / "root"
-    source_lines = debian.sources(options.mirror, options.security_mirror)
-    commands.run(*debian.mmdebstrap(root, debian.packages_in(_PACKAGES), source_lines))
+    commands.run(*_make_command(root, options))
     with entered(root, commands) as chroot:
         for user in ("secbeat", "secbeat-dp"):
             chroot.run("useradd", "--system", "--user-group", "--no-create-home", user)
@@ -75,20 +86,20 @@ def wheelhouse(options: Options, layout: Layout, cache: Cache, commands: Command
 
 def _make_wheelhouse(made: Path, root: Path, layout: Layout, commands: Commands) -> None:
     scratch = layout.work / "builder"
-    pip_cache = layout.cache / "pip"
-    pip_cache.mkdir(exist_ok=True)
+    downloads = layout.cache / "downloads"
+    downloads.mkdir(exist_ok=True)
     with (
         overlay(root, scratch, commands) as merged,
-        entered(merged, commands, folders={"/build/pip": pip_cache}) as chroot,
+        entered(merged, commands, folders={_DOWNLOADS: downloads}) as chroot,
     ):
         _give_network(merged)
         _copy_tree(layout.tree, merged / "build" / "tree")
         with step("environment from requirements.lock, by hash"):
             _make_environment(chroot)
         with step("libsecbeat, against Debian 13's DPDK"):
-            chroot.run("make", "-C", "dataplane/fastpath", cwd="/build/tree")
+            chroot.run("make", "-C", "dataplane/fastpath", cwd=_TREE)
         with step(f"tests in the builder root: {', '.join(TIERS)}"):
-            chroot.run(_PYTHON, "tests/run.py", *TIERS, cwd="/build/tree")
+            chroot.run(_PYTHON, "tests/run.py", *TIERS, cwd=_TREE)
         with step("wheels"):
             _make_wheels(chroot)
         shutil.copytree(merged / "build" / "wheels", made, dirs_exist_ok=True)
@@ -112,36 +123,29 @@ def _copy_tree(tree: Path, target: Path) -> None:
 def _make_environment(chroot: Chroot) -> None:
     chroot.run("python3", "-m", "venv", _VENV)
     locked = ("--require-hashes", "--only-binary", ":all:")
-    certificates = {"PIP_CERT": str(_HOST_CERTIFICATES), **_proxies()}
-    for lock in (str(_TOOLS), "requirements.lock"):
-        _pip(chroot, "install", *locked, "-r", lock, env=certificates)
+    _pip(chroot, "install", *locked, "-r", str(_TOOLS), env=_registry())
+    chroot.run(
+        *(_PYTHON, "-m", "uv", "pip", "sync", "-q", "--python", _PYTHON, "--require-hashes"),
+        *("requirements.lock", str(_TOOLS)),
+        env={"UV_CACHE_DIR": f"{_DOWNLOADS}/uv", "UV_LINK_MODE": "copy", **_registry()},
+        cwd=_TREE,
+    )
     _pip(chroot, "install", "--no-deps", "--no-build-isolation", "--editable", ".")
 
 
 def _make_wheels(chroot: Chroot) -> None:
     # The library travels in the wheel as package data, which makes it one for this platform.
-    chroot.run("cp", f"build/{LIBRARY}", f"dataplane/{LIBRARY}", cwd="/build/tree")
+    chroot.run("cp", f"build/{LIBRARY}", f"dataplane/{LIBRARY}", cwd=_TREE)
     settings = "--config-settings=--build-option=--plat-name=linux_x86_64"
     target = "/build/wheels"
     _pip(chroot, "wheel", "--no-deps", "--no-build-isolation", settings, "-w", target, ".")
     own = next((chroot.path / "build" / "wheels").glob("secbeat-*.whl"))
-    locked = chroot.run(
-        _PYTHON, "-m", "appliance.image.lockfile", "requirements.lock", cwd="/build/tree"
-    )
+    locked = chroot.run(_PYTHON, "-m", "appliance.image.lockfile", "requirements.lock", cwd=_TREE)
     requirements = chroot.path / "build" / "wheels" / REQUIREMENTS
     requirements.write_text(locked)
     wanted = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
-    certificates = {"PIP_CERT": str(_HOST_CERTIFICATES), **_proxies()}
-    _pip(
-        chroot,
-        "download",
-        *wanted,
-        "-d",
-        target,
-        "-r",
-        f"{target}/{REQUIREMENTS}",
-        env=certificates,
-    )
+    source = ("-r", f"{target}/{REQUIREMENTS}")
+    _pip(chroot, "download", *wanted, "-d", target, *source, env=_registry())
     requirements.write_text(locked + own_requirement(own))
 
 
@@ -153,9 +157,12 @@ def own_requirement(wheel: Path) -> str:
 
 
 def _pip(chroot: Chroot, *arguments: str, env: dict[str, str] | None = None) -> None:
-    chroot.run(*_PIP, *arguments, env=env, cwd="/build/tree")
+    chroot.run(*_PIP, *arguments, env=env, cwd=_TREE)
 
 
-def _proxies() -> dict[str, str]:
+def _registry() -> dict[str, str]:
+    """How the registry is reached: with the host's trust, through its proxies."""
     names = ("http_proxy", "https_proxy", "no_proxy")
-    return {name: os.environ[name] for name in names if name in os.environ}
+    proxies = {name: os.environ[name] for name in names if name in os.environ}
+    certificates = str(_HOST_CERTIFICATES)
+    return {"PIP_CERT": certificates, "SSL_CERT_FILE": certificates, **proxies}

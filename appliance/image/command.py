@@ -39,7 +39,7 @@ class Commands:
         """
         argv = [str(word) for word in command]
         lines: list[str] = []
-        with self._log.open("a") as log:
+        with self._log.open("a", buffering=1) as log:
             log.write(f"$ {shlex.join(argv)}\n")
             try:
                 process = subprocess.Popen(
@@ -59,7 +59,6 @@ class Commands:
                     lines.append(line)
                     log.write(line)
                     if show:
-                        log.flush()
                         print(f"  {line}", end="", flush=True)
         if process.returncode != 0:
             raise ImageError(_failure(argv, process.returncode, lines, self._log))

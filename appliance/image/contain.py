@@ -39,8 +39,8 @@ class Interrupted(BaseException):
         self.number = number
 
 
-def run_contained(arguments: Sequence[str], cache: Path, work: Path) -> int:
-    """Run ``python -m appliance.image ARGUMENTS`` inside; returns its exit code or 128 + signal."""
+def run_contained(command: Sequence[str], cache: Path, work: Path) -> int:
+    """Run a command inside; returns its exit code, or 128 + the signal that ended this process."""
     with ExitStack() as stack:
         stack.enter_context(_signals_raise())
         stack.enter_context(_locked(cache))
@@ -48,7 +48,7 @@ def run_contained(arguments: Sequence[str], cache: Path, work: Path) -> int:
         stack.callback(clear, work)
         work.mkdir(mode=0o755)
         try:
-            return _run_inside([sys.executable, "-m", "appliance.image", *arguments])
+            return _run_inside(command)
         except Interrupted as interrupted:
             print(f"image: ended by {interrupted}", file=sys.stderr)
             return 128 + interrupted.number

@@ -11,12 +11,15 @@ from appliance.image.errors import ImageError
 SUITE = "trixie"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9.+-]+")
-# Kept in the root by mmdebstrap (99mmdebstrap), so that later installations follow them too.
+# Kept in the root by mmdebstrap, so that later installations follow them too.
 _APT_OPTIONS = (
     'Acquire::Languages "none";',
     'Acquire::Retries "5";',
     'APT::Install-Recommends "false";',
 )
+# A root that is half written when the machine fails is thrown away: dpkg need not wait for the
+# disk.
+_UNSAFE_IO = "force-unsafe-io"
 _DPKG_OPTIONS = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -53,11 +56,18 @@ def mmdebstrap(root: Path, packages: Sequence[str], source_lines: Sequence[str])
     return [
         *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
         *(f"--aptopt={option}" for option in _APT_OPTIONS),
-        *(f"--dpkgopt={option}" for option in _DPKG_OPTIONS),
+        *(f"--dpkgopt={option}" for option in (_UNSAFE_IO, *_DPKG_OPTIONS)),
         f"--include={','.join(packages)}",
         *(SUITE, str(root)),
         *source_lines,
     ]
+
+
+def safe_again(root: Path) -> None:
+    """Let dpkg wait for the disk in a root that becomes a machine."""
+    file = root / "etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if line.strip() != _UNSAFE_IO))
 
 
 def sources_file(mirror: str, security_mirror: str, components: str = "main") -> str:

@@ -48,6 +48,7 @@ def _change_kernel(chroot: Chroot) -> None:
     resolver = chroot.path / "run/systemd/resolve/stub-resolv.conf"
     resolver.parent.mkdir(parents=True)
     shutil.copyfile("/etc/resolv.conf", resolver)
-    chroot.run("apt-get", "-q", "update")
-    chroot.run("apt-get", "-q", "install", "--yes", *debian.packages_in(PACKAGES))
-    chroot.run("apt-get", "-q", "purge", "--yes", "--auto-remove", _CLOUD_KERNELS)
+    apt = ("apt-get", "-q", "-o", "DPkg::Options::=--force-unsafe-io", "--yes")
+    chroot.run(*apt, "update")
+    chroot.run(*apt, "install", *debian.packages_in(PACKAGES))
+    chroot.run(*apt, "purge", "--auto-remove", _CLOUD_KERNELS)

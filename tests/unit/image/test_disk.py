@@ -1,0 +1,47 @@
+"""How a disk is laid out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from appliance.image.bootloader import esp_configuration
+from appliance.image.contain import loop_devices_over
+from appliance.image.disk import layout_script
+
+
+def test_the_partitions_are_bios_esp_and_root_up_to_the_end() -> None:
+    lines = layout_script().splitlines()
+    assert lines[0] == "label: gpt"
+    assert [line.rpartition("name=")[2] for line in lines[1:]] == ["bios", "esp", "root"]
+    assert "size=" not in lines[3]
+
+
+def test_the_esp_finds_grubs_configuration_by_the_roots_uuid() -> None:
+    text = esp_configuration("1234-abcd")
+    assert text.startswith("search.fs_uuid 1234-abcd root\n")
+
+
+@pytest.mark.parametrize("listing", ["", '{"loopdevices": []}'])
+def test_no_loop_devices_are_no_fault(listing: str) -> None:
+    assert loop_devices_over(Path("/c/work"), listing) == []
+
+
+def test_only_loop_devices_over_the_work_folder_are_released() -> None:
+    files = ("/c/work/a.raw", "/c/work/b.raw (deleted)", "/c/workshop/a.raw", None)
+    devices = [{"name": f"/dev/loop{n}", "back-file": file} for n, file in enumerate(files)]
+    listing = json.dumps({"loopdevices": devices})
+    assert loop_devices_over(Path("/c/work"), listing) == ["/dev/loop0", "/dev/loop1"]
+
+
+def test_sfdisk_takes_the_layout(tmp_path: Path) -> None:
+    disk = tmp_path / "disk.raw"
+    with disk.open("wb") as stream:
+        stream.truncate(256 << 20)
+    sfdisk = Path("/usr/sbin/sfdisk")
+    if not sfdisk.exists():
+        pytest.skip("sfdisk comes with `make setup-image`")
+    subprocess.run([sfdisk, "-q", disk], input=layout_script(), text=True, check=True)
