@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from appliance.cli.output import Output
 from appliance.commands import run
 from appliance.config.load import DEFAULT_FILE, load_config
 from appliance.host.files import Host, HostError
+from appliance.host.steps import Step, carry_out
 
 if TYPE_CHECKING:
     from appliance.config.resolution import Resolution
@@ -28,21 +30,24 @@ DryRunOption = Annotated[
 def prepare(
     config: ConfigOption = DEFAULT_FILE, dry_run: DryRunOption = False, as_json: JsonOption = False
 ) -> None:
-    """Reserve packet memory, set the workers' CPUs apart, have the management NIC configured."""
+    """Reserve packet memory, and set the workers' CPUs apart."""
     from appliance.host import cpus
     from appliance.host.prepare import plan
-    from appliance.host.steps import carry_out
 
-    node, host, output = load_config(config), Host(), Output(as_json)
-    steps = plan(host, node, run)
-    if not dry_run:
-        _require_root()
-        done = carry_out(steps)
-    else:
-        done = [step.what for step in steps]
+    node, output = load_config(config), Output(as_json)
     if not as_json:
-        output.line(cpus.note(host, node))
-    _tell(output, "steps", done)
+        output.line(cpus.note(Host(), node))
+    _do(output, plan(Host(), node, run), dry_run)
+
+
+@app.command()
+def network(
+    config: ConfigOption = DEFAULT_FILE, dry_run: DryRunOption = False, as_json: JsonOption = False
+) -> None:
+    """Have the management NIC configured by DHCP; a .network file of somebody else's wins."""
+    from appliance.host.management import plan
+
+    _do(Output(as_json), plan(Host(), load_config(config), run), dry_run)
 
 
 @app.command()
@@ -77,6 +82,12 @@ def nics(
             nics_of_host.note_problem(host, node, error)
         raise
     _print_found(output, found, plan.steps)
+
+
+def _do(output: Output, steps: Sequence[Step], dry_run: bool) -> None:
+    if not dry_run:
+        _require_root()
+    _tell(output, "steps", [step.what for step in steps] if dry_run else carry_out(steps))
 
 
 def _print_found(output: Output, found: Resolution, steps: list[str]) -> None:

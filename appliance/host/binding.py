@@ -16,15 +16,13 @@ _PROBE = "/sys/bus/pci/drivers_probe"
 
 
 def load_driver(host: Host, run: Run, driver: str) -> None:
-    """Have the kernel load a driver; HostError: it has none of that name."""
+    """Have the kernel load a driver; UnfitError: it has none of that name, or we may not."""
     if host.exists(f"{_DRIVERS}/{driver}"):
         return
     try:
         run("modprobe", driver)
     except CommandError as error:
-        raise HostError(
-            f"{driver} can't be loaded ({error}); `apt-get install linux-image-amd64`"
-        ) from error
+        raise UnfitError(f"{driver} is not in the kernel: {error}", f"modprobe {driver}") from error
 
 
 def bind(host: Host, nic: Nic, driver: str) -> None:

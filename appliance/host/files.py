@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class Host:
         path = self.path(absolute)
         unfinished = path.with_name(f".{path.name}.new")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+            _make_directory(path.parent)
             unfinished.unlink(missing_ok=True)
             fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
@@ -102,16 +103,27 @@ class Host:
             raise HostError(f"{absolute} can't be written: {error.strerror}") from error
 
     def give(self, absolute: str, gid: int, mode: int) -> None:
-        """Let a group use a file that stays root's; HostError."""
+        """Let a group use a file that stays root's, unless it may already; HostError."""
+        path = self.path(absolute)
         try:
-            os.chown(self.path(absolute), 0, gid)
-            self.path(absolute).chmod(mode)
+            found = path.stat()
+            if (found.st_gid, stat.S_IMODE(found.st_mode)) != (gid, mode):
+                os.chown(path, 0, gid)
+                path.chmod(mode)
         except OSError as error:
             raise HostError(f"{absolute} can't be given away: {error.strerror}") from error
 
     def remove(self, absolute: str) -> None:
         """Remove a file if it is there."""
         self.path(absolute).unlink(missing_ok=True)
+
+
+def _make_directory(directory: Path) -> None:
+    """With those above it, open to all whatever the umask is."""
+    if not directory.is_dir():
+        _make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)
 
 
 def sync_directory(directory: Path) -> None:

@@ -1,12 +1,12 @@
-"""Has the management NIC configured: DHCP by systemd-networkd, unless somebody says otherwise.
+"""``secbeat host network``: DHCP on the management NIC, unless somebody says otherwise.
+
+For machines whose network is ours, as in the image; a host that was there before has its own.
 
 The file is written at every boot and sorts behind all others: for an interface networkd takes the
 first file that matches it, so one from cloud-init or the operator wins.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from appliance.commands import Run
 from appliance.config import NodeConfig
@@ -20,16 +20,17 @@ _RUNNING = "/run/systemd/netif/state"
 """Kept by networkd as long as it runs."""
 
 
-def steps(host: Host, config: NodeConfig, run: Run) -> Iterator[Step]:
-    """Write the file if it is not there or says something else; without a NIC take it away."""
+def plan(host: Host, config: NodeConfig, run: Run) -> list[Step]:
+    """Write the file if it says something else; without a NIC take it away. UnfitError."""
     text = config.management.nic
     if text is None:
-        if host.exists(FILE):
-            yield Step(f"{FILE} is taken away", lambda: _change(host, run, None))
-        return
+        if not host.exists(FILE):
+            return []
+        return [Step(f"{FILE} is taken away", lambda: _change(host, run, None))]
     wanted = _network(_match(host, text))
-    if (host.text(FILE) or "") != wanted.strip():
-        yield Step(f"{FILE} has {text} configured by DHCP", lambda: _change(host, run, wanted))
+    if (host.text(FILE) or "") == wanted.strip():
+        return []
+    return [Step(f"{FILE} has {text} configured by DHCP", lambda: _change(host, run, wanted))]
 
 
 def _change(host: Host, run: Run, content: str | None) -> None:
@@ -62,7 +63,7 @@ def _address(host: Host, device: Device, text: str) -> str:
 
 def _network(match: str) -> str:
     return (
-        "# Written by `secbeat host prepare` at every boot. To say otherwise, put a file into\n"
+        "# Written by `secbeat host network` at every boot. To say otherwise, put a file into\n"
         "# /etc/systemd/network: one that matches this interface wins if its name sorts before.\n"
         f"[Match]\n{match}\n\n[Network]\nDHCP=yes\n"
     )

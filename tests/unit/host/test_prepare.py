@@ -1,4 +1,4 @@
-"""`secbeat host prepare`: hugepages, cpusets, the management NIC's network file."""
+"""`secbeat host prepare`: hugepages and cpusets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from appliance.host.prepare import plan
 from appliance.host.steps import carry_out
 from tests.support.fake_host import FakeHost
 from tests.support.fake_kernel import FakeKernel, FakeTools
-from tests.unit.host.conftest import INSIDE, MANAGEMENT, OUTSIDE, Configure
+from tests.unit.host.conftest import INSIDE, OUTSIDE, Configure
 
 PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"
 LARGE = "/sys/kernel/mm/hugepages/hugepages-1048576kB"
-NETWORK = "/run/systemd/network/zz-secbeat-management.network"
 
 
 def prepare(kernel: FakeKernel, tools: FakeTools, config: NodeConfig) -> list[str]:
@@ -46,7 +45,7 @@ def test_packet_memory_is_reserved_in_whole_pages(
 def test_a_second_run_changes_nothing(
     fake: FakeHost, bare: FakeKernel, tools: FakeTools, configure: Configure
 ) -> None:
-    assert len(prepare(bare, tools, configure())) == 5
+    assert len(prepare(bare, tools, configure())) == 4
     for unit in cpus.UNITS:
         fake.write(f"/sys/fs/cgroup/{unit}/cpuset.cpus", "0-2\n")
     bare.told.clear()
@@ -94,7 +93,7 @@ def test_memory_in_pieces_is_moved_together_once_and_too_little_is_told(
         f"32 hugepages of 2 MiB in {PAGES}/nr_hugepages: the kernel has memory for 20; lower "
         "dataplane.memory_mib, or give it 'hugepages=32' on its command line"
     )
-    assert scarce.exists(NETWORK), "what can be done is done all the same"
+    assert len(tools.ran) == 3, "what can be done is done all the same"
 
 
 def test_on_two_numa_nodes_the_nics_and_the_workers_get_pages(
@@ -144,56 +143,6 @@ def test_on_a_single_cpu_nothing_is_set_apart_and_that_is_said(
     assert cpus.note(kernel, configure()).endswith("nothing is set apart")
 
 
-@pytest.mark.parametrize(
-    ("nic", "match"),
-    [
-        ("nic:0", f"Path=pci-{MANAGEMENT}"),
-        ("01:00.0", "Path=pci-0000:01:00.0"),
-        ("mac:52:54:00:00:01:0A", "PermanentMACAddress=52:54:00:00:01:0a"),
-        ("ens2", "Name=ens2"),
-    ],
-)
-def test_the_management_nic_is_configured_by_dhcp(
-    kernel: FakeKernel, tools: FakeTools, configure: Configure, nic: str, match: str
-) -> None:
-    prepare(kernel, tools, configure(management={"nic": nic}))
-    lines = (kernel.text(NETWORK) or "").splitlines()
-    assert [line for line in lines if not line.startswith("#")] == [
-        "[Match]",
-        match,
-        "",
-        "[Network]",
-        "DHCP=yes",
-    ]
-    assert ("networkctl", "reload") not in tools.ran, "networkd does not run yet"
-
-
-def test_a_running_networkd_is_told_of_a_change_and_of_nothing_else(
-    fake: FakeHost, kernel: FakeKernel, tools: FakeTools, configure: Configure
-) -> None:
-    fake.write("/run/systemd/netif/state")
-    prepare(kernel, tools, configure())
-    prepare(kernel, tools, configure())
-    assert tools.ran.count(("networkctl", "reload")) == 1
-
-
-def test_without_a_management_nic_there_is_no_network_file(
-    kernel: FakeKernel, tools: FakeTools, configure: Configure
-) -> None:
-    prepare(kernel, tools, configure())
-    prepare(kernel, tools, configure(management={}))
-    assert not kernel.exists(NETWORK)
-
-
-def test_a_management_nic_that_is_not_there_does_not_keep_the_rest_from_being_done(
-    bare: FakeKernel, tools: FakeTools, configure: Configure
-) -> None:
-    with pytest.raises(HostError, match=r'^management NIC: management.nic = "nic:9": there is no'):
-        prepare(bare, tools, configure(management={"nic": "nic:9"}))
-    assert bare.number(f"{PAGES}/nr_hugepages") == 32
-    assert len(tools.ran) == 3
-
-
 def test_a_tool_that_fails_is_told_with_what_it_was_for(
     kernel: FakeKernel, tools: FakeTools, configure: Configure
 ) -> None:
@@ -203,8 +152,8 @@ def test_a_tool_that_fails_is_told_with_what_it_was_for(
 
 
 def test_planning_changes_nothing(bare: FakeKernel, tools: FakeTools, configure: Configure) -> None:
-    assert len(plan(bare, configure(), tools)) == 5
-    assert (bare.told, tools.ran, bare.exists(NETWORK)) == ([], [], False)
+    assert len(plan(bare, configure(), tools)) == 4
+    assert (bare.told, tools.ran) == ([], [])
 
 
 def test_sets_of_cpus_are_read_and_written_as_the_kernel_does() -> None:
