@@ -19,7 +19,7 @@ CAPABILITIES = {
     "api": "",
     "agent": "",
     "tls": "",
-    "nics": "",
+    "nics": "CAP_CHOWN",
     "network": "",
     "host": "CAP_SYS_ADMIN",
     "console": "CAP_DAC_READ_SEARCH",
@@ -104,6 +104,7 @@ def test_only_terminator_and_api_reach_the_apis_socket() -> None:
     table = tomllib.loads((ROOTFS / "node/usr/share/secbeat/secbeat.toml").read_text())
     socket = table["api"]["socket"]
     assert Path(socket).parent == Path("/run/secbeat-api")
+    assert service("api")["SupplementaryGroups"] == service("tls")["Group"] == ["haproxy"]
     assert f"unix@{socket}" in (ROOTFS / "tls/etc/secbeat/haproxy.cfg").read_text()
 
 

@@ -149,7 +149,6 @@ NOT_FOR_THE_NETWORK = (9191, 9443)
 
 GROUPS = {
     "sudo": {"admin"},
-    "secbeat": {"secbeat-dp"},
 }
 
 PROCESSES_WITH_CAPABILITIES = {

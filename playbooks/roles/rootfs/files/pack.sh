@@ -1,0 +1,21 @@
+#!/bin/sh
+# pack.sh FOLDER ARCHIVE: packs the files of a tree for root, with fixed modes and times, so that unarchive finds a
+# difference where there is one and nowhere else. Links are followed: the units lie in a folder of their own.
+set -eu
+cd "$1"
+mkdir -p "$(dirname "$2")"
+
+pack() { # TAR_OPERATION MODE FIND_EXPRESSION...
+    operation=$1 mode=$2
+    shift 2
+    find -L . -type f "$@" -printf '%P\0' | LC_ALL=C sort -z |
+        tar "$operation" --file="$archive" --null --files-from=- --dereference --mode="$mode" \
+            --owner=root:0 --group=root:0 --mtime='2026-01-01 UTC'
+}
+
+# Whole or not at all: two plays may pack the same tree.
+archive=$(mktemp "$2.XXXXXX")
+trap 'rm -f "$archive"' EXIT
+pack --create 0644 ! -path './etc/sudoers.d/*'
+pack --append 0440 -path './etc/sudoers.d/*' # sudo asks for it
+mv "$archive" "$2"
