@@ -25,8 +25,6 @@ REQUIREMENTS = "requirements.txt"
 LIBRARY = "libsecbeat.so"
 _HERE = Path(__file__).parent
 _PACKAGES = _HERE / "builder-packages.txt"
-_SOURCES = ("dataplane", "api", "appliance", "tests", "docs", "bench")
-_FILES = ("pyproject.toml", "requirements.lock", "README.md", "LICENSE", "Makefile")
 _TOOLS = Path("appliance/setup/tools.lock")
 _TREE = "/build/tree"
 _VENV = "/build/venv"
@@ -72,8 +70,7 @@ def _make_root(made: Path, options: Options, commands: Commands) -> None:
 
 def wheelhouse(options: Options, layout: Layout, cache: Cache, commands: Commands) -> Path:
     """The folder of wheels and ``requirements.txt``, from the cache or made and tested."""
-    names = (*_SOURCES, *_FILES)
-    key = inputs.key(*(layout.tree / name for name in names), _PACKAGES)
+    key = inputs.key(*_made_from(layout.tree))
     found = cache.find("wheelhouse", key)
     if found:
         say(f"libsecbeat and wheels: kept as {found.name}, tested when it was made")
@@ -112,12 +109,27 @@ def _give_network(root: Path) -> None:
     shutil.copyfile(_HOST_CERTIFICATES, root / str(_HOST_CERTIFICATES).lstrip("/"))
 
 
+def _made_from(tree: Path) -> list[Path]:
+    """What ends in the wheel, or tests it, or makes it; the rest of the tree does not count."""
+    appliance = (file.parent for file in (tree / "appliance").glob("*/__init__.py"))
+    return [
+        *(tree / name for name in ("dataplane", "api", "pyproject.toml", "requirements.lock")),
+        *sorted(folder for folder in appliance if folder != _HERE),
+        *(tree / "tests" / name for name in ("unit", "native", "support", "run.py")),
+        *(_HERE / name for name in ("builder.py", "lockfile.py")),
+        *(_PACKAGES, tree / _TOOLS),
+    ]
+
+
 def _copy_tree(tree: Path, target: Path) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
-    for name in _SOURCES:
-        shutil.copytree(tree / name, target / name, ignore=ignored)
-    for name in _FILES:
-        shutil.copyfile(tree / name, target / name)
+    """The sources as they are; nothing that was built from them, no history, no environment."""
+    everywhere = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache", ".hypothesis")
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        at_the_top = {"build", ".git", ".venv"} if Path(folder) == tree else set()
+        return everywhere(folder, names) | at_the_top
+
+    shutil.copytree(tree, target, ignore=ignored, symlinks=True)
 
 
 def _make_environment(chroot: Chroot) -> None:

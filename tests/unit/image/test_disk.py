@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,13 +34,3 @@ def test_only_loop_devices_over_the_work_folder_are_released() -> None:
     devices = [{"name": f"/dev/loop{n}", "back-file": file} for n, file in enumerate(files)]
     listing = json.dumps({"loopdevices": devices})
     assert loop_devices_over(Path("/c/work"), listing) == ["/dev/loop0", "/dev/loop1"]
-
-
-def test_sfdisk_takes_the_layout(tmp_path: Path) -> None:
-    disk = tmp_path / "disk.raw"
-    with disk.open("wb") as stream:
-        stream.truncate(256 << 20)
-    sfdisk = Path("/usr/sbin/sfdisk")
-    if not sfdisk.exists():
-        pytest.skip("sfdisk comes with `make setup-image`")
-    subprocess.run([sfdisk, "-q", disk], input=layout_script(), text=True, check=True)
