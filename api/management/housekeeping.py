@@ -75,7 +75,7 @@ class Housekeeper:
         self._try("follow rejections", self._effects.reconcile)
         self._try("purge entries", self._purge_entries)
         if not self._importer.busy:
-            self._try("compact", self._publisher.compact)
+            self._try("compact", self._compact)
         if self._turns % _SLOW_TURNS == 0:
             self._try("purge audit", lambda: audit.purge(self._database, self._clock.utc_ms()))
             self._try("purge receipts", self._receipts.purge)
@@ -85,6 +85,10 @@ class Housekeeper:
     def _run(self) -> None:
         while not self._stop.wait(TURN_S):
             self.turn()
+
+    def _compact(self) -> None:
+        if not self._effects.import_pending():
+            self._publisher.compact()
 
     def _purge_entries(self) -> None:
         boot_ms = self._clock.boot_ms()

@@ -350,3 +350,27 @@ def test_deadlines_reach_the_log_as_they_were_set(api: Api, clock: FakeClock) ->
     assert change.network == Network.parse("192.0.2.1")
     assert change.deadline is not None
     assert change.deadline.remaining_ms(clock) == 60_000
+
+
+def test_the_log_is_not_compacted_while_the_data_plane_loads_an_import(
+    api: Api, plane: FakeDataplane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StateLogWriter, "should_compact", lambda _: True)
+    before = generation_of(api)
+    plane.slow = True
+    plane.loading = api.bring("192.0.2.1\n192.0.2.2").json["revision"]
+    api.node.housekeeper.turn()
+    assert generation_of(api) == before, "it has not even read the line"
+    plane.database_id, plane.applied = api.node.publisher.database_id, plane.loading
+    api.node.housekeeper.turn()
+    assert generation_of(api) == before
+    plane.degraded = ("state_log",)
+    api.node.housekeeper.turn()
+    assert generation_of(api) == before + 1, "a new generation is what mends that"
+    plane.degraded, plane.loading = (), 0
+    api.node.housekeeper.turn()
+    assert generation_of(api) == before + 2
+
+
+def generation_of(api: Api) -> int:
+    return StateLogReader(api.settings.state_log).generations()[0]

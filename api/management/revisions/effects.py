@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from api.common.errors import NotFoundError
@@ -93,6 +93,19 @@ class Effects:
                 self._store(connection, process, stats.rejected)
             self._seen = (process, stats.rejected_count)
         return stats
+
+    def import_pending(self) -> bool:
+        """Whether a data plane is loading an import, or about to.
+
+        Until it is done it does not look at new generations of the state log, and would learn of
+        a ban that is in one seconds late.
+        """
+        stats = self.reconcile()
+        if stats is None or "state_log" in stats.degraded:  # a new generation is what mends that
+            return False
+        with self._database.read() as connection:
+            newest = connection.execute(select(func.max(imports.c.revision))).scalar()
+        return newest is not None and not stats.in_force(self._database_id(), newest)
 
     def _store(self, connection: Connection, process: str, rejected: tuple[Rejected, ...]) -> None:
         known = connection.execute(select(meta.c.value).where(meta.c.name == "dataplane")).scalar()
