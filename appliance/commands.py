@@ -11,6 +11,7 @@ from typing import Protocol
 from dataplane.errors import SecBeatError
 
 TIMEOUT_S = 30.0
+_SETTLE_S = 30
 
 
 class CommandError(SecBeatError):
@@ -46,3 +47,8 @@ def run(*command: str, timeout_s: float = TIMEOUT_S) -> str:
         words = (exc.stderr or exc.stdout or "").strip() or f"exit code {exc.returncode}"
         raise CommandError(f"'{' '.join(command)}' failed: {words}") from exc
     return done.stdout
+
+
+def wait_for_udev(run_tool: Run) -> None:
+    """Until udev is done with the devices that are there: drivers loaded, nodes made and owned."""
+    run_tool("udevadm", "settle", f"--timeout={_SETTLE_S}", timeout_s=_SETTLE_S + 5)

@@ -69,19 +69,28 @@ def nics(
     if release:
         _tell(output, "released", nics_of_host.release(host, node, dry_run=dry_run))
         return
-    try:
-        if not dry_run:
-            nics_of_host.wait_for_drivers(host, node, run)
-        plan = Survey(host, node).plan()
-        if dry_run:
-            _tell(output, "steps", plan.steps)
-            return
-        found = nics_of_host.apply(host, node, plan, run)
-    except HostError as error:
-        if not dry_run:
-            nics_of_host.note_problem(host, node, error)
-        raise
+    if dry_run:
+        _tell(output, "steps", Survey(host, node).plan().steps)
+        return
+    nics_of_host.wait_for_drivers(host, node, run)
+    plan = Survey(host, node).plan()
+    found = nics_of_host.apply(host, node, plan, run)
     _print_found(output, found, plan.steps)
+
+
+@app.command()
+def firstboot(
+    image: Annotated[
+        bool,
+        typer.Option("--image", help="Also ssh host keys, the seed volume and the account."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make what only this node has: id, certificate. Does nothing where it is done."""
+    from appliance.host.firstboot.run import first_boot
+
+    _require_root()
+    _tell(Output(as_json), "done", first_boot(Host(), run, image=image))
 
 
 def _do(output: Output, steps: Sequence[Step], dry_run: bool) -> None:
@@ -116,4 +125,4 @@ def _tell(output: Output, name: str, lines: list[str]) -> None:
 
 def _require_root() -> None:
     if os.geteuid() != 0:
-        raise HostError("this changes the host and needs root: run it with sudo, or --dry-run")
+        raise HostError("this changes the host and needs root: run it with sudo")

@@ -102,13 +102,13 @@ class Host:
         except OSError as error:
             raise HostError(f"{absolute} can't be written: {error.strerror}") from error
 
-    def give(self, absolute: str, gid: int, mode: int) -> None:
-        """Let a group use a file that stays root's, unless it may already; HostError."""
+    def give(self, absolute: str, gid: int, mode: int, uid: int = 0) -> None:
+        """Make a file somebody's, unless it is already; HostError."""
         path = self.path(absolute)
         try:
             found = path.stat()
-            if (found.st_gid, stat.S_IMODE(found.st_mode)) != (gid, mode):
-                os.chown(path, 0, gid)
+            if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (uid, gid, mode):
+                os.chown(path, uid, gid)
                 path.chmod(mode)
         except OSError as error:
             raise HostError(f"{absolute} can't be given away: {error.strerror}") from error
@@ -135,12 +135,29 @@ def sync_directory(directory: Path) -> None:
         os.close(fd)
 
 
-def group_of(host: Host, user: str) -> int:
-    """Number of a system user's own group, from /etc/passwd; HostError: no such user."""
+@dataclass(frozen=True)
+class User:
+    """An account's numbers and home."""
+
+    uid: int
+    gid: int
+    home: str
+
+
+def find_user(host: Host, name: str) -> User | None:
+    """From /etc/passwd (passwd(5)); None: there is no such account."""
     for line in (host.text("/etc/passwd") or "").splitlines():
         fields = line.split(":")
-        if fields[0] == user and len(fields) > 3 and fields[3].isdigit():  # noqa: PLR2004
-            return int(fields[3])
+        if fields[0] == name and len(fields) >= 6:  # noqa: PLR2004
+            return User(int(fields[2]), int(fields[3]), fields[5])
+    return None
+
+
+def group_of(host: Host, user: str) -> int:
+    """Number of a system user's own group; HostError: no such user."""
+    found = find_user(host, user)
+    if found is not None:
+        return found.gid
     raise HostError(
         f"user {user} does not exist; "
         f"`useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {user}`"

@@ -8,25 +8,20 @@ group and needs no right beyond that.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 
-from appliance.commands import Run
+from appliance.commands import Run, wait_for_udev
 from appliance.config import NodeConfig
 from appliance.config.resolution import Resolution, Resolved, resolution_path
 from appliance.host.binding import bind, give_back, load_driver
-from appliance.host.files import Host, HostError, group_of
+from appliance.host.files import Host, group_of
 from appliance.host.pci import Nic
 from appliance.host.survey import PORTS, Plan, PortPlan, Survey
-
-PROBLEM = "problem"
-"""File beside ports.json with the line of the last failure, for the console."""
-_SETTLE_S = 30
 
 
 def wait_for_drivers(host: Host, config: NodeConfig, run: Run) -> None:
     """Early in a boot: wait until udev has loaded drivers, as a NIC has no MAC address before."""
     if not host.exists(str(resolution_path(config))):
-        _settle(run)
+        wait_for_udev(run)
 
 
 def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
@@ -36,7 +31,7 @@ def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
             _move(host, run, port.nic, port.driver)
     groups = {port.iommu_group for port in plan.ports if port.iommu_group}
     if groups:
-        _settle(run)  # udev sets owner and mode of a new node, and would undo ours
+        wait_for_udev(run)  # udev sets owner and mode of a new node, and would undo ours
         gid = group_of(host, config.dataplane.user)
         for group in sorted(groups):
             host.give(f"/dev/vfio/{group}", gid, 0o660)
@@ -44,7 +39,6 @@ def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
     resolution = Resolution(outside, inside, plan.management)
     text = json.dumps(resolution.document(), indent=2)
     host.install(str(resolution_path(config)), text + "\n")
-    host.remove(str(config.node.nics_dir / PROBLEM))
     return resolution
 
 
@@ -56,16 +50,6 @@ def release(host: Host, config: NodeConfig, *, dry_run: bool = False) -> list[st
         if not dry_run:
             give_back(host, nic)
     return [nic.address for nic in nics]
-
-
-def note_problem(host: Host, config: NodeConfig, error: HostError) -> None:
-    """Leave a failure's line where the console finds it."""
-    with suppress(HostError):
-        host.install(str(config.node.nics_dir / PROBLEM), f"{error}\n")
-
-
-def _settle(run: Run) -> None:
-    run("udevadm", "settle", f"--timeout={_SETTLE_S}", timeout_s=_SETTLE_S + 5)
 
 
 def _move(host: Host, run: Run, nic: Nic, driver: str | None) -> None:

@@ -28,7 +28,7 @@ def carry_out(steps: Iterable[Step]) -> list[str]:
             step.do()
             done.append(step.what)
         except (HostError, CommandError) as error:
-            failed.append(f"{step.what}: {error}")
+            failed += [f"{step.what}: {line}" for line in str(error).splitlines()]
     if failed:
         raise HostError("\n".join(failed))
     return done

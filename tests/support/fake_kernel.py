@@ -17,7 +17,8 @@ class FakeKernel(Host):
     """What is told to sysfs is carried out on the files; ``told`` keeps all of it, in order."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
-    given: dict[str, tuple[int, int]] = field(default_factory=dict)
+    given: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """User, group and mode of what was made somebody's."""
     drivers_that_refuse: set[str] = field(default_factory=set)
     hugepages_max: int = 1 << 30
 
@@ -34,8 +35,8 @@ class FakeKernel(Host):
         else:
             self.path(absolute).write_text(text if text.strip() else "(null)\n")
 
-    def give(self, absolute: str, gid: int, mode: int) -> None:
-        self.given[absolute] = (gid, mode)
+    def give(self, absolute: str, gid: int, mode: int, uid: int = 0) -> None:
+        self.given[absolute] = (uid, gid, mode)
 
     def _probe(self, address: str) -> None:
         place = f"{DEVICES}/{address}"

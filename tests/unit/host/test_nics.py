@@ -10,7 +10,7 @@ import pytest
 
 from appliance.config.resolution import Resolution
 from appliance.host.files import HostError
-from appliance.host.nics import apply, note_problem, release, wait_for_drivers
+from appliance.host.nics import apply, release, wait_for_drivers
 from appliance.host.survey import Survey
 from tests.support.fake_host import IXGBE, MLX5, FakeHost
 from tests.support.fake_kernel import DEVICES, DRIVERS, FakeKernel, FakeTools
@@ -70,7 +70,7 @@ def test_the_data_planes_user_gets_the_iommu_groups_and_nothing_else(
     kernel: FakeKernel, tools: FakeTools, configure: Configure
 ) -> None:
     bring(kernel, tools, configure())
-    assert kernel.given == {"/dev/vfio/6": (994, 0o660), "/dev/vfio/7": (994, 0o660)}
+    assert kernel.given == {"/dev/vfio/6": (0, 994, 0o660), "/dev/vfio/7": (0, 994, 0o660)}
     assert tools.ran == [("udevadm", "settle", "--timeout=30")], "or udev takes it back"
 
 
@@ -313,15 +313,6 @@ def test_nics_are_given_back(
     fake.add_nic(OUTSIDE, "vfio-pci", "8086:10fb")
     with pytest.raises(HostError, match="was taken by no kernel driver"):
         release(kernel, config)
-
-
-def test_a_problem_stays_for_the_console_until_it_is_solved(
-    kernel: FakeKernel, tools: FakeTools, configure: Configure
-) -> None:
-    note_problem(kernel, configure(), HostError("no such NIC"))
-    assert kernel.text("/run/secbeat-nics/problem") == "no such NIC"
-    bring(kernel, tools, configure())
-    assert not kernel.exists("/run/secbeat-nics/problem")
 
 
 def test_only_the_first_run_of_a_boot_waits_for_drivers(
