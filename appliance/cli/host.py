@@ -93,6 +93,24 @@ def firstboot(
     _tell(Output(as_json), "done", first_boot(Host(), run, image=image))
 
 
+@app.command()
+def console(dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
+    """Write what the consoles show above the login: state, addresses, the next step."""
+    from appliance.host.console import FILE, look, text
+
+    if not dry_run:
+        _require_root()
+    host, output = Host(), Output(as_json)
+    message = text(look(host, run))
+    if not dry_run and host.content(FILE) != message:
+        host.install(FILE, message)
+    if as_json:
+        output.document({"file": FILE, "text": message})
+    else:
+        for line in message.splitlines():
+            output.line(line)
+
+
 def _do(output: Output, steps: Sequence[Step], dry_run: bool) -> None:
     if not dry_run:
         _require_root()

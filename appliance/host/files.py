@@ -30,9 +30,14 @@ class Host:
 
     def text(self, absolute: str) -> str | None:
         """A file's text without white space at its ends, at most 4 MiB."""
+        content = self.content(absolute)
+        return None if content is None else content.strip()
+
+    def content(self, absolute: str) -> str | None:
+        """A file's text as it is, at most 4 MiB."""
         try:
             with self.path(absolute).open("rb") as file:
-                return file.read(FILE_BYTES_MAX).decode(errors="replace").strip()
+                return file.read(FILE_BYTES_MAX).decode(errors="replace")
         except OSError:
             return None
 
