@@ -22,7 +22,7 @@ CAPABILITIES = {
     "nics": "CAP_CHOWN",
     "network": "",
     "host": "CAP_SYS_ADMIN",
-    "console": "CAP_DAC_READ_SEARCH",
+    "console": "",
 }
 
 
