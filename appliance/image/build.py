@@ -66,6 +66,7 @@ def _build(options: Options, layout: Layout) -> None:
             make_metal(disk, images["metal"], options, layout, commands)
     packages = {name: _verify(name, image, layout, commands) for name, image in images.items()}
     facts = _facts(options, layout, accelerator, key, wheels, commands)
+    outputs.copy_wheelhouse(wheels, layout.output)
     _hand_over(images, packages, facts, layout, commands)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from appliance.image.command import Commands
 
 MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"
+WHEELHOUSE = "wheelhouse"
+"""Folder with the wheels of the release, for hosts that are no image; it pins itself by hashes."""
 _CHUNK = 1 << 20
 
 
@@ -39,6 +42,12 @@ def compress_raw(raw: Path, target: Path, commands: Commands) -> None:
     new = target.with_name(f".{target.name}.new")
     commands.run("zstd", "-q", "-f", "-T0", "-10", raw, "-o", new)
     new.rename(target)
+
+
+def copy_wheelhouse(wheels: Path, output: Path) -> None:
+    """The wheels beside the disks; those of an earlier build are not kept."""
+    shutil.rmtree(output / WHEELHOUSE, ignore_errors=True)
+    shutil.copytree(wheels, output / WHEELHOUSE)
 
 
 def installed_packages(root: Path, commands: Commands) -> dict[str, str]:

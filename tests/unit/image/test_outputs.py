@@ -63,3 +63,11 @@ def test_the_projects_own_wheel_is_pinned_by_hash(tmp_path: Path) -> None:
     wheel.write_bytes(b"")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert own_requirement(wheel) == f"secbeat==0.1.0 \\\n    --hash=sha256:{empty}\n"
+
+
+def test_the_wheels_of_an_earlier_build_do_not_stay(output: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.whl").touch()
+        outputs.copy_wheelhouse(tmp_path / name, output)
+    assert [path.name for path in (output / outputs.WHEELHOUSE).iterdir()] == ["second.whl"]
