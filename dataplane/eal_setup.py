@@ -1,6 +1,6 @@
 """EAL's command line from the settings: CPUs, packet memory, devices.
 
-Reads the process's CPU affinity and the kernel's free hugepages.
+Reads the process's CPU affinity, the kernel's free hugepages, and which driver a NIC is bound to.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from dataplane.dpdk.eal import Eal
 from dataplane.errors import ConfigurationError
 from dataplane.ports import is_pci_address, pci_address
 from dataplane.settings import DataplaneSettings
+from dataplane.vfio import Vfio
 
 _RUNTIME_DIRECTORY = "RUNTIME_DIRECTORY"  # EAL asks it first, as root too
 _HUGEPAGES = Path("/sys/kernel/mm/hugepages")
+_VFIO = Vfio()
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class EalPlan:
 def plan(
     settings: DataplaneSettings,
     hugepages_root: Path = _HUGEPAGES,
+    vfio: Vfio = _VFIO,
     made_later: frozenset[str] = frozenset(),
 ) -> EalPlan:
     """Decide; raises ConfigurationError naming the setting that can't be.
@@ -47,17 +50,21 @@ def plan(
     """
     allowed = os.sched_getaffinity(0)
     cpus = _worker_cpus(settings, allowed)
-    hugepages = _use_hugepages(settings, hugepages_root)
-    memory = str(settings.memory_mib)
+    huge_mib = _huge_mib(settings, hugepages_root)
     arguments = [
         *("--lcores", lcores_argument(allowed, cpus), "--main-lcore", "0"),
         *("--file-prefix", settings.file_prefix),
         *("--no-telemetry", "--log-level", "*:warning"),
-        *(("--in-memory", "--socket-limit", memory) if hugepages else _without_hugepages(memory)),
+        *(
+            _without_hugepages(settings.memory_mib)
+            if huge_mib is None
+            else _with_hugepages(huge_mib)
+        ),
         *_devices(settings.outside.device, settings.inside.device, made_later),
+        *_address_mode(settings, vfio),
         *settings.eal_arguments,
     ]
-    return EalPlan(tuple(arguments), cpus, hugepages)
+    return EalPlan(tuple(arguments), cpus, huge_mib is not None)
 
 
 def start_eal(library: ctypes.CDLL, eal_plan: EalPlan, run_directory: Path) -> Eal:
@@ -78,8 +85,12 @@ def start_eal(library: ctypes.CDLL, eal_plan: EalPlan, run_directory: Path) -> E
 
 
 def lcores_argument(allowed: Iterable[int], worker_cpus: Sequence[int]) -> str:
-    """EAL's ``--lcores``: the control loop floats over all CPUs, each worker sits on its own."""
-    floating = ",".join(str(cpu) for cpu in sorted(allowed))
+    """EAL's ``--lcores``: each worker sits on its CPU, the control loop floats over the others.
+
+    Where workers have all CPUs it floats over these, and takes its share from a worker.
+    """
+    others = sorted(set(allowed) - set(worker_cpus)) or sorted(allowed)
+    floating = ",".join(map(str, others))
     workers = (f"{lcore}@{cpu}" for lcore, cpu in enumerate(worker_cpus, start=1))
     return ",".join((f"0@({floating})", *workers))
 
@@ -102,30 +113,44 @@ def _worker_cpus(settings: DataplaneSettings, allowed: set[int]) -> tuple[int, .
     return cpus
 
 
-def _use_hugepages(settings: DataplaneSettings, root: Path) -> bool:
+def _huge_mib(settings: DataplaneSettings, root: Path) -> int | None:
+    """How much packet memory EAL may take in hugepages; None: it does without them.
+
+    That is memory_mib in whole pages. EAL takes small pages first; where they do not suffice, a
+    large one must fit under the limit beside them.
+    """
     if settings.hugepages == "off":
-        return False
-    free_mib = _free_mib(root)
-    if free_mib >= settings.memory_mib:
-        return True
+        return None
+    free_mib = 0
+    for page_mib, count in _pools(root):
+        wanted_mib = -(-settings.memory_mib // page_mib) * page_mib
+        if page_mib * count >= wanted_mib:
+            return wanted_mib + free_mib
+        free_mib += page_mib * count
     if settings.hugepages == "on":
         raise ConfigurationError(
             f"hugepages: {free_mib} MiB are free, memory_mib is {settings.memory_mib}; reserve some"
-            f' (`sysctl vm.nr_hugepages=N`) or set hugepages = "auto"'
+            ' (`secbeat host prepare`) or set hugepages = "auto"'
         )
-    return False
+    return None
 
 
-def _free_mib(root: Path) -> int:
-    free_kib = 0
+def _pools(root: Path) -> list[tuple[int, int]]:
+    """MiB of a page and number of free ones, small pages first."""
+    found = []
     for directory in root.glob("hugepages-*kB"):
         size_kib = int(directory.name.removeprefix("hugepages-").removesuffix("kB"))
-        free_kib += size_kib * int((directory / "free_hugepages").read_text(encoding="ascii"))
-    return free_kib // 1024
+        free = int((directory / "free_hugepages").read_text(encoding="ascii"))
+        found.append((size_kib // 1024, free))
+    return sorted(found)
 
 
-def _without_hugepages(memory: str) -> tuple[str, ...]:
-    return ("--no-huge", "--no-shconf", "-m", memory)
+def _with_hugepages(mib: int) -> tuple[str, ...]:
+    return ("--in-memory", "--socket-limit", str(mib))
+
+
+def _without_hugepages(mib: int) -> tuple[str, ...]:
+    return ("--no-huge", "--no-shconf", "-m", str(mib))
 
 
 def _devices(outside: str, inside: str, made_later: frozenset[str]) -> list[str]:
@@ -140,3 +165,13 @@ def _devices(outside: str, inside: str, made_later: frozenset[str]) -> list[str]
         if not is_pci_address(device):
             arguments += ["--vdev", device]
     return arguments
+
+
+def _address_mode(settings: DataplaneSettings, vfio: Vfio) -> tuple[str, ...]:
+    """Behind an IOMMU physical addresses, which an ordinary user can't see, are not needed."""
+    devices = (settings.outside.device, settings.inside.device)
+    physical = [pci_address(device) for device in devices if is_pci_address(device)]
+    translated = [address for address in physical if vfio.has(address)]
+    for address in translated:
+        vfio.check(address, settings.memory_mib)
+    return ("--iova-mode", "va") if physical and translated == physical else ()

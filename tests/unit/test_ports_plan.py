@@ -24,8 +24,8 @@ def settings(**changes: Any) -> DataplaneSettings:
     return DataplaneSettings(**(values | changes))
 
 
-def hugepages(root: Path, *, free: int) -> Path:
-    directory = root / "hugepages-2048kB"
+def hugepages(root: Path, *, free: int, size_kib: int = 2048) -> Path:
+    directory = root / f"hugepages-{size_kib}kB"
     directory.mkdir()
     (directory / "free_hugepages").write_text(f"{free}\n", encoding="ascii")
     return root
@@ -60,8 +60,9 @@ def test_too_few_buffers_are_refused_with_the_least_number() -> None:
         descriptors_for(512, 1)
 
 
-def test_the_control_loop_floats_and_each_worker_sits_on_its_cpu() -> None:
-    assert lcores_argument({0, 1, 3}, (3, 1)) == "0@(0,1,3),1@3,2@1"
+def test_each_worker_sits_on_its_cpu_and_the_control_loop_floats_over_the_others() -> None:
+    assert lcores_argument({0, 1, 3, 4}, (3, 1)) == "0@(0,4),1@3,2@1"
+    assert lcores_argument({1, 3}, (3, 1)) == "0@(1,3),1@3,2@1"
 
 
 def test_a_driver_with_queues_of_its_own_size_needs_buffers_for_them() -> None:
@@ -81,6 +82,26 @@ def test_enough_free_hugepages_are_used(tmp_path: Path) -> None:
     assert plan(settings(), root).hugepages
     assert "--in-memory" in plan(settings(), root).arguments
     assert not plan(settings(hugepages="off"), root).hugepages
+
+
+def limit(root: Path, memory_mib: int) -> int:
+    arguments = plan(settings(memory_mib=memory_mib, hugepages="on"), root).arguments
+    return int(arguments[arguments.index("--socket-limit") + 1])
+
+
+def test_packet_memory_is_whole_pages(tmp_path: Path) -> None:
+    root = hugepages(tmp_path, free=33)
+
+    assert (limit(root, 64), limit(root, 65)) == (64, 66)
+
+
+def test_a_gigabyte_page_fits_under_the_limit_beside_the_small_ones(tmp_path: Path) -> None:
+    root = hugepages(tmp_path, free=4)
+    hugepages(root, free=1, size_kib=1 << 20)
+
+    assert limit(root, 64) == 1024 + 8
+    with pytest.raises(ConfigurationError, match="1032 MiB are free, memory_mib is 1025"):
+        limit(root, 1025)
 
 
 def test_too_few_hugepages_mean_none(tmp_path: Path) -> None:
