@@ -128,7 +128,7 @@ def _find(library: ctypes.CDLL, port: abi.Port, name: str) -> EthernetDevice:
     except NativeError as error:
         raise ConfigurationError(
             f"ports.{port.name.lower()}.device: DPDK has no port {name}; "
-            f"is it bound to a driver DPDK can use? `secbeat doctor` looks"
+            f"is it bound to a driver DPDK can use? `secbeat host nics` binds it"
         ) from error
 
 

@@ -8,7 +8,7 @@ for the one hop that it has seen.
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from flask import request
 
@@ -36,6 +36,14 @@ def source_of_request() -> str:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return str(address)
+
+
+def neighbourhood(source: str) -> str:
+    """Whom a limit on a source has to mean: of IPv6 a host has a whole /64 (RFC 4291, 2.5.4)."""
+    try:
+        return str(IPv6Network((source, 64), strict=False))
+    except ValueError:
+        return source
 
 
 def came_over_unix_socket() -> bool:

@@ -8,6 +8,7 @@ from api.common.errors import ForbiddenError, UnauthenticatedError
 from api.common.limits import RateLimit
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Principal, Role
+from api.common.source import neighbourhood
 from api.management.keys.service import Keys
 from api.management.receipts import Receipts
 from api.management.settings import ApiSettings
@@ -56,8 +57,8 @@ class NodeGate:
             raise UnauthenticatedError(f"no key: send it in the header {HEADER}")
         principal = self._keys.authenticate(text, source)
         if principal is None:
-            self._failures.spend(source)
+            self._failures.spend(neighbourhood(source))
             raise UnauthenticatedError("the key is unknown or has expired")
         if principal.id == "environment" and self._keys.environment_key_is_weak:
-            self._failures.check(source)
+            self._failures.check(neighbourhood(source))
         return principal

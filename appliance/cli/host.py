@@ -35,9 +35,10 @@ def prepare(
     from appliance.host.prepare import plan
 
     node, output = load_config(config), Output(as_json)
+    steps = _do(plan(Host(), node, run), dry_run)
     if not as_json:
         output.line(cpus.note(Host(), node))
-    _do(output, plan(Host(), node, run), dry_run)
+    _tell(output, "steps", steps)
 
 
 @app.command()
@@ -47,7 +48,7 @@ def network(
     """Have the management NIC configured by DHCP; a .network file of somebody else's wins."""
     from appliance.host.management import plan
 
-    _do(Output(as_json), plan(Host(), load_config(config), run), dry_run)
+    _tell(Output(as_json), "steps", _do(plan(Host(), load_config(config), run), dry_run))
 
 
 @app.command()
@@ -111,10 +112,11 @@ def console(dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
             output.line(line)
 
 
-def _do(output: Output, steps: Sequence[Step], dry_run: bool) -> None:
-    if not dry_run:
-        _require_root()
-    _tell(output, "steps", [step.what for step in steps] if dry_run else carry_out(steps))
+def _do(steps: Sequence[Step], dry_run: bool) -> list[str]:
+    if dry_run:
+        return [step.what for step in steps]
+    _require_root()
+    return carry_out(steps)
 
 
 def _print_found(output: Output, found: Resolution, steps: list[str]) -> None:

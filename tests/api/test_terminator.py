@@ -90,6 +90,17 @@ def test_failed_attempts_are_limited_by_the_client_behind_the_terminator(strict:
     assert guess("10.0.0.1, 198.51.100.7") == 429, "a header of its own does not make it another"
 
 
+def test_a_host_with_a_whole_ipv6_prefix_is_one_source(strict: Api) -> None:
+    def guess(client: str) -> int:
+        headers = {FORWARDED: client}
+        answer = strict.get("/status", key="guess", headers=headers, environ_overrides=UNIX)
+        return int(answer.status_code)
+
+    clients = [f"2001:db8:1:2::{last}" for last in range(3)]
+    assert [guess(client) for client in clients] == [401, 401, 429]
+    assert guess("2001:db8:1:3::1") == 401
+
+
 class UnixConnection(http.client.HTTPConnection):
     """As the terminator speaks."""
 
