@@ -1,74 +1,34 @@
-"""``secbeat``: the command for operators. All but host, lab, replay and doctor is asked of the API.
+"""``secbeat``: the command for operators, and for the units of an appliance.
 
 Exit codes are in ``appliance.cli.exits`` and ``docs/cli.md``.
 """
+# ruff: noqa: PLC0415 - at boot `secbeat host` pays for no other command
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
 
-import typer
-from typer.main import get_command
-
-from appliance.cli.lazy import LazyCommand, LazyGroup
 from dataplane.errors import SecBeatError
-from dataplane.version import version
-
-COMMANDS = {
-    "status": ("appliance.cli.node:status", "State and health of the node."),
-    "stats": ("appliance.cli.node:stats", "What the node has done with packets."),
-    "blacklist": ("appliance.cli.lists:blacklist", "Addresses and prefixes that are dropped."),
-    "allowlist": ("appliance.cli.lists:allowlist", "Addresses and prefixes that no ban stops."),
-    "keys": ("appliance.cli.keys:app", "API keys and their roles."),
-    "audit": ("appliance.cli.audit:app", "Who changed what, when, from where."),
-    "host": ("appliance.cli.host:app", "What makes this machine a node, at every boot; as root."),
-    "lab": ("appliance.cli.lab:app", "Client, node and origin in network namespaces."),
-    "replay": ("appliance.cli.replay:replay", "Run the packet path over a capture."),
-    "doctor": ("appliance.cli.doctor:doctor", "What keeps this host from being a node."),
-    "version": ("appliance.cli.version:version", "The version of SecBeat."),
-}
-
-
-class SecBeatGroup(LazyGroup):
-    """All commands of ``secbeat``."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        for name, (target, summary) in COMMANDS.items():
-            self.add_command(LazyCommand(name, target, summary))
-
-
-app = typer.Typer(cls=SecBeatGroup, no_args_is_help=True, pretty_exceptions_enable=False)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(version())
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    _: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    """SecBeat: inline DDoS mitigation. Every command takes --json."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; always ends in SystemExit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        get_command(app)(arguments, prog_name="secbeat")
+        if words[:1] == ["host"]:
+            from appliance.cli import host
+
+            host.run(words[1:])
+        else:
+            from appliance.cli import app
+
+            app.run(words)
     except SecBeatError as error:
         for line in str(error).splitlines():
             print(f"secbeat: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
+    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,6 @@ DEFAULT_URL = "http://127.0.0.1:9999"
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")
 ]
-ConfigOption = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="The node's configuration.")
-]
 UrlOption = Annotated[
     str,
     typer.Option("--url", envvar="SECBEAT_URL", metavar="URL", help="The node's management API."),

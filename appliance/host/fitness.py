@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from appliance.config.devices import Device, Kind
 from appliance.host.files import Host, HostError
 from appliance.host.pci import DEVICES, Nic, nics, read_nic
-from appliance.host.pmd import Pmd
+
+if TYPE_CHECKING:
+    from appliance.host.pmd import Pmd
 
 IOMMU_GROUPS = "/sys/kernel/iommu_groups"
 MODULES = {"vfio-pci": "vfio_pci", "uio_pci_generic": "uio_pci_generic"}

@@ -5,12 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.host.files import Host
-from appliance.host.pmd import PciId
 
 DEVICES = "/sys/bus/pci/devices"
 USER_SPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 _NETWORK, _ETHERNET = "0x02", "0x0200"
 """Base class, and base class with subclass (PCI Code and ID Assignment, section 1.3)."""
+
+
+_ANY_ID = 0xFFFF
+
+
+@dataclass(frozen=True)
+class PciId:
+    """Vendor and device, and the subsystem's; 0xffff in a driver's table stands for any."""
+
+    vendor: int
+    device: int
+    subsystem_vendor: int = _ANY_ID
+    subsystem_device: int = _ANY_ID
+
+    def __str__(self) -> str:
+        return f"{self.vendor:04x}:{self.device:04x}"
+
+    def supports(self, other: PciId) -> bool:
+        """Whether this line of a table means that device."""
+        return (
+            self.vendor == other.vendor
+            and self.device == other.device
+            and self.subsystem_vendor in (_ANY_ID, other.subsystem_vendor)
+            and self.subsystem_device in (_ANY_ID, other.subsystem_device)
+        )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from appliance.host.files import Host
+from appliance.host.pci import PciId
 
 _INFO = re.compile(rb"PMD_INFO_STRING= (\{[^\0]*\})\0")
 _FOLDERS = (
@@ -24,30 +25,7 @@ _FOLDERS = (
     "/usr/lib64/dpdk/pmds-*/librte_net_*.so*",
     "/usr/local/lib/*/dpdk/pmds-*/librte_net_*.so*",
 )
-_ANY_ID = 0xFFFF
 _FILES_MAX = 1024
-
-
-@dataclass(frozen=True)
-class PciId:
-    """Vendor and device, and the subsystem's; 0xffff in a driver's table stands for any."""
-
-    vendor: int
-    device: int
-    subsystem_vendor: int = _ANY_ID
-    subsystem_device: int = _ANY_ID
-
-    def __str__(self) -> str:
-        return f"{self.vendor:04x}:{self.device:04x}"
-
-    def supports(self, other: PciId) -> bool:
-        """Whether this line of a table means that device."""
-        return (
-            self.vendor == other.vendor
-            and self.device == other.device
-            and self.subsystem_vendor in (_ANY_ID, other.subsystem_vendor)
-            and self.subsystem_device in (_ANY_ID, other.subsystem_device)
-        )
 
 
 @dataclass(frozen=True)

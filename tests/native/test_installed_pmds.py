@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from appliance.host.files import Host
-from appliance.host.pmd import PciId, Pmd, installed_pmds
+from appliance.host.pci import PciId
+from appliance.host.pmd import Pmd, installed_pmds
 
 
 @pytest.fixture(scope="module")

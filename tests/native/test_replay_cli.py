@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from appliance.cli.main import app
+from appliance.cli.app import app
 from dataplane import library as loader
 from dataplane import replay as native_replay
 from dataplane.errors import ConfigurationError

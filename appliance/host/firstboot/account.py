@@ -8,11 +8,14 @@ seed, accounts are its business.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from appliance.commands import Run
 from appliance.host.files import Host, HostError, find_user
-from appliance.host.firstboot.seed import Seed
 from appliance.host.steps import Step
+
+if TYPE_CHECKING:
+    from appliance.host.firstboot.seed import Seed
 
 NAME = "admin"
 _GROUP = "sudo"

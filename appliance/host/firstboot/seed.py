@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.commands import CommandError, Run, wait_for_udev
-from appliance.config.load import DEFAULT_FILE, load_config
 from appliance.host.files import Host, HostError
 from appliance.host.steps import Step
 from dataplane.errors import SecBeatError
@@ -26,6 +25,7 @@ FILE_BYTES_MAX = 1 << 20
 NETWORK_FILES_MAX = 64
 _CLOUD_INIT = {"user-data", "meta-data"}
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}\.network")
+_PLACE = "/etc/secbeat"
 _MOUNT_POINT = "/run/secbeat-seed"
 
 
@@ -89,13 +89,15 @@ def _configuration(volume: Path) -> dict[str, bytes]:
     content = _content(volume / CONFIGURATION)
     if content is None:
         return {}
+    from appliance.config.load import load_config  # noqa: PLC0415 - most first boots need it not
+
     load_config(volume / CONFIGURATION)
-    return {str(DEFAULT_FILE): content}
+    return {f"{_PLACE}/{CONFIGURATION}": content}
 
 
 def _policy(volume: Path) -> dict[str, bytes]:
     content = _content(volume / POLICY)
-    return {} if content is None else {str(DEFAULT_FILE.with_name(POLICY)): content}
+    return {} if content is None else {f"{_PLACE}/{POLICY}": content}
 
 
 def _networks(volume: Path) -> dict[str, bytes]:

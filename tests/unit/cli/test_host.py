@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from appliance.cli.host import VERBS
 from appliance.cli.main import main
 from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
 from tests.support.fake_kernel import DRIVERS, FakeKernel, FakeTools
@@ -52,7 +55,7 @@ def host(
         '[ports.inside]\ndevice = "nic:1"\n'
     )
     monkeypatch.setattr("appliance.cli.host.Host", lambda: kernel)
-    monkeypatch.setattr("appliance.cli.host.run", tools)
+    monkeypatch.setattr("appliance.commands.run", tools)
 
     def call(verb: str, *options: str, uid: int = 0) -> Done:
         monkeypatch.setattr("os.geteuid", lambda: uid)
@@ -154,3 +157,33 @@ def test_the_console_message_is_written_when_it_changes(host: Host, kernel: Fake
     FakeHost(kernel.root).write("/var/lib/secbeat/node-id", "another\n")
     host("console")
     assert "node another" in file.read_text()
+
+
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["nics", "--image"], ["console", "x"]])
+def test_a_wrong_command_line_is_exit_code_2(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["host", *words])
+    assert caught.value.code == 2
+    assert "usage: secbeat host" in capsys.readouterr().err
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["host", "--help"])
+    shown = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert [verb for verb in VERBS if verb not in shown] == []
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "host" in capsys.readouterr().out
+
+
+def test_the_console_needs_neither_typer_nor_pydantic() -> None:
+    code = (
+        "import sys; from appliance.cli import host; host.run(['console', '--dry-run']); "
+        "print(sorted({'typer', 'pydantic', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from appliance.cli.main import app
+from appliance.cli.app import app
 from appliance.doctor import Context, Finding, Status, examine, run, worst
 from appliance.host.files import Host
 from tests.support.fake_host import FakeHost

@@ -8,7 +8,8 @@ import pytest
 
 from appliance.doctor import Status
 from appliance.host.files import Host
-from appliance.host.pmd import PciId, installed_pmds, package_of, pmd_of_vdev, read_pmds
+from appliance.host.pci import PciId
+from appliance.host.pmd import installed_pmds, package_of, pmd_of_vdev, read_pmds
 from tests.support.fake_host import AF_PACKET, IXGBE, MLX5, NIC, OTHER_NIC, FakeHost
 from tests.unit.doctor.conftest import Examine
 
