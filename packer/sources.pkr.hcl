@@ -17,9 +17,11 @@ source "qemu" "appliance" {
   cpus             = var.cpus
   memory           = var.memory_mib
   headless         = true
+  disable_vnc      = true
   vnc_bind_address = "127.0.0.1"
   qemuargs = [
     ["-cpu", var.cpu_model],
+    ["-display", "none"],
     ["-serial", "file:${var.serial_log}"],
     # Packer's own forward would listen on all addresses.
     ["-netdev", "user,id=user.0,hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22"],

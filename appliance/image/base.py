@@ -12,11 +12,10 @@ from pathlib import Path
 
 from appliance.image import debian, inputs
 from appliance.image.bootloader import make_bootable
-from appliance.image.cache import Cache
 from appliance.image.chroot import entered
-from appliance.image.command import Commands
+from appliance.image.context import Context
 from appliance.image.disk import make_disk
-from appliance.image.options import Layout, Options
+from appliance.image.options import Layout
 from appliance.image.progress import say, step
 
 AGE_MAX_DAYS = 7  # security updates
@@ -56,13 +55,14 @@ def run_time_packages(layout: Layout) -> list[str]:
     return [package for file in lists for package in debian.packages_in(file)]
 
 
-def base_image(options: Options, layout: Layout, cache: Cache, commands: Commands) -> Base:
+def base_image(context: Context) -> Base:
     """The base image, from the cache or made."""
+    options, layout, commands = context.options, context.layout, context.commands
     packages = [*run_time_packages(layout), *debian.packages_in(_BOOT_PACKAGES)]
     source_lines = debian.sources(options.mirror, options.security_mirror)
     modules = (_HERE / name for name in ("base.py", "bootloader.py", "disk.py"))
     key = inputs.key(*debian.mmdebstrap(Path("root"), packages, source_lines), *modules)
-    found = None if options.refresh else cache.find("base", key, AGE_MAX_DAYS)
+    found = None if options.refresh else context.cache.find("base", key, AGE_MAX_DAYS)
     if found:
         say(f"base image: kept as {found.name}")
         return Base(found, key)
@@ -73,7 +73,7 @@ def base_image(options: Options, layout: Layout, cache: Cache, commands: Command
         scratch.mkdir()
         with step(f"base root (Debian {debian.SUITE}, {len(packages)} packages named)"):
             commands.run(*debian.mmdebstrap(root, packages, source_lines))
-            _configure(root, options, commands)
+            _configure(root, context)
         with step("base disk (BIOS and UEFI)"):
             kernel = next((root / "boot").glob("vmlinuz-*"))
             shutil.copyfile(kernel, made / "vmlinuz")
@@ -81,11 +81,12 @@ def base_image(options: Options, layout: Layout, cache: Cache, commands: Command
             make_bootable(disk, scratch, commands)
         shutil.rmtree(scratch)
 
-    return Base(cache.make("base", key, make), key)
+    return Base(context.cache.make("base", key, make), key)
 
 
-def _configure(root: Path, options: Options, commands: Commands) -> None:
+def _configure(root: Path, context: Context) -> None:
     """What makes a root a machine: mounts, GRUB's settings, package sources, network."""
+    options = context.options
     files = {
         "etc/fstab": _FSTAB,
         "etc/default/grub": _GRUB,
@@ -104,7 +105,7 @@ def _configure(root: Path, options: Options, commands: Commands) -> None:
     (root / "etc/machine-id").write_text("")
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
-    with entered(root, commands) as chroot:
+    with entered(root, context.commands) as chroot:
         chroot.run("systemctl", "enable", *_UNITS)
     resolver = root / "etc/resolv.conf"
     resolver.unlink(missing_ok=True)

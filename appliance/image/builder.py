@@ -13,10 +13,9 @@ import shutil
 from pathlib import Path
 
 from appliance.image import debian, inputs
-from appliance.image.cache import Cache
 from appliance.image.chroot import Chroot, entered, overlay
-from appliance.image.command import Commands
-from appliance.image.options import Layout, Options
+from appliance.image.context import Context
+from appliance.image.options import Options
 from appliance.image.progress import say, step
 
 AGE_MAX_DAYS = 30
@@ -44,15 +43,16 @@ _PIP = (
 _HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def builder_root(options: Options, cache: Cache, commands: Commands) -> Path:
+def builder_root(context: Context) -> Path:
     """The root's folder, from the cache or made."""
+    options, cache = context.options, context.cache
     key = inputs.key(*_make_command(Path("root"), options))
     found = None if options.refresh else cache.find("builder", key, AGE_MAX_DAYS)
     if found:
         say(f"builder root: kept as {found.name}")
         return found / "root"
     with step(f"builder root (Debian {debian.SUITE}, gcc, DPDK)"):
-        return cache.make("builder", key, lambda made: _make_root(made, options, commands)) / "root"
+        return cache.make("builder", key, lambda made: _make_root(made, context)) / "root"
 
 
 def _make_command(root: Path, options: Options) -> list[str]:
@@ -60,28 +60,27 @@ def _make_command(root: Path, options: Options) -> list[str]:
     return debian.mmdebstrap(root, debian.packages_in(_PACKAGES), source_lines)
 
 
-def _make_root(made: Path, options: Options, commands: Commands) -> None:
+def _make_root(made: Path, context: Context) -> None:
     root = made / "root"
-    commands.run(*_make_command(root, options))
-    with entered(root, commands) as chroot:
+    context.commands.run(*_make_command(root, context.options))
+    with entered(root, context.commands) as chroot:
         for user in ("secbeat", "secbeat-dp"):
             chroot.run("useradd", "--system", "--user-group", "--no-create-home", user)
 
 
-def wheelhouse(options: Options, layout: Layout, cache: Cache, commands: Commands) -> Path:
+def wheelhouse(context: Context) -> Path:
     """The folder of wheels and ``requirements.txt``, from the cache or made and tested."""
-    key = inputs.key(*_made_from(layout.tree))
-    found = cache.find("wheelhouse", key)
+    key = inputs.key(*_made_from(context.layout.tree))
+    found = context.cache.find("wheelhouse", key)
     if found:
         say(f"libsecbeat and wheels: kept as {found.name}, tested when it was made")
         return found
-    root = builder_root(options, cache, commands)
-    return cache.make(
-        "wheelhouse", key, lambda made: _make_wheelhouse(made, root, layout, commands)
-    )
+    root = builder_root(context)
+    return context.cache.make("wheelhouse", key, lambda made: _make_wheelhouse(made, root, context))
 
 
-def _make_wheelhouse(made: Path, root: Path, layout: Layout, commands: Commands) -> None:
+def _make_wheelhouse(made: Path, root: Path, context: Context) -> None:
+    layout, commands = context.layout, context.commands
     scratch = layout.work / "builder"
     downloads = layout.cache / "downloads"
     downloads.mkdir(exist_ok=True)

@@ -9,39 +9,59 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from appliance.image import close, debian
+from appliance.image import close, debian, inputs
 from appliance.image.bootloader import make_bootable
+from appliance.image.cache import Cache
 from appliance.image.chroot import Chroot, entered, overlay
-from appliance.image.command import Commands
+from appliance.image.context import Context
 from appliance.image.disk import make_disk, root_mounted
-from appliance.image.options import Layout, Options
+from appliance.image.options import Options
 
 SIZE_MIB = 3584
-PACKAGES = Path(__file__).parent / "metal-packages.txt"
+_HERE = Path(__file__).parent
+_PACKAGES = _HERE / "metal-packages.txt"
+_DISK = "metal.raw"
 _CLOUD_KERNELS = "linux-image-*cloud-amd64"
 _SOURCES = "etc/apt/sources.list.d/debian.sources"
 
 
-def make_metal(
-    closed: Path, disk: Path, options: Options, layout: Layout, commands: Commands
-) -> None:
-    """Write the raw disk for bare metal from the closed disk, closed as well."""
+def metal_key(closed: str, options: Options) -> str:
+    """What the disk for bare metal depends on."""
+    modules = (_HERE / name for name in ("bootloader.py", "close.py", "disk.py", "metal.py"))
+    return inputs.key(closed, options.mirror, options.security_mirror, _PACKAGES, *modules)
+
+
+def find_metal(key: str, cache: Cache) -> Path | None:
+    """The raw disk in the cache, if it is there."""
+    found = cache.find("metal", key)
+    return found / _DISK if found else None
+
+
+def make_metal(key: str, closed: Path, context: Context) -> Path:
+    """Make the raw disk for bare metal from the closed one, closed as well, and keep it."""
+    options, layout, commands = context.options, context.layout, context.commands
     scratch = layout.work / "metal"
     archives = layout.cache / "archives"
     archives.mkdir(exist_ok=True)
-    with (
-        root_mounted(closed, scratch / "closed", commands, "ro") as lower,
-        overlay(lower, scratch, commands) as root,
-    ):
-        components = "main non-free-firmware"
-        (root / _SOURCES).write_text(
-            debian.sources_file(options.mirror, options.security_mirror, components)
-        )
-        with entered(root, commands, folders={"/var/cache/apt/archives": archives}) as chroot:
-            _change_kernel(chroot)
-        close.clean(root)
-        make_bootable(make_disk(disk, root, SIZE_MIB, commands), scratch, commands)
-    shutil.rmtree(scratch)
+
+    def make(made: Path) -> None:
+        with (
+            root_mounted(closed, scratch / "closed", commands, "ro,noload") as lower,
+            overlay(lower, scratch, commands) as root,
+        ):
+            components = "main non-free-firmware"
+            (root / _SOURCES).write_text(
+                debian.sources_file(options.mirror, options.security_mirror, components)
+            )
+            folders = {"/var/cache/apt/archives": archives}
+            with entered(root, commands, folders=folders) as chroot:
+                _change_kernel(chroot)
+            close.clean(root)
+            disk = make_disk(made / _DISK, root, SIZE_MIB, commands)
+            make_bootable(disk, scratch, commands)
+        shutil.rmtree(scratch)
+
+    return context.cache.make("metal", key, make) / _DISK
 
 
 def _change_kernel(chroot: Chroot) -> None:
@@ -50,5 +70,5 @@ def _change_kernel(chroot: Chroot) -> None:
     shutil.copyfile("/etc/resolv.conf", resolver)
     apt = ("apt-get", "-q", "-o", "DPkg::Options::=--force-unsafe-io", "--yes")
     chroot.run(*apt, "update")
-    chroot.run(*apt, "install", *debian.packages_in(PACKAGES))
+    chroot.run(*apt, "install", *debian.packages_in(_PACKAGES))
     chroot.run(*apt, "purge", "--auto-remove", _CLOUD_KERNELS)

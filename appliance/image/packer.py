@@ -15,8 +15,7 @@ from pathlib import Path
 
 from appliance.image import debian, inputs
 from appliance.image.accelerator import Accelerator
-from appliance.image.cache import Cache
-from appliance.image.command import Commands
+from appliance.image.context import Context
 from appliance.image.options import Layout, Options
 from appliance.image.progress import step
 
@@ -38,26 +37,26 @@ class Job:
     serial_log: Path
 
 
-def find_packer(options: Options, cache: Cache, commands: Commands) -> Path:
+def find_packer(context: Context) -> Path:
     """The packer in PATH, else Debian 12's, taken out of its package and kept."""
     installed = shutil.which("packer")
     if installed:
         return Path(installed)
-    key = inputs.key(options.mirror, _SUITE)
-    found = cache.find("packer", key)
+    key = inputs.key(context.options.mirror, _SUITE)
+    found = context.cache.find("packer", key)
     if not found:
         with step(f"Packer, from Debian's {_SUITE}"):
-            found = cache.make("packer", key, lambda made: _extract(made, options, commands))
+            found = context.cache.make("packer", key, lambda made: _extract(made, context))
     return found / "packer"
 
 
-def _extract(made: Path, options: Options, commands: Commands) -> None:
+def _extract(made: Path, context: Context) -> None:
     """Download the package with an apt of its own, which checks signatures, and unpack it."""
     apt = made / "apt"
     for folder in ("state/lists/partial", "cache/archives/partial", "etc"):
         (apt / folder).mkdir(parents=True)
     (apt / "etc/sources.list").write_text(
-        f"deb [signed-by={debian.KEYRING}] {options.mirror} {_SUITE} main\n"
+        f"deb [signed-by={debian.KEYRING}] {context.options.mirror} {_SUITE} main\n"
     )
     (apt / "state/status").touch()
     settings = {
@@ -68,25 +67,24 @@ def _extract(made: Path, options: Options, commands: Commands) -> None:
         "Dir::Etc::SourceParts": "/dev/null",
         "APT::Sandbox::User": "root",
     }
-    options_given = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    commands.run("apt-get", *options_given, "update")
-    commands.run("apt-get", *options_given, "download", _PACKAGE, cwd=made)
+    given = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    context.commands.run("apt-get", *given, "update")
+    context.commands.run("apt-get", *given, "download", _PACKAGE, cwd=made)
     package = next(made.glob(f"{_PACKAGE}_*.deb"))
-    commands.run("dpkg-deb", "--extract", package, made / "tree")
+    context.commands.run("dpkg-deb", "--extract", package, made / "tree")
     shutil.copy2(made / "tree/usr/bin/packer", made / "packer")
     for leftover in (apt, made / "tree"):
         shutil.rmtree(leftover)
     package.unlink()
 
 
-def run_packer(
-    packer: Path, job: Job, options: Options, layout: Layout, commands: Commands
-) -> Path:
+def run_packer(packer: Path, job: Job, context: Context) -> Path:
     """Build; returns the raw disk of the machine that was made, verified and powered off."""
+    layout = context.layout
     variables = layout.work / "build.pkrvars.json"
-    variables.write_text(json.dumps(packer_variables(job, options, layout), indent=1))
+    variables.write_text(json.dumps(packer_variables(job, context.options, layout), indent=1))
     folder = layout.tree / "packer"
-    commands.run(
+    context.commands.run(
         *(packer, "build", "-color=false", "-on-error=cleanup", f"-var-file={variables}", folder),
         env=packer_environment(layout.work),
         cwd=layout.tree,

@@ -1,0 +1,82 @@
+"""The closed disk: the base as a machine, made a node by Packer, verified, powered off, closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance.image import access, inputs, outputs
+from appliance.image.accelerator import Accelerator
+from appliance.image.base import Base
+from appliance.image.cache import Cache
+from appliance.image.chroot import entered
+from appliance.image.close import close
+from appliance.image.context import Context
+from appliance.image.disk import root_mounted
+from appliance.image.options import Layout
+from appliance.image.packer import Job, find_packer, run_packer
+from appliance.image.progress import step
+
+_HERE = Path(__file__).parent
+_MADE_FROM = (
+    *("packer", "playbooks", "appliance/rootfs", "appliance/systemd"),
+    *("tests/image/build", "tests/image/support"),
+)
+_MODULES = ("access.py", "close.py", "machine.py", "packer.py")
+_DISK = "closed.raw"
+
+
+def closed_key(layout: Layout, wheels: Path, base: Base) -> str:
+    """What the closed disk depends on."""
+    # A base is made anew from the same inputs when it has grown old.
+    base_made = str(base.disk.stat().st_mtime_ns)
+    tree = (layout.tree / name for name in _MADE_FROM)
+    modules = (_HERE / name for name in _MODULES)
+    return inputs.key(wheels.name, base.key, base_made, *tree, *modules)
+
+
+def make_closed(
+    key: str, base: Base, wheels: Path, accelerator: Accelerator, context: Context
+) -> Path:
+    """Make the closed disk and keep it; returns the raw file."""
+    packer = find_packer(context)
+
+    def make(made: Path) -> None:
+        job = _prepare(base, wheels, accelerator, context)
+        with step("Packer: roles and tests in the machine"):
+            disk = run_packer(packer, job, context)
+        job.disk.unlink()
+        with step("closing the disk"):
+            close(disk, context.layout.work / "root", context.commands)
+        disk.rename(made / _DISK)
+
+    return context.cache.make("closed", key, make) / _DISK
+
+
+def find_closed(key: str, cache: Cache) -> Path | None:
+    """The closed disk in the cache, if it is there."""
+    found = cache.find("closed", key)
+    return found / _DISK if found else None
+
+
+def _prepare(base: Base, wheels: Path, accelerator: Accelerator, context: Context) -> Job:
+    """Copy the base and let this build's key into the copy."""
+    layout, commands = context.layout, context.commands
+    with step("build account"):
+        disk = layout.work / "base.raw"
+        commands.run("cp", "--sparse=always", base.disk, disk)
+        key = access.make_key(layout.work, commands)
+        public = key.with_suffix(".pub").read_text()
+        with (
+            root_mounted(disk, layout.work / "root", commands) as root,
+            entered(root, commands) as chroot,
+        ):
+            access.grant(chroot, public)
+        return Job(
+            disk=disk,
+            checksum=f"sha256:{outputs.sha256(disk)}",
+            private_key=key,
+            wheelhouse=wheels,
+            accelerator=accelerator,
+            output=layout.work / "machine",
+            serial_log=layout.logs / "serial.log",
+        )
