@@ -91,7 +91,11 @@ def _configuration(volume: Path) -> dict[str, bytes]:
         return {}
     from appliance.config.load import load_config  # noqa: PLC0415 - most first boots need it not
 
-    load_config(volume / CONFIGURATION)
+    try:
+        load_config(volume / CONFIGURATION)
+    except SecBeatError as error:
+        # Where it is mounted now it will not be found later.
+        raise HostError(str(error).replace(f"{volume}/", "")) from error
     return {f"{_PLACE}/{CONFIGURATION}": content}
 
 

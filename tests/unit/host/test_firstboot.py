@@ -238,8 +238,7 @@ def test_a_wrong_configuration_is_told_line_by_line_and_the_rest_is_done(
     (seed / "authorized_keys").write_text(SSH_KEY)
     lines = complaints(kernel, tools)
     assert len(lines) == 2
-    assert lines[0].startswith("volume CIDATA: ")
-    assert "secbeat.toml: dataplane.lcores = 99: must be at most 16" in lines[0]
+    assert lines[0] == ("volume CIDATA: secbeat.toml: dataplane.lcores = 99: must be at most 16")
     assert kernel.text(CONFIGURATION) == "the image's"
     assert kernel.exists(KEYS), "somebody must be able to log in and look"
     assert kernel.exists(NODE_ID)
