@@ -115,6 +115,19 @@ def check_unused(host: Host, nic: Nic) -> None:
         raise UnfitError(f"{nic} carries routes of this host", f"ip addr flush dev {used[0]}")
 
 
+def check_free(host: Host, nic: Nic) -> None:
+    """UnfitError if a process has the NIC: the kernel would wait for its end, for ever."""
+    group = host.link_name(f"{nic.place}/iommu_group")
+    if not nic.is_in_user_space or group is None:
+        return
+    for pid in filter(str.isdigit, host.names("/proc")):
+        for number in host.names(f"/proc/{pid}/fd"):
+            if host.link_text(f"/proc/{pid}/fd/{number}") == f"/dev/vfio/{group}":
+                name = host.text(f"/proc/{pid}/comm") or "a process"
+                what = f"{nic} is in use by {name} (pid {pid})"
+                raise UnfitError(what, "systemctl stop secbeat-dataplane")
+
+
 def _by_order(host: Host, index: int) -> Nic:
     found = [nic for nic in nics(host) if nic.is_ethernet]
     if index >= len(found):

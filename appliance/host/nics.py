@@ -8,12 +8,14 @@ group and needs no right beyond that.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
-from appliance.commands import Run, wait_for_udev
+from appliance.commands import CommandError, Run, wait_for_udev
 from appliance.config import NodeConfig
 from appliance.config.resolution import Resolution, Resolved, resolution_path
 from appliance.host.binding import bind, give_back, load_driver
 from appliance.host.files import Host, group_of
+from appliance.host.fitness import check_free
 from appliance.host.pci import Nic
 from appliance.host.survey import PORTS, Plan, PortPlan, Survey
 
@@ -21,7 +23,7 @@ from appliance.host.survey import PORTS, Plan, PortPlan, Survey
 def wait_for_drivers(host: Host, config: NodeConfig, run: Run) -> None:
     """Early in a boot: wait until udev has loaded drivers, as a NIC has no MAC address before."""
     if not host.exists(str(resolution_path(config))):
-        wait_for_udev(run)
+        _settle(run)
 
 
 def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
@@ -31,7 +33,7 @@ def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
             _move(host, run, port.nic, port.driver)
     groups = {port.iommu_group for port in plan.ports if port.iommu_group}
     if groups:
-        wait_for_udev(run)  # udev sets owner and mode of a new node, and would undo ours
+        _settle(run)  # udev sets owner and mode of a new node, and would undo ours
         gid = group_of(host, config.dataplane.user)
         for group in sorted(groups):
             host.give(f"/dev/vfio/{group}", gid, 0o660)
@@ -47,12 +49,21 @@ def release(host: Host, config: NodeConfig, *, dry_run: bool = False) -> list[st
     survey = Survey(host, config)
     nics = [nic for name in PORTS if (nic := survey.nic(name)) and nic.must_be_given_back]
     for nic in nics:
+        check_free(host, nic)
+    for nic in nics:
         if not dry_run:
             give_back(host, nic)
     return [nic.address for nic in nics]
 
 
+def _settle(run: Run) -> None:
+    # A udev that is busy with something else is no reason to leave the NICs alone.
+    with suppress(CommandError):
+        wait_for_udev(run)
+
+
 def _move(host: Host, run: Run, nic: Nic, driver: str | None) -> None:
+    check_free(host, nic)
     if driver is None:
         give_back(host, nic)
         return

@@ -53,8 +53,17 @@ def test_shared_worker_cpus_are_warned_of(fake: FakeHost, findings: Examine) -> 
     found = findings(dataplane={"worker_cpus": [3]})["isolation"]
     assert found.status is Status.WARN
     assert found.command is not None
+    assert found.command.startswith("secbeat host prepare")
     assert "isolcpus=managed_irq,domain,3 nohz_full=3" in found.command
     assert findings()["isolation"].status is Status.OK
+
+
+def test_worker_cpus_that_cpusets_set_apart_are_well(fake: FakeHost, findings: Examine) -> None:
+    fake.write("/sys/devices/system/cpu/isolated", "")
+    fake.write("/sys/fs/cgroup/system.slice/cpuset.cpus", "0-2\n")
+    assert findings(dataplane={"worker_cpus": [3]})["isolation"].status is Status.OK
+    fake.write("/sys/fs/cgroup/system.slice/cpuset.cpus", "0-3\n")
+    assert findings(dataplane={"worker_cpus": [3]})["isolation"].status is Status.WARN
 
 
 @pytest.mark.parametrize(

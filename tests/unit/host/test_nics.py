@@ -339,3 +339,29 @@ def test_a_dry_release_only_says_what_it_would_do(
     bring(kernel, tools, configure())
     assert release(kernel, configure(), dry_run=True) == [OUTSIDE, INSIDE]
     assert driver(kernel, OUTSIDE) == "vfio-pci"
+
+
+def test_a_nic_that_a_process_has_is_not_taken_away(
+    fake: FakeHost, kernel: FakeKernel, tools: FakeTools, configure: Configure
+) -> None:
+    bring(kernel, tools, configure())
+    fake.link("/proc/77/fd/9", "/dev/vfio/7")
+    fake.write("/proc/77/comm", "secbeat-datapl\n")
+    kernel.told.clear()
+    line = r"in use by secbeat-datapl \(pid 77\); `systemctl stop secbeat-dataplane`"
+    with pytest.raises(HostError, match=line):
+        release(kernel, configure())
+    fake.write(f"{DRIVERS}/uio_pci_generic/module")
+    fake.link("/proc/77/fd/9", "/dev/vfio/6")
+    with pytest.raises(HostError, match=line):
+        bring(kernel, tools, configure(dataplane={"nic_driver": "uio_pci_generic"}))
+    assert kernel.told == []
+    assert bring(kernel, tools, configure()).outside.driver == "vfio-pci", "as it is: no matter"
+
+
+def test_a_udev_that_is_busy_does_not_keep_the_nics_from_being_bound(
+    kernel: FakeKernel, tools: FakeTools, configure: Configure
+) -> None:
+    tools.fails.add("udevadm")
+    wait_for_drivers(kernel, configure(), tools)
+    assert bring(kernel, tools, configure()).outside.driver == "vfio-pci"
