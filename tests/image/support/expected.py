@@ -33,6 +33,7 @@ _DEBIAN_USERS = {
     "messagebus",
     "sshd",
     "_chrony",
+    "dhcpcd",
     "tcpdump",
 }
 USERS = _DEBIAN_USERS | SERVICE_USERS
@@ -101,10 +102,12 @@ ENABLED_UNITS = {
     "cloud-init-local.service",
     "cloud-init-main.service",
     "cloud-init-network.service",
+    "fstrim.timer",
     "getty@.service",
     "nftables.service",
     "remote-fs.target",
     "ssh.service",
+    "systemd-network-generator.service",
     "systemd-networkd-wait-online.service",
     "systemd-networkd.service",
     "systemd-networkd.socket",
