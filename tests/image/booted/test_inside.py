@@ -73,7 +73,7 @@ def test_interrupts_are_remapped_so_vfio_needs_no_exception(host: Any):
 
 
 def test_hugepages_are_those_of_the_configuration(host: Any):
-    """Memory of packets (64 MiB by default) and no more, in pages of 2 MiB; the worker has them."""
+    """So many and no more, and the packet path has them."""
     page = "/sys/kernel/mm/hugepages/hugepages-2048kB"
     total, free = host.check_output(f"cat {page}/nr_hugepages {page}/free_hugepages").split()
     assert int(total) == expected.HUGEPAGES

@@ -138,6 +138,7 @@ KERNEL_COMMAND_LINE = [
 ]
 
 LISTENERS = {
+    Listener("udp", "10.0.2.15%enp0s4", 68, "systemd-network"),  # the DHCP client
     Listener("tcp", "0.0.0.0", 22, "sshd"),
     Listener("tcp", "[::]", 22, "sshd"),
     Listener("tcp", "0.0.0.0", 9443, "haproxy"),
@@ -160,7 +161,6 @@ PROCESSES_WITH_CAPABILITIES = {
     "dbus-daemon",
     "sshd",
     "systemd",
-    "(sd-pam)",
     "systemd-journal",
     "systemd-logind",
     "systemd-network",
@@ -169,7 +169,8 @@ PROCESSES_WITH_CAPABILITIES = {
 }
 """By the kernel's names, which have 15 characters."""
 
-HUGEPAGES = 64
+HUGEPAGES = 32
+"""64 MiB of packet memory by default, in pages of 2 MiB."""
 
 MODES = {
     "/etc/secbeat": "0755 root:root",

@@ -68,9 +68,10 @@ def failed_units(host: Any) -> set[str]:
 
 
 def running_services(host: Any) -> set[str]:
-    """Services with a process."""
+    """Services with a process, without those of whoever is logged in to ask."""
     command = "systemctl list-units --type=service --state=running --plain --no-legend --no-pager"
-    return {line.split()[0] for line in _lines(host, command)}
+    names = {line.split()[0] for line in _lines(host, command)}
+    return {name for name in names if not name.startswith("user@")}
 
 
 def packages(host: Any) -> set[str]:
