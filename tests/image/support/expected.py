@@ -133,6 +133,7 @@ KERNEL_COMMAND_LINE = [
     "ro",
     "console=tty0",
     "console=ttyS0,115200",
+    "no_timer_check",
     "intel_iommu=on",
     "iommu=pt",
 ]
