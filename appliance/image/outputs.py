@@ -40,7 +40,7 @@ def compress_qcow2(raw: Path, target: Path, commands: Commands) -> None:
 def compress_raw(raw: Path, target: Path, commands: Commands) -> None:
     """The raw disk under zstd."""
     new = target.with_name(f".{target.name}.new")
-    commands.run("zstd", "-q", "-f", "-T0", "-10", raw, "-o", new)
+    commands.run("zstd", "-q", "-f", "-T0", "-6", raw, "-o", new)
     new.rename(target)
 
 

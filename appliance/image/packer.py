@@ -8,6 +8,7 @@ started.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -114,10 +115,15 @@ def packer_variables(job: Job, options: Options, layout: Layout) -> dict[str, st
 
 
 def packer_environment(work: Path) -> dict[str, str]:
-    """Everything that Packer and Ansible write for themselves goes to the work folder."""
+    """Everything that Packer and Ansible write for themselves goes to the work folder.
+
+    The plugins of a current Packer stay where `packer init` has put them.
+    """
     home = work / "packer-home"
     home.mkdir(exist_ok=True)
+    plugins = os.environ.get("PACKER_PLUGIN_PATH", str(Path.home() / ".config/packer/plugins"))
     return {
+        "PACKER_PLUGIN_PATH": plugins,
         "HOME": str(home),
         "TMPDIR": str(home),
         "PACKER_CACHE_DIR": str(home / "cache"),
