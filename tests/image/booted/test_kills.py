@@ -37,7 +37,7 @@ def test_the_packet_path_comes_back_and_forwards(node: VM, wire: Wire, say: Call
         times_s.append(until({DATAPLANE: lambda: wire.passes(ORIGIN4, timeout_s=0.5)})[DATAPLANE])
     say(summary(DATAPLANE, times_s))
     assert restarts(node, DATAPLANE) == before + ROUNDS
-    wait_for(lambda: answers(node, "/status", "running"), "the node is running", BACK_S)
+    wait_for(node.is_ready, "the node is ready", BACK_S)
 
 
 def test_the_control_side_comes_back_and_traffic_never_stops(
@@ -46,7 +46,7 @@ def test_the_control_side_comes_back_and_traffic_never_stops(
     before = {unit: restarts(node, unit) for unit in CONTROL}
     checks: dict[str, Callable[[], bool]] = {
         "secbeat-tls": lambda: speaks_tls(node),
-        "secbeat-api": lambda: answers(node, "/health/ready", "ready"),
+        "secbeat-api": node.is_ready,
         "secbeat-agent": lambda: metrics(node),
     }
     times_s: dict[str, list[float]] = {unit: [] for unit in CONTROL}
@@ -94,15 +94,6 @@ def summary(unit: str, times_s: list[float]) -> str:
 def restarts(node: VM, unit: str) -> int:
     """How often systemd has restarted it."""
     return int(node.root(f"systemctl show -P NRestarts {unit}"))
-
-
-def answers(node: VM, path: str, word: str) -> bool:
-    """Whether the API answers with this word in it."""
-    try:
-        answer = node.api("GET", path, timeout_s=REQUEST_S)
-    except requests.RequestException:
-        return False
-    return answer.status_code == 200 and word in answer.text
 
 
 def speaks_tls(node: VM) -> bool:

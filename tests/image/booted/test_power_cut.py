@@ -16,6 +16,7 @@ from tests.support.writer import Writer
 BEFORE_MAX = 40
 """At most so many acknowledged changes before the power goes; a key may make 100 in a minute."""
 AFTER = 3
+READY_S = 180
 IDENTITY = (
     "/etc/machine-id",
     "/etc/secbeat/secbeat.toml",
@@ -31,6 +32,7 @@ IDENTITY = (
 @pytest.fixture(scope="module")
 def cut(node: VM) -> tuple[Writer, dict[str, str]]:
     """The power is cut in the middle of writes, and comes back; the writer went on."""
+    wait_for(node.is_ready, "the node is ready", READY_S, every_s=1)
     before = identity(node)
     made = node.api("POST", "/keys", json={"name": "power-cut", "role": "operate"})
     assert made.status_code == 201, made.text

@@ -27,8 +27,9 @@ class Listener:
 class Process:
     """A user-space process, by what it may do."""
 
-    pid: int
     name: str
+    unit: str
+    """The unit that it belongs to; empty for init."""
     user: int
     effective: int
     permitted: int
@@ -38,9 +39,10 @@ class Process:
     system_calls_filtered: bool
 
 
-def users(host: Any) -> set[str]:
-    """Names of all accounts."""
-    return {line.split(":")[0] for line in _lines(host, "getent passwd")}
+def users(host: Any) -> dict[str, int]:
+    """All accounts, by name with their numbers."""
+    rows = (line.split(":") for line in _lines(host, "getent passwd"))
+    return {fields[0]: int(fields[2]) for fields in rows}
 
 
 def users_with_shell(host: Any) -> set[str]:
@@ -109,17 +111,19 @@ def modes(host: Any, paths: Iterable[str]) -> dict[str, str]:
 def processes(host: Any) -> list[Process]:
     """All processes with a program; the kernel's own threads are left out."""
     script = (
-        'for p in /proc/[0-9]*; do [ -n "$(readlink $p/exe)" ] && cat $p/status && echo; done; true'
+        'for p in /proc/[0-9]*; do [ -n "$(readlink $p/exe)" ]'
+        " && cat $p/status $p/cgroup && echo; done; true"
     )
     text = host.check_output(f"sh -c {shlex.quote(script)}")
     return [_process(block) for block in text.split("\n\n") if block.strip()]
 
 
-def properties(host: Any, unit: str, *names: str) -> dict[str, str]:
-    """Properties of a unit."""
-    wanted = ",".join(names)
-    lines = _lines(host, f"systemctl show {unit} --property={wanted}")
-    return dict(line.split("=", 1) for line in lines)
+def properties(host: Any, units: Iterable[str], *names: str) -> dict[str, dict[str, str]]:
+    """Properties by unit."""
+    command = f"systemctl show {' '.join(units)} --property=Id,{','.join(names)}"
+    blocks = str(host.check_output(command)).split("\n\n")
+    found = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in blocks]
+    return {values.pop("Id"): values for values in found}
 
 
 def _lines(host: Any, command: str) -> list[str]:
@@ -136,8 +140,8 @@ def _listener(line: str) -> Listener:
 def _process(block: str) -> Process:
     values = dict(line.split(":", 1) for line in block.splitlines() if ":" in line)
     return Process(
-        pid=int(values["Pid"]),
         name=values["Name"].strip(),
+        unit=values["0"].rpartition("/")[2].strip(),
         user=int(values["Uid"].split()[0]),
         effective=int(values["CapEff"], 16),
         permitted=int(values["CapPrm"], 16),

@@ -41,6 +41,8 @@ BOOT_S = 900
 POWER_OFF_S = 120
 COMMAND_S = 120
 END_S = 10
+READY_S = 5.0
+OK = 200
 CERTIFICATE = "/etc/secbeat/tls/tls.crt"
 ADMIN_KEY = "/var/lib/secbeat/keys/admin.key"
 
@@ -188,6 +190,13 @@ class VM:
             timeout=timeout_s,
             **arguments,
         )
+
+    def is_ready(self) -> bool:
+        """Whether the API can write and has a data plane."""
+        try:
+            return self.api("GET", "/health/ready", timeout_s=READY_S).status_code == OK
+        except requests.RequestException:
+            return False
 
     @cached_property
     def admin_key(self) -> str:
