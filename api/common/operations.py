@@ -123,9 +123,14 @@ def render(answer: Answer) -> Response:
     """An answer as a Flask response."""
     response = Response(status=answer.status)
     if answer.body is not None:
-        response = Response(answer.body.model_dump_json(), answer.status, content_type=JSON)
+        response = Response(to_text(answer.body), answer.status, content_type=JSON)
     response.headers.extend(dict(answer.headers))
     return response
+
+
+def to_text(body: BaseModel) -> str:
+    """A body as it is sent: one line of JSON with its end, so that a shell's prompt stays apart."""
+    return body.model_dump_json() + "\n"
 
 
 def _view(operation: Operation, gate: Gate, spool: bodies.Spool) -> Callable[..., Response]:

@@ -104,7 +104,7 @@ def _respond(
     status: int, detail: str, errors: Sequence[FieldError], headers: dict[str, str]
 ) -> Response:
     body = document(status, detail, errors, getattr(g, "request_id", ""))
-    text = json.dumps(body, ensure_ascii=False, default=str)
+    text = json.dumps(body, ensure_ascii=False, default=str) + "\n"
     return Response(text.encode("utf-8", "replace"), status, headers, content_type=MEDIA_TYPE)
 
 

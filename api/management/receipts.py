@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from api.common.errors import ConflictError, FieldError, UnprocessableError
-from api.common.operations import JSON, Answer, Call
+from api.common.operations import JSON, Answer, Call, to_text
 from api.management.database import AnyRow, Database
 from api.management.database.tables import idempotency
 from dataplane.clock import Clock
@@ -93,7 +93,7 @@ class Receipts:
             "created_ms": self._clock.utc_ms(),
             "status": answer.status,
             "headers": dict(answer.headers),
-            "body": "" if answer.body is None else answer.body.model_dump_json(),
+            "body": "" if answer.body is None else to_text(answer.body),
         }
         statement = insert(idempotency).values(**dict(zip(names, identity, strict=True)), **values)
         connection.execute(statement.on_conflict_do_update(index_elements=names, set_=values))

@@ -62,7 +62,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         request_id = uuid.uuid4().hex
         log.info("not a request: %s, request id %s", type(exc).__name__, request_id)
         body = problems.document(answered.status, detail, (), request_id)
-        text = json.dumps(body).encode()
+        text = (json.dumps(body) + "\n").encode()
         head = (
             f"HTTP/1.1 {answered.status} {HTTPStatus(answered.status).phrase}\r\n"
             f"Connection: close\r\nContent-Type: {problems.MEDIA_TYPE}\r\n"

@@ -172,3 +172,8 @@ def test_a_request_id_that_is_sent_is_kept_and_a_bad_one_replaced(api: Api) -> N
     for bad in ("x" * 65, "a b", "<script>"):
         answer = api.get("/status", headers={"X-Request-ID": bad})
         assert answer.headers["X-Request-ID"] not in ("", bad)
+
+
+def test_every_body_ends_its_line(api: Api) -> None:
+    for method, path in (("GET", "/status"), ("GET", "/blacklist"), ("GET", "/nothing")):
+        assert api.call(method, path).text.endswith("}\n")
