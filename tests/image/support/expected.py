@@ -134,6 +134,7 @@ KERNEL_COMMAND_LINE = [
     "console=tty0",
     "console=ttyS0,115200",
     "no_timer_check",
+    "systemd.ssh_auto=no",
     "intel_iommu=on",
     "iommu=pt",
 ]
