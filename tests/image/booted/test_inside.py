@@ -141,6 +141,11 @@ def test_the_worker_cpu_is_set_apart(host: Any):
     }
 
 
+def test_the_control_loop_keeps_a_share_of_the_cpu_beside_polling_workers(host: Any):
+    """A group's weight goes to its CPUs by their load: without more, the workers have it all."""
+    assert host.check_output("cat /sys/fs/cgroup/secbeat.slice/cpu.weight").strip() == "10000"
+
+
 def test_swap_logs_and_clock(host: Any):
     assert host.check_output("cat /proc/swaps").count("\n") == 0
     assert "port 0" in host.check_output("cat /etc/chrony/conf.d/50-secbeat.conf")
