@@ -42,7 +42,7 @@ def pair(run: Run) -> Iterator[Pair]:
     seed.write_vfat(volume, seed.plain_files(run.key.public, expected.SECBEAT_TOML, STATIC))
     common: dict[str, Any] = {"firmware": Firmware.UEFI, "accelerator": accelerator(), "cpus": 1}
     plans = (
-        Plan(image(VIRTUAL), "seeded", seed=volume, **common),
+        Plan(image(VIRTUAL), "seeded", seed=volume, address=STATIC.plain, **common),
         Plan(raw(METAL, run), "bare", image_format="raw", **common),
     )
     with ExitStack() as stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.image.support.inside import Listener
+from tests.image.support.machine import LEASE
 from tests.image.support.taps import OUTSIDE_MAC
 
 BUILD_ACCOUNT = "packer"
@@ -140,7 +141,7 @@ KERNEL_COMMAND_LINE = [
 ]
 
 LISTENERS = {
-    Listener("udp", "10.0.2.15%enp0s4", 68, "systemd-network"),  # the DHCP client
+    Listener("udp", f"{LEASE}%enp0s4", 68, "systemd-network"),  # the DHCP client
     Listener("tcp", "0.0.0.0", 22, "sshd"),
     Listener("tcp", "[::]", 22, "sshd"),
     Listener("tcp", "0.0.0.0", 9443, "haproxy"),

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 FORWARD_HOST = "127.0.0.1"
+LEASE = "10.0.2.15"
+"""What QEMU's DHCP server gives a machine."""
 MANAGEMENT_MAC = "52:54:00:00:01:00"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -55,6 +57,8 @@ class Machine:
     """A writable copy of `OVMF_VARIABLES`, with UEFI."""
     seed: Path | None = None
     forwards: tuple[Forward, ...] = ()
+    address: str = LEASE
+    """Where the forwards lead; QEMU does not find out by itself."""
     data_nics: tuple[DataNic, ...] = ()
     cpus: int = 2
     memory_mib: int = 2048
@@ -127,7 +131,7 @@ class Machine:
 
     def _management(self) -> list[str]:
         forwards = "".join(
-            f",hostfwd=tcp:{FORWARD_HOST}:{forward.host_port}-:{forward.guest_port}"
+            f",hostfwd=tcp:{FORWARD_HOST}:{forward.host_port}-{self.address}:{forward.guest_port}"
             for forward in self.forwards
         )
         device = f"virtio-net-pci,netdev=management,mac={MANAGEMENT_MAC},addr=0x4,romfile="

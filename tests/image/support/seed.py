@@ -26,6 +26,11 @@ class Network:
     address: str = "10.0.2.77/24"
     gateway: str = "10.0.2.2"
 
+    @property
+    def plain(self) -> str:
+        """The address alone."""
+        return self.address.split("/")[0]
+
 
 def cloud_init_files(
     hostname: str, public_key: str, secbeat_toml: str, network: Network | None = None

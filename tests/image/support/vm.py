@@ -25,6 +25,7 @@ from tests.image.support import monitor
 from tests.image.support.console import Console, plain
 from tests.image.support.machine import (
     FORWARD_HOST,
+    LEASE,
     OVMF_VARIABLES,
     DataNic,
     Firmware,
@@ -60,6 +61,7 @@ class Plan:
     data_nics: tuple[DataNic, ...] = ()
     guest_ports: tuple[int, ...] = (SSH_PORT, API_PORT, METRICS_PORT)
     """Ports of the management NIC that the host can reach."""
+    address: str = LEASE
     user: str = "admin"
     cpus: int = 2
     memory_mib: int = 2048
@@ -242,6 +244,7 @@ class VM:
             variables=self.directory / "efi.fd" if plan.firmware is Firmware.UEFI else None,
             seed=plan.seed,
             forwards=tuple(Forward(host, guest) for guest, host in self._ports.items()),
+            address=plan.address,
             data_nics=plan.data_nics,
             cpus=plan.cpus,
             memory_mib=plan.memory_mib,

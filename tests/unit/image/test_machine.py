@@ -30,8 +30,14 @@ def test_every_forward_is_on_the_loopback_address():
     words = command(forwards=(Forward(40022, 22), Forward(40099, 9999)))
     (network,) = values(words, "-netdev")
     assert network == (
-        "user,id=management,hostfwd=tcp:127.0.0.1:40022-:22,hostfwd=tcp:127.0.0.1:40099-:9999"
+        "user,id=management,hostfwd=tcp:127.0.0.1:40022-10.0.2.15:22"
+        ",hostfwd=tcp:127.0.0.1:40099-10.0.2.15:9999"
     )
+
+
+def test_forwards_lead_to_the_machines_own_address():
+    words = command(forwards=(Forward(40022, 22),), address="10.0.2.77")
+    assert values(words, "-netdev")[0].endswith("-10.0.2.77:22")
 
 
 def test_the_management_nic_is_the_first_on_the_bus_and_the_data_nics_follow():
