@@ -23,7 +23,9 @@ build {
       join(" ", [
         "'${var.python}' -m pytest -q -p no:cacheprovider tests/image/build --sudo",
         "--hosts=ssh://packer@${build.Host}:${build.Port} --ssh-identity-file='${var.private_key}'",
-        "--ssh-extra-args='-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'",
+        "--ssh-extra-args='-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+        # One connection for all tests: without a path ssh makes one for each command.
+        "-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=${dirname(var.private_key)}/ssh'",
       ]),
     ]
   }
