@@ -66,6 +66,7 @@ class _Build:
     def run(self) -> None:
         """Every step, in order."""
         _require_room(self._layout.cache)
+        revision = self._revision()
         wheels = wheelhouse(self._context)
         base = base_image(self._context)
         keys = self._keys(wheels, base)
@@ -85,7 +86,8 @@ class _Build:
             images["metal"] = self._metal(closed, keys.metal)
         packages = {name: self._verified_packages(name, disk) for name, disk in images.items()}
         outputs.copy_wheelhouse(wheels, self._layout.output)
-        self._hand_over(images, packages, self._facts(accelerator, keys.output, wheels))
+        facts = {**revision, **self._facts(accelerator, keys.output, wheels)}
+        self._hand_over(images, packages, facts)
 
     def _keys(self, wheels: Path, base: Base) -> _Keys:
         closed = closed_key(self._layout, wheels, base)
@@ -117,17 +119,23 @@ class _Build:
             )
             return outputs.installed_packages(root, self._commands)
 
-    def _facts(self, accelerator: Accelerator, key: str, wheels: Path) -> dict[str, Any]:
+    def _revision(self) -> dict[str, Any]:
+        """Asked first: the tree may be worked on while the build runs."""
         tree = self._layout.tree
         git = ("git", "-c", f"safe.directory={tree}", "-C", tree)
-        told = dataclasses.asdict(self._options)
-        options = {name: told[name] for name in sorted(told) if name not in ("cache", "refresh")}
         return {
             "version": version(),
             "git_revision": self._commands.run(*git, "rev-parse", "HEAD").strip(),
             "git_modified": bool(self._commands.run(*git, "status", "--porcelain").strip()),
+        }
+
+    def _facts(self, accelerator: Accelerator, key: str, wheels: Path) -> dict[str, Any]:
+        told = dataclasses.asdict(self._options)
+        return {
             "inputs": key,
-            "options": options,
+            "options": {
+                name: told[name] for name in sorted(told) if name not in ("cache", "refresh")
+            },
             "accelerator": accelerator.name,
             "python_packages": sorted(wheel.name for wheel in wheels.glob("*.whl")),
         }
