@@ -71,7 +71,7 @@ def _make_root(made: Path, context: Context) -> None:
 def wheelhouse(context: Context) -> Path:
     """The folder of wheels and ``requirements.txt``, from the cache or made and tested."""
     key = inputs.key(*_made_from(context.layout.tree))
-    found = context.cache.find("wheelhouse", key)
+    found = None if context.options.refresh else context.cache.find("wheelhouse", key)
     if found:
         say(f"libsecbeat and wheels: kept as {found.name}, tested when it was made")
         return found
