@@ -13,6 +13,8 @@ build {
       "ANSIBLE_CONFIG=${var.tree}/playbooks/ansible.cfg",
       "ANSIBLE_HOST_KEY_CHECKING=False",
       "ANSIBLE_NOCOLOR=True",
+      # For sudo, too, which takes its time while an emulated machine is still starting.
+      "ANSIBLE_TIMEOUT=120",
     ]
   }
 
@@ -25,7 +27,7 @@ build {
         "--hosts=ssh://packer@${build.Host}:${build.Port} --ssh-identity-file='${var.private_key}'",
         "--ssh-extra-args='-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
         # One connection for all tests: without a path ssh makes one for each command.
-        "-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=${dirname(var.private_key)}/ssh'",
+        "-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=${dirname(var.private_key)}/ssh -o ConnectTimeout=120'",
       ]),
     ]
   }

@@ -75,7 +75,6 @@ class _Build:
             return
         accelerator = choose(self._options.accelerator, base.kernel, self._layout.cache)
         say(f"machines run under {accelerator.name}: {accelerator.reason}")
-        outputs.remove_stale(self._layout.output)
         closed = find_closed(keys.closed, self._cache)
         if closed:
             say(f"closed disk: kept as {closed.parent.name}")
@@ -85,6 +84,7 @@ class _Build:
         if self._options.metal:
             images["metal"] = self._metal(closed, keys.metal)
         packages = {name: self._verified_packages(name, disk) for name, disk in images.items()}
+        outputs.remove_stale(self._layout.output)
         outputs.copy_wheelhouse(wheels, self._layout.output)
         facts = {**revision, **self._facts(accelerator, keys.output, wheels)}
         self._hand_over(images, packages, facts)
