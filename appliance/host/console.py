@@ -118,10 +118,12 @@ def _reason(run: Run, unit: str) -> str:
 def _addresses(run: Run) -> tuple[tuple[str, str], ...]:
     try:
         links = json.loads(run("ip", "-json", "address", "show", "scope", "global", "up") or "[]")
+        # What the command filters out stays in its answer, as an empty object.
         found = [
             (str(link["ifname"]), f"{address['local']}/{address['prefixlen']}")
             for link in links
             for address in link.get("addr_info", ())
+            if address
         ]
     except (CommandError, ValueError, KeyError, TypeError):
         return ()

@@ -27,7 +27,8 @@ def test_the_console_shows_state_addresses_and_the_next_step(node: VM, host: Any
 
     def shown() -> bool:
         text = node.serial_text()
-        return all(word in text for word in (address, "running", "https://"))
+        words = (f"{address}/", "forwarding", f"https://{address}:9999", f"ssh admin@{address}")
+        return all(word in text for word in words)
 
     wait_for(shown, f"the console shows {address}, the state and where to go", CONSOLE_S, every_s=2)
 

@@ -14,11 +14,13 @@ from tests.support.fake_host import FakeHost
 from tests.support.fake_kernel import FakeTools
 
 LINKS = [
+    {},  # filtered out by ip: loopback has no address of that scope
     {
         "ifname": "ens2",
         "addr_info": [
             {"local": "2001:db8::10", "prefixlen": 64},
             {"local": "192.0.2.10", "prefixlen": 24},
+            {},  # of link scope
         ],
     },
     {"ifname": "ens9"},
@@ -122,7 +124,7 @@ def test_the_next_step_depends_on_how_one_gets_in(
 
 
 def test_an_ipv6_address_stands_in_brackets(fake: FakeHost, tools: FakeTools) -> None:
-    tools.answers["ip"] = json.dumps([{**LINKS[0], "addr_info": LINKS[0]["addr_info"][:1]}])  # type: ignore[index]
+    tools.answers["ip"] = json.dumps([{**LINKS[1], "addr_info": LINKS[1]["addr_info"][:1]}])  # type: ignore[index]
     assert row(shown(fake, tools), "API") == "https://[2001:db8::10]:9999/docs"
 
 
