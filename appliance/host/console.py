@@ -23,7 +23,7 @@ FILE = "/run/issue.d/50-secbeat.issue"
 UNITS = ("firstboot", "host", "network", "nics", "dataplane", "api", "agent", "tls")
 _ADDRESSES_MAX = 8
 _LINE_MAX = 300
-_WELL = {"active", "inactive"}
+_WELL = {"active", "inactive", "activating"}
 """A one-shot that has nothing to do in this boot is inactive; of a service systemd says why."""
 
 
@@ -33,6 +33,8 @@ class Node:
 
     node_id: str
     forwarding: bool
+    starting: bool
+    """A unit is on its way up."""
     troubles: tuple[tuple[str, str], ...]
     """Unit and reason of each that is not as it should be."""
     addresses: tuple[tuple[str, str], ...]
@@ -48,6 +50,7 @@ def look(host: Host, run: Run) -> Node:
     return Node(
         node_id=host.text(NODE_ID) or "none yet",
         forwarding=states.get("secbeat-dataplane.service") == "active",
+        starting="activating" in states.values(),
         troubles=troubles,
         addresses=_addresses(run),
         fingerprint=_fingerprint(host.text(CERTIFICATE) or ""),
@@ -63,7 +66,7 @@ def text(node: Node) -> str:
 
 
 def _rows(node: Node) -> Iterator[tuple[str, str]]:
-    yield "state", "forwarding" if node.forwarding else "NOT FORWARDING"
+    yield "state", _state(node)
     for unit, reason in node.troubles:
         yield "", f"{unit}: {reason}"
     yield from node.addresses
@@ -76,9 +79,17 @@ def _rows(node: Node) -> Iterator[tuple[str, str]]:
     yield "next", _next(node)
 
 
+def _state(node: Node) -> str:
+    if node.forwarding:
+        return "forwarding"
+    return "starting" if node.starting and not node.troubles else "NOT FORWARDING"
+
+
 def _next(node: Node) -> str:
     if node.troubles:
         return f"log in, then: journalctl -b -u {node.troubles[0][0]}; sudo secbeat doctor"
+    if node.starting:
+        return "wait: the node is starting"
     if not node.addresses:
         return "look at cable and DHCP server, or log in and write /etc/systemd/network/*.network"
     if node.login == "open":
@@ -104,7 +115,7 @@ def _unit_states(run: Run) -> dict[str, str]:
 
 
 def _reason(run: Run, unit: str) -> str:
-    """The last line that the unit itself has written in this boot."""
+    """The last thing that the unit itself has written in this boot."""
     try:
         said = run(
             *("journalctl", "--boot", "--quiet", "--output=cat", "--lines=1"),
@@ -112,7 +123,16 @@ def _reason(run: Run, unit: str) -> str:
         )
     except CommandError:
         said = ""
-    return said.strip() or "is not up"
+    return _event(said.strip()) or "is not up"
+
+
+def _event(line: str) -> str:
+    """What a line says: the processes log JSON, the commands plain text."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return line
+    return str(record["event"]) if isinstance(record, dict) and "event" in record else line
 
 
 def _addresses(run: Run) -> tuple[tuple[str, str], ...]:
