@@ -85,12 +85,6 @@ def test_a_unit_that_failed_is_named_with_its_own_last_words(
     )
 
 
-def test_a_process_that_ends_again_and_again_is_a_trouble(fake: FakeHost, tools: FakeTools) -> None:
-    tools.answers["systemctl"] = units(api="activating/auto-restart")
-    assert "secbeat-api.service: is not up" in shown(fake, tools)
-
-
-@pytest.mark.parametrize("state", ["inactive/dead", "absent/dead"])
 def test_a_node_on_its_way_up_asks_for_patience(fake: FakeHost, tools: FakeTools) -> None:
     tools.answers["systemctl"] = units(dataplane="activating/start", api="activating/start")
     message = shown(fake, tools)
@@ -104,6 +98,12 @@ def test_of_a_log_line_the_event_is_shown(fake: FakeHost, tools: FakeTools) -> N
     assert "  secbeat-api.service: no space is left\n" in shown(fake, tools)
 
 
+def test_a_process_that_ends_again_and_again_is_a_trouble(fake: FakeHost, tools: FakeTools) -> None:
+    tools.answers["systemctl"] = units(api="activating/auto-restart")
+    assert "secbeat-api.service: is not up" in shown(fake, tools)
+
+
+@pytest.mark.parametrize("state", ["inactive/dead", "absent/dead"])
 def test_a_part_that_is_not_wanted_here_is_no_trouble(
     fake: FakeHost, tools: FakeTools, state: str
 ) -> None:
