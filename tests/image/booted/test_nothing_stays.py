@@ -16,7 +16,7 @@ import pytest
 
 from appliance.lab import cleanup, network
 from appliance.lab.instance import Instance
-from tests.image.support.run import Run, directory_of, new_run, sweep
+from tests.image.support.run import PREFIX, Run, directory_of, new_run, sweep
 from tests.image.support.taps import Wire
 from tests.image.support.vm import VM, Plan
 from tests.support.lab import TREE
@@ -63,11 +63,12 @@ def machines(instance: Instance) -> list[int]:
 def what_is_there(instance: Instance) -> list[str]:
     """Everything that can be left."""
     taps = [line.split(":")[0] for line in command("ip", "tuntap", "show").stdout.splitlines()]
+    own = f"sbt{instance.name.removeprefix(PREFIX)}"
     places = (instance.directory, directory_of(instance))
     return [
         *(f"process {pid}" for pid in cleanup.processes(instance)),
         *(f"namespace {name}" for name in network.existing(instance.namespaces)),
-        *(f"tap {name}" for name in taps if name.startswith("sbt")),
+        *(f"tap {name}" for name in taps if name.startswith(own)),
         *(str(path) for path in places if path.exists()),
     ]
 
