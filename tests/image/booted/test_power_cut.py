@@ -13,10 +13,11 @@ from tests.image.support.vm import BOOT_S, VM
 from tests.support.waiting import wait_for
 from tests.support.writer import Writer
 
-BEFORE_MAX = 40
+BEFORE_MAX = 24
 """At most so many acknowledged changes before the power goes; a key may make 100 in a minute."""
 AFTER = 3
 READY_S = 180
+CHANGES_S = 300
 IDENTITY = (
     "/etc/machine-id",
     "/etc/secbeat/secbeat.toml",
@@ -41,7 +42,7 @@ def cut(node: VM) -> tuple[Writer, dict[str, str]]:
     writer = Writer(node.api, made.json()["key"])
     writer.start()
     try:
-        wait_for(lambda: len(writer.acknowledged) >= wanted, f"{wanted} changes", 120, every_s=0.01)
+        wait_for(lambda: len(writer.acknowledged) >= wanted, f"{wanted} changes", CHANGES_S, 0.01)
         node.cut()
         at_cut = len(writer.acknowledged)
         print(f"power cut after {at_cut} acknowledged changes (seed {seed})")

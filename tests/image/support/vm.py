@@ -42,7 +42,6 @@ BOOT_S = 900
 POWER_OFF_S = 120
 COMMAND_S = 120
 END_S = 10
-READY_S = 5.0
 OK = 200
 CERTIFICATE = "/etc/secbeat/tls/tls.crt"
 ADMIN_KEY = "/var/lib/secbeat/keys/admin.key"
@@ -196,7 +195,7 @@ class VM:
     def is_ready(self) -> bool:
         """Whether the API can write and has a data plane."""
         try:
-            return self.api("GET", "/health/ready", timeout_s=READY_S).status_code == OK
+            return self.api("GET", "/health/ready", timeout_s=30.0).status_code == OK
         except requests.RequestException:
             return False
 
