@@ -6,7 +6,6 @@ modules is fixed, and those that hurt the machine come last.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from tests.image.support import seed
 from tests.image.support.artifacts import VIRTUAL, accelerator, image
 from tests.image.support.expected import NOT_FOR_THE_NETWORK, SECBEAT_TOML
 from tests.image.support.machine import Firmware
-from tests.image.support.run import Run, exit_on_sigterm, new_run
+from tests.image.support.run import Run
 from tests.image.support.taps import Wire
 from tests.image.support.vm import API_PORT, METRICS_PORT, SSH_PORT, VM, Plan
 
@@ -54,16 +53,6 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
             print(f"\n    {text}", flush=True)
 
     return uncaptured
-
-
-@pytest.fixture(scope="session")
-def run() -> Iterator[Run]:
-    """This run of the tests; nothing of it stays."""
-    if os.geteuid() != 0:
-        pytest.exit("the image tests make network namespaces: run 'make image-test'", 1)
-    exit_on_sigterm()
-    with new_run() as made:
-        yield made
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from tests.image.support.artifacts import METAL, VIRTUAL, accelerator, image, ra
 from tests.image.support.console import Console
 from tests.image.support.machine import MANAGEMENT_MAC, Firmware
 from tests.image.support.run import Run
+from tests.image.support.taps import OUTSIDE_MAC
 from tests.image.support.vm import BOOT_S, VM, Plan
 from tests.support.waiting import wait_for
 
@@ -88,11 +89,10 @@ def test_without_data_nics_only_the_packet_path_is_missing(host: Any):
 
 
 def test_why_is_said_in_one_line_that_names_the_remedy(host: Any):
-    """The unit's own words, without systemd's."""
-    log = host.check_output("journalctl -b -u secbeat-nics -o json --output-fields=MESSAGE,_COMM")
-    lines = [line for line in log.splitlines() if '"secbeat' in line]
-    assert len(lines) == 1, log
-    assert "mac:52:54:00:00:01:01" in lines[0]
+    of_the_unit_itself = "_SYSTEMD_UNIT=secbeat-nics.service _TRANSPORT=stdout"
+    lines = host.check_output(f"journalctl -b -q -o cat {of_the_unit_itself}").splitlines()
+    assert len(lines) == 1, lines
+    assert OUTSIDE_MAC in lines[0]
     assert "`" in lines[0], "the remedy is a command in backticks"
 
 

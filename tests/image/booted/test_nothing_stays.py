@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from appliance.lab import cleanup, network
 from appliance.lab.instance import Instance
-from tests.image.support.run import PREFIX, Run, directory_of, new_run, sweep
+from tests.image.support.run import PREFIX, Run, directory_of, sweep
 from tests.image.support.taps import Wire
 from tests.image.support.vm import VM, Plan
 from tests.support.lab import TREE
@@ -39,19 +40,27 @@ class Rehearsal:
         )
         assert self.process.stdout is not None
         self.instance = Instance(self.process.stdout.readline().strip())
+        wait_for(lambda: machines(self.instance), "its machine is there", END_S)
 
     def end(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
         self.process.wait(END_S)
 
 
+@contextmanager
+def another_run() -> Iterator[Rehearsal]:
+    other = Rehearsal()
+    try:
+        yield other
+    finally:
+        other.end(signal.SIGKILL)
+        sweep()
+
+
 @pytest.fixture
 def rehearsal() -> Iterator[Rehearsal]:
-    other = Rehearsal()
-    yield other
-    other.process.kill()
-    other.process.wait(END_S)
-    sweep()
+    with another_run() as other:
+        yield other
 
 
 def machines(instance: Instance) -> list[int]:
@@ -74,7 +83,6 @@ def what_is_there(instance: Instance) -> list[str]:
 
 
 def test_a_run_that_is_terminated_removes_everything(rehearsal: Rehearsal):
-    assert machines(rehearsal.instance)
     assert len(network.existing(rehearsal.instance.namespaces)) == 2
     rehearsal.end(signal.SIGTERM)
     assert what_is_there(rehearsal.instance) == []
@@ -83,11 +91,10 @@ def test_a_run_that_is_terminated_removes_everything(rehearsal: Rehearsal):
 def test_a_run_that_is_killed_takes_its_machine_along_and_the_next_run_removes_the_rest(
     rehearsal: Rehearsal,
 ):
-    assert machines(rehearsal.instance)
     rehearsal.end(signal.SIGKILL)
     wait_for(lambda: not machines(rehearsal.instance), "the machine has gone with its run", 10)
     assert what_is_there(rehearsal.instance)
-    with new_run():
+    with another_run():
         assert what_is_there(rehearsal.instance) == []
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from appliance.image.disk import root_mounted
 from tests.image.support.artifacts import METAL, VIRTUAL, raw
-from tests.image.support.run import exit_on_sigterm, new_run
+from tests.image.support.run import Run
 
 _GIVEN_ROOT, _GIVEN_KIND = (
     os.environ.get("SECBEAT_IMAGE_ROOT"),
@@ -33,13 +33,12 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def root(kind: str) -> Iterator[Path]:
+def root(kind: str, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Where its root file system is mounted."""
     if _GIVEN_ROOT:
         yield Path(_GIVEN_ROOT)
         return
-    exit_on_sigterm()
-    with new_run() as run:
-        disk = raw(kind, run)
-        with root_mounted(disk, run.directory / kind, run.commands, "ro,noload") as mounted:
-            yield mounted
+    run: Run = request.getfixturevalue("run")
+    disk = raw(kind, run)
+    with root_mounted(disk, run.directory / f"{kind}-root", run.commands, "ro,noload") as mounted:
+        yield mounted

@@ -28,8 +28,10 @@ def accelerator() -> Literal["tcg", "kvm"]:
 
 
 def raw(kind: str, run: Run) -> Path:
-    """The image as a raw disk; a copy, sparse."""
+    """The image as a raw disk: a sparse copy, made once for a run."""
     source, target = image(kind), run.directory / f"{kind}.raw"
+    if target.exists():
+        return target
     if source.suffix == ".zst":
         run.commands.run("zstd", "--quiet", "--decompress", "--sparse", source, "-o", target)
     else:

@@ -1,0 +1,20 @@
+"""The run that every machine and every disk of these tests belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.image.support.run import Run, exit_on_sigterm, new_run
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Run]:
+    """Nothing of it stays."""
+    if os.geteuid() != 0:
+        pytest.exit("the image tests make namespaces and mounts: run 'make image-test'", 1)
+    exit_on_sigterm()
+    with new_run() as made:
+        yield made
