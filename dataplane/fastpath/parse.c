@@ -77,36 +77,35 @@ static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet,
 }
 
 /* What is found in a packet that is plain, but for its protocol and where its payload begins. */
-enum { PLAIN_L3 = ETHERNET_BYTES, PLAIN_L4 = PLAIN_L3 + IPV4_BYTES };
 #define PLAIN(from, client, other)                                                                 \
     {                                                                                              \
-        .port = from, .l3_offset = PLAIN_L3, .l4_offset = PLAIN_L4, .ip_version = 4,               \
-        .client_offset = PLAIN_L3 + client, .protected_offset = PLAIN_L3 + other                   \
+        .port = from, .l3_offset = SB_PLAIN_L3, .l4_offset = SB_PLAIN_L4, .ip_version = 4,         \
+        .client_offset = client, .protected_offset = other                                         \
     }
 static const struct sb_packet plain[SB_PORT_COUNT] = {
-    [SB_PORT_OUTSIDE] = PLAIN(SB_PORT_OUTSIDE, IPV4_SOURCE, IPV4_DESTINATION),
-    [SB_PORT_INSIDE] = PLAIN(SB_PORT_INSIDE, IPV4_DESTINATION, IPV4_SOURCE),
+    [SB_PORT_OUTSIDE] = PLAIN(SB_PORT_OUTSIDE, SB_PLAIN_SOURCE, SB_PLAIN_DESTINATION),
+    [SB_PORT_INSIDE] = PLAIN(SB_PORT_INSIDE, SB_PLAIN_DESTINATION, SB_PLAIN_SOURCE),
 };
 
 /* Ethernet, IPv4 without options, whole TCP or UDP: what nearly all traffic is. False: nothing is
  * decided. */
 static inline bool parse_plain(struct sb_packet *packet) {
-    const uint8_t *frame = sb_packet_bytes(packet, 0, PLAIN_L4 + TCP_BYTES);
+    const uint8_t *frame = sb_packet_bytes(packet, 0, SB_PLAIN_L4 + TCP_BYTES);
 
     if (SB_UNLIKELY(frame == NULL))
         return false;
-    const uint8_t *ip = frame + PLAIN_L3;
+    const uint8_t *ip = frame + SB_PLAIN_L3;
     uint32_t total = sb_load16(ip + 2), protocol = ip[9];
     if (!sb_is_16(frame + ETHERTYPE_OFFSET, 0xffff, ETHERTYPE_IPV4) || ip[0] != 0x45 ||
-        !sb_is_16(ip + 6, IPV4_FRAGMENT_MASK, 0) || PLAIN_L3 + total > packet->available)
+        !sb_is_16(ip + 6, IPV4_FRAGMENT_MASK, 0) || SB_PLAIN_L3 + total > packet->available)
         return false;
-    uint32_t size = plain_transport_size(frame + PLAIN_L4, protocol, total);
+    uint32_t size = plain_transport_size(frame + SB_PLAIN_L4, protocol, total);
     if (size == 0)
         return false;
     memcpy(&packet->port, &plain[packet->port & (SB_PORT_COUNT - 1)].port,
            sizeof(*packet) - offsetof(struct sb_packet, port));
     packet->flags = (packet->flags & RECEIVERS) | SB_PACKET_PLAIN;
-    packet->payload_offset = (uint16_t)(PLAIN_L4 + size);
+    packet->payload_offset = (uint16_t)(SB_PLAIN_L4 + size);
     packet->protocol = (uint8_t)protocol;
     return true;
 }

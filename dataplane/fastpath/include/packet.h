@@ -23,6 +23,14 @@ enum sb_protocol {
     SB_PROTOCOL_ICMPV6 = 58
 };
 
+/* Where a SB_PACKET_PLAIN has its headers and addresses. */
+enum {
+    SB_PLAIN_L3 = 14,
+    SB_PLAIN_SOURCE = SB_PLAIN_L3 + 12,
+    SB_PLAIN_DESTINATION = SB_PLAIN_L3 + 16,
+    SB_PLAIN_L4 = SB_PLAIN_L3 + 20
+};
+
 /* size bytes at offset, or NULL where they do not all lie in the first segment. */
 static inline const uint8_t *sb_packet_bytes(const struct sb_packet *packet, uint32_t offset,
                                              uint32_t size) {

@@ -15,7 +15,11 @@ struct clients {
     struct sb_lists_key key[SB_BURST_MAX];
 };
 
+static inline bool is_plain(const struct sb_burst *burst);
 static void collect(const struct sb_burst *burst, struct clients *clients);
+static inline void judge_all(struct sb_lcore *lcore, struct sb_burst *burst, const uint8_t *packets,
+                             uint32_t matched, const struct sb_lists_match *matches,
+                             const struct sb_time *now);
 static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
                       const struct sb_lists_match *match, const struct sb_time *now);
 
@@ -24,22 +28,30 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
     const struct sb_lists *lists = (const struct sb_lists *)(uintptr_t)node->lists;
     struct sb_lists_match matches[SB_BURST_MAX];
     struct clients clients;
-    uint32_t matched, dropped = 0;
+    uint32_t matched;
 
     if (SB_UNLIKELY(lists == NULL)) /* a pipeline without lists: replay, tests */
         return;
-    collect(burst, &clients);
-    matched =
-        sb_lists_match(lists, lcore->index, clients.key, clients.count, now->boot_ds, matches);
-    if (SB_LIKELY(matched == 0))
-        return;
-    for (uint32_t set = matched; set != 0; set &= set - 1) {
-        uint32_t i = (uint32_t)__builtin_ctz(set), index = clients.packet[i];
-
-        dropped |= judge(lcore, &burst->packets[index], &matches[i], now) << index;
+    if (SB_LIKELY(is_plain(burst))) {
+        matched = sb_lists_match_plain(lists, lcore->index, burst, now->boot_ds, matches);
+        judge_all(lcore, burst, burst->live, matched, matches, now);
+    } else {
+        collect(burst, &clients);
+        matched =
+            sb_lists_match(lists, lcore->index, clients.key, clients.count, now->boot_ds, matches);
+        judge_all(lcore, burst, clients.packet, matched, matches, now);
     }
-    if (dropped != 0)
-        sb_burst_leave_out(burst, dropped);
+}
+
+/* All of it plain and from outside. */
+static inline bool is_plain(const struct sb_burst *burst) {
+    for (uint32_t i = 0; i < burst->live_count; i++) {
+        const struct sb_packet *packet = &burst->packets[burst->live[i]];
+
+        if ((packet->flags & SB_PACKET_PLAIN) == 0 || packet->port != SB_PORT_OUTSIDE)
+            return false;
+    }
+    return true;
 }
 
 static inline struct sb_lists_key key_of(const struct sb_packet *packet) {
@@ -73,6 +85,21 @@ static inline void count_hit(const struct sb_lcore *lcore, uint64_t *hits) {
         __atomic_store_n(hits, *hits + 1, __ATOMIC_RELAXED);
     else
         __atomic_fetch_add(hits, 1, __ATOMIC_RELAXED);
+}
+
+/* packets: where the client of each match is in the burst. */
+static inline void judge_all(struct sb_lcore *lcore, struct sb_burst *burst, const uint8_t *packets,
+                             uint32_t matched, const struct sb_lists_match *matches,
+                             const struct sb_time *now) {
+    uint32_t dropped = 0;
+
+    for (; matched != 0; matched &= matched - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(matched), index = packets[i];
+
+        dropped |= judge(lcore, &burst->packets[index], &matches[i], now) << index;
+    }
+    if (dropped != 0)
+        sb_burst_leave_out(burst, dropped);
 }
 
 /* 1: dropped. */

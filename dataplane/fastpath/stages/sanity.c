@@ -5,7 +5,6 @@
  */
 #include "pipeline.h"
 
-enum { PLAIN_L3 = 14 }; /* of SB_PACKET_PLAIN */
 enum { IPV4_BYTES = 20, IPV4_SOURCE = 12, IPV4_DESTINATION = 16 };
 enum { IPV6_BYTES = 40, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
 enum { TCP_FLAGS_OFFSET = 13, TCP_BYTES = 20 };
@@ -64,7 +63,7 @@ static __attribute__((noinline)) void judge_all(struct sb_lcore *lcore, struct s
 
 static inline bool looks_good(const struct sb_packet *packet) {
     if (SB_LIKELY(packet->flags & SB_PACKET_PLAIN))
-        return looks_good_ipv4(packet, PLAIN_L3);
+        return looks_good_ipv4(packet, SB_PLAIN_L3);
     if (SB_UNLIKELY(packet->anomaly != SB_REASON_NONE || packet->ip_version == 0))
         return false;
     if (packet->ip_version == 6)

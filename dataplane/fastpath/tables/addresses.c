@@ -87,7 +87,7 @@ uint32_t sb_addresses_find(const struct sb_addresses *table, uint64_t hi, uint64
 }
 
 void sb_addresses_prefetch(const struct sb_addresses *table, uint64_t hi, uint64_t lo) {
-    uint32_t home = sb_address_home(table, hash_of(table, hi, lo));
+    uint32_t home = sb_address_home(table->bucket_mask, hash_of(table, hi, lo));
 
     __builtin_prefetch(&table->tags[home], 1);
     __builtin_prefetch(&table->slots[home], 1);
@@ -126,7 +126,7 @@ static struct place find_in_stash(const struct sb_addresses *table, uint16_t tag
 
 static struct place find_place(const struct sb_addresses *table, uint64_t hash, uint64_t hi,
                                uint64_t lo, uint32_t list) {
-    uint32_t high = sb_address_high(hash), home = sb_address_home(table, hash);
+    uint32_t high = sb_address_high(hash), home = sb_address_home(table->bucket_mask, hash);
     uint16_t tag = sb_address_tag(high);
     uint32_t away = table->tags[home].away;
     struct place place = find_in_bucket(table, home, tag, hi, lo, list);
@@ -146,7 +146,7 @@ int sb_addresses_add(struct sb_addresses *table, const struct sb_address *entry,
                      uint32_t generation) {
     uint64_t hash = hash_of(table, entry->hi, entry->lo);
     struct place place = free_place(table, hash);
-    uint16_t *away = &table->tags[sb_address_home(table, hash)].away;
+    uint16_t *away = &table->tags[sb_address_home(table->bucket_mask, hash)].away;
     uint32_t index;
     struct sb_address *own;
 
@@ -175,7 +175,7 @@ static struct place free_in_bucket(const struct sb_addresses *table, uint32_t bu
 }
 
 static struct place free_place(const struct sb_addresses *table, uint64_t hash) {
-    uint32_t home = sb_address_home(table, hash);
+    uint32_t home = sb_address_home(table->bucket_mask, hash);
     uint32_t second = sb_address_second(table, sb_address_high(hash), home);
     struct sb_address_stash *stash = (struct sb_address_stash *)&table->stash;
     uint32_t away = table->tags[home].away;
@@ -200,7 +200,7 @@ void sb_addresses_remove(struct sb_addresses *table, uint32_t index) {
     uint32_t list = sb_address_list(entry);
     uint64_t hash = hash_of(table, entry->hi, entry->lo);
     struct place place = find_place(table, hash, entry->hi, entry->lo, list);
-    uint16_t *away = &table->tags[sb_address_home(table, hash)].away;
+    uint16_t *away = &table->tags[sb_address_home(table->bucket_mask, hash)].away;
     struct sb_address_chain *removed = &table->removed;
 
     __atomic_store_n(place.tag, 0, __ATOMIC_RELEASE);

@@ -114,8 +114,8 @@ static inline uint32_t sb_address_list(const struct sb_address *entry) {
 
 /* Where an address belongs: the lower half of the hash says the home bucket, the upper half
  * (high) the tag and, mixed with the home, the second bucket. */
-static inline uint32_t sb_address_home(const struct sb_addresses *table, uint64_t hash) {
-    return (uint32_t)hash & table->bucket_mask;
+static inline uint32_t sb_address_home(uint32_t bucket_mask, uint64_t hash) {
+    return (uint32_t)hash & bucket_mask;
 }
 
 static inline uint32_t sb_address_high(uint64_t hash) {

@@ -5,6 +5,7 @@
  * prefix map. What comes after works on the few that are left.
  */
 #include "lists_private.h"
+#include "packet.h"
 
 /* One burst's look-up. Sets of clients are bitmaps. */
 struct work {
@@ -31,8 +32,13 @@ struct place {
     uint64_t hi; /* as in struct sb_prefix */
 };
 
+static uint32_t match(const struct sb_lists *lists, uint32_t lcore, const struct sb_burst *plain,
+                      const struct sb_lists_key *keys, uint32_t count, uint32_t boot_ds,
+                      struct sb_lists_match *matches);
+static inline void locate_plain(struct work *work, const struct sb_burst *burst);
 static void locate(struct work *work, uint32_t count);
 static void probe(struct work *work, uint32_t count);
+static inline void ask_for_slots(const struct work *work) __attribute__((always_inline));
 static void search_ranges(struct work *work);
 static inline void prefetch_entries(const struct work *work) __attribute__((always_inline));
 static void ask_addresses(const struct work *work, uint32_t i, struct spoken *spoken);
@@ -57,9 +63,40 @@ static inline struct place place_of(const struct work *work, uint32_t i) {
                           .hi = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi};
 }
 
+static inline uint32_t plain_client(const struct sb_burst *burst, uint32_t i) {
+    const struct sb_packet *packet = &burst->packets[burst->live[i]];
+
+    return sb_load32((const uint8_t *)(uintptr_t)packet->data + SB_PLAIN_SOURCE);
+}
+
+uint32_t sb_lists_match_plain(const struct sb_lists *lists, uint32_t lcore,
+                              const struct sb_burst *burst, uint32_t boot_ds,
+                              struct sb_lists_match *matches) {
+    return match(lists, lcore, burst, NULL, burst->live_count, boot_ds, matches);
+}
+
 uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
                         const struct sb_lists_key *keys, uint32_t count, uint32_t boot_ds,
                         struct sb_lists_match *matches) {
+    return match(lists, lcore, NULL, keys, count, boot_ds, matches);
+}
+
+/* What the few that are listed, or may be, are looked up by. */
+static inline void fill_keys(struct sb_lists_key keys[SB_BURST_MAX], const struct sb_burst *burst,
+                             uint32_t set) {
+    while (set != 0) {
+        uint32_t i = take_bit(&set);
+
+        keys[i] = (struct sb_lists_key){0, SB_MAPPED << 32 | plain_client(burst, i)};
+    }
+}
+
+/* One function for both: the compiler then inlines all the rest. */
+static __attribute__((noinline)) uint32_t match(const struct sb_lists *lists, uint32_t lcore,
+                                                const struct sb_burst *plain,
+                                                const struct sb_lists_key *keys, uint32_t count,
+                                                uint32_t boot_ds, struct sb_lists_match *matches) {
+    struct sb_lists_key plain_keys[SB_BURST_MAX];
     struct work work;
     uint32_t set, matched = 0;
 
@@ -69,8 +106,18 @@ uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
     work.boot_ds = boot_ds;
     for (int family = 0; family < SB_FAMILY_COUNT; family++)
         work.ranges[family] = __atomic_load_n(&lists->prefixes[family].ranges, __ATOMIC_ACQUIRE);
-    locate(&work, count);
+    if (plain != NULL) {
+        work.keys = plain_keys;
+        locate_plain(&work, plain);
+        fill_keys(plain_keys, plain, work.covered);
+    } else {
+        locate(&work, count);
+    }
+    if (work.covered != 0)
+        ask_for_slots(&work);
     probe(&work, count);
+    if (plain != NULL)
+        fill_keys(plain_keys, plain, work.tagged);
     if (work.covered != 0)
         search_ranges(&work);
     set = work.tagged | work.covered;
@@ -135,9 +182,30 @@ static void locate(struct work *work, uint32_t count) {
         struct place place = place_of(work, i);
 
         work->high[i] = sb_address_high(hash);
-        work->bucket[i] = &table->tags[sb_address_home(table, hash)];
+        work->bucket[i] = &table->tags[sb_address_home(table->bucket_mask, hash)];
         __builtin_prefetch(work->bucket[i]);
-        maybe[i] = sb_ranges_maybe(place.ranges, place.hi);
+        maybe[i] = sb_ranges_maybe(place.ranges->map, (uint32_t)(place.hi >> 32));
+    }
+    work->covered = top_bits(maybe) & first_bits(count);
+}
+
+/* The same of a plain burst. What the loop reads of the table is copied before it: for all that the
+ * compiler knows, a store to the work could change the table. */
+static inline void locate_plain(struct work *work, const struct sb_burst *burst) {
+    const struct sb_address_tags *tags = work->lists->addresses.tags;
+    const struct sb_hash_key hash_key = work->lists->addresses.hash_key;
+    const uint32_t mask = work->lists->addresses.bucket_mask, count = burst->live_count;
+    const uint32_t *map = work->ranges[SB_FAMILY_IPV4]->map;
+    uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t client = plain_client(burst, i);
+        uint64_t hash = sb_hash_address(&hash_key, 0, SB_MAPPED << 32 | client);
+
+        work->high[i] = sb_address_high(hash);
+        work->bucket[i] = &tags[sb_address_home(mask, hash)];
+        __builtin_prefetch(work->bucket[i]);
+        maybe[i] = sb_ranges_maybe(map, client);
     }
     work->covered = top_bits(maybe) & first_bits(count);
 }
@@ -149,6 +217,14 @@ static void probe(struct work *work, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         maybe[i] = sb_address_tags_maybe(work->bucket[i], work->high[i]);
     work->tagged = ~zeros(maybe) & first_bits(count);
+}
+
+static inline void ask_for_slots(const struct work *work) {
+    for (uint32_t set = work->covered; set != 0;) {
+        struct place place = place_of(work, take_bit(&set));
+
+        __builtin_prefetch(&place.ranges->root[place.hi >> (64 - SB_RANGES_ROOT_BITS)]);
+    }
 }
 
 /* In passes, so that the misses of all clients overlap. Whether the slot of a split cell says to

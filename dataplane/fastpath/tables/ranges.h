@@ -90,10 +90,10 @@ void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries);
 size_t sb_ranges_bytes(const struct sb_ranges *ranges);
 
 /* Top bit: an entry may cover the address. Others: anything. */
-static inline uint32_t sb_ranges_maybe(const struct sb_ranges *ranges, uint64_t hi) {
-    uint32_t bit = (uint32_t)(hi >> (64 - SB_RANGES_MAP_BITS));
+static inline uint32_t sb_ranges_maybe(const uint32_t *map, uint32_t top) {
+    uint32_t bit = top >> (32 - SB_RANGES_MAP_BITS);
 
-    return ranges->map[bit >> 5] << (bit & 31);
+    return map[bit >> 5] << (bit & 31);
 }
 
 /* The last boundary at or before (hi, lo) among base .. base + count, where base is known to be. */
