@@ -68,6 +68,11 @@ class Observer:
         with _translated():
             return self._view.read()
 
+    def in_force(self, database_id: UUID, revision: int) -> bool:
+        """Whether packets meet the revision now; cheaper than `stats`."""
+        with _translated():
+            return self._view.in_force(database_id, revision)
+
     def alive(self) -> bool:
         """Whether the data plane still holds the other end. A hung one does: see the heartbeat."""
         return self._lease.alive()
@@ -114,7 +119,7 @@ class Control(Observer):
         """Whether the revision is in force, waiting so long for it; holds no lock."""
         end = time.monotonic() + timeout_s
         pause_s = _POLL_S_MIN
-        while not self._in_force(database_id, revision):
+        while not self.in_force(database_id, revision):
             left_s = end - time.monotonic()
             if left_s <= 0:
                 self._require_alive()
@@ -143,6 +148,7 @@ class Control(Observer):
                         break
                     waiting[number] = key
                     key = next(rest, None)
+                self._lease.wake()
                 if not self._collect(waiting, answers):
                     time.sleep(_POLL_S_MIN)
         return answers
@@ -154,14 +160,12 @@ class Control(Observer):
             self._replies.close()
             super().close()
 
-    def _in_force(self, database_id: UUID, revision: int) -> bool:
-        with _translated():
-            return self._view.in_force(database_id, revision)
-
     def _send(self, kind: abi.Message, payload: ctypes.Structure) -> bool:
         """False: the ring is full."""
         self._require_alive()
-        return self._push(kind, payload)
+        pushed = self._push(kind, payload)
+        self._lease.wake()
+        return pushed
 
     def _push(self, kind: abi.Message, payload: ctypes.Structure) -> bool:
         with self._command_lock, _translated():

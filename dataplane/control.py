@@ -21,6 +21,7 @@ from dataplane.leases import CommandRings, EventRings
 from dataplane.listener import Peer, listen, peer_of, uids_of
 from dataplane.protocol import (
     GRANT,
+    WAKE,
     OnCommand,
     ProtocolError,
     Refusal,
@@ -81,7 +82,7 @@ class _Leases:
 
 
 class ControlServer:
-    """The socket and its clients; a context manager. Call `turn` every millisecond or so."""
+    """The socket and its clients; a context manager. Call `turn`, then `wait`, again and again."""
 
     def __init__(
         self,
@@ -107,6 +108,15 @@ class ControlServer:
         self._listener = listen(settings.socket, settings.client_users)
         self._inode = self._path.stat().st_ino
         self._poll.register(self._listener, select.EPOLLIN)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether commands that have come in are not carried out yet."""
+        return self._leases.rings is not None and self._leases.rings.has_more
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until a client has something to say, at most so long; whether one has."""
+        return bool(self._poll.poll(timeout_s, 1))
 
     def turn(self) -> None:
         """Accept, answer, carry commands out, give up on who is late."""
@@ -183,6 +193,8 @@ class ControlServer:
             close_all(fds)
             if not message:
                 self._close(client)
+            elif message == WAKE and client.holds(Want.CONTROL):
+                return  # the rest of this turn reads its ring
             elif client.request is not None:
                 self._refuse(client, Refusal.PROTOCOL, "a second message")
             else:

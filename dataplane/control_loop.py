@@ -58,7 +58,11 @@ class ControlLoop:
         self._workers = parts.path.workers
         self._watchdog = HeartbeatWatchdog(len(self._workers.lcores), parts.clock.boot_ms())
         self._gauges = Gauges(self._header, self._workers)
-        self._turns = Turns(parts.clock)
+        self._turns = Turns(
+            parts.clock,
+            wait=parts.control.wait,
+            is_busy=lambda: parts.control.is_busy or parts.reconciler.is_busy,
+        )
 
     def run(self) -> None:
         """Returns when the workers have drained; exits with 70 when one does not answer."""

@@ -13,6 +13,7 @@ from dataplane import abi
 from dataplane.errors import DataplaneAwayError, LeaseBusyError
 from dataplane.protocol import (
     WAIT_MS_MAX,
+    WAKE,
     ProtocolError,
     Refusal,
     Request,
@@ -47,6 +48,14 @@ class Lease:
             return True
         except OSError:
             return False
+
+    def wake(self) -> None:
+        """Tell the data plane that commands wait; never blocks, never raises.
+
+        Full: enough of the same is on its way. Gone: `alive` says so.
+        """
+        with contextlib.suppress(OSError):
+            send(self.connection, WAKE)
 
     def close(self) -> None:
         """Give it back; idempotent. Whatever looks at the memory must be gone."""

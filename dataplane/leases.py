@@ -54,6 +54,12 @@ class CommandRings:
         self._commands = Consumer(library, views[0], views[1])
         self._replies = Producer(library, views[2], views[3])
         self._questions: deque[_Question] = deque()
+        self._more = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last turn left commands behind, or `answer` a question."""
+        return self._more or bool(self._questions)
 
     @property
     def fds(self) -> list[int]:
@@ -65,6 +71,7 @@ class CommandRings:
 
         Everything is carried out at once but questions, which `answer` comes to.
         """
+        self._more = False
         for _ in range(count_max):
             element = self._commands.pop() if len(self._questions) < _QUESTIONS_MAX else None
             if element is None:
@@ -74,6 +81,7 @@ class CommandRings:
                 self._questions.append(command)
             else:
                 on_command(command)
+        self._more = True
 
     def answer(self, on_command: OnCommand, now_boot_ms: int, budget_s: float) -> None:
         """Answer questions, oldest first, for about so long; RingError as above."""

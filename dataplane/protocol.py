@@ -1,8 +1,8 @@
 """What data plane and clients say to each other on the control socket, and what commands mean.
 
 One SOCK_SEQPACKET connection is one lease. The client sends one request, the data plane answers
-once and sends descriptors with it; after that the client never sends again, and the end of the
-connection ends the lease. Both messages are JSON objects of at most 4 KiB. ::
+once and sends descriptors with it, and the end of the connection ends the lease. Both messages are
+JSON objects of at most 4 KiB. After that only a control client may send, and only `WAKE`. ::
 
     {"abi": "<layout hash>", "want": "control", "wait_ms": 1000}
     {"ok": true}                                      with descriptors
@@ -26,6 +26,8 @@ from dataplane.networks import Network
 
 MESSAGE_BYTES_MAX = 4096
 WAIT_MS_MAX = 5000
+WAKE = b"wake"
+"""From the control client, when it has put commands into its ring: nobody polls that quickly."""
 DESCRIPTORS_MAX = 1 + 2 * (abi.LCORES_MAX + 1)
 
 
@@ -55,7 +57,7 @@ class ProtocolError(SecBeatError):
 
 @dataclass(frozen=True)
 class Request:
-    """The one message of a client."""
+    """A client's first message."""
 
     want: Want
     wait_ms: int

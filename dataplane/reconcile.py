@@ -96,6 +96,12 @@ class Reconciler:
         """The log has grown: read it on the next turn instead of within 50 ms."""
         self._look_at_ms = 0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the next turn has something to do, as far as is known."""
+        working = self._reload is not None or self._import is not None or bool(self._ahead)
+        return working or self._tables.dirty or self._clock.boot_ms() >= self._look_at_ms
+
     def turn(self, budget_ms: float = 2.0) -> None:
         """Read, apply, go on with bulk work; about so long, a chunk or a commit more at most."""
         end = time.perf_counter() + budget_ms / 1000

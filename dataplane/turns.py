@@ -1,8 +1,9 @@
-"""What the control loop does, and how often: one thread, one turn per millisecond.
+"""What the control loop does, and how often: one thread, a turn a millisecond while there is work.
 
 A duty is a function that is called when its period has passed; duties run in the order in which
 they were added, so a turn reads from top to bottom where it is composed. A duty that takes long
-delays the others and nothing else: packets have their own lcores.
+delays the others and nothing else: packets have their own lcores. Without work the loop sleeps
+until somebody wakes it or a hundredth of a second is over: docs/adr/0003-the-doorbell-wakes.md.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from dataplane.clock import Clock
 
 TURN_S = 0.001
+"""No turn begins sooner after the one before, whoever wakes the loop how often."""
+IDLE_S = 0.01
 
 
 @dataclass
@@ -26,8 +29,13 @@ class _Duty:
 class Turns:
     """The duties, and when each is due on the boot clock."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, wait: Callable[[float], object], is_busy: Callable[[], bool]
+    ) -> None:
+        """`wait` returns after so many seconds, or when there is something to do."""
         self._clock = clock
+        self._wait = wait
+        self._is_busy = is_busy
         self._duties: list[_Duty] = []
 
     def every(self, period_ms: int, run: Callable[[], None]) -> None:
@@ -46,8 +54,16 @@ class Turns:
         """Turn until ``finished()``; False: the time was over first."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         while not finished():
-            if end is not None and time.monotonic() > end:
+            now = time.monotonic()
+            if end is not None and now > end:
                 return False
             self.turn()
-            time.sleep(TURN_S)
+            self._rest(now)
         return True
+
+    def _rest(self, began: float) -> None:
+        if self._is_busy():
+            time.sleep(TURN_S)
+            return
+        self._wait(IDLE_S)
+        time.sleep(max(0.0, began + TURN_S - time.monotonic()))

@@ -78,6 +78,26 @@ def test_a_revision_is_in_force_after_the_doorbell(
         assert stats.capacities.prefixes_used_ipv4 == 19
 
 
+def test_what_a_client_asks_for_wakes_the_data_plane(
+    library: ctypes.CDLL, tmp_path: Path, path: Path
+) -> None:
+    with PortlessDataplane(settings(path, tmp_path / "state")) as dataplane:
+        with turning(dataplane):
+            control = client.control(path)
+        for ask in (
+            lambda: control.doorbell(1),
+            lambda: control.explain([("blacklist", Network.parse("192.0.2.1"))], 0.001),
+            control.drain,
+        ):
+            assert not dataplane.control.wait(0)
+            ask()
+            assert dataplane.control.wait(10)
+            while dataplane.control.wait(0) or dataplane.control.is_busy:
+                dataplane.turn()
+        assert dataplane.draining
+        control.close()
+
+
 def test_another_database_fits_into_full_tables(library: ctypes.CDLL, tmp_path: Path) -> None:
     chosen = settings(tmp_path / "s", tmp_path / "state", addresses_max=5000, prefixes_max=500)
     log = StateLogWriter(tmp_path / "state", SystemClock())

@@ -32,7 +32,7 @@ from dataplane.errors import DataplaneAwayError
 from dataplane.leases import CommandRings
 from dataplane.listener import Peer
 from dataplane.networks import Network
-from dataplane.protocol import MESSAGE_BYTES_MAX, Request, Want, encode_request, receive
+from dataplane.protocol import MESSAGE_BYTES_MAX, WAKE, Request, Want, encode_request, receive
 from dataplane.shm import Memory
 from dataplane.statsview import StatsView
 from tests.support.clock import FakeClock
@@ -156,6 +156,25 @@ def test_a_message_after_the_grant_ends_the_lease(
             os.close(fd)
         connection.send(b"more")
         assert refusal_of(connection) == "protocol"
+
+
+@pytest.mark.parametrize("want", [Want.OBSERVE, Want.EVENTS])
+def test_only_the_control_client_may_wake_the_data_plane(
+    dataplane: PortlessDataplane, path: Path, want: Want
+) -> None:
+    with connected(path) as connection:
+        for fd in take(connection, want):
+            os.close(fd)
+        connection.send(WAKE)
+        assert refusal_of(connection) == "protocol"
+
+
+def test_wakes_without_commands_harm_nobody(dataplane: PortlessDataplane, path: Path) -> None:
+    with client.control(path) as control:
+        for _ in range(2000):
+            control._lease.wake()
+        assert control.explain([KEY], 10)  # type: ignore[list-item]
+        assert control.alive()
 
 
 def test_a_silent_connection_is_closed_after_a_second(
@@ -396,8 +415,13 @@ def test_a_flood_of_commands_is_worked_off_a_bounded_number_a_turn(
             pass
         rings = dataplane.control._leases.rings
         assert rings is not None
+        consumed = abi.RingConsumer.from_buffer(rings._memories[1].view)
         dataplane.turn()
-        assert abi.RingConsumer.from_buffer(rings._memories[1].view).cursor == COMMANDS_PER_TURN
+        assert (consumed.cursor, dataplane.control.is_busy) == (COMMANDS_PER_TURN, True)
+        while dataplane.control.is_busy:
+            dataplane.turn()
+        assert consumed.cursor == abi.RING_SLOTS
+        del consumed
         control.close()
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataplane.turns import Turns
+from collections.abc import Callable
+
+from dataplane.turns import IDLE_S, Turns
 from tests.support.clock import FakeClock
+
+
+def turns_of(
+    clock: FakeClock,
+    wait: Callable[[float], object] = lambda _seconds: None,
+    is_busy: Callable[[], bool] = lambda: False,
+) -> Turns:
+    return Turns(clock, wait, is_busy)
 
 
 def test_duties_run_in_their_order_when_they_are_due() -> None:
     clock, ran = FakeClock(), list[str]()
-    turns = Turns(clock)
+    turns = turns_of(clock)
     turns.every(0, lambda: ran.append("each"))
     turns.every(10, lambda: ran.append("ten"))
 
@@ -21,7 +31,7 @@ def test_duties_run_in_their_order_when_they_are_due() -> None:
 
 def test_a_missed_period_is_not_made_up_for() -> None:
     clock, ran = FakeClock(), list[int]()
-    turns = Turns(clock)
+    turns = turns_of(clock)
     turns.every(10, lambda: ran.append(clock.boot_ms()))
     turns.turn()
     clock.pass_ms(1000)
@@ -34,7 +44,7 @@ def test_a_missed_period_is_not_made_up_for() -> None:
 
 def test_it_turns_until_the_condition_holds() -> None:
     ran = list[int]()
-    turns = Turns(FakeClock())
+    turns = turns_of(FakeClock())
     turns.every(0, lambda: ran.append(1))
 
     assert turns.run_until(lambda: len(ran) == 3)
@@ -42,4 +52,12 @@ def test_it_turns_until_the_condition_holds() -> None:
 
 
 def test_a_time_that_is_over_is_told() -> None:
-    assert not Turns(FakeClock()).run_until(lambda: False, timeout_s=0)
+    assert not turns_of(FakeClock()).run_until(lambda: False, timeout_s=0)
+
+
+def test_it_waits_to_be_woken_when_there_is_no_work() -> None:
+    waited, busy = list[float](), [True, False, True, False]
+    turns = turns_of(FakeClock(), waited.append, lambda: busy.pop(0))
+
+    assert turns.run_until(lambda: not busy)
+    assert waited == [IDLE_S, IDLE_S]
