@@ -75,7 +75,8 @@ class Banner:
             headers = {KEY_HEADER: self._key, "Content-Type": "application/json"}
             body = json.dumps({"ip": address, "reason": "bench"})
             connection.request("POST", "/api/v1/blacklist", body, headers)
-            effect = _wait_in_force(observer, stats.database_id, next_revision)
+            # The import's revision may come first, and be loaded long after the ban acts.
+            effect = _wait_in_force(observer, stats.database_id, next_revision, next_revision + 1)
             answer = connection.getresponse()
             text = answer.read()
             answered = time.monotonic()
@@ -84,15 +85,17 @@ class Banner:
         if answer.status not in (201, 202):
             raise RuntimeError(f"ban of {address}: {answer.status} {text[:300]!r}")
         revision = int(json.loads(text)["revision"])
-        if revision > next_revision:  # that was the import's
+        if revision > next_revision:
             effect = _wait_in_force(observer, stats.database_id, revision)
         return Times((effect - started) * 1e3, (answered - started) * 1e3)
 
 
-def _wait_in_force(observer: Observer, database_id: UUID, revision: int) -> float:
-    """When it was; after the limit the time has come for the answer to say why."""
+def _wait_in_force(observer: Observer, database_id: UUID, *revisions: int) -> float:
+    """When the first of them was; after the limit it is for the answer to say why none is."""
     end = time.monotonic() + _EFFECT_S_MAX
-    while not observer.in_force(database_id, revision) and time.monotonic() < end:
+    while not any(observer.in_force(database_id, each) for each in revisions):
+        if time.monotonic() > end:
+            break
         time.sleep(_LOOK_S)
     return time.monotonic()
 
