@@ -30,7 +30,7 @@ from dataplane.networks import Network
 from dataplane.protocol import Explanation, Want
 from dataplane.ring import Consumer, Producer, RingError
 from dataplane.statelog.changes import ListName
-from dataplane.stats import NodeStats
+from dataplane.stats import Capacities, NodeStats
 from dataplane.statsview import StatsView
 
 __all__ = [
@@ -67,6 +67,12 @@ class Observer:
         self._require_alive()
         with _translated():
             return self._view.read()
+
+    def capacities(self) -> Capacities:
+        """The sizes of the tables; cheaper than `stats`."""
+        self._require_alive()
+        with _translated():
+            return self._view.capacities()
 
     def in_force(self, database_id: UUID, revision: int) -> bool:
         """Whether packets meet the revision now; cheaper than `stats`."""

@@ -54,6 +54,19 @@ class StatsView:
         identity, applied, loading = self._applied()
         return identity == database_id and applied >= revision and loading != revision
 
+    def capacities(self) -> stats.Capacities:
+        """The sizes alone."""
+        header = self._header
+        return stats.Capacities(
+            addresses_max=header("addresses_max"),
+            addresses_used=header("addresses_used"),
+            prefixes_max=header("prefixes_max"),
+            prefixes_used_ipv4=header("prefixes_used_ipv4"),
+            prefixes_used_ipv6=header("prefixes_used_ipv6"),
+            mbufs_max=header("mbufs_max"),
+            mbufs_used=header("mbufs_used"),
+        )
+
     def read(self) -> stats.NodeStats:
         """Everything."""
         database_id, applied, loading = self._applied()
@@ -71,7 +84,7 @@ class StatsView:
             pid=header("pid"),
             tsc_hz=header("tsc_hz"),
             hugepages=header("hugepages") != 0,
-            capacities=self._capacities(),
+            capacities=self.capacities(),
             cpu_busy_percent=header("cpu_busy_ppm") / 10_000,
             latency_mean_ns=header("latency_mean_ns"),
             memory_bytes=header("memory_bytes"),
@@ -113,18 +126,6 @@ class StatsView:
         """Words at a byte offset of the lcore's pages, summed over the lcores."""
         spans = (self._span(_lcore_offset(index) + offset, count) for index in self._lcores)
         return [sum(column) & _MASK for column in zip(*spans, strict=True)] or [0] * count
-
-    def _capacities(self) -> stats.Capacities:
-        header = self._header
-        return stats.Capacities(
-            addresses_max=header("addresses_max"),
-            addresses_used=header("addresses_used"),
-            prefixes_max=header("prefixes_max"),
-            prefixes_used_ipv4=header("prefixes_used_ipv4"),
-            prefixes_used_ipv6=header("prefixes_used_ipv6"),
-            mbufs_max=header("mbufs_max"),
-            mbufs_used=header("mbufs_used"),
-        )
 
     def _port(self, port: abi.Port) -> stats.PortStats:
         size = ctypes.sizeof(_PORT)

@@ -135,7 +135,7 @@ def _in_force(dataplane: Dataplane, database_id: UUID) -> int:
 def _capacity(settings: ApiSettings, dataplane: Dataplane) -> Capacity:
     """What the data plane publishes; what is configured while it is away."""
     try:
-        sizes = dataplane.stats().capacities
+        sizes = dataplane.capacities()
     except DataplaneAwayError:
         return Capacity(settings.addresses_max, settings.prefixes_max)
     return Capacity(sizes.addresses_max, sizes.prefixes_max)

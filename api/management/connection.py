@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -14,8 +15,9 @@ import structlog
 from api.management.dataplane import Key
 from dataplane.client import Control, control
 from dataplane.errors import DataplaneAwayError, LeaseBusyError, SecBeatError
-from dataplane.stats import NodeStats
+from dataplane.stats import Capacities, NodeStats
 
+T = TypeVar("T")
 _CONNECT_S_MAX = 0.2
 _BACK_OFF_S_MIN, _BACK_OFF_S_MAX = 0.05, 2.0
 _EXPLAIN_S = 0.25
@@ -40,12 +42,11 @@ class Connection:
 
     def stats(self) -> NodeStats:
         """See `Dataplane`."""
-        lease = self._lease()
-        try:
-            return lease.stats()
-        except DataplaneAwayError as exc:
-            self._drop(lease, exc)
-            raise
+        return self._read(Control.stats)
+
+    def capacities(self) -> Capacities:
+        """See `Dataplane`."""
+        return self._read(Control.capacities)
 
     def announce(self, revision: int) -> None:
         """See `Dataplane`."""
@@ -73,6 +74,14 @@ class Connection:
             if self._control is not None:
                 self._control.close()
             self._control = None
+
+    def _read(self, what: Callable[[Control], T]) -> T:
+        lease = self._lease()
+        try:
+            return what(lease)
+        except DataplaneAwayError as exc:
+            self._drop(lease, exc)
+            raise
 
     def _lease(self) -> Control:
         current = self._control

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from dataplane.networks import Network
 from dataplane.statelog import ListName
-from dataplane.stats import NodeStats
+from dataplane.stats import Capacities, NodeStats
 
 Key = tuple[ListName, Network]
 
@@ -21,6 +21,10 @@ class Dataplane(Protocol):
 
     def stats(self) -> NodeStats:
         """What it publishes; raises `DataplaneAwayError`."""
+        ...
+
+    def capacities(self) -> Capacities:
+        """The sizes of its tables, as in `stats` and cheaper; raises `DataplaneAwayError`."""
         ...
 
     def announce(self, revision: int) -> None:

@@ -53,6 +53,9 @@ class FakeDataplane:
             raise DataplaneAwayError("away")
         return node_stats(self)
 
+    def capacities(self) -> Capacities:
+        return self.stats().capacities
+
     def announce(self, revision: int) -> None:
         self.announced.append(revision)
         self.on_announce(revision)

@@ -106,9 +106,7 @@ def total(connection: Connection, lists: int, boot_ms: int) -> int:
 
 def used(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
     """How many rows of a kind are visible in both lists; exact where it matters, at the limit."""
-    counted = connection.execute(
-        select(func.coalesce(func.sum(totals.c.count), 0)).where(totals.c.kind == of_kind)
-    ).scalar_one()
+    counted = connection.execute(_OF_KIND, {"kind": of_kind}).scalar_one()
     if counted < limit:
         return int(counted)
     ended = select(entries.c.key, entries.c.prefix_length).where(_ended(boot_ms), committed())
@@ -264,6 +262,9 @@ _WITHIN = (
         visible(_NOW),
     )
     .limit(_CONTAINED_MAX)
+)
+_OF_KIND = select(func.coalesce(func.sum(totals.c.count), 0)).where(
+    totals.c.kind == bindparam("kind")
 )
 _KEY_NAMES = ("list", "key", "prefix_length")
 _INSERT = insert(entries)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from api.common.errors import NotFoundError
@@ -24,6 +24,7 @@ from dataplane.errors import DataplaneAwayError
 from dataplane.networks import Network
 from dataplane.stats import NodeStats, Rejected
 
+_REJECTED = select(revisions.c.rejected).where(revisions.c.number == bindparam("revision"))
 State = Literal["pending", "in_force", "rejected"]
 WAIT_S = 0.25
 """How long an answer waits for effect before it is 202."""
@@ -52,8 +53,7 @@ class Effects:
             return "pending"
         self.reconcile()
         with self._database.read() as connection:
-            query = select(revisions.c.rejected).where(revisions.c.number == revision)
-            rejected = connection.execute(query).scalar()
+            rejected = connection.execute(_REJECTED, {"revision": revision}).scalar()
         return "rejected" if rejected is not None else "in_force"
 
     def states(self) -> Callable[[int, str | None], State]:
