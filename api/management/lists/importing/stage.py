@@ -15,7 +15,7 @@ from api.management.database import Database
 from api.management.lists.rows import ALLOWLIST, BLACKLIST, last_address
 from dataplane.networks import MAPPED_PREFIX, Network
 
-CHUNK = 1000
+CHUNK = 400
 _SAME = "e.list = :list AND e.key = r.key AND e.prefix_length = r.prefix_length"
 _LIVE = "(e.expires_boot_ms IS NULL OR e.expires_boot_ms > :boot_ms)"
 _RANGE = "r.ordinal BETWEEN :first AND :last AND r.skip IS NULL"
