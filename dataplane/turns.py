@@ -3,7 +3,7 @@
 A duty is a function that is called when its period has passed; duties run in the order in which
 they were added, so a turn reads from top to bottom where it is composed. A duty that takes long
 delays the others and nothing else: packets have their own lcores. Without work the loop sleeps
-until somebody wakes it or a hundredth of a second is over: docs/adr/0003-the-doorbell-wakes.md.
+until somebody wakes it or a fiftieth of a second is over: docs/adr/0003-the-doorbell-wakes.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataplane.clock import Clock
 
 TURN_S = 0.001
 """No turn begins sooner after the one before, whoever wakes the loop how often."""
-IDLE_S = 0.01
+IDLE_S = 0.02
 
 
 @dataclass
