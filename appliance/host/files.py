@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataplane.durable import sync_directory
 from dataplane.errors import SecBeatError
 
 FILE_BYTES_MAX = 4 << 20
@@ -129,15 +130,6 @@ def _make_directory(directory: Path) -> None:
         _make_directory(directory.parent)
         directory.mkdir(exist_ok=True)
         directory.chmod(0o755)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make what was renamed into a directory durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from dataplane.durable import write_all
 from dataplane.statelog import format as fmt
 from dataplane.statelog.changes import Policy, Put
-from dataplane.statelog.files import FORMAT, write_all
+from dataplane.statelog.files import FORMAT
 
 _BATCH = 1024
 

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from dataplane.durable import sync_directory
 from dataplane.errors import SecBeatError
 
 FORMAT = 1
@@ -77,22 +78,6 @@ def open_to_read(path: Path) -> int:
         return fd
     os.close(fd)
     raise StateLogError(f"state log {path}: not a regular file of at most {FILE_BYTES_MAX} bytes")
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """One write, or as many as the kernel makes of it."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def sync_directory(directory: Path) -> None:
-    """Makes names durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from dataplane.clock import Clock
+from dataplane.durable import write_all
 from dataplane.statelog import format as fmt
 from dataplane.statelog.changes import Change, Import, Policy, Put
 from dataplane.statelog.entries import Identity, ImportFileWriter, write_snapshot
@@ -25,7 +26,6 @@ from dataplane.statelog.files import (
     log_name,
     replacing,
     snapshot_name,
-    write_all,
 )
 from dataplane.statelog.reader import LogFollower, StateLogReader
 

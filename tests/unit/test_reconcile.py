@@ -3,215 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
-import random
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from dataplane import abi
-from dataplane.applying import EntryKey
 from dataplane.clock import Deadline
-from dataplane.errors import InvalidInputError
 from dataplane.networks import Network
-from dataplane.reconcile import Reconciler
 from dataplane.statelog import (
-    Change,
     Import,
-    ListName,
-    Put,
-    Remove,
     SetPolicy,
-    StateLogReader,
-    StateLogWriter,
 )
-from dataplane.tables import ListsUsage
-from tests.support.clock import DAY_MS, FakeClock
-
-DATABASE = UUID(int=7)
-LISTS: tuple[ListName, ...] = ("blacklist", "allowlist")
-
-
-class FakeTables:
-    """A `ListTable`; prefixes are in force only after commit."""
-
-    def __init__(self, entries_max: int = 1 << 30) -> None:
-        self.entries_max = entries_max
-        self.entries: dict[EntryKey, int] = {}
-        self.in_force: dict[EntryKey, int] = {}
-        self.commits = 0
-        self.busy_commits = 0
-        self.puts_without_room = 0
-        self._generation: dict[EntryKey, int] = {}
-        self._current = 0
-        self._swept = False
-
-    def put(self, records: ctypes.Array[abi.ListRecord]) -> int:
-        failed = 0
-        late = self._swept and self.puts_without_room > 0
-        self.puts_without_room -= late
-        entries_max = 0 if late else self.entries_max
-        for record in records:
-            key = _key(record)
-            if key not in self.entries and len(self.entries) >= entries_max:
-                record.result = -errno.ENOSPC
-                failed += 1
-                continue
-            self.entries[key] = record.deadline_ds
-            self._generation[key] = self._current
-            if key[1].is_address:
-                self.in_force[key] = record.deadline_ds
-        return failed
-
-    def remove(self, records: ctypes.Array[abi.ListRecord]) -> int:
-        keys = [_key(record) for record in records]
-        return sum(self._drop(key) for key in keys)
-
-    def commit(self) -> bool:
-        if self.busy_commits:
-            self.busy_commits -= 1
-            return False
-        self.commits += 1
-        self.in_force = dict(self.entries)
-        return True
-
-    def begin_generation(self) -> None:
-        self._current += 1
-        self._swept = False
-
-    def sweep(self, budget: int) -> bool:
-        self._swept = True
-        old = [key for key in self.entries if self._generation[key] != self._current]
-        for key in old[:budget]:
-            self._drop(key)
-        return len(old) > budget
-
-    def usage(self) -> ListsUsage:
-        return ListsUsage(0, len(self.entries), 0, 0, 0, 0)
-
-    def _drop(self, key: EntryKey) -> bool:
-        if key[1].is_address:
-            self.in_force.pop(key, None)
-        return self.entries.pop(key, None) is not None
-
-
-class FakeProfiles:
-    """Refuses the policy called ``bad``."""
-
-    def __init__(self) -> None:
-        self.document: Mapping[str, Any] | None = None
-
-    def apply(self, document: Mapping[str, Any] | None) -> None:
-        if document and document.get("name") == "bad":
-            raise InvalidInputError("bad", field="policy")
-        self.document = document
-
-
-class FakePublished:
-    """Remembers what a client would see."""
-
-    def __init__(self) -> None:
-        self.database_id: UUID | None = None
-        self.applied = 0
-        self.loading_revision = 0
-        self.flags = abi.Degraded(0)
-        self.rejections: list[tuple[int, int]] = []
-        self.notices: list[abi.NoticeKind] = []
-
-    def database(self, database_id: UUID | None) -> None:
-        self.applied, self.database_id = 0, database_id
-
-    def applied_through(self, revision: int) -> None:
-        self.applied = revision
-
-    def loading(self, revision: int) -> None:
-        self.loading_revision = revision
-
-    def degraded(self, flag: abi.Degraded, *, on: bool) -> None:
-        self.flags = self.flags | flag if on else self.flags & ~flag
-
-    def rejected(self, revision: int, record: abi.ListRecord, error: int) -> None:  # noqa: ARG002
-        self.rejections.append((revision, error))
-
-    def usage(self, usage: ListsUsage) -> None:
-        pass
-
-    def notice(self, kind: abi.NoticeKind, value: int, /) -> None:  # noqa: ARG002
-        self.notices.append(kind)
-
-    def in_force(self, revision: int) -> bool:
-        return self.applied >= revision and self.loading_revision != revision
-
-
-class Node:
-    """A writer and a reconciler on one directory; `restart` is a new data plane."""
-
-    def __init__(self, directory: Path, clock: FakeClock | None = None) -> None:
-        self.directory = directory
-        self.clock = clock or FakeClock()
-        self.writer = StateLogWriter(directory, self.clock)
-        self.entries_max = 1 << 30
-        self.restart()
-
-    def restart(self) -> None:
-        self.tables = FakeTables(self.entries_max)
-        self.profiles = FakeProfiles()
-        self.published = FakePublished()
-        self.reconciler = Reconciler(
-            StateLogReader(self.directory),
-            self.tables,
-            self.profiles,
-            self.published,
-            self.clock,
-        )
-        self.reconciler.start()
-
-    def begin(self, *entries: Put, revision: int = 0, database: UUID = DATABASE) -> None:
-        assert self.writer.open(database) is None
-        self.writer.snapshot(database, revision, entries, None)
-        self.settle()
-
-    def append(self, revision: int, *changes: Change) -> None:
-        self.writer.append(revision, changes)
-
-    def settle(self) -> None:
-        """Turns until nothing more happens."""
-        for _ in range(50):
-            self.reconciler.doorbell()
-            self.reconciler.turn()
-
-    def blacklist(self) -> list[str]:
-        return sorted(str(network) for name, network in self.tables.in_force)
+from tests.support.clock import DAY_MS
+from tests.unit.reconcile_support import DATABASE, Node, put, remove, spoil
 
 
 @pytest.fixture
 def node(tmp_path: Path) -> Node:
     return Node(tmp_path / "state")
-
-
-def put(text: str, deadline: Deadline | None = None, name: ListName = "blacklist") -> Put:
-    return Put(name, Network.parse(text), deadline)
-
-
-def remove(text: str) -> Remove:
-    return Remove("blacklist", Network.parse(text))
-
-
-def _key(record: abi.ListRecord) -> EntryKey:
-    return LISTS[record.list], Network(bytes(record.key), record.prefix_length)
-
-
-def spoil(path: Path) -> None:
-    """Cut a file in its middle."""
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
 
 
 def test_at_first_boot_there_is_nothing_and_nothing_is_wrong(node: Node) -> None:
@@ -495,66 +309,6 @@ def test_a_policy_that_does_not_compile_is_rejected_and_the_old_one_stays(node: 
     assert node.published.applied == 3
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "count"])
-def test_an_import_that_cant_be_read_is_rejected_whole(node: Node, damage: str) -> None:
-    node.begin()
-    with node.writer.import_file("1") as file:
-        file.write([put("192.0.2.1"), put("192.0.2.2")])
-    if damage == "missing":
-        (node.directory / file.file).unlink()
-    elif damage == "cut":
-        spoil(node.directory / file.file)
-    node.append(1, Import(file.file, 99 if damage == "count" else 2))
-    node.append(2, put("192.0.2.9"))
-    node.settle()
-    assert node.blacklist() == ["192.0.2.9"]
-    assert node.published.rejections == [(1, errno.EBADMSG)]
-    assert (node.published.applied, node.published.loading_revision) == (2, 0)
-
-
-def test_an_import_that_was_compacted_away_is_made_up_for_by_the_snapshot(node: Node) -> None:
-    node.begin()
-    with node.writer.import_file("1") as file:
-        file.write([put("192.0.2.1"), put("192.0.2.2")])
-    node.append(1, Import(file.file, 2))
-    for _ in range(2):  # the reader is behind: nothing of its generation is left but what it holds
-        node.writer.snapshot(DATABASE, 1, [put("192.0.2.1"), put("192.0.2.2")], None)
-    assert not (node.directory / file.file).exists()
-    node.append(2, put("192.0.2.9"))
-    node.settle()
-    assert node.blacklist() == ["192.0.2.1", "192.0.2.2", "192.0.2.9"]
-    assert node.published.rejections == []
-    assert (node.published.applied, node.published.loading_revision) == (2, 0)
-
-
-def test_an_import_is_not_said_to_be_in_force_before_the_snapshot_that_mends_it(node: Node) -> None:
-    node.begin()
-    with node.writer.import_file("1") as file:
-        file.write([put("192.0.2.1")])
-    node.append(1, Import(file.file, 1))
-    for _ in range(2):
-        node.writer.snapshot(DATABASE, 1, [put("192.0.2.1")], None)
-    for _ in range(20):
-        node.reconciler.doorbell()
-        node.reconciler.turn(budget_ms=0)
-        assert node.blacklist() == ["192.0.2.1"] or not node.published.in_force(1)
-    assert node.published.in_force(1)
-
-
-def test_the_next_generation_mends_an_import_that_was_rejected(node: Node) -> None:
-    node.begin()
-    with node.writer.import_file("1") as file:
-        file.write([put("192.0.2.1")])
-    spoil(node.directory / file.file)
-    node.append(1, Import(file.file, 1))
-    node.settle()
-    assert node.published.flags == abi.Degraded.REJECTED
-    node.writer.snapshot(DATABASE, 1, [put("192.0.2.1")], None)
-    node.settle()
-    assert node.blacklist() == ["192.0.2.1"]
-    assert node.published.flags == abi.Degraded(0)
-
-
 def test_a_good_policy_ends_the_rejection_of_a_bad_one(node: Node) -> None:
     node.begin()
     node.append(1, SetPolicy({"name": "bad"}))
@@ -577,17 +331,6 @@ def test_a_rejected_entry_that_would_be_over_degrades_nothing_any_more(node: Nod
     node.clock.pass_ms(2_000)
     node.settle()
     assert node.published.flags == abi.Degraded(0)
-
-
-def test_a_prefix_that_an_import_commits_is_said_to_be_in_force(node: Node) -> None:
-    node.begin()
-    with node.writer.import_file("1") as file:
-        file.write([put("192.0.2.1")])
-    node.append(1, Import(file.file, 1))
-    node.append(2, put("10.0.0.0/8"))
-    node.tables.busy_commits = 1  # the line's own commit
-    node.settle()
-    assert node.published.in_force(2)
 
 
 def test_a_generation_is_noticed_whatever_the_directorys_time_says(
@@ -648,76 +391,3 @@ def test_a_directory_that_could_not_be_listed_for_a_moment_degrades_for_a_moment
     node.settle()
     assert node.published.flags == abi.Degraded(0)
     assert node.published.notices[-1] == abi.NoticeKind.STATE_LOG_RECOVERED
-
-
-class Oracle:
-    """The naive truth: what every revision does, in order, on a dictionary."""
-
-    def __init__(self) -> None:
-        self.entries: dict[EntryKey, bool] = {}
-        self.changed_at: dict[EntryKey, int] = {}
-
-    def apply(self, revision: int, key: EntryKey, present: bool) -> None:
-        self.entries[key] = present
-        self.changed_at[key] = revision
-
-    def check(self, node: Node) -> None:
-        """Nothing that is said to be in force may differ from the truth."""
-        for key, present in self.entries.items():
-            if node.published.in_force(self.changed_at[key]):
-                assert (key in node.tables.in_force) == present, (key, self.changed_at[key])
-
-
-def test_imports_overtaken_by_single_changes_end_as_if_in_order(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
-    rng = random.Random(seed)
-    for round_number in range(3):
-        node = Node(tmp_path / str(round_number))
-        node.begin()
-        oracle = Oracle()
-        pool = [Network.parse(f"10.0.{i >> 8}.{i & 255}") for i in range(3000)]
-        pool += [Network.parse(f"10.{i}.0.0/16") for i in range(1, 200)]
-        revision = 0
-        for _ in range(40):
-            revision += 1
-            if rng.random() < 0.15:
-                write_import(node, oracle, rng, revision, pool)
-            else:
-                write_singles(node, oracle, rng, revision, pool)
-            for _ in range(rng.randint(0, 4)):
-                node.reconciler.doorbell()
-                node.reconciler.turn(budget_ms=0)
-                oracle.check(node)
-            if rng.random() < 0.05:
-                node.restart()
-                oracle.check(node)
-        while not node.published.in_force(revision) or node.published.loading_revision:
-            node.reconciler.doorbell()
-            node.reconciler.turn()
-            oracle.check(node)
-        assert set(node.tables.in_force) == {key for key, here in oracle.entries.items() if here}
-
-
-def write_import(
-    node: Node, oracle: Oracle, rng: random.Random, revision: int, pool: list[Network]
-) -> None:
-    chosen: list[EntryKey] = [(rng.choice(LISTS), network) for network in pool]
-    skip = tuple(rng.sample(chosen, 50))
-    with node.writer.import_file(str(revision)) as file:
-        file.write(Put(name, network, None) for name, network in chosen)
-    node.append(revision, Import(file.file, file.count, skip))
-    for key in set(chosen) - set(skip):
-        oracle.apply(revision, key, present=True)
-
-
-def write_singles(
-    node: Node, oracle: Oracle, rng: random.Random, revision: int, pool: list[Network]
-) -> None:
-    changes: list[Change] = []
-    for _ in range(rng.randint(1, 20)):
-        key = (rng.choice(LISTS), rng.choice(pool))
-        present = rng.random() < 0.5
-        changes.append(Put(*key) if present else Remove(*key))
-        oracle.apply(revision, key, present=present)
-    node.append(revision, *changes)

@@ -21,12 +21,12 @@ OPTIONS = Options(
     cpus=2,
 )
 JOB = Job(
-    disk=Path("/c/work/base.raw"),
+    disk=Path("/cache/work/base.raw"),
     checksum="sha256:00",
-    private_key=Path("/c/work/key"),
+    private_key=Path("/cache/work/key"),
     wheelhouse=Path("/c/wheelhouse-k"),
     accelerator=Accelerator(TCG, "asked for"),
-    output=Path("/c/work/machine"),
+    output=Path("/cache/work/machine"),
     serial_log=Path("/log/serial.log"),
 )
 
