@@ -121,7 +121,8 @@ def test_a_burst_that_is_plain_is_judged_like_one_that_is_not(harness: Harness, 
             return [entry.hits if entry else 0 for entry in entries]
 
         for _ in range(15):
-            plain = [udp(str(rng.choice(pool))) for _ in range(live)]
+            plain = [udp(str(rng.choice(pool))) + bytes(18) for _ in range(live)]
+            assert all(p.flags & abi.PacketFlag.PLAIN for p in harness.run(plain))
             tagged = [frame[:12] + b"\x81\0\0\7" + frame[12:] for frame in plain]
             for index in rng.sample(range(live), live // 2):  # a mixed burst
                 tagged[index] = plain[index]
