@@ -19,7 +19,7 @@ TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
 AS_ROOT = ("e2e", "image")
-SPREAD = ("native", "sanitize", "api")
+SPREAD = ("unit", "native", "sanitize", "api")
 PROCESSES_MAX = 4
 
 
