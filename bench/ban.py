@@ -76,7 +76,7 @@ class Banner:
             body = json.dumps({"ip": address, "reason": "bench"})
             connection.request("POST", "/api/v1/blacklist", body, headers)
             # The import's revision may come first, and be loaded long after the ban acts.
-            effect = _wait_in_force(observer, stats.database_id, next_revision, next_revision + 1)
+            seen = _wait_in_force(observer, stats.database_id, next_revision, next_revision + 1)
             answer = connection.getresponse()
             text = answer.read()
             answered = time.monotonic()
@@ -85,19 +85,22 @@ class Banner:
         if answer.status not in (201, 202):
             raise RuntimeError(f"ban of {address}: {answer.status} {text[:300]!r}")
         revision = int(json.loads(text)["revision"])
-        if revision > next_revision:
-            effect = _wait_in_force(observer, stats.database_id, revision)
-        return Times((effect - started) * 1e3, (answered - started) * 1e3)
+        if revision not in seen:
+            seen |= _wait_in_force(observer, stats.database_id, revision)
+        if revision not in seen:
+            raise TimeoutError(f"the ban of {address} has no effect")
+        return Times((seen[revision] - started) * 1e3, (answered - started) * 1e3)
 
 
-def _wait_in_force(observer: Observer, database_id: UUID, *revisions: int) -> float:
-    """When the first of them was; after the limit it is for the answer to say why none is."""
+def _wait_in_force(observer: Observer, database_id: UUID, *revisions: int) -> dict[int, float]:
+    """Wait for the first of them; those that are in force then, and when that was."""
     end = time.monotonic() + _EFFECT_S_MAX
-    while not any(observer.in_force(database_id, each) for each in revisions):
-        if time.monotonic() > end:
-            break
+    while time.monotonic() < end:
+        found = [each for each in revisions if observer.in_force(database_id, each)]
+        if found:
+            return dict.fromkeys(found, time.monotonic())
         time.sleep(_LOOK_S)
-    return time.monotonic()
+    return {}
 
 
 def measure(lab: Lab) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Observer:
             return self._view.capacities()
 
     def in_force(self, database_id: UUID, revision: int) -> bool:
-        """Whether packets meet the revision now; cheaper than `stats`."""
+        """Whether packets meet the revision, by what was published last, be it gone since."""
         with _translated():
             return self._view.in_force(database_id, revision)
 
@@ -147,14 +147,16 @@ class Control(Observer):
         with self._reply_lock:
             while (key or waiting) and time.monotonic() < end:
                 self._require_alive()
+                pushed = False
                 while key and len(waiting) < _IN_FLIGHT_MAX:
                     number = next(self._ids)
                     question = _question(number, key, deadline_boot_ms)
                     if not self._push(abi.Message.EXPLAIN, question):
                         break
-                    waiting[number] = key
+                    waiting[number], pushed = key, True
                     key = next(rest, None)
-                self._lease.wake()
+                if pushed:
+                    self._lease.wake()
                 if not self._collect(waiting, answers):
                     time.sleep(_POLL_S_MIN)
         return answers
@@ -170,7 +172,8 @@ class Control(Observer):
         """False: the ring is full."""
         self._require_alive()
         pushed = self._push(kind, payload)
-        self._lease.wake()
+        with self._command_lock:  # nobody closes the lease meanwhile
+            self._lease.wake()
         return pushed
 
     def _push(self, kind: abi.Message, payload: ctypes.Structure) -> bool:

@@ -49,6 +49,7 @@ CONNECTIONS_PER_PROCESS_MAX = 16
 SILENT_MS_MAX = 1000
 _ACCEPTS_PER_TURN = 8
 _EVENTS_PER_TURN = 64
+_WAKES_PER_TURN = 64
 _REPORT_MS_MIN = 100
 
 
@@ -189,12 +190,15 @@ class ControlServer:
     def _hear(self, client: _Client, now_ms: int) -> None:
         """A request, the end of the connection, or garbage."""
         try:
-            message, fds = receive(client.connection)
-            close_all(fds)
+            for _ in range(_WAKES_PER_TURN):  # what they are about, the rest of this turn does
+                message, fds = receive(client.connection)
+                close_all(fds)
+                if message != WAKE or fds or not client.holds(Want.CONTROL):
+                    break
+            else:
+                return
             if not message:
                 self._close(client)
-            elif message == WAKE and client.holds(Want.CONTROL):
-                return  # the rest of this turn reads its ring
             elif client.request is not None:
                 self._refuse(client, Refusal.PROTOCOL, "a second message")
             else:

@@ -61,7 +61,7 @@ class ControlLoop:
         self._turns = Turns(
             parts.clock,
             wait=parts.control.wait,
-            is_busy=lambda: parts.control.is_busy or parts.reconciler.is_busy,
+            is_busy=self._is_busy,
         )
 
     def run(self) -> None:
@@ -80,6 +80,10 @@ class ControlLoop:
         _log.info("running", revision=self._header.applied_through)
         self._turns.run_until(lambda: parts.commands.stop_wanted)
         self._drain()
+
+    def _is_busy(self) -> bool:
+        draining = self._header.state == abi.State.DRAINING
+        return draining or self._parts.control.is_busy or self._parts.reconciler.is_busy
 
     def _while_loading(self) -> None:
         """A million entries take seconds: clients are told meanwhile that it is starting."""

@@ -58,7 +58,7 @@ class CommandRings:
 
     @property
     def has_more(self) -> bool:
-        """Whether the last turn left commands behind, or `answer` a question."""
+        """Whether commands may be left in the ring, or questions wait for `answer`."""
         return self._more or bool(self._questions)
 
     @property

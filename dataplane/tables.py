@@ -146,7 +146,7 @@ class Lists:
     def expire(self, boot_ds: int, budget: int) -> int:
         """Free what is over at ``boot_ds``, looking at ``budget`` entries, round and round.
 
-        Call it every turn: it also tells the tables the time, and gives back memory that the
+        Call it often: it also tells the tables the time, and gives back memory that the
         workers have let go of. Returns how many entries it freed.
         """
         return int(self._library.sb_lists_expire(self.address, boot_ds, budget))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from dataplane.clock import Clock
 
 TURN_S = 0.001
-"""No turn begins sooner after the one before, whoever wakes the loop how often."""
+"""From the end of a turn to the next, at least, whoever wakes the loop how often."""
 IDLE_S = 0.02
 
 
@@ -54,16 +54,14 @@ class Turns:
         """Turn until ``finished()``; False: the time was over first."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         while not finished():
-            now = time.monotonic()
-            if end is not None and now > end:
+            if end is not None and time.monotonic() > end:
                 return False
             self.turn()
-            self._rest(now)
+            self._rest()
         return True
 
-    def _rest(self, began: float) -> None:
-        if self._is_busy():
-            time.sleep(TURN_S)
-            return
-        self._wait(IDLE_S)
-        time.sleep(max(0.0, began + TURN_S - time.monotonic()))
+    def _rest(self) -> None:
+        next_s = time.monotonic() + TURN_S
+        if not self._is_busy():
+            self._wait(IDLE_S)
+        time.sleep(max(0.0, next_s - time.monotonic()))

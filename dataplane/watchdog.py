@@ -23,7 +23,7 @@ class HeartbeatWatchdog:
         self._checked_ms = now_ms
 
     def check(self, heartbeats: Sequence[int], now_ms: int) -> int | None:
-        """Index of an lcore that has stalled, else None; to be called every few milliseconds."""
+        """Index of an lcore that has stalled, else None; call it at least every 50 ms."""
         step_ms = min(now_ms - self._checked_ms, _STEP_MS_MAX)
         self._checked_ms = now_ms
         stalled = None

@@ -94,7 +94,7 @@ class PortlessDataplane:
         self.turn()
 
     def turn(self, budget_ms: float = 2.0) -> None:
-        """What the control loop does every millisecond."""
+        """One turn of the control loop."""
         self.control.turn()
         self.reconciler.turn(budget_ms)
         self.control.answer()

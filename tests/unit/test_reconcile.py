@@ -44,12 +44,36 @@ def test_a_line_is_in_force_after_a_turn_with_a_doorbell(node: Node) -> None:
     assert node.published.in_force(1)
 
 
-def test_without_a_doorbell_it_is_found_within_50_ms(node: Node) -> None:
+def test_without_a_doorbell_it_is_found_before_long(node: Node) -> None:
     node.begin()
     node.append(1, put("192.0.2.1"))
     node.clock.pass_ms(50)
     node.reconciler.turn()
     assert node.published.in_force(1)
+
+
+def test_it_is_busy_exactly_as_long_as_there_is_work(node: Node) -> None:
+    node.begin()
+    node.reconciler.turn()
+    assert not node.reconciler.is_busy
+    node.reconciler.doorbell()
+    assert node.reconciler.is_busy
+
+    node.append(1, put("10.0.0.0/8"))
+    node.tables.busy_commits = 1  # workers still read what was built before
+    node.reconciler.turn()
+    assert node.reconciler.is_busy
+    node.reconciler.turn()
+    assert not node.reconciler.is_busy
+
+    for revision in range(2, 5):
+        node.append(revision, put(f"192.0.2.{revision}"))
+    node.reconciler.doorbell()
+    node.reconciler.turn(budget_ms=0)
+    assert node.reconciler.is_busy
+    node.settle()
+    node.reconciler.turn()
+    assert not node.reconciler.is_busy
 
 
 def test_prefixes_of_many_lines_are_committed_once_a_turn(node: Node) -> None:

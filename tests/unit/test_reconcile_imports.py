@@ -85,6 +85,19 @@ def test_the_next_generation_mends_an_import_that_was_rejected(node: Node) -> No
     assert node.published.flags == abi.Degraded(0)
 
 
+def test_it_is_busy_until_an_import_is_loaded(node: Node) -> None:
+    node.begin()
+    with node.writer.import_file("1") as file:
+        file.write(put(f"10.0.{n >> 8}.{n & 255}") for n in range(5000))
+    node.append(1, Import(file.file, file.count, ()))
+    node.reconciler.doorbell()
+    node.reconciler.turn(budget_ms=0)
+    assert (node.published.in_force(1), node.reconciler.is_busy) == (False, True)
+    while node.reconciler.is_busy:
+        node.reconciler.turn()
+    assert node.published.in_force(1)
+
+
 def test_a_prefix_that_an_import_commits_is_said_to_be_in_force(node: Node) -> None:
     node.begin()
     with node.writer.import_file("1") as file:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
-from dataplane.turns import IDLE_S, Turns
+from dataplane.turns import IDLE_S, TURN_S, Turns
 from tests.support.clock import FakeClock
 
 
@@ -61,3 +62,18 @@ def test_it_waits_to_be_woken_when_there_is_no_work() -> None:
 
     assert turns.run_until(lambda: not busy)
     assert waited == [IDLE_S, IDLE_S]
+
+
+def test_a_flood_of_wakes_leaves_a_pause_after_each_turn() -> None:
+    ended, pauses = list[float](), list[float]()
+    turns = turns_of(FakeClock())  # its wait returns at once
+
+    def run() -> None:
+        if ended:
+            pauses.append(time.monotonic() - ended[-1])
+        time.sleep(2 * TURN_S)
+        ended.append(time.monotonic())
+
+    turns.every(0, run)
+    assert turns.run_until(lambda: len(ended) == 5)
+    assert min(pauses) >= TURN_S

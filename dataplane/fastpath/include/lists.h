@@ -71,7 +71,7 @@ uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
                         const struct sb_lists_key *keys, uint32_t count, uint32_t boot_ds,
                         struct sb_lists_match *matches);
 /* The same of the clients of a burst whose live packets are all SB_PACKET_PLAIN and from outside,
- * in their order: what nearly every burst is, two cycles a packet cheaper. */
+ * in their order: what nearly every burst is. */
 uint32_t sb_lists_match_plain(const struct sb_lists *lists, uint32_t lcore,
                               const struct sb_burst *burst, uint32_t boot_ds,
                               struct sb_lists_match *matches);

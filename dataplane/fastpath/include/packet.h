@@ -72,6 +72,11 @@ static inline uint64_t sb_load64_raw(const uint8_t *bytes) {
     return value;
 }
 
+/* The source of a SB_PACKET_PLAIN, in host order. */
+static inline uint32_t sb_plain_source(const struct sb_packet *packet) {
+    return sb_load32((const uint8_t *)(uintptr_t)packet->data + SB_PLAIN_SOURCE);
+}
+
 /* An address of a header as 16 bytes, IPv4 mapped (RFC 4291, 2.5.5.2). */
 static inline void sb_address_map(uint8_t out[16], const uint8_t *address, uint32_t ip_version) {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};

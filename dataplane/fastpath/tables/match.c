@@ -64,9 +64,7 @@ static inline struct place place_of(const struct work *work, uint32_t i) {
 }
 
 static inline uint32_t plain_client(const struct sb_burst *burst, uint32_t i) {
-    const struct sb_packet *packet = &burst->packets[burst->live[i]];
-
-    return sb_load32((const uint8_t *)(uintptr_t)packet->data + SB_PLAIN_SOURCE);
+    return sb_plain_source(&burst->packets[burst->live[i]]);
 }
 
 uint32_t sb_lists_match_plain(const struct sb_lists *lists, uint32_t lcore,
@@ -91,7 +89,8 @@ static inline void fill_keys(struct sb_lists_key keys[SB_BURST_MAX], const struc
     }
 }
 
-/* One function for both: the compiler then inlines all the rest. */
+/* Clients are the live packets of plain or, where that is NULL, keys. One function for both: the
+ * compiler then inlines all the rest. */
 static __attribute__((noinline)) uint32_t match(const struct sb_lists *lists, uint32_t lcore,
                                                 const struct sb_burst *plain,
                                                 const struct sb_lists_key *keys, uint32_t count,
