@@ -30,6 +30,7 @@ MODULES = (
     "test_kills",
     "test_power_cut",
     "test_first_boots",
+    "test_metal_bios",
 )
 TEST_TIMEOUT_S = 1500
 """Above the bounds of the waits in one test; the first test of a machine waits for its boot."""

@@ -7,7 +7,6 @@ is told nothing, and somebody sits down at its console.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,16 +16,14 @@ import pytest
 
 from tests.image.support import expected, inside, seed
 from tests.image.support.artifacts import METAL, VIRTUAL, accelerator, image, raw
-from tests.image.support.console import Console
 from tests.image.support.machine import MANAGEMENT_MAC, Firmware
 from tests.image.support.run import Run
+from tests.image.support.session import ANSWER_S, Session
 from tests.image.support.taps import OUTSIDE_MAC
-from tests.image.support.vm import BOOT_S, VM, Plan
+from tests.image.support.vm import VM, Plan
 from tests.support.waiting import wait_for
 
 STATIC = seed.Network(MANAGEMENT_MAC)
-ANSWER_S = 120
-PROMPT = r"admin@\S+:\S*\$ "
 
 
 @dataclass(frozen=True)
@@ -113,48 +110,31 @@ def test_a_node_without_a_packet_path_can_be_configured(seeded: VM):
 
 
 @pytest.fixture(scope="module")
-def session(pair: Pair) -> Iterator[Console]:
-    """Logged in at the serial console, after the password that the first login has to set."""
-    password = secrets.token_urlsafe(16)
+def session(pair: Pair) -> Iterator[Session]:
     with pair.bare.console() as console:
-        console.type("")
-        console.expect(r"login: $", BOOT_S)
-        console.type(expected.ADMINISTRATOR)
-        console.expect(r"(?i)new password: ", ANSWER_S)
-        console.type(password)
-        console.expect(r"(?i)retype new password: ", ANSWER_S)
-        console.type(password)
-        console.expect(PROMPT, ANSWER_S)
-        yield console
+        yield Session(console)
 
 
-def at_console(session: Console, command: str) -> str:
-    """What a command shows there."""
-    session.type(command)
-    shown = session.expect(PROMPT, ANSWER_S)
-    return "\n".join(shown.splitlines()[1:-1])
+def test_bare_metal_can_be_logged_into_at_its_console(session: Session):
+    assert session.run("id -un") == expected.ADMINISTRATOR
 
 
-def test_bare_metal_can_be_logged_into_at_its_console(session: Console):
-    assert at_console(session, "id -un") == expected.ADMINISTRATOR
-
-
-def test_the_first_login_has_set_a_password(session: Console):
-    status = at_console(session, "sudo passwd --status admin")
+def test_the_first_login_has_set_a_password(session: Session):
+    status = session.run("sudo passwd --status admin")
     assert re.match(r"admin P ", status), status
 
 
-def test_bare_metal_has_its_own_kernel_and_starts_by_uefi(session: Console):
-    assert "cloud" not in at_console(session, "uname -r")
-    assert at_console(session, "ls -d /sys/firmware/efi") == "/sys/firmware/efi"
+def test_bare_metal_has_its_own_kernel_and_starts_by_uefi(session: Session):
+    assert "cloud" not in session.run("uname -r")
+    assert session.run("ls -d /sys/firmware/efi") == "/sys/firmware/efi"
 
 
-def test_bare_metal_has_an_address_by_dhcp(session: Console):
-    assert "10.0.2." in at_console(session, "ip -4 -o address show scope global")
+def test_bare_metal_has_an_address_by_dhcp(session: Session):
+    assert "10.0.2." in session.run("ip -4 -o address show scope global")
 
 
-def test_bare_metal_takes_no_password_over_the_network(session: Console):
-    settings = at_console(session, "sudo sshd -T | grep -Ei '^(permitempty|password|kbdint)'")
+def test_bare_metal_takes_no_password_over_the_network(session: Session):
+    settings = session.run("sudo sshd -T | grep -Ei '^(permitempty|password|kbdint)'")
     assert sorted(settings.splitlines()) == [
         "kbdinteractiveauthentication no",
         "passwordauthentication no",
@@ -162,10 +142,10 @@ def test_bare_metal_takes_no_password_over_the_network(session: Console):
     ]
 
 
-def test_machines_of_one_image_share_no_identity(session: Console, seeded: VM):
+def test_machines_of_one_image_share_no_identity(session: Session, seeded: VM):
     files = "/etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub /etc/secbeat/tls/tls.crt"
     files += " /var/lib/secbeat/node-id"
-    here = at_console(session, f"sudo sha256sum {files} | cut -c1-64").split()
+    here = session.run(f"sudo sha256sum {files} | cut -c1-64").split()
     there = seeded.root(f"sha256sum {files} | cut -c1-64").split()
     assert len(here) == len(there) == 4
     assert set(here) & set(there) == set()
