@@ -7,12 +7,11 @@ loop at most.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dataplane import abi
 from dataplane.dpdk.memory import Memory
-from dataplane.policy import fill_profile, parse_policy
 from dataplane.workers import Workers
 
 
@@ -32,14 +31,24 @@ class Profiles:
 
         Raises InvalidInputError, and changes nothing, when the document is none.
         """
-        policy = parse_policy(document) if document is not None else None
+        fill = self._default if document is None else self._filler(document)
         profiles = self._memory.array(abi.Profile, abi.PROFILES_MAX)
-        fill_profile(self._library, profiles[0], policy)
+        fill(profiles[0])
         node = self._workers.node
         old, node.profiles = node.profiles, ctypes.addressof(profiles)
         if old:
             self._retired.append((old, self._workers.quiescent()))
         self.reclaim()
+
+    def _default(self, profile: abi.Profile) -> None:
+        self._library.sb_profile_init(ctypes.byref(profile))
+
+    def _filler(self, document: Mapping[str, Any]) -> Callable[[abi.Profile], None]:
+        # What validates it takes 13 MB: only who has a policy pays for that.
+        from dataplane.policy import fill_profile, parse_policy  # noqa: PLC0415
+
+        policy = parse_policy(document)
+        return lambda profile: fill_profile(self._library, profile, policy)
 
     def reclaim(self) -> None:
         """Free what every reader has let go of since; called now and then."""

@@ -11,7 +11,8 @@ import typer
 
 from appliance.cli.options import JsonOption
 from appliance.cli.output import Output
-from appliance.config import DEFAULT_FILE, load_config
+from appliance.config import load_config
+from appliance.defaults import CONFIG_FILE
 from appliance.doctor import Context, Finding, Status, examine, worst
 
 ConfigOption = Annotated[
@@ -19,14 +20,14 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help=f"Also check the ports and binds of this file; {DEFAULT_FILE} if it exists.",
+        help=f"Also check the ports and binds of this file; {CONFIG_FILE} if it exists.",
     ),
 ]
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check hugepages, drivers, IOMMU, ports and versions. Exit code 1 if something fails."""
-    file = config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    file = config or (CONFIG_FILE if CONFIG_FILE.is_file() else None)
     findings = examine(Context(config=load_config(file) if file else None))
     status = worst(findings)
     output = Output(as_json)

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 
 from appliance import commands
 from appliance.cli.output import Output
+from appliance.defaults import CONFIG_FILE
 from appliance.host.files import Host, HostError
 from appliance.host.steps import Step, carry_out
 
 if TYPE_CHECKING:
     from appliance.config import NodeConfig
     from appliance.config.resolution import Resolution
-
-DEFAULT_FILE = Path("/etc/secbeat/secbeat.toml")
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
             if option == "config":
                 text = "The node's configuration (default: %(default)s)."
                 verb.add_argument(
-                    "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help=text
+                    "--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=text
                 )
             else:
                 verb.add_argument(f"--{option}", action="store_true", help=_SWITCHES[option])

@@ -11,21 +11,20 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import pickle
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from appliance.config import (
-    DEFAULT_FILE,
-    NodeConfig,
-    agent_settings,
-    api_settings,
-    dataplane_settings,
-    load_config,
-)
-from dataplane.errors import SecBeatError
+from appliance.defaults import CONFIG_FILE
+from dataplane.errors import ConfigurationError, SecBeatError
 
-Run = Callable[[NodeConfig], int]
+if TYPE_CHECKING:
+    from dataplane.settings import DataplaneSettings
+
+Run = Callable[[Path], int]
 _M_ARENA_MAX = -8
 _ARENAS_MAX = 2
 
@@ -45,17 +44,45 @@ def agent(arguments: Sequence[str] | None = None) -> int:
     return _start("secbeat-agent", _run_agent, arguments)
 
 
-def _run_dataplane(config: NodeConfig) -> int:
-    from dataplane.process import run
+def _run_dataplane(file: Path) -> int:
+    """The file is read in a process of its own: 13 MB of validating code go with it."""
+    from api.common.children import child_environment
 
-    return run(dataplane_settings(config))
+    command = [sys.executable, "-m", "appliance.cli.processes", "settings", "--config", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=child_environment()) as reading:
+        from dataplane.process import run  # while it reads
+
+        output, _ = reading.communicate()
+    if reading.returncode != 0:
+        raise ConfigurationError(f"{file}: reading it ended with status {reading.returncode}")
+    found: DataplaneSettings | SecBeatError = pickle.loads(output)  # noqa: S301 - our own
+    if isinstance(found, SecBeatError):
+        raise found
+    return run(found)
 
 
-def _run_api(config: NodeConfig) -> int:
+def settings(arguments: Sequence[str] | None = None) -> int:
+    """Print what the data plane is to be started with, or the error, for the process that asks."""
+    return _start("settings", _print_settings, arguments)
+
+
+def _print_settings(file: Path) -> int:
+    from appliance.config import dataplane_settings, load_config
+
+    try:
+        found: object = dataplane_settings(load_config(file))
+    except SecBeatError as error:
+        found = error
+    sys.stdout.buffer.write(pickle.dumps(found))
+    return 0
+
+
+def _run_api(file: Path) -> int:
     from api.management.server import run
+    from appliance.config import api_settings, load_config
 
     _share_arenas()
-    return run(api_settings(config, os.environ))
+    return run(api_settings(load_config(file), os.environ))
 
 
 def _share_arenas() -> None:
@@ -67,20 +94,21 @@ def _share_arenas() -> None:
     mallopt(_M_ARENA_MAX, _ARENAS_MAX)
 
 
-def _run_agent(config: NodeConfig) -> int:
+def _run_agent(file: Path) -> int:
     from api.agent.process import run
+    from appliance.config import agent_settings, load_config
 
-    return run(agent_settings(config))
+    return run(agent_settings(load_config(file)))
 
 
 def _start(name: str, run: Run, arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument(
-        "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
+        "--config", type=Path, default=CONFIG_FILE, metavar="FILE", help="default: %(default)s"
     )
     file: Path = parser.parse_args(arguments).config
     try:
-        return run(load_config(file))
+        return run(file)
     except SecBeatError as error:
         for line in str(error).splitlines():
             print(f"{name}: {line}", file=sys.stderr)
@@ -91,6 +119,7 @@ _PROCESSES: dict[str, Callable[[Sequence[str]], int]] = {
     "dataplane": dataplane,
     "api": api,
     "agent": agent,
+    "settings": settings,
 }
 
 

@@ -6,12 +6,11 @@ hardware, ports, binds and processes only: lists, policy and keys live behind th
 
 from __future__ import annotations
 
-from appliance.config.load import DEFAULT_FILE, load_config
+from appliance.config.load import load_config
 from appliance.config.model import NodeConfig
 from appliance.config.settings import agent_settings, api_settings, dataplane_settings
 
 __all__ = [
-    "DEFAULT_FILE",
     "NodeConfig",
     "agent_settings",
     "api_settings",

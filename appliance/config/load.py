@@ -12,13 +12,13 @@ from pydantic_core import ErrorDetails
 
 from appliance.config.checks import Problem, broken_rules
 from appliance.config.model import NodeConfig
+from appliance.defaults import CONFIG_FILE
 from dataplane.errors import ConfigurationError
 
-DEFAULT_FILE = Path("/etc/secbeat/secbeat.toml")
 _VALUE_LENGTH_MAX = 80
 
 
-def load_config(file: Path = DEFAULT_FILE) -> NodeConfig:
+def load_config(file: Path = CONFIG_FILE) -> NodeConfig:
     """Read and check a configuration file; a relative ``policy.file`` lies beside it.
 
     Raises:

@@ -1,0 +1,7 @@
+"""Where things are on an appliance, for those who must not load the configuration to know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CONFIG_FILE = Path("/etc/secbeat/secbeat.toml")
