@@ -60,7 +60,9 @@ class Rule(BaseModel):
 
     type: RuleType
     action: Action
-    reasons: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] | None = None
+    reasons: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] | None = Field(
+        default=None, exclude_if=lambda reasons: reasons is None
+    )
 
 
 class PolicyDocument(BaseModel):
@@ -78,6 +80,15 @@ class ReasonMode(NamedTuple):
     profile: int
     reason: abi.Reason
     mode: abi.Mode
+
+
+class Change(NamedTuple):
+    """One setting that differs; ``default`` is what ``reasons.def`` says."""
+
+    profile: int
+    reason: abi.Reason
+    before: str
+    after: str
 
 
 def parse_policy(document: Mapping[str, Any]) -> PolicyDocument:
@@ -129,6 +140,17 @@ def compile_policy(document: PolicyDocument) -> list[ReasonMode]:
     return [ReasonMode(0, reason, modes[reason]) for reason in sorted(modes)]
 
 
+def changes(before: PolicyDocument, after: PolicyDocument) -> list[Change]:
+    """Every setting in which two policies differ, by profile and reason."""
+    old = {setting[:2]: setting.mode for setting in compile_policy(before)}
+    new = {setting[:2]: setting.mode for setting in compile_policy(after)}
+    return [
+        Change(*place, _mode_label(old.get(place)), _mode_label(new.get(place)))
+        for place in sorted(old.keys() | new.keys())
+        if old.get(place) != new.get(place)
+    ]
+
+
 def fill_profile(
     library: ctypes.CDLL, profile: abi.Profile, document: PolicyDocument | None
 ) -> None:
@@ -143,6 +165,10 @@ def reasons_of(rule_type: RuleType) -> tuple[abi.Reason, ...]:
     selectable = [reason for reason in abi.Reason if reason not in STRUCTURAL]
     is_list = rule_type is RuleType.BLACKLIST
     return tuple(reason for reason in selectable if (reason is abi.Reason.BLACKLIST) == is_list)
+
+
+def _mode_label(mode: abi.Mode | None) -> str:
+    return "default" if mode is None else mode.name.lower()
 
 
 def _rule_reasons(rule: Rule, index: int) -> tuple[abi.Reason, ...]:

@@ -62,7 +62,7 @@ class Call:
 class Operation:
     """One method of one path, and everything the document says of it; no role: no key needed."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     """As in OpenAPI: ``/blacklist/{network}``."""
     handler: Callable[[Call], Answer]

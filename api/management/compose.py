@@ -24,9 +24,11 @@ from api.management.lists import rows
 from api.management.lists import views as list_views
 from api.management.lists.importing.service import Importer
 from api.management.lists.service import Capacity, Lists
-from api.management.node import policy
 from api.management.node import views as node_views
 from api.management.node.service import NodeView
+from api.management.policy import views as policy_views
+from api.management.policy.seed import seed
+from api.management.policy.service import Policies
 from api.management.receipts import Receipts
 from api.management.revisions import views as revision_views
 from api.management.revisions.effects import Effects
@@ -78,13 +80,14 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock) -> Node:
     publisher.start(_in_force(dataplane, publisher.database_id))
     keys = Keys(database, clock, settings.management_api_key)
     keys.make_first(settings.keys)
-    policy.seed(database, publisher, settings.policy_file)
+    seed(database, publisher, settings.policy_file)
     effects = Effects(database, dataplane, clock, lambda: publisher.database_id)
     receipts = Receipts(database, clock)
     view = NodeView(settings, database, publisher, dataplane)
     operations = [
         *node_views.operations(view),
         *_list_operations(lists, importer, effects, dataplane),
+        *policy_views.operations(Policies(database, publisher), effects),
         *revision_views.operations(effects),
         *audit_views.operations(database),
         *key_views.operations(keys),

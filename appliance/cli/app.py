@@ -16,6 +16,7 @@ COMMANDS = {
     "stats": ("appliance.cli.node:stats", "What the node has done with packets."),
     "blacklist": ("appliance.cli.lists:blacklist", "Addresses and prefixes that are dropped."),
     "allowlist": ("appliance.cli.lists:allowlist", "Addresses and prefixes that no ban stops."),
+    "policy": ("appliance.cli.policy:app", "What becomes of a packet when a reason hits."),
     "keys": ("appliance.cli.keys:app", "API keys and their roles."),
     "audit": ("appliance.cli.audit:app", "Who changed what, when, from where."),
     "host": (

@@ -90,6 +90,10 @@ class NodeApi:
         """POST a JSON body."""
         return self._send("POST", path, json=body)
 
+    def put(self, path: str, body: object, query: Query | None = None) -> Answer:
+        """PUT a JSON body."""
+        return self._send("PUT", path, json=body, params=query)
+
     def delete(self, path: str) -> Answer:
         """DELETE a resource."""
         return self._send("DELETE", path)

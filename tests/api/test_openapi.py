@@ -20,8 +20,9 @@ from tests.support.clock import FakeClock
 from .conftest import ADMIN_KEY, HEADER, Api, FakeDataplane
 
 EXAMPLES = 12
-_NOT_IN_A_SCHEMA = ("/blacklist", "/allowlist")
-"""JSON Schema can't say that a prefix has no host bits: such a network is well-formed, and 422."""
+_NOT_IN_A_SCHEMA = ("/blacklist", "/allowlist", "/policy")
+"""What JSON Schema can't say: that a prefix has no host bits, which reasons a type of rule has, and
+that 7.0 is no integer. Such a request is well-formed, and 422."""
 
 
 def test_the_document_has_every_route_and_no_other(api: Api) -> None:
@@ -37,7 +38,7 @@ def test_the_document_has_every_route_and_no_other(api: Api) -> None:
         if rule.rule.startswith(PREFIX)
     }
     assert said == routed
-    assert len(routed) == 19
+    assert len(routed) == 24
 
 
 def test_every_error_is_a_problem_document(api: Api) -> None:

@@ -79,6 +79,17 @@ def test_bans_and_imports_come_into_force_and_are_answered_so(real: RealApi) -> 
         assert real.get("/status").json["revision"] == {"committed": 4, "applied": 4}
 
 
+def test_a_policy_comes_into_force_and_survives_the_data_plane(real: RealApi) -> None:
+    rules = [{"type": "sanity", "action": "monitor"}]
+    with spawn(real.settings.socket, real.settings.state_log):
+        wait_for(lambda: is_ready(real))
+        answer = real.call("PUT", "/policy", json={"name": "watch", "rules": rules})
+        assert (answer.status_code, answer.json["state"]) == (200, "in_force")
+    with spawn(real.settings.socket, real.settings.state_log):
+        wait_for(lambda: is_ready(real))
+        assert real.get("/policy").json["state"] == "in_force"
+
+
 def test_a_data_plane_that_goes_and_comes_back_is_found_again(real: RealApi) -> None:
     with spawn(real.settings.socket, real.settings.state_log):
         wait_for(lambda: is_ready(real))

@@ -79,7 +79,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the server's names
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the server's names
 
         def log_message(self, *_: object) -> None:
             pass

@@ -27,7 +27,7 @@ def seed(database: Database, publisher: Publisher, file: Path | None) -> None:
             return
     from dataplane.policy import load_policy_file  # noqa: PLC0415 - only a first start needs it
 
-    document = load_policy_file(file).model_dump(mode="json", exclude_none=True)
+    document = load_policy_file(file).model_dump(mode="json")
     try:
         publisher.seed_policy(_ACTOR, document)
     except UnavailableError as exc:  # committed, or to be tried at the next start

@@ -1,0 +1,165 @@
+"""``/policy``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.common.errors import NotFoundError
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Role
+from api.common.schemas import rfc3339
+from api.management.audit.service import Actor
+from api.management.policy.schemas import (
+    ChangeBody,
+    HistoryPage,
+    HistoryQuery,
+    HistoryRow,
+    PolicyAnswer,
+    PolicyBody,
+    PolicyRequest,
+    PutQuery,
+    RollbackRequest,
+)
+from api.management.policy.service import Policies, Policy
+from api.management.revisions.effects import Effects, State
+from dataplane.policy import Change, PolicyDocument
+
+_DIGITS_MAX = 18
+
+
+class PolicyViews:
+    """The handlers."""
+
+    def __init__(self, policies: Policies, effects: Effects) -> None:
+        self._policies = policies
+        self._effects = effects
+
+    def show(self, _call: Call) -> Answer:
+        """The newest policy."""
+        return Answer(200, self._body(self._policies.current()))
+
+    def put(self, call: Call) -> Answer:
+        """Make a document the policy."""
+        query: PutQuery = call.query
+        document = PolicyDocument.model_validate(call.body.model_dump())
+        if query.dry_run:
+            return _answer(None, "dry_run", self._policies.plan(document))
+        actor = Actor(call.principal, call.request_id)
+        revision, changes = self._policies.put(actor, document)
+        return _answer(revision, self._effects.settle(revision), changes)
+
+    def history(self, call: Call) -> Answer:
+        """The policies that were, a page at a time."""
+        query: HistoryQuery = call.query
+        before = None if query.cursor is None else int(query.cursor)
+        found, total, following = self._policies.page(query.limit, before)
+        cursor = None if following is None else str(following)
+        rows = [_row(policy) for policy in found]
+        return Answer(200, HistoryPage(history=rows, total=total, next_cursor=cursor))
+
+    def past(self, call: Call) -> Answer:
+        """One policy that was."""
+        text = call.path["number"]
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+            raise NotFoundError(f"a revision is a number, not {text!r}")
+        return Answer(200, self._body(self._policies.get(int(text))))
+
+    def rollback(self, call: Call) -> Answer:
+        """Make an earlier policy the newest again."""
+        wanted: RollbackRequest = call.body
+        actor = Actor(call.principal, call.request_id, call.remember(_pending))
+        revision, changes = self._policies.rollback(actor, wanted.revision)
+        return _answer(revision, self._effects.settle(revision), changes)
+
+    def _body(self, policy: Policy) -> PolicyBody:
+        return PolicyBody(
+            revision=policy.revision,
+            state=self._state(policy.revision),
+            created_at=_time(policy),
+            created_by=policy.created_by,
+            policy=policy.document,
+        )
+
+    def _state(self, revision: int) -> State:
+        return "in_force" if revision == 0 else self._effects.revision(revision)[1]
+
+
+def operations(policies: Policies, effects: Effects) -> list[Operation]:
+    """What can be done with the policy."""
+    views, change = PolicyViews(policies, effects), {200: PolicyAnswer, 202: PolicyAnswer}
+    read, operate = Role.READ, Role.OPERATE
+    return [
+        Operation("GET", "/policy", views.show, "The policy", read, {200: PolicyBody}, etag=True),
+        Operation(
+            "PUT",
+            "/policy",
+            views.put,
+            "Make a document the policy, whole or not at all; 202 when that is not in force yet",
+            operate,
+            change,
+            errors=(503,),
+            query=PutQuery,
+            body=PolicyRequest,
+        ),
+        Operation(
+            "GET",
+            "/policy/history",
+            views.history,
+            "The policies that were, newest first",
+            read,
+            {200: HistoryPage},
+            query=HistoryQuery,
+        ),
+        Operation(
+            "GET",
+            "/policy/history/{number}",
+            views.past,
+            "The policy that a revision made",
+            read,
+            {200: PolicyBody},
+            errors=(404,),
+        ),
+        Operation(
+            "POST",
+            "/policy/rollback",
+            views.rollback,
+            "Make an earlier policy the newest again",
+            operate,
+            change,
+            errors=(404, 503),
+            body=RollbackRequest,
+            idempotent=True,
+        ),
+    ]
+
+
+def _answer(revision: int | None, state: str, changes: Sequence[Change]) -> Answer:
+    rows = [
+        {"profile": each.profile, "reason": each.reason.name.lower(), "before": each.before}
+        | {"after": each.after}
+        for each in changes
+    ]
+    found = [ChangeBody.model_validate(row) for row in rows]
+    body = PolicyAnswer.model_validate({"revision": revision, "state": state, "changes": found})
+    if state in {"in_force", "dry_run"}:
+        return Answer(200, body)
+    return Answer(202, body, {"Location": f"/api/v1/revisions/{revision}"})
+
+
+def _pending(changes: list[Change], revision: int) -> Answer:
+    return _answer(revision, "pending", changes)
+
+
+def _row(policy: Policy) -> HistoryRow:
+    return HistoryRow(
+        revision=policy.revision,
+        name=policy.document.name,
+        rules=len(policy.document.rules),
+        action=policy.action,
+        created_at=_time(policy),
+        created_by=policy.created_by,
+    )
+
+
+def _time(policy: Policy) -> str | None:
+    return None if policy.created_ms is None else rfc3339(policy.created_ms)

@@ -1,0 +1,152 @@
+"""``secbeat policy``: the policy of a node, and every policy it had before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from appliance.cli.changes import say, settle
+from appliance.cli.node_api import Answer, NodeApi
+from appliance.cli.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+)
+from appliance.cli.output import Cell, Output
+from dataplane.policy import load_policy_file
+
+WAIT_S = 60.0
+CHANGES = ("profile", "reason", "before", "after")
+HISTORY = ("revision", "name", "rules", "action", "created_at", "created_by")
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A policy: JSON if it ends in .json, else TOML.")
+]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def policy() -> None:
+    """What becomes of a packet when a reason hits."""
+
+
+@app.command()
+def show(
+    revision: Annotated[
+        int | None, typer.Option(min=1, help="Of the history; else the newest.")
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the policy, or one that was."""
+    output = Output(as_json)
+    path = "policy" if revision is None else f"policy/history/{revision}"
+    found = NodeApi.open(url, key_file).get(path).body
+    if as_json:
+        output.document(found)
+        return
+    document = found["policy"]
+    output.line(f"{document['name']}: {found['state']} (revision {found['revision']})")
+    rows = [(rule["type"], rule["action"], _reasons(rule)) for rule in document["rules"]]
+    output.table(("type", "action", "reasons"), rows)
+
+
+@app.command()
+def validate(file: File, as_json: JsonOption = False) -> None:
+    """Check a policy file, without a node."""
+    output, document = Output(as_json), load_policy_file(file)
+    if as_json:
+        output.document(document.model_dump(mode="json"))
+    else:
+        output.line(f"{file}: {document.name}, {len(document.rules)} rules: valid")
+
+
+@app.command()
+def diff(
+    file: File,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a policy file would change; change nothing."""
+    document = _read(file)
+    answer = NodeApi.open(url, key_file).put("policy", document, {"dry_run": "true"})
+    _tell(Output(as_json), f"{document['name']} would change", answer)
+
+
+@app.command()
+def apply(
+    file: File,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a file the policy, whole or not at all."""
+    document, api = _read(file), NodeApi.open(url, key_file)
+    answer = settle(api, api.put("policy", document), timeout if wait else None)
+    _tell(Output(as_json), f"{document['name']} is the policy", answer)
+
+
+@app.command()
+def history(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the policies that were, newest first."""
+    output = Output(as_json)
+    page = NodeApi.open(url, key_file).get("policy/history", {"limit": limit}).body
+    if as_json:
+        output.document(page)
+    else:
+        output.table(HISTORY, [[row[name] for name in HISTORY] for row in page["history"]])
+
+
+@app.command()
+def rollback(
+    revision: Annotated[
+        int | None, typer.Argument(min=1, help="Of the history; else the one before the newest.")
+    ] = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an earlier policy the newest again."""
+    api = NodeApi.open(url, key_file)
+    answer = api.post("policy/rollback", {} if revision is None else {"revision": revision})
+    answer = settle(api, answer, timeout if wait else None)
+    _tell(Output(as_json), "rolled back", answer)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return load_policy_file(file).model_dump(mode="json")
+
+
+def _tell(output: Output, what: str, answer: Answer) -> None:
+    if output.as_json:
+        output.document(answer.body)
+        return
+    changes = answer.body["changes"]
+    count = f"{len(changes)} settings" if changes else "nothing"
+    if answer.body["state"] == "dry_run":
+        output.line(f"{what} {count}")
+    else:
+        say(output, f"{what}, {count} changed", answer)
+    if changes:
+        output.table(CHANGES, [[row[name] for name in CHANGES] for row in changes])
+
+
+def _reasons(rule: dict[str, Any]) -> Cell:
+    return ", ".join(rule.get("reasons") or ()) or "all"

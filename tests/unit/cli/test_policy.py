@@ -1,0 +1,113 @@
+"""``secbeat policy``: what it asks the API for, and what it says of the answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RULE = {"type": "sanity", "action": "monitor", "reasons": ["land"]}
+CHANGE = {"profile": 0, "reason": "land", "before": "default", "after": "monitor"}
+ANSWER = {"revision": 7, "state": "in_force", "changes": [CHANGE]}
+SHOWN = {
+    "revision": 7,
+    "state": "in_force",
+    "created_at": "2026-11-26T00:00:00.000Z",
+    "created_by": "admin",
+    "policy": {"name": "watch", "rules": [RULE, {"type": "blacklist", "action": "off"}]},
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "watch.toml"
+    path.write_text(
+        'name = "watch"\n[[rules]]\ntype = "sanity"\naction = "monitor"\nreasons = ["land"]\n'
+    )
+    return path
+
+
+def test_apply_sends_the_file_as_json(api: Any, secbeat: Any, file: Path) -> None:
+    api.answers_with(200, ANSWER)
+    done = secbeat("policy", "apply", str(file))
+    assert (done.code, api.requests[0].method, api.requests[0].path) == (0, "PUT", "/api/v1/policy")
+    assert api.requests[0].json == {"name": "watch", "rules": [RULE]}
+    assert api.requests[0].query == {}
+    assert done.out.splitlines()[0] == (
+        "watch is the policy, 1 settings changed: in force (revision 7)"
+    )
+    assert done.out.splitlines()[-1] == "0\tland\tdefault\tmonitor"
+
+
+def test_apply_waits_when_it_is_told_to(api: Any, secbeat: Any, file: Path) -> None:
+    where = "/api/v1/revisions/7"
+    api.answers_with(202, {**ANSWER, "state": "pending"}, Location=where)
+    api.answers_with(200, {"revision": 7, "state": "in_force"})
+    done = secbeat("policy", "apply", str(file), "--wait", "--json")
+    assert done.json == ANSWER
+    assert api.requests[1].path == where
+
+
+def test_diff_changes_nothing(api: Any, secbeat: Any, file: Path) -> None:
+    api.answers_with(200, {**ANSWER, "revision": None, "state": "dry_run"})
+    done = secbeat("policy", "diff", str(file))
+    assert api.requests[0].query == {"dry_run": "true"}
+    assert done.out.splitlines()[0] == "watch would change 1 settings"
+
+
+def test_a_file_that_is_no_policy_is_never_sent(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text('{"name": "x", "rules": [{"type": "sanity", "action": "drop"}]}')
+    for command in ("apply", "diff", "validate"):
+        done = secbeat("policy", command, str(path))
+        assert done.code == 65
+        assert "rules[0].action" in done.err
+    assert api.requests == []
+
+
+def test_validate_needs_no_node(secbeat: Any, file: Path) -> None:
+    done = secbeat("policy", "validate", str(file))
+    assert (done.code, done.out) == (0, f"{file}: watch, 1 rules: valid\n")
+    assert secbeat("policy", "validate", str(file), "--json").json["name"] == "watch"
+
+
+def test_show_lists_the_rules(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, SHOWN)
+    assert secbeat("policy", "show").out.splitlines() == [
+        "watch: in_force (revision 7)",
+        "type\taction\treasons",
+        "sanity\tmonitor\tland",
+        "blacklist\toff\tall",
+    ]
+    assert secbeat("policy", "show", "--json").json == SHOWN
+    secbeat("policy", "show", "--revision", "3")
+    assert api.requests[-1].path == "/api/v1/policy/history/3"
+
+
+def test_what_is_shown_can_be_applied(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    path = tmp_path / "shown.json"
+    path.write_text(json.dumps(SHOWN["policy"]))
+    api.answers_with(200, ANSWER)
+    assert secbeat("policy", "apply", str(path)).code == 0
+    assert api.requests[0].json == SHOWN["policy"]
+
+
+def test_history_is_listed(api: Any, secbeat: Any) -> None:
+    row = {"revision": 7, "name": "watch", "rules": 1, "action": "policy.put"}
+    row |= {"created_at": "2026-11-26T00:00:00.000Z", "created_by": "admin"}
+    api.answers_with(200, {"history": [row], "total": 1, "next_cursor": None})
+    done = secbeat("policy", "history", "--limit", "5")
+    assert api.requests[0].query == {"limit": "5"}
+    assert done.out.splitlines()[-1].split("\t")[:3] == ["7", "watch", "1"]
+
+
+@pytest.mark.parametrize(("words", "body"), [([], {}), (["3"], {"revision": 3})])
+def test_rollback_names_what_it_was_told(
+    api: Any, secbeat: Any, words: list[str], body: dict[str, int]
+) -> None:
+    api.answers_with(200, {**ANSWER, "changes": []})
+    done = secbeat("policy", "rollback", *words)
+    assert (api.requests[0].path, api.requests[0].json) == ("/api/v1/policy/rollback", body)
+    assert done.out == "rolled back, nothing changed: in force (revision 7)\n"
