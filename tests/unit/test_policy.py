@@ -11,7 +11,9 @@ import pytest
 from dataplane import abi
 from dataplane.errors import InvalidInputError
 from dataplane.policy import (
+    PolicyDocument,
     RuleType,
+    changes,
     compile_policy,
     load_policy_file,
     parse_policy,
@@ -119,6 +121,14 @@ def test_what_is_no_json_value_is_refused() -> None:
     assert "JSON" in str(error)
 
 
+def test_the_published_schema_is_that_of_the_document() -> None:
+    file = Path(__file__).parents[2] / "docs" / "policy.schema.json"
+    published = json.loads(file.read_text())
+    assert published.pop("$schema").endswith("2020-12/schema")
+    assert published.pop("$id") == "urn:secbeat:policy"
+    assert published == PolicyDocument.model_json_schema()
+
+
 def test_toml_and_json_files_say_the_same(tmp_path: Path) -> None:
     document = policy({"type": "blacklist", "action": "monitor"})
     as_json, as_toml = tmp_path / "p.json", tmp_path / "p.toml"
@@ -151,3 +161,16 @@ def test_a_bad_file_is_named(tmp_path: Path, name: str, content: bytes, says: st
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="can't be read"):
         load_policy_file(tmp_path / "none.toml")
+
+
+def test_changes_are_the_settings_that_differ() -> None:
+    before = parse_policy(policy({"type": "sanity", "action": "off", "reasons": ["land"]}))
+    after = parse_policy(
+        policy(
+            {"type": "sanity", "action": "off", "reasons": ["land"]},
+            {"type": "blacklist", "action": "monitor"},
+        )
+    )
+    assert changes(before, before) == []
+    assert changes(before, after) == [(0, abi.Reason.BLACKLIST, "default", "monitor")]
+    assert changes(after, before) == [(0, abi.Reason.BLACKLIST, "monitor", "default")]
