@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from scapy.packet import Packet as Layer
 
 from dataplane.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
 from tests.native import frames
@@ -87,6 +88,26 @@ def test_a_reason_that_is_off_does_not_shield_from_the_next(harness: Harness) ->
     data = bytes(frames.link("untagged") / frames.ip4(src="127.0.0.1") / frames.udp(len=7))
     harness.set_mode(Reason.UDP_LENGTH, Mode.OFF)
     assert Reason(harness.run_one(data).reason) is Reason.SOURCE_LOOPBACK
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.MONITOR])
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        (frames.ip4(src="224.0.0.1", dst="224.0.0.1"), Reason.SOURCE_MULTICAST),
+        (frames.ip4(src="127.0.0.1", dst="127.0.0.1"), Reason.SOURCE_LOOPBACK),
+        (frames.ip4(src="255.255.255.255", dst="255.255.255.255"), Reason.SOURCE_BROADCAST),
+        (frames.ip6(src="ff02::1", dst="ff02::1"), Reason.SOURCE_MULTICAST),
+        (frames.ip6(src="::1", dst="::1"), Reason.SOURCE_LOOPBACK),
+    ],
+)
+def test_land_that_is_let_through_does_not_shield_a_bad_source(
+    harness: Harness, layers: Layer, reason: Reason, mode: Mode
+) -> None:
+    harness.set_mode(Reason.LAND, mode)
+    packet = harness.run_one(bytes(frames.link("untagged") / layers / frames.udp()))
+    assert Reason(packet.reason) is reason
+    assert harness.stats.profile[0].count[Reason.LAND][Mode.MONITOR] == (mode is Mode.MONITOR)
 
 
 def test_only_the_first_hit_of_a_packet_is_counted_in_monitor_mode(harness: Harness) -> None:

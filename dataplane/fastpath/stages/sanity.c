@@ -32,8 +32,11 @@ static inline bool is_sum_right(const uint8_t *bytes, uint32_t size);
 static inline bool is_sum_right_20(const uint8_t *bytes);
 static bool has_bad_tcp_flags(const struct sb_packet *packet);
 static inline bool flags_lie(uint32_t protocol, uint32_t flags);
-static enum sb_reason ipv4_address_reason(const uint8_t *ip);
-static enum sb_reason ipv6_address_reason(const uint8_t *ip);
+static bool is_land(const struct sb_packet *packet, const uint8_t *ip);
+static inline bool is_land_ipv6(const uint8_t *ip);
+static enum sb_reason source_reason(const struct sb_packet *packet, const uint8_t *ip);
+static enum sb_reason ipv4_source_reason(const uint8_t *ip);
+static enum sb_reason ipv6_source_reason(const uint8_t *ip);
 
 void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const uint32_t entered = burst->live_count;
@@ -91,7 +94,7 @@ static inline bool looks_good_ipv4(const struct sb_packet *packet, uint32_t l3) 
 static inline bool looks_good_ipv6(const struct sb_packet *packet) {
     const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, IPV6_BYTES);
 
-    return SB_LIKELY(ip != NULL) && ipv6_address_reason(ip) == SB_REASON_NONE &&
+    return SB_LIKELY(ip != NULL) && !is_land_ipv6(ip) && ipv6_source_reason(ip) == SB_REASON_NONE &&
            !has_bad_tcp_flags(packet);
 }
 
@@ -111,8 +114,9 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct
         return true;
     if (has_bad_tcp_flags(packet) && sb_reject(lcore, packet, SB_REASON_TCP_FLAGS, now))
         return true;
-    enum sb_reason reason =
-        packet->ip_version == 4 ? ipv4_address_reason(ip) : ipv6_address_reason(ip);
+    if (is_land(packet, ip) && sb_reject(lcore, packet, SB_REASON_LAND, now))
+        return true;
+    enum sb_reason reason = source_reason(packet, ip);
     return reason != SB_REASON_NONE && sb_reject(lcore, packet, reason, now);
 }
 
@@ -164,11 +168,23 @@ static inline bool flags_lie(uint32_t protocol, uint32_t flags) {
     return lies[protocol == SB_PROTOCOL_TCP] >> (flags & FLAGS_MASK) & 1;
 }
 
-static enum sb_reason ipv4_address_reason(const uint8_t *ip) {
+static bool is_land(const struct sb_packet *packet, const uint8_t *ip) {
+    if (packet->ip_version == 4)
+        return sb_load32(ip + IPV4_SOURCE) == sb_load32(ip + IPV4_DESTINATION);
+    return is_land_ipv6(ip);
+}
+
+static inline bool is_land_ipv6(const uint8_t *ip) {
+    return memcmp(ip + IPV6_SOURCE, ip + IPV6_DESTINATION, 16) == 0;
+}
+
+static enum sb_reason source_reason(const struct sb_packet *packet, const uint8_t *ip) {
+    return packet->ip_version == 4 ? ipv4_source_reason(ip) : ipv6_source_reason(ip);
+}
+
+static enum sb_reason ipv4_source_reason(const uint8_t *ip) {
     uint32_t source = sb_load32(ip + IPV4_SOURCE);
 
-    if (source == sb_load32(ip + IPV4_DESTINATION))
-        return SB_REASON_LAND;
     if (source >> 28 == 14)
         return SB_REASON_SOURCE_MULTICAST;
     if (source == 0xffffffff)
@@ -176,12 +192,10 @@ static enum sb_reason ipv4_address_reason(const uint8_t *ip) {
     return source >> 24 == 127 ? SB_REASON_SOURCE_LOOPBACK : SB_REASON_NONE;
 }
 
-static enum sb_reason ipv6_address_reason(const uint8_t *ip) {
+static enum sb_reason ipv6_source_reason(const uint8_t *ip) {
     static const uint8_t loopback[16] = {[15] = 1};
     const uint8_t *source = ip + IPV6_SOURCE;
 
-    if (memcmp(source, ip + IPV6_DESTINATION, 16) == 0)
-        return SB_REASON_LAND;
     if (source[0] == 0xff)
         return SB_REASON_SOURCE_MULTICAST;
     return memcmp(source, loopback, sizeof(loopback)) == 0 ? SB_REASON_SOURCE_LOOPBACK
