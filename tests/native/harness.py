@@ -7,6 +7,7 @@ reads one byte beyond it is caught.
 from __future__ import annotations
 
 import ctypes
+import functools
 import mmap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ def page_aligned(kind: type[_Structure]) -> _Structure:
     return kind.from_buffer(memory)
 
 
+@functools.cache
 def _libc() -> ctypes.CDLL:
     # The process's own malloc: AddressSanitizer's where it is preloaded.
     libc = ctypes.CDLL(None)

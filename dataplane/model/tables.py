@@ -1,0 +1,51 @@
+"""The entries that the lists stage asks: addresses and prefixes, to allow and to ban.
+
+Written by the control loop, read by ``lists``. C keeps hash and range tables of the same entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from dataplane.abi import DEADLINE_NEVER, ListKind
+
+
+@dataclass
+class ListEntry:
+    """One address or prefix on one of the two lists.
+
+    An IPv4 network is one of IPv4 clients only, an IPv6 network, ``::/0`` included, one of IPv6
+    clients only. What lies in ``::ffff:0:0/96`` is IPv4.
+    """
+
+    network: IPv4Network | IPv6Network
+    kind: ListKind
+    deadline_ds: int = DEADLINE_NEVER
+    """When it is over, on the clock of ``boot_ds``."""
+    hits: int = 0
+
+    def is_over(self, boot_ds: int) -> bool:
+        """Whether the entry has no say any more: from its deadline on."""
+        return self.deadline_ds != DEADLINE_NEVER and boot_ds >= self.deadline_ds
+
+
+@dataclass
+class Lists:
+    """Both lists of a node, in no order."""
+
+    entries: list[ListEntry] = field(default_factory=list)
+
+    def decide(self, client: IPv4Address | IPv6Address, boot_ds: int) -> ListEntry | None:
+        """The entry that decides about a client; None: nobody says anything about it.
+
+        Allowed if any entry allows, else banned if any bans; how long a prefix is plays no part in
+        that. Of the list that wins the longest entry decides, which is to say: counts the hit.
+        """
+        speaking = [
+            entry
+            for entry in self.entries
+            if client in entry.network and not entry.is_over(boot_ds)
+        ]
+        allowing = [entry for entry in speaking if entry.kind is ListKind.ALLOWLIST]
+        return max(allowing or speaking, key=lambda e: e.network.prefixlen, default=None)

@@ -1,0 +1,107 @@
+"""A case of the differential test: state and bursts, run through C and model and compared."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dataplane.abi import BURST_MAX, DEADLINE_NEVER, ListKind, Mode, Reason
+from dataplane.pcap import create_capture
+from tests.native.harness import Frame
+from tests.native.lists_support import first_of, ipv4
+from tests.native.model_frames import address4, address6, frame, happens
+
+OUTPUT = Path(__file__).parents[2] / "build" / "model"
+NOW_DS = 1000
+DEADLINES = (DEADLINE_NEVER, DEADLINE_NEVER, NOW_DS + 1, NOW_DS, NOW_DS - 1, 0)
+LENGTHS = (0, 8, 64, 95, 96, 97, 100, 112, 119, 120, 124, 125, 126, 127, 128, 128, 128)
+
+Key = tuple[int, int, ListKind]
+"""Address of 128 bits, prefix length, list."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a node of ``lcores`` lcores is set to, and what its first lcore receives."""
+
+    bursts: tuple[tuple[Frame, ...], ...]
+    entries: dict[Key, int] = field(default_factory=dict)
+    """Deadlines."""
+    modes: dict[Reason, Mode] = field(default_factory=dict)
+    """Of those that do not enforce."""
+    lcores: int = 1
+    owner_key: tuple[int, int] = (1, 2)
+
+    @property
+    def frames(self) -> list[Frame]:
+        return [one for burst in self.bursts for one in burst]
+
+
+def random_case(rng: random.Random, bursts: int, burst_max: int = BURST_MAX) -> Case:
+    """State, and bursts of 1 to ``burst_max`` packets."""
+    sizes = [rng.randrange(burst_max) + 1 for _ in range(bursts)]
+    return Case(
+        entries=dict(_entry(rng) for _ in range(rng.randrange(9))),
+        modes=_modes(rng),
+        lcores=rng.choice((1, 1, 1, 2, 3, 16)),
+        owner_key=(rng.getrandbits(64), rng.getrandbits(64)),
+        bursts=tuple(tuple(frame(rng) for _ in range(size)) for size in sizes),
+    )
+
+
+def _entry(rng: random.Random) -> tuple[Key, int]:
+    address = ipv4(int(address4(rng))) if happens(rng, 0.6) else int(address6(rng))
+    length = rng.choice(LENGTHS)
+    return (first_of(address, length), length, rng.choice(list(ListKind))), rng.choice(DEADLINES)
+
+
+def _modes(rng: random.Random) -> dict[Reason, Mode]:
+    """Nearly all the same, a few others: so that much gets through, and meets later reasons."""
+    usual = rng.choice((Mode.ENFORCE, Mode.ENFORCE, Mode.ENFORCE, Mode.MONITOR, Mode.OFF))
+    modes = dict.fromkeys(Reason, usual)
+    for _ in range(rng.randrange(5)):
+        modes[rng.choice(list(Reason))] = rng.choice(list(Mode))
+    return {reason: mode for reason, mode in modes.items() if mode is not Mode.ENFORCE}
+
+
+def shrink(case: Case, differs: Callable[[Case], bool]) -> Case:
+    """A case that differs as well and of which nothing more can be left out."""
+    for smaller in _smaller(case):
+        if differs(smaller):
+            return shrink(smaller, differs)
+    return case
+
+
+def _smaller(case: Case) -> Iterator[Case]:
+    if len(case.frames) > 1:
+        yield from (replace(case, bursts=((one,),)) for one in case.frames)
+        yield from (replace(case, bursts=(burst,)) for burst in case.bursts if case.bursts[1:])
+    for key in case.entries:
+        yield replace(case, entries={k: v for k, v in case.entries.items() if k != key})
+    for reason in case.modes:
+        yield replace(case, modes={k: v for k, v in case.modes.items() if k != reason})
+    if case.lcores > 1:
+        yield replace(case, lcores=1)
+
+
+def save(case: Case, name: str) -> Path:
+    """Write the packets of a case to a capture below ``build``."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    path = OUTPUT / f"{name}.pcap"
+    with create_capture(path) as capture:
+        for i, one in enumerate(case.frames):
+            capture.write(i, one.data, one.length)
+    return path
+
+
+def describe(case: Case) -> str:
+    """Everything that is needed to run a case again."""
+    entries = [f"{a:032x}/{n} {k.name} until {d}" for (a, n, k), d in case.entries.items()]
+    modes = [f"{reason.name} {mode.name}" for reason, mode in case.modes.items()]
+    packets = [
+        f"{one.port!r} {one.flags!r} length {one.length}: {one.data.hex()}"
+        for one in case.frames[:BURST_MAX]
+    ]
+    return "\n".join([f"{case.lcores} lcores, key {case.owner_key}", *entries, *modes, *packets])
