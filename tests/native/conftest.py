@@ -17,7 +17,7 @@ collect_ignore = (
     # a sanitizer would see, and limits of memory and time that it would break.
     ["test_abi.py", "test_agent.py", "test_installed_pmds.py", "test_process.py", "test_worker.py"]
     if "sanitize" in os.environ.get(loader.ENVIRONMENT_VARIABLE, "")
-    else []
+    else ["test_fuzz_pipeline.py"]  # brings sanitizers of its own: once is enough
 )
 
 

@@ -1,0 +1,188 @@
+/* fuzz_pipeline.c: libFuzzer drives the stages; whatever arrives, the ledger holds, no byte changes
+ * and none beyond a packet is read.
+ *
+ * An input is a state and a burst; tests/native/fuzz_corpus.py writes the same format. Byte 0: bits
+ * 0 and 1 the mode of every reason (0 enforce, 1 monitor, else off), bits 2 and 3 the number of
+ * lcores less one, bit 4 whether half of the list entries are over. Then packets: 2 bytes of
+ * length, little-endian, one byte of how it is received (below), and the frame.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lists.h"
+#include "pipeline.h"
+
+enum { STATE_BYTES = 1, HEAD_BYTES = 3, DEADLINE_DS = 1000, LISTED = 4 };
+enum { FROM_INSIDE = 1, CUT = 2, CHECKSUM_GOOD = 4, BEYOND_SHIFT = 3, BEYOND_UNIT = 4 };
+
+static struct sb_profile profiles[3]; /* by mode */
+static struct sb_lcore_stats stats;
+static struct sb_node node = {.owner_key = {1, 2}};
+static struct sb_lcore lcore;
+static struct sb_burst burst;
+static const uint8_t *originals[SB_BURST_MAX];
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static void fill_lists(struct sb_lists *lists);
+static void set_state(uint8_t state);
+static void receive(const uint8_t *data, size_t size);
+static void receive_one(struct sb_packet *packet, const uint8_t *frame, uint32_t length,
+                        uint8_t how);
+static void check_packets(void);
+static void check_ledger(void);
+static void take_over(const struct sb_time *now);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+    static const uint8_t key[16] = {1};
+    struct sb_lists *lists;
+
+    (void)argc, (void)argv;
+    if (sb_lists_create(64, 64, SB_LCORES_MAX, key, NULL, &lists) != 0)
+        abort();
+    fill_lists(lists);
+    for (int mode = 0; mode < SB_MODE_COUNT; mode++)
+        memset(&profiles[mode], mode, sizeof(profiles[mode]));
+    node.lists = (uintptr_t)lists;
+    lcore.node = (uintptr_t)&node;
+    lcore.stats = (uintptr_t)&stats;
+    return 0;
+}
+
+/* Around the clients of tests/native/frames.py: a flipped bit leads from one entry to the next. */
+static void fill_lists(struct sb_lists *lists) {
+    static const uint8_t never[4] = {0x20, 0x01, 0x0d, 0xb8};
+    struct sb_list_record records[LISTED] = {
+        {.key = {[10] = 0xff, 0xff, 203, 0, 113, 7}, .prefix_length = 128},
+        {.key = {[10] = 0xff, 0xff, 203, 0, 113, 4},
+         .prefix_length = 127,
+         .list = SB_LIST_ALLOWLIST},
+        {.prefix_length = 64},
+        {.key = {[15] = 4}, .prefix_length = 127, .list = SB_LIST_ALLOWLIST},
+    };
+
+    for (int i = 0; i < LISTED; i++) {
+        records[i].deadline_ds = i % 2 == 0 ? DEADLINE_DS : SB_DEADLINE_NEVER;
+        if (i >= 2)
+            memcpy(records[i].key, never, sizeof(never));
+    }
+    if (sb_lists_put(lists, records, LISTED) != 0 || sb_lists_commit(lists) != 0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct sb_time now = {.tsc = 1};
+
+    if (size < STATE_BYTES)
+        return 0;
+    set_state(data[0]);
+    now.boot_ds = data[0] & 1 << 4 ? DEADLINE_DS : DEADLINE_DS - 1;
+    receive(data + STATE_BYTES, size - STATE_BYTES);
+    sb_pipeline_run(&lcore, &burst, &now);
+    check_packets();
+    check_ledger();
+    take_over(&now);
+    for (uint32_t i = 0; i < SB_BURST_MAX && originals[i] != NULL; i++)
+        free((void *)(uintptr_t)burst.packets[i].mbuf);
+    return 0;
+}
+
+static void set_state(uint8_t state) {
+    static const uint8_t modes[] = {SB_MODE_ENFORCE, SB_MODE_MONITOR, SB_MODE_OFF, SB_MODE_OFF};
+
+    node.profiles = (uintptr_t)&profiles[modes[state & 3]];
+    node.lcore_count = 1 + (state >> 2 & 3);
+    memset(&stats, 0, offsetof(struct sb_lcore_stats, profile) + sizeof(stats.profile[0]));
+    memset(&burst, 0xa5, sizeof(burst));
+    memset(originals, 0, sizeof(originals));
+}
+
+static void receive(const uint8_t *data, size_t size) {
+    burst.count = 0;
+    while (size > HEAD_BYTES && burst.count < SB_BURST_MAX) {
+        uint32_t length = data[0] | (uint32_t)data[1] << 8, rest = (uint32_t)size - HEAD_BYTES;
+
+        length = length < rest ? length : rest;
+        originals[burst.count] = data + HEAD_BYTES;
+        receive_one(&burst.packets[burst.count++], data + HEAD_BYTES, length, data[2]);
+        data += HEAD_BYTES + length;
+        size -= HEAD_BYTES + length;
+    }
+}
+
+/* how: FROM_INSIDE, CUT, CHECKSUM_GOOD, and above them how many units of the frame's end lie beyond
+ * the first segment. Allocated to the byte, for AddressSanitizer. */
+static void receive_one(struct sb_packet *packet, const uint8_t *frame, uint32_t length,
+                        uint8_t how) {
+    uint32_t beyond = (uint32_t)(how >> BEYOND_SHIFT) * BEYOND_UNIT;
+
+    packet->length = length;
+    packet->available = (uint16_t)(length - (beyond < length ? beyond : length));
+    packet->flags =
+        (how & CUT ? SB_PACKET_CUT : 0) | (how & CHECKSUM_GOOD ? SB_PACKET_CHECKSUM_GOOD : 0);
+    packet->port = how & FROM_INSIDE ? SB_PORT_INSIDE : SB_PORT_OUTSIDE;
+    packet->data = packet->mbuf = (uintptr_t)malloc(packet->available);
+    memcpy((void *)(uintptr_t)packet->data, frame, packet->available);
+}
+
+static void check_packets(void) {
+    for (uint32_t i = 0; i < burst.count; i++) {
+        const struct sb_packet *packet = &burst.packets[i];
+        uint32_t address = packet->ip_version == 6 ? 16 : 4;
+
+        assert(memcmp((const void *)(uintptr_t)packet->data, originals[i], packet->available) == 0);
+        assert(packet->l3_offset <= packet->available && packet->l4_offset <= packet->available);
+        assert(packet->payload_offset <= packet->available);
+        assert(packet->ip_version == 0 ||
+               (packet->client_offset + address <= packet->available &&
+                packet->protected_offset + address <= packet->available));
+        assert((packet->verdict == SB_VERDICT_DROP) == (packet->reason != SB_REASON_NONE));
+    }
+}
+
+/* received = forwarded + dropped + held_now: what would be forwarded is what has passed. */
+static void check_ledger(void) {
+    uint64_t enforced = 0, dropped = 0;
+
+    for (int port = 0; port < SB_PORT_COUNT; port++) {
+        const struct sb_port_stats *counted = &stats.port[port];
+        uint64_t passed = 0, held = 0;
+
+        for (uint32_t i = 0; i < burst.count; i++) {
+            passed += burst.packets[i].port == port && burst.packets[i].verdict == SB_VERDICT_PASS;
+            held += burst.packets[i].port == port && burst.packets[i].verdict == SB_VERDICT_HELD;
+        }
+        uint64_t rest = counted->received - passed - counted->held_now;
+        for (int reason = 0; reason < SB_REASON_COUNT; reason++) {
+            rest -= counted->dropped[reason];
+            dropped += counted->dropped[reason];
+        }
+        assert(rest == 0 && held == counted->held_now);
+    }
+    for (int reason = 0; reason < SB_REASON_COUNT; reason++)
+        enforced += stats.profile[0].count[reason][SB_MODE_ENFORCE];
+    assert(enforced == dropped);
+}
+
+/* What is held goes through the stages of its owner, and the ledger holds again. Handles are moved
+ * with the descriptors, so that every allocation is still known. */
+static void take_over(const struct sb_time *now) {
+    uint16_t count = burst.count, held = 0;
+
+    for (uint16_t i = 0; i < count; i++) {
+        struct sb_packet packet = burst.packets[i];
+
+        if (packet.verdict != SB_VERDICT_HELD)
+            continue;
+        burst.packets[i] = burst.packets[held];
+        burst.packets[held++] = packet;
+    }
+    burst.count = held;
+    sb_pipeline_resume(&lcore, &burst, now);
+    burst.count = count;
+    for (uint16_t i = 0; i < held; i++)
+        assert(burst.packets[i].verdict == SB_VERDICT_PASS ||
+               burst.packets[i].reason == SB_REASON_BLACKLIST);
+    check_ledger();
+}
