@@ -18,7 +18,7 @@ from tests.image.support.vm import METRICS_PORT, VM
 from tests.support.waiting import wait_for
 
 ROUNDS = 10
-BACK_S = 240
+BACK_S = 150
 REQUEST_S = 30.0
 """Longer than an answer takes: a request that is given up is worked on all the same."""
 POLL_S = 1.0
