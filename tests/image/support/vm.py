@@ -163,7 +163,9 @@ class VM:
 
     def console(self) -> Console:
         """Sit down at the serial console."""
-        return Console(self.machine.serial_socket)
+        path = self.machine.serial_socket
+        wait_for(path.exists, f"QEMU has made {path}", END_S)
+        return Console(path)
 
     def serial_text(self) -> str:
         """All that the serial console has shown so far."""
