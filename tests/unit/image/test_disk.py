@@ -26,11 +26,11 @@ def test_the_esp_finds_grubs_configuration_by_the_roots_uuid() -> None:
 
 @pytest.mark.parametrize("listing", ["", '{"loopdevices": []}'])
 def test_no_loop_devices_are_no_fault(listing: str) -> None:
-    assert loop_devices_over(Path("/cache/work"), listing) == []
+    assert loop_devices_over(Path("/cache/build"), listing) == []
 
 
 def test_only_loop_devices_over_the_work_folder_are_released() -> None:
-    files = ("/cache/work/a.raw", "/cache/work/b.raw (deleted)", "/cache/workshop/a.raw", None)
+    files = ("/cache/build/a.raw", "/cache/build/b.raw (deleted)", "/cache/buildings/a.raw", None)
     devices = [{"name": f"/dev/loop{n}", "back-file": file} for n, file in enumerate(files)]
     listing = json.dumps({"loopdevices": devices})
-    assert loop_devices_over(Path("/cache/work"), listing) == ["/dev/loop0", "/dev/loop1"]
+    assert loop_devices_over(Path("/cache/build"), listing) == ["/dev/loop0", "/dev/loop1"]

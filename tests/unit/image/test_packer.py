@@ -21,12 +21,12 @@ OPTIONS = Options(
     cpus=2,
 )
 JOB = Job(
-    disk=Path("/cache/work/base.raw"),
+    disk=Path("/cache/build/base.raw"),
     checksum="sha256:00",
-    private_key=Path("/cache/work/key"),
+    private_key=Path("/cache/build/key"),
     wheelhouse=Path("/c/wheelhouse-k"),
     accelerator=Accelerator(TCG, "asked for"),
-    output=Path("/cache/work/machine"),
+    output=Path("/cache/build/machine"),
     serial_log=Path("/log/serial.log"),
 )
 
