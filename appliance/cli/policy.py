@@ -139,7 +139,7 @@ def _tell(output: Output, what: str, answer: Answer) -> None:
         output.document(answer.body)
         return
     changes = answer.body["changes"]
-    count = f"{len(changes)} settings" if changes else "nothing"
+    count = {0: "nothing", 1: "1 setting"}.get(len(changes), f"{len(changes)} settings")
     if answer.body["state"] == "dry_run":
         output.line(f"{what} {count}")
     else:

@@ -36,7 +36,7 @@ def test_apply_sends_the_file_as_json(api: Any, secbeat: Any, file: Path) -> Non
     assert api.requests[0].json == {"name": "watch", "rules": [RULE]}
     assert api.requests[0].query == {}
     assert done.out.splitlines()[0] == (
-        "watch is the policy, 1 settings changed: in force (revision 7)"
+        "watch is the policy, 1 setting changed: in force (revision 7)"
     )
     assert done.out.splitlines()[-1] == "0\tland\tdefault\tmonitor"
 
@@ -54,7 +54,7 @@ def test_diff_changes_nothing(api: Any, secbeat: Any, file: Path) -> None:
     api.answers_with(200, {**ANSWER, "revision": None, "state": "dry_run"})
     done = secbeat("policy", "diff", str(file))
     assert api.requests[0].query == {"dry_run": "true"}
-    assert done.out.splitlines()[0] == "watch would change 1 settings"
+    assert done.out.splitlines()[0] == "watch would change 1 setting"
 
 
 def test_a_file_that_is_no_policy_is_never_sent(api: Any, secbeat: Any, tmp_path: Path) -> None:
