@@ -22,7 +22,7 @@ from api.management.policy.schemas import (
 )
 from api.management.policy.service import Policies, Policy
 from api.management.revisions.effects import Effects, State
-from dataplane.policy import Change, PolicyDocument
+from dataplane.policy import Change
 
 _DIGITS_MAX = 18
 
@@ -41,7 +41,7 @@ class PolicyViews:
     def put(self, call: Call) -> Answer:
         """Make a document the policy."""
         query: PutQuery = call.query
-        document = PolicyDocument.model_validate(call.body.model_dump())
+        document: PolicyRequest = call.body
         if query.dry_run:
             return _answer(None, "dry_run", self._policies.plan(document))
         actor = Actor(call.principal, call.request_id)
