@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import traffic
 from dataplane import abi, library
+from dataplane.policy_table import KEY_BYTES, PolicyTable
 
 ROOT = Path(__file__).resolve().parents[1]
 BURSTS = 256
@@ -102,6 +103,7 @@ class Chain:
 
     def __exit__(self, *_: object) -> None:
         self.lists.close()
+        self._policy.close()
 
     def cycles_per_packet(self) -> tuple[dict[Depth, float], dict[Depth, float]]:
         """Of everything down to each depth: fifth percentile and median."""
@@ -130,13 +132,10 @@ class Chain:
         return cycles / (BURSTS * abi.BURST_MAX)
 
     def _make_lcore(self) -> None:
-        self._profiles = (abi.Profile * abi.PROFILES_MAX)()
-        self._pipeline.sb_profile_init.argtypes = [ctypes.c_void_p]
-        self._pipeline.sb_profile_init(ctypes.addressof(self._profiles))
+        self._policy = PolicyTable(self._pipeline)
+        self._policy.build(bytes(KEY_BYTES))
         self._stats = abi.LcoreStats.from_buffer(_pages(ctypes.sizeof(abi.LcoreStats)))
-        self._node = abi.Node(
-            lists=self.lists.address, profiles=ctypes.addressof(self._profiles), lcore_count=1
-        )
+        self._node = abi.Node(lists=self.lists.address, policy=self._policy.address, lcore_count=1)
         self._lcore = abi.Lcore(
             node=ctypes.addressof(self._node), stats=ctypes.addressof(self._stats)
         )

@@ -96,13 +96,14 @@ class WorkerBench:
                 [ctypes.addressof(stats)],
             )
             workers.node.lists = lists
-            Profiles(self.library, self.memory, workers)
+            profiles = Profiles(self.library, workers)
             opened.start()
             workers.launch()
             samples = _sample(stats, seconds)
             workers.stop()
             if not workers.join(_JOIN_S_MAX):
                 raise TimeoutError("the worker does not return")
+            profiles.close()
         return self._figures(stats, samples)
 
     def _figures(self, stats: abi.LcoreStats, samples: list[float]) -> Figures:

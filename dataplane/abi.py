@@ -8,14 +8,19 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "e643521c132a04ad60431277a5a2c5d9516eb245743e9312a4afac5b52691114"
+ABI_HASH = "a5057317aee2e69d72db3cb29c3f9207c2efc501576d762947d9e4c4bb2c614a"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
 PAGE = 4096
 BURST_MAX = 32
 LCORES_MAX = 16
-PROFILES_MAX = 1024
+PROFILES_MAX = 2048
+PROFILE_NAME = 64
+COUNTRY_COUNT = 704
+LIMITS_MAX = 10
+PORT_RANGES_MAX = 32
+REFLECTORS_MAX = 64
 RING_SLOTS = 1024
 LATENCY_BUCKETS = 20
 REJECTED_MAX = 256
@@ -24,10 +29,12 @@ DEADLINE_NEVER = 2147483647
 PORT_COUNT = 2
 VERDICT_COUNT = 4
 MODE_COUNT = 3
-STAGE_COUNT = 5
-REASON_COUNT = 22
+STAGE_COUNT = 9
+REASON_COUNT = 37
 ORIGIN_COUNT = 3
 LIST_COUNT = 2
+SCOPE_COUNT = 4
+UNIT_COUNT = 2
 STATE_COUNT = 3
 MESSAGE_COUNT = 6
 NOTICE_COUNT = 7
@@ -84,10 +91,14 @@ class Stage(enum.IntEnum):
     """enum sb_stage."""
 
     PARSE = 0
-    SANITY = 1
-    OWNER = 2
-    LISTS = 3
-    FORWARD = 4
+    PROFILE = 1
+    SANITY = 2
+    OWNER = 3
+    LISTS = 4
+    COUNTRY = 5
+    FILTER = 6
+    LIMITS = 7
+    FORWARD = 8
 
 
 class Reason(enum.IntEnum):
@@ -115,6 +126,21 @@ class Reason(enum.IntEnum):
     HEADER_SPLIT = 19
     HANDOVER_FULL = 20
     TX_FULL = 21
+    GEO_BLOCK = 22
+    GEO_ALLOW = 23
+    FRAGMENTS = 24
+    PORTS_TCP = 25
+    PORTS_UDP = 26
+    UDP_AMPLIFICATION = 27
+    ICMP_LIMIT = 28
+    RATE_SOURCE_PACKETS = 29
+    RATE_SOURCE_BITS = 30
+    RATE_PREFIX_PACKETS = 31
+    RATE_PREFIX_BITS = 32
+    RATE_DESTINATION_PACKETS = 33
+    RATE_DESTINATION_BITS = 34
+    RATE_GLOBAL_PACKETS = 35
+    RATE_GLOBAL_BITS = 36
 
 
 class Origin(enum.IntEnum):
@@ -146,6 +172,34 @@ class PacketFlag(enum.IntFlag):
     PLAIN = 256
 
 
+class Scope(enum.IntEnum):
+    """enum sb_scope."""
+
+    SOURCE = 0
+    PREFIX = 1
+    DESTINATION = 2
+    GLOBAL = 3
+
+
+class Unit(enum.IntEnum):
+    """enum sb_unit."""
+
+    PACKETS = 0
+    BITS = 1
+
+
+class Use(enum.IntEnum):
+    """enum sb_use."""
+
+    GEO_BLOCK = 1
+    GEO_ALLOW = 2
+    FRAGMENTS = 4
+    PORTS_TCP = 8
+    PORTS_UDP = 16
+    REFLECTORS = 32
+    LIMITS = 64
+
+
 class State(enum.IntEnum):
     """enum sb_state."""
 
@@ -160,6 +214,7 @@ class Degraded(enum.IntFlag):
     STATE_LOG = 1
     REJECTED = 2
     LINK = 4
+    COUNTRIES = 8
 
 
 class Message(enum.IntEnum):
@@ -209,6 +264,7 @@ class Packet(ctypes.Structure):
     verdict: int
     reason: int
     owner: int
+    country: int
     reserved: ctypes.Array[ctypes.c_uint8]
 
     _fields_ = [
@@ -233,7 +289,8 @@ class Packet(ctypes.Structure):
         ("verdict", ctypes.c_uint8),  # 52
         ("reason", ctypes.c_uint8),  # 53
         ("owner", ctypes.c_uint16),  # 54
-        ("reserved", ctypes.c_uint8 * 8),  # 56
+        ("country", ctypes.c_uint16),  # 56
+        ("reserved", ctypes.c_uint8 * 6),  # 58
     ]
 
 
@@ -269,18 +326,105 @@ class Time(ctypes.Structure):
     ]
 
 
+class Limit(ctypes.Structure):
+    """struct sb_limit: 32 bytes."""
+
+    increment_q16: int
+    burst_q16: int
+    salt: int
+    scope: int
+    unit: int
+    reason: int
+    icmp_only: int
+    bits_ipv4: int
+    bits_ipv6: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("increment_q16", ctypes.c_uint64),  # 0
+        ("burst_q16", ctypes.c_uint64),  # 8
+        ("salt", ctypes.c_uint64),  # 16
+        ("scope", ctypes.c_uint8),  # 24
+        ("unit", ctypes.c_uint8),  # 25
+        ("reason", ctypes.c_uint8),  # 26
+        ("icmp_only", ctypes.c_uint8),  # 27
+        ("bits_ipv4", ctypes.c_uint8),  # 28
+        ("bits_ipv6", ctypes.c_uint8),  # 29
+        ("reserved", ctypes.c_uint8 * 2),  # 30
+    ]
+
+
+class PortRange(ctypes.Structure):
+    """struct sb_port_range: 4 bytes."""
+
+    first: int
+    last: int
+
+    _fields_ = [
+        ("first", ctypes.c_uint16),  # 0
+        ("last", ctypes.c_uint16),  # 2
+    ]
+
+
+class PortRule(ctypes.Structure):
+    """struct sb_port_rule: 132 bytes."""
+
+    count: int
+    is_deny: int
+    range: ctypes.Array[PortRange]
+
+    _fields_ = [
+        ("count", ctypes.c_uint16),  # 0
+        ("is_deny", ctypes.c_uint16),  # 2
+        ("range", PortRange * 32),  # 4
+    ]
+
+
+class Reflector(ctypes.Structure):
+    """struct sb_reflector: 4 bytes."""
+
+    port: int
+    size_min: int
+
+    _fields_ = [
+        ("port", ctypes.c_uint16),  # 0
+        ("size_min", ctypes.c_uint16),  # 2
+    ]
+
+
 class Profile(ctypes.Structure):
-    """struct sb_profile: 64 bytes."""
+    """struct sb_profile: 1152 bytes."""
 
     mode: ctypes.Array[ctypes.c_uint8]
+    uses: int
+    limit_count: int
+    reflector_count: int
+    reserved: int
+    geo_block: ctypes.Array[ctypes.c_uint64]
+    geo_allow: ctypes.Array[ctypes.c_uint64]
+    limit: ctypes.Array[Limit]
+    ports_tcp: PortRule
+    ports_udp: PortRule
+    reflector: ctypes.Array[Reflector]
 
     _fields_ = [
         ("mode", ctypes.c_uint8 * 64),  # 0
+        ("uses", ctypes.c_uint32),  # 64
+        ("limit_count", ctypes.c_uint32),  # 68
+        ("reflector_count", ctypes.c_uint32),  # 72
+        ("reserved", ctypes.c_uint32),  # 76
+        ("geo_block", ctypes.c_uint64 * 11),  # 80
+        ("geo_allow", ctypes.c_uint64 * 11),  # 168
+        ("limit", Limit * 10),  # 256
+        ("ports_tcp", PortRule),  # 576
+        ("ports_udp", PortRule),  # 708
+        ("reflector", Reflector * 64),  # 840
+        ("_padding_1096", ctypes.c_uint8 * 56),  # 1096
     ]
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 232 bytes."""
+    """struct sb_port_stats: 352 bytes."""
 
     received: int
     received_bytes: int
@@ -298,8 +442,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 22),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 224
+        ("dropped", ctypes.c_uint64 * 37),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 344
     ]
 
 
@@ -334,17 +478,27 @@ class OriginStats(ctypes.Structure):
 
 
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 528 bytes."""
+    """struct sb_profile_stats: 888 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 22),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 37),  # 0
+    ]
+
+
+class ProfileLabel(ctypes.Structure):
+    """struct sb_profile_label: 64 bytes."""
+
+    name: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("name", ctypes.c_uint8 * 64),  # 0
     ]
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 544768 bytes."""
+    """struct sb_lcore_stats: 1822720 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -371,10 +525,10 @@ class LcoreStats(ctypes.Structure):
         ("latency_sum_ns", ctypes.c_uint64),  # 56
         ("latency_bucket", ctypes.c_uint64 * 20),  # 64
         ("port", PortStats * 2),  # 224
-        ("stage", StageStats * 5),  # 688
-        ("origin", OriginStats * 3),  # 848
-        ("profile", ProfileStats * 1024),  # 920
-        ("_padding_541592", ctypes.c_uint8 * 3176),  # 541592
+        ("stage", StageStats * 9),  # 928
+        ("origin", OriginStats * 3),  # 1216
+        ("profile", ProfileStats * 2048),  # 1288
+        ("_padding_1819912", ctypes.c_uint8 * 2808),  # 1819912
     ]
 
 
@@ -417,7 +571,7 @@ class Rejected(ctypes.Structure):
 
 
 class StatsHeader(ctypes.Structure):
-    """struct sb_stats_header: 16384 bytes."""
+    """struct sb_stats_header: 147456 bytes."""
 
     magic: int
     abi_hash: ctypes.Array[ctypes.c_uint8]
@@ -448,6 +602,14 @@ class StatsHeader(ctypes.Structure):
     rejected_count: int
     rejected: ctypes.Array[Rejected]
     device: ctypes.Array[DeviceStats]
+    limits_bytes: int
+    countries_built_s: int
+    countries_ipv4: int
+    countries_ipv6: int
+    countries_bytes: int
+    profile_version: int
+    profile_label: ctypes.Array[ProfileLabel]
+    profile_removed: ProfileStats
 
     _fields_ = [
         ("magic", ctypes.c_uint64),  # 0
@@ -479,19 +641,27 @@ class StatsHeader(ctypes.Structure):
         ("rejected_count", ctypes.c_uint64),  # 248
         ("rejected", Rejected * 256),  # 256
         ("device", DeviceStats * 2),  # 12544
-        ("_padding_12640", ctypes.c_uint8 * 3744),  # 12640
+        ("limits_bytes", ctypes.c_uint64),  # 12640
+        ("countries_built_s", ctypes.c_uint64),  # 12648
+        ("countries_ipv4", ctypes.c_uint64),  # 12656
+        ("countries_ipv6", ctypes.c_uint64),  # 12664
+        ("countries_bytes", ctypes.c_uint64),  # 12672
+        ("profile_version", ctypes.c_uint64),  # 12680
+        ("profile_label", ProfileLabel * 2048),  # 12688
+        ("profile_removed", ProfileStats),  # 143760
+        ("_padding_144648", ctypes.c_uint8 * 2808),  # 144648
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 8732672 bytes."""
+    """struct sb_stats: 29310976 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
 
     _fields_ = [
         ("header", StatsHeader),  # 0
-        ("lcore", LcoreStats * 16),  # 16384
+        ("lcore", LcoreStats * 16),  # 147456
     ]
 
 
@@ -775,7 +945,8 @@ class Node(ctypes.Structure):
     """struct sb_node: 1152 bytes."""
 
     lists: int
-    profiles: int
+    policy: int
+    countries: int
     owner_key: ctypes.Array[ctypes.c_uint64]
     lcore_count: int
     boot_ds: int
@@ -786,24 +957,28 @@ class Node(ctypes.Structure):
 
     _fields_ = [
         ("lists", ctypes.c_uint64),  # 0
-        ("profiles", ctypes.c_uint64),  # 8
-        ("owner_key", ctypes.c_uint64 * 2),  # 16
-        ("lcore_count", ctypes.c_uint32),  # 32
-        ("boot_ds", ctypes.c_uint32),  # 36
-        ("stop", ctypes.c_uint32),  # 40
-        ("ns_per_tsc_q24", ctypes.c_uint32),  # 44
-        ("reserved", ctypes.c_uint8 * 16),  # 48
+        ("policy", ctypes.c_uint64),  # 8
+        ("countries", ctypes.c_uint64),  # 16
+        ("owner_key", ctypes.c_uint64 * 2),  # 24
+        ("lcore_count", ctypes.c_uint32),  # 40
+        ("boot_ds", ctypes.c_uint32),  # 44
+        ("stop", ctypes.c_uint32),  # 48
+        ("ns_per_tsc_q24", ctypes.c_uint32),  # 52
+        ("reserved", ctypes.c_uint8 * 8),  # 56
         ("readers", Readers),  # 64
     ]
 
 
 class Lcore(ctypes.Structure):
-    """struct sb_lcore: 560 bytes."""
+    """struct sb_lcore: 584 bytes."""
 
     node: int
     stats: int
     events: int
     events_consumer: int
+    limits: int
+    policy: int
+    countries: int
     index: int
     port_id: ctypes.Array[ctypes.c_uint16]
     handover_in: ctypes.Array[ctypes.c_uint64]
@@ -816,12 +991,15 @@ class Lcore(ctypes.Structure):
         ("stats", ctypes.c_uint64),  # 8
         ("events", ctypes.c_uint64),  # 16
         ("events_consumer", ctypes.c_uint64),  # 24
-        ("index", ctypes.c_uint32),  # 32
-        ("port_id", ctypes.c_uint16 * 2),  # 36
-        ("handover_in", ctypes.c_uint64 * 16),  # 40
-        ("handover_out", ctypes.c_uint64 * 16),  # 168
-        ("sample_ds", ctypes.c_uint32 * 64),  # 296
-        ("bursts", ctypes.c_uint64),  # 552
+        ("limits", ctypes.c_uint64),  # 32
+        ("policy", ctypes.c_uint64),  # 40
+        ("countries", ctypes.c_uint64),  # 48
+        ("index", ctypes.c_uint32),  # 56
+        ("port_id", ctypes.c_uint16 * 2),  # 60
+        ("handover_in", ctypes.c_uint64 * 16),  # 64
+        ("handover_out", ctypes.c_uint64 * 16),  # 192
+        ("sample_ds", ctypes.c_uint32 * 64),  # 320
+        ("bursts", ctypes.c_uint64),  # 576
     ]
 
 
@@ -848,12 +1026,31 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.HEADER_SPLIT: "headers do not lie in the first buffer segment",
     Reason.HANDOVER_FULL: "ring to the lcore that owns the client is full",
     Reason.TX_FULL: "transmit queue of the other port is full",
+    Reason.GEO_BLOCK: "source is in a country that the profile blocks",
+    Reason.GEO_ALLOW: "source is in none of the countries that the profile allows",
+    Reason.FRAGMENTS: "packet is a fragment, and the profile takes none",
+    Reason.PORTS_TCP: "destination port is none that the profile takes for TCP",
+    Reason.PORTS_UDP: "destination port is none that the profile takes for UDP",
+    Reason.UDP_AMPLIFICATION: "answer of a UDP reflector: its port, and a size to match",
+    Reason.ICMP_LIMIT: "more ICMP than the profile's limit",
+    Reason.RATE_SOURCE_PACKETS: "more packets than the limit of one source",
+    Reason.RATE_SOURCE_BITS: "more bits than the limit of one source",
+    Reason.RATE_PREFIX_PACKETS: "more packets than the limit of one source prefix",
+    Reason.RATE_PREFIX_BITS: "more bits than the limit of one source prefix",
+    Reason.RATE_DESTINATION_PACKETS: "more packets than the limit of one destination",
+    Reason.RATE_DESTINATION_BITS: "more bits than the limit of one destination",
+    Reason.RATE_GLOBAL_PACKETS: "more packets than the limit of the profile",
+    Reason.RATE_GLOBAL_BITS: "more bits than the limit of the profile",
 }
 
 STAGE_TEXT: dict[Stage, str] = {
     Stage.PARSE: "find the headers",
+    Stage.PROFILE: "select the profile of the protected address",
     Stage.SANITY: "drop what no honest stack sends",
     Stage.OWNER: "hand over to the lcore that owns the client",
     Stage.LISTS: "allowlist and blacklist",
+    Stage.COUNTRY: "countries that a profile blocks or allows",
+    Stage.FILTER: "fragments, ports and reflectors",
+    Stage.LIMITS: "token buckets of sources, prefixes, destinations and profiles",
     Stage.FORWARD: "to the other port",
 }

@@ -69,6 +69,8 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         )
     )
     workers.node.lists = lists.address
+    profiles = Profiles(library, workers)
+    opened.callback(profiles.close)
     events = EventRings(library, settings.lcores, workers.listen, workers.quiescent)
     opened.callback(events.close)
     for index, lcore in enumerate(workers.lcores):
@@ -81,7 +83,6 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     control = opened.enter_context(
         ControlServer(settings, stats, events, library, clock, commands.on_command)
     )
-    profiles = Profiles(library, path.memory, workers)
     reconciler = Reconciler(
         StateLogReader(settings.state_log),
         lists,

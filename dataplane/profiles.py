@@ -1,29 +1,30 @@
-"""The profiles that the workers read: built beside, swapped, freed when nobody looks any more.
+"""The policy that the workers read: built beside, swapped, freed when nobody looks any more.
 
-Writer: the control loop. Readers: every lcore, through ``sb_node.profiles``, for one turn of its
-loop at most.
+Writer: the control loop. Readers: every lcore, through ``sb_node.policy``, for one turn of its loop
+at most.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from typing import Any
 
-from dataplane import abi
-from dataplane.dpdk.memory import Memory
+from dataplane.policy_table import KEY_BYTES, PolicyTable
 from dataplane.workers import Workers
 
 
 class Profiles:
-    """Owns the arrays; ``memory`` must outlive the workers."""
+    """Owns the policy in force and those that a worker may still read; outlives the workers."""
 
-    def __init__(self, library: ctypes.CDLL, memory: Memory, workers: Workers) -> None:
+    def __init__(self, library: ctypes.CDLL, workers: Workers) -> None:
         """The default profile is in force from here on."""
         self._library = library
-        self._memory = memory
         self._workers = workers
-        self._retired: list[tuple[int, tuple[int, ...]]] = []
+        self._salt_key = os.urandom(KEY_BYTES)
+        self._table: PolicyTable | None = None
+        self._retired: list[tuple[PolicyTable, tuple[int, ...]]] = []
         self.apply(None)
 
     def apply(self, document: Mapping[str, Any] | None) -> None:
@@ -31,32 +32,45 @@ class Profiles:
 
         Raises InvalidInputError, and changes nothing, when the document is none.
         """
-        fill = self._default if document is None else self._filler(document)
-        profiles = self._memory.array(abi.Profile, abi.PROFILES_MAX)
-        fill(profiles[0])
-        node = self._workers.node
-        old, node.profiles = node.profiles, ctypes.addressof(profiles)
+        table = PolicyTable(self._library) if document is None else self._compile(document)
+        table.build(self._salt_key)
+        old, self._table = self._table, table
+        self._workers.node.policy = table.address
         if old:
             self._retired.append((old, self._workers.quiescent()))
         self.reclaim()
 
-    def _default(self, profile: abi.Profile) -> None:
-        self._library.sb_profile_init(ctypes.byref(profile))
-
-    def _filler(self, document: Mapping[str, Any]) -> Callable[[abi.Profile], None]:
+    def _compile(self, document: Mapping[str, Any]) -> PolicyTable:
         # What validates it takes 13 MB: only who has a policy pays for that.
         from dataplane.policy import fill_profile, parse_policy  # noqa: PLC0415
 
         policy = parse_policy(document)
-        return lambda profile: fill_profile(self._library, profile, policy)
+        table = PolicyTable(self._library)
+        fill_profile(self._library, table.profile(0), policy)
+        return table
+
+    def close(self) -> None:
+        """Free everything, once no worker runs any more; may be called again."""
+        self._workers.node.policy = 0
+        for table, _ in self._retired:
+            table.close()
+        self._retired.clear()
+        if self._table:
+            self._table.close()
+            self._table = None
+
+    @property
+    def retired_count(self) -> int:
+        """Policies that a worker may still read."""
+        return len(self._retired)
 
     def reclaim(self) -> None:
         """Free what every reader has let go of since; called now and then."""
         now = self._workers.quiescent()
         kept = []
-        for address, before in self._retired:
+        for table, before in self._retired:
             if all(count > seen for count, seen in zip(now, before, strict=False)):
-                self._memory.free(address)
+                table.close()
             else:
-                kept.append((address, before))
+                kept.append((table, before))
         self._retired = kept

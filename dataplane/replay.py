@@ -21,6 +21,7 @@ from dataplane.errors import ConfigurationError, InvalidInputError, NativeError
 from dataplane.networks import KEY_BITS, Network
 from dataplane.pcap import Batch
 from dataplane.policy import PolicyDocument, fill_profile
+from dataplane.policy_table import KEY_BYTES, PolicyTable
 from dataplane.replay_report import PortReport, ReplayReport
 from dataplane.tables import HASH_KEY_BYTES, Lists, pack
 
@@ -54,11 +55,11 @@ class Replay:
         # Page-aligned, as the compiler has been told.
         memory = mmap.mmap(-1, ctypes.sizeof(abi.LcoreStats))
         self._stats = abi.LcoreStats.from_buffer(memory)
-        self._profiles = (abi.Profile * abi.PROFILES_MAX)()
-        for profile in self._profiles:
-            fill_profile(self._library, profile, policy)
+        self._policy = PolicyTable(self._library)
+        fill_profile(self._library, self._policy.profile(0), policy)
+        self._policy.build(bytes(KEY_BYTES))  # the same run every time; nobody aims at a replay
         self._node = abi.Node(
-            profiles=ctypes.addressof(self._profiles),
+            policy=self._policy.address,
             lcore_count=1,
             ns_per_tsc_q24=_NS_PER_TSC_Q24,
         )
@@ -140,7 +141,9 @@ class Replay:
         )
 
     def close(self) -> None:
-        """Free the lists; a second call does nothing."""
+        """Free lists and policy; a second call does nothing."""
+        self._node.policy = 0
+        self._policy.close()
         if self._lists:
             self._node.lists = 0
             self._lists.close()

@@ -33,7 +33,7 @@ class WorkerPlan:
 class Workers:
     """The node and its lcores; ``memory`` must outlive them.
 
-    ``node.lists`` and ``node.profiles`` are set by the caller before ``launch``.
+    ``node.lists`` and ``node.policy`` are set by the caller before ``launch``.
     """
 
     def __init__(

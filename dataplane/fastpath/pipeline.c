@@ -37,6 +37,7 @@ void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 
     count_received(sb_stats_of(lcore), burst);
     run_stage(&run, SB_STAGE_PARSE, sb_parse_stage);
+    run_stage(&run, SB_STAGE_PROFILE, sb_profile_stage);
     run_stage(&run, SB_STAGE_SANITY, sb_sanity_stage);
     run_stage(&run, SB_STAGE_OWNER, sb_owner_stage);
     run_judging_stages(&run);
@@ -47,15 +48,20 @@ void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const st
 
     for (uint32_t i = 0; i < burst->count; i++) {
         sb_stats_of(lcore)->port[burst->packets[i].port].held_now--;
+        burst->packets[i].profile = 0; /* of the policy when it was received */
         burst->live[i] = (uint8_t)i;
     }
+    run_stage(&run, SB_STAGE_PROFILE, sb_profile_stage);
     run_judging_stages(&run);
 }
 
 ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
                                const struct sb_time *now) {
+    const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
     bool measured = (lcore->bursts++ & (SB_SAMPLED_BURSTS - 1)) == 0;
 
+    lcore->policy = __atomic_load_n(&node->policy, __ATOMIC_ACQUIRE);
+    lcore->countries = __atomic_load_n(&node->countries, __ATOMIC_ACQUIRE);
     burst->live_count = burst->count;
     return (struct run){lcore, burst, now, measured};
 }
@@ -79,6 +85,9 @@ ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_
 
 ALWAYS_INLINE void run_judging_stages(const struct run *run) {
     run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
+    run_stage(run, SB_STAGE_COUNTRY, sb_country_stage);
+    run_stage(run, SB_STAGE_FILTER, sb_filter_stage);
+    run_stage(run, SB_STAGE_LIMITS, sb_limits_stage);
     run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);
 }
 

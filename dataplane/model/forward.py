@@ -6,11 +6,11 @@ A full transmit queue (TX_FULL) is found out later, by whoever transmits.
 from __future__ import annotations
 
 from dataplane.abi import Verdict
-from dataplane.model.node import Lcore
+from dataplane.model.node import Lcore, Time
 from dataplane.model.packet import Packet
 
 
-def forward(_lcore: Lcore, packet: Packet, _boot_ds: int) -> bool:
+def forward(_lcore: Lcore, packet: Packet, _now: Time) -> bool:
     """Let the packet pass."""
     packet.verdict = Verdict.PASS
     return True

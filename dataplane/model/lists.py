@@ -9,11 +9,11 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from dataplane.abi import ListKind, Mode, PacketFlag, Port, Reason
-from dataplane.model.node import Lcore, mode_of, reject
+from dataplane.model.node import Lcore, Time, mode_of, reject
 from dataplane.model.packet import Packet
 
 
-def lists(lcore: Lcore, packet: Packet, boot_ds: int) -> bool:
+def lists(lcore: Lcore, packet: Packet, now: Time) -> bool:
     """Drop what a banned client sends, and note what an allowed one does.
 
     Every fragment is judged, since only the address matters. An entry that decides counts a hit,
@@ -22,7 +22,7 @@ def lists(lcore: Lcore, packet: Packet, boot_ds: int) -> bool:
     tables, client = lcore.node.lists, _client(packet)
     if tables is None or client is None or packet.port is not Port.OUTSIDE:
         return True
-    entry = tables.decide(client, boot_ds)
+    entry = tables.decide(client, now.boot_ds)
     if entry is None:
         return True
     if entry.kind is ListKind.ALLOWLIST:

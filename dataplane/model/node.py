@@ -9,10 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from dataplane.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
 from dataplane.model.packet import Packet
 from dataplane.model.tables import Lists
+
+
+@dataclass(frozen=True)
+class Time:
+    """When a burst is judged; both count from when the machine was booted."""
+
+    boot_ds: int
+    """Tenths of a second: deadlines of list entries."""
+    ns: int = 0
+    """Nanoseconds: tokens of limits."""
 
 
 @dataclass
@@ -27,6 +38,8 @@ class Node:
     """The state of a node."""
 
     profiles: list[Profile] = field(default_factory=lambda: [Profile()])
+    targets: list[tuple[IPv4Network | IPv6Network, int]] = field(default_factory=list)
+    """Protected prefixes, each with the index of its profile."""
     lists: Lists | None = None
     """None: a pipeline without lists, as in a replay."""
     lcore_count: int = 1

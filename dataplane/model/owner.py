@@ -8,7 +8,7 @@ that of any router. Only matters to nodes of more than one lcore.
 from __future__ import annotations
 
 from dataplane.abi import Port
-from dataplane.model.node import Lcore, Node, hold
+from dataplane.model.node import Lcore, Node, Time, hold
 from dataplane.model.packet import ICMP, ICMPV6, Packet
 from dataplane.model.siphash import siphash_2_4
 
@@ -24,7 +24,7 @@ SOURCE = {4: slice(12, 16), 6: slice(8, 24)}
 DESTINATION = {4: slice(16, 20), 6: slice(24, 40)}
 
 
-def owner(lcore: Lcore, packet: Packet, _boot_ds: int) -> bool:
+def owner(lcore: Lcore, packet: Packet, _now: Time) -> bool:
     """Hold what another lcore owns."""
     if lcore.node.lcore_count == 1:
         return True

@@ -33,7 +33,7 @@ class Packet:
     flags: PacketFlag = NO_FLAGS
 
     profile: int = 0
-    """Index of the profile that protects the inside address; today there is only the default."""
+    """Index of the profile that protects the inside address; 0 is the default."""
     l3_offset: int = 0
     """Offsets count from the first byte of the Ethernet header; 0: there is no such header."""
     l4_offset: int = 0
@@ -57,11 +57,20 @@ class Packet:
     reason: Reason = Reason.NONE
     owner: int = 0
     """Index of the lcore that owns the client."""
+    country: str = ""
+    """Of the client, ISO 3166 alpha-2, where the country stage was asked; empty: not known."""
 
     @property
     def available(self) -> int:
         """How many bytes of the packet can be read."""
         return len(self.data)
+
+    @property
+    def protected(self) -> bytes | None:
+        """The inside address, as `client`."""
+        if self.ip_version == 0:
+            return None
+        return self.bytes_at(self.protected_offset, 4 if self.ip_version == 4 else 16)
 
     @property
     def client(self) -> bytes | None:

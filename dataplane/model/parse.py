@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataplane.abi import PacketFlag, Reason
 from dataplane.model.headers import CutShortError, MalformedError, take
-from dataplane.model.node import Lcore, drop
+from dataplane.model.node import Lcore, Time, drop
 from dataplane.model.packet import Packet, number
 from dataplane.model.parse_ip import parse_ipv4, parse_ipv6
 
@@ -27,7 +27,7 @@ TAGS = {0x8100, 0x88A8, 0x9100}
 """EtherTypes of VLAN tags: IEEE 802.1Q, 802.1ad, and what was used for the latter before it."""
 
 
-def parse(lcore: Lcore, packet: Packet, _boot_ds: int) -> bool:
+def parse(lcore: Lcore, packet: Packet, _now: Time) -> bool:
     """Find the headers; lets all go on but the three kinds above."""
     try:
         _parse_ethernet(packet)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from dataplane.abi import PacketFlag, Reason
-from dataplane.model.node import Lcore, reject
+from dataplane.model.node import Lcore, Time, reject
 from dataplane.model.packet import TCP, Packet, number
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
@@ -30,7 +30,7 @@ BAD_SOURCES: dict[IPv4Network | IPv6Network, Reason] = {
 """RFC 1122, section 3.2.1.3; RFC 4291, sections 2.5.3 and 2.7."""
 
 
-def sanity(lcore: Lcore, packet: Packet, _boot_ds: int) -> bool:
+def sanity(lcore: Lcore, packet: Packet, _now: Time) -> bool:
     """Drop a packet for the first reason against it that enforces."""
     return not any(reject(lcore, packet, reason) for reason in _reasons(packet))
 

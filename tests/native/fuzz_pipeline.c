@@ -16,7 +16,7 @@
 enum { STATE_BYTES = 1, HEAD_BYTES = 3, DEADLINE_DS = 1000, LISTED = 4 };
 enum { FROM_INSIDE = 1, CUT = 2, CHECKSUM_GOOD = 4, BEYOND_SHIFT = 3, BEYOND_UNIT = 4 };
 
-static struct sb_profile profiles[3]; /* by mode */
+static struct sb_policy *policies[3]; /* by mode */
 static struct sb_lcore_stats stats;
 static struct sb_node node = {.owner_key = {1, 2}};
 static struct sb_lcore lcore;
@@ -25,6 +25,7 @@ static const uint8_t *originals[SB_BURST_MAX];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static struct sb_policy *make_policy(int mode, const uint8_t key[16]);
 static void fill_lists(struct sb_lists *lists);
 static void set_state(uint8_t state);
 static void receive(const uint8_t *data, size_t size);
@@ -43,11 +44,22 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
         abort();
     fill_lists(lists);
     for (int mode = 0; mode < SB_MODE_COUNT; mode++)
-        memset(&profiles[mode], mode, sizeof(profiles[mode]));
+        policies[mode] = make_policy(mode, key);
     node.lists = (uintptr_t)lists;
     lcore.node = (uintptr_t)&node;
     lcore.stats = (uintptr_t)&stats;
     return 0;
+}
+
+static struct sb_policy *make_policy(int mode, const uint8_t key[16]) {
+    struct sb_policy *policy;
+
+    if (sb_policy_create(0, &policy) != 0)
+        abort();
+    memset(sb_policy_profile(policy, 0)->mode, mode, SB_REASON_COUNT);
+    if (sb_policy_build(policy, key) != 0)
+        abort();
+    return policy;
 }
 
 /* Around the clients of tests/native/frames.py: a flipped bit leads from one entry to the next. */
@@ -91,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 static void set_state(uint8_t state) {
     static const uint8_t modes[] = {SB_MODE_ENFORCE, SB_MODE_MONITOR, SB_MODE_OFF, SB_MODE_OFF};
 
-    node.profiles = (uintptr_t)&profiles[modes[state & 3]];
+    node.policy = (uintptr_t)policies[modes[state & 3]];
     node.lcore_count = 1 + (state >> 2 & 3);
     memset(&stats, 0, offsetof(struct sb_lcore_stats, profile) + sizeof(stats.profile[0]));
     memset(&burst, 0xa5, sizeof(burst));

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ctypes
 import functools
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from dataplane import abi
+from dataplane.policy_table import KEY_BYTES, PolicyTable
 
 _Structure = TypeVar("_Structure", bound=ctypes.Structure)
 TIME = abi.Time(tsc=1, boot_ds=1000)
@@ -35,12 +36,14 @@ class Harness:
 
     def __init__(self, library: ctypes.CDLL, *, lcores: int = 1, index: int = 0) -> None:
         self.library = library
-        self.profiles = (abi.Profile * abi.PROFILES_MAX)()
-        for profile in self.profiles:
-            library.sb_profile_init(ctypes.addressof(profile))
+        self.policy = PolicyTable(library)
+        self.policy.build(bytes(KEY_BYTES))
         self.stats = page_aligned(abi.LcoreStats)
         self.node = abi.Node(
-            profiles=ctypes.addressof(self.profiles), lcore_count=lcores, boot_ds=TIME.boot_ds
+            policy=self.policy.address,
+            lcore_count=lcores,
+            boot_ds=TIME.boot_ds,
+            ns_per_tsc_q24=1 << 24,
         )
         self.node.owner_key[:] = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
         self.lcore = abi.Lcore(
@@ -55,10 +58,20 @@ class Harness:
 
     def __exit__(self, *_: object) -> None:
         self.free()
+        self.policy.close()
 
     def set_mode(self, reason: abi.Reason, mode: abi.Mode, profile: int = 0) -> None:
         """The mode of one reason; others keep their default."""
-        self.profiles[profile].mode[reason] = mode
+        self.policy.profile(profile).mode[reason] = mode
+
+    def use_policy(self, fill: Callable[[PolicyTable], None], targets_max: int = 64) -> None:
+        """Put another policy in force, as `fill` fills it."""
+        table = PolicyTable(self.library, targets_max)
+        fill(table)
+        table.build(bytes(KEY_BYTES))
+        old, self.policy = self.policy, table
+        self.node.policy = table.address
+        old.close()
 
     def listen(self) -> tuple[abi.RingProducer, abi.RingConsumer]:
         """Give the lcore an event ring with a listener."""

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from dataplane import abi
 from dataplane.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
 from dataplane.model import pipeline
-from dataplane.model.node import Lcore, Node, Profile
+from dataplane.model.node import Lcore, Node, Profile, Time
 from dataplane.model.packet import Packet
 from dataplane.model.tables import ListEntry
 from dataplane.model.tables import Lists as ModelLists
@@ -36,7 +36,10 @@ class Twins:
         self.entries = {
             key: ListEntry(network(key), key[2], at) for key, at in case.entries.items()
         }
-        self.model = Lcore(Node([Profile(case.modes)], ModelLists(list(self.entries.values()))))
+        self.model = Lcore(
+            Node([Profile(case.modes)], lists=ModelLists(list(self.entries.values())))
+        )
+        self.now = Time(NOW_DS)
         self._set_up()
 
     def _set_up(self) -> None:
@@ -44,7 +47,7 @@ class Twins:
         assert self.lists.put(pack(records)) == 0
         assert self.lists.commit()
         harness, node = self.harness, self.harness.node
-        harness.library.sb_profile_init(ctypes.addressof(harness.profiles[0]))
+        harness.library.sb_profile_init(ctypes.addressof(harness.policy.profile(0)))
         for reason, mode in self.case.modes.items():
             harness.set_mode(reason, mode)
         node.lists, node.lcore_count = self.lists.address, self.case.lcores
@@ -59,7 +62,7 @@ class Twins:
         """Run a burst, and what is held of it as its owner would; yields what differs."""
         packets = [_packet(one) for one in burst]
         self.harness.run(burst)
-        live = pipeline.run(self.model, packets, NOW_DS)
+        live = pipeline.run(self.model, packets, self.now)
         yield from self._differences(packets, live)
         held = [i for i, packet in enumerate(packets) if packet.verdict is Verdict.HELD]
         if held:
@@ -74,7 +77,7 @@ class Twins:
         self.harness.lcore.index = self.case.lcores - 1
         self.harness.resume()
         taken = [packets[i] for i in held]
-        live = pipeline.resume(self.model, taken, NOW_DS)
+        live = pipeline.resume(self.model, taken, self.now)
         self.harness.lcore.index = 0
         yield from self._differences(taken, live)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-
 from dataplane import abi
 from dataplane.abi import Message, Mode, PacketFlag, Port, Reason, Stage, Verdict
+from dataplane.policy_table import KEY_BYTES, PolicyTable
 from dataplane.ring import Consumer, Element
 from tests.native import frames
 from tests.native.harness import Frame, Harness
@@ -81,9 +80,11 @@ def test_structural_reasons_ignore_the_mode(harness: Harness) -> None:
 
 def test_swapped_profiles_are_in_force_with_the_next_burst(harness: Harness) -> None:
     assert Verdict(harness.run_one(LAND).verdict) is Verdict.DROP
-    lenient = (abi.Profile * 1)()
-    harness.node.profiles = ctypes.addressof(lenient)
-    assert Verdict(harness.run_one(LAND).verdict) is Verdict.PASS
+    with PolicyTable(harness.library) as lenient:
+        lenient.profile(0).mode[Reason.LAND] = Mode.OFF
+        lenient.build(bytes(KEY_BYTES))
+        harness.node.policy = lenient.address
+        assert Verdict(harness.run_one(LAND).verdict) is Verdict.PASS
 
 
 def test_stages_count_what_enters_and_what_they_drop(harness: Harness) -> None:
@@ -93,9 +94,13 @@ def test_stages_count_what_enters_and_what_they_drop(harness: Harness) -> None:
     counted = {Stage(i): (s.packets, s.dropped) for i, s in enumerate(harness.stats.stage)}
     assert counted == {
         Stage.PARSE: (4, 1),
+        Stage.PROFILE: (2, 0),
         Stage.SANITY: (2, 1),
         Stage.OWNER: (1, 0),
         Stage.LISTS: (1, 0),
+        Stage.COUNTRY: (1, 0),
+        Stage.FILTER: (1, 0),
+        Stage.LIMITS: (1, 0),
         Stage.FORWARD: (1, 0),
     }
 

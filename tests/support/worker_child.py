@@ -93,7 +93,7 @@ def _run(
         with Lists(loaded, 1024, 128, settings.lcores, bytes(16), workers.readers_address) as lists:
             _ban(lists, scenario.banned)
             workers.node.lists = lists.address
-            Profiles(loaded, memory, workers)
+            profiles = Profiles(loaded, workers)
             ports.start()
             if scenario.second_is_late:
                 _launch_one_by_one(workers, stats, scenario)
@@ -102,6 +102,7 @@ def _run(
             reached = _wait(lambda: _settled(stats) >= scenario.settled, scenario.timeout_s)
             workers.stop()
             joined = workers.join(5.0)
+            profiles.close()
             result = _result(stats, workers)
     return {**result, "reached": reached, "joined": joined, "mbufs_used": pool.used()}
 

@@ -19,7 +19,12 @@ enum {
     SB_PAGE = 4096,
     SB_BURST_MAX = 32,
     SB_LCORES_MAX = 16,
-    SB_PROFILES_MAX = 1024,
+    SB_PROFILES_MAX = 2048,        /* two policies of 1,000 and the default: names keep theirs */
+    SB_PROFILE_NAME = 64,          /* bytes, the ending 0 included */
+    SB_COUNTRY_COUNT = 704,        /* multiple of 64; see sb_packet.country */
+    SB_LIMITS_MAX = 10,            /* of one profile */
+    SB_PORT_RANGES_MAX = 32,       /* of one profile and protocol */
+    SB_REFLECTORS_MAX = 64,        /* of one profile */
     SB_RING_SLOTS = 1024,          /* power of two */
     SB_LATENCY_BUCKETS = 20,       /* 19 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
     SB_REJECTED_MAX = 256,         /* power of two */
@@ -97,7 +102,9 @@ struct sb_packet {
     uint8_t verdict;    /* enum sb_verdict */
     uint8_t reason;     /* enum sb_reason */
     uint16_t owner;     /* index of the lcore that owns the client */
-    uint8_t reserved[8];
+    uint16_t country; /* of the client: 1 + 26 * first letter + second of ISO 3166; 0: not known or
+                         not asked for */
+    uint8_t reserved[6];
 };
 
 /* A burst: stages walk live[0..live_count) and leave the survivors there, in order. */
@@ -116,10 +123,79 @@ struct sb_time {
     uint32_t reserved;
 };
 
-/* What protects one set of destinations. */
-struct sb_profile {
-    uint8_t mode[64]; /* enum sb_mode by enum sb_reason */
+/* Whose packets a limit counts together. */
+enum sb_scope {
+    SB_SCOPE_SOURCE,      /* one client */
+    SB_SCOPE_PREFIX,      /* the clients of one prefix */
+    SB_SCOPE_DESTINATION, /* one protected address, or one prefix of them */
+    SB_SCOPE_GLOBAL,      /* all that the profile protects */
+    SB_SCOPE_COUNT
 };
+
+enum sb_unit { SB_UNIT_PACKETS, SB_UNIT_BITS, SB_UNIT_COUNT };
+
+/* A token bucket, with its tokens expressed as the time that they take to come in: an increment is
+ * spent per packet or bit, and a full bucket holds a burst. Times are nanoseconds with 16
+ * fractional bits. */
+struct sb_limit {
+    uint64_t increment_q16;
+    uint64_t burst_q16; /* at most SB_LIMIT_BURST_NS_MAX, and room for the largest packet */
+    uint64_t salt;      /* limits and profiles count apart; filled by sb_policy_build */
+    uint8_t scope;      /* enum sb_scope */
+    uint8_t unit;       /* enum sb_unit */
+    uint8_t reason;     /* enum sb_reason */
+    uint8_t icmp_only;  /* 1: ICMP and ICMPv6 alone are counted */
+    uint8_t bits_ipv4;  /* of the address that are told apart: 0 to 32 */
+    uint8_t bits_ipv6;  /* 0 to 128 */
+    uint8_t reserved[2];
+};
+
+#define SB_LIMIT_BURST_NS_MAX (1ull << 36) /* 68 s */
+
+struct sb_port_range {
+    uint16_t first;
+    uint16_t last;
+};
+
+/* Destination ports: ascending, disjoint ranges. */
+struct sb_port_rule {
+    uint16_t count;
+    uint16_t is_deny; /* 1: the ranges are refused, 0: all others are */
+    struct sb_port_range range[SB_PORT_RANGES_MAX];
+};
+
+/* A UDP service that answers with more than it was asked: what comes from its port and is at least
+ * so long is taken for its answer to a forged question. */
+struct sb_reflector {
+    uint16_t port;
+    uint16_t size_min; /* bytes of the UDP datagram, header included */
+};
+
+/* What a profile has to say beyond modes: bits. */
+enum sb_use {
+    SB_USE_GEO_BLOCK = 1 << 0,
+    SB_USE_GEO_ALLOW = 1 << 1,
+    SB_USE_FRAGMENTS = 1 << 2,
+    SB_USE_PORTS_TCP = 1 << 3,
+    SB_USE_PORTS_UDP = 1 << 4,
+    SB_USE_REFLECTORS = 1 << 5,
+    SB_USE_LIMITS = 1 << 6
+};
+
+/* What protects one set of destinations. Filled before its policy is built, never changed after. */
+struct sb_profile {
+    uint8_t mode[64];     /* enum sb_mode by enum sb_reason */
+    uint32_t uses;        /* bits of enum sb_use */
+    uint32_t limit_count; /* at most SB_LIMITS_MAX */
+    uint32_t reflector_count;
+    uint32_t reserved;
+    uint64_t geo_block[SB_COUNTRY_COUNT / 64]; /* bit: country */
+    uint64_t geo_allow[SB_COUNTRY_COUNT / 64];
+    struct sb_limit limit[SB_LIMITS_MAX];
+    struct sb_port_rule ports_tcp;
+    struct sb_port_rule ports_udp;
+    struct sb_reflector reflector[SB_REFLECTORS_MAX]; /* ascending by port, one each */
+} __attribute__((aligned(64)));
 
 /* --- statistics: plain uint64_t, one writer each ---------------------------------------------- */
 
@@ -150,6 +226,11 @@ struct sb_origin_stats {
 struct sb_profile_stats {
     uint64_t count[SB_REASON_COUNT]
                   [SB_MODE_COUNT]; /* monitor: would have dropped; enforce: dropped */
+};
+
+/* Which profile counts under an index; all zero: none does. */
+struct sb_profile_label {
+    uint8_t name[SB_PROFILE_NAME];
 };
 
 struct sb_lcore_stats {
@@ -184,7 +265,8 @@ enum sb_state { SB_STATE_STARTING, SB_STATE_RUNNING, SB_STATE_DRAINING, SB_STATE
 enum sb_degraded {
     SB_DEGRADED_STATE_LOG = 1 << 0, /* unreadable; runs on the last good generation */
     SB_DEGRADED_REJECTED = 1 << 1,  /* an entry could not be applied */
-    SB_DEGRADED_LINK = 1 << 2       /* a port has no link */
+    SB_DEGRADED_LINK = 1 << 2,      /* a port has no link */
+    SB_DEGRADED_COUNTRIES = 1 << 3  /* the policy asks for countries, and no database is loaded */
 };
 
 struct sb_rejected {
@@ -210,8 +292,8 @@ struct sb_stats_header {
     uint64_t pid;
     uint64_t tsc_hz;
     uint64_t lcore_count;
-    uint64_t profile_count;
-    uint64_t hugepages; /* 1: packet memory lies in hugepages */
+    uint64_t profile_count; /* names in force, the default included */
+    uint64_t hugepages;     /* 1: packet memory lies in hugepages */
     uint64_t addresses_max;
     uint64_t addresses_used;
     uint64_t prefixes_max; /* per family */
@@ -226,6 +308,14 @@ struct sb_stats_header {
     uint64_t rejected_count;  /* ever; the newest SB_REJECTED_MAX are kept */
     struct sb_rejected rejected[SB_REJECTED_MAX];
     struct sb_device_stats device[SB_PORT_COUNT];
+    uint64_t limits_bytes;      /* reserved for the buckets of limits, over all lcores */
+    uint64_t countries_built_s; /* date of the country database, seconds since the epoch; 0: none */
+    uint64_t countries_ipv4;    /* prefixes in it */
+    uint64_t countries_ipv6;
+    uint64_t countries_bytes;
+    uint64_t profile_version; /* odd while names and profile_removed change */
+    struct sb_profile_label profile_label[SB_PROFILES_MAX];
+    struct sb_profile_stats profile_removed; /* what profiles had counted that are no more */
 } __attribute__((aligned(4096)));
 
 #define SB_STATS_MAGIC 0x53656342656174ull /* "SecBeat" */
@@ -400,14 +490,15 @@ struct sb_readers {
 /* Shared by all lcores of a node. Pointers are stored as addresses; those marked (swap) change
  * while workers run. */
 struct sb_node {
-    uint64_t lists;    /* struct sb_lists * */
-    uint64_t profiles; /* const struct sb_profile *, (swap) */
+    uint64_t lists;     /* struct sb_lists * */
+    uint64_t policy;    /* const struct sb_policy *, (swap) */
+    uint64_t countries; /* const struct sb_countries *, (swap), 0: no database */
     uint64_t owner_key[2];
     uint32_t lcore_count;
     uint32_t boot_ds;        /* written by the control loop every turn */
     uint32_t stop;           /* 1: drain and return */
     uint32_t ns_per_tsc_q24; /* nanoseconds per TSC cycle, 24 fractional bits */
-    uint8_t reserved[16];
+    uint8_t reserved[8];
     struct sb_readers readers;
 };
 
@@ -416,6 +507,9 @@ struct sb_lcore {
     uint64_t stats;           /* struct sb_lcore_stats * */
     uint64_t events;          /* struct sb_ring_producer *, 0: none */
     uint64_t events_consumer; /* const struct sb_ring_consumer *, (swap), 0: nobody listens */
+    uint64_t limits;          /* struct sb_limits *: its buckets, 0: none */
+    uint64_t policy;          /* of the burst at hand: the node's when it began ... */
+    uint64_t countries;       /* ... and its countries */
     uint32_t index;           /* 0 .. lcore_count - 1; also the queue on both ports */
     uint16_t port_id[SB_PORT_COUNT];      /* DPDK port numbers */
     uint64_t handover_in[SB_LCORES_MAX];  /* struct sb_handover * from that lcore */

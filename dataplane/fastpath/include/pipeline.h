@@ -11,6 +11,7 @@
 
 #include "abi.h"
 #include "packet.h"
+#include "policy.h"
 
 /* Runs every stage over burst->packets[0..count): parse to forward. The caller has filled mbuf,
  * data, rx_tsc, length, available (at most length), port, and flags (CUT and CHECKSUM_GOOD, or 0).
@@ -23,14 +24,19 @@
 void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
 /* The stages after OWNER, for packets another lcore has received and handed over: their descriptors
- * are as sb_pipeline_run left them there. Takes them out of held_now. */
+ * are as sb_pipeline_run left them there, but for the profile, which is selected anew: the policy
+ * may have changed. Takes them out of held_now. */
 void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
 /* The stages; each in the file of its name. */
 void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+void sb_profile_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_owner_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_forward_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
 /* Index of the lcore that owns a client address (16 bytes, IPv4 mapped), the same in both
@@ -45,7 +51,7 @@ const char *sb_stage_name(uint32_t stage);
 uint32_t sb_reason_stage(uint32_t reason);
 uint32_t sb_reason_default_mode(uint32_t reason);
 uint32_t sb_reason_selectable(uint32_t reason);
-/* Fills a profile with every reason's default mode. */
+/* Empties a profile and gives every reason its default mode. */
 void sb_profile_init(struct sb_profile *profile);
 
 /* --- verdicts, for stages and for whoever transmits ------------------------------------------- */
@@ -58,12 +64,21 @@ static inline struct sb_lcore_stats *sb_stats_of(const struct sb_lcore *lcore) {
     return (struct sb_lcore_stats *)(uintptr_t)lcore->stats;
 }
 
+/* What is in force for the burst at hand, from its first stage to its last. */
+static inline const struct sb_policy *sb_policy_of(const struct sb_lcore *lcore) {
+    return (const struct sb_policy *)(uintptr_t)lcore->policy;
+}
+
 static inline const struct sb_profile *sb_profile_of(const struct sb_lcore *lcore,
                                                      const struct sb_packet *packet) {
-    const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
-    uint64_t profiles = __atomic_load_n(&node->profiles, __ATOMIC_ACQUIRE);
+    return sb_policy_of(lcore)->profiles + packet->profile;
+}
 
-    return (const struct sb_profile *)(uintptr_t)profiles + packet->profile;
+/* What the stages keyed by client judge: it comes from outside, its addresses are known, and it is
+ * not on the allowlist. */
+static inline bool sb_is_judged(const struct sb_packet *packet) {
+    return packet->port == SB_PORT_OUTSIDE && packet->ip_version != 0 &&
+           (packet->flags & SB_PACKET_ALLOWED) == 0;
 }
 
 /* Folded by the compiler where the reason is a constant. */
