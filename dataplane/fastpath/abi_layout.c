@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "a5057317aee2e69d72db3cb29c3f9207c2efc501576d762947d9e4c4bb2c614a";
+const char sb_abi_hash[] = "111774e0c8be95e705640389044f56bc0305984dd5c82b8e1f8b82f56536d52b";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -325,6 +325,7 @@ _Static_assert(SB_PROFILES_MAX == 2048, "make abi");
 _Static_assert(SB_PROFILE_NAME == 64, "make abi");
 _Static_assert(SB_COUNTRY_COUNT == 704, "make abi");
 _Static_assert(SB_LIMITS_MAX == 10, "make abi");
+_Static_assert(SB_LIMIT_BURST_S_MAX == 64, "make abi");
 _Static_assert(SB_PORT_RANGES_MAX == 32, "make abi");
 _Static_assert(SB_REFLECTORS_MAX == 64, "make abi");
 _Static_assert(SB_RING_SLOTS == 1024, "make abi");

@@ -8,10 +8,11 @@ transmits counts what is forwarded; no stage of today consumes a packet.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from dataplane.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
+from dataplane.abi import Mode, PacketFlag, Port, Reason, Scope, Stage, Unit, Verdict
 from dataplane.model.packet import Packet
 from dataplane.model.tables import Lists
 
@@ -26,11 +27,32 @@ class Time:
     """Nanoseconds: tokens of limits."""
 
 
+@dataclass(frozen=True)
+class Limit:
+    """A token bucket, its tokens expressed as the time that they take to come in.
+
+    Times are nanoseconds with 16 fractional bits.
+    """
+
+    reason: Reason
+    increment_q16: int
+    """What a packet or a bit costs: the time in which one comes in."""
+    burst_q16: int
+    """What a full bucket holds."""
+    scope: Scope
+    unit: Unit = Unit.PACKETS
+    icmp_only: bool = False
+    bits_ipv4: int = 32
+    """Of an address that are told apart; those behind them are taken together."""
+    bits_ipv6: int = 128
+
+
 @dataclass
 class Profile:
     """What protects one set of destinations: a mode for each reason; those not named enforce."""
 
     mode: dict[Reason, Mode] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass
@@ -75,6 +97,8 @@ class Lcore:
     """Packets that arrived here and belong to another lcore."""
     count: Counter[tuple[int, Reason, Mode]] = field(default_factory=Counter)
     """By profile, reason and mode. MONITOR: would have been dropped; ENFORCE: was dropped."""
+    full_at: dict[Hashable, int] = field(default_factory=dict)
+    """When each bucket of ``limits`` that was ever used is full again; see `Limit` for the unit."""
 
 
 def drop(lcore: Lcore, packet: Packet, reason: Reason) -> None:
@@ -84,6 +108,16 @@ def drop(lcore: Lcore, packet: Packet, reason: Reason) -> None:
     counters.dropped[reason] += 1
     counters.dropped_bytes += packet.length
     lcore.count[packet.profile, reason, Mode.ENFORCE] += 1
+
+
+def is_judged(packet: Packet) -> bool:
+    """Whether the stages that are about the client judge a packet.
+
+    It comes from outside, its addresses can be read, and they are not on the allowlist, which beats
+    all of these stages.
+    """
+    known = packet.port is Port.OUTSIDE and packet.ip_version != 0
+    return known and PacketFlag.ALLOWED not in packet.flags
 
 
 def mode_of(lcore: Lcore, packet: Packet, reason: Reason) -> Mode:

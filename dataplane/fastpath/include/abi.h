@@ -23,6 +23,7 @@ enum {
     SB_PROFILE_NAME = 64,          /* bytes, the ending 0 included */
     SB_COUNTRY_COUNT = 704,        /* multiple of 64; see sb_packet.country */
     SB_LIMITS_MAX = 10,            /* of one profile */
+    SB_LIMIT_BURST_S_MAX = 64,     /* in which an empty bucket fills */
     SB_PORT_RANGES_MAX = 32,       /* of one profile and protocol */
     SB_REFLECTORS_MAX = 64,        /* of one profile */
     SB_RING_SLOTS = 1024,          /* power of two */
@@ -150,7 +151,7 @@ struct sb_limit {
     uint8_t reserved[2];
 };
 
-#define SB_LIMIT_BURST_NS_MAX (1ull << 36) /* 68 s */
+#define SB_LIMIT_BURST_NS_MAX (SB_LIMIT_BURST_S_MAX * 1000000000ull)
 
 struct sb_port_range {
     uint16_t first;
