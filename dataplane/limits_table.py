@@ -7,20 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from typing import Self
 
 from dataplane.errors import NativeError
+from dataplane.settings import LimitCapacities
 from dataplane.tables import HASH_KEY_BYTES
-
-
-@dataclass(frozen=True)
-class LimitCapacities:
-    """How many are told apart at a time, on each lcore; 1 to 2^27, 9.1 bytes each, rounded up."""
-
-    sources_max: int = 1_000_000
-    prefixes_max: int = 262_144
-    destinations_max: int = 65_536
 
 
 class Limits:

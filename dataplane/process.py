@@ -7,11 +7,13 @@ order: clients, workers, tables, ports, their packets, EAL last.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
 from contextlib import ExitStack
 
+from dataplane import abi
 from dataplane.clock import SystemClock
 from dataplane.commands import Commands
 from dataplane.control import ControlServer
@@ -19,6 +21,7 @@ from dataplane.control_loop import ControlLoop, Parts, end_workers
 from dataplane.eal_setup import EalPlan, plan
 from dataplane.leases import EventRings
 from dataplane.library import load
+from dataplane.limits_table import Limits
 from dataplane.logs import Log
 from dataplane.notify import Notifier
 from dataplane.packet_path import open_packet_path
@@ -69,6 +72,9 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         )
     )
     workers.node.lists = lists.address
+    stats.header.limits_bytes = sum(
+        _give_buckets(library, settings, lcore, opened) for lcore in workers.lcores
+    )
     profiles = Profiles(library, workers)
     opened.callback(profiles.close)
     events = EventRings(library, settings.lcores, workers.listen, workers.quiescent)
@@ -95,6 +101,15 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     return ControlLoop(
         Parts(clock, stats, path, lists, profiles, commands, control, reconciler, notifier)
     )
+
+
+def _give_buckets(
+    library: ctypes.CDLL, settings: DataplaneSettings, lcore: abi.Lcore, opened: ExitStack
+) -> int:
+    """Bytes that the buckets of its limits take."""
+    limits = opened.enter_context(Limits(library, settings.limits, random_hash_key()))
+    lcore.limits = limits.address
+    return limits.bytes
 
 
 def _tell(settings: DataplaneSettings, eal_plan: EalPlan) -> None:

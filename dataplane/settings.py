@@ -16,6 +16,15 @@ class PortSettings:
 
 
 @dataclass(frozen=True)
+class LimitCapacities:
+    """How many are told apart at a time, on each lcore; 1 to 2^24, 9.1 bytes each, rounded up."""
+
+    sources_max: int = 1_000_000
+    prefixes_max: int = 262_144
+    destinations_max: int = 65_536
+
+
+@dataclass(frozen=True)
 class DataplaneSettings:
     """Everything ``secbeat-dataplane`` needs; sizes are entries, memory is MiB."""
 
@@ -36,5 +45,6 @@ class DataplaneSettings:
     mbufs: int = 4096
     addresses_max: int = 1_000_000
     prefixes_max: int = 131_072
+    limits: LimitCapacities = LimitCapacities()
     eal_arguments: tuple[str, ...] = field(default=())
     file_prefix: str = "secbeat"

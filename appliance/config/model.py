@@ -20,6 +20,7 @@ CPU_MAX = 1023
 """CPU_SETSIZE of glibc, less one."""
 ADDRESSES_MAX = 33_554_432
 PREFIXES_MAX = 4_194_304
+BUCKETS_MAX = 16_777_216
 
 
 def _absolute(path: Path) -> Path:
@@ -103,6 +104,14 @@ class ListsSection(_Section):
     prefixes_max: int = Field(default=131_072, ge=1, le=PREFIXES_MAX)
 
 
+class LimitsSection(_Section):
+    """``[limits]``: how many each lcore tells apart at a time, for rate limits."""
+
+    sources_max: int = Field(default=1_000_000, ge=1, le=BUCKETS_MAX)
+    prefixes_max: int = Field(default=262_144, ge=1, le=BUCKETS_MAX)
+    destinations_max: int = Field(default=65_536, ge=1, le=BUCKETS_MAX)
+
+
 class ApiSection(_Section):
     """``[api]``: the management API."""
 
@@ -132,6 +141,7 @@ class NodeConfig(_Section):
     management: ManagementSection = ManagementSection()
     dataplane: DataplaneSection = DataplaneSection()
     lists: ListsSection = ListsSection()
+    limits: LimitsSection = LimitsSection()
     api: ApiSection = ApiSection()
     metrics: MetricsSection = MetricsSection()
     policy: PolicySection = PolicySection()

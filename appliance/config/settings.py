@@ -16,7 +16,7 @@ from appliance.config.paths import (
 )
 from appliance.config.resolution import eal_device
 from dataplane.errors import ConfigurationError
-from dataplane.settings import DataplaneSettings, PortSettings
+from dataplane.settings import DataplaneSettings, LimitCapacities, PortSettings
 
 CREDENTIAL = "secbeat.management-api-key"
 """Name of the systemd credential that stands in for ``MANAGEMENT_API_KEY``."""
@@ -27,7 +27,7 @@ def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
 
     Raises ConfigurationError if a device is named by MAC or order and has not been looked for yet.
     """
-    dataplane, lists = config.dataplane, config.lists
+    dataplane, lists, limits = config.dataplane, config.lists, config.limits
     return DataplaneSettings(
         outside=PortSettings(eal_device(config, "outside"), config.ports.outside.mtu),
         inside=PortSettings(eal_device(config, "inside"), config.ports.inside.mtu),
@@ -41,6 +41,7 @@ def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
         mbufs=dataplane.mbufs,
         addresses_max=lists.addresses_max,
         prefixes_max=lists.prefixes_max,
+        limits=LimitCapacities(limits.sources_max, limits.prefixes_max, limits.destinations_max),
     )
 
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from dataplane import abi
 from dataplane.abi import Reason, Scope, Unit, Use
-from dataplane.limits_table import LimitCapacities, Limits
+from dataplane.limits_table import Limits
 from dataplane.policy_table import PolicyTable
+from dataplane.settings import LimitCapacities
 from tests.native.harness import Harness
 
 SECOND = 10**9

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dataplane.abi import BURST_MAX, Reason
-from dataplane.limits_table import LimitCapacities
+from dataplane.settings import LimitCapacities
 from tests.native import frames
 from tests.native.harness import Harness
 from tests.native.limits_support import SECOND, buckets, limited

@@ -14,6 +14,7 @@ from appliance.config.binds import Bind
 from appliance.config.load import parse_config
 from appliance.config.model import NodeConfig
 from dataplane.errors import ConfigurationError
+from dataplane.settings import LimitCapacities
 
 EXAMPLE = Path(str(files("appliance.config") / "secbeat.example.toml"))
 FILE = Path("/etc/secbeat/secbeat.toml")
@@ -228,6 +229,7 @@ def test_dataplane_settings() -> None:
         node={"state_dir": "/s", "run_dir": "/r"},
         dataplane={"lcores": 2, "worker_cpus": [4, 5], "hugepages": "off", "mbufs": 8192},
         lists=LISTS,
+        limits={"sources_max": 7, "prefixes_max": 8},
         api={"user": "web"},
     )
     settings = dataplane_settings(config)
@@ -238,6 +240,7 @@ def test_dataplane_settings() -> None:
     assert (settings.lcores, settings.worker_cpus) == (2, (4, 5))
     assert (settings.hugepages, settings.mbufs) == ("off", 8192)
     assert (settings.addresses_max, settings.prefixes_max) == (10, 20)
+    assert settings.limits == LimitCapacities(7, 8, 65_536)
 
 
 def test_api_settings_take_the_key_from_the_environment() -> None:

@@ -6,7 +6,7 @@
 #include "limits_private.h"
 #include "memory.h"
 
-enum { WHOLE_BYTES = SB_PROFILES_MAX * SB_WHOLE_STRIDE * sizeof(uint64_t), ENTRIES_MAX = 1 << 27 };
+enum { WHOLE_BYTES = SB_PROFILES_MAX * SB_WHOLE_STRIDE * sizeof(uint64_t), ENTRIES_MAX = 1 << 24 };
 
 static int make_table(struct sb_buckets *table, uint32_t entries_max);
 static size_t table_bytes(const struct sb_buckets *table);

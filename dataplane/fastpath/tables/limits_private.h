@@ -4,7 +4,7 @@
 
 #include "buckets.h"
 #include "hash.h"
-#include "limits.h"
+#include "limits_table.h"
 
 /* Buckets of a profile as a whole: one for each of what can be limited so. */
 enum { SB_WHOLE_PACKETS, SB_WHOLE_BITS, SB_WHOLE_ICMP, SB_WHOLE_STRIDE = 4 };

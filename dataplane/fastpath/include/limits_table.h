@@ -1,18 +1,18 @@
-/* limits.h: the token buckets of one lcore: of sources, of their prefixes, of destinations, and of
- * whole profiles.
+/* limits_table.h: the token buckets of one lcore: of sources, of their prefixes, of destinations,
+ * and of whole profiles.
  *
  * One writer and reader: the limits stage on that lcore. Memory is fixed at creation; a set that is
  * full gives the newcomer the bucket that has the least to forget (tables/buckets.c). Needs no EAL.
  */
-#ifndef SB_LIMITS_H
-#define SB_LIMITS_H
+#ifndef SB_LIMITS_TABLE_H
+#define SB_LIMITS_TABLE_H
 
 #include "abi.h"
 
 struct sb_limits;
 
 /* Buckets that are kept apart, of one limit or several together: of single sources, of prefixes of
- * sources, of destinations; each 1 to 2^27, and rounded up. hash_key: 16 random bytes. 0, -EINVAL,
+ * sources, of destinations; each 1 to 2^24, and rounded up. hash_key: 16 random bytes. 0, -EINVAL,
  * -ENOMEM. */
 int sb_limits_create(uint32_t sources_max, uint32_t prefixes_max, uint32_t destinations_max,
                      const uint8_t hash_key[16], struct sb_limits **out);
