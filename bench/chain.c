@@ -16,7 +16,27 @@ enum {
 };
 
 /* Where a run stops. */
-enum bench_depth { RECEIVE, PARSE, SANITY, OWNER, LISTS, FORWARD, WHOLE };
+enum bench_depth {
+    RECEIVE,
+    PARSE,
+    PROFILE,
+    SANITY,
+    OWNER,
+    LISTS,
+    COUNTRY,
+    FILTER,
+    LIMITS,
+    FORWARD,
+    WHOLE,
+    DEPTH_COUNT
+};
+
+static void (*const stages[DEPTH_COUNT])(struct sb_lcore *, struct sb_burst *,
+                                         const struct sb_time *) = {
+    [PARSE] = sb_parse_stage,   [PROFILE] = sb_profile_stage, [SANITY] = sb_sanity_stage,
+    [OWNER] = sb_owner_stage,   [LISTS] = sb_lists_stage,     [COUNTRY] = sb_country_stage,
+    [FILTER] = sb_filter_stage, [LIMITS] = sb_limits_stage,   [FORWARD] = sb_forward_stage,
+};
 
 struct bench {
     struct sb_lcore *lcore;
@@ -30,7 +50,7 @@ struct bench {
     uint32_t address_size;
     uint32_t checksum_offset; /* 0: there is none */
     uint32_t checksum_base;   /* sum of the IPv4 header's words without source and checksum */
-    uint32_t reserved;
+    uint32_t ticks_per_burst; /* limits need a clock that runs */
     struct sb_time now;
 };
 
@@ -63,7 +83,7 @@ static inline void write_source(const struct bench *bench, uint64_t number, uint
         uint16_t checksum;
 
         sum = (sum & 0xffff) + (sum >> 16);
-        checksum = __builtin_bswap16((uint16_t)~(sum + (sum >> 16)));
+        checksum = __builtin_bswap16((uint16_t) ~(sum + (sum >> 16)));
         source = __builtin_bswap32(source);
         memcpy(data + bench->source_offset, &source, 4);
         memcpy(data + bench->checksum_offset, &checksum, 2);
@@ -93,6 +113,7 @@ static inline void receive(struct bench *bench) {
         packet->flags = 0;
         packet->port = SB_PORT_OUTSIDE;
     }
+    bench->now.tsc += bench->ticks_per_burst;
     burst->count = SB_BURST_MAX;
     burst->live_count = SB_BURST_MAX;
     bench->next += SB_BURST_MAX;
@@ -103,16 +124,8 @@ static inline void run(struct bench *bench, enum bench_depth depth) {
         sb_pipeline_run(bench->lcore, bench->burst, &bench->now);
         return;
     }
-    if (depth >= PARSE)
-        sb_parse_stage(bench->lcore, bench->burst, &bench->now);
-    if (depth >= SANITY)
-        sb_sanity_stage(bench->lcore, bench->burst, &bench->now);
-    if (depth >= OWNER)
-        sb_owner_stage(bench->lcore, bench->burst, &bench->now);
-    if (depth >= LISTS)
-        sb_lists_stage(bench->lcore, bench->burst, &bench->now);
-    if (depth >= FORWARD)
-        sb_forward_stage(bench->lcore, bench->burst, &bench->now);
+    for (enum bench_depth stage = PARSE; stage <= depth; stage++)
+        stages[stage](bench->lcore, bench->burst, &bench->now);
 }
 
 /* Cycles of the time stamp counter for that many bursts. */

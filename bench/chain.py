@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import traffic
+from bench.policy import full_policy
 from dataplane import abi, library
-from dataplane.policy_table import KEY_BYTES, PolicyTable
+from dataplane.limits_table import Limits
+from dataplane.settings import LimitCapacities
+from dataplane.tables import HASH_KEY_BYTES
 
 ROOT = Path(__file__).resolve().parents[1]
 BURSTS = 256
@@ -28,6 +31,9 @@ median, which shows how much they did."""
 _SHARE_REPETITIONS = 128
 """A million packets: every source."""
 _FIRST_FOREIGN = 1 << 24
+_NS_PER_TSC_Q24 = 1 << 24
+_TICKS_PER_BURST = 3_200
+"""Nanoseconds: ten million packets a second, for the limits' clock."""
 
 
 class Depth(enum.IntEnum):
@@ -35,11 +41,15 @@ class Depth(enum.IntEnum):
 
     RECEIVE = 0
     PARSE = 1
-    SANITY = 2
-    OWNER = 3
-    LISTS = 4
-    FORWARD = 5
-    WHOLE = 6
+    PROFILE = 2
+    SANITY = 3
+    OWNER = 4
+    LISTS = 5
+    COUNTRY = 6
+    FILTER = 7
+    LIMITS = 8
+    FORWARD = 9
+    WHOLE = 10
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class _Bench(ctypes.Structure):
         ("address_size", ctypes.c_uint32),
         ("checksum_offset", ctypes.c_uint32),
         ("checksum_base", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("ticks_per_burst", ctypes.c_uint32),
         ("now", abi.Time),
     ]
 
@@ -104,6 +114,7 @@ class Chain:
     def __exit__(self, *_: object) -> None:
         self.lists.close()
         self._policy.close()
+        self._limits.close()
 
     def cycles_per_packet(self) -> tuple[dict[Depth, float], dict[Depth, float]]:
         """Of everything down to each depth: fifth percentile and median."""
@@ -132,12 +143,20 @@ class Chain:
         return cycles / (BURSTS * abi.BURST_MAX)
 
     def _make_lcore(self) -> None:
-        self._policy = PolicyTable(self._pipeline)
-        self._policy.build(bytes(KEY_BYTES))
+        self._policy = full_policy(self._pipeline, self._layout.version)
+        self._limits = Limits(self._pipeline, LimitCapacities(), bytes(range(HASH_KEY_BYTES)))
         self._stats = abi.LcoreStats.from_buffer(_pages(ctypes.sizeof(abi.LcoreStats)))
-        self._node = abi.Node(lists=self.lists.address, policy=self._policy.address, lcore_count=1)
+        self._node = abi.Node(
+            lists=self.lists.address,
+            policy=self._policy.address,
+            lcore_count=1,
+            ns_per_tsc_q24=_NS_PER_TSC_Q24,
+        )
         self._lcore = abi.Lcore(
-            node=ctypes.addressof(self._node), stats=ctypes.addressof(self._stats)
+            node=ctypes.addressof(self._node),
+            stats=ctypes.addressof(self._stats),
+            limits=self._limits.address,
+            policy=self._policy.address,
         )
         self._burst = abi.Burst.from_buffer(_pages(ctypes.sizeof(abi.Burst)))
 
@@ -159,6 +178,7 @@ class Chain:
             address_size=self._layout.address_size,
             checksum_offset=self._layout.checksum_offset,
             checksum_base=traffic.checksum_base(),
+            ticks_per_burst=_TICKS_PER_BURST,
             now=abi.Time(tsc=1, boot_ds=1000),
         )
 

@@ -28,7 +28,7 @@ from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, D
 TARGETS = {(4, 1 << 16): 40, (4, 1 << 20): 55, (6, 1 << 16): 90, (6, 1 << 20): 90}
 """Cycles per packet of parse, sanity and lists, by family and number of sources; misses."""
 _WIDTH = 100
-STAGES = (Depth.PARSE, Depth.SANITY, Depth.OWNER, Depth.LISTS, Depth.FORWARD)
+STAGES = tuple(depth for depth in Depth if Depth.RECEIVE < depth < Depth.WHOLE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,9 +19,9 @@ class PortSettings:
 class LimitCapacities:
     """How many are told apart at a time, on each lcore; 1 to 2^24, 9.1 bytes each, rounded up."""
 
-    sources_max: int = 1_000_000
-    prefixes_max: int = 262_144
-    destinations_max: int = 65_536
+    sources_max: int = 200_000
+    prefixes_max: int = 50_000
+    destinations_max: int = 25_000
 
 
 @dataclass(frozen=True)

@@ -107,9 +107,9 @@ class ListsSection(_Section):
 class LimitsSection(_Section):
     """``[limits]``: how many each lcore tells apart at a time, for rate limits."""
 
-    sources_max: int = Field(default=1_000_000, ge=1, le=BUCKETS_MAX)
-    prefixes_max: int = Field(default=262_144, ge=1, le=BUCKETS_MAX)
-    destinations_max: int = Field(default=65_536, ge=1, le=BUCKETS_MAX)
+    sources_max: int = Field(default=200_000, ge=1, le=BUCKETS_MAX)
+    prefixes_max: int = Field(default=50_000, ge=1, le=BUCKETS_MAX)
+    destinations_max: int = Field(default=25_000, ge=1, le=BUCKETS_MAX)
 
 
 class ApiSection(_Section):

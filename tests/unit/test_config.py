@@ -240,7 +240,7 @@ def test_dataplane_settings() -> None:
     assert (settings.lcores, settings.worker_cpus) == (2, (4, 5))
     assert (settings.hugepages, settings.mbufs) == ("off", 8192)
     assert (settings.addresses_max, settings.prefixes_max) == (10, 20)
-    assert settings.limits == LimitCapacities(7, 8, 65_536)
+    assert settings.limits == LimitCapacities(7, 8, 25_000)
 
 
 def test_api_settings_take_the_key_from_the_environment() -> None:

@@ -2,14 +2,14 @@
  *
  * A packet pays into every limit of its profile in turn; the first that has no room for it gives
  * the reason, and costs nothing. In monitor mode a packet pays what it would pay. The packets of a
- * profile go through one limit together, so that the cache misses of their buckets overlap.
+ * profile go through its limits together, so that the cache misses of their buckets overlap.
  */
 #include "../tables/limits_private.h"
 #include "pipeline.h"
 
 #define MAPPED 0xffffull
 
-/* One limit and the packets of one profile that it counts; sets of packets are bitmaps. */
+/* The packets of one profile; sets of them are bitmaps. */
 struct work {
     struct sb_lcore *lcore;
     struct sb_burst *burst;
@@ -31,12 +31,17 @@ struct purse {
     uint32_t tag;
 };
 
-static uint32_t judged_of(const struct sb_lcore *lcore, const struct sb_burst *burst);
+static inline bool is_uniform(const struct sb_burst *burst);
+static inline uint32_t live_of(const struct sb_burst *burst);
+static uint32_t judged_of(const struct sb_burst *burst);
 static uint32_t same_profile(const struct sb_burst *burst, uint32_t packets);
-static uint32_t limit_all(struct work *work, uint32_t packets);
+static inline uint32_t limit_all(struct work *work, uint32_t packets);
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
 static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets);
-static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets);
+static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+                        struct purse purses[SB_BURST_MAX]);
+static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+                         const struct purse purses[SB_BURST_MAX]);
 static inline struct masks masks_of(const struct sb_limit *limit);
 static inline uint64_t hash_of(const struct work *work, const struct sb_limit *limit,
                                const struct masks *masks, const struct sb_packet *packet);
@@ -61,9 +66,10 @@ void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
     if (work.limits == NULL || (sb_policy_of(lcore)->uses & SB_USE_LIMITS) == 0)
         return;
     work.now_q16 = (uint64_t)((unsigned __int128)now->tsc * node->ns_per_tsc_q24 >> 8);
-    packets = judged_of(lcore, burst);
+    bool uniform = is_uniform(burst);
+    packets = uniform ? live_of(burst) : judged_of(burst);
     while (packets != 0) {
-        uint32_t group = same_profile(burst, packets);
+        uint32_t group = uniform ? packets : same_profile(burst, packets);
 
         work.profile = sb_profile_of(lcore, &burst->packets[__builtin_ctz(packets)]);
         dropped |= limit_all(&work, group);
@@ -73,16 +79,35 @@ void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
         sb_burst_leave_out(burst, dropped);
 }
 
-static uint32_t judged_of(const struct sb_lcore *lcore, const struct sb_burst *burst) {
-    uint32_t judged = 0;
+/* All live packets are judged, and by one profile: what nearly every burst is. */
+static inline bool is_uniform(const struct sb_burst *burst) {
+    const uint32_t profile = burst->packets[burst->live[0]].profile;
+    uint32_t differs = 0;
 
     for (uint32_t i = 0; i < burst->live_count; i++) {
         const struct sb_packet *packet = &burst->packets[burst->live[i]];
-        bool counts =
-            sb_is_judged(packet) && (sb_profile_of(lcore, packet)->uses & SB_USE_LIMITS) != 0;
 
-        judged |= (uint32_t)counts << burst->live[i];
+        differs |= (packet->profile ^ profile) | packet->port | (packet->ip_version == 0) |
+                   (packet->flags & SB_PACKET_ALLOWED);
     }
+    return differs == 0;
+}
+
+static inline uint32_t live_of(const struct sb_burst *burst) {
+    uint32_t live = 0;
+
+    if (burst->live_count == SB_BURST_MAX)
+        return UINT32_MAX;
+    for (uint32_t i = 0; i < burst->live_count; i++)
+        live |= 1u << burst->live[i];
+    return live;
+}
+
+static uint32_t judged_of(const struct sb_burst *burst) {
+    uint32_t judged = 0;
+
+    for (uint32_t i = 0; i < burst->live_count; i++)
+        judged |= (uint32_t)sb_is_judged(&burst->packets[burst->live[i]]) << burst->live[i];
     return judged;
 }
 
@@ -98,21 +123,28 @@ static uint32_t same_profile(const struct sb_burst *burst, uint32_t packets) {
     return same;
 }
 
-/* Those that were dropped. */
-static uint32_t limit_all(struct work *work, uint32_t packets) {
-    uint32_t dropped = 0;
+/* Those that were dropped. All buckets are asked for before the first is paid into. */
+static inline uint32_t limit_all(struct work *work, uint32_t packets) {
+    const struct sb_profile *profile = work->profile;
+    struct purse purses[SB_LIMITS_MAX][SB_BURST_MAX];
+    uint32_t counted[SB_LIMITS_MAX], dropped = 0;
 
-    for (uint32_t i = 0; i < work->profile->limit_count && packets != 0; i++) {
-        const struct sb_limit *limit = &work->profile->limit[i];
-        uint32_t counted = limit->icmp_only ? icmp_of(work->burst, packets) : packets;
-        uint32_t refused;
+    for (uint32_t i = 0; i < profile->limit_count; i++) {
+        const struct sb_limit *limit = &profile->limit[i];
+        bool is_off = profile->mode[limit->reason] == SB_MODE_OFF;
 
-        if (work->profile->mode[limit->reason] == SB_MODE_OFF || counted == 0)
+        counted[i] = is_off ? 0 : limit->icmp_only ? icmp_of(work->burst, packets) : packets;
+        if (limit->scope != SB_SCOPE_GLOBAL)
+            find_purses(work, limit, counted[i], purses[i]);
+    }
+    for (uint32_t i = 0; i < profile->limit_count; i++) {
+        const struct sb_limit *limit = &profile->limit[i];
+        uint32_t paying = counted[i] & ~dropped;
+
+        if (paying == 0)
             continue;
-        refused = limit->scope == SB_SCOPE_GLOBAL ? pay_whole(work, limit, counted)
-                                                  : pay_each(work, limit, counted);
-        dropped |= refused;
-        packets &= ~refused;
+        dropped |= limit->scope == SB_SCOPE_GLOBAL ? pay_whole(work, limit, paying)
+                                                   : pay_each(work, limit, paying, purses[i]);
     }
     return dropped;
 }
@@ -143,24 +175,29 @@ static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit,
     return dropped;
 }
 
-static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets) {
+static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+                        struct purse purses[SB_BURST_MAX]) {
     const struct sb_buckets *table = &work->limits->table[limit->scope];
     const struct masks masks = masks_of(limit);
-    struct purse purses[SB_BURST_MAX];
-    uint32_t dropped = 0;
 
-    for (uint32_t set = packets; set != 0;) {
-        uint32_t i = take_bit(&set);
+    while (packets != 0) {
+        uint32_t i = take_bit(&packets);
         uint64_t hash = hash_of(work, limit, &masks, &work->burst->packets[i]);
 
         purses[i] = (struct purse){sb_buckets_home(table, hash), sb_bucket_tag(hash)};
         __builtin_prefetch(purses[i].set, 1);
     }
+}
+
+static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+                         const struct purse purses[SB_BURST_MAX]) {
+    uint32_t dropped = 0;
+
     while (packets != 0) {
         uint32_t i = take_bit(&packets);
+        uint64_t cost = cost_of(limit, &work->burst->packets[i]);
 
-        if (!sb_buckets_pay(purses[i].set, purses[i].tag, cost_of(limit, &work->burst->packets[i]),
-                            limit->burst_q16, work->now_q16))
+        if (!sb_buckets_pay(purses[i].set, purses[i].tag, cost, limit->burst_q16, work->now_q16))
             dropped |= reject(work, limit, i);
     }
     return dropped;
