@@ -29,6 +29,7 @@ from dataplane.dpdk.mempool import PacketPool
 from dataplane.dpdk.rings import PacketRing, ring_port
 from dataplane.eal_setup import plan, start_eal
 from dataplane.ports import DataPorts, room_bytes
+from dataplane.profile_names import ProfileNames
 from dataplane.profiles import Profiles
 from dataplane.settings import DataplaneSettings, PortSettings
 from dataplane.workers import WorkerPlan, Workers
@@ -96,7 +97,8 @@ class WorkerBench:
                 [ctypes.addressof(stats)],
             )
             workers.node.lists = lists
-            profiles = Profiles(self.library, workers)
+            names = ProfileNames(abi.StatsHeader(), workers.pages)
+            profiles = Profiles(self.library, workers, names)
             opened.start()
             workers.launch()
             samples = _sample(stats, seconds)

@@ -25,6 +25,7 @@ from dataplane.limits_table import Limits
 from dataplane.logs import Log
 from dataplane.notify import Notifier
 from dataplane.packet_path import open_packet_path
+from dataplane.profile_names import ProfileNames
 from dataplane.profiles import Profiles
 from dataplane.published import StatsPublisher
 from dataplane.reconcile import Reconciler
@@ -75,7 +76,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     stats.header.limits_bytes = sum(
         _give_buckets(library, settings, lcore, opened) for lcore in workers.lcores
     )
-    profiles = Profiles(library, workers)
+    profiles = Profiles(library, workers, ProfileNames(stats.header, workers.pages))
     opened.callback(profiles.close)
     events = EventRings(library, settings.lcores, workers.listen, workers.quiescent)
     opened.callback(events.close)

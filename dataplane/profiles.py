@@ -7,21 +7,32 @@ at most.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from dataplane.errors import NativeError
 from dataplane.policy_table import KEY_BYTES, PolicyTable
+from dataplane.profile_names import DEFAULT, ProfileNames
 from dataplane.workers import Workers
+
+if TYPE_CHECKING:
+    from dataplane.policy import CompiledProfile
+
+_ROOM_S_MAX = 0.05
+"""For workers to let go of the policy before the last: they turn in microseconds."""
 
 
 class Profiles:
     """Owns the policy in force and those that a worker may still read; outlives the workers."""
 
-    def __init__(self, library: ctypes.CDLL, workers: Workers) -> None:
+    def __init__(self, library: ctypes.CDLL, workers: Workers, names: ProfileNames) -> None:
         """The default profile is in force from here on."""
         self._library = library
         self._workers = workers
+        self._names = names
         self._salt_key = os.urandom(KEY_BYTES)
         self._table: PolicyTable | None = None
         self._retired: list[tuple[PolicyTable, tuple[int, ...]]] = []
@@ -30,9 +41,14 @@ class Profiles:
     def apply(self, document: Mapping[str, Any] | None) -> None:
         """Put a policy document in force; None: the defaults.
 
-        Raises InvalidInputError, and changes nothing, when the document is none.
+        Raises InvalidInputError when the document is none, NativeError when there is no memory or
+        a worker does not let go of older policies; then nothing has changed.
         """
-        table = PolicyTable(self._library) if document is None else self._compile(document)
+        profiles = [] if document is None else self._compile(document)
+        names = [profile.name for profile in profiles] or [DEFAULT]
+        self._wait_for_room(names)
+        table = PolicyTable(self._library, sum(len(profile.targets) for profile in profiles))
+        self._fill(table, profiles, self._names.take(names))
         table.build(self._salt_key)
         old, self._table = self._table, table
         self._workers.node.policy = table.address
@@ -40,14 +56,44 @@ class Profiles:
             self._retired.append((old, self._workers.quiescent()))
         self.reclaim()
 
-    def _compile(self, document: Mapping[str, Any]) -> PolicyTable:
+    def _compile(self, document: Mapping[str, Any]) -> Sequence[CompiledProfile]:
         # What validates it takes 13 MB: only who has a policy pays for that.
-        from dataplane.policy import fill_profile, parse_policy  # noqa: PLC0415
+        from dataplane.policy import compile_policy, parse_policy  # noqa: PLC0415
 
-        policy = parse_policy(document)
-        table = PolicyTable(self._library)
-        fill_profile(self._library, table.profile(0), policy)
-        return table
+        return compile_policy(parse_policy(document), self._workers.lcore_count)
+
+    def _fill(
+        self, table: PolicyTable, profiles: Sequence[CompiledProfile], indices: Sequence[int]
+    ) -> None:
+        if not profiles:
+            return
+        from dataplane.policy import fill_profile  # noqa: PLC0415 - see _compile
+
+        for profile, index in zip(profiles, indices, strict=True):
+            fill_profile(table.add(index), profile)
+            for target in profile.targets:
+                table.target(target.key, target.prefix_length, index)
+
+    def _wait_for_room(self, names: Sequence[str]) -> None:
+        end = time.monotonic() + _ROOM_S_MAX
+        while not self._names.has_room(names):
+            if time.monotonic() > end:
+                raise NativeError("a worker does not let go of older policies", errno.EAGAIN)
+            time.sleep(0.001)
+            self.reclaim()
+
+    def reclaim(self) -> None:
+        """Free what every reader has let go of since; called now and then."""
+        now = self._workers.quiescent()
+        kept = []
+        for table, before in self._retired:
+            if all(count > seen for count, seen in zip(now, before, strict=False)):
+                table.close()
+            else:
+                kept.append((table, before))
+        self._retired = kept
+        if not kept:
+            self._names.release()
 
     def close(self) -> None:
         """Free everything, once no worker runs any more; may be called again."""
@@ -63,14 +109,3 @@ class Profiles:
     def retired_count(self) -> int:
         """Policies that a worker may still read."""
         return len(self._retired)
-
-    def reclaim(self) -> None:
-        """Free what every reader has let go of since; called now and then."""
-        now = self._workers.quiescent()
-        kept = []
-        for table, before in self._retired:
-            if all(count > seen for count, seen in zip(now, before, strict=False)):
-                table.close()
-            else:
-                kept.append((table, before))
-        self._retired = kept

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,11 +18,13 @@ from typing import Self
 
 from dataplane import abi, library
 from dataplane.errors import ConfigurationError, InvalidInputError, NativeError
+from dataplane.limits_table import Limits
 from dataplane.networks import KEY_BITS, Network
 from dataplane.pcap import Batch
-from dataplane.policy import PolicyDocument, fill_profile
+from dataplane.policy import PolicyDocument, compile_policy, fill_profile
 from dataplane.policy_table import KEY_BYTES, PolicyTable
-from dataplane.replay_report import PortReport, ReplayReport
+from dataplane.replay_report import PortReport, ReplayReport, RuleReport
+from dataplane.settings import LimitCapacities
 from dataplane.tables import HASH_KEY_BYTES, Lists, pack
 
 INSIDE_MAX = 256
@@ -55,16 +57,24 @@ class Replay:
         # Page-aligned, as the compiler has been told.
         memory = mmap.mmap(-1, ctypes.sizeof(abi.LcoreStats))
         self._stats = abi.LcoreStats.from_buffer(memory)
-        self._policy = PolicyTable(self._library)
-        fill_profile(self._library, self._policy.profile(0), policy)
-        self._policy.build(bytes(KEY_BYTES))  # the same run every time; nobody aims at a replay
+        self._compiled = compile_policy(policy or PolicyDocument(name="default"))
+        self._policy = PolicyTable(self._library, sum(len(one.targets) for one in self._compiled))
+        for index, profile in enumerate(self._compiled):
+            fill_profile(self._policy.add(index), profile)
+            for target in profile.targets:
+                self._policy.target(target.key, target.prefix_length, index)
+        # No random keys: the same run every time; nobody aims at a replay.
+        self._policy.build(bytes(KEY_BYTES))
+        self._limits = Limits(self._library, LimitCapacities(), bytes(HASH_KEY_BYTES))
         self._node = abi.Node(
             policy=self._policy.address,
             lcore_count=1,
             ns_per_tsc_q24=_NS_PER_TSC_Q24,
         )
         self._lcore = abi.Lcore(
-            node=ctypes.addressof(self._node), stats=ctypes.addressof(self._stats)
+            node=ctypes.addressof(self._node),
+            stats=ctypes.addressof(self._stats),
+            limits=self._limits.address,
         )
         self._replay = abi.Replay(
             lcore=ctypes.addressof(self._lcore),
@@ -110,14 +120,15 @@ class Replay:
 
     def report(self) -> ReplayReport:
         """What has been counted so far."""
-        counts, replay = self._stats.profile[0].count, self._replay
+        replay = self._replay
         ports = {port.name.lower(): self._port(port) for port in abi.Port}
         return ReplayReport(
             packets=sum(port.received for port in ports.values()),
             duration_ns=replay.clock_ns - replay.first_ns,
             forwarded=sum(port.forwarded for port in ports.values()),
-            dropped=_by_reason([counts[reason][abi.Mode.ENFORCE] for reason in abi.Reason]),
-            would_drop=_by_reason([counts[reason][abi.Mode.MONITOR] for reason in abi.Reason]),
+            dropped=_by_reason([self._count(reason, abi.Mode.ENFORCE) for reason in abi.Reason]),
+            would_drop=_by_reason([self._count(reason, abi.Mode.MONITOR) for reason in abi.Reason]),
+            rules=list(self._rules()),
             ports=ports,
             link_scope=replay.link_scope,
             allowed=replay.allowed,
@@ -128,6 +139,23 @@ class Replay:
             no_address=replay.no_address,
             clock_backwards=replay.backwards,
         )
+
+    def _count(self, reason: abi.Reason, mode: abi.Mode) -> int:
+        return sum(
+            self._stats.profile[index].count[reason][mode] for index in range(len(self._compiled))
+        )
+
+    def _rules(self) -> Iterator[RuleReport]:
+        """Every rule of the policy, in its order."""
+        for index, profile in enumerate(self._compiled):
+            counts = self._stats.profile[index].count
+            paths = dict[str, list[int]]()
+            for reason, path in profile.rule_of.items():
+                found = paths.setdefault(path, [0, 0])
+                found[0] += counts[reason][abi.Mode.ENFORCE]
+                found[1] += counts[reason][abi.Mode.MONITOR]
+            for path, (dropped, would_drop) in sorted(paths.items(), key=_by_number):
+                yield RuleReport(profile.name, path, dropped, would_drop)
 
     def _port(self, port: abi.Port) -> PortReport:
         stats = self._stats.port[port]
@@ -143,7 +171,9 @@ class Replay:
     def close(self) -> None:
         """Free lists and policy; a second call does nothing."""
         self._node.policy = 0
+        self._lcore.limits = 0
         self._policy.close()
+        self._limits.close()
         if self._lists:
             self._node.lists = 0
             self._lists.close()
@@ -200,6 +230,11 @@ def _put(
             )
         count += len(chunk)
     return count
+
+
+def _by_number(item: tuple[str, list[int]]) -> int:
+    """The number of a rule, from the end of its path."""
+    return int(item[0].rpartition("[")[2].rstrip("]"))
 
 
 def _by_reason(counts: Sequence[int]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -20,6 +20,17 @@ class PortReport:
 
 
 @dataclass(frozen=True)
+class RuleReport:
+    """What one rule of the policy has come to; what a later rule took over is counted there."""
+
+    profile: str
+    path: str
+    """Where it stands in the document: ``rules[0]``, ``profiles[2].rules[1]``."""
+    dropped: int
+    would_drop: int
+
+
+@dataclass(frozen=True)
 class ReplayReport:
     """Verdicts over a whole capture; counts are packets."""
 
@@ -30,6 +41,8 @@ class ReplayReport:
     dropped: Mapping[str, int]
     would_drop: Mapping[str, int]
     """By reason label: what reasons in monitor mode hit; these packets went on."""
+    rules: Sequence[RuleReport]
+    """Of the policy, profile by profile."""
     ports: Mapping[str, PortReport]
     link_scope: int
     allowed: int

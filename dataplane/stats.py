@@ -85,7 +85,8 @@ class LcoreStats:
 class ReasonCount:
     """One cell of the counters by profile, reason and mode."""
 
-    profile: int
+    profile: str
+    """Its name; ``(removed)``: all those together that are no more."""
     reason: str
     mode: str
     """``monitor`` (would have dropped) or ``enforce`` (dropped)."""

@@ -19,6 +19,9 @@ from dataplane.clock import Clock
 from dataplane.errors import DataplaneAwayError
 from dataplane.networks import Network
 
+REMOVED = "(removed)"
+"""Stands for all profiles that are no more."""
+_TRIES_MAX = 8
 _WORD = 8
 _MASK = (1 << 64) - 1
 _HEADER = abi.StatsHeader
@@ -42,7 +45,6 @@ class StatsView:
         ):
             raise DataplaneAwayError("the data plane's statistics have another layout")
         self._lcores = range(min(self._header("lcore_count"), abi.LCORES_MAX))
-        self._profiles = range(min(self._header("profile_count"), abi.PROFILES_MAX))
 
     def close(self) -> None:
         """Let go of the mapping; idempotent."""
@@ -93,10 +95,19 @@ class StatsView:
             origins={_name(origin): self._origin(origin) for origin in abi.Origin},
             latency=self._latency(),
             lcores=tuple(lcores),
-            reasons=tuple(self._reasons()),
+            reasons=self._settled_reasons(),
             rejected_count=header("rejected_count"),
             rejected=tuple(self._rejected()),
         )
+
+    def _settled_reasons(self) -> tuple[stats.ReasonCount, ...]:
+        """Read while names and counters stay where they are; a policy moves them for moments."""
+        for _ in range(_TRIES_MAX):
+            before = self._header("profile_version")
+            found = tuple(self._reasons())
+            if before % 2 == 0 and self._header("profile_version") == before:
+                break
+        return found
 
     def _applied(self) -> tuple[UUID | None, int, int]:
         """Database, applied_through, loading; in the order that never claims too much.
@@ -181,17 +192,30 @@ class StatsView:
         return stats.StageStats(*self._span(offset, size // _WORD))
 
     def _reasons(self) -> Iterator[stats.ReasonCount]:
+        """By the profiles' names, and of those that are no more together."""
         size = ctypes.sizeof(abi.ProfileStats)
-        for profile in self._profiles:
-            cells = self._summed(_LCORE.profile.offset + profile * size, size // _WORD)  # type: ignore[attr-defined]
-            if not any(cells):
-                continue
-            for cell, packets in enumerate(cells):
+        counted = [(REMOVED, self._span(_HEADER.profile_removed.offset, size // _WORD))]
+        for index, name in self._profiles():
+            offset = _LCORE.profile.offset + index * size  # type: ignore[attr-defined]
+            counted.append((name, self._summed(offset, size // _WORD)))
+        for name, cells in counted:
+            for cell, packets in enumerate(cells) if any(cells) else ():
                 reason, mode = divmod(cell, abi.MODE_COUNT)
                 if packets:
                     yield stats.ReasonCount(
-                        profile, _name(abi.Reason(reason)), _name(abi.Mode(mode)), packets
+                        name, _name(abi.Reason(reason)), _name(abi.Mode(mode)), packets
                     )
+
+    def _profiles(self) -> list[tuple[int, str]]:
+        """Index and name of each that counts."""
+        labels: int = _HEADER.profile_label.offset  # type: ignore[attr-defined]
+        count = min(self._header("profile_count"), abi.PROFILES_MAX)
+        raw = bytes(self._bytes[labels : labels + count * abi.PROFILE_NAME])
+        names = (
+            raw[at : at + abi.PROFILE_NAME].rstrip(b"\0").decode(errors="replace")
+            for at in range(0, len(raw), abi.PROFILE_NAME)
+        )
+        return [(index, name) for index, name in enumerate(names) if name]
 
     def _rejected(self) -> Iterator[stats.Rejected]:
         """The newest but one, which the writer may be about to write over."""

@@ -65,6 +65,16 @@ class Workers:
                     target.handover_in[source.index] = ring
 
     @property
+    def lcore_count(self) -> int:
+        """How many workers there are."""
+        return len(self.lcores)
+
+    @property
+    def pages(self) -> Sequence[abi.LcoreStats]:
+        """Their statistics, by index."""
+        return self._stats
+
+    @property
     def readers_address(self) -> int:
         """Of the quiescent counters: for tables that free behind the workers' backs."""
         return ctypes.addressof(self.node.readers)

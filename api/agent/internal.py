@@ -57,7 +57,7 @@ def _by_port(read: Callable[[PortStats], float]) -> Callable[[NodeStats], Iterat
 
 def _reasons(node: NodeStats) -> Iterator[Sample]:
     for cell in node.reasons:
-        yield (str(cell.profile), cell.reason, cell.mode), cell.packets
+        yield (cell.profile, cell.reason, cell.mode), cell.packets
 
 
 def _control_events_lost(node: NodeStats) -> Iterator[Sample]:

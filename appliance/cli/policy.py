@@ -21,8 +21,8 @@ from appliance.cli.output import Cell, Output
 from dataplane.policy import load_policy_file
 
 WAIT_S = 60.0
-CHANGES = ("profile", "reason", "before", "after")
-HISTORY = ("revision", "name", "rules", "action", "created_at", "created_by")
+CHANGES = ("profile", "setting", "before", "after")
+HISTORY = ("revision", "name", "profiles", "rules", "action", "created_at", "created_by")
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="A policy: JSON if it ends in .json, else TOML.")
@@ -54,8 +54,13 @@ def show(
         return
     document = found["policy"]
     output.line(f"{document['name']}: {found['state']} (revision {found['revision']})")
-    rows = [(rule["type"], rule["action"], _reasons(rule)) for rule in document["rules"]]
-    output.table(("type", "action", "reasons"), rows)
+    default = {"mode": "enforce", **document, "name": "default", "targets": ["everything else"]}
+    for profile in (default, *document.get("profiles", ())):
+        targets = ", ".join(profile["targets"])
+        output.line("")
+        output.line(f"profile {profile['name']} ({profile['mode']}): {targets}")
+        rows = [(rule["type"], rule["action"], _details(rule)) for rule in profile["rules"]]
+        output.table(("type", "action", "details"), rows)
 
 
 @app.command()
@@ -65,7 +70,11 @@ def validate(file: File, as_json: JsonOption = False) -> None:
     if as_json:
         output.document(document.model_dump(mode="json"))
     else:
-        output.line(f"{file}: {document.name}, {len(document.rules)} rules: valid")
+        rules = len(document.rules) + sum(len(one.rules) for one in document.profiles)
+        output.line(
+            f"{file}: {document.name}, {len(document.profiles)} profiles beside the default, "
+            f"{rules} rules: valid"
+        )
 
 
 @app.command()
@@ -148,5 +157,11 @@ def _tell(output: Output, what: str, answer: Answer) -> None:
         output.table(CHANGES, [[row[name] for name in CHANGES] for row in changes])
 
 
-def _reasons(rule: dict[str, Any]) -> Cell:
-    return ", ".join(rule.get("reasons") or ()) or "all"
+def _details(rule: dict[str, Any]) -> Cell:
+    """The other fields of a rule, as they are written."""
+    fields = {name: value for name, value in rule.items() if name not in {"type", "action"}}
+    return ", ".join(f"{name} {_plain(value)}" for name, value in fields.items()) or "all"
+
+
+def _plain(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -30,7 +30,7 @@ def as_document(report: ReplayReport, broken: CaptureError | None) -> dict[str, 
 
 
 def print_report(output: Output, report: ReplayReport) -> None:
-    """Verdicts by reason, then by port, then what is worth knowing about the capture."""
+    """Verdicts by reason, port and rule of the policy; what is worth knowing about the capture."""
     seconds = report.duration_ns / 1e9
     output.line(f"{report.packets} packets in {seconds:.3f} s of capture")
     output.table(("verdict", "reason", "packets", "share", "meaning"), _verdicts(report))
@@ -41,6 +41,11 @@ def print_report(output: Output, report: ReplayReport) -> None:
             for name, port in report.ports.items()
         ),
     )
+    if report.rules:
+        output.table(
+            ("profile", "rule", "dropped", "would drop"),
+            ((rule.profile, rule.path, rule.dropped, rule.would_drop) for rule in report.rules),
+        )
     notes = {name: getattr(report, name) for name in _NOTES}
     if any(notes.values()):
         rows = [(name, count, _NOTES[name]) for name, count in notes.items() if count]

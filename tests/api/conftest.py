@@ -114,8 +114,8 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         latency=LatencyHistogram((1000,), (1, 0), 1, 900),
         lcores=(),
         reasons=(
-            ReasonCount(0, "blacklist", "enforce", 3),
-            ReasonCount(0, "land", "monitor", 2),
+            ReasonCount("default", "blacklist", "enforce", 3),
+            ReasonCount("default", "land", "monitor", 2),
         ),
         rejected_count=len(fake.rejected),
         rejected=tuple(fake.rejected),

@@ -13,7 +13,7 @@ from .conftest import Api
 
 WATCH = {"name": "watch", "rules": [{"type": "sanity", "action": "monitor", "reasons": ["land"]}]}
 OFF = {"name": "off", "rules": [{"type": "blacklist", "action": "off"}]}
-LAND_MONITORED = {"profile": 0, "reason": "land", "before": "default", "after": "monitor"}
+LAND_MONITORED = {"profile": "default", "setting": "land", "before": "default", "after": "monitor"}
 
 
 def put(api: Api, document: Any, query: str = "", **rest: Any) -> Any:
@@ -74,8 +74,13 @@ def test_a_dry_run_changes_nothing(api: Api) -> None:
     [
         ({"name": ""}, "name"),
         ({"rules": []}, "name"),
-        ({"name": "x", "rules": [{"type": "sanity"}]}, "rules[0].action"),
-        ({"name": "x", "rules": [{"type": "rate_limit", "value": 1000}]}, "rules[0].type"),
+        ({"name": "x", "rules": [{"type": "sanity", "action": "drop"}]}, "rules[0].action"),
+        ({"name": "x", "rules": [{"type": "geo_block", "countries": ["CN"]}]}, "rules[0].type"),
+        ({"name": "x", "rules": [{"type": "rate_limit", "value": 0}]}, "rules[0].value"),
+        (
+            {"name": "x", "profiles": [{"name": "web", "targets": ["198.51.100.1/24"]}]},
+            "profiles[0].targets[0]",
+        ),
         (
             {"name": "x", "rules": [{"type": "sanity", "action": "off", "reasons": ["lnad"]}]},
             "rules[0].reasons[0]",
@@ -132,7 +137,7 @@ def test_a_rollback_brings_back_the_policy_before(api: Api) -> None:
     put(api, OFF)
     answer = api.post("/policy/rollback", {})
     assert (answer.status_code, answer.json["revision"]) == (200, 3)
-    assert {change["reason"] for change in answer.json["changes"]} == {"land", "blacklist"}
+    assert {change["setting"] for change in answer.json["changes"]} == {"land", "blacklist"}
     shown = api.get("/policy").json
     assert (shown["revision"], shown["policy"]["name"]) == (3, "watch")
     assert logged(api) == [WATCH, OFF, WATCH]

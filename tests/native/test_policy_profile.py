@@ -1,29 +1,161 @@
-"""The policy document against reasons.def as C compiled it."""
+"""The policy document against reasons.def as C compiled it, and against what C takes."""
 
 from __future__ import annotations
 
 import ctypes
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dataplane import abi
-from dataplane.policy import STRUCTURAL, RuleType, fill_profile, parse_policy, reasons_of
+from dataplane.abi import Mode, Reason, Scope, Unit, Use
+from dataplane.errors import InvalidInputError
+from dataplane.policy import (
+    SANITY_REASONS,
+    STRUCTURAL,
+    compile_policy,
+    fill_profile,
+    parse_policy,
+)
+from dataplane.policy_table import KEY_BYTES, PolicyTable
+
+SECOND_Q16 = 10**9 << 16
+
+
+def built(library: ctypes.CDLL, document: dict[str, Any], lcores: int = 1) -> PolicyTable:
+    """The table of a policy, as the data plane makes it."""
+    profiles = compile_policy(parse_policy(document), lcores)
+    table = PolicyTable(library, sum(len(profile.targets) for profile in profiles))
+    for index, profile in enumerate(profiles):
+        fill_profile(table.add(index), profile)
+        for target in profile.targets:
+            table.target(target.key, target.prefix_length, index)
+    table.build(bytes(KEY_BYTES))
+    return table
 
 
 def test_rule_types_and_structural_reasons_agree_with_reasons_def(library: ctypes.CDLL) -> None:
-    fixed = {reason for reason in abi.Reason if not library.sb_reason_selectable(reason)}
+    fixed = {reason for reason in Reason if not library.sb_reason_selectable(reason)}
     assert fixed == STRUCTURAL
-    for rule_type, stage in (
-        (RuleType.SANITY, abi.Stage.SANITY),
-        (RuleType.BLACKLIST, abi.Stage.LISTS),
-    ):
-        stages = {library.sb_reason_stage(reason) for reason in reasons_of(rule_type)}
-        assert stages == {stage}
+    stages = {library.sb_reason_stage(reason) for reason in SANITY_REASONS}
+    assert stages == {abi.Stage.SANITY}
 
 
 def test_a_profile_gets_the_defaults_and_over_them_the_document(library: ctypes.CDLL) -> None:
-    profile = abi.Profile()
     rule = {"type": "sanity", "action": "monitor", "reasons": ["land"]}
-    fill_profile(library, profile, parse_policy({"name": "x", "rules": [rule]}))
-    assert profile.mode[abi.Reason.LAND] == abi.Mode.MONITOR
-    assert profile.mode[abi.Reason.TCP_FLAGS] == abi.Mode.ENFORCE
-    fill_profile(library, profile, None)
-    assert profile.mode[abi.Reason.LAND] == abi.Mode.ENFORCE
+    with built(library, {"name": "x", "rules": [rule]}) as table:
+        profile = table.profile(0)
+        assert profile.mode[Reason.LAND] == Mode.MONITOR
+        assert profile.mode[Reason.TCP_FLAGS] == Mode.ENFORCE
+
+
+def test_the_mode_of_a_profile_is_the_most_that_any_reason_has(library: ctypes.CDLL) -> None:
+    off = {"type": "sanity", "action": "off", "reasons": ["land"]}
+    with built(library, {"name": "x", "mode": "monitor", "rules": [off]}) as table:
+        modes = table.profile(0).mode
+        assert modes[Reason.LAND] == Mode.OFF
+        assert modes[Reason.TCP_FLAGS] == modes[Reason.BLACKLIST] == Mode.MONITOR
+
+
+def test_the_contracts_rate_limit_is_packets_of_each_source(library: ctypes.CDLL) -> None:
+    with built(library, {"name": "x", "rules": [{"type": "rate_limit", "value": 1000}]}) as table:
+        profile, limit = table.profile(0), table.profile(0).limit[0]
+        assert (profile.limit_count, profile.uses) == (1, Use.LIMITS)
+        assert (limit.scope, limit.unit) == (Scope.SOURCE, Unit.PACKETS)
+        assert limit.reason == Reason.RATE_SOURCE_PACKETS
+        assert limit.increment_q16 == SECOND_Q16 // 1000
+        assert limit.burst_q16 == 1000 * limit.increment_q16
+        assert (limit.bits_ipv4, limit.bits_ipv6) == (32, 64)
+
+
+def test_lcores_share_what_more_than_one_source_pays_into(library: ctypes.CDLL) -> None:
+    rules = [{"type": "rate_limit", "value": 1000, "per": per} for per in ("source", "global")]
+    with built(library, {"name": "x", "rules": rules}, lcores=4) as table:
+        source, whole = table.profile(0).limit[:2]
+        assert source.increment_q16 == SECOND_Q16 // 1000
+        assert whole.increment_q16 == SECOND_Q16 // 250
+        assert whole.burst_q16 == 250 * whole.increment_q16
+
+
+def test_ports_are_merged_and_reflectors_sorted(library: ctypes.CDLL) -> None:
+    ports = {"type": "ports", "protocol": "tcp", "allow": ["8000-8100", 443, "80-81", 82, 8101]}
+    reflectors = [{"port": 123, "size_min": 120}, {"port": 53}]
+    rules = [ports, {"type": "udp_amplification", "reflectors": reflectors}]
+    with built(library, {"name": "x", "rules": rules}) as table:
+        profile = table.profile(0)
+        ranges = profile.ports_tcp.range[: profile.ports_tcp.count]
+        assert [(one.first, one.last) for one in ranges] == [(80, 82), (443, 443), (8000, 8101)]
+        assert not profile.ports_tcp.is_deny
+        found = profile.reflector[: profile.reflector_count]
+        assert [(one.port, one.size_min) for one in found] == [(53, 8), (123, 120)]
+        assert profile.uses == Use.PORTS_TCP | Use.REFLECTORS
+
+
+def test_targets_select_their_profile(library: ctypes.CDLL) -> None:
+    profiles = [
+        {"name": "net", "targets": ["198.51.100.0/24", "2001:db8::/32"]},
+        {"name": "host", "targets": ["198.51.100.7"]},
+    ]
+    with built(library, {"name": "x", "profiles": profiles}) as table:
+        mapped = bytes(10) + b"\xff\xff" + bytes([198, 51, 100])
+        assert table.select(mapped + b"\x07") == 2
+        assert table.select(mapped + b"\x08") == 1
+        assert table.select(bytes.fromhex("20010db8") + bytes(12)) == 1
+        assert table.select(bytes(16)) == 0
+
+
+LIMITS = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["rate_limit", "icmp_limit"]),
+        "value": st.integers(1, 10**12) | st.sampled_from([1, 8000, 10**8, 4 * 10**11]),
+        "per": st.sampled_from(["source", "prefix", "destination", "global"]),
+    },
+    optional={
+        "unit": st.sampled_from(["packets", "bits"]),
+        "burst": st.integers(1, 10**13) | st.sampled_from([1, 80_000]),
+        "prefix_ipv4": st.integers(1, 32),
+        "prefix_ipv6": st.integers(1, 128),
+    },
+)
+PORTS = st.lists(
+    st.integers(0, 65535)
+    | st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(
+        lambda pair: f"{min(pair)}-{max(pair)}"
+    ),
+    max_size=64,
+)
+OTHERS = st.one_of(
+    st.builds(lambda ports: {"type": "ports", "protocol": "udp", "deny": ports}, PORTS),
+    st.builds(lambda ports: {"type": "ports", "protocol": "tcp", "allow": ports}, PORTS),
+    st.just({"type": "fragments", "action": "monitor"}),
+    st.just({"type": "udp_amplification"}),
+)
+
+
+@settings(max_examples=300, deadline=None, database=None, suppress_health_check=HealthCheck)
+@given(rules=st.lists(LIMITS | OTHERS, max_size=6), lcores=st.sampled_from([1, 2, 16]))
+def test_whatever_is_valid_is_taken_by_the_packet_path(
+    library: ctypes.CDLL, rules: list[dict[str, Any]], lcores: int
+) -> None:
+    try:
+        table = built(library, {"name": "x", "rules": rules}, lcores)
+    except InvalidInputError:
+        return
+    table.close()
+
+
+@pytest.mark.parametrize("lcores", [1, 16])
+@pytest.mark.parametrize("per", ["source", "prefix", "destination", "global"])
+@pytest.mark.parametrize(
+    ("unit", "value"),
+    [("packets", 1), ("packets", 10**8), ("bits", 8000), ("bits", 4 * 10**11)],
+)
+def test_the_extremes_of_a_limit_are_taken(
+    library: ctypes.CDLL, per: str, unit: str, value: int, lcores: int
+) -> None:
+    rule = {"type": "rate_limit", "value": value, "unit": unit, "per": per}
+    with built(library, {"name": "x", "rules": [rule]}, lcores) as table:
+        limit = table.profile(0).limit[0]
+        assert 0 < limit.increment_q16 <= limit.burst_q16

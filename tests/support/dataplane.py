@@ -20,16 +20,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dataplane import abi
 from dataplane.clock import Clock, SystemClock
 from dataplane.control import ControlServer
 from dataplane.leases import EventRings
 from dataplane.library import ENVIRONMENT_VARIABLE, load
-from dataplane.policy import fill_profile, parse_policy
+from dataplane.profile_names import ProfileNames
+from dataplane.profiles import Profiles
 from dataplane.protocol import Command, Doorbell, Drain, Explain, Explanation
 from dataplane.published import StatsPublisher
 from dataplane.reconcile import Reconciler
@@ -37,6 +38,7 @@ from dataplane.settings import DataplaneSettings, PortSettings
 from dataplane.shm import SharedStats
 from dataplane.statelog import StateLogReader
 from dataplane.tables import Lists, random_hash_key
+from dataplane.workers import Workers
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_S_MAX = 30
@@ -78,7 +80,9 @@ class PortlessDataplane:
             settings.lcores,
             random_hash_key(),
         )
-        self.profiles = _Profiles(self.library)
+        self.profiles = Profiles(
+            self.library, cast(Workers, _NoWorkers()), ProfileNames(self.stats.header, [])
+        )
         self.control = ControlServer(
             settings, self.stats, self.events, self.library, self.clock, self._on_command
         )
@@ -106,6 +110,7 @@ class PortlessDataplane:
         self.reconciler.close()
         self.control.close()
         self.events.close()
+        self.profiles.close()
         self.lists.close()
         self.stats.close()
 
@@ -127,17 +132,16 @@ class PortlessDataplane:
         return None
 
 
-class _Profiles:
-    """Profile 0, and nobody who reads it."""
+class _NoWorkers:
+    """What `Profiles` asks of workers, where there are none."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
-        self.profile = abi.Profile()
+    lcore_count = 1
 
-    def apply(self, document: Mapping[str, Any] | None) -> None:
-        """Compile it."""
-        policy = None if document is None else parse_policy(document)
-        fill_profile(self._library, self.profile, policy)
+    def __init__(self) -> None:
+        self.node = abi.Node()
+
+    def quiescent(self) -> tuple[int, ...]:
+        return ()
 
 
 @contextlib.contextmanager

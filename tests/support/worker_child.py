@@ -23,6 +23,7 @@ from dataplane.dpdk.rings import PacketRing, ring_port
 from dataplane.eal_setup import plan, start_eal
 from dataplane.networks import Network
 from dataplane.ports import DataPorts, room_bytes
+from dataplane.profile_names import ProfileNames
 from dataplane.profiles import Profiles
 from dataplane.settings import DataplaneSettings, PortSettings
 from dataplane.tables import Lists
@@ -93,7 +94,8 @@ def _run(
         with Lists(loaded, 1024, 128, settings.lcores, bytes(16), workers.readers_address) as lists:
             _ban(lists, scenario.banned)
             workers.node.lists = lists.address
-            profiles = Profiles(loaded, workers)
+            names = ProfileNames(abi.StatsHeader(), workers.pages)
+            profiles = Profiles(loaded, workers, names)
             ports.start()
             if scenario.second_is_late:
                 _launch_one_by_one(workers, stats, scenario)

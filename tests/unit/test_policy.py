@@ -11,13 +11,14 @@ import pytest
 from dataplane import abi
 from dataplane.errors import InvalidInputError
 from dataplane.policy import (
+    FILE_BYTES_MAX,
+    RULE_TYPES,
+    SANITY_REASONS,
     PolicyDocument,
-    RuleType,
     changes,
     compile_policy,
     load_policy_file,
     parse_policy,
-    reasons_of,
 )
 
 
@@ -31,31 +32,36 @@ def refused(document: dict[str, Any]) -> InvalidInputError:
     return caught.value
 
 
+def modes_of(*rules: dict[str, Any]) -> dict[abi.Reason, abi.Mode]:
+    """Of the default profile."""
+    return compile_policy(parse_policy(policy(*rules)))[0].modes
+
+
 def test_a_rule_without_reasons_sets_all_reasons_of_its_type() -> None:
-    modes = compile_policy(parse_policy(policy({"type": "sanity", "action": "monitor"})))
-    assert {setting.reason for setting in modes} == set(reasons_of(RuleType.SANITY))
-    assert {setting.mode for setting in modes} == {abi.Mode.MONITOR}
-    assert {setting.profile for setting in modes} == {0}
+    modes = modes_of({"type": "sanity", "action": "monitor"})
+    assert modes == dict.fromkeys(SANITY_REASONS, abi.Mode.MONITOR)
 
 
 def test_a_rule_with_reasons_sets_those_alone() -> None:
-    rule = {"type": "sanity", "action": "off", "reasons": ["land", "ip_checksum"]}
-    modes = compile_policy(parse_policy(policy(rule)))
-    assert modes == [(0, abi.Reason.IP_CHECKSUM, abi.Mode.OFF), (0, abi.Reason.LAND, abi.Mode.OFF)]
+    modes = modes_of({"type": "sanity", "action": "off", "reasons": ["land", "ip_checksum"]})
+    assert modes == {abi.Reason.LAND: abi.Mode.OFF, abi.Reason.IP_CHECKSUM: abi.Mode.OFF}
+
+
+def test_an_action_that_is_not_said_enforces() -> None:
+    assert modes_of({"type": "blacklist"}) == {abi.Reason.BLACKLIST: abi.Mode.ENFORCE}
 
 
 def test_a_later_rule_wins() -> None:
-    document = policy(
+    modes = modes_of(
         {"type": "sanity", "action": "monitor"},
         {"type": "sanity", "action": "enforce", "reasons": ["land"]},
     )
-    modes = {setting.reason: setting.mode for setting in compile_policy(parse_policy(document))}
     assert modes[abi.Reason.LAND] is abi.Mode.ENFORCE
     assert modes[abi.Reason.TCP_FLAGS] is abi.Mode.MONITOR
 
 
 def test_a_policy_without_rules_changes_nothing() -> None:
-    assert compile_policy(parse_policy({"name": "empty"})) == []
+    assert modes_of() == {}
 
 
 def test_an_unknown_reason_is_refused_with_the_valid_ones() -> None:
@@ -80,14 +86,14 @@ def test_a_structural_reason_has_no_choice(label: str) -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    [{"type": "rate_limit", "value": 1000}, {"type": "geo_block", "countries": ["CN", "RU"]}],
+    [{"type": "syn_proxy"}, {"type": "geo_block", "countries": ["CN", "RU"]}],
 )
 def test_a_type_of_a_later_stage_is_refused_as_not_yet(rule: dict[str, Any]) -> None:
     error = refused(policy({"type": "sanity", "action": "off"}, rule))
     assert error.field == "rules[1].type"
     assert error.value == rule["type"]
     assert "yet" in str(error)
-    assert error.limit == "one of sanity, blacklist"
+    assert error.limit == "one of " + ", ".join(RULE_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +106,6 @@ def test_a_type_of_a_later_stage_is_refused_as_not_yet(rule: dict[str, Any]) -> 
         ({"name": "x", "rule": []}, "rule"),
         ({"name": "x", "rules": {}}, "rules"),
         ({"name": "x", "rules": ["sanity"]}, "rules[0]"),
-        (policy({"type": "sanity"}), "rules[0].action"),
         (policy({"type": "sanity", "action": "drop"}), "rules[0].action"),
         (policy({"type": "sanity", "action": True}), "rules[0].action"),
         (policy({"type": "sanitty", "action": "off"}), "rules[0].type"),
@@ -145,7 +150,7 @@ def test_toml_and_json_files_say_the_same(tmp_path: Path) -> None:
         ("p.json", b"[]", "is not an object"),
         ("p.json", b"[" * 100_000, "is not JSON"),
         ("p.toml", b"\xff\xfe", "is not TOML"),
-        ("p.json", b" " * (1 << 20) + b"{}", "is larger than"),
+        ("p.json", b" " * FILE_BYTES_MAX + b"{}", "is larger than"),
         ("p.toml", b'nam = "x"', "nam"),
         ("p.toml", b"name = 1979-05-27", "name"),
     ],
@@ -172,5 +177,5 @@ def test_changes_are_the_settings_that_differ() -> None:
         )
     )
     assert changes(before, before) == []
-    assert changes(before, after) == [(0, abi.Reason.BLACKLIST, "default", "monitor")]
-    assert changes(after, before) == [(0, abi.Reason.BLACKLIST, "monitor", "default")]
+    assert changes(before, after) == [("default", "blacklist", "default", "monitor")]
+    assert changes(after, before) == [("default", "blacklist", "monitor", "default")]

@@ -50,12 +50,12 @@ class RollbackRequest(Strict):
 
 
 class ChangeBody(Strict):
-    """One setting that differs. ``default``: the policy does not name the reason."""
+    """One setting of a profile that differs. ``default``: the policy does not name it."""
 
-    profile: int
-    reason: str
-    before: Literal["default", "enforce", "monitor", "off"]
-    after: Literal["default", "enforce", "monitor", "off"]
+    profile: str
+    setting: str
+    before: str
+    after: str
 
 
 class PolicyBody(Strict):
@@ -82,6 +82,9 @@ class HistoryRow(Strict):
     revision: int
     name: str
     rules: int
+    """Of all profiles together."""
+    profiles: int
+    """Beside the default one."""
     action: str
     created_at: Timestamp | None
     created_by: str | None

@@ -110,6 +110,11 @@ class Policies:
         return revision, made
 
 
+def rule_count(document: PolicyDocument) -> int:
+    """Rules of all profiles together."""
+    return len(document.rules) + sum(len(profile.rules) for profile in document.profiles)
+
+
 def to_json(document: PolicyDocument) -> dict[str, Any]:
     """A document as it is stored and sent."""
     return document.model_dump(mode="json")

@@ -20,7 +20,7 @@ from api.management.policy.schemas import (
     PutQuery,
     RollbackRequest,
 )
-from api.management.policy.service import Policies, Policy
+from api.management.policy.service import Policies, Policy, rule_count
 from api.management.revisions.effects import Effects, State
 from dataplane.policy import Change
 
@@ -134,12 +134,7 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
 
 
 def _answer(revision: int | None, state: str, changes: Sequence[Change]) -> Answer:
-    rows = [
-        {"profile": each.profile, "reason": each.reason.name.lower(), "before": each.before}
-        | {"after": each.after}
-        for each in changes
-    ]
-    found = [ChangeBody.model_validate(row) for row in rows]
+    found = [ChangeBody.model_validate(each._asdict()) for each in changes]
     body = PolicyAnswer.model_validate({"revision": revision, "state": state, "changes": found})
     if state in {"in_force", "dry_run"}:
         return Answer(200, body)
@@ -154,7 +149,8 @@ def _row(policy: Policy) -> HistoryRow:
     return HistoryRow(
         revision=policy.revision,
         name=policy.document.name,
-        rules=len(policy.document.rules),
+        rules=rule_count(policy.document),
+        profiles=len(policy.document.profiles),
         action=policy.action,
         created_at=_time(policy),
         created_by=policy.created_by,

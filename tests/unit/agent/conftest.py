@@ -69,9 +69,9 @@ NODE = NodeStats(
     ),
     lcores=(lcore(0), lcore(1)),
     reasons=(
-        ReasonCount(0, "blacklist", "enforce", 30),
-        ReasonCount(0, "land", "monitor", 9),
-        ReasonCount(3, "land", "monitor", 1),
+        ReasonCount("default", "blacklist", "enforce", 30),
+        ReasonCount("default", "land", "monitor", 9),
+        ReasonCount("web", "land", "monitor", 1),
     ),
     rejected_count=1,
     rejected=(),

@@ -139,7 +139,7 @@ def test_away_is_up_0_and_nothing_stale(source: Any, public: CollectorRegistry) 
 def test_inside_of_the_node(internal: CollectorRegistry) -> None:
     assert value(internal, "secbeat_lcore_misrouted_packets_total", lcore="1") == 6
     assert value(internal, "secbeat_stage_packets_total", lcore="0", stage="lists") == 100
-    cell = {"profile": "3", "reason": "land", "mode": "monitor"}
+    cell = {"profile": "web", "reason": "land", "mode": "monitor"}
     assert value(internal, "secbeat_reason_packets_total", **cell) == 1
     assert value(internal, "secbeat_driver_missed_packets_total", port="outside") == 4
     assert value(internal, "secbeat_origin_tx_full_packets_total", kind="answer") == 1

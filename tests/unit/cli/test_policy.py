@@ -9,14 +9,32 @@ from typing import Any
 import pytest
 
 RULE = {"type": "sanity", "action": "monitor", "reasons": ["land"]}
-CHANGE = {"profile": 0, "reason": "land", "before": "default", "after": "monitor"}
+LIMIT = {
+    "type": "rate_limit",
+    "action": "enforce",
+    "value": 1000,
+    "per": "source",
+    "unit": "packets",
+}
+CHANGE = {"profile": "default", "setting": "land", "before": "default", "after": "monitor"}
 ANSWER = {"revision": 7, "state": "in_force", "changes": [CHANGE]}
 SHOWN = {
     "revision": 7,
     "state": "in_force",
     "created_at": "2026-11-26T00:00:00.000Z",
     "created_by": "admin",
-    "policy": {"name": "watch", "rules": [RULE, {"type": "blacklist", "action": "off"}]},
+    "policy": {
+        "name": "watch",
+        "rules": [RULE, {"type": "blacklist", "action": "off"}],
+        "profiles": [
+            {
+                "name": "web",
+                "targets": ["198.51.100.0/24", "2001:db8::/32"],
+                "mode": "monitor",
+                "rules": [LIMIT],
+            }
+        ],
+    },
 }
 
 
@@ -38,7 +56,7 @@ def test_apply_sends_the_file_as_json(api: Any, secbeat: Any, file: Path) -> Non
     assert done.out.splitlines()[0] == (
         "watch is the policy, 1 setting changed: in force (revision 7)"
     )
-    assert done.out.splitlines()[-1] == "0\tland\tdefault\tmonitor"
+    assert done.out.splitlines()[-1] == "default\tland\tdefault\tmonitor"
 
 
 def test_apply_waits_when_it_is_told_to(api: Any, secbeat: Any, file: Path) -> None:
@@ -69,7 +87,10 @@ def test_a_file_that_is_no_policy_is_never_sent(api: Any, secbeat: Any, tmp_path
 
 def test_validate_needs_no_node(secbeat: Any, file: Path) -> None:
     done = secbeat("policy", "validate", str(file))
-    assert (done.code, done.out) == (0, f"{file}: watch, 1 rules: valid\n")
+    assert (done.code, done.out) == (
+        0,
+        f"{file}: watch, 0 profiles beside the default, 1 rules: valid\n",
+    )
     assert secbeat("policy", "validate", str(file), "--json").json["name"] == "watch"
 
 
@@ -77,9 +98,15 @@ def test_show_lists_the_rules(api: Any, secbeat: Any) -> None:
     api.answers_with(200, SHOWN)
     assert secbeat("policy", "show").out.splitlines() == [
         "watch: in_force (revision 7)",
-        "type\taction\treasons",
-        "sanity\tmonitor\tland",
+        "",
+        "profile default (enforce): everything else",
+        "type\taction\tdetails",
+        "sanity\tmonitor\treasons land",
         "blacklist\toff\tall",
+        "",
+        "profile web (monitor): 198.51.100.0/24, 2001:db8::/32",
+        "type\taction\tdetails",
+        "rate_limit\tenforce\tvalue 1000, per source, unit packets",
     ]
     assert secbeat("policy", "show", "--json").json == SHOWN
     secbeat("policy", "show", "--revision", "3")
@@ -95,12 +122,12 @@ def test_what_is_shown_can_be_applied(api: Any, secbeat: Any, tmp_path: Path) ->
 
 
 def test_history_is_listed(api: Any, secbeat: Any) -> None:
-    row = {"revision": 7, "name": "watch", "rules": 1, "action": "policy.put"}
+    row = {"revision": 7, "name": "watch", "profiles": 2, "rules": 1, "action": "policy.put"}
     row |= {"created_at": "2026-11-26T00:00:00.000Z", "created_by": "admin"}
     api.answers_with(200, {"history": [row], "total": 1, "next_cursor": None})
     done = secbeat("policy", "history", "--limit", "5")
     assert api.requests[0].query == {"limit": "5"}
-    assert done.out.splitlines()[-1].split("\t")[:3] == ["7", "watch", "1"]
+    assert done.out.splitlines()[-1].split("\t")[:4] == ["7", "watch", "2", "1"]
 
 
 @pytest.mark.parametrize(("words", "body"), [([], {}), (["3"], {"revision": 3})])

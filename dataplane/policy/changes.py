@@ -1,0 +1,93 @@
+"""In which settings two policies differ, as an operator reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dataplane.policy.checking import burst_of
+from dataplane.policy.compiling import CompiledProfile, compile_policy
+from dataplane.policy.document import PolicyDocument, ProfileDocument
+from dataplane.policy.rules import (
+    Action,
+    IcmpLimitRule,
+    PortsRule,
+    RateLimitRule,
+    Rule,
+    UdpAmplificationRule,
+)
+
+UNSET = "default"
+"""What is said of a setting that a policy does not name."""
+
+
+class Change(NamedTuple):
+    """One setting that differs; ``UNSET`` where a policy does not name it."""
+
+    profile: str
+    setting: str
+    before: str
+    after: str
+
+
+def changes(before: PolicyDocument, after: PolicyDocument) -> list[Change]:
+    """Every setting in which two policies differ, by profile and setting."""
+    old, new = dict(_settings(before)), dict(_settings(after))
+    return [
+        Change(*place, old.get(place, UNSET), new.get(place, UNSET))
+        for place in sorted(old.keys() | new.keys())
+        if old.get(place) != new.get(place)
+    ]
+
+
+def _settings(document: PolicyDocument) -> Iterator[tuple[tuple[str, str], str]]:
+    written: list[PolicyDocument | ProfileDocument] = [document, *document.profiles]
+    for profile, one in zip(compile_policy(document), written, strict=True):
+        if one.mode is not Action.ENFORCE:
+            yield (profile.name, "mode"), one.mode.value
+        if profile.targets:
+            yield (profile.name, "targets"), ", ".join(sorted(map(str, profile.targets)))
+        yield from _modes(profile)
+        for rule in one.rules:
+            if text := _text(rule):
+                yield (profile.name, _place(rule)), text
+
+
+def _modes(profile: CompiledProfile) -> Iterator[tuple[tuple[str, str], str]]:
+    for reason, mode in profile.modes.items():
+        yield (profile.name, reason.name.lower()), mode.name.lower()
+
+
+def _place(rule: Rule) -> str:
+    match rule:
+        case RateLimitRule():
+            return f"rate_{rule.per}_{rule.unit} limit"
+        case IcmpLimitRule():
+            return "icmp_limit limit"
+        case PortsRule():
+            return f"ports_{rule.protocol} ports"
+        case _:
+            return f"{rule.type} reflectors"
+
+
+def _text(rule: Rule) -> str:
+    """What a rule says beside its action; empty: nothing."""
+    match rule:
+        case RateLimitRule() | IcmpLimitRule():
+            unit = rule.unit if isinstance(rule, RateLimitRule) else "packets"
+            prefix = "".join(
+                f", /{length}"
+                for length in (rule.prefix_ipv4, rule.prefix_ipv6)
+                if length is not None
+            )
+            return f"{rule.value} {unit}/s per {rule.per}{prefix}, burst {burst_of(rule)}"
+        case PortsRule(allow=None):
+            return "all but " + ", ".join(map(str, rule.deny or ()))
+        case PortsRule():
+            return "only " + (", ".join(map(str, rule.allow or ())) or "none")
+        case UdpAmplificationRule():
+            if rule.reflectors is None:
+                return "those shipped"
+            return ", ".join(f"{one.port} from {one.size_min} bytes" for one in rule.reflectors)
+        case _:
+            return ""

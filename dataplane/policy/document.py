@@ -1,0 +1,51 @@
+"""The policy document: what each set of destinations is protected by.
+
+Written by operators (a TOML or JSON file, the management API), read by the API before it commits a
+revision, by the data plane's reconciler and by replay. It deliberately knows no default mode of a
+reason: those are in ``reasons.def``, and C fills them in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dataplane.policy.rules import Action, Rule
+
+NAME_LENGTH_MAX = 128
+RULES_MAX = 256
+PROFILES_MAX = 1_000
+TARGETS_MAX = 64
+DEFAULT_PROFILE = "default"
+"""The name of the profile of every destination that has no other."""
+
+Rules = Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)]
+
+
+class ProfileDocument(BaseModel):
+    """What protects some destinations. It stands alone: no rule of the default one applies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")]
+    targets: Annotated[
+        tuple[Annotated[str, Field(max_length=64)], ...],
+        Field(min_length=1, max_length=TARGETS_MAX),
+    ]
+    mode: Action = Action.ENFORCE
+    rules: Rules = ()
+
+
+class PolicyDocument(BaseModel):
+    """A policy as written; its own mode and rules are those of the default profile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
+    mode: Annotated[Action, Field(exclude_if=lambda mode: mode is Action.ENFORCE)] = Action.ENFORCE
+    rules: Rules = ()
+    profiles: Annotated[
+        tuple[ProfileDocument, ...],
+        Field(max_length=PROFILES_MAX, exclude_if=lambda profiles: not profiles),
+    ] = ()
