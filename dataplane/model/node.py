@@ -47,12 +47,39 @@ class Limit:
     bits_ipv6: int = 128
 
 
+@dataclass(frozen=True)
+class PortRule:
+    """Destination ports that are refused, or all but which are: first and last of each range."""
+
+    ranges: tuple[tuple[int, int], ...]
+    is_deny: bool = False
+
+    def refuses(self, port: int) -> bool:
+        """Whether it refuses a destination port."""
+        inside = any(first <= port <= last for first, last in self.ranges)
+        return inside is self.is_deny
+
+
 @dataclass
 class Profile:
     """What protects one set of destinations: a mode for each reason; those not named enforce."""
 
     mode: dict[Reason, Mode] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
+    fragments: bool = False
+    """Whether they are refused."""
+    ports_tcp: PortRule | None = None
+    ports_udp: PortRule | None = None
+    reflectors: dict[int, int] = field(default_factory=dict)
+    """Smallest refused UDP datagram in bytes, by its source port."""
+
+    def refuses_tcp(self, port: int) -> bool:
+        """Whether a destination port is refused."""
+        return self.ports_tcp is not None and self.ports_tcp.refuses(port)
+
+    def refuses_udp(self, port: int) -> bool:
+        """Whether a destination port is refused."""
+        return self.ports_udp is not None and self.ports_udp.refuses(port)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from dataplane import abi
 
@@ -49,6 +50,13 @@ def last_of(address: int, length: int) -> int:
 
 def family(address: int, length: int = 128) -> int:
     return 4 if address >> 32 == 0xFFFF and length >= 96 else 6
+
+
+def network_of(address: int, length: int) -> IPv4Network | IPv6Network:
+    """A prefix in the mapped space as what it is."""
+    if family(address, length) == 4:
+        return IPv4Network((address & 0xFFFFFFFF, length - 96))
+    return IPv6Network((address, length))
 
 
 def declare(library: ctypes.CDLL) -> None:

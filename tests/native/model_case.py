@@ -10,11 +10,14 @@ from pathlib import Path
 from dataplane.abi import BURST_MAX, DEADLINE_NEVER, ListKind, Mode, Reason
 from dataplane.pcap import create_capture
 from tests.native.harness import Frame
-from tests.native.lists_support import first_of, ipv4
-from tests.native.model_frames import address4, address6, frame, happens
+from tests.native.lists_support import first_of
+from tests.native.model_frames import frame, mapped_address
+from tests.native.model_policy import Rules, random_modes, random_policy, smaller
 
 OUTPUT = Path(__file__).parents[2] / "build" / "model"
 NOW_DS = 1000
+NOW_NS = 10**9
+LATER_NS = (0, 1, 499, 65_536, 10**6, 10**8, 2 * 10**9, 10**12)
 DEADLINES = (DEADLINE_NEVER, DEADLINE_NEVER, NOW_DS + 1, NOW_DS, NOW_DS - 1, 0)
 LENGTHS = (0, 8, 64, 95, 96, 97, 100, 112, 119, 120, 124, 125, 126, 127, 128, 128, 128)
 
@@ -31,6 +34,9 @@ class Case:
     """Deadlines."""
     modes: dict[Reason, Mode] = field(default_factory=dict)
     """Of those that do not enforce."""
+    policy: tuple[Rules, ...] = (Rules(),)
+    later_ns: tuple[int, ...] = (0,)
+    """How long after the one before each burst is run, round and round."""
     lcores: int = 1
     owner_key: tuple[int, int] = (1, 2)
 
@@ -44,7 +50,9 @@ def random_case(rng: random.Random, bursts: int, burst_max: int = BURST_MAX) -> 
     sizes = [rng.randrange(burst_max) + 1 for _ in range(bursts)]
     return Case(
         entries=dict(_entry(rng) for _ in range(rng.randrange(9))),
-        modes=_modes(rng),
+        modes=random_modes(rng),
+        policy=random_policy(rng),
+        later_ns=tuple(rng.choice(LATER_NS) for _ in range(4)),
         lcores=rng.choice((1, 1, 1, 2, 3, 16)),
         owner_key=(rng.getrandbits(64), rng.getrandbits(64)),
         bursts=tuple(tuple(frame(rng) for _ in range(size)) for size in sizes),
@@ -52,25 +60,15 @@ def random_case(rng: random.Random, bursts: int, burst_max: int = BURST_MAX) -> 
 
 
 def _entry(rng: random.Random) -> tuple[Key, int]:
-    address = ipv4(int(address4(rng))) if happens(rng, 0.6) else int(address6(rng))
-    length = rng.choice(LENGTHS)
+    address, length = mapped_address(rng), rng.choice(LENGTHS)
     return (first_of(address, length), length, rng.choice(list(ListKind))), rng.choice(DEADLINES)
-
-
-def _modes(rng: random.Random) -> dict[Reason, Mode]:
-    """Nearly all the same, a few others: so that much gets through, and meets later reasons."""
-    usual = rng.choice((Mode.ENFORCE, Mode.ENFORCE, Mode.ENFORCE, Mode.MONITOR, Mode.OFF))
-    modes = dict.fromkeys(Reason, usual)
-    for _ in range(rng.randrange(5)):
-        modes[rng.choice(list(Reason))] = rng.choice(list(Mode))
-    return {reason: mode for reason, mode in modes.items() if mode is not Mode.ENFORCE}
 
 
 def shrink(case: Case, differs: Callable[[Case], bool]) -> Case:
     """A case that differs as well and of which nothing more can be left out."""
-    for smaller in _smaller(case):
-        if differs(smaller):
-            return shrink(smaller, differs)
+    for less in _smaller(case):
+        if differs(less):
+            return shrink(less, differs)
     return case
 
 
@@ -82,6 +80,8 @@ def _smaller(case: Case) -> Iterator[Case]:
         yield replace(case, entries={k: v for k, v in case.entries.items() if k != key})
     for reason in case.modes:
         yield replace(case, modes={k: v for k, v in case.modes.items() if k != reason})
+    for policy in smaller(case.policy):
+        yield replace(case, policy=policy)
     if case.lcores > 1:
         yield replace(case, lcores=1)
 
@@ -100,8 +100,11 @@ def describe(case: Case) -> str:
     """Everything that is needed to run a case again."""
     entries = [f"{a:032x}/{n} {k.name} until {d}" for (a, n, k), d in case.entries.items()]
     modes = [f"{reason.name} {mode.name}" for reason, mode in case.modes.items()]
+    profiles = [f"profile {i}: {rules}" for i, rules in enumerate(case.policy)]
+    times = f"later by {case.later_ns} ns"
     packets = [
         f"{one.port!r} {one.flags!r} length {one.length}: {one.data.hex()}"
         for one in case.frames[:BURST_MAX]
     ]
-    return "\n".join([f"{case.lcores} lcores, key {case.owner_key}", *entries, *modes, *packets])
+    first = [f"{case.lcores} lcores, key {case.owner_key}", times]
+    return "\n".join([*first, *entries, *modes, *profiles, *packets])

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from dataplane.abi import PacketFlag, Port
 from tests.native import frames
 from tests.native.harness import Frame
+from tests.native.lists_support import ipv4
 from tests.native.test_fuzz import damaged
 
 CLIENTS4 = [IPv4Address("203.0.113.0") + i for i in range(8)]
@@ -37,6 +38,8 @@ PROTOCOLS6 = [6] * 6 + [17] * 4 + [58] * 5 + [1, 50, 59, 255]
 TCP_FLAGS = [0x02, 0x10, 0x12, 0x18, 0x11, 0x04, 0x14, 0x52, 0xC2]
 FRAGMENTS = [0x2000, 0x2000, 0x2001, 1, 1, 2, 0x2002, 100, 8187, 8188, 8190, 8191, 0x3FFF, 0x8000]
 EXTENSIONS = [43, 44, 44, 51, 60, 60, 0]
+PORTS = [53, 80, 123, 40000]
+"""Of both sides: few, so that rules about them are met."""
 LIES = [-40, -20, -9, -8, -1, 1, 4, 8, 12, 1480, 60000]
 
 
@@ -93,6 +96,11 @@ def address4(rng: random.Random) -> IPv4Address:
 
 def address6(rng: random.Random) -> IPv6Address:
     return rng.choice(SPECIAL6 if happens(rng, 0.15) else CLIENTS6)
+
+
+def mapped_address(rng: random.Random) -> int:
+    """One of either family, of 128 bits."""
+    return ipv4(int(address4(rng))) if happens(rng, 0.6) else int(address6(rng))
 
 
 def _ipv4(rng: random.Random) -> bytes:
@@ -154,7 +162,7 @@ def _transport(rng: random.Random, protocol: int, version: int) -> bytes:
         return _tcp(rng)
     if protocol == 17:
         body = bytes(rng.choice((0, 0, 4, 20)))
-        return struct.pack("!HHHH", 40000, 53, _lie(rng, 8 + len(body)), 0) + body
+        return _port_pair(rng) + struct.pack("!HH", _lie(rng, 8 + len(body)), 0) + body
     if protocol in (1, 58):
         return _icmp(rng, version)
     return bytes(rng.choice((0, 3, 8, 24)))
@@ -164,8 +172,12 @@ def _tcp(rng: random.Random) -> bytes:
     words = rng.choice((5,) * 8 + (6, 8, 15))
     flags = rng.getrandbits(8) if happens(rng, 0.15) else rng.choice(TCP_FLAGS)
     claimed = _lie(rng, words, 15)
-    fixed = struct.pack("!HHIIBBHHH", 40000, 80, 1, 1, claimed << 4, flags, 1024, 0, 0)
-    return fixed + bytes(words * 4 - 20) + bytes(rng.choice((0, 0, 5)))
+    fixed = struct.pack("!IIBBHHH", 1, 1, claimed << 4, flags, 1024, 0, 0)
+    return _port_pair(rng) + fixed + bytes(words * 4 - 20) + bytes(rng.choice((0, 0, 5)))
+
+
+def _port_pair(rng: random.Random) -> bytes:
+    return struct.pack("!HH", rng.choice(PORTS), rng.choice(PORTS))
 
 
 def _icmp(rng: random.Random, version: int) -> bytes:

@@ -5,25 +5,34 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Network, IPv6Network
+from dataclasses import replace
 
 from dataplane import abi
 from dataplane.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
+from dataplane.limits_table import Limits
 from dataplane.model import pipeline
-from dataplane.model.node import Lcore, Node, Profile, Time
+from dataplane.model.node import Lcore, Node, Time
 from dataplane.model.packet import Packet
 from dataplane.model.tables import ListEntry
 from dataplane.model.tables import Lists as ModelLists
+from dataplane.settings import LimitCapacities
 from dataplane.tables import Lists, pack
 from tests.native.harness import Frame, Harness
-from tests.native.lists_support import family, key_bytes
-from tests.native.model_case import NOW_DS, Case, Key
+from tests.native.lists_support import key_bytes, network_of
+from tests.native.model_case import NOW_DS, NOW_NS, Case
+from tests.native.model_policy import fill, targets_of
 
 FIELDS = (
     *("verdict", "reason", "anomaly", "ip_version", "protocol", "profile", "owner"),
     *("l3_offset", "l4_offset", "payload_offset", "client_offset", "protected_offset"),
     *("vlan_id", "vlan_count"),
 )
+CAPACITIES = LimitCapacities(4096, 4096, 4096)
+"""More than a case has addresses: nobody is forgotten."""
+PROFILES = 4
+"""The most that a case has."""
+CELLS = ctypes.sizeof(abi.ProfileStats) // 8
+PROFILE_OFFSET: int = abi.LcoreStats.profile.offset  # type: ignore[attr-defined]
 MEANT = ~PacketFlag.PLAIN
 """Flags that say something about the packet; PLAIN only spares C a few questions."""
 
@@ -33,13 +42,19 @@ class Twins:
 
     def __init__(self, harness: Harness, lists: Lists, case: Case) -> None:
         self.harness, self.case, self.lists = harness, case, lists
+        policy = (replace(case.policy[0], modes=case.modes), *case.policy[1:])
         self.entries = {
-            key: ListEntry(network(key), key[2], at) for key, at in case.entries.items()
+            key: ListEntry(network_of(*key[:2]), key[2], at) for key, at in case.entries.items()
         }
         self.model = Lcore(
-            Node([Profile(case.modes)], lists=ModelLists(list(self.entries.values())))
+            Node(
+                [rules.modelled() for rules in policy],
+                targets_of(policy),
+                ModelLists(list(self.entries.values())),
+            )
         )
-        self.now = Time(NOW_DS)
+        self.policy = policy
+        self.now = Time(NOW_DS, NOW_NS)
         self._set_up()
 
     def _set_up(self) -> None:
@@ -47,9 +62,7 @@ class Twins:
         assert self.lists.put(pack(records)) == 0
         assert self.lists.commit()
         harness, node = self.harness, self.harness.node
-        harness.library.sb_profile_init(ctypes.addressof(harness.policy.profile(0)))
-        for reason, mode in self.case.modes.items():
-            harness.set_mode(reason, mode)
+        harness.use_policy(lambda table: fill(table, self.policy))
         node.lists, node.lcore_count = self.lists.address, self.case.lcores
         node.owner_key[:] = self.case.owner_key
         harness.lcore.index = 0
@@ -58,8 +71,13 @@ class Twins:
         self.model.node.lcore_count = self.case.lcores
         self.model.node.owner_key = self.case.owner_key
 
-    def run(self, burst: Sequence[Frame]) -> Iterator[str]:
-        """Run a burst, and what is held of it as its owner would; yields what differs."""
+    def run(self, burst: Sequence[Frame], later_ns: int = 0) -> Iterator[str]:
+        """Run a burst, and what is held of it as its owner would; yields what differs.
+
+        ``later_ns``: how long after the one before.
+        """
+        self.now = Time(NOW_DS, self.now.ns + later_ns)
+        self.harness.time.tsc = self.now.ns
         packets = [_packet(one) for one in burst]
         self.harness.run(burst)
         live = pipeline.run(self.model, packets, self.now)
@@ -110,27 +128,23 @@ class Twins:
 @contextmanager
 def twins(harness: Harness, case: Case) -> Iterator[Twins]:
     """Twins with tables of their own; the harness may serve the next case afterwards."""
-    with Lists(harness.library, 64, 64, abi.LCORES_MAX, bytes(range(16))) as lists:
+    with (
+        Lists(harness.library, 64, 64, abi.LCORES_MAX, bytes(range(16))) as lists,
+        Limits(harness.library, CAPACITIES, bytes(range(16))) as limits,
+    ):
+        harness.lcore.limits = limits.address
         yield Twins(harness, lists, case)
-        harness.node.lists = 0
+        harness.node.lists = harness.lcore.limits = 0
 
 
 def differences(harness: Harness, case: Case) -> list[str]:
     """Everything in which C and model differ about the first burst that they differ about."""
     with twins(harness, case) as both:
-        for burst in case.bursts:
-            found = [*both.run(burst), *both.counters()]
+        for number, burst in enumerate(case.bursts):
+            found = [*both.run(burst, case.later_ns[number % len(case.later_ns)]), *both.counters()]
             if found:
                 return found
     return []
-
-
-def network(key: Key) -> IPv4Network | IPv6Network:
-    """A prefix in the mapped space as what it is."""
-    address, length, _ = key
-    if family(address, length) == 4:
-        return IPv4Network((address & 0xFFFFFFFF, length - 96))
-    return IPv6Network((address, length))
 
 
 def _packet(one: Frame) -> Packet:
@@ -157,8 +171,12 @@ def counted(harness: Harness) -> dict[str, int]:
     for stage in Stage:
         out[f"{stage.name} packets"] = stats.stage[stage].packets
         out[f"{stage.name} dropped"] = stats.stage[stage].dropped
-    for reason, by_mode in zip(Reason, stats.profile[0].count, strict=True):
-        out |= {f"{reason.name} {mode.name}": by_mode[mode] for mode in Mode}
+    counts = (ctypes.c_uint64 * (PROFILES * CELLS)).from_buffer(stats, PROFILE_OFFSET)
+    for at, n in enumerate(counts[:]):
+        if n:
+            profile, cell = divmod(at, CELLS)
+            reason, mode = divmod(cell, len(Mode))
+            out[f"{profile} {Reason(reason).name} {Mode(mode).name}"] = n
     return out
 
 
@@ -172,4 +190,6 @@ def modelled(lcore: Lcore) -> dict[str, int]:
         out |= {f"{port.name} dropped {r.name}": n for r, n in one.dropped.items()}
     out |= {f"{stage.name} packets": n for stage, n in lcore.entered.items()}
     out |= {f"{stage.name} dropped": n for stage, n in lcore.dropped.items()}
-    return out | {f"{r.name} {mode.name}": n for (_, r, mode), n in lcore.count.items()}
+    return out | {
+        f"{profile} {r.name} {mode.name}": n for (profile, r, mode), n in lcore.count.items()
+    }

@@ -12,6 +12,8 @@
 #include "targets.h"
 
 #define MAPPED 0xffffull
+/* In place of an address's upper half; no fixed key of a test makes it the zero of a product. */
+#define SALT 0xbf58476d1ce4e5b9ull
 
 _Static_assert(SB_COUNTRY_COUNT % 64 == 0, "whole words");
 _Static_assert(SB_COUNTRY_COUNT > 26 * 26, "a bit for every country, and for none");
@@ -203,7 +205,8 @@ static bool are_sound_reflectors(const struct sb_profile *profile) {
 /* By profile and reason: a limit keeps its buckets when a policy changes something else. */
 static void salt_limits(struct sb_profile *profile, uint32_t index, const struct sb_hash_key *key) {
     for (uint32_t i = 0; i < profile->limit_count; i++)
-        profile->limit[i].salt = sb_hash_address(key, index, profile->limit[i].reason);
+        profile->limit[i].salt =
+            sb_hash_address(key, SALT, (uint64_t)index << 8 | profile->limit[i].reason);
 }
 
 /* --- targets ---------------------------------------------------------------------------------- */
