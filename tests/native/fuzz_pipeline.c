@@ -10,21 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limits_table.h"
 #include "lists.h"
 #include "pipeline.h"
 
 enum { STATE_BYTES = 1, HEAD_BYTES = 3, DEADLINE_DS = 1000, LISTED = 4 };
+enum { OTHER_PROFILE = 1, BUCKETS = 64 };
 enum { FROM_INSIDE = 1, CUT = 2, CHECKSUM_GOOD = 4, BEYOND_SHIFT = 3, BEYOND_UNIT = 4 };
 
 static struct sb_policy *policies[3]; /* by mode */
 static struct sb_lcore_stats stats;
-static struct sb_node node = {.owner_key = {1, 2}};
+static struct sb_node node = {.owner_key = {1, 2}, .ns_per_tsc_q24 = 1 << 24};
 static struct sb_lcore lcore;
 static struct sb_burst burst;
 static const uint8_t *originals[SB_BURST_MAX];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static void fill_profile(struct sb_profile *profile, int mode);
 static struct sb_policy *make_policy(int mode, const uint8_t key[16]);
 static void fill_lists(struct sb_lists *lists);
 static void set_state(uint8_t state);
@@ -37,6 +40,7 @@ static void take_over(const struct sb_time *now);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     static const uint8_t key[16] = {1};
+    struct sb_limits *limits;
     struct sb_lists *lists;
 
     (void)argc, (void)argv;
@@ -46,17 +50,46 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     for (int mode = 0; mode < SB_MODE_COUNT; mode++)
         policies[mode] = make_policy(mode, key);
     node.lists = (uintptr_t)lists;
+    if (sb_limits_create(BUCKETS, BUCKETS, BUCKETS, key, &limits) != 0)
+        abort();
+    lcore.limits = (uintptr_t)limits;
     lcore.node = (uintptr_t)&node;
     lcore.stats = (uintptr_t)&stats;
     return 0;
 }
 
+/* Something of everything, so small that it is met. */
+static void fill_profile(struct sb_profile *profile, int mode) {
+    sb_profile_init(profile);
+    memset(profile->mode, mode, SB_REASON_COUNT);
+    profile->uses = SB_USE_PORTS_TCP | SB_USE_PORTS_UDP | SB_USE_REFLECTORS | SB_USE_LIMITS;
+    profile->ports_tcp = (struct sb_port_rule){.count = 1, .range = {{80, 443}}};
+    profile->ports_udp = (struct sb_port_rule){.count = 1, .is_deny = 1, .range = {{1, 50}}};
+    profile->reflector_count = 1;
+    profile->reflector[0] = (struct sb_reflector){.port = 53, .size_min = 40};
+    profile->limit_count = SB_SCOPE_COUNT;
+    for (int scope = 0; scope < SB_SCOPE_COUNT; scope++)
+        profile->limit[scope] = (struct sb_limit){
+            .increment_q16 = 1 << 30,
+            .burst_q16 = 1ull << 33,
+            .scope = (uint8_t)scope,
+            .unit = SB_UNIT_PACKETS,
+            .reason = (uint8_t)(SB_REASON_RATE_SOURCE_PACKETS + 2 * scope),
+            .bits_ipv4 = 24,
+            .bits_ipv6 = 48,
+        };
+}
+
 static struct sb_policy *make_policy(int mode, const uint8_t key[16]) {
+    /* 198.51.100.0/24, where the servers of tests/native/frames.py are. */
+    static const uint8_t servers[16] = {[10] = 0xff, 0xff, 198, 51, 100};
     struct sb_policy *policy;
 
-    if (sb_policy_create(0, &policy) != 0)
+    if (sb_policy_create(1, &policy) != 0 ||
+        sb_policy_target(policy, servers, 120, OTHER_PROFILE) != 0)
         abort();
-    memset(sb_policy_profile(policy, 0)->mode, mode, SB_REASON_COUNT);
+    fill_profile(sb_policy_profile(policy, 0), mode);
+    fill_profile(sb_policy_profile(policy, OTHER_PROFILE), mode);
     if (sb_policy_build(policy, key) != 0)
         abort();
     return policy;
@@ -105,7 +138,7 @@ static void set_state(uint8_t state) {
 
     node.policy = (uintptr_t)policies[modes[state & 3]];
     node.lcore_count = 1 + (state >> 2 & 3);
-    memset(&stats, 0, offsetof(struct sb_lcore_stats, profile) + sizeof(stats.profile[0]));
+    memset(&stats, 0, offsetof(struct sb_lcore_stats, profile) + 2 * sizeof(stats.profile[0]));
     memset(&burst, 0xa5, sizeof(burst));
     memset(originals, 0, sizeof(originals));
 }
@@ -173,7 +206,8 @@ static void check_ledger(void) {
         assert(rest == 0 && held == counted->held_now);
     }
     for (int reason = 0; reason < SB_REASON_COUNT; reason++)
-        enforced += stats.profile[0].count[reason][SB_MODE_ENFORCE];
+        enforced += stats.profile[0].count[reason][SB_MODE_ENFORCE] +
+                    stats.profile[OTHER_PROFILE].count[reason][SB_MODE_ENFORCE];
     assert(enforced == dropped);
 }
 
@@ -195,6 +229,6 @@ static void take_over(const struct sb_time *now) {
     burst.count = count;
     for (uint16_t i = 0; i < held; i++)
         assert(burst.packets[i].verdict == SB_VERDICT_PASS ||
-               burst.packets[i].reason == SB_REASON_BLACKLIST);
+               sb_stage_of(burst.packets[i].reason) > SB_STAGE_OWNER);
     check_ledger();
 }
