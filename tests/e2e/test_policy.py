@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from tests.support.lab import SECBEAT, Lab, run
 from tests.support.waiting import wait_for
 
-ORIGIN, CLIENT = "http://198.19.0.1/", "198.18.9.1"
+ORIGIN_IP, CLIENT = "198.19.0.1", "198.18.9.1"
+ORIGIN = f"http://{ORIGIN_IP}/"
 
 
 @pytest.fixture
@@ -57,3 +59,49 @@ def secbeat(lab: Lab, *words: str) -> str:
     done = run(*SECBEAT, "policy", *words, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+LIMITED = {
+    "name": "limited",
+    "profiles": [
+        {
+            "name": "origin",
+            "targets": [ORIGIN_IP],
+            "rules": [
+                {"type": "icmp_limit", "value": 1, "burst": 5},
+                {"type": "ports", "protocol": "tcp", "allow": [80]},
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture
+def limited(lab: Lab, key: str):
+    lab.add_address("client", f"{CLIENT}/15")
+    answer = lab.api("PUT", "/policy", key, json=LIMITED)
+    assert (answer.status_code, answer.json()["state"]) == (200, "in_force")
+    yield
+    lab.api("PUT", "/policy", key, json={"name": "default"})
+
+
+def counted(lab: Lab, reason: str) -> float:
+    """Packets of the origin's profile that were dropped for a reason, by the agent's metrics."""
+    wanted = f'{{mode="enforce",profile="origin",reason="{reason}"}}'
+    lines = lab.metrics(9191).splitlines()
+    name = "secbeat_reason_packets_total"
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name + wanted))
+
+
+def test_a_profile_limits_pings_and_refuses_ports_and_lets_the_rest_through(
+    lab: Lab, limited: None
+):
+    ping = lab.in_client("ping", "-I", CLIENT, "-i", "0.02", "-c", "50", "-W", "1", ORIGIN_IP)
+    answered = int(re.search(r"(\d+) received", ping.stdout)[1])
+    # A burst of five, and one more for each second that it took.
+    assert 5 <= answered <= 9
+    assert counted(lab, "icmp_limit") == 50 - answered
+    assert reaches(lab)
+    assert lab.curl(f"http://{ORIGIN_IP}:81/", CLIENT, timeout_s=1).returncode != 0
+    assert counted(lab, "ports_tcp") > 0
+    assert reaches(lab)

@@ -290,7 +290,7 @@ def test_counters_are_summed_over_the_lcores(dataplane: PortlessDataplane, path:
     assert stats.ports["outside"].received == 0
     assert (stats.latency.count, stats.latency.buckets[-1]) == (4, 4)
     assert [(c.profile, c.reason, c.mode, c.packets) for c in stats.reasons] == [
-        (0, "blacklist", "monitor", 8)
+        ("default", "blacklist", "monitor", 8)
     ]
     assert stats.origins["reset"].tx_full == 2
     assert [lcore.stages["forward"].sampled_cycles for lcore in stats.lcores] == [100, 101]
