@@ -45,11 +45,10 @@ class Depth(enum.IntEnum):
     SANITY = 3
     OWNER = 4
     LISTS = 5
-    COUNTRY = 6
-    FILTER = 7
-    LIMITS = 8
-    FORWARD = 9
-    WHOLE = 10
+    FILTER = 6
+    LIMITS = 7
+    FORWARD = 8
+    WHOLE = 9
 
 
 @dataclass(frozen=True)

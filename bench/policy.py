@@ -35,7 +35,7 @@ def _prefix(version: int, number: int) -> tuple[bytes, int]:
 
 
 def _fill(profile: abi.Profile) -> None:
-    profile.uses = abi.Use.GEO_BLOCK | abi.Use.FRAGMENTS | abi.Use.PORTS_TCP | abi.Use.REFLECTORS
+    profile.uses = abi.Use.FRAGMENTS | abi.Use.PORTS_TCP | abi.Use.REFLECTORS
     profile.ports_tcp.count = 2
     for item, (first, last) in zip(profile.ports_tcp.range, ((80, 80), (443, 443)), strict=False):
         item.first, item.last = first, last

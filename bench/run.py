@@ -26,8 +26,7 @@ from bench import ban, memory, node, policy, testpmd, traffic
 from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
-"""Cycles per packet of the whole chain, country look-up included, by family and number of sources;
-misses."""
+"""Cycles per packet of the whole chain, by family and number of sources; misses."""
 _WIDTH = 130
 STAGES = tuple(depth for depth in Depth if Depth.RECEIVE < depth < Depth.WHOLE)
 

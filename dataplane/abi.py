@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "111774e0c8be95e705640389044f56bc0305984dd5c82b8e1f8b82f56536d52b"
+ABI_HASH = "1eecd6583a4f57fe5cd7c3ce5b3e452a8149dc40b1c5ebea015037a5de327378"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -17,7 +17,6 @@ BURST_MAX = 32
 LCORES_MAX = 16
 PROFILES_MAX = 2048
 PROFILE_NAME = 64
-COUNTRY_COUNT = 704
 LIMITS_MAX = 10
 LIMIT_BURST_S_MAX = 64
 PORT_RANGES_MAX = 32
@@ -30,8 +29,8 @@ DEADLINE_NEVER = 2147483647
 PORT_COUNT = 2
 VERDICT_COUNT = 4
 MODE_COUNT = 3
-STAGE_COUNT = 9
-REASON_COUNT = 37
+STAGE_COUNT = 8
+REASON_COUNT = 35
 ORIGIN_COUNT = 3
 LIST_COUNT = 2
 SCOPE_COUNT = 4
@@ -96,10 +95,9 @@ class Stage(enum.IntEnum):
     SANITY = 2
     OWNER = 3
     LISTS = 4
-    COUNTRY = 5
-    FILTER = 6
-    LIMITS = 7
-    FORWARD = 8
+    FILTER = 5
+    LIMITS = 6
+    FORWARD = 7
 
 
 class Reason(enum.IntEnum):
@@ -127,21 +125,19 @@ class Reason(enum.IntEnum):
     HEADER_SPLIT = 19
     HANDOVER_FULL = 20
     TX_FULL = 21
-    GEO_BLOCK = 22
-    GEO_ALLOW = 23
-    FRAGMENTS = 24
-    PORTS_TCP = 25
-    PORTS_UDP = 26
-    UDP_AMPLIFICATION = 27
-    ICMP_LIMIT = 28
-    RATE_SOURCE_PACKETS = 29
-    RATE_SOURCE_BITS = 30
-    RATE_PREFIX_PACKETS = 31
-    RATE_PREFIX_BITS = 32
-    RATE_DESTINATION_PACKETS = 33
-    RATE_DESTINATION_BITS = 34
-    RATE_GLOBAL_PACKETS = 35
-    RATE_GLOBAL_BITS = 36
+    FRAGMENTS = 22
+    PORTS_TCP = 23
+    PORTS_UDP = 24
+    UDP_AMPLIFICATION = 25
+    ICMP_LIMIT = 26
+    RATE_SOURCE_PACKETS = 27
+    RATE_SOURCE_BITS = 28
+    RATE_PREFIX_PACKETS = 29
+    RATE_PREFIX_BITS = 30
+    RATE_DESTINATION_PACKETS = 31
+    RATE_DESTINATION_BITS = 32
+    RATE_GLOBAL_PACKETS = 33
+    RATE_GLOBAL_BITS = 34
 
 
 class Origin(enum.IntEnum):
@@ -192,13 +188,11 @@ class Unit(enum.IntEnum):
 class Use(enum.IntEnum):
     """enum sb_use."""
 
-    GEO_BLOCK = 1
-    GEO_ALLOW = 2
-    FRAGMENTS = 4
-    PORTS_TCP = 8
-    PORTS_UDP = 16
-    REFLECTORS = 32
-    LIMITS = 64
+    FRAGMENTS = 1
+    PORTS_TCP = 2
+    PORTS_UDP = 4
+    REFLECTORS = 8
+    LIMITS = 16
 
 
 class State(enum.IntEnum):
@@ -215,7 +209,6 @@ class Degraded(enum.IntFlag):
     STATE_LOG = 1
     REJECTED = 2
     LINK = 4
-    COUNTRIES = 8
 
 
 class Message(enum.IntEnum):
@@ -265,7 +258,6 @@ class Packet(ctypes.Structure):
     verdict: int
     reason: int
     owner: int
-    country: int
     reserved: ctypes.Array[ctypes.c_uint8]
 
     _fields_ = [
@@ -290,8 +282,7 @@ class Packet(ctypes.Structure):
         ("verdict", ctypes.c_uint8),  # 52
         ("reason", ctypes.c_uint8),  # 53
         ("owner", ctypes.c_uint16),  # 54
-        ("country", ctypes.c_uint16),  # 56
-        ("reserved", ctypes.c_uint8 * 6),  # 58
+        ("reserved", ctypes.c_uint8 * 8),  # 56
     ]
 
 
@@ -394,15 +385,13 @@ class Reflector(ctypes.Structure):
 
 
 class Profile(ctypes.Structure):
-    """struct sb_profile: 1152 bytes."""
+    """struct sb_profile: 960 bytes."""
 
     mode: ctypes.Array[ctypes.c_uint8]
     uses: int
     limit_count: int
     reflector_count: int
     reserved: int
-    geo_block: ctypes.Array[ctypes.c_uint64]
-    geo_allow: ctypes.Array[ctypes.c_uint64]
     limit: ctypes.Array[Limit]
     ports_tcp: PortRule
     ports_udp: PortRule
@@ -414,18 +403,16 @@ class Profile(ctypes.Structure):
         ("limit_count", ctypes.c_uint32),  # 68
         ("reflector_count", ctypes.c_uint32),  # 72
         ("reserved", ctypes.c_uint32),  # 76
-        ("geo_block", ctypes.c_uint64 * 11),  # 80
-        ("geo_allow", ctypes.c_uint64 * 11),  # 168
-        ("limit", Limit * 10),  # 256
-        ("ports_tcp", PortRule),  # 576
-        ("ports_udp", PortRule),  # 708
-        ("reflector", Reflector * 64),  # 840
-        ("_padding_1096", ctypes.c_uint8 * 56),  # 1096
+        ("limit", Limit * 10),  # 80
+        ("ports_tcp", PortRule),  # 400
+        ("ports_udp", PortRule),  # 532
+        ("reflector", Reflector * 64),  # 664
+        ("_padding_920", ctypes.c_uint8 * 40),  # 920
     ]
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 352 bytes."""
+    """struct sb_port_stats: 336 bytes."""
 
     received: int
     received_bytes: int
@@ -443,8 +430,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 37),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 344
+        ("dropped", ctypes.c_uint64 * 35),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 328
     ]
 
 
@@ -479,12 +466,12 @@ class OriginStats(ctypes.Structure):
 
 
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 888 bytes."""
+    """struct sb_profile_stats: 840 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 37),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 35),  # 0
     ]
 
 
@@ -499,7 +486,7 @@ class ProfileLabel(ctypes.Structure):
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 1822720 bytes."""
+    """struct sb_lcore_stats: 1724416 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -526,10 +513,10 @@ class LcoreStats(ctypes.Structure):
         ("latency_sum_ns", ctypes.c_uint64),  # 56
         ("latency_bucket", ctypes.c_uint64 * 20),  # 64
         ("port", PortStats * 2),  # 224
-        ("stage", StageStats * 9),  # 928
-        ("origin", OriginStats * 3),  # 1216
-        ("profile", ProfileStats * 2048),  # 1288
-        ("_padding_1819912", ctypes.c_uint8 * 2808),  # 1819912
+        ("stage", StageStats * 8),  # 896
+        ("origin", OriginStats * 3),  # 1152
+        ("profile", ProfileStats * 2048),  # 1224
+        ("_padding_1721544", ctypes.c_uint8 * 2872),  # 1721544
     ]
 
 
@@ -603,11 +590,6 @@ class StatsHeader(ctypes.Structure):
     rejected_count: int
     rejected: ctypes.Array[Rejected]
     device: ctypes.Array[DeviceStats]
-    limits_bytes: int
-    countries_built_s: int
-    countries_ipv4: int
-    countries_ipv6: int
-    countries_bytes: int
     profile_version: int
     profile_label: ctypes.Array[ProfileLabel]
     profile_removed: ProfileStats
@@ -642,20 +624,15 @@ class StatsHeader(ctypes.Structure):
         ("rejected_count", ctypes.c_uint64),  # 248
         ("rejected", Rejected * 256),  # 256
         ("device", DeviceStats * 2),  # 12544
-        ("limits_bytes", ctypes.c_uint64),  # 12640
-        ("countries_built_s", ctypes.c_uint64),  # 12648
-        ("countries_ipv4", ctypes.c_uint64),  # 12656
-        ("countries_ipv6", ctypes.c_uint64),  # 12664
-        ("countries_bytes", ctypes.c_uint64),  # 12672
-        ("profile_version", ctypes.c_uint64),  # 12680
-        ("profile_label", ProfileLabel * 2048),  # 12688
-        ("profile_removed", ProfileStats),  # 143760
-        ("_padding_144648", ctypes.c_uint8 * 2808),  # 144648
+        ("profile_version", ctypes.c_uint64),  # 12640
+        ("profile_label", ProfileLabel * 2048),  # 12648
+        ("profile_removed", ProfileStats),  # 143720
+        ("_padding_144560", ctypes.c_uint8 * 2896),  # 144560
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 29310976 bytes."""
+    """struct sb_stats: 27738112 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
@@ -947,7 +924,6 @@ class Node(ctypes.Structure):
 
     lists: int
     policy: int
-    countries: int
     owner_key: ctypes.Array[ctypes.c_uint64]
     lcore_count: int
     boot_ds: int
@@ -959,19 +935,18 @@ class Node(ctypes.Structure):
     _fields_ = [
         ("lists", ctypes.c_uint64),  # 0
         ("policy", ctypes.c_uint64),  # 8
-        ("countries", ctypes.c_uint64),  # 16
-        ("owner_key", ctypes.c_uint64 * 2),  # 24
-        ("lcore_count", ctypes.c_uint32),  # 40
-        ("boot_ds", ctypes.c_uint32),  # 44
-        ("stop", ctypes.c_uint32),  # 48
-        ("ns_per_tsc_q24", ctypes.c_uint32),  # 52
-        ("reserved", ctypes.c_uint8 * 8),  # 56
+        ("owner_key", ctypes.c_uint64 * 2),  # 16
+        ("lcore_count", ctypes.c_uint32),  # 32
+        ("boot_ds", ctypes.c_uint32),  # 36
+        ("stop", ctypes.c_uint32),  # 40
+        ("ns_per_tsc_q24", ctypes.c_uint32),  # 44
+        ("reserved", ctypes.c_uint8 * 16),  # 48
         ("readers", Readers),  # 64
     ]
 
 
 class Lcore(ctypes.Structure):
-    """struct sb_lcore: 584 bytes."""
+    """struct sb_lcore: 576 bytes."""
 
     node: int
     stats: int
@@ -979,7 +954,6 @@ class Lcore(ctypes.Structure):
     events_consumer: int
     limits: int
     policy: int
-    countries: int
     index: int
     port_id: ctypes.Array[ctypes.c_uint16]
     handover_in: ctypes.Array[ctypes.c_uint64]
@@ -994,13 +968,12 @@ class Lcore(ctypes.Structure):
         ("events_consumer", ctypes.c_uint64),  # 24
         ("limits", ctypes.c_uint64),  # 32
         ("policy", ctypes.c_uint64),  # 40
-        ("countries", ctypes.c_uint64),  # 48
-        ("index", ctypes.c_uint32),  # 56
-        ("port_id", ctypes.c_uint16 * 2),  # 60
-        ("handover_in", ctypes.c_uint64 * 16),  # 64
-        ("handover_out", ctypes.c_uint64 * 16),  # 192
-        ("sample_ds", ctypes.c_uint32 * 64),  # 320
-        ("bursts", ctypes.c_uint64),  # 576
+        ("index", ctypes.c_uint32),  # 48
+        ("port_id", ctypes.c_uint16 * 2),  # 52
+        ("handover_in", ctypes.c_uint64 * 16),  # 56
+        ("handover_out", ctypes.c_uint64 * 16),  # 184
+        ("sample_ds", ctypes.c_uint32 * 64),  # 312
+        ("bursts", ctypes.c_uint64),  # 568
     ]
 
 
@@ -1027,8 +1000,6 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.HEADER_SPLIT: "headers do not lie in the first buffer segment",
     Reason.HANDOVER_FULL: "ring to the lcore that owns the client is full",
     Reason.TX_FULL: "transmit queue of the other port is full",
-    Reason.GEO_BLOCK: "source is in a country that the profile blocks",
-    Reason.GEO_ALLOW: "source is in none of the countries that the profile allows",
     Reason.FRAGMENTS: "packet is a fragment, and the profile takes none",
     Reason.PORTS_TCP: "destination port is none that the profile takes for TCP",
     Reason.PORTS_UDP: "destination port is none that the profile takes for UDP",
@@ -1050,7 +1021,6 @@ STAGE_TEXT: dict[Stage, str] = {
     Stage.SANITY: "drop what no honest stack sends",
     Stage.OWNER: "hand over to the lcore that owns the client",
     Stage.LISTS: "allowlist and blacklist",
-    Stage.COUNTRY: "countries that a profile blocks or allows",
     Stage.FILTER: "fragments, ports and reflectors",
     Stage.LIMITS: "token buckets of sources, prefixes, destinations and profiles",
     Stage.FORWARD: "to the other port",

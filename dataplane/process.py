@@ -7,13 +7,11 @@ order: clients, workers, tables, ports, their packets, EAL last.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
 from contextlib import ExitStack
 
-from dataplane import abi
 from dataplane.clock import SystemClock
 from dataplane.commands import Commands
 from dataplane.control import ControlServer
@@ -73,9 +71,9 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         )
     )
     workers.node.lists = lists.address
-    stats.header.limits_bytes = sum(
-        _give_buckets(library, settings, lcore, opened) for lcore in workers.lcores
-    )
+    for lcore in workers.lcores:
+        buckets = Limits(library, settings.limits, random_hash_key())
+        lcore.limits = opened.enter_context(buckets).address
     profiles = Profiles(library, workers, ProfileNames(stats.header, workers.pages))
     opened.callback(profiles.close)
     events = EventRings(library, settings.lcores, workers.listen, workers.quiescent)
@@ -102,15 +100,6 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     return ControlLoop(
         Parts(clock, stats, path, lists, profiles, commands, control, reconciler, notifier)
     )
-
-
-def _give_buckets(
-    library: ctypes.CDLL, settings: DataplaneSettings, lcore: abi.Lcore, opened: ExitStack
-) -> int:
-    """Bytes that the buckets of its limits take."""
-    limits = opened.enter_context(Limits(library, settings.limits, random_hash_key()))
-    lcore.limits = limits.address
-    return limits.bytes
 
 
 def _tell(settings: DataplaneSettings, eal_plan: EalPlan) -> None:

@@ -25,27 +25,30 @@ class ProfileNames:
         self._index: dict[str, int] = {}
         self._gone: dict[str, int] = {}
         self._free = list(range(abi.PROFILES_MAX - 1, -1, -1))
-        self.take([DEFAULT])
+        self.take({DEFAULT: self._free[-1]})
 
-    def has_room(self, names: Sequence[str]) -> bool:
-        """Whether each name has an index or can be given one now."""
-        known = self._index.keys() | self._gone.keys()
-        return sum(name not in known for name in names) <= len(self._free)
+    def plan(self, names: Sequence[str]) -> dict[str, int] | None:
+        """The index of each of these names, were they all there are; None: there is no room now."""
+        known = {**self._gone, **self._index}
+        new = [name for name in names if name not in known]
+        if len(new) > len(self._free):
+            return None
+        given = dict(zip(new, reversed(self._free), strict=False))
+        return {name: known[name] if name in known else given[name] for name in names}
 
-    def take(self, names: Sequence[str]) -> list[int]:
-        """The indices of these names, which are all from now on; there is room for them."""
-        known, wanted = {**self._gone, **self._index}, set(names)
-        self._gone = {name: index for name, index in known.items() if name not in wanted}
+    def take(self, planned: dict[str, int]) -> None:
+        """These are all from now on, as planned just before."""
+        known = {**self._gone, **self._index}
+        self._gone = {name: index for name, index in known.items() if name not in planned}
+        self._index = planned
         self._header.profile_version += 1
-        self._index = {name: known[name] if name in known else self._give(name) for name in names}
-        self._header.profile_count = max(self._header.profile_count, 1 + max(self._index.values()))
+        for name, index in planned.items():
+            if name not in known:
+                self._free.remove(index)
+                _write(self._header.profile_label[index], name)
+        count = 1 + max(planned.values())
+        self._header.profile_count = max(self._header.profile_count, count)
         self._header.profile_version += 1
-        return list(self._index.values())
-
-    def _give(self, name: str) -> int:
-        index = self._free.pop()
-        _write(self._header.profile_label[index], name)
-        return index
 
     def release(self) -> None:
         """No worker has an older policy any more: the indices of names that have gone are free."""

@@ -46,10 +46,11 @@ class Profiles:
         """
         profiles = [] if document is None else self._compile(document)
         names = [profile.name for profile in profiles] or [DEFAULT]
-        self._wait_for_room(names)
+        planned = self._plan(names)
         table = PolicyTable(self._library, sum(len(profile.targets) for profile in profiles))
-        self._fill(table, profiles, self._names.take(names))
+        self._fill(table, profiles, planned)
         table.build(self._salt_key)
+        self._names.take(planned)
         old, self._table = self._table, table
         self._workers.node.policy = table.address
         if old:
@@ -63,24 +64,27 @@ class Profiles:
         return compile_policy(parse_policy(document), self._workers.lcore_count)
 
     def _fill(
-        self, table: PolicyTable, profiles: Sequence[CompiledProfile], indices: Sequence[int]
+        self, table: PolicyTable, profiles: Sequence[CompiledProfile], planned: Mapping[str, int]
     ) -> None:
         if not profiles:
             return
         from dataplane.policy import fill_profile  # noqa: PLC0415 - see _compile
 
-        for profile, index in zip(profiles, indices, strict=True):
+        for profile in profiles:
+            index = planned[profile.name]
             fill_profile(table.add(index), profile)
             for target in profile.targets:
                 table.target(target.key, target.prefix_length, index)
 
-    def _wait_for_room(self, names: Sequence[str]) -> None:
+    def _plan(self, names: Sequence[str]) -> dict[str, int]:
+        """Waits a moment for indices that workers may still count under."""
         end = time.monotonic() + _ROOM_S_MAX
-        while not self._names.has_room(names):
+        while (planned := self._names.plan(names)) is None:
             if time.monotonic() > end:
                 raise NativeError("a worker does not let go of older policies", errno.EAGAIN)
             time.sleep(0.001)
             self.reclaim()
+        return planned
 
     def reclaim(self) -> None:
         """Free what every reader has let go of since; called now and then."""

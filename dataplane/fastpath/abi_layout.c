@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "111774e0c8be95e705640389044f56bc0305984dd5c82b8e1f8b82f56536d52b";
+const char sb_abi_hash[] = "1eecd6583a4f57fe5cd7c3ce5b3e452a8149dc40b1c5ebea015037a5de327378";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -30,8 +30,7 @@ _Static_assert(offsetof(struct sb_packet, anomaly) == 51, "make abi");
 _Static_assert(offsetof(struct sb_packet, verdict) == 52, "make abi");
 _Static_assert(offsetof(struct sb_packet, reason) == 53, "make abi");
 _Static_assert(offsetof(struct sb_packet, owner) == 54, "make abi");
-_Static_assert(offsetof(struct sb_packet, country) == 56, "make abi");
-_Static_assert(offsetof(struct sb_packet, reserved) == 58, "make abi");
+_Static_assert(offsetof(struct sb_packet, reserved) == 56, "make abi");
 
 _Static_assert(sizeof(struct sb_burst) == 2112, "make abi");
 _Static_assert(offsetof(struct sb_burst, count) == 0, "make abi");
@@ -70,20 +69,18 @@ _Static_assert(sizeof(struct sb_reflector) == 4, "make abi");
 _Static_assert(offsetof(struct sb_reflector, port) == 0, "make abi");
 _Static_assert(offsetof(struct sb_reflector, size_min) == 2, "make abi");
 
-_Static_assert(sizeof(struct sb_profile) == 1152, "make abi");
+_Static_assert(sizeof(struct sb_profile) == 960, "make abi");
 _Static_assert(offsetof(struct sb_profile, mode) == 0, "make abi");
 _Static_assert(offsetof(struct sb_profile, uses) == 64, "make abi");
 _Static_assert(offsetof(struct sb_profile, limit_count) == 68, "make abi");
 _Static_assert(offsetof(struct sb_profile, reflector_count) == 72, "make abi");
 _Static_assert(offsetof(struct sb_profile, reserved) == 76, "make abi");
-_Static_assert(offsetof(struct sb_profile, geo_block) == 80, "make abi");
-_Static_assert(offsetof(struct sb_profile, geo_allow) == 168, "make abi");
-_Static_assert(offsetof(struct sb_profile, limit) == 256, "make abi");
-_Static_assert(offsetof(struct sb_profile, ports_tcp) == 576, "make abi");
-_Static_assert(offsetof(struct sb_profile, ports_udp) == 708, "make abi");
-_Static_assert(offsetof(struct sb_profile, reflector) == 840, "make abi");
+_Static_assert(offsetof(struct sb_profile, limit) == 80, "make abi");
+_Static_assert(offsetof(struct sb_profile, ports_tcp) == 400, "make abi");
+_Static_assert(offsetof(struct sb_profile, ports_udp) == 532, "make abi");
+_Static_assert(offsetof(struct sb_profile, reflector) == 664, "make abi");
 
-_Static_assert(sizeof(struct sb_port_stats) == 352, "make abi");
+_Static_assert(sizeof(struct sb_port_stats) == 336, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received_bytes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, forwarded) == 16, "make abi");
@@ -91,7 +88,7 @@ _Static_assert(offsetof(struct sb_port_stats, forwarded_bytes) == 24, "make abi"
 _Static_assert(offsetof(struct sb_port_stats, consumed) == 32, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, held_now) == 40, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, dropped) == 48, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 344, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 328, "make abi");
 
 _Static_assert(sizeof(struct sb_stage_stats) == 32, "make abi");
 _Static_assert(offsetof(struct sb_stage_stats, packets) == 0, "make abi");
@@ -104,13 +101,13 @@ _Static_assert(offsetof(struct sb_origin_stats, originated) == 0, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, sent) == 8, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, tx_full) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_profile_stats) == 888, "make abi");
+_Static_assert(sizeof(struct sb_profile_stats) == 840, "make abi");
 _Static_assert(offsetof(struct sb_profile_stats, count) == 0, "make abi");
 
 _Static_assert(sizeof(struct sb_profile_label) == 64, "make abi");
 _Static_assert(offsetof(struct sb_profile_label, name) == 0, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore_stats) == 1822720, "make abi");
+_Static_assert(sizeof(struct sb_lcore_stats) == 1724416, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, heartbeat) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, busy_cycles) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, total_cycles) == 16, "make abi");
@@ -121,9 +118,9 @@ _Static_assert(offsetof(struct sb_lcore_stats, latency_count) == 48, "make abi")
 _Static_assert(offsetof(struct sb_lcore_stats, latency_sum_ns) == 56, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, latency_bucket) == 64, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, port) == 224, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, stage) == 928, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, origin) == 1216, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 1288, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, stage) == 896, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, origin) == 1152, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 1224, "make abi");
 
 _Static_assert(sizeof(struct sb_device_stats) == 48, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
@@ -170,16 +167,11 @@ _Static_assert(offsetof(struct sb_stats_header, events_lost) == 240, "make abi")
 _Static_assert(offsetof(struct sb_stats_header, rejected_count) == 248, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, rejected) == 256, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, device) == 12544, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, limits_bytes) == 12640, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_built_s) == 12648, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_ipv4) == 12656, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_ipv6) == 12664, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_bytes) == 12672, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_version) == 12680, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_label) == 12688, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 143760, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_version) == 12640, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_label) == 12648, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 143720, "make abi");
 
-_Static_assert(sizeof(struct sb_stats) == 29310976, "make abi");
+_Static_assert(sizeof(struct sb_stats) == 27738112, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
 _Static_assert(offsetof(struct sb_stats, lcore) == 147456, "make abi");
 
@@ -292,29 +284,27 @@ _Static_assert(offsetof(struct sb_readers, reader) == 64, "make abi");
 _Static_assert(sizeof(struct sb_node) == 1152, "make abi");
 _Static_assert(offsetof(struct sb_node, lists) == 0, "make abi");
 _Static_assert(offsetof(struct sb_node, policy) == 8, "make abi");
-_Static_assert(offsetof(struct sb_node, countries) == 16, "make abi");
-_Static_assert(offsetof(struct sb_node, owner_key) == 24, "make abi");
-_Static_assert(offsetof(struct sb_node, lcore_count) == 40, "make abi");
-_Static_assert(offsetof(struct sb_node, boot_ds) == 44, "make abi");
-_Static_assert(offsetof(struct sb_node, stop) == 48, "make abi");
-_Static_assert(offsetof(struct sb_node, ns_per_tsc_q24) == 52, "make abi");
-_Static_assert(offsetof(struct sb_node, reserved) == 56, "make abi");
+_Static_assert(offsetof(struct sb_node, owner_key) == 16, "make abi");
+_Static_assert(offsetof(struct sb_node, lcore_count) == 32, "make abi");
+_Static_assert(offsetof(struct sb_node, boot_ds) == 36, "make abi");
+_Static_assert(offsetof(struct sb_node, stop) == 40, "make abi");
+_Static_assert(offsetof(struct sb_node, ns_per_tsc_q24) == 44, "make abi");
+_Static_assert(offsetof(struct sb_node, reserved) == 48, "make abi");
 _Static_assert(offsetof(struct sb_node, readers) == 64, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore) == 584, "make abi");
+_Static_assert(sizeof(struct sb_lcore) == 576, "make abi");
 _Static_assert(offsetof(struct sb_lcore, node) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore, stats) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore, events) == 16, "make abi");
 _Static_assert(offsetof(struct sb_lcore, events_consumer) == 24, "make abi");
 _Static_assert(offsetof(struct sb_lcore, limits) == 32, "make abi");
 _Static_assert(offsetof(struct sb_lcore, policy) == 40, "make abi");
-_Static_assert(offsetof(struct sb_lcore, countries) == 48, "make abi");
-_Static_assert(offsetof(struct sb_lcore, index) == 56, "make abi");
-_Static_assert(offsetof(struct sb_lcore, port_id) == 60, "make abi");
-_Static_assert(offsetof(struct sb_lcore, handover_in) == 64, "make abi");
-_Static_assert(offsetof(struct sb_lcore, handover_out) == 192, "make abi");
-_Static_assert(offsetof(struct sb_lcore, sample_ds) == 320, "make abi");
-_Static_assert(offsetof(struct sb_lcore, bursts) == 576, "make abi");
+_Static_assert(offsetof(struct sb_lcore, index) == 48, "make abi");
+_Static_assert(offsetof(struct sb_lcore, port_id) == 52, "make abi");
+_Static_assert(offsetof(struct sb_lcore, handover_in) == 56, "make abi");
+_Static_assert(offsetof(struct sb_lcore, handover_out) == 184, "make abi");
+_Static_assert(offsetof(struct sb_lcore, sample_ds) == 312, "make abi");
+_Static_assert(offsetof(struct sb_lcore, bursts) == 568, "make abi");
 
 _Static_assert(SB_ABI_VERSION == 1, "make abi");
 _Static_assert(SB_CACHE_LINE == 64, "make abi");
@@ -323,7 +313,6 @@ _Static_assert(SB_BURST_MAX == 32, "make abi");
 _Static_assert(SB_LCORES_MAX == 16, "make abi");
 _Static_assert(SB_PROFILES_MAX == 2048, "make abi");
 _Static_assert(SB_PROFILE_NAME == 64, "make abi");
-_Static_assert(SB_COUNTRY_COUNT == 704, "make abi");
 _Static_assert(SB_LIMITS_MAX == 10, "make abi");
 _Static_assert(SB_LIMIT_BURST_S_MAX == 64, "make abi");
 _Static_assert(SB_PORT_RANGES_MAX == 32, "make abi");
@@ -354,11 +343,10 @@ _Static_assert(SB_STAGE_PROFILE == 1, "make abi");
 _Static_assert(SB_STAGE_SANITY == 2, "make abi");
 _Static_assert(SB_STAGE_OWNER == 3, "make abi");
 _Static_assert(SB_STAGE_LISTS == 4, "make abi");
-_Static_assert(SB_STAGE_COUNTRY == 5, "make abi");
-_Static_assert(SB_STAGE_FILTER == 6, "make abi");
-_Static_assert(SB_STAGE_LIMITS == 7, "make abi");
-_Static_assert(SB_STAGE_FORWARD == 8, "make abi");
-_Static_assert(SB_STAGE_COUNT == 9, "make abi");
+_Static_assert(SB_STAGE_FILTER == 5, "make abi");
+_Static_assert(SB_STAGE_LIMITS == 6, "make abi");
+_Static_assert(SB_STAGE_FORWARD == 7, "make abi");
+_Static_assert(SB_STAGE_COUNT == 8, "make abi");
 
 _Static_assert(SB_REASON_NONE == 0, "make abi");
 _Static_assert(SB_REASON_ETHERNET_TRUNCATED == 1, "make abi");
@@ -382,22 +370,20 @@ _Static_assert(SB_REASON_BLACKLIST == 18, "make abi");
 _Static_assert(SB_REASON_HEADER_SPLIT == 19, "make abi");
 _Static_assert(SB_REASON_HANDOVER_FULL == 20, "make abi");
 _Static_assert(SB_REASON_TX_FULL == 21, "make abi");
-_Static_assert(SB_REASON_GEO_BLOCK == 22, "make abi");
-_Static_assert(SB_REASON_GEO_ALLOW == 23, "make abi");
-_Static_assert(SB_REASON_FRAGMENTS == 24, "make abi");
-_Static_assert(SB_REASON_PORTS_TCP == 25, "make abi");
-_Static_assert(SB_REASON_PORTS_UDP == 26, "make abi");
-_Static_assert(SB_REASON_UDP_AMPLIFICATION == 27, "make abi");
-_Static_assert(SB_REASON_ICMP_LIMIT == 28, "make abi");
-_Static_assert(SB_REASON_RATE_SOURCE_PACKETS == 29, "make abi");
-_Static_assert(SB_REASON_RATE_SOURCE_BITS == 30, "make abi");
-_Static_assert(SB_REASON_RATE_PREFIX_PACKETS == 31, "make abi");
-_Static_assert(SB_REASON_RATE_PREFIX_BITS == 32, "make abi");
-_Static_assert(SB_REASON_RATE_DESTINATION_PACKETS == 33, "make abi");
-_Static_assert(SB_REASON_RATE_DESTINATION_BITS == 34, "make abi");
-_Static_assert(SB_REASON_RATE_GLOBAL_PACKETS == 35, "make abi");
-_Static_assert(SB_REASON_RATE_GLOBAL_BITS == 36, "make abi");
-_Static_assert(SB_REASON_COUNT == 37, "make abi");
+_Static_assert(SB_REASON_FRAGMENTS == 22, "make abi");
+_Static_assert(SB_REASON_PORTS_TCP == 23, "make abi");
+_Static_assert(SB_REASON_PORTS_UDP == 24, "make abi");
+_Static_assert(SB_REASON_UDP_AMPLIFICATION == 25, "make abi");
+_Static_assert(SB_REASON_ICMP_LIMIT == 26, "make abi");
+_Static_assert(SB_REASON_RATE_SOURCE_PACKETS == 27, "make abi");
+_Static_assert(SB_REASON_RATE_SOURCE_BITS == 28, "make abi");
+_Static_assert(SB_REASON_RATE_PREFIX_PACKETS == 29, "make abi");
+_Static_assert(SB_REASON_RATE_PREFIX_BITS == 30, "make abi");
+_Static_assert(SB_REASON_RATE_DESTINATION_PACKETS == 31, "make abi");
+_Static_assert(SB_REASON_RATE_DESTINATION_BITS == 32, "make abi");
+_Static_assert(SB_REASON_RATE_GLOBAL_PACKETS == 33, "make abi");
+_Static_assert(SB_REASON_RATE_GLOBAL_BITS == 34, "make abi");
+_Static_assert(SB_REASON_COUNT == 35, "make abi");
 
 _Static_assert(SB_ORIGIN_ANSWER == 0, "make abi");
 _Static_assert(SB_ORIGIN_RETRY == 1, "make abi");
@@ -428,13 +414,11 @@ _Static_assert(SB_UNIT_PACKETS == 0, "make abi");
 _Static_assert(SB_UNIT_BITS == 1, "make abi");
 _Static_assert(SB_UNIT_COUNT == 2, "make abi");
 
-_Static_assert(SB_USE_GEO_BLOCK == 1, "make abi");
-_Static_assert(SB_USE_GEO_ALLOW == 2, "make abi");
-_Static_assert(SB_USE_FRAGMENTS == 4, "make abi");
-_Static_assert(SB_USE_PORTS_TCP == 8, "make abi");
-_Static_assert(SB_USE_PORTS_UDP == 16, "make abi");
-_Static_assert(SB_USE_REFLECTORS == 32, "make abi");
-_Static_assert(SB_USE_LIMITS == 64, "make abi");
+_Static_assert(SB_USE_FRAGMENTS == 1, "make abi");
+_Static_assert(SB_USE_PORTS_TCP == 2, "make abi");
+_Static_assert(SB_USE_PORTS_UDP == 4, "make abi");
+_Static_assert(SB_USE_REFLECTORS == 8, "make abi");
+_Static_assert(SB_USE_LIMITS == 16, "make abi");
 
 _Static_assert(SB_STATE_STARTING == 0, "make abi");
 _Static_assert(SB_STATE_RUNNING == 1, "make abi");
@@ -444,7 +428,6 @@ _Static_assert(SB_STATE_COUNT == 3, "make abi");
 _Static_assert(SB_DEGRADED_STATE_LOG == 1, "make abi");
 _Static_assert(SB_DEGRADED_REJECTED == 2, "make abi");
 _Static_assert(SB_DEGRADED_LINK == 4, "make abi");
-_Static_assert(SB_DEGRADED_COUNTRIES == 8, "make abi");
 
 _Static_assert(SB_MESSAGE_NONE == 0, "make abi");
 _Static_assert(SB_MESSAGE_DOORBELL == 1, "make abi");

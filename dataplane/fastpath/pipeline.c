@@ -61,7 +61,6 @@ ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
     bool measured = (lcore->bursts++ & (SB_SAMPLED_BURSTS - 1)) == 0;
 
     lcore->policy = __atomic_load_n(&node->policy, __ATOMIC_ACQUIRE);
-    lcore->countries = __atomic_load_n(&node->countries, __ATOMIC_ACQUIRE);
     burst->live_count = burst->count;
     return (struct run){lcore, burst, now, measured};
 }
@@ -85,7 +84,6 @@ ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_
 
 ALWAYS_INLINE void run_judging_stages(const struct run *run) {
     run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
-    run_stage(run, SB_STAGE_COUNTRY, sb_country_stage);
     run_stage(run, SB_STAGE_FILTER, sb_filter_stage);
     run_stage(run, SB_STAGE_LIMITS, sb_limits_stage);
     run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);

@@ -57,8 +57,6 @@ class Packet:
     reason: Reason = Reason.NONE
     owner: int = 0
     """Index of the lcore that owns the client."""
-    country: str = ""
-    """Of the client, ISO 3166 alpha-2, where the country stage was asked; empty: not known."""
 
     @property
     def available(self) -> int:

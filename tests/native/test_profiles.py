@@ -10,6 +10,7 @@ import pytest
 
 from dataplane import abi, library
 from dataplane.errors import InvalidInputError, NativeError
+from dataplane.policy_table import PolicyTable
 from dataplane.profile_names import ProfileNames
 from dataplane.profiles import Profiles
 from dataplane.workers import Workers
@@ -168,3 +169,21 @@ def test_a_policy_waits_for_workers_and_says_so_when_they_do_not_let_go(
     lcores.counters = (6, 6)
     profiles.apply(web(*(f"c{i}" for i in range(1000))))
     assert lcores.node.policy != before
+
+
+def test_a_policy_that_can_not_be_built_changes_no_name(
+    profiles: Profiles, lcores: Lcores, stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.apply(web("a"))
+    before = lcores.node.policy
+
+    def fails(_table: PolicyTable, _key: bytes) -> None:
+        raise NativeError("no memory", 12)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PolicyTable, "build", fails)
+        with pytest.raises(NativeError, match="no memory"):
+            profiles.apply(web("b"))
+    lcores.counters = (6, 6)
+    profiles.reclaim()
+    assert (lcores.node.policy, stats.names()) == (before, {0: "default", 1: "a"})

@@ -21,7 +21,6 @@ enum {
     SB_LCORES_MAX = 16,
     SB_PROFILES_MAX = 2048,        /* two policies of 1,000 and the default: names keep theirs */
     SB_PROFILE_NAME = 64,          /* bytes, the ending 0 included */
-    SB_COUNTRY_COUNT = 704,        /* multiple of 64; see sb_packet.country */
     SB_LIMITS_MAX = 10,            /* of one profile */
     SB_LIMIT_BURST_S_MAX = 64,     /* in which an empty bucket fills */
     SB_PORT_RANGES_MAX = 32,       /* of one profile and protocol */
@@ -103,9 +102,7 @@ struct sb_packet {
     uint8_t verdict;    /* enum sb_verdict */
     uint8_t reason;     /* enum sb_reason */
     uint16_t owner;     /* index of the lcore that owns the client */
-    uint16_t country; /* of the client: 1 + 26 * first letter + second of ISO 3166; 0: not known or
-                         not asked for */
-    uint8_t reserved[6];
+    uint8_t reserved[8];
 };
 
 /* A burst: stages walk live[0..live_count) and leave the survivors there, in order. */
@@ -174,13 +171,11 @@ struct sb_reflector {
 
 /* What a profile has to say beyond modes: bits. */
 enum sb_use {
-    SB_USE_GEO_BLOCK = 1 << 0,
-    SB_USE_GEO_ALLOW = 1 << 1,
-    SB_USE_FRAGMENTS = 1 << 2,
-    SB_USE_PORTS_TCP = 1 << 3,
-    SB_USE_PORTS_UDP = 1 << 4,
-    SB_USE_REFLECTORS = 1 << 5,
-    SB_USE_LIMITS = 1 << 6
+    SB_USE_FRAGMENTS = 1 << 0,
+    SB_USE_PORTS_TCP = 1 << 1,
+    SB_USE_PORTS_UDP = 1 << 2,
+    SB_USE_REFLECTORS = 1 << 3,
+    SB_USE_LIMITS = 1 << 4
 };
 
 /* What protects one set of destinations. Filled before its policy is built, never changed after. */
@@ -190,8 +185,6 @@ struct sb_profile {
     uint32_t limit_count; /* at most SB_LIMITS_MAX */
     uint32_t reflector_count;
     uint32_t reserved;
-    uint64_t geo_block[SB_COUNTRY_COUNT / 64]; /* bit: country */
-    uint64_t geo_allow[SB_COUNTRY_COUNT / 64];
     struct sb_limit limit[SB_LIMITS_MAX];
     struct sb_port_rule ports_tcp;
     struct sb_port_rule ports_udp;
@@ -266,8 +259,7 @@ enum sb_state { SB_STATE_STARTING, SB_STATE_RUNNING, SB_STATE_DRAINING, SB_STATE
 enum sb_degraded {
     SB_DEGRADED_STATE_LOG = 1 << 0, /* unreadable; runs on the last good generation */
     SB_DEGRADED_REJECTED = 1 << 1,  /* an entry could not be applied */
-    SB_DEGRADED_LINK = 1 << 2,      /* a port has no link */
-    SB_DEGRADED_COUNTRIES = 1 << 3  /* the policy asks for countries, and no database is loaded */
+    SB_DEGRADED_LINK = 1 << 2       /* a port has no link */
 };
 
 struct sb_rejected {
@@ -309,11 +301,6 @@ struct sb_stats_header {
     uint64_t rejected_count;  /* ever; the newest SB_REJECTED_MAX are kept */
     struct sb_rejected rejected[SB_REJECTED_MAX];
     struct sb_device_stats device[SB_PORT_COUNT];
-    uint64_t limits_bytes;      /* reserved for the buckets of limits, over all lcores */
-    uint64_t countries_built_s; /* date of the country database, seconds since the epoch; 0: none */
-    uint64_t countries_ipv4;    /* prefixes in it */
-    uint64_t countries_ipv6;
-    uint64_t countries_bytes;
     uint64_t profile_version; /* odd while names and profile_removed change */
     struct sb_profile_label profile_label[SB_PROFILES_MAX];
     struct sb_profile_stats profile_removed; /* what profiles had counted that are no more */
@@ -491,15 +478,14 @@ struct sb_readers {
 /* Shared by all lcores of a node. Pointers are stored as addresses; those marked (swap) change
  * while workers run. */
 struct sb_node {
-    uint64_t lists;     /* struct sb_lists * */
-    uint64_t policy;    /* const struct sb_policy *, (swap) */
-    uint64_t countries; /* const struct sb_countries *, (swap), 0: no database */
+    uint64_t lists;  /* struct sb_lists * */
+    uint64_t policy; /* const struct sb_policy *, (swap) */
     uint64_t owner_key[2];
     uint32_t lcore_count;
     uint32_t boot_ds;        /* written by the control loop every turn */
     uint32_t stop;           /* 1: drain and return */
     uint32_t ns_per_tsc_q24; /* nanoseconds per TSC cycle, 24 fractional bits */
-    uint8_t reserved[8];
+    uint8_t reserved[16];
     struct sb_readers readers;
 };
 
@@ -509,8 +495,7 @@ struct sb_lcore {
     uint64_t events;          /* struct sb_ring_producer *, 0: none */
     uint64_t events_consumer; /* const struct sb_ring_consumer *, (swap), 0: nobody listens */
     uint64_t limits;          /* struct sb_limits *: its buckets, 0: none */
-    uint64_t policy;          /* of the burst at hand: the node's when it began ... */
-    uint64_t countries;       /* ... and its countries */
+    uint64_t policy;          /* of the burst at hand: the node's when it began */
     uint32_t index;           /* 0 .. lcore_count - 1; also the queue on both ports */
     uint16_t port_id[SB_PORT_COUNT];      /* DPDK port numbers */
     uint64_t handover_in[SB_LCORES_MAX];  /* struct sb_handover * from that lcore */

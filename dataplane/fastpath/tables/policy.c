@@ -15,8 +15,6 @@
 /* In place of an address's upper half; no fixed key of a test makes it the zero of a product. */
 #define SALT 0xbf58476d1ce4e5b9ull
 
-_Static_assert(SB_COUNTRY_COUNT % 64 == 0, "whole words");
-_Static_assert(SB_COUNTRY_COUNT > 26 * 26, "a bit for every country, and for none");
 _Static_assert(sizeof(struct sb_limit) == 32, "two to a line");
 
 /* What only the writer knows. */
@@ -179,6 +177,7 @@ static bool is_sound(const struct sb_profile *profile) {
 
 static bool is_sound_limit(const struct sb_limit *limit) {
     return limit->scope < SB_SCOPE_COUNT && limit->unit < SB_UNIT_COUNT &&
+           limit->reason < SB_REASON_COUNT &&
            sb_stage_of((enum sb_reason)limit->reason) == SB_STAGE_LIMITS &&
            limit->increment_q16 > 0 && limit->increment_q16 <= limit->burst_q16 &&
            limit->burst_q16 <= SB_LIMIT_BURST_NS_MAX << 16 && limit->bits_ipv4 <= 32 &&

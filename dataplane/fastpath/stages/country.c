@@ -1,6 +1,0 @@
-/* country.c */
-#include "pipeline.h"
-
-void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
-    (void)lcore, (void)burst, (void)now;
-}
