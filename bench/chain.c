@@ -23,6 +23,7 @@ enum bench_depth {
     SANITY,
     OWNER,
     LISTS,
+    COUNTRY,
     FILTER,
     LIMITS,
     FORWARD,
@@ -33,8 +34,8 @@ enum bench_depth {
 static void (*const stages[DEPTH_COUNT])(struct sb_lcore *, struct sb_burst *,
                                          const struct sb_time *) = {
     [PARSE] = sb_parse_stage,   [PROFILE] = sb_profile_stage, [SANITY] = sb_sanity_stage,
-    [OWNER] = sb_owner_stage,   [LISTS] = sb_lists_stage,     [FILTER] = sb_filter_stage,
-    [LIMITS] = sb_limits_stage, [FORWARD] = sb_forward_stage,
+    [OWNER] = sb_owner_stage,   [LISTS] = sb_lists_stage,     [COUNTRY] = sb_country_stage,
+    [FILTER] = sb_filter_stage, [LIMITS] = sb_limits_stage,   [FORWARD] = sb_forward_stage,
 };
 
 struct bench {

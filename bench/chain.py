@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import traffic
+from bench import countries, traffic
 from bench.policy import full_policy
 from dataplane import abi, library
 from dataplane.limits_table import Limits
@@ -45,10 +45,11 @@ class Depth(enum.IntEnum):
     SANITY = 3
     OWNER = 4
     LISTS = 5
-    FILTER = 6
-    LIMITS = 7
-    FORWARD = 8
-    WHOLE = 9
+    COUNTRY = 6
+    FILTER = 7
+    LIMITS = 8
+    FORWARD = 9
+    WHOLE = 10
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Chain:
     def __exit__(self, *_: object) -> None:
         self.lists.close()
         self._policy.close()
+        self._countries.close()
         self._limits.close()
 
     def cycles_per_packet(self) -> tuple[dict[Depth, float], dict[Depth, float]]:
@@ -143,11 +145,13 @@ class Chain:
 
     def _make_lcore(self) -> None:
         self._policy = full_policy(self._pipeline, self._layout.version)
+        self._countries = countries.full_table(self._pipeline, self._layout.version)
         self._limits = Limits(self._pipeline, LimitCapacities(), bytes(range(HASH_KEY_BYTES)))
         self._stats = abi.LcoreStats.from_buffer(_pages(ctypes.sizeof(abi.LcoreStats)))
         self._node = abi.Node(
             lists=self.lists.address,
             policy=self._policy.address,
+            countries=self._countries.address,
             lcore_count=1,
             ns_per_tsc_q24=_NS_PER_TSC_Q24,
         )

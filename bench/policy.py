@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-from bench import traffic
+from bench import countries, traffic
 from dataplane import abi
 from dataplane.policy_table import KEY_BYTES, PolicyTable
 
@@ -35,7 +35,8 @@ def _prefix(version: int, number: int) -> tuple[bytes, int]:
 
 
 def _fill(profile: abi.Profile) -> None:
-    profile.uses = abi.Use.FRAGMENTS | abi.Use.PORTS_TCP | abi.Use.REFLECTORS
+    profile.uses = abi.Use.FRAGMENTS | abi.Use.PORTS_TCP | abi.Use.REFLECTORS | abi.Use.GEO_BLOCK
+    profile.geo_block[countries.BLOCKED // 64] |= 1 << countries.BLOCKED % 64
     profile.ports_tcp.count = 2
     for item, (first, last) in zip(profile.ports_tcp.range, ((80, 80), (443, 443)), strict=False):
         item.first, item.last = first, last

@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import ban, memory, node, policy, testpmd, traffic
+from bench import ban, countries, memory, node, policy, testpmd, traffic
 from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
@@ -70,6 +70,7 @@ def machine() -> dict[str, Any]:
         "prefixes": traffic.PREFIXES,
         "prefixes_spread": "IPv4 /20 to /24 anywhere; IPv6 /32 to /64 within 64 /20",
         "profiles": policy.PROFILES,
+        "country_prefixes": countries.PREFIXES,
         "burst": 32,
         "packets_per_repetition": BURSTS * 32,
         "repetitions": ROUNDS * REPETITIONS,
@@ -154,7 +155,8 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print(
         f"{about['processor']}, TSC {about['tsc_hz'] / 1e9:.2f} GHz, built for "
         f"{about['isa_built']}; lists: {about['singles']:,} addresses, {about['prefixes']:,} "
-        f"prefixes; policy: {about['profiles']:,} profiles, limits of source, prefix and profile; "
+        f"prefixes; {about['country_prefixes']:,} country prefixes; policy: "
+        f"{about['profiles']:,} profiles, limits of source, prefix and profile; "
         f"load {about['load_average']:.1f}"
     )
     table = Table("cycles per packet", *[depth.name.lower() for depth in STAGES])

@@ -70,7 +70,7 @@ def sources(rng: random.Random, version: int, count: int) -> list[bytes]:
     """``count`` different addresses, 4 or 16 bytes, in random order."""
     found: set[bytes] = set()
     while len(found) < count:
-        found.add(_address(rng, version))
+        found.add(address(rng, version))
     return list(found)
 
 
@@ -88,15 +88,16 @@ def prefix_records(rng: random.Random, version: int, count: int) -> ctypes.Array
     found: set[tuple[bytes, int]] = set()
     while len(found) < count:
         length = rng.randint(116, 120) if version == 4 else rng.choice((32, 40, 44, 48, 56, 64))
-        address = _address(rng, version)
-        whole = MAPPED + address if version == 4 else address
+        source = address(rng, version)
+        whole = MAPPED + source if version == 4 else source
         value = int.from_bytes(whole, "big") >> (128 - length) << (128 - length)
         found.add((value.to_bytes(16, "big"), length))
     rows = [RECORD.pack(key, abi.DEADLINE_NEVER, length, 0, 0) for key, length in found]
     return pack_bytes(bytearray(b"".join(rows)))
 
 
-def _address(rng: random.Random, version: int) -> bytes:
+def address(rng: random.Random, version: int) -> bytes:
+    """A random unicast source, 4 or 16 bytes."""
     if version == 4:
         return bytes([rng.choice(_UNICAST), *rng.randbytes(3)])
     provider = 0x2A000 + rng.randrange(_PROVIDERS)

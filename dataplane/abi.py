@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "1eecd6583a4f57fe5cd7c3ce5b3e452a8149dc40b1c5ebea015037a5de327378"
+ABI_HASH = "50ec3a4ae32f02f1c877e5a3b7f356cfbc93d327f025ccc598855103726c607a"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -21,6 +21,9 @@ LIMITS_MAX = 10
 LIMIT_BURST_S_MAX = 64
 PORT_RANGES_MAX = 32
 REFLECTORS_MAX = 64
+COUNTRY_MAX = 676
+COUNTRY_WORDS = 11
+COUNTRY_RANGES_MAX = 1048576
 RING_SLOTS = 1024
 LATENCY_BUCKETS = 20
 REJECTED_MAX = 256
@@ -29,15 +32,15 @@ DEADLINE_NEVER = 2147483647
 PORT_COUNT = 2
 VERDICT_COUNT = 4
 MODE_COUNT = 3
-STAGE_COUNT = 8
-REASON_COUNT = 35
+STAGE_COUNT = 9
+REASON_COUNT = 37
 ORIGIN_COUNT = 3
 LIST_COUNT = 2
 SCOPE_COUNT = 4
 UNIT_COUNT = 2
 STATE_COUNT = 3
 MESSAGE_COUNT = 6
-NOTICE_COUNT = 7
+NOTICE_COUNT = 9
 STATS_MAGIC = 0x53656342656174
 
 LATENCY_BOUNDS_NS: tuple[int, ...] = (
@@ -95,9 +98,10 @@ class Stage(enum.IntEnum):
     SANITY = 2
     OWNER = 3
     LISTS = 4
-    FILTER = 5
-    LIMITS = 6
-    FORWARD = 7
+    COUNTRY = 5
+    FILTER = 6
+    LIMITS = 7
+    FORWARD = 8
 
 
 class Reason(enum.IntEnum):
@@ -138,6 +142,8 @@ class Reason(enum.IntEnum):
     RATE_DESTINATION_BITS = 32
     RATE_GLOBAL_PACKETS = 33
     RATE_GLOBAL_BITS = 34
+    GEO_BLOCK = 35
+    GEO_ALLOW = 36
 
 
 class Origin(enum.IntEnum):
@@ -193,6 +199,8 @@ class Use(enum.IntEnum):
     PORTS_UDP = 4
     REFLECTORS = 8
     LIMITS = 16
+    GEO_BLOCK = 32
+    GEO_ALLOW = 64
 
 
 class State(enum.IntEnum):
@@ -209,6 +217,7 @@ class Degraded(enum.IntFlag):
     STATE_LOG = 1
     REJECTED = 2
     LINK = 4
+    COUNTRIES = 8
 
 
 class Message(enum.IntEnum):
@@ -232,6 +241,8 @@ class NoticeKind(enum.IntEnum):
     REJECTED = 4
     LINK_CHANGED = 5
     CLIENT_REFUSED = 6
+    COUNTRIES_LOADED = 7
+    COUNTRIES_REFUSED = 8
 
 
 class Packet(ctypes.Structure):
@@ -385,7 +396,7 @@ class Reflector(ctypes.Structure):
 
 
 class Profile(ctypes.Structure):
-    """struct sb_profile: 960 bytes."""
+    """struct sb_profile: 1152 bytes."""
 
     mode: ctypes.Array[ctypes.c_uint8]
     uses: int
@@ -396,6 +407,8 @@ class Profile(ctypes.Structure):
     ports_tcp: PortRule
     ports_udp: PortRule
     reflector: ctypes.Array[Reflector]
+    geo_block: ctypes.Array[ctypes.c_uint64]
+    geo_allow: ctypes.Array[ctypes.c_uint64]
 
     _fields_ = [
         ("mode", ctypes.c_uint8 * 64),  # 0
@@ -407,12 +420,14 @@ class Profile(ctypes.Structure):
         ("ports_tcp", PortRule),  # 400
         ("ports_udp", PortRule),  # 532
         ("reflector", Reflector * 64),  # 664
-        ("_padding_920", ctypes.c_uint8 * 40),  # 920
+        ("geo_block", ctypes.c_uint64 * 11),  # 920
+        ("geo_allow", ctypes.c_uint64 * 11),  # 1008
+        ("_padding_1096", ctypes.c_uint8 * 56),  # 1096
     ]
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 336 bytes."""
+    """struct sb_port_stats: 352 bytes."""
 
     received: int
     received_bytes: int
@@ -430,8 +445,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 35),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 328
+        ("dropped", ctypes.c_uint64 * 37),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 344
     ]
 
 
@@ -466,12 +481,12 @@ class OriginStats(ctypes.Structure):
 
 
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 840 bytes."""
+    """struct sb_profile_stats: 888 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 35),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 37),  # 0
     ]
 
 
@@ -486,7 +501,7 @@ class ProfileLabel(ctypes.Structure):
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 1724416 bytes."""
+    """struct sb_lcore_stats: 1822720 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -513,10 +528,10 @@ class LcoreStats(ctypes.Structure):
         ("latency_sum_ns", ctypes.c_uint64),  # 56
         ("latency_bucket", ctypes.c_uint64 * 20),  # 64
         ("port", PortStats * 2),  # 224
-        ("stage", StageStats * 8),  # 896
-        ("origin", OriginStats * 3),  # 1152
-        ("profile", ProfileStats * 2048),  # 1224
-        ("_padding_1721544", ctypes.c_uint8 * 2872),  # 1721544
+        ("stage", StageStats * 9),  # 928
+        ("origin", OriginStats * 3),  # 1216
+        ("profile", ProfileStats * 2048),  # 1288
+        ("_padding_1819912", ctypes.c_uint8 * 2808),  # 1819912
     ]
 
 
@@ -587,6 +602,10 @@ class StatsHeader(ctypes.Structure):
     latency_mean_ns: int
     memory_bytes: int
     events_lost: int
+    countries_date: int
+    countries_ranges_ipv4: int
+    countries_ranges_ipv6: int
+    countries_bytes: int
     rejected_count: int
     rejected: ctypes.Array[Rejected]
     device: ctypes.Array[DeviceStats]
@@ -621,18 +640,22 @@ class StatsHeader(ctypes.Structure):
         ("latency_mean_ns", ctypes.c_uint64),  # 224
         ("memory_bytes", ctypes.c_uint64),  # 232
         ("events_lost", ctypes.c_uint64),  # 240
-        ("rejected_count", ctypes.c_uint64),  # 248
-        ("rejected", Rejected * 256),  # 256
-        ("device", DeviceStats * 2),  # 12544
-        ("profile_version", ctypes.c_uint64),  # 12640
-        ("profile_label", ProfileLabel * 2048),  # 12648
-        ("profile_removed", ProfileStats),  # 143720
-        ("_padding_144560", ctypes.c_uint8 * 2896),  # 144560
+        ("countries_date", ctypes.c_uint64),  # 248
+        ("countries_ranges_ipv4", ctypes.c_uint64),  # 256
+        ("countries_ranges_ipv6", ctypes.c_uint64),  # 264
+        ("countries_bytes", ctypes.c_uint64),  # 272
+        ("rejected_count", ctypes.c_uint64),  # 280
+        ("rejected", Rejected * 256),  # 288
+        ("device", DeviceStats * 2),  # 12576
+        ("profile_version", ctypes.c_uint64),  # 12672
+        ("profile_label", ProfileLabel * 2048),  # 12680
+        ("profile_removed", ProfileStats),  # 143752
+        ("_padding_144640", ctypes.c_uint8 * 2816),  # 144640
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 27738112 bytes."""
+    """struct sb_stats: 29310976 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
@@ -829,6 +852,22 @@ class ListsUsage(ctypes.Structure):
     ]
 
 
+class CountryRange(ctypes.Structure):
+    """struct sb_country_range: 24 bytes."""
+
+    hi: int
+    lo: int
+    country: int
+    reserved: ctypes.Array[ctypes.c_uint8]
+
+    _fields_ = [
+        ("hi", ctypes.c_uint64),  # 0
+        ("lo", ctypes.c_uint64),  # 8
+        ("country", ctypes.c_uint16),  # 16
+        ("reserved", ctypes.c_uint8 * 6),  # 18
+    ]
+
+
 class ReplayRecord(ctypes.Structure):
     """struct sb_replay_record: 32 bytes."""
 
@@ -924,6 +963,7 @@ class Node(ctypes.Structure):
 
     lists: int
     policy: int
+    countries: int
     owner_key: ctypes.Array[ctypes.c_uint64]
     lcore_count: int
     boot_ds: int
@@ -935,12 +975,13 @@ class Node(ctypes.Structure):
     _fields_ = [
         ("lists", ctypes.c_uint64),  # 0
         ("policy", ctypes.c_uint64),  # 8
-        ("owner_key", ctypes.c_uint64 * 2),  # 16
-        ("lcore_count", ctypes.c_uint32),  # 32
-        ("boot_ds", ctypes.c_uint32),  # 36
-        ("stop", ctypes.c_uint32),  # 40
-        ("ns_per_tsc_q24", ctypes.c_uint32),  # 44
-        ("reserved", ctypes.c_uint8 * 16),  # 48
+        ("countries", ctypes.c_uint64),  # 16
+        ("owner_key", ctypes.c_uint64 * 2),  # 24
+        ("lcore_count", ctypes.c_uint32),  # 40
+        ("boot_ds", ctypes.c_uint32),  # 44
+        ("stop", ctypes.c_uint32),  # 48
+        ("ns_per_tsc_q24", ctypes.c_uint32),  # 52
+        ("reserved", ctypes.c_uint8 * 8),  # 56
         ("readers", Readers),  # 64
     ]
 
@@ -1013,6 +1054,8 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.RATE_DESTINATION_BITS: "more bits than the limit of one destination",
     Reason.RATE_GLOBAL_PACKETS: "more packets than the limit of the profile",
     Reason.RATE_GLOBAL_BITS: "more bits than the limit of the profile",
+    Reason.GEO_BLOCK: "source is in a country that the profile blocks",
+    Reason.GEO_ALLOW: "source is in no country that the profile allows",
 }
 
 STAGE_TEXT: dict[Stage, str] = {
@@ -1021,6 +1064,7 @@ STAGE_TEXT: dict[Stage, str] = {
     Stage.SANITY: "drop what no honest stack sends",
     Stage.OWNER: "hand over to the lcore that owns the client",
     Stage.LISTS: "allowlist and blacklist",
+    Stage.COUNTRY: "countries, blocked or allowed",
     Stage.FILTER: "fragments, ports and reflectors",
     Stage.LIMITS: "token buckets of sources, prefixes, destinations and profiles",
     Stage.FORWARD: "to the other port",

@@ -14,6 +14,7 @@ from dataplane import abi
 from dataplane.clock import Clock
 from dataplane.commands import Commands
 from dataplane.control import ControlServer
+from dataplane.country_reload import Countries
 from dataplane.gauges import Gauges
 from dataplane.logs import Log
 from dataplane.notify import Notifier
@@ -41,6 +42,7 @@ class Parts:
     path: PacketPath
     lists: Lists
     profiles: Profiles
+    countries: Countries
     commands: Commands
     control: ControlServer
     reconciler: Reconciler
@@ -68,6 +70,7 @@ class ControlLoop:
         """Returns when the workers have drained; exits with 70 when one does not answer."""
         parts = self._parts
         self._tell_time()
+        parts.countries.start()
         parts.reconciler.start(self._while_loading)
         if parts.commands.stop_wanted:
             return
@@ -100,6 +103,7 @@ class ControlLoop:
         every(10, self._expire)
         every(10, self._check_workers)
         every(100, self._read_ports)
+        every(1000, self._look_for_countries)
         every(1000, self._gauges.update)
         if parts.notifier.watchdog_interval_s is not None:
             every(int(parts.notifier.watchdog_interval_s * 1000), self._tell_manager)
@@ -112,6 +116,9 @@ class ControlLoop:
     def _expire(self) -> None:
         self._parts.lists.expire(self._workers.node.boot_ds, _EXPIRE_BUDGET)
         self._parts.profiles.reclaim()
+
+    def _look_for_countries(self) -> None:
+        self._parts.countries.turn(self._parts.profiles.uses_countries)
 
     def _check_workers(self) -> None:
         if self._header.state != abi.State.RUNNING:

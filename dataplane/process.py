@@ -16,6 +16,7 @@ from dataplane.clock import SystemClock
 from dataplane.commands import Commands
 from dataplane.control import ControlServer
 from dataplane.control_loop import ControlLoop, Parts, end_workers
+from dataplane.country_reload import Countries
 from dataplane.eal_setup import EalPlan, plan
 from dataplane.leases import EventRings
 from dataplane.library import load
@@ -76,6 +77,9 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         lcore.limits = opened.enter_context(buckets).address
     profiles = Profiles(library, workers, ProfileNames(stats.header, workers.pages))
     opened.callback(profiles.close)
+    publisher = StatsPublisher(stats)
+    countries = Countries(library, settings.countries, workers, publisher)
+    opened.callback(countries.close)
     events = EventRings(library, settings.lcores, workers.listen, workers.quiescent)
     opened.callback(events.close)
     for index, lcore in enumerate(workers.lcores):
@@ -88,17 +92,14 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     control = opened.enter_context(
         ControlServer(settings, stats, events, library, clock, commands.on_command)
     )
-    reconciler = Reconciler(
-        StateLogReader(settings.state_log),
-        lists,
-        profiles,
-        StatsPublisher(stats, control.notice),
-        clock,
-    )
+    publisher.notice = control.notice
+    reconciler = Reconciler(StateLogReader(settings.state_log), lists, profiles, publisher, clock)
     opened.callback(reconciler.close)
     commands.bind(reconciler)
     return ControlLoop(
-        Parts(clock, stats, path, lists, profiles, commands, control, reconciler, notifier)
+        Parts(
+            clock, stats, path, lists, profiles, countries, commands, control, reconciler, notifier
+        )
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dataplane.errors import NativeError
 from dataplane.policy_table import KEY_BYTES, PolicyTable
 from dataplane.profile_names import DEFAULT, ProfileNames
+from dataplane.retired import Retired
 from dataplane.workers import Workers
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class Profiles:
         self._names = names
         self._salt_key = os.urandom(KEY_BYTES)
         self._table: PolicyTable | None = None
-        self._retired: list[tuple[PolicyTable, tuple[int, ...]]] = []
+        self._retired = Retired(workers)
+        self.uses_countries = False
+        """Whether a profile in force blocks or allows countries."""
         self.apply(None)
 
     def apply(self, document: Mapping[str, Any] | None) -> None:
@@ -53,8 +56,9 @@ class Profiles:
         self._names.take(planned)
         old, self._table = self._table, table
         self._workers.node.policy = table.address
+        self.uses_countries = any(profile.countries for profile in profiles)
         if old:
-            self._retired.append((old, self._workers.quiescent()))
+            self._retired.add(old)
         self.reclaim()
 
     def _compile(self, document: Mapping[str, Any]) -> Sequence[CompiledProfile]:
@@ -88,23 +92,13 @@ class Profiles:
 
     def reclaim(self) -> None:
         """Free what every reader has let go of since; called now and then."""
-        now = self._workers.quiescent()
-        kept = []
-        for table, before in self._retired:
-            if all(count > seen for count, seen in zip(now, before, strict=False)):
-                table.close()
-            else:
-                kept.append((table, before))
-        self._retired = kept
-        if not kept:
+        if not self._retired.reclaim():
             self._names.release()
 
     def close(self) -> None:
         """Free everything, once no worker runs any more; may be called again."""
         self._workers.node.policy = 0
-        for table, _ in self._retired:
-            table.close()
-        self._retired.clear()
+        self._retired.close()
         if self._table:
             self._table.close()
             self._table = None
@@ -112,4 +106,4 @@ class Profiles:
     @property
     def retired_count(self) -> int:
         """Policies that a worker may still read."""
-        return len(self._retired)
+        return self._retired.count

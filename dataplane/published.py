@@ -1,4 +1,4 @@
-"""Writes what the reconciler has to say onto the statistics pages. The pages' one writer."""
+"""Writes what the reconciler and the countries have to say onto the statistics pages."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ class StatsPublisher:
         slot.list = record.list
         self._header.rejected_count = count + 1
         self.notice(abi.NoticeKind.REJECTED, revision)
+
+    def countries(self, date_s: int, ranges_ipv4: int, ranges_ipv6: int, size_bytes: int) -> None:
+        """The country database that is in use from now on."""
+        header = self._header
+        header.countries_ranges_ipv4 = ranges_ipv4
+        header.countries_ranges_ipv6 = ranges_ipv6
+        header.countries_bytes = size_bytes
+        header.countries_date = date_s
 
     def usage(self, usage: ListsUsage) -> None:
         """See `reconcile.Published`."""

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "1eecd6583a4f57fe5cd7c3ce5b3e452a8149dc40b1c5ebea015037a5de327378";
+const char sb_abi_hash[] = "50ec3a4ae32f02f1c877e5a3b7f356cfbc93d327f025ccc598855103726c607a";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -69,7 +69,7 @@ _Static_assert(sizeof(struct sb_reflector) == 4, "make abi");
 _Static_assert(offsetof(struct sb_reflector, port) == 0, "make abi");
 _Static_assert(offsetof(struct sb_reflector, size_min) == 2, "make abi");
 
-_Static_assert(sizeof(struct sb_profile) == 960, "make abi");
+_Static_assert(sizeof(struct sb_profile) == 1152, "make abi");
 _Static_assert(offsetof(struct sb_profile, mode) == 0, "make abi");
 _Static_assert(offsetof(struct sb_profile, uses) == 64, "make abi");
 _Static_assert(offsetof(struct sb_profile, limit_count) == 68, "make abi");
@@ -79,8 +79,10 @@ _Static_assert(offsetof(struct sb_profile, limit) == 80, "make abi");
 _Static_assert(offsetof(struct sb_profile, ports_tcp) == 400, "make abi");
 _Static_assert(offsetof(struct sb_profile, ports_udp) == 532, "make abi");
 _Static_assert(offsetof(struct sb_profile, reflector) == 664, "make abi");
+_Static_assert(offsetof(struct sb_profile, geo_block) == 920, "make abi");
+_Static_assert(offsetof(struct sb_profile, geo_allow) == 1008, "make abi");
 
-_Static_assert(sizeof(struct sb_port_stats) == 336, "make abi");
+_Static_assert(sizeof(struct sb_port_stats) == 352, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received_bytes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, forwarded) == 16, "make abi");
@@ -88,7 +90,7 @@ _Static_assert(offsetof(struct sb_port_stats, forwarded_bytes) == 24, "make abi"
 _Static_assert(offsetof(struct sb_port_stats, consumed) == 32, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, held_now) == 40, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, dropped) == 48, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 328, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 344, "make abi");
 
 _Static_assert(sizeof(struct sb_stage_stats) == 32, "make abi");
 _Static_assert(offsetof(struct sb_stage_stats, packets) == 0, "make abi");
@@ -101,13 +103,13 @@ _Static_assert(offsetof(struct sb_origin_stats, originated) == 0, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, sent) == 8, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, tx_full) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_profile_stats) == 840, "make abi");
+_Static_assert(sizeof(struct sb_profile_stats) == 888, "make abi");
 _Static_assert(offsetof(struct sb_profile_stats, count) == 0, "make abi");
 
 _Static_assert(sizeof(struct sb_profile_label) == 64, "make abi");
 _Static_assert(offsetof(struct sb_profile_label, name) == 0, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore_stats) == 1724416, "make abi");
+_Static_assert(sizeof(struct sb_lcore_stats) == 1822720, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, heartbeat) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, busy_cycles) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, total_cycles) == 16, "make abi");
@@ -118,9 +120,9 @@ _Static_assert(offsetof(struct sb_lcore_stats, latency_count) == 48, "make abi")
 _Static_assert(offsetof(struct sb_lcore_stats, latency_sum_ns) == 56, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, latency_bucket) == 64, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, port) == 224, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, stage) == 896, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, origin) == 1152, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 1224, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, stage) == 928, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, origin) == 1216, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 1288, "make abi");
 
 _Static_assert(sizeof(struct sb_device_stats) == 48, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
@@ -164,14 +166,18 @@ _Static_assert(offsetof(struct sb_stats_header, cpu_busy_ppm) == 216, "make abi"
 _Static_assert(offsetof(struct sb_stats_header, latency_mean_ns) == 224, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, memory_bytes) == 232, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, events_lost) == 240, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rejected_count) == 248, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rejected) == 256, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, device) == 12544, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_version) == 12640, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_label) == 12648, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 143720, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_date) == 248, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv4) == 256, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv6) == 264, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_bytes) == 272, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rejected_count) == 280, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rejected) == 288, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, device) == 12576, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_version) == 12672, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_label) == 12680, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 143752, "make abi");
 
-_Static_assert(sizeof(struct sb_stats) == 27738112, "make abi");
+_Static_assert(sizeof(struct sb_stats) == 29310976, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
 _Static_assert(offsetof(struct sb_stats, lcore) == 147456, "make abi");
 
@@ -246,6 +252,12 @@ _Static_assert(offsetof(struct sb_lists_usage, prefixes_used_ipv4) == 24, "make 
 _Static_assert(offsetof(struct sb_lists_usage, prefixes_used_ipv6) == 32, "make abi");
 _Static_assert(offsetof(struct sb_lists_usage, bytes) == 40, "make abi");
 
+_Static_assert(sizeof(struct sb_country_range) == 24, "make abi");
+_Static_assert(offsetof(struct sb_country_range, hi) == 0, "make abi");
+_Static_assert(offsetof(struct sb_country_range, lo) == 8, "make abi");
+_Static_assert(offsetof(struct sb_country_range, country) == 16, "make abi");
+_Static_assert(offsetof(struct sb_country_range, reserved) == 18, "make abi");
+
 _Static_assert(sizeof(struct sb_replay_record) == 32, "make abi");
 _Static_assert(offsetof(struct sb_replay_record, timestamp_ns) == 0, "make abi");
 _Static_assert(offsetof(struct sb_replay_record, offset) == 8, "make abi");
@@ -284,12 +296,13 @@ _Static_assert(offsetof(struct sb_readers, reader) == 64, "make abi");
 _Static_assert(sizeof(struct sb_node) == 1152, "make abi");
 _Static_assert(offsetof(struct sb_node, lists) == 0, "make abi");
 _Static_assert(offsetof(struct sb_node, policy) == 8, "make abi");
-_Static_assert(offsetof(struct sb_node, owner_key) == 16, "make abi");
-_Static_assert(offsetof(struct sb_node, lcore_count) == 32, "make abi");
-_Static_assert(offsetof(struct sb_node, boot_ds) == 36, "make abi");
-_Static_assert(offsetof(struct sb_node, stop) == 40, "make abi");
-_Static_assert(offsetof(struct sb_node, ns_per_tsc_q24) == 44, "make abi");
-_Static_assert(offsetof(struct sb_node, reserved) == 48, "make abi");
+_Static_assert(offsetof(struct sb_node, countries) == 16, "make abi");
+_Static_assert(offsetof(struct sb_node, owner_key) == 24, "make abi");
+_Static_assert(offsetof(struct sb_node, lcore_count) == 40, "make abi");
+_Static_assert(offsetof(struct sb_node, boot_ds) == 44, "make abi");
+_Static_assert(offsetof(struct sb_node, stop) == 48, "make abi");
+_Static_assert(offsetof(struct sb_node, ns_per_tsc_q24) == 52, "make abi");
+_Static_assert(offsetof(struct sb_node, reserved) == 56, "make abi");
 _Static_assert(offsetof(struct sb_node, readers) == 64, "make abi");
 
 _Static_assert(sizeof(struct sb_lcore) == 576, "make abi");
@@ -317,6 +330,9 @@ _Static_assert(SB_LIMITS_MAX == 10, "make abi");
 _Static_assert(SB_LIMIT_BURST_S_MAX == 64, "make abi");
 _Static_assert(SB_PORT_RANGES_MAX == 32, "make abi");
 _Static_assert(SB_REFLECTORS_MAX == 64, "make abi");
+_Static_assert(SB_COUNTRY_MAX == 676, "make abi");
+_Static_assert(SB_COUNTRY_WORDS == 11, "make abi");
+_Static_assert(SB_COUNTRY_RANGES_MAX == 1048576, "make abi");
 _Static_assert(SB_RING_SLOTS == 1024, "make abi");
 _Static_assert(SB_LATENCY_BUCKETS == 20, "make abi");
 _Static_assert(SB_REJECTED_MAX == 256, "make abi");
@@ -343,10 +359,11 @@ _Static_assert(SB_STAGE_PROFILE == 1, "make abi");
 _Static_assert(SB_STAGE_SANITY == 2, "make abi");
 _Static_assert(SB_STAGE_OWNER == 3, "make abi");
 _Static_assert(SB_STAGE_LISTS == 4, "make abi");
-_Static_assert(SB_STAGE_FILTER == 5, "make abi");
-_Static_assert(SB_STAGE_LIMITS == 6, "make abi");
-_Static_assert(SB_STAGE_FORWARD == 7, "make abi");
-_Static_assert(SB_STAGE_COUNT == 8, "make abi");
+_Static_assert(SB_STAGE_COUNTRY == 5, "make abi");
+_Static_assert(SB_STAGE_FILTER == 6, "make abi");
+_Static_assert(SB_STAGE_LIMITS == 7, "make abi");
+_Static_assert(SB_STAGE_FORWARD == 8, "make abi");
+_Static_assert(SB_STAGE_COUNT == 9, "make abi");
 
 _Static_assert(SB_REASON_NONE == 0, "make abi");
 _Static_assert(SB_REASON_ETHERNET_TRUNCATED == 1, "make abi");
@@ -383,7 +400,9 @@ _Static_assert(SB_REASON_RATE_DESTINATION_PACKETS == 31, "make abi");
 _Static_assert(SB_REASON_RATE_DESTINATION_BITS == 32, "make abi");
 _Static_assert(SB_REASON_RATE_GLOBAL_PACKETS == 33, "make abi");
 _Static_assert(SB_REASON_RATE_GLOBAL_BITS == 34, "make abi");
-_Static_assert(SB_REASON_COUNT == 35, "make abi");
+_Static_assert(SB_REASON_GEO_BLOCK == 35, "make abi");
+_Static_assert(SB_REASON_GEO_ALLOW == 36, "make abi");
+_Static_assert(SB_REASON_COUNT == 37, "make abi");
 
 _Static_assert(SB_ORIGIN_ANSWER == 0, "make abi");
 _Static_assert(SB_ORIGIN_RETRY == 1, "make abi");
@@ -419,6 +438,8 @@ _Static_assert(SB_USE_PORTS_TCP == 2, "make abi");
 _Static_assert(SB_USE_PORTS_UDP == 4, "make abi");
 _Static_assert(SB_USE_REFLECTORS == 8, "make abi");
 _Static_assert(SB_USE_LIMITS == 16, "make abi");
+_Static_assert(SB_USE_GEO_BLOCK == 32, "make abi");
+_Static_assert(SB_USE_GEO_ALLOW == 64, "make abi");
 
 _Static_assert(SB_STATE_STARTING == 0, "make abi");
 _Static_assert(SB_STATE_RUNNING == 1, "make abi");
@@ -428,6 +449,7 @@ _Static_assert(SB_STATE_COUNT == 3, "make abi");
 _Static_assert(SB_DEGRADED_STATE_LOG == 1, "make abi");
 _Static_assert(SB_DEGRADED_REJECTED == 2, "make abi");
 _Static_assert(SB_DEGRADED_LINK == 4, "make abi");
+_Static_assert(SB_DEGRADED_COUNTRIES == 8, "make abi");
 
 _Static_assert(SB_MESSAGE_NONE == 0, "make abi");
 _Static_assert(SB_MESSAGE_DOORBELL == 1, "make abi");
@@ -444,4 +466,6 @@ _Static_assert(SB_NOTICE_STATE_LOG_RECOVERED == 3, "make abi");
 _Static_assert(SB_NOTICE_REJECTED == 4, "make abi");
 _Static_assert(SB_NOTICE_LINK_CHANGED == 5, "make abi");
 _Static_assert(SB_NOTICE_CLIENT_REFUSED == 6, "make abi");
-_Static_assert(SB_NOTICE_COUNT == 7, "make abi");
+_Static_assert(SB_NOTICE_COUNTRIES_LOADED == 7, "make abi");
+_Static_assert(SB_NOTICE_COUNTRIES_REFUSED == 8, "make abi");
+_Static_assert(SB_NOTICE_COUNT == 9, "make abi");

@@ -84,6 +84,7 @@ ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_
 
 ALWAYS_INLINE void run_judging_stages(const struct run *run) {
     run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
+    run_stage(run, SB_STAGE_COUNTRY, sb_country_stage);
     run_stage(run, SB_STAGE_FILTER, sb_filter_stage);
     run_stage(run, SB_STAGE_LIMITS, sb_limits_stage);
     run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);

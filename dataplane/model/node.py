@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from dataplane.abi import Mode, PacketFlag, Port, Reason, Scope, Stage, Unit, Verdict
 from dataplane.model.packet import Packet
-from dataplane.model.tables import Lists
+from dataplane.model.tables import Countries, Lists
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,10 @@ class Profile:
     ports_udp: PortRule | None = None
     reflectors: dict[int, int] = field(default_factory=dict)
     """Smallest refused UDP datagram in bytes, by its source port."""
+    geo_block: frozenset[int] = frozenset()
+    """Numbers of countries that are refused."""
+    geo_allow: frozenset[int] | None = None
+    """Of those that alone are taken; None: all are."""
 
     def refuses_tcp(self, port: int) -> bool:
         """Whether a destination port is refused."""
@@ -91,6 +95,8 @@ class Node:
     """Protected prefixes, each with the index of its profile."""
     lists: Lists | None = None
     """None: a pipeline without lists, as in a replay."""
+    countries: Countries | None = None
+    """None: no database."""
     lcore_count: int = 1
     owner_key: tuple[int, int] = (0, 0)
     """128 secret bits, drawn at each start."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dataplane.abi import Stage, Verdict
+from dataplane.model.country import country
 from dataplane.model.filter import filter_
 from dataplane.model.forward import forward
 from dataplane.model.limits import limits
@@ -31,6 +32,7 @@ BEFORE_HANDOVER: Stages = (
 )
 BY_OWNER: Stages = (
     (Stage.LISTS, lists),
+    (Stage.COUNTRY, country),
     (Stage.FILTER, filter_),
     (Stage.LIMITS, limits),
     (Stage.FORWARD, forward),

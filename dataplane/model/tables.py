@@ -1,12 +1,9 @@
-"""The entries that the lists stage asks: addresses and prefixes, to allow and to ban.
-
-Written by the control loop, read by ``lists``. C keeps hash and range tables of the same entries.
-"""
+"""The tables that stages ask: the entries of the lists, and the countries of addresses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from dataplane.abi import DEADLINE_NEVER, ListKind
 
@@ -31,8 +28,34 @@ class ListEntry:
 
 
 @dataclass
+class Countries:
+    """The country of every address: ranges of each family, ascending, the first from address 0.
+
+    Written by the control loop, read by ``country``. C keeps tries of the same ranges.
+    """
+
+    ipv4: list[tuple[int, int]]
+    """First address, and the number of a country, which holds until the next range begins."""
+    ipv6: list[tuple[int, int]]
+
+    def find(self, client: bytes) -> int:
+        """The country of an address of 4 or 16 bytes.
+
+        An IPv6 address that maps one of IPv4 is that (RFC 4291, section 2.5.5.2).
+        """
+        address = ip_address(client)
+        if isinstance(address, IPv6Address):
+            address = address.ipv4_mapped or address
+        ranges = self.ipv4 if address.version == 4 else self.ipv6
+        return max((first, number) for first, number in ranges if first <= int(address))[1]
+
+
+@dataclass
 class Lists:
-    """Both lists of a node, in no order."""
+    """Both lists of a node, in no order.
+
+    Written by the control loop, read by ``lists``. C keeps hash and range tables of the same.
+    """
 
     entries: list[ListEntry] = field(default_factory=list)
 

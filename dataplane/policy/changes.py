@@ -10,6 +10,9 @@ from dataplane.policy.compiling import CompiledProfile, compile_policy
 from dataplane.policy.document import PolicyDocument, ProfileDocument
 from dataplane.policy.rules import (
     Action,
+    AnyLimit,
+    GeoAllowRule,
+    GeoBlockRule,
     IcmpLimitRule,
     PortsRule,
     RateLimitRule,
@@ -62,32 +65,46 @@ def _place(rule: Rule) -> str:
     match rule:
         case RateLimitRule():
             return f"rate_{rule.per}_{rule.unit} limit"
-        case IcmpLimitRule():
-            return "icmp_limit limit"
         case PortsRule():
             return f"ports_{rule.protocol} ports"
         case _:
-            return f"{rule.type} reflectors"
+            return f"{rule.type} {_WHAT.get(rule.type, '')}"
+
+
+_WHAT = {
+    "icmp_limit": "limit",
+    "geo_block": "countries",
+    "geo_allow": "countries",
+    "udp_amplification": "reflectors",
+}
 
 
 def _text(rule: Rule) -> str:
     """What a rule says beside its action; empty: nothing."""
     match rule:
         case RateLimitRule() | IcmpLimitRule():
-            unit = rule.unit if isinstance(rule, RateLimitRule) else "packets"
-            prefix = "".join(
-                f", /{length}"
-                for length in (rule.prefix_ipv4, rule.prefix_ipv6)
-                if length is not None
-            )
-            return f"{rule.value} {unit}/s per {rule.per}{prefix}, burst {burst_of(rule)}"
-        case PortsRule(allow=None):
-            return "all but " + ", ".join(map(str, rule.deny or ()))
+            return _limit_text(rule)
         case PortsRule():
-            return "only " + (", ".join(map(str, rule.allow or ())) or "none")
+            return _ports_text(rule)
+        case GeoBlockRule() | GeoAllowRule():
+            return ", ".join(sorted(set(rule.countries)))
+        case UdpAmplificationRule(reflectors=None):
+            return "those shipped"
         case UdpAmplificationRule():
-            if rule.reflectors is None:
-                return "those shipped"
-            return ", ".join(f"{one.port} from {one.size_min} bytes" for one in rule.reflectors)
+            written = rule.reflectors or ()
+            return ", ".join(f"{one.port} from {one.size_min} bytes" for one in written)
         case _:
             return ""
+
+
+def _limit_text(rule: AnyLimit) -> str:
+    unit = rule.unit if isinstance(rule, RateLimitRule) else "packets"
+    lengths = [length for length in (rule.prefix_ipv4, rule.prefix_ipv6) if length is not None]
+    prefix = "".join(f", /{length}" for length in lengths)
+    return f"{rule.value} {unit}/s per {rule.per}{prefix}, burst {burst_of(rule)}"
+
+
+def _ports_text(rule: PortsRule) -> str:
+    if rule.allow is None:
+        return "all but " + ", ".join(map(str, rule.deny or ()))
+    return "only " + (", ".join(map(str, rule.allow)) or "none")

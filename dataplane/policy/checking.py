@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn, assert_never
 
 from dataplane import abi
+from dataplane.countries.codes import COUNTRIES
 from dataplane.errors import InvalidInputError
 from dataplane.networks import Network
 from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
@@ -19,9 +20,12 @@ from dataplane.policy.rules import (
     BURST_PACKETS_DEFAULT_MIN,
     BURST_SECONDS_MAX,
     PACKETS_MAX,
+    AnyGeo,
     AnyLimit,
     BlacklistRule,
     FragmentsRule,
+    GeoAllowRule,
+    GeoBlockRule,
     IcmpLimitRule,
     Per,
     PortsRule,
@@ -104,6 +108,8 @@ def once(rule: Rule) -> str | None:
             return f"ports of {rule.protocol}"
         case IcmpLimitRule() | FragmentsRule() | UdpAmplificationRule():
             return rule.type
+        case GeoBlockRule() | GeoAllowRule():
+            return rule.type
     assert_never(rule)
 
 
@@ -123,6 +129,8 @@ def _check_rules(rules: Sequence[Rule], path: str) -> None:
                 _check_ports(rule, here)
             case UdpAmplificationRule():
                 _check_reflectors(rule, here)
+            case GeoBlockRule() | GeoAllowRule():
+                _check_countries(rule, here)
 
 
 def _check_limit(rule: AnyLimit, path: str) -> None:
@@ -154,6 +162,13 @@ def _check_reflectors(rule: UdpAmplificationRule, path: str) -> None:
         if reflector.port in seen:
             _refuse(f"{path}.reflectors[{index}].port", reflector.port, "each port once")
         seen.add(reflector.port)
+
+
+def _check_countries(rule: AnyGeo, path: str) -> None:
+    for index, code in enumerate(rule.countries):
+        if code not in COUNTRIES:
+            limit = "a code of ISO 3166-1 alpha-2, or EU, XK or ZZ (not known)"
+            _refuse(f"{path}.countries[{index}]", code, limit, "is no country")
 
 
 def _check_targets(profile: ProfileDocument, path: str, seen: dict[Network, str]) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dataplane import abi
 from dataplane.abi import Mode, Reason, Scope, Unit, Use
+from dataplane.countries.codes import index_of
 from dataplane.networks import Network
 from dataplane.policy.checking import burst_of, port_ranges, reasons_of
 from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument
@@ -18,6 +19,8 @@ from dataplane.policy.rules import (
     AnyLimit,
     BlacklistRule,
     FragmentsRule,
+    GeoAllowRule,
+    GeoBlockRule,
     IcmpLimitRule,
     Per,
     PortsRule,
@@ -27,6 +30,7 @@ from dataplane.policy.rules import (
     UdpAmplificationRule,
 )
 
+_WORD_BITS = 64
 _SECOND_Q16 = 10**9 << 16
 _BURST_Q16_MAX = abi.LIMIT_BURST_S_MAX * _SECOND_Q16
 _BITS = {
@@ -67,6 +71,8 @@ class CompiledProfile:
     ports: dict[str, tuple[bool, list[tuple[int, int]]]] = field(default_factory=dict)
     """By protocol: whether the ranges are denied, and the ranges."""
     reflectors: dict[int, int] = field(default_factory=dict)
+    countries: dict[Use, frozenset[int]] = field(default_factory=dict)
+    """Numbers of those that are blocked, and of those that alone are allowed."""
     rule_of: dict[Reason, str] = field(default_factory=dict)
     """The path of the rule that a reason is about; those that no rule names are missing."""
 
@@ -108,6 +114,11 @@ def fill_profile(profile: abi.Profile, values: CompiledProfile) -> None:
         reflector.port, reflector.size_min = port, size_min
         profile.reflector_count += 1
     profile.uses |= Use.REFLECTORS if values.reflectors else 0
+    for use, countries in values.countries.items():
+        words = getattr(profile, use.name.lower())
+        for country in countries:
+            words[country // _WORD_BITS] |= 1 << country % _WORD_BITS
+        profile.uses |= use
 
 
 def _add(profile: CompiledProfile, rule: Rule, path: str, lcores: int) -> None:
@@ -128,6 +139,11 @@ def _add(profile: CompiledProfile, rule: Rule, path: str, lcores: int) -> None:
             reasons = (Reason.UDP_AMPLIFICATION,)
             written = {one.port: one.size_min for one in rule.reflectors or ()}
             profile.reflectors = written or dict(REFLECTORS)
+        case GeoBlockRule() | GeoAllowRule():
+            name = rule.type.upper()
+            reasons = (Reason[name],)
+            if Action.OFF not in {rule.action, Action[profile.cap.name]}:
+                profile.countries[Use[name]] = frozenset(map(index_of, rule.countries))
     for reason in reasons:
         profile.modes[reason] = Mode[rule.action.name]
         profile.rule_of[reason] = path

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from dataplane import abi
+from dataplane.countries.codes import COUNTRIES
 
 PACKETS_MAX = 100_000_000
 BITS_MIN, BITS_MAX = 8_000, 400_000_000_000
@@ -121,6 +122,25 @@ class Reflector(BaseModel):
     """Bytes of the UDP datagram, its header of 8 included, from which on it is refused."""
 
 
+class _Countries(_Rule):
+    countries: Annotated[
+        tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...],
+        Field(min_length=1, max_length=len(COUNTRIES)),
+    ]
+
+
+class GeoBlockRule(_Countries):
+    """Sources in these countries are refused."""
+
+    type: Literal["geo_block"]
+
+
+class GeoAllowRule(_Countries):
+    """Sources in no other country are taken."""
+
+    type: Literal["geo_allow"]
+
+
 class UdpAmplificationRule(_Rule):
     """Answers of reflectors are refused; without a list of them, those of the shipped one."""
 
@@ -131,6 +151,7 @@ class UdpAmplificationRule(_Rule):
     ]
 
 
+AnyGeo: TypeAlias = GeoBlockRule | GeoAllowRule
 AnyLimit: TypeAlias = RateLimitRule | IcmpLimitRule
 Rule: TypeAlias = Annotated[
     SanityRule
@@ -139,10 +160,12 @@ Rule: TypeAlias = Annotated[
     | IcmpLimitRule
     | FragmentsRule
     | PortsRule
-    | UdpAmplificationRule,
+    | UdpAmplificationRule
+    | GeoBlockRule
+    | GeoAllowRule,
     Field(discriminator="type"),
 ]
 RULE_TYPES = (
     *("sanity", "blacklist", "rate_limit", "icmp_limit"),
-    *("fragments", "ports", "udp_amplification"),
+    *("fragments", "ports", "udp_amplification", "geo_block", "geo_allow"),
 )

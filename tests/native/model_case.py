@@ -11,8 +11,8 @@ from dataplane.abi import BURST_MAX, DEADLINE_NEVER, ListKind, Mode, Reason
 from dataplane.pcap import create_capture
 from tests.native.harness import Frame
 from tests.native.lists_support import first_of
-from tests.native.model_frames import frame, mapped_address
-from tests.native.model_policy import Rules, random_modes, random_policy, smaller
+from tests.native.model_frames import frame, happens, mapped_address
+from tests.native.model_policy import COUNTRIES, Rules, random_modes, random_policy, smaller
 
 OUTPUT = Path(__file__).parents[2] / "build" / "model"
 NOW_DS = 1000
@@ -21,6 +21,10 @@ LATER_NS = (0, 1, 499, 65_536, 10**6, 10**8, 2 * 10**9, 10**12)
 DEADLINES = (DEADLINE_NEVER, DEADLINE_NEVER, NOW_DS + 1, NOW_DS, NOW_DS - 1, 0)
 LENGTHS = (0, 8, 64, 95, 96, 97, 100, 112, 119, 120, 124, 125, 126, 127, 128, 128, 128)
 
+MAPPED = 0xFFFF << 32
+"""``::ffff:0:0``, where IPv4 begins."""
+Ranges = tuple[tuple[int, int], ...]
+"""First address and country; a range of IPv4 reaches to the next one of IPv4, and so for IPv6."""
 Key = tuple[int, int, ListKind]
 """Address of 128 bits, prefix length, list."""
 
@@ -35,6 +39,8 @@ class Case:
     modes: dict[Reason, Mode] = field(default_factory=dict)
     """Of those that do not enforce."""
     policy: tuple[Rules, ...] = (Rules(),)
+    countries: Ranges | None = None
+    """Of all addresses, in the mapped space; None: no database."""
     later_ns: tuple[int, ...] = (0,)
     """How long after the one before each burst is run, round and round."""
     lcores: int = 1
@@ -52,11 +58,24 @@ def random_case(rng: random.Random, bursts: int, burst_max: int = BURST_MAX) -> 
         entries=dict(_entry(rng) for _ in range(rng.randrange(9))),
         modes=random_modes(rng),
         policy=random_policy(rng),
+        countries=_countries(rng) if happens(rng, 0.7) else None,
         later_ns=tuple(rng.choice(LATER_NS) for _ in range(4)),
         lcores=rng.choice((1, 1, 1, 2, 3, 16)),
         owner_key=(rng.getrandbits(64), rng.getrandbits(64)),
         bursts=tuple(tuple(frame(rng) for _ in range(size)) for size in sizes),
     )
+
+
+def _countries(rng: random.Random) -> Ranges:
+    """Begin at prefixes around the addresses of packets, and behind them."""
+    found = {0: 0, MAPPED: 0}
+    for _ in range(rng.randrange(12)):
+        address, length = mapped_address(rng), rng.choice(LENGTHS)
+        first = first_of(address, length)
+        for start in (first, first + (1 << (128 - length))):
+            if start < 1 << 128:
+                found[start] = rng.choice(COUNTRIES)
+    return tuple(sorted(found.items()))
 
 
 def _entry(rng: random.Random) -> tuple[Key, int]:
@@ -80,6 +99,10 @@ def _smaller(case: Case) -> Iterator[Case]:
         yield replace(case, entries={k: v for k, v in case.entries.items() if k != key})
     for reason in case.modes:
         yield replace(case, modes={k: v for k, v in case.modes.items() if k != reason})
+    for i in range(len(case.countries or ())):
+        less = (case.countries or ())[:i] + (case.countries or ())[i + 1 :]
+        if {0, MAPPED} <= {first for first, _ in less}:
+            yield replace(case, countries=less)
     for policy in smaller(case.policy):
         yield replace(case, policy=policy)
     if case.lcores > 1:
@@ -107,4 +130,5 @@ def describe(case: Case) -> str:
         for one in case.frames[:BURST_MAX]
     ]
     first = [f"{case.lcores} lcores, key {case.owner_key}", times]
-    return "\n".join([*first, *entries, *modes, *profiles, *packets])
+    ranges = [f"from {first:032x} country {number}" for first, number in case.countries or ()]
+    return "\n".join([*first, *entries, *modes, *profiles, *ranges, *packets])

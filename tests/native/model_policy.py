@@ -17,6 +17,7 @@ from dataplane.policy_table import PolicyTable
 from tests.native.lists_support import first_of, key_bytes, network_of
 from tests.native.model_frames import PORTS, happens, mapped_address
 
+COUNTRIES = (0, 1, 64, abi.COUNTRY_MAX)
 SECOND_Q16 = 10**9 << 16
 LENGTHS = (0, 64, 96, 97, 112, 120, 124, 125, 126, 127, 128, 128, 128)
 RATES = {
@@ -38,6 +39,8 @@ class Rules:
     ports_tcp: PortRule | None = None
     ports_udp: PortRule | None = None
     reflectors: tuple[tuple[int, int], ...] = ()
+    geo_block: frozenset[int] = frozenset()
+    geo_allow: frozenset[int] | None = None
 
     def modelled(self) -> Profile:
         """As the model has it."""
@@ -48,6 +51,8 @@ class Rules:
             ports_tcp=self.ports_tcp,
             ports_udp=self.ports_udp,
             reflectors=dict(self.reflectors),
+            geo_block=self.geo_block,
+            geo_allow=self.geo_allow,
         )
 
 
@@ -89,6 +94,7 @@ def fill(table: PolicyTable, policy: Sequence[Rules]) -> None:
             reflector.port, reflector.size_min = port, size_min
             profile.reflector_count += 1
             profile.uses |= Use.REFLECTORS
+        _fill_countries(profile, rules)
         for address, length in rules.targets:
             table.target(key_bytes(address), length, index)
 
@@ -120,9 +126,11 @@ def _less(rules: Rules) -> Iterator[Rules]:
         yield replace(rules, modes={r: m for r, m in rules.modes.items() if r is not reason})
     if rules.fragments:
         yield replace(rules, fragments=False)
-    for name in ("ports_tcp", "ports_udp"):
+    for name in ("ports_tcp", "ports_udp", "geo_allow"):
         if getattr(rules, name) is not None:
             yield replace(rules, **{name: None})
+    if rules.geo_block:
+        yield replace(rules, geo_block=frozenset())
 
 
 def _rules(rng: random.Random) -> Rules:
@@ -134,6 +142,8 @@ def _rules(rng: random.Random) -> Rules:
         reflectors=tuple(
             (port, rng.choice((8, 9, 12, 28))) for port in sorted(_some(rng, PORTS, 2))
         ),
+        geo_block=frozenset(rng.sample(COUNTRIES, 1)) if happens(rng, 0.15) else frozenset(),
+        geo_allow=frozenset(rng.sample(COUNTRIES, 3)) if happens(rng, 0.15) else None,
     )
 
 
@@ -187,6 +197,17 @@ def _fill_limit(profile: abi.Profile, limit: Limit) -> None:
     theirs.bits_ipv4, theirs.bits_ipv6 = limit.bits_ipv4, limit.bits_ipv6
     profile.limit_count += 1
     profile.uses |= Use.LIMITS
+
+
+def _fill_countries(profile: abi.Profile, rules: Rules) -> None:
+    if rules.geo_block:
+        profile.uses |= Use.GEO_BLOCK
+    for country in rules.geo_block:
+        profile.geo_block[country // 64] |= 1 << country % 64
+    if rules.geo_allow is not None:
+        profile.uses |= Use.GEO_ALLOW
+    for country in rules.geo_allow or ():
+        profile.geo_allow[country // 64] |= 1 << country % 64
 
 
 def _fill_ports(theirs: abi.PortRule, rule: PortRule) -> None:

@@ -9,17 +9,19 @@ from dataclasses import replace
 
 from dataplane import abi
 from dataplane.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
+from dataplane.country_table import CountryTable
 from dataplane.limits_table import Limits
 from dataplane.model import pipeline
 from dataplane.model.node import Lcore, Node, Time
 from dataplane.model.packet import Packet
-from dataplane.model.tables import ListEntry
+from dataplane.model.tables import Countries, ListEntry
 from dataplane.model.tables import Lists as ModelLists
 from dataplane.settings import LimitCapacities
 from dataplane.tables import Lists, pack
+from tests.native.countries_support import country_table
 from tests.native.harness import Frame, Harness
 from tests.native.lists_support import key_bytes, network_of
-from tests.native.model_case import NOW_DS, NOW_NS, Case
+from tests.native.model_case import MAPPED, NOW_DS, NOW_NS, Case, Ranges
 from tests.native.model_policy import fill, targets_of
 
 FIELDS = (
@@ -51,6 +53,7 @@ class Twins:
                 [rules.modelled() for rules in policy],
                 targets_of(policy),
                 ModelLists(list(self.entries.values())),
+                _modelled(case.countries),
             )
         )
         self.policy = policy
@@ -133,8 +136,12 @@ def twins(harness: Harness, case: Case) -> Iterator[Twins]:
         Limits(harness.library, CAPACITIES, bytes(range(16))) as limits,
     ):
         harness.lcore.limits = limits.address
+        countries = _compiled(harness, case.countries)
+        harness.node.countries = countries.address if countries else 0
         yield Twins(harness, lists, case)
-        harness.node.lists = harness.lcore.limits = 0
+        harness.node.lists = harness.node.countries = harness.lcore.limits = 0
+        if countries:
+            countries.close()
 
 
 def differences(harness: Harness, case: Case) -> list[str]:
@@ -145,6 +152,24 @@ def differences(harness: Harness, case: Case) -> list[str]:
             if found:
                 return found
     return []
+
+
+def _families(ranges: Ranges) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Those of IPv4 with addresses of 32 bits, and all others."""
+    ipv4 = [(first - MAPPED, one) for first, one in ranges if MAPPED <= first < MAPPED + (1 << 32)]
+    ipv6 = [(first, one) for first, one in ranges if not MAPPED <= first < MAPPED + (1 << 32)]
+    return ipv4, ipv6
+
+
+def _modelled(ranges: Ranges | None) -> Countries | None:
+    return None if ranges is None else Countries(*_families(ranges))
+
+
+def _compiled(harness: Harness, ranges: Ranges | None) -> CountryTable | None:
+    if ranges is None:
+        return None
+    ipv4, ipv6 = _families(ranges)
+    return country_table(harness.library, ipv4, ipv6)
 
 
 def _packet(one: Frame) -> Packet:

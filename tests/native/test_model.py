@@ -77,7 +77,7 @@ def test_every_frame_cut_at_every_byte_is_judged_alike(harness: Harness, mode: M
 def test_the_packets_leave_nothing_out(harness: Harness) -> None:
     """A generator that never reaches a reason would prove nothing about it."""
     rng, seen, flags = random.Random(0), Counter[tuple[Reason, Mode]](), PacketFlag(0)
-    for _ in range(CASES):
+    for _ in range(4 * CASES):
         case = random_case(rng, BURSTS)
         with twins(harness, case):
             for number, burst in enumerate(case.bursts):
@@ -91,6 +91,6 @@ def test_the_packets_leave_nothing_out(harness: Harness) -> None:
             seen[Reason.NONE, Mode.ENFORCE] += harness.stats.misrouted
     enforced = {reason for reason in Reason if seen[reason, Mode.ENFORCE]} | ELSEWHERE
     monitored = {reason for reason in Reason if seen[reason, Mode.MONITOR]} | STRUCTURAL
-    assert (enforced, monitored) == (set(Reason), set(Reason))
+    assert (set(Reason) - enforced, set(Reason) - monitored) == (set(), set())
     assert flags == ~PacketFlag(0)
     assert seen[Reason.NONE, Mode.ENFORCE]

@@ -19,17 +19,20 @@ enum {
     SB_PAGE = 4096,
     SB_BURST_MAX = 32,
     SB_LCORES_MAX = 16,
-    SB_PROFILES_MAX = 2048,        /* two policies of 1,000 and the default: names keep theirs */
-    SB_PROFILE_NAME = 64,          /* bytes, the ending 0 included */
-    SB_LIMITS_MAX = 10,            /* of one profile */
-    SB_LIMIT_BURST_S_MAX = 64,     /* in which an empty bucket fills */
-    SB_PORT_RANGES_MAX = 32,       /* of one profile and protocol */
-    SB_REFLECTORS_MAX = 64,        /* of one profile */
-    SB_RING_SLOTS = 1024,          /* power of two */
-    SB_LATENCY_BUCKETS = 20,       /* 19 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
-    SB_REJECTED_MAX = 256,         /* power of two */
-    SB_SAMPLED_BURSTS = 64,        /* power of two: of so many, the cycles of one are measured */
-    SB_DEADLINE_NEVER = 0x7fffffff /* boot_ds of an entry without end */
+    SB_PROFILES_MAX = 2048,          /* two policies of 1,000 and the default: names keep theirs */
+    SB_PROFILE_NAME = 64,            /* bytes, the ending 0 included */
+    SB_LIMITS_MAX = 10,              /* of one profile */
+    SB_LIMIT_BURST_S_MAX = 64,       /* in which an empty bucket fills */
+    SB_PORT_RANGES_MAX = 32,         /* of one profile and protocol */
+    SB_REFLECTORS_MAX = 64,          /* of one profile */
+    SB_COUNTRY_MAX = 676,            /* 26 * first letter + second + 1, A being 0; 0: not known */
+    SB_COUNTRY_WORDS = 11,           /* of 64 bits, one for each country */
+    SB_COUNTRY_RANGES_MAX = 1 << 20, /* of a database and family */
+    SB_RING_SLOTS = 1024,            /* power of two */
+    SB_LATENCY_BUCKETS = 20,         /* 19 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
+    SB_REJECTED_MAX = 256,           /* power of two */
+    SB_SAMPLED_BURSTS = 64,          /* power of two: of so many, the cycles of one are measured */
+    SB_DEADLINE_NEVER = 0x7fffffff   /* boot_ds of an entry without end */
 };
 
 /* The outside port faces the internet, the inside port the protected servers. */
@@ -175,7 +178,9 @@ enum sb_use {
     SB_USE_PORTS_TCP = 1 << 1,
     SB_USE_PORTS_UDP = 1 << 2,
     SB_USE_REFLECTORS = 1 << 3,
-    SB_USE_LIMITS = 1 << 4
+    SB_USE_LIMITS = 1 << 4,
+    SB_USE_GEO_BLOCK = 1 << 5,
+    SB_USE_GEO_ALLOW = 1 << 6
 };
 
 /* What protects one set of destinations. Filled before its policy is built, never changed after. */
@@ -189,6 +194,8 @@ struct sb_profile {
     struct sb_port_rule ports_tcp;
     struct sb_port_rule ports_udp;
     struct sb_reflector reflector[SB_REFLECTORS_MAX]; /* ascending by port, one each */
+    uint64_t geo_block[SB_COUNTRY_WORDS];             /* bit c % 64 of word c / 64: country c */
+    uint64_t geo_allow[SB_COUNTRY_WORDS];
 } __attribute__((aligned(64)));
 
 /* --- statistics: plain uint64_t, one writer each ---------------------------------------------- */
@@ -259,7 +266,8 @@ enum sb_state { SB_STATE_STARTING, SB_STATE_RUNNING, SB_STATE_DRAINING, SB_STATE
 enum sb_degraded {
     SB_DEGRADED_STATE_LOG = 1 << 0, /* unreadable; runs on the last good generation */
     SB_DEGRADED_REJECTED = 1 << 1,  /* an entry could not be applied */
-    SB_DEGRADED_LINK = 1 << 2       /* a port has no link */
+    SB_DEGRADED_LINK = 1 << 2,      /* a port has no link */
+    SB_DEGRADED_COUNTRIES = 1 << 3  /* no database though the policy asks, or one that is no good */
 };
 
 struct sb_rejected {
@@ -298,6 +306,10 @@ struct sb_stats_header {
     uint64_t latency_mean_ns; /* of a packet in the node, last 10 s */
     uint64_t memory_bytes;    /* proportional set size and reserved hugepages */
     uint64_t events_lost;     /* of the control loop's own ring */
+    uint64_t countries_date;  /* of the country database's data, seconds since 1970; 0: none */
+    uint64_t countries_ranges_ipv4;
+    uint64_t countries_ranges_ipv6;
+    uint64_t countries_bytes; /* of the table in use */
     uint64_t rejected_count;  /* ever; the newest SB_REJECTED_MAX are kept */
     struct sb_rejected rejected[SB_REJECTED_MAX];
     struct sb_device_stats device[SB_PORT_COUNT];
@@ -392,7 +404,9 @@ enum sb_notice_kind {
     SB_NOTICE_STATE_LOG_RECOVERED,
     SB_NOTICE_REJECTED,
     SB_NOTICE_LINK_CHANGED,
-    SB_NOTICE_CLIENT_REFUSED, /* a client broke the protocol */
+    SB_NOTICE_CLIENT_REFUSED,    /* a client broke the protocol */
+    SB_NOTICE_COUNTRIES_LOADED,  /* another country database is in use */
+    SB_NOTICE_COUNTRIES_REFUSED, /* one can't be; the one before stays */
     SB_NOTICE_COUNT
 };
 
@@ -426,6 +440,16 @@ struct sb_lists_usage {
     uint64_t prefixes_used_ipv4;
     uint64_t prefixes_used_ipv6;
     uint64_t bytes;
+};
+
+/* --- countries -------------------------------------------------------------------------------- */
+
+/* From its first address to the next range's; the last reaches to the end of the family. */
+struct sb_country_range {
+    uint64_t hi; /* first address; IPv4 stands in the top 32 bits */
+    uint64_t lo;
+    uint16_t country; /* 0 to SB_COUNTRY_MAX */
+    uint8_t reserved[6];
 };
 
 /* --- replay ----------------------------------------------------------------------------------- */
@@ -478,14 +502,15 @@ struct sb_readers {
 /* Shared by all lcores of a node. Pointers are stored as addresses; those marked (swap) change
  * while workers run. */
 struct sb_node {
-    uint64_t lists;  /* struct sb_lists * */
-    uint64_t policy; /* const struct sb_policy *, (swap) */
+    uint64_t lists;     /* struct sb_lists * */
+    uint64_t policy;    /* const struct sb_policy *, (swap) */
+    uint64_t countries; /* const struct sb_countries *, (swap), 0: no database */
     uint64_t owner_key[2];
     uint32_t lcore_count;
     uint32_t boot_ds;        /* written by the control loop every turn */
     uint32_t stop;           /* 1: drain and return */
     uint32_t ns_per_tsc_q24; /* nanoseconds per TSC cycle, 24 fractional bits */
-    uint8_t reserved[16];
+    uint8_t reserved[8];
     struct sb_readers readers;
 };
 

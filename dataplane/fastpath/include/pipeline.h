@@ -34,6 +34,7 @@ void sb_profile_stage(struct sb_lcore *lcore, struct sb_burst *burst, const stru
 void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_owner_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_forward_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);

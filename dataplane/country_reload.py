@@ -1,0 +1,126 @@
+"""The country table that the workers read: loaded from a file, and again when the file changes.
+
+Writer: the control loop. A file is read and its table built in a thread, so that a ban need not
+wait for it; then a pointer is swapped. A file that is no good, or that has gone, changes nothing:
+the table before stays, and the node says that it is degraded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+from dataplane import abi
+from dataplane.countries import database
+from dataplane.country_table import CountryTable
+from dataplane.errors import SecBeatError
+from dataplane.logs import Log
+from dataplane.published import StatsPublisher
+from dataplane.retired import Retired
+from dataplane.workers import Workers
+
+_log = Log()
+
+
+@dataclass
+class _Load:
+    """One attempt, in its thread; both stay None until it has ended."""
+
+    thread: Thread | None = None
+    loaded: tuple[database.CountryDatabase, CountryTable] | None = None
+    error: SecBeatError | None = None
+
+
+class Countries:
+    """Owns the table in use and those that a worker may still read; outlives the workers."""
+
+    def __init__(
+        self, library: ctypes.CDLL, path: Path | None, workers: Workers, published: StatsPublisher
+    ) -> None:
+        self._library = library
+        self._path = path
+        self._workers = workers
+        self._published = published
+        self._table: CountryTable | None = None
+        self._retired = Retired(workers)
+        self._mark: tuple[int, ...] | None = None
+        self._load: _Load | None = None
+        self._is_refused = False
+
+    def start(self) -> None:
+        """Load what is there before the first packet is judged; waits for it."""
+        self._mark = self._look()
+        if self._path and self._mark is not None:
+            load = _Load()
+            self._run(load, self._path)
+            self._take(load)
+
+    def turn(self, is_wanted: bool) -> None:
+        """Look for a new file, take over what has been loaded; about once a second.
+
+        ``is_wanted``: the policy in force asks for countries.
+        """
+        if self._load is None:
+            mark = self._look()
+            if self._path and mark not in {None, self._mark}:
+                self._mark, self._load = mark, _Load()
+                arguments = self._load, self._path
+                self._load.thread = Thread(target=self._run, args=arguments, daemon=True)
+                self._load.thread.start()
+        elif self._load.thread and not self._load.thread.is_alive():
+            load, self._load = self._load, None
+            self._take(load)
+        self._retired.reclaim()
+        missing = is_wanted and self._table is None
+        self._published.degraded(abi.Degraded.COUNTRIES, on=missing or self._is_refused)
+
+    def close(self) -> None:
+        """Free everything, once no worker runs any more; may be called again."""
+        self._workers.node.countries = 0
+        if self._load and self._load.thread:
+            self._load.thread.join()
+            if self._load.loaded:
+                self._load.loaded[1].close()
+        self._load = None
+        self._retired.close()
+        if self._table:
+            self._table.close()
+            self._table = None
+
+    def _look(self) -> tuple[int, ...] | None:
+        """What tells one file from another; None: there is none."""
+        try:
+            found = self._path.stat() if self._path else None
+        except OSError:
+            found = None
+        if found is None:
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _run(self, load: _Load, path: Path) -> None:
+        try:
+            found = database.read(path)
+            table = CountryTable(self._library, found.records, found.ipv4_count)
+            load.loaded = found, table
+        except SecBeatError as error:
+            load.error = error
+
+    def _take(self, load: _Load) -> None:
+        self._is_refused = load.loaded is None
+        if load.loaded is None:
+            _log.error("country database refused", error=str(load.error))
+            self._published.notice(abi.NoticeKind.COUNTRIES_REFUSED, 0)
+            return
+        found, table = load.loaded
+        old, self._table = self._table, table
+        self._workers.node.countries = table.address
+        if old:
+            self._retired.add(old)
+        counts = found.ipv4_count, found.ipv6_count
+        self._published.countries(found.date_s, *counts, table.bytes)
+        self._published.notice(abi.NoticeKind.COUNTRIES_LOADED, found.date_s)
+        _log.info(
+            "country database loaded", name=found.name, date_s=found.date_s, ranges=sum(counts)
+        )
