@@ -8,6 +8,8 @@ the table before stays, and the node says that it is degraded.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -37,24 +39,28 @@ class Countries:
     """Owns the table in use and those that a worker may still read; outlives the workers."""
 
     def __init__(
-        self, library: ctypes.CDLL, path: Path | None, workers: Workers, published: StatsPublisher
+        self,
+        library: ctypes.CDLL,
+        paths: Sequence[Path],
+        workers: Workers,
+        published: StatsPublisher,
     ) -> None:
         self._library = library
-        self._path = path
+        self._paths = paths
         self._workers = workers
         self._published = published
         self._table: CountryTable | None = None
         self._retired = Retired(workers)
-        self._mark: tuple[int, ...] | None = None
+        self._mark: tuple[int, ...] = ()
         self._load: _Load | None = None
         self._is_refused = False
 
     def start(self) -> None:
         """Load what is there before the first packet is judged; waits for it."""
-        self._mark = self._look()
-        if self._path and self._mark is not None:
+        path, self._mark = self._look()
+        if path is not None:
             load = _Load()
-            self._run(load, self._path)
+            self._run(load, path)
             self._take(load)
 
     def turn(self, is_wanted: bool) -> None:
@@ -63,10 +69,10 @@ class Countries:
         ``is_wanted``: the policy in force asks for countries.
         """
         if self._load is None:
-            mark = self._look()
-            if self._path and mark not in {None, self._mark}:
+            path, mark = self._look()
+            if path is not None and mark != self._mark:
                 self._mark, self._load = mark, _Load()
-                arguments = self._load, self._path
+                arguments = self._load, path
                 self._load.thread = Thread(target=self._run, args=arguments, daemon=True)
                 self._load.thread.start()
         elif self._load.thread and not self._load.thread.is_alive():
@@ -89,15 +95,18 @@ class Countries:
             self._table.close()
             self._table = None
 
-    def _look(self) -> tuple[int, ...] | None:
-        """What tells one file from another; None: there is none."""
-        try:
-            found = self._path.stat() if self._path else None
-        except OSError:
-            found = None
-        if found is None:
-            return None
-        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    @property
+    def retired_count(self) -> int:
+        """Tables that a worker may still read."""
+        return self._retired.count
+
+    def _look(self) -> tuple[Path | None, tuple[int, ...]]:
+        """The file to be used, and what tells it from another; None: there is none."""
+        for path in self._paths:
+            with suppress(OSError):
+                found = path.stat()
+                return path, (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        return None, ()
 
     def _run(self, load: _Load, path: Path) -> None:
         try:

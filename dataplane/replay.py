@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Self
 
 from dataplane import abi, library
+from dataplane.countries.database import CountryDatabase
+from dataplane.country_table import CountryTable
 from dataplane.errors import ConfigurationError, InvalidInputError, NativeError
 from dataplane.limits_table import Limits
 from dataplane.networks import KEY_BITS, Network
@@ -53,6 +55,7 @@ class Replay:
     ) -> None:
         self._library = _declare(native or load_library())
         self._lists: Lists | None = None
+        self._countries: CountryTable | None = None
         self._prefixes = _prefixes(inside)
         # Page-aligned, as the compiler has been told.
         memory = mmap.mmap(-1, ctypes.sizeof(abi.LcoreStats))
@@ -99,6 +102,16 @@ class Replay:
         self._lists.commit()
         self._node.lists = self._lists.address
         return count
+
+    @property
+    def needs_countries(self) -> bool:
+        """Whether a rule of the policy asks where a source is."""
+        return any(profile.countries for profile in self._compiled)
+
+    def load_countries(self, database: CountryDatabase) -> None:
+        """Look sources up in this database. Only once, before the run."""
+        self._countries = CountryTable(self._library, database.records, database.ipv4_count)
+        self._node.countries = self._countries.address
 
     def run(self, batch: Batch) -> bytearray:
         """Run a batch; the verdict of each packet (``abi.Verdict``), in the order of the batch."""
@@ -169,11 +182,15 @@ class Replay:
         )
 
     def close(self) -> None:
-        """Free lists and policy; a second call does nothing."""
+        """Free all tables; a second call does nothing."""
         self._node.policy = 0
         self._lcore.limits = 0
         self._policy.close()
         self._limits.close()
+        if self._countries:
+            self._node.countries = 0
+            self._countries.close()
+            self._countries = None
         if self._lists:
             self._node.lists = 0
             self._lists.close()

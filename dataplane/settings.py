@@ -34,8 +34,8 @@ class DataplaneSettings:
     """Directory of the state log, written by the API."""
     socket: Path
     """Unix socket on which clients ask for shared memory."""
-    countries: Path | None = None
-    """The country database, which is looked for again and again; None: there never is one."""
+    countries: tuple[Path, ...] = ()
+    """Country databases, of which the first that is there is used; looked for again and again."""
     client_users: tuple[str, ...] = ("secbeat",)
     """User names that may connect, besides root and the data plane's own user."""
     lcores: int = 1

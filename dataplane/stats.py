@@ -117,6 +117,18 @@ class Capacities:
 
 
 @dataclass(frozen=True)
+class CountriesStats:
+    """The country database in use."""
+
+    date_s: int
+    """Of its data, seconds since 1970."""
+    ranges_ipv4: int
+    ranges_ipv6: int
+    bytes: int
+    """Of the table that packets are looked up in."""
+
+
+@dataclass(frozen=True)
 class NodeStats:
     """Everything the data plane publishes, at one reading."""
 
@@ -134,6 +146,8 @@ class NodeStats:
     tsc_hz: int
     hugepages: bool
     capacities: Capacities
+    countries: CountriesStats | None
+    """None: there is no database."""
     cpu_busy_percent: float
     latency_mean_ns: int
     memory_bytes: int

@@ -87,6 +87,7 @@ class StatsView:
             tsc_hz=header("tsc_hz"),
             hugepages=header("hugepages") != 0,
             capacities=self.capacities(),
+            countries=self._countries(),
             cpu_busy_percent=header("cpu_busy_ppm") / 10_000,
             latency_mean_ns=header("latency_mean_ns"),
             memory_bytes=header("memory_bytes"),
@@ -99,6 +100,12 @@ class StatsView:
             rejected_count=header("rejected_count"),
             rejected=tuple(self._rejected()),
         )
+
+    def _countries(self) -> stats.CountriesStats | None:
+        header = self._header
+        date_s = header("countries_date")
+        ranges = header("countries_ranges_ipv4"), header("countries_ranges_ipv6")
+        return stats.CountriesStats(date_s, *ranges, header("countries_bytes")) if date_s else None
 
     def _settled_reasons(self) -> tuple[stats.ReasonCount, ...]:
         """Read while names and counters stay where they are; a policy moves them for moments."""

@@ -13,7 +13,11 @@ from dataplane.client import DropSample, Notice
 
 SAMPLES_PER_S = 20
 NOTICES_PER_S = 50
-_WARNINGS = frozenset({"state_log_degraded", "rejected", "client_refused"})
+_WARNINGS = frozenset(
+    {
+        *("state_log_degraded", "rejected", "client_refused", "countries_refused"),
+    }
+)
 
 
 @dataclass

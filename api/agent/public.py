@@ -52,6 +52,12 @@ def _would_drop(node: NodeStats) -> Iterator[Sample]:
     return (((reason,), count) for reason, count in counts.items())
 
 
+def _country_ranges(node: NodeStats) -> Iterator[Sample]:
+    if node.countries:
+        yield ("ipv4",), node.countries.ranges_ipv4
+        yield ("ipv6",), node.countries.ranges_ipv6
+
+
 def _port_dropped(node: NodeStats) -> Iterator[Sample]:
     for name, port in node.ports.items():
         for reason in REASONS:
@@ -172,6 +178,19 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
         "secbeat_lists_prefixes_used",
         "Prefixes on the blacklist and the allowlist, by family.",
         _prefixes_used,
+        ("family",),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_countries_date_timestamp_seconds",
+        "Date of the country database's data; no sample without a database.",
+        lambda node: single(node.countries.date_s) if node.countries else (),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_countries_ranges",
+        "Ranges of addresses in the country database, by family.",
+        _country_ranges,
         ("family",),
     ),
     Scalar(

@@ -27,6 +27,7 @@ from api.management.lists.service import Capacity, Lists
 from api.management.node import views as node_views
 from api.management.node.service import NodeView
 from api.management.policy import views as policy_views
+from api.management.policy.exemptions import Exemptions
 from api.management.policy.seed import seed
 from api.management.policy.service import Policies
 from api.management.receipts import Receipts
@@ -83,11 +84,12 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock) -> Node:
     seed(database, publisher, settings.policy_file)
     effects = Effects(database, dataplane, clock, lambda: publisher.database_id)
     receipts = Receipts(database, clock)
+    exemptions = Exemptions(database, clock, settings.countries)
     view = NodeView(settings, database, publisher, dataplane)
     operations = [
         *node_views.operations(view),
         *_list_operations(lists, importer, effects, dataplane),
-        *policy_views.operations(Policies(database, publisher), effects),
+        *policy_views.operations(Policies(database, publisher, exemptions), effects),
         *revision_views.operations(effects),
         *audit_views.operations(database),
         *key_views.operations(keys),

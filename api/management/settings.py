@@ -18,6 +18,8 @@ class ApiSettings:
     """The data plane's Unix socket."""
     keys: Path
     """Directory for the keys made at first boot: ``admin.key`` and ``agent.key``."""
+    countries: tuple[Path, ...]
+    """Country databases, of which the data plane uses the first that is there."""
     bind: str = "127.0.0.1:9999"
     unix_socket: Path | None = None
     """Where a TLS terminator of this host hands requests over and says who its clients are."""

@@ -1,4 +1,5 @@
-"""The commands of ``secbeat``. All but host, lab, replay and doctor is asked of the API."""
+"""The commands of ``secbeat``. All but countries, host, lab, replay and
+doctor is asked of the API."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ COMMANDS = {
     "blacklist": ("appliance.cli.lists:blacklist", "Addresses and prefixes that are dropped."),
     "allowlist": ("appliance.cli.lists:allowlist", "Addresses and prefixes that no ban stops."),
     "policy": ("appliance.cli.policy:app", "What becomes of a packet when a reason hits."),
+    "countries": ("appliance.cli.countries:app", "In which country an address is."),
     "keys": ("appliance.cli.keys:app", "API keys and their roles."),
     "audit": ("appliance.cli.audit:app", "Who changed what, when, from where."),
     "host": (

@@ -17,7 +17,7 @@ from appliance.cli.options import (
     UrlOption,
     WaitOption,
 )
-from appliance.cli.output import Cell, Output
+from appliance.cli.output import Cell, Output, warn
 from dataplane.policy import load_policy_file
 
 WAIT_S = 60.0
@@ -26,6 +26,14 @@ HISTORY = ("revision", "name", "profiles", "rules", "action", "created_at", "cre
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="A policy: JSON if it ends in .json, else TOML.")
+]
+
+AcceptOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-exempt",
+        help="The allowlist is meant to keep open whom rules about countries cut off.",
+    ),
 ]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -80,19 +88,22 @@ def validate(file: File, as_json: JsonOption = False) -> None:
 @app.command()
 def diff(
     file: File,
+    accept_exempt: AcceptOption = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a policy file would change; change nothing."""
     document = _read(file)
-    answer = NodeApi.open(url, key_file).put("policy", document, {"dry_run": "true"})
+    query = {"dry_run": "true", **_accepting(accept_exempt)}
+    answer = NodeApi.open(url, key_file).put("policy", document, query)
     _tell(Output(as_json), f"{document['name']} would change", answer)
 
 
 @app.command()
-def apply(
+def apply(  # noqa: PLR0917 - one parameter for each option of the command
     file: File,
+    accept_exempt: AcceptOption = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
     url: UrlOption = DEFAULT_URL,
@@ -101,7 +112,8 @@ def apply(
 ) -> None:
     """Make a file the policy, whole or not at all."""
     document, api = _read(file), NodeApi.open(url, key_file)
-    answer = settle(api, api.put("policy", document), timeout if wait else None)
+    sent = api.put("policy", document, _accepting(accept_exempt))
+    answer = settle(api, sent, timeout if wait else None)
     _tell(Output(as_json), f"{document['name']} is the policy", answer)
 
 
@@ -122,10 +134,11 @@ def history(
 
 
 @app.command()
-def rollback(
+def rollback(  # noqa: PLR0917 - see apply
     revision: Annotated[
         int | None, typer.Argument(min=1, help="Of the history; else the one before the newest.")
     ] = None,
+    accept_exempt: AcceptOption = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
     url: UrlOption = DEFAULT_URL,
@@ -134,13 +147,19 @@ def rollback(
 ) -> None:
     """Make an earlier policy the newest again."""
     api = NodeApi.open(url, key_file)
-    answer = api.post("policy/rollback", {} if revision is None else {"revision": revision})
+    wanted: dict[str, Any] = {} if revision is None else {"revision": revision}
+    wanted |= {"accept_exempt": True} if accept_exempt else {}
+    answer = api.post("policy/rollback", wanted)
     answer = settle(api, answer, timeout if wait else None)
     _tell(Output(as_json), "rolled back", answer)
 
 
 def _read(file: Path) -> dict[str, Any]:
     return load_policy_file(file).model_dump(mode="json")
+
+
+def _accepting(accept_exempt: bool) -> dict[str, str]:
+    return {"accept_exempt": "true"} if accept_exempt else {}
 
 
 def _tell(output: Output, what: str, answer: Answer) -> None:
@@ -153,6 +172,8 @@ def _tell(output: Output, what: str, answer: Answer) -> None:
         output.line(f"{what} {count}")
     else:
         say(output, f"{what}, {count} changed", answer)
+    for warning in answer.body["warnings"]:
+        warn(f"warning: {warning}")
     if changes:
         output.table(CHANGES, [[row[name] for name in CHANGES] for row in changes])
 

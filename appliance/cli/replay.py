@@ -15,7 +15,10 @@ from appliance.cli.options import JsonOption
 from appliance.cli.output import Output
 from appliance.cli.replay_view import as_document, print_report
 from appliance.config import NodeConfig, load_config
+from appliance.config.paths import countries_files
 from dataplane import abi
+from dataplane.countries import database
+from dataplane.countries.database import CountryDatabase
 from dataplane.errors import InvalidInputError
 from dataplane.listfile import read_list_file
 from dataplane.networks import Network
@@ -47,6 +50,12 @@ AllowlistOption = Annotated[
     Path | None,
     typer.Option("--allowlist", metavar="FILE", help="Addresses and prefixes, one a line."),
 ]
+CountriesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--countries", metavar="FILE", help="Country database, for rules that ask for one."
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option(
@@ -64,6 +73,7 @@ class Request:
     policy: PolicyDocument | None
     lists: dict[abi.ListKind, Path]
     capacities: ListCapacities
+    countries: Path | None
     out: Path | None
 
 
@@ -74,6 +84,7 @@ def replay(  # noqa: PLR0917 - one parameter for each option of the command
     policy: PolicyOption = None,
     blacklist: BlacklistOption = None,
     allowlist: AllowlistOption = None,
+    countries: CountriesOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,6 +97,7 @@ def replay(  # noqa: PLR0917 - one parameter for each option of the command
         _policy(policy or (node.policy.file if node else None)),
         {kind: file for kind, file in files.items() if file},
         _capacities(node),
+        countries or (database.first_of(countries_files(node.node.state_dir)) if node else None),
         out,
     )
     output = Output(as_json)
@@ -104,6 +116,8 @@ def run(request: Request) -> tuple[ReplayReport, CaptureError | None]:
     with ExitStack() as stack:
         file = stack.enter_context(_open(request.capture))
         native = stack.enter_context(Replay(request.inside, request.policy))
+        if native.needs_countries:
+            native.load_countries(_countries(request.countries))
         if request.lists:
             networks = {kind: read_list_file(path) for kind, path in request.lists.items()}
             native.load_lists(networks, request.capacities)
@@ -126,6 +140,16 @@ def _passed(verdicts: Sequence[int]) -> list[int]:
 
 def _policy(file: Path | None) -> PolicyDocument | None:
     return load_policy_file(file) if file else None
+
+
+def _countries(file: Path | None) -> CountryDatabase:
+    if file is None:
+        raise InvalidInputError(
+            "the policy has rules about countries: name the database with --countries",
+            field="countries",
+            limit="--countries FILE",
+        )
+    return database.read(file)
 
 
 def _capacities(node: NodeConfig | None) -> ListCapacities:

@@ -9,6 +9,7 @@ from api.agent.settings import AgentSettings
 from api.management.settings import ApiSettings
 from appliance.config.model import NodeConfig
 from appliance.config.paths import (
+    countries_files,
     database_path,
     keys_directory,
     socket_path,
@@ -33,6 +34,7 @@ def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
         inside=PortSettings(eal_device(config, "inside"), config.ports.inside.mtu),
         state_log=state_log_directory(config),
         socket=socket_path(config),
+        countries=countries_files(config.node.state_dir),
         client_users=(config.api.user,),
         lcores=dataplane.lcores,
         worker_cpus=dataplane.worker_cpus,
@@ -55,6 +57,7 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
         state_log=state_log_directory(config),
         socket=socket_path(config),
         keys=keys_directory(config),
+        countries=countries_files(config.node.state_dir),
         bind=config.api.bind,
         unix_socket=config.api.socket,
         mode=config.node.mode,

@@ -1,8 +1,8 @@
 """The builder root, Debian 13 with gcc and DPDK: what goes into the image is made and tested here.
 
 Nothing of it reaches the image but the wheelhouse: the run-time wheels of the lock, the project's
-own wheel with libsecbeat in it, and ``requirements.txt``, which pins them all by hash. It works at
-native speed.
+own wheel with libsecbeat in it, ``requirements.txt``, which pins them all by hash, and the country
+database. It works at native speed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ AGE_MAX_DAYS = 30
 TIERS = ("unit", "native")
 REQUIREMENTS = "requirements.txt"
 LIBRARY = "libsecbeat.so"
+COUNTRIES = "countries.db"
 _HERE = Path(__file__).parent
 _PACKAGES = _HERE / "builder-packages.txt"
 _TOOLS = Path("appliance/setup/tools.lock")
+_GEOIP = "tor-geoipdb"
 _TREE = "/build/tree"
 _VENV = "/build/venv"
 _DOWNLOADS = "/build/downloads"
@@ -98,6 +100,8 @@ def _make_wheelhouse(made: Path, root: Path, context: Context) -> None:
             chroot.run(_PYTHON, "tests/run.py", *TIERS, cwd=_TREE)
         with step("wheels"):
             _make_wheels(chroot)
+        with step("country database, of Debian's tor-geoipdb"):
+            _make_countries(chroot)
         shutil.copytree(merged / "build" / "wheels", made, dirs_exist_ok=True)
     shutil.rmtree(scratch)
 
@@ -158,6 +162,19 @@ def _make_wheels(chroot: Chroot) -> None:
     source = ("-r", f"{target}/{REQUIREMENTS}")
     _pip(chroot, "download", *wanted, "-d", target, *source, env=_registry())
     requirements.write_text(locked + own_requirement(own))
+
+
+def _make_countries(chroot: Chroot) -> None:
+    """Of the package's files alone: it wants a tor daemon beside it."""
+    chroot.run("apt-get", "update", "-q")
+    chroot.run("apt-get", "download", "-q", _GEOIP, cwd="/build")
+    chroot.run("sh", "-c", f"dpkg-deb --extract {_GEOIP}_*.deb geoip", cwd="/build")
+    files = (f"/build/geoip/usr/share/tor/{name}" for name in ("geoip", "geoip6"))
+    secbeat = (_PYTHON, "-m", "appliance.cli.main")
+    chroot.run(
+        *(*secbeat, "countries", "build", "--tor", *files, "--file", f"/build/wheels/{COUNTRIES}"),
+        cwd=_TREE,
+    )
 
 
 def own_requirement(wheel: Path) -> str:

@@ -12,6 +12,7 @@ import os
 import struct
 import tempfile
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,6 +103,19 @@ def write(path: Path, source: Source, built_s: int) -> None:
         sync_directory(path.parent)
     except OSError as error:
         raise _refusal(path, f"can't be written: {error.strerror}") from error
+
+
+def first_of(paths: Sequence[Path]) -> Path | None:
+    """The first file that is there: the one in use."""
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_first(paths: Sequence[Path]) -> CountryDatabase:
+    """Read the one in use. Raises InvalidInputError, also if there is none."""
+    found = first_of(paths)
+    if found is None:
+        raise _refusal(paths[0], "is not there")
+    return read(found)
 
 
 def read(path: Path) -> CountryDatabase:

@@ -10,7 +10,7 @@ from dataplane.policy.checking import SANITY_REASONS, STRUCTURAL, reasons_of
 from dataplane.policy.compiling import CompiledProfile, compile_policy, fill_profile
 from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
 from dataplane.policy.parsing import FILE_BYTES_MAX, load_policy_file, parse_policy
-from dataplane.policy.rules import RULE_TYPES, Action
+from dataplane.policy.rules import RULE_TYPES, Action, GeoRule
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -22,6 +22,7 @@ __all__ = [
     "Action",
     "Change",
     "CompiledProfile",
+    "GeoRule",
     "PolicyDocument",
     "ProfileDocument",
     "changes",

@@ -11,8 +11,7 @@ from dataplane.policy.document import PolicyDocument, ProfileDocument
 from dataplane.policy.rules import (
     Action,
     AnyLimit,
-    GeoAllowRule,
-    GeoBlockRule,
+    GeoRule,
     IcmpLimitRule,
     PortsRule,
     RateLimitRule,
@@ -86,7 +85,7 @@ def _text(rule: Rule) -> str:
             return _limit_text(rule)
         case PortsRule():
             return _ports_text(rule)
-        case GeoBlockRule() | GeoAllowRule():
+        case GeoRule():
             return ", ".join(sorted(set(rule.countries)))
         case UdpAmplificationRule(reflectors=None):
             return "those shipped"

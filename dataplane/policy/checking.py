@@ -20,12 +20,10 @@ from dataplane.policy.rules import (
     BURST_PACKETS_DEFAULT_MIN,
     BURST_SECONDS_MAX,
     PACKETS_MAX,
-    AnyGeo,
     AnyLimit,
     BlacklistRule,
     FragmentsRule,
-    GeoAllowRule,
-    GeoBlockRule,
+    GeoRule,
     IcmpLimitRule,
     Per,
     PortsRule,
@@ -106,9 +104,7 @@ def once(rule: Rule) -> str | None:
             return f"rate_limit per {rule.per} in {rule.unit}"
         case PortsRule():
             return f"ports of {rule.protocol}"
-        case IcmpLimitRule() | FragmentsRule() | UdpAmplificationRule():
-            return rule.type
-        case GeoBlockRule() | GeoAllowRule():
+        case IcmpLimitRule() | FragmentsRule() | UdpAmplificationRule() | GeoRule():
             return rule.type
     assert_never(rule)
 
@@ -129,7 +125,7 @@ def _check_rules(rules: Sequence[Rule], path: str) -> None:
                 _check_ports(rule, here)
             case UdpAmplificationRule():
                 _check_reflectors(rule, here)
-            case GeoBlockRule() | GeoAllowRule():
+            case GeoRule():
                 _check_countries(rule, here)
 
 
@@ -164,7 +160,7 @@ def _check_reflectors(rule: UdpAmplificationRule, path: str) -> None:
         seen.add(reflector.port)
 
 
-def _check_countries(rule: AnyGeo, path: str) -> None:
+def _check_countries(rule: GeoRule, path: str) -> None:
     for index, code in enumerate(rule.countries):
         if code not in COUNTRIES:
             limit = "a code of ISO 3166-1 alpha-2, or EU, XK or ZZ (not known)"

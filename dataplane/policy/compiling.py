@@ -19,8 +19,7 @@ from dataplane.policy.rules import (
     AnyLimit,
     BlacklistRule,
     FragmentsRule,
-    GeoAllowRule,
-    GeoBlockRule,
+    GeoRule,
     IcmpLimitRule,
     Per,
     PortsRule,
@@ -139,7 +138,7 @@ def _add(profile: CompiledProfile, rule: Rule, path: str, lcores: int) -> None:
             reasons = (Reason.UDP_AMPLIFICATION,)
             written = {one.port: one.size_min for one in rule.reflectors or ()}
             profile.reflectors = written or dict(REFLECTORS)
-        case GeoBlockRule() | GeoAllowRule():
+        case GeoRule():
             name = rule.type.upper()
             reasons = (Reason[name],)
             if Action.OFF not in {rule.action, Action[profile.cap.name]}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
@@ -122,20 +123,27 @@ class Reflector(BaseModel):
     """Bytes of the UDP datagram, its header of 8 included, from which on it is refused."""
 
 
-class _Countries(_Rule):
+class GeoRule(_Rule):
+    """A rule about the country of a source."""
+
     countries: Annotated[
         tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...],
         Field(min_length=1, max_length=len(COUNTRIES)),
     ]
 
+    def refused(self, codes: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of some countries that the rule refuses."""
+        named = set(self.countries)
+        return codes & named if self.type == "geo_block" else codes - named
 
-class GeoBlockRule(_Countries):
+
+class GeoBlockRule(GeoRule):
     """Sources in these countries are refused."""
 
     type: Literal["geo_block"]
 
 
-class GeoAllowRule(_Countries):
+class GeoAllowRule(GeoRule):
     """Sources in no other country are taken."""
 
     type: Literal["geo_allow"]
@@ -151,7 +159,6 @@ class UdpAmplificationRule(_Rule):
     ]
 
 
-AnyGeo: TypeAlias = GeoBlockRule | GeoAllowRule
 AnyLimit: TypeAlias = RateLimitRule | IcmpLimitRule
 Rule: TypeAlias = Annotated[
     SanityRule

@@ -17,6 +17,7 @@ from api.management.settings import ApiSettings
 from dataplane.errors import DataplaneAwayError
 from dataplane.stats import (
     Capacities,
+    CountriesStats,
     LatencyHistogram,
     NodeStats,
     PortStats,
@@ -46,6 +47,7 @@ class FakeDataplane:
         self.prefixes_max = 100
         self.degraded: tuple[str, ...] = ()
         self.state = "running"
+        self.countries: CountriesStats | None = None
         self.on_announce: Callable[[int], None] = lambda _revision: None
 
     def stats(self) -> NodeStats:
@@ -105,6 +107,7 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         tsc_hz=2_600_000_000,
         hugepages=False,
         capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 4096, 10),
+        countries=fake.countries,
         cpu_busy_percent=12.5,
         latency_mean_ns=4_200,
         memory_bytes=100_000_000,
@@ -183,6 +186,7 @@ def settings(tmp_path: Path, schema: Path) -> ApiSettings:
         database=database,
         state_log=tmp_path / "state",
         socket=tmp_path / "dataplane.sock",
+        countries=(tmp_path / "countries.db",),
         keys=tmp_path / "keys",
         management_api_key=ADMIN_KEY,
         writes_per_minute=100_000,

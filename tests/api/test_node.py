@@ -6,6 +6,8 @@ import sqlite3
 
 import pytest
 
+from dataplane.stats import CountriesStats
+
 from .conftest import Api
 
 
@@ -22,6 +24,7 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "reasons": [],
         "revision": {"committed": 1, "applied": 1},
         "database_id": str(api.node.publisher.database_id),
+        "countries": None,
         "version": body["version"],
     }
 
@@ -98,3 +101,13 @@ def test_a_turn_of_housekeeping_that_fails_ends_nothing(
         api.node.housekeeper.turn()
     api.node.housekeeper.turn()
     assert api.node.housekeeper.works()
+
+
+def test_status_has_the_date_of_the_country_database(api: Api) -> None:
+    assert api.get("/status").json["countries"] is None
+    api.plane.countries = CountriesStats(1_782_362_039, 390_000, 300_000, 8_000_000)
+    assert api.get("/status").json["countries"] == {
+        "date": "2026-06-25T04:33:59.000Z",
+        "ranges_ipv4": 390_000,
+        "ranges_ipv6": 300_000,
+    }

@@ -44,7 +44,12 @@ def test_before_anybody_has_said_anything_it_is_the_default(api: Api) -> None:
 def test_a_policy_is_in_force_and_says_what_it_has_changed(api: Api) -> None:
     answer = put(api, WATCH)
     assert answer.status_code == 200
-    assert answer.json == {"revision": 1, "state": "in_force", "changes": [LAND_MONITORED]}
+    assert answer.json == {
+        "revision": 1,
+        "state": "in_force",
+        "changes": [LAND_MONITORED],
+        "warnings": [],
+    }
     shown = api.get("/policy").json
     assert (shown["revision"], shown["state"]) == (1, "in_force")
     assert shown["created_by"] == "MANAGEMENT_API_KEY"
@@ -62,7 +67,12 @@ def test_while_the_data_plane_is_away_it_is_pending(api: Api) -> None:
 
 def test_a_dry_run_changes_nothing(api: Api) -> None:
     answer = put(api, WATCH, "?dry_run=true")
-    assert answer.json == {"revision": None, "state": "dry_run", "changes": [LAND_MONITORED]}
+    assert answer.json == {
+        "revision": None,
+        "state": "dry_run",
+        "changes": [LAND_MONITORED],
+        "warnings": [],
+    }
     assert api.get("/policy").json["revision"] == 0
     assert "policy.put" not in {row["action"] for row in api.get("/audit").json["audit"]}
     assert put(api, WATCH, "?dry_run=false").json["revision"] == 1
@@ -75,7 +85,7 @@ def test_a_dry_run_changes_nothing(api: Api) -> None:
         ({"name": ""}, "name"),
         ({"rules": []}, "name"),
         ({"name": "x", "rules": [{"type": "sanity", "action": "drop"}]}, "rules[0].action"),
-        ({"name": "x", "rules": [{"type": "geo_block", "countries": ["CN"]}]}, "rules[0].type"),
+        ({"name": "x", "rules": [{"type": "syn_proxy"}]}, "rules[0].type"),
         ({"name": "x", "rules": [{"type": "rate_limit", "value": 0}]}, "rules[0].value"),
         (
             {"name": "x", "profiles": [{"name": "web", "targets": ["198.51.100.1/24"]}]},

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,17 @@ from typer.testing import CliRunner, Result
 from appliance.cli.app import app
 from dataplane import library as loader
 from dataplane import replay as native_replay
+from dataplane.countries import database
+from dataplane.countries.codes import index_of
+from dataplane.countries.ranges import pack_ranges
+from dataplane.countries.sources import Source
 from dataplane.errors import ConfigurationError
 from dataplane.library import ENVIRONMENT_VARIABLE
 from dataplane.pcap import read_packets
 from tests.support.mixed_capture import (
     ALLOWLIST,
     BLACKLIST,
+    CLIENT4,
     INSIDE,
     START_NS,
     mixed,
@@ -32,6 +39,7 @@ from tests.support.mixed_capture import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+CLIENT4_BYTES = ip_address(CLIENT4).packed
 INSIDE_ARGUMENTS = [part for prefix in INSIDE for part in ("--inside", prefix)]
 
 
@@ -227,3 +235,32 @@ def test_the_pipeline_alone_is_enough(
     monkeypatch.setattr(native_replay, "_PIPELINE", tmp_path / "libsecbeat-pipeline.so")
     with pytest.raises(ConfigurationError, match="is not built"):
         native_replay.load_library()
+
+
+def geo_policy(folder: Path) -> list[str]:
+    rule = 'name = "x"\n[[rules]]\ntype = "geo_block"\ncountries = ["DE"]\n'
+    (folder / "geo.toml").write_text(rule)
+    return ["--policy", str(folder / "geo.toml")]
+
+
+def test_rules_about_countries_look_into_the_database_that_is_named(folder: Path) -> None:
+    first, last = (int(ip_address(CLIENT4)) & mask for mask in (0xFFFFFF00, 0xFFFFFFFF))
+    packed = pack_ranges([(first, last, index_of("DE"))], 32, folder)
+    source = Source("test", datetime(2026, 1, 1, tzinfo=UTC), packed, bytes(24))
+    database.write(folder / "countries.db", source, 0)
+    arguments = [*geo_policy(folder), "--countries", str(folder / "countries.db")]
+    found = document(replay(folder, "--json", *arguments))
+    expected = sum(
+        CLIENT4_BYTES in sample.captured
+        for sample in mixed()
+        if (sample.reason, sample.port) == (None, "outside") and "in its header" not in sample.name
+    )
+    assert found["dropped"]["geo_block"] == expected > 0
+    assert found["rules"] == [
+        {"profile": "default", "path": "rules[0]", "dropped": expected, "would_drop": 0}
+    ]
+
+
+def test_rules_about_countries_without_a_database_are_an_error(folder: Path) -> None:
+    result = replay(folder, *geo_policy(folder))
+    assert "--countries" in str(result.exception)

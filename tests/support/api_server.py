@@ -29,6 +29,7 @@ def settings(directory: Path, port: int, unix_socket: Path | None = None) -> Api
         database=directory / "api" / "node.db",
         state_log=directory / "state",
         socket=directory / "dataplane.sock",
+        countries=(directory / "countries.db",),
         keys=directory / "keys",
         bind=f"127.0.0.1:{port}",
         unix_socket=unix_socket,

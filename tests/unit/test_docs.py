@@ -16,7 +16,7 @@ from typer.main import get_command
 from api.agent.internal import InternalCollector
 from api.agent.public import PublicCollector
 from api.agent.tally import AgentTally
-from appliance.cli import audit, host, keys, lists, policy
+from appliance.cli import audit, countries, host, keys, lists, policy
 from appliance.cli.app import COMMANDS
 from appliance.cli.exits import Exit
 from appliance.cli.keyfile import DEFAULT_FILES, VARIABLES
@@ -175,6 +175,7 @@ def test_every_command_is_documented(name: str) -> None:
     [
         ("blacklist", lists.blacklist),
         ("policy", policy.app),
+        ("countries", countries.app),
         ("keys", keys.app),
         ("audit", audit.app),
     ],

@@ -17,6 +17,7 @@ FORBIDDEN = {
 DOORS = {
     "dataplane.client",
     "dataplane.clock",
+    "dataplane.countries",
     "dataplane.errors",
     "dataplane.labels",
     "dataplane.logs",

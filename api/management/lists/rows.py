@@ -6,7 +6,7 @@ committed. ``totals`` counts visible rows and those that ended but are not purge
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -40,6 +40,7 @@ ADDRESS, PREFIX_IPV4, PREFIX_IPV6 = range(3)
 KINDS = ("addresses", "IPv4 prefixes", "IPv6 prefixes")
 _MAPPED_LAST = MAPPED_PREFIX + b"\xff" * 4
 _CONTAINED_MAX = 3
+_ROWS_AT_ONCE = 1000
 
 number = {name: index for index, name in enumerate(LISTS)}
 
@@ -88,6 +89,15 @@ def page(
         query = query.where(tuple_(entries.c.key, entries.c.prefix_length) > tuple_(*after))
     query = query.order_by(entries.c.key, entries.c.prefix_length).limit(limit)
     return list(connection.execute(query))
+
+
+def networks(connection: Connection, lists: int, boot_ms: int) -> Iterator[Network]:
+    """The networks of all visible rows of a list, in no order; a million take seconds."""
+    query = select(entries.c.key, entries.c.prefix_length).where(
+        entries.c.list == lists, visible(boot_ms)
+    )
+    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+        yield network_of(row)
 
 
 def total(connection: Connection, lists: int, boot_ms: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api.common.schemas import Strict
+from api.common.schemas import Strict, Timestamp
 
 ModeName = Literal["tcp", "syn", "l7"]
 
@@ -23,6 +23,14 @@ class RevisionPair(Strict):
     applied: int | None
 
 
+class CountriesBody(Strict):
+    """The country database in use: the date of its data, and ranges of each family."""
+
+    date: Timestamp
+    ranges_ipv4: int
+    ranges_ipv6: int
+
+
 class StatusBody(Strict):
     """The node at a glance."""
 
@@ -35,6 +43,7 @@ class StatusBody(Strict):
     reasons: list[str]
     revision: RevisionPair
     database_id: str
+    countries: CountriesBody | None
     version: str
 
 

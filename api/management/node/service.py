@@ -6,11 +6,13 @@ from collections import Counter
 from typing import Literal, cast
 
 from api.common.errors import FieldError, UnavailableError
+from api.common.schemas import rfc3339
 from api.management.database import Database
 from api.management.dataplane import Dataplane
 from api.management.node.schemas import (
     CapacityBody,
     Connections,
+    CountriesBody,
     ListsBody,
     PortBody,
     RevisionPair,
@@ -63,6 +65,7 @@ class NodeView:
                 committed=committed, applied=stats.applied_through if stats and mine else None
             ),
             "database_id": str(self._publisher.database_id),
+            "countries": _countries(stats),
             "version": self._version,
         }
         return StatusBody.model_validate(body)
@@ -120,6 +123,17 @@ def _health(stats: NodeStats | None) -> tuple[Health, list[str]]:
     if stats.heartbeat_age_s > HEARTBEAT_S_MAX:
         return "unhealthy", ["dataplane_stalled", *stats.degraded]
     return ("degraded" if stats.degraded else "healthy"), list(stats.degraded)
+
+
+def _countries(stats: NodeStats | None) -> CountriesBody | None:
+    if stats is None or stats.countries is None:
+        return None
+    found = stats.countries
+    return CountriesBody(
+        date=rfc3339(found.date_s * 1000),
+        ranges_ipv4=found.ranges_ipv4,
+        ranges_ipv6=found.ranges_ipv6,
+    )
 
 
 def _status(stats: NodeStats | None, health: Health) -> str:

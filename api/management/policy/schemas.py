@@ -31,9 +31,13 @@ FromFlag = BeforeValidator(_flag)
 
 
 class PutQuery(Strict):
-    """With ``dry_run`` nothing is changed, and the answer says what would be."""
+    """With ``dry_run`` nothing is changed, and the answer says what would be.
+
+    With ``accept_exempt`` a policy that cuts off countries of who is on the allowlist is taken.
+    """
 
     dry_run: Annotated[bool, FromFlag] = False
+    accept_exempt: Annotated[bool, FromFlag] = False
 
 
 class HistoryQuery(Strict):
@@ -47,6 +51,7 @@ class RollbackRequest(Strict):
     """Which policy is to be in force again; no revision: the one before the newest."""
 
     revision: Annotated[int, Field(ge=1, lt=10**18)] | None = None
+    accept_exempt: bool = False
 
 
 class ChangeBody(Strict):
@@ -74,6 +79,7 @@ class PolicyAnswer(Strict):
     revision: int | None
     state: Literal["pending", "in_force", "rejected", "dry_run"]
     changes: list[ChangeBody]
+    warnings: list[str]
 
 
 class HistoryRow(Strict):

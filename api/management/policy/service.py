@@ -5,9 +5,9 @@ Documents are stored as they were validated, so that a rollback brings back exac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
@@ -15,6 +15,7 @@ from api.common.errors import NotFoundError
 from api.management.audit.service import Actor
 from api.management.database import AnyRow, Database
 from api.management.database.tables import policies, revisions
+from api.management.policy.exemptions import Exemptions
 from api.management.revisions.publisher import Outcome, Publisher
 from dataplane.policy import Change, PolicyDocument, changes, parse_policy
 from dataplane.statelog import SetPolicy
@@ -46,15 +47,25 @@ class Policy:
     created_by: str | None = None
 
 
-Choose = Callable[[Connection], PolicyDocument]
+@dataclass(frozen=True)
+class Made:
+    """What a policy changes, and what whoever applies it should know."""
+
+    changes: list[Change]
+    warnings: list[str]
+
+
+Committed: TypeAlias = tuple[int, Made]
+"""The revision, and what it made."""
 
 
 class Policies:
     """All policies of a node."""
 
-    def __init__(self, database: Database, publisher: Publisher) -> None:
+    def __init__(self, database: Database, publisher: Publisher, exemptions: Exemptions) -> None:
         self._database = database
         self._publisher = publisher
+        self._exemptions = exemptions
 
     def current(self) -> Policy:
         """The newest; whether it is in force, its revision says."""
@@ -76,31 +87,34 @@ class Policies:
             total = connection.execute(select(func.count()).select_from(policies)).scalar_one()
         return found[:limit], total, found[limit - 1].revision if len(found) > limit else None
 
-    def plan(self, document: PolicyDocument) -> list[Change]:
-        """What a document would change."""
-        return changes(self.current().document, document)
+    def plan(self, document: PolicyDocument, *, accept_exempt: bool) -> Made:
+        """What a document would change. Raises what `put` would raise."""
+        warnings = self._exemptions.check(document, accept=accept_exempt)
+        return Made(changes(self.current().document, document), warnings)
 
-    def put(self, actor: Actor, document: PolicyDocument) -> tuple[int, list[Change]]:
-        """Make it the policy; returns the revision and what it changes."""
-        return self._commit(actor, "policy.put", lambda _connection: document)
+    def put(self, actor: Actor, document: PolicyDocument, *, accept_exempt: bool) -> Committed:
+        """Make it the policy. Raises `ConflictError` (see `Exemptions`)."""
+        return self._commit(actor, "policy.put", document, accept_exempt)
 
-    def rollback(self, actor: Actor, revision: int | None) -> tuple[int, list[Change]]:
+    def rollback(self, actor: Actor, revision: int | None, *, accept_exempt: bool) -> Committed:
         """Make an earlier policy the newest again; None: the one before the newest.
 
-        Before the first there was the default. Raises `NotFoundError`.
+        Before the first there was the default. Raises `NotFoundError`, and what `put` raises.
         """
+        with self._database.read() as connection:
+            if revision is None:
+                document = _before_newest(connection)
+            else:
+                document = _find(connection, revision).document
+        return self._commit(actor, "policy.rollback", document, accept_exempt)
 
-        def chosen(connection: Connection) -> PolicyDocument:
-            if revision is not None:
-                return _find(connection, revision).document
-            return _before_newest(connection)
+    def _commit(
+        self, actor: Actor, action: str, document: PolicyDocument, accept_exempt: bool
+    ) -> Committed:
+        warnings = self._exemptions.check(document, accept=accept_exempt)
 
-        return self._commit(actor, "policy.rollback", chosen)
-
-    def _commit(self, actor: Actor, action: str, choose: Choose) -> tuple[int, list[Change]]:
-        def apply(connection: Connection, revision: int) -> Outcome[list[Change]]:
-            document = choose(connection)
-            made = changes(_newest(connection).document, document)
+        def apply(connection: Connection, revision: int) -> Outcome[Made]:
+            made = Made(changes(_newest(connection).document, document), warnings)
             raw = to_json(document)
             connection.execute(insert(policies), {"revision": revision, "document": raw})
             connection.execute(_FORGET)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from api.common.errors import NotFoundError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
@@ -20,9 +18,8 @@ from api.management.policy.schemas import (
     PutQuery,
     RollbackRequest,
 )
-from api.management.policy.service import Policies, Policy, rule_count
+from api.management.policy.service import Made, Policies, Policy, rule_count
 from api.management.revisions.effects import Effects, State
-from dataplane.policy import Change
 
 _DIGITS_MAX = 18
 
@@ -43,10 +40,11 @@ class PolicyViews:
         query: PutQuery = call.query
         document: PolicyRequest = call.body
         if query.dry_run:
-            return _answer(None, "dry_run", self._policies.plan(document))
+            made = self._policies.plan(document, accept_exempt=query.accept_exempt)
+            return _answer(None, "dry_run", made)
         actor = Actor(call.principal, call.request_id)
-        revision, changes = self._policies.put(actor, document)
-        return _answer(revision, self._effects.settle(revision), changes)
+        revision, made = self._policies.put(actor, document, accept_exempt=query.accept_exempt)
+        return _answer(revision, self._effects.settle(revision), made)
 
     def history(self, call: Call) -> Answer:
         """The policies that were, a page at a time."""
@@ -68,8 +66,10 @@ class PolicyViews:
         """Make an earlier policy the newest again."""
         wanted: RollbackRequest = call.body
         actor = Actor(call.principal, call.request_id, call.remember(_pending))
-        revision, changes = self._policies.rollback(actor, wanted.revision)
-        return _answer(revision, self._effects.settle(revision), changes)
+        revision, made = self._policies.rollback(
+            actor, wanted.revision, accept_exempt=wanted.accept_exempt
+        )
+        return _answer(revision, self._effects.settle(revision), made)
 
     def _body(self, policy: Policy) -> PolicyBody:
         return PolicyBody(
@@ -97,7 +97,7 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             "Make a document the policy, whole or not at all; 202 when that is not in force yet",
             operate,
             change,
-            errors=(503,),
+            errors=(409, 503),
             query=PutQuery,
             body=PolicyRequest,
         ),
@@ -126,23 +126,25 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             "Make an earlier policy the newest again",
             operate,
             change,
-            errors=(404, 503),
+            errors=(404, 409, 503),
             body=RollbackRequest,
             idempotent=True,
         ),
     ]
 
 
-def _answer(revision: int | None, state: str, changes: Sequence[Change]) -> Answer:
-    found = [ChangeBody.model_validate(each._asdict()) for each in changes]
-    body = PolicyAnswer.model_validate({"revision": revision, "state": state, "changes": found})
+def _answer(revision: int | None, state: str, made: Made) -> Answer:
+    found = [ChangeBody.model_validate(each._asdict()) for each in made.changes]
+    body = PolicyAnswer.model_validate(
+        {"revision": revision, "state": state, "changes": found, "warnings": made.warnings}
+    )
     if state in {"in_force", "dry_run"}:
         return Answer(200, body)
     return Answer(202, body, {"Location": f"/api/v1/revisions/{revision}"})
 
 
-def _pending(changes: list[Change], revision: int) -> Answer:
-    return _answer(revision, "pending", changes)
+def _pending(made: Made, revision: int) -> Answer:
+    return _answer(revision, "pending", made)
 
 
 def _row(policy: Policy) -> HistoryRow:

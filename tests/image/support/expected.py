@@ -198,6 +198,7 @@ MODES_AFTER_FIRST_BOOT = {
     "/run/secbeat-nics": "0755 root:root",
     "/var/lib/secbeat": "0755 root:root",
     "/var/lib/secbeat/api": "0700 secbeat:secbeat",
+    "/var/lib/secbeat/countries": "0755 root:root",
     "/var/lib/secbeat/keys": "0700 secbeat:secbeat",
     "/var/lib/secbeat/keys/admin.key": "0600 secbeat:secbeat",
     "/var/lib/secbeat/keys/agent.key": "0600 secbeat:secbeat",

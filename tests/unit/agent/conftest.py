@@ -11,6 +11,7 @@ import pytest
 from dataplane.labels import LATENCY_BOUNDS_NS, STAGES
 from dataplane.stats import (
     Capacities,
+    CountriesStats,
     LatencyHistogram,
     LcoreStats,
     NodeStats,
@@ -58,6 +59,7 @@ NODE = NodeStats(
     tsc_hz=2_600_000_000,
     hugepages=True,
     capacities=Capacities(1000, 10, 200, 3, 4, 4096, 128),
+    countries=CountriesStats(1_782_362_039, 390_000, 300_000, 8_000_000),
     cpu_busy_percent=37.5,
     latency_mean_ns=1500,
     memory_bytes=100_000_000,

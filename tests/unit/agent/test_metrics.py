@@ -125,6 +125,8 @@ def test_health_and_capacities(public: CollectorRegistry) -> None:
     assert value(public, "secbeat_state", state="draining") == 0
     assert value(public, "secbeat_degraded", cause="link") == 1
     assert value(public, "secbeat_degraded", cause="rejected") == 0
+    assert value(public, "secbeat_countries_date_timestamp_seconds") == 1_782_362_039
+    assert value(public, "secbeat_countries_ranges", family="ipv6") == 300_000
     assert value(public, "secbeat_lists_addresses_used") == 10
     assert value(public, "secbeat_lists_prefixes_used", family="ipv6") == 4
     assert value(public, "secbeat_port_speed_bytes_per_second", port="inside") == 1.25e9

@@ -17,7 +17,7 @@ LIMIT = {
     "unit": "packets",
 }
 CHANGE = {"profile": "default", "setting": "land", "before": "default", "after": "monitor"}
-ANSWER = {"revision": 7, "state": "in_force", "changes": [CHANGE]}
+ANSWER = {"revision": 7, "state": "in_force", "changes": [CHANGE], "warnings": []}
 SHOWN = {
     "revision": 7,
     "state": "in_force",

@@ -1,0 +1,101 @@
+"""Who is on the allowlist although a policy's countries would cut them off.
+
+The allowlist beats every rule about countries, so such a policy would not do what it says. It is
+refused with the rule and the network, unless whoever applies it says that this is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.common.errors import ConflictError, FieldError
+from api.management.database import Database
+from api.management.lists import rows
+from dataplane.clock import Clock
+from dataplane.countries import database as countries_file
+from dataplane.errors import InvalidInputError
+from dataplane.networks import Network
+from dataplane.policy import Action, GeoRule, PolicyDocument
+
+NAMED_MAX = 10
+"""Networks that an answer names; it says whether there are more."""
+_RULE = "no enforced rule about countries may cut off a network on the allowlist"
+
+
+@dataclass(frozen=True)
+class _Exempt:
+    """One rule, and a network that the allowlist keeps open all the same."""
+
+    path: str
+    rule: GeoRule
+    network: Network
+    codes: frozenset[str]
+
+    def __str__(self) -> str:
+        place = f"in {', '.join(sorted(self.codes))} and on the allowlist"
+        return f"{self.path} ({self.rule.type}) would cut off {self.network}, which is {place}"
+
+
+class Exemptions:
+    """Compares policies with the allowlist, by the node's country database."""
+
+    def __init__(self, database: Database, clock: Clock, files: Sequence[Path]) -> None:
+        self._database = database
+        self._clock = clock
+        self._files = files
+
+    def check(self, document: PolicyDocument, *, accept: bool) -> list[str]:
+        """Warnings about a policy; `ConflictError` if it cuts off who is on the allowlist.
+
+        ``accept``: that is meant, and only a warning.
+        """
+        rules = list(_enforced(document))
+        if not rules:
+            return []
+        try:
+            countries = countries_file.read_first(self._files)
+        except InvalidInputError as error:
+            return [f"rules about countries judge nobody until there is a database: {error}"]
+        found = []
+        for exempt in self._exempt(rules, countries):
+            found.append(exempt)
+            if len(found) > NAMED_MAX:
+                break
+        if found and not accept:
+            raise _conflict(found)
+        more = [f"more than {NAMED_MAX} are exempt"] if len(found) > NAMED_MAX else []
+        return [f"{one}: it stays open" for one in found[:NAMED_MAX]] + more
+
+    def _exempt(
+        self, rules: list[tuple[str, GeoRule]], countries: countries_file.CountryDatabase
+    ) -> Iterator[_Exempt]:
+        with self._database.read() as connection:
+            for network in rows.networks(connection, rows.ALLOWLIST, self._clock.boot_ms()):
+                codes = countries.countries_in(network)
+                for path, rule in rules:
+                    if cut := rule.refused(codes):
+                        yield _Exempt(path, rule, network, frozenset(cut))
+
+
+def _enforced(document: PolicyDocument) -> Iterator[tuple[str, GeoRule]]:
+    """Rules about countries that drop, with their paths."""
+    holders = [("rules", document.mode, document.rules)]
+    for index, profile in enumerate(document.profiles):
+        holders.append((f"profiles[{index}].rules", profile.mode, profile.rules))
+    for path, mode, rules in holders:
+        for index, rule in enumerate(rules):
+            if isinstance(rule, GeoRule) and (mode, rule.action) == (Action.ENFORCE,) * 2:
+                yield f"{path}[{index}]", rule
+
+
+def _conflict(found: list[_Exempt]) -> ConflictError:
+    rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    if len(found) > NAMED_MAX:
+        rest = f" (and more than {NAMED_MAX - 1} others)"
+    return ConflictError(
+        f"{found[0]}{rest}: change the rule or the list, or set accept_exempt if the allowlist is "
+        "meant to keep it open",
+        errors=[FieldError(one.path, str(one.network), _RULE, str(one)) for one in found],
+    )

@@ -1,0 +1,87 @@
+"""Countries: a source is blocked by where it is, and a new database is in use without a restart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.lab import SECBEAT, Lab, run
+from tests.support.waiting import wait_for
+
+ORIGIN_IP, CLIENT = "198.19.0.1", "198.18.9.2"
+HEAD = "# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n"
+BLOCKING = {"name": "geo", "rules": [{"type": "geo_block", "countries": ["FR"]}]}
+
+
+@pytest.fixture
+def database(lab: Lab):
+    """Where the node looks for one; gone again afterwards."""
+    path = lab.instance.state_dir / "countries" / "countries.db"
+    path.parent.mkdir(mode=0o755, exist_ok=True)
+    path.parent.chmod(0o755)
+    yield path
+    path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def blocking(lab: Lab, key: str):
+    lab.add_address("client", f"{CLIENT}/15")
+    yield
+    lab.api("PUT", "/policy", key, json={"name": "default"})
+
+
+def build(path: Path, tmp_path: Path, code: str) -> None:
+    """198.18.0.0/15, which all peers of the lab are in, is there."""
+    (tmp_path / "geoip").write_text(f"{HEAD}3323068416,3323199487,{code}\n")
+    (tmp_path / "geoip6").write_text(f"{HEAD}2001:2::,2001:2:ffff::,{code}\n")
+    sources = (str(tmp_path / name) for name in ("geoip", "geoip6"))
+    done = run(*SECBEAT, "countries", "build", "--tor", *sources, "--file", str(path))
+    assert done.returncode == 0, done.stderr
+
+
+def reaches(lab: Lab) -> bool:
+    return lab.curl(f"http://{ORIGIN_IP}/", CLIENT, timeout_s=1).returncode == 0
+
+
+def test_a_country_is_blocked_until_a_new_database_says_otherwise(
+    lab: Lab, key: str, database: Path, blocking: None, tmp_path: Path
+):
+    answer = lab.api("PUT", "/policy", key, json=BLOCKING)
+    assert "until there is a database" in json.dumps(answer.json()["warnings"])
+    wait_for(
+        lambda: lab.api("GET", "/status", key).json()["reasons"] == ["countries"],
+        "the node is degraded: it has no database",
+        10,
+    )
+    assert reaches(lab)
+
+    build(database, tmp_path, "FR")
+    wait_for(lambda: not reaches(lab), "the client's country is blocked", 10)
+    status = lab.api("GET", "/status", key).json()
+    assert (status["health"], status["reasons"]) == ("healthy", [])
+    assert status["countries"]["date"] == "2026-06-25T04:33:59.000Z"
+    assert "secbeat_countries_date_timestamp_seconds 1.782362039e+09" in lab.metrics(9090)
+    pid = lab.process("dataplane")["pid"]
+
+    build(database, tmp_path, "DE")
+    wait_for(lambda: reaches(lab), "the client's country is another", 10)
+    assert lab.process("dataplane")["pid"] == pid
+    assert lab.stats().ports["outside"].dropped["geo_block"] > 0
+
+
+def test_the_allowlist_beats_a_country_and_a_policy_must_mean_it(
+    lab: Lab, key: str, database: Path, blocking: None, tmp_path: Path
+):
+    build(database, tmp_path, "FR")
+    assert lab.api("POST", "/allowlist", key, json={"ip": CLIENT}).status_code == 201
+    refused = lab.api("PUT", "/policy", key, json=BLOCKING)
+    assert refused.status_code == 409
+    assert f"would cut off {CLIENT}, which is in FR" in refused.json()["detail"]
+
+    taken = lab.api("PUT", "/policy?accept_exempt=true", key, json=BLOCKING)
+    assert taken.status_code == 200
+    assert reaches(lab)
+    lab.api("DELETE", f"/allowlist/{CLIENT}", key)
+    wait_for(lambda: not reaches(lab), "nothing exempts the client any more", 10)
