@@ -1,4 +1,4 @@
-"""The policy of the bench: a thousand profiles, and one that has everything to say."""
+"""The policies of the bench: a thousand profiles, and what the one in use has to say."""
 
 from __future__ import annotations
 
@@ -16,13 +16,22 @@ _RATE, _BURST = 1_000_000, 1_000_000
 """Of every limit, in packets: none is reached, all are paid."""
 
 
-def full_policy(library: ctypes.CDLL, version: int) -> PolicyTable:
-    """``PROFILES`` profiles of a prefix each; the last protects the bench's destination."""
+def full_policy(library: ctypes.CDLL, version: int, *, everything: bool) -> PolicyTable:
+    """``PROFILES`` profiles of a prefix each; the last protects the bench's destination.
+
+    It blocks a country and limits every source; with ``everything`` also prefixes of sources, the
+    profile as a whole, fragments, ports and reflectors.
+    """
     table = PolicyTable(library, PROFILES)
     for index in range(1, PROFILES + 1):
         table.add(index)
         table.target(*_prefix(version, PROFILES - index), index)
-    _fill(table.profile(PROFILES))
+    profile = table.profile(PROFILES)
+    profile.uses |= abi.Use.GEO_BLOCK
+    profile.geo_block[countries.BLOCKED // 64] |= 1 << countries.BLOCKED % 64
+    _limit(profile, abi.Reason.RATE_SOURCE_PACKETS, abi.Scope.SOURCE, (32, 64))
+    if everything:
+        _fill(profile)
     table.build(bytes(KEY_BYTES))
     return table
 
@@ -35,14 +44,12 @@ def _prefix(version: int, number: int) -> tuple[bytes, int]:
 
 
 def _fill(profile: abi.Profile) -> None:
-    profile.uses = abi.Use.FRAGMENTS | abi.Use.PORTS_TCP | abi.Use.REFLECTORS | abi.Use.GEO_BLOCK
-    profile.geo_block[countries.BLOCKED // 64] |= 1 << countries.BLOCKED % 64
+    profile.uses |= abi.Use.FRAGMENTS | abi.Use.PORTS_TCP | abi.Use.REFLECTORS
     profile.ports_tcp.count = 2
     for item, (first, last) in zip(profile.ports_tcp.range, ((80, 80), (443, 443)), strict=False):
         item.first, item.last = first, last
     profile.reflector_count = 1
     profile.reflector[0].port, profile.reflector[0].size_min = 53, 1400
-    _limit(profile, abi.Reason.RATE_SOURCE_PACKETS, abi.Scope.SOURCE, (32, 64))
     _limit(profile, abi.Reason.RATE_PREFIX_PACKETS, abi.Scope.PREFIX, (24, 48))
     _limit(profile, abi.Reason.RATE_GLOBAL_PACKETS, abi.Scope.GLOBAL, (0, 0))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "50ec3a4ae32f02f1c877e5a3b7f356cfbc93d327f025ccc598855103726c607a"
+ABI_HASH = "c4d47e8e2b96bc0831a43532b0e051ffbefa454f8ef253ac4c3c88fd0f2b21c2"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -303,6 +303,9 @@ class Burst(ctypes.Structure):
     count: int
     live_count: int
     live: ctypes.Array[ctypes.c_uint8]
+    judged: int
+    is_plain: int
+    is_one_profile: int
     reserved: ctypes.Array[ctypes.c_uint8]
     packets: ctypes.Array[Packet]
 
@@ -310,7 +313,10 @@ class Burst(ctypes.Structure):
         ("count", ctypes.c_uint16),  # 0
         ("live_count", ctypes.c_uint16),  # 2
         ("live", ctypes.c_uint8 * 32),  # 4
-        ("reserved", ctypes.c_uint8 * 28),  # 36
+        ("judged", ctypes.c_uint32),  # 36
+        ("is_plain", ctypes.c_uint32),  # 40
+        ("is_one_profile", ctypes.c_uint32),  # 44
+        ("reserved", ctypes.c_uint8 * 16),  # 48
         ("packets", Packet * 32),  # 64
     ]
 

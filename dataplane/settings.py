@@ -20,7 +20,7 @@ class LimitCapacities:
     """How many are told apart at a time, on each lcore; 1 to 2^24, 9.1 bytes each, rounded up."""
 
     sources_max: int = 200_000
-    prefixes_max: int = 50_000
+    prefixes_max: int = 100_000
     destinations_max: int = 25_000
 
 

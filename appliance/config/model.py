@@ -108,7 +108,7 @@ class LimitsSection(_Section):
     """``[limits]``: how many each lcore tells apart at a time, for rate limits."""
 
     sources_max: int = Field(default=200_000, ge=1, le=BUCKETS_MAX)
-    prefixes_max: int = Field(default=50_000, ge=1, le=BUCKETS_MAX)
+    prefixes_max: int = Field(default=100_000, ge=1, le=BUCKETS_MAX)
     destinations_max: int = Field(default=25_000, ge=1, le=BUCKETS_MAX)
 
 

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "50ec3a4ae32f02f1c877e5a3b7f356cfbc93d327f025ccc598855103726c607a";
+const char sb_abi_hash[] = "c4d47e8e2b96bc0831a43532b0e051ffbefa454f8ef253ac4c3c88fd0f2b21c2";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -36,7 +36,10 @@ _Static_assert(sizeof(struct sb_burst) == 2112, "make abi");
 _Static_assert(offsetof(struct sb_burst, count) == 0, "make abi");
 _Static_assert(offsetof(struct sb_burst, live_count) == 2, "make abi");
 _Static_assert(offsetof(struct sb_burst, live) == 4, "make abi");
-_Static_assert(offsetof(struct sb_burst, reserved) == 36, "make abi");
+_Static_assert(offsetof(struct sb_burst, judged) == 36, "make abi");
+_Static_assert(offsetof(struct sb_burst, is_plain) == 40, "make abi");
+_Static_assert(offsetof(struct sb_burst, is_one_profile) == 44, "make abi");
+_Static_assert(offsetof(struct sb_burst, reserved) == 48, "make abi");
 _Static_assert(offsetof(struct sb_burst, packets) == 64, "make abi");
 
 _Static_assert(sizeof(struct sb_time) == 16, "make abi");

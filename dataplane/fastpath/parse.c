@@ -41,17 +41,23 @@ static void reset(struct sb_packet *packet);
 
 void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const uint32_t count = burst->count;
-    uint32_t left = 0;
+    uint32_t outside = 0, other = 0, left = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         struct sb_packet *packet = &burst->packets[i];
 
-        if (SB_LIKELY(parse_plain(packet)))
+        if (SB_LIKELY(parse_plain(packet))) {
+            outside |= (uint32_t)(packet->port == SB_PORT_OUTSIDE) << i;
             continue;
+        }
+        other |= 1u << i;
         parse_any(packet);
+        outside |= (uint32_t)sb_is_client(packet) << i;
         if (leaves(lcore, packet, now))
             left |= 1u << i;
     }
+    burst->judged = outside;
+    burst->is_plain = other == 0 && (uint32_t)__builtin_popcount(outside) == count;
     for (uint32_t i = 0; i < SB_BURST_MAX; i++)
         burst->live[i] = (uint8_t)i;
     burst->live_count = (uint16_t)count;

@@ -46,10 +46,14 @@ void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct run run = start(lcore, burst, now);
 
+    burst->judged = burst->is_plain = 0;
     for (uint32_t i = 0; i < burst->count; i++) {
-        sb_stats_of(lcore)->port[burst->packets[i].port].held_now--;
-        burst->packets[i].profile = 0; /* of the policy when it was received */
+        struct sb_packet *packet = &burst->packets[i];
+
+        sb_stats_of(lcore)->port[packet->port].held_now--;
+        packet->profile = 0; /* of the policy when it was received */
         burst->live[i] = (uint8_t)i;
+        burst->judged |= (uint32_t)sb_is_client(packet) << i;
     }
     run_stage(&run, SB_STAGE_PROFILE, sb_profile_stage);
     run_judging_stages(&run);
@@ -103,6 +107,17 @@ ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_f
     function(run->lcore, run->burst, run->now);
     stats->sampled_cycles += __builtin_ia32_rdtsc() - start;
     stats->sampled_packets += entered;
+}
+
+uint32_t sb_burst_same_profile(const struct sb_burst *burst, uint32_t packets) {
+    uint32_t profile = burst->packets[__builtin_ctz(packets)].profile, same = 0;
+
+    while (packets != 0) {
+        uint32_t i = sb_take_packet(&packets);
+
+        same |= (uint32_t)(burst->packets[i].profile == profile) << i;
+    }
+    return same;
 }
 
 __attribute__((cold)) void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet,

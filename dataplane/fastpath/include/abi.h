@@ -108,12 +108,17 @@ struct sb_packet {
     uint8_t reserved[8];
 };
 
-/* A burst: stages walk live[0..live_count) and leave the survivors there, in order. */
+/* A burst: stages walk live[0..live_count) and leave the survivors there, in order. What is keyed
+ * by client walks judged: of the survivors, those from outside whose addresses are known; from
+ * lists on without those on the allowlist. */
 struct sb_burst {
     uint16_t count;
     uint16_t live_count;
     uint8_t live[SB_BURST_MAX];
-    uint8_t reserved[28];
+    uint32_t judged;         /* bit i: packets[i] */
+    uint32_t is_plain;       /* 1: all are SB_PACKET_PLAIN and from outside; 0: perhaps not */
+    uint32_t is_one_profile; /* 1: all have the same; 0: perhaps not */
+    uint8_t reserved[16];
     struct sb_packet packets[SB_BURST_MAX];
 };
 

@@ -74,11 +74,9 @@ static inline const struct sb_profile *sb_profile_of(const struct sb_lcore *lcor
     return sb_policy_of(lcore)->profiles + packet->profile;
 }
 
-/* What the stages keyed by client judge: it comes from outside, its addresses are known, and it is
- * not on the allowlist. */
-static inline bool sb_is_judged(const struct sb_packet *packet) {
-    return packet->port == SB_PORT_OUTSIDE && packet->ip_version != 0 &&
-           (packet->flags & SB_PACKET_ALLOWED) == 0;
+/* From outside, and its addresses are known. */
+static inline bool sb_is_client(const struct sb_packet *packet) {
+    return packet->port == SB_PORT_OUTSIDE && packet->ip_version != 0;
 }
 
 /* Folded by the compiler where the reason is a constant. */
@@ -149,6 +147,32 @@ static inline void sb_burst_leave_out(struct sb_burst *burst, uint32_t packets) 
         live += (packets >> index & 1) == 0;
     }
     burst->live_count = (uint16_t)live;
+    burst->judged &= ~packets;
+}
+
+/* The lowest of a set of packets, which leaves the set. */
+static inline uint32_t sb_take_packet(uint32_t *set) {
+    uint32_t index = (uint32_t)__builtin_ctz(*set);
+
+    *set &= *set - 1;
+    return index;
+}
+
+/* Of a set that is not empty, those with the profile of its first. */
+uint32_t sb_burst_same_profile(const struct sb_burst *burst, uint32_t packets);
+
+/* The same of packets that are judged; they leave the set. Nearly always all of them. */
+static inline uint32_t sb_burst_take_profile(const struct sb_burst *burst, uint32_t *packets) {
+    uint32_t taken =
+        SB_LIKELY(burst->is_one_profile) ? *packets : sb_burst_same_profile(burst, *packets);
+
+    *packets &= ~taken;
+    return taken;
+}
+
+static inline const struct sb_profile *
+sb_profile_of_first(const struct sb_lcore *lcore, const struct sb_burst *burst, uint32_t packets) {
+    return sb_profile_of(lcore, &burst->packets[__builtin_ctz(packets)]);
 }
 
 #endif

@@ -8,23 +8,26 @@
 
 enum { USES = SB_USE_GEO_BLOCK | SB_USE_GEO_ALLOW };
 
-/* The packets of a burst whose client's country matters. */
-struct clients {
-    uint32_t count;
-    uint8_t packet[SB_BURST_MAX];
-    struct sb_country_search search[SB_BURST_MAX];
+struct address {
+    bool is_ipv4;
+    uint64_t hi, lo; /* IPv4: in the top 32 bits */
 };
 
-static void collect(const struct sb_lcore *lcore, const struct sb_burst *burst,
-                    const struct sb_countries *countries, struct clients *clients);
-static void search_all(struct clients *clients);
-static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet, uint32_t country,
-                      const struct sb_time *now);
+static uint32_t judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
+                          const struct sb_countries *countries, uint32_t packets,
+                          const struct sb_time *now);
+static inline struct address client_of(const struct sb_packet *packet);
+static inline void add(struct sb_country_batch *batch, uint32_t place, uint32_t packet,
+                       const struct sb_trie *trie, struct address client);
+static inline uint32_t judge_batch(struct sb_lcore *lcore, struct sb_burst *burst,
+                                   const struct sb_country_batch *batch, uint32_t count,
+                                   const struct sb_time *now);
+static uint32_t reject(struct sb_lcore *lcore, struct sb_packet *packet, uint32_t country,
+                       const struct sb_time *now);
 
 void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
     const struct sb_countries *countries;
-    struct clients clients;
     uint32_t dropped = 0;
 
     if (SB_LIKELY((sb_policy_of(lcore)->uses & USES) == 0))
@@ -33,80 +36,98 @@ void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const stru
         (const struct sb_countries *)(uintptr_t)__atomic_load_n(&node->countries, __ATOMIC_ACQUIRE);
     if (SB_UNLIKELY(countries == NULL))
         return;
-    collect(lcore, burst, countries, &clients);
-    search_all(&clients);
-    for (uint32_t i = 0; i < clients.count; i++) {
-        uint32_t index = clients.packet[i];
+    for (uint32_t left = burst->judged; left != 0;) {
+        uint32_t packets = sb_burst_take_profile(burst, &left);
 
-        dropped |= judge(lcore, &burst->packets[index], clients.search[i].slot, now) << index;
+        if ((sb_profile_of_first(lcore, burst, packets)->uses & USES) != 0)
+            dropped |= judge_all(lcore, burst, countries, packets, now);
     }
     if (dropped != 0)
         sb_burst_leave_out(burst, dropped);
 }
 
-/* parse has checked that the address lies in the bytes at hand: ip_version says so. */
-static inline const uint8_t *client_of(const struct sb_packet *packet) {
-    return (const uint8_t *)(uintptr_t)packet->data + packet->client_offset;
+/* Packets of one profile; which of them were dropped. */
+static uint32_t judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
+                          const struct sb_countries *countries, uint32_t packets,
+                          const struct sb_time *now) {
+    struct sb_country_batch ipv4, ipv6;
+    uint32_t count_ipv4 = 0, count_ipv6 = 0, dropped = 0;
+
+    while (packets != 0) {
+        uint32_t index = sb_take_packet(&packets);
+        struct address client = client_of(&burst->packets[index]);
+
+        if (SB_LIKELY(client.is_ipv4))
+            add(&ipv4, count_ipv4++, index, &countries->ipv4, client);
+        else
+            add(&ipv6, count_ipv6++, index, &countries->ipv6, client);
+    }
+    if (count_ipv4 > 0) {
+        sb_country_batch_find(&countries->ipv4, &ipv4, count_ipv4, false);
+        dropped |= judge_batch(lcore, burst, &ipv4, count_ipv4, now);
+    }
+    if (count_ipv6 > 0) {
+        sb_country_batch_find(&countries->ipv6, &ipv6, count_ipv6, true);
+        dropped |= judge_batch(lcore, burst, &ipv6, count_ipv6, now);
+    }
+    return dropped;
 }
 
-static void collect(const struct sb_lcore *lcore, const struct sb_burst *burst,
-                    const struct sb_countries *countries, struct clients *clients) {
-    uint32_t count = 0;
+/* parse has checked that the address lies in the bytes at hand: ip_version says so. An IPv6 address
+ * that maps one of IPv4 is that (RFC 4291, 2.5.5.2). */
+static inline struct address client_of(const struct sb_packet *packet) {
+    const uint8_t *client = (const uint8_t *)(uintptr_t)packet->data + packet->client_offset;
+    uint64_t hi, lo;
 
-    for (uint32_t i = 0; i < burst->live_count; i++) {
-        const struct sb_packet *packet = &burst->packets[burst->live[i]];
-        const uint8_t *client = client_of(packet);
-
-        if ((sb_profile_of(lcore, packet)->uses & USES) == 0 || !sb_is_judged(packet))
-            continue;
-        clients->packet[count] = burst->live[i];
-        clients->search[count++] =
-            packet->ip_version == 4
-                ? sb_country_search_of(&countries->ipv4, (uint64_t)sb_load32(client) << 32, 0)
-                : sb_country_search_ipv6(countries, __builtin_bswap64(sb_load64_raw(client)),
-                                         __builtin_bswap64(sb_load64_raw(client + 8)));
-    }
-    clients->count = count;
+    if (SB_LIKELY(packet->ip_version == 4))
+        return (struct address){true, (uint64_t)sb_load32(client) << 32, 0};
+    hi = __builtin_bswap64(sb_load64_raw(client));
+    lo = __builtin_bswap64(sb_load64_raw(client + 8));
+    if (SB_UNLIKELY(hi == 0 && lo >> 32 == 0xffff))
+        return (struct address){true, lo << 32, 0};
+    return (struct address){false, hi, lo};
 }
 
-/* Level by level, every node asked for before the first of them is read. */
-static void search_all(struct clients *clients) {
-    uint8_t open[SB_BURST_MAX];
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < clients->count; i++) {
-        const struct sb_country_search *search = &clients->search[i];
-
-        __builtin_prefetch(sb_trie_node(search->trie, search->slot));
-        open[count] = (uint8_t)i;
-        count += search->slot >> 31;
-    }
-    while (count != 0) {
-        uint32_t still = 0;
-
-        for (uint32_t i = 0; i < count; i++) {
-            struct sb_country_search *search = &clients->search[open[i]];
-
-            sb_country_search_step(search);
-            __builtin_prefetch(sb_trie_node(search->trie, search->slot));
-            open[still] = open[i];
-            still += search->slot >> 31;
-        }
-        count = still;
-    }
+static inline void add(struct sb_country_batch *batch, uint32_t place, uint32_t packet,
+                       const struct sb_trie *trie, struct address client) {
+    __builtin_prefetch(sb_trie_root(trie, client.hi));
+    batch->packet[place] = packet;
+    batch->hi[place] = client.hi;
+    batch->lo[place] = client.lo;
 }
 
 static inline bool is_in(const uint64_t countries[SB_COUNTRY_WORDS], uint32_t country) {
     return (countries[country / 64] >> country % 64 & 1) != 0;
 }
 
+static inline uint32_t judge_batch(struct sb_lcore *lcore, struct sb_burst *burst,
+                                   const struct sb_country_batch *batch, uint32_t count,
+                                   const struct sb_time *now) {
+    const struct sb_profile *profile = sb_profile_of(lcore, &burst->packets[batch->packet[0]]);
+    bool is_allowing = (profile->uses & SB_USE_GEO_ALLOW) != 0;
+    uint32_t refused = 0, dropped = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t country = batch->slot[i];
+
+        if (SB_UNLIKELY(is_in(profile->geo_block, country) ||
+                        (is_allowing && !is_in(profile->geo_allow, country))))
+            refused |= 1u << i;
+    }
+    while (refused != 0) {
+        uint32_t i = sb_take_packet(&refused), index = batch->packet[i];
+
+        dropped |= reject(lcore, &burst->packets[index], batch->slot[i], now) << index;
+    }
+    return dropped;
+}
+
 /* 1: dropped. Both rules are asked: one in monitor mode does not shield from the other. */
-static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet, uint32_t country,
-                      const struct sb_time *now) {
+static uint32_t reject(struct sb_lcore *lcore, struct sb_packet *packet, uint32_t country,
+                       const struct sb_time *now) {
     const struct sb_profile *profile = sb_profile_of(lcore, packet);
 
-    if ((profile->uses & SB_USE_GEO_BLOCK) != 0 && is_in(profile->geo_block, country) &&
-        sb_reject(lcore, packet, SB_REASON_GEO_BLOCK, now))
+    if (is_in(profile->geo_block, country) && sb_reject(lcore, packet, SB_REASON_GEO_BLOCK, now))
         return 1;
     return (profile->uses & SB_USE_GEO_ALLOW) != 0 && !is_in(profile->geo_allow, country) &&
            sb_reject(lcore, packet, SB_REASON_GEO_ALLOW, now);

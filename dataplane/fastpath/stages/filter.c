@@ -21,13 +21,15 @@ void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 
     if (SB_LIKELY((sb_policy_of(lcore)->uses & USES) == 0))
         return;
-    for (uint32_t i = 0; i < burst->live_count; i++) {
-        uint32_t index = burst->live[i];
-        struct sb_packet *packet = &burst->packets[index];
-        const struct sb_profile *profile = sb_profile_of(lcore, packet);
+    for (uint32_t left = burst->judged; left != 0;) {
+        uint32_t packets = sb_burst_take_profile(burst, &left);
+        const struct sb_profile *profile = sb_profile_of_first(lcore, burst, packets);
 
-        if ((profile->uses & USES) != 0 && sb_is_judged(packet))
-            dropped |= (uint32_t)judge(lcore, packet, profile, now) << index;
+        while ((profile->uses & USES) != 0 && packets != 0) {
+            uint32_t index = sb_take_packet(&packets);
+
+            dropped |= (uint32_t)judge(lcore, &burst->packets[index], profile, now) << index;
+        }
     }
     if (dropped != 0)
         sb_burst_leave_out(burst, dropped);

@@ -31,10 +31,6 @@ struct purse {
     uint32_t tag;
 };
 
-static inline bool is_uniform(const struct sb_burst *burst);
-static inline uint32_t live_of(const struct sb_burst *burst);
-static uint32_t judged_of(const struct sb_burst *burst);
-static uint32_t same_profile(const struct sb_burst *burst, uint32_t packets);
 static inline uint32_t limit_all(struct work *work, uint32_t packets);
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
 static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets);
@@ -48,79 +44,25 @@ static inline uint64_t hash_of(const struct work *work, const struct sb_limit *l
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet);
 static uint32_t reject(const struct work *work, const struct sb_limit *limit, uint32_t index);
 
-static inline uint32_t take_bit(uint32_t *set) {
-    uint32_t i = (uint32_t)__builtin_ctz(*set);
-
-    *set &= *set - 1;
-    return i;
-}
-
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
     struct work work = {.lcore = lcore,
                         .burst = burst,
                         .now = now,
                         .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
-    uint32_t packets, dropped = 0;
+    uint32_t dropped = 0;
 
     if (work.limits == NULL || (sb_policy_of(lcore)->uses & SB_USE_LIMITS) == 0)
         return;
     work.now_q16 = (uint64_t)((unsigned __int128)now->tsc * node->ns_per_tsc_q24 >> 8);
-    bool uniform = is_uniform(burst);
-    packets = uniform ? live_of(burst) : judged_of(burst);
-    while (packets != 0) {
-        uint32_t group = uniform ? packets : same_profile(burst, packets);
+    for (uint32_t left = burst->judged; left != 0;) {
+        uint32_t packets = sb_burst_take_profile(burst, &left);
 
-        work.profile = sb_profile_of(lcore, &burst->packets[__builtin_ctz(packets)]);
-        dropped |= limit_all(&work, group);
-        packets &= ~group;
+        work.profile = sb_profile_of_first(lcore, burst, packets);
+        dropped |= limit_all(&work, packets);
     }
     if (dropped != 0)
         sb_burst_leave_out(burst, dropped);
-}
-
-/* All live packets are judged, and by one profile: what nearly every burst is. */
-static inline bool is_uniform(const struct sb_burst *burst) {
-    const uint32_t profile = burst->packets[burst->live[0]].profile;
-    uint32_t differs = 0;
-
-    for (uint32_t i = 0; i < burst->live_count; i++) {
-        const struct sb_packet *packet = &burst->packets[burst->live[i]];
-
-        differs |= (packet->profile ^ profile) | packet->port | (packet->ip_version == 0) |
-                   (packet->flags & SB_PACKET_ALLOWED);
-    }
-    return differs == 0;
-}
-
-static inline uint32_t live_of(const struct sb_burst *burst) {
-    uint32_t live = 0;
-
-    if (burst->live_count == SB_BURST_MAX)
-        return UINT32_MAX;
-    for (uint32_t i = 0; i < burst->live_count; i++)
-        live |= 1u << burst->live[i];
-    return live;
-}
-
-static uint32_t judged_of(const struct sb_burst *burst) {
-    uint32_t judged = 0;
-
-    for (uint32_t i = 0; i < burst->live_count; i++)
-        judged |= (uint32_t)sb_is_judged(&burst->packets[burst->live[i]]) << burst->live[i];
-    return judged;
-}
-
-/* Those with the profile of the first. */
-static uint32_t same_profile(const struct sb_burst *burst, uint32_t packets) {
-    uint32_t profile = burst->packets[__builtin_ctz(packets)].profile, same = 0;
-
-    while (packets != 0) {
-        uint32_t i = take_bit(&packets);
-
-        same |= (uint32_t)(burst->packets[i].profile == profile) << i;
-    }
-    return same;
 }
 
 /* Those that were dropped. All buckets are asked for before the first is paid into. */
@@ -153,7 +95,7 @@ static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets) {
     uint32_t icmp = 0;
 
     while (packets != 0) {
-        uint32_t i = take_bit(&packets), protocol = burst->packets[i].protocol;
+        uint32_t i = sb_take_packet(&packets), protocol = burst->packets[i].protocol;
 
         icmp |= (uint32_t)(protocol == SB_PROTOCOL_ICMP || protocol == SB_PROTOCOL_ICMPV6) << i;
     }
@@ -165,8 +107,16 @@ static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit,
     uint64_t *full_at = sb_limits_whole(work->limits, profile, limit);
     uint64_t debt = sb_bucket_debt(*full_at, work->now_q16, limit->burst_q16);
 
+    if (SB_LIKELY(limit->unit == SB_UNIT_PACKETS)) {
+        uint64_t all = limit->increment_q16 * (uint64_t)__builtin_popcount(packets);
+
+        if (SB_LIKELY(all <= limit->burst_q16 - debt)) { /* as nearly always: none is too many */
+            *full_at = work->now_q16 + debt + all;
+            return 0;
+        }
+    }
     while (packets != 0) {
-        uint32_t i = take_bit(&packets);
+        uint32_t i = sb_take_packet(&packets);
 
         if (!sb_bucket_spend(&debt, cost_of(limit, &work->burst->packets[i]), limit->burst_q16))
             dropped |= reject(work, limit, i);
@@ -181,7 +131,7 @@ static void find_purses(const struct work *work, const struct sb_limit *limit, u
     const struct masks masks = masks_of(limit);
 
     while (packets != 0) {
-        uint32_t i = take_bit(&packets);
+        uint32_t i = sb_take_packet(&packets);
         uint64_t hash = hash_of(work, limit, &masks, &work->burst->packets[i]);
 
         purses[i] = (struct purse){sb_buckets_home(table, hash), sb_bucket_tag(hash)};
@@ -191,15 +141,21 @@ static void find_purses(const struct work *work, const struct sb_limit *limit, u
 
 static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
                          const struct purse purses[SB_BURST_MAX]) {
-    uint32_t dropped = 0;
+    const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
+    const bool is_packets = limit->unit == SB_UNIT_PACKETS;
+    uint64_t cost = limit->increment_q16;
+    uint32_t refused = 0, dropped = 0;
 
     while (packets != 0) {
-        uint32_t i = take_bit(&packets);
-        uint64_t cost = cost_of(limit, &work->burst->packets[i]);
+        uint32_t i = sb_take_packet(&packets);
 
-        if (!sb_buckets_pay(purses[i].set, purses[i].tag, cost, limit->burst_q16, work->now_q16))
-            dropped |= reject(work, limit, i);
+        if (!is_packets)
+            cost = cost_of(limit, &work->burst->packets[i]);
+        if (SB_UNLIKELY(!sb_buckets_pay(purses[i].set, purses[i].tag, cost, burst_q16, now_q16)))
+            refused |= 1u << i;
     }
+    while (refused != 0)
+        dropped |= reject(work, limit, sb_take_packet(&refused));
     return dropped;
 }
 

@@ -15,12 +15,11 @@ struct clients {
     struct sb_lists_key key[SB_BURST_MAX];
 };
 
-static inline bool is_plain(const struct sb_burst *burst);
 static void collect(const struct sb_burst *burst, struct clients *clients);
 static inline void judge_all(struct sb_lcore *lcore, struct sb_burst *burst, const uint8_t *packets,
                              uint32_t matched, const struct sb_lists_match *matches,
                              const struct sb_time *now);
-static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
+static uint32_t judge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
                       const struct sb_lists_match *match, const struct sb_time *now);
 
 void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
@@ -32,7 +31,7 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
 
     if (SB_UNLIKELY(lists == NULL)) /* a pipeline without lists: replay, tests */
         return;
-    if (SB_LIKELY(is_plain(burst))) {
+    if (SB_LIKELY(burst->is_plain)) {
         matched = sb_lists_match_plain(lists, lcore->index, burst, now->boot_ds, matches);
         judge_all(lcore, burst, burst->live, matched, matches, now);
     } else {
@@ -41,17 +40,6 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
             sb_lists_match(lists, lcore->index, clients.key, clients.count, now->boot_ds, matches);
         judge_all(lcore, burst, clients.packet, matched, matches, now);
     }
-}
-
-/* All of it plain and from outside. */
-static inline bool is_plain(const struct sb_burst *burst) {
-    for (uint32_t i = 0; i < burst->live_count; i++) {
-        const struct sb_packet *packet = &burst->packets[burst->live[i]];
-
-        if ((packet->flags & SB_PACKET_PLAIN) == 0 || packet->port != SB_PORT_OUTSIDE)
-            return false;
-    }
-    return true;
 }
 
 static inline struct sb_lists_key key_of(const struct sb_packet *packet) {
@@ -67,13 +55,11 @@ static inline struct sb_lists_key key_of(const struct sb_packet *packet) {
 static void collect(const struct sb_burst *burst, struct clients *clients) {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < burst->live_count; i++) {
-        const struct sb_packet *packet = &burst->packets[burst->live[i]];
+    for (uint32_t left = burst->judged; left != 0;) {
+        uint32_t index = sb_take_packet(&left);
 
-        if (packet->port != SB_PORT_OUTSIDE || packet->ip_version == 0)
-            continue;
-        clients->packet[count] = burst->live[i];
-        clients->key[count++] = key_of(packet);
+        clients->packet[count] = (uint8_t)index;
+        clients->key[count++] = key_of(&burst->packets[index]);
     }
     clients->count = count;
 }
@@ -96,15 +82,16 @@ static inline void judge_all(struct sb_lcore *lcore, struct sb_burst *burst, con
     for (; matched != 0; matched &= matched - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(matched), index = packets[i];
 
-        dropped |= judge(lcore, &burst->packets[index], &matches[i], now) << index;
+        dropped |= judge(lcore, burst, index, &matches[i], now) << index;
     }
     if (dropped != 0)
         sb_burst_leave_out(burst, dropped);
 }
 
 /* 1: dropped. */
-static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
+static uint32_t judge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
                       const struct sb_lists_match *match, const struct sb_time *now) {
+    struct sb_packet *packet = &burst->packets[index];
     bool allowed = match->list == SB_LIST_ALLOWLIST;
 
     if (!allowed && sb_profile_of(lcore, packet)->mode[SB_REASON_BLACKLIST] == SB_MODE_OFF)
@@ -113,5 +100,6 @@ static uint32_t judge(struct sb_lcore *lcore, struct sb_packet *packet,
     if (!allowed)
         return sb_reject(lcore, packet, SB_REASON_BLACKLIST, now);
     packet->flags |= SB_PACKET_ALLOWED;
+    burst->judged &= ~(1u << index);
     return 0;
 }

@@ -23,7 +23,7 @@ static inline uint64_t rotate(uint64_t value, unsigned bits);
 
 void sb_owner_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
-    uint32_t live = 0;
+    uint32_t held = 0;
 
     (void)now;
     if (node->lcore_count == 1)
@@ -33,13 +33,13 @@ void sb_owner_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
         struct sb_packet *packet = &burst->packets[index];
 
         packet->owner = owner_of(lcore, node, packet);
-        burst->live[live] = index;
         if (packet->owner == lcore->index)
-            live++;
-        else
-            hold(lcore, packet);
+            continue;
+        hold(lcore, packet);
+        held |= 1u << index;
     }
-    burst->live_count = (uint16_t)live;
+    if (held != 0)
+        sb_burst_leave_out(burst, held);
 }
 
 static uint16_t owner_of(const struct sb_lcore *lcore, const struct sb_node *node,

@@ -67,22 +67,22 @@ static size_t table_bytes(const struct sb_buckets *table) {
     return ((size_t)table->set_mask + 1) * sizeof(*table->sets);
 }
 
-/* Not inlined: a source that is known does not come here. */
+/* Not inlined: a source that is known does not come here. What has been full for the longest time
+ * comes first, so that who is seen now and then keeps a place; then what lacks least. */
 __attribute__((noinline)) uint32_t sb_bucket_take(struct sb_bucket_set *set, uint32_t tag,
                                                   uint64_t now, uint64_t *debt) {
     const uint64_t mask = SB_BUCKET_TAG_MASK;
-    uint32_t least = 0;
+    uint64_t least = UINT64_MAX, taken = 0;
 
-    *debt = UINT64_MAX;
-    for (uint32_t way = 0; way < SB_BUCKET_WAYS; way++) {
-        uint64_t owes = sb_bucket_debt(set->bucket[way] & ~mask, now, SB_BUCKET_DEBT_MAX);
+    for (uint64_t way = 0; way < SB_BUCKET_WAYS; way++) {
+        /* Modulo 2^64: times past in their order, then debts in theirs. */
+        uint64_t order = (set->bucket[way] & ~mask) - now - SB_BUCKET_DEBT_MAX - 1;
 
-        if (owes < *debt) {
-            *debt = owes;
-            least = way;
-        }
+        taken = order < least ? way : taken;
+        least = order < least ? order : least;
     }
-    set->tag[least] = (uint8_t)(tag >> SB_BUCKET_FRACTION_BITS);
-    set->bucket[least] = tag & mask;
-    return least;
+    *debt = sb_bucket_debt(set->bucket[taken] & ~mask, now, SB_BUCKET_DEBT_MAX);
+    set->tag[taken] = (uint8_t)(tag >> SB_BUCKET_FRACTION_BITS);
+    set->bucket[taken] = tag & mask;
+    return (uint32_t)taken;
 }

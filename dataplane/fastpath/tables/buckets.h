@@ -6,12 +6,13 @@
  * then is its debt: nothing is refilled, nothing divided, and a bucket that nobody has used for a
  * while is the same as none. Times are nanoseconds with 16 fractional bits, modulo 2^64.
  *
- * A set that is full gives a newcomer the bucket with the least debt, which is the one that loses
- * least by being forgotten, and its debt with it (as the counters of Space-Saving do: Metwally,
- * Agrawal and El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams",
- * ICDT 2005), but never more than half a burst and never so much that its first packet has no room.
- * So nobody gains by being forgotten, who sends too much is forgotten last, and a flood of forged
- * sources costs a new one half its burst at most.
+ * A set that is full gives a newcomer the bucket that has been full for the longest time, which
+ * says nothing, or else the one with the least debt, which loses least by being forgotten, and its
+ * debt with it (as the counters of Space-Saving do: Metwally, Agrawal and El Abbadi, "Efficient
+ * Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005), but never more than half
+ * a burst and never so much that its first packet has no room. So nobody gains by being forgotten,
+ * who sends too much is forgotten last, and a flood of forged sources costs a new one half its
+ * burst at most.
  */
 #ifndef SB_BUCKETS_H
 #define SB_BUCKETS_H
@@ -84,7 +85,7 @@ static inline uint32_t sb_bucket_find(const struct sb_bucket_set *set, uint32_t 
     return SB_BUCKET_WAYS;
 }
 
-/* The way with the least debt is the newcomer's from now on; *debt: what it begins with. */
+/* The way that loses least is the newcomer's from now on; *debt: what it begins with. */
 uint32_t sb_bucket_take(struct sb_bucket_set *set, uint32_t tag, uint64_t now, uint64_t *debt);
 
 static inline void sb_bucket_store(struct sb_bucket_set *set, uint32_t way, uint64_t full_at) {

@@ -43,11 +43,11 @@ void sb_countries_destroy(struct sb_countries *countries) {
 uint32_t sb_countries_find(const struct sb_countries *countries, const uint8_t address[16]) {
     uint64_t hi = __builtin_bswap64(sb_load64_raw(address));
     uint64_t lo = __builtin_bswap64(sb_load64_raw(address + 8));
-    struct sb_country_search search = sb_country_search_ipv6(countries, hi, lo);
+    bool is_ipv4 = hi == 0 && lo >> 32 == 0xffff;
+    struct sb_country_batch batch = {.hi = {is_ipv4 ? lo << 32 : hi}, .lo = {is_ipv4 ? 0 : lo}};
 
-    while ((search.slot & SB_TRIE_NODE) != 0)
-        sb_country_search_step(&search);
-    return search.slot;
+    sb_country_batch_find(is_ipv4 ? &countries->ipv4 : &countries->ipv6, &batch, 1, true);
+    return batch.slot[0];
 }
 
 uint64_t sb_countries_bytes(const struct sb_countries *countries) {

@@ -1,7 +1,9 @@
-/* countries_private.h: what the country stage searches in: one step at a time, so that the cache
- * misses of a burst overlap. */
+/* countries_private.h: how the country stage searches: the addresses of a burst together, level by
+ * level, so that their cache misses overlap. */
 #ifndef SB_COUNTRIES_PRIVATE_H
 #define SB_COUNTRIES_PRIVATE_H
+
+#include <stdbool.h>
 
 #include "countries.h"
 #include "trie.h"
@@ -10,35 +12,57 @@ struct sb_countries {
     struct sb_trie ipv4, ipv6;
 };
 
-/* Where a search has come to. */
-struct sb_country_search {
-    const struct sb_trie *trie;
-    uint64_t hi, lo; /* what is left of the address, at the top */
-    uint32_t slot;   /* SB_TRIE_NODE: to go on from; else the country */
+/* Addresses of one family, and what is found of them; everything by place. No array of bytes: a
+ * store of one may change anything, as far as a compiler knows, and count would live in memory. */
+struct sb_country_batch {
+    uint32_t packet[SB_BURST_MAX]; /* whose address it is */
+    uint64_t hi[SB_BURST_MAX];     /* the address; then what is left of it, at the top */
+    uint64_t lo[SB_BURST_MAX];
+    uint32_t slot[SB_BURST_MAX]; /* SB_TRIE_NODE: to go on from; in the end the country */
 };
 
-static inline struct sb_country_search sb_country_search_of(const struct sb_trie *trie, uint64_t hi,
-                                                            uint64_t lo) {
-    return (struct sb_country_search){
-        .trie = trie,
-        .hi = hi << SB_TRIE_ROOT_BITS | lo >> (64 - SB_TRIE_ROOT_BITS),
-        .lo = lo << SB_TRIE_ROOT_BITS,
-        .slot = *sb_trie_root(trie, hi),
-    };
+static inline void sb_country_batch_shift(struct sb_country_batch *batch, uint32_t place,
+                                          uint32_t bits, bool has_lo) {
+    uint64_t hi = batch->hi[place] << bits;
+
+    if (has_lo) {
+        hi |= batch->lo[place] >> (64 - bits);
+        batch->lo[place] <<= bits;
+    }
+    batch->hi[place] = hi;
 }
 
-/* An IPv6 address that maps one of IPv4 is that (RFC 4291, 2.5.5.2). */
-static inline struct sb_country_search sb_country_search_ipv6(const struct sb_countries *countries,
-                                                              uint64_t hi, uint64_t lo) {
-    if (hi == 0 && lo >> 32 == 0xffff)
-        return sb_country_search_of(&countries->ipv4, lo << 32, 0);
-    return sb_country_search_of(&countries->ipv6, hi, lo);
-}
+/* Finds the country of count addresses. has_lo, a constant: whether any has a bit beyond 64. */
+static inline __attribute__((always_inline)) void
+sb_country_batch_find(const struct sb_trie *table, struct sb_country_batch *batch, uint32_t count,
+                      bool has_lo) {
+    const struct sb_trie trie = *table;
+    uint32_t open[SB_BURST_MAX], open_count = 0;
 
-static inline void sb_country_search_step(struct sb_country_search *search) {
-    search->slot = sb_trie_step(search->trie, search->slot, search->hi);
-    search->hi = search->hi << SB_TRIE_STRIDE | search->lo >> (64 - SB_TRIE_STRIDE);
-    search->lo <<= SB_TRIE_STRIDE;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = *sb_trie_root(&trie, batch->hi[i]);
+
+        __builtin_prefetch(sb_trie_node(&trie, slot));
+        sb_country_batch_shift(batch, i, SB_TRIE_ROOT_BITS, has_lo);
+        batch->slot[i] = slot;
+        open[open_count] = i;
+        open_count += slot >> 31;
+    }
+    while (open_count != 0) {
+        uint32_t still = 0;
+
+        for (uint32_t i = 0; i < open_count; i++) {
+            uint32_t place = open[i];
+            uint32_t slot = sb_trie_step(&trie, batch->slot[place], batch->hi[place]);
+
+            __builtin_prefetch(sb_trie_node(&trie, slot));
+            sb_country_batch_shift(batch, place, SB_TRIE_STRIDE, has_lo);
+            batch->slot[place] = slot;
+            open[still] = place;
+            still += slot >> 31;
+        }
+        open_count = still;
+    }
 }
 
 #endif

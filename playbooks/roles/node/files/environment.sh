@@ -11,5 +11,5 @@ pip=$(echo /usr/share/python-wheels/pip-*.whl)/pip
     --root-user-action ignore --no-compile --no-index --find-links "$wheelhouse" --no-deps --require-hashes \
     --requirement "$wheelhouse/requirements.txt"
 "$target/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$target/lib"
-install -m 0644 "$wheelhouse/countries.db" /usr/share/secbeat/countries.db
+install -D -m 0644 "$wheelhouse/countries.db" /usr/share/secbeat/countries.db
 : >"$stamp"
