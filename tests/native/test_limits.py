@@ -238,3 +238,24 @@ def test_a_table_of_no_size_is_refused(library: ctypes.CDLL, at: int, size: int)
     sizes[at] = size
     with pytest.raises(NativeError, match="Invalid argument"):
         Limits(library, LimitCapacities(*sizes), bytes(16))
+
+
+class BucketTable(ctypes.Structure):
+    """``struct sb_buckets`` behind the hash key of ``struct sb_limits``: that of sources."""
+
+    _fields_ = [("hash_key", ctypes.c_uint64 * 2), ("sets", ctypes.c_uint64)]
+
+
+def test_sources_of_one_set_do_not_drive_each_other_out(harness: Harness) -> None:
+    """Seven have room; one more takes the place of the one that was seen longest ago."""
+    with buckets(harness, LimitCapacities(7, 7, 7)) as limits:
+        harness.use_policy(limited(SOURCE, rate=10, burst=5))
+        sets = BucketTable.from_address(limits.address).sets
+        tags = []
+        for last in range(1, 9):
+            passing(harness, from4(f"203.0.113.{last}"), 1)
+            harness.time.tsc += SECOND  # so all of them are full again
+            tags.append({*ctypes.string_at(sets + 56, 7)} - {0})
+    assert [len(seen) for seen in tags] == [1, 2, 3, 4, 5, 6, 7, 7]
+    assert len(tags[-2] - tags[-1]) == 1
+    assert tags[0].isdisjoint(tags[-1])
