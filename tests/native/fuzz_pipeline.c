@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "countries.h"
 #include "limits_table.h"
 #include "lists.h"
 #include "pipeline.h"
@@ -30,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void fill_profile(struct sb_profile *profile, int mode);
 static struct sb_policy *make_policy(int mode, const uint8_t key[16]);
 static void fill_lists(struct sb_lists *lists);
+static struct sb_countries *make_countries(void);
 static void set_state(uint8_t state);
 static void receive(const uint8_t *data, size_t size);
 static void receive_one(struct sb_packet *packet, const uint8_t *frame, uint32_t length,
@@ -52,6 +54,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     node.lists = (uintptr_t)lists;
     if (sb_limits_create(BUCKETS, BUCKETS, BUCKETS, key, &limits) != 0)
         abort();
+    node.countries = (uintptr_t)make_countries();
     lcore.limits = (uintptr_t)limits;
     lcore.node = (uintptr_t)&node;
     lcore.stats = (uintptr_t)&stats;
@@ -62,7 +65,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 static void fill_profile(struct sb_profile *profile, int mode) {
     sb_profile_init(profile);
     memset(profile->mode, mode, SB_REASON_COUNT);
-    profile->uses = SB_USE_PORTS_TCP | SB_USE_PORTS_UDP | SB_USE_REFLECTORS | SB_USE_LIMITS;
+    profile->uses = SB_USE_PORTS_TCP | SB_USE_PORTS_UDP | SB_USE_REFLECTORS | SB_USE_LIMITS |
+                    SB_USE_GEO_BLOCK | SB_USE_GEO_ALLOW;
+    profile->geo_block[0] = 1 << 1;
+    profile->geo_allow[0] = 1 << 0 | 1 << 1;
+    profile->geo_allow[SB_COUNTRY_WORDS - 1] = 1ull << SB_COUNTRY_MAX % 64;
     profile->ports_tcp = (struct sb_port_rule){.count = 1, .range = {{80, 443}}};
     profile->ports_udp = (struct sb_port_rule){.count = 1, .is_deny = 1, .range = {{1, 50}}};
     profile->reflector_count = 1;
@@ -114,6 +121,30 @@ static void fill_lists(struct sb_lists *lists) {
     }
     if (sb_lists_put(lists, records, LISTED) != 0 || sb_lists_commit(lists) != 0)
         abort();
+}
+
+/* Around the same clients: blocked, not allowed, allowed; down to single addresses of IPv6. */
+static struct sb_countries *make_countries(void) {
+    static const struct sb_country_range ipv4[] = {
+        {.country = 0},
+        {.hi = 0xcb00710200000000, .country = 1},
+        {.hi = 0xcb00710300000000, .country = SB_COUNTRY_MAX},
+        {.hi = 0xcb00710800000000, .country = 2},
+        {.hi = 0xcb00711000000000, .country = 0},
+    };
+    static const struct sb_country_range ipv6[] = {
+        {.country = 0},
+        {.hi = 0x20010db800000000, .lo = 0, .country = SB_COUNTRY_MAX},
+        {.hi = 0x20010db800000000, .lo = 6, .country = 1},
+        {.hi = 0x20010db800000000, .lo = 7, .country = 2},
+        {.hi = 0x20010db800000001, .lo = 0, .country = 0},
+    };
+    struct sb_countries *countries;
+
+    if (sb_countries_create(ipv4, sizeof(ipv4) / sizeof(*ipv4), ipv6, sizeof(ipv6) / sizeof(*ipv6),
+                            &countries) != 0)
+        abort();
+    return countries;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
