@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import ban, countries, memory, node, policy, testpmd, traffic
+from bench import apply, ban, countries, memory, node, policy, testpmd, traffic
 from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "testpmd_io": baseline(),
         "chain": [measure(case) for case in CASES if options.only in case.name],
         "worker": [worker(version) for version in (4, 6)],
+        "apply": child("bench.apply"),
         "node": {} if options.no_node else node_figures(),
     }
     show(result, Console(width=_WIDTH))
@@ -136,9 +137,14 @@ def node_figures() -> dict[str, Any]:
 
 
 def worker(version: int) -> dict[str, Any]:
-    """The worker on ring ports; {} with the reason where it can't run."""
+    """The worker on ring ports."""
+    return {"ip_version": version, **child("bench.worker_child", str(version))}
+
+
+def child(module: str, *arguments: str) -> dict[str, Any]:
+    """The JSON on the last line of a module run by itself; {} with the reason where it can't."""
     process = subprocess.run(
-        [sys.executable, "-m", "bench.worker_child", str(version)],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -146,8 +152,9 @@ def worker(version: int) -> dict[str, Any]:
         check=False,
     )
     if process.returncode != 0:
-        return {"ip_version": version, "error": process.stderr.strip().splitlines()[-1:]}
-    return {"ip_version": version, **json.loads(process.stdout.splitlines()[-1])}
+        return {"error": process.stderr.strip().splitlines()[-1:]}
+    found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return found
 
 
 def show(result: dict[str, Any], console: Console) -> None:
@@ -187,6 +194,8 @@ def show(result: dict[str, Any], console: Console) -> None:
         cycles = row["cycles_per_packet"]
         beside.add_row(name, f"{cycles:.1f}", "" if ring is None else f"+{cycles - ring:.1f}")
     console.print(beside)
+    applied = result["apply"]
+    print("\n".join([str(applied["error"])] if "error" in applied else apply.lines(applied)))
     whole_node = result["node"]
     if "error" in whole_node:
         console.print(f"no ban latency, no memory: {whole_node['error']}")

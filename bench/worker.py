@@ -17,11 +17,11 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 from dataplane import abi, library
 from dataplane.dpdk.memory import Memory
@@ -57,6 +57,9 @@ class Figures:
     tsc_hz: int
 
 
+During: TypeAlias = Callable[[Profiles, abi.LcoreStats], None]
+
+
 class WorkerBench:
     """EAL with some devices, packets, and one worker at a time; one per process, ever."""
 
@@ -75,16 +78,28 @@ class WorkerBench:
         room = room_bytes(settings.outside.mtu)
         self._pool = self._opened.enter_context(PacketPool(self.library, _MBUFS, room))
 
-    def circle(self, source: str, seconds: float, lists: int = 0) -> Figures:
+    def circle(
+        self, source: str, seconds: float, lists: int = 0, during: During | None = None
+    ) -> Figures:
         """Load what ``source`` delivers (at most `FRAMES_MAX`), then let it go round."""
         full, empty = (PacketRing(self.library, name, RING_SLOTS) for name in ("full", "empty"))
         self.run(source, ring_port(self.library, "load", empty, full), _LOAD_S)
         outside = ring_port(self.library, "outside", full, empty)
         inside = ring_port(self.library, "inside", empty, full)
-        return self.run(outside, inside, seconds, lists)
+        return self.run(outside, inside, seconds, lists, during)
 
-    def run(self, outside: str, inside: str, seconds: float, lists: int = 0) -> Figures:
-        """One worker between two devices; ``lists``: address of filled tables, 0: none."""
+    def run(
+        self,
+        outside: str,
+        inside: str,
+        seconds: float,
+        lists: int = 0,
+        during: During | None = None,
+    ) -> Figures:
+        """One worker between two devices; ``lists``: address of filled tables, 0: none.
+
+        ``during`` is called while it runs, after ``seconds``.
+        """
         stats = self.memory.structure(abi.LcoreStats)
         ports = (PortSettings(outside), PortSettings(inside))
         with DataPorts(self.library, *ports, self._pool, 1) as opened:
@@ -102,6 +117,8 @@ class WorkerBench:
             opened.start()
             workers.launch()
             samples = _sample(stats, seconds)
+            if during:
+                during(profiles, stats)
             workers.stop()
             if not workers.join(_JOIN_S_MAX):
                 raise TimeoutError("the worker does not return")
