@@ -85,10 +85,13 @@ class CountryDatabase:
 def write(path: Path, source: Source, built_s: int) -> None:
     """Put a file in place of the one that is there, whole or not at all; readable by everybody.
 
+    Its folder is made if it is not there.
+
     Raises InvalidInputError where it can't be written.
     """
     content = _encode(source, built_s)
     try:
+        path.parent.mkdir(mode=0o755, exist_ok=True)
         fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             write_all(fd, content)

@@ -19,8 +19,6 @@ BLOCKING = {"name": "geo", "rules": [{"type": "geo_block", "countries": ["FR"]}]
 def database(lab: Lab):
     """Where the node looks for one; gone again afterwards."""
     path = lab.instance.state_dir / "countries" / "countries.db"
-    path.parent.mkdir(mode=0o755, exist_ok=True)
-    path.parent.chmod(0o755)
     yield path
     path.unlink(missing_ok=True)
 

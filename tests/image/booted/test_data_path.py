@@ -52,6 +52,18 @@ def test_a_ban_stops_its_source_alone_and_ends_by_itself(node: VM, wire: Wire, c
     wait_for(lambda: wire.passes(url, banned, 1), "the ban is over", bound_s=BAN_S + 30)
 
 
+def test_a_policy_blocks_what_is_in_no_country_and_a_rollback_lets_it_in_again(
+    node: VM, wire: Wire
+):
+    rules = [{"type": "geo_block", "countries": ["ZZ"]}]
+    answer = node.api("PUT", "/policy", json={"name": "nowhere", "rules": rules})
+    assert answer.status_code in (200, 202), answer.text
+    assert answer.json()["warnings"] == []
+    wait_for(lambda: not wire.passes(ORIGIN4, None, 1), "the client is stopped", bound_s=30)
+    assert node.api("POST", "/policy/rollback", json={}).status_code in (200, 202)
+    wait_for(lambda: wire.passes(ORIGIN4, None, 1), "the client is let in", bound_s=30)
+
+
 def test_what_passed_and_what_was_dropped_is_counted(node: VM):
     answer = node.api("GET", "/stats")
     assert answer.status_code == 200, answer.text

@@ -85,6 +85,15 @@ def test_the_audit_names_the_client_and_believes_nothing_that_it_says_about_itse
     assert node.api("DELETE", "/blacklist/192.0.2.99").status_code in (202, 204)
 
 
+def test_the_packaged_country_database_is_in_use(node: VM):
+    countries = node.api("GET", "/status").json()["countries"]
+    assert countries["ranges_ipv4"] > 100_000
+    assert countries["ranges_ipv6"] > 100_000
+    done = node.ssh("sudo secbeat countries lookup 8.8.8.8 2001:4860:4860::8888 10.0.0.1")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["US", "US", "ZZ"]
+
+
 def test_the_command_line_works_for_the_administrator(node: VM):
     done = node.ssh("sudo secbeat status --json")
     assert done.returncode == 0, done.stderr

@@ -152,5 +152,5 @@ def test_a_file_that_is_larger_than_any_is_not_read_whole(tmp_path: Path) -> Non
 def test_what_cannot_be_written_leaves_the_file_that_was(file: Path) -> None:
     before = file.read_bytes()
     with pytest.raises(InvalidInputError, match="can't be written"):
-        database.write(file.parent / "none" / "f", source(NAMED), 0)
+        database.write(file.parent / "none" / "deeper" / "f", source(NAMED), 0)
     assert file.read_bytes() == before
