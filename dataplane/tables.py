@@ -12,10 +12,9 @@ import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
 
 from dataplane import abi
-from dataplane.errors import NativeError
+from dataplane.native_table import NativeTable, check, declare
 
 RECORD = struct.Struct("=16sIBBh")
 """``abi.ListRecord``: key, deadline_ds, prefix_length, list, result."""
@@ -46,13 +45,15 @@ class ListsUsage:
     """Of addresses: reserved; of prefixes: in use."""
 
 
-class Lists:
-    """The native tables. A context manager; ``close()`` may be called again.
+class Lists(NativeTable):
+    """The native tables, for ``abi.Node.lists``.
 
     ``addresses_max``: single addresses of both families and lists together; ``prefixes_max``: per
     family; both 1 to 2^27. ``hash_key``: 16 random bytes. ``readers_address``: of the node's
     ``abi.Readers``, 0 while nobody reads. Raises NativeError (EINVAL, ENOMEM).
     """
+
+    KIND = "lists"
 
     def __init__(
         self,
@@ -63,43 +64,11 @@ class Lists:
         hash_key: bytes,
         readers_address: int = 0,
     ) -> None:
-        self._address = 0
         if len(hash_key) != HASH_KEY_BYTES:
             raise ValueError(f"hash_key: {len(hash_key)} bytes, must be {HASH_KEY_BYTES}")
-        self._library = _declare(library)
-        out = ctypes.c_void_p()
-        result = library.sb_lists_create(
-            addresses_max,
-            prefixes_max,
-            lcores,
-            hash_key,
-            readers_address or None,
-            ctypes.byref(out),
-        )
-        _check(result, f"lists of {addresses_max} addresses and {prefixes_max} prefixes")
-        self._address = out.value or 0
-
-    @property
-    def address(self) -> int:
-        """Address of the native object, for ``abi.Node.lists``; ValueError after close."""
-        if not self._address:
-            raise ValueError("lists: used after close()")
-        return self._address
-
-    def close(self) -> None:
-        """Free the tables; no worker may be reading them any more."""
-        if self._address:
-            self._library.sb_lists_destroy(self._address)
-            self._address = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
+        what = f"lists of {addresses_max} addresses and {prefixes_max} prefixes"
+        sizes = addresses_max, prefixes_max, lcores
+        super().__init__(_declare(library), what, *sizes, hash_key, readers_address or None)
 
     def put(self, records: ctypes.Array[abi.ListRecord], count: int | None = None) -> int:
         """Add or replace the first ``count`` records (None: all); return how many failed.
@@ -129,7 +98,7 @@ class Lists:
         result = self._library.sb_lists_commit(self.address)
         if result == -errno.EAGAIN:
             return False
-        _check(result, "prefix tables")
+        check(result, "prefix tables")
         return True
 
     def begin_generation(self) -> None:
@@ -206,16 +175,13 @@ def _count(records: ctypes.Array[abi.ListRecord], count: int | None) -> int:
     return count
 
 
-def _check(result: int, what: str) -> None:
-    if result < 0:
-        raise NativeError(f"{what}: {os.strerror(-result)}", -result)
-
-
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, u32 = ctypes.c_void_p, ctypes.c_uint32
     records = ctypes.POINTER(abi.ListRecord)
     out = ctypes.POINTER(pointer)
-    for name, result, *arguments in (
+    return declare(
+        library,
+        "lists",
         ("create", ctypes.c_int, u32, u32, u32, ctypes.c_char_p, pointer, out),
         ("destroy", None, pointer),
         ("put", u32, pointer, records, u32),
@@ -227,8 +193,4 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         ("expire", u32, pointer, u32, u32),
         ("get", None, pointer, records, ctypes.POINTER(abi.ListEntry)),
         ("usage", None, pointer, ctypes.POINTER(abi.ListsUsage)),
-    ):
-        function = getattr(library, f"sb_lists_{name}")
-        function.argtypes = arguments
-        function.restype = result
-    return library
+    )
