@@ -1,13 +1,21 @@
-"""The country database of the bench: half a million prefixes of each family."""
+"""The country database of the bench: half a million prefixes of each family.
+
+``python -m bench.countries [FILE]`` prints what its tables take, and that of a database of one's
+own (``secbeat countries build``): ranges, memory, and the time to read and build.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import random
+import sys
+import time
+from pathlib import Path
 
 from bench import traffic
-from dataplane import abi
-from dataplane.country_table import CountryTable
+from dataplane import abi, library
+from dataplane.countries import database
+from dataplane.country_table import RANGE_BYTES, CountryTable
 
 PREFIXES = 500_000
 _LENGTHS = {
@@ -20,14 +28,19 @@ BLOCKED = abi.COUNTRY_MAX
 """A country that no address has: everybody is looked up, nobody is dropped."""
 
 
-def full_table(library: ctypes.CDLL, version: int) -> CountryTable:
+def full_table(native: ctypes.CDLL, version: int) -> CountryTable:
     """``PREFIXES`` prefixes of one family, of random countries; the other family has none."""
+    return CountryTable(native, *_records(version))
+
+
+def _records(version: int) -> tuple[bytes, int]:
+    """Packed ranges, those of IPv4 first, and how many those are."""
     none = bytes(ctypes.sizeof(abi.CountryRange))
     ranges = (abi.CountryRange * (2 * PREFIXES + 1))()
     count = _fill(ranges, version)
     records = bytes(ranges)[: count * len(none)]
     ipv4, ipv6 = (records, none) if version == 4 else (none, records)
-    return CountryTable(library, ipv4 + ipv6, len(ipv4) // len(none))
+    return ipv4 + ipv6, len(ipv4) // len(none)
 
 
 def _fill(ranges: ctypes.Array[abi.CountryRange], version: int) -> int:
@@ -63,3 +76,31 @@ def _disjoint(rng: random.Random, version: int, width: int) -> list[tuple[int, i
 def _set(place: abi.CountryRange, first: int, width: int, country: int) -> None:
     key = first << (128 - width)
     place.hi, place.lo, place.country = key >> 64, key & ((1 << 64) - 1), country
+
+
+def main(file: Path | None) -> None:
+    """Print what each table takes."""
+    native = library.load()
+    for version in (4, 6):
+        records, ipv4_count = _records(version)
+        start = time.perf_counter()
+        _show(native, f"{PREFIXES:,} random IPv{version} prefixes", records, ipv4_count, start)
+    if file:
+        start = time.perf_counter()
+        found = database.read(file)
+        name = f"{found.name}, {file.stat().st_size / 1e6:.1f} MB"
+        _show(native, name, found.records, found.ipv4_count, start)
+
+
+def _show(native: ctypes.CDLL, name: str, records: bytes, ipv4_count: int, start: float) -> None:
+    with CountryTable(native, records, ipv4_count) as table:
+        took = time.perf_counter() - start
+        ipv6_count = len(records) // RANGE_BYTES - ipv4_count
+        print(
+            f"{name}: {ipv4_count:,} IPv4 and {ipv6_count:,} IPv6 ranges, table "
+            f"{table.bytes / 1e6:.1f} MB, {took:.2f} s"
+        )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
