@@ -26,6 +26,7 @@ enum bench_depth {
     COUNTRY,
     FILTER,
     LIMITS,
+    CONNECTIONS,
     FORWARD,
     WHOLE,
     DEPTH_COUNT
@@ -35,7 +36,8 @@ static void (*const stages[DEPTH_COUNT])(struct sb_lcore *, struct sb_burst *,
                                          const struct sb_time *) = {
     [PARSE] = sb_parse_stage,   [PROFILE] = sb_profile_stage, [SANITY] = sb_sanity_stage,
     [OWNER] = sb_owner_stage,   [LISTS] = sb_lists_stage,     [COUNTRY] = sb_country_stage,
-    [FILTER] = sb_filter_stage, [LIMITS] = sb_limits_stage,   [FORWARD] = sb_forward_stage,
+    [FILTER] = sb_filter_stage, [LIMITS] = sb_limits_stage,   [CONNECTIONS] = sb_connections_stage,
+    [FORWARD] = sb_forward_stage,
 };
 
 struct bench {
@@ -139,6 +141,62 @@ uint64_t bench_cycles(struct bench *bench, uint32_t bursts, uint32_t depth) {
         run(bench, (enum bench_depth)depth);
     }
     return __rdtsc() - start;
+}
+
+enum { CLIENT_SEQUENCE = 1, SERVER_SEQUENCE = 100 };
+
+static void write_tcp(struct bench *bench, uint8_t flags, uint32_t sequence, uint32_t ack) {
+    uint32_t l4 = bench->source_offset + 2 * bench->address_size;
+
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        uint8_t *tcp = bench->frames + (size_t)i * FRAME_STRIDE + FRAME_OFFSET + l4;
+
+        sequence = __builtin_bswap32(sequence), ack = __builtin_bswap32(ack);
+        memcpy(tcp + 4, &sequence, 4);
+        memcpy(tcp + 8, &ack, 4);
+        sequence = __builtin_bswap32(sequence), ack = __builtin_bswap32(ack);
+        tcp[13] = flags;
+    }
+}
+
+/* Addresses and ports of the frame change places, and so does the side that it comes from. */
+static void turn_round(const struct bench *bench, struct sb_packet *packet) {
+    uint8_t *source = (uint8_t *)packet->data + bench->source_offset, other[16];
+    uint8_t *ports = source + 2 * bench->address_size;
+    uint16_t port;
+
+    memcpy(other, source, bench->address_size);
+    memcpy(source, source + bench->address_size, bench->address_size);
+    memcpy(source + bench->address_size, other, bench->address_size);
+    memcpy(&port, ports, 2);
+    memcpy(ports, ports + 2, 2);
+    memcpy(ports + 2, &port, 2);
+    packet->port ^= 1;
+}
+
+static void follow(struct bench *bench) {
+    sb_parse_stage(bench->lcore, bench->burst, &bench->now);
+    sb_profile_stage(bench->lcore, bench->burst, &bench->now);
+    sb_connections_stage(bench->lcore, bench->burst, &bench->now);
+}
+
+/* A handshake of every source; from now on they send acknowledgments. */
+void bench_establish(struct bench *bench);
+
+void bench_establish(struct bench *bench) {
+    for (bench->next = 0; bench->next < bench->source_count;) {
+        write_tcp(bench, SB_TCP_SYN, CLIENT_SEQUENCE, 0);
+        receive(bench);
+        follow(bench);
+        write_tcp(bench, SB_TCP_SYN | SB_TCP_ACK, SERVER_SEQUENCE, CLIENT_SEQUENCE + 1);
+        for (uint32_t i = 0; i < SB_BURST_MAX; i++)
+            turn_round(bench, &bench->burst->packets[i]);
+        follow(bench);
+        write_tcp(bench, SB_TCP_ACK, CLIENT_SEQUENCE + 1, SERVER_SEQUENCE + 1);
+        for (uint32_t i = 0; i < SB_BURST_MAX; i++)
+            turn_round(bench, &bench->burst->packets[i]);
+        follow(bench);
+    }
 }
 
 /* Puts a frame into every buffer; NULL: says how many bytes the buffers need. */

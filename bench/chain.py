@@ -14,8 +14,9 @@ from pathlib import Path
 from bench import countries, traffic
 from bench.policy import full_policy
 from dataplane import abi, library
+from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
 from dataplane.limits_table import Limits
-from dataplane.settings import LimitCapacities
+from dataplane.settings import ConnectionCapacities, LimitCapacities
 from dataplane.tables import HASH_KEY_BYTES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,9 @@ _SHARE_REPETITIONS = 128
 """A million packets: every source."""
 _FIRST_FOREIGN = 1 << 24
 _NS_PER_TSC_Q24 = 1 << 24
+_CONNECTIONS_MAX = 1 << 20
+_ESTABLISHED_LEAST = 0.999
+"""Of all sources; a few of 1M computed ones are the same."""
 _TICKS_PER_BURST = 3_200
 """Nanoseconds: ten million packets a second, for the limits' clock."""
 
@@ -48,9 +52,10 @@ class Depth(enum.IntEnum):
     COUNTRY = 6
     FILTER = 7
     LIMITS = 8
-    FORWARD = 9
-    WHOLE = 10
-    EVERYTHING = 11
+    CONNECTIONS = 9
+    FORWARD = 10
+    WHOLE = 11
+    EVERYTHING = 12
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class Chain:
             policy.close()
         self._countries.close()
         self._limits.close()
+        self._connections.close()
 
     def cycles_per_packet(self) -> tuple[dict[Depth, float], dict[Depth, float]]:
         """Of everything down to each depth: fifth percentile and median."""
@@ -167,6 +173,15 @@ class Chain:
             stats=ctypes.addressof(self._stats),
             limits=self._limits.address,
         )
+        capacities = ConnectionCapacities(connections_max=_CONNECTIONS_MAX)
+        self._connections = ConnectionTable(
+            self._pipeline,
+            capacities,
+            bytes(range(FLOW_KEY_BYTES)),
+            ctypes.addressof(self._stats),
+        )
+        self._lcore.flows = self._connections.address
+        self._lcore.policy = self._node.policy = self._policies[0].address
         self._burst = abi.Burst.from_buffer(_pages(ctypes.sizeof(abi.Burst)))
 
     def _make_bench(self, case: Case) -> None:
@@ -190,6 +205,10 @@ class Chain:
             ticks_per_burst=_TICKS_PER_BURST,
             now=abi.Time(tsc=1, boot_ds=1000),
         )
+        self._code.bench_establish(ctypes.byref(self._bench))
+        established = self._stats.connections.proven
+        if established < case.source_count * _ESTABLISHED_LEAST:
+            raise RuntimeError(f"{established} of {case.source_count} connections were established")
 
 
 def ticks() -> int:
@@ -220,6 +239,8 @@ def _build() -> ctypes.CDLL:
     code = ctypes.CDLL(str(output))
     code.bench_cycles.argtypes = [ctypes.POINTER(_Bench), ctypes.c_uint32, ctypes.c_uint32]
     code.bench_cycles.restype = ctypes.c_uint64
+    code.bench_establish.argtypes = [ctypes.POINTER(_Bench)]
+    code.bench_establish.restype = None
     code.bench_fill.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32]
     code.bench_fill.restype = ctypes.c_uint64
     code.bench_bans.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32]

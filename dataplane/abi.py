@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "c4d47e8e2b96bc0831a43532b0e051ffbefa454f8ef253ac4c3c88fd0f2b21c2"
+ABI_HASH = "ba9550eb7167e32dd5bd9815322a0ffb932d6aafa7ea94409bd22678751932fb"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -28,16 +28,21 @@ RING_SLOTS = 1024
 LATENCY_BUCKETS = 20
 REJECTED_MAX = 256
 SAMPLED_BURSTS = 64
+FLOWS_MAX = 16777216
+FLOW_TIMEOUT_DS_MAX = 864000
+FLOW_UNPROVEN_DS_MAX = 1200
+FLOW_SWEEP_DS = 100
 DEADLINE_NEVER = 2147483647
 PORT_COUNT = 2
 VERDICT_COUNT = 4
 MODE_COUNT = 3
-STAGE_COUNT = 9
-REASON_COUNT = 37
+STAGE_COUNT = 10
+REASON_COUNT = 45
 ORIGIN_COUNT = 3
 LIST_COUNT = 2
 SCOPE_COUNT = 4
-UNIT_COUNT = 2
+UNIT_COUNT = 3
+FLOW_STATE_COUNT = 9
 STATE_COUNT = 3
 MESSAGE_COUNT = 6
 NOTICE_COUNT = 9
@@ -101,7 +106,8 @@ class Stage(enum.IntEnum):
     COUNTRY = 5
     FILTER = 6
     LIMITS = 7
-    FORWARD = 8
+    CONNECTIONS = 8
+    FORWARD = 9
 
 
 class Reason(enum.IntEnum):
@@ -144,6 +150,14 @@ class Reason(enum.IntEnum):
     RATE_GLOBAL_BITS = 34
     GEO_BLOCK = 35
     GEO_ALLOW = 36
+    OUT_OF_STATE = 37
+    OUT_OF_WINDOW = 38
+    CONNECTIONS_FULL = 39
+    CONNECTIONS_SOURCE = 40
+    RATE_SOURCE_CONNECTIONS = 41
+    RATE_PREFIX_CONNECTIONS = 42
+    RATE_DESTINATION_CONNECTIONS = 43
+    RATE_GLOBAL_CONNECTIONS = 44
 
 
 class Origin(enum.IntEnum):
@@ -189,6 +203,21 @@ class Unit(enum.IntEnum):
 
     PACKETS = 0
     BITS = 1
+    CONNECTIONS = 2
+
+
+class FlowState(enum.IntEnum):
+    """enum sb_flow_state."""
+
+    SYN_SENT = 0
+    SYN_RECEIVED = 1
+    ESTABLISHED = 2
+    HALF_CLOSED = 3
+    CLOSED = 4
+    RESET = 5
+    PICKED_UP = 6
+    ONE_WAY = 7
+    TWO_WAY = 8
 
 
 class Use(enum.IntEnum):
@@ -401,6 +430,16 @@ class Reflector(ctypes.Structure):
     ]
 
 
+class FlowTimeouts(ctypes.Structure):
+    """struct sb_flow_timeouts: 36 bytes."""
+
+    ds: ctypes.Array[ctypes.c_uint32]
+
+    _fields_ = [
+        ("ds", ctypes.c_uint32 * 9),  # 0
+    ]
+
+
 class Profile(ctypes.Structure):
     """struct sb_profile: 1152 bytes."""
 
@@ -408,7 +447,7 @@ class Profile(ctypes.Structure):
     uses: int
     limit_count: int
     reflector_count: int
-    reserved: int
+    connections_max: int
     limit: ctypes.Array[Limit]
     ports_tcp: PortRule
     ports_udp: PortRule
@@ -421,7 +460,7 @@ class Profile(ctypes.Structure):
         ("uses", ctypes.c_uint32),  # 64
         ("limit_count", ctypes.c_uint32),  # 68
         ("reflector_count", ctypes.c_uint32),  # 72
-        ("reserved", ctypes.c_uint32),  # 76
+        ("connections_max", ctypes.c_uint32),  # 76
         ("limit", Limit * 10),  # 80
         ("ports_tcp", PortRule),  # 400
         ("ports_udp", PortRule),  # 532
@@ -433,7 +472,7 @@ class Profile(ctypes.Structure):
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 352 bytes."""
+    """struct sb_port_stats: 416 bytes."""
 
     received: int
     received_bytes: int
@@ -451,8 +490,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 37),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 344
+        ("dropped", ctypes.c_uint64 * 45),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 408
     ]
 
 
@@ -486,13 +525,33 @@ class OriginStats(ctypes.Structure):
     ]
 
 
+class ConnectionStats(ctypes.Structure):
+    """struct sb_connection_stats: 48 bytes."""
+
+    active: int
+    proven: int
+    opened: int
+    expired: int
+    evicted: int
+    untracked: int
+
+    _fields_ = [
+        ("active", ctypes.c_uint64),  # 0
+        ("proven", ctypes.c_uint64),  # 8
+        ("opened", ctypes.c_uint64),  # 16
+        ("expired", ctypes.c_uint64),  # 24
+        ("evicted", ctypes.c_uint64),  # 32
+        ("untracked", ctypes.c_uint64),  # 40
+    ]
+
+
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 888 bytes."""
+    """struct sb_profile_stats: 1080 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 37),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 45),  # 0
     ]
 
 
@@ -507,7 +566,7 @@ class ProfileLabel(ctypes.Structure):
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 1822720 bytes."""
+    """struct sb_lcore_stats: 2215936 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -518,6 +577,7 @@ class LcoreStats(ctypes.Structure):
     latency_count: int
     latency_sum_ns: int
     latency_bucket: ctypes.Array[ctypes.c_uint64]
+    connections: ConnectionStats
     port: ctypes.Array[PortStats]
     stage: ctypes.Array[StageStats]
     origin: ctypes.Array[OriginStats]
@@ -533,11 +593,12 @@ class LcoreStats(ctypes.Structure):
         ("latency_count", ctypes.c_uint64),  # 48
         ("latency_sum_ns", ctypes.c_uint64),  # 56
         ("latency_bucket", ctypes.c_uint64 * 20),  # 64
-        ("port", PortStats * 2),  # 224
-        ("stage", StageStats * 9),  # 928
-        ("origin", OriginStats * 3),  # 1216
-        ("profile", ProfileStats * 2048),  # 1288
-        ("_padding_1819912", ctypes.c_uint8 * 2808),  # 1819912
+        ("connections", ConnectionStats),  # 224
+        ("port", PortStats * 2),  # 272
+        ("stage", StageStats * 10),  # 1104
+        ("origin", OriginStats * 3),  # 1424
+        ("profile", ProfileStats * 2048),  # 1496
+        ("_padding_2213336", ctypes.c_uint8 * 2600),  # 2213336
     ]
 
 
@@ -602,6 +663,7 @@ class StatsHeader(ctypes.Structure):
     prefixes_max: int
     prefixes_used_ipv4: int
     prefixes_used_ipv6: int
+    connections_max: int
     mbufs_max: int
     mbufs_used: int
     cpu_busy_ppm: int
@@ -640,28 +702,29 @@ class StatsHeader(ctypes.Structure):
         ("prefixes_max", ctypes.c_uint64),  # 176
         ("prefixes_used_ipv4", ctypes.c_uint64),  # 184
         ("prefixes_used_ipv6", ctypes.c_uint64),  # 192
-        ("mbufs_max", ctypes.c_uint64),  # 200
-        ("mbufs_used", ctypes.c_uint64),  # 208
-        ("cpu_busy_ppm", ctypes.c_uint64),  # 216
-        ("latency_mean_ns", ctypes.c_uint64),  # 224
-        ("memory_bytes", ctypes.c_uint64),  # 232
-        ("events_lost", ctypes.c_uint64),  # 240
-        ("countries_date", ctypes.c_uint64),  # 248
-        ("countries_ranges_ipv4", ctypes.c_uint64),  # 256
-        ("countries_ranges_ipv6", ctypes.c_uint64),  # 264
-        ("countries_bytes", ctypes.c_uint64),  # 272
-        ("rejected_count", ctypes.c_uint64),  # 280
-        ("rejected", Rejected * 256),  # 288
-        ("device", DeviceStats * 2),  # 12576
-        ("profile_version", ctypes.c_uint64),  # 12672
-        ("profile_label", ProfileLabel * 2048),  # 12680
-        ("profile_removed", ProfileStats),  # 143752
-        ("_padding_144640", ctypes.c_uint8 * 2816),  # 144640
+        ("connections_max", ctypes.c_uint64),  # 200
+        ("mbufs_max", ctypes.c_uint64),  # 208
+        ("mbufs_used", ctypes.c_uint64),  # 216
+        ("cpu_busy_ppm", ctypes.c_uint64),  # 224
+        ("latency_mean_ns", ctypes.c_uint64),  # 232
+        ("memory_bytes", ctypes.c_uint64),  # 240
+        ("events_lost", ctypes.c_uint64),  # 248
+        ("countries_date", ctypes.c_uint64),  # 256
+        ("countries_ranges_ipv4", ctypes.c_uint64),  # 264
+        ("countries_ranges_ipv6", ctypes.c_uint64),  # 272
+        ("countries_bytes", ctypes.c_uint64),  # 280
+        ("rejected_count", ctypes.c_uint64),  # 288
+        ("rejected", Rejected * 256),  # 296
+        ("device", DeviceStats * 2),  # 12584
+        ("profile_version", ctypes.c_uint64),  # 12680
+        ("profile_label", ProfileLabel * 2048),  # 12688
+        ("profile_removed", ProfileStats),  # 143760
+        ("_padding_144840", ctypes.c_uint8 * 2616),  # 144840
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 29310976 bytes."""
+    """struct sb_stats: 35602432 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
@@ -975,6 +1038,7 @@ class Node(ctypes.Structure):
     boot_ds: int
     stop: int
     ns_per_tsc_q24: int
+    learning_until_ds: int
     reserved: ctypes.Array[ctypes.c_uint8]
     readers: Readers
 
@@ -987,19 +1051,21 @@ class Node(ctypes.Structure):
         ("boot_ds", ctypes.c_uint32),  # 44
         ("stop", ctypes.c_uint32),  # 48
         ("ns_per_tsc_q24", ctypes.c_uint32),  # 52
-        ("reserved", ctypes.c_uint8 * 8),  # 56
+        ("learning_until_ds", ctypes.c_uint32),  # 56
+        ("reserved", ctypes.c_uint8 * 4),  # 60
         ("readers", Readers),  # 64
     ]
 
 
 class Lcore(ctypes.Structure):
-    """struct sb_lcore: 576 bytes."""
+    """struct sb_lcore: 584 bytes."""
 
     node: int
     stats: int
     events: int
     events_consumer: int
     limits: int
+    flows: int
     policy: int
     index: int
     port_id: ctypes.Array[ctypes.c_uint16]
@@ -1014,13 +1080,14 @@ class Lcore(ctypes.Structure):
         ("events", ctypes.c_uint64),  # 16
         ("events_consumer", ctypes.c_uint64),  # 24
         ("limits", ctypes.c_uint64),  # 32
-        ("policy", ctypes.c_uint64),  # 40
-        ("index", ctypes.c_uint32),  # 48
-        ("port_id", ctypes.c_uint16 * 2),  # 52
-        ("handover_in", ctypes.c_uint64 * 16),  # 56
-        ("handover_out", ctypes.c_uint64 * 16),  # 184
-        ("sample_ds", ctypes.c_uint32 * 64),  # 312
-        ("bursts", ctypes.c_uint64),  # 568
+        ("flows", ctypes.c_uint64),  # 40
+        ("policy", ctypes.c_uint64),  # 48
+        ("index", ctypes.c_uint32),  # 56
+        ("port_id", ctypes.c_uint16 * 2),  # 60
+        ("handover_in", ctypes.c_uint64 * 16),  # 64
+        ("handover_out", ctypes.c_uint64 * 16),  # 192
+        ("sample_ds", ctypes.c_uint32 * 64),  # 320
+        ("bursts", ctypes.c_uint64),  # 576
     ]
 
 
@@ -1062,6 +1129,14 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.RATE_GLOBAL_BITS: "more bits than the limit of the profile",
     Reason.GEO_BLOCK: "source is in a country that the profile blocks",
     Reason.GEO_ALLOW: "source is in no country that the profile allows",
+    Reason.OUT_OF_STATE: "belongs to no connection that the node knows",
+    Reason.OUT_OF_WINDOW: "TCP segment outside of what its connection can send or acknowledge",
+    Reason.CONNECTIONS_FULL: "new connection, and no place to track it: all around are proven",
+    Reason.CONNECTIONS_SOURCE: "new connection of a source that has as many as the profile allows",
+    Reason.RATE_SOURCE_CONNECTIONS: "more new connections than the limit of one source",
+    Reason.RATE_PREFIX_CONNECTIONS: "more new connections than the limit of one source prefix",
+    Reason.RATE_DESTINATION_CONNECTIONS: "more new connections than the limit of one destination",
+    Reason.RATE_GLOBAL_CONNECTIONS: "more new connections than the limit of the profile",
 }
 
 STAGE_TEXT: dict[Stage, str] = {
@@ -1073,5 +1148,6 @@ STAGE_TEXT: dict[Stage, str] = {
     Stage.COUNTRY: "countries, blocked or allowed",
     Stage.FILTER: "fragments, ports and reflectors",
     Stage.LIMITS: "token buckets of sources, prefixes, destinations and profiles",
+    Stage.CONNECTIONS: "follow connections, refuse what belongs to none",
     Stage.FORWARD: "to the other port",
 }

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+MS_PER_DS, DS_PER_S = 100, 10
+"""Tenths of a second, as the packet path counts them."""
+
 
 class Clock(Protocol):
     """Where time comes from; tests bring their own."""

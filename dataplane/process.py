@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 import signal
 from contextlib import ExitStack
 
-from dataplane.clock import SystemClock
+from dataplane.clock import DS_PER_S, MS_PER_DS, SystemClock
 from dataplane.commands import Commands
+from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
 from dataplane.control import ControlServer
 from dataplane.control_loop import ControlLoop, Parts, end_workers
 from dataplane.country_reload import Countries
@@ -72,9 +74,16 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         )
     )
     workers.node.lists = lists.address
+    known_ds = clock.boot_ms() // MS_PER_DS
+    workers.node.learning_until_ds = known_ds + DS_PER_S * settings.connections.learning_seconds
+    stats.header.connections_max = settings.lcores * settings.connections.connections_max
     for lcore in workers.lcores:
         buckets = Limits(library, settings.limits, random_hash_key())
         lcore.limits = opened.enter_context(buckets).address
+        connections = ConnectionTable(
+            library, settings.connections, secrets.token_bytes(FLOW_KEY_BYTES), lcore.stats
+        )
+        lcore.flows = opened.enter_context(connections).address
     profiles = Profiles(library, workers, ProfileNames(stats.header, workers.pages))
     opened.callback(profiles.close)
     publisher = StatsPublisher(stats)

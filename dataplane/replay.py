@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Self
 
 from dataplane import abi, library
+from dataplane.clock import DS_PER_S
+from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
 from dataplane.countries.database import CountryDatabase
 from dataplane.country_table import CountryTable
 from dataplane.errors import ConfigurationError, InvalidInputError, NativeError
@@ -26,7 +28,7 @@ from dataplane.pcap import Batch
 from dataplane.policy import PolicyDocument, compile_policy, fill_profile
 from dataplane.policy_table import KEY_BYTES, PolicyTable
 from dataplane.replay_report import PortReport, ReplayReport, RuleReport
-from dataplane.settings import LimitCapacities
+from dataplane.settings import ConnectionCapacities, LimitCapacities
 from dataplane.tables import HASH_KEY_BYTES, Lists, pack
 
 INSIDE_MAX = 256
@@ -69,15 +71,24 @@ class Replay:
         # No random keys: the same run every time; nobody aims at a replay.
         self._policy.build(bytes(KEY_BYTES))
         self._limits = Limits(self._library, LimitCapacities(), bytes(HASH_KEY_BYTES))
+        self._connections = ConnectionTable(
+            self._library,
+            ConnectionCapacities(),
+            bytes(FLOW_KEY_BYTES),
+            ctypes.addressof(self._stats),
+        )
         self._node = abi.Node(
             policy=self._policy.address,
             lcore_count=1,
+            # A capture begins in the midst of connections, as a node does.
+            learning_until_ds=1 + DS_PER_S * ConnectionCapacities().learning_seconds,
             ns_per_tsc_q24=_NS_PER_TSC_Q24,
         )
         self._lcore = abi.Lcore(
             node=ctypes.addressof(self._node),
             stats=ctypes.addressof(self._stats),
             limits=self._limits.address,
+            flows=self._connections.address,
         )
         self._replay = abi.Replay(
             lcore=ctypes.addressof(self._lcore),
@@ -184,7 +195,8 @@ class Replay:
     def close(self) -> None:
         """Free all tables; a second call does nothing."""
         self._node.policy = 0
-        self._lcore.limits = 0
+        self._lcore.limits = self._lcore.flows = 0
+        self._connections.close()
         self._policy.close()
         self._limits.close()
         if self._countries:

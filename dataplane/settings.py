@@ -25,6 +25,33 @@ class LimitCapacities:
 
 
 @dataclass(frozen=True)
+class ConnectionTimeouts:
+    """Seconds without a packet after which a connection is forgotten; see ``abi.FlowState``."""
+
+    syn_sent: int = 20
+    syn_received: int = 20
+    established: int = 7440
+    """2 h 4 min: RFC 5382, REQ-5."""
+    half_closed: int = 240
+    closed: int = 30
+    reset: int = 10
+    picked_up: int = 30
+    one_way: int = 30
+    two_way: int = 120
+    """UDP and ICMP echo: RFC 4787, REQ-5."""
+
+
+@dataclass(frozen=True)
+class ConnectionCapacities:
+    """What each lcore tracks: ``connections_max`` from 1 to 2^24, at about 120 bytes each."""
+
+    connections_max: int = 262_144
+    timeouts: ConnectionTimeouts = ConnectionTimeouts()
+    learning_seconds: int = 300
+    """After a start: for so long a connection may be met in its midst and counts as one."""
+
+
+@dataclass(frozen=True)
 class DataplaneSettings:
     """Everything ``secbeat-dataplane`` needs; sizes are entries, memory is MiB."""
 
@@ -48,5 +75,6 @@ class DataplaneSettings:
     addresses_max: int = 1_000_000
     prefixes_max: int = 131_072
     limits: LimitCapacities = LimitCapacities()
+    connections: ConnectionCapacities = ConnectionCapacities()
     eal_arguments: tuple[str, ...] = field(default=())
     file_prefix: str = "secbeat"

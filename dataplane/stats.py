@@ -104,6 +104,22 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class ConnectionStats:
+    """The connections that are tracked."""
+
+    active: int
+    proven: int
+    """Of those: the client has shown that it receives what is sent to it."""
+    opened: int
+    """Ever."""
+    expired: int
+    evicted: int
+    """Unproven ones that gave their place to a newer one."""
+    untracked: int
+    """Found no place, as all around were proven."""
+
+
+@dataclass(frozen=True)
 class Capacities:
     """Sizes of the tables, in entries; prefixes per family."""
 
@@ -112,6 +128,7 @@ class Capacities:
     prefixes_max: int
     prefixes_used_ipv4: int
     prefixes_used_ipv6: int
+    connections_max: int
     mbufs_max: int
     mbufs_used: int
 
@@ -146,6 +163,7 @@ class NodeStats:
     tsc_hz: int
     hugepages: bool
     capacities: Capacities
+    connections: ConnectionStats
     countries: CountriesStats | None
     """None: there is no database."""
     cpu_busy_percent: float

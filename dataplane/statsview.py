@@ -65,6 +65,7 @@ class StatsView:
             prefixes_max=header("prefixes_max"),
             prefixes_used_ipv4=header("prefixes_used_ipv4"),
             prefixes_used_ipv6=header("prefixes_used_ipv6"),
+            connections_max=header("connections_max"),
             mbufs_max=header("mbufs_max"),
             mbufs_used=header("mbufs_used"),
         )
@@ -87,6 +88,7 @@ class StatsView:
             tsc_hz=header("tsc_hz"),
             hugepages=header("hugepages") != 0,
             capacities=self.capacities(),
+            connections=self._connections(),
             countries=self._countries(),
             cpu_busy_percent=header("cpu_busy_ppm") / 10_000,
             latency_mean_ns=header("latency_mean_ns"),
@@ -100,6 +102,11 @@ class StatsView:
             rejected_count=header("rejected_count"),
             rejected=tuple(self._rejected()),
         )
+
+    def _connections(self) -> stats.ConnectionStats:
+        size = ctypes.sizeof(abi.ConnectionStats)
+        offset: int = _LCORE.connections.offset
+        return stats.ConnectionStats(*self._summed(offset, size // _WORD))
 
     def _countries(self) -> stats.CountriesStats | None:
         header = self._header

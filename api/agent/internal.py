@@ -60,6 +60,11 @@ def _reasons(node: NodeStats) -> Iterator[Sample]:
         yield (cell.profile, cell.reason, cell.mode), cell.packets
 
 
+def _by_end(node: NodeStats) -> Iterator[Sample]:
+    for how in ("expired", "evicted", "untracked"):
+        yield (how,), getattr(node.connections, how)
+
+
 def _control_events_lost(node: NodeStats) -> Iterator[Sample]:
     return single(node.events_lost - sum(lcore.events_lost for lcore in node.lcores))
 
@@ -68,6 +73,32 @@ _LCORE = ("lcore",)
 _STAGE = ("lcore", "stage")
 
 NODE: tuple[Scalar[NodeStats], ...] = (
+    Scalar(
+        "counter",
+        "secbeat_connections_opened_total",
+        "Connections that were begun, or met in their midst.",
+        lambda node: single(node.connections.opened),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_connections_proven",
+        "Of those tracked now: the client has shown that it receives what is sent to it.",
+        lambda node: single(node.connections.proven),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_connections_max",
+        "Connections that there is room for.",
+        lambda node: single(node.capacities.connections_max),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_connections_forgotten_total",
+        "Connections that were idle for too long (expired), unproven ones that gave their place to "
+        "a newer one (evicted), and new ones that found no place (untracked).",
+        _by_end,
+        ("how",),
+    ),
     Scalar(
         "counter",
         "secbeat_lcore_turns_total",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
@@ -120,8 +119,8 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "gauge",
         "secbeat_connections_active",
-        "Connections tracked now; NaN until connections are tracked.",
-        lambda _: single(math.nan),
+        "Connections tracked now: TCP, and of a kind UDP and ICMP echo.",
+        lambda node: single(node.connections.active),
     ),
     Scalar(
         "gauge",

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from appliance.config.binds import Bind
 from appliance.config.devices import data_device, management_device
+from dataplane.settings import ConnectionTimeouts
 
 LCORES_MAX = 16
 """SB_LCORES_MAX of the packet path."""
@@ -21,6 +22,9 @@ CPU_MAX = 1023
 ADDRESSES_MAX = 33_554_432
 PREFIXES_MAX = 4_194_304
 BUCKETS_MAX = 16_777_216
+FLOWS_MAX = 16_777_216
+UNPROVEN_SECONDS_MAX = 120
+_TIMEOUTS = ConnectionTimeouts()
 
 
 def _absolute(path: Path) -> Path:
@@ -112,6 +116,32 @@ class LimitsSection(_Section):
     destinations_max: int = Field(default=25_000, ge=1, le=BUCKETS_MAX)
 
 
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+UnprovenSeconds = Annotated[int, Field(ge=1, le=UNPROVEN_SECONDS_MAX)]
+
+
+class TimeoutsSection(_Section):
+    """``[connections.timeouts]``: seconds without a packet, by how far a connection has come."""
+
+    syn_sent: UnprovenSeconds = _TIMEOUTS.syn_sent
+    syn_received: UnprovenSeconds = _TIMEOUTS.syn_received
+    established: Seconds = _TIMEOUTS.established
+    half_closed: Seconds = _TIMEOUTS.half_closed
+    closed: Seconds = _TIMEOUTS.closed
+    reset: UnprovenSeconds = _TIMEOUTS.reset
+    picked_up: UnprovenSeconds = _TIMEOUTS.picked_up
+    one_way: UnprovenSeconds = _TIMEOUTS.one_way
+    two_way: UnprovenSeconds = _TIMEOUTS.two_way
+
+
+class ConnectionsSection(_Section):
+    """``[connections]``: how many each lcore tracks, for how long, and what a restart means."""
+
+    max: int = Field(default=262_144, ge=1, le=FLOWS_MAX)
+    learning_seconds: int = Field(default=300, ge=0, le=86_400)
+    timeouts: TimeoutsSection = TimeoutsSection()
+
+
 class ApiSection(_Section):
     """``[api]``: the management API."""
 
@@ -142,6 +172,7 @@ class NodeConfig(_Section):
     dataplane: DataplaneSection = DataplaneSection()
     lists: ListsSection = ListsSection()
     limits: LimitsSection = LimitsSection()
+    connections: ConnectionsSection = ConnectionsSection()
     api: ApiSection = ApiSection()
     metrics: MetricsSection = MetricsSection()
     policy: PolicySection = PolicySection()

@@ -17,7 +17,13 @@ from appliance.config.paths import (
 )
 from appliance.config.resolution import eal_device
 from dataplane.errors import ConfigurationError
-from dataplane.settings import DataplaneSettings, LimitCapacities, PortSettings
+from dataplane.settings import (
+    ConnectionCapacities,
+    ConnectionTimeouts,
+    DataplaneSettings,
+    LimitCapacities,
+    PortSettings,
+)
 
 CREDENTIAL = "secbeat.management-api-key"
 """Name of the systemd credential that stands in for ``MANAGEMENT_API_KEY``."""
@@ -29,6 +35,7 @@ def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
     Raises ConfigurationError if a device is named by MAC or order and has not been looked for yet.
     """
     dataplane, lists, limits = config.dataplane, config.lists, config.limits
+    connections = config.connections
     return DataplaneSettings(
         outside=PortSettings(eal_device(config, "outside"), config.ports.outside.mtu),
         inside=PortSettings(eal_device(config, "inside"), config.ports.inside.mtu),
@@ -44,6 +51,11 @@ def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
         addresses_max=lists.addresses_max,
         prefixes_max=lists.prefixes_max,
         limits=LimitCapacities(limits.sources_max, limits.prefixes_max, limits.destinations_max),
+        connections=ConnectionCapacities(
+            connections_max=connections.max,
+            timeouts=ConnectionTimeouts(**connections.timeouts.model_dump()),
+            learning_seconds=connections.learning_seconds,
+        ),
     )
 
 

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "c4d47e8e2b96bc0831a43532b0e051ffbefa454f8ef253ac4c3c88fd0f2b21c2";
+const char sb_abi_hash[] = "ba9550eb7167e32dd5bd9815322a0ffb932d6aafa7ea94409bd22678751932fb";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -72,12 +72,15 @@ _Static_assert(sizeof(struct sb_reflector) == 4, "make abi");
 _Static_assert(offsetof(struct sb_reflector, port) == 0, "make abi");
 _Static_assert(offsetof(struct sb_reflector, size_min) == 2, "make abi");
 
+_Static_assert(sizeof(struct sb_flow_timeouts) == 36, "make abi");
+_Static_assert(offsetof(struct sb_flow_timeouts, ds) == 0, "make abi");
+
 _Static_assert(sizeof(struct sb_profile) == 1152, "make abi");
 _Static_assert(offsetof(struct sb_profile, mode) == 0, "make abi");
 _Static_assert(offsetof(struct sb_profile, uses) == 64, "make abi");
 _Static_assert(offsetof(struct sb_profile, limit_count) == 68, "make abi");
 _Static_assert(offsetof(struct sb_profile, reflector_count) == 72, "make abi");
-_Static_assert(offsetof(struct sb_profile, reserved) == 76, "make abi");
+_Static_assert(offsetof(struct sb_profile, connections_max) == 76, "make abi");
 _Static_assert(offsetof(struct sb_profile, limit) == 80, "make abi");
 _Static_assert(offsetof(struct sb_profile, ports_tcp) == 400, "make abi");
 _Static_assert(offsetof(struct sb_profile, ports_udp) == 532, "make abi");
@@ -85,7 +88,7 @@ _Static_assert(offsetof(struct sb_profile, reflector) == 664, "make abi");
 _Static_assert(offsetof(struct sb_profile, geo_block) == 920, "make abi");
 _Static_assert(offsetof(struct sb_profile, geo_allow) == 1008, "make abi");
 
-_Static_assert(sizeof(struct sb_port_stats) == 352, "make abi");
+_Static_assert(sizeof(struct sb_port_stats) == 416, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received_bytes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, forwarded) == 16, "make abi");
@@ -93,7 +96,7 @@ _Static_assert(offsetof(struct sb_port_stats, forwarded_bytes) == 24, "make abi"
 _Static_assert(offsetof(struct sb_port_stats, consumed) == 32, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, held_now) == 40, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, dropped) == 48, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 344, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 408, "make abi");
 
 _Static_assert(sizeof(struct sb_stage_stats) == 32, "make abi");
 _Static_assert(offsetof(struct sb_stage_stats, packets) == 0, "make abi");
@@ -106,13 +109,21 @@ _Static_assert(offsetof(struct sb_origin_stats, originated) == 0, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, sent) == 8, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, tx_full) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_profile_stats) == 888, "make abi");
+_Static_assert(sizeof(struct sb_connection_stats) == 48, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, active) == 0, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, proven) == 8, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, opened) == 16, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, expired) == 24, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, evicted) == 32, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, untracked) == 40, "make abi");
+
+_Static_assert(sizeof(struct sb_profile_stats) == 1080, "make abi");
 _Static_assert(offsetof(struct sb_profile_stats, count) == 0, "make abi");
 
 _Static_assert(sizeof(struct sb_profile_label) == 64, "make abi");
 _Static_assert(offsetof(struct sb_profile_label, name) == 0, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore_stats) == 1822720, "make abi");
+_Static_assert(sizeof(struct sb_lcore_stats) == 2215936, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, heartbeat) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, busy_cycles) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, total_cycles) == 16, "make abi");
@@ -122,10 +133,11 @@ _Static_assert(offsetof(struct sb_lcore_stats, events_lost) == 40, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, latency_count) == 48, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, latency_sum_ns) == 56, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, latency_bucket) == 64, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, port) == 224, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, stage) == 928, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, origin) == 1216, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 1288, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, connections) == 224, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, port) == 272, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, stage) == 1104, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, origin) == 1424, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 1496, "make abi");
 
 _Static_assert(sizeof(struct sb_device_stats) == 48, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
@@ -163,24 +175,25 @@ _Static_assert(offsetof(struct sb_stats_header, addresses_used) == 168, "make ab
 _Static_assert(offsetof(struct sb_stats_header, prefixes_max) == 176, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, prefixes_used_ipv4) == 184, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, prefixes_used_ipv6) == 192, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, mbufs_max) == 200, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, mbufs_used) == 208, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, cpu_busy_ppm) == 216, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, latency_mean_ns) == 224, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, memory_bytes) == 232, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, events_lost) == 240, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_date) == 248, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv4) == 256, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv6) == 264, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_bytes) == 272, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rejected_count) == 280, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rejected) == 288, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, device) == 12576, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_version) == 12672, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_label) == 12680, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 143752, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, connections_max) == 200, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, mbufs_max) == 208, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, mbufs_used) == 216, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, cpu_busy_ppm) == 224, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, latency_mean_ns) == 232, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, memory_bytes) == 240, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, events_lost) == 248, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_date) == 256, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv4) == 264, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv6) == 272, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_bytes) == 280, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rejected_count) == 288, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rejected) == 296, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, device) == 12584, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_version) == 12680, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_label) == 12688, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 143760, "make abi");
 
-_Static_assert(sizeof(struct sb_stats) == 29310976, "make abi");
+_Static_assert(sizeof(struct sb_stats) == 35602432, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
 _Static_assert(offsetof(struct sb_stats, lcore) == 147456, "make abi");
 
@@ -305,22 +318,24 @@ _Static_assert(offsetof(struct sb_node, lcore_count) == 40, "make abi");
 _Static_assert(offsetof(struct sb_node, boot_ds) == 44, "make abi");
 _Static_assert(offsetof(struct sb_node, stop) == 48, "make abi");
 _Static_assert(offsetof(struct sb_node, ns_per_tsc_q24) == 52, "make abi");
-_Static_assert(offsetof(struct sb_node, reserved) == 56, "make abi");
+_Static_assert(offsetof(struct sb_node, learning_until_ds) == 56, "make abi");
+_Static_assert(offsetof(struct sb_node, reserved) == 60, "make abi");
 _Static_assert(offsetof(struct sb_node, readers) == 64, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore) == 576, "make abi");
+_Static_assert(sizeof(struct sb_lcore) == 584, "make abi");
 _Static_assert(offsetof(struct sb_lcore, node) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore, stats) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore, events) == 16, "make abi");
 _Static_assert(offsetof(struct sb_lcore, events_consumer) == 24, "make abi");
 _Static_assert(offsetof(struct sb_lcore, limits) == 32, "make abi");
-_Static_assert(offsetof(struct sb_lcore, policy) == 40, "make abi");
-_Static_assert(offsetof(struct sb_lcore, index) == 48, "make abi");
-_Static_assert(offsetof(struct sb_lcore, port_id) == 52, "make abi");
-_Static_assert(offsetof(struct sb_lcore, handover_in) == 56, "make abi");
-_Static_assert(offsetof(struct sb_lcore, handover_out) == 184, "make abi");
-_Static_assert(offsetof(struct sb_lcore, sample_ds) == 312, "make abi");
-_Static_assert(offsetof(struct sb_lcore, bursts) == 568, "make abi");
+_Static_assert(offsetof(struct sb_lcore, flows) == 40, "make abi");
+_Static_assert(offsetof(struct sb_lcore, policy) == 48, "make abi");
+_Static_assert(offsetof(struct sb_lcore, index) == 56, "make abi");
+_Static_assert(offsetof(struct sb_lcore, port_id) == 60, "make abi");
+_Static_assert(offsetof(struct sb_lcore, handover_in) == 64, "make abi");
+_Static_assert(offsetof(struct sb_lcore, handover_out) == 192, "make abi");
+_Static_assert(offsetof(struct sb_lcore, sample_ds) == 320, "make abi");
+_Static_assert(offsetof(struct sb_lcore, bursts) == 576, "make abi");
 
 _Static_assert(SB_ABI_VERSION == 1, "make abi");
 _Static_assert(SB_CACHE_LINE == 64, "make abi");
@@ -340,6 +355,10 @@ _Static_assert(SB_RING_SLOTS == 1024, "make abi");
 _Static_assert(SB_LATENCY_BUCKETS == 20, "make abi");
 _Static_assert(SB_REJECTED_MAX == 256, "make abi");
 _Static_assert(SB_SAMPLED_BURSTS == 64, "make abi");
+_Static_assert(SB_FLOWS_MAX == 16777216, "make abi");
+_Static_assert(SB_FLOW_TIMEOUT_DS_MAX == 864000, "make abi");
+_Static_assert(SB_FLOW_UNPROVEN_DS_MAX == 1200, "make abi");
+_Static_assert(SB_FLOW_SWEEP_DS == 100, "make abi");
 _Static_assert(SB_DEADLINE_NEVER == 2147483647, "make abi");
 
 _Static_assert(SB_PORT_OUTSIDE == 0, "make abi");
@@ -365,8 +384,9 @@ _Static_assert(SB_STAGE_LISTS == 4, "make abi");
 _Static_assert(SB_STAGE_COUNTRY == 5, "make abi");
 _Static_assert(SB_STAGE_FILTER == 6, "make abi");
 _Static_assert(SB_STAGE_LIMITS == 7, "make abi");
-_Static_assert(SB_STAGE_FORWARD == 8, "make abi");
-_Static_assert(SB_STAGE_COUNT == 9, "make abi");
+_Static_assert(SB_STAGE_CONNECTIONS == 8, "make abi");
+_Static_assert(SB_STAGE_FORWARD == 9, "make abi");
+_Static_assert(SB_STAGE_COUNT == 10, "make abi");
 
 _Static_assert(SB_REASON_NONE == 0, "make abi");
 _Static_assert(SB_REASON_ETHERNET_TRUNCATED == 1, "make abi");
@@ -405,7 +425,15 @@ _Static_assert(SB_REASON_RATE_GLOBAL_PACKETS == 33, "make abi");
 _Static_assert(SB_REASON_RATE_GLOBAL_BITS == 34, "make abi");
 _Static_assert(SB_REASON_GEO_BLOCK == 35, "make abi");
 _Static_assert(SB_REASON_GEO_ALLOW == 36, "make abi");
-_Static_assert(SB_REASON_COUNT == 37, "make abi");
+_Static_assert(SB_REASON_OUT_OF_STATE == 37, "make abi");
+_Static_assert(SB_REASON_OUT_OF_WINDOW == 38, "make abi");
+_Static_assert(SB_REASON_CONNECTIONS_FULL == 39, "make abi");
+_Static_assert(SB_REASON_CONNECTIONS_SOURCE == 40, "make abi");
+_Static_assert(SB_REASON_RATE_SOURCE_CONNECTIONS == 41, "make abi");
+_Static_assert(SB_REASON_RATE_PREFIX_CONNECTIONS == 42, "make abi");
+_Static_assert(SB_REASON_RATE_DESTINATION_CONNECTIONS == 43, "make abi");
+_Static_assert(SB_REASON_RATE_GLOBAL_CONNECTIONS == 44, "make abi");
+_Static_assert(SB_REASON_COUNT == 45, "make abi");
 
 _Static_assert(SB_ORIGIN_ANSWER == 0, "make abi");
 _Static_assert(SB_ORIGIN_RETRY == 1, "make abi");
@@ -434,7 +462,19 @@ _Static_assert(SB_SCOPE_COUNT == 4, "make abi");
 
 _Static_assert(SB_UNIT_PACKETS == 0, "make abi");
 _Static_assert(SB_UNIT_BITS == 1, "make abi");
-_Static_assert(SB_UNIT_COUNT == 2, "make abi");
+_Static_assert(SB_UNIT_CONNECTIONS == 2, "make abi");
+_Static_assert(SB_UNIT_COUNT == 3, "make abi");
+
+_Static_assert(SB_FLOW_STATE_SYN_SENT == 0, "make abi");
+_Static_assert(SB_FLOW_STATE_SYN_RECEIVED == 1, "make abi");
+_Static_assert(SB_FLOW_STATE_ESTABLISHED == 2, "make abi");
+_Static_assert(SB_FLOW_STATE_HALF_CLOSED == 3, "make abi");
+_Static_assert(SB_FLOW_STATE_CLOSED == 4, "make abi");
+_Static_assert(SB_FLOW_STATE_RESET == 5, "make abi");
+_Static_assert(SB_FLOW_STATE_PICKED_UP == 6, "make abi");
+_Static_assert(SB_FLOW_STATE_ONE_WAY == 7, "make abi");
+_Static_assert(SB_FLOW_STATE_TWO_WAY == 8, "make abi");
+_Static_assert(SB_FLOW_STATE_COUNT == 9, "make abi");
 
 _Static_assert(SB_USE_FRAGMENTS == 1, "make abi");
 _Static_assert(SB_USE_PORTS_TCP == 2, "make abi");

@@ -6,6 +6,7 @@
  */
 #include "pipeline.h"
 
+#include "flows.h"
 #include "ring.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -59,6 +60,11 @@ void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const st
     run_judging_stages(&run);
 }
 
+void sb_pipeline_idle(struct sb_lcore *lcore, const struct sb_time *now) {
+    if (lcore->flows != 0)
+        sb_flows_sweep((struct sb_flows *)(uintptr_t)lcore->flows, now->boot_ds);
+}
+
 ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
                                const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
@@ -91,6 +97,7 @@ ALWAYS_INLINE void run_judging_stages(const struct run *run) {
     run_stage(run, SB_STAGE_COUNTRY, sb_country_stage);
     run_stage(run, SB_STAGE_FILTER, sb_filter_stage);
     run_stage(run, SB_STAGE_LIMITS, sb_limits_stage);
+    run_stage(run, SB_STAGE_CONNECTIONS, sb_connections_stage);
     run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);
 }
 

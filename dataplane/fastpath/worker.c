@@ -75,6 +75,8 @@ static uint32_t worker_turn(struct worker *worker, bool receiving) {
     for (uint32_t from = 0; from < worker->node->lcore_count; from++)
         if (from != worker->lcore->index)
             packets += resume(worker, from);
+    if (packets == 0)
+        sb_pipeline_idle(worker->lcore, &worker->now);
 
     uint64_t end = rte_rdtsc(), cycles = end - worker->turn_tsc;
     worker->turn_tsc = end;

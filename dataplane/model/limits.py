@@ -33,6 +33,8 @@ def limits(lcore: Lcore, packet: Packet, now: Time) -> bool:
     for limit in lcore.node.profiles[packet.profile].limits:
         if limit.icmp_only and packet.protocol not in {ICMP, ICMPV6}:
             continue
+        if limit.unit is Unit.CONNECTIONS and not packet.is_opening:
+            continue
         if mode_of(lcore, packet, limit.reason) is Mode.OFF:
             continue
         if not _pay(lcore, limit, packet, now) and reject(lcore, packet, limit.reason):

@@ -12,9 +12,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from dataplane.abi import Mode, PacketFlag, Port, Reason, Scope, Stage, Unit, Verdict
+from dataplane.abi import FlowState, Mode, PacketFlag, Port, Reason, Scope, Stage, Unit, Verdict
 from dataplane.model.packet import Packet
 from dataplane.model.tables import Countries, Lists
+from dataplane.model.tcp_state import Flow
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Profile:
     """Numbers of countries that are refused."""
     geo_allow: frozenset[int] | None = None
     """Of those that alone are taken; None: all are."""
+    connections_max: int = 0
+    """That one source may have established; 0: any number."""
 
     def refuses_tcp(self, port: int) -> bool:
         """Whether a destination port is refused."""
@@ -100,6 +103,10 @@ class Node:
     lcore_count: int = 1
     owner_key: tuple[int, int] = (0, 0)
     """128 secret bits, drawn at each start."""
+    timeouts_ds: dict[FlowState, int] = field(default_factory=dict)
+    """Tenths of a second after which a connection without a packet is forgotten."""
+    learning_until_ds: int = 0
+    """Until then a connection may be met in its midst."""
 
 
 @dataclass
@@ -132,6 +139,12 @@ class Lcore:
     """By profile, reason and mode. MONITOR: would have been dropped; ENFORCE: was dropped."""
     full_at: dict[Hashable, int] = field(default_factory=dict)
     """When each bucket of ``limits`` that was ever used is full again; see `Limit` for the unit."""
+    tracks: bool = False
+    """Whether it has room for connections."""
+    flows: dict[Hashable, Flow] = field(default_factory=dict)
+    flows_opened: int = 0
+    proven_of: Counter[object] = field(default_factory=Counter)
+    """How many proven connections each source has."""
 
 
 def drop(lcore: Lcore, packet: Packet, reason: Reason) -> None:

@@ -13,6 +13,8 @@ from dataplane.abi import PacketFlag, Port, Reason, Verdict
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 """Protocol numbers whose headers the stages read."""
+TCP_FLAGS, SYN, RST, ACK = 13, 2, 4, 16
+"""Where a TCP header has its flags, and some of them: RFC 9293, section 3.1."""
 NO_FLAGS = PacketFlag(0)
 
 
@@ -76,6 +78,13 @@ class Packet:
         if self.ip_version == 0:
             return None
         return self.bytes_at(self.client_offset, 4 if self.ip_version == 4 else 16)
+
+    @property
+    def is_opening(self) -> bool:
+        """A TCP segment that begins a connection: SYN, and neither ACK nor RST."""
+        if self.protocol != TCP or self.l4_offset == 0:
+            return False
+        return self.data[self.l4_offset + TCP_FLAGS] & (SYN | RST | ACK) == SYN
 
     def bytes_at(self, offset: int, size: int) -> bytes | None:
         """``size`` bytes at ``offset``; None where not all of them can be read."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dataplane.abi import Stage, Verdict
+from dataplane.model.connections import connections
 from dataplane.model.country import country
 from dataplane.model.filter import filter_
 from dataplane.model.forward import forward
@@ -35,6 +36,7 @@ BY_OWNER: Stages = (
     (Stage.COUNTRY, country),
     (Stage.FILTER, filter_),
     (Stage.LIMITS, limits),
+    (Stage.CONNECTIONS, connections),
     (Stage.FORWARD, forward),
 )
 

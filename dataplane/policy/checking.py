@@ -22,6 +22,8 @@ from dataplane.policy.rules import (
     PACKETS_MAX,
     AnyLimit,
     BlacklistRule,
+    ConnectionLimitRule,
+    ConnectionStateRule,
     FragmentsRule,
     GeoRule,
     IcmpLimitRule,
@@ -41,6 +43,13 @@ SANITY_REASONS = tuple(
     reason for reason in abi.Reason if reason < abi.Reason.BLACKLIST and reason not in STRUCTURAL
 )
 
+CONNECTION_REASONS = (
+    abi.Reason.OUT_OF_STATE,
+    abi.Reason.OUT_OF_WINDOW,
+    abi.Reason.CONNECTIONS_FULL,
+)
+ReasonsRule = SanityRule | BlacklistRule | ConnectionStateRule
+
 
 def check(policy: PolicyDocument) -> None:
     """Everything about a document that its types leave open."""
@@ -55,9 +64,15 @@ def check(policy: PolicyDocument) -> None:
         _check_rules(profile.rules, f"{path}.rules")
 
 
-def reasons_of(rule: SanityRule | BlacklistRule, path: str) -> tuple[abi.Reason, ...]:
+def reasons_of(rule: ReasonsRule, path: str) -> tuple[abi.Reason, ...]:
     """The reasons that such a rule sets; those it names, else all of its type."""
-    valid = SANITY_REASONS if isinstance(rule, SanityRule) else (abi.Reason.BLACKLIST,)
+    match rule:
+        case SanityRule():
+            valid = SANITY_REASONS
+        case BlacklistRule():
+            valid = (abi.Reason.BLACKLIST,)
+        case ConnectionStateRule():
+            valid = CONNECTION_REASONS
     labels = {reason.name.lower(): reason for reason in valid}
     structural = {reason.name.lower() for reason in STRUCTURAL}
     for position, label in enumerate(rule.reasons or ()):
@@ -98,13 +113,15 @@ def port_ranges(rule: PortsRule, path: str) -> list[tuple[int, int]]:
 def once(rule: Rule) -> str | None:
     """What there may be one of in a profile; None: as many as one likes, a later one wins."""
     match rule:
-        case SanityRule() | BlacklistRule():
+        case SanityRule() | BlacklistRule() | ConnectionStateRule():
             return None
         case RateLimitRule():
             return f"rate_limit per {rule.per} in {rule.unit}"
         case PortsRule():
             return f"ports of {rule.protocol}"
         case IcmpLimitRule() | FragmentsRule() | UdpAmplificationRule() | GeoRule():
+            return rule.type
+        case ConnectionLimitRule():
             return rule.type
     assert_never(rule)
 
@@ -117,7 +134,7 @@ def _check_rules(rules: Sequence[Rule], path: str) -> None:
             _refuse(here, kind, f"one {kind} in a profile", f"is there already, {seen[kind]}")
         seen[kind or ""] = here
         match rule:
-            case SanityRule() | BlacklistRule():
+            case SanityRule() | BlacklistRule() | ConnectionStateRule():
                 reasons_of(rule, here)
             case RateLimitRule() | IcmpLimitRule():
                 _check_limit(rule, here)
@@ -133,7 +150,8 @@ def _check_limit(rule: AnyLimit, path: str) -> None:
     if isinstance(rule, RateLimitRule) and rule.unit == "bits":
         least, most, burst_least, unit = BITS_MIN, BITS_MAX, BURST_BITS_MIN, "bits"
     else:
-        least, most, burst_least, unit = 1, PACKETS_MAX, 1, "packets"
+        unit = rule.unit if isinstance(rule, RateLimitRule) else "packets"
+        least, most, burst_least = 1, PACKETS_MAX, 1
     if not least <= rule.value <= most:
         _refuse(f"{path}.value", rule.value, f"{least:,} to {most:,} {unit} per second")
     burst, burst_most = burst_of(rule), BURST_SECONDS_MAX * rule.value

@@ -18,6 +18,8 @@ from dataplane.policy.rules import (
     Action,
     AnyLimit,
     BlacklistRule,
+    ConnectionLimitRule,
+    ConnectionStateRule,
     FragmentsRule,
     GeoRule,
     IcmpLimitRule,
@@ -72,6 +74,8 @@ class CompiledProfile:
     reflectors: dict[int, int] = field(default_factory=dict)
     countries: dict[Use, frozenset[int]] = field(default_factory=dict)
     """Numbers of those that are blocked, and of those that alone are allowed."""
+    connections_max: int = 0
+    """Of one source; 0: any number."""
     rule_of: dict[Reason, str] = field(default_factory=dict)
     """The path of the rule that a reason is about; those that no rule names are missing."""
 
@@ -113,6 +117,7 @@ def fill_profile(profile: abi.Profile, values: CompiledProfile) -> None:
         reflector.port, reflector.size_min = port, size_min
         profile.reflector_count += 1
     profile.uses |= Use.REFLECTORS if values.reflectors else 0
+    profile.connections_max = values.connections_max
     for use, countries in values.countries.items():
         words = getattr(profile, use.name.lower())
         for country in countries:
@@ -122,22 +127,19 @@ def fill_profile(profile: abi.Profile, values: CompiledProfile) -> None:
 
 def _add(profile: CompiledProfile, rule: Rule, path: str, lcores: int) -> None:
     match rule:
-        case SanityRule() | BlacklistRule():
+        case SanityRule() | BlacklistRule() | ConnectionStateRule():
             reasons = reasons_of(rule, path)
+        case ConnectionLimitRule():
+            reasons = (Reason.CONNECTIONS_SOURCE,)
+            if rule.action is not Action.OFF:
+                profile.connections_max = rule.value
         case RateLimitRule() | IcmpLimitRule():
             limit = _limit(rule, lcores)
             reasons = (limit.reason,)
             if rule.action is not Action.OFF:
                 profile.limits.append(limit)
-        case FragmentsRule():
-            reasons, profile.fragments = (Reason.FRAGMENTS,), True
-        case PortsRule():
-            reasons = (Reason[f"PORTS_{rule.protocol.upper()}"],)
-            profile.ports[rule.protocol] = rule.deny is not None, port_ranges(rule, path)
-        case UdpAmplificationRule():
-            reasons = (Reason.UDP_AMPLIFICATION,)
-            written = {one.port: one.size_min for one in rule.reflectors or ()}
-            profile.reflectors = written or dict(REFLECTORS)
+        case FragmentsRule() | PortsRule() | UdpAmplificationRule():
+            reasons = _filter(profile, rule, path)
         case GeoRule():
             name = rule.type.upper()
             reasons = (Reason[name],)
@@ -146,6 +148,23 @@ def _add(profile: CompiledProfile, rule: Rule, path: str, lcores: int) -> None:
     for reason in reasons:
         profile.modes[reason] = Mode[rule.action.name]
         profile.rule_of[reason] = path
+
+
+def _filter(
+    profile: CompiledProfile, rule: FragmentsRule | PortsRule | UdpAmplificationRule, path: str
+) -> tuple[Reason, ...]:
+    """What the filter stage asks about."""
+    match rule:
+        case FragmentsRule():
+            profile.fragments = True
+            return (Reason.FRAGMENTS,)
+        case PortsRule():
+            profile.ports[rule.protocol] = rule.deny is not None, port_ranges(rule, path)
+            return (Reason[f"PORTS_{rule.protocol.upper()}"],)
+        case UdpAmplificationRule():
+            written = {one.port: one.size_min for one in rule.reflectors or ()}
+            profile.reflectors = written or dict(REFLECTORS)
+            return (Reason.UDP_AMPLIFICATION,)
 
 
 def _limit(rule: AnyLimit, lcores: int) -> LimitValues:

@@ -16,9 +16,9 @@ from dataplane.policy.document import PolicyDocument
 from dataplane.policy.rules import RULE_TYPES
 
 FILE_BYTES_MAX = 1 << 20
-NOT_YET = ("connection_limit", "syn_proxy", "waf")
+NOT_YET = ("syn_proxy", "waf")
 """Rule types of later stages: known, and refused with other words than a typing error."""
-UNITS_NOT_YET = ("requests", "connections")
+UNITS_NOT_YET = ("requests",)
 
 
 def parse_policy(document: Mapping[str, Any]) -> PolicyDocument:
@@ -83,7 +83,9 @@ def _refuse_what_comes_later(path: str, rule: object) -> None:
         raise _invalid(f"{path}.type", kind, f"this node can't apply '{kind}' rules yet; {limit}")
     if kind == "rate_limit" and isinstance(unit, str) and unit in UNITS_NOT_YET:
         raise _invalid(
-            f"{path}.unit", unit, f"this node can't count {unit} yet; one of packets, bits"
+            f"{path}.unit",
+            unit,
+            f"this node can't count {unit} yet; one of packets, bits, connections",
         )
 
 

@@ -16,6 +16,7 @@ BITS_MIN, BITS_MAX = 8_000, 400_000_000_000
 BURST_BITS_MIN = 80_000
 """A frame of 9,000 bytes and more has room in the bucket."""
 BURST_PACKETS_DEFAULT_MIN = 10
+CONNECTIONS_OF_SOURCE_MAX = 1_000_000
 BURST_SECONDS_MAX = 60
 """In which an empty bucket is full again."""
 
@@ -64,6 +65,20 @@ class BlacklistRule(_Rule):
     reasons: Reasons
 
 
+class ConnectionStateRule(_Rule):
+    """An action for all reasons about connections, or for those it names."""
+
+    type: Literal["connection_state"]
+    reasons: Reasons
+
+
+class ConnectionLimitRule(_Rule):
+    """New connections of a source that has as many established as this are refused."""
+
+    type: Literal["connection_limit"]
+    value: Annotated[int, Field(ge=1, le=CONNECTIONS_OF_SOURCE_MAX)]
+
+
 OptionalInt: TypeAlias = Annotated[
     int | None, Field(default=None, exclude_if=lambda value: value is None)
 ]
@@ -78,10 +93,11 @@ class _Limit(_Rule):
 
 
 class RateLimitRule(_Limit):
-    """Packets or bits per second, of each source, prefix or destination, or of all together."""
+    """Packets, bits or new connections per second, of each source, prefix or destination, or of all
+    together."""
 
     type: Literal["rate_limit"]
-    unit: Literal["packets", "bits"] = "packets"
+    unit: Literal["packets", "bits", "connections"] = "packets"
 
 
 class IcmpLimitRule(_Limit):
@@ -169,10 +185,13 @@ Rule: TypeAlias = Annotated[
     | PortsRule
     | UdpAmplificationRule
     | GeoBlockRule
-    | GeoAllowRule,
+    | GeoAllowRule
+    | ConnectionStateRule
+    | ConnectionLimitRule,
     Field(discriminator="type"),
 ]
 RULE_TYPES = (
     *("sanity", "blacklist", "rate_limit", "icmp_limit"),
     *("fragments", "ports", "udp_amplification", "geo_block", "geo_allow"),
+    *("connection_state", "connection_limit"),
 )

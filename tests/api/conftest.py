@@ -17,6 +17,7 @@ from api.management.settings import ApiSettings
 from dataplane.errors import DataplaneAwayError
 from dataplane.stats import (
     Capacities,
+    ConnectionStats,
     CountriesStats,
     LatencyHistogram,
     NodeStats,
@@ -106,7 +107,8 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         pid=fake.pid,
         tsc_hz=2_600_000_000,
         hugepages=False,
-        capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 4096, 10),
+        capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 262_144, 4096, 10),
+        connections=ConnectionStats(7, 5, 9, 1, 1, 0),
         countries=fake.countries,
         cpu_busy_percent=12.5,
         latency_mean_ns=4_200,

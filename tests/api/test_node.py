@@ -19,7 +19,7 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "mode": "tcp",
         "mode_configured": "auto",
         "uptime_seconds": 12,
-        "connections": {"active": None, "total": None},
+        "connections": {"active": 7, "total": 9},
         "health": "healthy",
         "reasons": [],
         "revision": {"committed": 1, "applied": 1},

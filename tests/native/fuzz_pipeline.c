@@ -11,12 +11,13 @@
 #include <string.h>
 
 #include "countries.h"
+#include "flows.h"
 #include "limits_table.h"
 #include "lists.h"
 #include "pipeline.h"
 
 enum { STATE_BYTES = 1, HEAD_BYTES = 3, DEADLINE_DS = 1000, LISTED = 4 };
-enum { OTHER_PROFILE = 1, BUCKETS = 64 };
+enum { OTHER_PROFILE = 1, BUCKETS = 64, CONNECTIONS = 22 };
 enum { FROM_INSIDE = 1, CUT = 2, CHECKSUM_GOOD = 4, BEYOND_SHIFT = 3, BEYOND_UNIT = 4 };
 
 static struct sb_policy *policies[3]; /* by mode */
@@ -42,7 +43,9 @@ static void take_over(const struct sb_time *now);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     static const uint8_t key[16] = {1};
+    struct sb_flow_timeouts timeouts;
     struct sb_limits *limits;
+    struct sb_flows *flows;
     struct sb_lists *lists;
 
     (void)argc, (void)argv;
@@ -54,6 +57,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     node.lists = (uintptr_t)lists;
     if (sb_limits_create(BUCKETS, BUCKETS, BUCKETS, key, &limits) != 0)
         abort();
+    for (int state = 0; state < SB_FLOW_STATE_COUNT; state++)
+        timeouts.ds[state] = 10;
+    if (sb_flows_create(CONNECTIONS, &timeouts, (const uint8_t[64]){1}, &stats.connections,
+                        &flows) != 0)
+        abort();
+    lcore.flows = (uintptr_t)flows;
     node.countries = (uintptr_t)make_countries();
     lcore.limits = (uintptr_t)limits;
     lcore.node = (uintptr_t)&node;

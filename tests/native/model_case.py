@@ -43,6 +43,8 @@ class Case:
     """Of all addresses, in the mapped space; None: no database."""
     later_ns: tuple[int, ...] = (0,)
     """How long after the one before each burst is run, round and round."""
+    learning_ds: int = 0
+    """How long a connection may be met in its midst."""
     lcores: int = 1
     owner_key: tuple[int, int] = (1, 2)
 

@@ -41,6 +41,7 @@ class Rules:
     reflectors: tuple[tuple[int, int], ...] = ()
     geo_block: frozenset[int] = frozenset()
     geo_allow: frozenset[int] | None = None
+    connections_max: int = 0
 
     def modelled(self) -> Profile:
         """As the model has it."""
@@ -53,6 +54,7 @@ class Rules:
             reflectors=dict(self.reflectors),
             geo_block=self.geo_block,
             geo_allow=self.geo_allow,
+            connections_max=self.connections_max,
         )
 
 
@@ -80,8 +82,9 @@ def fill(table: PolicyTable, policy: Sequence[Rules]) -> None:
     """Give the packet path the same."""
     for index, rules in enumerate(policy):
         profile = table.add(index)
-        for reason, mode in rules.modes.items():
-            profile.mode[reason] = mode
+        for reason in Reason:
+            profile.mode[reason] = rules.modes.get(reason, Mode.ENFORCE)
+        profile.connections_max = rules.connections_max
         for limit in rules.limits:
             _fill_limit(profile, limit)
         profile.uses |= Use.FRAGMENTS if rules.fragments else 0
@@ -167,11 +170,17 @@ def _limits(rng: random.Random) -> tuple[Limit, ...]:
     return tuple(_limit(rng, kind) for kind in kinds)
 
 
+def connection_limits(rng: random.Random) -> tuple[Limit, ...]:
+    """Of new connections, none to three."""
+    scopes = rng.sample(list(Scope), rng.randrange(4))
+    return tuple(_limit(rng, (scope, Unit.CONNECTIONS)) for scope in scopes)
+
+
 def _limit(rng: random.Random, kind: tuple[Scope, Unit] | None) -> Limit:
     """Of a few packets, so that a burst exceeds it."""
     scope, unit = kind or (rng.choice(list(Scope)), Unit.PACKETS)
-    tokens = rng.randrange(1, 5) if unit is Unit.PACKETS else rng.randrange(500, 2000)
-    slowest = 40 if unit is Unit.PACKETS else 32
+    tokens = rng.randrange(500, 2000) if unit is Unit.BITS else rng.randrange(1, 5)
+    slowest = 32 if unit is Unit.BITS else 40
     increment = rng.choice((999_983, SECOND_Q16 // 1000, rng.randrange(1, 1 << slowest)))
     return Limit(
         reason=Reason.ICMP_LIMIT if kind is None else RATES[kind],

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from dataplane import abi
-from dataplane.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
+from dataplane.abi import FlowState, Mode, PacketFlag, Port, Reason, Stage, Verdict
+from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable, native_timeouts
 from dataplane.country_table import CountryTable
 from dataplane.limits_table import Limits
 from dataplane.model import pipeline
@@ -16,7 +17,7 @@ from dataplane.model.node import Lcore, Node, Time
 from dataplane.model.packet import Packet
 from dataplane.model.tables import Countries, ListEntry
 from dataplane.model.tables import Lists as ModelLists
-from dataplane.settings import LimitCapacities
+from dataplane.settings import ConnectionCapacities, LimitCapacities
 from dataplane.tables import Lists, pack
 from tests.native.countries_support import country_table
 from tests.native.harness import Frame, Harness
@@ -31,6 +32,8 @@ FIELDS = (
 )
 CAPACITIES = LimitCapacities(4096, 4096, 4096)
 """More than a case has addresses: nobody is forgotten."""
+CONNECTIONS = ConnectionCapacities(connections_max=4096)
+NS_PER_DS = 10**8
 PROFILES = 4
 """The most that a case has."""
 CELLS = ctypes.sizeof(abi.ProfileStats) // 8
@@ -73,14 +76,19 @@ class Twins:
         harness.reset_stats()
         self.model.node.lcore_count = self.case.lcores
         self.model.node.owner_key = self.case.owner_key
+        self.model.tracks = True
+        self.model.node.timeouts_ds = timeouts_ds()
+        node.learning_until_ds = NOW_DS + self.case.learning_ds
+        self.model.node.learning_until_ds = node.learning_until_ds
 
     def run(self, burst: Sequence[Frame], later_ns: int = 0) -> Iterator[str]:
         """Run a burst, and what is held of it as its owner would; yields what differs.
 
         ``later_ns``: how long after the one before.
         """
-        self.now = Time(NOW_DS, self.now.ns + later_ns)
-        self.harness.time.tsc = self.now.ns
+        ns = self.now.ns + later_ns
+        self.now = Time(NOW_DS + (ns - NOW_NS) // NS_PER_DS, ns)
+        self.harness.time.tsc, self.harness.time.boot_ds = self.now.ns, self.now.boot_ds
         packets = [_packet(one) for one in burst]
         self.harness.run(burst)
         live = pipeline.run(self.model, packets, self.now)
@@ -122,10 +130,30 @@ class Twins:
         for name in sorted(theirs.keys() | mine.keys()):
             if theirs.get(name, 0) != mine.get(name, 0):
                 yield f"{name}: C {theirs.get(name, 0)}, model {mine.get(name, 0)}"
+        yield from self._connections()
         for (address, length, kind), entry in self.entries.items():
             found = self.lists.get(key_bytes(address), length, kind)
             if found is None or found.hits != entry.hits:
                 yield f"hits of {entry}: C {found}"
+
+    def _connections(self) -> Iterator[str]:
+        """C may have found of some already that they are over."""
+        theirs, flows = self.harness.stats.connections, self.model.flows.values()
+        if theirs.opened != self.model.flows_opened:
+            yield f"opened: C {theirs.opened}, model {self.model.flows_opened}"
+        left = [flow for flow in flows if flow.deadline_ds > self.now.boot_ds]
+        for name, found in (("active", theirs.active), ("proven", theirs.proven)):
+            least, most = (
+                sum(name == "active" or flow.is_proven for flow in some) for some in (left, flows)
+            )
+            if not least <= found <= most:
+                yield f"{name}: C {found}, model {least} to {most}"
+
+
+def timeouts_ds() -> dict[FlowState, int]:
+    """As C gets them."""
+    native = native_timeouts(CONNECTIONS.timeouts)
+    return {state: native.ds[state] for state in FlowState}
 
 
 @contextmanager
@@ -134,12 +162,19 @@ def twins(harness: Harness, case: Case) -> Iterator[Twins]:
     with (
         Lists(harness.library, 64, 64, abi.LCORES_MAX, bytes(range(16))) as lists,
         Limits(harness.library, CAPACITIES, bytes(range(16))) as limits,
+        ConnectionTable(
+            harness.library,
+            CONNECTIONS,
+            bytes(range(FLOW_KEY_BYTES)),
+            ctypes.addressof(harness.stats),
+        ) as flows,
     ):
-        harness.lcore.limits = limits.address
+        harness.lcore.limits, harness.lcore.flows = limits.address, flows.address
         countries = _compiled(harness, case.countries)
         harness.node.countries = countries.address if countries else 0
         yield Twins(harness, lists, case)
         harness.node.lists = harness.node.countries = harness.lcore.limits = 0
+        harness.lcore.flows = 0
         if countries:
             countries.close()
 

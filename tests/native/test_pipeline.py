@@ -101,6 +101,7 @@ def test_stages_count_what_enters_and_what_they_drop(harness: Harness) -> None:
         Stage.COUNTRY: (1, 0),
         Stage.FILTER: (1, 0),
         Stage.LIMITS: (1, 0),
+        Stage.CONNECTIONS: (1, 0),
         Stage.FORWARD: (1, 0),
     }
 

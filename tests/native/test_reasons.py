@@ -9,6 +9,8 @@ from dataplane import abi
 from dataplane.abi import Mode, Reason, Stage
 
 README = Path(__file__).resolve().parents[2] / "dataplane" / "fastpath" / "README.md"
+MONITORED = {Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW, Reason.CONNECTIONS_FULL}
+"""A node that has just come does not know what there is."""
 STRUCTURAL = {Reason.NONE, Reason.HEADER_SPLIT, Reason.HANDOVER_FULL, Reason.TX_FULL}
 
 
@@ -34,11 +36,13 @@ def test_what_the_node_cannot_choose_is_not_selectable(library: ctypes.CDLL) -> 
     assert fixed == STRUCTURAL
 
 
-def test_a_new_profile_enforces_every_reason(library: ctypes.CDLL) -> None:
+def test_a_new_profile_enforces_every_reason_but_those_about_state(library: ctypes.CDLL) -> None:
     profile = abi.Profile()
     library.sb_profile_init(ctypes.addressof(profile))
     modes = list(profile.mode)
-    assert {modes[reason] for reason in Reason} == {Mode.ENFORCE}
+    monitored = {reason for reason in Reason if modes[reason] != Mode.ENFORCE}
+    assert monitored == MONITORED
+    assert {modes[reason] for reason in monitored} == {Mode.MONITOR}
     assert set(modes[abi.REASON_COUNT :]) == {Mode.OFF}
 
 

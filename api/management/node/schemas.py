@@ -10,7 +10,7 @@ ModeName = Literal["tcp", "syn", "l7"]
 
 
 class Connections(Strict):
-    """From connection tracking; null until that stage exists."""
+    """Tracked now, and since the data plane started; null while it is away."""
 
     active: int | None
     total: int | None

@@ -58,7 +58,7 @@ class NodeView:
             "mode": "tcp",  # the most that exists yet
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
-            "connections": Connections(active=None, total=None),
+            "connections": _connections(stats),
             "health": health,
             "reasons": reasons,
             "revision": RevisionPair(
@@ -123,6 +123,12 @@ def _health(stats: NodeStats | None) -> tuple[Health, list[str]]:
     if stats.heartbeat_age_s > HEARTBEAT_S_MAX:
         return "unhealthy", ["dataplane_stalled", *stats.degraded]
     return ("degraded" if stats.degraded else "healthy"), list(stats.degraded)
+
+
+def _connections(stats: NodeStats | None) -> Connections:
+    if stats is None:
+        return Connections(active=None, total=None)
+    return Connections(active=stats.connections.active, total=stats.connections.opened)
 
 
 def _countries(stats: NodeStats | None) -> CountriesBody | None:

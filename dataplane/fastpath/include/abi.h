@@ -32,7 +32,11 @@ enum {
     SB_LATENCY_BUCKETS = 20,         /* 19 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
     SB_REJECTED_MAX = 256,           /* power of two */
     SB_SAMPLED_BURSTS = 64,          /* power of two: of so many, the cycles of one are measured */
-    SB_DEADLINE_NEVER = 0x7fffffff   /* boot_ds of an entry without end */
+    SB_FLOWS_MAX = 1 << 24,          /* connections of one lcore */
+    SB_FLOW_TIMEOUT_DS_MAX = 864000, /* a day */
+    SB_FLOW_UNPROVEN_DS_MAX = 1200,
+    SB_FLOW_SWEEP_DS = 100,        /* in which all places are looked at */
+    SB_DEADLINE_NEVER = 0x7fffffff /* boot_ds of an entry without end */
 };
 
 /* The outside port faces the internet, the inside port the protected servers. */
@@ -138,7 +142,12 @@ enum sb_scope {
     SB_SCOPE_COUNT
 };
 
-enum sb_unit { SB_UNIT_PACKETS, SB_UNIT_BITS, SB_UNIT_COUNT };
+enum sb_unit {
+    SB_UNIT_PACKETS,
+    SB_UNIT_BITS,
+    SB_UNIT_CONNECTIONS, /* TCP segments that begin one: SYN without ACK */
+    SB_UNIT_COUNT
+};
 
 /* A token bucket, with its tokens expressed as the time that they take to come in: an increment is
  * spent per packet or bit, and a full bucket holds a burst. Times are nanoseconds with 16
@@ -177,6 +186,26 @@ struct sb_reflector {
     uint16_t size_min; /* bytes of the UDP datagram, header included */
 };
 
+/* How far a connection has come; UDP and ICMP have connections of a kind. */
+enum sb_flow_state {
+    SB_FLOW_STATE_SYN_SENT,     /* one side has sent a SYN */
+    SB_FLOW_STATE_SYN_RECEIVED, /* both sides have; not both acknowledged */
+    SB_FLOW_STATE_ESTABLISHED,
+    SB_FLOW_STATE_HALF_CLOSED, /* one side has sent a FIN */
+    SB_FLOW_STATE_CLOSED,      /* both have */
+    SB_FLOW_STATE_RESET,
+    SB_FLOW_STATE_PICKED_UP, /* TCP whose beginning was not seen, and only one side of it yet */
+    SB_FLOW_STATE_ONE_WAY,   /* UDP, ICMP echo: no answer yet */
+    SB_FLOW_STATE_TWO_WAY,
+    SB_FLOW_STATE_COUNT
+};
+
+/* How long a connection is kept without a packet, by enum sb_flow_state; tenths of a second, 1 to
+ * SB_FLOW_TIMEOUT_DS_MAX; those that can be of an unproven one at most SB_FLOW_UNPROVEN_DS_MAX. */
+struct sb_flow_timeouts {
+    uint32_t ds[SB_FLOW_STATE_COUNT];
+};
+
 /* What a profile has to say beyond modes: bits. */
 enum sb_use {
     SB_USE_FRAGMENTS = 1 << 0,
@@ -194,7 +223,7 @@ struct sb_profile {
     uint32_t uses;        /* bits of enum sb_use */
     uint32_t limit_count; /* at most SB_LIMITS_MAX */
     uint32_t reflector_count;
-    uint32_t reserved;
+    uint32_t connections_max; /* that one source may have established; 0: any number */
     struct sb_limit limit[SB_LIMITS_MAX];
     struct sb_port_rule ports_tcp;
     struct sb_port_rule ports_udp;
@@ -229,6 +258,15 @@ struct sb_origin_stats {
     uint64_t tx_full;
 };
 
+struct sb_connection_stats {
+    uint64_t active; /* in the table now */
+    uint64_t proven; /* of those: the client has shown that it receives what is sent to it */
+    uint64_t opened; /* ever */
+    uint64_t expired;
+    uint64_t evicted;   /* unproven ones that gave their place to a newer one */
+    uint64_t untracked; /* found no place, as all around were proven */
+};
+
 struct sb_profile_stats {
     uint64_t count[SB_REASON_COUNT]
                   [SB_MODE_COUNT]; /* monitor: would have dropped; enforce: dropped */
@@ -249,6 +287,7 @@ struct sb_lcore_stats {
     uint64_t latency_count;
     uint64_t latency_sum_ns;
     uint64_t latency_bucket[SB_LATENCY_BUCKETS]; /* not cumulative */
+    struct sb_connection_stats connections;
     struct sb_port_stats port[SB_PORT_COUNT];
     struct sb_stage_stats stage[SB_STAGE_COUNT];
     struct sb_origin_stats origin[SB_ORIGIN_COUNT];
@@ -305,6 +344,7 @@ struct sb_stats_header {
     uint64_t prefixes_max; /* per family */
     uint64_t prefixes_used_ipv4;
     uint64_t prefixes_used_ipv6;
+    uint64_t connections_max; /* of all lcores together */
     uint64_t mbufs_max;
     uint64_t mbufs_used;
     uint64_t cpu_busy_ppm;    /* of the worker lcores, last second */
@@ -512,10 +552,11 @@ struct sb_node {
     uint64_t countries; /* const struct sb_countries *, (swap), 0: no database */
     uint64_t owner_key[2];
     uint32_t lcore_count;
-    uint32_t boot_ds;        /* written by the control loop every turn */
-    uint32_t stop;           /* 1: drain and return */
-    uint32_t ns_per_tsc_q24; /* nanoseconds per TSC cycle, 24 fractional bits */
-    uint8_t reserved[8];
+    uint32_t boot_ds;           /* written by the control loop every turn */
+    uint32_t stop;              /* 1: drain and return */
+    uint32_t ns_per_tsc_q24;    /* nanoseconds per TSC cycle, 24 fractional bits */
+    uint32_t learning_until_ds; /* until then a connection may be met in its midst */
+    uint8_t reserved[4];
     struct sb_readers readers;
 };
 
@@ -525,6 +566,7 @@ struct sb_lcore {
     uint64_t events;          /* struct sb_ring_producer *, 0: none */
     uint64_t events_consumer; /* const struct sb_ring_consumer *, (swap), 0: nobody listens */
     uint64_t limits;          /* struct sb_limits *: its buckets, 0: none */
+    uint64_t flows;           /* struct sb_flows *: its connections, 0: none are tracked */
     uint64_t policy;          /* of the burst at hand: the node's when it began */
     uint32_t index;           /* 0 .. lcore_count - 1; also the queue on both ports */
     uint16_t port_id[SB_PORT_COUNT];      /* DPDK port numbers */

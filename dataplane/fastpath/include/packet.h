@@ -43,6 +43,18 @@ static inline const uint8_t *sb_packet_bytes(const struct sb_packet *packet, uin
     return bytes;
 }
 
+enum sb_tcp_flag { SB_TCP_FIN = 1, SB_TCP_SYN = 2, SB_TCP_RST = 4, SB_TCP_ACK = 16 };
+
+/* A SYN that acknowledges nothing: it begins a connection. */
+static inline bool sb_tcp_is_opening(uint32_t flags) {
+    return (flags & (SB_TCP_SYN | SB_TCP_ACK | SB_TCP_RST)) == SB_TCP_SYN;
+}
+
+static inline bool sb_packet_is_opening(const struct sb_packet *packet) {
+    return packet->protocol == SB_PROTOCOL_TCP && packet->l4_offset != 0 &&
+           sb_tcp_is_opening(((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset + 13]);
+}
+
 /* Numbers in network order. */
 static inline uint32_t sb_load16(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 8 | bytes[1];

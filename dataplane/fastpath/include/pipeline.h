@@ -28,6 +28,9 @@ void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struc
  * may have changed. Takes them out of held_now. */
 void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
+/* What a turn without a packet has time for: ends connections that are over. */
+void sb_pipeline_idle(struct sb_lcore *lcore, const struct sb_time *now);
+
 /* The stages; each in the file of its name. */
 void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_profile_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
@@ -37,6 +40,7 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
 void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_forward_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
 /* Index of the lcore that owns a client address (16 bytes, IPv4 mapped), the same in both

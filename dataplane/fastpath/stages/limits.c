@@ -32,6 +32,9 @@ struct purse {
 };
 
 static inline uint32_t limit_all(struct work *work, uint32_t packets);
+static inline uint32_t counted_of(const struct sb_limit *limit, const struct sb_burst *burst,
+                                  uint32_t packets);
+static uint32_t opening_of(const struct sb_burst *burst, uint32_t packets);
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
 static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets);
 static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
@@ -73,9 +76,10 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
 
     for (uint32_t i = 0; i < profile->limit_count; i++) {
         const struct sb_limit *limit = &profile->limit[i];
-        bool is_off = profile->mode[limit->reason] == SB_MODE_OFF;
 
-        counted[i] = is_off ? 0 : limit->icmp_only ? icmp_of(work->burst, packets) : packets;
+        counted[i] = profile->mode[limit->reason] == SB_MODE_OFF
+                         ? 0
+                         : counted_of(limit, work->burst, packets);
         if (limit->scope != SB_SCOPE_GLOBAL)
             find_purses(work, limit, counted[i], purses[i]);
     }
@@ -89,6 +93,25 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
                                                    : pay_each(work, limit, paying, purses[i]);
     }
     return dropped;
+}
+
+/* Those that a limit is about. */
+static inline uint32_t counted_of(const struct sb_limit *limit, const struct sb_burst *burst,
+                                  uint32_t packets) {
+    if (limit->unit == SB_UNIT_CONNECTIONS)
+        return opening_of(burst, packets);
+    return limit->icmp_only ? icmp_of(burst, packets) : packets;
+}
+
+static uint32_t opening_of(const struct sb_burst *burst, uint32_t packets) {
+    uint32_t opening = 0;
+
+    while (packets != 0) {
+        uint32_t i = sb_take_packet(&packets);
+
+        opening |= (uint32_t)sb_packet_is_opening(&burst->packets[i]) << i;
+    }
+    return opening;
 }
 
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets) {
@@ -107,7 +130,7 @@ static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit,
     uint64_t *full_at = sb_limits_whole(work->limits, profile, limit);
     uint64_t debt = sb_bucket_debt(*full_at, work->now_q16, limit->burst_q16);
 
-    if (SB_LIKELY(limit->unit == SB_UNIT_PACKETS)) {
+    if (SB_LIKELY(limit->unit != SB_UNIT_BITS)) {
         uint64_t all = limit->increment_q16 * (uint64_t)__builtin_popcount(packets);
 
         if (SB_LIKELY(all <= limit->burst_q16 - debt)) { /* as nearly always: none is too many */
@@ -142,14 +165,14 @@ static void find_purses(const struct work *work, const struct sb_limit *limit, u
 static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
                          const struct purse purses[SB_BURST_MAX]) {
     const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
-    const bool is_packets = limit->unit == SB_UNIT_PACKETS;
+    const bool is_bits = limit->unit == SB_UNIT_BITS;
     uint64_t cost = limit->increment_q16;
     uint32_t refused = 0, dropped = 0;
 
     while (packets != 0) {
         uint32_t i = sb_take_packet(&packets);
 
-        if (!is_packets)
+        if (is_bits)
             cost = cost_of(limit, &work->burst->packets[i]);
         if (SB_UNLIKELY(!sb_buckets_pay(purses[i].set, purses[i].tag, cost, burst_q16, now_q16)))
             refused |= 1u << i;
@@ -195,7 +218,7 @@ static inline uint64_t hash_of(const struct work *work, const struct sb_limit *l
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet) {
     uint64_t cost;
 
-    if (limit->unit == SB_UNIT_PACKETS)
+    if (limit->unit != SB_UNIT_BITS)
         return limit->increment_q16;
     if (__builtin_mul_overflow(limit->increment_q16, (uint64_t)packet->length * 8, &cost))
         return UINT64_MAX;

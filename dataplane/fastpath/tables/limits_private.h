@@ -7,7 +7,7 @@
 #include "limits_table.h"
 
 /* Buckets of a profile as a whole: one for each of what can be limited so. */
-enum { SB_WHOLE_PACKETS, SB_WHOLE_BITS, SB_WHOLE_ICMP, SB_WHOLE_STRIDE = 4 };
+enum { SB_WHOLE_ICMP = SB_UNIT_COUNT, SB_WHOLE_STRIDE }; /* the others by unit */
 
 struct sb_limits {
     struct sb_hash_key hash_key;
@@ -17,9 +17,7 @@ struct sb_limits {
 
 static inline uint64_t *sb_limits_whole(const struct sb_limits *limits, uint32_t profile,
                                         const struct sb_limit *limit) {
-    uint32_t kind = limit->icmp_only
-                        ? SB_WHOLE_ICMP
-                        : (limit->unit == SB_UNIT_BITS ? SB_WHOLE_BITS : SB_WHOLE_PACKETS);
+    uint32_t kind = limit->icmp_only ? (uint32_t)SB_WHOLE_ICMP : limit->unit;
 
     return &limits->whole[(size_t)profile * SB_WHOLE_STRIDE + kind];
 }

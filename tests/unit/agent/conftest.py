@@ -11,6 +11,7 @@ import pytest
 from dataplane.labels import LATENCY_BOUNDS_NS, STAGES
 from dataplane.stats import (
     Capacities,
+    ConnectionStats,
     CountriesStats,
     LatencyHistogram,
     LcoreStats,
@@ -58,7 +59,8 @@ NODE = NodeStats(
     pid=1,
     tsc_hz=2_600_000_000,
     hugepages=True,
-    capacities=Capacities(1000, 10, 200, 3, 4, 4096, 128),
+    capacities=Capacities(1000, 10, 200, 3, 4, 262_144, 4096, 128),
+    connections=ConnectionStats(7, 5, 9, 1, 1, 0),
     countries=CountriesStats(1_782_362_039, 390_000, 300_000, 8_000_000),
     cpu_busy_percent=37.5,
     latency_mean_ns=1500,

@@ -1,0 +1,30 @@
+/* flows.h: the connections of one lcore: those of the clients that it owns, in both directions.
+ *
+ * One writer and reader: the connections stage on that lcore. Memory is fixed at creation. A new
+ * connection that finds its place full takes that of the unproven one that was seen longest ago; a
+ * proven one, whose client has shown that it receives what is sent to it, keeps its place until it
+ * ends. Needs no EAL.
+ */
+#ifndef SB_FLOWS_H
+#define SB_FLOWS_H
+
+#include "abi.h"
+
+struct sb_flows;
+
+/* Room for connections_max of them, 1 to SB_FLOWS_MAX, and a third more, as not every place fills
+ * alike. timeouts: see there; hash_key: 64 random bytes. Counts in stats, which must outlive it.
+ * 0, -EINVAL, -ENOMEM. */
+int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *timeouts,
+                    const uint8_t hash_key[64], struct sb_connection_stats *stats,
+                    struct sb_flows **out);
+void sb_flows_destroy(struct sb_flows *flows);
+/* Memory that is reserved; what no connection has needed yet is not touched. */
+uint64_t sb_flows_bytes(const struct sb_flows *flows);
+
+/* Ends what has been idle for too long, a bounded number of places at a call: all of them are
+ * looked at within SB_FLOW_SWEEP_DS if it is called often enough. What is over and not yet found is
+ * never taken for a connection. */
+void sb_flows_sweep(struct sb_flows *flows, uint32_t boot_ds);
+
+#endif

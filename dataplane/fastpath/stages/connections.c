@@ -1,0 +1,359 @@
+/* connections.c: which connection a packet belongs to, in both directions; what belongs to none.
+ *
+ * Judged is what comes from outside; what protected hosts send moves a connection on, or begins
+ * one, and is never refused. The allowlist does not help: sources can be forged. Followed are TCP,
+ * UDP and ICMP echo; other packets, and fragments without a transport header, pass.
+ */
+#include "../tables/flows_private.h"
+#include "pipeline.h"
+#include "tcp_state.h"
+
+enum { IPV4_LENGTH = 2, IPV6_LENGTH = 4, IPV6_BYTES = 40, TCP_BYTES = 20 };
+enum { ECHO_REPLY = 0, ECHO_REQUEST = 8, ECHO_REQUEST_6 = 128, ECHO_REPLY_6 = 129 };
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_SCALE = 3, OPTION_SCALE_BYTES = 3 };
+enum { SCALE_MAX = 14 }; /* RFC 7323, 2.3 */
+
+/* The packets of a burst that are of a connection; sets of them are bitmaps. */
+struct work {
+    struct sb_lcore *lcore;
+    struct sb_burst *burst;
+    const struct sb_time *now;
+    struct sb_flows *flows;
+    uint64_t key[SB_BURST_MAX][2];
+    uint64_t hash[SB_BURST_MAX];
+    struct sb_flow *flow[SB_BURST_MAX]; /* where it is, if it has its preferred place */
+};
+
+static uint32_t locate(struct work *work);
+static uint32_t locate_plain(struct work *work);
+static inline bool has_connection(const struct sb_packet *packet);
+static inline uint32_t load32_raw(const uint8_t *bytes);
+static inline void make_key(const struct sb_flows *flows, const struct sb_packet *packet,
+                            uint64_t key[2]);
+static uint32_t follow_usual(struct work *work, uint32_t packets);
+static bool judge(struct work *work, uint32_t index);
+static bool judge_tcp(struct work *work, uint32_t index, struct sb_flow *flow);
+static bool begin_tcp(struct work *work, uint32_t index, const struct sb_segment *segment);
+static bool begin(struct work *work, uint32_t index, struct sb_flow **flow);
+static bool judge_pair(struct work *work, uint32_t index, struct sb_flow *flow);
+static inline struct sb_segment read_segment(const struct sb_packet *packet);
+static uint8_t read_scale(const struct sb_packet *packet);
+static uint64_t source_of(const struct work *work, const struct sb_packet *packet);
+static bool reject(struct work *work, uint32_t index, enum sb_reason reason);
+
+void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
+                          const struct sb_time *now) {
+    struct work work;
+    uint32_t packets, dropped = 0;
+
+    if (SB_UNLIKELY(lcore->flows == 0)) /* a pipeline without connections: tests */
+        return;
+    work.lcore = lcore;
+    work.burst = burst;
+    work.now = now;
+    work.flows = (struct sb_flows *)(uintptr_t)lcore->flows;
+    packets = SB_LIKELY(burst->is_plain) ? locate_plain(&work) : locate(&work);
+    packets = follow_usual(&work, packets);
+    while (packets != 0) {
+        uint32_t i = sb_take_packet(&packets);
+
+        dropped |= (uint32_t)judge(&work, i) << i;
+    }
+    sb_flows_sweep(work.flows, now->boot_ds);
+    if (dropped != 0)
+        sb_burst_leave_out(burst, dropped);
+}
+
+static inline void ask_for_flow(struct work *work, uint32_t i, struct sb_flows *flows,
+                                uint64_t key_0, uint64_t key_1) {
+    uint64_t hash = sb_hash_address(&flows->hash_key, key_0, key_1);
+
+    struct sb_flow *flow = &sb_flow_home(flows, hash)->flow[sb_flow_preferred_way(hash)];
+
+    work->key[i][0] = key_0;
+    work->key[i][1] = key_1;
+    work->hash[i] = hash;
+    work->flow[i] = flow;
+    __builtin_prefetch(flow, 1);
+}
+
+/* Those that are of a connection. Their keys; asks for their preferred
+ * places. */
+static uint32_t locate(struct work *work) {
+    const struct sb_burst *burst = work->burst;
+    uint32_t packets = 0;
+
+    for (uint32_t n = 0; n < burst->live_count; n++) {
+        uint32_t i = burst->live[n];
+        const struct sb_packet *packet = &burst->packets[i];
+        uint64_t key[2];
+
+        if (!has_connection(packet))
+            continue;
+        make_key(work->flows, packet, key);
+        ask_for_flow(work, i, work->flows, key[0], key[1]);
+        packets |= 1u << i;
+    }
+    return packets;
+}
+
+/* The same of a plain burst. */
+static uint32_t locate_plain(struct work *work) {
+    const struct sb_burst *burst = work->burst;
+    struct sb_flows *flows = work->flows;
+    uint32_t packets = 0;
+
+    for (uint32_t n = 0; n < burst->live_count; n++) {
+        uint32_t i = burst->live[n];
+        const struct sb_packet *packet = &burst->packets[i];
+        const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
+
+        ask_for_flow(work, i, flows, sb_load64_raw(data + SB_PLAIN_SOURCE),
+                     (uint64_t)load32_raw(data + SB_PLAIN_L4) << 32 |
+                         (uint32_t)packet->protocol << 8 | 4);
+        packets |= 1u << i;
+    }
+    return packets;
+}
+
+/* A header that is wrong, and was let through, has no payload. */
+static inline bool has_connection(const struct sb_packet *packet) {
+    uint32_t type;
+
+    if (packet->payload_offset == 0)
+        return false;
+    if (SB_LIKELY(packet->protocol == SB_PROTOCOL_TCP || packet->protocol == SB_PROTOCOL_UDP))
+        return true;
+    type = ((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset];
+    return packet->protocol == SB_PROTOCOL_ICMP ? type == ECHO_REQUEST || type == ECHO_REPLY
+                                                : type == ECHO_REQUEST_6 || type == ECHO_REPLY_6;
+}
+
+/* As they lie in memory. */
+static inline uint32_t load32_raw(const uint8_t *bytes) {
+    uint32_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
+/* The same in both directions: the client first. Of an echo the identifier stands for the ports. */
+static inline void make_key(const struct sb_flows *flows, const struct sb_packet *packet,
+                            uint64_t key[2]) {
+    const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
+    const uint8_t *client = data + packet->client_offset;
+    const uint8_t *protected_address = data + packet->protected_offset;
+    const uint8_t *l4 = data + packet->l4_offset;
+    uint32_t ports = load32_raw(l4);
+
+    if (SB_UNLIKELY(packet->protocol != SB_PROTOCOL_TCP && packet->protocol != SB_PROTOCOL_UDP))
+        ports = load32_raw(l4 + 4) & 0xffff;
+    else if (packet->port == SB_PORT_INSIDE)
+        ports = ports << 16 | ports >> 16;
+    key[1] = (uint64_t)ports << 32 | (uint32_t)packet->vlan_id << 16 |
+             (uint32_t)packet->protocol << 8 | packet->ip_version;
+    if (SB_LIKELY(packet->ip_version == 4)) {
+        key[0] = (uint64_t)load32_raw(protected_address) << 32 | load32_raw(client);
+    } else {
+        const uint64_t one[2] = {sb_load64_raw(client), sb_load64_raw(client + 8)};
+        const uint64_t other[2] = {sb_load64_raw(protected_address),
+                                   sb_load64_raw(protected_address + 8)};
+
+        key[0] = sb_flow_fold(flows, one, other);
+    }
+}
+
+/* What nearly every packet is: of a connection in full flow that has its preferred place. Returns
+ * the others, of which none is overtaken by a later one of its connection; asks for their tags. */
+static uint32_t follow_usual(struct work *work, uint32_t packets) {
+    const uint32_t deadline_ds =
+        work->now->boot_ds + work->flows->timeouts.ds[SB_FLOW_STATE_ESTABLISHED];
+    uint32_t others = 0;
+
+    while (packets != 0) {
+        uint32_t i = sb_take_packet(&packets);
+        const struct sb_packet *packet = &work->burst->packets[i];
+        struct sb_flow *flow = work->flow[i];
+        bool is_it = sb_flow_is(flow, work->key[i]);
+
+        if (SB_LIKELY(is_it && packet->protocol == SB_PROTOCOL_TCP &&
+                      !sb_flow_is_over(flow, work->now->boot_ds) &&
+                      (packet->flags & SB_PACKET_FRAGMENT) == 0)) {
+            const struct sb_segment segment = read_segment(packet);
+
+            if (SB_LIKELY(sb_tcp_flows(flow, &segment))) {
+                flow->deadline_ds = deadline_ds;
+                continue;
+            }
+        }
+        others |= 1u << i;
+        if (is_it)
+            flow->flags |= SB_FLOW_DEFERRED;
+        __builtin_prefetch(&sb_flow_home(work->flows, work->hash[i])->tags, 1);
+    }
+    return others;
+}
+
+/* True: dropped. */
+static bool judge(struct work *work, uint32_t i) {
+    const struct sb_packet *packet = &work->burst->packets[i];
+    struct sb_flow *flow =
+        sb_flow_find(work->flows, work->key[i], work->hash[i], work->now->boot_ds);
+
+    if (flow != NULL)
+        flow->flags &= (uint16_t)~SB_FLOW_DEFERRED;
+    return packet->protocol == SB_PROTOCOL_TCP ? judge_tcp(work, i, flow)
+                                               : judge_pair(work, i, flow);
+}
+
+static bool judge_tcp(struct work *work, uint32_t i, struct sb_flow *flow) {
+    const struct sb_packet *packet = &work->burst->packets[i];
+    struct sb_segment segment = read_segment(packet);
+    enum sb_reason reason;
+
+    if ((segment.flags & SB_TCP_SYN) != 0)
+        segment.scale = read_scale(packet);
+    if (flow != NULL && sb_tcp_is_opening(segment.flags) && sb_tcp_may_reopen(flow)) {
+        sb_flow_end(work->flows, flow);
+        flow = NULL;
+    }
+    if (flow == NULL)
+        return begin_tcp(work, i, &segment);
+    reason = sb_tcp_follow(flow, &segment);
+    if (reason != SB_REASON_NONE)
+        return reject(work, i, reason);
+    if ((flow->flags & SB_FLOW_PROVEN) == 0 && flow->state >= SB_FLOW_STATE_ESTABLISHED &&
+        flow->state <= SB_FLOW_STATE_CLOSED)
+        sb_flow_prove(work->flows, flow, source_of(work, packet));
+    if (flow->state == SB_FLOW_STATE_CLOSED || flow->state == SB_FLOW_STATE_RESET)
+        sb_flow_release_source(work->flows, flow);
+    /* How long a first fragment's segment is, it does not say. */
+    if ((packet->flags & SB_PACKET_FRAGMENT) != 0 && (flow->flags & SB_FLOW_PROVEN) != 0)
+        flow->flags |= SB_FLOW_LIBERAL;
+    sb_flow_touch(work->flows, flow, work->now->boot_ds);
+    return false;
+}
+
+static bool begin_tcp(struct work *work, uint32_t i, const struct sb_segment *segment) {
+    const struct sb_packet *packet = &work->burst->packets[i];
+    const struct sb_node *node = (const struct sb_node *)(uintptr_t)work->lcore->node;
+    bool is_opening = sb_tcp_is_opening(segment->flags);
+    struct sb_flow *flow;
+
+    if (!is_opening && (segment->flags & (SB_TCP_SYN | SB_TCP_RST)) != 0)
+        return reject(work, i, SB_REASON_OUT_OF_STATE);
+    if (!is_opening && (int32_t)(node->learning_until_ds - work->now->boot_ds) <= 0 &&
+        reject(work, i, SB_REASON_OUT_OF_STATE))
+        return true;
+    if (is_opening && packet->port == SB_PORT_OUTSIDE) {
+        uint32_t most = sb_profile_of(work->lcore, packet)->connections_max;
+
+        if (most != 0 && sb_flow_source_count(work->flows, source_of(work, packet)) >= most &&
+            reject(work, i, SB_REASON_CONNECTIONS_SOURCE))
+            return true;
+    }
+    if (begin(work, i, &flow))
+        return true;
+    if (flow == NULL)
+        return false;
+    if (is_opening)
+        sb_tcp_open(flow, segment);
+    else
+        sb_tcp_pick_up(flow, segment);
+    sb_flow_touch(work->flows, flow, work->now->boot_ds);
+    return false;
+}
+
+/* A place for a new one. True: there is none, and the packet was dropped; no place and not dropped:
+ * it goes on as if it belonged to no connection. */
+static bool begin(struct work *work, uint32_t i, struct sb_flow **flow) {
+    *flow = sb_flow_open(work->flows, work->key[i], work->hash[i], work->now->boot_ds);
+    return *flow == NULL && reject(work, i, SB_REASON_CONNECTIONS_FULL);
+}
+
+/* UDP and ICMP echo: whether there was an answer is all there is to know. */
+static bool judge_pair(struct work *work, uint32_t i, struct sb_flow *flow) {
+    const struct sb_packet *packet = &work->burst->packets[i];
+    const uint8_t type = ((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset];
+    uint16_t opened = packet->port == SB_PORT_INSIDE ? SB_FLOW_OPENED_INSIDE : 0;
+
+    if (flow == NULL) {
+        bool is_answer = (packet->protocol == SB_PROTOCOL_ICMP && type == ECHO_REPLY) ||
+                         (packet->protocol == SB_PROTOCOL_ICMPV6 && type == ECHO_REPLY_6);
+
+        if (is_answer)
+            return reject(work, i, SB_REASON_OUT_OF_STATE);
+        if (begin(work, i, &flow))
+            return true;
+        if (flow == NULL)
+            return false;
+        flow->state = SB_FLOW_STATE_ONE_WAY;
+        flow->flags |= opened;
+    } else if ((flow->flags & SB_FLOW_OPENED_INSIDE) != opened) {
+        flow->state = SB_FLOW_STATE_TWO_WAY;
+    }
+    sb_flow_touch(work->flows, flow, work->now->boot_ds);
+    return false;
+}
+
+static inline uint32_t end_of_ip(const struct sb_packet *packet) {
+    const uint8_t *ip = (const uint8_t *)(uintptr_t)packet->data + packet->l3_offset;
+
+    return packet->l3_offset + (SB_LIKELY(packet->ip_version == 4)
+                                    ? sb_load16(ip + IPV4_LENGTH)
+                                    : IPV6_BYTES + sb_load16(ip + IPV6_LENGTH));
+}
+
+/* parse has checked that the header lies in the bytes at hand, options included. */
+static inline struct sb_segment read_segment(const struct sb_packet *packet) {
+    const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+    uint32_t end = end_of_ip(packet), flags = tcp[13];
+    uint32_t payload = end > packet->payload_offset ? end - packet->payload_offset : 0;
+
+    return (struct sb_segment){
+        .sequence = sb_load32(tcp + 4),
+        .acknowledgment = sb_load32(tcp + 8),
+        .length = payload + (flags & SB_TCP_FIN) + (flags >> 1 & 1),
+        .window = sb_load16(tcp + 14),
+        .flags = (uint8_t)flags,
+        .from = (uint8_t)packet->port,
+        .scale = SB_TCP_NO_SCALE,
+    };
+}
+
+static uint8_t read_scale(const struct sb_packet *packet) {
+    const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
+    uint32_t at = packet->l4_offset + TCP_BYTES, end = packet->payload_offset;
+
+    while (at < end && data[at] != OPTION_END) {
+        uint32_t size;
+
+        if (data[at] == OPTION_NOP) {
+            at++;
+            continue;
+        }
+        size = at + 1 < end ? data[at + 1] : 0;
+        if (size < 2 || at + size > end)
+            break;
+        if (data[at] == OPTION_SCALE && size == OPTION_SCALE_BYTES)
+            return data[at + 2] < SCALE_MAX ? data[at + 2] : (uint8_t)SCALE_MAX;
+        at += size;
+    }
+    return SB_TCP_NO_SCALE;
+}
+
+/* A source is an IPv4 address or an IPv6 /64, as for limits; profiles count apart. */
+static uint64_t source_of(const struct work *work, const struct sb_packet *packet) {
+    const uint8_t *client = (const uint8_t *)(uintptr_t)packet->data + packet->client_offset;
+    const struct sb_hash_key *key = &work->flows->hash_key;
+
+    if (packet->ip_version == 4)
+        return sb_hash_address(key, packet->profile, 0xffffull << 32 | sb_load32(client));
+    return sb_hash_address(key, sb_load64_raw(client), packet->profile);
+}
+
+static bool reject(struct work *work, uint32_t i, enum sb_reason reason) {
+    struct sb_packet *packet = &work->burst->packets[i];
+
+    return packet->port == SB_PORT_OUTSIDE && sb_reject(work->lcore, packet, reason, work->now);
+}

@@ -1,0 +1,86 @@
+/* tcp_state.h: what a TCP segment does to its connection.
+ *
+ * RFC 9293 names the states of an endpoint; a node in between sees less and keeps fewer. Windows:
+ * "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000), sections 4 and 5.
+ */
+#ifndef SB_TCP_STATE_H
+#define SB_TCP_STATE_H
+
+#include "../tables/flows_private.h"
+#include "packet.h"
+
+enum { SB_TCP_NO_SCALE = 0xff, SB_TCP_LATE_ACK_MIN = 66000 /* bytes */ };
+
+struct sb_segment {
+    uint32_t sequence;
+    uint32_t acknowledgment;
+    uint32_t length; /* in sequence numbers: SYN and FIN take one each */
+    uint32_t window; /* as in the header */
+    uint8_t flags;   /* enum sb_tcp_flag */
+    uint8_t from;    /* enum sb_port */
+    uint8_t scale;   /* a SYN's window scale; SB_TCP_NO_SCALE: no such option */
+};
+
+/* Whether a SYN begins another connection in the place of this one. */
+static inline bool sb_tcp_may_reopen(const struct sb_flow *flow) {
+    return flow->state == SB_FLOW_STATE_CLOSED || flow->state == SB_FLOW_STATE_RESET ||
+           flow->state == SB_FLOW_STATE_PICKED_UP;
+}
+
+/* Sequence numbers are compared modulo 2^32 (RFC 9293, 3.4). */
+static inline bool sb_tcp_is_after(uint32_t one, uint32_t other) {
+    return (int32_t)(one - other) > 0;
+}
+
+/* Whether its sender may send it, and may have what it acknowledges. Without branches: nearly all
+ * do. */
+static inline bool sb_tcp_is_in_window(const struct sb_flow *flow,
+                                       const struct sb_segment *segment) {
+    const struct sb_flow_side *sender = &flow->side[segment->from];
+    const struct sb_flow_side *receiver = &flow->side[segment->from ^ 1];
+    uint32_t late = sender->window > SB_TCP_LATE_ACK_MIN ? sender->window : SB_TCP_LATE_ACK_MIN;
+    uint32_t end = segment->sequence + segment->length;
+    bool is_outside = sb_tcp_is_after(segment->sequence, sender->limit) |
+                      sb_tcp_is_after(sender->end - receiver->window, end);
+    bool is_ack_outside = sb_tcp_is_after(segment->acknowledgment, receiver->end) |
+                          sb_tcp_is_after(receiver->end - late, segment->acknowledgment);
+
+    return !(is_outside | (is_ack_outside & ((segment->flags & SB_TCP_ACK) != 0)));
+}
+
+/* What one that fits lets each side send. window: in bytes. */
+static inline void sb_tcp_move_on(struct sb_flow *flow, const struct sb_segment *segment,
+                                  uint32_t window) {
+    struct sb_flow_side *sender = &flow->side[segment->from];
+    struct sb_flow_side *receiver = &flow->side[segment->from ^ 1];
+    uint32_t end = segment->sequence + segment->length, limit = segment->acknowledgment + window;
+
+    sender->window = window > sender->window ? window : sender->window;
+    sender->end = sb_tcp_is_after(end, sender->end) ? end : sender->end;
+    if ((segment->flags & SB_TCP_ACK) != 0)
+        receiver->limit = sb_tcp_is_after(limit, receiver->limit) ? limit : receiver->limit;
+}
+
+/* A segment that only carries data or acknowledges some, of a connection in full flow. True: it
+ * fits, and all that there is to do has been done. False: ask sb_tcp_follow, in its turn. */
+static inline bool sb_tcp_flows(struct sb_flow *flow, const struct sb_segment *segment) {
+    bool is_usual =
+        ((segment->flags ^ SB_TCP_ACK) & (SB_TCP_FIN | SB_TCP_SYN | SB_TCP_RST | SB_TCP_ACK)) == 0;
+
+    if (!(is_usual & (flow->state == SB_FLOW_STATE_ESTABLISHED) &
+          ((flow->flags & (SB_FLOW_LIBERAL | SB_FLOW_DEFERRED)) == 0) &
+          sb_tcp_is_in_window(flow, segment)))
+        return false;
+    sb_tcp_move_on(flow, segment, segment->window << flow->scale[segment->from]);
+    return true;
+}
+
+/* A SYN that begins one. */
+void sb_tcp_open(struct sb_flow *flow, const struct sb_segment *segment);
+/* Any other segment but a RST, of a connection whose beginning was not seen. */
+void sb_tcp_pick_up(struct sb_flow *flow, const struct sb_segment *segment);
+/* Another segment of the connection. SB_REASON_NONE: it fits, and the connection has moved on; else
+ * why it does not, and nothing has changed. */
+enum sb_reason sb_tcp_follow(struct sb_flow *flow, const struct sb_segment *segment);
+
+#endif

@@ -1,0 +1,313 @@
+#include "flows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flows_private.h"
+#include "memory.h"
+
+enum { SWEPT_AT_ONCE = 4, STRAYED_MAX = UINT16_MAX, NO_WAY = SB_FLOW_WAYS, HUGE_PAGE = 2 << 20 };
+
+/* Where a connection is. */
+struct place {
+    struct sb_flow_set *set;
+    uint32_t way;
+};
+
+static bool are_valid(const struct sb_flow_timeouts *timeouts);
+static bool is_of_unproven(uint32_t state);
+static struct sb_flow_set *other_set(const struct sb_flows *flows, uint64_t hash);
+static struct sb_flow *find_in(struct sb_flow_set *set, const uint64_t key[2], uint32_t tag);
+static struct sb_flow *settle(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
+                              const uint64_t key[2], uint64_t hash);
+static uint32_t free_way(const struct sb_flow_set *set, uint64_t hash);
+static uint32_t oldest_way(const struct sb_flow_set *set, uint32_t boot_ds, uint32_t *age);
+static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow);
+static struct sb_source_set *source_set(const struct sb_flows *flows, uint64_t source);
+static uint32_t source_tag(uint64_t source);
+static uint32_t source_way(const struct sb_source_set *set, uint32_t tag);
+static void sweep_set(struct sb_flows *flows, struct sb_flow_set *set, uint32_t boot_ds);
+
+static size_t sets_bytes(const struct sb_flows *flows) {
+    size_t bytes = flows->set_count * sizeof(struct sb_flow_set);
+
+    /* To the end of a huge page: what is behind the last whole one would lie in small ones. */
+    return bytes < HUGE_PAGE ? bytes : (bytes + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+}
+
+static size_t sources_bytes(const struct sb_flows *flows) {
+    return ((size_t)flows->source_mask + 1) * sizeof(struct sb_source_set);
+}
+
+int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *timeouts,
+                    const uint8_t hash_key[64], struct sb_connection_stats *stats,
+                    struct sb_flows **out) {
+    struct sb_flows *flows;
+    uint32_t source_sets = 1;
+
+    if (connections_max == 0 || connections_max > SB_FLOWS_MAX || !are_valid(timeouts))
+        return -EINVAL;
+    flows = calloc(1, sizeof(*flows));
+    if (flows == NULL)
+        return -ENOMEM;
+    /* Two at least, so that home and other are not one. */
+    flows->set_count = 2 + (connections_max - 1) / SB_FLOW_FILLED;
+    while ((uint64_t)source_sets * SB_SOURCE_WAYS < 2ull * connections_max)
+        source_sets *= 2;
+    flows->source_mask = source_sets - 1;
+    flows->timeouts = *timeouts;
+    flows->stats = stats;
+    memcpy(&flows->hash_key, hash_key, sizeof(flows->hash_key));
+    memcpy(flows->address_key, hash_key + sizeof(flows->hash_key), sizeof(flows->address_key));
+    flows->hash_key.word[0] |= 1;
+    flows->hash_key.word[1] |= 1;
+    flows->sets = sb_memory_map(sets_bytes(flows));
+    flows->sources = sb_memory_map(sources_bytes(flows));
+    if (flows->sets == NULL || flows->sources == NULL) {
+        sb_flows_destroy(flows);
+        return -ENOMEM;
+    }
+    *out = flows;
+    return 0;
+}
+
+static bool are_valid(const struct sb_flow_timeouts *timeouts) {
+    for (uint32_t state = 0; state < SB_FLOW_STATE_COUNT; state++) {
+        uint32_t most = is_of_unproven(state) ? (uint32_t)SB_FLOW_UNPROVEN_DS_MAX
+                                              : (uint32_t)SB_FLOW_TIMEOUT_DS_MAX;
+
+        if (timeouts->ds[state] == 0 || timeouts->ds[state] > most)
+            return false;
+    }
+    return true;
+}
+
+/* Those that an unproven connection can be in: how long ago it was seen must fit 8 bits. */
+static bool is_of_unproven(uint32_t state) {
+    return state != SB_FLOW_STATE_ESTABLISHED && state != SB_FLOW_STATE_HALF_CLOSED &&
+           state != SB_FLOW_STATE_CLOSED;
+}
+
+_Static_assert(SB_FLOW_UNPROVEN_DS_MAX / SB_FLOW_SEEN_DS < UINT8_MAX, "sb_flow_set.seen");
+
+void sb_flows_destroy(struct sb_flows *flows) {
+    if (flows == NULL)
+        return;
+    sb_memory_unmap(flows->sets, sets_bytes(flows));
+    sb_memory_unmap(flows->sources, sources_bytes(flows));
+    free(flows);
+}
+
+uint64_t sb_flows_bytes(const struct sb_flows *flows) {
+    return sets_bytes(flows) + sources_bytes(flows);
+}
+
+static struct sb_flow_set *other_set(const struct sb_flows *flows, uint64_t hash) {
+    struct sb_flow_set *home = sb_flow_home(flows, hash);
+    struct sb_flow_set *other = &flows->sets[(hash >> 16 & UINT32_MAX) * flows->set_count >> 32];
+
+    if (other != home)
+        return other;
+    return home + 1 == flows->sets + flows->set_count ? flows->sets : home + 1;
+}
+
+struct sb_flow *sb_flow_find(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
+                             uint32_t boot_ds) {
+    struct sb_flow_set *home = sb_flow_home(flows, hash);
+    struct sb_flow *flow = find_in(home, key, sb_flow_tag(hash));
+
+    if (flow == NULL && home->tags.strayed != 0)
+        flow = find_in(other_set(flows, hash), key, sb_flow_tag(hash));
+    if (flow == NULL || !sb_flow_is_over(flow, boot_ds))
+        return flow;
+    flows->stats->expired++;
+    sb_flow_end(flows, flow);
+    return NULL;
+}
+
+static struct sb_flow *find_in(struct sb_flow_set *set, const uint64_t key[2], uint32_t tag) {
+    uint32_t ways = sb_flow_ways(&set->tags, tag);
+
+    for (; ways != 0; ways &= ways - 1) {
+        struct sb_flow *flow = &set->flow[__builtin_ctz(ways)];
+
+        if (sb_flow_is(flow, key))
+            return flow;
+    }
+    return NULL;
+}
+
+struct sb_flow *sb_flow_open(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
+                             uint32_t boot_ds) {
+    struct sb_flow_set *home = sb_flow_home(flows, hash), *other = other_set(flows, hash);
+    bool may_stray = home->tags.strayed < STRAYED_MAX;
+    uint32_t way = free_way(home, hash), other_way = NO_WAY, age, other_age;
+
+    if (way == NO_WAY && may_stray)
+        other_way = free_way(other, hash);
+    if (way == NO_WAY && other_way == NO_WAY) {
+        way = oldest_way(home, boot_ds, &age);
+        if (may_stray)
+            other_way = oldest_way(other, boot_ds, &other_age);
+        if (way == NO_WAY && other_way == NO_WAY) {
+            flows->stats->untracked++;
+            return NULL;
+        }
+        if (way != NO_WAY && other_way != NO_WAY && age >= other_age)
+            other_way = NO_WAY;
+        sb_flow_end(flows, other_way == NO_WAY ? &home->flow[way] : &other->flow[other_way]);
+        flows->stats->evicted++;
+    }
+    return other_way == NO_WAY ? settle(flows, home, way, key, hash)
+                               : settle(flows, other, other_way, key, hash);
+}
+
+static struct sb_flow *settle(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
+                              const uint64_t key[2], uint64_t hash) {
+    struct sb_flow_set *home = sb_flow_home(flows, hash);
+    struct sb_flow *flow = &set->flow[way];
+
+    set->tags.tag[way] = (uint16_t)sb_flow_tag(hash);
+    set->tags.used |= (uint16_t)(1u << way);
+    *flow = (struct sb_flow){.key = {key[0], key[1]}};
+    if (set != home) {
+        flow->flags = SB_FLOW_STRAYED;
+        home->tags.strayed++;
+    }
+    flows->stats->active++;
+    flows->stats->opened++;
+    return flow;
+}
+
+/* The preferred one, if it is. */
+static uint32_t free_way(const struct sb_flow_set *set, uint64_t hash) {
+    uint32_t ways = ~(uint32_t)set->tags.used & ((1u << SB_FLOW_WAYS) - 1);
+    uint32_t preferred = sb_flow_preferred_way(hash);
+
+    if ((ways >> preferred & 1) != 0)
+        return preferred;
+    return ways == 0 ? (uint32_t)NO_WAY : (uint32_t)__builtin_ctz(ways);
+}
+
+/* Of the unproven the one seen longest ago; of several seen together the first. */
+static uint32_t oldest_way(const struct sb_flow_set *set, uint32_t boot_ds, uint32_t *age) {
+    uint32_t ways = set->tags.used & ~(uint32_t)set->tags.proven, found = NO_WAY;
+    uint8_t now = (uint8_t)(boot_ds / SB_FLOW_SEEN_DS);
+
+    *age = 0;
+    for (; ways != 0; ways &= ways - 1) {
+        uint32_t way = (uint32_t)__builtin_ctz(ways);
+        uint8_t since = (uint8_t)(now - set->tags.seen[way]);
+
+        if (found == NO_WAY || since > *age) {
+            found = way;
+            *age = since;
+        }
+    }
+    return found;
+}
+
+static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow) {
+    size_t offset = (size_t)((const uint8_t *)flow - (const uint8_t *)flows->sets);
+    struct sb_flow_set *set = &flows->sets[offset / sizeof(*set)];
+
+    return (struct place){set, (uint32_t)(flow - set->flow)};
+}
+
+void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
+    struct place place = place_of(flows, flow);
+    uint16_t way = (uint16_t)(1u << place.way);
+
+    sb_flow_release_source(flows, flow);
+    if ((flow->flags & SB_FLOW_STRAYED) != 0)
+        sb_flow_home(flows, sb_flow_hash(flows, flow->key))->tags.strayed--;
+    flows->stats->proven -= (place.set->tags.proven & way) != 0;
+    flows->stats->active--;
+    place.set->tags.used &= (uint16_t)~way;
+    place.set->tags.proven &= (uint16_t)~way;
+    flow->key[0] = flow->key[1] = 0; /* nobody's, for who has found it before */
+}
+
+void sb_flow_mark_seen(struct sb_flows *flows, const struct sb_flow *flow, uint32_t boot_ds) {
+    struct place place = place_of(flows, flow);
+
+    place.set->tags.seen[place.way] = (uint8_t)(boot_ds / SB_FLOW_SEEN_DS);
+}
+
+void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source) {
+    struct place place = place_of(flows, flow);
+    struct sb_source_set *set = source_set(flows, source);
+    uint32_t way = source_way(set, source_tag(source));
+
+    flow->flags |= SB_FLOW_PROVEN;
+    place.set->tags.proven |= (uint16_t)(1u << place.way);
+    flows->stats->proven++;
+    for (uint32_t i = 0; way == SB_SOURCE_WAYS && i < SB_SOURCE_WAYS; i++)
+        way = set->count[i] == 0 ? i : way;
+    if (way == SB_SOURCE_WAYS)
+        return; /* no place: this one is not counted */
+    set->tag[way] = source_tag(source);
+    set->count[way]++;
+    flow->source = (uint32_t)((size_t)(set - flows->sources) * SB_SOURCE_WAYS + way) + 1;
+}
+
+void sb_flow_release_source(struct sb_flows *flows, struct sb_flow *flow) {
+    if (flow->source == 0)
+        return;
+    flows->sources[(flow->source - 1) / SB_SOURCE_WAYS]
+        .count[(flow->source - 1) % SB_SOURCE_WAYS]--;
+    flow->source = 0;
+}
+
+uint32_t sb_flow_source_count(const struct sb_flows *flows, uint64_t source) {
+    const struct sb_source_set *set = source_set(flows, source);
+    uint32_t way = source_way(set, source_tag(source));
+
+    return way == SB_SOURCE_WAYS ? 0 : set->count[way];
+}
+
+static struct sb_source_set *source_set(const struct sb_flows *flows, uint64_t source) {
+    return &flows->sources[source & flows->source_mask];
+}
+
+static uint32_t source_tag(uint64_t source) {
+    return (uint32_t)(source >> 32);
+}
+
+/* SB_SOURCE_WAYS: it has none. */
+static uint32_t source_way(const struct sb_source_set *set, uint32_t tag) {
+    uint32_t way = 0;
+
+    while (way < SB_SOURCE_WAYS && (set->count[way] == 0 || set->tag[way] != tag))
+        way++;
+    return way;
+}
+
+void sb_flows_sweep(struct sb_flows *flows, uint32_t boot_ds) {
+    uint32_t passed = boot_ds - flows->sweep_ds;
+
+    if (passed != 0) {
+        uint64_t due =
+            flows->sweep_due + (uint64_t)passed * flows->set_count / SB_FLOW_SWEEP_DS + 1;
+
+        flows->sweep_due = due < flows->set_count ? (uint32_t)due : flows->set_count;
+        flows->sweep_ds = boot_ds;
+    }
+    for (uint32_t i = 0; i < SWEPT_AT_ONCE && flows->sweep_due != 0; i++) {
+        sweep_set(flows, &flows->sets[flows->sweep_next], boot_ds);
+        flows->sweep_next = flows->sweep_next + 1 == flows->set_count ? 0 : flows->sweep_next + 1;
+        flows->sweep_due--;
+    }
+}
+
+static void sweep_set(struct sb_flows *flows, struct sb_flow_set *set, uint32_t boot_ds) {
+    for (uint32_t ways = set->tags.used; ways != 0; ways &= ways - 1) {
+        struct sb_flow *flow = &set->flow[__builtin_ctz(ways)];
+
+        if (!sb_flow_is_over(flow, boot_ds))
+            continue;
+        flows->stats->expired++;
+        sb_flow_end(flows, flow);
+    }
+}

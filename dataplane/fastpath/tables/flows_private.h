@@ -1,0 +1,158 @@
+/* flows_private.h: the flow table as the connections stage sees it.
+ *
+ * Sets of 16 places: a line of tags, then a line for each connection. Each has a preferred place in
+ * its home set and nearly always gets it, so that a look-up reads one line; if another has it, the
+ * tags say where to look. What finds its home set full goes to one other, and the home counts how
+ * many have strayed, so that nobody looks there in vain.
+ */
+#ifndef SB_FLOWS_PRIVATE_H
+#define SB_FLOWS_PRIVATE_H
+
+#include <emmintrin.h>
+#include <stdbool.h>
+
+#include "flows.h"
+#include "hash.h"
+
+enum {
+    SB_FLOW_WAYS = 16,
+    SB_FLOW_FILLED = 11, /* of the ways of a set, when connections_max are there */
+    SB_FLOW_SEEN_DS = 5, /* the unit of sb_flow_set.seen */
+    SB_SOURCE_WAYS = 8
+};
+
+enum sb_flow_flag {
+    SB_FLOW_OPENED_INSIDE = 1 << 0,
+    SB_FLOW_STRAYED = 1 << 1, /* not in its home set */
+    SB_FLOW_PROVEN = 1 << 2,
+    SB_FLOW_LIBERAL = 1 << 3,  /* met in its midst: windows are not known */
+    SB_FLOW_FIN = 1 << 4,      /* << side: it has sent one */
+    SB_FLOW_ANSWERED = 1 << 6, /* << side: it has acknowledged the other's SYN */
+    SB_FLOW_DEFERRED = 1 << 8, /* a packet of this burst waits for its turn, so all behind it do */
+};
+
+/* What one side may send: "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000). */
+struct sb_flow_side {
+    uint32_t end;    /* the highest sequence number that it has sent, + 1 */
+    uint32_t limit;  /* how far the other side has let it send */
+    uint32_t window; /* the largest that it has offered, in bytes */
+};
+
+/* One connection; a cache line. IPv4: the key is the addresses and ports themselves. IPv6: 64 bits
+ * of a keyed hash stand for the two addresses, the ports for themselves. */
+struct sb_flow {
+    uint64_t key[2];
+    struct sb_flow_side side[SB_PORT_COUNT];
+    uint32_t deadline_ds;
+    uint32_t source;              /* where its source is counted, + 1; 0: nowhere */
+    uint16_t flags;               /* enum sb_flow_flag */
+    uint8_t state;                /* enum sb_flow_state */
+    uint8_t scale[SB_PORT_COUNT]; /* of windows (RFC 7323, 2) */
+    uint8_t reserved[11];
+} __attribute__((aligned(SB_CACHE_LINE)));
+
+_Static_assert(sizeof(struct sb_flow) == SB_CACHE_LINE, "64 bytes per connection, and 4 of tags");
+
+struct sb_flow_tags {
+    uint16_t tag[SB_FLOW_WAYS];
+    uint8_t seen[SB_FLOW_WAYS]; /* when an unproven one last was, in SB_FLOW_SEEN_DS modulo 256 */
+    uint16_t used;              /* bit w: way w holds one */
+    uint16_t proven;
+    uint16_t strayed; /* whose home it is, and who are elsewhere */
+    uint8_t reserved[10];
+} __attribute__((aligned(SB_CACHE_LINE)));
+
+_Static_assert(sizeof(struct sb_flow_tags) == SB_CACHE_LINE, "one line of tags");
+
+/* 17 lines: the first connections of all sets spread over all sets of a processor's cache. */
+struct sb_flow_set {
+    struct sb_flow_tags tags;
+    struct sb_flow flow[SB_FLOW_WAYS];
+};
+
+/* How many proven connections sources have. */
+struct sb_source_set {
+    uint32_t tag[SB_SOURCE_WAYS];
+    uint32_t count[SB_SOURCE_WAYS]; /* 0: free */
+} __attribute__((aligned(SB_CACHE_LINE)));
+
+struct sb_flows {
+    struct sb_flow_set *sets;
+    uint32_t set_count;
+    uint32_t source_mask;
+    struct sb_hash_key hash_key, address_key[3];
+    struct sb_source_set *sources;
+    struct sb_connection_stats *stats;
+    struct sb_flow_timeouts timeouts;
+    uint32_t sweep_next; /* set */
+    uint32_t sweep_due;  /* sets */
+    uint32_t sweep_ds;
+};
+
+static inline uint64_t sb_flow_hash(const struct sb_flows *flows, const uint64_t key[2]) {
+    return sb_hash_address(&flows->hash_key, key[0], key[1]);
+}
+
+static inline struct sb_flow_set *sb_flow_home(const struct sb_flows *flows, uint64_t hash) {
+    return &flows->sets[(hash & UINT32_MAX) * flows->set_count >> 32];
+}
+
+static inline uint32_t sb_flow_preferred_way(uint64_t hash) {
+    return (uint32_t)(hash >> 44) % SB_FLOW_WAYS;
+}
+
+static inline uint32_t sb_flow_tag(uint64_t hash) {
+    return (uint32_t)(hash >> 48);
+}
+
+/* The ways of a set that have the tag. */
+static inline uint32_t sb_flow_ways(const struct sb_flow_tags *set, uint32_t tag) {
+    const __m128i *tags = (const __m128i *)(const void *)set->tag;
+    __m128i wanted = _mm_set1_epi16((short)tag);
+    __m128i same = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(tags), wanted),
+                                   _mm_cmpeq_epi16(_mm_load_si128(tags + 1), wanted));
+
+    return (uint32_t)_mm_movemask_epi8(same) & set->used;
+}
+
+/* 64 bits for the two addresses of an IPv6 connection. */
+static inline uint64_t sb_flow_fold(const struct sb_flows *flows, const uint64_t client[2],
+                                    const uint64_t protected_address[2]) {
+    const struct sb_hash_key *key = flows->address_key;
+    uint64_t one = sb_hash_fold(client[0] ^ key[0].word[0], client[1] ^ key[0].word[1]);
+    uint64_t other =
+        sb_hash_fold(protected_address[0] ^ key[1].word[0], protected_address[1] ^ key[1].word[1]);
+
+    return sb_hash_fold(one ^ key[2].word[0], other ^ key[2].word[1]);
+}
+
+static inline bool sb_flow_is(const struct sb_flow *flow, const uint64_t key[2]) {
+    return flow->key[0] == key[0] && flow->key[1] == key[1];
+}
+
+static inline bool sb_flow_is_over(const struct sb_flow *flow, uint32_t boot_ds) {
+    return (int32_t)(flow->deadline_ds - boot_ds) <= 0;
+}
+
+/* The connection of a key; NULL: there is none, or it was over and is now ended. */
+struct sb_flow *sb_flow_find(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
+                             uint32_t boot_ds);
+/* A new one, all zero but for its key; there is none of that key. NULL: no place. */
+struct sb_flow *sb_flow_open(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
+                             uint32_t boot_ds);
+void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow);
+void sb_flow_mark_seen(struct sb_flows *flows, const struct sb_flow *flow, uint32_t boot_ds);
+/* From now on it keeps its place. source: a hash; counted for it until it is released or ended. */
+void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source);
+void sb_flow_release_source(struct sb_flows *flows, struct sb_flow *flow);
+/* How many proven connections a source has. */
+uint32_t sb_flow_source_count(const struct sb_flows *flows, uint64_t source);
+
+/* Takes its state's time from now; remembers when it was seen. */
+static inline void sb_flow_touch(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds) {
+    flow->deadline_ds = boot_ds + flows->timeouts.ds[flow->state];
+    if ((flow->flags & SB_FLOW_PROVEN) == 0)
+        sb_flow_mark_seen(flows, flow, boot_ds);
+}
+
+#endif

@@ -1,0 +1,171 @@
+"""Whole conversations for the differential test: TCP, UDP and echo between a few hosts.
+
+Each goes its usual way most of the time; now and then a segment is repeated, lies about a number,
+comes from the wrong side, or a time passes in which connections are forgotten.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+
+from dataplane.abi import BURST_MAX, Mode, Port, Reason, Scope, Unit
+from tests.native import frames
+from tests.native.harness import Frame
+from tests.native.model_case import Case
+from tests.native.model_frames import happens
+from tests.native.model_policy import RATES, Rules, connection_limits
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+HANDSHAKE = (SYN, SYN | ACK, ACK)
+SERVERS = (IPv4Address("198.51.100.10"), IPv6Address("2001:db8:5::10"))
+CLIENTS = (
+    *(IPv4Address("203.0.113.7"), IPv4Address("203.0.113.8")),
+    *(IPv6Address("2001:db8::7"), IPv6Address("2001:db8::8"), IPv6Address("2001:db8:0:1::7")),
+)
+OFF_BY = (0, 0, 0, -1, 1, 2, 5, -1000, 64240, 65535, 66001, -66001, -70000, 1 << 24, 1 << 31)
+LATER_NS = (0, 10**6, 10**8, 10**9, 11 * 10**9, 25 * 10**9, 40 * 10**9, 250 * 10**9)
+OPTIONS = (
+    b"",
+    *(b"\1\3\3\7", b"\1\3\3\0", b"\1\3\3\17", b"\3\3\377\0", b"\2\4\5\264\1\3\3\10"),
+    *(b"\2\4\5\264\4\2\10\12" + bytes(8) + b"\1\3\3\2", b"\0\3\3\7", b"\3\2\1\1", b"\3\0\1\1"),
+    *(b"\2\100\1\1", b"\1\1\1\3"),
+)
+CONNECTION_REASONS = (
+    *(Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW),
+    *(Reason.CONNECTIONS_FULL, Reason.CONNECTIONS_SOURCE),
+    *(RATES[scope, Unit.CONNECTIONS] for scope in Scope),
+)
+
+
+@dataclass
+class Talk:
+    """One conversation; ``next`` is what each side sends next."""
+
+    client: IPv4Address | IPv6Address
+    server: IPv4Address | IPv6Address
+    ports: tuple[int, int]
+    opener: Port
+    next: dict[Port, int]
+    vlan: int = 0
+    phase: int = 0
+    finished: set[Port] = field(default_factory=set)
+
+    def step(self, rng: random.Random) -> Frame:
+        """What comes next, or something that should not."""
+        if happens(rng, 0.15):
+            return self._anything(rng)
+        opener, other = self.opener, _other(self.opener)
+        self.phase += 1
+        if self.phase <= len(HANDSHAKE):
+            flags = SYN if self.phase == 2 and happens(rng, 0.05) else HANDSHAKE[self.phase - 1]
+            return self._send(rng, other if self.phase == 2 else opener, flags)
+        sender = rng.choice(list(Port))
+        if happens(rng, 0.15) and sender not in self.finished:
+            self.finished.add(sender)
+            return self._send(rng, sender, FIN | ACK)
+        if happens(rng, 0.07) or (len(self.finished) > 1 and happens(rng, 0.4)):
+            self._begin_anew(rng)
+            return self._send(rng, sender, RST | ACK) if happens(rng, 0.5) else self.step(rng)
+        return self._send(rng, sender, ACK | PSH, rng.choice((0, 1, 100, 1400)))
+
+    def _begin_anew(self, rng: random.Random) -> None:
+        self.phase = 0
+        self.finished.clear()
+        if happens(rng, 0.5):
+            self.next = {port: rng.getrandbits(32) for port in Port}
+
+    def _send(self, rng: random.Random, sender: Port, flags: int, size: int = 0) -> Frame:
+        sequence, acknowledged = self.next[sender], self.next[_other(sender)]
+        if not happens(rng, 0.1):  # else it is lost, and comes again
+            taken = size + bool(flags & SYN) + bool(flags & FIN)
+            self.next[sender] = (sequence + taken) % (1 << 32)
+        return self._frame(rng, sender, flags, sequence, acknowledged if flags & ACK else 0, size)
+
+    def _anything(self, rng: random.Random) -> Frame:
+        sender = rng.choice(list(Port))
+        flags = rng.choice((SYN, ACK, SYN | ACK, RST, RST | ACK, FIN | ACK, ACK, ACK | PSH))
+        sequence = self.next[sender] + rng.choice(OFF_BY)
+        acknowledged = self.next[_other(sender)] + rng.choice(OFF_BY)
+        return self._frame(rng, sender, flags, sequence, acknowledged, rng.choice((0, 0, 1, 1400)))
+
+    def _frame(
+        self, rng: random.Random, sender: Port, flags: int, sequence: int, ack: int, size: int
+    ) -> Frame:
+        options = rng.choice(OPTIONS) if flags & SYN else b""
+        ports = self.ports if sender is Port.OUTSIDE else self.ports[::-1]
+        window = rng.choice((0, 1, 1024, 29200, 65535))
+        numbers = sequence % (1 << 32), ack % (1 << 32)
+        tcp = struct.pack("!HHII", *ports, *numbers) + struct.pack(
+            "!BBHHH", (20 + len(options)) // 4 << 4, flags, window, 0, 0
+        )
+        return self.packet(sender, 6, tcp + options + bytes(size), more=happens(rng, 0.02))
+
+    def packet(self, sender: Port, protocol: int, payload: bytes, *, more: bool = False) -> Frame:
+        """An IP packet of the conversation; ``more``: as a first fragment."""
+        pair = (self.client, self.server)
+        source, target = pair if sender is Port.OUTSIDE else pair[::-1]
+        if source.version == 4:
+            fields = 0x45, 0, 20 + len(payload), 0, 0x2000 if more else 0, 64, protocol, 0
+            header = struct.pack("!BBHHHBBH", *fields) + source.packed + target.packed
+            ip = frames.with_right_checksum(header, 0)
+        else:
+            following, extra = protocol, b""
+            if more:
+                following, extra = 44, struct.pack("!BBHI", protocol, 0, 1, 7)
+            size = len(extra) + len(payload)
+            ip = struct.pack("!IHBB", 6 << 28, size, following, 64)
+            ip += source.packed + target.packed + extra
+        tag = struct.pack("!HH", 0x8100, self.vlan) if self.vlan else b""
+        kind = 0x0800 if source.version == 4 else 0x86DD
+        return Frame(bytes(12) + tag + kind.to_bytes(2, "big") + ip + payload, sender)
+
+    def pair(self, rng: random.Random) -> Frame:
+        """A datagram or an echo of the same hosts."""
+        sender = rng.choice(list(Port))
+        if happens(rng, 0.5):
+            ports = self.ports if sender is Port.OUTSIDE else self.ports[::-1]
+            return self.packet(sender, 17, struct.pack("!HHHH", *ports, 8, 0))
+        is_ipv4 = self.client.version == 4
+        kind = rng.choice((8, 0, 8, 0, 13) if is_ipv4 else (128, 129, 128, 129, 140))
+        echo = struct.pack("!BBHHH", kind, 0, 0, self.ports[0], 1)
+        return self.packet(sender, 1 if is_ipv4 else 58, echo)
+
+
+def _other(port: Port) -> Port:
+    return Port.INSIDE if port is Port.OUTSIDE else Port.OUTSIDE
+
+
+def conversation_case(rng: random.Random, bursts: int) -> Case:
+    """A node whose connection reasons mostly enforce, and a few conversations side by side."""
+    talks = [_talk(rng) for _ in range(rng.randrange(1, 6))]
+    sizes = [rng.randrange(1, BURST_MAX + 1) for _ in range(bursts)]
+    modes = {reason: rng.choice((Mode.MONITOR, Mode.OFF)) for reason in CONNECTION_REASONS}
+    kept = rng.choice((0, 0, 1, 4, len(modes)))
+    return Case(
+        bursts=tuple(tuple(_step(rng, talks) for _ in range(size)) for size in sizes),
+        modes=dict(rng.sample(sorted(modes.items()), kept)),
+        policy=(Rules(connections_max=rng.choice((0, 0, 1, 2)), limits=connection_limits(rng)),),
+        later_ns=tuple(rng.choice(LATER_NS) for _ in range(5)),
+        learning_ds=rng.choice((0, 0, 20)),
+    )
+
+
+def _step(rng: random.Random, talks: list[Talk]) -> Frame:
+    talk = rng.choice(talks)
+    return talk.pair(rng) if happens(rng, 0.1) else talk.step(rng)
+
+
+def _talk(rng: random.Random) -> Talk:
+    client = rng.choice(CLIENTS)
+    return Talk(
+        client=client,
+        server=SERVERS[client.version == 6],
+        ports=(rng.choice((40000, 40001, 40002)), rng.choice((80, 443))),
+        opener=Port.INSIDE if happens(rng, 0.25) else Port.OUTSIDE,
+        next={port: rng.choice((0, (1 << 32) - 5, rng.getrandbits(32))) for port in Port},
+        vlan=rng.choice((0, 0, 0, 7)),
+        phase=3 if happens(rng, 0.15) else 0,
+    )

@@ -1,0 +1,158 @@
+"""The flow table: how much it holds, who gives way when it is full, and what is swept."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from dataplane import abi
+from dataplane.abi import BURST_MAX, FLOW_UNPROVEN_DS_MAX, Reason
+from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
+from dataplane.errors import NativeError
+from dataplane.settings import ConnectionCapacities, ConnectionTimeouts
+from tests.native.connections_support import ACK, INSIDE, OUTSIDE, SYN, Pair, fate, tracking
+from tests.native.harness import Frame, Harness
+
+FEW = ConnectionCapacities(connections_max=64)
+SEEN_DS = 5
+"""How finely it is known when one was last seen."""
+PLACES = 16 * (2 + 63 // 11)
+
+
+def client(number: int) -> Pair:
+    return Pair(client=IPv4Address("203.0.0.0") + number // 50_000, client_port=number % 50_000 + 1)
+
+
+def send(harness: Harness, sent: list[Frame]) -> None:
+    for at in range(0, len(sent), BURST_MAX):
+        harness.run(sent[at : at + BURST_MAX])
+
+
+def establish(harness: Harness, numbers: range) -> None:
+    for step in range(3):
+        send(harness, [client(number).handshake()[step] for number in numbers])
+
+
+def create(library: ctypes.CDLL, capacities: ConnectionCapacities) -> ConnectionTable:
+    stats = abi.LcoreStats()
+    table = ConnectionTable(library, capacities, bytes(FLOW_KEY_BYTES), ctypes.addressof(stats))
+    table.close()
+    return table
+
+
+@pytest.mark.parametrize("count", [0, abi.FLOWS_MAX + 1])
+def test_a_capacity_out_of_bounds_is_refused(library: ctypes.CDLL, count: int) -> None:
+    with pytest.raises(NativeError) as caught:
+        create(library, ConnectionCapacities(connections_max=count))
+    assert caught.value.errno == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    "timeouts",
+    [
+        ConnectionTimeouts(closed=0),
+        ConnectionTimeouts(established=86_401),
+        ConnectionTimeouts(syn_sent=FLOW_UNPROVEN_DS_MAX // 10 + 1),
+        ConnectionTimeouts(two_way=FLOW_UNPROVEN_DS_MAX // 10 + 1),
+    ],
+)
+def test_times_out_of_bounds_are_refused(
+    library: ctypes.CDLL, timeouts: ConnectionTimeouts
+) -> None:
+    with pytest.raises(NativeError):
+        create(library, ConnectionCapacities(timeouts=timeouts))
+
+
+def test_memory_is_what_the_documentation_says(library: ctypes.CDLL) -> None:
+    stats = abi.LcoreStats()
+    for count in (262_144, 1 << 20):
+        capacities = ConnectionCapacities(connections_max=count)
+        key = bytes(FLOW_KEY_BYTES)
+        with ConnectionTable(library, capacities, key, ctypes.addressof(stats)) as table:
+            assert 110 * count < table.bytes <= 120 * count
+
+
+def test_as_many_as_configured_fit_and_all_are_found_again(harness: Harness) -> None:
+    count = 20_000
+    with tracking(harness, ConnectionCapacities(connections_max=count)):
+        establish(harness, range(count))
+        stats = harness.stats.connections
+        assert stats.untracked + stats.evicted <= count // 1000
+        assert stats.proven == stats.active >= count - count // 1000
+        harness.reset_stats()
+        send(harness, [client(number).tcp(OUTSIDE, ACK, 1001, 5001) for number in range(count)])
+        assert harness.stats.port[OUTSIDE].dropped[Reason.OUT_OF_STATE] <= count // 1000
+
+
+def test_an_unproven_one_gives_way_the_oldest_first(harness: Harness) -> None:
+    with tracking(harness, FEW):
+        stats = harness.stats.connections
+        for number in range(20 * PLACES):
+            harness.time.boot_ds += SEEN_DS
+            fate(harness, client(number).tcp(OUTSIDE, SYN, 1000))
+            if stats.evicted >= 3 * PLACES:
+                break
+        assert stats.active == stats.opened - stats.evicted - stats.expired <= PLACES
+        # The newest are there: their answers are followed.
+        for newest in range(number - 5, number + 1):
+            pair = client(newest)
+            fate(harness, pair.tcp(INSIDE, SYN | ACK, 5000, 1001))
+            assert fate(harness, pair.tcp(OUTSIDE, ACK, 1001, 5001)) == [Reason.NONE]
+
+
+def test_a_flood_of_syns_takes_no_place_from_a_proven_one(harness: Harness) -> None:
+    with tracking(harness, FEW):
+        establish(harness, range(40))
+        stats = harness.stats.connections
+        assert stats.proven == 40
+        send(harness, [client(1000 + n).tcp(OUTSIDE, SYN, n) for n in range(100 * PLACES)])
+        assert stats.proven == 40
+        assert stats.evicted > 90 * PLACES
+        for number in range(40):
+            assert fate(harness, client(number).tcp(OUTSIDE, ACK, 1001, 5001)) == [Reason.NONE]
+
+
+def test_where_all_are_proven_a_new_one_has_its_own_reason(harness: Harness) -> None:
+    with tracking(harness, FEW):
+        for number in range(4 * PLACES):
+            fate(harness, *client(number).handshake())
+        stats = harness.stats.connections
+        full = harness.stats.port[OUTSIDE].dropped[Reason.CONNECTIONS_FULL]
+        assert PLACES * 0.9 < stats.proven <= PLACES
+        assert full == stats.untracked > 0
+        established = stats.proven
+        send(harness, [client(9000 + n).tcp(OUTSIDE, SYN, 1) for n in range(200)])
+        assert stats.proven == established
+        # What protected hosts open is not refused, only not tracked.
+        assert fate(harness, replace(client(5), client_port=7).tcp(INSIDE, SYN, 1)) == [Reason.NONE]
+
+
+def test_all_is_swept_within_ten_seconds_and_a_bounded_part_at_once(harness: Harness) -> None:
+    capacities = ConnectionCapacities(connections_max=10_000)
+    with tracking(harness, capacities) as table:
+        establish(harness, range(5_000))
+        stats, gone_ds = harness.stats.connections, 10 * capacities.timeouts.established
+        harness.time.boot_ds += gone_ds
+        table.sweep(harness.time.boot_ds)
+        assert stats.active > 4_800
+        sets = 2 + 9_999 // 11
+        for _ in range(100):
+            harness.time.boot_ds += 1
+            for _ in range(-(-sets // 100 // 4) + 1):
+                table.sweep(harness.time.boot_ds)
+        assert (stats.active, stats.proven, stats.expired) == (0, 0, stats.opened)
+
+
+def test_an_idle_worker_sweeps_too(harness: Harness) -> None:
+    with tracking(harness, FEW):
+        establish(harness, range(10))
+        harness.time.boot_ds += 10 * FEW.timeouts.established
+        arguments = ctypes.addressof(harness.lcore), ctypes.addressof(harness.time)
+        harness.library.sb_pipeline_idle.argtypes = [ctypes.c_void_p] * 2
+        for _ in range(10):
+            harness.library.sb_pipeline_idle(*arguments)
+        assert harness.stats.connections.active == 0
