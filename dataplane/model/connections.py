@@ -60,14 +60,17 @@ def _has_connection(packet: Packet) -> bool:
 
 
 def _key(packet: Packet) -> Hashable:
-    """The same in both directions; of an echo the identifier stands for the ports."""
+    """The same in both directions; of an echo the identifier stands for the ports.
+
+    Not the VLAN: answers may come back in another one.
+    """
     l4, ports = packet.l4_offset, (0, 0)
     if packet.protocol in ECHO:
         ports = number(packet.data, l4 + 4), 0
     else:
         ports = number(packet.data, l4), number(packet.data, l4 + 2)
         ports = ports if packet.port is Port.OUTSIDE else ports[::-1]
-    return packet.client, packet.protected, packet.protocol, packet.vlan_id, ports
+    return packet.client, packet.protected, packet.protocol, ports
 
 
 def _judge_tcp(lcore: Lcore, packet: Packet, key: Hashable, flow: Flow | None, now: Time) -> bool:

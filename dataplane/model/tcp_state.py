@@ -14,8 +14,8 @@ from dataplane.model.packet import ACK, RST, SYN
 
 FIN = 1
 MODULUS = 1 << 32
-LATE_ACK_MIN = 66_000
-"""Bytes by which an acknowledgment may lie behind at least: segments are overtaken."""
+WINDOW_MIN = 66_000
+"""Bytes that an acknowledgment may be late by at least: segments are overtaken."""
 PROVEN_STATES = {FlowState.ESTABLISHED, FlowState.HALF_CLOSED, FlowState.CLOSED}
 REOPENABLE = {FlowState.CLOSED, FlowState.RESET, FlowState.PICKED_UP}
 """A SYN begins another connection in the place of one that is so far."""
@@ -186,7 +186,8 @@ def _is_in_window(flow: Flow, segment: Segment) -> bool:
         return False
     if not segment.flags & ACK:
         return True
-    late = max(sender.window, LATE_ACK_MIN)
+    # A window behind the newest one (RFC 5961, section 5.2), which is one behind what was sent.
+    late = 2 * max(sender.window, WINDOW_MIN)
     never_sent = is_after(segment.acknowledgment, receiver.end)
     too_late = is_after((receiver.end - late) % MODULUS, segment.acknowledgment)
     return not (never_sent or too_late)

@@ -22,7 +22,8 @@ def lab() -> Iterator[Lab]:
     shared = Lab("e2e")
     shared.down()  # what an interrupted run has left
     # Room for a million entries in one import, and for those of the other tests.
-    shared.up(config="[lists]\naddresses_max = 1100000\n")
+    # It is no node that has just come and does not know what there is.
+    shared.up(config="[lists]\naddresses_max = 1100000\n[connections]\nlearning_seconds = 0\n")
     yield shared
     shared.down()
 

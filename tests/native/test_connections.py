@@ -134,7 +134,7 @@ def test_sequence_numbers(
 
 @pytest.mark.parametrize(
     ("acknowledged", "fits"),
-    [(5001, True), (5002, False), (5001 - 66000, True), (5001 - 66001, False)],
+    [(5001, True), (5002, False), (5001 - 132_000, True), (5001 - 132_001, False)],
 )
 def test_acknowledgments(node: Harness, pair: Pair, acknowledged: int, *, fits: bool) -> None:
     established(node, pair)
@@ -319,6 +319,14 @@ def test_datagrams_have_connections_of_a_kind(node: Harness, pair: Pair) -> None
     assert passes(node, pair.udp(OUTSIDE), pair.udp(INSIDE), pair.udp(OUTSIDE, 100))
     assert passes(node, replace(pair, client_port=2).udp(INSIDE))
     assert (node.stats.connections.active, node.stats.connections.proven) == (2, 0)
+
+
+def test_answers_may_come_back_in_another_vlan(node: Harness) -> None:
+    tagged, plain = PAIRS["vlan"], PAIRS["ipv4"]
+    _, answer, _ = plain.handshake()
+    syn, _, last = tagged.handshake()
+    assert passes(node, syn, answer, last)
+    assert node.stats.connections.proven == 1
 
 
 def test_an_echo_reply_that_nobody_asked_for_is_out_of_state(node: Harness, pair: Pair) -> None:

@@ -94,11 +94,16 @@ def sequence(lab: Lab, address: str, port: int, rate_pps: int) -> Iterator[Seque
 
 
 @contextmanager
-def vlan(lab: Lab, tag: int, addresses: dict[str, list[str]]) -> Iterator[None]:
-    """A VLAN on both endpoints, with these addresses by peer; the origin answers."""
+def vlan(
+    lab: Lab, tag: int, addresses: dict[str, list[str]], bad: tuple[int, int] | None = None
+) -> Iterator[None]:
+    """A VLAN on both endpoints, with these addresses by peer; the origin answers.
+
+    ``bad``: how many of a thousand frames are lost, and how many overtaken, in each direction.
+    """
     with ExitStack() as stack:
         for peer, wanted in addresses.items():
-            name = stack.enter_context(_vlan_interface(lab, peer, tag))
+            name = stack.enter_context(_vlan_interface(lab, peer, tag, bad))
             for address in wanted:
                 lab.add_address(peer, address, name)
         for address in addresses["origin"]:
@@ -112,16 +117,17 @@ def _answers(lab: Lab, address: str) -> bool:
 
 
 @contextmanager
-def _vlan_interface(lab: Lab, peer: str, tag: int) -> Iterator[str]:
+def _vlan_interface(lab: Lab, peer: str, tag: int, bad: tuple[int, int] | None) -> Iterator[str]:
     """The kernel's own where it has them, else one made by hand; up, yields its name."""
     name, namespace = f"net0.{tag}", getattr(lab.instance.namespaces, peer)
     link = ("link", "add", "link", "net0", "name", name, "type", "vlan", "id", str(tag))
-    if run("ip", "-n", namespace, *link).returncode == 0:
+    if bad is None and run("ip", "-n", namespace, *link).returncode == 0:
         _ip(namespace, "link", "set", name, "up")
         yield name
         _ip(namespace, "link", "delete", name)
         return
     command = (*lab.enter(peer), sys.executable, str(VLAN_RELAY), "net0", name, str(tag))
+    command = (*command, *map(str, bad or ()))
     with background(*command) as relay:
         assert relay.stdout is not None
         assert "ready" in relay.stdout.readline()

@@ -1,18 +1,22 @@
-"""A VLAN interface made by hand, for kernels without 802.1Q: ``vlan_relay.py DEVICE NAME TAG``.
+"""A VLAN interface made by hand: ``vlan_relay.py DEVICE NAME TAG [LOST LATE]``.
 
-Makes a tap interface NAME; what its host sends there leaves on DEVICE with a tag, and what arrives
-on DEVICE with that tag comes out of it. Run in the peer's namespace; the interface goes with it.
+For kernels without 802.1Q, and for a bad line where there is no netem. Makes a tap interface NAME;
+what its host sends there leaves on DEVICE with a tag, and what arrives on DEVICE with that tag
+comes out of it. Of a thousand frames that are sent LOST are lost, and LATE overtaken by others. Run
+in the peer's namespace; the interface goes with it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import random
 import select
 import socket
 import struct
 import subprocess
 import sys
+import time
 
 _TUNSETIFF = 0x400454CA  # linux/if_tun.h
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
@@ -22,9 +26,35 @@ _ETH_P_ALL = 0x0003
 _AUXDATA = struct.Struct("=IIIHHHH")
 _FRAME_BYTES_MAX = 2048
 _MACS = 12
+_LATE_S = 0.003
 
 
-def relay(device: str, name: str, tag: int) -> None:
+class _Line:
+    """Sends frames; some never, some later than those behind them."""
+
+    def __init__(self, wire: socket.socket, lost: int, late: int) -> None:
+        self._wire, self._lost, self._late = wire, lost, late
+        self._random = random.Random(78)
+        self._held: list[tuple[float, bytes]] = []
+
+    def send(self, frame: bytes) -> None:
+        chance = self._random.randrange(1000)
+        if chance < self._lost:
+            return
+        if chance < self._lost + self._late:
+            self._held.append((time.monotonic() + _LATE_S, frame))
+        else:
+            self._wire.send(frame)
+
+    def send_late(self) -> float | None:
+        """Those whose time has come; how long until the next one's has."""
+        now = time.monotonic()
+        while self._held and self._held[0][0] <= now:
+            self._wire.send(self._held.pop(0)[1])
+        return self._held[0][0] - now if self._held else None
+
+
+def relay(device: str, name: str, tag: int, lost: int = 0, late: int = 0) -> None:
     """Carry frames both ways until killed."""
     tap = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tap, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI))
@@ -35,12 +65,13 @@ def relay(device: str, name: str, tag: int) -> None:
     # The kernel takes the outermost tag off a received frame and tells it here.
     wire.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
     header = struct.pack("!HH", 0x8100, tag)
+    line = _Line(wire, lost, late)
     print("ready", flush=True)
     while True:
-        readable, _, _ = select.select([tap, wire], [], [])
+        readable, _, _ = select.select([tap, wire], [], [], line.send_late())
         if tap in readable:
             frame = os.read(tap, _FRAME_BYTES_MAX)
-            wire.send(frame[:_MACS] + header + frame[_MACS:])
+            line.send(frame[:_MACS] + header + frame[_MACS:])
         if wire in readable:
             frame = _tagged(wire, tag)
             if frame:
@@ -62,4 +93,4 @@ def _tagged(wire: socket.socket, tag: int) -> bytes:
 
 
 if __name__ == "__main__":
-    relay(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    relay(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

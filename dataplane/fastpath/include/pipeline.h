@@ -40,7 +40,8 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
 void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
-void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
+                          const struct sb_time *now);
 void sb_forward_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
 /* Index of the lcore that owns a client address (16 bytes, IPv4 mapped), the same in both

@@ -137,7 +137,8 @@ static inline uint32_t load32_raw(const uint8_t *bytes) {
     return value;
 }
 
-/* The same in both directions: the client first. Of an echo the identifier stands for the ports. */
+/* The same in both directions: the client first. Of an echo the identifier stands for the ports.
+ * Not the VLAN: answers may come back in another one. */
 static inline void make_key(const struct sb_flows *flows, const struct sb_packet *packet,
                             uint64_t key[2]) {
     const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
@@ -150,8 +151,7 @@ static inline void make_key(const struct sb_flows *flows, const struct sb_packet
         ports = load32_raw(l4 + 4) & 0xffff;
     else if (packet->port == SB_PORT_INSIDE)
         ports = ports << 16 | ports >> 16;
-    key[1] = (uint64_t)ports << 32 | (uint32_t)packet->vlan_id << 16 |
-             (uint32_t)packet->protocol << 8 | packet->ip_version;
+    key[1] = (uint64_t)ports << 32 | (uint32_t)packet->protocol << 8 | packet->ip_version;
     if (SB_LIKELY(packet->ip_version == 4)) {
         key[0] = (uint64_t)load32_raw(protected_address) << 32 | load32_raw(client);
     } else {

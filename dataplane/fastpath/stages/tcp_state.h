@@ -9,7 +9,7 @@
 #include "../tables/flows_private.h"
 #include "packet.h"
 
-enum { SB_TCP_NO_SCALE = 0xff, SB_TCP_LATE_ACK_MIN = 66000 /* bytes */ };
+enum { SB_TCP_NO_SCALE = 0xff, SB_TCP_WINDOW_MIN = 66000 /* bytes */ };
 
 struct sb_segment {
     uint32_t sequence;
@@ -32,13 +32,15 @@ static inline bool sb_tcp_is_after(uint32_t one, uint32_t other) {
     return (int32_t)(one - other) > 0;
 }
 
-/* Whether its sender may send it, and may have what it acknowledges. Without branches: nearly all
- * do. */
+/* Whether its sender may send it, and may have what it acknowledges. An acknowledgment may lie a
+ * window behind the newest one (RFC 5961, 5.2), and that one a window behind what was sent. Without
+ * branches: nearly all fit. */
 static inline bool sb_tcp_is_in_window(const struct sb_flow *flow,
                                        const struct sb_segment *segment) {
     const struct sb_flow_side *sender = &flow->side[segment->from];
     const struct sb_flow_side *receiver = &flow->side[segment->from ^ 1];
-    uint32_t late = sender->window > SB_TCP_LATE_ACK_MIN ? sender->window : SB_TCP_LATE_ACK_MIN;
+    uint32_t window = sender->window > SB_TCP_WINDOW_MIN ? sender->window : SB_TCP_WINDOW_MIN;
+    uint32_t late = 2 * window;
     uint32_t end = segment->sequence + segment->length;
     bool is_outside = sb_tcp_is_after(segment->sequence, sender->limit) |
                       sb_tcp_is_after(sender->end - receiver->window, end);
