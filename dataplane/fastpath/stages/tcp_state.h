@@ -42,12 +42,13 @@ static inline bool sb_tcp_is_in_window(const struct sb_flow *flow,
     uint32_t window = sender->window > SB_TCP_WINDOW_MIN ? sender->window : SB_TCP_WINDOW_MIN;
     uint32_t late = 2 * window;
     uint32_t end = segment->sequence + segment->length;
-    bool is_outside = sb_tcp_is_after(segment->sequence, sender->limit) |
-                      sb_tcp_is_after(sender->end - receiver->window, end);
-    bool is_ack_outside = sb_tcp_is_after(segment->acknowledgment, receiver->end) |
-                          sb_tcp_is_after(receiver->end - late, segment->acknowledgment);
+    uint32_t is_outside = (uint32_t)sb_tcp_is_after(segment->sequence, sender->limit) |
+                          (uint32_t)sb_tcp_is_after(sender->end - receiver->window, end);
+    uint32_t is_ack_outside =
+        (uint32_t)sb_tcp_is_after(segment->acknowledgment, receiver->end) |
+        (uint32_t)sb_tcp_is_after(receiver->end - late, segment->acknowledgment);
 
-    return !(is_outside | (is_ack_outside & ((segment->flags & SB_TCP_ACK) != 0)));
+    return (is_outside | (is_ack_outside & ((segment->flags & SB_TCP_ACK) != 0))) == 0;
 }
 
 /* What one that fits lets each side send. window: in bytes. */
@@ -66,12 +67,13 @@ static inline void sb_tcp_move_on(struct sb_flow *flow, const struct sb_segment 
 /* A segment that only carries data or acknowledges some, of a connection in full flow. True: it
  * fits, and all that there is to do has been done. False: ask sb_tcp_follow, in its turn. */
 static inline bool sb_tcp_flows(struct sb_flow *flow, const struct sb_segment *segment) {
-    bool is_usual =
-        ((segment->flags ^ SB_TCP_ACK) & (SB_TCP_FIN | SB_TCP_SYN | SB_TCP_RST | SB_TCP_ACK)) == 0;
+    uint32_t unusual =
+        ((segment->flags ^ SB_TCP_ACK) & (SB_TCP_FIN | SB_TCP_SYN | SB_TCP_RST | SB_TCP_ACK)) |
+        (flow->flags & (SB_FLOW_LIBERAL | SB_FLOW_DEFERRED)) |
+        (uint32_t)(flow->state ^ SB_FLOW_STATE_ESTABLISHED) |
+        (uint32_t)!sb_tcp_is_in_window(flow, segment);
 
-    if (!(is_usual & (flow->state == SB_FLOW_STATE_ESTABLISHED) &
-          ((flow->flags & (SB_FLOW_LIBERAL | SB_FLOW_DEFERRED)) == 0) &
-          sb_tcp_is_in_window(flow, segment)))
+    if (unusual != 0)
         return false;
     sb_tcp_move_on(flow, segment, segment->window << flow->scale[segment->from]);
     return true;
