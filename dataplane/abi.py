@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "ba9550eb7167e32dd5bd9815322a0ffb932d6aafa7ea94409bd22678751932fb"
+ABI_HASH = "b0207cb4b43835cefcb33870006e3aa4c4a40b852ce1c41ce348e3b4c5408829"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -28,6 +28,16 @@ RING_SLOTS = 1024
 LATENCY_BUCKETS = 20
 REJECTED_MAX = 256
 SAMPLED_BURSTS = 64
+COOKIE_SLOT_S = 64
+COOKIE_EPOCH = 64
+OUTBOX_BUFFERS = 64
+OUTBOX_MAX = 256
+FRAME_OWN_MAX = 128
+SYN_RATE_DEFAULT = 1000
+SYN_UNANSWERED_MIN = 100
+SYN_PROXY_HOLD_DS = 300
+HELD_MAX = 4
+OPENINGS_MAX = 65536
 FLOWS_MAX = 16777216
 FLOW_TIMEOUT_DS_MAX = 864000
 FLOW_UNPROVEN_DS_MAX = 1200
@@ -37,15 +47,16 @@ PORT_COUNT = 2
 VERDICT_COUNT = 4
 MODE_COUNT = 3
 STAGE_COUNT = 10
-REASON_COUNT = 45
-ORIGIN_COUNT = 3
+REASON_COUNT = 46
+ORIGIN_COUNT = 4
 LIST_COUNT = 2
+SYN_PROXY_COUNT = 3
 SCOPE_COUNT = 4
 UNIT_COUNT = 3
 FLOW_STATE_COUNT = 9
 STATE_COUNT = 3
 MESSAGE_COUNT = 6
-NOTICE_COUNT = 9
+NOTICE_COUNT = 11
 STATS_MAGIC = 0x53656342656174
 
 LATENCY_BOUNDS_NS: tuple[int, ...] = (
@@ -158,6 +169,7 @@ class Reason(enum.IntEnum):
     RATE_PREFIX_CONNECTIONS = 42
     RATE_DESTINATION_CONNECTIONS = 43
     RATE_GLOBAL_CONNECTIONS = 44
+    SYN_PROXY_FULL = 45
 
 
 class Origin(enum.IntEnum):
@@ -166,6 +178,7 @@ class Origin(enum.IntEnum):
     ANSWER = 0
     RETRY = 1
     RESET = 2
+    OPEN = 3
 
 
 class ListKind(enum.IntEnum):
@@ -187,6 +200,15 @@ class PacketFlag(enum.IntFlag):
     ALLOWED = 64
     WOULD_DROP = 128
     PLAIN = 256
+    ANSWER = 512
+
+
+class SynProxy(enum.IntEnum):
+    """enum sb_syn_proxy."""
+
+    OFF = 0
+    AUTO = 1
+    ALWAYS = 2
 
 
 class Scope(enum.IntEnum):
@@ -272,6 +294,8 @@ class NoticeKind(enum.IntEnum):
     CLIENT_REFUSED = 6
     COUNTRIES_LOADED = 7
     COUNTRIES_REFUSED = 8
+    SYN_PROXY_ON = 9
+    SYN_PROXY_OFF = 10
 
 
 class Packet(ctypes.Structure):
@@ -298,6 +322,7 @@ class Packet(ctypes.Structure):
     verdict: int
     reason: int
     owner: int
+    origin: int
     reserved: ctypes.Array[ctypes.c_uint8]
 
     _fields_ = [
@@ -322,7 +347,8 @@ class Packet(ctypes.Structure):
         ("verdict", ctypes.c_uint8),  # 52
         ("reason", ctypes.c_uint8),  # 53
         ("owner", ctypes.c_uint16),  # 54
-        ("reserved", ctypes.c_uint8 * 8),  # 56
+        ("origin", ctypes.c_uint16),  # 56
+        ("reserved", ctypes.c_uint8 * 6),  # 58
     ]
 
 
@@ -347,6 +373,36 @@ class Burst(ctypes.Structure):
         ("is_one_profile", ctypes.c_uint32),  # 44
         ("reserved", ctypes.c_uint8 * 16),  # 48
         ("packets", Packet * 32),  # 64
+    ]
+
+
+class Buffer(ctypes.Structure):
+    """struct sb_buffer: 24 bytes."""
+
+    mbuf: int
+    data: int
+    room: int
+
+    _fields_ = [
+        ("mbuf", ctypes.c_uint64),  # 0
+        ("data", ctypes.c_uint64),  # 8
+        ("room", ctypes.c_uint64),  # 16
+    ]
+
+
+class Outbox(ctypes.Structure):
+    """struct sb_outbox: 17928 bytes."""
+
+    buffer_count: int
+    packet_count: int
+    buffer: ctypes.Array[Buffer]
+    packet: ctypes.Array[Packet]
+
+    _fields_ = [
+        ("buffer_count", ctypes.c_uint32),  # 0
+        ("packet_count", ctypes.c_uint32),  # 4
+        ("buffer", Buffer * 64),  # 8
+        ("packet", Packet * 256),  # 1544
     ]
 
 
@@ -448,6 +504,8 @@ class Profile(ctypes.Structure):
     limit_count: int
     reflector_count: int
     connections_max: int
+    syn_proxy: int
+    syn_rate: int
     limit: ctypes.Array[Limit]
     ports_tcp: PortRule
     ports_udp: PortRule
@@ -461,18 +519,20 @@ class Profile(ctypes.Structure):
         ("limit_count", ctypes.c_uint32),  # 68
         ("reflector_count", ctypes.c_uint32),  # 72
         ("connections_max", ctypes.c_uint32),  # 76
-        ("limit", Limit * 10),  # 80
-        ("ports_tcp", PortRule),  # 400
-        ("ports_udp", PortRule),  # 532
-        ("reflector", Reflector * 64),  # 664
-        ("geo_block", ctypes.c_uint64 * 11),  # 920
-        ("geo_allow", ctypes.c_uint64 * 11),  # 1008
-        ("_padding_1096", ctypes.c_uint8 * 56),  # 1096
+        ("syn_proxy", ctypes.c_uint32),  # 80
+        ("syn_rate", ctypes.c_uint32),  # 84
+        ("limit", Limit * 10),  # 88
+        ("ports_tcp", PortRule),  # 408
+        ("ports_udp", PortRule),  # 540
+        ("reflector", Reflector * 64),  # 672
+        ("geo_block", ctypes.c_uint64 * 11),  # 928
+        ("geo_allow", ctypes.c_uint64 * 11),  # 1016
+        ("_padding_1104", ctypes.c_uint8 * 48),  # 1104
     ]
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 416 bytes."""
+    """struct sb_port_stats: 424 bytes."""
 
     received: int
     received_bytes: int
@@ -490,8 +550,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 45),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 408
+        ("dropped", ctypes.c_uint64 * 46),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 416
     ]
 
 
@@ -526,7 +586,7 @@ class OriginStats(ctypes.Structure):
 
 
 class ConnectionStats(ctypes.Structure):
-    """struct sb_connection_stats: 48 bytes."""
+    """struct sb_connection_stats: 72 bytes."""
 
     active: int
     proven: int
@@ -534,6 +594,9 @@ class ConnectionStats(ctypes.Structure):
     expired: int
     evicted: int
     untracked: int
+    opening: int
+    accepted: int
+    failed: int
 
     _fields_ = [
         ("active", ctypes.c_uint64),  # 0
@@ -542,16 +605,19 @@ class ConnectionStats(ctypes.Structure):
         ("expired", ctypes.c_uint64),  # 24
         ("evicted", ctypes.c_uint64),  # 32
         ("untracked", ctypes.c_uint64),  # 40
+        ("opening", ctypes.c_uint64),  # 48
+        ("accepted", ctypes.c_uint64),  # 56
+        ("failed", ctypes.c_uint64),  # 64
     ]
 
 
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 1080 bytes."""
+    """struct sb_profile_stats: 1104 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 45),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 46),  # 0
     ]
 
 
@@ -566,7 +632,7 @@ class ProfileLabel(ctypes.Structure):
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 2215936 bytes."""
+    """struct sb_lcore_stats: 2265088 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -594,11 +660,11 @@ class LcoreStats(ctypes.Structure):
         ("latency_sum_ns", ctypes.c_uint64),  # 56
         ("latency_bucket", ctypes.c_uint64 * 20),  # 64
         ("connections", ConnectionStats),  # 224
-        ("port", PortStats * 2),  # 272
-        ("stage", StageStats * 10),  # 1104
-        ("origin", OriginStats * 3),  # 1424
-        ("profile", ProfileStats * 2048),  # 1496
-        ("_padding_2213336", ctypes.c_uint8 * 2600),  # 2213336
+        ("port", PortStats * 2),  # 296
+        ("stage", StageStats * 10),  # 1144
+        ("origin", OriginStats * 4),  # 1464
+        ("profile", ProfileStats * 2048),  # 1560
+        ("_padding_2262552", ctypes.c_uint8 * 2536),  # 2262552
     ]
 
 
@@ -657,6 +723,7 @@ class StatsHeader(ctypes.Structure):
     tsc_hz: int
     lcore_count: int
     profile_count: int
+    syn_proxy_profiles: int
     hugepages: int
     addresses_max: int
     addresses_used: int
@@ -696,35 +763,36 @@ class StatsHeader(ctypes.Structure):
         ("tsc_hz", ctypes.c_uint64),  # 128
         ("lcore_count", ctypes.c_uint64),  # 136
         ("profile_count", ctypes.c_uint64),  # 144
-        ("hugepages", ctypes.c_uint64),  # 152
-        ("addresses_max", ctypes.c_uint64),  # 160
-        ("addresses_used", ctypes.c_uint64),  # 168
-        ("prefixes_max", ctypes.c_uint64),  # 176
-        ("prefixes_used_ipv4", ctypes.c_uint64),  # 184
-        ("prefixes_used_ipv6", ctypes.c_uint64),  # 192
-        ("connections_max", ctypes.c_uint64),  # 200
-        ("mbufs_max", ctypes.c_uint64),  # 208
-        ("mbufs_used", ctypes.c_uint64),  # 216
-        ("cpu_busy_ppm", ctypes.c_uint64),  # 224
-        ("latency_mean_ns", ctypes.c_uint64),  # 232
-        ("memory_bytes", ctypes.c_uint64),  # 240
-        ("events_lost", ctypes.c_uint64),  # 248
-        ("countries_date", ctypes.c_uint64),  # 256
-        ("countries_ranges_ipv4", ctypes.c_uint64),  # 264
-        ("countries_ranges_ipv6", ctypes.c_uint64),  # 272
-        ("countries_bytes", ctypes.c_uint64),  # 280
-        ("rejected_count", ctypes.c_uint64),  # 288
-        ("rejected", Rejected * 256),  # 296
-        ("device", DeviceStats * 2),  # 12584
-        ("profile_version", ctypes.c_uint64),  # 12680
-        ("profile_label", ProfileLabel * 2048),  # 12688
-        ("profile_removed", ProfileStats),  # 143760
-        ("_padding_144840", ctypes.c_uint8 * 2616),  # 144840
+        ("syn_proxy_profiles", ctypes.c_uint64),  # 152
+        ("hugepages", ctypes.c_uint64),  # 160
+        ("addresses_max", ctypes.c_uint64),  # 168
+        ("addresses_used", ctypes.c_uint64),  # 176
+        ("prefixes_max", ctypes.c_uint64),  # 184
+        ("prefixes_used_ipv4", ctypes.c_uint64),  # 192
+        ("prefixes_used_ipv6", ctypes.c_uint64),  # 200
+        ("connections_max", ctypes.c_uint64),  # 208
+        ("mbufs_max", ctypes.c_uint64),  # 216
+        ("mbufs_used", ctypes.c_uint64),  # 224
+        ("cpu_busy_ppm", ctypes.c_uint64),  # 232
+        ("latency_mean_ns", ctypes.c_uint64),  # 240
+        ("memory_bytes", ctypes.c_uint64),  # 248
+        ("events_lost", ctypes.c_uint64),  # 256
+        ("countries_date", ctypes.c_uint64),  # 264
+        ("countries_ranges_ipv4", ctypes.c_uint64),  # 272
+        ("countries_ranges_ipv6", ctypes.c_uint64),  # 280
+        ("countries_bytes", ctypes.c_uint64),  # 288
+        ("rejected_count", ctypes.c_uint64),  # 296
+        ("rejected", Rejected * 256),  # 304
+        ("device", DeviceStats * 2),  # 12592
+        ("profile_version", ctypes.c_uint64),  # 12688
+        ("profile_label", ProfileLabel * 2048),  # 12696
+        ("profile_removed", ProfileStats),  # 143768
+        ("_padding_144872", ctypes.c_uint8 * 2584),  # 144872
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 35602432 bytes."""
+    """struct sb_stats: 36388864 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
@@ -859,13 +927,15 @@ class Notice(ctypes.Structure):
     boot_ms: int
     notice: int
     value: int
+    address: ctypes.Array[ctypes.c_uint8]
     reserved: ctypes.Array[ctypes.c_uint8]
 
     _fields_ = [
         ("boot_ms", ctypes.c_uint64),  # 0
         ("notice", ctypes.c_uint64),  # 8
         ("value", ctypes.c_uint64),  # 16
-        ("reserved", ctypes.c_uint8 * 24),  # 24
+        ("address", ctypes.c_uint8 * 16),  # 24
+        ("reserved", ctypes.c_uint8 * 8),  # 40
     ]
 
 
@@ -1028,7 +1098,7 @@ class Readers(ctypes.Structure):
 
 
 class Node(ctypes.Structure):
-    """struct sb_node: 1152 bytes."""
+    """struct sb_node: 1184 bytes."""
 
     lists: int
     policy: int
@@ -1039,7 +1109,8 @@ class Node(ctypes.Structure):
     stop: int
     ns_per_tsc_q24: int
     learning_until_ds: int
-    reserved: ctypes.Array[ctypes.c_uint8]
+    cookie_slot: int
+    cookie_key: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
     readers: Readers
 
     _fields_ = [
@@ -1052,13 +1123,14 @@ class Node(ctypes.Structure):
         ("stop", ctypes.c_uint32),  # 48
         ("ns_per_tsc_q24", ctypes.c_uint32),  # 52
         ("learning_until_ds", ctypes.c_uint32),  # 56
-        ("reserved", ctypes.c_uint8 * 4),  # 60
-        ("readers", Readers),  # 64
+        ("cookie_slot", ctypes.c_uint32),  # 60
+        ("cookie_key", (ctypes.c_uint64 * 2) * 2),  # 64
+        ("readers", Readers),  # 96
     ]
 
 
 class Lcore(ctypes.Structure):
-    """struct sb_lcore: 584 bytes."""
+    """struct sb_lcore: 608 bytes."""
 
     node: int
     stats: int
@@ -1066,6 +1138,9 @@ class Lcore(ctypes.Structure):
     events_consumer: int
     limits: int
     flows: int
+    syn_proxy: int
+    outbox: int
+    pool: int
     policy: int
     index: int
     port_id: ctypes.Array[ctypes.c_uint16]
@@ -1081,13 +1156,16 @@ class Lcore(ctypes.Structure):
         ("events_consumer", ctypes.c_uint64),  # 24
         ("limits", ctypes.c_uint64),  # 32
         ("flows", ctypes.c_uint64),  # 40
-        ("policy", ctypes.c_uint64),  # 48
-        ("index", ctypes.c_uint32),  # 56
-        ("port_id", ctypes.c_uint16 * 2),  # 60
-        ("handover_in", ctypes.c_uint64 * 16),  # 64
-        ("handover_out", ctypes.c_uint64 * 16),  # 192
-        ("sample_ds", ctypes.c_uint32 * 64),  # 320
-        ("bursts", ctypes.c_uint64),  # 576
+        ("syn_proxy", ctypes.c_uint64),  # 48
+        ("outbox", ctypes.c_uint64),  # 56
+        ("pool", ctypes.c_uint64),  # 64
+        ("policy", ctypes.c_uint64),  # 72
+        ("index", ctypes.c_uint32),  # 80
+        ("port_id", ctypes.c_uint16 * 2),  # 84
+        ("handover_in", ctypes.c_uint64 * 16),  # 88
+        ("handover_out", ctypes.c_uint64 * 16),  # 216
+        ("sample_ds", ctypes.c_uint32 * 64),  # 344
+        ("bursts", ctypes.c_uint64),  # 600
     ]
 
 
@@ -1137,6 +1215,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.RATE_PREFIX_CONNECTIONS: "more new connections than the limit of one source prefix",
     Reason.RATE_DESTINATION_CONNECTIONS: "more new connections than the limit of one destination",
     Reason.RATE_GLOBAL_CONNECTIONS: "more new connections than the limit of the profile",
+    Reason.SYN_PROXY_FULL: "SYN proxy: more connections are being opened, or packets held for them, than there is room for",
 }
 
 STAGE_TEXT: dict[Stage, str] = {

@@ -22,6 +22,7 @@ from dataplane.packet_path import PacketPath
 from dataplane.profiles import Profiles
 from dataplane.reconcile import Reconciler
 from dataplane.shm import SharedStats
+from dataplane.syn_proxy_table import CookieSecrets
 from dataplane.tables import Lists
 from dataplane.turns import Turns
 from dataplane.watchdog import STALL_MS, HeartbeatWatchdog
@@ -43,6 +44,7 @@ class Parts:
     lists: Lists
     profiles: Profiles
     countries: Countries
+    cookies: CookieSecrets
     commands: Commands
     control: ControlServer
     reconciler: Reconciler
@@ -105,6 +107,7 @@ class ControlLoop:
         every(100, self._read_ports)
         every(1000, self._look_for_countries)
         every(1000, self._gauges.update)
+        every(100, self._tell_mode)
         if parts.notifier.watchdog_interval_s is not None:
             every(int(parts.notifier.watchdog_interval_s * 1000), self._tell_manager)
 
@@ -112,6 +115,7 @@ class ControlLoop:
         now_ms = self._parts.clock.boot_ms()
         self._header.heartbeat_boot_ms = now_ms
         self._workers.node.boot_ds = now_ms // 100
+        self._parts.cookies.update(self._parts.clock.utc_ms())
 
     def _expire(self) -> None:
         self._parts.lists.expire(self._workers.node.boot_ds, _EXPIRE_BUDGET)
@@ -119,6 +123,11 @@ class ControlLoop:
 
     def _look_for_countries(self) -> None:
         self._parts.countries.turn(self._parts.profiles.uses_countries)
+
+    def _tell_mode(self) -> None:
+        has_proxy = any(lcore.syn_proxy for lcore in self._workers.lcores)
+        count = self._parts.profiles.syn_proxy_count if has_proxy else 0
+        self._header.syn_proxy_profiles = count
 
     def _check_workers(self) -> None:
         if self._header.state != abi.State.RUNNING:

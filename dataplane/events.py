@@ -34,7 +34,9 @@ class Notice:
     kind: str
     """Name of ``enum sb_notice_kind`` in lower case."""
     value: int
-    """Revision, port, user id or errno, by kind."""
+    """Revision, port, user id, errno or rate, by kind."""
+    address: str = ""
+    """What it is about, where that is one."""
 
 
 Event: TypeAlias = DropSample | Notice
@@ -49,7 +51,9 @@ def decode_event(element: Element) -> Event | None:
             case abi.Message.NOTICE:
                 notice = abi.Notice.from_buffer_copy(element.payload)
                 kind = abi.NoticeKind(notice.notice).name.lower()
-                return Notice(notice.boot_ms, kind, notice.value)
+                address = bytes(notice.address)
+                about = address_text(address) if any(address) else ""
+                return Notice(notice.boot_ms, kind, notice.value, about)
     except ValueError:  # a member that no enum has
         return None
     return None

@@ -54,4 +54,5 @@ def open_packet_path(
         WorkerPlan(eal_plan.worker_lcores, ports.port_ids, eal.tsc_hz, owner_key),
         [stats.lcore_address(index) for index in range(settings.lcores)],
     )
+    workers.give_outboxes(memory, pool.address)
     return PacketPath(memory, pool, ports, workers)

@@ -18,6 +18,7 @@ from dataplane.commands import Commands
 from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
 from dataplane.control import ControlServer
 from dataplane.control_loop import ControlLoop, Parts, end_workers
+from dataplane.cookie_secret import kept_secret
 from dataplane.country_reload import Countries
 from dataplane.eal_setup import EalPlan, plan
 from dataplane.leases import EventRings
@@ -30,12 +31,14 @@ from dataplane.profile_names import ProfileNames
 from dataplane.profiles import Profiles
 from dataplane.published import StatsPublisher
 from dataplane.reconcile import Reconciler
-from dataplane.settings import DataplaneSettings
+from dataplane.settings import DataplaneSettings, SynProxyCapacities
 from dataplane.shm import SharedStats
 from dataplane.statelog import StateLogReader
+from dataplane.syn_proxy_table import CookieSecrets, SynProxyTable
 from dataplane.tables import Lists, random_hash_key
 
 _log = Log()
+_HELD_SHARE = 4
 
 
 def run(settings: DataplaneSettings) -> int:
@@ -84,6 +87,11 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
             library, settings.connections, secrets.token_bytes(FLOW_KEY_BYTES), lcore.stats
         )
         lcore.flows = opened.enter_context(connections).address
+        if settings.has_syn_proxy:
+            proxy = SynProxyTable(library, _syn_proxy_room(settings), random_hash_key())
+            lcore.syn_proxy = opened.enter_context(proxy).address
+    secret = settings.syn_cookie_secret or kept_secret(settings.socket.parent)
+    cookies = CookieSecrets(workers.node, secret)
     profiles = Profiles(library, workers, ProfileNames(stats.header, workers.pages))
     opened.callback(profiles.close)
     publisher = StatsPublisher(stats)
@@ -107,9 +115,17 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     commands.bind(reconciler)
     return ControlLoop(
         Parts(
-            clock, stats, path, lists, profiles, countries, commands, control, reconciler, notifier
+            *(clock, stats, path, lists, profiles, countries, cookies),
+            *(commands, control, reconciler, notifier),
         )
     )
+
+
+def _syn_proxy_room(settings: DataplaneSettings) -> SynProxyCapacities:
+    """No more is held than leaves most of the packet buffers to the ports."""
+    most = settings.mbufs // (_HELD_SHARE * settings.lcores)
+    room = SynProxyCapacities()
+    return SynProxyCapacities(min(room.openings_max, most), min(room.held_max, most))
 
 
 def _tell(settings: DataplaneSettings, eal_plan: EalPlan) -> None:

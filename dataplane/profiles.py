@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dataplane.abi import SynProxy
 from dataplane.errors import NativeError
 from dataplane.policy_table import KEY_BYTES, PolicyTable
 from dataplane.profile_names import DEFAULT, ProfileNames
@@ -39,6 +40,8 @@ class Profiles:
         self._retired = Retired(workers)
         self.uses_countries = False
         """Whether a profile in force blocks or allows countries."""
+        self.syn_proxy_count = 0
+        """How many profiles in force have the SYN proxy."""
         self.apply(None)
 
     def apply(self, document: Mapping[str, Any] | None) -> None:
@@ -57,6 +60,7 @@ class Profiles:
         old, self._table = self._table, table
         self._workers.node.policy = table.address
         self.uses_countries = any(profile.countries for profile in profiles)
+        self.syn_proxy_count = sum(profile.syn is not SynProxy.OFF for profile in profiles)
         if old:
             self._retired.add(old)
         self.reclaim()

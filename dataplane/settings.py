@@ -52,6 +52,14 @@ class ConnectionCapacities:
 
 
 @dataclass(frozen=True)
+class SynProxyCapacities:
+    """What each lcore opens to protected hosts at a time, and packets that it holds meanwhile."""
+
+    openings_max: int = 1024
+    held_max: int = 1024
+
+
+@dataclass(frozen=True)
 class DataplaneSettings:
     """Everything ``secbeat-dataplane`` needs; sizes are entries, memory is MiB."""
 
@@ -76,5 +84,9 @@ class DataplaneSettings:
     prefixes_max: int = 131_072
     limits: LimitCapacities = LimitCapacities()
     connections: ConnectionCapacities = ConnectionCapacities()
+    has_syn_proxy: bool = True
+    """False: the policy's ``syn`` is not heeded (mode ``tcp``)."""
+    syn_cookie_secret: bytes = field(default=b"", repr=False)
+    """That nodes share; empty: one of the node's own, kept beside the socket."""
     eal_arguments: tuple[str, ...] = field(default=())
     file_prefix: str = "secbeat"

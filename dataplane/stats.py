@@ -117,6 +117,12 @@ class ConnectionStats:
     """Unproven ones that gave their place to a newer one."""
     untracked: int
     """Found no place, as all around were proven."""
+    opening: int
+    """Of the active: the SYN proxy waits for the protected host."""
+    accepted: int
+    """Ever opened by the SYN proxy."""
+    failed: int
+    """Of those: refused, silent, or given up by the client."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,8 @@ class NodeStats:
     """Since the control loop's last turn."""
     pid: int
     tsc_hz: int
+    syn_proxy_profiles: int
+    """How many profiles have the SYN proxy."""
     hugepages: bool
     capacities: Capacities
     connections: ConnectionStats

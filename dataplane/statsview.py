@@ -86,6 +86,7 @@ class StatsView:
             heartbeat_age_s=max(0, now_ms - header("heartbeat_boot_ms")) / 1000,
             pid=header("pid"),
             tsc_hz=header("tsc_hz"),
+            syn_proxy_profiles=header("syn_proxy_profiles"),
             hugepages=header("hugepages") != 0,
             capacities=self.capacities(),
             connections=self._connections(),

@@ -64,6 +64,12 @@ class Workers:
                     source.handover_out[target.index] = ring
                     target.handover_in[source.index] = ring
 
+    def give_outboxes(self, memory: Memory, pool: int) -> None:
+        """Let stages send frames of their own, from buffers of a ``struct rte_mempool *``."""
+        for lcore in self.lcores:
+            lcore.outbox = ctypes.addressof(memory.structure(abi.Outbox))
+            lcore.pool = pool
+
     @property
     def lcore_count(self) -> int:
         """How many workers there are."""

@@ -92,6 +92,24 @@ NODE: tuple[Scalar[NodeStats], ...] = (
         lambda node: single(node.capacities.connections_max),
     ),
     Scalar(
+        "gauge",
+        "secbeat_connections_opening",
+        "Of those tracked now: the SYN proxy waits for the protected host.",
+        lambda node: single(node.connections.opening),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_connections_proxied_total",
+        "Connections that the SYN proxy has opened for clients that brought a cookie back.",
+        lambda node: single(node.connections.accepted),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_connections_proxied_failed_total",
+        "Of those: the protected host refused or was silent, or the client gave up.",
+        lambda node: single(node.connections.failed),
+    ),
+    Scalar(
         "counter",
         "secbeat_connections_forgotten_total",
         "Connections that were idle for too long (expired), unproven ones that gave their place to "

@@ -70,7 +70,7 @@ def _print_settings(file: Path) -> int:
     from appliance.config import dataplane_settings, load_config
 
     try:
-        found: object = dataplane_settings(load_config(file))
+        found: object = dataplane_settings(load_config(file), os.environ)
     except SecBeatError as error:
         found = error
     sys.stdout.buffer.write(pickle.dumps(found))

@@ -25,14 +25,20 @@ from dataplane.settings import (
     PortSettings,
 )
 
-CREDENTIAL = "secbeat.management-api-key"
-"""Name of the systemd credential that stands in for ``MANAGEMENT_API_KEY``."""
+MANAGEMENT_API_KEY = ("MANAGEMENT_API_KEY", "secbeat.management-api-key")
+SYN_COOKIE_SECRET = ("SYN_COOKIE_SECRET", "secbeat.syn-cookie-secret")
+"""Environment variables, and names of the systemd credentials that stand in for them."""
+SECRET_BYTES_MIN = 16
 
 
-def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
+def dataplane_settings(
+    config: NodeConfig, environment: Mapping[str, str] | None = None
+) -> DataplaneSettings:
     """Settings of ``secbeat-dataplane``; the API's user is the one that may connect to it.
 
-    Raises ConfigurationError if a device is named by MAC or order and has not been looked for yet.
+    The environment may hold the secret of SYN cookies that nodes share, or say where it is. Raises
+    ConfigurationError if that is too short, or if a device is named by MAC or order and has not
+    been looked for yet.
     """
     dataplane, lists, limits = config.dataplane, config.lists, config.limits
     connections = config.connections
@@ -56,6 +62,8 @@ def dataplane_settings(config: NodeConfig) -> DataplaneSettings:
             timeouts=ConnectionTimeouts(**connections.timeouts.model_dump()),
             learning_seconds=connections.learning_seconds,
         ),
+        has_syn_proxy=config.node.mode != "tcp",
+        syn_cookie_secret=_syn_cookie_secret(environment or {}),
     )
 
 
@@ -74,7 +82,7 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
         unix_socket=config.api.socket,
         mode=config.node.mode,
         policy_file=config.policy.file,
-        management_api_key=_management_api_key(environment),
+        management_api_key=_secret(environment, *MANAGEMENT_API_KEY),
         addresses_max=config.lists.addresses_max,
         prefixes_max=config.lists.prefixes_max,
     )
@@ -89,13 +97,22 @@ def agent_settings(config: NodeConfig) -> AgentSettings:
     )
 
 
-def _management_api_key(environment: Mapping[str, str]) -> str | None:
-    """``MANAGEMENT_API_KEY``, else the credential of systemd.exec(5), else none."""
-    key = environment.get("MANAGEMENT_API_KEY")
+def _syn_cookie_secret(environment: Mapping[str, str]) -> bytes:
+    secret = (_secret(environment, *SYN_COOKIE_SECRET) or "").encode()
+    if secret and len(secret) < SECRET_BYTES_MIN:
+        name, _ = SYN_COOKIE_SECRET
+        limit = f"must be at least {SECRET_BYTES_MIN}"
+        raise ConfigurationError(f"{name}: {len(secret)} bytes, {limit}")
+    return secret
+
+
+def _secret(environment: Mapping[str, str], variable: str, credential: str) -> str | None:
+    """The variable, else the credential of systemd.exec(5), else none."""
+    key = environment.get(variable)
     directory = environment.get("CREDENTIALS_DIRECTORY")
     if key or not directory:
         return key or None
-    file = Path(directory) / CREDENTIAL
+    file = Path(directory) / credential
     try:
         return file.read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:

@@ -6,7 +6,6 @@
  */
 #include "pipeline.h"
 
-#include "flows.h"
 #include "ring.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -32,6 +31,8 @@ ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
 ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_burst *burst);
 ALWAYS_INLINE void run_judging_stages(const struct run *run);
 ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_function *function);
+
+static void push_event(struct sb_lcore *lcore, struct sb_ring_element *element);
 
 void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct run run = start(lcore, burst, now);
@@ -62,7 +63,7 @@ void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const st
 
 void sb_pipeline_idle(struct sb_lcore *lcore, const struct sb_time *now) {
     if (lcore->flows != 0)
-        sb_flows_sweep((struct sb_flows *)(uintptr_t)lcore->flows, now->boot_ds);
+        sb_connections_idle(lcore, now);
 }
 
 ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
@@ -130,7 +131,6 @@ uint32_t sb_burst_same_profile(const struct sb_burst *burst, uint32_t packets) {
 __attribute__((cold)) void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet,
                                           enum sb_reason reason, enum sb_mode mode,
                                           const struct sb_time *now) {
-    uint64_t consumer = __atomic_load_n(&lcore->events_consumer, __ATOMIC_ACQUIRE);
     struct sb_ring_element element = {.kind = SB_MESSAGE_DROP_SAMPLE};
     struct sb_drop_sample sample = {.boot_ds = now->boot_ds,
                                     .profile = packet->profile,
@@ -140,12 +140,30 @@ __attribute__((cold)) void sb_drop_sample(struct sb_lcore *lcore, const struct s
                                     .protocol = packet->protocol};
 
     lcore->sample_ds[reason] = now->boot_ds;
-    if (lcore->events == 0 || consumer == 0)
-        return;
     sb_packet_address(packet, packet->client_offset, sample.client);
     sb_packet_address(packet, packet->protected_offset, sample.protected_address);
     memcpy(element.payload, &sample, sizeof(sample));
+    push_event(lcore, &element);
+}
+
+__attribute__((cold)) void sb_notify(struct sb_lcore *lcore, enum sb_notice_kind kind,
+                                     uint64_t value, const uint8_t address[16],
+                                     const struct sb_time *now) {
+    struct sb_ring_element element = {.kind = SB_MESSAGE_NOTICE};
+    struct sb_notice notice = {
+        .boot_ms = (uint64_t)now->boot_ds * 100, .notice = kind, .value = value};
+
+    memcpy(notice.address, address, sizeof(notice.address));
+    memcpy(element.payload, &notice, sizeof(notice));
+    push_event(lcore, &element);
+}
+
+static void push_event(struct sb_lcore *lcore, struct sb_ring_element *element) {
+    uint64_t consumer = __atomic_load_n(&lcore->events_consumer, __ATOMIC_ACQUIRE);
+
+    if (lcore->events == 0 || consumer == 0)
+        return;
     if (sb_ring_push((struct sb_ring_producer *)(uintptr_t)lcore->events,
-                     (const struct sb_ring_consumer *)(uintptr_t)consumer, &element) != 0)
+                     (const struct sb_ring_consumer *)(uintptr_t)consumer, element) != 0)
         sb_stats_of(lcore)->events_lost++;
 }

@@ -28,7 +28,8 @@ struct worker {
     struct sb_time now;
     uint64_t turn_tsc; /* when the last turn ended and this one began */
     struct sb_burst burst;
-    struct tx_batch tx; /* out of one port at a time */
+    struct tx_batch tx;      /* out of one port at a time */
+    struct tx_batch answers; /* out of the port that they came in from */
     struct rte_mbuf *freed[SB_BURST_MAX];
 } __attribute__((aligned(SB_CACHE_LINE))); /* so that a descriptor is one line */
 
@@ -40,6 +41,12 @@ static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_po
 static void settle(struct worker *worker, enum sb_port from);
 static void hand_over(struct worker *worker, struct sb_packet *packet);
 static void transmit(struct worker *worker, enum sb_port from);
+static void answer(struct worker *worker, enum sb_port from);
+static void send_outbox(struct worker *worker);
+static void send_own(struct worker *worker, const struct sb_packet *packet);
+static void forward_held(struct worker *worker, struct sb_packet *packet);
+static void fill_outbox(struct worker *worker);
+static void shape(const struct sb_packet *packet);
 static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
                             uint32_t sent);
 static void count_latency(struct worker *worker, uint64_t cycles, uint32_t packets);
@@ -53,6 +60,7 @@ int sb_worker_main(void *lcore) {
     worker.node = (struct sb_node *)worker.lcore->node;
     worker.stats = (struct sb_lcore_stats *)worker.lcore->stats;
     worker.turn_tsc = rte_rdtsc();
+    fill_outbox(&worker);
     while (__atomic_load_n(&worker.node->stop, __ATOMIC_ACQUIRE) == 0)
         worker_turn(&worker, true);
 
@@ -75,8 +83,10 @@ static uint32_t worker_turn(struct worker *worker, bool receiving) {
     for (uint32_t from = 0; from < worker->node->lcore_count; from++)
         if (from != worker->lcore->index)
             packets += resume(worker, from);
-    if (packets == 0)
+    if (packets == 0) {
         sb_pipeline_idle(worker->lcore, &worker->now);
+        send_outbox(worker);
+    }
 
     uint64_t end = rte_rdtsc(), cycles = end - worker->turn_tsc;
     worker->turn_tsc = end;
@@ -100,6 +110,7 @@ static uint32_t receive(struct worker *worker, enum sb_port port) {
     worker->burst.count = count;
     sb_pipeline_run(worker->lcore, &worker->burst, &worker->now);
     settle(worker, port);
+    send_outbox(worker);
     return count;
 }
 
@@ -115,6 +126,7 @@ static uint32_t resume(struct worker *worker, uint32_t from) {
     sb_pipeline_resume(worker->lcore, &worker->burst, &worker->now);
     for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
         settle(worker, port);
+    send_outbox(worker);
     return count;
 }
 
@@ -137,7 +149,7 @@ static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_po
  * burst. */
 static void settle(struct worker *worker, enum sb_port from) {
     struct tx_batch *batch = &worker->tx;
-    uint32_t passed = 0, freed = 0;
+    uint32_t passed = 0, answered = 0, freed = 0;
 
     for (uint32_t i = 0; i < worker->burst.count; i++) {
         struct sb_packet *packet = &worker->burst.packets[i];
@@ -149,13 +161,20 @@ static void settle(struct worker *worker, enum sb_port from) {
         if (packet->verdict == SB_VERDICT_PASS) {
             batch->mbufs[passed] = (struct rte_mbuf *)packet->mbuf;
             batch->packets[passed++] = packet;
+        } else if (packet->verdict == SB_VERDICT_CONSUMED &&
+                   (packet->flags & SB_PACKET_ANSWER) != 0) {
+            shape(packet);
+            worker->answers.mbufs[answered++] = (struct rte_mbuf *)packet->mbuf;
         } else if (packet->verdict != SB_VERDICT_HELD) {
             worker->freed[freed++] = (struct rte_mbuf *)packet->mbuf;
         }
     }
     batch->count = passed;
+    worker->answers.count = answered;
     if (passed > 0)
         transmit(worker, from);
+    if (answered > 0)
+        answer(worker, from);
     if (freed > 0)
         rte_pktmbuf_free_bulk(worker->freed, freed);
 }
@@ -186,6 +205,91 @@ static void transmit(struct worker *worker, enum sb_port from) {
         sb_drop(worker->lcore, batch->packets[i], SB_REASON_TX_FULL);
     }
     rte_pktmbuf_free_bulk(&batch->mbufs[sent], batch->count - sent);
+}
+
+static void answer(struct worker *worker, enum sb_port from) {
+    struct sb_origin_stats *stats = &worker->stats->origin[SB_ORIGIN_ANSWER];
+    struct tx_batch *batch = &worker->answers;
+    uint32_t sent = rte_eth_tx_burst(worker->lcore->port_id[from], (uint16_t)worker->lcore->index,
+                                     batch->mbufs, (uint16_t)batch->count);
+
+    stats->sent += sent;
+    stats->tx_full += batch->count - sent;
+    if (sent < batch->count)
+        rte_pktmbuf_free_bulk(&batch->mbufs[sent], batch->count - sent);
+}
+
+/* What stages have sent beside the burst, in its order. One at a time: it is little. */
+static void send_outbox(struct worker *worker) {
+    struct sb_outbox *outbox = (struct sb_outbox *)worker->lcore->outbox;
+
+    if (likely(outbox == NULL || outbox->packet_count == 0))
+        return;
+    for (uint32_t i = 0; i < outbox->packet_count; i++) {
+        struct sb_packet *packet = &outbox->packet[i];
+
+        if (packet->origin != SB_ORIGIN_COUNT)
+            send_own(worker, packet);
+        else if (packet->verdict == SB_VERDICT_PASS)
+            forward_held(worker, packet);
+        else
+            rte_pktmbuf_free((struct rte_mbuf *)packet->mbuf);
+    }
+    outbox->packet_count = 0;
+    fill_outbox(worker);
+}
+
+static void send_own(struct worker *worker, const struct sb_packet *packet) {
+    struct sb_origin_stats *stats = &worker->stats->origin[packet->origin];
+    struct rte_mbuf *mbuf = (struct rte_mbuf *)packet->mbuf;
+    uint32_t sent;
+
+    shape(packet);
+    sent = rte_eth_tx_burst(worker->lcore->port_id[packet->port ^ 1],
+                            (uint16_t)worker->lcore->index, &mbuf, 1);
+    stats->sent += sent;
+    stats->tx_full += 1 - sent;
+    if (sent == 0)
+        rte_pktmbuf_free(mbuf);
+}
+
+static void forward_held(struct worker *worker, struct sb_packet *packet) {
+    struct tx_batch *batch = &worker->tx;
+
+    batch->count = 1;
+    batch->mbufs[0] = (struct rte_mbuf *)packet->mbuf;
+    batch->packets[0] = packet;
+    transmit(worker, packet->port);
+}
+
+/* What the pool can't give now it may give the next time: without a buffer nothing is sent, and
+ * what matters is sent again. */
+static void fill_outbox(struct worker *worker) {
+    struct sb_outbox *outbox = (struct sb_outbox *)worker->lcore->outbox;
+
+    while (outbox != NULL && outbox->buffer_count < SB_OUTBOX_BUFFERS) {
+        struct rte_mbuf *mbuf = rte_pktmbuf_alloc((struct rte_mempool *)worker->lcore->pool);
+
+        if (mbuf == NULL)
+            return;
+        outbox->buffer[outbox->buffer_count++] =
+            (struct sb_buffer){.mbuf = (uint64_t)mbuf,
+                               .data = (uint64_t)rte_pktmbuf_mtod(mbuf, void *),
+                               .room = rte_pktmbuf_tailroom(mbuf)};
+    }
+}
+
+/* As long as its descriptor says, in one segment. */
+static void shape(const struct sb_packet *packet) {
+    struct rte_mbuf *mbuf = (struct rte_mbuf *)packet->mbuf;
+
+    if (unlikely(mbuf->next != NULL)) {
+        rte_pktmbuf_free(mbuf->next);
+        mbuf->next = NULL;
+        mbuf->nb_segs = 1;
+    }
+    mbuf->data_len = (uint16_t)packet->length;
+    mbuf->pkt_len = packet->length;
 }
 
 /* The mbufs are the driver's by now: only descriptors are read. */

@@ -14,10 +14,12 @@ from collections.abc import Hashable
 from ipaddress import ip_address, ip_network
 
 from dataplane.abi import FlowState, PacketFlag, Port, Reason
-from dataplane.model.node import Lcore, Time, reject
-from dataplane.model.packet import ICMP, ICMPV6, RST, SYN, TCP, TCP_FLAGS, UDP, Packet, number
+from dataplane.model.node import Lcore, Time, drop, reject
+from dataplane.model.packet import ICMP, ICMPV6, RST, SYN, TCP, UDP, Packet, number
+from dataplane.model.syn_proxy import answer, learn, mss_of_cookie, open_host, segment_of, wait
+from dataplane.model.syn_watch import count_completed, is_on, was_on
+from dataplane.model.tcp_frame import Options, read_options
 from dataplane.model.tcp_state import (
-    FIN,
     PROVEN_STATES,
     REOPENABLE,
     Flow,
@@ -26,22 +28,25 @@ from dataplane.model.tcp_state import (
     opened,
     picked_up,
 )
+from dataplane.model.translation import as_host_sees, quoted_segment, translate, translate_quote
 
 ECHO = {ICMP: (8, 0), ICMPV6: (128, 129)}
 """Types of request and reply."""
-LENGTH_FIELD = {4: 2, 6: 4}
-IPV6_BYTES = 40
-TCP_BYTES = 20
-OPTION_END, OPTION_NOP, OPTION_SCALE = 0, 1, 3
-"""RFC 9293, section 3.2, and RFC 7323, section 2."""
-OPTION_SCALE_BYTES = 3
-SCALE_MAX = 14
-"""RFC 7323, section 2.3."""
 
 
 def connections(lcore: Lcore, packet: Packet, now: Time) -> bool:
     """Follow a packet's connection, or refuse what belongs to none."""
-    if not lcore.tracks or not _has_connection(packet):
+    if not lcore.tracks:
+        return True
+    quote = quoted_segment(packet)
+    if quote is not None:
+        flow = lcore.flows.get(quote.key)
+        if flow is not None and flow.deadline_ds <= now.boot_ds:
+            _forget(lcore, quote.key)
+        elif flow is not None:
+            translate_quote(flow, packet, quote)
+        return True
+    if not _has_connection(packet):
         return True
     key = _key(packet)
     flow = lcore.flows.get(key)
@@ -74,24 +79,97 @@ def _key(packet: Packet) -> Hashable:
 
 
 def _judge_tcp(lcore: Lcore, packet: Packet, key: Hashable, flow: Flow | None, now: Time) -> bool:
-    segment = _segment(packet)
+    segment = segment_of(packet)
+    if flow is not None and flow.opening is not None:
+        wait(lcore, packet, flow, segment, now)
+        return False
+    could_begin = flow is None or flow.state in REOPENABLE or flow.is_half_open
+    if could_begin and packet.port is Port.OUTSIDE:
+        goes_on = _judge_cookie(lcore, packet, key, segment, now)
+        if goes_on is not None:
+            return goes_on
     if flow is not None and segment.is_opening and flow.state in REOPENABLE:
         _forget(lcore, key)
         flow = None
     if flow is None:
         return _begin_tcp(lcore, packet, key, segment, now)
+    return _follow_tcp(lcore, packet, flow, segment, now)
+
+
+def _follow_tcp(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, now: Time) -> bool:
+    state = flow.state
+    segment = as_host_sees(flow, segment)
     reason = follow(flow, segment)
+    if reason is not Reason.NONE and not _goes_on(lcore, packet, reason):
+        return False
+    if flow.is_translated:
+        translate(flow, packet)
     if reason is not Reason.NONE:
-        return _goes_on(lcore, packet, reason)
+        return True
+    if state is FlowState.SYN_SENT:
+        _note_offers(lcore, packet, flow, segment)
     if not flow.is_proven and flow.state in PROVEN_STATES:
-        flow.is_proven, flow.source = True, _source(packet)
-        lcore.proven_of[flow.source] += 1
+        _prove(lcore, packet, flow)
+        if flow.opener is Port.OUTSIDE and not flow.is_liberal:
+            count_completed(lcore, packet, now)
     if flow.state in {FlowState.CLOSED, FlowState.RESET}:
         _release_source(lcore, flow)
     if PacketFlag.FRAGMENT in packet.flags and flow.is_proven:
         flow.is_liberal = True  # how long its segment is, a first fragment does not say
     _touch(lcore, flow, now)
     return True
+
+
+def _note_offers(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment) -> None:
+    """What a client's SYN offers says what the protected host's answer means."""
+    if flow.state is FlowState.SYN_SENT and segment.is_opening:
+        options = read_options(packet)
+        if segment.sender is Port.OUTSIDE:
+            flow.offers_times, flow.offers_sack = options.times is not None, options.may_sack
+            flow.offers_scale = options.scale is not None
+    elif flow.state is FlowState.SYN_RECEIVED and segment.sender is Port.INSIDE and lcore.proxies:
+        offered = Options(
+            scale=0 if flow.offers_scale else None,
+            may_sack=flow.offers_sack,
+            times=(0, 0) if flow.offers_times else None,
+        )
+        learn(lcore, packet, offered)
+
+
+def _judge_cookie(
+    lcore: Lcore, packet: Packet, key: Hashable, segment: Segment, now: Time
+) -> bool | None:
+    """A segment that could begin a connection, at the SYN proxy.
+
+    Whether it goes on to the next stage; None: the proxy has nothing to do with it.
+    """
+    here = is_on(lcore, packet, now, is_syn=segment.is_opening)
+    if not here and (segment.is_opening or not was_on(lcore, now)):
+        return None
+    if segment.is_opening:
+        if not _is_source_full(lcore, packet):
+            answer(lcore, packet, segment, now)
+        return False
+    mss = mss_of_cookie(lcore, packet, segment)
+    if mss is not None:
+        if key in lcore.flows:
+            _forget(lcore, key)
+        flow = open_host(lcore, packet, segment, mss, key, now)
+        if flow is not None:
+            _prove(lcore, packet, flow)
+        count_completed(lcore, packet, now)
+    elif key in lcore.flows or not here or lcore.node.learning_until_ds > now.boot_ds:
+        return None
+    else:  # passed on, it would make the protected host reset what its client believes to be open
+        drop(lcore, packet, Reason.OUT_OF_STATE)
+    return False
+
+
+def _is_source_full(lcore: Lcore, packet: Packet) -> bool:
+    """Dropped for having as many connections as the profile allows."""
+    most = lcore.node.profiles[packet.profile].connections_max
+    is_full = most > 0 and lcore.proven_of[_source(packet)] >= most
+    return is_full and not _goes_on(lcore, packet, Reason.CONNECTIONS_SOURCE)
 
 
 def _begin_tcp(lcore: Lcore, packet: Packet, key: Hashable, segment: Segment, now: Time) -> bool:
@@ -101,12 +179,12 @@ def _begin_tcp(lcore: Lcore, packet: Packet, key: Hashable, segment: Segment, no
             return _goes_on(lcore, packet, Reason.OUT_OF_STATE)
         if not is_learning and not _goes_on(lcore, packet, Reason.OUT_OF_STATE):
             return False
-    elif packet.port is Port.OUTSIDE:
-        most = lcore.node.profiles[packet.profile].connections_max
-        is_full = most and lcore.proven_of[_source(packet)] >= most
-        if is_full and not _goes_on(lcore, packet, Reason.CONNECTIONS_SOURCE):
-            return False
-    _begin(lcore, key, opened(segment) if segment.is_opening else picked_up(segment), now)
+    elif packet.port is Port.OUTSIDE and _is_source_full(lcore, packet):
+        return False
+    flow = opened(segment) if segment.is_opening else picked_up(segment)
+    if segment.is_opening:
+        _note_offers(lcore, packet, flow, segment)
+    _begin(lcore, key, flow, now)
     return True
 
 
@@ -133,6 +211,11 @@ def _touch(lcore: Lcore, flow: Flow, now: Time) -> None:
     flow.deadline_ds = now.boot_ds + lcore.node.timeouts_ds[flow.state]
 
 
+def _prove(lcore: Lcore, packet: Packet, flow: Flow) -> None:
+    flow.is_proven, flow.source = True, _source(packet)
+    lcore.proven_of[flow.source] += 1
+
+
 def _forget(lcore: Lcore, key: Hashable) -> None:
     _release_source(lcore, lcore.flows.pop(key))
 
@@ -146,42 +229,6 @@ def _release_source(lcore: Lcore, flow: Flow) -> None:
 def _goes_on(lcore: Lcore, packet: Packet, reason: Reason) -> bool:
     """Whether a packet with a reason against it is let through."""
     return packet.port is Port.INSIDE or not reject(lcore, packet, reason)
-
-
-def _segment(packet: Packet) -> Segment:
-    tcp, end = packet.data[packet.l4_offset :], _end_of_ip(packet)
-    flags = tcp[TCP_FLAGS]
-    return Segment(
-        sequence=int.from_bytes(tcp[4:8], "big"),
-        acknowledgment=int.from_bytes(tcp[8:12], "big"),
-        length=max(end - packet.payload_offset, 0) + bool(flags & FIN) + bool(flags & SYN),
-        window=number(tcp, 14),
-        flags=flags,
-        sender=packet.port,
-        scale=_scale(packet) if flags & SYN else None,
-    )
-
-
-def _end_of_ip(packet: Packet) -> int:
-    """By the length field of the IP header, which may say less than the frame has."""
-    length = number(packet.data, packet.l3_offset + LENGTH_FIELD[packet.ip_version])
-    return packet.l3_offset + length + (IPV6_BYTES if packet.ip_version == 6 else 0)
-
-
-def _scale(packet: Packet) -> int | None:
-    """The window scale option's shift; None: there is none, or the options are malformed first."""
-    options = packet.data[packet.l4_offset + TCP_BYTES : packet.payload_offset]
-    while options and options[0] != OPTION_END:
-        if options[0] == OPTION_NOP:
-            options = options[1:]
-            continue
-        size = options[1] if len(options) > 1 else 0
-        if not 2 <= size <= len(options):
-            return None
-        if options[0] == OPTION_SCALE and size == OPTION_SCALE_BYTES:
-            return min(options[2], SCALE_MAX)
-        options = options[size:]
-    return None
 
 
 def _source(packet: Packet) -> Hashable:

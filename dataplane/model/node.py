@@ -2,7 +2,7 @@
 
 A node is shared by all its lcores; counters belong to the lcore that counts. The ledger that they
 keep, for each port that received: received = forwarded + consumed + dropped + held_now. Whoever
-transmits counts what is forwarded; no stage of today consumes a packet.
+transmits counts what is forwarded.
 """
 
 from __future__ import annotations
@@ -11,11 +11,29 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
 
-from dataplane.abi import FlowState, Mode, PacketFlag, Port, Reason, Scope, Stage, Unit, Verdict
+from dataplane.abi import (
+    SYN_RATE_DEFAULT,
+    FlowState,
+    Mode,
+    Origin,
+    PacketFlag,
+    Port,
+    Reason,
+    Scope,
+    Stage,
+    SynProxy,
+    Unit,
+    Verdict,
+)
 from dataplane.model.packet import Packet
 from dataplane.model.tables import Countries, Lists
 from dataplane.model.tcp_state import Flow
+
+if TYPE_CHECKING:
+    from dataplane.model.syn_proxy import HostOptions, Opening
+    from dataplane.model.syn_watch import Destination
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,9 @@ class Profile:
     """Of those that alone are taken; None: all are."""
     connections_max: int = 0
     """That one source may have established; 0: any number."""
+    syn_proxy: SynProxy = SynProxy.OFF
+    syn_rate: int = SYN_RATE_DEFAULT
+    """AUTO: more SYNs a second to one destination switch it on."""
 
     def refuses_tcp(self, port: int) -> bool:
         """Whether a destination port is refused."""
@@ -107,6 +128,20 @@ class Node:
     """Tenths of a second after which a connection without a packet is forgotten."""
     learning_until_ds: int = 0
     """Until then a connection may be met in its midst."""
+    cookie_slot: int = 0
+    """Of ``COOKIE_SLOT_S`` seconds since 1970; 0: no cookies."""
+    cookie_keys: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
+    """By epoch modulo 2."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A frame of the node's own, or a packet that was held: passed on, or absorbed."""
+
+    packet: Packet
+    """Leaves by the port that is not its own, if its verdict is PASS."""
+    origin: Origin | None
+    """None: it was held."""
 
 
 @dataclass
@@ -118,6 +153,7 @@ class PortCounters:
     held_now: int = 0
     """Counted up by the lcore that received, down by the one that took over: below zero at times;
     only the sum over all lcores means something."""
+    consumed: int = 0
     dropped: Counter[Reason] = field(default_factory=Counter)
     dropped_bytes: int = 0
 
@@ -145,6 +181,23 @@ class Lcore:
     flows_opened: int = 0
     proven_of: Counter[object] = field(default_factory=Counter)
     """How many proven connections each source has."""
+    proxies: bool = False
+    """Whether it has room for what the SYN proxy remembers, which is the next five."""
+    openings: list[Opening] = field(default_factory=list)
+    openings_max: int = 0
+    held_max: int = 0
+    hosts: dict[Hashable, HostOptions] = field(default_factory=dict)
+    destinations: dict[bytes, Destination] = field(default_factory=dict)
+    """How protected addresses of profiles with AUTO are sent SYNs."""
+    held: int = 0
+    """Packets that wait for a protected host to answer."""
+    answered_ds: int | None = None
+    """When a SYN was last answered."""
+    accepted: int = 0
+    failed: int = 0
+    outbox: list[Outgoing] = field(default_factory=list)
+    """What has been sent beside the packets of the burst."""
+    origin: Counter[Origin] = field(default_factory=Counter)
 
 
 def drop(lcore: Lcore, packet: Packet, reason: Reason) -> None:

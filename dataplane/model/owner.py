@@ -51,7 +51,7 @@ def _quoted_client(packet: Packet) -> bytes | None:
     are read like those in it: who sends a short quote chooses the lcore, as with any other quote.
     """
     quote_offset = packet.l4_offset + ICMP_HEADER_BYTES
-    if not _is_icmp_error(packet):
+    if not is_icmp_error(packet):
         return None
     version = packet.ip_version
     quote = packet.bytes_at(quote_offset, HEADER_BYTES[version])
@@ -60,7 +60,8 @@ def _quoted_client(packet: Packet) -> bytes | None:
     return quote[(DESTINATION if packet.port is Port.OUTSIDE else SOURCE)[version]]
 
 
-def _is_icmp_error(packet: Packet) -> bool:
+def is_icmp_error(packet: Packet) -> bool:
+    """Whether it quotes the packet that it is about."""
     if packet.l4_offset == 0:
         return False
     kind = packet.data[packet.l4_offset]

@@ -1,8 +1,7 @@
 """One packet: its bytes, and what the stages have found out about it so far.
 
 Written by parse, then by the stage that decides. The fields are those of ``struct sb_packet`` under
-the same names; what C needs to manage memory is not here. The bytes are immutable: no stage of
-today changes one.
+the same names; what C needs to manage memory is not here. Only the SYN proxy changes bytes.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from dataplane.model.packet import Packet
 from dataplane.model.parse import parse
 from dataplane.model.profile import profile
 from dataplane.model.sanity import sanity
+from dataplane.model.syn_proxy import tick
 
 StageFunction = Callable[[Lcore, Packet, Time], bool]
 Stages = Sequence[tuple[Stage, StageFunction]]
@@ -50,7 +51,9 @@ def run(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
     for packet in packets:
         lcore.port[packet.port].received += 1
         lcore.port[packet.port].received_bytes += packet.length
-    return _run_stages(lcore, [*BEFORE_HANDOVER, *BY_OWNER], packets, now)
+    live = _run_stages(lcore, [*BEFORE_HANDOVER, *BY_OWNER], packets, now)
+    tick(lcore, now)
+    return live
 
 
 def resume(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
@@ -59,7 +62,9 @@ def resume(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
         lcore.port[packet.port].held_now -= 1
         packet.profile = 0
     # The policy may be another one than where they were received.
-    return _run_stages(lcore, [(Stage.PROFILE, profile), *BY_OWNER], packets, now)
+    live = _run_stages(lcore, [(Stage.PROFILE, profile), *BY_OWNER], packets, now)
+    tick(lcore, now)
+    return live
 
 
 def _run_stages(lcore: Lcore, stages: Stages, packets: Sequence[Packet], now: Time) -> list[Packet]:

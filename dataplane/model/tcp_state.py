@@ -8,9 +8,13 @@ what "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000) derives
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dataplane.abi import FlowState, Port, Reason
 from dataplane.model.packet import ACK, RST, SYN
+
+if TYPE_CHECKING:
+    from dataplane.model.syn_proxy import Opening
 
 FIN = 1
 MODULUS = 1 << 32
@@ -83,8 +87,27 @@ class Flow:
     """Met in its midst: nobody knows its windows."""
     is_proven: bool = False
     """The client has shown that it receives what is sent to it."""
+    opening: Opening | None = None
+    """What the SYN proxy knows while it waits for the protected host."""
+    is_translated: bool = False
+    sequence_delta: int = 0
+    """What the client sees, less what the host sends."""
+    time_delta: int | None = None
+    """The same of timestamps; None: there are none."""
+    announced_scale: int = 0
+    """To the client, of the host's windows."""
+    offers_times: bool = False
+    """The client's SYN does."""
+    offers_sack: bool = False
+    offers_scale: bool = False
     source: object = None
     """Under which a proven connection is counted; None: not counted."""
+
+    @property
+    def is_half_open(self) -> bool:
+        """A client's SYN has gone to the protected host, and nothing has proven the client yet."""
+        is_early = self.state in {FlowState.SYN_SENT, FlowState.SYN_RECEIVED}
+        return is_early and self.opener is Port.OUTSIDE and not self.is_proven
 
 
 def is_after(one: int, other: int) -> bool:

@@ -12,7 +12,7 @@ from dataplane import abi
 from dataplane.countries.codes import COUNTRIES
 from dataplane.errors import InvalidInputError
 from dataplane.networks import Network
-from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
+from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument, Syn
 from dataplane.policy.rules import (
     BITS_MAX,
     BITS_MIN,
@@ -36,7 +36,10 @@ from dataplane.policy.rules import (
 )
 
 STRUCTURAL = frozenset(
-    {abi.Reason.NONE, abi.Reason.HEADER_SPLIT, abi.Reason.HANDOVER_FULL, abi.Reason.TX_FULL}
+    {
+        *(abi.Reason.NONE, abi.Reason.HEADER_SPLIT, abi.Reason.HANDOVER_FULL),
+        *(abi.Reason.TX_FULL, abi.Reason.SYN_PROXY_FULL),
+    }
 )
 """Reasons without a choice: the node could not forward such a packet if it wanted to."""
 SANITY_REASONS = tuple(
@@ -53,6 +56,7 @@ ReasonsRule = SanityRule | BlacklistRule | ConnectionStateRule
 
 def check(policy: PolicyDocument) -> None:
     """Everything about a document that its types leave open."""
+    _check_syn(policy, "")
     _check_rules(policy.rules, "rules")
     names, targets = {DEFAULT_PROFILE: "the default"}, dict[Network, str]()
     for index, profile in enumerate(policy.profiles):
@@ -61,6 +65,7 @@ def check(policy: PolicyDocument) -> None:
             _refuse(f"{path}.name", profile.name, f"must differ from {names[profile.name]}")
         names[profile.name] = f"{path}.name"
         _check_targets(profile, path, targets)
+        _check_syn(profile, f"{path}.")
         _check_rules(profile.rules, f"{path}.rules")
 
 
@@ -124,6 +129,11 @@ def once(rule: Rule) -> str | None:
         case ConnectionLimitRule():
             return rule.type
     assert_never(rule)
+
+
+def _check_syn(written: PolicyDocument | ProfileDocument, path: str) -> None:
+    if written.syn_rate is not None and written.syn is not Syn.AUTO:
+        _refuse(f"{path}syn_rate", written.syn_rate, "only with syn auto")
 
 
 def _check_rules(rules: Sequence[Rule], path: str) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dataplane import abi
-from dataplane.abi import Mode, Reason, Scope, Unit, Use
+from dataplane.abi import Mode, Reason, Scope, SynProxy, Unit, Use
 from dataplane.countries.codes import index_of
 from dataplane.networks import Network
 from dataplane.policy.checking import burst_of, port_ranges, reasons_of
-from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument
+from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
 from dataplane.policy.reflectors import REFLECTORS
 from dataplane.policy.rules import (
     BURST_BITS_MIN,
@@ -74,6 +74,8 @@ class CompiledProfile:
     reflectors: dict[int, int] = field(default_factory=dict)
     countries: dict[Use, frozenset[int]] = field(default_factory=dict)
     """Numbers of those that are blocked, and of those that alone are allowed."""
+    syn: SynProxy = SynProxy.OFF
+    syn_rate: int = abi.SYN_RATE_DEFAULT
     connections_max: int = 0
     """Of one source; 0: any number."""
     rule_of: dict[Reason, str] = field(default_factory=dict)
@@ -91,10 +93,19 @@ def compile_policy(document: PolicyDocument, lcores: int = 1) -> list[CompiledPr
         targets = tuple(Network.parse(text) for text in written.targets)
         profile = CompiledProfile(written.name, targets, Mode[written.mode.name])
         found.append((profile, written.rules, f"profiles[{index}].rules"))
+    documents: list[PolicyDocument | ProfileDocument] = [document, *document.profiles]
+    for (profile, _, _), one in zip(found, documents, strict=True):
+        profile.syn = _syn(one)
+        profile.syn_rate = max(1, (one.syn_rate or abi.SYN_RATE_DEFAULT) // lcores)
     for profile, rules, path in found:
         for index, rule in enumerate(rules):
             _add(profile, rule, f"{path}[{index}]", lcores)
     return [profile for profile, _, _ in found]
+
+
+def _syn(written: PolicyDocument | ProfileDocument) -> SynProxy:
+    """A profile that only watches answers nobody."""
+    return SynProxy[written.syn.name] if written.mode is Action.ENFORCE else SynProxy.OFF
 
 
 def fill_profile(profile: abi.Profile, values: CompiledProfile) -> None:
@@ -118,6 +129,7 @@ def fill_profile(profile: abi.Profile, values: CompiledProfile) -> None:
         profile.reflector_count += 1
     profile.uses |= Use.REFLECTORS if values.reflectors else 0
     profile.connections_max = values.connections_max
+    profile.syn_proxy, profile.syn_rate = values.syn, values.syn_rate
     for use, countries in values.countries.items():
         words = getattr(profile, use.name.lower())
         for country in countries:

@@ -7,6 +7,7 @@ reason: those are in ``reasons.def``, and C fills them in.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +24,24 @@ DEFAULT_PROFILE = "default"
 Rules = Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)]
 
 
+class Syn(StrEnum):
+    """Whether the node answers SYNs in place of the protected hosts."""
+
+    OFF = "off"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+SynMode = Annotated[Syn, Field(exclude_if=lambda syn: syn is Syn.OFF)]
+
+
+SynRate = Annotated[
+    Annotated[int, Field(ge=1, le=100_000_000)] | None,
+    Field(exclude_if=lambda rate: rate is None),
+]
+"""SYNs a second to one destination that switch ``auto`` on."""
+
+
 class ProfileDocument(BaseModel):
     """What protects some destinations. It stands alone: no rule of the default one applies."""
 
@@ -34,6 +53,8 @@ class ProfileDocument(BaseModel):
         Field(min_length=1, max_length=TARGETS_MAX),
     ]
     mode: Action = Action.ENFORCE
+    syn: SynMode = Syn.OFF
+    syn_rate: SynRate = None
     rules: Rules = ()
 
 
@@ -44,6 +65,8 @@ class PolicyDocument(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
     mode: Annotated[Action, Field(exclude_if=lambda mode: mode is Action.ENFORCE)] = Action.ENFORCE
+    syn: SynMode = Syn.OFF
+    syn_rate: SynRate = None
     rules: Rules = ()
     profiles: Annotated[
         tuple[ProfileDocument, ...],

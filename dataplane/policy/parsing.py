@@ -16,7 +16,7 @@ from dataplane.policy.document import PolicyDocument
 from dataplane.policy.rules import RULE_TYPES
 
 FILE_BYTES_MAX = 1 << 20
-NOT_YET = ("syn_proxy", "waf")
+NOT_YET = ("waf",)
 """Rule types of later stages: known, and refused with other words than a typing error."""
 UNITS_NOT_YET = ("requests",)
 

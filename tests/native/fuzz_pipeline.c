@@ -1,10 +1,11 @@
 /* fuzz_pipeline.c: libFuzzer drives the stages; whatever arrives, the ledger holds, no byte changes
- * and none beyond a packet is read.
+ * but those of what the SYN proxy answers and translates, and none beyond a packet is read.
  *
  * An input is a state and a burst; tests/native/fuzz_corpus.py writes the same format. Byte 0: bits
  * 0 and 1 the mode of every reason (0 enforce, 1 monitor, else off), bits 2 and 3 the number of
- * lcores less one, bit 4 whether half of the list entries are over. Then packets: 2 bytes of
- * length, little-endian, one byte of how it is received (below), and the frame.
+ * lcores less one, bit 4 whether half of the list entries are over, bit 5 whether the SYN proxy is
+ * on, with nothing remembered. Then packets: 2 bytes of length, little-endian, one byte of how it
+ * is received (below), and the frame.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -15,9 +16,10 @@
 #include "limits_table.h"
 #include "lists.h"
 #include "pipeline.h"
+#include "syn_proxy.h"
 
 enum { STATE_BYTES = 1, HEAD_BYTES = 3, DEADLINE_DS = 1000, LISTED = 4 };
-enum { OTHER_PROFILE = 1, BUCKETS = 64, CONNECTIONS = 22 };
+enum { OTHER_PROFILE = 1, BUCKETS = 64, CONNECTIONS = 22, WITH_PROXY = 1 << 5 };
 enum { FROM_INSIDE = 1, CUT = 2, CHECKSUM_GOOD = 4, BEYOND_SHIFT = 3, BEYOND_UNIT = 4 };
 
 static struct sb_policy *policies[3]; /* by mode */
@@ -25,6 +27,8 @@ static struct sb_lcore_stats stats;
 static struct sb_node node = {.owner_key = {1, 2}, .ns_per_tsc_q24 = 1 << 24};
 static struct sb_lcore lcore;
 static struct sb_burst burst;
+static struct sb_outbox outbox;
+static uint8_t own[SB_OUTBOX_BUFFERS][SB_FRAME_OWN_MAX];
 static const uint8_t *originals[SB_BURST_MAX];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -33,6 +37,9 @@ static void fill_profile(struct sb_profile *profile, int mode);
 static struct sb_policy *make_policy(int mode, const uint8_t key[16]);
 static void fill_lists(struct sb_lists *lists);
 static struct sb_countries *make_countries(void);
+static struct sb_flows *make_flows(void);
+static uint64_t use_proxy(void);
+static void leave_proxy(uint64_t kept_flows);
 static void set_state(uint8_t state);
 static void receive(const uint8_t *data, size_t size);
 static void receive_one(struct sb_packet *packet, const uint8_t *frame, uint32_t length,
@@ -43,9 +50,7 @@ static void take_over(const struct sb_time *now);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     static const uint8_t key[16] = {1};
-    struct sb_flow_timeouts timeouts;
     struct sb_limits *limits;
-    struct sb_flows *flows;
     struct sb_lists *lists;
 
     (void)argc, (void)argv;
@@ -57,12 +62,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     node.lists = (uintptr_t)lists;
     if (sb_limits_create(BUCKETS, BUCKETS, BUCKETS, key, &limits) != 0)
         abort();
-    for (int state = 0; state < SB_FLOW_STATE_COUNT; state++)
-        timeouts.ds[state] = 10;
-    if (sb_flows_create(CONNECTIONS, &timeouts, (const uint8_t[64]){1}, &stats.connections,
-                        &flows) != 0)
-        abort();
-    lcore.flows = (uintptr_t)flows;
+    lcore.flows = (uintptr_t)make_flows();
+    lcore.outbox = (uintptr_t)&outbox;
+    node.cookie_slot = 1;
+    memcpy(node.cookie_key, (const uint64_t[]){1, 2, 3, 4}, sizeof(node.cookie_key));
     node.countries = (uintptr_t)make_countries();
     lcore.limits = (uintptr_t)limits;
     lcore.node = (uintptr_t)&node;
@@ -83,6 +86,7 @@ static void fill_profile(struct sb_profile *profile, int mode) {
     profile->ports_udp = (struct sb_port_rule){.count = 1, .is_deny = 1, .range = {{1, 50}}};
     profile->reflector_count = 1;
     profile->reflector[0] = (struct sb_reflector){.port = 53, .size_min = 40};
+    profile->syn_proxy = SB_SYN_PROXY_ALWAYS;
     profile->limit_count = SB_SCOPE_COUNT;
     for (int scope = 0; scope < SB_SCOPE_COUNT; scope++)
         profile->limit[scope] = (struct sb_limit){
@@ -156,18 +160,54 @@ static struct sb_countries *make_countries(void) {
     return countries;
 }
 
+static struct sb_flows *make_flows(void) {
+    struct sb_flow_timeouts timeouts;
+    struct sb_flows *flows;
+
+    for (int state = 0; state < SB_FLOW_STATE_COUNT; state++)
+        timeouts.ds[state] = 10;
+    if (sb_flows_create(CONNECTIONS, &timeouts, (const uint8_t[64]){1}, &stats.connections,
+                        &flows) != 0)
+        abort();
+    return flows;
+}
+
+/* Tables of its own: what is held dies with the input. Returns the flows to go back to. */
+static uint64_t use_proxy(void) {
+    struct sb_syn_proxy_table *table;
+    uint64_t kept = lcore.flows;
+
+    if (sb_syn_proxy_create(4, 8, (const uint8_t[16]){1}, &table) != 0)
+        abort();
+    lcore.flows = (uintptr_t)make_flows();
+    lcore.syn_proxy = (uintptr_t)table;
+    return kept;
+}
+
+static void leave_proxy(uint64_t kept_flows) {
+    sb_flows_destroy((struct sb_flows *)(uintptr_t)lcore.flows);
+    sb_syn_proxy_destroy((struct sb_syn_proxy_table *)(uintptr_t)lcore.syn_proxy);
+    lcore.flows = kept_flows;
+    lcore.syn_proxy = 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct sb_time now = {.tsc = 1};
+    uint64_t kept_flows = 0;
 
     if (size < STATE_BYTES)
         return 0;
     set_state(data[0]);
     now.boot_ds = data[0] & 1 << 4 ? DEADLINE_DS : DEADLINE_DS - 1;
     receive(data + STATE_BYTES, size - STATE_BYTES);
+    if (data[0] & WITH_PROXY)
+        kept_flows = use_proxy();
     sb_pipeline_run(&lcore, &burst, &now);
     check_packets();
     check_ledger();
     take_over(&now);
+    if (data[0] & WITH_PROXY)
+        leave_proxy(kept_flows);
     for (uint32_t i = 0; i < SB_BURST_MAX && originals[i] != NULL; i++)
         free((void *)(uintptr_t)burst.packets[i].mbuf);
     return 0;
@@ -181,6 +221,10 @@ static void set_state(uint8_t state) {
     memset(&stats, 0, offsetof(struct sb_lcore_stats, profile) + 2 * sizeof(stats.profile[0]));
     memset(&burst, 0xa5, sizeof(burst));
     memset(originals, 0, sizeof(originals));
+    outbox.packet_count = 0;
+    outbox.buffer_count = SB_OUTBOX_BUFFERS;
+    for (int i = 0; i < SB_OUTBOX_BUFFERS; i++)
+        outbox.buffer[i] = (struct sb_buffer){.data = (uintptr_t)own[i], .room = sizeof(own[i])};
 }
 
 static void receive(const uint8_t *data, size_t size) {
@@ -216,7 +260,10 @@ static void check_packets(void) {
         const struct sb_packet *packet = &burst.packets[i];
         uint32_t address = packet->ip_version == 6 ? 16 : 4;
 
-        assert(memcmp((const void *)(uintptr_t)packet->data, originals[i], packet->available) == 0);
+        if (packet->flags & SB_PACKET_ANSWER) /* another frame by now */
+            continue;
+        assert(lcore.syn_proxy != 0 ||
+               memcmp((const void *)(uintptr_t)packet->data, originals[i], packet->available) == 0);
         assert(packet->l3_offset <= packet->available && packet->l4_offset <= packet->available);
         assert(packet->payload_offset <= packet->available);
         assert(packet->ip_version == 0 ||
@@ -226,7 +273,8 @@ static void check_packets(void) {
     }
 }
 
-/* received = forwarded + dropped + held_now: what would be forwarded is what has passed. */
+/* received = forwarded + consumed + dropped + held_now: what would be forwarded is what has passed,
+ * in the burst or, after it was held, in the outbox. */
 static void check_ledger(void) {
     uint64_t enforced = 0, dropped = 0;
 
@@ -238,7 +286,14 @@ static void check_ledger(void) {
             passed += burst.packets[i].port == port && burst.packets[i].verdict == SB_VERDICT_PASS;
             held += burst.packets[i].port == port && burst.packets[i].verdict == SB_VERDICT_HELD;
         }
-        uint64_t rest = counted->received - passed - counted->held_now;
+        for (uint32_t i = 0; i < outbox.packet_count; i++) {
+            bool was_held =
+                outbox.packet[i].origin == SB_ORIGIN_COUNT && outbox.packet[i].port == port;
+
+            passed += was_held && outbox.packet[i].verdict == SB_VERDICT_PASS;
+            held -= was_held;
+        }
+        uint64_t rest = counted->received - passed - counted->consumed - counted->held_now;
         for (int reason = 0; reason < SB_REASON_COUNT; reason++) {
             rest -= counted->dropped[reason];
             dropped += counted->dropped[reason];
@@ -259,7 +314,7 @@ static void take_over(const struct sb_time *now) {
     for (uint16_t i = 0; i < count; i++) {
         struct sb_packet packet = burst.packets[i];
 
-        if (packet.verdict != SB_VERDICT_HELD)
+        if (packet.verdict != SB_VERDICT_HELD || packet.owner == lcore.index)
             continue;
         burst.packets[i] = burst.packets[held];
         burst.packets[held++] = packet;
@@ -268,7 +323,7 @@ static void take_over(const struct sb_time *now) {
     sb_pipeline_resume(&lcore, &burst, now);
     burst.count = count;
     for (uint16_t i = 0; i < held; i++)
-        assert(burst.packets[i].verdict == SB_VERDICT_PASS ||
+        assert(burst.packets[i].verdict != SB_VERDICT_DROP ||
                sb_stage_of(burst.packets[i].reason) > SB_STAGE_OWNER);
     check_ledger();
 }

@@ -51,12 +51,14 @@ class Harness:
         )
         self.burst = page_aligned(abi.Burst)
         self.time = abi.Time(tsc=TIME.tsc, boot_ds=TIME.boot_ds)
+        self.keeps_frames = False
         self._memory: list[int] = []
 
     def __enter__(self) -> Harness:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.keeps_frames = False
         self.free()
         self.policy.close()
 
@@ -72,6 +74,35 @@ class Harness:
         old, self.policy = self.policy, table
         self.node.policy = table.address
         old.close()
+
+    def give_outbox(self) -> abi.Outbox:
+        """Let stages send frames of their own; `sent` takes them."""
+        self.keeps_frames = True
+        self.outbox = abi.Outbox()
+        self.lcore.outbox = ctypes.addressof(self.outbox)
+        self._own = [(ctypes.c_uint8 * abi.FRAME_OWN_MAX)() for _ in range(abi.OUTBOX_BUFFERS)]
+        self._fill_outbox()
+        return self.outbox
+
+    def sent(self) -> list[tuple[abi.Packet, bytes]]:
+        """What stages have sent since the last call, with its bytes as they are now.
+
+        Of a packet that was held and is passed on, or absorbed, the test must have kept the bytes.
+        """
+        packets = [
+            abi.Packet.from_buffer_copy(one)
+            for one in self.outbox.packet[: self.outbox.packet_count]
+        ]
+        found = [(packet, self.bytes_of(packet)) for packet in packets]
+        self.outbox.packet_count = 0
+        self._fill_outbox()
+        return found
+
+    def _fill_outbox(self) -> None:
+        for index, memory in enumerate(self._own):
+            buffer = self.outbox.buffer[index]
+            buffer.data, buffer.room = ctypes.addressof(memory), len(memory)
+        self.outbox.buffer_count = len(self._own)
 
     def listen(self) -> tuple[abi.RingProducer, abi.RingConsumer]:
         """Give the lcore an event ring with a listener."""
@@ -117,7 +148,9 @@ class Harness:
         return ctypes.string_at(packet.data, packet.available)
 
     def free(self) -> None:
-        """Free the frames of the last burst."""
+        """Free the frames of the last burst, unless something may hold one."""
+        if self.keeps_frames:
+            return
         for address in self._memory:
             _libc().free(address)
         self._memory.clear()

@@ -16,6 +16,7 @@ from tests.native.model_policy import COUNTRIES, Rules, random_modes, random_pol
 
 OUTPUT = Path(__file__).parents[2] / "build" / "model"
 NOW_DS = 1000
+COOKIE_KEYS = ((1, 2), (3, 4))
 NOW_NS = 10**9
 LATER_NS = (0, 1, 499, 65_536, 10**6, 10**8, 2 * 10**9, 10**12)
 DEADLINES = (DEADLINE_NEVER, DEADLINE_NEVER, NOW_DS + 1, NOW_DS, NOW_DS - 1, 0)
@@ -43,6 +44,7 @@ class Case:
     """Of all addresses, in the mapped space; None: no database."""
     later_ns: tuple[int, ...] = (0,)
     """How long after the one before each burst is run, round and round."""
+    cookie_slot: int = 0
     learning_ds: int = 0
     """How long a connection may be met in its midst."""
     lcores: int = 1

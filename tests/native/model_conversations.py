@@ -11,15 +11,20 @@ import struct
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from dataplane.abi import BURST_MAX, Mode, Port, Reason, Scope, Unit
+from dataplane.abi import BURST_MAX, Mode, Port, Reason, Scope, SynProxy, Unit
+from dataplane.model.node import Lcore, Node, Time
+from dataplane.model.packet import Packet
+from dataplane.model.parse import parse
+from dataplane.model.syn_cookie import MSS_DEFAULT, cookie, mss_index
 from tests.native import frames
 from tests.native.harness import Frame
-from tests.native.model_case import Case
+from tests.native.model_case import COOKIE_KEYS, Case
 from tests.native.model_frames import happens
 from tests.native.model_policy import RATES, Rules, connection_limits
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 HANDSHAKE = (SYN, SYN | ACK, ACK)
+MODULUS = 1 << 32
 SERVERS = (IPv4Address("198.51.100.10"), IPv6Address("2001:db8:5::10"))
 CLIENTS = (
     *(IPv4Address("203.0.113.7"), IPv4Address("203.0.113.8")),
@@ -35,6 +40,18 @@ OPTIONS = (
     *(b"\1\3\3\7", b"\1\3\3\0", b"\1\3\3\17", b"\3\3\377\0", b"\2\4\5\264\1\3\3\10"),
     *(b"\2\4\5\264\4\2\10\12" + bytes(8) + b"\1\3\3\2", b"\0\3\3\7", b"\3\2\1\1", b"\3\0\1\1"),
     *(b"\2\100\1\1", b"\1\1\1\3"),
+)
+PROXY_OPTIONS = (
+    b"",
+    *(b"\2\4\5\264", b"\2\4\2\0", b"\2\4\5\24\1\3\3\7", b"\2\4\5\264\1\1\4\2"),
+    *(b"\2\4\5\264\4\2\10\12" + bytes(8) + b"\1\3\3\2", b"\2\4\43\0\1\1\10\12" + bytes(8)),
+)
+"""The MSS comes first."""
+EDGES = struct.pack("!II", 7, 9)
+LATER_OPTIONS = (
+    *(b"", b"", b"\1\1\10\12\0\0\1\2\0\0\3\377", b"\1\1\10\12\0\0\1\2\377\377\377\377"),
+    *(b"\1\1\5\12" + EDGES, b"\1\5\22" + 2 * EDGES + b"\0", b"\5\12" + EDGES + b"\1\1"),
+    *(b"\1\10\12\0\0\1\2\0\0\2\107\5\12" + EDGES + b"\0", b"\5\11" + EDGES[:7] + b"\0\0\0"),
 )
 CONNECTION_REASONS = (
     *(Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW),
@@ -55,6 +72,11 @@ class Talk:
     vlan: int = 0
     phase: int = 0
     finished: set[Port] = field(default_factory=set)
+    cookie_slot: int = 0
+    """Of a node with the SYN proxy; 0: it has none."""
+    isn: int = 0
+    delta: int = 0
+    """What the client sees of the server's numbers, less what the server sends."""
 
     def step(self, rng: random.Random) -> Frame:
         """What comes next, or something that should not."""
@@ -62,6 +84,8 @@ class Talk:
             return self._anything(rng)
         opener, other = self.opener, _other(self.opener)
         self.phase += 1
+        if self.cookie_slot and self.phase <= len(HANDSHAKE):
+            return self._handshake(rng)
         if self.phase <= len(HANDSHAKE):
             flags = SYN if self.phase == 2 and happens(rng, 0.05) else HANDSHAKE[self.phase - 1]
             return self._send(rng, other if self.phase == 2 else opener, flags)
@@ -73,6 +97,38 @@ class Talk:
             self._begin_anew(rng)
             return self._send(rng, sender, RST | ACK) if happens(rng, 0.5) else self.step(rng)
         return self._send(rng, sender, ACK | PSH, rng.choice((0, 1, 100, 1400)))
+
+    def _handshake(self, rng: random.Random) -> Frame:
+        """With the proxy: a SYN, its cookie brought back, and then the server's SYN-ACK."""
+        if self.phase == 1:
+            options = rng.choice(PROXY_OPTIONS)
+            self.isn = self.next[Port.OUTSIDE]
+            self.next[Port.OUTSIDE] = (self.isn + 1) % MODULUS
+            value = self._cookie(int.from_bytes(options[2:4], "big") if options else MSS_DEFAULT)
+            self.delta = (value - self.next[Port.INSIDE]) % MODULUS
+            return self._frame(rng, Port.OUTSIDE, SYN, self.isn, 0, options=options)
+        if self.phase == len(HANDSHAKE) - 1:
+            size, at = rng.choice((0, 0, 1, 100)), self.next[Port.OUTSIDE]
+            self.next[Port.OUTSIDE] = (at + size) % MODULUS
+            told = self.next[Port.INSIDE] + 1
+            self.phase -= happens(rng, 0.3)
+            return self._frame(rng, Port.OUTSIDE, ACK, at, told, size)
+        at = self.next[Port.INSIDE]
+        if happens(rng, 0.15):
+            return self._frame(rng, Port.INSIDE, RST | ACK, 0, self.isn + 1)
+        self.next[Port.INSIDE] = (at + 1) % MODULUS
+        return self._frame(rng, Port.INSIDE, SYN | ACK, at, self.isn + 1)
+
+    def _cookie(self, mss: int) -> int:
+        """What the node will answer the SYN with."""
+        tcp = struct.pack("!HHIIBBHHH", *self.ports, self.isn, 0, 5 << 4, SYN, 0, 0, 0)
+        frame = self.packet(Port.OUTSIDE, 6, tcp)
+        node, packet = (
+            Node(cookie_keys=COOKIE_KEYS),
+            Packet(frame.data, len(frame.data), frame.port),
+        )
+        parse(Lcore(node), packet, Time(0))
+        return cookie(node, packet, self.isn, self.cookie_slot, mss_index(mss))
 
     def _begin_anew(self, rng: random.Random) -> None:
         self.phase = 0
@@ -94,15 +150,25 @@ class Talk:
         acknowledged = self.next[_other(sender)] + rng.choice(OFF_BY)
         return self._frame(rng, sender, flags, sequence, acknowledged, rng.choice((0, 0, 1, 1400)))
 
-    def _frame(
-        self, rng: random.Random, sender: Port, flags: int, sequence: int, ack: int, size: int
+    def _frame(  # noqa: PLR0917
+        self,
+        rng: random.Random,
+        sender: Port,
+        flags: int,
+        sequence: int,
+        ack: int,
+        size: int = 0,
+        options: bytes | None = None,
     ) -> Frame:
-        options = rng.choice(OPTIONS) if flags & SYN else b""
+        if options is None:
+            options = rng.choice(OPTIONS if flags & SYN else LATER_OPTIONS)
         ports = self.ports if sender is Port.OUTSIDE else self.ports[::-1]
         window = rng.choice((0, 1, 1024, 29200, 65535))
-        numbers = sequence % (1 << 32), ack % (1 << 32)
+        if sender is Port.OUTSIDE:
+            ack += self.delta
+        numbers = sequence % MODULUS, ack % MODULUS
         tcp = struct.pack("!HHII", *ports, *numbers) + struct.pack(
-            "!BBHHH", (20 + len(options)) // 4 << 4, flags, window, 0, 0
+            "!BBHHH", (20 + len(options)) // 4 << 4, flags, window, rng.getrandbits(16), 0
         )
         return self.packet(sender, 6, tcp + options + bytes(size), more=happens(rng, 0.02))
 
@@ -125,8 +191,25 @@ class Talk:
         kind = 0x0800 if source.version == 4 else 0x86DD
         return Frame(bytes(12) + tag + kind.to_bytes(2, "big") + ip + payload, sender)
 
+    def error(self, rng: random.Random) -> Frame:
+        """An ICMP error about a segment of the other side; sometimes its quote ends early."""
+        sender = rng.choice(list(Port))
+        other = _other(sender)
+        ports = self.ports if other is Port.OUTSIDE else self.ports[::-1]
+        numbers = self.next[other], self.next[sender]
+        tcp = struct.pack("!HHIIBBHHH", *ports, *numbers, 5 << 4, ACK, 1, 0, 0)
+        quoted = self.packet(other, 6, tcp, more=happens(rng, 0.1)).data
+        quoted = quoted[len(quoted) - len(tcp) - (20 if self.client.version == 4 else 40) :]
+        quoted = quoted[: len(quoted) - rng.choice((0, 0, 0, 8, 9, 12, 13, 21))]
+        is_ipv4 = self.client.version == 4
+        kind = rng.choice((3, 11, 13)) if is_ipv4 else rng.choice((2, 1, 130))
+        message = struct.pack("!BBHI", kind, 4, rng.getrandbits(16), 1400) + quoted
+        return self.packet(sender, 1 if is_ipv4 else 58, message)
+
     def pair(self, rng: random.Random) -> Frame:
-        """A datagram or an echo of the same hosts."""
+        """A datagram, an echo or an error of the same hosts."""
+        if happens(rng, 0.4):
+            return self.error(rng)
         sender = rng.choice(list(Port))
         if happens(rng, 0.5):
             ports = self.ports if sender is Port.OUTSIDE else self.ports[::-1]
@@ -141,16 +224,25 @@ def _other(port: Port) -> Port:
     return Port.INSIDE if port is Port.OUTSIDE else Port.OUTSIDE
 
 
-def conversation_case(rng: random.Random, bursts: int) -> Case:
+def conversation_case(rng: random.Random, bursts: int, slot: int | None = None) -> Case:
     """A node whose connection reasons mostly enforce, and a few conversations side by side."""
-    talks = [_talk(rng) for _ in range(rng.randrange(1, 6))]
+    slot = rng.choice((0, 1, 2, 63, 64, 127, 128)) if slot is None else slot
+    talks = [_talk(rng, slot) for _ in range(rng.randrange(1, 6))]
     sizes = [rng.randrange(1, BURST_MAX + 1) for _ in range(bursts)]
     modes = {reason: rng.choice((Mode.MONITOR, Mode.OFF)) for reason in CONNECTION_REASONS}
     kept = rng.choice((0, 0, 1, 4, len(modes)))
     return Case(
         bursts=tuple(tuple(_step(rng, talks) for _ in range(size)) for size in sizes),
         modes=dict(rng.sample(sorted(modes.items()), kept)),
-        policy=(Rules(connections_max=rng.choice((0, 0, 1, 2)), limits=connection_limits(rng)),),
+        policy=(
+            Rules(
+                connections_max=rng.choice((0, 0, 1, 2)),
+                limits=connection_limits(rng),
+                syn_proxy=rng.choice(tuple(SynProxy)) if slot else SynProxy.OFF,
+                syn_rate=rng.choice((1, 3, 10, 1000)),
+            ),
+        ),
+        cookie_slot=slot,
         later_ns=tuple(rng.choice(LATER_NS) for _ in range(5)),
         learning_ds=rng.choice((0, 0, 20)),
     )
@@ -161,13 +253,14 @@ def _step(rng: random.Random, talks: list[Talk]) -> Frame:
     return talk.pair(rng) if happens(rng, 0.1) else talk.step(rng)
 
 
-def _talk(rng: random.Random) -> Talk:
-    client = rng.choice(CLIENTS)
+def _talk(rng: random.Random, slot: int) -> Talk:
+    client, opener = rng.choice(CLIENTS), Port.INSIDE if happens(rng, 0.25) else Port.OUTSIDE
     return Talk(
         client=client,
         server=SERVERS[client.version == 6],
         ports=(rng.choice((40000, 40001, 40002)), rng.choice((80, 443))),
-        opener=Port.INSIDE if happens(rng, 0.25) else Port.OUTSIDE,
+        opener=opener,
+        cookie_slot=slot if opener is Port.OUTSIDE and happens(rng, 0.85) else 0,
         next={port: rng.choice((0, (1 << 32) - 5, rng.getrandbits(32))) for port in Port},
         vlan=rng.choice((0, 0, 0, 7)),
         phase=3 if happens(rng, 0.15) else 0,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dataplane import abi
-from dataplane.abi import Mode, Reason, Scope, Unit, Use
+from dataplane.abi import Mode, Reason, Scope, SynProxy, Unit, Use
 from dataplane.model.node import Limit, PortRule, Profile
 from dataplane.policy_table import PolicyTable
 from tests.native.lists_support import first_of, key_bytes, network_of
@@ -42,6 +42,8 @@ class Rules:
     geo_block: frozenset[int] = frozenset()
     geo_allow: frozenset[int] | None = None
     connections_max: int = 0
+    syn_proxy: SynProxy = SynProxy.OFF
+    syn_rate: int = 3
 
     def modelled(self) -> Profile:
         """As the model has it."""
@@ -55,6 +57,8 @@ class Rules:
             geo_block=self.geo_block,
             geo_allow=self.geo_allow,
             connections_max=self.connections_max,
+            syn_proxy=self.syn_proxy,
+            syn_rate=self.syn_rate,
         )
 
 
@@ -85,6 +89,7 @@ def fill(table: PolicyTable, policy: Sequence[Rules]) -> None:
         for reason in Reason:
             profile.mode[reason] = rules.modes.get(reason, Mode.ENFORCE)
         profile.connections_max = rules.connections_max
+        profile.syn_proxy, profile.syn_rate = rules.syn_proxy, rules.syn_rate
         for limit in rules.limits:
             _fill_limit(profile, limit)
         profile.uses |= Use.FRAGMENTS if rules.fragments else 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from dataplane import abi
-from dataplane.abi import FlowState, Mode, PacketFlag, Port, Reason, Stage, Verdict
+from dataplane.abi import FlowState, Mode, Origin, PacketFlag, Port, Reason, Stage, Verdict
 from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable, native_timeouts
 from dataplane.country_table import CountryTable
 from dataplane.limits_table import Limits
@@ -17,12 +18,13 @@ from dataplane.model.node import Lcore, Node, Time
 from dataplane.model.packet import Packet
 from dataplane.model.tables import Countries, ListEntry
 from dataplane.model.tables import Lists as ModelLists
-from dataplane.settings import ConnectionCapacities, LimitCapacities
+from dataplane.settings import ConnectionCapacities, LimitCapacities, SynProxyCapacities
+from dataplane.syn_proxy_table import SynProxyTable
 from dataplane.tables import Lists, pack
 from tests.native.countries_support import country_table
 from tests.native.harness import Frame, Harness
 from tests.native.lists_support import key_bytes, network_of
-from tests.native.model_case import MAPPED, NOW_DS, NOW_NS, Case, Ranges
+from tests.native.model_case import COOKIE_KEYS, MAPPED, NOW_DS, NOW_NS, Case, Ranges
 from tests.native.model_policy import fill, targets_of
 
 FIELDS = (
@@ -32,6 +34,9 @@ FIELDS = (
 )
 CAPACITIES = LimitCapacities(4096, 4096, 4096)
 """More than a case has addresses: nobody is forgotten."""
+ROOM = SynProxyCapacities(openings_max=8, held_max=16)
+"""So few that a turn looks at all of them."""
+ORIGIN_HELD = len(Origin)
 CONNECTIONS = ConnectionCapacities(connections_max=4096)
 NS_PER_DS = 10**8
 PROFILES = 4
@@ -76,7 +81,12 @@ class Twins:
         harness.reset_stats()
         self.model.node.lcore_count = self.case.lcores
         self.model.node.owner_key = self.case.owner_key
-        self.model.tracks = True
+        self.model.tracks = self.model.proxies = True
+        self.model.openings_max, self.model.held_max = ROOM.openings_max, ROOM.held_max
+        node.cookie_slot, self.model.node.cookie_slot = self.case.cookie_slot, self.case.cookie_slot
+        for index, key in enumerate(COOKIE_KEYS):
+            node.cookie_key[index][:] = list(key)
+        self.model.node.cookie_keys = COOKIE_KEYS
         self.model.node.timeouts_ds = timeouts_ds()
         node.learning_until_ds = NOW_DS + self.case.learning_ds
         self.model.node.learning_until_ds = node.learning_until_ds
@@ -93,7 +103,12 @@ class Twins:
         self.harness.run(burst)
         live = pipeline.run(self.model, packets, self.now)
         yield from self._differences(packets, live)
-        held = [i for i, packet in enumerate(packets) if packet.verdict is Verdict.HELD]
+        # Not those that the SYN proxy holds.
+        held = [
+            i
+            for i, packet in enumerate(packets)
+            if packet.verdict is Verdict.HELD and packet.owner != self.harness.lcore.index
+        ]
         if held:
             yield from self._resume(packets, held)
 
@@ -103,11 +118,11 @@ class Twins:
         for to, index in enumerate(held):
             burst.packets[to] = burst.packets[index]
         burst.count = len(held)
-        self.harness.lcore.index = self.case.lcores - 1
+        self.harness.lcore.index = self.model.index = self.case.lcores - 1
         self.harness.resume()
         taken = [packets[i] for i in held]
         live = pipeline.resume(self.model, taken, self.now)
-        self.harness.lcore.index = 0
+        self.harness.lcore.index = self.model.index = 0
         yield from self._differences(taken, live)
 
     def _differences(self, packets: Sequence[Packet], live: Sequence[Packet]) -> Iterator[str]:
@@ -118,11 +133,31 @@ class Twins:
                     yield _difference(f"packet {i}, {name}", theirs, mine, name)
             if theirs.flags & MEANT != mine.flags:
                 yield f"packet {i}, flags: C {PacketFlag(theirs.flags)!r}, model {mine.flags!r}"
-            if self.harness.bytes_of(theirs) != mine.data:
-                yield f"packet {i}: C has changed its bytes"
+            # What is held may have been translated by a later packet of the burst: see _sent.
+            is_held = mine.verdict is Verdict.HELD
+            if not is_held and self.harness.bytes_of(theirs) != mine.data:
+                theirs_hex, mine_hex = self.harness.bytes_of(theirs).hex(), mine.data.hex()
+                yield f"packet {i}, bytes: C {theirs_hex}, model {mine_hex}"
         survivors = [packets.index(packet) for packet in live]
         if list(burst.live[: burst.live_count]) != survivors:
             yield f"live: C {burst.live[: burst.live_count]}, model {survivors}"
+        yield from self._sent()
+
+    def _sent(self) -> Iterator[str]:
+        """What was sent beside the burst; in which order, is not said."""
+        theirs = Counter(
+            (one.origin, one.verdict, one.port, data.hex()) for one, data in self.harness.sent()
+        )
+        mine = Counter(
+            (
+                ORIGIN_HELD if one.origin is None else one.origin,
+                *(one.packet.verdict, one.packet.port, one.packet.data.hex()),
+            )
+            for one in self.model.outbox
+        )
+        self.model.outbox.clear()
+        yield from (f"sent by C alone: {one}" for one in (theirs - mine).elements())
+        yield from (f"sent by the model alone: {one}" for one in (mine - theirs).elements())
 
     def counters(self) -> Iterator[str]:
         """What differs in all that was counted since the case began."""
@@ -139,8 +174,13 @@ class Twins:
     def _connections(self) -> Iterator[str]:
         """C may have found of some already that they are over."""
         theirs, flows = self.harness.stats.connections, self.model.flows.values()
-        if theirs.opened != self.model.flows_opened:
-            yield f"opened: C {theirs.opened}, model {self.model.flows_opened}"
+        model = self.model
+        for name, expected in (
+            *(("opened", model.flows_opened), ("accepted", model.accepted)),
+            *(("failed", model.failed), ("opening", len(model.openings))),
+        ):
+            if getattr(theirs, name) != expected:
+                yield f"{name}: C {getattr(theirs, name)}, model {expected}"
         left = [flow for flow in flows if flow.deadline_ds > self.now.boot_ds]
         for name, found in (("active", theirs.active), ("proven", theirs.proven)):
             least, most = (
@@ -168,13 +208,18 @@ def twins(harness: Harness, case: Case) -> Iterator[Twins]:
             bytes(range(FLOW_KEY_BYTES)),
             ctypes.addressof(harness.stats),
         ) as flows,
+        SynProxyTable(harness.library, ROOM, bytes(range(16))) as proxy,
     ):
         harness.lcore.limits, harness.lcore.flows = limits.address, flows.address
+        harness.lcore.syn_proxy = proxy.address
+        harness.give_outbox()
         countries = _compiled(harness, case.countries)
         harness.node.countries = countries.address if countries else 0
         yield Twins(harness, lists, case)
         harness.node.lists = harness.node.countries = harness.lcore.limits = 0
-        harness.lcore.flows = 0
+        harness.lcore.flows = harness.lcore.syn_proxy = harness.lcore.outbox = 0
+        harness.keeps_frames = False
+        harness.free()
         if countries:
             countries.close()
 
@@ -228,6 +273,8 @@ def counted(harness: Harness) -> dict[str, int]:
         out |= {
             f"{port.name} dropped {r.name}": n for r, n in zip(Reason, one.dropped, strict=True)
         }
+    for origin in Origin:
+        out[f"{origin.name} originated"] = stats.origin[origin].originated
     for stage in Stage:
         out[f"{stage.name} packets"] = stats.stage[stage].packets
         out[f"{stage.name} dropped"] = stats.stage[stage].dropped
@@ -244,10 +291,11 @@ def modelled(lcore: Lcore) -> dict[str, int]:
     """The counters of the model under the same names; what is 0 may be missing."""
     out = {"misrouted": lcore.misrouted}
     for port, one in lcore.port.items():
-        for name in ("received", "received_bytes", "dropped_bytes"):
+        for name in ("received", "received_bytes", "dropped_bytes", "consumed"):
             out[f"{port.name} {name}"] = getattr(one, name)
         out[f"{port.name} held_now"] = one.held_now % (1 << 64)
         out |= {f"{port.name} dropped {r.name}": n for r, n in one.dropped.items()}
+    out |= {f"{origin.name} originated": n for origin, n in lcore.origin.items()}
     out |= {f"{stage.name} packets": n for stage, n in lcore.entered.items()}
     out |= {f"{stage.name} dropped": n for stage, n in lcore.dropped.items()}
     return out | {

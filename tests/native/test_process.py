@@ -148,7 +148,12 @@ def test_sigterm_drains_and_exits_with_zero_while_traffic_runs(
     with pytest.raises(DataplaneAwayError):
         observe(node.socket)
     assert not node.socket.exists()
-    assert {entry.name for entry in tmp_path.iterdir()} == {"log", "notify", "state"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {
+        "log",
+        "notify",
+        "state",
+        "syn-cookie-secret",
+    }
 
 
 def test_two_lcores_drain_as_one_does(start: Callable[..., Node]) -> None:

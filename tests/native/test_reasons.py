@@ -11,7 +11,10 @@ from dataplane.abi import Mode, Reason, Stage
 README = Path(__file__).resolve().parents[2] / "dataplane" / "fastpath" / "README.md"
 MONITORED = {Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW, Reason.CONNECTIONS_FULL}
 """A node that has just come does not know what there is."""
-STRUCTURAL = {Reason.NONE, Reason.HEADER_SPLIT, Reason.HANDOVER_FULL, Reason.TX_FULL}
+STRUCTURAL = {
+    *(Reason.NONE, Reason.HEADER_SPLIT, Reason.HANDOVER_FULL),
+    *(Reason.TX_FULL, Reason.SYN_PROXY_FULL),
+}
 
 
 def test_c_and_python_agree_on_names_and_texts(library: ctypes.CDLL) -> None:

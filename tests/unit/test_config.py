@@ -241,6 +241,26 @@ def test_dataplane_settings() -> None:
     assert (settings.hugepages, settings.mbufs) == ("off", 8192)
     assert (settings.addresses_max, settings.prefixes_max) == (10, 20)
     assert settings.limits == LimitCapacities(7, 8, 25_000)
+    assert settings.has_syn_proxy
+    assert settings.syn_cookie_secret == b""
+
+
+def test_a_node_in_mode_tcp_has_no_syn_proxy() -> None:
+    config = NodeConfig.model_validate({"ports": PORTS, "node": {"mode": "tcp"}})
+    assert not dataplane_settings(config).has_syn_proxy
+
+
+def test_the_secret_of_syn_cookies_comes_from_the_environment_or_a_credential(
+    tmp_path: Path,
+) -> None:
+    config = NodeConfig.model_validate({"ports": PORTS})
+    given = {"SYN_COOKIE_SECRET": "sixteen bytes or more"}
+    assert dataplane_settings(config, given).syn_cookie_secret == b"sixteen bytes or more"
+    (tmp_path / "secbeat.syn-cookie-secret").write_text("another of the same length\n")
+    kept = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert dataplane_settings(config, kept).syn_cookie_secret == b"another of the same length"
+    with pytest.raises(ConfigurationError, match="SYN_COOKIE_SECRET: 5 bytes, must be at least 16"):
+        dataplane_settings(config, {"SYN_COOKIE_SECRET": "short"})
 
 
 def test_api_settings_take_the_key_from_the_environment() -> None:

@@ -86,7 +86,7 @@ def test_a_structural_reason_has_no_choice(label: str) -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    [{"type": "syn_proxy"}, {"type": "waf", "mode": "strict"}],
+    [{"type": "waf", "mode": "strict"}],
 )
 def test_a_type_of_a_later_stage_is_refused_as_not_yet(rule: dict[str, Any]) -> None:
     error = refused(policy({"type": "sanity", "action": "off"}, rule))

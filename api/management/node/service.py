@@ -55,7 +55,7 @@ class NodeView:
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
             "status": _status(stats, health),
-            "mode": "tcp",  # the most that exists yet
+            "mode": "syn" if stats is not None and stats.syn_proxy_profiles else "tcp",
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
             "connections": _connections(stats),

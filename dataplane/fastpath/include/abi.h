@@ -32,6 +32,16 @@ enum {
     SB_LATENCY_BUCKETS = 20,         /* 19 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
     SB_REJECTED_MAX = 256,           /* power of two */
     SB_SAMPLED_BURSTS = 64,          /* power of two: of so many, the cycles of one are measured */
+    SB_COOKIE_SLOT_S = 64,
+    SB_COOKIE_EPOCH = 64, /* slots for which a secret is used: 68 minutes */
+    SB_OUTBOX_BUFFERS = 64,
+    SB_OUTBOX_MAX = 256,
+    SB_FRAME_OWN_MAX = 128, /* bytes: Ethernet, two tags, IPv6, TCP with 40 of options */
+    SB_SYN_RATE_DEFAULT = 1000,
+    SB_SYN_UNANSWERED_MIN = 100, /* SYNs a second, from which on it matters how many are answered */
+    SB_SYN_PROXY_HOLD_DS = 300,  /* how long it stays on after the last second of attack */
+    SB_HELD_MAX = 4,             /* packets of one connection */
+    SB_OPENINGS_MAX = 1 << 16,
     SB_FLOWS_MAX = 1 << 24,          /* connections of one lcore */
     SB_FLOW_TIMEOUT_DS_MAX = 864000, /* a day */
     SB_FLOW_UNPROVEN_DS_MAX = 1200,
@@ -67,7 +77,13 @@ enum sb_reason {
 };
 
 /* What the node itself sends. */
-enum sb_origin { SB_ORIGIN_ANSWER, SB_ORIGIN_RETRY, SB_ORIGIN_RESET, SB_ORIGIN_COUNT };
+enum sb_origin {
+    SB_ORIGIN_ANSWER, /* a SYN with a cookie, to a client */
+    SB_ORIGIN_RETRY,  /* a SYN once more, to a protected host */
+    SB_ORIGIN_RESET,
+    SB_ORIGIN_OPEN, /* a SYN to a protected host */
+    SB_ORIGIN_COUNT
+};
 
 /* One network's two lists; the values are bits of an entry. */
 enum sb_list { SB_LIST_BLACKLIST, SB_LIST_ALLOWLIST, SB_LIST_COUNT };
@@ -82,7 +98,9 @@ enum sb_packet_flag {
     SB_PACKET_ALLOWED = 1 << 6,       /* on the allowlist */
     SB_PACKET_WOULD_DROP = 1 << 7,    /* a stage in monitor mode has counted it */
     SB_PACKET_PLAIN =
-        1 << 8 /* untagged IPv4 without options, whole TCP or UDP header, no anomaly */
+        1 << 8, /* untagged IPv4 without options, whole TCP or UDP header, no anomaly */
+    SB_PACKET_ANSWER =
+        1 << 9 /* consumed; its bytes are the answer, which goes out where it came in */
 };
 
 /* One packet of a burst; one cache line. The owner of the mbuf fills what comes before profile (and
@@ -109,7 +127,8 @@ struct sb_packet {
     uint8_t verdict;    /* enum sb_verdict */
     uint8_t reason;     /* enum sb_reason */
     uint16_t owner;     /* index of the lcore that owns the client */
-    uint8_t reserved[8];
+    uint16_t origin;    /* in the outbox: enum sb_origin; SB_ORIGIN_COUNT: was held, is forwarded */
+    uint8_t reserved[6];
 };
 
 /* A burst: stages walk live[0..live_count) and leave the survivors there, in order. What is keyed
@@ -126,12 +145,32 @@ struct sb_burst {
     struct sb_packet packets[SB_BURST_MAX];
 };
 
+/* Memory for a frame of our own. */
+struct sb_buffer {
+    uint64_t mbuf; /* handle of whoever owns it */
+    uint64_t data;
+    uint64_t room; /* bytes at data; at least SB_FRAME_OWN_MAX */
+};
+
+/* What stages send beside the packets of a burst: a frame of our own, or a packet that was held.
+ * Whoever runs the pipeline fills buffers before and takes packets after each run. A packet leaves
+ * by the port that is not its own. */
+struct sb_outbox {
+    uint32_t buffer_count;
+    uint32_t packet_count;
+    struct sb_buffer buffer[SB_OUTBOX_BUFFERS];
+    struct sb_packet packet[SB_OUTBOX_MAX];
+};
+
 /* Time as an argument: never read inside a stage. */
 struct sb_time {
     uint64_t tsc;
     uint32_t boot_ds;
     uint32_t reserved;
 };
+
+/* Whether handshakes of a profile's destinations go through the SYN proxy. */
+enum sb_syn_proxy { SB_SYN_PROXY_OFF, SB_SYN_PROXY_AUTO, SB_SYN_PROXY_ALWAYS, SB_SYN_PROXY_COUNT };
 
 /* Whose packets a limit counts together. */
 enum sb_scope {
@@ -224,6 +263,8 @@ struct sb_profile {
     uint32_t limit_count; /* at most SB_LIMITS_MAX */
     uint32_t reflector_count;
     uint32_t connections_max; /* that one source may have established; 0: any number */
+    uint32_t syn_proxy;       /* enum sb_syn_proxy */
+    uint32_t syn_rate; /* AUTO: more SYNs a second to one destination switch it on; 1 or more */
     struct sb_limit limit[SB_LIMITS_MAX];
     struct sb_port_rule ports_tcp;
     struct sb_port_rule ports_udp;
@@ -265,6 +306,9 @@ struct sb_connection_stats {
     uint64_t expired;
     uint64_t evicted;   /* unproven ones that gave their place to a newer one */
     uint64_t untracked; /* found no place, as all around were proven */
+    uint64_t opening;   /* of the active: proven by a cookie, the protected host has not answered */
+    uint64_t accepted;  /* ever opened so */
+    uint64_t failed;    /* of those: refused, silent, or given up by the client */
 };
 
 struct sb_profile_stats {
@@ -337,8 +381,9 @@ struct sb_stats_header {
     uint64_t pid;
     uint64_t tsc_hz;
     uint64_t lcore_count;
-    uint64_t profile_count; /* names in force, the default included */
-    uint64_t hugepages;     /* 1: packet memory lies in hugepages */
+    uint64_t profile_count;      /* names in force, the default included */
+    uint64_t syn_proxy_profiles; /* of those: have the SYN proxy */
+    uint64_t hugepages;          /* 1: packet memory lies in hugepages */
     uint64_t addresses_max;
     uint64_t addresses_used;
     uint64_t prefixes_max; /* per family */
@@ -452,6 +497,8 @@ enum sb_notice_kind {
     SB_NOTICE_CLIENT_REFUSED,    /* a client broke the protocol */
     SB_NOTICE_COUNTRIES_LOADED,  /* another country database is in use */
     SB_NOTICE_COUNTRIES_REFUSED, /* one can't be; the one before stays */
+    SB_NOTICE_SYN_PROXY_ON, /* for a destination, as its profile says AUTO; value: SYNs a second */
+    SB_NOTICE_SYN_PROXY_OFF,
     SB_NOTICE_COUNT
 };
 
@@ -459,7 +506,8 @@ struct sb_notice {
     uint64_t boot_ms;
     uint64_t notice; /* enum sb_notice_kind */
     uint64_t value;  /* revision, port or errno */
-    uint8_t reserved[24];
+    uint8_t address[16];
+    uint8_t reserved[8];
 };
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -556,7 +604,8 @@ struct sb_node {
     uint32_t stop;              /* 1: drain and return */
     uint32_t ns_per_tsc_q24;    /* nanoseconds per TSC cycle, 24 fractional bits */
     uint32_t learning_until_ds; /* until then a connection may be met in its midst */
-    uint8_t reserved[4];
+    uint32_t cookie_slot;       /* of SB_COOKIE_SLOT_S seconds since 1970; 0: no cookies */
+    uint64_t cookie_key[2][2];  /* by epoch, of SB_COOKIE_EPOCH slots, modulo 2 */
     struct sb_readers readers;
 };
 
@@ -567,6 +616,9 @@ struct sb_lcore {
     uint64_t events_consumer; /* const struct sb_ring_consumer *, (swap), 0: nobody listens */
     uint64_t limits;          /* struct sb_limits *: its buckets, 0: none */
     uint64_t flows;           /* struct sb_flows *: its connections, 0: none are tracked */
+    uint64_t syn_proxy;       /* struct sb_syn_proxy_table *, 0: none */
+    uint64_t outbox;          /* struct sb_outbox *, 0: stages send nothing of their own */
+    uint64_t pool;            /* struct rte_mempool *: where the worker takes its buffers from */
     uint64_t policy;          /* of the burst at hand: the node's when it began */
     uint32_t index;           /* 0 .. lcore_count - 1; also the queue on both ports */
     uint16_t port_id[SB_PORT_COUNT];      /* DPDK port numbers */

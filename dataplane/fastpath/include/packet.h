@@ -84,6 +84,25 @@ static inline uint64_t sb_load64_raw(const uint8_t *bytes) {
     return value;
 }
 
+/* Quotes the packet that it is about: RFC 792; RFC 4443, 2.1: all types below 128. */
+static inline bool sb_is_icmp_error(const struct sb_packet *packet) {
+    const uint8_t *icmp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+
+    if (packet->l4_offset == 0)
+        return false;
+    if (packet->protocol == SB_PROTOCOL_ICMPV6)
+        return icmp[0] < 128;
+    return packet->protocol == SB_PROTOCOL_ICMP &&
+           (icmp[0] == 3 || icmp[0] == 4 || icmp[0] == 5 || icmp[0] == 11 || icmp[0] == 12);
+}
+
+static inline uint32_t sb_load32_raw(const uint8_t *bytes) {
+    uint32_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
 /* The source of a SB_PACKET_PLAIN, in host order. */
 static inline uint32_t sb_plain_source(const struct sb_packet *packet) {
     return sb_load32((const uint8_t *)(uintptr_t)packet->data + SB_PLAIN_SOURCE);
@@ -99,6 +118,18 @@ static inline void sb_address_map(uint8_t out[16], const uint8_t *address, uint3
     }
     memcpy(out, mapped, sizeof(mapped));
     memcpy(out + sizeof(mapped), address, 4);
+}
+
+/* The same as two words, as they lie in memory. */
+struct sb_address_words {
+    uint64_t word[2];
+};
+
+static inline struct sb_address_words sb_address_words(const uint8_t *address,
+                                                       uint32_t ip_version) {
+    if (ip_version == 6)
+        return (struct sb_address_words){{sb_load64_raw(address), sb_load64_raw(address + 8)}};
+    return (struct sb_address_words){{0, (uint64_t)sb_load32_raw(address) << 32 | 0xffff0000}};
 }
 
 /* The address at client_offset or protected_offset, mapped; zeros where there is none to read. */

@@ -28,7 +28,8 @@ void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struc
  * may have changed. Takes them out of held_now. */
 void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 
-/* What a turn without a packet has time for: ends connections that are over. */
+/* What a turn without a packet has time for: ends connections that are over, sends again what was
+ * not answered. */
 void sb_pipeline_idle(struct sb_lcore *lcore, const struct sb_time *now);
 
 /* The stages; each in the file of its name. */
@@ -43,6 +44,9 @@ void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
                           const struct sb_time *now);
 void sb_forward_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+
+/* What the connections stage does where no packet comes. */
+void sb_connections_idle(struct sb_lcore *lcore, const struct sb_time *now);
 
 /* Index of the lcore that owns a client address (16 bytes, IPv4 mapped), the same in both
  * directions. */
@@ -64,6 +68,10 @@ void sb_profile_init(struct sb_profile *profile);
 /* Offers a drop to whoever listens for events: at most one per reason and tenth of a second. */
 void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet, enum sb_reason reason,
                     enum sb_mode mode, const struct sb_time *now);
+
+/* Tells whoever listens for events; address: 16 bytes, mapped. */
+void sb_notify(struct sb_lcore *lcore, enum sb_notice_kind kind, uint64_t value,
+               const uint8_t address[16], const struct sb_time *now);
 
 static inline struct sb_lcore_stats *sb_stats_of(const struct sb_lcore *lcore) {
     return (struct sb_lcore_stats *)(uintptr_t)lcore->stats;

@@ -2,16 +2,16 @@
  *
  * Judged is what comes from outside; what protected hosts send moves a connection on, or begins
  * one, and is never refused. The allowlist does not help: sources can be forged. Followed are TCP,
- * UDP and ICMP echo; other packets, and fragments without a transport header, pass.
+ * UDP and ICMP echo; ICMP errors about a segment are followed to its connection. Other packets, and
+ * fragments without a transport header, pass.
  */
 #include "../tables/flows_private.h"
 #include "pipeline.h"
-#include "tcp_state.h"
+#include "proxy.h"
+#include "translation.h"
 
-enum { IPV4_LENGTH = 2, IPV6_LENGTH = 4, IPV6_BYTES = 40, TCP_BYTES = 20 };
+enum { ICMP_BYTES = 8, IPV4_BYTES = 20, FRAGMENT_OFFSET = 0x1fff, QUOTED_BYTES = 8 };
 enum { ECHO_REPLY = 0, ECHO_REQUEST = 8, ECHO_REQUEST_6 = 128, ECHO_REPLY_6 = 129 };
-enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_SCALE = 3, OPTION_SCALE_BYTES = 3 };
-enum { SCALE_MAX = 14 }; /* RFC 7323, 2.3 */
 
 /* The packets of a burst that are of a connection; sets of them are bitmaps. */
 struct work {
@@ -19,6 +19,7 @@ struct work {
     struct sb_burst *burst;
     const struct sb_time *now;
     struct sb_flows *flows;
+    struct sb_proxy proxy;
     uint64_t key[SB_BURST_MAX][2];
     uint64_t hash[SB_BURST_MAX];
     struct sb_flow *flow[SB_BURST_MAX]; /* where it is, if it has its preferred place */
@@ -27,17 +28,27 @@ struct work {
 static uint32_t locate(struct work *work);
 static uint32_t locate_plain(struct work *work);
 static inline bool has_connection(const struct sb_packet *packet);
-static inline uint32_t load32_raw(const uint8_t *bytes);
+static uint32_t quoted_tcp(const struct sb_packet *packet);
+static void make_quoted_key(const struct sb_flows *flows, const struct sb_packet *packet,
+                            uint32_t tcp_offset, uint64_t key[2]);
 static inline void make_key(const struct sb_flows *flows, const struct sb_packet *packet,
                             uint64_t key[2]);
 static uint32_t follow_usual(struct work *work, uint32_t packets);
 static bool judge(struct work *work, uint32_t index);
 static bool judge_tcp(struct work *work, uint32_t index, struct sb_flow *flow);
-static bool begin_tcp(struct work *work, uint32_t index, const struct sb_segment *segment);
+static bool follow_tcp(struct work *work, uint32_t index, struct sb_flow *flow,
+                       struct sb_segment *segment, const struct sb_tcp_options *options);
+static void note_offers(const struct work *work, const struct sb_packet *packet,
+                        struct sb_flow *flow, const struct sb_segment *segment,
+                        const struct sb_tcp_options *options);
+static bool judge_cookie(struct work *work, uint32_t index, struct sb_flow **flow,
+                         const struct sb_segment *segment);
+static bool is_source_full(struct work *work, uint32_t index);
+static bool is_learning(const struct work *work);
+static bool begin_tcp(struct work *work, uint32_t index, const struct sb_segment *segment,
+                      const struct sb_tcp_options *options);
 static bool begin(struct work *work, uint32_t index, struct sb_flow **flow);
 static bool judge_pair(struct work *work, uint32_t index, struct sb_flow *flow);
-static inline struct sb_segment read_segment(const struct sb_packet *packet);
-static uint8_t read_scale(const struct sb_packet *packet);
 static uint64_t source_of(const struct work *work, const struct sb_packet *packet);
 static bool reject(struct work *work, uint32_t index, enum sb_reason reason);
 
@@ -52,6 +63,7 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
     work.burst = burst;
     work.now = now;
     work.flows = (struct sb_flows *)(uintptr_t)lcore->flows;
+    work.proxy = sb_proxy_of(lcore, now);
     packets = SB_LIKELY(burst->is_plain) ? locate_plain(&work) : locate(&work);
     packets = follow_usual(&work, packets);
     while (packets != 0) {
@@ -60,8 +72,16 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
         dropped |= (uint32_t)judge(&work, i) << i;
     }
     sb_flows_sweep(work.flows, now->boot_ds);
+    sb_proxy_tick(&work.proxy);
     if (dropped != 0)
         sb_burst_leave_out(burst, dropped);
+}
+
+void sb_connections_idle(struct sb_lcore *lcore, const struct sb_time *now) {
+    const struct sb_proxy proxy = sb_proxy_of(lcore, now);
+
+    sb_flows_sweep(proxy.flows, now->boot_ds);
+    sb_proxy_tick(&proxy);
 }
 
 static inline void ask_for_flow(struct work *work, uint32_t i, struct sb_flows *flows,
@@ -90,7 +110,10 @@ static uint32_t locate(struct work *work) {
 
         if (!has_connection(packet))
             continue;
-        make_key(work->flows, packet, key);
+        if (SB_UNLIKELY(sb_is_icmp_error(packet)))
+            make_quoted_key(work->flows, packet, quoted_tcp(packet), key);
+        else
+            make_key(work->flows, packet, key);
         ask_for_flow(work, i, work->flows, key[0], key[1]);
         packets |= 1u << i;
     }
@@ -109,7 +132,7 @@ static uint32_t locate_plain(struct work *work) {
         const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
 
         ask_for_flow(work, i, flows, sb_load64_raw(data + SB_PLAIN_SOURCE),
-                     (uint64_t)load32_raw(data + SB_PLAIN_L4) << 32 |
+                     (uint64_t)sb_load32_raw(data + SB_PLAIN_L4) << 32 |
                          (uint32_t)packet->protocol << 8 | 4);
         packets |= 1u << i;
     }
@@ -125,16 +148,49 @@ static inline bool has_connection(const struct sb_packet *packet) {
     if (SB_LIKELY(packet->protocol == SB_PROTOCOL_TCP || packet->protocol == SB_PROTOCOL_UDP))
         return true;
     type = ((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset];
-    return packet->protocol == SB_PROTOCOL_ICMP ? type == ECHO_REQUEST || type == ECHO_REPLY
-                                                : type == ECHO_REQUEST_6 || type == ECHO_REPLY_6;
+    if (packet->protocol == SB_PROTOCOL_ICMP ? type == ECHO_REQUEST || type == ECHO_REPLY
+                                             : type == ECHO_REQUEST_6 || type == ECHO_REPLY_6)
+        return true;
+    return quoted_tcp(packet) != 0;
 }
 
-/* As they lie in memory. */
-static inline uint32_t load32_raw(const uint8_t *bytes) {
-    uint32_t value;
+/* Where an ICMP error quotes a TCP header, of which at least 8 bytes can be read: its offset from
+ * the packet's first byte. 0: it does not. */
+static uint32_t quoted_tcp(const struct sb_packet *packet) {
+    uint32_t at = packet->l4_offset + ICMP_BYTES;
+    const uint8_t *ip;
 
-    memcpy(&value, bytes, sizeof(value));
-    return value;
+    if (!sb_is_icmp_error(packet))
+        return 0;
+    ip = sb_packet_bytes(packet, at, packet->ip_version == 4 ? IPV4_BYTES : SB_IPV6_BYTES);
+    if (ip == NULL || ip[0] >> 4 != packet->ip_version)
+        return 0;
+    if (packet->ip_version == 6) {
+        at += ip[6] == SB_PROTOCOL_TCP ? SB_IPV6_BYTES : UINT16_MAX;
+    } else {
+        bool is_first = (sb_load16(ip + 6) & FRAGMENT_OFFSET) == 0;
+
+        at += ip[9] == SB_PROTOCOL_TCP && is_first && (ip[0] & 15) >= 5 ? (ip[0] & 15u) * 4
+                                                                        : UINT16_MAX;
+    }
+    return sb_packet_bytes(packet, at, QUOTED_BYTES) == NULL ? 0 : at;
+}
+
+/* The key of the connection that it is about: from outside it is about what the protected host has
+ * sent, from inside about what the client has. */
+static void make_quoted_key(const struct sb_flows *flows, const struct sb_packet *packet,
+                            uint32_t tcp_offset, uint64_t key[2]) {
+    struct sb_packet quoted = *packet;
+    uint32_t ip = packet->l4_offset + ICMP_BYTES;
+    uint32_t first = ip + (packet->ip_version == 4 ? 12 : 8);
+    uint32_t second = first + (packet->ip_version == 4 ? 4 : 16);
+
+    quoted.port = packet->port ^ 1; /* who has sent what is quoted */
+    quoted.protocol = SB_PROTOCOL_TCP;
+    quoted.l4_offset = (uint16_t)tcp_offset;
+    quoted.client_offset = (uint16_t)(quoted.port == SB_PORT_OUTSIDE ? first : second);
+    quoted.protected_offset = (uint16_t)(quoted.port == SB_PORT_OUTSIDE ? second : first);
+    make_key(flows, &quoted, key);
 }
 
 /* The same in both directions: the client first. Of an echo the identifier stands for the ports.
@@ -145,15 +201,15 @@ static inline void make_key(const struct sb_flows *flows, const struct sb_packet
     const uint8_t *client = data + packet->client_offset;
     const uint8_t *protected_address = data + packet->protected_offset;
     const uint8_t *l4 = data + packet->l4_offset;
-    uint32_t ports = load32_raw(l4);
+    uint32_t ports = sb_load32_raw(l4);
 
     if (SB_UNLIKELY(packet->protocol != SB_PROTOCOL_TCP && packet->protocol != SB_PROTOCOL_UDP))
-        ports = load32_raw(l4 + 4) & 0xffff;
+        ports = sb_load32_raw(l4 + 4) & 0xffff;
     else if (packet->port == SB_PORT_INSIDE)
         ports = ports << 16 | ports >> 16;
     key[1] = (uint64_t)ports << 32 | (uint32_t)packet->protocol << 8 | packet->ip_version;
     if (SB_LIKELY(packet->ip_version == 4)) {
-        key[0] = (uint64_t)load32_raw(protected_address) << 32 | load32_raw(client);
+        key[0] = (uint64_t)sb_load32_raw(protected_address) << 32 | sb_load32_raw(client);
     } else {
         const uint64_t one[2] = {sb_load64_raw(client), sb_load64_raw(client + 8)};
         const uint64_t other[2] = {sb_load64_raw(protected_address),
@@ -179,10 +235,13 @@ static uint32_t follow_usual(struct work *work, uint32_t packets) {
         if (SB_LIKELY(is_it && packet->protocol == SB_PROTOCOL_TCP &&
                       !sb_flow_is_over(flow, work->now->boot_ds) &&
                       (packet->flags & SB_PACKET_FRAGMENT) == 0)) {
-            const struct sb_segment segment = read_segment(packet);
+            struct sb_segment segment = sb_tcp_read_segment(packet);
 
+            segment.acknowledgment = sb_translated_ack(flow, &segment);
             if (SB_LIKELY(sb_tcp_flows(flow, &segment))) {
                 flow->deadline_ds = deadline_ds;
+                if (SB_UNLIKELY((flow->flags & SB_FLOW_TRANSLATED) != 0))
+                    sb_translate(flow, packet);
                 continue;
             }
         }
@@ -202,29 +261,62 @@ static bool judge(struct work *work, uint32_t i) {
 
     if (flow != NULL)
         flow->flags &= (uint16_t)~SB_FLOW_DEFERRED;
+    if (sb_is_icmp_error(packet)) {
+        if (flow != NULL)
+            sb_translate_quote(flow, packet, quoted_tcp(packet));
+        return false;
+    }
     return packet->protocol == SB_PROTOCOL_TCP ? judge_tcp(work, i, flow)
                                                : judge_pair(work, i, flow);
 }
 
 static bool judge_tcp(struct work *work, uint32_t i, struct sb_flow *flow) {
-    const struct sb_packet *packet = &work->burst->packets[i];
-    struct sb_segment segment = read_segment(packet);
-    enum sb_reason reason;
+    struct sb_packet *packet = &work->burst->packets[i];
+    struct sb_segment segment = sb_tcp_read_segment(packet);
+    struct sb_tcp_options options;
 
-    if ((segment.flags & SB_TCP_SYN) != 0)
-        segment.scale = read_scale(packet);
+    if ((segment.flags & SB_TCP_SYN) != 0) {
+        sb_tcp_read_options(packet, &options);
+        segment.scale = options.scale;
+    }
+    if (flow != NULL && (flow->flags & SB_FLOW_OPENING) != 0) {
+        sb_proxy_wait(&work->proxy, packet, flow, &segment);
+        return true;
+    }
+    if ((flow == NULL || sb_tcp_may_reopen(flow) || sb_tcp_is_half_open(flow)) &&
+        packet->port == SB_PORT_OUTSIDE && judge_cookie(work, i, &flow, &segment))
+        return packet->verdict != SB_VERDICT_PASS;
     if (flow != NULL && sb_tcp_is_opening(segment.flags) && sb_tcp_may_reopen(flow)) {
         sb_flow_end(work->flows, flow);
         flow = NULL;
     }
     if (flow == NULL)
-        return begin_tcp(work, i, &segment);
-    reason = sb_tcp_follow(flow, &segment);
+        return begin_tcp(work, i, &segment, &options);
+    return follow_tcp(work, i, flow, &segment, &options);
+}
+
+static bool follow_tcp(struct work *work, uint32_t i, struct sb_flow *flow,
+                       struct sb_segment *segment, const struct sb_tcp_options *options) {
+    const struct sb_packet *packet = &work->burst->packets[i];
+    uint32_t state = flow->state;
+    enum sb_reason reason;
+
+    segment->acknowledgment = sb_translated_ack(flow, segment);
+    reason = sb_tcp_follow(flow, segment);
+    if (reason != SB_REASON_NONE && reject(work, i, reason))
+        return true;
+    if ((flow->flags & SB_FLOW_TRANSLATED) != 0)
+        sb_translate(flow, packet);
     if (reason != SB_REASON_NONE)
-        return reject(work, i, reason);
+        return false;
+    if (state == SB_FLOW_STATE_SYN_SENT)
+        note_offers(work, packet, flow, segment, options);
     if ((flow->flags & SB_FLOW_PROVEN) == 0 && flow->state >= SB_FLOW_STATE_ESTABLISHED &&
-        flow->state <= SB_FLOW_STATE_CLOSED)
+        flow->state <= SB_FLOW_STATE_CLOSED) {
         sb_flow_prove(work->flows, flow, source_of(work, packet));
+        if ((flow->flags & (SB_FLOW_OPENED_INSIDE | SB_FLOW_LIBERAL)) == 0)
+            sb_proxy_count_completed(&work->proxy, packet);
+    }
     if (flow->state == SB_FLOW_STATE_CLOSED || flow->state == SB_FLOW_STATE_RESET)
         sb_flow_release_source(work->flows, flow);
     /* How long a first fragment's segment is, it does not say. */
@@ -234,32 +326,90 @@ static bool judge_tcp(struct work *work, uint32_t i, struct sb_flow *flow) {
     return false;
 }
 
-static bool begin_tcp(struct work *work, uint32_t i, const struct sb_segment *segment) {
+/* What a client's SYN offers says what the protected host's answer means. */
+static void note_offers(const struct work *work, const struct sb_packet *packet,
+                        struct sb_flow *flow, const struct sb_segment *segment,
+                        const struct sb_tcp_options *options) {
+    if (flow->state == SB_FLOW_STATE_SYN_SENT && segment->from == SB_PORT_OUTSIDE &&
+        sb_tcp_is_opening(segment->flags)) {
+        flow->flags |= (uint16_t)((options->has_times ? SB_FLOW_OFFERS_TIMES : 0) |
+                                  (options->may_sack ? SB_FLOW_OFFERS_SACK : 0) |
+                                  (options->scale != SB_TCP_NO_SCALE ? SB_FLOW_OFFERS_SCALE : 0));
+    } else if (flow->state == SB_FLOW_STATE_SYN_RECEIVED && segment->from == SB_PORT_INSIDE &&
+               work->proxy.table != NULL) {
+        sb_proxy_learn(&work->proxy, packet, (flow->flags & SB_FLOW_OFFERS_SCALE) != 0,
+                       (flow->flags & SB_FLOW_OFFERS_TIMES) != 0,
+                       (flow->flags & SB_FLOW_OFFERS_SACK) != 0);
+    }
+}
+
+/* A segment from outside that could begin a connection, at the SYN proxy. True: that has decided;
+ * the packet passes only if its verdict is PASS. False: the proxy has nothing to do with it. */
+static bool judge_cookie(struct work *work, uint32_t i, struct sb_flow **flow,
+                         const struct sb_segment *segment) {
+    struct sb_packet *packet = &work->burst->packets[i];
+    const struct sb_proxy *proxy = &work->proxy;
+    bool is_on = sb_proxy_is_on(proxy, packet, sb_tcp_is_opening(segment->flags));
+    int mss_index;
+
+    if (!is_on && (sb_tcp_is_opening(segment->flags) || !sb_proxy_was_on(proxy)))
+        return false;
+    if (sb_tcp_is_opening(segment->flags)) {
+        if (!is_source_full(work, i))
+            sb_proxy_answer(proxy, packet, segment);
+        return true;
+    }
+    mss_index = sb_proxy_accepts(proxy, packet, segment);
+    if (mss_index >= 0) {
+        if (*flow != NULL)
+            sb_flow_end(work->flows, *flow);
+        sb_proxy_open(proxy, packet, segment, mss_index, work->key[i], work->hash[i],
+                      source_of(work, packet));
+        sb_proxy_count_completed(proxy, packet);
+        return true;
+    }
+    if (*flow != NULL || !is_on || is_learning(work))
+        return false;
+    /* Passed on, it would make the protected host reset what its client believes to be open. */
+    sb_drop(work->lcore, packet, SB_REASON_OUT_OF_STATE);
+    return true;
+}
+
+/* Dropped for having as many connections as the profile allows. */
+static bool is_source_full(struct work *work, uint32_t i) {
     const struct sb_packet *packet = &work->burst->packets[i];
-    const struct sb_node *node = (const struct sb_node *)(uintptr_t)work->lcore->node;
+    uint32_t most = sb_profile_of(work->lcore, packet)->connections_max;
+
+    return most != 0 && sb_flow_source_count(work->flows, source_of(work, packet)) >= most &&
+           reject(work, i, SB_REASON_CONNECTIONS_SOURCE);
+}
+
+static bool is_learning(const struct work *work) {
+    return (int32_t)(work->proxy.node->learning_until_ds - work->now->boot_ds) > 0;
+}
+
+static bool begin_tcp(struct work *work, uint32_t i, const struct sb_segment *segment,
+                      const struct sb_tcp_options *options) {
+    const struct sb_packet *packet = &work->burst->packets[i];
     bool is_opening = sb_tcp_is_opening(segment->flags);
     struct sb_flow *flow;
 
     if (!is_opening && (segment->flags & (SB_TCP_SYN | SB_TCP_RST)) != 0)
         return reject(work, i, SB_REASON_OUT_OF_STATE);
-    if (!is_opening && (int32_t)(node->learning_until_ds - work->now->boot_ds) <= 0 &&
-        reject(work, i, SB_REASON_OUT_OF_STATE))
+    if (!is_opening && !is_learning(work) && reject(work, i, SB_REASON_OUT_OF_STATE))
         return true;
-    if (is_opening && packet->port == SB_PORT_OUTSIDE) {
-        uint32_t most = sb_profile_of(work->lcore, packet)->connections_max;
-
-        if (most != 0 && sb_flow_source_count(work->flows, source_of(work, packet)) >= most &&
-            reject(work, i, SB_REASON_CONNECTIONS_SOURCE))
-            return true;
-    }
+    if (is_opening && packet->port == SB_PORT_OUTSIDE && is_source_full(work, i))
+        return true;
     if (begin(work, i, &flow))
         return true;
     if (flow == NULL)
         return false;
-    if (is_opening)
+    if (is_opening) {
         sb_tcp_open(flow, segment);
-    else
+        note_offers(work, packet, flow, segment, options);
+    } else {
         sb_tcp_pick_up(flow, segment);
+    }
     sb_flow_touch(work->flows, flow, work->now->boot_ds);
     return false;
 }
@@ -294,52 +444,6 @@ static bool judge_pair(struct work *work, uint32_t i, struct sb_flow *flow) {
     }
     sb_flow_touch(work->flows, flow, work->now->boot_ds);
     return false;
-}
-
-static inline uint32_t end_of_ip(const struct sb_packet *packet) {
-    const uint8_t *ip = (const uint8_t *)(uintptr_t)packet->data + packet->l3_offset;
-
-    return packet->l3_offset + (SB_LIKELY(packet->ip_version == 4)
-                                    ? sb_load16(ip + IPV4_LENGTH)
-                                    : IPV6_BYTES + sb_load16(ip + IPV6_LENGTH));
-}
-
-/* parse has checked that the header lies in the bytes at hand, options included. */
-static inline struct sb_segment read_segment(const struct sb_packet *packet) {
-    const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
-    uint32_t end = end_of_ip(packet), flags = tcp[13];
-    uint32_t payload = end > packet->payload_offset ? end - packet->payload_offset : 0;
-
-    return (struct sb_segment){
-        .sequence = sb_load32(tcp + 4),
-        .acknowledgment = sb_load32(tcp + 8),
-        .length = payload + (flags & SB_TCP_FIN) + (flags >> 1 & 1),
-        .window = sb_load16(tcp + 14),
-        .flags = (uint8_t)flags,
-        .from = (uint8_t)packet->port,
-        .scale = SB_TCP_NO_SCALE,
-    };
-}
-
-static uint8_t read_scale(const struct sb_packet *packet) {
-    const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
-    uint32_t at = packet->l4_offset + TCP_BYTES, end = packet->payload_offset;
-
-    while (at < end && data[at] != OPTION_END) {
-        uint32_t size;
-
-        if (data[at] == OPTION_NOP) {
-            at++;
-            continue;
-        }
-        size = at + 1 < end ? data[at + 1] : 0;
-        if (size < 2 || at + size > end)
-            break;
-        if (data[at] == OPTION_SCALE && size == OPTION_SCALE_BYTES)
-            return data[at + 2] < SCALE_MAX ? data[at + 2] : (uint8_t)SCALE_MAX;
-        at += size;
-    }
-    return SB_TCP_NO_SCALE;
 }
 
 /* A source is an IPv4 address or an IPv6 /64, as for limits; profiles count apart. */

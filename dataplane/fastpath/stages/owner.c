@@ -4,6 +4,7 @@
  * ICMP error belongs to the client of the packet that it quotes. The hash is keyed: nobody outside
  * can aim at one lcore.
  */
+#include "../tables/siphash.h"
 #include "pipeline.h"
 
 enum { ICMP_BYTES = 8, QUOTED_IPV4_BYTES = 20, QUOTED_IPV6_BYTES = 40 };
@@ -13,13 +14,8 @@ enum { QUOTED_IPV6_SOURCE = 8, QUOTED_IPV6_DESTINATION = 24 };
 static uint16_t owner_of(const struct sb_lcore *lcore, const struct sb_node *node,
                          const struct sb_packet *packet);
 static void client_of(const struct sb_packet *packet, uint8_t client[16]);
-static bool is_icmp_error(const struct sb_packet *packet, uint32_t type);
 static const uint8_t *quoted_client(const struct sb_packet *packet, uint32_t offset);
 static void hold(struct sb_lcore *lcore, struct sb_packet *packet);
-static uint64_t sip_hash_16(const uint64_t key[2], const uint8_t bytes[16]);
-static inline void sip_compress(uint64_t v[4], uint64_t word);
-static inline void sip_round(uint64_t v[4]);
-static inline uint64_t rotate(uint64_t value, unsigned bits);
 
 void sb_owner_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
@@ -53,24 +49,14 @@ static uint16_t owner_of(const struct sb_lcore *lcore, const struct sb_node *nod
 }
 
 static void client_of(const struct sb_packet *packet, uint8_t client[16]) {
-    bool icmp = packet->protocol == SB_PROTOCOL_ICMP || packet->protocol == SB_PROTOCOL_ICMPV6;
-    const uint8_t *header =
-        icmp && packet->l4_offset ? sb_packet_bytes(packet, packet->l4_offset, ICMP_BYTES) : NULL;
     const uint8_t *quoted = NULL;
 
-    if (header != NULL && is_icmp_error(packet, header[0]))
+    if (sb_is_icmp_error(packet))
         quoted = quoted_client(packet, packet->l4_offset + ICMP_BYTES);
     if (quoted != NULL)
         sb_address_map(client, quoted, packet->ip_version);
     else
         sb_packet_address(packet, packet->client_offset, client);
-}
-
-/* Types that quote the packet they are about: RFC 792; RFC 4443, 2.1: all below 128. */
-static bool is_icmp_error(const struct sb_packet *packet, uint32_t type) {
-    if (packet->protocol == SB_PROTOCOL_ICMPV6)
-        return type < 128;
-    return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
 /* The address of the client in the packet quoted at offset: an error from outside is about a packet
@@ -96,41 +82,8 @@ static void hold(struct sb_lcore *lcore, struct sb_packet *packet) {
 }
 
 uint32_t sb_client_lcore(const struct sb_node *node, const uint8_t client[16]) {
-    uint64_t hash = sip_hash_16(node->owner_key, client) >> 32;
+    const uint64_t words[2] = {sb_load64_raw(client), sb_load64_raw(client + 8)};
+    uint64_t hash = sb_sip_hash(node->owner_key, words, 2) >> 32;
 
     return (uint32_t)(hash * node->lcore_count >> 32); /* a range without a division */
-}
-
-/* SipHash-2-4 of 16 bytes (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012). */
-static uint64_t sip_hash_16(const uint64_t key[2], const uint8_t bytes[16]) {
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-                     key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
-
-    sip_compress(v, sb_load64_raw(bytes));
-    sip_compress(v, sb_load64_raw(bytes + 8));
-    sip_compress(v, (uint64_t)16 << 56); /* the length */
-    v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static inline void sip_compress(uint64_t v[4], uint64_t word) {
-    v[3] ^= word;
-    sip_round(v);
-    sip_round(v);
-    v[0] ^= word;
-}
-
-static inline void sip_round(uint64_t v[4]) {
-    v[0] += v[1], v[2] += v[3];
-    v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[1], v[0] += v[3];
-    v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] = rotate(v[2], 32);
-}
-
-static inline uint64_t rotate(uint64_t value, unsigned bits) {
-    return value << bits | value >> (64 - bits);
 }

@@ -8,8 +8,9 @@
 
 #include "../tables/flows_private.h"
 #include "packet.h"
+#include "tcp_frame.h"
 
-enum { SB_TCP_NO_SCALE = 0xff, SB_TCP_WINDOW_MIN = 66000 /* bytes */ };
+enum { SB_TCP_WINDOW_MIN = 66000 /* bytes */ };
 
 struct sb_segment {
     uint32_t sequence;
@@ -21,10 +22,44 @@ struct sb_segment {
     uint8_t scale;   /* a SYN's window scale; SB_TCP_NO_SCALE: no such option */
 };
 
+enum { SB_IPV4_LENGTH = 2, SB_IPV6_LENGTH = 4, SB_IPV6_BYTES = 40 };
+
+static inline uint32_t sb_end_of_ip(const struct sb_packet *packet) {
+    const uint8_t *ip = (const uint8_t *)(uintptr_t)packet->data + packet->l3_offset;
+
+    return packet->l3_offset + (SB_LIKELY(packet->ip_version == 4)
+                                    ? sb_load16(ip + SB_IPV4_LENGTH)
+                                    : SB_IPV6_BYTES + sb_load16(ip + SB_IPV6_LENGTH));
+}
+
+/* Where scale is not read: only of a SYN is it asked. parse has checked that the header lies in the
+ * bytes at hand. */
+static inline struct sb_segment sb_tcp_read_segment(const struct sb_packet *packet) {
+    const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+    uint32_t end = sb_end_of_ip(packet), flags = tcp[13];
+    uint32_t payload = end > packet->payload_offset ? end - packet->payload_offset : 0;
+
+    return (struct sb_segment){
+        .sequence = sb_load32(tcp + 4),
+        .acknowledgment = sb_load32(tcp + 8),
+        .length = payload + (flags & SB_TCP_FIN) + (flags >> 1 & 1),
+        .window = sb_load16(tcp + 14),
+        .flags = (uint8_t)flags,
+        .from = (uint8_t)packet->port,
+        .scale = SB_TCP_NO_SCALE,
+    };
+}
+
 /* Whether a SYN begins another connection in the place of this one. */
 static inline bool sb_tcp_may_reopen(const struct sb_flow *flow) {
     return flow->state == SB_FLOW_STATE_CLOSED || flow->state == SB_FLOW_STATE_RESET ||
            flow->state == SB_FLOW_STATE_PICKED_UP;
+}
+
+/* A client's SYN has gone to the protected host, and nothing has proven the client yet. */
+static inline bool sb_tcp_is_half_open(const struct sb_flow *flow) {
+    return flow->state <= SB_FLOW_STATE_SYN_RECEIVED &&
+           (flow->flags & (SB_FLOW_PROVEN | SB_FLOW_OPENED_INSIDE)) == 0;
 }
 
 /* Sequence numbers are compared modulo 2^32 (RFC 9293, 3.4). */

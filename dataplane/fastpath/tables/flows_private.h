@@ -29,6 +29,12 @@ enum sb_flow_flag {
     SB_FLOW_FIN = 1 << 4,      /* << side: it has sent one */
     SB_FLOW_ANSWERED = 1 << 6, /* << side: it has acknowledged the other's SYN */
     SB_FLOW_DEFERRED = 1 << 8, /* a packet of this burst waits for its turn, so all behind it do */
+    SB_FLOW_OPENING = 1 << 9,  /* the SYN proxy waits for the protected host */
+    SB_FLOW_TRANSLATED = 1 << 10,
+    SB_FLOW_TIMES = 1 << 11,        /* timestamps too */
+    SB_FLOW_OFFERS_TIMES = 1 << 12, /* the client's SYN does */
+    SB_FLOW_OFFERS_SACK = 1 << 13,
+    SB_FLOW_OFFERS_SCALE = 1 << 14
 };
 
 /* What one side may send: "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000). */
@@ -48,7 +54,11 @@ struct sb_flow {
     uint16_t flags;               /* enum sb_flow_flag */
     uint8_t state;                /* enum sb_flow_state */
     uint8_t scale[SB_PORT_COUNT]; /* of windows (RFC 7323, 2) */
-    uint8_t reserved[11];
+    uint8_t announced_scale;      /* to the client, of the protected host's windows */
+    uint8_t reserved[2];
+    uint32_t sequence_delta; /* what the client sees, less what the host sends; while it is opening,
+                              * the index of the opening */
+    uint32_t time_delta;     /* the same of timestamps */
 } __attribute__((aligned(SB_CACHE_LINE)));
 
 _Static_assert(sizeof(struct sb_flow) == SB_CACHE_LINE, "64 bytes per connection, and 4 of tags");

@@ -1,0 +1,206 @@
+#include "tcp_frame.h"
+
+enum { MAC_BYTES = 6, IPV4_BYTES = 20, IPV6_BYTES = 40, TIME_TO_LIVE = 64 };
+enum { IPV4_SOURCE = 12, IPV4_DESTINATION = 16, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
+enum { DONT_FRAGMENT = 0x40, TCP_CHECKSUM = 16 };
+enum {
+    OPTION_END = 0,
+    OPTION_NOP = 1,
+    OPTION_MSS = 2,
+    OPTION_SCALE = 3,
+    OPTION_MAY_SACK = 4,
+    OPTION_SACK = 5,
+    OPTION_TIMES = 8
+};
+enum { MSS_BYTES = 4, SCALE_BYTES = 3, MAY_SACK_BYTES = 2, TIMES_BYTES = 10, BLOCK_BYTES = 8 };
+
+/* Where a packet comes from and goes to; numbers as they lie in memory. Of an IPv4 address only the
+ * first word. */
+struct hosts {
+    uint32_t source[4], destination[4];
+    uint32_t ports;
+};
+
+static inline uint32_t network(uint32_t value) {
+    return __builtin_bswap32(value);
+}
+
+/* Writes words one behind the other and adds them up. Nothing is read again that has just been
+ * written: a load of more than one such word would wait for all of them. */
+struct writer {
+    uint8_t *at;
+    uint64_t sum;
+};
+
+static void read_option(const uint8_t *option, uint32_t offset, struct sb_tcp_options *options);
+static inline struct hosts hosts_of(const struct sb_packet *packet, bool back);
+static inline void write_link(uint8_t *out, const struct sb_packet *like, bool back);
+static inline uint64_t write_ipv4(uint8_t *ip, const struct hosts *hosts, uint32_t payload);
+static inline uint64_t write_ipv6(uint8_t *ip, const struct hosts *hosts, uint32_t payload);
+static inline uint32_t options_size(const struct sb_tcp_options *options);
+static inline void put_options(struct writer *writer, const struct sb_tcp_options *options);
+static inline uint16_t checksum(uint64_t sum);
+
+static inline void put(struct writer *writer, uint32_t word) {
+    memcpy(writer->at, &word, sizeof(word));
+    writer->at += sizeof(word);
+    writer->sum += word;
+}
+
+void sb_tcp_read_options(const struct sb_packet *packet, struct sb_tcp_options *options) {
+    const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+    uint32_t at = SB_TCP_BYTES, end = (uint32_t)packet->payload_offset - packet->l4_offset;
+
+    *options = (struct sb_tcp_options){.scale = SB_TCP_NO_SCALE};
+    while (at < end && tcp[at] != OPTION_END) {
+        uint32_t size;
+
+        if (tcp[at] == OPTION_NOP) {
+            at++;
+            continue;
+        }
+        size = at + 1 < end ? tcp[at + 1] : 0;
+        if (size < 2 || at + size > end)
+            return;
+        read_option(tcp + at, at, options);
+        at += size;
+    }
+}
+
+static void read_option(const uint8_t *option, uint32_t offset, struct sb_tcp_options *options) {
+    uint32_t size = option[1];
+
+    if (option[0] == OPTION_MSS && size == MSS_BYTES) {
+        options->mss = (uint16_t)sb_load16(option + 2);
+    } else if (option[0] == OPTION_SCALE && size == SCALE_BYTES) {
+        options->scale = option[2] < SB_TCP_SCALE_MAX ? option[2] : (uint8_t)SB_TCP_SCALE_MAX;
+    } else if (option[0] == OPTION_MAY_SACK && size == MAY_SACK_BYTES) {
+        options->may_sack = true;
+    } else if (option[0] == OPTION_TIMES && size == TIMES_BYTES) {
+        options->has_times = true;
+        options->time_value = sb_load32(option + 2);
+        options->time_echo = sb_load32(option + 6);
+        options->times_offset = (uint16_t)(offset + 2);
+    } else if (option[0] == OPTION_SACK && size > 2 && (size - 2) % BLOCK_BYTES == 0) {
+        options->sack_offset = (uint16_t)(offset + 2);
+        options->sack_edges = (uint16_t)((size - 2) / 4);
+    }
+}
+
+uint32_t sb_tcp_write_frame(uint8_t *out, const struct sb_packet *like, bool back,
+                            const struct sb_tcp_header *header) {
+    const struct hosts hosts = hosts_of(like, back); /* before anything is written over them */
+    uint32_t tcp_bytes = SB_TCP_BYTES + options_size(&header->options);
+    bool is_ipv4 = like->ip_version == 4;
+    uint8_t *ip = out + like->l3_offset, *tcp = ip + (is_ipv4 ? IPV4_BYTES : IPV6_BYTES);
+    struct writer writer = {.at = tcp};
+    uint16_t check;
+
+    write_link(out, like, back);
+    writer.sum = network(SB_PROTOCOL_TCP << 16 | tcp_bytes) +
+                 (is_ipv4 ? write_ipv4(ip, &hosts, tcp_bytes) : write_ipv6(ip, &hosts, tcp_bytes));
+    put(&writer, hosts.ports);
+    put(&writer, network(header->sequence));
+    put(&writer, network(header->acknowledgment));
+    put(&writer, network(tcp_bytes << 26 | (uint32_t)header->flags << 16 | header->window));
+    put(&writer, 0);
+    put_options(&writer, &header->options);
+    check = checksum(writer.sum);
+    memcpy(tcp + TCP_CHECKSUM, &check, sizeof(check));
+    return (uint32_t)(tcp - out) + tcp_bytes;
+}
+
+static inline struct hosts hosts_of(const struct sb_packet *packet, bool back) {
+    const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
+    const uint8_t *ip = data + packet->l3_offset;
+    uint32_t ports = sb_load32_raw(data + packet->l4_offset);
+    struct hosts hosts;
+
+    hosts.ports = back ? ports << 16 | ports >> 16 : ports;
+    if (packet->ip_version == 4) {
+        hosts.source[0] = sb_load32_raw(ip + (back ? IPV4_DESTINATION : IPV4_SOURCE));
+        hosts.destination[0] = sb_load32_raw(ip + (back ? IPV4_SOURCE : IPV4_DESTINATION));
+    } else {
+        memcpy(hosts.source, ip + (back ? IPV6_DESTINATION : IPV6_SOURCE), 16);
+        memcpy(hosts.destination, ip + (back ? IPV6_SOURCE : IPV6_DESTINATION), 16);
+    }
+    return hosts;
+}
+
+static inline void write_link(uint8_t *out, const struct sb_packet *like, bool back) {
+    const uint8_t *link = (const uint8_t *)(uintptr_t)like->data;
+    uint8_t macs[2 * MAC_BYTES];
+
+    memcpy(macs, link + (back ? MAC_BYTES : 0), MAC_BYTES);
+    memcpy(macs + MAC_BYTES, link + (back ? 0 : MAC_BYTES), MAC_BYTES);
+    if (out != link)
+        memcpy(out + sizeof(macs), link + sizeof(macs), like->l3_offset - sizeof(macs));
+    memcpy(out, macs, sizeof(macs));
+}
+
+/* Returns the sum of the addresses, for the pseudo header. */
+static inline uint64_t write_ipv4(uint8_t *ip, const struct hosts *hosts, uint32_t payload) {
+    uint64_t addresses = (uint64_t)hosts->source[0] + hosts->destination[0];
+    struct writer writer = {.at = ip, .sum = addresses};
+    uint32_t lifetime = TIME_TO_LIVE << 24 | SB_PROTOCOL_TCP << 16;
+
+    put(&writer, network((4u << 4 | IPV4_BYTES / 4) << 24 | (IPV4_BYTES + payload)));
+    put(&writer, network(DONT_FRAGMENT << 8));
+    /* The checksum's own half of the word is 0 in the sum. */
+    writer.sum += network(lifetime);
+    put(&writer, network(lifetime) | (uint32_t)checksum(writer.sum) << 16);
+    put(&writer, hosts->source[0]);
+    put(&writer, hosts->destination[0]);
+    return addresses;
+}
+
+static inline uint64_t write_ipv6(uint8_t *ip, const struct hosts *hosts, uint32_t payload) {
+    struct writer writer = {.at = ip};
+
+    put(&writer, network(6u << 28));
+    put(&writer, network(payload << 16 | SB_PROTOCOL_TCP << 8 | TIME_TO_LIVE));
+    writer.sum = 0;
+    for (uint32_t i = 0; i < 4; i++)
+        put(&writer, hosts->source[i]);
+    for (uint32_t i = 0; i < 4; i++)
+        put(&writer, hosts->destination[i]);
+    return writer.sum;
+}
+
+/* Every group is a multiple of four bytes. */
+static inline uint32_t options_size(const struct sb_tcp_options *options) {
+    uint32_t size = options->mss != 0 ? MSS_BYTES : 0;
+
+    if (options->has_times)
+        size += 2 + TIMES_BYTES; /* with "SACK permitted" or two NOPs before it */
+    else if (options->may_sack)
+        size += 2 + MAY_SACK_BYTES;
+    return size + (options->scale != SB_TCP_NO_SCALE ? 1 + SCALE_BYTES : 0);
+}
+
+static inline void put_options(struct writer *writer, const struct sb_tcp_options *options) {
+    const uint32_t may_sack = OPTION_MAY_SACK << 8 | MAY_SACK_BYTES;
+    const uint32_t nops = OPTION_NOP << 8 | OPTION_NOP;
+
+    if (options->mss != 0)
+        put(writer, network(OPTION_MSS << 24 | MSS_BYTES << 16 | options->mss));
+    if (options->has_times) {
+        put(writer,
+            network((options->may_sack ? may_sack : nops) << 16 | OPTION_TIMES << 8 | TIMES_BYTES));
+        put(writer, network(options->time_value));
+        put(writer, network(options->time_echo));
+    } else if (options->may_sack) {
+        put(writer, network(may_sack << 16 | nops));
+    }
+    if (options->scale != SB_TCP_NO_SCALE)
+        put(writer,
+            network(OPTION_NOP << 24 | OPTION_SCALE << 16 | SCALE_BYTES << 8 | options->scale));
+}
+
+/* In one's complement the order of bytes is no matter, if it is the same all over (RFC 1071, 2). */
+static inline uint16_t checksum(uint64_t sum) {
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t) ~(sum + (sum >> 16));
+}

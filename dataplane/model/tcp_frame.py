@@ -1,0 +1,163 @@
+"""TCP options read, frames of the node's own written, headers rewritten.
+
+Options: RFC 9293, section 3.2; RFC 7323; RFC 2018. The checksum of a rewritten header follows from
+the one before (RFC 1624, equation 3), so that one that was wrong stays wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from dataplane.model.packet import TCP, Packet, number
+
+TCP_BYTES = 20
+SCALE_MAX = 14
+"""RFC 7323, section 2.3."""
+END, NOP, MSS, SCALE, MAY_SACK, SACK, TIMES = 0, 1, 2, 3, 4, 5, 8
+FRAME_MIN = 60
+TIME_TO_LIVE = 64
+CHECKSUM = 16
+ADDRESSES = {4: (12, 4), 6: (8, 16)}
+"""Where an IP header has its two addresses, and how long they are."""
+
+
+@dataclass
+class Options:
+    """Those of one header that are well formed up to the first that is not."""
+
+    mss: int = 0
+    """0: there is none."""
+    scale: int | None = None
+    may_sack: bool = False
+    times: tuple[int, int] | None = None
+    """Value and echo."""
+    times_offset: int = 0
+    """From the header's first byte, as the next."""
+    sack_offset: int = 0
+    sack_edges: int = 0
+    """Twice the number of blocks."""
+
+
+def read_options(packet: Packet) -> Options:
+    """The options of a TCP header; those it has twice count once more."""
+    found = Options()
+    header = packet.data[packet.l4_offset : packet.payload_offset]
+    at = TCP_BYTES
+    while at < len(header) and header[at] != END:
+        if header[at] == NOP:
+            at += 1
+            continue
+        size = header[at + 1] if at + 1 < len(header) else 0
+        if not 2 <= size <= len(header) - at:
+            break
+        _read(found, header, at, size)
+        at += size
+    return found
+
+
+def _read(found: Options, header: bytes, at: int, size: int) -> None:
+    match header[at], size:
+        case 2, 4:
+            found.mss = number(header, at + 2)
+        case 3, 3:
+            found.scale = min(header[at + 2], SCALE_MAX)
+        case 4, 2:
+            found.may_sack = True
+        case 8, 10:
+            value, echo = struct.unpack_from("!II", header, at + 2)
+            found.times, found.times_offset = (value, echo), at + 2
+        case 5, _ if size > 2 and (size - 2) % 8 == 0:
+            found.sack_offset, found.sack_edges = at + 2, (size - 2) // 4
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a frame of the node's own says."""
+
+    sequence: int
+    flags: int
+    acknowledgment: int = 0
+    window: int = 0
+    mss: int = 0
+    scale: int | None = None
+    may_sack: bool = False
+    times: tuple[int, int] | None = None
+
+
+def written(like: Packet, header: Header, *, back: bool) -> bytes:
+    """A frame between the hosts of a TCP packet, in its VLANs, without padding.
+
+    ``back``: to where that packet came from; else to where it goes.
+    """
+    link, ip = like.data[: like.l3_offset], like.data[like.l3_offset :]
+    first, size = ADDRESSES[like.ip_version]
+    hosts = ip[first : first + size], ip[first + size : first + 2 * size]
+    ports = like.data[like.l4_offset : like.l4_offset + 4]
+    if back:
+        link = link[6:12] + link[:6] + link[12:]
+        hosts, ports = hosts[::-1], ports[2:] + ports[:2]
+    options = _options(header)
+    flags = (TCP_BYTES + len(options)) // 4 << 12 | header.flags
+    numbers = header.sequence, header.acknowledgment
+    tcp = ports + struct.pack("!IIHHHH", *numbers, flags, header.window, 0, 0) + options
+    pseudo = b"".join(hosts) + struct.pack("!HH", TCP, len(tcp))
+    tcp = tcp[:CHECKSUM] + checksum(pseudo + tcp) + tcp[CHECKSUM + 2 :]
+    return link + (_ipv4(hosts, tcp) if like.ip_version == 4 else _ipv6(hosts, tcp))
+
+
+def _options(header: Header) -> bytes:
+    out = struct.pack("!BBH", MSS, 4, header.mss) if header.mss else b""
+    if header.may_sack or header.times:
+        out += bytes([MAY_SACK, 2]) if header.may_sack else bytes([NOP, NOP])
+        out += struct.pack("!BBII", TIMES, 10, *header.times) if header.times else bytes([NOP, NOP])
+    if header.scale is not None:
+        out += bytes([NOP, SCALE, 3, header.scale])
+    return out
+
+
+def _ipv4(hosts: tuple[bytes, ...], payload: bytes) -> bytes:
+    length = 20 + len(payload)
+    fields = 0x45, 0, length, 0, 0x4000, TIME_TO_LIVE, TCP, 0
+    ip = struct.pack("!BBHHHBBH", *fields) + b"".join(hosts)
+    return ip[:10] + checksum(ip) + ip[12:] + payload
+
+
+def _ipv6(hosts: tuple[bytes, ...], payload: bytes) -> bytes:
+    fields = 6 << 28, len(payload), TCP, TIME_TO_LIVE
+    return struct.pack("!IHBB", *fields) + b"".join(hosts) + payload
+
+
+def padded(frame: bytes, least: int = FRAME_MIN) -> bytes:
+    """With zeros, to the smallest frame of Ethernet."""
+    return frame.ljust(least, b"\0")
+
+
+def checksum(data: bytes) -> bytes:
+    """RFC 1071; of an even number of bytes."""
+    return (~_folded(sum(struct.unpack(f"!{len(data) // 2}H", data))) & 0xFFFF).to_bytes(2, "big")
+
+
+def rewritten(packet: Packet, changes: dict[int, bytes], checksum_at: int = CHECKSUM) -> None:
+    """Put bytes into a transport header, by their offset in it; the checksum follows."""
+    header = packet.data[packet.l4_offset :]
+    total = ~number(header, checksum_at) & 0xFFFF
+    for offset, new in changes.items():
+        for at in range(offset, offset + len(new), 2):
+            old, word = number(header, at), number(new, at - offset)
+            for term in (~old & 0xFFFF, word):
+                # In one's complement a word at an odd offset counts as if its bytes were swapped.
+                total += term if at % 2 == 0 else (term & 0xFF) << 8 | term >> 8
+            header = _put(header, at, word)
+    header = _put(header, checksum_at, ~_folded(total) & 0xFFFF)
+    packet.data = packet.data[: packet.l4_offset] + header
+
+
+def _put(header: bytes, at: int, word: int) -> bytes:
+    return header[:at] + word.to_bytes(2, "big") + header[at + 2 :]
+
+
+def _folded(total: int) -> int:
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
