@@ -53,6 +53,7 @@ struct bench {
     uint32_t checksum_offset; /* 0: there is none */
     uint32_t checksum_base;   /* sum of the IPv4 header's words without source and checksum */
     uint32_t ticks_per_burst; /* limits need a clock that runs */
+    const uint8_t *restored;  /* a frame that is written anew each time, as it is changed; NULL: none */
     struct sb_time now;
 };
 
@@ -106,6 +107,8 @@ static inline void receive(struct bench *bench) {
         uint64_t frame = (bench->next + i) % FRAMES * FRAME_STRIDE + FRAME_OFFSET;
         uint8_t *data = bench->frames + frame;
 
+        if (bench->restored != NULL)
+            memcpy(data, bench->restored, bench->frame_length);
         write_source(bench, number + i, data);
         packet->data = (uint64_t)(uintptr_t)data;
         packet->mbuf = packet->data;

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import countries, traffic
-from bench.policy import full_policy
+from bench.policy import PROFILES, full_policy
 from dataplane import abi, library
 from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
 from dataplane.limits_table import Limits
-from dataplane.settings import ConnectionCapacities, LimitCapacities
+from dataplane.settings import ConnectionCapacities, LimitCapacities, SynProxyCapacities
+from dataplane.syn_proxy_table import SynProxyTable
 from dataplane.tables import HASH_KEY_BYTES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,9 +34,12 @@ _SHARE_REPETITIONS = 128
 """A million packets: every source."""
 _FIRST_FOREIGN = 1 << 24
 _NS_PER_TSC_Q24 = 1 << 24
+_MSS_OPTION = b"\x02\x04\x05\xb4"
 _CONNECTIONS_MAX = 1 << 20
 _ESTABLISHED_LEAST = 0.999
 """Of all sources; a few of 1M computed ones are the same."""
+_ANSWERED_LEAST = 0.99
+"""Of all SYNs; a few sources are in a banned prefix."""
 _TICKS_PER_BURST = 3_200
 """Nanoseconds: ten million packets a second, for the limits' clock."""
 
@@ -97,12 +101,15 @@ class _Bench(ctypes.Structure):
         ("checksum_offset", ctypes.c_uint32),
         ("checksum_base", ctypes.c_uint32),
         ("ticks_per_burst", ctypes.c_uint32),
+        ("restored", ctypes.c_char_p),
         ("now", abi.Time),
     ]
 
 
 class Chain:
     """One lcore with full lists, ready to be measured; a context manager."""
+
+    _bench: _Bench
 
     def __init__(self, case: Case) -> None:
         self._code = _build()
@@ -124,6 +131,7 @@ class Chain:
         self._countries.close()
         self._limits.close()
         self._connections.close()
+        self._syn_proxy.close()
 
     def cycles_per_packet(self) -> tuple[dict[Depth, float], dict[Depth, float]]:
         """Of everything down to each depth: fifth percentile and median."""
@@ -138,6 +146,44 @@ class Chain:
             {depth: statistics.quantiles(values, n=20)[0] for depth, values in samples.items()},
             {depth: statistics.median(values) for depth, values in samples.items()},
         )
+
+    def answered(self) -> tuple[float, float]:
+        """Cycles per packet over receiving, of SYNs that the SYN proxy answers through the whole
+        chain: fifth percentile and median."""
+        samples: dict[Depth, list[float]] = {Depth.RECEIVE: [], Depth.WHOLE: []}
+        self._node.cookie_slot = 1
+        self._policies[0].profile(PROFILES).syn_proxy = abi.SynProxy.ALWAYS
+        bench, self._bench = self._bench, self._syn_bench()
+        answers = self._stats.origin[abi.Origin.ANSWER]
+        before, runs = answers.originated, 0
+        for _ in range(ROUNDS):
+            for depth, values in samples.items():
+                for _ in range(WARM):
+                    self._measure(depth)
+                values += [self._measure(depth) for _ in range(REPETITIONS)]
+            runs += WARM + REPETITIONS
+        self._bench = bench
+        self._policies[0].profile(PROFILES).syn_proxy = abi.SynProxy.OFF
+        share = (answers.originated - before) / (runs * BURSTS * abi.BURST_MAX)
+        if share < _ANSWERED_LEAST:
+            raise RuntimeError(f"{share:.2%} of the SYNs were answered")
+        least, median = (
+            {depth: statistics.quantiles(values, n=20)[place] for depth, values in samples.items()}
+            for place in (0, 9)
+        )
+        return (
+            least[Depth.WHOLE] - least[Depth.RECEIVE],
+            median[Depth.WHOLE] - median[Depth.RECEIVE],
+        )
+
+    def _syn_bench(self) -> _Bench:
+        """As the other, with sources of whom nothing is known."""
+        layout = traffic.layout(self._layout.version, _MSS_OPTION)
+        copied = _Bench.from_buffer_copy(self._bench)
+        copied.restored, copied.frame_length = layout.frame, len(layout.frame)
+        copied.checksum_base = traffic.checksum_base(20 + len(_MSS_OPTION))
+        copied.first_source = 2 * _FIRST_FOREIGN
+        return copied
 
     def dropped_share(self) -> float:
         """Of the packets of whole chains: that a case measures what it says."""
@@ -181,6 +227,12 @@ class Chain:
             ctypes.addressof(self._stats),
         )
         self._lcore.flows = self._connections.address
+        self._syn_proxy = SynProxyTable(
+            self._pipeline, SynProxyCapacities(), bytes(range(HASH_KEY_BYTES))
+        )
+        self._outbox = abi.Outbox()
+        self._lcore.syn_proxy = self._syn_proxy.address
+        self._lcore.outbox = ctypes.addressof(self._outbox)
         self._lcore.policy = self._node.policy = self._policies[0].address
         self._burst = abi.Burst.from_buffer(_pages(ctypes.sizeof(abi.Burst)))
 

@@ -26,8 +26,13 @@ from bench import apply, ban, countries, memory, node, policy, testpmd, traffic
 from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
-"""Cycles per packet of the whole chain, by family and number of sources; misses."""
-_WIDTH = 160
+"""Cycles per packet down to the limits, by family and number of sources; misses."""
+ESTABLISHED_TARGETS = {(4, 1 << 16): 130, (4, 1 << 20): 175}
+"""The same of the whole chain, every source with an established connection."""
+ANSWER_TARGETS = {(4, 1 << 16): 130}
+"""The same of a SYN that is answered."""
+_WIDTH = 200
+_TARGETS = {"to_limits": TARGETS, "whole": ESTABLISHED_TARGETS, "answered": ANSWER_TARGETS}
 STAGES = tuple(depth for depth in Depth if Depth.RECEIVE < depth < Depth.WHOLE)
 
 
@@ -98,6 +103,7 @@ def measure(case: Case) -> dict[str, Any]:
     with Chain(case) as chain:
         least, median = chain.cycles_per_packet()
         dropped = chain.dropped_share()
+        answered = None if case.hit else chain.answered()
 
     def over_receive(depth: Depth) -> dict[str, float]:
         return {
@@ -115,9 +121,14 @@ def measure(case: Case) -> dict[str, Any]:
         },
         "receive": round(least[Depth.RECEIVE], 1),
         "parse_to_lists": over_receive(Depth.LISTS),
+        "to_limits": over_receive(Depth.LIMITS),
         "whole": over_receive(Depth.WHOLE),
+        "answered": None if answered is None else [round(one, 1) for one in answered],
         "everything": over_receive(Depth.EVERYTHING),
-        "target": None if case.hit else TARGETS.get((case.version, case.source_count)),
+        "targets": {
+            name: None if case.hit else targets.get((case.version, case.source_count))
+            for name, targets in _TARGETS.items()
+        },
         "dropped_share": round(dropped, 4),
     }
 
@@ -169,18 +180,13 @@ def show(result: dict[str, Any], console: Console) -> None:
         f"load {about['load_average']:.1f}"
     )
     table = Table("cycles per packet", *[depth.name.lower() for depth in STAGES])
-    table.add_column("parse to lists (median)", justify="right")
-    table.add_column("whole (median)", justify="right")
-    table.add_column("wanted", justify="right")
+    for heading in ("parse to lists", "to limits", "whole, established", "SYN answered"):
+        table.add_column(f"{heading} (median; wanted)", justify="right")
     table.add_column("everything (median)", justify="right")
     for row in result["chain"]:
         figures = [f"{row['stages'][depth.name.lower()]:.1f}" for depth in STAGES]
-        target = "" if row["target"] is None else f"<= {row['target']}"
-        part, whole, everything = (
-            f"{row[name]['least']:.1f} ({row[name]['median']:.1f})"
-            for name in ("parse_to_lists", "whole", "everything")
-        )
-        table.add_row(row["case"], *figures, part, whole, target, everything)
+        wide = [_figure(row, name) for name in ("parse_to_lists", "to_limits", "whole", "answered")]
+        table.add_row(row["case"], *figures, *wide, _figure(row, "everything"))
     console.print(table)
     beside = Table("rx + tx of the same run", "cycles per packet", "over testpmd io")
     ring = result["testpmd_io"]["net_ring"]
@@ -201,6 +207,14 @@ def show(result: dict[str, Any], console: Console) -> None:
         console.print(f"no ban latency, no memory: {whole_node['error']}")
     elif whole_node:
         print("\n".join([*ban.lines(whole_node["ban"]), *memory.lines(whole_node["memory"])]))
+
+
+def _figure(row: dict[str, Any], name: str) -> str:
+    found, target = row[name], row["targets"].get(name)
+    if found is None:
+        return ""
+    least, median = found if isinstance(found, list) else (found["least"], found["median"])
+    return f"{least:.1f} ({median:.1f}{'' if target is None else f'; {target}'})"
 
 
 if __name__ == "__main__":

@@ -34,11 +34,12 @@ class Layout:
     checksum_offset: int
 
 
-def layout(version: int) -> Layout:
-    """A TCP SYN of 60 bytes; IPv6 74, its headers need them."""
-    tcp = struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, 5 << 4, 0x02, 65535, 0, 0)
+def layout(version: int, options: bytes = b"") -> Layout:
+    """A TCP SYN of 60 bytes; IPv6 74, its headers need them. ``options``: a multiple of 4 bytes."""
+    words = 5 + len(options) // 4
+    tcp = struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, words << 4, 0x02, 65535, 0, 0) + options
     if version == 4:
-        frame = _ETHERNET + b"\x08\x00" + _ipv4_header(bytes(4), 0) + tcp
+        frame = _ETHERNET + b"\x08\x00" + _ipv4_header(bytes(4), 0, len(tcp)) + tcp
         return Layout(4, frame.ljust(FRAME_BYTES, b"\0"), 26, 4, 24)
     destination = bytes.fromhex("20010db8000000000000000000000001")
     header = struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + bytes(16) + destination
@@ -104,14 +105,14 @@ def address(rng: random.Random, version: int) -> bytes:
     return (provider << 108 | rng.getrandbits(108)).to_bytes(16, "big")
 
 
-def _ipv4_header(source: bytes, checksum: int) -> bytes:
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0x4000, 64, 6, checksum)
+def _ipv4_header(source: bytes, checksum: int, payload: int = 20) -> bytes:
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + payload, 1, 0x4000, 64, 6, checksum)
     return head + source + bytes([198, 51, 100, 1])
 
 
-def checksum_base() -> int:
+def checksum_base(payload: int = 20) -> int:
     """Sum of the IPv4 header's words without source and checksum."""
-    return sum(struct.unpack("!10H", _ipv4_header(bytes(4), 0)))
+    return sum(struct.unpack("!10H", _ipv4_header(bytes(4), 0, payload)))
 
 
 def checksum(source: bytes) -> bytes:

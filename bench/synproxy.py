@@ -1,0 +1,263 @@
+"""The SYN proxy beside nft's: ``python -m bench.synproxy`` (root; nft, trafgen, nginx).
+
+Both stand between a client and an origin in network namespaces, on veth. trafgen floods port 80
+from random sources: at the most that it makes, alone, and at a fixed rate, while 200 well-behaved
+connections a second go on. Counted are answers that arrive at the client, against the processor
+time that the whole machine has spent meanwhile, trafgen's own included: on veth it is the sender's
+core that runs nft, and a core that polls for SecBeat counts as busy whatever it does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.support.lab import Lab, run
+from tests.support.peers import background
+
+SECONDS = 8
+RATE = "100000pps"
+GOOD_PER_S = 200
+CLIENT, MIDDLE, ORIGIN = "sbq-client", "sbq-middle", "sbq-origin"
+_GOOD = """
+import json, socket, sys, time
+host, count, pace = sys.argv[1], int(sys.argv[2]), 1 / float(sys.argv[3])
+took, failed, due = [], 0, time.monotonic()
+for _ in range(count):
+    due += pace
+    begun = time.monotonic()
+    try:
+        with socket.create_connection((host, 80), timeout=5) as one:
+            one.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+            failed += not one.recv(4096)
+            took.append(time.monotonic() - begun)
+    except OSError:
+        failed += 1
+    time.sleep(max(0.0, due - time.monotonic()))
+print(json.dumps([failed, took]))
+"""
+_NFT = """
+table ip flood {
+  chain raw {
+    type filter hook prerouting priority raw;
+    tcp dport 80 tcp flags & (fin|syn|rst|ack) == syn notrack
+  }
+  chain through {
+    type filter hook forward priority filter;
+    tcp dport 80 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm
+    ct state invalid drop
+  }
+}
+"""
+_NGINX = """
+daemon off; worker_processes 1; pid {0}/pid; error_log {0}/error crit;
+events {{ worker_connections 4096; }}
+http {{ access_log off; client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_temp_path {0};
+  uwsgi_temp_path {0}; scgi_temp_path {0};
+  server {{ listen 80; location / {{ return 200 "hello\\n"; }} }} }}
+"""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Where the flood comes from and goes to."""
+
+    client: str
+    """Network namespace; its interface is ``net0``."""
+    target: str
+    target_mac: str
+
+
+def main() -> int:
+    """Measure one after the other, print a table."""
+    found = {}
+    for driver in ("net_af_xdp", "net_af_packet"):
+        with secbeat(driver) as peers:
+            found[f"SecBeat, {driver}"] = measure(peers)
+    with nft() as peers:
+        found["nft synproxy"] = measure(peers)
+    show(found)
+    return 0
+
+
+@contextmanager
+def secbeat(driver: str) -> Iterator[Peers]:
+    """A node in a lab, its proxy on."""
+    ports = "".join(
+        f'[ports.{port}]\ndevice = "{driver}{index},iface={port}"\n'
+        for index, port in enumerate(("outside", "inside"))
+    )
+    lab = Lab("synproxy")
+    lab.down()
+    try:
+        lab.up(config=ports)
+        answer = lab.api("PUT", "/policy", lab.key(), json={"name": "bench", "syn": "always"})
+        answer.raise_for_status()
+        names = lab.instance.namespaces
+        lab.curl("http://198.19.0.1/")
+        yield Peers(names.client, "198.19.0.1", _mac(names.origin, "net0"))
+    finally:
+        lab.down()
+
+
+@contextmanager
+def nft() -> Iterator[Peers]:
+    """A router with nft's synproxy, as its documentation has it, and an nginx behind it."""
+    with ExitStack() as stack:
+        for name in (CLIENT, MIDDLE, ORIGIN):
+            run("ip", "netns", "delete", name)
+            _do("ip", "netns", "add", name)
+            stack.callback(run, "ip", "netns", "delete", name)
+            _do("ip", "-n", name, "link", "set", "lo", "up")
+        for peer, device, net in ((CLIENT, "out", 90), (ORIGIN, "in", 91)):
+            link = ("ip", "link", "add", "net0", "netns", peer, "type", "veth")
+            _do(*link, "peer", "name", device, "netns", MIDDLE)
+            for where, interface, host in ((peer, "net0", 2), (MIDDLE, device, 1)):
+                _do("ip", "-n", where, "address", "add", f"10.{net}.0.{host}/24", "dev", interface)
+                _do("ip", "-n", where, "link", "set", interface, "up")
+            _do("ip", "-n", peer, "route", "add", "default", "via", f"10.{net}.0.1")
+        for key in ("ip_forward=1", "tcp_timestamps=1", "tcp_syncookies=1"):
+            _do("ip", "netns", "exec", MIDDLE, "sysctl", "-qw", f"net.ipv4.{key}")
+        loose = "net.netfilter.nf_conntrack_tcp_loose=0"
+        _do("ip", "netns", "exec", MIDDLE, "sysctl", "-qw", loose)
+        client_mac = _mac(CLIENT, "net0")
+        route = ("ip", "-n", MIDDLE, "route", "add", "100.0.0.0/8", "via", "10.90.0.2")
+        _do(*route)
+        neighbour = ("ip", "-n", MIDDLE, "neighbour", "replace", "10.90.0.2", "lladdr", client_mac)
+        _do(*neighbour, "dev", "out", "nud", "permanent")
+        _do("ip", "netns", "exec", MIDDLE, "nft", _NFT)
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        config = Path(directory) / "nginx.conf"
+        config.write_text(_NGINX.format(directory))
+        origin = ("ip", "netns", "exec", ORIGIN, "nginx", "-c", str(config), "-p", directory)
+        stack.enter_context(background(*origin))
+        time.sleep(1)
+        yield Peers(CLIENT, "10.91.0.2", _mac(MIDDLE, "out"))
+
+
+def measure(peers: Peers) -> dict[str, float]:
+    """The flood alone, then a lighter one and good connections together."""
+    with flooding(peers):
+        before = _answers(peers), _busy_s(), time.monotonic()
+        time.sleep(SECONDS)
+        after = _answers(peers), _busy_s(), time.monotonic()
+    answers, busy_s, passed_s = (b - a for a, b in zip(before, after, strict=True))
+    with flooding(peers, "--rate", RATE):
+        failed, took = good_connections(peers)
+    cuts = statistics.quantiles(took, n=100)
+    return {
+        "answers a second": answers / passed_s,
+        "CPU-seconds a second": busy_s / passed_s,
+        "answers per CPU-second": answers / busy_s,
+        f"failed at {RATE}": failed,
+        "p50 ms": 1000 * cuts[49],
+        "p99 ms": 1000 * cuts[98],
+    }
+
+
+@contextmanager
+def flooding(peers: Peers, *options: str) -> Iterator[None]:
+    """trafgen on the first CPU, for as long as the block lasts."""
+    inside = ("ip", "netns", "exec", peers.client)
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
+        file.write(_flood(peers))
+        file.flush()
+        command = ("trafgen", "--dev", "net0", "--conf", file.name, "--cpus", "1", *options)
+        # Its own group: it sends from a child of its own.
+        flood = subprocess.Popen(
+            [*inside, *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            time.sleep(1)
+            yield
+            if flood.poll() is not None:
+                raise RuntimeError(f"trafgen has ended: {flood.communicate()[1]}")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(flood.pid, signal.SIGKILL)
+            flood.wait()
+
+
+def good_connections(peers: Peers) -> tuple[int, list[float]]:
+    """How many failed, and the seconds that each of the others took."""
+    command = ("ip", "netns", "exec", peers.client, "python3", "-c", _GOOD, peers.target)
+    counts = (str(SECONDS * GOOD_PER_S), str(GOOD_PER_S))
+    done = subprocess.run(
+        [*command, *counts], capture_output=True, text=True, check=True, timeout=300
+    )
+    failed, took = json.loads(done.stdout)
+    return int(failed), [float(one) for one in took]
+
+
+def show(found: dict[str, dict[str, float]]) -> None:
+    """One row each, and the ratio."""
+    table = Table(title=f"SYN flood and {GOOD_PER_S} good connections a second, {SECONDS} s")
+    names = list(next(iter(found.values())))
+    for heading in ("", *names):
+        table.add_column(heading, justify="right")
+    for who, values in found.items():
+        table.add_row(who, *(f"{values[name]:,.2f}" for name in names))
+    console = Console(width=140)
+    console.print(table)
+    *ours, theirs = (one["answers per CPU-second"] for one in found.values())
+    for name, rate in zip(found, ours, strict=False):
+        console.print(f"{name} / nft, answers per CPU-second: {rate / theirs:.2f}")
+
+
+def _flood(peers: Peers) -> str:
+    """SYNs with an MSS, from 100.0.0.0/8, checksums right."""
+    macs = ", ".join(f"0x{byte}" for byte in peers.target_mac.split(":"))
+    source = ", ".join(f"0x{byte}" for byte in _mac(peers.client, "net0").split(":"))
+    target = ", ".join(peers.target.split("."))
+    return f"""{{
+  {macs}, {source}, 0x08, 0x00,
+  0x45, 0, c16(44), c16(1), c16(0x4000), 64, 6, csumip(14, 33), 100, drnd(3), {target},
+  drnd(2), c16(80), drnd(4), c32(0), 0x60, 0x02, c16(64240), csumtcp(14, 34), c16(0),
+  2, 4, c16(1460)
+}}
+"""
+
+
+def _answers(peers: Peers) -> int:
+    """Packets that have arrived at the client."""
+    done = run("ip", "-n", peers.client, "-j", "-s", "link", "show", "dev", "net0")
+    return int(json.loads(done.stdout)[0]["stats64"]["rx"]["packets"])
+
+
+def _busy_s() -> float:
+    """Processor time of the whole machine that was not idle (proc(5), /proc/stat)."""
+    fields = [int(one) for one in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = fields
+    return (user + nice + system + irq + softirq + steal) / 100
+
+
+def _mac(namespace: str, device: str) -> str:
+    done = run("ip", "-n", namespace, "-j", "link", "show", "dev", device)
+    return str(json.loads(done.stdout)[0]["address"])
+
+
+def _do(*command: str) -> None:
+    done = run(*command)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
