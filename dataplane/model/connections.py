@@ -16,7 +16,15 @@ from ipaddress import ip_address, ip_network
 from dataplane.abi import FlowState, PacketFlag, Port, Reason
 from dataplane.model.node import Lcore, Time, drop, reject
 from dataplane.model.packet import ICMP, ICMPV6, RST, SYN, TCP, UDP, Packet, number
-from dataplane.model.syn_proxy import answer, learn, mss_of_cookie, open_host, segment_of, wait
+from dataplane.model.syn_proxy import (
+    answer,
+    learn,
+    mss_of_cookie,
+    must_ask,
+    open_host,
+    segment_of,
+    wait,
+)
 from dataplane.model.syn_watch import count_completed, is_on, was_on
 from dataplane.model.tcp_frame import Options, read_options
 from dataplane.model.tcp_state import (
@@ -147,6 +155,8 @@ def _judge_cookie(
     if not here and (segment.is_opening or not was_on(lcore, now)):
         return None
     if segment.is_opening:
+        if must_ask(lcore, packet, now):
+            return None
         if not _is_source_full(lcore, packet):
             answer(lcore, packet, segment, now)
         return False

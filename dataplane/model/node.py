@@ -193,6 +193,8 @@ class Lcore:
     """Packets that wait for a protected host to answer."""
     answered_ds: int | None = None
     """When a SYN was last answered."""
+    asked_ds: int | None = None
+    """When one was last let through to learn from its answer."""
     accepted: int = 0
     failed: int = 0
     outbox: list[Outgoing] = field(default_factory=list)

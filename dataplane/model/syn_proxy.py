@@ -48,6 +48,7 @@ WINDOW = 4 * 1460
 MSS_UNKNOWN = 1220
 """Fits the smallest MTU of IPv6 (RFC 8200, section 5), less the headers."""
 TRIES_MAX = 3
+ASKED_EVERY_DS = 10
 FIRST_RETRY_DS = 10
 NEVER_DS = (1 << 31) - 1
 
@@ -58,7 +59,8 @@ class HostOptions:
 
     mss: int = MSS_DEFAULT
     scale: int | None = None
-    has_times: bool = False
+    has_times: bool | None = None
+    """None: no SYN has asked."""
     may_sack: bool = False
 
 
@@ -79,6 +81,22 @@ class Opening:
     may_sack: bool
     tries: int = 0
     held: list[Packet] = field(default_factory=list)
+
+
+def must_ask(lcore: Lcore, packet: Packet, now: Time) -> bool:
+    """Whether a client's SYN is to go to the protected host.
+
+    As nobody knows what that can, and the SYN asks for everything: one a second at most.
+    """
+    last, host, options = lcore.asked_ds, lcore.hosts.get(_host(packet)), read_options(packet)
+    if last is not None and now.boot_ds - last < ASKED_EVERY_DS:
+        return False
+    is_known = host is not None and host.has_times is not None
+    asks = options.times is not None and options.scale is not None and options.may_sack
+    if is_known or not asks:
+        return False
+    lcore.asked_ds = now.boot_ds
+    return True
 
 
 def answer(lcore: Lcore, packet: Packet, segment: Segment, now: Time) -> None:

@@ -23,7 +23,7 @@ import socket, sys
 held = []
 for _ in range(int(sys.argv[2])):
     try:
-        held.append(socket.create_connection((sys.argv[1], 80), timeout=0.5))
+        held.append(socket.create_connection((sys.argv[1], 80), 0.5, (sys.argv[3], 0)))
     except TimeoutError:
         pass
 print(len(held))
@@ -100,8 +100,12 @@ def test_status_counts_connections(lab: Lab, key: str):
 
 
 def test_a_source_holds_no_more_connections_than_allowed(lab: Lab, limited: None):
+    source = "198.18.9.7"  # that has none from before
+    lab.add_address("client", f"{source}/15")
+
     def connected() -> int:
-        return int(lab.in_client("python3", "-c", CONNECTS, ORIGINS["ipv4"], "8").stdout)
+        arguments = (ORIGINS["ipv4"], "8", source)
+        return int(lab.in_client("python3", "-c", CONNECTS, *arguments).stdout)
 
     # Those that the program has closed by ending are closed for the node too.
     assert wait_for(lambda: connected() == 5, "five connections and no more", 30)

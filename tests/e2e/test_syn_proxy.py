@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -67,7 +68,8 @@ def test_pages_come_through(lab: Lab, proxied: None, origin: str):
         assert "Hello from the origin" in page.stdout, page.stderr
     after = lab.quiet_stats()
     assert_ledgers(after)
-    assert after.connections.accepted - before.connections.accepted == 20
+    # One may have been let through, to see what the origin can.
+    assert 19 <= after.connections.accepted - before.connections.accepted <= 20
     assert after.connections.failed == before.connections.failed
 
 
@@ -155,7 +157,9 @@ def flooding(lab: Lab, target: str) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_flood_harms_no_connection_and_never_reaches_the_origin(lab: Lab, proxied: None):
     good = FLOOD_S * GOOD_PER_S
-    lab.curl(f"http://{ORIGINS['ipv4']}/")  # what the origin can is known now
+    for _ in range(2):  # then it is known what the origin can
+        lab.curl(f"http://{ORIGINS['ipv4']}/")
+        time.sleep(1.1)
     before = lab.quiet_stats()
     with counting_syns(lab), flooding(lab, ORIGINS["ipv4"]):
         failed, slowest = good_connections(lab, ORIGINS["ipv4"], good)

@@ -50,6 +50,7 @@ FULL = [
     ("NOP", None),
     ("WScale", 7),
 ]
+BARE = [("MSS", 1460)]
 HOST = [("MSS", 1400), ("SAckOK", b""), ("Timestamp", (HOST_TIME, CLIENT_TIME)), ("WScale", 9)]
 
 
@@ -74,7 +75,7 @@ class Open:
 
 
 def syn(like: bytes, options: list[object] | None = None) -> Frame:
-    return segment(like, OUTSIDE, "S", ISN, options=FULL if options is None else options)
+    return segment(like, OUTSIDE, "S", ISN, options=BARE if options is None else options)
 
 
 def answered(node: Harness, frame: Frame) -> Seen:
@@ -103,7 +104,7 @@ def times(value: int, echo: int) -> list[object]:
 def opened(node: Harness, like: bytes) -> Open:
     """To the end of the handshake with the host, all options agreed on."""
     learn(node, like)
-    answer = answered(node, syn(like))
+    answer = answered(node, syn(like, FULL))
     cookie, told = answer.tcp.seq, answer.options["Timestamp"][0]
     back = segment(like, OUTSIDE, "A", ISN + 1, cookie + 1, options=times(CLIENT_TIME + 9, told))
     (opening,) = step(node, back)
@@ -133,11 +134,27 @@ def test_a_syn_is_answered_and_the_host_sees_nothing(
     assert (origin.originated, port.consumed, port.received) == (1, 1, 1)
 
 
+def test_of_a_host_that_nobody_knows_one_syn_a_second_finds_out(
+    harness: Harness, secrets: CookieSecrets, like: bytes
+) -> None:
+    asks = syn(like, FULL)
+    assert step(harness, syn(like, FULL[:3]))[0].port is OUTSIDE  # does not ask for everything
+    assert step(harness, asks)[0].frame == asks.data
+    assert step(harness, asks)[0].port is OUTSIDE
+    harness.time.boot_ds += 9
+    assert step(harness, asks)[0].port is OUTSIDE
+    harness.time.boot_ds += 1
+    assert step(harness, asks)[0].frame == asks.data
+    step(harness, segment(like, INSIDE, "SA", HOST_ISN, ISN + 1, options=HOST))
+    harness.time.boot_ds += 10
+    assert answered(harness, asks).options["WScale"] == 9
+
+
 def test_an_answer_offers_what_the_host_was_seen_to_have(
     harness: Harness, secrets: CookieSecrets, like: bytes
 ) -> None:
     learn(harness, like)
-    options = answered(harness, syn(like)).options
+    options = answered(harness, syn(like, FULL)).options
     assert options["MSS"] == 1400
     assert options["WScale"] == 9
     assert options["SAckOK"] == b""
@@ -245,7 +262,7 @@ def test_the_host_gets_the_client_s_own_syn(
     harness: Harness, secrets: CookieSecrets, like: bytes
 ) -> None:
     learn(harness, like)
-    answer = answered(harness, syn(like))
+    answer = answered(harness, syn(like, FULL))
     told = answer.options["Timestamp"][0]
     (got,) = opening(harness, like, answer.tcp.seq, window=100, options=times(CLIENT_TIME, told))
     assert (got.port, got.tcp.seq, got.tcp.window) == (INSIDE, ISN, 100 << 7)
@@ -356,12 +373,12 @@ def test_a_host_without_promised_timestamps_ends_it_and_is_remembered(
     harness: Harness, secrets: CookieSecrets, like: bytes
 ) -> None:
     learn(harness, like)
-    answer = answered(harness, syn(like))
+    answer = answered(harness, syn(like, FULL))
     told = answer.options["Timestamp"][0]
     opening(harness, like, answer.tcp.seq, options=times(CLIENT_TIME, told))
     resets = step(harness, segment(like, INSIDE, "SA", HOST_ISN, ISN + 1, options=[("MSS", 1400)]))
     assert sorted((one.port, one.flags) for one in resets) == [(OUTSIDE, "R"), (INSIDE, "R")]
-    assert "Timestamp" not in answered(harness, syn(like)).options
+    assert "Timestamp" not in answered(harness, syn(like, FULL)).options
 
 
 # --- translation ----------------------------------------------------------------------------------
@@ -409,7 +426,7 @@ def test_windows_are_scaled_as_the_client_was_told(
 ) -> None:
     """The host agrees on another scale than it has shown before."""
     learn(harness, like)
-    answer = answered(harness, syn(like))
+    answer = answered(harness, syn(like, FULL))
     told = answer.options["Timestamp"][0]
     opening(harness, like, answer.tcp.seq, options=times(CLIENT_TIME, told))
     other = [*HOST[:-1], ("WScale", 3)]
@@ -441,7 +458,7 @@ def test_it_ends_as_any_connection_does(
         (segment(like, OUTSIDE, "A", ISN + 2, first + 5), "A"),
     ):
         assert [one.flags for one in step(harness, frame)] == [flags]
-    assert answered(harness, syn(like)).tcp.seq
+    assert answered(harness, syn(like, FULL)).tcp.seq
 
 
 def test_resets_cross_in_both_directions(

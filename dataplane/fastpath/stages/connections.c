@@ -355,6 +355,8 @@ static bool judge_cookie(struct work *work, uint32_t i, struct sb_flow **flow,
     if (!is_on && (sb_tcp_is_opening(segment->flags) || !sb_proxy_was_on(proxy)))
         return false;
     if (sb_tcp_is_opening(segment->flags)) {
+        if (sb_proxy_must_ask(proxy, packet))
+            return false;
         if (!is_source_full(work, i))
             sb_proxy_answer(proxy, packet, segment);
         return true;

@@ -9,6 +9,7 @@ enum {
     TRIES_MAX = 3,
     FIRST_RETRY_DS = 10,
     TICKED_AT_ONCE = 8,
+    ASKED_EVERY_DS = 10,
     FRAME_MIN = 60
 };
 
@@ -36,6 +37,23 @@ static const struct sb_host_options *host_of(const struct sb_proxy *proxy,
 static uint32_t host_port(const struct sb_packet *packet);
 
 /* --- answering SYNs --- */
+
+bool sb_proxy_must_ask(const struct sb_proxy *proxy, const struct sb_packet *packet) {
+    struct sb_syn_proxy_table *table = proxy->table;
+    const struct sb_host_options *host;
+    struct sb_tcp_options options;
+
+    if (table->asked_ds != 0 && proxy->now->boot_ds - table->asked_ds < ASKED_EVERY_DS)
+        return false;
+    host = host_of(proxy, packet);
+    if (host != NULL && (host->flags & SB_HOST_KNOWS_TIMES) != 0)
+        return false;
+    sb_tcp_read_options(packet, &options);
+    if (!options.has_times || options.scale == SB_TCP_NO_SCALE || !options.may_sack)
+        return false;
+    table->asked_ds = proxy->now->boot_ds;
+    return true;
+}
 
 /* Options that the client has not offered are none of the answer's, which so has room where the SYN
  * was. Without a timestamp that comes back nothing but the MSS can be remembered. */

@@ -53,6 +53,10 @@ static inline bool sb_proxy_was_on(const struct sb_proxy *proxy) {
            proxy->now->boot_ds - proxy->table->answered_ds < 2 * SB_COOKIE_SLOT_S * 10;
 }
 
+/* Whether a client's SYN is to go to the protected host, as nobody knows what that can and the SYN
+ * asks for everything: one a second at most. */
+bool sb_proxy_must_ask(const struct sb_proxy *proxy, const struct sb_packet *packet);
+
 /* A client's SYN becomes its answer. */
 void sb_proxy_answer(const struct sb_proxy *proxy, struct sb_packet *packet,
                      const struct sb_segment *segment);

@@ -77,6 +77,7 @@ struct sb_syn_proxy_table {
     uint32_t held;
     uint32_t tick_next, tick_ds;
     uint32_t answered_ds; /* when a SYN was last answered; 0: never */
+    uint32_t asked_ds;    /* when one was last let through to learn from its answer; 0: never */
 };
 
 /* A free one, or NULL. */
