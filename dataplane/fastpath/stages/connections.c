@@ -23,6 +23,7 @@ struct work {
     uint64_t key[SB_BURST_MAX][2];
     uint64_t hash[SB_BURST_MAX];
     struct sb_flow *flow[SB_BURST_MAX]; /* where it is, if it has its preferred place */
+    uint32_t opening;                   /* those that are SYNs */
 };
 
 static uint32_t locate(struct work *work);
@@ -64,6 +65,7 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
     work.now = now;
     work.flows = (struct sb_flows *)(uintptr_t)lcore->flows;
     work.proxy = sb_proxy_of(lcore, now);
+    work.opening = 0;
     packets = SB_LIKELY(burst->is_plain) ? locate_plain(&work) : locate(&work);
     packets = follow_usual(&work, packets);
     while (packets != 0) {
@@ -84,17 +86,20 @@ void sb_connections_idle(struct sb_lcore *lcore, const struct sb_time *now) {
     sb_proxy_tick(&proxy);
 }
 
+/* A SYN mostly finds no connection, which the tags say; another segment mostly finds one. */
 static inline void ask_for_flow(struct work *work, uint32_t i, struct sb_flows *flows,
                                 uint64_t key_0, uint64_t key_1) {
     uint64_t hash = sb_hash_address(&flows->hash_key, key_0, key_1);
-
-    struct sb_flow *flow = &sb_flow_home(flows, hash)->flow[sb_flow_preferred_way(hash)];
+    struct sb_flow_set *home = sb_flow_home(flows, hash);
+    struct sb_flow *flow = &home->flow[sb_flow_preferred_way(hash)];
+    bool is_opening = sb_packet_is_opening(&work->burst->packets[i]);
 
     work->key[i][0] = key_0;
     work->key[i][1] = key_1;
     work->hash[i] = hash;
     work->flow[i] = flow;
-    __builtin_prefetch(flow, 1);
+    work->opening |= (uint32_t)is_opening << i;
+    __builtin_prefetch(is_opening ? (void *)&home->tags : (void *)flow, 1);
 }
 
 /* Those that are of a connection. Their keys; asks for their preferred
@@ -224,8 +229,9 @@ static inline void make_key(const struct sb_flows *flows, const struct sb_packet
 static uint32_t follow_usual(struct work *work, uint32_t packets) {
     const uint32_t deadline_ds =
         work->now->boot_ds + work->flows->timeouts.ds[SB_FLOW_STATE_ESTABLISHED];
-    uint32_t others = 0;
+    uint32_t others = packets & work->opening; /* they change nothing of one in full flow */
 
+    packets &= ~work->opening;
     while (packets != 0) {
         uint32_t i = sb_take_packet(&packets);
         const struct sb_packet *packet = &work->burst->packets[i];
