@@ -63,7 +63,7 @@ table ip flood {
 }
 """
 _NGINX = """
-daemon off; worker_processes 1; pid {0}/pid; error_log {0}/error crit;
+daemon off; master_process off; pid {0}/pid; error_log {0}/error crit;
 events {{ worker_connections 4096; }}
 http {{ access_log off; client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_temp_path {0};
   uwsgi_temp_path {0}; scgi_temp_path {0};

@@ -13,8 +13,8 @@
 struct sb_flows;
 
 /* Room for connections_max of them, 1 to SB_FLOWS_MAX, and nearly half as many more, as not every
- * set fills alike. timeouts: see there; hash_key: 64 random bytes. Counts in stats, which must outlive it.
- * 0, -EINVAL, -ENOMEM. */
+ * set fills alike. timeouts: see there; hash_key: 64 random bytes. Counts in stats, which must
+ * outlive it. 0, -EINVAL, -ENOMEM. */
 int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *timeouts,
                     const uint8_t hash_key[64], struct sb_connection_stats *stats,
                     struct sb_flows **out);
