@@ -16,6 +16,7 @@ NOTICES_PER_S = 50
 _WARNINGS = frozenset(
     {
         *("state_log_degraded", "rejected", "client_refused", "countries_refused"),
+        "syn_proxy_on",
     }
 )
 

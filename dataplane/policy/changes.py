@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from dataplane.policy.checking import burst_of
 from dataplane.policy.compiling import CompiledProfile, compile_policy
-from dataplane.policy.document import PolicyDocument, ProfileDocument
+from dataplane.policy.document import PolicyDocument, ProfileDocument, Syn
 from dataplane.policy.rules import (
     Action,
     AnyLimit,
+    ConnectionLimitRule,
     GeoRule,
     IcmpLimitRule,
     PortsRule,
@@ -47,6 +48,10 @@ def _settings(document: PolicyDocument) -> Iterator[tuple[tuple[str, str], str]]
     for profile, one in zip(compile_policy(document), written, strict=True):
         if one.mode is not Action.ENFORCE:
             yield (profile.name, "mode"), one.mode.value
+        if one.syn is not Syn.OFF:
+            yield (profile.name, "syn"), one.syn.value
+        if one.syn_rate is not None:
+            yield (profile.name, "syn_rate"), f"{one.syn_rate} SYNs/s per destination"
         if profile.targets:
             yield (profile.name, "targets"), ", ".join(sorted(map(str, profile.targets)))
         yield from _modes(profile)
@@ -72,6 +77,7 @@ def _place(rule: Rule) -> str:
 
 _WHAT = {
     "icmp_limit": "limit",
+    "connection_limit": "limit",
     "geo_block": "countries",
     "geo_allow": "countries",
     "udp_amplification": "reflectors",
@@ -85,13 +91,12 @@ def _text(rule: Rule) -> str:
             return _limit_text(rule)
         case PortsRule():
             return _ports_text(rule)
+        case ConnectionLimitRule():
+            return f"{rule.value} established per source"
         case GeoRule():
             return ", ".join(sorted(set(rule.countries)))
-        case UdpAmplificationRule(reflectors=None):
-            return "those shipped"
         case UdpAmplificationRule():
-            written = rule.reflectors or ()
-            return ", ".join(f"{one.port} from {one.size_min} bytes" for one in written)
+            return _reflectors_text(rule)
         case _:
             return ""
 
@@ -101,6 +106,12 @@ def _limit_text(rule: AnyLimit) -> str:
     lengths = [length for length in (rule.prefix_ipv4, rule.prefix_ipv6) if length is not None]
     prefix = "".join(f", /{length}" for length in lengths)
     return f"{rule.value} {unit}/s per {rule.per}{prefix}, burst {burst_of(rule)}"
+
+
+def _reflectors_text(rule: UdpAmplificationRule) -> str:
+    if rule.reflectors is None:
+        return "those shipped"
+    return ", ".join(f"{one.port} from {one.size_min} bytes" for one in rule.reflectors)
 
 
 def _ports_text(rule: PortsRule) -> str:

@@ -179,3 +179,19 @@ def test_changes_are_the_settings_that_differ() -> None:
     assert changes(before, before) == []
     assert changes(before, after) == [("default", "blacklist", "default", "monitor")]
     assert changes(after, before) == [("default", "blacklist", "monitor", "default")]
+
+
+def test_the_syn_proxy_and_limits_of_connections_are_changes() -> None:
+    limit = {"type": "connection_limit", "value": 50}
+    before = parse_policy({"name": "x", "rules": [limit]})
+    after = parse_policy(
+        {"name": "x", "syn": "auto", "syn_rate": 200, "rules": [limit | {"value": 60}]}
+    )
+    assert [tuple(one) for one in changes(before, after)] == [
+        (
+            *("default", "connection_limit limit"),
+            *("50 established per source", "60 established per source"),
+        ),
+        ("default", "syn", "default", "auto"),
+        ("default", "syn_rate", "default", "200 SYNs/s per destination"),
+    ]
