@@ -10,7 +10,15 @@
 #include "proxy.h"
 #include "translation.h"
 
-enum { ICMP_BYTES = 8, IPV4_BYTES = 20, FRAGMENT_OFFSET = 0x1fff, QUOTED_BYTES = 8 };
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+enum {
+    ICMP_BYTES = 8,
+    IPV4_BYTES = 20,
+    FRAGMENT_OFFSET = 0x1fff,
+    QUOTED_BYTES = 8,
+    TCP_FLAGS = 13
+};
 enum { ECHO_REPLY = 0, ECHO_REQUEST = 8, ECHO_REQUEST_6 = 128, ECHO_REPLY_6 = 129 };
 
 /* The packets of a burst that are of a connection; sets of them are bitmaps. */
@@ -22,7 +30,7 @@ struct work {
     struct sb_proxy proxy;
     uint64_t key[SB_BURST_MAX][2];
     uint64_t hash[SB_BURST_MAX];
-    struct sb_flow *flow[SB_BURST_MAX]; /* where it is, if it has its preferred place */
+    struct sb_flow *flow[SB_BURST_MAX]; /* where its connection probably is */
     uint32_t opening;                   /* those that are SYNs */
 };
 
@@ -35,6 +43,9 @@ static void make_quoted_key(const struct sb_flows *flows, const struct sb_packet
 static inline void make_key(const struct sb_flows *flows, const struct sb_packet *packet,
                             uint64_t key[2]);
 static uint32_t follow_usual(struct work *work, uint32_t packets);
+ALWAYS_INLINE uint32_t follow_found(struct work *work, uint32_t packets, bool is_plain,
+                                    uint32_t *not_there);
+static uint32_t find_elsewhere(struct work *work, uint32_t packets);
 static bool judge(struct work *work, uint32_t index);
 static bool judge_tcp(struct work *work, uint32_t index, struct sb_flow *flow);
 static bool follow_tcp(struct work *work, uint32_t index, struct sb_flow *flow,
@@ -65,7 +76,6 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
     work.now = now;
     work.flows = (struct sb_flows *)(uintptr_t)lcore->flows;
     work.proxy = sb_proxy_of(lcore, now);
-    work.opening = 0;
     packets = SB_LIKELY(burst->is_plain) ? locate_plain(&work) : locate(&work);
     packets = follow_usual(&work, packets);
     while (packets != 0) {
@@ -88,17 +98,15 @@ void sb_connections_idle(struct sb_lcore *lcore, const struct sb_time *now) {
 
 /* A SYN mostly finds no connection, which the tags say; another segment mostly finds one. */
 static inline void ask_for_flow(struct work *work, uint32_t i, struct sb_flows *flows,
-                                uint64_t key_0, uint64_t key_1) {
+                                uint64_t key_0, uint64_t key_1, bool is_opening) {
     uint64_t hash = sb_hash_address(&flows->hash_key, key_0, key_1);
     struct sb_flow_set *home = sb_flow_home(flows, hash);
     struct sb_flow *flow = &home->flow[sb_flow_preferred_way(hash)];
-    bool is_opening = sb_packet_is_opening(&work->burst->packets[i]);
 
     work->key[i][0] = key_0;
     work->key[i][1] = key_1;
     work->hash[i] = hash;
     work->flow[i] = flow;
-    work->opening |= (uint32_t)is_opening << i;
     __builtin_prefetch(is_opening ? (void *)&home->tags : (void *)flow, 1);
 }
 
@@ -106,12 +114,13 @@ static inline void ask_for_flow(struct work *work, uint32_t i, struct sb_flows *
  * places. */
 static uint32_t locate(struct work *work) {
     const struct sb_burst *burst = work->burst;
-    uint32_t packets = 0;
+    uint32_t packets = 0, opening = 0;
 
     for (uint32_t n = 0; n < burst->live_count; n++) {
         uint32_t i = burst->live[n];
         const struct sb_packet *packet = &burst->packets[i];
         uint64_t key[2];
+        bool is_opening;
 
         if (!has_connection(packet))
             continue;
@@ -119,9 +128,12 @@ static uint32_t locate(struct work *work) {
             make_quoted_key(work->flows, packet, quoted_tcp(packet), key);
         else
             make_key(work->flows, packet, key);
-        ask_for_flow(work, i, work->flows, key[0], key[1]);
+        is_opening = sb_packet_is_opening(packet);
+        ask_for_flow(work, i, work->flows, key[0], key[1], is_opening);
+        opening |= (uint32_t)is_opening << i;
         packets |= 1u << i;
     }
+    work->opening = opening;
     return packets;
 }
 
@@ -129,18 +141,25 @@ static uint32_t locate(struct work *work) {
 static uint32_t locate_plain(struct work *work) {
     const struct sb_burst *burst = work->burst;
     struct sb_flows *flows = work->flows;
-    uint32_t packets = 0;
+    uint32_t packets = 0, opening = 0;
 
     for (uint32_t n = 0; n < burst->live_count; n++) {
         uint32_t i = burst->live[n];
         const struct sb_packet *packet = &burst->packets[i];
         const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
 
-        ask_for_flow(work, i, flows, sb_load64_raw(data + SB_PLAIN_SOURCE),
-                     (uint64_t)sb_load32_raw(data + SB_PLAIN_L4) << 32 |
-                         (uint32_t)packet->protocol << 8 | 4);
+        uint64_t addresses = sb_load64_raw(data + SB_PLAIN_SOURCE);
+        uint64_t ports = sb_load32_raw(data + SB_PLAIN_L4);
+
+        bool is_opening =
+            packet->protocol == SB_PROTOCOL_TCP && sb_tcp_is_opening(data[SB_PLAIN_L4 + TCP_FLAGS]);
+
+        ask_for_flow(work, i, flows, addresses, ports << 32 | (uint32_t)packet->protocol << 8 | 4,
+                     is_opening);
+        opening |= (uint32_t)is_opening << i;
         packets |= 1u << i;
     }
+    work->opening = opening;
     return packets;
 }
 
@@ -224,14 +243,32 @@ static inline void make_key(const struct sb_flows *flows, const struct sb_packet
     }
 }
 
-/* What nearly every packet is: of a connection in full flow that has its preferred place. Returns
- * the others, of which none is overtaken by a later one of its connection; asks for their tags. */
+/* What nearly every packet is: one that only moves on a connection in full flow. Returns the
+ * others, of which none is overtaken by a later one of its connection. */
 static uint32_t follow_usual(struct work *work, uint32_t packets) {
+    uint32_t others = packets & work->opening; /* they change nothing of one in full flow */
+    uint32_t elsewhere = 0;
+
+    others |= SB_LIKELY(work->burst->is_plain)
+                  ? follow_found(work, packets & ~others, true, &elsewhere)
+                  : follow_found(work, packets & ~others, false, &elsewhere);
+    if (SB_UNLIKELY(elsewhere != 0)) {
+        uint32_t found = find_elsewhere(work, elsewhere);
+
+        others |= elsewhere & ~found;
+        others |= follow_found(work, found, false, &others);
+    }
+    return others;
+}
+
+/* Those whose connection is where their lookup says and that are not usual; asks for their tags,
+ * and for those of the ones that are not there. */
+ALWAYS_INLINE uint32_t follow_found(struct work *work, uint32_t packets, bool is_plain,
+                                    uint32_t *not_there) {
     const uint32_t deadline_ds =
         work->now->boot_ds + work->flows->timeouts.ds[SB_FLOW_STATE_ESTABLISHED];
-    uint32_t others = packets & work->opening; /* they change nothing of one in full flow */
+    uint32_t others = 0;
 
-    packets &= ~work->opening;
     while (packets != 0) {
         uint32_t i = sb_take_packet(&packets);
         const struct sb_packet *packet = &work->burst->packets[i];
@@ -240,8 +277,9 @@ static uint32_t follow_usual(struct work *work, uint32_t packets) {
 
         if (SB_LIKELY(is_it && packet->protocol == SB_PROTOCOL_TCP &&
                       !sb_flow_is_over(flow, work->now->boot_ds) &&
-                      (packet->flags & SB_PACKET_FRAGMENT) == 0)) {
-            struct sb_segment segment = sb_tcp_read_segment(packet);
+                      (is_plain || (packet->flags & SB_PACKET_FRAGMENT) == 0))) {
+            struct sb_segment segment =
+                is_plain ? sb_tcp_read_plain(packet) : sb_tcp_read_segment(packet);
 
             segment.acknowledgment = sb_translated_ack(flow, &segment);
             if (SB_LIKELY(sb_tcp_flows(flow, &segment))) {
@@ -251,12 +289,34 @@ static uint32_t follow_usual(struct work *work, uint32_t packets) {
                 continue;
             }
         }
-        others |= 1u << i;
-        if (is_it)
+        if (is_it) {
             flow->flags |= SB_FLOW_DEFERRED;
+            others |= 1u << i;
+        } else {
+            *not_there |= 1u << i;
+        }
         __builtin_prefetch(&sb_flow_home(work->flows, work->hash[i])->tags, 1);
     }
     return others;
+}
+
+/* Those of whose connection the tags of their home say where it may be; asks for it. */
+static uint32_t find_elsewhere(struct work *work, uint32_t packets) {
+    uint32_t found = 0;
+
+    while (packets != 0) {
+        uint32_t i = sb_take_packet(&packets);
+        uint64_t hash = work->hash[i];
+        struct sb_flow_set *home = sb_flow_home(work->flows, hash);
+        uint32_t ways = sb_flow_ways(&home->tags, sb_flow_tag(hash));
+
+        if (ways == 0)
+            continue;
+        work->flow[i] = &home->flow[__builtin_ctz(ways)];
+        __builtin_prefetch(work->flow[i], 1);
+        found |= 1u << i;
+    }
+    return found;
 }
 
 /* True: dropped. */

@@ -32,12 +32,12 @@ static inline uint32_t sb_end_of_ip(const struct sb_packet *packet) {
                                     : SB_IPV6_BYTES + sb_load16(ip + SB_IPV6_LENGTH));
 }
 
-/* Where scale is not read: only of a SYN is it asked. parse has checked that the header lies in the
- * bytes at hand. */
-static inline struct sb_segment sb_tcp_read_segment(const struct sb_packet *packet) {
-    const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
-    uint32_t end = sb_end_of_ip(packet), flags = tcp[13];
+/* end: of the packet; tcp: its header, of which parse has checked that it lies in the bytes at
+ * hand. scale is not read: only of a SYN is it asked. */
+static inline struct sb_segment sb_tcp_segment(const struct sb_packet *packet, const uint8_t *tcp,
+                                               uint32_t end, enum sb_port from) {
     uint32_t payload = end > packet->payload_offset ? end - packet->payload_offset : 0;
+    uint32_t flags = tcp[13];
 
     return (struct sb_segment){
         .sequence = sb_load32(tcp + 4),
@@ -45,9 +45,23 @@ static inline struct sb_segment sb_tcp_read_segment(const struct sb_packet *pack
         .length = payload + (flags & SB_TCP_FIN) + (flags >> 1 & 1),
         .window = sb_load16(tcp + 14),
         .flags = (uint8_t)flags,
-        .from = (uint8_t)packet->port,
+        .from = (uint8_t)from,
         .scale = SB_TCP_NO_SCALE,
     };
+}
+
+static inline struct sb_segment sb_tcp_read_segment(const struct sb_packet *packet) {
+    const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+
+    return sb_tcp_segment(packet, tcp, sb_end_of_ip(packet), (enum sb_port)packet->port);
+}
+
+/* The same of a SB_PACKET_PLAIN from outside. */
+static inline struct sb_segment sb_tcp_read_plain(const struct sb_packet *packet) {
+    const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
+    uint32_t end = SB_PLAIN_L3 + sb_load16(data + SB_PLAIN_L3 + SB_IPV4_LENGTH);
+
+    return sb_tcp_segment(packet, data + SB_PLAIN_L4, end, SB_PORT_OUTSIDE);
 }
 
 /* Whether a SYN begins another connection in the place of this one. */
