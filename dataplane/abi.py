@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "b0207cb4b43835cefcb33870006e3aa4c4a40b852ce1c41ce348e3b4c5408829"
+ABI_HASH = "af0a2dd0b91e9946343a6e162e9deff2182364460f43a65e61ae396bd2b1c52b"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -377,21 +377,19 @@ class Burst(ctypes.Structure):
 
 
 class Buffer(ctypes.Structure):
-    """struct sb_buffer: 24 bytes."""
+    """struct sb_buffer: 16 bytes."""
 
     mbuf: int
     data: int
-    room: int
 
     _fields_ = [
         ("mbuf", ctypes.c_uint64),  # 0
         ("data", ctypes.c_uint64),  # 8
-        ("room", ctypes.c_uint64),  # 16
     ]
 
 
 class Outbox(ctypes.Structure):
-    """struct sb_outbox: 17928 bytes."""
+    """struct sb_outbox: 17416 bytes."""
 
     buffer_count: int
     packet_count: int
@@ -402,7 +400,7 @@ class Outbox(ctypes.Structure):
         ("buffer_count", ctypes.c_uint32),  # 0
         ("packet_count", ctypes.c_uint32),  # 4
         ("buffer", Buffer * 64),  # 8
-        ("packet", Packet * 256),  # 1544
+        ("packet", Packet * 256),  # 1032
     ]
 
 

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "b0207cb4b43835cefcb33870006e3aa4c4a40b852ce1c41ce348e3b4c5408829";
+const char sb_abi_hash[] = "af0a2dd0b91e9946343a6e162e9deff2182364460f43a65e61ae396bd2b1c52b";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -43,16 +43,15 @@ _Static_assert(offsetof(struct sb_burst, is_one_profile) == 44, "make abi");
 _Static_assert(offsetof(struct sb_burst, reserved) == 48, "make abi");
 _Static_assert(offsetof(struct sb_burst, packets) == 64, "make abi");
 
-_Static_assert(sizeof(struct sb_buffer) == 24, "make abi");
+_Static_assert(sizeof(struct sb_buffer) == 16, "make abi");
 _Static_assert(offsetof(struct sb_buffer, mbuf) == 0, "make abi");
 _Static_assert(offsetof(struct sb_buffer, data) == 8, "make abi");
-_Static_assert(offsetof(struct sb_buffer, room) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_outbox) == 17928, "make abi");
+_Static_assert(sizeof(struct sb_outbox) == 17416, "make abi");
 _Static_assert(offsetof(struct sb_outbox, buffer_count) == 0, "make abi");
 _Static_assert(offsetof(struct sb_outbox, packet_count) == 4, "make abi");
 _Static_assert(offsetof(struct sb_outbox, buffer) == 8, "make abi");
-_Static_assert(offsetof(struct sb_outbox, packet) == 1544, "make abi");
+_Static_assert(offsetof(struct sb_outbox, packet) == 1032, "make abi");
 
 _Static_assert(sizeof(struct sb_time) == 16, "make abi");
 _Static_assert(offsetof(struct sb_time, tsc) == 0, "make abi");

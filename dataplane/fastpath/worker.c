@@ -272,10 +272,8 @@ static void fill_outbox(struct worker *worker) {
 
         if (mbuf == NULL)
             return;
-        outbox->buffer[outbox->buffer_count++] =
-            (struct sb_buffer){.mbuf = (uint64_t)mbuf,
-                               .data = (uint64_t)rte_pktmbuf_mtod(mbuf, void *),
-                               .room = rte_pktmbuf_tailroom(mbuf)};
+        outbox->buffer[outbox->buffer_count++] = (struct sb_buffer){
+            .mbuf = (uint64_t)mbuf, .data = (uint64_t)rte_pktmbuf_mtod(mbuf, void *)};
     }
 }
 

@@ -224,7 +224,7 @@ static void set_state(uint8_t state) {
     outbox.packet_count = 0;
     outbox.buffer_count = SB_OUTBOX_BUFFERS;
     for (int i = 0; i < SB_OUTBOX_BUFFERS; i++)
-        outbox.buffer[i] = (struct sb_buffer){.data = (uintptr_t)own[i], .room = sizeof(own[i])};
+        outbox.buffer[i] = (struct sb_buffer){.data = (uintptr_t)own[i]};
 }
 
 static void receive(const uint8_t *data, size_t size) {

@@ -145,11 +145,10 @@ struct sb_burst {
     struct sb_packet packets[SB_BURST_MAX];
 };
 
-/* Memory for a frame of our own. */
+/* Memory for a frame of our own: at least SB_FRAME_OWN_MAX bytes at data. */
 struct sb_buffer {
     uint64_t mbuf; /* handle of whoever owns it */
     uint64_t data;
-    uint64_t room; /* bytes at data; at least SB_FRAME_OWN_MAX */
 };
 
 /* What stages send beside the packets of a burst: a frame of our own, or a packet that was held.

@@ -32,6 +32,7 @@ struct work {
     uint64_t hash[SB_BURST_MAX];
     struct sb_flow *flow[SB_BURST_MAX]; /* where its connection probably is */
     uint32_t opening;                   /* those that are SYNs */
+    uint32_t answered;                  /* those that the SYN proxy has yet to answer */
 };
 
 static uint32_t locate(struct work *work);
@@ -53,9 +54,12 @@ static bool follow_tcp(struct work *work, uint32_t index, struct sb_flow *flow,
 static void note_offers(const struct work *work, const struct sb_packet *packet,
                         struct sb_flow *flow, const struct sb_segment *segment,
                         const struct sb_tcp_options *options);
+static bool judge_opening(struct work *work, uint32_t index);
+static bool answer(struct work *work, uint32_t index);
+static void answer_all(struct work *work);
 static bool judge_cookie(struct work *work, uint32_t index, struct sb_flow **flow,
                          const struct sb_segment *segment);
-static bool is_source_full(struct work *work, uint32_t index);
+static inline bool is_source_full(struct work *work, uint32_t index);
 static bool is_learning(const struct work *work);
 static bool begin_tcp(struct work *work, uint32_t index, const struct sb_segment *segment,
                       const struct sb_tcp_options *options);
@@ -76,6 +80,7 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
     work.now = now;
     work.flows = (struct sb_flows *)(uintptr_t)lcore->flows;
     work.proxy = sb_proxy_of(lcore, now);
+    work.answered = 0;
     packets = SB_LIKELY(burst->is_plain) ? locate_plain(&work) : locate(&work);
     packets = follow_usual(&work, packets);
     while (packets != 0) {
@@ -83,6 +88,7 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
 
         dropped |= (uint32_t)judge(&work, i) << i;
     }
+    answer_all(&work);
     sb_flows_sweep(work.flows, now->boot_ds);
     sb_proxy_tick(&work.proxy);
     if (dropped != 0)
@@ -110,8 +116,7 @@ static inline void ask_for_flow(struct work *work, uint32_t i, struct sb_flows *
     __builtin_prefetch(is_opening ? (void *)&home->tags : (void *)flow, 1);
 }
 
-/* Those that are of a connection. Their keys; asks for their preferred
- * places. */
+/* The packets that are of a connection; asks for its preferred place. */
 static uint32_t locate(struct work *work) {
     const struct sb_burst *burst = work->burst;
     uint32_t packets = 0, opening = 0;
@@ -147,10 +152,8 @@ static uint32_t locate_plain(struct work *work) {
         uint32_t i = burst->live[n];
         const struct sb_packet *packet = &burst->packets[i];
         const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
-
         uint64_t addresses = sb_load64_raw(data + SB_PLAIN_SOURCE);
         uint64_t ports = sb_load32_raw(data + SB_PLAIN_L4);
-
         bool is_opening =
             packet->protocol == SB_PROTOCOL_TCP && sb_tcp_is_opening(data[SB_PLAIN_L4 + TCP_FLAGS]);
 
@@ -322,37 +325,48 @@ static uint32_t find_elsewhere(struct work *work, uint32_t packets) {
 /* True: dropped. */
 static bool judge(struct work *work, uint32_t i) {
     const struct sb_packet *packet = &work->burst->packets[i];
-    struct sb_flow *flow =
-        sb_flow_find(work->flows, work->key[i], work->hash[i], work->now->boot_ds);
+    struct sb_flow *flow = NULL;
 
+    if (!sb_flow_is_unknown(work->flows, work->hash[i]))
+        flow = sb_flow_find(work->flows, work->key[i], work->hash[i], work->now->boot_ds);
     if (flow != NULL)
         flow->flags &= (uint16_t)~SB_FLOW_DEFERRED;
-    if (sb_is_icmp_error(packet)) {
-        if (flow != NULL)
-            sb_translate_quote(flow, packet, quoted_tcp(packet));
-        return false;
-    }
-    return packet->protocol == SB_PROTOCOL_TCP ? judge_tcp(work, i, flow)
-                                               : judge_pair(work, i, flow);
+    if (packet->protocol == SB_PROTOCOL_TCP)
+        return judge_tcp(work, i, flow);
+    if (!sb_is_icmp_error(packet))
+        return judge_pair(work, i, flow);
+    if (flow != NULL)
+        sb_translate_quote(flow, packet, quoted_tcp(packet));
+    return false;
 }
 
 static bool judge_tcp(struct work *work, uint32_t i, struct sb_flow *flow) {
     struct sb_packet *packet = &work->burst->packets[i];
-    struct sb_segment segment = sb_tcp_read_segment(packet);
+    const bool is_opening = (work->opening >> i & 1) != 0;
+    const bool is_client_opening = is_opening && packet->port == SB_PORT_OUTSIDE;
+    const bool may_begin = flow == NULL || sb_tcp_may_reopen(flow) || sb_tcp_is_half_open(flow);
     struct sb_tcp_options options;
+    struct sb_segment segment;
 
+    if (is_client_opening && flow != NULL && (flow->flags & SB_FLOW_OPENING) != 0)
+        return answer(work, i);
+    if (is_client_opening && may_begin && judge_opening(work, i))
+        return true;
+    segment = sb_tcp_read_segment(packet);
     if ((segment.flags & SB_TCP_SYN) != 0) {
         sb_tcp_read_options(packet, &options);
         segment.scale = options.scale;
+        if (packet->port == SB_PORT_INSIDE)
+            answer_all(work); /* before more is known of what the protected host can */
     }
     if (flow != NULL && (flow->flags & SB_FLOW_OPENING) != 0) {
         sb_proxy_wait(&work->proxy, packet, flow, &segment);
         return true;
     }
-    if ((flow == NULL || sb_tcp_may_reopen(flow) || sb_tcp_is_half_open(flow)) &&
-        packet->port == SB_PORT_OUTSIDE && judge_cookie(work, i, &flow, &segment))
-        return packet->verdict != SB_VERDICT_PASS;
-    if (flow != NULL && sb_tcp_is_opening(segment.flags) && sb_tcp_may_reopen(flow)) {
+    if (!is_opening && packet->port == SB_PORT_OUTSIDE && may_begin &&
+        judge_cookie(work, i, &flow, &segment))
+        return true;
+    if (flow != NULL && is_opening && sb_tcp_may_reopen(flow)) {
         sb_flow_end(work->flows, flow);
         flow = NULL;
     }
@@ -409,24 +423,39 @@ static void note_offers(const struct work *work, const struct sb_packet *packet,
     }
 }
 
-/* A segment from outside that could begin a connection, at the SYN proxy. True: that has decided;
- * the packet passes only if its verdict is PASS. False: the proxy has nothing to do with it. */
+/* True: the SYN proxy answers a SYN from outside, or its source has too many connections. */
+static bool judge_opening(struct work *work, uint32_t i) {
+    const struct sb_packet *packet = &work->burst->packets[i];
+
+    if (!sb_proxy_is_on(&work->proxy, packet, true) || sb_proxy_must_ask(&work->proxy, packet))
+        return false;
+    return is_source_full(work, i) || answer(work, i);
+}
+
+/* Later, together with others. */
+static bool answer(struct work *work, uint32_t i) {
+    work->answered |= 1u << i;
+    work->proxy.table->answered_ds = work->now->boot_ds == 0 ? 1 : work->now->boot_ds;
+    return true;
+}
+
+static void answer_all(struct work *work) {
+    if (work->answered != 0)
+        sb_proxy_answer(&work->proxy, work->burst, work->answered);
+    work->answered = 0;
+}
+
+/* Another segment from outside that may bring back a cookie. True: the SYN proxy has taken it, or
+ * it was dropped. */
 static bool judge_cookie(struct work *work, uint32_t i, struct sb_flow **flow,
                          const struct sb_segment *segment) {
     struct sb_packet *packet = &work->burst->packets[i];
     const struct sb_proxy *proxy = &work->proxy;
-    bool is_on = sb_proxy_is_on(proxy, packet, sb_tcp_is_opening(segment->flags));
+    bool is_on = sb_proxy_is_on(proxy, packet, false);
     int mss_index;
 
-    if (!is_on && (sb_tcp_is_opening(segment->flags) || !sb_proxy_was_on(proxy)))
+    if (!is_on && !sb_proxy_was_on(proxy))
         return false;
-    if (sb_tcp_is_opening(segment->flags)) {
-        if (sb_proxy_must_ask(proxy, packet))
-            return false;
-        if (!is_source_full(work, i))
-            sb_proxy_answer(proxy, packet, segment);
-        return true;
-    }
     mss_index = sb_proxy_accepts(proxy, packet, segment);
     if (mss_index >= 0) {
         if (*flow != NULL)
@@ -444,11 +473,12 @@ static bool judge_cookie(struct work *work, uint32_t i, struct sb_flow **flow,
 }
 
 /* Dropped for having as many connections as the profile allows. */
-static bool is_source_full(struct work *work, uint32_t i) {
+static inline bool is_source_full(struct work *work, uint32_t i) {
     const struct sb_packet *packet = &work->burst->packets[i];
     uint32_t most = sb_profile_of(work->lcore, packet)->connections_max;
 
-    return most != 0 && sb_flow_source_count(work->flows, source_of(work, packet)) >= most &&
+    return SB_UNLIKELY(most != 0) &&
+           sb_flow_source_count(work->flows, source_of(work, packet)) >= most &&
            reject(work, i, SB_REASON_CONNECTIONS_SOURCE);
 }
 

@@ -3,15 +3,7 @@
 #include "syn_cookie.h"
 #include "translation.h"
 
-enum {
-    WINDOW = SB_HELD_MAX * 1460, /* what may come before the protected host has answered */
-    MSS_UNKNOWN = 1220,          /* fits the smallest MTU of IPv6 (RFC 8200, 5), less the headers */
-    TRIES_MAX = 3,
-    FIRST_RETRY_DS = 10,
-    TICKED_AT_ONCE = 8,
-    ASKED_EVERY_DS = 10,
-    FRAME_MIN = 60
-};
+enum { TRIES_MAX = 3, FIRST_RETRY_DS = 10, TICKED_AT_ONCE = 8, FRAME_MIN = 60 };
 
 static struct sb_opening *opening_of(const struct sb_proxy *proxy, const struct sb_flow *flow);
 static void hold(const struct sb_proxy *proxy, struct sb_opening *opening,
@@ -32,73 +24,6 @@ static void reset_host(const struct sb_proxy *proxy, const struct sb_opening *op
 static void originate(const struct sb_proxy *proxy, enum sb_origin kind,
                       const struct sb_packet *like, bool back, const struct sb_tcp_header *header);
 static struct sb_packet *queue(const struct sb_proxy *proxy);
-static const struct sb_host_options *host_of(const struct sb_proxy *proxy,
-                                             const struct sb_packet *packet);
-static uint32_t host_port(const struct sb_packet *packet);
-
-/* --- answering SYNs --- */
-
-bool sb_proxy_must_ask(const struct sb_proxy *proxy, const struct sb_packet *packet) {
-    struct sb_syn_proxy_table *table = proxy->table;
-    const struct sb_host_options *host;
-    struct sb_tcp_options options;
-
-    if (table->asked_ds != 0 && proxy->now->boot_ds - table->asked_ds < ASKED_EVERY_DS)
-        return false;
-    host = host_of(proxy, packet);
-    if (host != NULL && (host->flags & SB_HOST_KNOWS_TIMES) != 0)
-        return false;
-    sb_tcp_read_options(packet, &options);
-    if (!options.has_times || options.scale == SB_TCP_NO_SCALE || !options.may_sack)
-        return false;
-    table->asked_ds = proxy->now->boot_ds;
-    return true;
-}
-
-/* Options that the client has not offered are none of the answer's, which so has room where the SYN
- * was. Without a timestamp that comes back nothing but the MSS can be remembered. */
-void sb_proxy_answer(const struct sb_proxy *proxy, struct sb_packet *packet,
-                     const struct sb_segment *segment) {
-    const struct sb_host_options *host = host_of(proxy, packet);
-    struct sb_tcp_options client;
-    struct sb_tcp_header header = {.acknowledgment = segment->sequence + 1,
-                                   .window = WINDOW,
-                                   .flags = SB_TCP_SYN | SB_TCP_ACK,
-                                   .options = {.scale = SB_TCP_NO_SCALE}};
-    uint32_t mss_index, length, padded;
-    uint8_t *data = (uint8_t *)(uintptr_t)packet->data;
-
-    sb_tcp_read_options(packet, &client);
-    mss_index = sb_cookie_mss_index(client.mss != 0 ? client.mss : SB_MSS_DEFAULT);
-    header.sequence =
-        sb_cookie(proxy->node, packet, segment->sequence, proxy->node->cookie_slot, mss_index);
-    if (client.mss != 0)
-        header.options.mss = host != NULL ? host->mss : (uint16_t)MSS_UNKNOWN;
-    if (client.has_times && host != NULL && (host->flags & SB_HOST_TIMES) != 0) {
-        struct sb_cookie_time says = {.scale = SB_COOKIE_NO_SCALE};
-
-        if (client.scale != SB_TCP_NO_SCALE && (host->flags & SB_HOST_KNOWS_SCALE) != 0 &&
-            host->scale != SB_TCP_NO_SCALE) {
-            says.scale = client.scale;
-            says.announced_scale = header.options.scale = host->scale;
-        }
-        says.may_sack = header.options.may_sack =
-            client.may_sack && (host->flags & SB_HOST_SACK) != 0;
-        header.options.has_times = true;
-        header.options.time_value = sb_cookie_time(proxy->now->boot_ds, says);
-        header.options.time_echo = client.time_value;
-    }
-    length = sb_tcp_write_frame(data, packet, true, &header);
-    padded = packet->available < FRAME_MIN ? packet->available : FRAME_MIN;
-    if (length < padded)
-        memset(data + length, 0, padded - length);
-    sb_consume(proxy->lcore, packet);
-    packet->flags |= SB_PACKET_ANSWER;
-    packet->length = length < padded ? padded : length;
-    packet->available = (uint16_t)packet->length;
-    sb_stats_of(proxy->lcore)->origin[SB_ORIGIN_ANSWER].originated++;
-    proxy->table->answered_ds = proxy->now->boot_ds == 0 ? 1 : proxy->now->boot_ds;
-}
 
 /* --- opening --- */
 
@@ -186,11 +111,9 @@ static void wait_for_client(const struct sb_proxy *proxy, struct sb_packet *pack
                             struct sb_flow *flow, const struct sb_segment *segment) {
     struct sb_opening *opening = opening_of(proxy, flow);
 
-    if (sb_tcp_is_opening(segment->flags)) {
-        sb_proxy_answer(proxy, packet, segment);
-    } else if ((segment->flags & SB_TCP_RST) != 0) {
+    if ((segment->flags & SB_TCP_RST) != 0) {
         sb_consume(proxy->lcore, packet);
-        if (segment->sequence - opening->client_isn - 1 <= WINDOW)
+        if (segment->sequence - opening->client_isn - 1 <= SB_PROXY_WINDOW)
             fail(proxy, flow, false);
     } else if (segment->length == 0) {
         sb_consume(proxy->lcore, packet); /* the first one says all that there is to say */
@@ -381,20 +304,7 @@ static struct sb_packet *queue(const struct sb_proxy *proxy) {
 
 _Static_assert(SB_OUTBOX_MAX >= (SB_BURST_MAX + TICKED_AT_ONCE) * (SB_HELD_MAX + 2), "queue");
 
-/* --- what protected hosts can
- * ---------------------------------------------------------------------
- */
-
-static uint32_t host_port(const struct sb_packet *packet) {
-    const uint8_t *ports = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
-
-    return sb_load16(packet->port == SB_PORT_OUTSIDE ? ports + 2 : ports);
-}
-
-static const struct sb_host_options *host_of(const struct sb_proxy *proxy,
-                                             const struct sb_packet *packet) {
-    return sb_host_find(proxy->table, sb_protected_words(packet), host_port(packet));
-}
+/* --- what protected hosts can --- */
 
 void sb_proxy_learn(const struct sb_proxy *proxy, const struct sb_packet *packet,
                     bool offered_scale, bool offered_times, bool offered_sack) {
@@ -402,7 +312,7 @@ void sb_proxy_learn(const struct sb_proxy *proxy, const struct sb_packet *packet
     struct sb_tcp_options options;
 
     sb_tcp_read_options(packet, &options);
-    host = sb_host_learn(proxy->table, sb_protected_words(packet), host_port(packet));
+    host = sb_host_learn(proxy->table, sb_protected_words(packet), sb_protected_port(packet));
     host->mss = options.mss >= SB_MSS_DEFAULT ? options.mss : (uint16_t)SB_MSS_DEFAULT;
     if (offered_scale) {
         host->scale = options.scale;

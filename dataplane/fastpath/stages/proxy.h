@@ -14,6 +14,9 @@
 #include "tcp_frame.h"
 #include "tcp_state.h"
 
+/* What may come from a client before the protected host has answered: bytes. */
+enum { SB_PROXY_WINDOW = SB_HELD_MAX * 1460 };
+
 /* What the functions below work with. */
 struct sb_proxy {
     struct sb_lcore *lcore;
@@ -35,9 +38,22 @@ static inline struct sb_proxy sb_proxy_of(struct sb_lcore *lcore, const struct s
     };
 }
 
+/* Whether a protected address whose profile says AUTO is under attack. */
+bool sb_proxy_is_attacked(const struct sb_proxy *proxy, const struct sb_packet *packet,
+                          uint32_t rate, bool is_syn);
+
 /* Whether new connections to a packet's destination go through it. is_syn: the packet is one more
  * SYN, which may switch it on. */
-bool sb_proxy_is_on(const struct sb_proxy *proxy, const struct sb_packet *packet, bool is_syn);
+static inline bool sb_proxy_is_on(const struct sb_proxy *proxy, const struct sb_packet *packet,
+                                  bool is_syn) {
+    const struct sb_profile *profile = sb_profile_of(proxy->lcore, packet);
+
+    if (proxy->table == NULL || proxy->outbox == NULL || proxy->node->cookie_slot == 0 ||
+        profile->syn_proxy == SB_SYN_PROXY_OFF)
+        return false;
+    return profile->syn_proxy == SB_SYN_PROXY_ALWAYS ||
+           sb_proxy_is_attacked(proxy, packet, profile->syn_rate, is_syn);
+}
 
 /* A client of a packet's destination has completed a handshake. */
 void sb_proxy_count_completed(const struct sb_proxy *proxy, const struct sb_packet *packet);
@@ -45,6 +61,12 @@ void sb_proxy_count_completed(const struct sb_proxy *proxy, const struct sb_pack
 static inline struct sb_address_words sb_protected_words(const struct sb_packet *packet) {
     return sb_address_words((const uint8_t *)(uintptr_t)packet->data + packet->protected_offset,
                             packet->ip_version);
+}
+
+static inline uint32_t sb_protected_port(const struct sb_packet *packet) {
+    const uint8_t *ports = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+
+    return sb_load16(packet->port == SB_PORT_OUTSIDE ? ports + 2 : ports);
 }
 
 /* Whether somebody may come back with a cookie, though it is off by now. */
@@ -57,9 +79,8 @@ static inline bool sb_proxy_was_on(const struct sb_proxy *proxy) {
  * asks for everything: one a second at most. */
 bool sb_proxy_must_ask(const struct sb_proxy *proxy, const struct sb_packet *packet);
 
-/* A client's SYN becomes its answer. */
-void sb_proxy_answer(const struct sb_proxy *proxy, struct sb_packet *packet,
-                     const struct sb_segment *segment);
+/* Clients' SYNs become their answers. packets: bit i: burst->packets[i]. */
+void sb_proxy_answer(const struct sb_proxy *proxy, struct sb_burst *burst, uint32_t packets);
 
 /* Index of the MSS if a segment, neither SYN nor RST, brings back a cookie; else negative. */
 int sb_proxy_accepts(const struct sb_proxy *proxy, const struct sb_packet *packet,
@@ -71,7 +92,8 @@ void sb_proxy_open(const struct sb_proxy *proxy, struct sb_packet *packet,
                    const struct sb_segment *segment, int mss_index, const uint64_t key[2],
                    uint64_t hash, uint64_t source);
 
-/* A packet of a connection that is being opened, from either side: held, consumed, dropped. */
+/* A packet of a connection that is being opened, from either side, but for a client's SYN, which is
+ * answered again: held, consumed, dropped. */
 void sb_proxy_wait(const struct sb_proxy *proxy, struct sb_packet *packet, struct sb_flow *flow,
                    const struct sb_segment *segment);
 

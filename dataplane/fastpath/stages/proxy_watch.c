@@ -4,19 +4,6 @@
 
 enum { WINDOW_DS = 10, TOLD_AT_ONCE = 8 };
 
-static bool is_attacked(const struct sb_proxy *proxy, const struct sb_packet *packet, uint32_t rate,
-                        bool is_syn);
-
-bool sb_proxy_is_on(const struct sb_proxy *proxy, const struct sb_packet *packet, bool is_syn) {
-    const struct sb_profile *profile = sb_profile_of(proxy->lcore, packet);
-
-    if (proxy->table == NULL || proxy->outbox == NULL || proxy->node->cookie_slot == 0 ||
-        profile->syn_proxy == SB_SYN_PROXY_OFF)
-        return false;
-    return profile->syn_proxy == SB_SYN_PROXY_ALWAYS ||
-           is_attacked(proxy, packet, profile->syn_rate, is_syn);
-}
-
 static struct sb_destination *destination_of(const struct sb_proxy *proxy,
                                              const struct sb_packet *packet) {
     return sb_destination_find(proxy->table, sb_protected_words(packet), proxy->now->boot_ds);
@@ -24,8 +11,8 @@ static struct sb_destination *destination_of(const struct sb_proxy *proxy,
 
 /* More SYNs in the second that runs than the rate: at once. At its end: many, and most of them
  * never completed. It stays on until both have been less than half of that for a while. */
-static bool is_attacked(const struct sb_proxy *proxy, const struct sb_packet *packet, uint32_t rate,
-                        bool is_syn) {
+bool sb_proxy_is_attacked(const struct sb_proxy *proxy, const struct sb_packet *packet,
+                          uint32_t rate, bool is_syn) {
     struct sb_destination *destination = destination_of(proxy, packet);
     uint32_t now_ds = proxy->now->boot_ds, passed = now_ds - destination->window_ds;
     bool is_on = (int32_t)(destination->on_until_ds - now_ds) > 0, attacked = false;

@@ -8,13 +8,14 @@
 enum { IPV4_BYTES = 20, IPV4_SOURCE = 12, IPV4_DESTINATION = 16 };
 enum { IPV6_BYTES = 40, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
 enum { TCP_FLAGS_OFFSET = 13, TCP_BYTES = 20 };
-enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, FLAGS_MASK = 0x3f };
+enum { FLAGS_MASK = 0x3f };
 
 /* Bit f is set where no stack sends the flags f: two of SYN, FIN and RST; or no ACK in a segment
  * that neither opens nor resets a connection (RFC 9293, 3.10.7.4: such a one is dropped unread). */
 #define NO_STACK_SENDS(f)                                                                          \
-    (((f) & (SYN | RST | ACK)) == 0 || (((f)&SYN) && ((f) & (FIN | RST))) ||                       \
-     ((f) & (FIN | RST)) == (FIN | RST))
+    (((f) & (SB_TCP_SYN | SB_TCP_RST | SB_TCP_ACK)) == 0 ||                                        \
+     (((f)&SB_TCP_SYN) != 0 && ((f) & (SB_TCP_FIN | SB_TCP_RST)) != 0) ||                          \
+     ((f) & (SB_TCP_FIN | SB_TCP_RST)) == (SB_TCP_FIN | SB_TCP_RST))
 #define BIT(f) ((uint64_t)(NO_STACK_SENDS(f)) << (f))
 #define BITS_4(f) (BIT(f) | BIT((f) + 1) | BIT((f) + 2) | BIT((f) + 3))
 #define BITS_16(f) (BITS_4(f) | BITS_4((f) + 4) | BITS_4((f) + 8) | BITS_4((f) + 12))

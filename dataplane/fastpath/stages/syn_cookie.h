@@ -17,6 +17,8 @@
 enum {
     SB_COOKIE_MSS_BITS = 3,
     SB_COOKIE_NONE = -1,
+    SB_COOKIE_WORDS_IPV4 = 3,
+    SB_COOKIE_WORDS = 6,
     SB_COOKIE_TIME_BITS = 10,
     SB_COOKIE_TIME = 1 << SB_COOKIE_TIME_BITS, /* milliseconds */
     SB_COOKIE_NO_SCALE = 15,
@@ -39,29 +41,34 @@ static inline uint32_t sb_cookie_mss_index(uint32_t mss) {
     return index;
 }
 
-/* Of a packet from the client whose initial sequence number is isn. */
-static inline uint32_t sb_cookie(const struct sb_node *node, const struct sb_packet *packet,
-                                 uint32_t isn, uint32_t slot, uint32_t mss_index) {
+/* What is hashed, of a packet from the client whose initial sequence number is isn; returns how
+ * many words: fewer of IPv4. */
+static inline uint32_t sb_cookie_words(const struct sb_packet *packet, uint32_t isn, uint32_t slot,
+                                       uint32_t mss_index, uint64_t words[SB_COOKIE_WORDS]) {
     const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
-    const uint64_t *key = node->cookie_key[slot / SB_COOKIE_EPOCH % 2];
     const uint64_t ports_isn =
         sb_load32_raw(data + packet->l4_offset) | (uint64_t)__builtin_bswap32(isn) << 32;
     const uint64_t slot_mss = slot | (uint64_t)mss_index << 32;
-    uint64_t words[6], hash;
 
-    if (packet->ip_version == 4) {
+    if (SB_LIKELY(packet->ip_version == 4)) {
         words[0] = sb_load32_raw(data + packet->client_offset) |
                    (uint64_t)sb_load32_raw(data + packet->protected_offset) << 32;
         words[1] = ports_isn;
         words[2] = slot_mss;
-        hash = sb_sip_hash(key, words, 3);
-    } else {
-        memcpy(words, data + packet->client_offset, 16);
-        memcpy(words + 2, data + packet->protected_offset, 16);
-        words[4] = ports_isn;
-        words[5] = slot_mss;
-        hash = sb_sip_hash(key, words, 6);
+        return SB_COOKIE_WORDS_IPV4;
     }
+    memcpy(words, data + packet->client_offset, 16);
+    memcpy(words + 2, data + packet->protected_offset, 16);
+    words[4] = ports_isn;
+    words[5] = slot_mss;
+    return SB_COOKIE_WORDS;
+}
+
+static inline const uint64_t *sb_cookie_key(const struct sb_node *node, uint32_t slot) {
+    return node->cookie_key[slot / SB_COOKIE_EPOCH % 2];
+}
+
+static inline uint32_t sb_cookie(uint64_t hash, uint32_t slot, uint32_t mss_index) {
     return ((uint32_t)hash & ~0xfu) | (slot & 1) << SB_COOKIE_MSS_BITS | mss_index;
 }
 
@@ -69,10 +76,14 @@ static inline uint32_t sb_cookie(const struct sb_node *node, const struct sb_pac
  * SB_COOKIE_NONE. */
 static inline int sb_cookie_check(const struct sb_node *node, const struct sb_packet *packet,
                                   uint32_t isn, uint32_t cookie) {
-    uint32_t slot = node->cookie_slot, index = cookie % (1 << SB_COOKIE_MSS_BITS);
+    uint32_t slot = node->cookie_slot, index = cookie % (1 << SB_COOKIE_MSS_BITS), count;
+    uint64_t words[SB_COOKIE_WORDS];
 
     slot -= (slot ^ cookie >> SB_COOKIE_MSS_BITS) & 1;
-    return sb_cookie(node, packet, isn, slot, index) == cookie ? (int)index : SB_COOKIE_NONE;
+    count = sb_cookie_words(packet, isn, slot, index, words);
+    return sb_cookie(sb_sip_hash(sb_cookie_key(node, slot), words, count), slot, index) == cookie
+               ? (int)index
+               : SB_COOKIE_NONE;
 }
 
 /* What a time says. */

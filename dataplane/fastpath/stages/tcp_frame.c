@@ -1,6 +1,6 @@
 #include "tcp_frame.h"
 
-enum { MAC_BYTES = 6, IPV4_BYTES = 20, IPV6_BYTES = 40, TIME_TO_LIVE = 64 };
+enum { MACS_BYTES = 12, IPV4_BYTES = 20, IPV6_BYTES = 40, TIME_TO_LIVE = 64 };
 enum { IPV4_SOURCE = 12, IPV4_DESTINATION = 16, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
 enum { DONT_FRAGMENT = 0x40, TCP_CHECKSUM = 16 };
 enum {
@@ -14,13 +14,6 @@ enum {
 };
 enum { MSS_BYTES = 4, SCALE_BYTES = 3, MAY_SACK_BYTES = 2, TIMES_BYTES = 10, BLOCK_BYTES = 8 };
 
-/* Where a packet comes from and goes to; numbers as they lie in memory. Of an IPv4 address only the
- * first word. */
-struct hosts {
-    uint32_t source[4], destination[4];
-    uint32_t ports;
-};
-
 static inline uint32_t network(uint32_t value) {
     return __builtin_bswap32(value);
 }
@@ -33,10 +26,9 @@ struct writer {
 };
 
 static void read_option(const uint8_t *option, uint32_t offset, struct sb_tcp_options *options);
-static inline struct hosts hosts_of(const struct sb_packet *packet, bool back);
 static inline void write_link(uint8_t *out, const struct sb_packet *like, bool back);
-static inline uint64_t write_ipv4(uint8_t *ip, const struct hosts *hosts, uint32_t payload);
-static inline uint64_t write_ipv6(uint8_t *ip, const struct hosts *hosts, uint32_t payload);
+static inline uint64_t write_ipv4(uint8_t *ip, const uint8_t *like, bool back, uint32_t payload);
+static inline uint64_t write_ipv6(uint8_t *ip, const uint8_t *like, bool back, uint32_t payload);
 static inline uint32_t options_size(const struct sb_tcp_options *options);
 static inline void put_options(struct writer *writer, const struct sb_tcp_options *options);
 static inline uint16_t checksum(uint64_t sum);
@@ -89,17 +81,20 @@ static void read_option(const uint8_t *option, uint32_t offset, struct sb_tcp_op
 
 uint32_t sb_tcp_write_frame(uint8_t *out, const struct sb_packet *like, bool back,
                             const struct sb_tcp_header *header) {
-    const struct hosts hosts = hosts_of(like, back); /* before anything is written over them */
+    const uint8_t *data = (const uint8_t *)(uintptr_t)like->data, *like_ip = data + like->l3_offset;
+    /* Before anything is written over them. */
+    const uint32_t ports = sb_load32_raw(data + like->l4_offset);
+    const bool is_ipv4 = like->ip_version == 4;
     uint32_t tcp_bytes = SB_TCP_BYTES + options_size(&header->options);
-    bool is_ipv4 = like->ip_version == 4;
     uint8_t *ip = out + like->l3_offset, *tcp = ip + (is_ipv4 ? IPV4_BYTES : IPV6_BYTES);
     struct writer writer = {.at = tcp};
     uint16_t check;
 
     write_link(out, like, back);
     writer.sum = network(SB_PROTOCOL_TCP << 16 | tcp_bytes) +
-                 (is_ipv4 ? write_ipv4(ip, &hosts, tcp_bytes) : write_ipv6(ip, &hosts, tcp_bytes));
-    put(&writer, hosts.ports);
+                 (is_ipv4 ? write_ipv4(ip, like_ip, back, tcp_bytes)
+                          : write_ipv6(ip, like_ip, back, tcp_bytes));
+    put(&writer, back ? ports << 16 | ports >> 16 : ports);
     put(&writer, network(header->sequence));
     put(&writer, network(header->acknowledgment));
     put(&writer, network(tcp_bytes << 26 | (uint32_t)header->flags << 16 | header->window));
@@ -110,60 +105,53 @@ uint32_t sb_tcp_write_frame(uint8_t *out, const struct sb_packet *like, bool bac
     return (uint32_t)(tcp - out) + tcp_bytes;
 }
 
-static inline struct hosts hosts_of(const struct sb_packet *packet, bool back) {
-    const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
-    const uint8_t *ip = data + packet->l3_offset;
-    uint32_t ports = sb_load32_raw(data + packet->l4_offset);
-    struct hosts hosts;
-
-    hosts.ports = back ? ports << 16 | ports >> 16 : ports;
-    if (packet->ip_version == 4) {
-        hosts.source[0] = sb_load32_raw(ip + (back ? IPV4_DESTINATION : IPV4_SOURCE));
-        hosts.destination[0] = sb_load32_raw(ip + (back ? IPV4_SOURCE : IPV4_DESTINATION));
-    } else {
-        memcpy(hosts.source, ip + (back ? IPV6_DESTINATION : IPV6_SOURCE), 16);
-        memcpy(hosts.destination, ip + (back ? IPV6_SOURCE : IPV6_DESTINATION), 16);
-    }
-    return hosts;
-}
-
 static inline void write_link(uint8_t *out, const struct sb_packet *like, bool back) {
     const uint8_t *link = (const uint8_t *)(uintptr_t)like->data;
-    uint8_t macs[2 * MAC_BYTES];
+    uint64_t first = sb_load64_raw(link), rest = sb_load32_raw(link + 8);
 
-    memcpy(macs, link + (back ? MAC_BYTES : 0), MAC_BYTES);
-    memcpy(macs + MAC_BYTES, link + (back ? 0 : MAC_BYTES), MAC_BYTES);
+    if (back) { /* in registers, as bytes that were just written are slow to be read as words */
+        uint64_t source = first >> 48 | rest << 16;
+
+        rest = first >> 16 & UINT32_MAX;
+        first = source | first << 48;
+    }
     if (out != link)
-        memcpy(out + sizeof(macs), link + sizeof(macs), like->l3_offset - sizeof(macs));
-    memcpy(out, macs, sizeof(macs));
+        memcpy(out + MACS_BYTES, link + MACS_BYTES, like->l3_offset - MACS_BYTES);
+    memcpy(out, &first, sizeof(first));
+    memcpy(out + sizeof(first), &rest, MACS_BYTES - sizeof(first));
 }
 
-/* Returns the sum of the addresses, for the pseudo header. */
-static inline uint64_t write_ipv4(uint8_t *ip, const struct hosts *hosts, uint32_t payload) {
-    uint64_t addresses = (uint64_t)hosts->source[0] + hosts->destination[0];
-    struct writer writer = {.at = ip, .sum = addresses};
-    uint32_t lifetime = TIME_TO_LIVE << 24 | SB_PROTOCOL_TCP << 16;
+/* like: the header whose addresses it is to have; ip may be there. Returns the sum of the
+ * addresses, for the pseudo header. */
+static inline uint64_t write_ipv4(uint8_t *ip, const uint8_t *like, bool back, uint32_t payload) {
+    const uint32_t source = sb_load32_raw(like + (back ? IPV4_DESTINATION : IPV4_SOURCE));
+    const uint32_t destination = sb_load32_raw(like + (back ? IPV4_SOURCE : IPV4_DESTINATION));
+    const uint32_t lifetime = network(TIME_TO_LIVE << 24 | SB_PROTOCOL_TCP << 16);
+    struct writer writer = {.at = ip};
 
     put(&writer, network((4u << 4 | IPV4_BYTES / 4) << 24 | (IPV4_BYTES + payload)));
     put(&writer, network(DONT_FRAGMENT << 8));
     /* The checksum's own half of the word is 0 in the sum. */
-    writer.sum += network(lifetime);
-    put(&writer, network(lifetime) | (uint32_t)checksum(writer.sum) << 16);
-    put(&writer, hosts->source[0]);
-    put(&writer, hosts->destination[0]);
-    return addresses;
+    writer.sum += (uint64_t)lifetime + source + destination;
+    put(&writer, lifetime | (uint32_t)checksum(writer.sum) << 16);
+    put(&writer, source);
+    put(&writer, destination);
+    return (uint64_t)source + destination;
 }
 
-static inline uint64_t write_ipv6(uint8_t *ip, const struct hosts *hosts, uint32_t payload) {
+static inline uint64_t write_ipv6(uint8_t *ip, const uint8_t *like, bool back, uint32_t payload) {
     struct writer writer = {.at = ip};
+    uint32_t source[4], destination[4];
 
+    memcpy(source, like + (back ? IPV6_DESTINATION : IPV6_SOURCE), sizeof(source));
+    memcpy(destination, like + (back ? IPV6_SOURCE : IPV6_DESTINATION), sizeof(destination));
     put(&writer, network(6u << 28));
     put(&writer, network(payload << 16 | SB_PROTOCOL_TCP << 8 | TIME_TO_LIVE));
     writer.sum = 0;
     for (uint32_t i = 0; i < 4; i++)
-        put(&writer, hosts->source[i]);
+        put(&writer, source[i]);
     for (uint32_t i = 0; i < 4; i++)
-        put(&writer, hosts->destination[i]);
+        put(&writer, destination[i]);
     return writer.sum;
 }
 

@@ -125,6 +125,13 @@ static inline uint32_t sb_flow_ways(const struct sb_flow_tags *set, uint32_t tag
     return (uint32_t)_mm_movemask_epi8(same) & set->used;
 }
 
+/* Whether the tags of its home say that there is no connection of a hash. */
+static inline bool sb_flow_is_unknown(const struct sb_flows *flows, uint64_t hash) {
+    const struct sb_flow_tags *tags = &sb_flow_home(flows, hash)->tags;
+
+    return tags->strayed == 0 && sb_flow_ways(tags, sb_flow_tag(hash)) == 0;
+}
+
 /* 64 bits for the two addresses of an IPv6 connection. */
 static inline uint64_t sb_flow_fold(const struct sb_flows *flows, const uint64_t client[2],
                                     const uint64_t protected_address[2]) {

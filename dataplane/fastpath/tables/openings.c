@@ -14,7 +14,7 @@ static size_t openings_bytes(const struct sb_syn_proxy_table *table) {
 }
 
 enum {
-    HOSTS_BYTES = SB_ORIGIN_SETS * sizeof(struct sb_host_set),
+    HOSTS_BYTES = SB_HOST_SETS * sizeof(struct sb_host_set),
     DESTINATIONS_BYTES = SB_DESTINATION_SETS * SB_DESTINATION_WAYS * sizeof(struct sb_destination)
 };
 
@@ -83,9 +83,9 @@ static uint64_t hash_of(const struct sb_syn_proxy_table *table, struct sb_addres
 struct sb_host_options *sb_host_find(struct sb_syn_proxy_table *table,
                                      struct sb_address_words address, uint32_t port) {
     uint64_t hash = hash_of(table, address, port);
-    struct sb_host_set *set = &table->hosts[hash % SB_ORIGIN_SETS];
+    struct sb_host_set *set = &table->hosts[hash % SB_HOST_SETS];
 
-    for (uint32_t way = 0; way < SB_ORIGIN_WAYS; way++)
+    for (uint32_t way = 0; way < SB_HOST_WAYS; way++)
         if (set->way[way].mss != 0 && set->way[way].tag == (uint32_t)(hash >> 32))
             return &set->way[way];
     return NULL;
@@ -96,15 +96,15 @@ struct sb_host_options *sb_host_learn(struct sb_syn_proxy_table *table,
                                       struct sb_address_words address, uint32_t port) {
     struct sb_host_options *host = sb_host_find(table, address, port);
     uint64_t hash = hash_of(table, address, port);
-    struct sb_host_set *set = &table->hosts[hash % SB_ORIGIN_SETS];
+    struct sb_host_set *set = &table->hosts[hash % SB_HOST_SETS];
     uint32_t way = 0;
 
     if (host != NULL)
         return host;
-    while (way < SB_ORIGIN_WAYS && set->way[way].mss != 0)
+    while (way < SB_HOST_WAYS && set->way[way].mss != 0)
         way++;
-    if (way == SB_ORIGIN_WAYS)
-        way = (uint32_t)(hash >> 32) % SB_ORIGIN_WAYS;
+    if (way == SB_HOST_WAYS)
+        way = (uint32_t)(hash >> 32) % SB_HOST_WAYS;
     set->way[way] = (struct sb_host_options){.tag = (uint32_t)(hash >> 32)};
     return &set->way[way];
 }
@@ -112,10 +112,8 @@ struct sb_host_options *sb_host_learn(struct sb_syn_proxy_table *table,
 struct sb_destination *sb_destination_find(struct sb_syn_proxy_table *table,
                                            struct sb_address_words address, uint32_t boot_ds) {
     uint64_t hash = hash_of(table, address, 0);
-    struct sb_destination *set =
-                              &table
-                                   ->destinations[hash % SB_DESTINATION_SETS * SB_DESTINATION_WAYS],
-                          *found = set;
+    uint64_t first = hash % SB_DESTINATION_SETS * SB_DESTINATION_WAYS;
+    struct sb_destination *set = table->destinations + first, *found = set;
 
     for (uint32_t way = 0; way < SB_DESTINATION_WAYS; way++) {
         if (set[way].window_ds != 0 && set[way].address.word[0] == address.word[0] &&

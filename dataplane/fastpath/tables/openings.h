@@ -10,7 +10,7 @@
 #include "syn_proxy.h"
 
 enum { SB_DESTINATION_SETS = 1024, SB_DESTINATION_WAYS = 4 };
-enum { SB_ORIGIN_SETS = 1024, SB_ORIGIN_WAYS = 8, SB_NO_OPENING = UINT32_MAX };
+enum { SB_HOST_SETS = 1024, SB_HOST_WAYS = 8, SB_NO_OPENING = UINT32_MAX };
 
 enum sb_host_flag {
     SB_HOST_KNOWS_SCALE = 1 << 0, /* somebody has offered it, so the answer says something */
@@ -28,7 +28,7 @@ struct sb_host_options {
 };
 
 struct sb_host_set {
-    struct sb_host_options way[SB_ORIGIN_WAYS];
+    struct sb_host_options way[SB_HOST_WAYS];
 } __attribute__((aligned(SB_CACHE_LINE)));
 
 _Static_assert(sizeof(struct sb_host_set) == SB_CACHE_LINE, "eight protected ports to a line");

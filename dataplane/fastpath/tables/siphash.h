@@ -5,38 +5,56 @@
 
 #include <stdint.h>
 
-static inline uint64_t sb_sip_rotate(uint64_t value, unsigned bits) {
-    return value << bits | value >> (64 - bits);
-}
+#define SB_SIP_ROTATE(value, bits) ((value) << (bits) | (value) >> (64 - (bits)))
 
-static inline void sb_sip_round(uint64_t v[4]) {
-    v[0] += v[1], v[2] += v[3];
-    v[1] = sb_sip_rotate(v[1], 13) ^ v[0], v[3] = sb_sip_rotate(v[3], 16) ^ v[2];
-    v[0] = sb_sip_rotate(v[0], 32);
-    v[2] += v[1], v[0] += v[3];
-    v[1] = sb_sip_rotate(v[1], 17) ^ v[2], v[3] = sb_sip_rotate(v[3], 21) ^ v[0];
-    v[2] = sb_sip_rotate(v[2], 32);
-}
+/* Of four words, or of four vectors of them. */
+#define SB_SIP_ROUND(v)                                                                            \
+    do {                                                                                           \
+        (v)[0] += (v)[1], (v)[2] += (v)[3];                                                        \
+        (v)[1] = SB_SIP_ROTATE((v)[1], 13) ^ (v)[0], (v)[3] = SB_SIP_ROTATE((v)[3], 16) ^ (v)[2];  \
+        (v)[0] = SB_SIP_ROTATE((v)[0], 32);                                                        \
+        (v)[2] += (v)[1], (v)[0] += (v)[3];                                                        \
+        (v)[1] = SB_SIP_ROTATE((v)[1], 17) ^ (v)[2], (v)[3] = SB_SIP_ROTATE((v)[3], 21) ^ (v)[0];  \
+        (v)[2] = SB_SIP_ROTATE((v)[2], 32);                                                        \
+    } while (0)
 
-static inline void sb_sip_compress(uint64_t v[4], uint64_t word) {
-    v[3] ^= word;
-    sb_sip_round(v);
-    sb_sip_round(v);
-    v[0] ^= word;
+enum { SB_SIP_LANES = 8, SB_SIP_WORDS_MAX = 8 };
+
+static const uint64_t sb_sip_start[4] = {0x736f6d6570736575, 0x646f72616e646f6d, 0x6c7967656e657261,
+                                         0x7465646279746573};
+
+static inline uint64_t sb_sip_length(uint32_t count) {
+    return (uint64_t)(count * 8) << 56;
 }
 
 /* Of the bytes of count words, as they lie in memory. */
 static inline uint64_t sb_sip_hash(const uint64_t key[2], const uint64_t *words, uint32_t count) {
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-                     key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
+    uint64_t v[4];
 
-    for (uint32_t i = 0; i < count; i++)
-        sb_sip_compress(v, words[i]);
-    sb_sip_compress(v, (uint64_t)(count * 8) << 56); /* the length */
+    for (int i = 0; i < 4; i++)
+        v[i] = key[i & 1] ^ sb_sip_start[i];
+    for (uint32_t i = 0; i <= count; i++) {
+        uint64_t word = i < count ? words[i] : sb_sip_length(count);
+
+        v[3] ^= word;
+        SB_SIP_ROUND(v);
+        SB_SIP_ROUND(v);
+        v[0] ^= word;
+    }
     v[2] ^= 0xff;
     for (int i = 0; i < 4; i++)
-        sb_sip_round(v);
+        SB_SIP_ROUND(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
+
+/* The same of several messages of at most SB_SIP_WORDS_MAX words: word i of message m is
+ * words[i][m]. */
+void sb_sip_hash_lanes(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
+                       uint64_t hashes[SB_SIP_LANES]);
+/* What it does: all at once where there is AVX-512, else one by one. */
+void sb_sip_hash_together(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES],
+                          uint32_t count, uint64_t hashes[SB_SIP_LANES]);
+void sb_sip_hash_each(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
+                      uint64_t hashes[SB_SIP_LANES]);
 
 #endif
