@@ -10,15 +10,12 @@ core that runs nft, and a core that polls for SecBeat counts as busy whatever it
 from __future__ import annotations
 
 import json
-import os
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,28 +24,12 @@ from rich.table import Table
 
 from tests.support.lab import Lab, run
 from tests.support.peers import background
+from tests.support.syn_flood import good_connections, mac, trafgen
 
 SECONDS = 8
 RATE = "100000pps"
 GOOD_PER_S = 200
 CLIENT, MIDDLE, ORIGIN = "sbq-client", "sbq-middle", "sbq-origin"
-_GOOD = """
-import json, socket, sys, time
-host, count, pace = sys.argv[1], int(sys.argv[2]), 1 / float(sys.argv[3])
-took, failed, due = [], 0, time.monotonic()
-for _ in range(count):
-    due += pace
-    begun = time.monotonic()
-    try:
-        with socket.create_connection((host, 80), timeout=5) as one:
-            one.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-            failed += not one.recv(4096)
-            took.append(time.monotonic() - begun)
-    except OSError:
-        failed += 1
-    time.sleep(max(0.0, due - time.monotonic()))
-print(json.dumps([failed, took]))
-"""
 _NFT = """
 table ip flood {
   chain raw {
@@ -108,7 +89,7 @@ def secbeat(driver: str) -> Iterator[Peers]:
         answer.raise_for_status()
         names = lab.instance.namespaces
         lab.curl("http://198.19.0.1/")
-        yield Peers(names.client, "198.19.0.1", _mac(names.origin, "net0"))
+        yield Peers(names.client, "198.19.0.1", mac(names.origin, "net0"))
     finally:
         lab.down()
 
@@ -133,7 +114,7 @@ def nft() -> Iterator[Peers]:
             _do("ip", "netns", "exec", MIDDLE, "sysctl", "-qw", f"net.ipv4.{key}")
         loose = "net.netfilter.nf_conntrack_tcp_loose=0"
         _do("ip", "netns", "exec", MIDDLE, "sysctl", "-qw", loose)
-        client_mac = _mac(CLIENT, "net0")
+        client_mac = mac(CLIENT, "net0")
         route = ("ip", "-n", MIDDLE, "route", "add", "100.0.0.0/8", "via", "10.90.0.2")
         _do(*route)
         neighbour = ("ip", "-n", MIDDLE, "neighbour", "replace", "10.90.0.2", "lladdr", client_mac)
@@ -145,18 +126,19 @@ def nft() -> Iterator[Peers]:
         origin = ("ip", "netns", "exec", ORIGIN, "nginx", "-c", str(config), "-p", directory)
         stack.enter_context(background(*origin))
         time.sleep(1)
-        yield Peers(CLIENT, "10.91.0.2", _mac(MIDDLE, "out"))
+        yield Peers(CLIENT, "10.91.0.2", mac(MIDDLE, "out"))
 
 
 def measure(peers: Peers) -> dict[str, float]:
     """The flood alone, then a lighter one and good connections together."""
-    with flooding(peers):
+    where = (peers.client, peers.target)
+    with trafgen(*where, peers.target_mac):
         before = _answers(peers), _busy_s(), time.monotonic()
         time.sleep(SECONDS)
         after = _answers(peers), _busy_s(), time.monotonic()
     answers, busy_s, passed_s = (b - a for a, b in zip(before, after, strict=True))
-    with flooding(peers, "--rate", RATE):
-        failed, took = good_connections(peers)
+    with trafgen(*where, peers.target_mac, "--rate", RATE):
+        failed, took = good_connections(*where, SECONDS * GOOD_PER_S, GOOD_PER_S)
     cuts = statistics.quantiles(took, n=100)
     return {
         "answers a second": answers / passed_s,
@@ -166,44 +148,6 @@ def measure(peers: Peers) -> dict[str, float]:
         "p50 ms": 1000 * cuts[49],
         "p99 ms": 1000 * cuts[98],
     }
-
-
-@contextmanager
-def flooding(peers: Peers, *options: str) -> Iterator[None]:
-    """trafgen on the first CPU, for as long as the block lasts."""
-    inside = ("ip", "netns", "exec", peers.client)
-    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-        file.write(_flood(peers))
-        file.flush()
-        command = ("trafgen", "--dev", "net0", "--conf", file.name, "--cpus", "1", *options)
-        # Its own group: it sends from a child of its own.
-        flood = subprocess.Popen(
-            [*inside, *command],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            time.sleep(1)
-            yield
-            if flood.poll() is not None:
-                raise RuntimeError(f"trafgen has ended: {flood.communicate()[1]}")
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(flood.pid, signal.SIGKILL)
-            flood.wait()
-
-
-def good_connections(peers: Peers) -> tuple[int, list[float]]:
-    """How many failed, and the seconds that each of the others took."""
-    command = ("ip", "netns", "exec", peers.client, "python3", "-c", _GOOD, peers.target)
-    counts = (str(SECONDS * GOOD_PER_S), str(GOOD_PER_S))
-    done = subprocess.run(
-        [*command, *counts], capture_output=True, text=True, check=True, timeout=300
-    )
-    failed, took = json.loads(done.stdout)
-    return int(failed), [float(one) for one in took]
 
 
 def show(found: dict[str, dict[str, float]]) -> None:
@@ -221,20 +165,6 @@ def show(found: dict[str, dict[str, float]]) -> None:
         console.print(f"{name} / nft, answers per CPU-second: {rate / theirs:.2f}")
 
 
-def _flood(peers: Peers) -> str:
-    """SYNs with an MSS, from 100.0.0.0/8, checksums right."""
-    macs = ", ".join(f"0x{byte}" for byte in peers.target_mac.split(":"))
-    source = ", ".join(f"0x{byte}" for byte in _mac(peers.client, "net0").split(":"))
-    target = ", ".join(peers.target.split("."))
-    return f"""{{
-  {macs}, {source}, 0x08, 0x00,
-  0x45, 0, c16(44), c16(1), c16(0x4000), 64, 6, csumip(14, 33), 100, drnd(3), {target},
-  drnd(2), c16(80), drnd(4), c32(0), 0x60, 0x02, c16(64240), csumtcp(14, 34), c16(0),
-  2, 4, c16(1460)
-}}
-"""
-
-
 def _answers(peers: Peers) -> int:
     """Packets that have arrived at the client."""
     done = run("ip", "-n", peers.client, "-j", "-s", "link", "show", "dev", "net0")
@@ -246,11 +176,6 @@ def _busy_s() -> float:
     fields = [int(one) for one in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields
     return (user + nice + system + irq + softirq + steal) / 100
-
-
-def _mac(namespace: str, device: str) -> str:
-    done = run("ip", "-n", namespace, "-j", "link", "show", "dev", device)
-    return str(json.loads(done.stdout)[0]["address"])
 
 
 def _do(*command: str) -> None:

@@ -20,6 +20,7 @@ TREE = Path(__file__).resolve().parents[2]
 """Where the packages lie: the source tree, or site-packages."""
 ENVIRONMENT = Path(sys.prefix)
 KEY_VARIABLE = "MANAGEMENT_API_KEY"
+COOKIE_VARIABLE = "SYN_COOKIE_SECRET"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,6 @@ class Service:
 
 def services(instance: Instance, nginx_configuration: Path, devices: str) -> list[Service]:
     """All processes of the instance, in the order in which they are started."""
-    api_key = {KEY_VARIABLE: os.environ[KEY_VARIABLE]} if os.environ.get(KEY_VARIABLE) else {}
     return [
         _origin(instance, nginx_configuration),
         _product(
@@ -51,10 +51,16 @@ def services(instance: Instance, nginx_configuration: Path, devices: str) -> lis
             groups=("secbeat-dp", "secbeat"),
             capabilities=_dataplane_capabilities(devices),
             namespace=str(NETNS / instance.namespaces.node),
+            environment=_passed_on(COOKIE_VARIABLE),
         ),
-        _product(instance, "api", user="secbeat", environment=api_key),
+        _product(instance, "api", user="secbeat", environment=_passed_on(KEY_VARIABLE)),
         _product(instance, "agent", user="secbeat"),
     ]
+
+
+def _passed_on(variable: str) -> dict[str, str]:
+    """A secret from the caller's environment, if it is there."""
+    return {variable: os.environ[variable]} if os.environ.get(variable) else {}
 
 
 def _origin(instance: Instance, configuration: Path) -> Service:

@@ -143,9 +143,21 @@ def follow(flow: Flow, segment: Segment) -> Reason:
         _follow_liberally(flow, segment)
         return Reason.NONE
     if not _is_in_window(flow, segment):
-        return Reason.OUT_OF_WINDOW
+        if segment.sender is not Port.INSIDE or segment.flags & (SYN | ACK | RST) != SYN | ACK:
+            return Reason.OUT_OF_WINDOW
+        _begin_anew(flow)
+        return Reason.NONE
     _follow_in_window(flow, segment)
     return Reason.NONE
+
+
+def _begin_anew(flow: Flow) -> None:
+    """The protected host has taken a SYN into a connection that it has forgotten for a new one."""
+    flow.state, flow.opener = FlowState.PICKED_UP, Port.OUTSIDE
+    flow.is_liberal, flow.is_translated = True, False
+    flow.offers_times = flow.offers_sack = flow.offers_scale = False
+    for side in flow.side.values():
+        side.has_finished = side.has_answered = False
 
 
 def _follow_syn_sent(flow: Flow, segment: Segment) -> Reason:

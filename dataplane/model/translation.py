@@ -43,8 +43,9 @@ def translate(flow: Flow, packet: Packet) -> None:
         changes[offset] = ((old + delta) % MODULUS).to_bytes(4, "big")
 
     if packet.port is Port.OUTSIDE:
-        if tcp[TCP_FLAGS] & ACK:
-            add(ACKNOWLEDGMENT, -flow.sequence_delta)
+        if not tcp[TCP_FLAGS] & ACK:
+            return  # nothing in it is about the host's numbers
+        add(ACKNOWLEDGMENT, -flow.sequence_delta)
         if has_options and options.times and flow.time_delta is not None:
             add(options.times_offset + 4, -flow.time_delta)
         for edge in range(options.sack_edges if has_options else 0):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from tests.support.lab import Lab, assert_ledgers, run
 from tests.support.peers import background, iperf, iperf_server, vlan
+from tests.support.syn_flood import good_connections, mac, trafgen
 from tests.support.waiting import wait_for
 
 ORIGINS = {"ipv4": "198.19.0.1", "ipv6": "2001:2::2:1"}
@@ -21,23 +21,7 @@ VLAN = {
 VLAN_ORIGINS = ("10.79.0.2", "[2001:db8:79::2]")
 FLOOD_S = 10
 GOOD_PER_S = 200
-GOOD = """
-import socket, sys, time
-host, count, pace = sys.argv[1], int(sys.argv[2]), 1 / float(sys.argv[3])
-failed, slowest, due = 0, 0.0, time.monotonic()
-for _ in range(count):
-    due += pace
-    begun = time.monotonic()
-    try:
-        with socket.create_connection((host, 80), timeout=5) as one:
-            one.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-            failed += not one.recv(4096).startswith(b"HTTP/1.1 200")
-    except OSError:
-        failed += 1
-    slowest = max(slowest, time.monotonic() - begun)
-    time.sleep(max(0.0, due - time.monotonic()))
-print(failed, slowest)
-"""
+TRAFGEN_RATE = "100000pps"
 
 
 def put(lab: Lab, key: str, **policy: object) -> None:
@@ -138,47 +122,55 @@ def syns(lab: Lab) -> int:
     return int(done.stdout.split("packets")[1].split()[0])
 
 
-def good_connections(lab: Lab, host: str, count: int) -> tuple[int, float]:
-    """How many of so many failed, and how long the slowest took."""
-    arguments = (host, str(count), str(GOOD_PER_S))
-    done = lab.in_client("python3", "-c", GOOD, *arguments, timeout_s=120)
-    failed, slowest = done.stdout.split()
-    return int(failed), float(slowest)
-
-
 @contextmanager
-def flooding(lab: Lab, target: str) -> Iterator[subprocess.Popen[str]]:
-    """SYNs from random sources, as fast as hping3 can."""
-    command = ("hping3", "--quiet", "--flood", "--syn", "--rand-source", "--destport", "80", target)
-    with background(*lab.enter("client"), *command) as flood:
-        yield flood
+def hping3(lab: Lab) -> Iterator[None]:
+    """SYNs from random sources, as fast as it can."""
+    command = ("hping3", "--quiet", "--flood", "--syn", "--rand-source", "--destport", "80")
+    with background(*lab.enter("client"), *command, ORIGINS["ipv4"]) as flood:
+        yield
         assert flood.poll() is None, "hping3 has ended"
 
 
-def test_a_flood_harms_no_connection_and_never_reaches_the_origin(lab: Lab, proxied: None):
-    good = FLOOD_S * GOOD_PER_S
+@contextmanager
+def trafgen_flood(lab: Lab) -> Iterator[None]:
+    """The same, and each SYN with an option."""
+    names = lab.instance.namespaces
+    with trafgen(names.client, ORIGINS["ipv4"], mac(names.origin, "net0"), "--rate", TRAFGEN_RATE):
+        yield
+
+
+def good(lab: Lab, count: int) -> tuple[int, list[float]]:
+    return good_connections(lab.instance.namespaces.client, ORIGINS["ipv4"], count, GOOD_PER_S)
+
+
+@pytest.mark.parametrize("flooding", [hping3, trafgen_flood])
+def test_a_flood_harms_no_connection_and_never_reaches_the_origin(
+    lab: Lab, proxied: None, flooding: Callable[[Lab], AbstractContextManager[None]]
+):
+    count = FLOOD_S * GOOD_PER_S
     for _ in range(2):  # then it is known what the origin can
         lab.curl(f"http://{ORIGINS['ipv4']}/")
         time.sleep(1.1)
     before = lab.quiet_stats()
-    with counting_syns(lab), flooding(lab, ORIGINS["ipv4"]):
-        failed, slowest = good_connections(lab, ORIGINS["ipv4"], good)
+    with counting_syns(lab), flooding(lab):
+        failed, took = good(lab, count)
         seen = syns(lab)
     after = lab.quiet_stats()
     answers = after.origins["answer"].originated - before.origins["answer"].originated
-    print(f"{answers} SYNs answered, {good} connections, the slowest took {slowest:.3f} s")
+    print(f"{answers} SYNs answered, {count} connections, the slowest took {max(took):.3f} s")
     assert_ledgers(after)
-    assert answers > 10 * good
-    assert (failed, seen) == (0, good)
-    assert after.connections.accepted - before.connections.accepted == good
+    assert answers > 10 * count
+    assert (failed, seen) == (0, count)
+    # A SYN with the ports of a connection whose end was lost in a flood goes to the origin in that.
+    assert count - 10 <= after.connections.accepted - before.connections.accepted <= count
     assert after.memory_bytes - before.memory_bytes < 2_000_000
 
 
 def test_auto_comes_on_with_a_flood(lab: Lab, automatic: None, key: str):
-    assert good_connections(lab, ORIGINS["ipv4"], 50)[0] == 0
+    assert good(lab, 50)[0] == 0
     before = lab.quiet_stats()
     assert before.origins["answer"].originated == lab.quiet_stats().origins["answer"].originated
-    with counting_syns(lab), flooding(lab, ORIGINS["ipv4"]):
+    with counting_syns(lab), hping3(lab):
         wait_for(
             lambda: (
                 lab.stats().origins["answer"].originated
@@ -187,7 +179,7 @@ def test_auto_comes_on_with_a_flood(lab: Lab, automatic: None, key: str):
             "the node answers SYNs",
         )
         reached = syns(lab)
-        failed, _ = good_connections(lab, ORIGINS["ipv4"], 200)
+        failed, _ = good(lab, 200)
         assert failed == 0
         assert syns(lab) - reached <= 210
     assert lab.api("GET", "/status", key).json()["mode"] == "syn"

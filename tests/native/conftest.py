@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from dataplane import library as loader
+from dataplane.syn_proxy_table import CookieSecrets
 from tests.native.harness import Harness
+from tests.native.syn_proxy_support import FRAMES, proxying
 from tests.support.native import build_pipeline
 
 ALONE = [
@@ -43,3 +45,16 @@ def harness(library: ctypes.CDLL) -> Iterator[Harness]:
     """One node with one lcore, every reason in its default mode."""
     with Harness(library) as made:
         yield made
+
+
+@pytest.fixture(params=FRAMES)
+def like(request: pytest.FixtureRequest) -> bytes:
+    """A frame from a client, of each kind that the SYN proxy answers."""
+    return bytes(FRAMES[request.param])
+
+
+@pytest.fixture
+def secrets(harness: Harness) -> Iterator[CookieSecrets]:
+    """The harness's SYN proxy is on; those of its cookies."""
+    with proxying(harness) as found:
+        yield found

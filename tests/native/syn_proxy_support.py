@@ -10,19 +10,42 @@ from dataclasses import dataclass
 
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import Dot1Q, Ether
 
 from dataplane import abi
 from dataplane.abi import PacketFlag, Port, SynProxy, Verdict
 from dataplane.settings import SynProxyCapacities
 from dataplane.syn_proxy_table import CookieSecrets, SynProxyTable
 from dataplane.tables import HASH_KEY_BYTES
-from tests.native.connections_support import tracking
+from tests.native.connections_support import INSIDE, OUTSIDE, tracking
 from tests.native.harness import Frame, Harness
 
 SECRET = b"sixteen or more bytes"
 UTC_MS = 1_700_000_000_000
 SLOT_MS = 1000 * abi.COOKIE_SLOT_S
+ETHER = Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01")
+PORTS = TCP(sport=40000, dport=80)
+FRAMES = {
+    "ipv4": ETHER / IP(src="203.0.113.7", dst="198.51.100.10") / PORTS,
+    "ipv6": ETHER / IPv6(src="2001:db8::7", dst="2001:db8:5::10") / PORTS,
+    "vlan": ETHER / Dot1Q(vlan=7) / IP(src="203.0.113.7", dst="198.51.100.10") / PORTS,
+    "qinq": ETHER
+    / Dot1Q(vlan=2)
+    / Dot1Q(vlan=7)
+    / IPv6(src="2001:db8::7", dst="2001:db8:5::10")
+    / PORTS,
+}
+ISN, HOST_ISN = 1000, 0xFFFF_FF00
+CLIENT_TIME, HOST_TIME = 5_000, 0x8000_0000
+FULL = [
+    ("MSS", 1460),
+    ("SAckOK", b""),
+    ("Timestamp", (CLIENT_TIME, 0)),
+    ("NOP", None),
+    ("WScale", 7),
+]
+BARE = [("MSS", 1460)]
+HOST = [("MSS", 1400), ("SAckOK", b""), ("Timestamp", (HOST_TIME, CLIENT_TIME)), ("WScale", 9)]
 ROOM = SynProxyCapacities(openings_max=8, held_max=16)
 
 
@@ -123,11 +146,11 @@ def segment(
     """A TCP frame with right checksums, between the hosts of a frame from outside."""
     made = Ether(like).copy()
     ip = made[IP] if IP in made else made[IPv6]
-    if sender is Port.INSIDE:
+    if sender is INSIDE:
         made.src, made.dst = made.dst, made.src
         ip.src, ip.dst = ip.dst, ip.src
     ports = (made[TCP].sport, made[TCP].dport)
-    sport, dport = ports if sender is Port.OUTSIDE else ports[::-1]
+    sport, dport = ports if sender is OUTSIDE else ports[::-1]
     tcp = TCP(
         sport=sport,
         dport=dport,
@@ -146,3 +169,61 @@ def segment(
 
 def number(value: int) -> bytes:
     return struct.pack("!I", value % (1 << 32))
+
+
+# --- conversations ---
+
+
+@dataclass
+class Open:
+    """A connection through the proxy: what both sides count from."""
+
+    cookie: int
+    time: int = 0
+    """What the client has last been told."""
+
+
+def syn(like: bytes, options: list[object] | None = None) -> Frame:
+    return segment(like, OUTSIDE, "S", ISN, options=BARE if options is None else options)
+
+
+def answered(node: Harness, frame: Frame) -> Seen:
+    (answer,) = step(node, frame)
+    assert (answer.port, answer.flags) == (OUTSIDE, "SA")
+    assert answer.tcp.ack == ISN + 1
+    return answer
+
+
+def learn(node: Harness, like: bytes, options: list[object] | None = None) -> None:
+    """A connection from before the proxy was switched on: the host shows what it can."""
+    node.policy.profile(0).syn_proxy = SynProxy.OFF
+    other = Ether(like)
+    other[TCP].sport = 9
+    other = bytes(other)
+    step(node, segment(other, OUTSIDE, "S", 1, options=FULL))
+    step(node, segment(other, INSIDE, "SA", 1, 2, options=HOST if options is None else options))
+    step(node, segment(other, OUTSIDE, "R", 2))
+    node.policy.profile(0).syn_proxy = SynProxy.ALWAYS
+
+
+def times(value: int, echo: int) -> list[object]:
+    return [("NOP", None), ("NOP", None), ("Timestamp", (value % (1 << 32), echo % (1 << 32)))]
+
+
+def opened(node: Harness, like: bytes) -> Open:
+    """To the end of the handshake with the host, all options agreed on."""
+    learn(node, like)
+    answer = answered(node, syn(like, FULL))
+    cookie, told = answer.tcp.seq, answer.options["Timestamp"][0]
+    back = segment(like, OUTSIDE, "A", ISN + 1, cookie + 1, options=times(CLIENT_TIME + 9, told))
+    (opening,) = step(node, back)
+    assert (opening.port, opening.flags, opening.tcp.seq) == (INSIDE, "S", ISN)
+    (last,) = step(node, segment(like, INSIDE, "SA", HOST_ISN, ISN + 1, options=HOST))
+    assert (last.port, last.flags) == (INSIDE, "A")
+    assert (last.tcp.seq, last.tcp.ack) == (ISN + 1, HOST_ISN + 1)
+    assert last.options["Timestamp"] == (CLIENT_TIME + 9, HOST_TIME)
+    return Open(cookie, told)
+
+
+def opening(node: Harness, like: bytes, cookie: int, **fields: object) -> list[Seen]:
+    return step(node, segment(like, OUTSIDE, "A", ISN + 1, cookie + 1, **fields))

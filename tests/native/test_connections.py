@@ -280,6 +280,28 @@ def test_a_syn_into_a_connection_is_for_the_server_to_challenge(node: Harness, p
     assert passes(node, pair.tcp(OUTSIDE, SYN, 123), pair.tcp(OUTSIDE, ACK, 1001, 5001))
 
 
+def test_a_server_that_has_forgotten_a_connection_answers_and_begins_another(
+    node: Harness, pair: Pair
+) -> None:
+    established(node, pair)
+    assert passes(
+        node,
+        pair.tcp(INSIDE, FIN | ACK, 5001, 1001),
+        pair.tcp(OUTSIDE, SYN, 900_000_000),
+        pair.tcp(INSIDE, SYN | ACK, 77_000_000, 900_000_001),
+        pair.tcp(OUTSIDE, ACK, 900_000_001, 77_000_001),
+        pair.tcp(INSIDE, ACK, 77_000_001, 900_000_001, size=10),
+        pair.tcp(OUTSIDE, FIN | ACK, 900_000_001, 77_000_011),
+    )
+    assert node.stats.connections.active == 1
+
+
+def test_an_answer_that_is_repeated_begins_nothing(node: Harness, pair: Pair) -> None:
+    established(node, pair)
+    assert passes(node, pair.tcp(INSIDE, SYN | ACK, 5000, 1001))
+    assert fate(node, pair.tcp(OUTSIDE, ACK, 1001, 5001 + 70_000)) == WINDOW
+
+
 TIMES = [
     (lambda p: p.handshake()[:1], FlowState.SYN_SENT),
     (lambda p: p.handshake()[:2], FlowState.SYN_RECEIVED),

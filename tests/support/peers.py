@@ -38,7 +38,9 @@ def background(*command: str, stdin: int = subprocess.DEVNULL) -> Iterator[subpr
 @contextmanager
 def iperf_server(lab: Lab) -> Iterator[None]:
     """iperf3 as the origin, on both families."""
-    with background(*lab.enter("origin"), "iperf3", "--server", "--forceflush") as server:
+    # Without a report every second: nobody reads them, and it would wait for somebody who does.
+    command = ("iperf3", "--server", "--forceflush", "--interval", "0")
+    with background(*lab.enter("origin"), *command) as server:
         assert server.stdout is not None
         while "listening" not in (line := server.stdout.readline()):
             assert line, "iperf3 has ended"

@@ -5,6 +5,8 @@ static void answer_syn(struct sb_flow *flow, const struct sb_segment *segment);
 static void follow_liberally(struct sb_flow *flow, const struct sb_segment *segment);
 static void follow_in_window(struct sb_flow *flow, const struct sb_segment *segment);
 static void agree_on_scales(struct sb_flow *flow);
+static bool is_answer_of_host(const struct sb_segment *segment);
+static void begin_anew(struct sb_flow *flow);
 static uint8_t state_by_fins(const struct sb_flow *flow);
 
 static inline uint32_t end_of(const struct sb_segment *segment) {
@@ -56,10 +58,25 @@ enum sb_reason sb_tcp_follow(struct sb_flow *flow, const struct sb_segment *segm
         follow_liberally(flow, segment);
         return SB_REASON_NONE;
     }
-    if (!sb_tcp_is_in_window(flow, segment))
-        return SB_REASON_OUT_OF_WINDOW;
+    if (!sb_tcp_is_in_window(flow, segment)) {
+        if (!is_answer_of_host(segment))
+            return SB_REASON_OUT_OF_WINDOW;
+        begin_anew(flow);
+        return SB_REASON_NONE;
+    }
     follow_in_window(flow, segment);
     return SB_REASON_NONE;
+}
+
+static bool is_answer_of_host(const struct sb_segment *segment) {
+    return segment->from == SB_PORT_INSIDE &&
+           (segment->flags & (SB_TCP_SYN | SB_TCP_ACK | SB_TCP_RST)) == (SB_TCP_SYN | SB_TCP_ACK);
+}
+
+/* The protected host knows nothing of it any more and has taken a SYN into it for a new one. */
+static void begin_anew(struct sb_flow *flow) {
+    flow->state = SB_FLOW_STATE_PICKED_UP;
+    flow->flags = (flow->flags & (SB_FLOW_STRAYED | SB_FLOW_PROVEN)) | SB_FLOW_LIBERAL;
 }
 
 static enum sb_reason follow_syn_sent(struct sb_flow *flow, const struct sb_segment *segment) {

@@ -8,8 +8,9 @@ static void translate_to_host(const struct sb_flow *flow, const struct sb_packet
                               struct sb_tcp_rewrite *rewrite) {
     struct sb_tcp_options options;
 
-    if ((rewrite->tcp[13] & SB_TCP_ACK) != 0)
-        sb_tcp_add32(rewrite, TCP_ACKNOWLEDGMENT, 0u - flow->sequence_delta);
+    if ((rewrite->tcp[13] & SB_TCP_ACK) == 0) /* nothing in it is about the host's numbers */
+        return;
+    sb_tcp_add32(rewrite, TCP_ACKNOWLEDGMENT, 0u - flow->sequence_delta);
     if (packet->payload_offset - packet->l4_offset == SB_TCP_BYTES)
         return;
     sb_tcp_read_options(packet, &options);
