@@ -5,16 +5,22 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.lab import Lab, assert_ledgers
+from tests.support.peers import background
 from tests.support.waiting import wait_for
 from tests.support.writer import Writer
 
 ROUNDS = 2
+ORIGIN = "198.19.0.1"
+PATIENT = Path(__file__).parents[1] / "support" / "patient_client.py"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +68,37 @@ def test_a_terminated_data_plane_drains_and_exits_with_0(own: Lab):
     own.kill("dataplane", signal.SIGTERM)
     assert own.process("dataplane")["last_exit"] == 0
     wait_for(lambda: own.curl("http://198.19.0.1/", timeout_s=1).returncode == 0, "traffic flows")
+
+
+@contextmanager
+def patient(lab: Lab) -> Iterator[Callable[[], str]]:
+    """A client with a page, and a connection over which it will ask for another one."""
+    command = (*lab.enter("client"), sys.executable, str(PATIENT), ORIGIN)
+    with background(*command, stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+        def ask() -> str:
+            return process.communicate("\n", timeout=30)[0].strip()
+
+        yield ask
+
+
+def test_a_connection_outlives_the_data_plane_unless_it_is_translated(own: Lab):
+    def proxy(syn: str) -> None:
+        assert own.api("PUT", "/policy", json={"name": syn, "syn": syn}).status_code == 200
+
+    proxy("off")
+    own.curl(f"http://{ORIGIN}/")  # its SYN says what the origin can
+    with patient(own) as untranslated:
+        proxy("always")
+        before = own.quiet_stats().connections.accepted
+        with patient(own) as translated:
+            assert own.quiet_stats().connections.accepted == before + 1
+            own.kill("dataplane", signal.SIGKILL)
+            assert untranslated() == "again"
+            assert translated() != "again"
+    proxy("off")
 
 
 def test_a_worker_that_stops_polling_is_noticed(own: Lab):
