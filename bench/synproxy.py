@@ -10,6 +10,7 @@ core that runs nft, and a core that polls for SecBeat counts as busy whatever it
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -60,6 +61,7 @@ class Peers:
     """Network namespace; its interface is ``net0``."""
     target: str
     target_mac: str
+    node: Lab | None = None
 
 
 def main() -> int:
@@ -89,7 +91,7 @@ def secbeat(driver: str) -> Iterator[Peers]:
         answer.raise_for_status()
         names = lab.instance.namespaces
         lab.curl("http://198.19.0.1/")
-        yield Peers(names.client, "198.19.0.1", mac(names.origin, "net0"))
+        yield Peers(names.client, "198.19.0.1", mac(names.origin, "net0"), lab)
     finally:
         lab.down()
 
@@ -129,21 +131,54 @@ def nft() -> Iterator[Peers]:
         yield Peers(CLIENT, "10.91.0.2", mac(MIDDLE, "out"))
 
 
+@dataclass(frozen=True)
+class _Moment:
+    """What has been counted by now."""
+
+    sent: int
+    answers: int
+    """Packets that have arrived at the client."""
+    busy_s: float
+    worker_cycles: int
+    worker_busy_cycles: int
+    """In turns that had packets."""
+    at_s: float
+
+    @classmethod
+    def now(cls, peers: Peers) -> _Moment:
+        done = run("ip", "-n", peers.client, "-j", "-s", "link", "show", "dev", "net0")
+        counted = json.loads(done.stdout)[0]["stats64"]
+        lcores = peers.node.stats().lcores if peers.node else ()
+        return cls(
+            counted["tx"]["packets"],
+            counted["rx"]["packets"],
+            _busy_s(),
+            sum(lcore.total_cycles for lcore in lcores),
+            sum(lcore.busy_cycles for lcore in lcores),
+            time.monotonic(),
+        )
+
+
 def measure(peers: Peers) -> dict[str, float]:
     """The flood alone, then a lighter one and good connections together."""
     where = (peers.client, peers.target)
     with trafgen(*where, peers.target_mac):
-        before = _answers(peers), _busy_s(), time.monotonic()
+        before = _Moment.now(peers)
         time.sleep(SECONDS)
-        after = _answers(peers), _busy_s(), time.monotonic()
-    answers, busy_s, passed_s = (b - a for a, b in zip(before, after, strict=True))
+        after = _Moment.now(peers)
     with trafgen(*where, peers.target_mac, "--rate", RATE):
         failed, took = good_connections(*where, SECONDS * GOOD_PER_S, GOOD_PER_S)
+    passed_s, busy_s = after.at_s - before.at_s, after.busy_s - before.busy_s
+    answers, cycles = after.answers - before.answers, after.worker_cycles - before.worker_cycles
     cuts = statistics.quantiles(took, n=100)
     return {
+        "SYNs a second": (after.sent - before.sent) / passed_s,
         "answers a second": answers / passed_s,
         "CPU-seconds a second": busy_s / passed_s,
         "answers per CPU-second": answers / busy_s,
+        "worker busy %": 100 * (after.worker_busy_cycles - before.worker_busy_cycles) / cycles
+        if cycles
+        else math.nan,
         f"failed at {RATE}": failed,
         "p50 ms": 1000 * cuts[49],
         "p99 ms": 1000 * cuts[98],
@@ -158,17 +193,11 @@ def show(found: dict[str, dict[str, float]]) -> None:
         table.add_column(heading, justify="right")
     for who, values in found.items():
         table.add_row(who, *(f"{values[name]:,.2f}" for name in names))
-    console = Console(width=140)
+    console = Console(width=180)
     console.print(table)
     *ours, theirs = (one["answers per CPU-second"] for one in found.values())
     for name, rate in zip(found, ours, strict=False):
         console.print(f"{name} / nft, answers per CPU-second: {rate / theirs:.2f}")
-
-
-def _answers(peers: Peers) -> int:
-    """Packets that have arrived at the client."""
-    done = run("ip", "-n", peers.client, "-j", "-s", "link", "show", "dev", "net0")
-    return int(json.loads(done.stdout)[0]["stats64"]["rx"]["packets"])
 
 
 def _busy_s() -> float:
