@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import struct
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
 from dataplane import abi
-from dataplane.abi import BURST_MAX, FLOW_UNPROVEN_DS_MAX, Reason
+from dataplane.abi import BURST_MAX, FLOW_UNPROVEN_DS_MAX, Reason, Verdict
 from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
 from dataplane.errors import NativeError
 from dataplane.settings import ConnectionCapacities, ConnectionTimeouts
@@ -156,3 +157,39 @@ def test_an_idle_worker_sweeps_too(harness: Harness) -> None:
         for _ in range(10):
             harness.library.sb_pipeline_idle(*arguments)
         assert harness.stats.connections.active == 0
+
+
+def fold(one: int, other: int) -> int:
+    product = one * other
+    return (product ^ product >> 64) & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def home_and_tag(pair: Pair) -> tuple[int, int]:
+    """Of a table of `FEW`: the set, and what tells connections in it apart (tables/hash.h)."""
+    word = [int.from_bytes(bytes(range(at, at + 8)), "little") | 1 for at in (0, 8)]
+    addresses = pair.client.packed + pair.server.packed
+    ports = struct.pack("!HH", pair.client_port, pair.server_port)
+    hi = int.from_bytes(addresses, "little")
+    lo = int.from_bytes(ports, "little") << 32 | 6 << 8 | 4
+    mixed = fold(lo ^ word[0], hi ^ word[1])
+    found = fold(mixed ^ word[0], 0x9E3779B97F4A7C15 ^ word[1])
+    return (found & 0xFFFF_FFFF) * (PLACES // 16) >> 32, found >> 48
+
+
+def test_who_has_the_tag_of_another_s_connection_is_not_taken_for_it(harness: Harness) -> None:
+    mine = client(0)
+    ports = range(2, 1 << 16)
+    address = IPv4Address("203.0.114.1")
+    other = next(
+        pair
+        for number in range(32)
+        for pair in (Pair(client=address + number, client_port=port) for port in ports)
+        if home_and_tag(pair) == home_and_tag(mine)
+    )
+    with tracking(harness, FEW):
+        establish(harness, range(1))
+        segment = other.tcp(OUTSIDE, ACK, 1001, 5001)
+        packets = harness.run([mine.tcp(OUTSIDE, ACK, 1001, 5001), segment, segment])
+        dropped = [packet.verdict == Verdict.DROP for packet in packets]
+        assert dropped == [False, True, True]
+        assert {packet.reason for packet in packets[1:]} == {Reason.OUT_OF_STATE}

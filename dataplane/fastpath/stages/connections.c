@@ -252,20 +252,20 @@ static uint32_t follow_usual(struct work *work, uint32_t packets) {
     uint32_t others = packets & work->opening; /* they change nothing of one in full flow */
     uint32_t elsewhere = 0;
 
-    others |= SB_LIKELY(work->burst->is_plain)
-                  ? follow_found(work, packets & ~others, true, &elsewhere)
-                  : follow_found(work, packets & ~others, false, &elsewhere);
+    packets &= ~others;
+    others |= SB_LIKELY(work->burst->is_plain) ? follow_found(work, packets, true, &elsewhere)
+                                               : follow_found(work, packets, false, &elsewhere);
     if (SB_UNLIKELY(elsewhere != 0)) {
-        uint32_t found = find_elsewhere(work, elsewhere);
+        uint32_t found = find_elsewhere(work, elsewhere), not_there = elsewhere & ~found;
 
-        others |= elsewhere & ~found;
-        others |= follow_found(work, found, false, &others);
+        others |= follow_found(work, found, false, &not_there);
+        others |= not_there;
     }
     return others;
 }
 
-/* Those whose connection is where their lookup says and that are not usual; asks for their tags,
- * and for those of the ones that are not there. */
+/* Those whose connection is where work->flow says and that are not usual; not_there: adds those
+ * whose connection is not. Asks for the tags of both. */
 ALWAYS_INLINE uint32_t follow_found(struct work *work, uint32_t packets, bool is_plain,
                                     uint32_t *not_there) {
     const uint32_t deadline_ds =
