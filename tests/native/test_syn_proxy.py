@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from scapy.layers.inet import TCP
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
 from dataplane import abi
@@ -74,6 +75,20 @@ def test_an_answer_offers_what_the_host_was_seen_to_have(
     assert options["WScale"] == 9
     assert options["SAckOK"] == b""
     assert options["Timestamp"][1] == CLIENT_TIME
+
+
+def test_syns_of_one_burst_are_answered_for_the_host_that_each_is_for(
+    harness: Harness, secrets: CookieSecrets, like: bytes
+) -> None:
+    other = Ether(like)
+    ip = other[IP] if IP in other else other[IPv6]
+    ip.dst = "198.51.100.11" if IP in other else "2001:db8:5::11"
+    hosts = [like, bytes(other)]
+    for host, mss in zip(hosts, (1400, 1300), strict=True):
+        learn(harness, host, options=[("MSS", mss)])
+    seen = step(harness, *(syn(host) for host in hosts * 6))
+    assert [answer.options["MSS"] for answer in seen] == [1400, 1300] * 6
+    assert [answer.frame for answer in seen[:2]] * 6 == [answer.frame for answer in seen]
 
 
 @pytest.mark.parametrize("left_out", ["MSS", "SAckOK", "Timestamp", "WScale"])
