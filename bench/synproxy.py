@@ -87,8 +87,7 @@ def secbeat(driver: str) -> Iterator[Peers]:
     lab.down()
     try:
         lab.up(config=ports)
-        answer = lab.api("PUT", "/policy", lab.key(), json={"name": "bench", "syn": "always"})
-        answer.raise_for_status()
+        lab.change("PUT", "/policy", json={"name": "bench", "syn": "always"})
         names = lab.instance.namespaces
         lab.curl("http://198.19.0.1/")
         yield Peers(names.client, "198.19.0.1", mac(names.origin, "net0"), lab)

@@ -31,22 +31,21 @@ print(len(held))
 
 
 def put(lab: Lab, key: str, *rules: dict[str, object]) -> None:
-    answer = lab.api("PUT", "/policy", key, json={"name": "connections", "rules": list(rules)})
-    assert answer.status_code == 200, answer.text
+    lab.change("PUT", "/policy", key, json={"name": "connections", "rules": list(rules)})
 
 
 @pytest.fixture
 def strict(lab: Lab, key: str) -> Iterator[None]:
     put(lab, key, {"type": "connection_state", "action": "enforce"})
     yield
-    lab.api("PUT", "/policy", key, json={"name": "default"})
+    lab.change("PUT", "/policy", key, json={"name": "default"})
 
 
 @pytest.fixture
 def limited(lab: Lab, key: str) -> Iterator[None]:
     put(lab, key, {"type": "connection_limit", "value": 5})
     yield
-    lab.api("PUT", "/policy", key, json={"name": "default"})
+    lab.change("PUT", "/policy", key, json={"name": "default"})
 
 
 def refused(lab: Lab) -> int:

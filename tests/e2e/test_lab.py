@@ -133,11 +133,8 @@ def test_a_second_lab_of_the_same_name_is_refused(lab: Lab):
 def test_two_labs_run_side_by_side(lab: Lab, own: Lab):
     own.up()
     assert own.instance.address != lab.instance.address
-    banned = own.api("POST", "/blacklist", json={"ip": "198.18.0.1"})
-    assert banned.status_code in (201, 202), banned.text
-    wait_for(
-        lambda: own.curl("http://198.19.0.1/", timeout_s=1).returncode != 0, "the ban is in force"
-    )
+    own.change("POST", "/blacklist", json={"ip": "198.18.0.1"})
+    assert own.curl("http://198.19.0.1/", timeout_s=1).returncode != 0
     assert lab.curl("http://198.19.0.1/").returncode == 0
 
 

@@ -18,10 +18,10 @@ ORIGIN = f"http://{ORIGIN_IP}/"
 @pytest.fixture
 def banned(lab: Lab, key: str):
     lab.add_address("client", f"{CLIENT}/15")
-    assert lab.api("POST", "/blacklist", key, json={"ip": CLIENT}).status_code == 201
+    lab.change("POST", "/blacklist", key, json={"ip": CLIENT})
     yield
-    lab.api("DELETE", f"/blacklist/{CLIENT}", key)
-    lab.api("PUT", "/policy", key, json={"name": "default"})
+    lab.change("DELETE", f"/blacklist/{CLIENT}", key)
+    lab.change("PUT", "/policy", key, json={"name": "default"})
 
 
 def reaches(lab: Lab) -> bool:
@@ -79,10 +79,9 @@ LIMITED = {
 @pytest.fixture
 def limited(lab: Lab, key: str):
     lab.add_address("client", f"{CLIENT}/15")
-    answer = lab.api("PUT", "/policy", key, json=LIMITED)
-    assert (answer.status_code, answer.json()["state"]) == (200, "in_force")
+    lab.change("PUT", "/policy", key, json=LIMITED)
     yield
-    lab.api("PUT", "/policy", key, json={"name": "default"})
+    lab.change("PUT", "/policy", key, json={"name": "default"})
 
 
 def counted(lab: Lab, reason: str) -> float:

@@ -25,22 +25,21 @@ TRAFGEN_RATE = "100000pps"
 
 
 def put(lab: Lab, key: str, **policy: object) -> None:
-    answer = lab.api("PUT", "/policy", key, json={"name": "proxied", **policy})
-    assert answer.status_code == 200, answer.text
+    lab.change("PUT", "/policy", key, json={"name": "proxied", **policy})
 
 
 @pytest.fixture
 def proxied(lab: Lab, key: str) -> Iterator[None]:
     put(lab, key, syn="always")
     yield
-    lab.api("PUT", "/policy", key, json={"name": "default"})
+    lab.change("PUT", "/policy", key, json={"name": "default"})
 
 
 @pytest.fixture
 def automatic(lab: Lab, key: str) -> Iterator[None]:
     put(lab, key, syn="auto", syn_rate=500)
     yield
-    lab.api("PUT", "/policy", key, json={"name": "default"})
+    lab.change("PUT", "/policy", key, json={"name": "default"})
 
 
 @pytest.mark.parametrize("origin", ORIGINS.values(), ids=ORIGINS)

@@ -34,10 +34,9 @@ CLIENTS = {"ipv4": "198.18.30.1/15", "ipv6": "2001:2::30:1/64"}
 
 @pytest.fixture(autouse=True)
 def proxied(lab: Lab, key: str) -> Iterator[None]:
-    answer = lab.api("PUT", "/policy", key, json={"name": "proxied", "syn": "always"})
-    assert answer.status_code == 200, answer.text
+    lab.change("PUT", "/policy", key, json={"name": "proxied", "syn": "always"})
     yield
-    lab.api("PUT", "/policy", key, json={"name": "default"})
+    lab.change("PUT", "/policy", key, json={"name": "default"})
 
 
 def until_proxied(lab: Lab, connect: Callable[[], object]) -> None:

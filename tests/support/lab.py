@@ -140,6 +140,26 @@ class Lab:
             **arguments,
         )
 
+    def change(
+        self, method: str, path: str, key: str | None = None, **arguments: Any
+    ) -> requests.Response:
+        """Ask for a change; returns when it is in force, which on a busy machine can take a while.
+
+        Args:
+            arguments: As `api` takes them.
+        """
+        answer = self.api(method, path, key, **arguments)
+        assert answer.ok, answer.text
+        if answer.status_code == requests.codes.accepted:
+            revision = answer.headers["Location"].removeprefix("/api/v1")
+
+            def in_force() -> bool:
+                state: str = self.api("GET", revision, key).json()["state"]
+                return state == "in_force"
+
+            wait_for(in_force, f"{revision} is in force", bound_s=120, every_s=0.1)
+        return answer
+
     def make_key(self, name: str) -> str:
         """A key of a test's own, as keys have rate limits of their own."""
         made = self.api("POST", "/keys", json={"name": name, "role": "operate"})
