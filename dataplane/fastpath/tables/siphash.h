@@ -51,9 +51,11 @@ static inline uint64_t sb_sip_hash(const uint64_t key[2], const uint64_t *words,
  * words[i][m]. */
 void sb_sip_hash_lanes(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
                        uint64_t hashes[SB_SIP_LANES]);
-/* What it does: all at once where there is AVX-512, else one by one. */
-void sb_sip_hash_together(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES],
-                          uint32_t count, uint64_t hashes[SB_SIP_LANES]);
+/* What it does: eight at once with AVX-512, four with AVX2, else each by itself. */
+void sb_sip_hash_eight(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
+                       uint64_t hashes[SB_SIP_LANES]);
+void sb_sip_hash_four(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
+                      uint64_t hashes[SB_SIP_LANES]);
 void sb_sip_hash_each(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
                       uint64_t hashes[SB_SIP_LANES]);
 
