@@ -5,21 +5,14 @@
  * UDP and ICMP echo; ICMP errors about a segment are followed to its connection. Other packets, and
  * fragments without a transport header, pass.
  */
-#include "../tables/flows_private.h"
+#include "connection_key.h"
 #include "pipeline.h"
 #include "proxy.h"
 #include "translation.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-enum {
-    ICMP_BYTES = 8,
-    IPV4_BYTES = 20,
-    FRAGMENT_OFFSET = 0x1fff,
-    QUOTED_BYTES = 8,
-    TCP_FLAGS = 13
-};
-enum { ECHO_REPLY = 0, ECHO_REQUEST = 8, ECHO_REQUEST_6 = 128, ECHO_REPLY_6 = 129 };
+enum { TCP_FLAGS = 13 };
 
 /* The packets of a burst that are of a connection; sets of them are bitmaps. */
 struct work {
@@ -37,12 +30,6 @@ struct work {
 
 static uint32_t locate(struct work *work);
 static uint32_t locate_plain(struct work *work);
-static inline bool has_connection(const struct sb_packet *packet);
-static uint32_t quoted_tcp(const struct sb_packet *packet);
-static void make_quoted_key(const struct sb_flows *flows, const struct sb_packet *packet,
-                            uint32_t tcp_offset, uint64_t key[2]);
-static inline void make_key(const struct sb_flows *flows, const struct sb_packet *packet,
-                            uint64_t key[2]);
 static uint32_t follow_usual(struct work *work, uint32_t packets);
 ALWAYS_INLINE uint32_t follow_found(struct work *work, uint32_t packets, bool is_plain,
                                     uint32_t *not_there);
@@ -127,12 +114,12 @@ static uint32_t locate(struct work *work) {
         uint64_t key[2];
         bool is_opening;
 
-        if (!has_connection(packet))
+        if (!sb_has_connection(packet))
             continue;
         if (SB_UNLIKELY(sb_is_icmp_error(packet)))
-            make_quoted_key(work->flows, packet, quoted_tcp(packet), key);
+            sb_quoted_connection_key(work->flows, packet, sb_quoted_tcp(packet), key);
         else
-            make_key(work->flows, packet, key);
+            sb_connection_key(work->flows, packet, key);
         is_opening = sb_packet_is_opening(packet);
         ask_for_flow(work, i, work->flows, key[0], key[1], is_opening);
         opening |= (uint32_t)is_opening << i;
@@ -164,86 +151,6 @@ static uint32_t locate_plain(struct work *work) {
     }
     work->opening = opening;
     return packets;
-}
-
-/* A header that is wrong, and was let through, has no payload. */
-static inline bool has_connection(const struct sb_packet *packet) {
-    uint32_t type;
-
-    if (packet->payload_offset == 0)
-        return false;
-    if (SB_LIKELY(packet->protocol == SB_PROTOCOL_TCP || packet->protocol == SB_PROTOCOL_UDP))
-        return true;
-    type = ((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset];
-    if (packet->protocol == SB_PROTOCOL_ICMP ? type == ECHO_REQUEST || type == ECHO_REPLY
-                                             : type == ECHO_REQUEST_6 || type == ECHO_REPLY_6)
-        return true;
-    return quoted_tcp(packet) != 0;
-}
-
-/* Where an ICMP error quotes a TCP header, of which at least 8 bytes can be read: its offset from
- * the packet's first byte. 0: it does not. */
-static uint32_t quoted_tcp(const struct sb_packet *packet) {
-    uint32_t at = packet->l4_offset + ICMP_BYTES;
-    const uint8_t *ip;
-
-    if (!sb_is_icmp_error(packet))
-        return 0;
-    ip = sb_packet_bytes(packet, at, packet->ip_version == 4 ? IPV4_BYTES : SB_IPV6_BYTES);
-    if (ip == NULL || ip[0] >> 4 != packet->ip_version)
-        return 0;
-    if (packet->ip_version == 6) {
-        at += ip[6] == SB_PROTOCOL_TCP ? SB_IPV6_BYTES : UINT16_MAX;
-    } else {
-        bool is_first = (sb_load16(ip + 6) & FRAGMENT_OFFSET) == 0;
-
-        at += ip[9] == SB_PROTOCOL_TCP && is_first && (ip[0] & 15) >= 5 ? (ip[0] & 15u) * 4
-                                                                        : UINT16_MAX;
-    }
-    return sb_packet_bytes(packet, at, QUOTED_BYTES) == NULL ? 0 : at;
-}
-
-/* The key of the connection that it is about: from outside it is about what the protected host has
- * sent, from inside about what the client has. */
-static void make_quoted_key(const struct sb_flows *flows, const struct sb_packet *packet,
-                            uint32_t tcp_offset, uint64_t key[2]) {
-    struct sb_packet quoted = *packet;
-    uint32_t ip = packet->l4_offset + ICMP_BYTES;
-    uint32_t first = ip + (packet->ip_version == 4 ? 12 : 8);
-    uint32_t second = first + (packet->ip_version == 4 ? 4 : 16);
-
-    quoted.port = packet->port ^ 1; /* who has sent what is quoted */
-    quoted.protocol = SB_PROTOCOL_TCP;
-    quoted.l4_offset = (uint16_t)tcp_offset;
-    quoted.client_offset = (uint16_t)(quoted.port == SB_PORT_OUTSIDE ? first : second);
-    quoted.protected_offset = (uint16_t)(quoted.port == SB_PORT_OUTSIDE ? second : first);
-    make_key(flows, &quoted, key);
-}
-
-/* The same in both directions: the client first. Of an echo the identifier stands for the ports.
- * Not the VLAN: answers may come back in another one. */
-static inline void make_key(const struct sb_flows *flows, const struct sb_packet *packet,
-                            uint64_t key[2]) {
-    const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
-    const uint8_t *client = data + packet->client_offset;
-    const uint8_t *protected_address = data + packet->protected_offset;
-    const uint8_t *l4 = data + packet->l4_offset;
-    uint32_t ports = sb_load32_raw(l4);
-
-    if (SB_UNLIKELY(packet->protocol != SB_PROTOCOL_TCP && packet->protocol != SB_PROTOCOL_UDP))
-        ports = sb_load32_raw(l4 + 4) & 0xffff;
-    else if (packet->port == SB_PORT_INSIDE)
-        ports = ports << 16 | ports >> 16;
-    key[1] = (uint64_t)ports << 32 | (uint32_t)packet->protocol << 8 | packet->ip_version;
-    if (SB_LIKELY(packet->ip_version == 4)) {
-        key[0] = (uint64_t)sb_load32_raw(protected_address) << 32 | sb_load32_raw(client);
-    } else {
-        const uint64_t one[2] = {sb_load64_raw(client), sb_load64_raw(client + 8)};
-        const uint64_t other[2] = {sb_load64_raw(protected_address),
-                                   sb_load64_raw(protected_address + 8)};
-
-        key[0] = sb_flow_fold(flows, one, other);
-    }
 }
 
 /* What nearly every packet is: one that only moves on a connection in full flow. Returns the
@@ -336,7 +243,7 @@ static bool judge(struct work *work, uint32_t i) {
     if (!sb_is_icmp_error(packet))
         return judge_pair(work, i, flow);
     if (flow != NULL)
-        sb_translate_quote(flow, packet, quoted_tcp(packet));
+        sb_translate_quote(flow, packet, sb_quoted_tcp(packet));
     return false;
 }
 
@@ -526,8 +433,8 @@ static bool judge_pair(struct work *work, uint32_t i, struct sb_flow *flow) {
     uint16_t opened = packet->port == SB_PORT_INSIDE ? SB_FLOW_OPENED_INSIDE : 0;
 
     if (flow == NULL) {
-        bool is_answer = (packet->protocol == SB_PROTOCOL_ICMP && type == ECHO_REPLY) ||
-                         (packet->protocol == SB_PROTOCOL_ICMPV6 && type == ECHO_REPLY_6);
+        bool is_answer = (packet->protocol == SB_PROTOCOL_ICMP && type == SB_ECHO_REPLY) ||
+                         (packet->protocol == SB_PROTOCOL_ICMPV6 && type == SB_ECHO_REPLY_6);
 
         if (is_answer)
             return reject(work, i, SB_REASON_OUT_OF_STATE);

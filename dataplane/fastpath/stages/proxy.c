@@ -3,7 +3,7 @@
 #include "syn_cookie.h"
 #include "translation.h"
 
-enum { TRIES_MAX = 3, FIRST_RETRY_DS = 10, TICKED_AT_ONCE = 8, FRAME_MIN = 60 };
+enum { TRIES_MAX = 3, FIRST_RETRY_DS = 10, TICKED_AT_ONCE = 8 };
 
 static struct sb_opening *opening_of(const struct sb_proxy *proxy, const struct sb_flow *flow);
 static void hold(const struct sb_proxy *proxy, struct sb_opening *opening,
@@ -282,10 +282,7 @@ static void originate(const struct sb_proxy *proxy, enum sb_origin kind,
     buffer = outbox->buffer[--outbox->buffer_count];
     packet = queue(proxy);
     length = sb_tcp_write_frame((uint8_t *)(uintptr_t)buffer.data, like, back, header);
-    if (length < FRAME_MIN) {
-        memset((uint8_t *)(uintptr_t)buffer.data + length, 0, FRAME_MIN - length);
-        length = FRAME_MIN;
-    }
+    length = sb_pad_frame((uint8_t *)(uintptr_t)buffer.data, length, SB_FRAME_OWN_MAX);
     *packet = (struct sb_packet){.mbuf = buffer.mbuf,
                                  .data = buffer.data,
                                  .length = length,

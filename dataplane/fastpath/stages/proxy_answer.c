@@ -5,8 +5,7 @@
 enum {
     MSS_UNKNOWN = 1220, /* fits the smallest MTU of IPv6 (RFC 8200, 5), less the headers */
     ASKED_EVERY_DS = 10,
-    ASKING_BYTES = 36, /* of a header with timestamps, window scale and "SACK permitted" */
-    FRAME_MIN = 60
+    ASKING_BYTES = 36 /* of a header with timestamps, window scale and "SACK permitted" */
 };
 
 /* What a protected address and port can; of many SYNs in a row it is the same one. */
@@ -151,12 +150,8 @@ static void write_answer(const struct sb_proxy *proxy, struct sb_packet *packet,
                          const struct sb_tcp_header *header) {
     uint8_t *data = (uint8_t *)(uintptr_t)packet->data;
     uint32_t length = sb_tcp_write_frame(data, packet, true, header);
-    uint32_t padded = packet->available < FRAME_MIN ? packet->available : FRAME_MIN;
 
-    if (length < padded) {
-        memset(data + length, 0, padded - length);
-        length = padded;
-    }
+    length = sb_pad_frame(data, length, packet->available);
     sb_consume(proxy->lcore, packet);
     packet->flags |= SB_PACKET_ANSWER;
     packet->length = length;

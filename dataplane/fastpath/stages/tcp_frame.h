@@ -4,6 +4,7 @@
 
 #include "packet.h"
 
+enum { SB_FRAME_MIN = 60 }; /* without the frame check sequence (IEEE 802.3, 3.2.8) */
 enum { SB_TCP_BYTES = 20, SB_TCP_NO_SCALE = 0xff, SB_TCP_SCALE_MAX = 14 }; /* RFC 7323, 2.3 */
 
 /* Those of one header that are well formed up to the first that is not. */
@@ -34,6 +35,17 @@ void sb_tcp_read_options(const struct sb_packet *packet, struct sb_tcp_options *
  * packet has and that is enough. Returns its length, without padding. */
 uint32_t sb_tcp_write_frame(uint8_t *out, const struct sb_packet *like, bool back,
                             const struct sb_tcp_header *header);
+
+/* Adds zeros where a frame is shorter than Ethernet carries, as far as it has room; returns its
+ * length. */
+static inline uint32_t sb_pad_frame(uint8_t *frame, uint32_t length, uint32_t room) {
+    uint32_t padded = room < SB_FRAME_MIN ? room : SB_FRAME_MIN;
+
+    if (length >= padded)
+        return length;
+    memset(frame + length, 0, padded - length);
+    return padded;
+}
 
 /* --- rewriting ------------------------------------------------------------------------------- */
 
