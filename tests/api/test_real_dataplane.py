@@ -12,6 +12,7 @@ import pytest
 
 from api.management.app import create_app, node_of
 from api.management.connection import Connection
+from api.management.revisions import effects
 from api.management.settings import ApiSettings
 from dataplane.library import ENVIRONMENT_VARIABLE
 from dataplane.networks import Network
@@ -50,6 +51,12 @@ def _library(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = ROOT / "build" / "libsecbeat-pipeline.so"
     if pipeline.exists() and ENVIRONMENT_VARIABLE not in os.environ:
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(pipeline))
+
+
+@pytest.fixture(autouse=True)
+def _patient_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is answered here is whether there is an effect, not whether this machine is fast."""
+    monkeypatch.setattr(effects, "WAIT_S", 5.0)
 
 
 @pytest.fixture

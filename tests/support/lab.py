@@ -155,6 +155,7 @@ class Lab:
 
             def in_force() -> bool:
                 state: str = self.api("GET", revision, key).json()["state"]
+                assert state != "rejected", answer.text
                 return state == "in_force"
 
             wait_for(in_force, f"{revision} is in force", bound_s=120, every_s=0.1)

@@ -11,12 +11,14 @@ enum { SB_ECHO_REPLY = 0, SB_ECHO_REQUEST = 8, SB_ECHO_REQUEST_6 = 128, SB_ECHO_
  * the packet's first byte. 0: it does not. */
 uint32_t sb_quoted_tcp(const struct sb_packet *packet);
 
-/* The key of the connection that it is about: from outside it is about what the protected host has
- * sent, from inside about what the client has. */
+/* The key of the connection that an ICMP error, which quotes a TCP header at tcp_offset, is about:
+ * from outside it is about what the protected host has sent, from inside about what the client has.
+ */
 void sb_quoted_connection_key(const struct sb_flows *flows, const struct sb_packet *packet,
                               uint32_t tcp_offset, uint64_t key[2]);
 
-/* A header that is wrong, and was let through, has no payload. */
+/* Whether a packet is of a connection, or about one. A header that is wrong, and was let through,
+ * has no payload. */
 static inline bool sb_has_connection(const struct sb_packet *packet) {
     uint32_t type;
 
@@ -31,8 +33,8 @@ static inline bool sb_has_connection(const struct sb_packet *packet) {
     return sb_quoted_tcp(packet) != 0;
 }
 
-/* The same in both directions: the client first. Of an echo the identifier stands for the ports.
- * Not the VLAN: answers may come back in another one. */
+/* The key is the same in both directions: the client first. Of an echo the identifier stands for
+ * the ports. Not the VLAN: answers may come back in another one. */
 static inline void sb_connection_key(const struct sb_flows *flows, const struct sb_packet *packet,
                                      uint64_t key[2]) {
     const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
