@@ -3,14 +3,14 @@
 PYTHON := .venv/bin/python
 FASTPATH := dataplane/fastpath
 NATIVE := $(MAKE) --no-print-directory -s -C $(FASTPATH)
-GENERATED := dataplane/abi.py $(FASTPATH)/abi_layout.c
+GENERATED := dataplane/native/abi.py $(FASTPATH)/abi_layout.c
 # The lab and the end-to-end tests make network namespaces: root, or a user with sudo.
 AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 	echo sudo --preserve-env=MANAGEMENT_API_KEY,SYN_COOKIE_SECRET env PYTHONDONTWRITEBYTECODE=1)
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-image build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test clean
+.PHONY: help setup setup-bench setup-image build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -22,7 +22,7 @@ setup: ## install what is missing: Debian packages, .venv, libsecbeat, system us
 build: ## compile libsecbeat
 	@sh appliance/setup/native.sh
 
-abi: ## regenerate dataplane/abi.py from abi.h
+abi: ## regenerate dataplane/native/abi.py from abi.h
 	@$(NATIVE) abi
 
 run: setup ## a node in the lab, until Ctrl-C (LAB_ARGS="--mode tcp --detach")
@@ -55,6 +55,9 @@ format: ## let ruff and clang-format rewrite the sources
 
 bench: setup ## cycles per packet beside testpmd, ban latency, memory
 	@$(AS_ROOT) $(PYTHON) -m bench $(BENCH_ARGS)
+
+setup-bench: setup
+	@sh appliance/setup/packages.sh packages-bench.txt
 
 setup-image: setup
 	@sh appliance/setup/packages.sh packages-image.txt

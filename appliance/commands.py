@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from typing import Protocol
 
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 TIMEOUT_S = 30.0
 _SETTLE_S = 30

@@ -18,9 +18,9 @@ from typing import Any
 from bench import traffic
 from bench.policy import PROFILES
 from bench.worker import WorkerBench
-from dataplane import abi
+from dataplane.native import abi
 from dataplane.pcap import create_capture
-from dataplane.profiles import Profiles
+from dataplane.reconcile.profiles import Profiles
 
 TIMES = 10
 WANTED_S = 1.0
@@ -107,7 +107,7 @@ class _Snapshot:
         self.received = sum(port.received for port in stats.port)
         self.dropped = sum(sum(port.dropped) for port in stats.port)
         bounds = (*abi.LATENCY_BOUNDS_NS, float("inf"))
-        pairs = zip(bounds, stats.latency_bucket, strict=True)
+        pairs = zip(bounds, stats.latency.bucket, strict=True)
         self.slow = sum(count for bound, count in pairs if bound > _SLOW_NS)
 
     def until(self, later: _Snapshot) -> Window:

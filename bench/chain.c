@@ -7,10 +7,12 @@
  */
 #include <x86intrin.h>
 
+#include "packet.h"
 #include "pipeline.h"
+#include "stages.h"
 
 enum {
-    FRAMES = 512,        /* descriptors of a receive queue: dataplane/ports.py */
+    FRAMES = 512,        /* descriptors of a receive queue: dataplane/run/ports.py */
     FRAME_STRIDE = 2304, /* an mbuf with its headroom */
     FRAME_OFFSET = 256
 };
@@ -28,16 +30,22 @@ enum bench_depth {
     LIMITS,
     CONNECTIONS,
     FORWARD,
+    TRAFFIC,
     WHOLE,
     DEPTH_COUNT
 };
+
+static void count_traffic(struct sb_lcore *lcore, struct sb_burst *burst,
+                          const struct sb_time *now) {
+    sb_traffic_count_burst(lcore, burst, now);
+}
 
 static void (*const stages[DEPTH_COUNT])(struct sb_lcore *, struct sb_burst *,
                                          const struct sb_time *) = {
     [PARSE] = sb_parse_stage,   [PROFILE] = sb_profile_stage, [SANITY] = sb_sanity_stage,
     [OWNER] = sb_owner_stage,   [LISTS] = sb_lists_stage,     [COUNTRY] = sb_country_stage,
     [FILTER] = sb_filter_stage, [LIMITS] = sb_limits_stage,   [CONNECTIONS] = sb_connections_stage,
-    [FORWARD] = sb_forward_stage,
+    [FORWARD] = sb_forward_stage, [TRAFFIC] = count_traffic,
 };
 
 struct bench {
@@ -52,6 +60,8 @@ struct bench {
     uint32_t address_size;
     uint32_t checksum_offset; /* 0: there is none */
     uint32_t checksum_base;   /* sum of the IPv4 header's words without source and checksum */
+    uint32_t tcp_checksum_offset; /* 0: it is never asked for, and stays wrong */
+    uint32_t tcp_checksum_base;   /* sum of pseudo header and segment without source and checksum */
     uint32_t ticks_per_burst; /* limits need a clock that runs */
     const uint8_t *restored;  /* a frame that is written anew each time, as it is changed; NULL: none */
     struct sb_time now;
@@ -77,6 +87,17 @@ static inline void ipv6_source(uint64_t number, uint64_t out[2]) {
 
     out[0] = __builtin_bswap64((0x2a000ull + (low & 63)) << 44 | high >> 20);
     out[1] = __builtin_bswap64(low);
+}
+
+static inline void write_tcp_checksum(const struct bench *bench, uint8_t *data) {
+    uint32_t sum = bench->tcp_checksum_base;
+    uint16_t checksum;
+
+    for (uint32_t at = 0; at < bench->address_size; at += 2)
+        sum += (uint32_t)data[bench->source_offset + at] << 8 | data[bench->source_offset + at + 1];
+    sum = (sum & 0xffff) + (sum >> 16);
+    checksum = __builtin_bswap16((uint16_t) ~(sum + (sum >> 16)));
+    memcpy(data + bench->tcp_checksum_offset, &checksum, 2);
 }
 
 static inline void write_source(const struct bench *bench, uint64_t number, uint8_t *data) {
@@ -110,6 +131,8 @@ static inline void receive(struct bench *bench) {
         if (bench->restored != NULL)
             memcpy(data, bench->restored, bench->frame_length);
         write_source(bench, number + i, data);
+        if (bench->tcp_checksum_offset != 0)
+            write_tcp_checksum(bench, data);
         packet->data = (uint64_t)(uintptr_t)data;
         packet->mbuf = packet->data;
         packet->rx_tsc = bench->now.tsc;

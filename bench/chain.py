@@ -13,12 +13,20 @@ from pathlib import Path
 
 from bench import countries, traffic
 from bench.policy import PROFILES, full_policy
-from dataplane import abi, library
-from dataplane.connection_table import FLOW_KEY_BYTES, ConnectionTable
-from dataplane.limits_table import Limits
-from dataplane.settings import ConnectionCapacities, LimitCapacities, SynProxyCapacities
-from dataplane.syn_proxy_table import SynProxyTable
-from dataplane.tables import HASH_KEY_BYTES
+from dataplane.base.settings import (
+    ConnectionCapacities,
+    DataplaneSettings,
+    LimitCapacities,
+    SynProxyCapacities,
+)
+from dataplane.detection.collector import COLLECT_MS, KEY_BYTES, Collector
+from dataplane.native import abi, library
+from dataplane.policy.reflectors import REFLECTORS
+from dataplane.tables.connection_table import FLOW_KEY_BYTES, ConnectionTable
+from dataplane.tables.limits_table import Limits
+from dataplane.tables.lists import HASH_KEY_BYTES
+from dataplane.tables.syn_proxy_table import SynProxyTable
+from dataplane.tables.traffic_table import TRAFFIC_KEY_BYTES, TrafficTable
 
 ROOT = Path(__file__).resolve().parents[1]
 BURSTS = 256
@@ -40,6 +48,9 @@ _ESTABLISHED_LEAST = 0.999
 """Of all sources; a few of 1M computed ones are the same."""
 _ANSWERED_LEAST = 0.99
 """Of all SYNs; a few sources are in a banned prefix."""
+_SAMPLED_PACKETS_EVERY = 512
+_SAMPLED_SOURCES = 1024
+"""What the collector settles at with ten million packets a second."""
 _TICKS_PER_BURST = 3_200
 """Nanoseconds: ten million packets a second, for the limits' clock."""
 
@@ -58,8 +69,9 @@ class Depth(enum.IntEnum):
     LIMITS = 8
     CONNECTIONS = 9
     FORWARD = 10
-    WHOLE = 11
-    EVERYTHING = 12
+    TRAFFIC = 11
+    WHOLE = 12
+    EVERYTHING = 13
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,8 @@ class _Bench(ctypes.Structure):
         ("address_size", ctypes.c_uint32),
         ("checksum_offset", ctypes.c_uint32),
         ("checksum_base", ctypes.c_uint32),
+        ("tcp_checksum_offset", ctypes.c_uint32),
+        ("tcp_checksum_base", ctypes.c_uint32),
         ("ticks_per_burst", ctypes.c_uint32),
         ("restored", ctypes.c_char_p),
         ("now", abi.Time),
@@ -132,12 +146,15 @@ class Chain:
         self._limits.close()
         self._connections.close()
         self._syn_proxy.close()
+        self._collector.close()
+        self._traffic.close()
 
     def cycles_per_packet(self) -> tuple[dict[Depth, float], dict[Depth, float]]:
         """Of everything down to each depth: fifth percentile and median."""
         samples: dict[Depth, list[float]] = {depth: [] for depth in Depth}
         for _ in range(ROUNDS):
             for depth in Depth:
+                self._collect()
                 # Warm, as a worker's caches are: it runs nothing else.
                 for _ in range(WARM):
                     self._measure(depth)
@@ -158,6 +175,7 @@ class Chain:
         before, runs = answers.originated, 0
         for _ in range(ROUNDS):
             for depth, values in samples.items():
+                self._collect()
                 for _ in range(WARM):
                     self._measure(depth)
                 values += [self._measure(depth) for _ in range(REPETITIONS)]
@@ -182,6 +200,8 @@ class Chain:
         copied = _Bench.from_buffer_copy(self._bench)
         copied.restored, copied.frame_length = layout.frame, len(layout.frame)
         copied.checksum_base = traffic.checksum_base(20 + len(_MSS_OPTION))
+        copied.tcp_checksum_offset = layout.tcp_offset + 16
+        copied.tcp_checksum_base = traffic.tcp_checksum_base(layout)
         copied.first_source = 2 * _FIRST_FOREIGN
         return copied
 
@@ -199,6 +219,15 @@ class Chain:
         run = min(depth, Depth.WHOLE)
         cycles: int = self._code.bench_cycles(ctypes.byref(self._bench), BURSTS, run)
         return cycles / (BURSTS * abi.BURST_MAX)
+
+    def _collect(self) -> None:
+        """Takes what was sampled, and goes on as a node does that has that much traffic always."""
+        self._boot_ms += COLLECT_MS
+        self._collector.collect(self._boot_ms)
+        self._node.sample_packets_every = _SAMPLED_PACKETS_EVERY
+        self._node.sample_sources_shift = (
+            self._bench.source_count // _SAMPLED_SOURCES
+        ).bit_length() - 1
 
     def _make_lcore(self) -> None:
         self._policies = [
@@ -229,6 +258,14 @@ class Chain:
         self._lcore.flows = self._connections.address
         self._syn_proxy = SynProxyTable(
             self._pipeline, SynProxyCapacities(), bytes(range(HASH_KEY_BYTES))
+        )
+        key = bytes(range(TRAFFIC_KEY_BYTES))
+        self._traffic = TrafficTable(
+            self._pipeline, DataplaneSettings.destinations_max, key, sorted(REFLECTORS)
+        )
+        self._lcore.traffic, self._boot_ms = self._traffic.address, 10**6
+        self._collector = Collector(
+            self._pipeline, [ctypes.addressof(self._lcore)], [self._traffic], bytes(KEY_BYTES)
         )
         self._outbox = abi.Outbox()
         self._lcore.syn_proxy = self._syn_proxy.address

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from bench import traffic
-from dataplane import abi, library
 from dataplane.countries import database
-from dataplane.country_table import RANGE_BYTES, CountryTable
+from dataplane.native import abi, library
+from dataplane.tables.country_table import RANGE_BYTES, CountryTable
 
 PREFIXES = 500_000
 _LENGTHS = {

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bench import traffic
 from bench.chain import ROOT
-from dataplane import library
-from dataplane.tables import Lists, pack_bytes
+from dataplane.native import library
+from dataplane.tables.lists import Lists, pack_bytes
 
 PREFIXES = 100_000
 

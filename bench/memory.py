@@ -13,7 +13,7 @@ from typing import Any
 from bench import node
 from tests.support.lab import Lab
 
-TARGETS_MB = {"dataplane": 128, "api": 80, "agent": 60}
+TARGETS_MB = {"dataplane": 128, "api": 96, "agent": 60}
 """Of the issue, in the default configuration."""
 _FIELDS = re.compile(r"^(Pss|Shared_Hugetlb|Private_Hugetlb):\s+(\d+) kB", re.MULTILINE)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 
 from bench import countries, traffic
-from dataplane import abi
-from dataplane.policy_table import KEY_BYTES, PolicyTable
+from dataplane.native import abi
+from dataplane.tables.policy_table import KEY_BYTES, PolicyTable
 
 PROFILES = 1_000
 _DESTINATION = 0xC6336400

@@ -7,8 +7,8 @@ import random
 import struct
 from dataclasses import dataclass
 
-from dataplane import abi
-from dataplane.tables import RECORD, Lists, pack_bytes
+from dataplane.native import abi
+from dataplane.tables.lists import RECORD, Lists, pack_bytes
 
 SEED = 20261124
 SINGLES = 1_000_000
@@ -32,6 +32,8 @@ class Layout:
     source_offset: int
     address_size: int
     checksum_offset: int
+    tcp_offset: int
+    tcp_bytes: int
 
 
 def layout(version: int, options: bytes = b"") -> Layout:
@@ -40,10 +42,10 @@ def layout(version: int, options: bytes = b"") -> Layout:
     tcp = struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, words << 4, 0x02, 65535, 0, 0) + options
     if version == 4:
         frame = _ETHERNET + b"\x08\x00" + _ipv4_header(bytes(4), 0, len(tcp)) + tcp
-        return Layout(4, frame.ljust(FRAME_BYTES, b"\0"), 26, 4, 24)
+        return Layout(4, frame.ljust(FRAME_BYTES, b"\0"), 26, 4, 24, 34, len(tcp))
     destination = bytes.fromhex("20010db8000000000000000000000001")
     header = struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + bytes(16) + destination
-    return Layout(6, _ETHERNET + b"\x86\xdd" + header + tcp, 22, 16, 0)
+    return Layout(6, _ETHERNET + b"\x86\xdd" + header + tcp, 22, 16, 0, 54, len(tcp))
 
 
 def frame_from(layout: Layout, address: bytes) -> bytes:
@@ -113,6 +115,16 @@ def _ipv4_header(source: bytes, checksum: int, payload: int = 20) -> bytes:
 def checksum_base(payload: int = 20) -> int:
     """Sum of the IPv4 header's words without source and checksum."""
     return sum(struct.unpack("!10H", _ipv4_header(bytes(4), 0, payload)))
+
+
+def tcp_checksum_base(layout: Layout) -> int:
+    """Sum of the words of pseudo header and segment without source and checksum."""
+    destination = layout.source_offset + layout.address_size
+    end = layout.tcp_offset + layout.tcp_bytes
+    words = layout.frame[destination : destination + layout.address_size]
+    words += layout.frame[layout.tcp_offset : end]
+    total: int = sum(struct.unpack(f"!{len(words) // 2}H", words))
+    return total + 6 + layout.tcp_bytes
 
 
 def checksum(source: bytes) -> bytes:

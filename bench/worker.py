@@ -23,16 +23,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self, TypeAlias
 
-from dataplane import abi, library
+from dataplane.base.settings import DataplaneSettings, PortSettings
 from dataplane.dpdk.memory import Memory
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.dpdk.rings import PacketRing, ring_port
-from dataplane.eal_setup import plan, start_eal
-from dataplane.ports import DataPorts, room_bytes
-from dataplane.profile_names import ProfileNames
-from dataplane.profiles import Profiles
-from dataplane.settings import DataplaneSettings, PortSettings
-from dataplane.workers import WorkerPlan, Workers
+from dataplane.native import abi, library
+from dataplane.reconcile.profiles import Profiles
+from dataplane.run.buffers import DESCRIPTORS_MAX
+from dataplane.run.eal_setup import plan, start_eal
+from dataplane.run.ports import DataPorts, room_bytes
+from dataplane.run.workers import WorkerPlan, Workers
+from dataplane.shared.profile_names import ProfileNames
+from dataplane.waf.no_rules import NoRules
 
 RING_SLOTS = 2048
 FRAMES_MAX = RING_SLOTS - 1
@@ -102,7 +104,7 @@ class WorkerBench:
         """
         stats = self.memory.structure(abi.LcoreStats)
         ports = (PortSettings(outside), PortSettings(inside))
-        with DataPorts(self.library, *ports, self._pool, 1) as opened:
+        with DataPorts(self.library, *ports, self._pool, 1, DESCRIPTORS_MAX) as opened:
             workers = Workers(
                 self.library,
                 self.memory,
@@ -113,7 +115,7 @@ class WorkerBench:
             )
             workers.node.lists = lists
             names = ProfileNames(abi.StatsHeader(), workers.pages)
-            profiles = Profiles(self.library, workers, names)
+            profiles = Profiles(self.library, workers.node, names, NoRules(abi.StatsHeader()))
             opened.start()
             workers.launch()
             samples = _sample(stats, seconds)

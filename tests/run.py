@@ -1,8 +1,8 @@
 """Runs test tiers, each in a pytest of its own, and closes with one line over all of them.
 
-The end-to-end and image tiers need root; the first also has the network to itself. Long tiers are
-spread over the CPUs by files (``-n0`` runs one test at a time). Usage: ``tests/run.py TIER... [--
-PYTEST_ARGUMENT...]``
+The end-to-end and image tiers need root. All but the image's are spread over the CPUs by files
+(``-n0`` runs one test at a time). Of the end-to-end tests those marked ``alone`` come afterwards,
+in one process. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from xml.etree import ElementTree as ET
 TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
-AS_ROOT = ("e2e", "image")
-SPREAD = ("unit", "native", "sanitize", "api")
-PROCESSES_MAX = 4
+AS_ROOT = ("e2e", "e2e-alone", "image")
+PARTS = {"e2e": ("e2e", "e2e-alone")}
+"""Tiers that are run in several parts."""
+PROCESSES_MAX = {"unit": 4, "native": 4, "sanitize": 4, "api": 4, "e2e": 2}
+"""Of the tiers that are spread over the CPUs. Each end-to-end process has a node that polls."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def main(arguments: list[str]) -> int:
     """Run the named tiers; returns 0 when nothing failed."""
     tiers, passed_on = _split(arguments)
     REPORTS.mkdir(parents=True, exist_ok=True)
-    outcomes = [_run(tier, passed_on) for tier in tiers]
+    parts = [part for tier in tiers for part in PARTS.get(tier, (tier,))]
+    outcomes = [_run(part, passed_on) for part in parts]
     print()
     for outcome in outcomes:
         print(f"{outcome.tier:10} {outcome.passed:5} passed {outcome.seconds:7.1f} s")
@@ -82,19 +85,27 @@ def _prefix(tier: str) -> list[str]:
 
 
 def _selection(tier: str) -> list[str]:
-    if tier in AS_ROOT:
-        return [*_folders(tier), *(["-p", "no:cacheprovider"] if os.geteuid() != 0 else [])]
-    folder = "tests/native" if tier == "sanitize" else f"tests/{tier}"
-    if tier not in SPREAD:
-        return [folder]
-    processes = min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
-    # By files: what the tests of a file share is made once.
-    return [folder, "--dist=loadfile", f"--numprocesses={processes}"]
+    options = ["-p", "no:cacheprovider"] if tier in AS_ROOT and os.geteuid() != 0 else []
+    if tier in PROCESSES_MAX:
+        processes = min(len(os.sched_getaffinity(0)), PROCESSES_MAX[tier])
+        # By files: what the tests of a file share is made once.
+        # A process that dies is not started again: its file would be tried time after time.
+        options += ["--dist=loadfile", f"--numprocesses={processes}", "--max-worker-restart=0"]
+    if tier == "e2e":
+        options += ["-m", "not alone", "--no-loadscope-reorder"]  # its conftest.py knows the order
+    if tier == "e2e-alone":
+        options += ["-m", "alone"]
+    return [*_folders(tier), *options]
 
 
 def _folders(tier: str) -> list[str]:
     # tests/image/build is Packer's: it looks into the machine that is being made.
-    return ["tests/image/closed", "tests/image/booted"] if tier == "image" else [f"tests/{tier}"]
+    named = {
+        "image": ["tests/image/closed", "tests/image/booted"],
+        "e2e-alone": ["tests/e2e"],
+        "sanitize": ["tests/native"],
+    }
+    return named.get(tier, [f"tests/{tier}"])
 
 
 def _environment(tier: str) -> dict[str, str]:

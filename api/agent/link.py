@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from api.agent.tally import AgentTally
-from dataplane.errors import DataplaneAwayError, SecBeatError
-from dataplane.stats import NodeStats
+from api.agent.metrics.tally import AgentTally
+from dataplane.base.errors import DataplaneAwayError, SecBeatError
+from dataplane.shared.captures import Capture, Seen
+from dataplane.shared.incidents import BaselinePeriod, Incident
+from dataplane.shared.stats import NodeStats
 
 BACKOFF_MIN_S = 0.1
 BACKOFF_MAX_S = 1.0
@@ -36,6 +38,15 @@ class Observer(Client, Protocol):
 
     def stats(self) -> NodeStats:
         """Everything the data plane publishes."""
+
+    def incidents(self, updated_since_boot_ms: int = 0) -> Sequence[Incident]:
+        """Its table of attacks: what was written since then."""
+
+    def captures(self, seen: Seen, limit: int) -> tuple[list[Capture], Seen]:
+        """Packets of attacks, and what is seen now."""
+
+    def baseline(self) -> BaselinePeriod:
+        """The rates of profiles in the last ten seconds that are over."""
 
 
 class StatsSource(Protocol):

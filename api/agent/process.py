@@ -1,6 +1,7 @@
 """Composes and runs ``secbeat-agent``: two exporters and an event log, until SIGTERM.
 
-One main thread connects, drains events and feeds the watchdog; scrapes have threads of their own.
+One main thread connects, drains events and feeds the watchdog; scrapes, and asking the API, have
+threads of their own.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from contextlib import ExitStack, contextmanager
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from api.agent.events import EventLog
-from api.agent.internal import InternalCollector
+from api.agent.events.log import EventLog
 from api.agent.link import Link, LinkStats, Observer
 from api.agent.logs import configure_logging
-from api.agent.public import PublicCollector
-from api.agent.server import Exporter
+from api.agent.metrics.internal import InternalCollector
+from api.agent.metrics.public import PublicCollector
+from api.agent.metrics.server import Exporter
+from api.agent.metrics.surroundings import Surroundings
+from api.agent.metrics.tally import AgentTally
+from api.agent.parts import Parts, start
+from api.agent.recording.feed import Feed
 from api.agent.settings import AgentSettings
-from api.agent.tally import AgentTally
 from dataplane import client
-from dataplane.notify import Notifier
-from dataplane.version import version
+from dataplane.base.clock import SystemClock
+from dataplane.base.notify import Notifier
+from dataplane.base.version import version
 
 TURN_S = 0.1
 """A ring of 1024 events lasts longer than this: drop samples are bounded by reason and second."""
@@ -51,23 +56,41 @@ def run(settings: AgentSettings) -> int:
         stack.callback(observer.close)
         stack.callback(events.close)
         stack.enter_context(_stopped_by_signals(stop))
-        for bind, registry in _registries(settings, LinkStats(observer), tally).items():
+        sight = Surroundings(settings.api, settings.state_dir)
+        sight.start()
+        stack.callback(sight.close)
+        parts = start(settings, observer, lambda: _beside(sight), SystemClock(), stack)
+        for bind, registry in _registries(
+            settings, LinkStats(observer), sight, parts, tally
+        ).items():
             exporter = Exporter(bind, registry)
             exporter.start()
             stack.callback(exporter.close)
         notifier = stack.enter_context(Notifier(os.environ, os.getpid()))
         structlog.get_logger("agent").info("started", version=version())
-        _work(observer, events, EventLog(tally), notifier, stop)
+        _work(observer, events, (EventLog(tally), parts.feed), notifier, stop)
     structlog.get_logger("agent").info("stopped")
     return 0
 
 
+def _beside(sight: Surroundings) -> list[str]:
+    """What degrades the node beside the data plane."""
+    view = sight.view()
+    if not view.api_up:
+        return ["api_away"]
+    return ["storage"] if view.writable is False else []
+
+
 def _registries(
-    settings: AgentSettings, source: LinkStats, tally: AgentTally
+    settings: AgentSettings,
+    source: LinkStats,
+    sight: Surroundings,
+    parts: Parts,
+    tally: AgentTally,
 ) -> dict[str, CollectorRegistry]:
     """What each port shows; the agent's own process is nobody's business but the internal one's."""
     public = CollectorRegistry(auto_describe=False)
-    public.register(PublicCollector(source, version()))
+    public.register(PublicCollector(source, sight, parts, version()))
     internal = CollectorRegistry(auto_describe=False)
     internal.register(InternalCollector(source, tally))
     ProcessCollector(namespace="secbeat_agent", registry=internal)
@@ -77,7 +100,7 @@ def _registries(
 def _work(
     observer: Link[Observer],
     events: Link[client.Events],
-    log: EventLog,
+    takers: tuple[EventLog, Feed],
     notifier: Notifier,
     stop: threading.Event,
 ) -> None:
@@ -90,7 +113,9 @@ def _work(
         observer.turn()
         # No check here: a lease whose data plane has gone still holds its last events.
         events.turn()
-        log.take(events.use(lambda lease: lease.drain(DRAIN_MAX)) or ())
+        found = events.use(lambda lease: lease.drain(DRAIN_MAX)) or ()
+        for taker in takers:
+            taker.take(found)
         watchdog.feed()
     notifier.stopping()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from api.agent.recording.keep import Keep
+from api.agent.webhooks.settings import WebhookSettings
 
 
 @dataclass(frozen=True)
@@ -11,5 +14,18 @@ class AgentSettings:
     """Everything ``secbeat-agent`` needs; binds are ``address:port``."""
 
     socket: Path
+    """The data plane's Unix socket."""
+    events: Path
+    """``events.db``; beside it lies what the agent alone may write."""
+    control: Path
+    """The agent's own Unix socket."""
+    node_id: str
+    """What receivers of webhooks know the node by."""
     public: str = "127.0.0.1:9090"
     internal: str = "127.0.0.1:9191"
+    api: str = "127.0.0.1:9999"
+    """Where the management API listens; it is asked whether it is ready."""
+    state_dir: Path = Path("/var/lib/secbeat")
+    """On whose disk the room is shown."""
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    keep: Keep = field(default_factory=Keep)

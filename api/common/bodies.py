@@ -1,30 +1,29 @@
 """Reading what a client sends: query strings, JSON bodies into models, uploads into a spool file.
 
-Nothing is read beyond its limit. A body that is refused is still drained, within bounds, because a
-server that closes with unread bytes resets the connection and the client never sees the answer.
+Nothing is read beyond its limit, and nothing before it is there: see `api.common.arrival`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flask import request
-from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected
 
+from api.common import arrival
+from api.common.disk import written
 from api.common.errors import (
     FieldError,
     MalformedError,
-    TooLargeError,
     UnprocessableError,
     UnsupportedMediaTypeError,
 )
@@ -33,7 +32,7 @@ from api.common.problems import from_validation
 BODY_BYTES_MAX = 1 << 20
 UPLOAD_BYTES_MAX = 128 << 20
 _CHUNK_BYTES = 1 << 16
-_DRAIN_SECONDS_MAX = 5.0
+_EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _JSON_TYPES = {"", "application/json", "application/x-www-form-urlencoded"}
 """Without -H, curl -d says x-www-form-urlencoded: the contract's examples do that and mean JSON."""
@@ -78,6 +77,14 @@ def read_idempotency_key() -> str | None:
     return key
 
 
+def read_last_event_id() -> int | None:
+    """The header Last-Event-ID, or None; empty is none (HTML Living Standard, section 9.2.3)."""
+    text = request.headers.get("Last-Event-ID", "")
+    if text and not _EVENT_ID.fullmatch(text):
+        raise _refused("Last-Event-ID", text, "an event's sequence number: 1 to 18 digits")
+    return int(text) if text else None
+
+
 @contextmanager
 def read_body(
     model: type[BaseModel] | None, uploads: tuple[str, ...], spool: Spool
@@ -90,18 +97,6 @@ def read_body(
     raw = _read_all() if model is not None else b""
     digest = hashlib.sha256(raw).digest()
     yield (None if model is None else _parse(model, raw)), digest
-
-
-def drain(bytes_max: int) -> None:
-    """Read and forget what the client still sends, within a bound of bytes and time."""
-    request.max_content_length = None
-    deadline, left = time.monotonic() + _DRAIN_SECONDS_MAX, bytes_max
-    with suppress(OSError, ClientDisconnected, RequestEntityTooLarge, ParseException):
-        while left > 0 and time.monotonic() < deadline:
-            chunk = request.environ["wsgi.input"].read(min(_CHUNK_BYTES, left))
-            if not chunk:
-                return
-            left -= len(chunk)
 
 
 def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
@@ -119,6 +114,7 @@ def _read_all() -> bytes:
             errors=[FieldError("Content-Type", request.mimetype, "application/json", "wrong type")],
         )
     _check_length(BODY_BYTES_MAX)
+    arrival.want(request.environ, BODY_BYTES_MAX)
     raw = bytearray()
     for chunk in _chunks(BODY_BYTES_MAX):
         raw += chunk
@@ -134,14 +130,33 @@ def _spooled(uploads: tuple[str, ...], spool: Spool) -> Iterator[tuple[Upload, b
             errors=[FieldError("Content-Type", request.mimetype, ", ".join(uploads), "wrong type")],
         )
     _check_length(UPLOAD_BYTES_MAX)
+    arrived = arrival.want(request.environ, UPLOAD_BYTES_MAX, spool.directory)
+    if arrived is not None:
+        with arrived.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").digest()
+        yield Upload(arrived, request.mimetype, arrived.stat().st_size), found
+        return
     digest, size = hashlib.sha256(), 0
-    with tempfile.NamedTemporaryFile(dir=spool.directory, prefix="upload-") as file:
+    with _spool_file(spool) as (fd, path):
         for chunk in _chunks(UPLOAD_BYTES_MAX):
             digest.update(chunk)
             size += len(chunk)
-            file.write(chunk)
-        file.flush()
-        yield Upload(Path(file.name), request.mimetype, size), digest.digest()
+            with written(spool.directory):
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[os.write(fd, rest) :]
+        yield Upload(path, request.mimetype, size), digest.digest()
+
+
+@contextmanager
+def _spool_file(spool: Spool) -> Iterator[tuple[int, Path]]:
+    with written(spool.directory):
+        fd, name = tempfile.mkstemp(dir=spool.directory, prefix="upload-")
+    try:
+        yield fd, Path(name)
+    finally:
+        os.close(fd)
+        Path(name).unlink()
 
 
 def _check_not_encoded() -> None:
@@ -156,7 +171,7 @@ def _check_not_encoded() -> None:
 
 def _check_length(bytes_max: int) -> None:
     if request.content_length is not None and request.content_length > bytes_max:
-        raise _too_large(bytes_max)
+        raise arrival.too_large(request.content_length, bytes_max)
 
 
 def _chunks(bytes_max: int) -> Iterator[bytes]:
@@ -166,18 +181,10 @@ def _chunks(bytes_max: int) -> Iterator[bytes]:
         while chunk := request.stream.read(_CHUNK_BYTES):
             size += len(chunk)
             if size > bytes_max:
-                raise _too_large(bytes_max)
+                raise arrival.too_large(size, bytes_max)
             yield chunk
     except (ClientDisconnected, OSError) as exc:
         raise MalformedError("the body ended before its length") from exc
-    except ParseException as exc:
-        raise MalformedError(f"the body is not in chunks: {exc}") from exc
-
-
-def _too_large(bytes_max: int) -> TooLargeError:
-    size = request.content_length
-    what = FieldError("body", size, f"{bytes_max} bytes", f"at most {bytes_max} bytes")
-    return TooLargeError(f"the body is larger than {bytes_max} bytes", errors=[what])
 
 
 def _refused(field: str, value: object, limit: str) -> UnprocessableError:

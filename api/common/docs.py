@@ -5,6 +5,7 @@ Rendered here and served with its own style sheet: it needs no script, and nothi
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ def register(app: Flask, document: dict[str, Any]) -> None:
     """Serve the page at ``/docs``."""
     template = (_FILES / "docs.html").read_text(encoding="utf-8")
 
+    @cache
+    def text() -> str:
+        return render_template_string(template, document=document, operations=rows(document))
+
     def page() -> Response:
-        text = render_template_string(template, document=document, operations=rows(document))
-        response = Response(text, content_type="text/html; charset=utf-8")
+        response = Response(text(), content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _POLICY
         return response
 

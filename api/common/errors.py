@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ class NotFoundError(ApiError):
     http_status = 404
 
 
+class RequestTimeoutError(ApiError):
+    """The body did not arrive in time."""
+
+    http_status = 408
+
+
 class ConflictError(ApiError):
     """The request is sound, but the state of the node forbids it; ``errors`` says what does."""
 
@@ -96,3 +102,4 @@ class UnavailableError(ApiError):
     """A part the answer depends on is away; ``retry_after_s`` says when to ask again."""
 
     http_status = 503
+    exit_code = 69

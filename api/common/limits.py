@@ -26,17 +26,20 @@ class RateLimit:
         self._lock = threading.Lock()
         self._spent: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def spend(self, subject: str) -> None:
-        """Count one; over the limit: `TooManyRequestsError`, which says when to come back."""
+    def spend(self, subject: str, named: str) -> None:
+        """Count one; `named` is the subject as an operator knows it.
+
+        Over the limit: `TooManyRequestsError`, which says when to come back.
+        """
         with self._lock:
             times = self._recent(subject)
-            self._refuse_if_over(times)
+            self._refuse_if_over(times, named)
             times.append(time.monotonic())
 
-    def check(self, subject: str) -> None:
+    def check(self, subject: str, named: str) -> None:
         """Refuse like `spend` if nothing is left, but count nothing."""
         with self._lock:
-            self._refuse_if_over(self._recent(subject))
+            self._refuse_if_over(self._recent(subject), named)
 
     def _recent(self, subject: str) -> deque[float]:
         times = self._spent.setdefault(subject, deque())
@@ -48,9 +51,9 @@ class RateLimit:
             times.popleft()
         return times
 
-    def _refuse_if_over(self, times: deque[float]) -> None:
+    def _refuse_if_over(self, times: deque[float], named: str) -> None:
         if len(times) >= self._per_minute:
             raise TooManyRequestsError(
-                f"more than {self._per_minute} {self._name} in a minute",
+                f"{named}: more than {self._per_minute} {self._name} in a minute",
                 retry_after_s=ceil(times[0] + WINDOW_S - time.monotonic()),
             )

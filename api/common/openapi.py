@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.common.operations import JSON, Operation
 from api.common.problems import MEDIA_TYPE
+from api.common.roles import KEY_HEADER
 from api.common.schemas import Problem
 
 _REF = "#/components/schemas/{model}"
@@ -40,20 +42,25 @@ def build(
         "paths": paths,
         "components": {
             "schemas": definitions,
-            "securitySchemes": {
-                "ApiKey": {"type": "apiKey", "in": "header", "name": "X-SecBeat-API-Key"}
-            },
+            "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER}},
         },
     }
 
 
-def _schemas(
-    operations: Sequence[Operation],
-) -> tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]:
+Schemas = tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]
+"""By model, and the definitions that they refer to."""
+
+
+def _schemas(operations: Sequence[Operation]) -> Schemas:
     bodies = {each.body for each in operations if each.body}
     answers = {model for each in operations for model in each.answers.values() if model}
+    return _described(frozenset(bodies), frozenset(answers | {Problem}))
+
+
+@cache  # takes longer than all the rest of an application; the document refers to it, unchanged
+def _described(bodies: frozenset[type[BaseModel]], answers: frozenset[type[BaseModel]]) -> Schemas:
     wanted: list[tuple[type[BaseModel], Any]] = [(model, "validation") for model in bodies]
-    wanted += [(model, "serialization") for model in answers | {Problem}]
+    wanted += [(model, "serialization") for model in answers]
     wanted.sort(key=lambda pair: (pair[0].__name__, pair[1]))
     found, rest = models_json_schema(wanted, ref_template=_REF)
     by_model = {cast("type[BaseModel]", model): schema for (model, _), schema in found.items()}
@@ -71,6 +78,8 @@ def _operation(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dic
     parameters = _query_parameters(operation)
     if operation.idempotent:
         parameters.append(_idempotency_parameter())
+    if operation.resumes:
+        parameters.append(_last_event_parameter())
     if parameters:
         entry["parameters"] = parameters
     if operation.body:
@@ -92,7 +101,9 @@ def _responses(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dic
         if status in (HTTPStatus.ACCEPTED, HTTPStatus.CREATED):
             answer["headers"]["Location"] = _HEADER
         if model is not None:
-            answer["content"] = {JSON: {"schema": schemas[model]}}
+            answer["content"] = {operation.media: {"schema": schemas[model]}}
+        elif operation.media != JSON:
+            answer["content"] = {operation.media: {"schema": {"type": "string"}}}
         responses[str(status)] = answer
     for status in _error_statuses(operation):
         content = {MEDIA_TYPE: {"schema": schemas[Problem]}}
@@ -112,10 +123,12 @@ def _responses(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dic
 def _error_statuses(operation: Operation) -> list[int]:
     """What an operation says, and what follows from how it is declared."""
     statuses = set(operation.errors) | {405, 422, 500}
+    if operation.role is not None:  # who has a key is looked for in the database
+        statuses.add(503)
     if operation.role:
         statuses |= {401, 403, 429}
     if operation.body or operation.uploads:
-        statuses |= {400, 413, 415}
+        statuses |= {400, 408, 413, 415, 503}
     if operation.idempotent:
         statuses |= {409, 422}
     return sorted(statuses)
@@ -148,6 +161,17 @@ def _idempotency_parameter() -> dict[str, Any]:
         "required": False,
         "description": "kept 24 hours: the same request again gets the same answer",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    }
+
+
+def _last_event_parameter() -> dict[str, Any]:
+    return {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "description": "the sequence number of the last event that the client has; 0: none; "
+        "empty: from now on",
+        "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
     }
 
 

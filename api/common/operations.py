@@ -16,8 +16,9 @@ from typing import Any, Literal, Protocol
 from flask import Flask, Response, g, request
 from pydantic import BaseModel
 
-from api.common import bodies
+from api.common import arrival, bodies
 from api.common.roles import Principal, Role
+from api.common.streams import Stream
 
 JSON = "application/json"
 
@@ -27,7 +28,8 @@ class Answer:
     """A status, a body or none, and headers."""
 
     status: int
-    body: BaseModel | None = None
+    body: BaseModel | bytes | Stream | None = None
+    """Bytes and streams are of the media type that the operation names."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,19 +55,24 @@ class Call:
     fingerprint: bytes
     """SHA-256 of query and body: what an idempotency key stands for."""
     idempotency_key: str | None
+    last_event_id: int | None = None
+    """The last event of a stream that the client has; None: it has none."""
     remember: Remember = _forget
     """Makes, of a function from a change's result and revision to its answer, what the change
     calls in its own transaction, so that a repeated request finds the answer."""
+
+
+Handler = Callable[["Call"], Answer]
 
 
 @dataclass(frozen=True)
 class Operation:
     """One method of one path, and everything the document says of it; no role: no key needed."""
 
-    method: Literal["GET", "POST", "PUT", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """As in OpenAPI: ``/blacklist/{network}``."""
-    handler: Callable[[Call], Answer]
+    handler: Handler
     summary: str
     role: Role | None
     answers: Mapping[int, type[BaseModel] | None]
@@ -78,6 +85,12 @@ class Operation:
     secret: bool = False
     """The answer has a secret that must not be kept: a repeated request is refused."""
     etag: bool = False
+    media: str = JSON
+    """Of a successful answer."""
+    resumes: bool = False
+    """A stream that goes on after the event which the header Last-Event-ID names."""
+    lane: Literal["pool", "instant", "apart"] = "pool"
+    """Where it runs: see `api.serving.bridge.Lanes`."""
 
     @property
     def cost(self) -> Literal["read", "write"]:
@@ -109,7 +122,7 @@ def mount(
     """Route all operations below the prefix."""
     for operation in operations:
         rule = prefix + operation.path.replace("{network}", "<path:network>")
-        rule = rule.replace("{id}", "<id>").replace("{number}", "<number>")
+        rule = rule.replace("{", "<").replace("}", ">")
         app.add_url_rule(
             rule,
             endpoint=operation.name,
@@ -119,11 +132,17 @@ def mount(
         )
 
 
-def render(answer: Answer) -> Response:
+def render(answer: Answer, media: str = JSON) -> Response:
     """An answer as a Flask response."""
-    response = Response(status=answer.status)
-    if answer.body is not None:
-        response = Response(to_text(answer.body), answer.status, content_type=JSON)
+    body, status = answer.body, answer.status
+    if body is None:
+        response = Response(status=status)
+    elif isinstance(body, BaseModel):
+        response = Response(to_text(body), status, content_type=media)
+    elif isinstance(body, bytes):
+        response = Response(body, status, content_type=media)
+    else:  # the server gets the stream itself
+        response = Response(body, status, content_type=media, direct_passthrough=True)
     response.headers.extend(dict(answer.headers))
     return response
 
@@ -135,7 +154,7 @@ def to_text(body: BaseModel) -> str:
 
 def _view(operation: Operation, gate: Gate, spool: bodies.Spool) -> Callable[..., Response]:
     def view(**path: str) -> Response:
-        principal = gate.admit(operation)
+        principal = _admit(gate, operation)
         g.key_name = principal.name
         query = bodies.read_query(operation.query)
         key = bodies.read_idempotency_key() if operation.idempotent else None
@@ -149,12 +168,22 @@ def _view(operation: Operation, gate: Gate, spool: bodies.Spool) -> Callable[...
                 body=body,
                 fingerprint=_fingerprint(digest),
                 idempotency_key=key,
+                last_event_id=bodies.read_last_event_id() if operation.resumes else None,
             )
             answer = gate.once(call)
-        response = answer if isinstance(answer, Response) else render(answer)
+        response = answer if isinstance(answer, Response) else render(answer, operation.media)
         return _conditional(response) if operation.etag else response
 
     return view
+
+
+def _admit(gate: Gate, operation: Operation) -> Principal:
+    """Once for a request, also when it comes back with its body."""
+    coming = arrival.of(request.environ)
+    if coming is None:
+        return gate.admit(operation)
+    coming.principal = coming.principal or gate.admit(operation)
+    return coming.principal
 
 
 def _fingerprint(digest: bytes) -> bytes:

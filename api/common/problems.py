@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from api.common.errors import ApiError, FieldError, MalformedError, UnprocessableError
-from dataplane.errors import InvalidInputError, SecBeatError
+from api.common.roles import KEY_HEADER
+from dataplane.base.errors import InvalidInputError, SecBeatError
 
 MEDIA_TYPE = "application/problem+json"
 _VALUE_CHARACTERS_MAX = 200
@@ -53,12 +54,17 @@ def from_validation(error: ValidationError, where: str = "") -> ApiError:
         return MalformedError(f"the body is not JSON: {found[0]['msg']}")
     errors = []
     for item in found[:_ERRORS_MAX]:
-        field = ".".join(str(part) for part in item["loc"]) or where
+        field = ".".join(str(part) for part in item["loc"] if not _is_form(part)) or where
         value = None if item["type"] in {"missing", "json_type"} else item["input"]
         context = item.get("ctx", {})
         limit = str(context["limit"]) if "limit" in context else item["msg"]
         errors.append(FieldError(field, value, limit, f"{field}: {item['msg']}"))
     return UnprocessableError("; ".join(each.message for each in errors), errors=errors)
+
+
+def _is_form(part: object) -> bool:
+    """A tag of a body that has several forms: no field that a client has sent."""
+    return isinstance(part, str) and part.startswith("<")
 
 
 def document(
@@ -94,7 +100,7 @@ def _from_framework(error: HTTPException) -> Response:
 def _headers(error: ApiError) -> dict[str, str]:
     headers = {}
     if error.http_status == HTTPStatus.UNAUTHORIZED:  # RFC 9110 section 11.6.1 wants a challenge
-        headers["WWW-Authenticate"] = 'ApiKey header="X-SecBeat-API-Key"'
+        headers["WWW-Authenticate"] = f'ApiKey header="{KEY_HEADER}"'
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, error.retry_after_s))
     return headers

@@ -5,6 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+KEY_HEADER = "X-SecBeat-API-Key"
+"""Where a request has its key."""
+
 
 class Role(enum.StrEnum):
     """What a key may do; ordered."""

@@ -13,8 +13,16 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.numbers import whole
+
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
+_RFC3339 = re.compile(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\Z",
+    re.ASCII,
+)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 Timestamp = Annotated[
@@ -37,6 +45,19 @@ def rfc3339(utc_ms: int) -> str:
     return text.replace("+00:00", "Z")
 
 
+def utc_ms(text: str) -> int:
+    """The reverse: milliseconds since 1970 of an RFC 3339 time with its offset.
+
+    Raises `InvalidInputError`.
+    """
+    try:
+        (whole,) = _RFC3339.findall(text)
+        return round(datetime.fromisoformat(whole.upper()).timestamp() * 1000)
+    except (ValueError, OverflowError) as exc:
+        message, limit = f"{text[:40]!r} is no time", "RFC 3339, as 2026-11-08T10:30:00Z"
+        raise InvalidInputError(message, field="time", value=text, limit=limit) from exc
+
+
 def _decimal(value: object) -> object:
     if isinstance(value, str):
         if not _DIGITS.fullmatch(value):
@@ -47,6 +68,18 @@ def _decimal(value: object) -> object:
 
 FromDecimal = BeforeValidator(_decimal)
 """For a number in a query string; after its bounds, or the OpenAPI document would lack them."""
+
+
+Whole = BeforeValidator(whole)
+"""For a whole number in a body, which may be written as 60.0."""
+
+
+def _flag(value: object) -> object:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+FromFlag = BeforeValidator(_flag)
+"""For a yes or no in a query string: ``true`` or ``false``."""
 
 
 PageLimit = Annotated[int, Field(ge=1, le=PAGE_MAX), FromDecimal]

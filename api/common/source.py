@@ -7,7 +7,6 @@ for the one hop that it has seen.
 
 from __future__ import annotations
 
-import socket
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from flask import request
@@ -18,6 +17,8 @@ HEADER = "X-Forwarded-For"
 LOCAL = "unix socket"
 """Somebody on this host who speaks on the socket himself."""
 UNKNOWN = "unknown"
+UNIX_SOCKET = "secbeat.unix_socket"
+"""In the environ of a request: whether a Unix socket brought it."""
 
 
 def source_of_request() -> str:
@@ -48,5 +49,4 @@ def neighbourhood(source: str) -> str:
 
 def came_over_unix_socket() -> bool:
     """Whether the terminator's socket brought the request."""
-    connection = request.environ.get("gunicorn.socket")
-    return getattr(connection, "family", None) == socket.AF_UNIX
+    return bool(request.environ.get(UNIX_SOCKET))

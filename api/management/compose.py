@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from uuid import UUID
+from dataclasses import dataclass, replace
 
+from api.access.audit import views as audit_views
+from api.access.gate import KeyGate, Limits
+from api.access.keys import views as key_views
+from api.access.keys.service import EnvironmentKey, Keys
+from api.access.receipts import Receipts
 from api.common.bodies import Spool
-from api.common.children import child_environment
 from api.common.operations import Operation
-from api.management.audit import views as audit_views
-from api.management.database import Database
+from api.history.reading import History
+from api.management.attacks import views as attack_views
+from api.management.attacks.service import Attacks
+from api.management.baseline import views as baseline_views
 from api.management.database import upgrade as schema
 from api.management.dataplane import Dataplane
-from api.management.gate import NodeGate
+from api.management.events import views as event_views
+from api.management.explain import views as explain_views
+from api.management.explain.service import Explaining
 from api.management.housekeeping import Housekeeper
-from api.management.keys import views as key_views
-from api.management.keys.service import Keys
 from api.management.lists import rows
 from api.management.lists import views as list_views
+from api.management.lists.bulk import Bulk
 from api.management.lists.importing.service import Importer
+from api.management.lists.removing.service import Remover
 from api.management.lists.service import Capacity, Lists
 from api.management.node import views as node_views
 from api.management.node.service import NodeView
+from api.management.overlays import views as overlay_views
+from api.management.overlays.service import Overlays
 from api.management.policy import views as policy_views
 from api.management.policy.exemptions import Exemptions
-from api.management.policy.seed import seed
 from api.management.policy.service import Policies
-from api.management.receipts import Receipts
 from api.management.revisions import views as revision_views
 from api.management.revisions.effects import Effects
 from api.management.revisions.publisher import Publisher
-from api.management.settings import ApiSettings
-from dataplane.clock import Clock
-from dataplane.errors import ConfigurationError, DataplaneAwayError
+from api.management.revisions.renewal import Renewal
+from api.management.rules import bulk_views as bulk_rule_views
+from api.management.rules import views as rule_views
+from api.management.rules.admission import Admissions, Compiler
+from api.management.rules.jobs import ImportJobs
+from api.management.rules.service import Rules
+from api.management.settings import KEY_VARIABLE, ApiSettings
+from api.management.start import Start
+from api.management.webhooks import views as webhook_views
+from api.storage.sqlite import Database
+from api.storage.trouble import Storage
+from dataplane.base.clock import Clock
+from dataplane.base.errors import DataplaneAwayError
 from dataplane.statelog import StateLogWriter
 
 
@@ -48,93 +62,112 @@ class Node:
     database: Database
     publisher: Publisher
     dataplane: Dataplane
-    importer: Importer
+    bulk: Bulk
     housekeeper: Housekeeper
-    gate: NodeGate
+    storage: Storage
+    gate: KeyGate
     operations: Sequence[Operation]
     spool: Spool
+    jobs: ImportJobs
 
     def close(self) -> None:
         """Stop background work and let go of everything; idempotent."""
+        self.jobs.stop()
         self.housekeeper.stop()
         self.dataplane.close()
         self.publisher.close()
         self.database.close()
 
 
-def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock) -> Node:
+def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler: Compiler) -> Node:
     """Open the database, bring log and database together, and build the services.
 
-    Afterwards everything that was ever acknowledged is on its way to the data plane. Only for a
+    Afterwards everything that was ever acknowledged is on its way to the data plane. On storage
+    that can't be written it is so as soon as that can, and until then there are reads. Only for a
     process that holds the lock on the database (`api.management.server`).
+
+    Raises:
+        StorageError: there is no database yet, it is of an older schema, or it can't be read.
     """
-    scratch = settings.database.parent / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    migrate(settings.database)
+    schema.migrate(settings.database)
     database = Database(settings.database)
-    with database.write() as connection:
-        rows.rebase(connection, clock)
     publisher = Publisher(database, StateLogWriter(settings.state_log, clock), clock)
     lists = Lists(database, publisher, clock, lambda: _capacity(settings, dataplane))
-    importer = Importer(database, publisher, lists, clock, settings.state_log, scratch)
-    importer.clean_up()
-    publisher.start(_in_force(dataplane, publisher.database_id))
-    keys = Keys(database, clock, settings.management_api_key)
-    keys.make_first(settings.keys)
-    seed(database, publisher, settings.policy_file)
+    scratch = settings.database.parent / "scratch"
+    bulk = Bulk(database, publisher, clock, settings.state_log, scratch)
+    keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.management_api_key))
+    start = Start(settings, database, publisher, dataplane, bulk, keys, clock=clock)
+    storage = Storage([settings.database.parent, settings.state_log], start.catch_up)
+    storage.turn()
     effects = Effects(database, dataplane, clock, lambda: publisher.database_id)
     receipts = Receipts(database, clock)
     exemptions = Exemptions(database, clock, settings.countries)
-    view = NodeView(settings, database, publisher, dataplane)
+    overlays = Overlays(database, publisher, clock)
+    view = NodeView(settings, database, publisher, dataplane, storage, overlays)
+    rules, admissions = Rules(database, publisher, clock, settings.state_log), Admissions(compiler)
+    jobs = ImportJobs(admissions, rules.add_many, storage.failed)
+    parts = rule_views.Parts(rules, admissions, effects, dataplane, jobs, clock)
+    history = History(settings.events)
+    with_ends = [
+        *_list_operations(lists, bulk, effects, dataplane),
+        *rule_views.operations(parts),
+        *bulk_rule_views.operations(parts),
+        *overlay_views.operations(overlays, effects),
+    ]
     operations = [
         *node_views.operations(view),
-        *_list_operations(lists, importer, effects, dataplane),
-        *policy_views.operations(Policies(database, publisher, exemptions), effects),
+        *(replace(each, handler=start.once_rebased(each.handler, storage)) for each in with_ends),
+        *policy_views.operations(Policies(database, publisher, clock, exemptions), effects),
         *revision_views.operations(effects),
+        *event_views.operations(history, keys.is_valid),
+        *explain_views.operations(Explaining(dataplane, lists, overlays)),
+        *attack_views.operations(Attacks(history, dataplane), dataplane, clock),
+        *baseline_views.operations(history, dataplane),
         *audit_views.operations(database),
         *key_views.operations(keys),
+        *webhook_views.operations(settings.agent),
     ]
     return Node(
         settings=settings,
         database=database,
         publisher=publisher,
         dataplane=dataplane,
-        importer=importer,
-        housekeeper=Housekeeper(database, publisher, effects, importer, receipts, clock),
-        gate=NodeGate(settings, keys, receipts),
+        bulk=bulk,
+        housekeeper=Housekeeper(
+            database=database,
+            publisher=publisher,
+            renewal=Renewal(publisher, dataplane, clock),
+            effects=effects,
+            bulk=bulk,
+            receipts=receipts,
+            storage=storage,
+            clock=clock,
+        ),
+        storage=storage,
+        gate=KeyGate(_limits(settings), keys, receipts, storage),
         operations=operations,
         spool=Spool(scratch),
+        jobs=jobs,
     )
 
 
-def migrate(database: Path) -> None:
-    """Bring the schema up to date, in a process of its own: Alembic's memory goes with it."""
-    if schema.current(database) == schema.HEAD:
-        return
-    command = [sys.executable, "-m", "api.management.database.upgrade", str(database)]
-    done = subprocess.run(command, capture_output=True, check=False, env=child_environment())
-    if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise ConfigurationError(f"{database} can't be migrated: {' '.join(last)}")
-
-
 def _list_operations(
-    lists: Lists, importer: Importer, effects: Effects, dataplane: Dataplane
+    lists: Lists, bulk: Bulk, effects: Effects, dataplane: Dataplane
 ) -> list[Operation]:
+    importer, remover = Importer(bulk, lists), Remover(bulk)
     found: list[Operation] = []
     for name in rows.LISTS:
-        views = list_views.ListViews(name, lists, importer, effects, dataplane)
+        views = list_views.ListViews(name, lists, importer, remover, effects, dataplane)
         found += list_views.operations(views, name)
     return found
 
 
-def _in_force(dataplane: Dataplane, database_id: UUID) -> int:
-    """The newest revision of this database that packets meet; 0: none, or nobody to ask."""
-    try:
-        stats = dataplane.stats()
-    except DataplaneAwayError:
-        return 0
-    return stats.applied_through if stats.database_id == database_id else 0
+def _limits(settings: ApiSettings) -> Limits:
+    return Limits(
+        reads=settings.reads_per_minute,
+        writes=settings.writes_per_minute,
+        failures=settings.failures_per_minute,
+    )
 
 
 def _capacity(settings: ApiSettings, dataplane: Dataplane) -> Capacity:

@@ -13,14 +13,16 @@ from uuid import UUID
 import structlog
 
 from api.management.dataplane import Key
-from dataplane.client import Control, control
-from dataplane.errors import DataplaneAwayError, LeaseBusyError, SecBeatError
-from dataplane.stats import Capacities, NodeStats
+from dataplane.base.errors import DataplaneAwayError, LeaseBusyError, SecBeatError
+from dataplane.client import Control, Evidence, PacketExplanation, PacketQuestion, control
+from dataplane.shared.incidents import BaselinePeriod, Incident, Top
+from dataplane.shared.stats import Capacities, NodeStats
 
 T = TypeVar("T")
 _CONNECT_S_MAX = 0.2
 _BACK_OFF_S_MIN, _BACK_OFF_S_MAX = 0.05, 2.0
 _EXPLAIN_S = 0.25
+_EXPLAIN_PACKET_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +55,13 @@ class Connection:
         with suppress(SecBeatError):
             self._lease().doorbell(revision)
 
-    def wait_in_force(self, database_id: UUID, revision: int, timeout_s: float) -> bool:
+    def wait_in_force(
+        self, database_id: UUID, revision: int, timeout_s: float, *, of_rules: bool = False
+    ) -> bool:
         """See `Dataplane`."""
         try:
-            return self._lease().wait_in_force(database_id, revision, timeout_s)
+            lease = self._lease()
+            return lease.wait_in_force(database_id, revision, timeout_s, of_rules=of_rules)
         except SecBeatError:
             return False
 
@@ -67,6 +72,40 @@ class Connection:
         except SecBeatError:
             return {}
         return {key: answer.hits for key, answer in answers.items() if answer.found}
+
+    def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
+        """See `Dataplane`."""
+        try:
+            return self._read(lambda lease: lease.rule_hits(numbers))
+        except SecBeatError:
+            return None
+
+    def evidence(self, limit: int, rule: int | None) -> Sequence[Evidence]:
+        """See `Dataplane`."""
+        return self._read(lambda lease: lease.evidence(limit, rule))
+
+    def incidents(self) -> Sequence[Incident]:
+        """See `Dataplane`."""
+        return self._read(Control.incidents)
+
+    def top(self) -> Top:
+        """See `Dataplane`."""
+        return self._read(Control.top)
+
+    def profiles(self) -> Mapping[int, str]:
+        """See `Dataplane`."""
+        return self._read(Control.profiles)
+
+    def explain(self, question: PacketQuestion) -> PacketExplanation:
+        """See `Dataplane`."""
+        found = self._read(lambda lease: lease.explain_packet(question, _EXPLAIN_PACKET_S))
+        if found is None:
+            raise DataplaneAwayError(f"the data plane did not answer in {_EXPLAIN_PACKET_S:g} s")
+        return found
+
+    def baseline(self) -> BaselinePeriod:
+        """See `Dataplane`."""
+        return self._read(Control.baseline)
 
     def close(self) -> None:
         """See `Dataplane`."""

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from dataplane.networks import Network
+from dataplane.base.networks import Network
+from dataplane.client import Evidence, PacketExplanation, PacketQuestion
+from dataplane.shared.incidents import BaselinePeriod, Incident, Top
+from dataplane.shared.stats import Capacities, NodeStats
 from dataplane.statelog import ListName
-from dataplane.stats import Capacities, NodeStats
 
 Key = tuple[ListName, Network]
 
@@ -31,12 +33,51 @@ class Dataplane(Protocol):
         """Ring the doorbell. Never raises: the data plane polls the log anyway."""
         ...
 
-    def wait_in_force(self, database_id: UUID, revision: int, timeout_s: float) -> bool:
-        """Whether packets meet the revision before the time is over; False when it is away."""
+    def wait_in_force(
+        self, database_id: UUID, revision: int, timeout_s: float, *, of_rules: bool = False
+    ) -> bool:
+        """Whether packets meet the revision before the time is over; False when it is away.
+
+        ``of_rules``: and requests the rules of the WAF that it changes.
+        """
         ...
 
     def hits(self, keys: Sequence[Key]) -> Mapping[Key, int]:
         """Packets that each entry hit; keys without an answer in time are missing."""
+        ...
+
+    def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
+        """Requests that each rule of the WAF hit; one that it does not have is missing.
+
+        None: it is away.
+        """
+        ...
+
+    def evidence(self, limit: int, rule: int | None) -> Sequence[Evidence]:
+        """The newest requests that rules of the WAF hit, newest first; raises
+        `DataplaneAwayError`."""
+        ...
+
+    def incidents(self) -> Sequence[Incident]:
+        """The newest attacks, oldest first; raises `DataplaneAwayError`."""
+        ...
+
+    def top(self) -> Top:
+        """The heaviest sources and targets; raises `DataplaneAwayError`."""
+        ...
+
+    def profiles(self) -> Mapping[int, str]:
+        """Names of the profiles, by index; raises `DataplaneAwayError`."""
+        ...
+
+    def explain(self, question: PacketQuestion) -> PacketExplanation:
+        """What would happen to a packet now; raises `DataplaneAwayError`, also without an answer
+        in time."""
+        ...
+
+    def baseline(self) -> BaselinePeriod:
+        """The rates of profiles in the last ten seconds that are over; raises
+        `DataplaneAwayError`."""
         ...
 
     def close(self) -> None:

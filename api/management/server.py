@@ -1,4 +1,4 @@
-"""``secbeat-api``: Gunicorn with one worker process of several threads around the application.
+"""``secbeat-api``: Gunicorn with one worker process, an event loop and threads for the application.
 
 Whoever writes ``node.db`` holds an exclusive lock on a file beside it. A worker takes it before it
 opens anything and waits while another one that is being stopped still has it, so even a reload
@@ -9,26 +9,32 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import json
 import logging
 import os
+import resource
 import sys
-import threading
 import time
-import uuid
 from collections.abc import Callable
-from http import HTTPStatus
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.util import parse_address
 
+from api.common.disk import StorageError, written
 from api.management import terminator
 from api.management.settings import ApiSettings
-from dataplane.errors import SecBeatError
-from dataplane.notify import Notifier
+from dataplane.base.errors import ConfigurationError, SecBeatError
+from dataplane.base.notify import Notifier
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from api.management.compose import Node
+    from api.management.waiting import Waiting
+    from api.serving.bridge import Lanes
 
 GRACE_S = 20
 """For requests under way at SIGTERM."""
@@ -37,6 +43,9 @@ START_S_MAX = 180
 _LOCK_S_MAX = 30
 _SOCKET_UMASK = 0o117
 """Gunicorn binds the Unix socket with it: mode 0660."""
+CONNECTIONS_MAX = 2048
+OTHER_FILES = 256
+"""Of the process: database, uploads, the data plane. Both fit into the unit's LimitNOFILE."""
 _SWITCH_S = 0.0002
 """Background work must not keep a ban waiting for the interpreter; Python's default is 5 ms."""
 
@@ -47,53 +56,6 @@ class BusyError(SecBeatError):
     """Another process writes this database."""
 
     exit_code = 75
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """Gunicorn's threaded worker, whose own errors are problem documents too."""
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer what never reached the application: it was not HTTP, or beyond a limit."""
-        from api.common import problems  # noqa: PLC0415 - not in the master
-
-        answered = _StatusOf(client)
-        super().handle_error(req, answered, addr, exc)
-        detail = f"the request is not HTTP this server reads: {type(exc).__name__}"
-        request_id = uuid.uuid4().hex
-        log.info("not a request: %s, request id %s", type(exc).__name__, request_id)
-        body = problems.document(answered.status, detail, (), request_id)
-        text = (json.dumps(body) + "\n").encode()
-        head = (
-            f"HTTP/1.1 {answered.status} {HTTPStatus(answered.status).phrase}\r\n"
-            f"Connection: close\r\nContent-Type: {problems.MEDIA_TYPE}\r\n"
-            f"X-Request-ID: {request_id}\r\nContent-Length: {len(text)}\r\n\r\n"
-        )
-        try:
-            client.sendall(head.encode() + text)
-        except OSError:
-            log.debug("the client is gone")
-
-
-class _StatusOf:
-    """Takes the status of Gunicorn's own HTML answer and drops the rest."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.status = 500
-
-    def gettimeout(self) -> float | None:
-        return None
-
-    def setblocking(self, _flag: bool) -> None:
-        return
-
-    def sendall(self, data: bytes) -> None:
-        parts = data.split(b" ", 2)
-        if len(parts) > 1 and parts[1].isdigit():
-            self.status = int(parts[1])
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -116,8 +78,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             "umask": _SOCKET_UMASK,
             "when_ready": lambda _server: terminator.open_to_group(unix_socket),
             "workers": 1,
-            "worker_class": Worker,
-            "threads": self._settings.threads,
+            "worker_class": "api.serving.worker.Worker",
+            "worker_connections": room_for_connections(),
+            "asgi_loop": "asyncio",
+            "asgi_lifespan": "off",
+            "asgi_disconnect_grace_period": 0,  # what waits for a thread need not have one then
             "timeout": START_S_MAX,
             "graceful_timeout": GRACE_S,
             "keepalive": 5,
@@ -135,51 +100,85 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """In the worker: take the lock, compose, start what runs in the background, say READY."""
-        from api.common import logs  # noqa: PLC0415
-        from api.management.app import create_app, node_of  # noqa: PLC0415 - not in the master
+        from api.common import logs  # noqa: PLC0415 - not in the master
+        from api.management.app import LIVE  # noqa: PLC0415
+        from api.serving.bridge import Bridge  # noqa: PLC0415
+        from api.serving.watchdog import Watchdog  # noqa: PLC0415
 
         sys.setswitchinterval(_SWITCH_S)
         logs.configure()
-        lock = _wait_for_lock(self._settings.database)
+        running = _Running(self._settings)
         try:
-            app = create_app(self._settings)
+            app = running.begin()
         except SecBeatError as exc:
             log.critical("can't start: %s", exc)
             sys.exit(exc.exit_code)
-        node = node_of(app)
-        node.housekeeper.start()
         notifier = Notifier(self._environment, os.getppid())
-        watchdog = _Watchdog(notifier, node.housekeeper.works)
+        address = parse_address(self._settings.bind)
+        watchdog = Watchdog(notifier, address, LIVE, running.works)
 
         def stop() -> None:
             watchdog.stop()
-            node.close()
-            os.close(lock)
+            running.end()
 
         self._stop = stop
         notifier.ready()
+        watchdog.start()
+        return Bridge(app, self._settings.threads, running.lanes)
+
+
+class _Running:
+    """What a worker holds: the lock and the node, or who waits until there can be one."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        from api.management.waiting import LANES  # noqa: PLC0415 - not in the master
+
+        self._settings = settings
+        self._lock = -1
+        self._node: Node | None = None
+        self._waiting: Waiting | None = None
+        self._lanes: Lanes = LANES
+
+    def begin(self) -> Any:
+        """The application, or what stands in for it."""
+        from api.management.waiting import Waiting  # noqa: PLC0415 - not in the master
+
+        try:
+            return self._make()
+        except StorageError as exc:
+            self._waiting = Waiting(self._make, exc)
+            self._waiting.start()
+            return self._waiting
+
+    def lanes(self) -> Lanes:
+        """Those of the application as it is now."""
+        return self._lanes
+
+    def works(self) -> bool:
+        """Whether background work goes on."""
+        if self._node is not None:
+            return self._node.housekeeper.works()
+        return self._waiting is not None and self._waiting.works()
+
+    def end(self) -> None:
+        """Let go of everything."""
+        if self._waiting is not None:
+            self._waiting.stop()
+        if self._node is not None:
+            self._node.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+
+    def _make(self) -> Flask:
+        from api.management.app import create_app, lanes_of, node_of  # noqa: PLC0415
+
+        if self._lock < 0:
+            self._lock = _wait_for_lock(self._settings.database)
+        app = create_app(self._settings)
+        self._node = node_of(app)
+        self._node.housekeeper.start()
+        self._lanes = lanes_of(app)
         return app
-
-
-class _Watchdog:
-    """Tells the service manager, as often as it asks for, that background work goes on."""
-
-    def __init__(self, notifier: Notifier, works: Callable[[], bool]) -> None:
-        self._notifier = notifier
-        self._works = works
-        self._end = threading.Event()
-        if notifier.watchdog_interval_s is not None:
-            threading.Thread(target=self._run, name="watchdog", daemon=True).start()
-
-    def stop(self) -> None:
-        """No more signs of life."""
-        self._end.set()
-        self._notifier.stopping()
-
-    def _run(self) -> None:
-        while not self._end.wait(self._notifier.watchdog_interval_s):
-            if self._works():
-                self._notifier.watchdog()
 
 
 def run(settings: ApiSettings) -> int:
@@ -188,10 +187,10 @@ def run(settings: ApiSettings) -> int:
     sys.modules.setdefault("rich", cast("ModuleType", None))
     from api.common import logs  # noqa: PLC0415 - after that
 
-    settings.database.parent.mkdir(parents=True, exist_ok=True)
     logs.configure()
     terminator.check(settings.unix_socket)
-    os.close(_take_lock(settings.database))  # for a clear message; the worker's own is what counts
+    with suppress(StorageError):  # the worker says so, and waits
+        os.close(_take_lock(settings.database))  # for a clear message; the worker's is what counts
     gc.collect()
     gc.freeze()  # a collection in the worker would write to, and so copy, what it shares: 4 MB
     environment = dict(os.environ)
@@ -203,15 +202,39 @@ def run(settings: ApiSettings) -> int:
     return 0
 
 
+def room_for_connections() -> int:
+    """How many connections may be open: one beyond the limit of files would stop all accepting."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + OTHER_FILES
+    if soft < wanted:
+        soft = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    found = min(CONNECTIONS_MAX, soft - OTHER_FILES)
+    if found < 1:
+        raise ConfigurationError(f"{soft} open files are allowed; the API needs {OTHER_FILES + 1}")
+    return found
+
+
 def _take_lock(database: Path) -> int:
     path = database.with_name(database.name + ".lock")
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with written(database.parent):
+        database.parent.mkdir(parents=True, exist_ok=True)
+        fd = _open_lock(path)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         os.close(fd)
         raise BusyError(f"another process has {path} and writes {database}") from exc
     return fd
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:  # a read-only disk; a lock that is there needs no more (flock(2))
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _wait_for_lock(database: Path) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+KEY_VARIABLE = "MANAGEMENT_API_KEY"
+"""The variable of the environment that may hold one more admin key."""
+
 
 @dataclass(frozen=True)
 class ApiSettings:
@@ -17,9 +20,15 @@ class ApiSettings:
     socket: Path
     """The data plane's Unix socket."""
     keys: Path
-    """Directory for the keys made at first boot: ``admin.key`` and ``agent.key``."""
+    """Directory for ``admin.key``, made at first boot."""
+    agent_key: Path
+    """The agent's key, made with it: in a directory that the agent can read."""
+    agent: Path
+    """The agent's control socket."""
     countries: tuple[Path, ...]
     """Country databases, of which the data plane uses the first that is there."""
+    events: Path
+    """``events.db``: the agent writes it, the API reads it."""
     bind: str = "127.0.0.1:9999"
     unix_socket: Path | None = None
     """Where a TLS terminator of this host hands requests over and says who its clients are."""
@@ -30,8 +39,8 @@ class ApiSettings:
     management_api_key: str | None = None
     """One more admin key, never stored."""
     threads: int = 8
-    writes_per_minute: int = 100
-    reads_per_minute: int = 1000
+    writes_per_minute: int = 6_000
+    reads_per_minute: int = 12_000
     failures_per_minute: int = 20
     """Attempts with a wrong key or none, per source address."""
     addresses_max: int = 1_000_000

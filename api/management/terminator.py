@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 
 
 def check(path: Path | None) -> None:

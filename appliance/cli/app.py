@@ -10,25 +10,43 @@ import typer
 from typer.main import get_command
 
 from appliance.cli.lazy import LazyCommand, LazyGroup
-from dataplane.version import version
+from dataplane.base.version import version
 
+_ROOM = "appliance.cli.commands"
 COMMANDS = {
-    "status": ("appliance.cli.node:status", "State and health of the node."),
-    "stats": ("appliance.cli.node:stats", "What the node has done with packets."),
-    "blacklist": ("appliance.cli.lists:blacklist", "Addresses and prefixes that are dropped."),
-    "allowlist": ("appliance.cli.lists:allowlist", "Addresses and prefixes that no ban stops."),
-    "policy": ("appliance.cli.policy:app", "What becomes of a packet when a reason hits."),
-    "countries": ("appliance.cli.countries:app", "In which country an address is."),
-    "keys": ("appliance.cli.keys:app", "API keys and their roles."),
-    "audit": ("appliance.cli.audit:app", "Who changed what, when, from where."),
+    "status": ("node:status", "State and health of the node."),
+    "stats": ("node:stats", "What the node has done with packets."),
+    "attacks": ("attacks.incidents:app", "Attacks, active and past."),
+    "events": ("attacks.events:events", "What has happened, or happens."),
+    "top": ("top.command:top", "Rates, heaviest sources and attacks, live."),
+    "explain": ("explain.command:explain", "What would happen to a packet now, and why."),
+    "blacklist": (
+        "lists.entries:blacklist",
+        "Addresses and prefixes that are dropped.",
+    ),
+    "allowlist": (
+        "lists.entries:allowlist",
+        "Addresses and prefixes that no ban stops.",
+    ),
+    "policy": ("policy:app", "What becomes of a packet when a reason hits."),
+    "baseline": ("baseline.command:app", "What profiles are used to, and thresholds from it."),
+    "panic": ("panic:panic", "Let every profile only watch, for a time."),
+    "rules": ("rules.entries:app", "What the WAF looks for in requests."),
+    "countries": ("countries:app", "In which country an address is."),
+    "keys": ("keys:app", "API keys and their roles."),
+    "webhooks": ("webhooks:app", "Who is told of events."),
+    "audit": ("audit:app", "Who changed what, when, from where."),
     "host": (
-        "appliance.cli.host:show_help",
+        "host:show_help",
         "What makes this machine a node, at every boot; as root.",
     ),
-    "lab": ("appliance.cli.lab:app", "Client, node and origin in network namespaces."),
-    "replay": ("appliance.cli.replay:replay", "Run the packet path over a capture."),
-    "doctor": ("appliance.cli.doctor:doctor", "What keeps this host from being a node."),
-    "version": ("appliance.cli.version:version", "The version of SecBeat."),
+    "lab": ("lab:app", "Client, node and origin in network namespaces."),
+    "replay": (
+        "replay.command:replay",
+        "Run the packet path over a capture.",
+    ),
+    "doctor": ("doctor:doctor", "What keeps this host from being a node."),
+    "version": ("version:version", "The version of SecBeat."),
 }
 
 
@@ -38,7 +56,7 @@ class SecBeatGroup(LazyGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, (target, summary) in COMMANDS.items():
-            self.add_command(LazyCommand(name, target, summary))
+            self.add_command(LazyCommand(name, f"{_ROOM}.{target}", summary))
 
 
 app = typer.Typer(cls=SecBeatGroup, no_args_is_help=True, pretty_exceptions_enable=False)

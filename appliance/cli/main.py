@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if words[:1] == ["host"]:
-            from appliance.cli import host
+            from appliance.cli.commands import host
 
             host.run(words[1:])
         else:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.defaults import CONFIG_FILE
-from dataplane.errors import ConfigurationError, SecBeatError
+from dataplane.base.errors import ConfigurationError, SecBeatError
 
 if TYPE_CHECKING:
-    from dataplane.settings import DataplaneSettings
+    from dataplane.base.settings import DataplaneSettings
 
 Run = Callable[[Path], int]
 _M_ARENA_MAX = -8
@@ -48,9 +48,16 @@ def _run_dataplane(file: Path) -> int:
     """The file is read in a process of its own: 13 MB of validating code go with it."""
     from api.common.children import child_environment
 
-    command = [sys.executable, "-m", "appliance.cli.processes", "settings", "--config", str(file)]
+    command = [
+        sys.executable,
+        "-m",
+        "appliance.cli.processes",
+        "settings",
+        "--config",
+        str(file),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=child_environment()) as reading:
-        from dataplane.process import run  # while it reads
+        from dataplane.run.process import run  # while it reads
 
         output, _ = reading.communicate()
     if reading.returncode != 0:
@@ -98,7 +105,8 @@ def _run_agent(file: Path) -> int:
     from api.agent.process import run
     from appliance.config import agent_settings, load_config
 
-    return run(agent_settings(load_config(file)))
+    _share_arenas()
+    return run(agent_settings(load_config(file), os.environ))
 
 
 def _start(name: str, run: Run, arguments: Sequence[str] | None) -> int:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from itertools import combinations
 
+from api.agent.webhooks.targets import Target, TargetError
 from appliance.config.binds import Bind
 from appliance.config.devices import Device, data_device, interface_of, management_device
 from appliance.config.model import NodeConfig, PortSection
-from appliance.config.paths import socket_path
+from appliance.config.paths import agent_socket_path, socket_path
 
 Problem = tuple[str, object, str]
 
@@ -25,12 +26,13 @@ def broken_rules(config: NodeConfig) -> list[Problem]:
         *_management(config),
         *_workers(config),
         *_binds(config),
+        *_webhooks(config),
     ]
 
 
 def _sockets(config: NodeConfig) -> Iterator[Problem]:
     ours = socket_path(config)
-    length = len(os.fsencode(ours))
+    length = max(len(os.fsencode(each)) for each in (ours, agent_socket_path(config)))
     if length > SOCKET_PATH_MAX:
         limit = f"makes a socket path of {length} bytes; at most {SOCKET_PATH_MAX} are possible"
         yield "node.run_dir", str(config.node.run_dir), limit
@@ -41,6 +43,20 @@ def _sockets(config: NodeConfig) -> Iterator[Problem]:
         yield "api.socket", str(api), f"must be at most {SOCKET_PATH_MAX} bytes long"
     if api == ours:
         yield "api.socket", str(api), "is the data plane's socket: name another file"
+
+
+def _webhooks(config: NodeConfig) -> Iterator[Problem]:
+    section = config.webhooks
+    for index, url in enumerate(section.endpoints):
+        key = f"webhooks.endpoints[{index}]"
+        try:
+            Target.parse(url, section.allow_hosts)
+        except TargetError as error:
+            yield key, url, str(error)
+        if url in section.endpoints[:index]:
+            yield key, url, "is there twice"
+    if section.enabled and not section.endpoints:
+        yield "webhooks.endpoints", [], "must name a receiver if webhooks are enabled"
 
 
 def _ports(config: NodeConfig) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from appliance.config.checks import Problem, broken_rules
 from appliance.config.model import NodeConfig
 from appliance.defaults import CONFIG_FILE
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 
 _VALUE_LENGTH_MAX = 80
 
@@ -85,6 +85,8 @@ _LIMITS = {
     "path_type": "must be a string",
     "int_type": "must be a whole number",
     "tuple_type": "must be a list",
+    "too_long": "must have at most {max_length} elements",
+    "bool_type": "must be true or false",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
     "value_error": "{error}",
@@ -92,6 +94,8 @@ _LIMITS = {
 _PATTERN_LIMITS = {
     "device": "must be a PCI address, mac:ADDRESS, nic:N or a DPDK vdev; 1 to 255 printable "
     "characters without spaces",
+    "name": "must be 1 to 63 of a-z A-Z 0-9 . _ -, beginning with a letter or digit",
+    "allow_hosts": "must be a host's name or address, 1 to 255 printable characters",
     "user": "must be a user name: a lower-case letter, then up to 31 of a-z 0-9 _ -",
 }
 
@@ -103,7 +107,8 @@ def _problem(error: ErrorDetails) -> Problem:
     if kind == "extra_forbidden" and isinstance(value, dict):
         value = _ABSENT
     if kind == "string_pattern_mismatch":
-        return _key(location), value, _PATTERN_LIMITS[str(location[-1])]
+        name = next(str(part) for part in reversed(location) if isinstance(part, str))
+        return _key(location), value, _PATTERN_LIMITS[name]
     limit = _LIMITS.get(kind)
     text = error["msg"] if limit is None else limit.format(**error.get("ctx", {}))
     return _key(location), value, text

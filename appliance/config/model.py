@@ -11,9 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.agent.recording.event import KINDS, MAIN_KINDS
+from api.agent.recording.keep import Keep
+from api.agent.webhooks import secret
+from api.agent.webhooks.settings import ENDPOINTS_MAX, RETRIES_MAX
 from appliance.config.binds import Bind
 from appliance.config.devices import data_device, management_device
-from dataplane.settings import ConnectionTimeouts
+from dataplane.base.settings import ConnectionTimeouts
 
 LCORES_MAX = 16
 """SB_LCORES_MAX of the packet path."""
@@ -23,8 +27,10 @@ ADDRESSES_MAX = 33_554_432
 PREFIXES_MAX = 4_194_304
 BUCKETS_MAX = 16_777_216
 FLOWS_MAX = 16_777_216
+DESTINATIONS_MAX = 1_048_576
 UNPROVEN_SECONDS_MAX = 120
 _TIMEOUTS = ConnectionTimeouts()
+_KEEP = Keep()
 
 
 def _absolute(path: Path) -> Path:
@@ -48,11 +54,26 @@ def _management_device(text: str) -> str:
     return text
 
 
+def _event_kind(text: str) -> str:
+    if text not in KINDS:
+        raise ValueError(f"must be one of {', '.join(KINDS)}")
+    return text
+
+
+def _secret(text: str) -> str:
+    secret.decode(text)
+    return text
+
+
 AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 BindText = Annotated[str, AfterValidator(_bind)]
 UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
 DataDevice = Annotated[str, Field(pattern=r"^[!-~]{1,255}$"), AfterValidator(_data_device)]
 ManagementDevice = Annotated[str, AfterValidator(_management_device)]
+EventKind = Annotated[str, AfterValidator(_event_kind)]
+Secret = Annotated[str, AfterValidator(_secret)]
+HostName = Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
+NodeName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
 Cpu = Annotated[int, Field(ge=0, le=CPU_MAX)]
 
 
@@ -63,6 +84,7 @@ class _Section(BaseModel):
 class NodeSection(_Section):
     """``[node]``: what this node is, and where it keeps things."""
 
+    name: NodeName | None = None
     mode: Literal["tcp", "syn", "l7", "auto"] = "auto"
     state_dir: AbsolutePath = Path("/var/lib/secbeat")
     run_dir: AbsolutePath = Path("/run/secbeat")
@@ -96,7 +118,7 @@ class DataplaneSection(_Section):
     worker_cpus: Annotated[tuple[Cpu, ...], Field(strict=False)] = ()
     hugepages: Literal["auto", "on", "off"] = "auto"
     memory_mib: int = Field(default=64, ge=16, le=65_536)
-    mbufs: int = Field(default=4096, ge=256, le=4_194_304)
+    mbufs: int = Field(default=0, ge=0, le=4_194_304)
     user: UserName = "secbeat-dp"
     nic_driver: Literal["vfio-pci", "uio_pci_generic"] = "vfio-pci"
 
@@ -142,6 +164,18 @@ class ConnectionsSection(_Section):
     timeouts: TimeoutsSection = TimeoutsSection()
 
 
+class HttpSection(_Section):
+    """``[http]``: what is kept of HTTP requests while they come in."""
+
+    pool_mib: int = Field(default=64, ge=2, le=8_192)
+
+
+class DetectionSection(_Section):
+    """``[detection]``: how many protected addresses each lcore counts apart."""
+
+    destinations_max: int = Field(default=65_536, ge=1, le=DESTINATIONS_MAX)
+
+
 class ApiSection(_Section):
     """``[api]``: the management API."""
 
@@ -155,6 +189,28 @@ class MetricsSection(_Section):
 
     public: BindText = "127.0.0.1:9090"
     internal: BindText = "127.0.0.1:9191"
+
+
+class WebhooksSection(_Section):
+    """``[webhooks]``: receivers of events."""
+
+    enabled: bool = False
+    endpoints: Annotated[tuple[str, ...], Field(strict=False, max_length=ENDPOINTS_MAX)] = ()
+    events: Annotated[tuple[EventKind, ...], Field(strict=False)] = MAIN_KINDS
+    secret: Secret | None = None
+    max_retries: int = Field(default=15, ge=0, le=RETRIES_MAX)
+    allow_hosts: Annotated[tuple[HostName, ...], Field(strict=False, max_length=64)] = ()
+
+
+class RetentionSection(_Section):
+    """``[retention]``: how much of what has happened is kept, and for how many days."""
+
+    incident_days: int = Field(default=_KEEP.incident_days, ge=1, le=3660)
+    incidents_max: int = Field(default=_KEEP.incidents_max, ge=100, le=1_000_000)
+    event_days: int = Field(default=_KEEP.event_days, ge=1, le=3660)
+    events_max: int = Field(default=_KEEP.events_max, ge=1_000, le=10_000_000)
+    deliveries_max: int = Field(default=_KEEP.deliveries_max, ge=1_000, le=1_000_000)
+    captures_max: int = Field(default=_KEEP.captures_max, ge=1_000, le=16_000_000)
 
 
 class PolicySection(_Section):
@@ -173,6 +229,10 @@ class NodeConfig(_Section):
     lists: ListsSection = ListsSection()
     limits: LimitsSection = LimitsSection()
     connections: ConnectionsSection = ConnectionsSection()
+    http: HttpSection = HttpSection()
+    detection: DetectionSection = DetectionSection()
     api: ApiSection = ApiSection()
     metrics: MetricsSection = MetricsSection()
+    webhooks: WebhooksSection = WebhooksSection()
+    retention: RetentionSection = RetentionSection()
     policy: PolicySection = PolicySection()

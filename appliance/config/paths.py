@@ -19,9 +19,35 @@ def state_log_directory(config: NodeConfig) -> Path:
     return config.node.state_dir / "state"
 
 
+def rules_cache(config: NodeConfig) -> Path:
+    """Compiled rules of the WAF: the data plane's alone, and made again when they are not there."""
+    return config.node.state_dir / "rules"
+
+
 def database_path(config: NodeConfig) -> Path:
     """``node.db``: the API's alone."""
     return config.node.state_dir / "api" / "node.db"
+
+
+def node_id_path(config: NodeConfig) -> Path:
+    """The node's UUID, made at first boot."""
+    return config.node.state_dir / "node-id"
+
+
+def agent_directory(config: NodeConfig) -> Path:
+    """What the agent alone may write: `events_path`, and what it proves itself with."""
+    return config.node.state_dir / "agent"
+
+
+def events_path(config: NodeConfig) -> Path:
+    """``events.db``: written by the agent, read by the API."""
+    return agent_directory(config) / "events.db"
+
+
+def agent_socket_path(config: NodeConfig) -> Path:
+    """The agent's control socket. Not in the run directory itself, which is the data plane's."""
+    run_dir = config.node.run_dir
+    return run_dir.with_name(f"{run_dir.name}-agent") / "agent.sock"
 
 
 def countries_files(state_dir: Path) -> tuple[Path, Path]:
@@ -29,6 +55,11 @@ def countries_files(state_dir: Path) -> tuple[Path, Path]:
     return state_dir / "countries" / "countries.db", PACKAGED_COUNTRIES
 
 
+def agent_key_path(config: NodeConfig) -> Path:
+    """The agent's key to the API, made by that at first boot."""
+    return agent_directory(config) / "agent.key"
+
+
 def keys_directory(config: NodeConfig) -> Path:
-    """The keys made at first boot."""
+    """The admin key made at first boot."""
     return config.node.state_dir / "keys"

@@ -13,7 +13,7 @@ from typing import Any
 
 from appliance.config.devices import data_device
 from appliance.config.model import NodeConfig
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 
 FILE_NAME = "ports.json"
 VERSION = 1

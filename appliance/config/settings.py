@@ -4,31 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
+from api.agent.recording.keep import Keep
 from api.agent.settings import AgentSettings
-from api.management.settings import ApiSettings
+from api.agent.webhooks import secret
+from api.agent.webhooks.settings import WebhookSettings
+from api.management.settings import KEY_VARIABLE, ApiSettings
 from appliance.config.model import NodeConfig
 from appliance.config.paths import (
+    agent_directory,
+    agent_key_path,
+    agent_socket_path,
     countries_files,
     database_path,
+    events_path,
     keys_directory,
+    node_id_path,
+    rules_cache,
     socket_path,
     state_log_directory,
 )
 from appliance.config.resolution import eal_device
-from dataplane.errors import ConfigurationError
-from dataplane.settings import (
+from dataplane.base.errors import ConfigurationError
+from dataplane.base.settings import (
     ConnectionCapacities,
     ConnectionTimeouts,
     DataplaneSettings,
+    HttpCapacities,
     LimitCapacities,
     PortSettings,
 )
+from dataplane.policy.reflectors import REFLECTORS
 
-MANAGEMENT_API_KEY = ("MANAGEMENT_API_KEY", "secbeat.management-api-key")
+MANAGEMENT_API_KEY = (KEY_VARIABLE, "secbeat.management-api-key")
 SYN_COOKIE_SECRET = ("SYN_COOKIE_SECRET", "secbeat.syn-cookie-secret")
+WEBHOOKS_SECRET = ("WEBHOOKS_SECRET", "secbeat.webhooks-secret")
 """Environment variables, and names of the systemd credentials that stand in for them."""
 SECRET_BYTES_MIN = 16
+INSPECTING_MODES = ("l7", "auto")
+"""Modes in which a node looks into HTTP, and so has rules of the WAF."""
 
 
 def dataplane_settings(
@@ -57,12 +72,17 @@ def dataplane_settings(
         addresses_max=lists.addresses_max,
         prefixes_max=lists.prefixes_max,
         limits=LimitCapacities(limits.sources_max, limits.prefixes_max, limits.destinations_max),
+        destinations_max=config.detection.destinations_max,
+        reflectors=tuple(sorted(REFLECTORS)),
         connections=ConnectionCapacities(
             connections_max=connections.max,
             timeouts=ConnectionTimeouts(**connections.timeouts.model_dump()),
             learning_seconds=connections.learning_seconds,
         ),
+        http=HttpCapacities(config.http.pool_mib),
+        has_http=config.node.mode in {"l7", "auto"},
         has_syn_proxy=config.node.mode != "tcp",
+        rules_cache=rules_cache(config) if config.node.mode in INSPECTING_MODES else None,
         syn_cookie_secret=_syn_cookie_secret(environment or {}),
     )
 
@@ -77,7 +97,10 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
         state_log=state_log_directory(config),
         socket=socket_path(config),
         keys=keys_directory(config),
+        agent_key=agent_key_path(config),
+        agent=agent_socket_path(config),
         countries=countries_files(config.node.state_dir),
+        events=events_path(config),
         bind=config.api.bind,
         unix_socket=config.api.socket,
         mode=config.node.mode,
@@ -88,12 +111,56 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
     )
 
 
-def agent_settings(config: NodeConfig) -> AgentSettings:
-    """Settings of ``secbeat-agent``."""
+def agent_settings(config: NodeConfig, environment: Mapping[str, str]) -> AgentSettings:
+    """Settings of ``secbeat-agent``; the environment may hold the secret of webhooks, or say where.
+
+    Raises ConfigurationError: that is no such secret, or the node has no id yet.
+    """
     return AgentSettings(
         socket=socket_path(config),
+        events=events_path(config),
+        control=agent_socket_path(config),
+        node_id=node_id(config),
         public=config.metrics.public,
         internal=config.metrics.internal,
+        api=config.api.bind,
+        state_dir=config.node.state_dir,
+        webhooks=_webhooks(config, environment),
+        keep=Keep(**config.retention.model_dump()),
+    )
+
+
+def node_id(config: NodeConfig) -> str:
+    """What the node is known by: its configured name, else of its UUID the first 8 digits.
+
+    Raises ConfigurationError if it has neither.
+    """
+    if config.node.name is not None:
+        return config.node.name
+    file = node_id_path(config)
+    try:
+        found = UUID(file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        remedy = "'secbeat host firstboot' makes it, or node.name stands for it"
+        raise ConfigurationError(f"{file}: no UUID can be read ({error}): {remedy}") from error
+    return f"node-{found.hex[:8]}"
+
+
+def _webhooks(config: NodeConfig, environment: Mapping[str, str]) -> WebhookSettings:
+    section = config.webhooks
+    found = section.secret or _secret(environment, *WEBHOOKS_SECRET)
+    if found is not None:
+        try:
+            secret.decode(found)
+        except ValueError as error:
+            raise ConfigurationError(f"{WEBHOOKS_SECRET[1]}: {error}") from None
+    return WebhookSettings(
+        endpoints=section.endpoints if section.enabled else (),
+        events=section.events,
+        secret=found,
+        secret_file=agent_directory(config) / "webhooks.secret",
+        max_retries=section.max_retries,
+        allow_hosts=section.allow_hosts,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance.doctor.context import Context, Finding, Status
 from appliance.host.files import Host
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 DPDK_OF_ABI = {"23": "22.11", "25": "24.11"}
 """The releases that we build and test with, by the number in their sonames."""
@@ -68,7 +68,7 @@ def check_library(context: Context) -> Iterator[Finding]:
         why = "the packet path is in it"
         yield Finding("libsecbeat", Status.FAIL, str(error), why, "make build")
     else:
-        yield Finding("libsecbeat", Status.OK, "loads, layout agrees with dataplane/abi.py")
+        yield Finding("libsecbeat", Status.OK, "loads, layout agrees with dataplane/native/abi.py")
 
 
 def check_python(context: Context) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from appliance.config import NodeConfig
 from appliance.config.devices import data_device
 from appliance.host.files import Host
-from dataplane import library
+from dataplane.native import library
 
 
 class Status(StrEnum):

@@ -17,7 +17,7 @@ from appliance.commands import CommandError, Run
 from appliance.host.files import Host
 from appliance.host.firstboot.account import NAME as ACCOUNT
 from appliance.host.firstboot.identity import CERTIFICATE, NODE_ID
-from dataplane.version import version
+from dataplane.base.version import version
 
 FILE = "/run/issue.d/50-secbeat.issue"
 UNITS = ("firstboot", "host", "network", "nics", "dataplane", "api", "agent", "tls")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataplane.durable import sync_directory
-from dataplane.errors import SecBeatError
+from dataplane.base.durable import sync_directory
+from dataplane.base.errors import SecBeatError
 
 FILE_BYTES_MAX = 4 << 20
 
@@ -106,6 +107,8 @@ class Host:
             unfinished.replace(path)
             sync_directory(path.parent)
         except OSError as error:
+            with suppress(OSError):  # what is half written takes room that others need
+                unfinished.unlink(missing_ok=True)
             raise HostError(f"{absolute} can't be written: {error.strerror}") from error
 
     def give(self, absolute: str, gid: int, mode: int, uid: int = 0) -> None:

@@ -25,7 +25,7 @@ from appliance.host.fitness import (
 )
 from appliance.host.pci import Nic
 from appliance.host.pmd import Pmd, installed_pmds
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 
 PORTS = ("outside", "inside")
 VFIO = "vfio-pci"

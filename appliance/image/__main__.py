@@ -13,7 +13,7 @@ from appliance.image.accelerator import CHOICES
 from appliance.image.contain import run_contained
 from appliance.image.errors import ImageError
 from appliance.image.options import Layout, Options
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 _INSIDE = "--inside"
 

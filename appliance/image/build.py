@@ -24,7 +24,7 @@ from appliance.image.machine import closed_key, find_closed, make_closed
 from appliance.image.metal import find_metal, make_metal, metal_key
 from appliance.image.options import Layout, Options
 from appliance.image.progress import say, step
-from dataplane.version import version
+from dataplane.base.version import version
 
 FREE_GIB_MIN = 12
 _HYGIENE = ("tests/image/closed", "tests/image/support")

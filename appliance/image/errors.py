@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 
 class ImageError(SecBeatError):

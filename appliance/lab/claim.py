@@ -49,7 +49,13 @@ def claim_new(instance: Instance) -> Claim:
                     f"lab {instance.name!r} was not ended properly: "
                     f"'{advice.stop(instance)}' cleans what it left"
                 )
-            (instance.directory / _PID_FILE).write_text(f"{os.getpid()}\n")
+            try:
+                (instance.directory / _PID_FILE).write_text(f"{os.getpid()}\n")
+            except OSError as error:
+                claim.release()
+                raise LabError(
+                    f"{instance.directory} can't be written: {error.strerror}"
+                ) from error
             return claim
     raise LabError(f"{instance.directory} can't be made: it disappears at once")
 

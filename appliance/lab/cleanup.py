@@ -16,10 +16,15 @@ from appliance.lab.instance import LABS, MARK, Instance
 KILL_TIMEOUT_S = 10.0
 
 
-def clean(instance: Instance) -> None:
-    """Remove processes, namespaces, interfaces and files; may be called again."""
+def stop(instance: Instance) -> None:
+    """Remove processes, namespaces and interfaces; files stay. May be called again."""
     _kill_processes(instance)
     network.remove(instance.namespaces)
+
+
+def clean(instance: Instance) -> None:
+    """Remove processes, namespaces, interfaces and files; may be called again."""
+    stop(instance)
     shutil.rmtree(instance.directory, ignore_errors=True)
     if instance.directory.exists():
         raise LabError(f"{instance.directory} can't be removed: see what is mounted or open there")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance import commands
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 
 class LabError(SecBeatError):

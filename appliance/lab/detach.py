@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from appliance.lab import lifecycle, status
 from appliance.lab.commands import LabError
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 
 def up_detached(wish: lifecycle.Wish, say: lifecycle.Say) -> status.Document:
@@ -86,7 +87,7 @@ class _Channel:
         if not self._stream.closed:
             self._send({"step": text})
         elif self._log.parent.exists():
-            with self._log.open("a") as log:
+            with suppress(OSError), self._log.open("a") as log:  # a full disk ends no lab
                 log.write(f"{text}\n")
 
     def finish(self, message: dict[str, object]) -> None:

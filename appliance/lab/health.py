@@ -8,7 +8,7 @@ from pathlib import Path
 
 from appliance.lab.commands import LabError
 from appliance.lab.unit import State, Unit
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 
 READY_PATH = "/api/v1/health/ready"
 REQUEST_TIMEOUT_S = 0.5

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataplane.errors import InvalidInputError
+from dataplane.base.errors import InvalidInputError
 
 LABS = Path("/run/secbeat-lab")
 DEFAULT = "default"
@@ -117,6 +117,11 @@ class Instance:
     def admin_key(self) -> Path:
         """The admin key made at first boot."""
         return self.state_dir / "keys" / "admin.key"
+
+    @property
+    def node_id_file(self) -> Path:
+        """The node's UUID: another one for each lab."""
+        return self.state_dir / "node-id"
 
     @property
     def status_file(self) -> Path:

@@ -7,6 +7,7 @@ import select
 import shutil
 import signal
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from typing import Any
 
 from appliance.config import NodeConfig
 from appliance.config.load import parse_config
-from appliance.lab import cleanup, configuration, network, nginx, preflight, services, status
+from appliance.lab import (
+    advice,
+    cleanup,
+    configuration,
+    network,
+    nginx,
+    preflight,
+    services,
+    status,
+)
 from appliance.lab.claim import Claim, claim_new, supervisor_pid, try_claim
 from appliance.lab.commands import LabError
 from appliance.lab.health import START_TIMEOUT_S, Health
@@ -38,7 +48,10 @@ class Wish:
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
-    """Run an instance until a stop signal; whatever happens, nothing of it stays behind.
+    """Run an instance until a stop signal; then nothing of it stays behind.
+
+    When it fails, its processes and its network go, and its files stay until `down`: no state is
+    lost because a process could not start, or the supervisor itself could not go on.
 
     Args:
         wish: which instance, and how.
@@ -65,8 +78,13 @@ def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None
             _run(wish, tables, config, supervisor, healthy)
         except KeyboardInterrupt:
             say("interrupted")
-        finally:
-            _end(wish.instance, supervisor, claim, say)
+        except (LabError, OSError) as error:
+            _fail(wish.instance, supervisor, claim)
+            raise _with_remedy(error, wish.instance) from error
+        except BaseException:
+            _fail(wish.instance, supervisor, claim)
+            raise
+        _end(wish.instance, supervisor, claim, say)
 
 
 def down(instance: Instance, say: Say) -> bool:
@@ -108,11 +126,11 @@ def _run(
     if not supervisor.run(until=lambda: health.reached(time.monotonic())):
         return
     supervisor.changed = lambda: status.publish(instance, fixed, "up", units)
-    supervisor.changed()
+    supervisor.tell()
     healthy(status.read(instance))
     supervisor.run()
     supervisor.changed = lambda: status.publish(instance, fixed, "stopping", units)
-    supervisor.changed()
+    supervisor.tell()
 
 
 def prepare(wish: Wish, tables: dict[str, Any], config: NodeConfig) -> list[Unit]:
@@ -132,7 +150,10 @@ def _directories(instance: Instance) -> None:
     # data plane may read what the API writes, and the API may use the data plane's socket.
     for name, user, group, mode in (
         ("api", "secbeat", "secbeat", 0o700),
+        ("agent", "secbeat", "secbeat", 0o700),
+        ("run-agent", "secbeat", "secbeat", 0o700),
         ("keys", "secbeat", "secbeat", 0o700),
+        ("rules", "secbeat-dp", "secbeat-dp", 0o700),
         ("state", "secbeat", "secbeat-dp", 0o2750),
         ("run", "secbeat-dp", "secbeat", 0o2750),
         ("nginx", "www-data", "www-data", 0o755),
@@ -141,6 +162,8 @@ def _directories(instance: Instance) -> None:
         path.mkdir()
         shutil.chown(path, user, group)
         path.chmod(mode)
+    instance.node_id_file.write_text(f"{uuid.uuid4()}\n")
+    instance.node_id_file.chmod(0o644)
 
 
 def _unit(instance: Instance, service: services.Service) -> Unit:
@@ -153,6 +176,21 @@ def _end(instance: Instance, supervisor: Supervisor, claim: Claim, say: Say) -> 
     cleanup.clean(instance)
     claim.release()
     say("nothing is left behind")
+
+
+def _fail(instance: Instance, supervisor: Supervisor, claim: Claim) -> None:
+    supervisor.shut_down()
+    cleanup.stop(instance)
+    claim.release()
+
+
+def _with_remedy(error: LabError | OSError, instance: Instance) -> LabError:
+    """The error with what is left, and how to get rid of it."""
+    text = str(error)
+    if isinstance(error, OSError):
+        text = f"{error.filename or instance.directory}: {error.strerror or error}"
+    kept = f"its files are kept in {instance.directory}: '{advice.stop(instance)}' removes them"
+    return LabError(f"{text}\n{kept}")
 
 
 def _stop_supervisor(instance: Instance) -> Claim:

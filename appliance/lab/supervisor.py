@@ -32,7 +32,8 @@ class Supervisor:
         self.say: Callable[[str], None] = lambda _text: None
         """Called with what is worth telling the user."""
         self.changed: Callable[[], None] = lambda: None
-        """Called after a unit has changed its state."""
+        """Called after a unit has changed its state; again later when it raises `OSError`."""
+        self._is_told = True
         self._selector = selectors.DefaultSelector()
         self._wakeup, self._wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._handlers: dict[signal.Signals, object] = {}
@@ -60,7 +61,18 @@ class Supervisor:
         for unit in self.units:
             self._selector.register(unit.notify, selectors.EVENT_READ)
             unit.start(time.monotonic())
-        self.changed()
+        self.tell()
+
+    def tell(self) -> None:
+        """Have the present state written down; on a full disk that comes later."""
+        try:
+            self.changed()
+        except OSError as error:
+            if self._is_told:
+                self.say(f"the status can't be written: {error.strerror}")
+            self._is_told = False
+        else:
+            self._is_told = True
 
     def run(self, until: Callable[[], bool] = lambda: False) -> bool:
         """Supervise until a stop signal (returns False) or until the condition holds (True)."""
@@ -99,8 +111,8 @@ class Supervisor:
             words = unit.turn(time.monotonic())
             if words:
                 self.say(words)
-        if before != [(unit.state, unit.pid) for unit in self.units]:
-            self.changed()
+        if not self._is_told or before != [(unit.state, unit.pid) for unit in self.units]:
+            self.tell()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGCHLD:

@@ -19,6 +19,8 @@ from appliance.lab.notify import NotifySocket
 from appliance.lab.services import TREE, Service
 
 RESTART_DELAY_S = 0.1
+RETRY_DELAY_S = 1.0
+"""When a process could not even be started."""
 STOP_TIMEOUT_S = 10.0
 START_TIMEOUT_S = 60.0
 
@@ -46,6 +48,7 @@ class Unit:
         self.last_exit: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline_s: float | None = None
+        self._said = ""
 
     @property
     def name(self) -> str:
@@ -136,9 +139,7 @@ class Unit:
 
     def _overdue(self, now_s: float) -> str | None:
         if self.state is State.WAITING:
-            self.restarts += 1
-            self.start(now_s)
-            return None
+            return self._restart(now_s)
         late = {
             State.STARTING: f"was not ready within {START_TIMEOUT_S:.0f} s",
             State.READY: f"was silent for {self.service.watchdog_s} s",
@@ -146,6 +147,19 @@ class Unit:
         self._deadline_s = now_s + STOP_TIMEOUT_S
         self._kill_group()
         return f"{self.name} {late}: killed"
+
+    def _restart(self, now_s: float) -> str | None:
+        """Start it again; what the system refuses, as a log on a full disk, is tried again."""
+        self.restarts += 1
+        try:
+            self.start(now_s)
+        except OSError as error:
+            self._deadline_s = now_s + RETRY_DELAY_S
+            words = f"{self.name} can't be started: {error.strerror}"
+            said, self._said = self._said, words
+            return None if said == words else words
+        self._said = ""
+        return None
 
     def _kill_group(self) -> None:
         if self._process is not None:

@@ -3,7 +3,8 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 
-pkg-config --exists libdpdk || fail "DPDK's pkg-config file is missing: run 'make setup'"
+pkg-config --exists libdpdk libllhttp || fail "a pkg-config file is missing, of DPDK or llhttp: run 'make setup'"
+[ -e /usr/include/hs/hs_runtime.h ] || fail "Hyperscan's headers are missing: run 'make setup'"
 as_owner make --no-print-directory -s -C "$TREE/dataplane/fastpath"
 as_owner "$VENV/bin/python" -m compileall -q \
     "$TREE/dataplane" "$TREE/api" "$TREE/appliance"

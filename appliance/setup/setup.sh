@@ -5,6 +5,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 sh "$SETUP/packages.sh"
+sh "$SETUP/packages-next.sh"
 sh "$SETUP/users.sh"
 sh "$SETUP/environment.sh"
 sh "$SETUP/native.sh"

@@ -18,12 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataplane import abi
+from dataplane.base.durable import sync_directory, write_all
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import KEY_BITS, Network
 from dataplane.countries.codes import code_of
 from dataplane.countries.ranges import RECORD
-from dataplane.durable import sync_directory, write_all
-from dataplane.errors import InvalidInputError
-from dataplane.networks import KEY_BITS, MAPPED_PREFIX, Network
+from dataplane.native import abi
 
 if TYPE_CHECKING:
     from dataplane.countries.sources import Source
@@ -35,6 +35,11 @@ IPv6; SHA-256 of everything with these 32 bytes zero; name."""
 _DIGEST_BYTES = 32
 FILE_BYTES_MAX = _HEADER.size + 2 * abi.COUNTRY_RANGES_MAX * RECORD.size
 _WORDS = RECORD.size // 8
+_IPV4_BITS = 32
+_HOLDING_IPV4 = ((0xFFFF << 32, 96), (0x2001 << 112, 32), (0x2002 << 112, 16))
+"""Prefixes, ascending, behind which an address of IPv4 stands: mapped, Teredo (its server), 6to4.
+
+The packet path has the same (``tables/countries_private.h``), and MMDB files alias them so."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,34 @@ class CountryDatabase:
 
     def country(self, address: bytes) -> str:
         """The code of an address (16 bytes, IPv4 mapped)."""
-        return code_of(self._country(self._range_of(address)))
+        (code,) = self.countries_in(Network(address, KEY_BITS))
+        return code
 
     def countries_in(self, network: Network) -> set[str]:
         """The codes of all addresses of a network."""
-        host_bits = (1 << (KEY_BITS - network.prefix_length)) - 1
-        last = int.from_bytes(network.key, "big") | host_bits
-        found = range(self._range_of(network.key), self._range_of(last.to_bytes(16, "big")) + 1)
-        return {code_of(country) for country in {self._country(index) for index in found}}
+        first = int.from_bytes(network.key, "big")
+        last = first | _ones(KEY_BITS - network.prefix_length)
+        spans: set[tuple[int, int, bool]] = set()
+        for start, length in _HOLDING_IPV4:
+            end = start | _ones(KEY_BITS - length)
+            low, high = max(first, start), min(last, end)
+            if low > high:
+                continue
+            if first < low:
+                spans.add((first, low - 1, False))
+            rest = KEY_BITS - length - _IPV4_BITS
+            held = (low >> rest & _ones(_IPV4_BITS), high >> rest & _ones(_IPV4_BITS))
+            spans.add((*held, True))
+            first = high + 1
+        if first <= last:
+            spans.add((first, last, False))
+        numbers = {country for span in spans for country in self._countries_of(*span)}
+        return {code_of(country) for country in numbers}
+
+    def knows(self, family: int) -> bool:
+        """Whether any address of IPv4 (4) or IPv6 (6) has a country."""
+        numbers, split = self._numbers[2::_WORDS], self.ipv4_count
+        return any(word & 0xFFFF for word in (numbers[:split] if family == 4 else numbers[split:]))  # noqa: PLR2004
 
     @cached_property
     def _numbers(self) -> memoryview:
@@ -72,14 +97,20 @@ class CountryDatabase:
     def _start(self, index: int) -> int:
         return self._numbers[index * _WORDS] << 64 | self._numbers[index * _WORDS + 1]
 
-    def _range_of(self, key: bytes) -> int:
-        """Index of the range of an address; mapped ones are IPv4."""
-        if key.startswith(MAPPED_PREFIX):
-            address, ranges = int.from_bytes(key[12:], "big") << 96, range(self.ipv4_count)
+    def _countries_of(self, first: int, last: int, is_ipv4: bool) -> set[int]:
+        """Numbers of the countries from one address of a family to another."""
+        if is_ipv4:
+            ranges, shift = range(self.ipv4_count), KEY_BITS - _IPV4_BITS
         else:
-            address = int.from_bytes(key, "big")
-            ranges = range(self.ipv4_count, self.ipv4_count + self.ipv6_count)
-        return ranges[bisect_right(ranges, address, key=self._start) - 1]
+            ranges, shift = range(self.ipv4_count, self.ipv4_count + self.ipv6_count), 0
+        begin, end = (
+            bisect_right(ranges, address << shift, key=self._start) for address in (first, last)
+        )
+        return {self._country(index) for index in ranges[begin - 1 : end]}
+
+
+def _ones(count: int) -> int:
+    return (1 << count) - 1
 
 
 def write(path: Path, source: Source, built_s: int) -> None:
@@ -137,7 +168,10 @@ def read(path: Path) -> CountryDatabase:
     if _digest(content) != digest:
         raise _refusal(path, "is damaged: its digest is another")
     text = name.rstrip(b"\0").decode(errors="replace")
-    return CountryDatabase(text, date_s, built_s, ipv4, ipv6, content[_HEADER.size :])
+    found = CountryDatabase(text, date_s, built_s, ipv4, ipv6, content[_HEADER.size :])
+    if not (found.knows(4) or found.knows(6)):
+        raise _refusal(path, f"({text}) knows no country of any address")
+    return found
 
 
 def _encode(source: Source, built_s: int) -> bytes:

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from dataplane import abi
-from dataplane.errors import InvalidInputError
+from dataplane.base.errors import InvalidInputError
+from dataplane.native import abi
 
 RECORD = struct.Struct("<QQH6x")
 """``abi.CountryRange``: upper and lower half of the first address, country."""

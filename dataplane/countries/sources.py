@@ -7,17 +7,17 @@ and the place.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.countries.codes import index_of, known
 from dataplane.countries.ranges import pack_ranges
-from dataplane.errors import InvalidInputError
 
 NAME_LENGTH_MAX = 48
 _GENERATED = "# Generated: "
@@ -42,12 +42,14 @@ def read_mmdb(path: Path) -> Source:
     """Read a database in MaxMind's format: GeoLite2, DB-IP, IPinfo and others.
 
     The country of a record is ``country.iso_code``, else ``registered_country.iso_code``, or a text
-    ``country_code`` or ``country``. Below ::/96 an IPv6 database holds IPv4; its aliases of that
-    (6to4, mapped) are not read twice.
+    ``country_code`` or ``country``; one that is empty says nothing. Below ::/96 an IPv6 database
+    holds IPv4; its aliases of that (6to4, Teredo, mapped) are not read twice: whoever looks an
+    address up knows them. A database of other things (of AS numbers) is refused.
     """
     import maxminddb  # noqa: PLC0415 - only who builds needs it
 
     ranges: dict[int, list[Range]] = {4: [], 6: []}
+    example: object = None
     try:
         with closing(maxminddb.open_database(path)) as reader:
             about = reader.metadata()
@@ -55,8 +57,11 @@ def read_mmdb(path: Path) -> Source:
                 first = int(network.network_address)
                 country = index_of(known(_country_of(record)))
                 ranges[network.version].append((first, first + network.num_addresses - 1, country))
+                example = record if example is None else example
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
         _refuse(path, f"is no MMDB file that can be read: {error}")
+    if not _have_country(ranges.values()):
+        _refuse(path, f"({about.database_type}) has no country: {_what_is_missing(example)}")
     return Source(
         name=about.database_type[:NAME_LENGTH_MAX],
         date=datetime.fromtimestamp(about.build_epoch, UTC),
@@ -71,24 +76,50 @@ def read_tor(ipv4: Path, ipv6: Path) -> Source:
     Lines are ``FIRST,LAST,CC``, the addresses of IPv4 as numbers; the older of both dates counts.
     """
     dates: list[datetime] = []
-    packed = [
-        pack_ranges(_tor_ranges(path, bits, dates), bits, path)
+    ranges = [
+        list(_tor_ranges(path, bits, dates))
         for path, bits in ((ipv4, _IPV4_BITS), (ipv6, _IPV6_BITS))
     ]
+    if not _have_country(ranges):
+        _refuse(ipv4, f"has no country, nor has {ipv6}: no line ends with a code of ISO 3166-1")
+    packed = (
+        pack_ranges(ranges[0], _IPV4_BITS, ipv4),
+        pack_ranges(ranges[1], _IPV6_BITS, ipv6),
+    )
     return Source("IPFire Location (tor-geoipdb)", min(dates), *packed)
 
 
-def _country_of(record: Any) -> str:
+def _have_country(families: Iterable[list[Range]]) -> bool:
+    return any(country for ranges in families for _, _, country in ranges)
+
+
+def _country_of(record: object) -> str:
+    return next((text for text in _country_texts(record) if text), "")
+
+
+def _country_texts(record: object) -> Iterator[str]:
+    """What a record says of its country, in the order in which it counts."""
     if not isinstance(record, Mapping):
-        return ""
+        return
     for field in ("country", "registered_country"):
         found = record.get(field)
         if isinstance(found, Mapping) and isinstance(found.get("iso_code"), str):
-            return str(found["iso_code"])
+            yield found["iso_code"].strip()
     for field in ("country_code", "country"):
         if isinstance(record.get(field), str):
-            return str(record[field])
-    return ""
+            yield record[field].strip()
+
+
+def _what_is_missing(example: object) -> str:
+    """Why no country was found, by one of the records."""
+    wanted = "country.iso_code, registered_country.iso_code, country_code or country"
+    if example is None:
+        return "it has no record"
+    text = _country_of(example)
+    if text:
+        return f"{text!r:.40} is no code of ISO 3166-1"
+    fields = ", ".join(sorted(example)) if isinstance(example, Mapping) else repr(example)
+    return f"no record has {wanted}; what they have is {fields:.200}"
 
 
 def _tor_ranges(path: Path, bits: int, dates: list[datetime]) -> Iterator[Range]:

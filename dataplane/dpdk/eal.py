@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Self
 
-from dataplane.errors import NativeError
+from dataplane.base.errors import NativeError
 
 
 class Eal:

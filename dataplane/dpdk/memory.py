@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 from typing import Self, TypeVar
 
-from dataplane import abi
-from dataplane.errors import NativeError
+from dataplane.base.errors import NativeError
+from dataplane.native import abi
 
 _Structure = TypeVar("_Structure", bound=ctypes.Structure)
 

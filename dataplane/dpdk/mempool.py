@@ -5,13 +5,21 @@ from __future__ import annotations
 import ctypes
 from typing import Self
 
+from dataplane.base.errors import NativeError
 from dataplane.dpdk.eal import last_error
-from dataplane.errors import NativeError
 
 CACHE_COUNT = 256
 """Buffers that each lcore keeps for itself; a multiple of the burst."""
 _HEADROOM_BYTES = 128  # RTE_PKTMBUF_HEADROOM, in rte_config.h of 22.11 and 24.11
 _SOCKET_ANY = -1
+
+
+_OVERHEAD_BYTES = 128 + 64  # struct rte_mbuf; struct rte_mempool_objhdr, to a cache line
+
+
+def bytes_of(room_bytes: int) -> int:
+    """Memory of one packet buffer of a pool, at most."""
+    return room_bytes + _HEADROOM_BYTES + _OVERHEAD_BYTES
 
 
 class PacketPool:

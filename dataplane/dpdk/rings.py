@@ -9,8 +9,8 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
+from dataplane.base.errors import NativeError
 from dataplane.dpdk.eal import last_error
-from dataplane.errors import NativeError
 
 _PREFIX = "net_ring_"
 _SOCKET_ANY = -1

@@ -9,7 +9,8 @@ struct sb_handover {
     uint64_t produced;
     uint64_t consumed_seen;
     uint64_t closed;
-    uint8_t reserved_producer[SB_CACHE_LINE - 24];
+    uint64_t slots_max;
+    uint8_t reserved_producer[SB_CACHE_LINE - 32];
     uint64_t consumed;
     uint64_t produced_seen;
     uint8_t reserved_consumer[SB_CACHE_LINE - 16];
@@ -26,12 +27,16 @@ uint64_t sb_handover_size(void) {
     return sizeof(struct sb_handover);
 }
 
+void sb_handover_init(struct sb_handover *ring, uint32_t slots) {
+    ring->slots_max = slots;
+}
+
 bool sb_handover_push(struct sb_handover *ring, const struct sb_packet *packet) {
     uint64_t produced = ring->produced;
 
-    if (produced - ring->consumed_seen == SB_HANDOVER_SLOTS) {
+    if (produced - ring->consumed_seen == ring->slots_max) {
         ring->consumed_seen = __atomic_load_n(&ring->consumed, __ATOMIC_ACQUIRE);
-        if (produced - ring->consumed_seen == SB_HANDOVER_SLOTS)
+        if (produced - ring->consumed_seen == ring->slots_max)
             return false;
     }
     ring->slots[produced & (SB_HANDOVER_SLOTS - 1)] = *packet;

@@ -6,14 +6,13 @@
  */
 #include "pipeline.h"
 
-#include "ring.h"
+#include "stages.h"
+#include "verdict.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 _Static_assert(sizeof(struct sb_packet) == SB_CACHE_LINE, "a descriptor is one cache line");
 _Static_assert((SB_SAMPLED_BURSTS & (SB_SAMPLED_BURSTS - 1)) == 0, "a power of two");
-_Static_assert(sizeof(struct sb_drop_sample) == sizeof(((struct sb_ring_element *)0)->payload),
-               "a drop sample fills an element");
 
 typedef void stage_function(struct sb_lcore *lcore, struct sb_burst *burst,
                             const struct sb_time *now);
@@ -29,10 +28,13 @@ struct run {
 ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
                                const struct sb_time *now);
 ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_burst *burst);
-ALWAYS_INLINE void run_judging_stages(const struct run *run);
+ALWAYS_INLINE void run_owned(const struct run *run);
+ALWAYS_INLINE void run_behind_connections(const struct run *run);
+static void run_released(struct sb_lcore *lcore, const struct sb_time *now);
+static uint32_t take_released(const struct sb_outbox *outbox, uint32_t next, struct sb_burst *burst,
+                              uint32_t place[SB_BURST_MAX]);
+static void make_live(struct sb_burst *burst);
 ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_function *function);
-
-static void push_event(struct sb_lcore *lcore, struct sb_ring_element *element);
 
 void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct run run = start(lcore, burst, now);
@@ -42,28 +44,24 @@ void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struc
     run_stage(&run, SB_STAGE_PROFILE, sb_profile_stage);
     run_stage(&run, SB_STAGE_SANITY, sb_sanity_stage);
     run_stage(&run, SB_STAGE_OWNER, sb_owner_stage);
-    run_judging_stages(&run);
+    run_owned(&run);
 }
 
 void sb_pipeline_resume(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct run run = start(lcore, burst, now);
 
-    burst->judged = burst->is_plain = 0;
-    for (uint32_t i = 0; i < burst->count; i++) {
-        struct sb_packet *packet = &burst->packets[i];
-
-        sb_stats_of(lcore)->port[packet->port].held_now--;
-        packet->profile = 0; /* of the policy when it was received */
-        burst->live[i] = (uint8_t)i;
-        burst->judged |= (uint32_t)sb_is_client(packet) << i;
-    }
+    for (uint32_t i = 0; i < burst->count; i++)
+        sb_take_over(lcore, &burst->packets[i]);
+    make_live(burst);
     run_stage(&run, SB_STAGE_PROFILE, sb_profile_stage);
-    run_judging_stages(&run);
+    run_owned(&run);
 }
 
 void sb_pipeline_idle(struct sb_lcore *lcore, const struct sb_time *now) {
     if (lcore->flows != 0)
         sb_connections_idle(lcore, now);
+    sb_http_idle(lcore, now);
+    run_released(lcore, now);
 }
 
 ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
@@ -73,6 +71,7 @@ ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
 
     lcore->policy = __atomic_load_n(&node->policy, __ATOMIC_ACQUIRE);
     burst->live_count = burst->count;
+    burst->http = 0;
     return (struct run){lcore, burst, now, measured};
 }
 
@@ -93,13 +92,71 @@ ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_
     stats->port[SB_PORT_OUTSIDE].received_bytes += bytes - bytes_inside;
 }
 
-ALWAYS_INLINE void run_judging_stages(const struct run *run) {
+/* What this lcore owns, from the lists to the end; and what that has set free. */
+ALWAYS_INLINE void run_owned(const struct run *run) {
     run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
+    sb_neighbors_exempt(run->lcore, run->burst, run->now);
+    sb_path_mtu_exempt(run->lcore, run->burst, run->now);
     run_stage(run, SB_STAGE_COUNTRY, sb_country_stage);
     run_stage(run, SB_STAGE_FILTER, sb_filter_stage);
     run_stage(run, SB_STAGE_LIMITS, sb_limits_stage);
     run_stage(run, SB_STAGE_CONNECTIONS, sb_connections_stage);
+    run_behind_connections(run);
+    sb_traffic_count_burst(run->lcore, run->burst, run->now);
+    run_released(run->lcore, run->now);
+}
+
+ALWAYS_INLINE void run_behind_connections(const struct run *run) {
+    run_stage(run, SB_STAGE_HTTP, sb_http_stage);
     run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);
+}
+
+/* Bursts of packets that were held in bursts before: they go on where they would have gone then,
+ * but under the policy of now. */
+static void run_released(struct sb_lcore *lcore, const struct sb_time *now) {
+    struct sb_outbox *outbox = sb_outbox_of(lcore);
+    uint32_t next = 0, place[SB_BURST_MAX];
+    struct sb_burst burst;
+
+    while (SB_UNLIKELY(outbox != NULL && next < outbox->released_count)) {
+        next = take_released(outbox, next, &burst, place);
+        const struct run run = start(lcore, &burst, now);
+
+        make_live(&burst);
+        run_stage(&run, SB_STAGE_PROFILE, sb_profile_stage);
+        run_behind_connections(&run);
+        sb_traffic_count_released(lcore, &burst);
+        for (uint32_t i = 0; i < burst.count; i++)
+            outbox->released[place[i]] = burst.packets[i];
+    }
+}
+
+/* From there on; what was given up stays where it is. Returns where to go on. */
+static uint32_t take_released(const struct sb_outbox *outbox, uint32_t next, struct sb_burst *burst,
+                              uint32_t place[SB_BURST_MAX]) {
+    burst->count = 0;
+    for (; next < outbox->released_count && burst->count < SB_BURST_MAX; next++) {
+        if (outbox->released[next].verdict != SB_VERDICT_PASS)
+            continue;
+        place[burst->count] = next;
+        burst->packets[burst->count++] = outbox->released[next];
+    }
+    return next;
+}
+
+/* All packets of a burst that has been through the first stages before, as parse has described
+ * them. */
+static void make_live(struct sb_burst *burst) {
+    burst->judged = burst->is_plain = 0;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        struct sb_packet *packet = &burst->packets[i];
+        bool is_judged = sb_is_client(packet) && (packet->flags & SB_PACKET_ALLOWED) == 0;
+
+        packet->profile = 0; /* it was of the policy of then */
+        burst->live[i] = (uint8_t)i;
+        burst->judged |= (uint32_t)is_judged << i;
+        burst->http |= (uint32_t)(packet->http != 0) << i;
+    }
 }
 
 ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_function *function) {
@@ -115,55 +172,4 @@ ALWAYS_INLINE void run_stage(const struct run *run, enum sb_stage stage, stage_f
     function(run->lcore, run->burst, run->now);
     stats->sampled_cycles += __builtin_ia32_rdtsc() - start;
     stats->sampled_packets += entered;
-}
-
-uint32_t sb_burst_same_profile(const struct sb_burst *burst, uint32_t packets) {
-    uint32_t profile = burst->packets[__builtin_ctz(packets)].profile, same = 0;
-
-    while (packets != 0) {
-        uint32_t i = sb_take_packet(&packets);
-
-        same |= (uint32_t)(burst->packets[i].profile == profile) << i;
-    }
-    return same;
-}
-
-__attribute__((cold)) void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet,
-                                          enum sb_reason reason, enum sb_mode mode,
-                                          const struct sb_time *now) {
-    struct sb_ring_element element = {.kind = SB_MESSAGE_DROP_SAMPLE};
-    struct sb_drop_sample sample = {.boot_ds = now->boot_ds,
-                                    .profile = packet->profile,
-                                    .reason = (uint8_t)reason,
-                                    .mode = (uint8_t)mode,
-                                    .port = (uint8_t)packet->port,
-                                    .protocol = packet->protocol};
-
-    lcore->sample_ds[reason] = now->boot_ds;
-    sb_packet_address(packet, packet->client_offset, sample.client);
-    sb_packet_address(packet, packet->protected_offset, sample.protected_address);
-    memcpy(element.payload, &sample, sizeof(sample));
-    push_event(lcore, &element);
-}
-
-__attribute__((cold)) void sb_notify(struct sb_lcore *lcore, enum sb_notice_kind kind,
-                                     uint64_t value, const uint8_t address[16],
-                                     const struct sb_time *now) {
-    struct sb_ring_element element = {.kind = SB_MESSAGE_NOTICE};
-    struct sb_notice notice = {
-        .boot_ms = (uint64_t)now->boot_ds * 100, .notice = kind, .value = value};
-
-    memcpy(notice.address, address, sizeof(notice.address));
-    memcpy(element.payload, &notice, sizeof(notice));
-    push_event(lcore, &element);
-}
-
-static void push_event(struct sb_lcore *lcore, struct sb_ring_element *element) {
-    uint64_t consumer = __atomic_load_n(&lcore->events_consumer, __ATOMIC_ACQUIRE);
-
-    if (lcore->events == 0 || consumer == 0)
-        return;
-    if (sb_ring_push((struct sb_ring_producer *)(uintptr_t)lcore->events,
-                     (const struct sb_ring_consumer *)(uintptr_t)consumer, element) != 0)
-        sb_stats_of(lcore)->events_lost++;
 }

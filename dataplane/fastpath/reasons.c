@@ -1,28 +1,19 @@
 /* reasons.c: names, texts and default modes of reasons and stages, from the X-macro lists. */
 #include <stddef.h>
-#include <string.h>
 
-#include "pipeline.h"
-
-enum { SELECTABLE = 1 << 7 };
-
-/* Default modes as reasons.def spells them. */
-enum {
-    MODE_OFF = SB_MODE_OFF | SELECTABLE,
-    MODE_MONITOR = SB_MODE_MONITOR | SELECTABLE,
-    MODE_ENFORCE = SB_MODE_ENFORCE | SELECTABLE,
-    MODE_STRUCTURAL = SB_MODE_ENFORCE
-};
+#include "reasons.h"
 
 struct reason {
     const char *name;
     const char *text;
     uint8_t stage;
-    uint8_t mode;
+    uint8_t modes; /* SB_MODES_ */
+    uint8_t standard;
 };
 
 static const struct reason reasons[SB_REASON_COUNT] = {
-#define SB_REASON(name, stage, mode, text) {#name, text, SB_STAGE_##stage, MODE_##mode},
+#define SB_REASON(name, stage, modes, standard, text)                                              \
+    {#name, text, SB_STAGE_##stage, SB_MODES_##modes, SB_MODE_##standard},
 #include "reasons.def"
 #undef SB_REASON
 };
@@ -35,6 +26,7 @@ static const char *const stages[SB_STAGE_COUNT] = {
 
 _Static_assert(SB_REASON_COUNT <= sizeof(((struct sb_profile *)0)->mode),
                "a mode for every reason");
+_Static_assert(SB_REASONS_MAX <= UINT8_MAX + 1, "a packet has one byte for its reason");
 
 const char *sb_reason_name(uint32_t reason) {
     return reason < SB_REASON_COUNT ? reasons[reason].name : NULL;
@@ -52,16 +44,10 @@ uint32_t sb_reason_stage(uint32_t reason) {
     return reason < SB_REASON_COUNT ? reasons[reason].stage : SB_STAGE_COUNT;
 }
 
+uint32_t sb_reason_modes(uint32_t reason) {
+    return reason < SB_REASON_COUNT ? reasons[reason].modes : 0;
+}
+
 uint32_t sb_reason_default_mode(uint32_t reason) {
-    return reason < SB_REASON_COUNT ? reasons[reason].mode & ~SELECTABLE : SB_MODE_OFF;
-}
-
-uint32_t sb_reason_selectable(uint32_t reason) {
-    return reason < SB_REASON_COUNT && (reasons[reason].mode & SELECTABLE) != 0;
-}
-
-void sb_profile_init(struct sb_profile *profile) {
-    memset(profile, 0, sizeof(*profile));
-    for (uint32_t reason = 0; reason < SB_REASON_COUNT; reason++)
-        profile->mode[reason] = (uint8_t)sb_reason_default_mode(reason);
+    return reason < SB_REASON_COUNT ? reasons[reason].standard : SB_MODE_OFF;
 }

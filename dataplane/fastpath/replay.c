@@ -7,7 +7,11 @@
 
 #include <errno.h>
 
+#include "address.h"
+#include "checksum.h"
 #include "pipeline.h"
+#include "stages.h"
+#include "verdict.h"
 
 /* The burst being filled and which records are in it. */
 struct filling {
@@ -84,7 +88,7 @@ static void add(struct filling *filling, uint32_t index, const struct sb_replay 
     packet->port = SB_PORT_OUTSIDE;
 }
 
-/* --- direction -------------------------------------------------------------------------------- */
+/* --- direction, checksum ---------------------------------------------------------------------- */
 
 static bool is_inside(const struct sb_replay *replay, const struct sb_packet *packet,
                       uint32_t address_offset) {
@@ -120,13 +124,22 @@ static enum sb_port port_of(struct sb_replay *replay, const struct sb_packet *pa
     return source && !destination ? SB_PORT_INSIDE : SB_PORT_OUTSIDE;
 }
 
-/* The pipeline's own parser finds the addresses, so that there is no second one to disagree. Of the
- * ledgers it touches nothing: HEADER_SPLIT can't happen here. */
-static void set_ports(struct sb_replay *replay, struct sb_lcore *lcore, struct sb_burst *burst,
-                      const struct sb_time *now) {
-    sb_parse_stage(lcore, burst, now);
-    for (uint32_t i = 0; i < burst->count; i++)
-        burst->packets[i].port = (uint16_t)port_of(replay, &burst->packets[i]);
+/* Captured before the NIC of its sender had finished it, or not whole: the checksum says nothing.
+ */
+static bool has_no_checksum(const struct sb_packet *packet) {
+    return (packet->flags & SB_PACKET_CUT) != 0 || sb_tcp_checksum_is_unfinished(packet);
+}
+
+/* What a worker knows from its port and its driver. The pipeline's own parser finds the addresses,
+ * so that there is no second one to disagree. */
+static void describe(struct sb_replay *replay, struct sb_burst *burst) {
+    for (uint32_t i = 0; i < burst->count; i++) {
+        struct sb_packet *packet = &burst->packets[i];
+
+        sb_parse_packet(packet);
+        packet->flags |= has_no_checksum(packet) ? SB_PACKET_L4_GOOD : 0;
+        packet->port = (uint16_t)port_of(replay, packet);
+    }
 }
 
 /* --- one burst -------------------------------------------------------------------------------- */
@@ -148,6 +161,7 @@ static void count(struct sb_replay *replay, struct sb_lcore *lcore,
     replay->cut_short += (packet->flags & SB_PACKET_CUT_SHORT) != 0;
     replay->link_scope += (packet->flags & SB_PACKET_LINK_SCOPE) != 0;
     replay->allowed += (packet->flags & SB_PACKET_ALLOWED) != 0;
+    replay->neighbors += (packet->flags & SB_PACKET_NEIGHBOR) != 0;
     if (packet->verdict != SB_VERDICT_PASS)
         return;
     port->forwarded++;
@@ -160,7 +174,7 @@ static void run(struct sb_replay *replay, struct filling *filling, uint8_t *verd
 
     if (filling->burst.count == 0)
         return;
-    set_ports(replay, lcore, &filling->burst, &now);
+    describe(replay, &filling->burst);
     sb_pipeline_run(lcore, &filling->burst, &now);
     for (uint32_t i = 0; i < filling->burst.count; i++) {
         count(replay, lcore, &filling->burst.packets[i]);

@@ -11,8 +11,10 @@
 
 #include "abi.h"
 #include "handover.h"
+#include "latency.h"
 #include "pipeline.h"
 #include "readers.h"
+#include "verdict.h"
 
 /* Packets on their way out of one port, all from one burst and in from the other. */
 struct tx_batch {
@@ -36,20 +38,21 @@ struct worker {
 static uint32_t worker_turn(struct worker *worker, bool receiving);
 static uint32_t receive(struct worker *worker, enum sb_port port);
 static uint32_t resume(struct worker *worker, uint32_t from);
+static uint16_t checksum_flags(uint64_t ol_flags);
 static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
                      uint64_t rx_tsc);
-static void settle(struct worker *worker, enum sb_port from);
+static void settle(struct worker *worker, struct sb_packet *packets, uint32_t count,
+                   enum sb_port from);
+static void settle_both(struct worker *worker, struct sb_packet *packets, uint32_t count);
 static void hand_over(struct worker *worker, struct sb_packet *packet);
 static void transmit(struct worker *worker, enum sb_port from);
 static void answer(struct worker *worker, enum sb_port from);
 static void send_outbox(struct worker *worker);
 static void send_own(struct worker *worker, const struct sb_packet *packet);
-static void forward_held(struct worker *worker, struct sb_packet *packet);
 static void fill_outbox(struct worker *worker);
 static void shape(const struct sb_packet *packet);
 static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
                             uint32_t sent);
-static void count_latency(struct worker *worker, uint64_t cycles, uint32_t packets);
 static void sample_drop(struct worker *worker, struct sb_packet *packet, enum sb_reason reason);
 static void close_handovers(struct worker *worker);
 static bool handovers_finished(struct worker *worker);
@@ -109,7 +112,7 @@ static uint32_t receive(struct worker *worker, enum sb_port port) {
         describe(&worker->burst.packets[i], mbufs[i], port, worker->now.tsc);
     worker->burst.count = count;
     sb_pipeline_run(worker->lcore, &worker->burst, &worker->now);
-    settle(worker, port);
+    settle(worker, worker->burst.packets, count, port);
     send_outbox(worker);
     return count;
 }
@@ -124,39 +127,48 @@ static uint32_t resume(struct worker *worker, uint32_t from) {
     worker->now.tsc = rte_rdtsc();
     worker->burst.count = (uint16_t)count;
     sb_pipeline_resume(worker->lcore, &worker->burst, &worker->now);
-    for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
-        settle(worker, port);
+    settle_both(worker, worker->burst.packets, count);
     send_outbox(worker);
     return count;
+}
+
+/* NONE: what the field says means nothing, and the data are known to be whole, as between machines
+ * on one host. BAD is not believed: NICs err about frames that are padded, and where it matters the
+ * sum is made again. */
+static uint16_t checksum_flags(uint64_t ol_flags) {
+    uint64_t ip = ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+    uint64_t l4 = ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    bool is_l4_good = l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD || l4 == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+
+    return (uint16_t)((ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? SB_PACKET_CHECKSUM_GOOD : 0) |
+                      (is_l4_good ? SB_PACKET_L4_GOOD : 0));
 }
 
 /* Asks for the headers on the way: parse is the first to look at them. */
 static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
                      uint64_t rx_tsc) {
-    uint64_t checksum = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-
     rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
     packet->mbuf = (uint64_t)mbuf;
     packet->data = (uint64_t)rte_pktmbuf_mtod(mbuf, void *);
     packet->rx_tsc = rx_tsc;
     packet->length = rte_pktmbuf_pkt_len(mbuf);
     packet->available = rte_pktmbuf_data_len(mbuf);
-    packet->flags = checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? SB_PACKET_CHECKSUM_GOOD : 0;
+    packet->flags = checksum_flags(mbuf->ol_flags);
     packet->port = (uint16_t)port;
 }
 
-/* Does with every packet that came in from one port what its verdict says, in the order of the
- * burst. */
-static void settle(struct worker *worker, enum sb_port from) {
+/* Does with every packet that came in from one port what its verdict says, in their order. */
+static void settle(struct worker *worker, struct sb_packet *packets, uint32_t count,
+                   enum sb_port from) {
     struct tx_batch *batch = &worker->tx;
     uint32_t passed = 0, answered = 0, freed = 0;
 
-    for (uint32_t i = 0; i < worker->burst.count; i++) {
-        struct sb_packet *packet = &worker->burst.packets[i];
+    for (uint32_t i = 0; i < count; i++) {
+        struct sb_packet *packet = &packets[i];
 
-        if (unlikely(packet->port != from)) /* of a burst that was handed over */
+        if (unlikely(packet->port != from)) /* not all of a burst that was received */
             continue;
-        if (packet->verdict == SB_VERDICT_HELD && packet->owner != worker->lcore->index)
+        if (packet->verdict == SB_VERDICT_HANDED_OVER)
             hand_over(worker, packet);
         if (packet->verdict == SB_VERDICT_PASS) {
             batch->mbufs[passed] = (struct rte_mbuf *)packet->mbuf;
@@ -165,7 +177,8 @@ static void settle(struct worker *worker, enum sb_port from) {
                    (packet->flags & SB_PACKET_ANSWER) != 0) {
             shape(packet);
             worker->answers.mbufs[answered++] = (struct rte_mbuf *)packet->mbuf;
-        } else if (packet->verdict != SB_VERDICT_HELD) {
+        } else if (packet->verdict != SB_VERDICT_HELD &&
+                   packet->verdict != SB_VERDICT_HANDED_OVER) {
             worker->freed[freed++] = (struct rte_mbuf *)packet->mbuf;
         }
     }
@@ -179,13 +192,18 @@ static void settle(struct worker *worker, enum sb_port from) {
         rte_pktmbuf_free_bulk(worker->freed, freed);
 }
 
+static void settle_both(struct worker *worker, struct sb_packet *packets, uint32_t count) {
+    for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
+        settle(worker, packets, count, port);
+}
+
 static void hand_over(struct worker *worker, struct sb_packet *packet) {
     struct sb_lcore *lcore = worker->lcore;
 
     if (sb_handover_push((struct sb_handover *)lcore->handover_out[packet->owner], packet))
         return;
     sample_drop(worker, packet, SB_REASON_HANDOVER_FULL);
-    sb_drop_held(lcore, packet, SB_REASON_HANDOVER_FULL);
+    sb_drop_handed_over(lcore, packet, SB_REASON_HANDOVER_FULL);
     worker->stats->handover_lost++;
 }
 
@@ -219,23 +237,18 @@ static void answer(struct worker *worker, enum sb_port from) {
         rte_pktmbuf_free_bulk(&batch->mbufs[sent], batch->count - sent);
 }
 
-/* What stages have sent beside the burst, in its order. One at a time: it is little. */
+/* What stages have sent beside the burst. Own frames one at a time: they are few. */
 static void send_outbox(struct worker *worker) {
     struct sb_outbox *outbox = (struct sb_outbox *)worker->lcore->outbox;
 
-    if (likely(outbox == NULL || outbox->packet_count == 0))
+    if (likely(outbox == NULL || (outbox->own_count | outbox->released_count) == 0))
         return;
-    for (uint32_t i = 0; i < outbox->packet_count; i++) {
-        struct sb_packet *packet = &outbox->packet[i];
-
-        if (packet->origin != SB_ORIGIN_COUNT)
-            send_own(worker, packet);
-        else if (packet->verdict == SB_VERDICT_PASS)
-            forward_held(worker, packet);
-        else
-            rte_pktmbuf_free((struct rte_mbuf *)packet->mbuf);
-    }
-    outbox->packet_count = 0;
+    for (uint32_t i = 0; i < outbox->own_count; i++)
+        send_own(worker, &outbox->own[i]);
+    for (uint32_t i = 0; i < outbox->released_count; i += SB_BURST_MAX)
+        settle_both(worker, &outbox->released[i],
+                    RTE_MIN(outbox->released_count - i, (uint32_t)SB_BURST_MAX));
+    outbox->own_count = outbox->released_count = 0;
     fill_outbox(worker);
 }
 
@@ -251,15 +264,6 @@ static void send_own(struct worker *worker, const struct sb_packet *packet) {
     stats->tx_full += 1 - sent;
     if (sent == 0)
         rte_pktmbuf_free(mbuf);
-}
-
-static void forward_held(struct worker *worker, struct sb_packet *packet) {
-    struct tx_batch *batch = &worker->tx;
-
-    batch->count = 1;
-    batch->mbufs[0] = (struct rte_mbuf *)packet->mbuf;
-    batch->packets[0] = packet;
-    transmit(worker, packet->port);
 }
 
 /* What the pool can't give now it may give the next time: without a buffer nothing is sent, and
@@ -296,32 +300,26 @@ static void count_forwarded(struct worker *worker, enum sb_port from, const stru
     struct sb_port_stats *stats = &worker->stats->port[from];
     uint64_t tx_tsc = rte_rdtsc(), bytes = 0;
     uint32_t together = 0; /* received at one time: the whole burst, but for what was handed over */
+    uint32_t requests = 0;
 
     for (uint32_t i = 0; i < sent; i++) {
         const struct sb_packet *packet = batch->packets[i];
 
         bytes += packet->length;
         together++;
+        if (unlikely((packet->flags & SB_PACKET_REQUEST) != 0))
+            requests += packet->requests;
         if (i + 1 == sent || batch->packets[i + 1]->rx_tsc != packet->rx_tsc) {
-            count_latency(worker, tx_tsc - packet->rx_tsc, together);
-            together = 0;
+            uint64_t latency_ns = sb_tsc_ns(worker->node, tx_tsc - packet->rx_tsc);
+
+            sb_latency_count(&worker->stats->latency, latency_ns, together);
+            if (unlikely(requests != 0))
+                sb_latency_count(&worker->stats->request_latency, latency_ns, requests);
+            together = requests = 0;
         }
     }
     stats->forwarded += sent;
     stats->forwarded_bytes += bytes;
-}
-
-static void count_latency(struct worker *worker, uint64_t cycles, uint32_t packets) {
-    static const uint64_t bounds_ns[] = SB_LATENCY_BOUNDS_NS;
-    uint64_t latency_ns = (cycles * worker->node->ns_per_tsc_q24) >> 24;
-    uint32_t bucket = 0;
-
-    _Static_assert(RTE_DIM(bounds_ns) == SB_LATENCY_BUCKETS - 1, "one more bucket than bounds");
-    while (bucket < SB_LATENCY_BUCKETS - 1 && latency_ns > bounds_ns[bucket])
-        bucket++;
-    worker->stats->latency_count += packets;
-    worker->stats->latency_sum_ns += latency_ns * packets;
-    worker->stats->latency_bucket[bucket] += packets;
 }
 
 /* Before the packet is freed: the sample names its addresses. */

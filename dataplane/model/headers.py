@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataplane.abi import PacketFlag, Port, Reason
 from dataplane.model.packet import Packet
+from dataplane.native.abi import PacketFlag, Port, Reason
 
 
 class MalformedError(Exception):

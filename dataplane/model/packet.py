@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dataplane.abi import PacketFlag, Port, Reason, Verdict
+from dataplane.native.abi import Link, PacketFlag, Port, Reason, Verdict
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 """Protocol numbers whose headers the stages read."""
 TCP_FLAGS, SYN, RST, ACK = 13, 2, 4, 16
+UDP_BYTES = 8
+"""Of its header."""
 """Where a TCP header has its flags, and some of them: RFC 9293, section 3.1."""
 NO_FLAGS = PacketFlag(0)
 
@@ -21,8 +23,9 @@ NO_FLAGS = PacketFlag(0)
 class Packet:
     """A descriptor. Whoever received the packet fills ``data``, ``length``, ``port`` and ``flags``.
 
-    Of the flags only CUT (a capture has kept less than there was on the wire) and CHECKSUM_GOOD
-    (the NIC has verified the IPv4 header checksum) are the receiver's.
+    Of the flags only CUT (a capture has kept less than there was on the wire), CHECKSUM_GOOD (the
+    NIC has verified the IPv4 header checksum) and L4_GOOD (TCP's is right, or says nothing) are the
+    receiver's.
     """
 
     data: bytes
@@ -52,10 +55,14 @@ class Packet:
     """4 or 6 once both addresses are readable, else 0."""
     protocol: int = 0
     """What follows the last IP header or extension header that was read."""
+    link: Link = Link.NONE
+    """Why it passes, if it has LINK_SCOPE."""
     anomaly: Reason = Reason.NONE
     """The first thing that parse found malformed; sanity judges it."""
     verdict: Verdict = Verdict.PASS
     reason: Reason = Reason.NONE
+    http: object = None
+    """What it is for the HTTP stage: see `inspected`."""
     owner: int = 0
     """Index of the lcore that owns the client."""
 
@@ -95,3 +102,10 @@ class Packet:
 def number(header: bytes, offset: int) -> int:
     """The 16 bits at an offset of a header, in network order."""
     return int.from_bytes(header[offset : offset + 2], "big")
+
+
+def end_of_ip(packet: Packet) -> int:
+    """By the length field of the IP header, which may say less than the frame has."""
+    if packet.ip_version == 4:
+        return packet.l3_offset + number(packet.data, packet.l3_offset + 2)
+    return packet.l3_offset + 40 + number(packet.data, packet.l3_offset + 4)

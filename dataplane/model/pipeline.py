@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dataplane.abi import Stage, Verdict
-from dataplane.model.connections import connections
-from dataplane.model.country import country
-from dataplane.model.filter import filter_
-from dataplane.model.forward import forward
-from dataplane.model.limits import limits
-from dataplane.model.lists import lists
-from dataplane.model.node import Lcore, Time
-from dataplane.model.owner import owner
 from dataplane.model.packet import Packet
-from dataplane.model.parse import parse
-from dataplane.model.profile import profile
-from dataplane.model.sanity import sanity
-from dataplane.model.syn_proxy import tick
+from dataplane.model.stages.connections.connections import connections
+from dataplane.model.stages.connections.path_mtu import exempt as exempt_path_mtu
+from dataplane.model.stages.connections.syn_proxy import tick
+from dataplane.model.stages.country import country
+from dataplane.model.stages.filter import filter_
+from dataplane.model.stages.forward import forward
+from dataplane.model.stages.http.stage import http
+from dataplane.model.stages.limits import limits
+from dataplane.model.stages.lists import lists
+from dataplane.model.stages.neighbors import exempt as exempt_neighbor
+from dataplane.model.stages.owner import owner
+from dataplane.model.stages.parse.parse import parse
+from dataplane.model.stages.profile import profile
+from dataplane.model.stages.sanity import sanity
+from dataplane.model.stages.traffic import count_burst
+from dataplane.model.state import Lcore, Time
+from dataplane.model.traffic import count
+from dataplane.native.abi import REASON_STAGE, Stage, TrafficKind, Verdict
 
 StageFunction = Callable[[Lcore, Packet, Time], bool]
 Stages = Sequence[tuple[Stage, StageFunction]]
@@ -32,12 +37,14 @@ BEFORE_HANDOVER: Stages = (
     (Stage.SANITY, sanity),
     (Stage.OWNER, owner),
 )
-BY_OWNER: Stages = (
-    (Stage.LISTS, lists),
+BEHIND_LISTS: Stages = (
     (Stage.COUNTRY, country),
     (Stage.FILTER, filter_),
     (Stage.LIMITS, limits),
     (Stage.CONNECTIONS, connections),
+)
+BEHIND_CONNECTIONS: Stages = (
+    (Stage.HTTP, http),
     (Stage.FORWARD, forward),
 )
 
@@ -45,15 +52,16 @@ BY_OWNER: Stages = (
 def run(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
     """Run all stages over packets that were received just now.
 
-    Afterwards each packet has its verdict; what is HELD goes to the lcore ``packet.owner``, which
-    calls ``resume``. Returns the packets that have come through every stage, in their order.
+    Afterwards each packet has its verdict; what is HANDED_OVER goes to the lcore ``packet.owner``,
+    which calls ``resume``. Packets that were held before, and that a stage has released, go through
+    the stages behind ``connections`` at the end; ``lcore.released`` has them with their verdicts.
+    Returns the packets of the burst that have come through every stage, in their order.
     """
     for packet in packets:
         lcore.port[packet.port].received += 1
         lcore.port[packet.port].received_bytes += packet.length
-    live = _run_stages(lcore, [*BEFORE_HANDOVER, *BY_OWNER], packets, now)
-    tick(lcore, now)
-    return live
+    live = _run_stages(lcore, BEFORE_HANDOVER, packets, now)
+    return _run_owned(lcore, packets, live, now)
 
 
 def resume(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
@@ -62,13 +70,40 @@ def resume(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
         lcore.port[packet.port].held_now -= 1
         packet.profile = 0
     # The policy may be another one than where they were received.
-    live = _run_stages(lcore, [(Stage.PROFILE, profile), *BY_OWNER], packets, now)
+    live = _run_stages(lcore, [(Stage.PROFILE, profile)], packets, now)
+    return _run_owned(lcore, packets, live, now)
+
+
+def _run_owned(
+    lcore: Lcore, packets: Sequence[Packet], live: Sequence[Packet], now: Time
+) -> list[Packet]:
+    """What this lcore owns, from the lists to the end; and what that has set free."""
+    live = _run_stages(lcore, [(Stage.LISTS, lists)], live, now)
+    for packet in live:
+        exempt_neighbor(lcore, packet, now)
+    for packet in live:
+        exempt_path_mtu(lcore, packet, now)
+    live = _run_stages(lcore, [*BEHIND_LISTS, *BEHIND_CONNECTIONS], live, now)
+    count_burst(lcore, packets)
     tick(lcore, now)
+    _run_released(lcore, now)
     return live
+
+
+def _run_released(lcore: Lcore, now: Time) -> None:
+    """Packets that were held go on where they would have gone then, under the policy of now."""
+    released = [packet for packet in lcore.released if packet.verdict is Verdict.PASS]
+    for packet in released:
+        packet.profile = 0
+    _run_stages(lcore, [(Stage.PROFILE, profile), *BEHIND_CONNECTIONS], released, now)
+    for packet in released:
+        if packet.verdict is Verdict.DROP:
+            count(lcore, packet, TrafficKind.DROPPED)
 
 
 def _run_stages(lcore: Lcore, stages: Stages, packets: Sequence[Packet], now: Time) -> list[Packet]:
     live = list(packets)
+    lcore.cookie_slot = lcore.node.cookie_slot
     for name, stage in stages:
         entered, live = live, []
         lcore.entered[name] += len(entered)
@@ -76,5 +111,5 @@ def _run_stages(lcore: Lcore, stages: Stages, packets: Sequence[Packet], now: Ti
             if stage(lcore, packet, now):
                 live.append(packet)
             elif packet.verdict is Verdict.DROP:
-                lcore.dropped[name] += 1
+                lcore.dropped[REASON_STAGE[packet.reason]] += 1
     return live

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from dataplane.abi import DEADLINE_NEVER, ListKind
+from dataplane.native.abi import DEADLINE_NEVER, ListKind
 
 
 @dataclass
@@ -41,11 +41,14 @@ class Countries:
     def find(self, client: bytes) -> int:
         """The country of an address of 4 or 16 bytes.
 
-        An IPv6 address that maps one of IPv4 is that (RFC 4291, section 2.5.5.2).
+        An IPv6 address that holds one of IPv4 is where that is, as MMDB files have it: mapped (RFC
+        4291, section 2.5.5.2), 6to4 (RFC 3056, section 2), Teredo by its server (RFC 4380, 4).
         """
         address = ip_address(client)
         if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
+            teredo = address.teredo
+            held = address.ipv4_mapped or address.sixtofour or (teredo and teredo[0])
+            address = held or address
         ranges = self.ipv4 if address.version == 4 else self.ipv6
         return max((first, number) for first, number in ranges if first <= int(address))[1]
 

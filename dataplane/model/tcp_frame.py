@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dataplane.model.packet import TCP, Packet, number
 
@@ -16,7 +17,6 @@ SCALE_MAX = 14
 """RFC 7323, section 2.3."""
 END, NOP, MSS, SCALE, MAY_SACK, SACK, TIMES = 0, 1, 2, 3, 4, 5, 8
 FRAME_MIN = 60
-TIME_TO_LIVE = 64
 CHECKSUM = 16
 ADDRESSES = {4: (12, 4), 6: (8, 16)}
 """Where an IP header has its two addresses, and how long they are."""
@@ -32,6 +32,8 @@ class Options:
     may_sack: bool = False
     times: tuple[int, int] | None = None
     """Value and echo."""
+    is_signed: bool = False
+    """By TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925)."""
     times_offset: int = 0
     """From the header's first byte, as the next."""
     sack_offset: int = 0
@@ -69,6 +71,25 @@ def _read(found: Options, header: bytes, at: int, size: int) -> None:
             found.times, found.times_offset = (value, echo), at + 2
         case 5, _ if size > 2 and (size - 2) % 8 == 0:
             found.sack_offset, found.sack_edges = at + 2, (size - 2) // 4
+        case ((19 | 29), _):
+            found.is_signed = True
+
+
+class IpFields(NamedTuple):
+    """What the IP header of a frame of the node's own says."""
+
+    lifetime: int
+    """TTL, hop limit."""
+    traffic_class: int
+    """DSCP << 2; ECN is 0."""
+
+
+def ip_fields(packet: Packet) -> IpFields:
+    """Those of a packet, without ECN: that says something about this packet alone."""
+    ip = packet.data[packet.l3_offset :]
+    if packet.ip_version == 4:
+        return IpFields(ip[8], ip[1] & 0xFC)
+    return IpFields(ip[7], number(ip, 0) >> 4 & 0xFC)
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,7 @@ class Header:
 
     sequence: int
     flags: int
+    ip: IpFields
     acknowledgment: int = 0
     window: int = 0
     mss: int = 0
@@ -85,7 +107,7 @@ class Header:
     times: tuple[int, int] | None = None
 
 
-def written(like: Packet, header: Header, *, back: bool) -> bytes:
+def written(like: Packet, header: Header, *, back: bool, payload: bytes = b"") -> bytes:
     """A frame between the hosts of a TCP packet, in its VLANs, without padding.
 
     ``back``: to where that packet came from; else to where it goes.
@@ -100,10 +122,11 @@ def written(like: Packet, header: Header, *, back: bool) -> bytes:
     options = _options(header)
     flags = (TCP_BYTES + len(options)) // 4 << 12 | header.flags
     numbers = header.sequence, header.acknowledgment
-    tcp = ports + struct.pack("!IIHHHH", *numbers, flags, header.window, 0, 0) + options
+    tcp = ports + struct.pack("!IIHHHH", *numbers, flags, header.window, 0, 0) + options + payload
     pseudo = b"".join(hosts) + struct.pack("!HH", TCP, len(tcp))
     tcp = tcp[:CHECKSUM] + checksum(pseudo + tcp) + tcp[CHECKSUM + 2 :]
-    return link + (_ipv4(hosts, tcp) if like.ip_version == 4 else _ipv6(hosts, tcp))
+    write_ip = _ipv4 if like.ip_version == 4 else _ipv6
+    return link + write_ip(header.ip, hosts, tcp)
 
 
 def _options(header: Header) -> bytes:
@@ -116,15 +139,15 @@ def _options(header: Header) -> bytes:
     return out
 
 
-def _ipv4(hosts: tuple[bytes, ...], payload: bytes) -> bytes:
+def _ipv4(said: IpFields, hosts: tuple[bytes, ...], payload: bytes) -> bytes:
     length = 20 + len(payload)
-    fields = 0x45, 0, length, 0, 0x4000, TIME_TO_LIVE, TCP, 0
+    fields = 0x45, said.traffic_class, length, 0, 0x4000, said.lifetime, TCP, 0
     ip = struct.pack("!BBHHHBBH", *fields) + b"".join(hosts)
     return ip[:10] + checksum(ip) + ip[12:] + payload
 
 
-def _ipv6(hosts: tuple[bytes, ...], payload: bytes) -> bytes:
-    fields = 6 << 28, len(payload), TCP, TIME_TO_LIVE
+def _ipv6(said: IpFields, hosts: tuple[bytes, ...], payload: bytes) -> bytes:
+    fields = 6 << 28 | said.traffic_class << 20, len(payload), TCP, said.lifetime
     return struct.pack("!IHBB", *fields) + b"".join(hosts) + payload
 
 
@@ -134,7 +157,8 @@ def padded(frame: bytes, least: int = FRAME_MIN) -> bytes:
 
 
 def checksum(data: bytes) -> bytes:
-    """RFC 1071; of an even number of bytes."""
+    """RFC 1071: what is missing from the last word is 0."""
+    data += bytes(len(data) % 2)
     return (~_folded(sum(struct.unpack(f"!{len(data) // 2}H", data))) & 0xFFFF).to_bytes(2, "big")
 
 

@@ -5,6 +5,7 @@ one, so replay needs its own reader. It streams: memory is bounded by the named 
 file says.
 """
 
+from dataplane.pcap.annotated import AnnotatedCapture
 from dataplane.pcap.common import (
     BLOCK_BYTES_MAX,
     CAPTURED_BYTES_MAX,
@@ -24,6 +25,7 @@ __all__ = [
     "CHUNK_BYTES",
     "COLUMNS",
     "INTERFACES_MAX",
+    "AnnotatedCapture",
     "Batch",
     "CaptureError",
     "CaptureWriter",

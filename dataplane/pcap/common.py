@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from dataplane.errors import InvalidInputError
+from dataplane.base.errors import InvalidInputError
 
 CHUNK_BYTES = 1 << 20
 """Read at once; a batch is at most this and one block."""

@@ -9,24 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from dataplane.errors import InvalidInputError
+from dataplane.base.errors import InvalidInputError
+from dataplane.pcap.blocks import append_packet, interface, section
 from dataplane.pcap.common import CAPTURED_BYTES_MAX, COLUMNS, LINK_TYPE_ETHERNET, Batch
-from dataplane.pcap.pcapng import ENHANCED_PACKET, INTERFACE_DESCRIPTION, SECTION_HEADER
 
 _NS_PER_S = 1_000_000_000
 _PCAP_HEADER = struct.pack(
     "<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, CAPTURED_BYTES_MAX, LINK_TYPE_ETHERNET
 )
-_SECTION = struct.pack("<IIIHHqI", SECTION_HEADER, 28, 0x1A2B3C4D, 1, 0, -1, 28)
-# if_tsresol 9 (nanoseconds), padded, and the end of options.
-_INTERFACE = struct.pack(
-    "<IIHHIHHIHHI",
-    *(INTERFACE_DESCRIPTION, 32, LINK_TYPE_ETHERNET, 0, CAPTURED_BYTES_MAX),
-    *(9, 1, 9, 0, 0, 32),
-)
 _PCAP_RECORD = struct.Struct("<IIII")
-_PCAPNG_RECORD = struct.Struct("<IIIIIII")
-_PCAPNG_OVERHEAD = 32
 
 
 class CaptureWriter:
@@ -35,7 +26,7 @@ class CaptureWriter:
     def __init__(self, file: BinaryIO, *, pcapng: bool = False) -> None:
         self._file = file
         self._pcapng = pcapng
-        self._write(_SECTION + _INTERFACE if pcapng else _PCAP_HEADER)
+        self._write(section() + interface() if pcapng else _PCAP_HEADER)
 
     def write(self, timestamp_ns: int, data: bytes, length: int | None = None) -> None:
         """Append one packet; ``length`` is what it had on the wire, if more than ``data``."""
@@ -79,12 +70,7 @@ class CaptureWriter:
     def _encode_pcapng(
         parts: list[bytes | bytearray], timestamp_ns: int, data: bytearray, length: int
     ) -> None:
-        padding = -len(data) % 4
-        size = _PCAPNG_OVERHEAD + len(data) + padding
-        high, low = timestamp_ns >> 32, timestamp_ns & 0xFFFFFFFF
-        parts.append(_PCAPNG_RECORD.pack(ENHANCED_PACKET, size, 0, high, low, len(data), length))
-        parts.append(data)
-        parts.append(bytes(padding) + size.to_bytes(4, "little"))
+        append_packet(parts, timestamp_ns, data, length)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

@@ -6,29 +6,41 @@ pydantic is loaded with it (13 MB): the data plane imports it only when a policy
 from __future__ import annotations
 
 from dataplane.policy.changes import UNSET, Change, changes
-from dataplane.policy.checking import SANITY_REASONS, STRUCTURAL, reasons_of
 from dataplane.policy.compiling import CompiledProfile, compile_policy, fill_profile
 from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
+from dataplane.policy.geo import GeoRule
+from dataplane.policy.neighbors import CompiledNeighbor, NeighborDocument, compile_neighbors
+from dataplane.policy.overlay import OVERLAYS_MAX, AnyOverlay, lay_over, parse_overlay
 from dataplane.policy.parsing import FILE_BYTES_MAX, load_policy_file, parse_policy
-from dataplane.policy.rules import RULE_TYPES, Action, GeoRule
+from dataplane.policy.rule import Action
+from dataplane.policy.rules import RULES
+from dataplane.policy.stored import Stored, neighbors_of, profiles_of, rules_of
 
 __all__ = [
     "DEFAULT_PROFILE",
     "FILE_BYTES_MAX",
-    "RULE_TYPES",
-    "SANITY_REASONS",
-    "STRUCTURAL",
+    "OVERLAYS_MAX",
+    "RULES",
     "UNSET",
     "Action",
+    "AnyOverlay",
     "Change",
+    "CompiledNeighbor",
     "CompiledProfile",
     "GeoRule",
+    "NeighborDocument",
     "PolicyDocument",
     "ProfileDocument",
+    "Stored",
     "changes",
+    "compile_neighbors",
     "compile_policy",
     "fill_profile",
+    "lay_over",
     "load_policy_file",
+    "neighbors_of",
+    "parse_overlay",
     "parse_policy",
-    "reasons_of",
+    "profiles_of",
+    "rules_of",
 ]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from dataplane.policy.checking import burst_of
-from dataplane.policy.compiling import CompiledProfile, compile_policy
-from dataplane.policy.document import PolicyDocument, ProfileDocument, Syn
-from dataplane.policy.rules import (
-    Action,
-    AnyLimit,
-    ConnectionLimitRule,
-    GeoRule,
-    IcmpLimitRule,
-    PortsRule,
-    RateLimitRule,
-    Rule,
-    UdpAmplificationRule,
-)
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
+from dataplane.native.abi import Reason
+from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
+from dataplane.policy.http import http_text
+from dataplane.policy.neighbors import NeighborDocument, read_neighbor
+from dataplane.policy.rule import Action, Rule
+from dataplane.policy.stored import Stored, neighbors_of, profiles_of, read_rule, rules_of
 
 UNSET = "default"
 """What is said of a setting that a policy does not name."""
+_NO_SETTINGS = {"name", "rules", "profiles", "neighbors"}
+_USUAL = {"mode": "enforce", "syn": "auto"}
 
 
 class Change(NamedTuple):
@@ -33,8 +30,21 @@ class Change(NamedTuple):
     after: str
 
 
-def changes(before: PolicyDocument, after: PolicyDocument) -> list[Change]:
-    """Every setting in which two policies differ, by profile and setting."""
+class _Profile(NamedTuple):
+    name: str
+    fields: Stored
+    """Those beside the rules, as JSON."""
+    rules: Sequence[Rule | str]
+    """Of one that this release refuses, the text."""
+    neighbors: Sequence[NeighborDocument | str] = ()
+    """The same; of the default profile alone."""
+
+
+def changes(before: PolicyDocument | Stored, after: PolicyDocument) -> list[Change]:
+    """Every setting in which two policies differ, by profile and setting.
+
+    A rule of a stored policy that this release refuses is a setting by its place, ``rules[3]``.
+    """
     old, new = dict(_settings(before)), dict(_settings(after))
     return [
         Change(*place, old.get(place, UNSET), new.get(place, UNSET))
@@ -43,78 +53,67 @@ def changes(before: PolicyDocument, after: PolicyDocument) -> list[Change]:
     ]
 
 
-def _settings(document: PolicyDocument) -> Iterator[tuple[tuple[str, str], str]]:
-    written: list[PolicyDocument | ProfileDocument] = [document, *document.profiles]
-    for profile, one in zip(compile_policy(document), written, strict=True):
-        if one.mode is not Action.ENFORCE:
-            yield (profile.name, "mode"), one.mode.value
-        if one.syn is not Syn.OFF:
-            yield (profile.name, "syn"), one.syn.value
-        if one.syn_rate is not None:
-            yield (profile.name, "syn_rate"), f"{one.syn_rate} SYNs/s per destination"
-        if profile.targets:
-            yield (profile.name, "targets"), ", ".join(sorted(map(str, profile.targets)))
-        yield from _modes(profile)
-        for rule in one.rules:
-            if text := _text(rule):
-                yield (profile.name, _place(rule)), text
+def _settings(document: PolicyDocument | Stored) -> Iterator[tuple[tuple[str, str], str]]:
+    profiles = _written(document) if isinstance(document, PolicyDocument) else _stored(document)
+    for profile in profiles:
+        for name, value in profile.fields.items():
+            if name not in _NO_SETTINGS and value != _USUAL.get(name):
+                yield (profile.name, name), _field_text(name, value)
+        for index, neighbor in enumerate(profile.neighbors):
+            if isinstance(neighbor, str):
+                yield (profile.name, f"neighbors[{index}]"), neighbor
+            else:
+                named, said = neighbor.setting()
+                yield (profile.name, named), said
+        modes = dict[Reason, Action]()
+        for index, rule in enumerate(profile.rules):
+            if isinstance(rule, str):
+                yield (profile.name, f"rules[{index}]"), rule
+                continue
+            modes.update(dict.fromkeys(rule.reasons_set, rule.action))
+            if setting := rule.setting():
+                yield (profile.name, setting[0]), setting[1]
+        for reason, action in modes.items():
+            yield (profile.name, reason.name.lower()), action.value
 
 
-def _modes(profile: CompiledProfile) -> Iterator[tuple[tuple[str, str], str]]:
-    for reason, mode in profile.modes.items():
-        yield (profile.name, reason.name.lower()), mode.name.lower()
+def _written(document: PolicyDocument) -> Iterator[_Profile]:
+    written: tuple[PolicyDocument | ProfileDocument, ...] = (document, *document.profiles)
+    for one in written:
+        name = DEFAULT_PROFILE if one is document else one.name
+        fields = one.model_dump(mode="json", exclude=_NO_SETTINGS)
+        neighbors = one.neighbors if isinstance(one, PolicyDocument) else ()
+        yield _Profile(name, fields, one.rules, neighbors)
 
 
-def _place(rule: Rule) -> str:
-    match rule:
-        case RateLimitRule():
-            return f"rate_{rule.per}_{rule.unit} limit"
-        case PortsRule():
-            return f"ports_{rule.protocol} ports"
+def _stored(document: Stored) -> Iterator[_Profile]:
+    for name, fields in profiles_of(document):
+        rules = [read_rule(rule) or _as_it_is(rule) for rule in rules_of(fields)]
+        written = neighbors_of(document) if fields is document else []
+        neighbors = [read_neighbor(one) or _as_it_is(one) for one in written]
+        yield _Profile(name, fields, rules, neighbors)
+
+
+def _field_text(name: str, value: Any) -> str:
+    match name, value:
+        case "syn_rate", int():
+            return f"{value} SYNs/s per destination"
+        case "http", dict():
+            return http_text(value)
+        case "targets", list():
+            return ", ".join(sorted(map(_network_text, value)))
+        case _, str():
+            return value
         case _:
-            return f"{rule.type} {_WHAT.get(rule.type, '')}"
+            return _as_it_is(value)
 
 
-_WHAT = {
-    "icmp_limit": "limit",
-    "connection_limit": "limit",
-    "geo_block": "countries",
-    "geo_allow": "countries",
-    "udp_amplification": "reflectors",
-}
+def _network_text(written: Any) -> str:
+    try:
+        return str(Network.parse(written))
+    except InvalidInputError:
+        return _as_it_is(written)
 
 
-def _text(rule: Rule) -> str:
-    """What a rule says beside its action; empty: nothing."""
-    match rule:
-        case RateLimitRule() | IcmpLimitRule():
-            return _limit_text(rule)
-        case PortsRule():
-            return _ports_text(rule)
-        case ConnectionLimitRule():
-            return f"{rule.value} established per source"
-        case GeoRule():
-            return ", ".join(sorted(set(rule.countries)))
-        case UdpAmplificationRule():
-            return _reflectors_text(rule)
-        case _:
-            return ""
-
-
-def _limit_text(rule: AnyLimit) -> str:
-    unit = rule.unit if isinstance(rule, RateLimitRule) else "packets"
-    lengths = [length for length in (rule.prefix_ipv4, rule.prefix_ipv6) if length is not None]
-    prefix = "".join(f", /{length}" for length in lengths)
-    return f"{rule.value} {unit}/s per {rule.per}{prefix}, burst {burst_of(rule)}"
-
-
-def _reflectors_text(rule: UdpAmplificationRule) -> str:
-    if rule.reflectors is None:
-        return "those shipped"
-    return ", ".join(f"{one.port} from {one.size_min} bytes" for one in rule.reflectors)
-
-
-def _ports_text(rule: PortsRule) -> str:
-    if rule.allow is None:
-        return "all but " + ", ".join(map(str, rule.deny or ()))
-    return "only " + (", ".join(map(str, rule.allow)) or "none")
+def _as_it_is(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

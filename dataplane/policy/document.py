@@ -12,16 +12,21 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dataplane.policy.rules import Action, Rule
+from dataplane.native import abi
+from dataplane.policy.http import OptionalHttp
+from dataplane.policy.neighbors import Neighbors
+from dataplane.policy.rule import Action
+from dataplane.policy.rules import AnyRule
 
 NAME_LENGTH_MAX = 128
+PROFILE_NAME_LENGTH_MAX = abi.PROFILE_NAME - 1
+"""In C it ends with a 0."""
 RULES_MAX = 256
-PROFILES_MAX = 1_000
-TARGETS_MAX = 64
 DEFAULT_PROFILE = "default"
 """The name of the profile of every destination that has no other."""
 
-Rules = Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)]
+OneRule = Annotated[AnyRule, Field(discriminator="type")]
+Rules = Annotated[tuple[OneRule, ...], Field(max_length=RULES_MAX)]
 
 
 class Syn(StrEnum):
@@ -32,7 +37,7 @@ class Syn(StrEnum):
     ALWAYS = "always"
 
 
-SynMode = Annotated[Syn, Field(exclude_if=lambda syn: syn is Syn.OFF)]
+SynMode = Annotated[Syn, Field(exclude_if=lambda syn: syn is Syn.AUTO)]
 
 
 SynRate = Annotated[
@@ -47,14 +52,15 @@ class ProfileDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")]
+    name: Annotated[str, Field(pattern=f"^[a-z0-9][a-z0-9_.-]{{0,{PROFILE_NAME_LENGTH_MAX - 1}}}$")]
     targets: Annotated[
         tuple[Annotated[str, Field(max_length=64)], ...],
-        Field(min_length=1, max_length=TARGETS_MAX),
+        Field(min_length=1, max_length=abi.PROFILE_TARGETS_MAX),
     ]
     mode: Action = Action.ENFORCE
-    syn: SynMode = Syn.OFF
+    syn: SynMode = Syn.AUTO
     syn_rate: SynRate = None
+    http: OptionalHttp = None
     rules: Rules = ()
 
 
@@ -65,10 +71,21 @@ class PolicyDocument(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
     mode: Annotated[Action, Field(exclude_if=lambda mode: mode is Action.ENFORCE)] = Action.ENFORCE
-    syn: SynMode = Syn.OFF
+    syn: SynMode = Syn.AUTO
     syn_rate: SynRate = None
+    http: OptionalHttp = None
     rules: Rules = ()
+    neighbors: Neighbors = ()
+    """Routers outside that speak through the node, whatever its profiles say."""
     profiles: Annotated[
         tuple[ProfileDocument, ...],
-        Field(max_length=PROFILES_MAX, exclude_if=lambda profiles: not profiles),
+        Field(max_length=abi.POLICY_PROFILES_MAX, exclude_if=lambda profiles: not profiles),
     ] = ()
+
+    @property
+    def waf_groups(self) -> frozenset[str]:
+        """Groups of the WAF's rules that any of its profiles names."""
+        written: tuple[PolicyDocument | ProfileDocument, ...] = (self, *self.profiles)
+        return frozenset(
+            name for one in written for rule in one.rules for name in rule.groups_set()
+        )

@@ -1,36 +1,78 @@
-"""UDP services that are used as amplifiers, and from which size on their answers are suspicious.
+"""UDP services that are used as amplifiers, and which of their answers are suspicious.
 
 Ports and amplification factors: US-CERT alert TA14-017A, "UDP-Based Amplification Attacks"
 (revision of 2019-12-18). Sizes are of the UDP datagram with its header of 8 bytes, chosen so that
-what an honest client gets passes: NTP's answers to clients have 48 bytes of payload and up to 68
-with an authenticator (RFC 5905, section 7.3), DNS answers keep below 1,232 bytes (the EDNS buffer
-size that resolvers agreed on in 2020). Where no server on the internet has reason to answer a
-protected host, any size is refused.
+what an honest client gets passes; what is said beside each holds for answers, the longest that such
+a client is sent. Where no server on the internet has reason to answer a protected host, any size is
+refused. docs/policy.md tells operators the same, and what to do for a host that has reason.
 """
 
 from __future__ import annotations
 
-REFLECTORS: dict[int, int] = {
-    17: 8,  # quote of the day (RFC 865)
-    19: 8,  # character generator (RFC 864)
-    53: 1241,  # DNS
-    69: 1024,  # TFTP
-    111: 8,  # portmapper
-    123: 120,  # NTP: monlist and other control answers
-    137: 8,  # NetBIOS name service
-    161: 8,  # SNMP
-    389: 8,  # CLDAP
-    427: 8,  # service location protocol (RFC 2608)
-    520: 8,  # RIP (RFC 2453)
-    1434: 8,  # SQL Server resolution
-    1900: 8,  # SSDP
-    3283: 8,  # Apple Remote Desktop
-    3702: 8,  # WS-Discovery
-    5093: 8,  # Sentinel licence server
-    5353: 8,  # multicast DNS answered by unicast (RFC 6762)
-    5683: 8,  # CoAP (RFC 7252)
-    11211: 8,  # memcached
-    27015: 1400,  # Steam server queries
-    27960: 8,  # Quake's network protocol
+from typing import NamedTuple
+
+NTP_PORT = 123
+
+
+class Reflected(NamedTuple):
+    """Which datagrams from a port are refused."""
+
+    size_min: int = 8
+    """From so many bytes on; 8: all."""
+    ntp_modes: frozenset[int] = frozenset()
+    """Of NTP those modes alone; none: whatever they hold."""
+
+
+_ANY = Reflected()
+
+REFLECTORS: dict[int, Reflected] = {
+    # Quote of the day and character generator, RFC 865 and 864: for tests in one's own network.
+    17: _ANY,
+    19: _ANY,
+    # DNS. What needs no fragment passes: RFC 9715 asks servers and resolvers to avoid fragments,
+    # resolvers whose larger answers fail fall back to 1,280 to 1,410 bytes (RFC 6891, 6.2.5), to
+    # 1,432 (BIND) or 1,472 (Unbound), the most that 1,500 bytes of IPv4 hold, and then to TCP (RFC
+    # 7766). An answer of 4,096 bytes is what amplifiers send.
+    53: Reflected(1472 + 8 + 1),
+    # TFTP. A server answers from a port that it chooses (RFC 1350, 4), a block has 512 bytes
+    # unless another size was agreed on (RFC 2348).
+    69: Reflected(1024),
+    # Portmapper, RFC 1833: of one's own network.
+    111: _ANY,
+    # NTP. By mode (RFC 5905, 7.3), not by size: monlist is of mode 7, control messages of mode 6
+    # (RFC 9327). Time itself, of mode 4, is as long as its extension fields: with NTS (RFC 8915,
+    # 5.7) some hundred bytes, and never longer than the question.
+    NTP_PORT: Reflected(ntp_modes=frozenset({6, 7})),
+    # NetBIOS name service, RFC 1002: of one's own network.
+    137: _ANY,
+    # SNMP, RFC 3417, 3: agents answer managers, who share a network with them or a tunnel.
+    161: _ANY,
+    # CLDAP, MS-ADTS 6.3.3: domain controllers answer members of their domain.
+    389: _ANY,
+    # Service location protocol, RFC 2608, 1.1: within one administration, not the internet.
+    427: _ANY,
+    # RIP, RFC 2453: routers of one link.
+    520: _ANY,
+    # SQL Server resolution, MC-SQLR 2.1: clients are told where a database listens.
+    1434: _ANY,
+    # SSDP, UPnP Device Architecture 2.0, 1.3.3: of one link.
+    1900: _ANY,
+    # Apple Remote Desktop.
+    3283: _ANY,
+    # WS-Discovery 1.1, ad hoc mode: of one link.
+    3702: _ANY,
+    # Sentinel licence server.
+    5093: _ANY,
+    # Multicast DNS answered by unicast: RFC 6762, 11: not from outside of the link.
+    5353: _ANY,
+    # CoAP. Answers have up to 1,152 bytes (RFC 7252, 4.6), those of amplifiers too: no size tells.
+    5683: _ANY,
+    # memcached: its own clients, of one's own network.
+    11211: _ANY,
+    # Steam server queries: a packet is 1,400 bytes and headers, what is longer comes in several
+    # (Valve Developer Community, "Server queries").
+    27015: Reflected(1400 + 8 + 1),
+    # Quake's network protocol.
+    27960: _ANY,
 }
-"""Smallest suspicious datagram, in bytes, by port."""
+"""By port."""

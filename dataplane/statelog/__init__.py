@@ -13,12 +13,17 @@ from dataplane.statelog.changes import (
     Import,
     Line,
     ListName,
+    Overlay,
     Policy,
     Put,
+    PutRule,
     Remove,
+    RemoveRule,
+    RuleRow,
+    SetOverlays,
     SetPolicy,
 )
-from dataplane.statelog.entries import ImportFileWriter
+from dataplane.statelog.entries import ImportFileWriter, State
 from dataplane.statelog.files import StateLogError
 from dataplane.statelog.reader import StateLogReader
 from dataplane.statelog.writer import StateLogWriter
@@ -29,10 +34,16 @@ __all__ = [
     "ImportFileWriter",
     "Line",
     "ListName",
+    "Overlay",
     "Policy",
     "Put",
+    "PutRule",
     "Remove",
+    "RemoveRule",
+    "RuleRow",
+    "SetOverlays",
     "SetPolicy",
+    "State",
     "StateLogError",
     "StateLogReader",
     "StateLogWriter",

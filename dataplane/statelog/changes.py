@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from dataplane.clock import Deadline
-from dataplane.networks import Network
+from dataplane.base.clock import Deadline
+from dataplane.base.networks import Network
 
 ListName: TypeAlias = Literal["blacklist", "allowlist"]
 Policy: TypeAlias = dict[str, Any]
 """A policy document; this package carries it and knows nothing of its meaning."""
+RuleRow: TypeAlias = list[Any]
+"""A rule of the WAF as a JSON array whose first value is its number; carried likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,36 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
-    """Adds every entry of an import file but those in `skip`.
+class PutRule:
+    """Adds a rule, or replaces the one of the same number."""
 
-    `skip` holds what other writes took over or removed while the import was being staged.
+    row: RuleRow
+
+    @property
+    def number(self) -> int:
+        """Which rule it is."""
+        return int(self.row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRule:
+    """Removes the rule of that number; nothing happens when it is not there."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """Adds every rule and every entry of an import file but those in `skip`.
+
+    ``count`` is how many the file has. ``crc32`` is the file's own checksum, eight hexadecimal
+    digits: another file is not taken for it. `skip` holds the entries that other writes took over
+    or removed while the import was being staged.
     """
 
     file: str
     count: int
+    crc32: str
     skip: tuple[tuple[ListName, Network], ...] = ()
 
 
@@ -49,7 +73,22 @@ class SetPolicy:
     document: Policy | None
 
 
-Change: TypeAlias = Put | Remove | Import | SetPolicy
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What is laid over the policy until its end; `dataplane.policy.overlay` knows its meaning."""
+
+    document: dict[str, Any]
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class SetOverlays:
+    """Replaces all overlays: there are few."""
+
+    overlays: tuple[Overlay, ...]
+
+
+Change: TypeAlias = Put | Remove | PutRule | RemoveRule | Import | SetPolicy | SetOverlays
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,23 @@
-"""Writes files of entries: snapshots and imports."""
+"""Writes files of entries and rules: snapshots and imports."""
 
 from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from dataplane.durable import write_all
+from dataplane.base.durable import write_all
+from dataplane.base.networks import Network
 from dataplane.statelog import format as fmt
-from dataplane.statelog.changes import Policy, Put
+from dataplane.statelog import sums
+from dataplane.statelog.changes import Import, ListName, Overlay, Policy, Put, RuleRow
 from dataplane.statelog.files import FORMAT
 
 _BATCH = 1024
+_RULES_BATCH = 16
+"""Of at most `format.RULE_BYTES_MAX` each."""
 
 
 @dataclass(frozen=True)
@@ -21,25 +25,33 @@ class Identity:
     """What a generation begins with."""
 
     database_id: UUID
+    generation: int
     revision: int
 
     def header(self, kind: str, **fields: object) -> dict[str, object]:
         """The first line of its snapshot or log."""
-        return {"format": FORMAT, "kind": kind, "database": str(self.database_id), **fields}
+        database = str(self.database_id)
+        first: dict[str, object] = {"format": FORMAT, "kind": kind, "database": database}
+        return {**first, "generation": self.generation, **fields}
 
 
 class EntriesWriter:
-    """Header, entries, footer; buffers, counts and sums."""
+    """Header, entries, rules, footer; buffers, counts and sums."""
 
     def __init__(self, fd: int, header: dict[str, object]) -> None:
         self.count = 0
+        self.crc32 = ""
+        """The file's checksum, once it is finished."""
         self._fd = fd
-        self._crc = 0
+        self._crc = self._bytes = self._rules = 0
+        self._rules_at: int | None = None
         self._boots: list[UUID] = []
         self._emit(fmt.to_line(header))
 
     def write(self, entries: Iterable[Put]) -> None:
-        """Entries in any order; a network at most once per list."""
+        """Entries in any order; a network at most once per list. Before the rules."""
+        if self._rules_at is not None:
+            raise ValueError("entries stand before the rules")
         rest = iter(entries)
         while batch := list(itertools.islice(rest, _BATCH)):
             known = len(self._boots)
@@ -48,29 +60,62 @@ class EntriesWriter:
             self._emit(b"".join(map(fmt.to_line, itertools.chain(boots, rows))))
             self.count += len(batch)
 
+    def write_rules(self, rules: Iterable[RuleRow]) -> None:
+        """Rules in any order, each number at most once."""
+        self._rules_at = self._bytes if self._rules_at is None else self._rules_at
+        rest = iter(rules)
+        while batch := list(itertools.islice(rest, _RULES_BATCH)):
+            self._emit(b"".join(fmt.to_line(fmt.encode_rule(row)) for row in batch))
+            self._rules += len(batch)
+            self.count += len(batch)
+
     def finish(self) -> None:
         """The footer."""
-        self._emit(fmt.to_line({"end": True, "count": self.count, "crc32": f"{self._crc:08x}"}))
+        end = {"end": True, "count": self.count, "rules": self._rules}
+        end["rules_at"] = self._bytes if self._rules_at is None else self._rules_at
+        footer, _ = sums.seal(fmt.to_text(end), self._crc)
+        self._emit(footer)
+        self.crc32 = sums.tail_sum(footer[-sums.TAIL_BYTES :])
 
     def _emit(self, data: bytes) -> None:
         self._crc = zlib.crc32(data, self._crc)
+        self._bytes += len(data)
         write_all(self._fd, data)
 
 
 class ImportFileWriter(EntriesWriter):
-    """The entries of one import; see `StateLogWriter.import_file`."""
+    """The entries or rules of one import; see `StateLogWriter.import_file`."""
 
     def __init__(self, fd: int, file: str) -> None:
         super().__init__(fd, {"format": FORMAT, "kind": "import"})
         self.file = file
-        """Its name, for `Import`."""
+        """Its name."""
+
+    def change(self, skip: Sequence[tuple[ListName, Network]] = ()) -> Import:
+        """What a revision says to bring it in; once the file is complete."""
+        return Import(self.file, self.count, self.crc32, tuple(skip))
 
 
-def write_snapshot(
-    fd: int, identity: Identity, entries: Iterable[Put], policy: Policy | None
-) -> None:
-    """A whole snapshot file."""
-    header = identity.header("snapshot", revision=identity.revision, policy=policy)
+@dataclass(frozen=True)
+class State:
+    """What a snapshot holds beside its identity; entries and rules are read once."""
+
+    entries: Iterable[Put]
+    policy: Policy | None = None
+    rules: Iterable[RuleRow] = ()
+    overlays: Sequence[Overlay] = ()
+
+
+def write_snapshot(fd: int, identity: Identity, state: State) -> str:
+    """A whole snapshot file; returns its checksum."""
+    header = identity.header(
+        "snapshot",
+        revision=identity.revision,
+        policy=state.policy,
+        overlays=fmt.encode_overlays(state.overlays),
+    )
     body = EntriesWriter(fd, header)
-    body.write(entries)
+    body.write(state.entries)
+    body.write_rules(state.rules)
     body.finish()
+    return body.crc32

@@ -14,12 +14,18 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataplane.durable import sync_directory
-from dataplane.errors import SecBeatError
+from dataplane.base.durable import sync_directory
+from dataplane.base.errors import SecBeatError
 
-FORMAT = 1
+FORMAT = 4
+FORMATS_READ = (2, 3, FORMAT)
+"""Format 2 knew no rules."""
 LINE_BYTES_MAX = 1 << 20
+POLICY_BYTES_MAX = LINE_BYTES_MAX - 1024
+"""As JSON: it shares its line with what else a header or a revision says."""
 FILE_BYTES_MAX = 1 << 30
+FILES_MAX = 1 << 16
+"""In the directory, far more than two generations and their imports: a turn reads all names."""
 FILE_MODE = 0o640
 _numbers = itertools.count()
 _GENERATION = re.compile(r"(\d{10})\.(snapshot|log)\.ndjson")
@@ -56,10 +62,19 @@ def is_import_name(name: str) -> bool:
     return _IMPORT.fullmatch(name) is not None
 
 
+def names(directory: Path) -> frozenset[str]:
+    """What lies in the directory. OSError: it can't be read. StateLogError: too much does."""
+    with os.scandir(directory) as entries:
+        found = frozenset(entry.name for entry in itertools.islice(entries, FILES_MAX + 1))
+    if len(found) > FILES_MAX:
+        raise StateLogError(f"state log {directory}: more than {FILES_MAX} files")
+    return found
+
+
 def generations(directory: Path, kind: str = "snapshot") -> list[int]:
     """Numbers of the generations that have a file of that kind, newest first."""
     try:
-        matches = [_GENERATION.fullmatch(name) for name in os.listdir(directory)]  # noqa: PTH208
+        matches = [_GENERATION.fullmatch(name) for name in names(directory)]
     except FileNotFoundError:
         return []
     except OSError as exc:

@@ -1,25 +1,53 @@
-"""The lines of a state log, format 1.
+"""The lines of a state log, format 4.
 
-Snapshot and import: a header, entries, a footer. ::
+Snapshot and import: a header, entries, rules, a footer. ::
 
-    {"format":1,"kind":"snapshot","database":"<uuid>","revision":7,"policy":null}
+    {"format":4,"kind":"snapshot",...,"generation":3,"revision":7,"policy":null,"overlays":[]}
     {"boot":"<uuid>"}
     ["b","203.0.113.7",0,3600000,1790000000000,3600]
     ["a","2001:db8::/32"]
-    {"end":true,"count":2,"crc32":"89abcdef"}
+    ["r",17,"(?i)union.*select","block",...]
+    {"end":true,"count":3,"rules":1,"rules_at":211,"crc32":"f99cf3a3"}
 
 An entry is list (``b`` or ``a``) and network; one that ends has the index of its boot among the
-boot lines so far, boot clock and UTC deadline in ms, and the duration in s. The footer counts
-entries and checks every byte before it, so a cut anywhere is noticed before anything is applied.
+boot lines so far, boot clock and UTC deadline in ms, and the duration in s. An import's header has
+neither database, generation, revision, policy nor overlays. A rule is ``r``, its number, and what
+`dataplane.waf.document` makes of it, which this package does not look at; at most
+`RULE_BYTES_MAX`. The footer counts entries and rules together, counts the rules, and says at which
+byte they begin: whoever wants one kind reads no line of the other, a chunk in memory at a time.
 
-Log: a header, then one line per revision, strictly increasing. ::
+Log: a header, which names the checksum of the snapshot that it continues, then one line per
+revision, strictly increasing; an import's names the checksum of its file. ::
 
-    {"format":1,"kind":"log","database":"<uuid>","base":7}
-    {"revision":8,"boots":["<uuid>"],"changes":[["put","b","203.0.113.7",0,36,1790,3600]]}
-    {"revision":9,"boots":[],"changes":[["remove","b","203.0.113.7"],["policy",null]]}
-    {"revision":10,"boots":[],"changes":[["import","import-10.ndjson",1000,[["b","192.0.2.1"]]]]}
+    {"format":4,"kind":"log","database":"<uuid>","generation":3,"base":7,"snapshot":"f99cf3a3",...}
+    {"revision":8,"boots":["<uuid>"],"changes":[["put","b","203.0.113.7",0,36,1790,3600]],...}
+    {"revision":9,"boots":[],"changes":[["remove","b","203.0.113.7"],["policy",null]],...}
+    {"revision":10,"boots":[],"changes":[["import","import-10.ndjson",9,"0123abcd",[]]],...}
+    {"revision":11,"boots":[],"changes":[["rule",17,"(?i)union.*select","block",...]],...}
+    {"revision":12,"boots":[],"changes":[["unrule",17]],...}
+    {"revision":13,"boots":[],"changes":[["overlays",[[{...},"<uuid>",36,1790,3600]]]],...}
 
-A last line without its newline was never acknowledged.
+What is laid over the policy is written whole each time: of each overlay its document, the boot that
+its deadline is of, boot clock and UTC deadline in ms, and the duration in s.
+
+**Checksums.** A footer, and every line of a log, ends with ``,"crc32":"89abcdef"}``: the CRC-32
+(that of zlib) of every byte of the file before this member, earlier checksums included. What that
+notices, before anything of the line or file is applied:
+
+* changed bytes: always within 32 bits of each other, otherwise all but one of 2**32;
+* a line of a log that was changed, lost, doubled, put elsewhere, or comes from another log: at that
+  line; the lines before it are good;
+* a snapshot or import that was changed or cut, its header and count included;
+* a file under another's name: a snapshot or log by its generation, a log by its snapshot, an
+  import by the line that refers to it.
+
+It does not notice that a log ends too early at the end of a line: the API does, which knows the
+last revision and the size (`StateLogWriter`). A last line without its newline was never
+acknowledged. Nor is this a signature: whoever may write the directory is believed.
+
+Format 1 had no checksums in logs and is not read. Format 2 had no rules; it is read, so that a data
+plane is not without its state until the API has started; so is format 3, which had no overlays.
+None of them is appended to: the API starts a new generation when it finds one.
 """
 
 from __future__ import annotations
@@ -29,17 +57,36 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from dataplane.clock import Deadline
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
-from dataplane.statelog.changes import Change, Import, Line, ListName, Put, Remove, SetPolicy
-from dataplane.statelog.files import FORMAT, LINE_BYTES_MAX, StateLogError, is_import_name
+from dataplane.base.clock import Deadline
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
+from dataplane.statelog.changes import (
+    Change,
+    Import,
+    Line,
+    ListName,
+    Overlay,
+    Put,
+    PutRule,
+    Remove,
+    RemoveRule,
+    RuleRow,
+    SetOverlays,
+    SetPolicy,
+)
+from dataplane.statelog.files import FORMATS_READ, LINE_BYTES_MAX, StateLogError, is_import_name
+from dataplane.statelog.sums import TAIL_BYTES
 
 _LETTERS: dict[ListName, str] = {"blacklist": "b", "allowlist": "a"}
 _LISTS: dict[str, ListName] = {letter: name for name, letter in _LETTERS.items()}
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _NUMBER_MAX = 1 << 53
 _REVISION_MAX = 1 << 63
+_RULE = "r"
+_ENDS = 3
+"""Numbers of a deadline: boot clock, UTC, duration."""
+RULE_BYTES_MAX = 1 << 16
+"""Of a rule's line: a pattern of 4 KiB has at most 24 KiB as JSON."""
 
 
 class Entry(NamedTuple):
@@ -50,12 +97,17 @@ class Entry(NamedTuple):
     deadline: Deadline | None
 
 
+def to_text(value: object) -> bytes:
+    """JSON for a line of at most `LINE_BYTES_MAX`, a checksum and the newline included."""
+    text = _ENCODER.encode(value).encode()
+    if len(text) + TAIL_BYTES > LINE_BYTES_MAX:
+        raise StateLogError(f"a line of {len(text)} bytes; the limit is {LINE_BYTES_MAX}")
+    return text
+
+
 def to_line(value: object) -> bytes:
-    """One line of at most `LINE_BYTES_MAX`, newline included."""
-    line = _ENCODER.encode(value).encode() + b"\n"
-    if len(line) > LINE_BYTES_MAX:
-        raise StateLogError(f"a line of {len(line)} bytes; the limit is {LINE_BYTES_MAX}")
-    return line
+    """One line without a checksum."""
+    return to_text(value) + b"\n"
 
 
 def from_line(line: bytes) -> dict[str, Any]:
@@ -80,14 +132,15 @@ def from_lines(lines: Sequence[bytes]) -> list[Any]:
     return values
 
 
-def check_header(header: dict[str, Any], kind: str) -> None:
-    """Refuses other kinds and other versions."""
-    if header.get("kind") != kind:
-        raise StateLogError(f"not a {kind}")
-    if header.get("format") != FORMAT:
+def check_header(header: dict[str, Any], kind: str, generation: int | None) -> None:
+    """Refuses other versions, other kinds, and other generations than the file's name says."""
+    if header.get("format") not in FORMATS_READ:
         raise StateLogError(
-            f"{kind} of format {header.get('format')!r}; this version reads format {FORMAT}"
+            f"{kind} of format {header.get('format')!r}; this version reads formats "
+            f"{', '.join(map(str, FORMATS_READ))}"
         )
+    if header.get("kind") != kind or header.get("generation") != generation:
+        raise StateLogError(f"not the {kind} that its name says")
 
 
 def read_uuid(value: object) -> UUID:
@@ -129,15 +182,40 @@ def decode_entries(rows: Iterable[Any], boots: Sequence[UUID]) -> list[Entry]:
     return entries
 
 
+def encode_rule(row: RuleRow) -> list[object]:
+    """The array of a rule in a snapshot or import."""
+    return [_RULE, *_checked_rule(row)]
+
+
+def read_rule(value: object) -> RuleRow:
+    """The reverse."""
+    match value:
+        case ["r", *row]:
+            return _checked_rule(row)
+    raise StateLogError("a line is no rule")
+
+
+def encode_overlays(overlays: Iterable[Overlay]) -> list[list[object]]:
+    """The array of all overlays."""
+    return [[each.document, str(each.deadline.boot_id), *each.deadline[1:]] for each in overlays]
+
+
+def read_overlays(value: object) -> tuple[Overlay, ...]:
+    """The reverse."""
+    if not isinstance(value, list):
+        raise StateLogError("overlays are no array")
+    return tuple(map(_read_overlay, value))
+
+
 def encode_revision(revision: int, changes: Sequence[Change]) -> bytes:
-    """The line of a revision."""
+    """The JSON of a revision: what a line says, before it has a place in a log and a checksum."""
     boots: list[UUID] = []
     rows = [_encode_change(change, boots) for change in changes]
-    return to_line({"revision": revision, "boots": [str(boot) for boot in boots], "changes": rows})
+    return to_text({"revision": revision, "boots": [str(boot) for boot in boots], "changes": rows})
 
 
 def decode_revision(line: bytes) -> Line:
-    """A revision from its line; `StateLogError` for anything else."""
+    """A revision from its line or JSON; `StateLogError` for anything else."""
     value = from_line(line)
     boots, changes = value.get("boots"), value.get("changes")
     if not isinstance(boots, list) or not isinstance(changes, list):
@@ -149,6 +227,14 @@ def decode_revision(line: bytes) -> Line:
     )
 
 
+def _read_overlay(value: object) -> Overlay:
+    match value:
+        case [dict() as document, boot, *ends] if len(ends) == _ENDS:
+            numbers = (read_number(end, _NUMBER_MAX) for end in ends)
+            return Overlay(document, Deadline(read_uuid(boot), *numbers))
+    raise StateLogError("an overlay is not document and deadline")
+
+
 def _deadline(rest: Sequence[Any], boots: Sequence[UUID]) -> Deadline:
     boot, boot_ms, utc_ms, duration_s = rest
     for number in rest:
@@ -157,32 +243,59 @@ def _deadline(rest: Sequence[Any], boots: Sequence[UUID]) -> Deadline:
     return Deadline(boots[boot], boot_ms, utc_ms, duration_s)
 
 
-def _encode_change(change: Change, boots: list[UUID]) -> list[object]:
+def _encode_change(  # noqa: PLR0911 - one for each kind
+    change: Change, boots: list[UUID]
+) -> list[object]:
     match change:
         case Put():
             return ["put", *encode_entry(change, boots)]
         case Remove():
             return ["remove", _LETTERS[change.list], str(change.network)]
+        case PutRule():
+            return ["rule", *_checked_rule(change.row)]
+        case RemoveRule():
+            return ["unrule", change.number]
         case Import():
             skip = [[_LETTERS[name], str(network)] for name, network in change.skip]
-            return ["import", change.file, change.count, skip]
+            return ["import", change.file, change.count, change.crc32, skip]
         case SetPolicy():
             return ["policy", change.document]
+        case SetOverlays():
+            return ["overlays", encode_overlays(change.overlays)]
 
 
-def _decode_change(value: object, boots: Sequence[UUID]) -> Change:
+def _decode_change(  # noqa: PLR0911 - one for each kind
+    value: object, boots: Sequence[UUID]
+) -> Change:
     match value:
         case ["put", *row]:
             return Put(*decode_entries([row], boots)[0])
         case ["remove", *row]:
             return Remove(*_decode_key(row))
-        case ["import", str() as file, int() as count, list() as skip] if is_import_name(file):
-            return Import(file, read_number(count), tuple(_decode_key(row) for row in skip))
+        case ["import", str() as file, int() as count, str() as crc32, list() as skip] if (
+            is_import_name(file)
+        ):
+            return Import(file, read_number(count), crc32, tuple(map(_decode_key, skip)))
+        case ["rule", *row]:
+            return PutRule(_checked_rule(row))
+        case ["unrule", int() as number]:
+            return RemoveRule(read_number(number))
         case ["policy", dict() | None as document]:
             return SetPolicy(document)
+        case ["overlays", value]:
+            return SetOverlays(read_overlays(value))
     raise StateLogError("a line has a change that this version does not know")
 
 
 def _decode_key(row: object) -> tuple[ListName, Network]:
     entry = decode_entries([row], ())[0]
     return entry.list, entry.network
+
+
+def _checked_rule(row: RuleRow) -> RuleRow:
+    """Has a number, and fits its line: a snapshot of many is read a chunk at a time."""
+    if not row or not read_number(row[0], _NUMBER_MAX):
+        raise StateLogError("a rule has no number")
+    if len(to_text(row)) > RULE_BYTES_MAX:
+        raise StateLogError(f"rule {row[0]} takes more than {RULE_BYTES_MAX} bytes")
+    return row

@@ -1,7 +1,8 @@
 """The API's side of the state log: the only writer there is.
 
 A revision is on disk when `append` returns. When anything goes wrong, the writer refuses to go on
-until `snapshot` starts a new generation: a log is either right or left behind.
+until `snapshot` starts a new generation: a log is either right or left behind. It continues a log
+only after it has read all of it, the snapshot before it, and the imports it refers to.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from dataplane.clock import Clock
-from dataplane.durable import write_all
+from dataplane.base.clock import Clock
+from dataplane.base.durable import write_all
 from dataplane.statelog import format as fmt
-from dataplane.statelog.changes import Change, Import, Policy, Put
-from dataplane.statelog.entries import Identity, ImportFileWriter, write_snapshot
+from dataplane.statelog import sums
+from dataplane.statelog.changes import Change, Import, Overlay, Policy, Put, RuleRow
+from dataplane.statelog.entries import Identity, ImportFileWriter, State, write_snapshot
 from dataplane.statelog.files import (
+    FORMAT,
     StateLogError,
     generations,
     import_name,
@@ -27,7 +30,10 @@ from dataplane.statelog.files import (
     replacing,
     snapshot_name,
 )
-from dataplane.statelog.reader import LogFollower, StateLogReader
+from dataplane.statelog.follower import LogFollower
+from dataplane.statelog.pruning import imports_in, remove_leftovers, remove_old
+from dataplane.statelog.reader import StateLogReader
+from dataplane.statelog.verifying import verified
 
 _COMPACT_BYTES_MIN = 4 << 20
 
@@ -41,29 +47,62 @@ class StateLogWriter:
     def __init__(self, directory: Path, clock: Clock) -> None:
         self.directory = directory
         self.clock = clock
+        self.fault: str | None = None
+        """What the last `open` found to be wrong; None: nothing, or there was nothing."""
         self._fd = -1
+        self._log = directory
         self._revision = 0
+        self._sum = 0
         self._log_bytes = 0
         self._import_bytes = 0
         self._snapshot_bytes = 0
+        self._later: list[bytes] | None = None
         self._staged: set[str] = set()
         self._leftovers_removed = False
 
     def open(self, database_id: UUID) -> int | None:
         """Prepare to append; returns the last revision in the log.
 
-        None: there is no sound log of that database, and `snapshot` must come first. So it must
-        when the revision is below one that was appended before: then the log has been cut.
+        None: there is no sound log of that database, and `snapshot` must come first; `fault` says
+        what is wrong. So it must when the revision is below one that was appended before: then the
+        log has been cut.
         """
         self.close()
+        self.fault = None
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._remove_leftovers()
+        if not self._leftovers_removed:  # once, because later ones may be in the making
+            remove_leftovers(self.directory)
+            self._leftovers_removed = True
         newest = generations(self.directory)[:1]
         if not newest:
             return None
-        with contextlib.suppress(StateLogError, OSError):
+        try:
             return self._resume(newest[0], database_id)
+        except (StateLogError, OSError) as exc:
+            self.fault = str(exc)
         return None
+
+    def is_intact(self) -> bool:
+        """Whether the log is open, has its name, and is as long as it was left."""
+        if self._fd < 0:
+            return False
+        status = os.fstat(self._fd)
+        try:
+            named = os.stat(self._log, follow_symlinks=False)  # noqa: PTH116
+        except OSError:
+            return False
+        return os.path.samestat(named, status) and status.st_size == self._log_bytes
+
+    def inspect(self, database_id: UUID) -> str | None:
+        """What is wrong with what lies on the disk; None: nothing. May run beside the others."""
+        try:
+            newest = generations(self.directory)[0]
+            with verified(self.directory, newest, database_id):
+                return None
+        except IndexError:
+            return f"{self.directory} has no snapshot"
+        except (StateLogError, OSError) as exc:
+            return str(exc)
 
     def append(self, revision: int, changes: Sequence[Change]) -> None:
         """One revision; durable on return. `StateLogError`: it is not in the log."""
@@ -71,22 +110,25 @@ class StateLogWriter:
             raise StateLogError("the state log is not open: a snapshot must come first")
         if revision <= self._revision:
             raise StateLogError(f"revision {revision} after {self._revision} in the state log")
-        line = fmt.encode_revision(revision, changes)
+        text = fmt.encode_revision(revision, changes)
+        line, crc = sums.seal(text, self._sum)
         try:
             write_all(self._fd, line)
             os.fdatasync(self._fd)
         except OSError as exc:
             self._take_back()
             raise StateLogError(f"state log {self.directory}: {exc.strerror}") from exc
-        self._revision = revision
+        self._revision, self._sum = revision, crc
         self._log_bytes += len(line)
+        if self._later is not None:
+            self._later.append(text)
         for change in changes:
             if isinstance(change, Import):
                 self._count_import(change.file)
 
     @contextlib.contextmanager
     def import_file(self, revision_hint: str) -> Iterator[ImportFileWriter]:
-        """Write an import's entries; durable when the block ends. Append an `Import` of it then."""
+        """Write an import's entries; durable when the block ends. Append its `change` then."""
         file = self._free_import_name(revision_hint)
         self._staged.add(file)
         try:
@@ -105,54 +147,62 @@ class StateLogWriter:
             (self.directory / file).unlink(missing_ok=True)
 
     def snapshot(
-        self, database_id: UUID, revision: int, entries: Iterable[Put], policy: Policy | None
-    ) -> None:
-        """Start a generation whose snapshot is the state at that revision; keeps the one before."""
-        self.close()
-        identity = Identity(database_id, revision)
-        generation = self._next_generation()
-        with replacing(self.directory / snapshot_name(generation)) as fd:
-            write_snapshot(fd, identity, entries, policy)
-            # The log first: a generation exists as soon as its snapshot has its name.
-            self._write_log(generation, identity, b"")
-        self._resume(generation, database_id)
-        self._remove_old()
-
-    def compact(
         self,
         database_id: UUID,
         revision: int,
         entries: Iterable[Put],
         policy: Policy | None,
+        rules: Iterable[RuleRow] = (),
+        *,
+        overlays: Sequence[Overlay] = (),
+    ) -> None:
+        """Start a generation whose snapshot is the state at that revision; keeps the one before."""
+        self.close()
+        identity = Identity(database_id, self._next_generation(), revision)
+        with replacing(self.directory / snapshot_name(identity.generation)) as fd:
+            crc32 = write_snapshot(fd, identity, State(entries, policy, rules, overlays))
+            # The log first: a generation exists as soon as its snapshot has its name.
+            self._write_log(identity, crc32, [])
+        self._resume(identity.generation, database_id)
+        remove_old(self.directory, self._staged)
+
+    def begin_compaction(self) -> None:
+        """Keep in mind what is appended from now on, for `compact`."""
+        self._later = []
+
+    def compact(
+        self,
+        database_id: UUID,
+        revision: int,
+        state: State,
         lock: contextlib.AbstractContextManager[object],
     ) -> None:
         """As `snapshot`, while another thread goes on appending: the long part needs no lock.
 
-        `entries` are the state at `revision`, however old that is by the time they are written;
-        what was appended since is taken over under `lock`, which appends must hold too.
+        `state` is that at `revision`, the newest there was when
+        `begin_compaction` was called; what was appended since is taken over under `lock`, which
+        appends must hold too. The old log is not read: it may be damaged.
         `StateLogError`: something overtook it, and the old generation goes on; or the new one has
         its name but may not last, and `snapshot` must come first.
         """
-        identity = Identity(database_id, revision)
-        generation, began = self._next_generation(), False
-        path = self.directory / snapshot_name(generation)
+        identity, began = Identity(database_id, self._next_generation(), revision), False
+        path = self.directory / snapshot_name(identity.generation)
         with contextlib.ExitStack() as held:
-            log = held.enter_context(self._present_log(identity))
             try:
                 with replacing(path) as fd:
-                    write_snapshot(fd, identity, entries, policy)
+                    crc32 = write_snapshot(fd, identity, state)
                     os.fsync(fd)
-                    lines = _lines_after(log, revision)  # most of them, while others still append
                     held.enter_context(lock)
-                    self._hand_over(generation, identity, lines + _lines_after(log, revision))
+                    self._hand_over(identity, crc32)
                     began = True
             except BaseException:
                 if began and path.exists():  # readers go by it: the old log would be left behind
                     self.close()
                 raise
             self.close()
-            self._continue(generation, database_id)
-        self._remove_old()
+            with StateLogReader(self.directory).log(identity.generation) as own:
+                self._continue(own, imports_in(own))
+        remove_old(self.directory, self._staged)
 
     def should_compact(self) -> bool:
         """Whether reading the log costs more than half of reading a new snapshot would."""
@@ -161,32 +211,27 @@ class StateLogWriter:
 
     def close(self) -> None:
         """Idempotent; `open` again to go on."""
+        self._later = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
-    def _resume(self, generation: int, database_id: UUID) -> int | None:
-        """Check a generation whole and stand at its log's end."""
-        with StateLogReader(self.directory).snapshot(generation) as snapshot:
-            for _ in snapshot.check():
-                pass
-            if snapshot.database_id != database_id:
-                return None
-        return self._continue(generation, database_id)
+    def _resume(self, generation: int, database_id: UUID) -> int:
+        """Check a generation whole, and stand at its log's end."""
+        with verified(self.directory, generation, database_id) as (log, found):
+            if log.format != FORMAT:
+                raise StateLogError(f"{log.path.name} is of format {log.format}")
+            return self._continue(log, found)
 
-    def _continue(self, generation: int, database_id: UUID) -> int | None:
-        """Stand at the end of the log of a generation whose snapshot is sound."""
-        with StateLogReader(self.directory).log(generation) as log:
-            if log.database_id != database_id:
-                return None
-            self._import_bytes = 0
-            while lines := log.lines():
-                for name in _imports(change for line in lines for change in line.changes):
-                    self._count_import(name)
-        self._snapshot_bytes = (self.directory / snapshot_name(generation)).stat().st_size
-        self._revision, self._log_bytes = log.revision, log.offset
+    def _continue(self, log: LogFollower, found: Iterable[Import]) -> int:
+        """Stand at the end of a log; reading the imports in it has read it to its end."""
+        self._import_bytes = 0
+        for change in found:
+            self._count_import(change.file)
+        self._snapshot_bytes = (self.directory / snapshot_name(log.generation)).stat().st_size
+        self._revision, self._sum, self._log_bytes = log.revision, log.sum, log.offset
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._fd = os.open(log.path, flags)
+        self._log, self._fd = log.path, os.open(log.path, flags)
         os.ftruncate(self._fd, log.offset)  # a torn last line was never acknowledged
         os.fdatasync(self._fd)
         return self._revision
@@ -195,32 +240,20 @@ class StateLogWriter:
         known = generations(self.directory) + generations(self.directory, "log")
         return max(known, default=0) + 1
 
-    def _write_log(self, generation: int, identity: Identity, lines: bytes) -> None:
-        with replacing(self.directory / log_name(generation)) as fd:
-            write_all(fd, fmt.to_line(identity.header("log", base=identity.revision)) + lines)
+    def _write_log(self, identity: Identity, crc32: str, revisions: Iterable[bytes]) -> None:
+        header = identity.header("log", base=identity.revision, snapshot=crc32)
+        crc, lines = 0, []
+        for text in itertools.chain([fmt.to_text(header)], revisions):
+            line, crc = sums.seal(text, crc)
+            lines.append(line)
+        with replacing(self.directory / log_name(identity.generation)) as fd:
+            write_all(fd, b"".join(lines))
 
-    def _present_log(self, identity: Identity) -> LogFollower:
-        """The log that is appended to, open at its start, which must be before that revision."""
-        if self._fd < 0:
-            raise StateLogError("the state log is not open: a snapshot must come first")
-        log = StateLogReader(self.directory).log(generations(self.directory)[0])
-        if log.database_id == identity.database_id and log.revision <= identity.revision:
-            return log
-        log.close()
-        raise StateLogError("the log does not reach back to the snapshot's revision")
-
-    def _hand_over(self, generation: int, identity: Identity, lines: bytes) -> None:
+    def _hand_over(self, identity: Identity, crc32: str) -> None:
         """Begin a generation's log with what the present one has got meanwhile."""
-        if self._fd < 0 or generation != self._next_generation():
-            raise StateLogError("another generation has begun meanwhile")
-        self._write_log(generation, identity, lines)
-
-    def _remove_leftovers(self) -> None:
-        """What a crash left half written; once, because later ones may be in the making."""
-        if not self._leftovers_removed:
-            for leftover in self.directory.glob("*.ndjson.*tmp"):
-                leftover.unlink(missing_ok=True)
-            self._leftovers_removed = True
+        if self._later is None:
+            raise StateLogError("another generation has begun meanwhile, or appending has failed")
+        self._write_log(identity, crc32, self._later)
 
     def _take_back(self) -> None:
         """After a failed append the log's end is unknown: cut it, and have a snapshot made."""
@@ -240,42 +273,3 @@ class StateLogWriter:
         self._staged.discard(file)
         with contextlib.suppress(OSError):
             self._import_bytes += (self.directory / file).stat().st_size
-
-    def _remove_old(self) -> None:
-        """Keeps two generations and the imports that their logs refer to, and whatever is newer."""
-        kept = generations(self.directory)[:2]
-        for kind, name in (("snapshot", snapshot_name), ("log", log_name)):
-            for generation in generations(self.directory, kind):
-                if generation < kept[-1]:
-                    (self.directory / name(generation)).unlink(missing_ok=True)
-        needed = self._staged.union(*(self._imports_of(generation) for generation in kept))
-        for path in self.directory.glob("import-*.ndjson"):
-            if path.name not in needed:
-                path.unlink(missing_ok=True)
-
-    def _imports_of(self, generation: int) -> set[str]:
-        found: set[str] = set()
-        # an unreadable log can't be loaded, so nothing of it is needed
-        with (
-            contextlib.suppress(StateLogError),
-            StateLogReader(self.directory).log(generation) as log,
-        ):
-            while lines := log.lines():
-                found.update(_imports(change for line in lines for change in line.changes))
-        return found
-
-
-def _lines_after(log: LogFollower, revision: int) -> bytes:
-    """The lines that a log has got since it was last read, of later revisions."""
-    found: list[bytes] = []
-    while lines := log.lines():
-        found += [
-            fmt.encode_revision(line.revision, line.changes)
-            for line in lines
-            if line.revision > revision
-        ]
-    return b"".join(found)
-
-
-def _imports(changes: Iterable[Change]) -> Iterator[str]:
-    return (change.file for change in changes if isinstance(change, Import))

@@ -14,8 +14,11 @@ from flask.testing import FlaskClient
 from api.management.app import create_app, node_of
 from api.management.database import upgrade
 from api.management.settings import ApiSettings
-from dataplane.errors import DataplaneAwayError
-from dataplane.stats import (
+from dataplane.base.errors import DataplaneAwayError
+from dataplane.client import Evidence, PacketExplanation, PacketQuestion
+from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
+from dataplane.shared.incidents import BaselinePeriod, Incident, Top
+from dataplane.shared.stats import (
     Capacities,
     ConnectionStats,
     CountriesStats,
@@ -24,8 +27,13 @@ from dataplane.stats import (
     PortStats,
     ReasonCount,
     Rejected,
+    RulesStats,
 )
 from tests.support.clock import FakeClock
+from tests.support.explained import PASSED
+from tests.support.fake_agent import answering
+from tests.support.http_stats import GROUPS, HTTP, SCANS
+from tests.support.incidents import NO_DETECTION
 
 HEADER = "X-SecBeat-API-Key"
 ADMIN_KEY = "admin-key-of-the-tests-0123456789abcdef"
@@ -37,6 +45,18 @@ class FakeDataplane:
     def __init__(self) -> None:
         self.away = False
         self.slow = False
+        self.compiling = False
+        """Rules that come are not in force yet."""
+        self.lacks_rules: set[int] = set()
+        self.hits_by_rule: dict[int, int] = {}
+        self.hit: list[Evidence] = []
+        self.attacks: list[Incident] = []
+        self.heaviest = Top(0, 1, (), ())
+        self.named: list[str] = []
+        """Profiles beside the default."""
+        self.asked: list[PacketQuestion] = []
+        self.explains: Callable[[PacketQuestion], PacketExplanation] = lambda _question: PASSED
+        self.baseline_period = BaselinePeriod(0, (), 0)
         self.database_id: UUID | None = None
         self.applied = 0
         self.loading = 0
@@ -48,6 +68,8 @@ class FakeDataplane:
         self.prefixes_max = 100
         self.degraded: tuple[str, ...] = ()
         self.state = "running"
+        self.http_profiles = 0
+        self.detection = NO_DETECTION
         self.countries: CountriesStats | None = None
         self.on_announce: Callable[[int], None] = lambda _revision: None
 
@@ -65,8 +87,10 @@ class FakeDataplane:
         if not self.slow and not self.away:
             self.applied = max(self.applied, revision)
 
-    def wait_in_force(self, database_id: UUID, revision: int, _timeout_s: float) -> bool:
-        if self.away or self.slow:
+    def wait_in_force(
+        self, database_id: UUID, revision: int, _timeout_s: float, *, of_rules: bool = False
+    ) -> bool:
+        if self.away or self.slow or (of_rules and self.compiling):
             return False
         self.database_id = database_id
         return self.applied >= revision
@@ -74,8 +98,58 @@ class FakeDataplane:
     def hits(self, keys: Sequence[Any]) -> Mapping[Any, int]:
         return {key: self.hits_by_key[key] for key in keys if key in self.hits_by_key}
 
+    def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
+        known = set(numbers) - self.lacks_rules
+        return None if self.away else {n: self.hits_by_rule.get(n, 0) for n in known}
+
+    def evidence(self, limit: int, rule: int | None) -> Sequence[Evidence]:
+        if self.away:
+            raise DataplaneAwayError("away")
+        return [each for each in self.hit if rule in {None, each.rule}][:limit]
+
+    def incidents(self) -> Sequence[Incident]:
+        if self.away:
+            raise DataplaneAwayError("away")
+        return self.attacks
+
+    def top(self) -> Top:
+        if self.away:
+            raise DataplaneAwayError("away")
+        return self.heaviest
+
+    def profiles(self) -> Mapping[int, str]:
+        if self.away:
+            raise DataplaneAwayError("away")
+        return {0: "default"} | {index + 1: name for index, name in enumerate(self.named)}
+
+    def explain(self, question: PacketQuestion) -> PacketExplanation:
+        if self.away:
+            raise DataplaneAwayError("away")
+        self.asked.append(question)
+        return self.explains(question)
+
+    def baseline(self) -> BaselinePeriod:
+        if self.away:
+            raise DataplaneAwayError("away")
+        return self.baseline_period
+
     def close(self) -> None:
         self.away = True
+
+
+class FakeCompiler:
+    """Takes every pattern but those that it is told to refuse, unless it is away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.refuses: dict[str, Admission] = {}
+        self.asked: list[Candidate] = []
+
+    def admit(self, candidates: Sequence[Candidate]) -> list[Admission]:
+        if self.away:
+            raise CompilerAwayError("away")
+        self.asked += candidates
+        return [self.refuses.get(each.pattern, Admission(cost_ns=100)) for each in candidates]
 
 
 def node_stats(fake: FakeDataplane) -> NodeStats:
@@ -88,6 +162,8 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         consumed=0,
         held_now=0,
         dropped={"blacklist": 3},
+        link={"arp": 2, "other_mpls": 1, "ospf": 0},
+        neighbors={"bgp": 4, "ospf": 0},
         dropped_bytes=300,
         missed=0,
         errors=0,
@@ -107,17 +183,30 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         pid=fake.pid,
         tsc_hz=2_600_000_000,
         syn_proxy_profiles=0,
+        http_profiles=fake.http_profiles,
+        overlays=0,
+        panic_until_boot_ms=0,
         hugepages=False,
         capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 262_144, 4096, 10),
-        connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1),
+        connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1, 2),
         countries=fake.countries,
+        rules=RulesStats(0 if fake.compiling else fake.applied, 0, 65_536, 0, 0, ("ready",)),
+        http=HTTP,
+        scans=SCANS,
+        detection=fake.detection,
+        rule_groups=GROUPS,
         cpu_busy_percent=12.5,
         latency_mean_ns=4_200,
+        request_latency_mean_ns=600_000,
+        requests_per_second=12.34,
         memory_bytes=100_000_000,
         events_lost=0,
         ports={"outside": port},
+        neighbors_beyond={"bgp": 0},
         origins={},
         latency=LatencyHistogram((1000,), (1, 0), 1, 900),
+        request_latency=LatencyHistogram((1000,), (0, 0), 0, 0),
+        response_time=LatencyHistogram((1000,), (0, 0), 0, 0),
         lcores=(),
         reasons=(
             ReasonCount("default", "blacklist", "enforce", 3),
@@ -135,7 +224,8 @@ class Api:
         self.settings = settings
         self.plane = plane
         self.clock = clock
-        self.app: Flask = create_app(settings, plane, clock)
+        self.compiler = FakeCompiler()
+        self.app: Flask = create_app(settings, plane, clock, self.compiler)
         self.node = node_of(self.app)
         self.client: FlaskClient = self.app.test_client()
 
@@ -181,7 +271,14 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, schema: Path) -> ApiSettings:
+def agent(tmp_path: Path) -> Iterator[list[Mapping[str, Any]]]:
+    """An agent that is well; what it was asked."""
+    with answering(tmp_path / "agent.sock") as asked:
+        yield asked
+
+
+@pytest.fixture
+def settings(tmp_path: Path, schema: Path, agent: object) -> ApiSettings:
     database = tmp_path / "api" / "node.db"
     database.parent.mkdir()
     database.write_bytes(schema.read_bytes())
@@ -190,7 +287,10 @@ def settings(tmp_path: Path, schema: Path) -> ApiSettings:
         state_log=tmp_path / "state",
         socket=tmp_path / "dataplane.sock",
         countries=(tmp_path / "countries.db",),
+        events=tmp_path / "agent" / "events.db",
         keys=tmp_path / "keys",
+        agent_key=tmp_path / "agent" / "agent.key",
+        agent=tmp_path / "agent.sock",
         management_api_key=ADMIN_KEY,
         writes_per_minute=100_000,
         reads_per_minute=100_000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataplane.networks import Network
+from dataplane.base.networks import Network
 
 from .conftest import Api
 
@@ -15,6 +15,7 @@ def test_a_new_entry_is_answered_201_with_the_entry_in_force(api: Api) -> None:
     assert answer.headers["Location"] == "/api/v1/blacklist/192.0.2.100"
     assert answer.json == {
         "ip": "192.0.2.100",
+        "origin": "manual",
         "reason": "repeated attacks",
         "duration_seconds": 3600,
         "created_at": "2026-09-21T14:13:20.000Z",

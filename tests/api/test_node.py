@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
+import dataclasses
+import errno
 
 import pytest
 
-from dataplane.stats import CountriesStats
+from api.agent.control.server import ControlServer
+from api.common.disk import StorageError
+from api.management.agent import AgentSight
+from dataplane.shared.stats import CountriesStats, ReasonCount
+from tests.support.incidents import DETECTION
 
 from .conftest import Api
 
@@ -20,11 +25,15 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "mode_configured": "auto",
         "uptime_seconds": 12,
         "connections": {"active": 7, "total": 9},
+        "attacks": {"active": 0, "suppressed": 0},
         "health": "healthy",
         "reasons": [],
         "revision": {"committed": 1, "applied": 1},
         "database_id": str(api.node.publisher.database_id),
         "countries": None,
+        "storage": body["storage"],
+        "panic": None,
+        "overlays": 0,
         "version": body["version"],
     }
 
@@ -63,7 +72,9 @@ def test_stats_have_the_contracts_fields_with_null_where_there_is_no_such_part(a
     assert body["packets_dropped"] == 3
     assert body["dropped_by_reason"] == {"blacklist": 3}
     assert body["would_drop_by_reason"] == {"land": 2}
-    assert body["attacks_blocked"] is None
+    assert body["link_by_kind"] == {"arp": 2, "other_mpls": 1}
+    assert body["attacks_blocked"] == 0
+    assert body["neighbors_by_protocol"] == {"bgp": 4}
     assert body["requests_per_second"] is None
     assert body["latency_ms"] == pytest.approx(0.0042)
     assert body["latency_of"] == "packet"
@@ -72,12 +83,43 @@ def test_stats_have_the_contracts_fields_with_null_where_there_is_no_such_part(a
     assert body["ports"]["outside"]["forwarded"] == 7
 
 
+def test_status_says_how_many_attacks_go_on(api: Api) -> None:
+    api.plane.detection = DETECTION
+    assert api.get("/status").json["attacks"] == {"active": 1, "suppressed": 5}
+    api.plane.away = True
+    assert api.get("/status").json["attacks"] == {"active": None, "suppressed": None}
+
+
+def test_attacks_blocked_are_incidents_that_lost_packets_and_requests_that_rules_have_blocked(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.plane.detection = DETECTION
+    stats = api.plane.stats()
+    cells = (
+        ReasonCount("default", "waf_rule", "enforce", 5),
+        ReasonCount("web", "waf_rule", "enforce", 2),
+        ReasonCount("web", "waf_rule", "monitor", 100),
+    )
+    counted = dataclasses.replace(stats, reasons=(*stats.reasons, *cells))
+    monkeypatch.setattr(api.plane, "stats", lambda: counted)
+    body = api.get("/stats").json
+    assert (body["attacks_blocked"], body["would_drop_by_reason"]["waf_rule"]) == (9, 100)
+
+
+def test_where_http_is_inspected_stats_are_about_requests(api: Api) -> None:
+    api.plane.http_profiles = 1
+    assert api.get("/status").json["mode"] == "l7"
+    body = api.get("/stats").json
+    assert (body["requests_per_second"], body["latency_of"]) == (12.3, "request")
+    assert body["latency_ms"] == pytest.approx(0.6)
+
+
 def test_live_needs_nothing_and_no_key(api: Api) -> None:
     api.plane.away = True
     assert api.get("/health/live", key=None).status_code == 200
 
 
-def test_ready_needs_database_and_data_plane(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ready_needs_storage_and_data_plane(api: Api) -> None:
     assert api.get("/health/ready", key=None).json == {"status": "ready"}
     api.plane.away = True
     answer = api.get("/health/ready", key=None)
@@ -85,12 +127,12 @@ def test_ready_needs_database_and_data_plane(api: Api, monkeypatch: pytest.Monke
     assert [each["field"] for each in answer.json["errors"]] == ["dataplane"]
     api.plane.away = False
 
-    def fail() -> None:
-        raise sqlite3.OperationalError("disk I/O error")
-
-    monkeypatch.setattr(api.node.database, "check_writable", fail)
+    api.node.storage.failed(StorageError(api.settings.state_log, errno.ENOSPC))
     answer = api.get("/health/ready", key=None)
-    assert [each["field"] for each in answer.json["errors"]] == ["database"]
+    assert answer.status_code == 503
+    (error,) = answer.json["errors"]
+    assert (error["field"], error["value"]) == ("storage", str(api.settings.state_log))
+    assert "No space left on device" in error["message"]
 
 
 def test_a_turn_of_housekeeping_that_fails_ends_nothing(
@@ -111,3 +153,24 @@ def test_status_has_the_date_of_the_country_database(api: Api) -> None:
         "ranges_ipv4": 390_000,
         "ranges_ipv6": 300_000,
     }
+
+
+def test_a_node_whose_agent_is_away_or_in_trouble_is_degraded_and_says_so(
+    api: Api,
+) -> None:
+    found = AgentSight(api.settings.agent)
+    assert found.reasons() == ()
+    server = ControlServer(api.settings.agent, {"status": lambda _: {"reasons": ["x", "y"]}})
+    server.start()
+    assert found.reasons() == ()  # for two seconds
+    assert AgentSight(api.settings.agent).reasons() == ("x", "y")
+    server.close()
+    away = AgentSight(api.settings.agent)
+    assert away.reasons() == ("agent_away",)
+    again = api.restart()
+    try:
+        body = again.get("/status").json
+    finally:
+        again.close()
+    assert (body["health"], body["reasons"]) == ("degraded", ["agent_away"])
+    assert body["status"] == "degraded"

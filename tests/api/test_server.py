@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -17,11 +18,13 @@ from typing import Any
 
 import pytest
 
+from api.management.server import room_for_connections
+from dataplane.base.errors import ConfigurationError
 from dataplane.statelog import Put, StateLogReader
 from tests.support.api_server import KEY, ROOT, Server
 
 SEED = 20_261_124
-MEMORY_MB_MAX = 80
+MEMORY_MB_MAX = 96
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +127,30 @@ def test_its_memory_stays_within_the_figure_that_is_promised(server: Server) -> 
     assert resident <= MEMORY_MB_MAX * 1_000_000
 
 
+@pytest.mark.parametrize(
+    ("soft", "hard", "connections", "raised"),
+    [(1024, 1 << 20, 2048, 2304), (1024, 1500, 1244, 1500), (8192, 8192, 2048, None)],
+)
+def test_connections_leave_room_for_other_files(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, connections: int, raised: int | None
+) -> None:
+    limits = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, limit: limits.append(limit))
+    assert room_for_connections() == connections
+    assert limits == ([] if raised is None else [(raised, hard)])
+
+
+def test_without_room_for_a_connection_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (200, 200))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    with pytest.raises(ConfigurationError, match="200 open files"):
+        room_for_connections()
+
+
 def test_nothing_is_left_in_the_home_directory(server: Server) -> None:
     names = {path.name for path in server.directory.iterdir()}
-    assert names == {"api", "state", "keys", "log"}
+    assert names == {"agent", "api", "state", "keys", "log"}
 
 
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(server: Server) -> None:

@@ -18,14 +18,14 @@ import pytest
 
 from api.management import terminator
 from api.management.settings import ApiSettings
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 from tests.support.api_server import KEY, Server
 from tests.support.clock import FakeClock
 
 from .conftest import Api, FakeDataplane
 
-UNIX = {"gunicorn.socket": SimpleNamespace(family=socket.AF_UNIX)}
-TCP = {"gunicorn.socket": SimpleNamespace(family=socket.AF_INET), "REMOTE_ADDR": "127.0.0.9"}
+UNIX = {"secbeat.unix_socket": True}
+TCP = {"REMOTE_ADDR": "127.0.0.9"}
 FORWARDED = "X-Forwarded-For"
 
 

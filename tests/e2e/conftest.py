@@ -1,4 +1,8 @@
-"""One lab for all tests that leave it as they found it; others start their own."""
+"""One lab for all tests of a process that leave it as they found it; others start their own.
+
+The tier runs in several processes, each with some of the files and a shared lab of its own. Tests
+marked ``alone`` come afterwards, in one process: see ``tests/run.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,26 @@ import pytest
 
 from tests.support.lab import Lab
 
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
+LONGEST = "test_syn_proxy_peers.py"
 
-@pytest.fixture(scope="session", autouse=True)
-def _root() -> None:
-    if os.geteuid() != 0:
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Say at once what is missing, before processes are started."""
+    if os.geteuid() != 0 and not session.config.option.collectonly:
         pytest.exit("the end-to-end tests make network namespaces: run 'make test-e2e'", 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file comes first, so that no process is busy with it when the rest is done."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A healthy lab shared by the session."""
-    shared = Lab("e2e")
+    """A healthy lab shared by the tests of this process."""
+    shared = Lab(f"e2e-{PROCESS}")
     shared.down()  # what an interrupted run has left
     # Room for a million entries in one import, and for those of the other tests.
     # It is no node that has just come and does not know what there is.
@@ -31,4 +44,4 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def key(lab: Lab, request: pytest.FixtureRequest) -> str:
     """A key of the module's own."""
-    return lab.make_key(request.module.__name__.rsplit(".", 1)[-1])
+    return lab.make_key(request.module.__name__.removeprefix("tests.e2e.").replace(".", "-"))

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import SECBEAT, Lab, run
+from tests.support.countries_file import build
+from tests.support.lab import Lab
 from tests.support.waiting import wait_for
 
 ORIGIN_IP, CLIENT = "198.19.0.1", "198.18.9.2"
-HEAD = "# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n"
 BLOCKING = {"name": "geo", "rules": [{"type": "geo_block", "countries": ["FR"]}]}
 
 
@@ -28,15 +28,6 @@ def blocking(lab: Lab, key: str):
     lab.add_address("client", f"{CLIENT}/15")
     yield
     lab.change("PUT", "/policy", key, json={"name": "default"})
-
-
-def build(path: Path, tmp_path: Path, code: str) -> None:
-    """198.18.0.0/15, which all peers of the lab are in, is there."""
-    (tmp_path / "geoip").write_text(f"{HEAD}3323068416,3323199487,{code}\n")
-    (tmp_path / "geoip6").write_text(f"{HEAD}2001:2::,2001:2:ffff::,{code}\n")
-    sources = (str(tmp_path / name) for name in ("geoip", "geoip6"))
-    done = run(*SECBEAT, "countries", "build", "--tor", *sources, "--file", str(path))
-    assert done.returncode == 0, done.stderr
 
 
 def reaches(lab: Lab) -> bool:

@@ -46,6 +46,21 @@ def test_bulk_transfer_in_a_vlan(lab: Lab, target):
         assert iperf(lab, target, megabytes=4) >= 4 << 20
 
 
+def test_the_kernel_puts_ipv4_fragments_together_ahead_of_af_packet(lab: Lab):
+    """DPDK 22.11 and 24.11 ask it to (PACKET_FANOUT_FLAG_DEFRAG), and no option says otherwise.
+
+    The whole is longer than a slot of the port: it comes cut, and its length gives it away. Those
+    of IPv6 come as they are. See docs/lab.md.
+    """
+    before = lab.quiet_stats().ports["outside"]
+    lab.in_client("ping", "-c", "2", "-i", "0.2", "-W", "1", "-s", "3000", ORIGIN4)
+    after = lab.quiet_stats().ports["outside"]
+    cut = after.dropped.get("ip_length", 0) - before.dropped.get("ip_length", 0)
+    assert cut == 2
+    done = lab.in_client("ping", "-c", "2", "-i", "0.2", "-W", "1", "-s", "3000", ORIGIN6)
+    assert "2 received" in done.stdout, done.stdout
+
+
 def test_every_packet_is_accounted_for(lab: Lab):
     lab.curl(f"http://{ORIGIN4}/16m.bin", timeout_s=30)
     stats = lab.quiet_stats()

@@ -1,4 +1,7 @@
-"""The lab's own life: what it refuses, and that it leaves nothing behind."""
+"""The lab's own life: what it refuses, and that it leaves nothing behind.
+
+Tests that look at the whole host for traces run alone: other labs come and go.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.lab import cleanup
+from appliance.lab import cleanup, network
 from appliance.lab.instance import Instance
 from tests.support.lab import SECBEAT, TREE, UP_TIMEOUT_S, Lab, run
 from tests.support.waiting import wait_for
@@ -90,6 +93,7 @@ def start_in_foreground(lab: Lab) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.alone
 def test_a_stopped_lab_leaves_nothing_behind(own: Lab):
     before = Traces.now(own.instance)
     process = start_in_foreground(own)
@@ -101,6 +105,7 @@ def test_a_stopped_lab_leaves_nothing_behind(own: Lab):
     assert Traces.now(own.instance).left_since(before) == {}
 
 
+@pytest.mark.alone
 def test_a_lab_that_is_stopped_while_it_starts_leaves_nothing_behind(own: Lab):
     before = Traces.now(own.instance)
     process = start_in_foreground(own)
@@ -110,6 +115,7 @@ def test_a_lab_that_is_stopped_while_it_starts_leaves_nothing_behind(own: Lab):
     assert Traces.now(own.instance).left_since(before) == {}
 
 
+@pytest.mark.alone
 def test_down_cleans_what_a_killed_supervisor_has_left(own: Lab):
     before = Traces.now(own.instance)
     own.up()
@@ -191,3 +197,22 @@ def test_the_key_of_the_environment_is_honoured(own: Lab, monkeypatch):
     own.up()
     assert own.api("GET", "/status", "k" * 40).status_code == 200
     assert own.api("GET", "/status", "x" * 40).status_code == 401
+
+
+@pytest.mark.alone
+def test_a_lab_that_does_not_come_up_keeps_its_files_until_down(own: Lab, tmp_path):
+    before = Traces.now(own.instance)
+    config = tmp_path / "secbeat.toml"
+    config.write_text('[ports.outside]\ndevice = "net_af_packet0,iface=nowhere"\n')
+    failed = own.command("up", "--detach", "--config", str(config), timeout_s=UP_TIMEOUT_S)
+    assert failed.returncode != 0
+    assert str(own.instance.directory) in failed.stderr
+    assert "lab down" in failed.stderr
+    left = Traces.now(own.instance).left_since(before)
+    left.pop("mounts", None)  # of /run/netns, which goes with the files of the last lab
+    assert not network.existing(own.instance.namespaces)
+    assert set(left) == {"directories"}, "processes and network are gone"
+    assert (own.instance.logs / "dataplane.log").stat().st_size
+    assert own.status()["state"] == "crashed"
+    assert own.down().returncode == 0
+    assert Traces.now(own.instance).left_since(before) == {}

@@ -73,6 +73,19 @@ def test_a_ban_ends_by_itself(lab: Lab, key, case):
     wait_for(lambda: not is_stopped(lab, case.url, case.source), "the ban is over")
 
 
+def test_a_ban_of_two_origins_holds_until_the_last_of_them_is_gone(lab: Lab, key, case):
+    path = path_of("blacklist", case.ban)
+    lab.change("POST", "/blacklist", key, json={"ip": case.ban})
+    lab.change("POST", "/blacklist", key, json={"ip": case.ban, "origin": "feed:e2e"})
+    assert is_stopped(lab, case.url, case.source)
+    kept = lab.change("DELETE", path, key)
+    assert kept.json()["remaining"] == ["feed:e2e"]
+    assert is_stopped(lab, case.url, case.source)
+    lab.change("POST", "/blacklist/remove", key, json={"origin": "feed:e2e"})
+    assert reaches(lab, case.url, case.source)
+    assert lab.api("GET", path, key).status_code == 404
+
+
 def test_the_allowlist_beats_a_ban(lab: Lab, key):
     lab.add_address("client", "198.18.6.1/15")
     lab.add_address("client", "198.18.6.2/15")

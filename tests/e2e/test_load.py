@@ -15,6 +15,7 @@ from tests.support.passage import Passage
 from tests.support.peers import flood, sequence
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.alone  # floods, and datagrams of which none may be lost
 FLOOD_PACKETS = 20_000
 IMPORT_LINES = 1_000_000
 SINGLE_BANS = 20

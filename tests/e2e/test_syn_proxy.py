@@ -63,6 +63,7 @@ def test_bulk_transfer(lab: Lab, proxied: None, origin: str, direction: list[str
         assert iperf(lab, origin, "--parallel", "8", *direction, megabytes=64) >= 64 << 20
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("origin", ORIGINS.values(), ids=ORIGINS)
 def test_many_short_connections_fail_nowhere(lab: Lab, proxied: None, origin: str):
     host = f"[{origin}]" if ":" in origin else origin
@@ -142,6 +143,7 @@ def good(lab: Lab, count: int) -> tuple[int, list[float]]:
     return good_connections(lab.instance.namespaces.client, ORIGINS["ipv4"], count, GOOD_PER_S)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("flooding", [hping3, trafgen_flood])
 def test_a_flood_harms_no_connection_and_never_reaches_the_origin(
     lab: Lab, proxied: None, flooding: Callable[[Lab], AbstractContextManager[None]]
@@ -165,6 +167,7 @@ def test_a_flood_harms_no_connection_and_never_reaches_the_origin(
     assert after.memory_bytes - before.memory_bytes < 2_000_000
 
 
+@pytest.mark.alone
 def test_auto_comes_on_with_a_flood(lab: Lab, automatic: None, key: str):
     assert good(lab, 50)[0] == 0
     before = lab.quiet_stats()

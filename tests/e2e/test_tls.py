@@ -6,8 +6,6 @@ HAProxy runs in a namespace, where its ports are nobody else's. Only the socket'
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +18,10 @@ from typing import Any
 import pytest
 
 from tests.support.peers import background
+from tests.support.terminator import CONFIGURATION, SOCKET, make_credentials, program
 from tests.support.two_hosts import TwoHosts, run, two_hosts
 from tests.support.waiting import wait_for
 
-CONFIGURATION = Path(__file__).parents[2] / "appliance/rootfs/tls/etc/secbeat/haproxy.cfg"
-SOCKET = "/run/secbeat-api/api.sock"
 PORT = 9443
 
 
@@ -69,11 +66,7 @@ def echo(path: Path) -> Iterator[None]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the certificate as a credential, and the configuration."""
     place = tmp_path_factory.mktemp("tls")
-    run(
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-        *("-nodes", "-days", "1", "-subj", "/CN=secbeat"),
-        *("-keyout", str(place / "tls.key"), "-out", str(place / "tls.crt")),
-    )
+    make_credentials(place)
     text = CONFIGURATION.read_text()
     assert SOCKET in text
     (place / "haproxy.cfg").write_text(text.replace(SOCKET, str(place / "api.sock")))
@@ -82,10 +75,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hosts(place: Path) -> Iterator[TwoHosts]:
-    program = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert program, "haproxy is not installed: run 'make setup'"
     with two_hosts("sb-tls") as made:
-        command = ("env", f"CREDENTIALS_DIRECTORY={place}", program, "-db", "-f")
+        command = ("env", f"CREDENTIALS_DIRECTORY={place}", program(), "-db", "-f")
         with background(*made.on_host(*command, str(place / "haproxy.cfg"))) as haproxy:
             wait_for(lambda: listening(made, haproxy), "HAProxy listens on both families")
             yield made

@@ -66,4 +66,4 @@ def test_a_node_with_another_secret_does_not_take_it(first: Lab):
         assert "TimeoutError" in client(second, "ack", cookie)
         stats = second.quiet_stats()
     assert stats.connections.opened == 0
-    assert stats.ports["outside"].dropped["out_of_state"] > 0
+    assert stats.ports["outside"].dropped["syn_proxy_no_cookie"] > 0

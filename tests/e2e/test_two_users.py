@@ -31,9 +31,9 @@ import itertools, sys
 from pathlib import Path
 from uuid import UUID
 from dataplane import client
-from dataplane.clock import SystemClock
-from dataplane.errors import DataplaneAwayError
-from dataplane.networks import Network
+from dataplane.base.clock import SystemClock
+from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.networks import Network
 from dataplane.statelog import Put, StateLogError, StateLogReader, StateLogWriter
 
 socket, state = Path(sys.argv[1]), Path(sys.argv[2])

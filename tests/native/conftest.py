@@ -8,25 +8,30 @@ from collections.abc import Iterator
 
 import pytest
 
-from dataplane import library as loader
-from dataplane.syn_proxy_table import CookieSecrets
+from dataplane.native import library as loader
+from dataplane.tables.syn_proxy_table import CookieSecrets
+from tests.native.connections.syn_proxy_support import FRAMES, proxying
 from tests.native.harness import Harness
-from tests.native.syn_proxy_support import FRAMES, proxying
 from tests.support.native import build_pipeline
 
 ALONE = [
-    "test_abi.py",
-    "test_agent.py",
-    "test_installed_pmds.py",
-    "test_process.py",
-    "test_worker.py",
+    "process/test_abi.py",
+    "process/test_agent.py",
+    "process/test_installed_pmds.py",
+    "process/test_process.py",
+    "process/test_worker.py",
+    "process/test_rules_process.py",
+    "waf/test_hostile_clients.py",
+    "waf/test_rebuild.py",
+    "waf/rules",
+    "waf/test_rules_leak.py",
 ]
 """They start processes of their own, with the library that links DPDK or with none: nothing that a
 sanitizer would see, and limits of memory and time that it would break."""
-FUZZED = ["test_model.py"]
+FUZZED = ["model/test_model.py", "stages/http/test_message_model.py"]
 """What a sanitizer would see of its packets, it sees of the fuzzer's, in a tenth of the time."""
-FUZZER = ["test_fuzz_pipeline.py"]
-"""It brings sanitizers of its own: once is enough."""
+FUZZER = ["fuzz/test_fuzz_pipeline.py", "fuzz/test_fuzz_http.py", "fuzz/test_fuzz_forms.py"]
+"""They bring sanitizers of their own: once is enough."""
 
 is_sanitized = "sanitize" in os.environ.get(loader.ENVIRONMENT_VARIABLE, "")
 collect_ignore = [*ALONE, *FUZZED] if is_sanitized else FUZZER

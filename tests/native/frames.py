@@ -9,21 +9,33 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Timestamp
+from scapy.layers.inet import (
+    ICMP,
+    IP,
+    TCP,
+    UDP,
+    IPOption_LSRR,
+    IPOption_NOP,
+    IPOption_SSRR,
+    IPOption_Timestamp,
+)
 from scapy.layers.inet6 import (
     ICMPv6DestUnreach,
     ICMPv6EchoRequest,
+    ICMPv6ND_Redirect,
     IPv6,
     IPv6ExtHdrDestOpt,
     IPv6ExtHdrFragment,
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
+    Jumbo,
+    PadN,
 )
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Packet as Layer
 from scapy.packet import Raw
 
-from dataplane.abi import Reason
+from dataplane.native.abi import Reason
 
 CLIENT4, SERVER4 = "203.0.113.7", "198.51.100.10"
 CLIENT6, SERVER6 = "2001:db8::7", "2001:db8:1::10"
@@ -74,10 +86,20 @@ def with_right_checksum(frame: bytes, l3: int) -> bytes:
     return frame[:l3] + bytes(header) + frame[l3 + size :]
 
 
+def with_tcp_checksum(segment: bytes, *addresses: bytes) -> bytes:
+    """A TCP segment, its header at the front, with the checksum that it should have."""
+    segment = segment[:16] + bytes(2) + segment[18:]
+    covered = b"".join(addresses) + struct.pack("!HH", 6, len(segment)) + segment
+    covered += bytes(len(covered) % 2)
+    total = sum(struct.unpack(f"!{len(covered) // 2}H", covered)) % 0xFFFF
+    return segment[:16] + struct.pack("!H", total ^ 0xFFFF) + segment[18:]
+
+
 # --- good -----------------------------------------------------------------------------------------
 
 
 TIMESTAMP = IPOption_Timestamp(flg=0, timestamp=1)
+NOP = IPOption_NOP()
 
 GOOD: dict[str, Callable[[], Layer]] = {
     "ipv4-tcp": lambda: ip4() / tcp() / Raw(b"hello"),
@@ -357,6 +379,57 @@ _CASES: list[_Case] = [
     (Reason.SOURCE_LOOPBACK, "ipv4", _layers(lambda: ip4(src="127.0.0.1") / tcp())),
     (Reason.SOURCE_LOOPBACK, "ipv4 last", _layers(lambda: ip4(src="127.255.255.255") / tcp())),
     (Reason.SOURCE_LOOPBACK, "ipv6", _layers(lambda: ip6(src="::1") / tcp())),
+    (Reason.SOURCE_UNUSABLE, "ipv4 this", _layers(lambda: ip4(src="0.0.0.0") / tcp())),
+    (Reason.SOURCE_UNUSABLE, "ipv4 this network", _layers(lambda: ip4(src="0.255.0.1") / tcp())),
+    (Reason.SOURCE_UNUSABLE, "ipv4 reserved", _layers(lambda: ip4(src="240.0.0.1") / tcp())),
+    (
+        Reason.SOURCE_UNUSABLE,
+        "ipv4 reserved behind options",
+        _layers(lambda: ip4(src="255.255.255.254", options=[TIMESTAMP]) / tcp()),
+    ),
+    (Reason.SOURCE_UNUSABLE, "ipv6 unspecified", _layers(lambda: ip6(src="::") / tcp())),
+    *[
+        (Reason.SOURCE_ROUTE, f"ipv4 option {option.option} {place}", _layers(make))
+        for option in (IPOption_LSRR(routers=[SERVER4]), IPOption_SSRR(routers=[SERVER4]))
+        for place, make in (
+            ("alone", lambda option=option: ip4(options=[option]) / tcp()),
+            ("later", lambda option=option: ip4(options=[NOP, TIMESTAMP, option]) / udp()),
+        )
+    ],
+    (
+        Reason.SOURCE_ROUTE,
+        "ipv6 routing header 0",
+        _layers(lambda: ip6() / IPv6ExtHdrRouting(addresses=["2001:db8::9"], segleft=1) / tcp()),
+    ),
+    (
+        Reason.IP_LENGTH,
+        "ipv6 jumbo option with a payload length",
+        _layers(lambda: ip6() / IPv6ExtHdrHopByHop(options=[PadN(), Jumbo()]) / tcp()),
+    ),
+    *[
+        (
+            Reason.FRAGMENT,
+            f"ipv6 at offset 8 behind {kind}",
+            _layers(
+                lambda kind=kind: ip6() / IPv6ExtHdrFragment(offset=1, nh=kind) / Raw(b"x" * 24)
+            ),
+        )
+        for kind in (60, 43, 51)
+    ],
+    (Reason.ICMP_REDIRECT, "ipv4", _layers(lambda: ip4() / ICMP(type=5, code=1) / ip4() / udp())),
+    (
+        Reason.ICMP_REDIRECT,
+        "ipv4 behind options",
+        _layers(lambda: ip4(options=[TIMESTAMP]) / ICMP(type=5, code=1) / ip4() / udp()),
+    ),
+    (Reason.ICMP_REDIRECT, "ipv6 from afar", _layers(lambda: ip6() / ICMPv6ND_Redirect())),
+    (
+        Reason.ICMP_REDIRECT,
+        "ipv6 not of a router",
+        _layers(lambda: ip6(hlim=255) / ICMPv6ND_Redirect()),
+    ),
+    (Reason.SOURCE_LINK_LOCAL, "ipv6 first", _layers(lambda: ip6(src="fe80::") / tcp())),
+    (Reason.SOURCE_LINK_LOCAL, "ipv6 last", _layers(lambda: ip6(src="febf:ffff::") / udp())),
 ]
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dataplane import abi
-from dataplane.policy_table import KEY_BYTES, PolicyTable
+from dataplane.native import abi
+from dataplane.tables.policy_table import KEY_BYTES, PolicyTable
 
 _Structure = TypeVar("_Structure", bound=ctypes.Structure)
 TIME = abi.Time(tsc=1, boot_ds=1000)
@@ -80,28 +80,29 @@ class Harness:
         self.keeps_frames = True
         self.outbox = abi.Outbox()
         self.lcore.outbox = ctypes.addressof(self.outbox)
-        self._own = [(ctypes.c_uint8 * abi.FRAME_OWN_MAX)() for _ in range(abi.OUTBOX_BUFFERS)]
+        self._own = [(ctypes.c_uint8 * abi.OWN_FRAME_MAX)() for _ in range(abi.OUTBOX_BUFFERS)]
         self._fill_outbox()
         return self.outbox
 
-    def sent(self) -> list[tuple[abi.Packet, bytes]]:
+    def sent(self) -> tuple[list[tuple[abi.Packet, bytes]], list[tuple[abi.Packet, bytes]]]:
         """What stages have sent since the last call, with its bytes as they are now.
 
-        Of a packet that was held and is passed on, or absorbed, the test must have kept the bytes.
+        Frames of their own, and packets that were held.
         """
-        packets = [
-            abi.Packet.from_buffer_copy(one)
-            for one in self.outbox.packet[: self.outbox.packet_count]
-        ]
-        found = [(packet, self.bytes_of(packet)) for packet in packets]
-        self.outbox.packet_count = 0
+        outbox = self.outbox
+        own = self._copied(outbox.own[: outbox.own_count])
+        released = self._copied(outbox.released[: outbox.released_count])
+        outbox.own_count = outbox.released_count = 0
         self._fill_outbox()
-        return found
+        return own, released
+
+    def _copied(self, packets: Sequence[abi.Packet]) -> list[tuple[abi.Packet, bytes]]:
+        return [(abi.Packet.from_buffer_copy(one), self.bytes_of(one)) for one in packets]
 
     def _fill_outbox(self) -> None:
         for index, memory in enumerate(self._own):
             buffer = self.outbox.buffer[index]
-            buffer.data, buffer.room = ctypes.addressof(memory), len(memory)
+            buffer.data = ctypes.addressof(memory)
         self.outbox.buffer_count = len(self._own)
 
     def listen(self) -> tuple[abi.RingProducer, abi.RingConsumer]:

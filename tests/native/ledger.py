@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataplane import abi
-from dataplane.abi import Mode, Port, Verdict
+from dataplane.native import abi
+from dataplane.native.abi import Mode, Port, Verdict
 from tests.native.harness import Harness
 
 

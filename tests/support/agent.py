@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.agent.settings import AgentSettings
+from api.agent.webhooks.settings import WebhookSettings
+
 ROOT = Path(__file__).resolve().parents[2]
 BOUND_S = 30
 _RUN = """
-import sys
-from pathlib import Path
+import pickle, sys
 from api.agent.process import run
-from api.agent.settings import AgentSettings
-sys.exit(run(AgentSettings(Path(sys.argv[1]), sys.argv[2], sys.argv[3])))
+sys.exit(run(pickle.loads(bytes.fromhex(sys.argv[1]))))
 """
 
 
@@ -36,6 +38,7 @@ class Agent:
     manager: socket.socket
     public: str
     internal: str
+    control: Path
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def said(self) -> str:
@@ -80,16 +83,42 @@ class Agent:
         raise AssertionError(f"no {event} in {self.log}")
 
 
-@contextmanager
-def run_agent(directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Agent]:
-    """Run an agent of the data plane that listens in this directory, or will."""
+def settings_in(directory: Path, **changes: Any) -> AgentSettings:
+    """Settings of an agent that keeps everything in this directory."""
     public, internal = free_binds()
+    fixed = AgentSettings(
+        socket=directory / "dataplane.sock",
+        events=directory / "agent" / "events.db",
+        control=directory / "agent.sock",
+        node_id="node-1",
+        public=public,
+        internal=internal,
+        state_dir=directory,
+        webhooks=WebhookSettings(secret_file=directory / "agent" / "webhooks.secret"),
+    )
+    return replace(fixed, **changes)
+
+
+@contextmanager
+def run_agent(
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    settings: AgentSettings | None = None,
+    prefix: Sequence[str] = (),
+) -> Iterator[Agent]:
+    """Run an agent of the data plane that listens in this directory, or will.
+
+    ``prefix``: what runs it, as to enter a namespace.
+    """
+    settings = settings or settings_in(directory)
+    public, internal = settings.public, settings.internal
     notify = directory / f"notify-{public.rpartition(':')[2]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        notify.unlink(missing_ok=True)
         manager.bind(str(notify))
         manager.settimeout(0.2)
         process = subprocess.Popen(
-            [sys.executable, "-c", _RUN, str(directory / "dataplane.sock"), public, internal],
+            [*prefix, sys.executable, "-c", _RUN, pickle.dumps(settings).hex()],
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
@@ -101,7 +130,7 @@ def run_agent(directory: Path, environment: Mapping[str, str] | None = None) -> 
             },
         )
         try:
-            yield Agent(process, manager, public, internal)
+            yield Agent(process, manager, public, internal, settings.control)
         finally:
             process.kill()
             process.communicate()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from api.management.settings import ApiSettings
+from tests.support.small_disk import SmallDisk
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "key-of-the-server-tests-0123456789abcdef"
@@ -30,7 +31,10 @@ def settings(directory: Path, port: int, unix_socket: Path | None = None) -> Api
         state_log=directory / "state",
         socket=directory / "dataplane.sock",
         countries=(directory / "countries.db",),
+        events=directory / "agent" / "events.db",
         keys=directory / "keys",
+        agent_key=directory / "agent" / "agent.key",
+        agent=directory / "agent.sock",
         bind=f"127.0.0.1:{port}",
         unix_socket=unix_socket,
         management_api_key=KEY,
@@ -39,17 +43,31 @@ def settings(directory: Path, port: int, unix_socket: Path | None = None) -> Api
     )
 
 
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 class Server:
     """A server process; `kill` is SIGKILL for it and its worker at once."""
 
     def __init__(
-        self, directory: Path, *, unix_socket: Path | None = None, **environment: str
+        self,
+        directory: Path,
+        *,
+        unix_socket: Path | None = None,
+        disk: SmallDisk | None = None,
+        **environment: str,
     ) -> None:
+        """Its log is in the directory; so is its state, unless there is a disk for that."""
         self.directory = directory
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        command = [sys.executable, "-m", "tests.support.api_server", str(directory), str(self.port)]
+        state = directory if disk is None else disk.inside
+        self.port = free_port()
+        command = [sys.executable, "-m", "tests.support.api_server", str(state), str(self.port)]
+        command = [*(disk.enter if disk else ()), *command]
         command += [str(unix_socket)] if unix_socket else []
         self.log = (directory / "log").open("ab")
         self.process = subprocess.Popen(
@@ -64,10 +82,17 @@ class Server:
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """One request on a connection of its own; raises OSError when there is no server."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        data = None if body is None else json.dumps(body).encode()
+        return self._ask(method, path, data, "application/json")
+
+    def upload(self, path: str, body: bytes) -> tuple[int, Any]:
+        """Import lines of text."""
+        return self._ask("POST", path, body, "text/plain")
+
+    def _ask(self, method: str, path: str, data: bytes | None, kind: str) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            data = None if body is None else json.dumps(body)
-            headers = {"X-SecBeat-API-Key": KEY, "Content-Type": "application/json"}
+            headers = {"X-SecBeat-API-Key": KEY, "Content-Type": kind}
             connection.request(method, "/api/v1" + path, data, headers)
             answer = connection.getresponse()
             text = answer.read()

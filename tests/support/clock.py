@@ -10,7 +10,7 @@ DAY_MS = 86_400_000
 
 @dataclass
 class FakeClock:
-    """A `dataplane.clock.Clock`; `pass_ms` moves both clocks, `step_ms` only UTC."""
+    """A `dataplane.base.clock.Clock`; `pass_ms` moves both clocks, `step_ms` only UTC."""
 
     boot: UUID = field(default_factory=uuid4)
     now_boot_ms: int = 1_000_000

@@ -11,7 +11,7 @@ from typing import Any
 
 from appliance.lab.launcher import Specification
 from appliance.lab.services import TREE, visible
-from dataplane.library import ENVIRONMENT_VARIABLE
+from dataplane.native.library import ENVIRONMENT_VARIABLE
 
 
 @dataclass(frozen=True)

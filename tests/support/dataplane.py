@@ -22,23 +22,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from dataplane import abi
-from dataplane.clock import Clock, SystemClock
-from dataplane.control import ControlServer
-from dataplane.leases import EventRings
-from dataplane.library import ENVIRONMENT_VARIABLE, load
-from dataplane.profile_names import ProfileNames
-from dataplane.profiles import Profiles
-from dataplane.protocol import Command, Doorbell, Drain, Explain, Explanation
-from dataplane.published import StatsPublisher
-from dataplane.reconcile import Reconciler
-from dataplane.settings import DataplaneSettings, PortSettings
-from dataplane.shm import SharedStats
+from dataplane.base.clock import Clock, SystemClock
+from dataplane.base.settings import DataplaneSettings, PortSettings
+from dataplane.control.rings import EventRings
+from dataplane.control.server import ControlServer
+from dataplane.native import abi
+from dataplane.native.library import ENVIRONMENT_VARIABLE, load
+from dataplane.reconcile.overlaid import Overlaid
+from dataplane.reconcile.profiles import Profiles
+from dataplane.reconcile.published import StatsPublisher
+from dataplane.reconcile.reconcile import Reconciler
+from dataplane.run.commands import Commands
+from dataplane.run.explaining import Explaining
+from dataplane.run.waf import start_compiler
+from dataplane.shared.profile_names import ProfileNames
+from dataplane.shared.shm import SharedStats
 from dataplane.statelog import StateLogReader
-from dataplane.tables import Lists, random_hash_key
-from dataplane.workers import Workers
+from dataplane.tables.lists import Lists, random_hash_key
+from dataplane.waf.composing import open_rules
+from dataplane.waf.no_rules import NoRules
+from dataplane.waf.rules import Rules
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_S_MAX = 30
@@ -64,14 +69,17 @@ class PortlessDataplane:
 
     def __init__(self, settings: DataplaneSettings, clock: Clock | None = None) -> None:
         self.clock = clock or SystemClock()
-        self.draining = False
         self.library = library()
         self.consumers = dict.fromkeys(range(settings.lcores), 0)
         """Addresses that a worker would find in its ``events_consumer``."""
-        self.quiescent: tuple[int, ...] = ()
+        self.readers = abi.Readers()
+        """What workers would count in; nobody reads until its ``count`` says so."""
         self.stats = SharedStats(self.clock, settings.lcores)
         self.events = EventRings(
-            self.library, settings.lcores, self.consumers.__setitem__, lambda: self.quiescent
+            self.library,
+            settings.lcores,
+            self.consumers.__setitem__,
+            ctypes.addressof(self.readers),
         )
         self.lists = Lists(
             self.library,
@@ -80,27 +88,42 @@ class PortlessDataplane:
             settings.lcores,
             random_hash_key(),
         )
-        self.profiles = Profiles(
-            self.library, cast(Workers, _NoWorkers()), ProfileNames(self.stats.header, [])
-        )
+        self.node, names = abi.Node(lcore_count=1), ProfileNames(self.stats.header, [])
+        self.lcore = abi.Lcore(stats=self.stats.lcore_address(0))
+        self.lcore.node = ctypes.addressof(self.node)
+        self._opened = contextlib.ExitStack()
+        self.rules = self._open_rules(settings)
+        self.profiles = Profiles(self.library, self.node, names, self.rules)
+        self.node.lists = self.lists.address
+        explaining = Explaining(self.library, self.node, [self.lcore])
+        self.commands = Commands(self.lists, explaining, self.clock)
         self.control = ControlServer(
-            settings, self.stats, self.events, self.library, self.clock, self._on_command
+            *(settings, self.stats, self.events, self.library, self.clock),
+            self.commands.on_command,
         )
         publisher = StatsPublisher(self.stats, self.control.notice)
+        self.overlaid = Overlaid(self.profiles, publisher, self.clock)
         self.reconciler = Reconciler(
-            StateLogReader(settings.state_log), self.lists, self.profiles, publisher, self.clock
+            StateLogReader(settings.state_log),
+            *(self.lists, self.overlaid, self.rules, publisher, self.clock),
         )
+        self.rules.on_refused = self.reconciler.rule_refused
+        self.commands.bind(self.reconciler)
 
     def start(self) -> None:
         """Load the state."""
         self.reconciler.start(self.control.turn)
+        self.rules.start(self.control.turn)
         self.stats.header.state = abi.State.RUNNING
         self.turn()
 
     def turn(self, budget_ms: float = 2.0) -> None:
         """One turn of the control loop."""
         self.control.turn()
+        self.node.boot_ds = self.clock.boot_ms() // 100
+        self.rules.turn()
         self.reconciler.turn(budget_ms)
+        self.overlaid.turn()
         self.control.answer()
         self.lists.expire(self.clock.boot_ms() // 100, 1024)
         self.stats.header.heartbeat_boot_ms = self.clock.boot_ms()
@@ -111,37 +134,27 @@ class PortlessDataplane:
         self.control.close()
         self.events.close()
         self.profiles.close()
+        self._opened.close()
         self.lists.close()
         self.stats.close()
+
+    def _open_rules(self, settings: DataplaneSettings) -> Rules | NoRules:
+        compiler = start_compiler(self.library, settings, (), self._opened)
+        if compiler is None:
+            return NoRules(self.stats.header)
+        places = (compiler.settings.socket, compiler.cache)
+        header, opened = self.stats.header, self._opened
+        return open_rules(
+            *(self.library, places, self.node, [self.lcore], header),
+            clock=self.clock,
+            opened=opened,
+        )
 
     def __enter__(self) -> PortlessDataplane:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _on_command(self, command: Command) -> Explanation | None:
-        match command:
-            case Doorbell():
-                self.reconciler.doorbell()
-            case Drain():
-                self.draining = True
-            case Explain(network=network, kind=kind):
-                entry = self.lists.get(network.key, network.prefix_length, kind)
-                return Explanation(entry.hits if entry else 0, entry is not None)
-        return None
-
-
-class _NoWorkers:
-    """What `Profiles` asks of workers, where there are none."""
-
-    lcore_count = 1
-
-    def __init__(self) -> None:
-        self.node = abi.Node()
-
-    def quiescent(self) -> tuple[int, ...]:
-        return ()
 
 
 @contextlib.contextmanager
@@ -199,28 +212,29 @@ def spawn(
 
 
 def main() -> None:
-    """Run until SIGTERM, SIGINT or the drain command; prints ``ready`` when it listens."""
+    """Run until SIGTERM or SIGINT; prints ``ready`` when it listens."""
     parser = argparse.ArgumentParser()
     parser.add_argument("socket", type=Path)
     parser.add_argument("state_log", type=Path)
     parser.add_argument("--addresses-max", type=int, default=100_000)
     parser.add_argument("--prefixes-max", type=int, default=100_000)
     parser.add_argument("--client-users", nargs="*", default=())
+    parser.add_argument("--rules-cache", type=Path, default=None)
     options = parser.parse_args()
-    stopped: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: stopped.append(number))
     chosen = settings(
         options.socket,
         options.state_log,
         client_users=tuple(options.client_users),
         addresses_max=options.addresses_max,
         prefixes_max=options.prefixes_max,
+        rules_cache=options.rules_cache,
     )
     with PortlessDataplane(chosen) as dataplane:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, dataplane.commands.on_signal)
         dataplane.start()
         print("ready", flush=True)
-        while not stopped and not dataplane.draining:
+        while not dataplane.commands.stop_wanted:
             dataplane.turn()
             time.sleep(0.001)
 

@@ -1,4 +1,4 @@
-"""Runs ``dataplane.process`` with the settings that come as JSON on standard input."""
+"""Runs ``dataplane.run.process`` with the settings that come as JSON on standard input."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 
-from dataplane.errors import SecBeatError
-from dataplane.process import run
-from dataplane.settings import DataplaneSettings, PortSettings
+from dataplane.base.errors import SecBeatError
+from dataplane.base.settings import DataplaneSettings, PortSettings
+from dataplane.run.process import run
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def main() -> int:
         state_log=Path(values.pop("state_log")),
         socket=Path(values.pop("socket")),
         client_users=(),
+        rules_cache=Path(cache) if (cache := values.pop("rules_cache", None)) else None,
         **values,
     )
     try:

@@ -15,7 +15,7 @@ import requests
 
 from appliance.lab.instance import Instance
 from dataplane.client import observe
-from dataplane.stats import NodeStats
+from dataplane.shared.stats import NodeStats
 from tests.support.waiting import wait_for
 
 TREE = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from appliance.lab.network import INSIDE, OUTSIDE
-from dataplane.stats import NodeStats
+from dataplane.shared.stats import NodeStats
 from tests.support.lab import Lab, run
 from tests.support.waiting import wait_for
 

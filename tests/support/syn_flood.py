@@ -34,8 +34,16 @@ def good_connections(
 @contextmanager
 def trafgen(namespace: str, target: str, target_mac: str, *options: str) -> Iterator[None]:
     """SYNs to port 80 of an IPv4 address, on the first CPU, for as long as the block lasts."""
+    with trafgen_of(namespace, _syns(mac(namespace, "net0"), target, target_mac), *options):
+        time.sleep(_START_S)
+        yield
+
+
+@contextmanager
+def trafgen_of(namespace: str, packets: str, *options: str) -> Iterator[None]:
+    """Packets in trafgen's own language, from a peer's interface, as long as the block lasts."""
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-        file.write(_syns(mac(namespace, "net0"), target, target_mac))
+        file.write(packets)
         file.flush()
         command = ("trafgen", "--dev", "net0", "--conf", file.name, "--cpus", "1", *options)
         # Its own group: it sends from a child of its own.
@@ -47,7 +55,6 @@ def trafgen(namespace: str, target: str, target_mac: str, *options: str) -> Iter
             start_new_session=True,
         )
         try:
-            time.sleep(_START_S)
             yield
             if flood.poll() is not None:
                 raise RuntimeError(f"trafgen has ended: {flood.communicate()[1]}")

@@ -15,19 +15,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dataplane import abi, library
+from dataplane.base.networks import Network
+from dataplane.base.settings import DataplaneSettings, PortSettings
 from dataplane.dpdk.eal import Eal
 from dataplane.dpdk.memory import Memory
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.dpdk.rings import PacketRing, ring_port
-from dataplane.eal_setup import plan, start_eal
-from dataplane.networks import Network
-from dataplane.ports import DataPorts, room_bytes
-from dataplane.profile_names import ProfileNames
-from dataplane.profiles import Profiles
-from dataplane.settings import DataplaneSettings, PortSettings
-from dataplane.tables import Lists
-from dataplane.workers import WorkerPlan, Workers
+from dataplane.native import abi, library
+from dataplane.reconcile.profiles import Profiles
+from dataplane.run.buffers import budget, pool_size
+from dataplane.run.eal_setup import plan, start_eal
+from dataplane.run.ports import DataPorts, room_bytes
+from dataplane.run.workers import WorkerPlan, Workers
+from dataplane.shared.profile_names import ProfileNames
+from dataplane.tables.lists import Lists
+from dataplane.waf.no_rules import NoRules
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,11 @@ def main() -> None:
     with (
         start_eal(loaded, eal_plan, settings.socket.parent) as eal,
         Memory(loaded) as memory,
-        PacketPool(loaded, settings.mbufs, scenario.room or room_bytes(scenario.mtu)) as pool,
+        PacketPool(
+            loaded,
+            pool_size(settings, budget(settings)),
+            scenario.room or room_bytes(scenario.mtu),
+        ) as pool,
     ):
         for name, slots in scenario.ring_ports.items():
             rings = [PacketRing(loaded, f"{name}_{way}", slots) for way in ("rx", "tx")]
@@ -83,19 +89,22 @@ def _run(
     pool: PacketPool,
 ) -> dict[str, Any]:
     stats = [memory.structure(abi.LcoreStats) for _ in range(settings.lcores)]
-    with DataPorts(loaded, settings.outside, settings.inside, pool, settings.lcores) as ports:
+    planned = budget(settings)
+    with DataPorts(
+        *(loaded, settings.outside, settings.inside, pool, settings.lcores), planned.descriptors
+    ) as ports:
         lcores = tuple(range(1, settings.lcores + 1))
         workers = Workers(
             loaded,
             memory,
-            WorkerPlan(lcores, ports.port_ids, eal.tsc_hz, (1, 2)),
+            WorkerPlan(lcores, ports.port_ids, eal.tsc_hz, (1, 2), planned.handover_slots),
             [ctypes.addressof(page) for page in stats],
         )
         with Lists(loaded, 1024, 128, settings.lcores, bytes(16), workers.readers_address) as lists:
             _ban(lists, scenario.banned)
             workers.node.lists = lists.address
             names = ProfileNames(abi.StatsHeader(), workers.pages)
-            profiles = Profiles(loaded, workers, names)
+            profiles = Profiles(loaded, workers.node, names, NoRules(abi.StatsHeader()))
             ports.start()
             if scenario.second_is_late:
                 _launch_one_by_one(workers, stats, scenario)
@@ -178,8 +187,8 @@ def _result(stats: list[abi.LcoreStats], workers: Workers) -> dict[str, Any]:
         "forwarded_by_lcore": [sum(port.forwarded for port in page.port) for page in stats],
         "misrouted": total(lambda page: page.misrouted),
         "handover_lost": total(lambda page: page.handover_lost),
-        "latency_count": total(lambda page: page.latency_count),
-        "latency_buckets": total(lambda page: sum(page.latency_bucket)),
+        "latency_count": total(lambda page: page.latency.count),
+        "latency_buckets": total(lambda page: sum(page.latency.bucket)),
         "heartbeats": list(workers.heartbeats()),
         "cycles": list(workers.cycles()),
     }

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from dataplane import abi
-from dataplane.applying import EntryKey
-from dataplane.clock import Deadline
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
-from dataplane.reconcile import Reconciler
+from dataplane.base.clock import Deadline
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
+from dataplane.native import abi
+from dataplane.reconcile.reconcile import Reconciler
+from dataplane.reconcile.records import EntryKey
+from dataplane.reconcile.rejections import Rejection
 from dataplane.statelog import (
     Change,
     ListName,
+    Overlay,
     Put,
     Remove,
+    RuleRow,
     StateLogReader,
     StateLogWriter,
 )
-from dataplane.tables import ListsUsage
+from dataplane.tables.lists import ListsUsage
+from dataplane.waf.document import Rule
 from tests.support.clock import FakeClock
 
 DATABASE = UUID(int=7)
 LISTS: tuple[ListName, ...] = ("blacklist", "allowlist")
+Poison: TypeAlias = dict[str, Exception]
+"""What is raised, by a network, ``remove`` or ``commit`` and a network, ``policy`` and a name."""
 
 
 class FakeTables:
     """A `ListTable`; prefixes are in force only after commit."""
 
-    def __init__(self, entries_max: int = 1 << 30) -> None:
+    def __init__(self, entries_max: int = 1 << 30, poison: Poison | None = None) -> None:
         self.entries_max = entries_max
+        self.poison = {} if poison is None else poison
         self.entries: dict[EntryKey, int] = {}
         self.in_force: dict[EntryKey, int] = {}
         self.commits = 0
@@ -50,11 +57,14 @@ class FakeTables:
         self.puts_without_room -= late
         entries_max = 0 if late else self.entries_max
         for record in records:
+            _taste(self.poison, str(_key(record)[1]))
+        for record in records:
             key = _key(record)
             if key not in self.entries and len(self.entries) >= entries_max:
                 record.result = -errno.ENOSPC
                 failed += 1
                 continue
+            record.result = int(key in self.entries)
             self.entries[key] = record.deadline_ds
             self._generation[key] = self._current
             if key[1].is_address:
@@ -63,12 +73,16 @@ class FakeTables:
 
     def remove(self, records: ctypes.Array[abi.ListRecord]) -> int:
         keys = [_key(record) for record in records]
+        for _, network in keys:
+            _taste(self.poison, f"remove {network}")
         return sum(self._drop(key) for key in keys)
 
     def commit(self) -> bool:
         if self.busy_commits:
             self.busy_commits -= 1
             return False
+        for _, network in self.entries:
+            _taste(self.poison, f"commit {network}")
         self.commits += 1
         self.in_force = dict(self.entries)
         return True
@@ -96,13 +110,49 @@ class FakeTables:
 class FakeProfiles:
     """Refuses the policy called ``bad``."""
 
-    def __init__(self) -> None:
+    def __init__(self, poison: Poison | None = None) -> None:
         self.document: Mapping[str, Any] | None = None
+        self.overlays: tuple[Overlay, ...] = ()
+        self.poison = {} if poison is None else poison
 
     def apply(self, document: Mapping[str, Any] | None) -> None:
+        _taste(self.poison, f"policy {document['name'] if document else ''}")
         if document and document.get("name") == "bad":
             raise InvalidInputError("bad", field="policy")
         self.document = document
+
+    def lay_over(self, overlays: Sequence[Overlay]) -> None:
+        _taste(self.poison, "overlays")
+        self.overlays = tuple(overlays)
+
+
+class FakeRules:
+    """A `RuleTable` that compiles when it is told to (`compiled`)."""
+
+    def __init__(self) -> None:
+        self.rules: dict[int, Rule] = {}
+        self.put_in: dict[int, int] = {}
+        self.compiled = 1 << 60
+        """Through which revision."""
+        self._kept: set[int] = set()
+
+    def put(self, rules: Sequence[Rule], revision: int) -> None:
+        for rule in rules:
+            self.rules[rule.number], self.put_in[rule.number] = rule, revision
+            self._kept.add(rule.number)
+
+    def remove(self, numbers: Sequence[int], revision: int) -> None:  # noqa: ARG002
+        for number in numbers:
+            self.rules.pop(number, None)
+
+    def begin_generation(self) -> None:
+        self._kept = set()
+
+    def sweep(self) -> None:
+        self.rules = {n: rule for n, rule in self.rules.items() if n in self._kept}
+
+    def in_force_through(self, revision: int) -> int:
+        return min(revision, self.compiled)
 
 
 class FakePublished:
@@ -110,17 +160,22 @@ class FakePublished:
 
     def __init__(self) -> None:
         self.database_id: UUID | None = None
-        self.applied = 0
+        self.applied = self.through_rules = 0
         self.loading_revision = 0
         self.flags = abi.Degraded(0)
         self.rejections: list[tuple[int, int]] = []
+        self.reasons: list[str] = []
         self.notices: list[abi.NoticeKind] = []
 
     def database(self, database_id: UUID | None) -> None:
-        self.applied, self.database_id = 0, database_id
+        self.applied = self.through_rules = 0
+        self.database_id = database_id
 
     def applied_through(self, revision: int) -> None:
         self.applied = revision
+
+    def rules_through(self, revision: int) -> None:
+        self.through_rules = revision
 
     def loading(self, revision: int) -> None:
         self.loading_revision = revision
@@ -128,8 +183,9 @@ class FakePublished:
     def degraded(self, flag: abi.Degraded, *, on: bool) -> None:
         self.flags = self.flags | flag if on else self.flags & ~flag
 
-    def rejected(self, revision: int, record: abi.ListRecord, error: int) -> None:  # noqa: ARG002
-        self.rejections.append((revision, error))
+    def rejected(self, rejection: Rejection) -> None:
+        self.rejections.append((rejection.revision, rejection.error))
+        self.reasons.append(rejection.text)
 
     def usage(self, usage: ListsUsage) -> None:
         pass
@@ -149,24 +205,33 @@ class Node:
         self.clock = clock or FakeClock()
         self.writer = StateLogWriter(directory, self.clock)
         self.entries_max = 1 << 30
+        self.poison: Poison = {}
         self.restart()
 
     def restart(self) -> None:
-        self.tables = FakeTables(self.entries_max)
-        self.profiles = FakeProfiles()
+        self.tables = FakeTables(self.entries_max, self.poison)
+        self.profiles = FakeProfiles(self.poison)
+        self.rules = FakeRules()
         self.published = FakePublished()
         self.reconciler = Reconciler(
             StateLogReader(self.directory),
             self.tables,
             self.profiles,
+            self.rules,
             self.published,
             self.clock,
         )
         self.reconciler.start()
 
-    def begin(self, *entries: Put, revision: int = 0, database: UUID = DATABASE) -> None:
+    def begin(
+        self,
+        *entries: Put,
+        revision: int = 0,
+        database: UUID = DATABASE,
+        rules: Iterable[RuleRow] = (),
+    ) -> None:
         assert self.writer.open(database) is None
-        self.writer.snapshot(database, revision, entries, None)
+        self.writer.snapshot(database, revision, entries, None, rules)
         self.settle()
 
     def append(self, revision: int, *changes: Change) -> None:
@@ -188,6 +253,11 @@ def put(text: str, deadline: Deadline | None = None, name: ListName = "blacklist
 
 def remove(text: str) -> Remove:
     return Remove("blacklist", Network.parse(text))
+
+
+def _taste(poison: Poison, what: str) -> None:
+    if what in poison:
+        raise poison[what]
 
 
 def _key(record: abi.ListRecord) -> EntryKey:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from api.management.server import CONNECTIONS_MAX, OTHER_FILES
 
 APPLIANCE = Path(__file__).parents[2] / "appliance"
 UNITS = APPLIANCE / "systemd"
@@ -13,7 +16,8 @@ ROOTFS = APPLIANCE / "rootfs"
 Settings = dict[str, list[str]]
 
 PROCESSES = ("dataplane", "api", "agent")
-CONFINED = (*PROCESSES, "tls")
+CONFINED = (*PROCESSES, "tls", "rebuild")
+DATAPLANE_USER = ("dataplane", "rebuild")
 CAPABILITIES = {
     "dataplane": "",
     "api": "",
@@ -24,6 +28,7 @@ CAPABILITIES = {
     "host": "CAP_SYS_ADMIN",
     "firstboot": "CAP_SYS_ADMIN CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_AUDIT_WRITE",
     "console": "",
+    "rebuild": "",
 }
 
 
@@ -57,6 +62,21 @@ def directories() -> dict[str, tuple[str, ...]]:
     return {row[1]: tuple(row[2:5]) for row in rows if row[0] == "d"}
 
 
+def apt_hook() -> str:
+    """What apt runs after dpkg, as apt reads it."""
+    file = ROOTFS / "node/etc/apt/apt.conf.d/50-secbeat"
+    dump = subprocess.run(
+        ["apt-config", "dump", "--format", "%f=%v%n", "DPkg::Post-Invoke"],
+        env={"PATH": "/usr/bin:/bin", "APT_CONFIG": str(file)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    hooks = [line.partition("=")[2] for line in dump.stdout.splitlines() if "secbeat" in line]
+    assert len(hooks) == 1
+    return hooks[0]
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_process_is_always_started_again_and_watched(name: str) -> None:
     settings = service(name)
@@ -69,7 +89,7 @@ def test_a_process_is_always_started_again_and_watched(name: str) -> None:
 @pytest.mark.parametrize("name", CONFINED)
 def test_a_process_has_a_user_of_its_own_and_can_gain_nothing(name: str) -> None:
     settings = service(name)
-    users = {"dataplane": "secbeat-dp", "tls": "haproxy"}
+    users = {"tls": "haproxy", **dict.fromkeys(DATAPLANE_USER, "secbeat-dp")}
     assert settings["User"] == settings["Group"] == [users.get(name, "secbeat")]
     for key in (
         *("NoNewPrivileges", "ProtectHome", "PrivateTmp", "MemoryDenyWriteExecute"),
@@ -94,8 +114,10 @@ def test_that_table_has_every_service() -> None:
 def test_the_directories_are_those_of_the_lab() -> None:
     """Modes and owners as appliance.lab.lifecycle lays them out."""
     made = directories()
+    assert made["/var/lib/secbeat/agent"] == ("0700", "secbeat", "secbeat")
     assert made["/var/lib/secbeat/api"] == ("0700", "secbeat", "secbeat")
     assert made["/var/lib/secbeat/keys"] == ("0700", "secbeat", "secbeat")
+    assert made["/var/lib/secbeat/rules"] == ("0700", "secbeat-dp", "secbeat-dp")
     assert made["/var/lib/secbeat/state"] == ("2750", "secbeat", "secbeat-dp")
     assert made["/run/secbeat"] == ("2750", "secbeat-dp", "secbeat")
 
@@ -109,11 +131,19 @@ def test_only_terminator_and_api_reach_the_apis_socket() -> None:
     assert f"unix@{socket}" in (ROOTFS / "tls/etc/secbeat/haproxy.cfg").read_text()
 
 
-@pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.parametrize("name", [*PROCESSES, "rebuild"])
 def test_a_process_writes_only_where_its_user_owns_a_directory(name: str) -> None:
     settings, made = service(name), directories()
     paths = " ".join(settings.get("ReadWritePaths", [])).split()
     assert [made[path][1] for path in paths] == settings["User"] * len(paths)
+
+
+def test_the_agent_writes_its_own_files_and_sees_no_others() -> None:
+    settings = service("agent")
+    assert settings["ReadWritePaths"] == ["/var/lib/secbeat/agent /run/secbeat-agent"]
+    state = {each for each in directories() if each.startswith("/var/lib/secbeat/")}
+    hidden = set(settings["InaccessiblePaths"][0].split())
+    assert state - hidden - {"/var/lib/secbeat/agent"} == {"/var/lib/secbeat/countries"}
 
 
 def test_the_presets_enable_what_has_an_install_section() -> None:
@@ -124,10 +154,45 @@ def test_the_presets_enable_what_has_an_install_section() -> None:
     assert {name for name in enabled if name.startswith("secbeat")} == installable
 
 
+@pytest.mark.parametrize("is_booted", [True, False], ids=["node", "chroot"])
+def test_apt_has_the_rules_compiled_for_an_engine_that_it_has_upgraded(
+    tmp_path: Path, is_booted: bool
+) -> None:
+    """And goes on when that fails."""
+    systemctl, calls = tmp_path / "systemctl", tmp_path / "calls"
+    systemctl.write_text(f'#!/bin/sh\necho "$@" >{calls}\nexit 1\n')
+    systemctl.chmod(0o755)
+    hook = apt_hook().replace("/run/systemd/system", str(tmp_path if is_booted else "/none"))
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-c", hook], env=path, capture_output=True, text=True, check=True)
+    assert ("journalctl -u secbeat-rebuild" in done.stderr) == is_booted
+    assert calls.exists() == is_booted
+    if is_booted:
+        verb, name = calls.read_text().split()
+        assert verb == "start"
+        assert (UNITS / name).is_file()
+
+
+def test_no_start_waits_for_rules_to_be_compiled() -> None:
+    """Between stop and start nothing is forwarded."""
+    for path in UNITS.iterdir():
+        orders = [unit(path.name).get(key, []) for key in ("After", "Requires", "Wants")]
+        assert "secbeat-rebuild" not in str(orders), path
+    assert "ExecStartPre" not in service("dataplane")
+    assert "Before" not in service("rebuild")
+
+
+def test_rules_are_rebuilt_where_the_data_plane_keeps_them() -> None:
+    folder = service("rebuild")["ExecStart"][0].split()[-1]
+    assert folder == service("rebuild")["ReadWritePaths"][0]
+    assert folder in service("dataplane")["ReadWritePaths"][0].split()
+
+
 def test_no_secret_travels_in_the_environment() -> None:
     for path in UNITS.iterdir():
         assert not {"Environment", "EnvironmentFile", "PassEnvironment"} & unit(path.name).keys()
     assert service("api")["ImportCredential"] == ["secbeat.management-api-key"]
+    assert service("agent")["ImportCredential"] == ["secbeat.webhooks-secret"]
 
 
 def test_the_units_of_a_tree_are_those_of_the_appliance() -> None:
@@ -143,3 +208,12 @@ def test_a_file_that_is_laid_as_it_is_ends_with_a_newline_and_holds_no_carriage_
     content = path.read_bytes()
     assert content.endswith(b"\n")
     assert b"\r" not in content
+
+
+def test_connections_fit_into_the_limits_of_files() -> None:
+    """A client of the terminator has a connection on each side, and the API more than it sends."""
+    text = (ROOTFS / "tls/etc/secbeat/haproxy.cfg").read_text()
+    clients = int(text.split("    maxconn ", 1)[1].split()[0])
+    assert 2 * clients < int(service("tls")["LimitNOFILE"][0])
+    assert 2 * clients <= CONNECTIONS_MAX
+    assert int(service("api")["LimitNOFILE"][0]) >= CONNECTIONS_MAX + OTHER_FILES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataplane.clock import Clock, Deadline, SystemClock
+from dataplane.base.clock import Clock, Deadline, SystemClock
 from tests.support.clock import DAY_MS, FakeClock
 
 

@@ -13,8 +13,8 @@ from appliance.config import agent_settings, api_settings, dataplane_settings, l
 from appliance.config.binds import Bind
 from appliance.config.load import parse_config
 from appliance.config.model import NodeConfig
-from dataplane.errors import ConfigurationError
-from dataplane.settings import LimitCapacities
+from dataplane.base.errors import ConfigurationError
+from dataplane.base.settings import LimitCapacities
 
 EXAMPLE = Path(str(files("appliance.config") / "secbeat.example.toml"))
 FILE = Path("/etc/secbeat/secbeat.toml")
@@ -49,7 +49,10 @@ def test_example_shows_every_key() -> None:
             if section == "ports":
                 expected |= {f"ports.{key}.{name}" for name in inner.annotation.model_fields}
     # TOML has no null: the optional keys are shown as comments.
-    optional = {"policy.file", "management.nic", "api.socket"}
+    optional = {
+        *("policy.file", "management.nic", "api.socket"),
+        *("node.name", "webhooks.secret"),
+    }
     for key in optional:
         assert f"# {key.split('.')[1]} = " in EXAMPLE.read_text()
     assert shown == expected - optional
@@ -91,7 +94,7 @@ def test_example_shows_every_key() -> None:
         ),
         (
             {"node": {"run_dir": "/" + "r" * 100}},
-            f'node.run_dir = "/{"r" * 78}...: makes a socket path of 116 bytes',
+            f'node.run_dir = "/{"r" * 78}...: makes a socket path of 118 bytes',
         ),
         ({"policy": {"file": 5}}, "policy.file = 5: must be a string"),
         ({"dataplane": {"nic_driver": "igb"}}, 'dataplane.nic_driver = "igb": must be one of '),
@@ -296,6 +299,84 @@ def test_the_api_listens_on_a_socket_that_is_configured() -> None:
 
 
 def test_agent_settings() -> None:
-    settings = agent_settings(parsed(node={"run_dir": "/r"}))
+    settings = agent_settings(parsed(node={"run_dir": "/r", "state_dir": "/s", "name": "n"}), {})
+    assert settings.events == Path("/s/agent/events.db")
+    assert settings.control == Path("/r-agent/agent.sock")
+    assert settings.webhooks.endpoints == ()
     assert settings.socket == Path("/r/dataplane.sock")
     assert (settings.public, settings.internal) == ("127.0.0.1:9090", "127.0.0.1:9191")
+
+
+HOOK = "https://hooks.example/secbeat"
+WEBHOOKS_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"  # noqa: S105 - 24 bytes
+
+
+def test_the_contracts_webhooks_load_as_they_stand() -> None:
+    text = """
+[webhooks]
+enabled = true
+endpoints = [
+  "https://your-app.com/webhooks/secbeat"
+]
+events = ["attack_detected", "node_health", "rule_triggered"]
+"""
+    config = parsed(node={"name": "n"}, **tomllib.loads(text))
+    found = agent_settings(config, {}).webhooks
+    assert found.endpoints == ("https://your-app.com/webhooks/secbeat",)
+    assert found.events == ("attack_detected", "node_health", "rule_triggered")
+    assert found.secret is None
+
+
+def test_receivers_that_are_not_enabled_get_nothing() -> None:
+    config = parsed(node={"name": "n"}, webhooks={"endpoints": [HOOK]})
+    assert agent_settings(config, {}).webhooks.endpoints == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ({"endpoints": ["ftp://x"]}, 'webhooks.endpoints[0] = "ftp://x": must begin with https://'),
+        (
+            {"endpoints": ["http://x"]},
+            'webhooks.endpoints[0] = "http://x": must be https, unless x',
+        ),
+        ({"endpoints": [HOOK, HOOK]}, f'webhooks.endpoints[1] = "{HOOK}": is there twice'),
+        (
+            {"endpoints": ["https://a:b@x/"]},
+            'webhooks.endpoints[0] = "https://a:b@x/": must have ne',
+        ),
+        ({"endpoints": [f"{HOOK}/{n}" for n in range(17)]}, "webhooks.endpoints = ["),
+        ({"enabled": True}, "webhooks.endpoints = []: must name a receiver"),
+        ({"enabled": 1}, "webhooks.enabled = 1: must be true or false"),
+        ({"events": ["attack"]}, 'webhooks.events[0] = "attack": must be one of attack_detected, '),
+        (
+            {"secret": "whsec_AAAA"},
+            'webhooks.secret = "whsec_AAAA": must be whsec_ and then 24 to 64',
+        ),
+        ({"secret": "_-" * 20}, f'webhooks.secret = "{"_-" * 20}": must be whsec_ and then 24 to'),
+        ({"allow_hosts": [""]}, 'webhooks.allow_hosts[0] = "": must be a host'),
+        ({"max_retries": 101}, "webhooks.max_retries = 101: must be at most 100"),
+    ],
+)
+def test_mistakes_of_webhooks_are_said(section: Any, line: str) -> None:
+    (complaint,) = complaints(webhooks=section)
+    assert complaint.startswith(line)
+
+
+def test_the_secret_of_webhooks_comes_from_file_variable_or_credential(tmp_path: Path) -> None:
+    (tmp_path / "secbeat.webhooks-secret").write_text(f"{WEBHOOKS_SECRET}\n")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    config = parsed(node={"name": "n"})
+    assert agent_settings(config, environment).webhooks.secret == WEBHOOKS_SECRET
+    assert agent_settings(config, {"WEBHOOKS_SECRET": WEBHOOKS_SECRET}).webhooks.secret
+    with pytest.raises(ConfigurationError, match="webhooks-secret: must be whsec_"):
+        agent_settings(config, {"WEBHOOKS_SECRET": "short"})
+
+
+def test_the_id_of_a_node_is_its_name_or_the_beginning_of_its_uuid(tmp_path: Path) -> None:
+    assert agent_settings(parsed(node={"name": "edge-1"}), {}).node_id == "edge-1"
+    config = parsed(node={"state_dir": str(tmp_path)})
+    with pytest.raises(ConfigurationError, match="node-id: no UUID can be read"):
+        agent_settings(config, {})
+    (tmp_path / "node-id").write_text("5f3b12aa-0000-4000-8000-000000000000\n")
+    assert agent_settings(config, {}).node_id == "node-5f3b12aa"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dataplane import abi
-from dataplane.cookie_secret import FILE_NAME, SECRET_BYTES, kept_secret
-from dataplane.errors import ConfigurationError
-from dataplane.syn_proxy_table import CookieSecrets
+from dataplane.base.errors import ConfigurationError
+from dataplane.native import abi
+from dataplane.run.cookie_secret import FILE_NAME, SECRET_BYTES, kept_secret
+from dataplane.tables.syn_proxy_table import CookieSecrets
 
 SLOT_MS = 1000 * abi.COOKIE_SLOT_S
 EPOCH_MS = SLOT_MS * abi.COOKIE_EPOCH

@@ -13,14 +13,18 @@ from prometheus_client import Metric
 from pydantic.fields import FieldInfo
 from typer.main import get_command
 
-from api.agent.internal import InternalCollector
-from api.agent.public import PublicCollector
-from api.agent.tally import AgentTally
-from appliance.cli import audit, countries, host, keys, lists, policy
+from api.agent.metrics.internal import InternalCollector
+from api.agent.metrics.public import PublicCollector
+from api.agent.metrics.surroundings import View
+from api.agent.metrics.tally import AgentTally
 from appliance.cli.app import COMMANDS
+from appliance.cli.client.keyfile import DEFAULT_FILES, VARIABLES
+from appliance.cli.commands import audit, countries, host, keys, policy
+from appliance.cli.commands.lists import entries as lists
+from appliance.cli.commands.rules import entries as rules
 from appliance.cli.exits import Exit
-from appliance.cli.keyfile import DEFAULT_FILES, VARIABLES
 from appliance.config.model import NodeConfig
+from dataplane.native.abi import TrafficKind
 
 TREE = Path(__file__).parents[2]
 DOCS = TREE / "docs"
@@ -72,6 +76,11 @@ class Away:
         return None
 
 
+class Nothing:
+    def view(self) -> View:
+        return View()
+
+
 def table_rows(document: str, first: str) -> list[list[str]]:
     """Cells of the rows whose first cell is code that starts with ``first``."""
     lines = (DOCS / document).read_text().splitlines()
@@ -80,7 +89,10 @@ def table_rows(document: str, first: str) -> list[list[str]]:
 
 
 def families() -> dict[str, Metric]:
-    collectors = PublicCollector(Away(), "v"), InternalCollector(Away(), AgentTally())
+    collectors = (
+        PublicCollector(Away(), Nothing(), None, "v"),
+        InternalCollector(Away(), AgentTally()),
+    )
     shown: dict[str, Metric] = {}
     for family in (family for collector in collectors for family in collector.collect()):
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
@@ -145,10 +157,9 @@ def test_every_key_is_documented_with_its_default() -> None:
             expected = "required"
         elif default is None:
             expected = "none"
-        elif isinstance(default, int):
-            expected = f"`{default}`"
         else:
-            expected = f"`{list(default)}`" if isinstance(default, tuple) else f'`"{default}"`'
+            plain = default if isinstance(default, int | tuple) else str(default)
+            expected = f"`{json.dumps(plain)}`"
         assert rows[key] == expected, key
 
 
@@ -175,6 +186,7 @@ def test_every_command_is_documented(name: str) -> None:
     [
         ("blacklist", lists.blacklist),
         ("policy", policy.app),
+        ("rules", rules.app),
         ("countries", countries.app),
         ("keys", keys.app),
         ("audit", audit.app),
@@ -202,3 +214,14 @@ def test_places_of_the_key_are_documented() -> None:
     text = (DOCS / "cli.md").read_text()
     for place in [*VARIABLES, *map(str, DEFAULT_FILES)]:
         assert place in text
+
+
+def test_every_kind_of_traffic_is_explained_as_its_definition_does() -> None:
+    definition = (TREE / "dataplane/fastpath/include/traffic.def").read_text()
+    kinds = re.findall(r'^SB_TRAFFIC\((\w+), "([^"]+)"\)$', definition, re.MULTILINE)
+    counted = (DOCS / "detection.md").read_text().split("## What is counted")[1]
+    table = counted.split("## What is sampled")[0]
+    assert re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE) == [
+        (name.lower(), text) for name, text in kinds
+    ]
+    assert [name for name, _ in kinds] == [kind.name for kind in TrafficKind]

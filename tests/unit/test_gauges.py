@@ -7,9 +7,11 @@ from typing import cast
 
 import pytest
 
-from dataplane import abi, gauges
-from dataplane.gauges import Gauges, memory_bytes
-from dataplane.workers import Workers
+from dataplane.native import abi
+from dataplane.run import gauges
+from dataplane.run.gauges import Gauges, memory_bytes
+from dataplane.run.workers import Workers
+from tests.support.clock import FakeClock
 
 SMAPS = """\
 55d0c0a00000-7ffd0c9fe000 ---p 00000000 00:00 0                          [rollup]
@@ -20,19 +22,26 @@ Shared_Hugetlb:     2048 kB
 Private_Hugetlb:    4096 kB
 Swap:                  0 kB
 """
+CLOCK = FakeClock()
 
 
 class Counters:
-    """What is asked of `dataplane.workers.Workers`."""
+    """What is asked of `dataplane.run.workers.Workers`."""
 
     def __init__(self) -> None:
-        self.busy = self.total = self.packets = self.latency_ns = 0
+        self.busy = self.total = self.packets = self.latency_ns = self.inspected = 0
 
     def cycles(self) -> tuple[int, int]:
         return self.busy, self.total
 
     def latency(self) -> tuple[int, int]:
         return self.packets, self.latency_ns
+
+    def request_latency(self) -> tuple[int, int]:
+        return self.inspected, 3 * self.inspected
+
+    def requests(self) -> int:
+        return self.inspected
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +51,7 @@ def _no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begin() -> tuple[abi.StatsHeader, Counters, Gauges]:
     header, counters = abi.StatsHeader(), Counters()
-    return header, counters, Gauges(header, cast(Workers, counters))
+    return header, counters, Gauges(header, cast(Workers, counters), CLOCK)
 
 
 def test_busy_is_the_share_of_the_last_interval() -> None:
@@ -74,6 +83,18 @@ def test_latency_is_the_mean_of_the_last_ten_intervals() -> None:
     made.update()
 
     assert header.latency_mean_ns == 5
+
+
+def test_requests_are_those_of_the_last_interval_by_the_clock() -> None:
+    header, counters, made = begin()
+    for interval_ms, requests, per_second in ((1000, 50, 50.0), (2000, 50, 25.0), (1000, 0, 0.0)):
+        CLOCK.pass_ms(interval_ms)
+        counters.inspected += requests
+        made.update()
+        assert header.requests_mps / 1000 == per_second
+        assert header.request_latency_mean_ns == 3
+    made.update()
+    assert header.requests_mps == 0
 
 
 def test_memory_is_the_proportional_set_and_the_hugepages(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,21 +16,63 @@ FORBIDDEN = {
     "appliance": {"tests"},
 }
 DOORS = {
+    "dataplane.base",
     "dataplane.client",
-    "dataplane.clock",
     "dataplane.countries",
-    "dataplane.errors",
-    "dataplane.labels",
-    "dataplane.logs",
-    "dataplane.networks",
-    "dataplane.notify",
+    "dataplane.pcap",
     "dataplane.policy",
-    "dataplane.settings",
+    "dataplane.shared.captures",
+    "dataplane.shared.explained",
+    "dataplane.shared.incidents",
+    "dataplane.shared.labels",
+    "dataplane.shared.stats",
     "dataplane.statelog",
-    "dataplane.stats",
-    "dataplane.version",
+    "dataplane.waf.document",
 }
 """What api may import of dataplane: the client, the state log, and plain values."""
+_BELOW = {
+    *("base", "native", "tables", "shared", "statelog", "policy", "countries", "waf"),
+    "detection",
+}
+ROOMS = {
+    "base": set(),
+    "native": {"base"},
+    "tables": {"base", "native"},
+    "shared": {"base", "native", "statelog", "countries", "waf"},
+    "statelog": {"base", "waf"},
+    "countries": {"base", "native"},
+    "policy": {"base", "native", "statelog", "countries", "detection", "waf"},
+    "waf": {"base", "native", "tables"},
+    "detection": {"base", "native", "tables", "shared"},
+    "pcap": {"base"},
+    "dpdk": {"base", "native"},
+    "model": {"native"},
+    "client": _BELOW,
+    "control": _BELOW,
+    "reconcile": _BELOW,
+    "replay": _BELOW | {"pcap"},
+    "run": _BELOW | {"dpdk", "control", "reconcile"},
+}
+"""What each room of dataplane may import of the others."""
+WAF_ROOMS = {
+    "exchange": {"document"},
+    "compiling": {"document", "exchange"},
+    "enforcing": {"document", "exchange"},
+}
+"""The same for what lies in the WAF: the two processes meet in what they exchange."""
+
+API_ROOMS = {
+    "common": set(),
+    "storage": {"common"},
+    "access": {"common", "storage"},
+    "serving": {"common"},
+    "history": {"common", "storage"},
+    "management": {"common", "storage", "access", "serving", "history"},
+    "agent": {"common", "storage", "history"},
+}
+"""The same for api. The orchestrator will stand on what management stands on."""
+SQLITE = ("sqlite3", "api.storage.sqlite", "sqlalchemy.dialects")
+"""What `api.access` and `api.storage` name only in the folder ``sqlite``."""
 
 
 def imports(package: str) -> Iterator[tuple[str, str]]:
@@ -61,6 +104,63 @@ def test_api_enters_the_data_plane_through_its_doors() -> None:
     wrong = [
         (file, module)
         for file, module in imports("api")
-        if module.split(".")[0] == "dataplane" and ".".join(module.split(".")[:2]) not in DOORS
+        if module.split(".")[0] == "dataplane"
+        and not any(f"{module}.".startswith(f"{door}.") for door in DOORS)
     ]
     assert wrong == []
+
+
+def test_rooms_of_the_data_plane_are_known_and_import_one_way() -> None:
+    wrong = []
+    for file, module in imports("dataplane"):
+        room, imported = Path(file).parts[1], module.split(".")
+        if room == "__init__.py" or imported[0] != "dataplane":
+            continue
+        if imported[1] != room and imported[1] not in ROOMS[room]:
+            wrong.append((file, module))
+    assert wrong == []
+
+
+def test_rooms_of_the_api_are_known_and_import_one_way() -> None:
+    wrong = []
+    for file, module in imports("api"):
+        room, imported = Path(file).parts[1], module.split(".")
+        if room == "__init__.py" or imported[0] != "api":
+            continue
+        if imported[1] != room and imported[1] not in API_ROOMS[room]:
+            wrong.append((file, module))
+    assert wrong == []
+
+
+def test_rooms_of_the_waf_import_one_way() -> None:
+    wrong = []
+    for file, module in imports("dataplane/waf"):
+        room, imported = Path(file).parts[2], module.split(".")
+        if imported[:2] != ["dataplane", "waf"] or room not in WAF_ROOMS:
+            continue
+        if imported[2] != room and imported[2] not in WAF_ROOMS[room]:
+            wrong.append((file, module))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["api/access", "api/storage"])
+def test_what_any_database_may_serve_does_not_know_sqlite(package: str) -> None:
+    wrong = [
+        (file, module)
+        for file, module in imports(package)
+        if any(f"{module}.".startswith(f"{name}.") for name in SQLITE)
+        and not file.startswith("api/storage/sqlite/")
+    ]
+    assert wrong == []
+
+
+def test_what_runs_as_a_program_hides_no_module_of_python() -> None:
+    """Python looks for modules beside a program first, and some of tests/support are programs."""
+    names = {file.stem for file in (ROOT / "tests" / "support").iterdir()}
+    assert names & sys.stdlib_module_names == set()
+
+
+@pytest.mark.parametrize("package", ["dataplane", "api"])
+def test_no_module_lies_beside_the_rooms(package: str) -> None:
+    beside = sorted(file.name for file in (ROOT / package).glob("*.py"))
+    assert beside == ["__init__.py"]

@@ -11,7 +11,7 @@ from appliance.config.binds import Bind
 from appliance.config.load import parse_config
 from appliance.lab import advice, configuration, preflight
 from appliance.lab.instance import Instance
-from dataplane.errors import ConfigurationError, InvalidInputError
+from dataplane.base.errors import ConfigurationError, InvalidInputError
 from dataplane.policy import load_policy_file
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.errors import InvalidInputError
-from dataplane.listfile import read_list_file
+from dataplane.base.errors import InvalidInputError
+from dataplane.replay.listfile import read_list_file
 
 
 def networks(tmp_path: Path, content: bytes) -> list[str]:

@@ -6,7 +6,7 @@ import io
 import json
 from datetime import UTC, datetime
 
-from dataplane.logs import Log
+from dataplane.base.logs import Log
 
 
 def test_a_line_is_one_json_object_with_event_level_time_and_fields() -> None:

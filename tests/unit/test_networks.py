@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
 
 
 @pytest.mark.parametrize(

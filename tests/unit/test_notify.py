@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.notify import Notifier
+from dataplane.base.notify import Notifier
 
 PID = 42
 

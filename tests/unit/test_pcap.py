@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataplane.errors import InvalidInputError
+from dataplane.base.errors import InvalidInputError
 from dataplane.pcap import (
     BLOCK_BYTES_MAX,
     CAPTURED_BYTES_MAX,
+    AnnotatedCapture,
     CapturedPacket,
     CaptureError,
     CaptureWriter,
@@ -363,3 +364,17 @@ def test_scapy_reads_what_we_write(tmp_path: Path) -> None:
                 writer.write(packet.timestamp_ns, packet.data, packet.length)
         with reader(str(tmp_path / name)) as packets:
             assert [data for data, _ in packets] == [packet.data for packet in PACKETS]
+
+
+def test_an_annotated_capture_is_a_capture_for_every_reader() -> None:
+    file = AnnotatedCapture(("outside", "inside"), comment="all of it", application="tests")
+    for packet, port in zip(PACKETS, ("inside", "outside") * len(PACKETS), strict=False):
+        file.add(packet.timestamp_ns, packet.data, packet.length, port=port, comment="why \u00e9")
+    assert read(file.content()) == PACKETS
+    assert file.content().count("why \u00e9".encode()) == len(PACKETS)
+
+
+def test_an_annotated_capture_knows_its_interfaces() -> None:
+    file = AnnotatedCapture(("outside",), comment="", application="")
+    with pytest.raises(InvalidInputError, match="no interface 'beside', only outside"):
+        file.add(0, b"x", 1, port="beside", comment="")

@@ -78,3 +78,20 @@ def test_ansible_reads_the_playbook(playbook: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_rules_are_compiled_for_the_engine_before_the_packet_path_is_restarted() -> None:
+    """Handlers run in the order of their file; both on the same occasions."""
+    handlers = load(PLAYBOOKS / "roles/node/handlers/main.yml")
+    module = f"{BUILTIN}systemd_service"
+    rebuild = [task for task in handlers if "secbeat-rebuild" in str(task.get(module))]
+    restart = [
+        task
+        for task in handlers
+        if "secbeat-dataplane.service" in str(task.get(f"{BUILTIN}command"))
+    ]
+    assert (len(rebuild), len(restart)) == (1, 1)
+    assert handlers.index(rebuild[0]) < handlers.index(restart[0])
+    assert [rebuild[0][key] for key in ("listen", "when")] == [
+        restart[0][key] for key in ("listen", "when")
+    ]

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from dataplane import abi
-from dataplane.errors import InvalidInputError
+from dataplane.base.errors import InvalidInputError
+from dataplane.native import abi
 from dataplane.policy import (
     FILE_BYTES_MAX,
-    RULE_TYPES,
-    SANITY_REASONS,
+    RULES,
     PolicyDocument,
     changes,
     compile_policy,
     load_policy_file,
     parse_policy,
 )
+from dataplane.policy.reasons import STRUCTURAL
 
 
 def policy(*rules: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def modes_of(*rules: dict[str, Any]) -> dict[abi.Reason, abi.Mode]:
 
 def test_a_rule_without_reasons_sets_all_reasons_of_its_type() -> None:
     modes = modes_of({"type": "sanity", "action": "monitor"})
-    assert modes == dict.fromkeys(SANITY_REASONS, abi.Mode.MONITOR)
+    assert modes == dict.fromkeys(RULES["sanity"].REASONS, abi.Mode.MONITOR)
 
 
 def test_a_rule_with_reasons_sets_those_alone() -> None:
@@ -84,16 +84,18 @@ def test_a_structural_reason_has_no_choice(label: str) -> None:
     assert error.value == label
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [{"type": "waf", "mode": "strict"}],
-)
-def test_a_type_of_a_later_stage_is_refused_as_not_yet(rule: dict[str, Any]) -> None:
-    error = refused(policy({"type": "sanity", "action": "off"}, rule))
-    assert error.field == "rules[1].type"
-    assert error.value == rule["type"]
-    assert "yet" in str(error)
-    assert error.limit == "one of " + ", ".join(RULE_TYPES)
+def reflecting(*reflectors: dict[str, Any]) -> dict[str, Any]:
+    return policy({"type": "udp_amplification", "reflectors": list(reflectors)})
+
+
+def test_modes_of_ntp_are_said_where_policies_differ() -> None:
+    before, after = (
+        parse_policy(reflecting({"port": 123, "size_min": 120}, {"port": 19})),
+        parse_policy(reflecting({"port": 123, "ntp_modes": [7, 6]})),
+    )
+    (change,) = changes(before, after)
+    assert "123 from 120 bytes, 19 from 8 bytes" in change.before
+    assert "123 from 8 bytes in NTP mode 6 or 7" in change.after
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,9 @@ def test_a_type_of_a_later_stage_is_refused_as_not_yet(rule: dict[str, Any]) -> 
         (policy({"type": "sanity", "action": "off", "reasons": [7]}), "rules[0].reasons[0]"),
         (policy({"type": "sanity", "action": "off", "reason": "land"}), "rules[0].reason"),
         (policy(*[{"type": "sanity", "action": "off"}] * 257), "rules"),
+        (reflecting({"port": 53, "ntp_modes": [7]}), "rules[0].reflectors[0].ntp_modes"),
+        (reflecting({"port": 123, "ntp_modes": []}), "rules[0].reflectors[0].ntp_modes"),
+        (reflecting({"port": 123, "ntp_modes": [8]}), "rules[0].reflectors[0].ntp_modes[0]"),
     ],
 )
 def test_what_breaks_a_rule_is_named(document: dict[str, Any], field: str) -> None:
@@ -183,15 +188,64 @@ def test_changes_are_the_settings_that_differ() -> None:
 
 def test_the_syn_proxy_and_limits_of_connections_are_changes() -> None:
     limit = {"type": "connection_limit", "value": 50}
-    before = parse_policy({"name": "x", "rules": [limit]})
-    after = parse_policy(
-        {"name": "x", "syn": "auto", "syn_rate": 200, "rules": [limit | {"value": 60}]}
-    )
+    before = parse_policy({"name": "x", "syn": "off", "rules": [limit]})
+    after = parse_policy({"name": "x", "syn_rate": 200, "rules": [limit | {"value": 60}]})
     assert [tuple(one) for one in changes(before, after)] == [
         (
             *("default", "connection_limit limit"),
             *("50 established per source", "60 established per source"),
         ),
-        ("default", "syn", "default", "auto"),
+        ("default", "syn", "off", "default"),
         ("default", "syn_rate", "default", "200 SYNs/s per destination"),
     ]
+
+
+def test_http_is_a_change_however_its_ports_are_ordered() -> None:
+    rules: dict[str, Any] = {"name": "x", "profiles": [{"name": "p", "targets": ["10.0.0.1"]}]}
+    before = parse_policy(rules | {"http": {"ports": [8080, 80]}})
+    same = parse_policy(rules | {"http": {"ports": [80, 8080], "body_limit": 65536}})
+    after = parse_policy(rules | {"http": {"ports": [80], "fail": "closed", "other": "pass"}})
+    times = "heads in 30 s, bodies 30 s behind 500 bytes/s, responses 60 s behind 500 bytes/s"
+    assert changes(before, same) == []
+    assert [tuple(one) for one in changes(before, after)] == [
+        (
+            *("default", "http"),
+            f"ports 80, 8080; 65536 bytes of a body; fails open; what is not HTTP: refuse; {times}",
+            f"ports 80; 65536 bytes of a body; fails closed; what is not HTTP: pass; {times}",
+        )
+    ]
+
+
+def test_rules_about_requests_name_their_reasons() -> None:
+    modes = modes_of(
+        {"type": "waf", "action": "monitor"},
+        {"type": "http_framing", "action": "off", "reasons": ["http_upgrade"]},
+    )
+    assert modes == {
+        abi.Reason.WAF_RULE: abi.Mode.MONITOR,
+        abi.Reason.HTTP_UPGRADE: abi.Mode.OFF,
+    }
+    of_stage = {reason for reason in abi.Reason if abi.REASON_STAGE[reason] is abi.Stage.HTTP}
+    of_types = [RULES[kind].REASONS for kind in ("http_framing", "http_slow", "waf", "rate_limit")]
+    of_rules = {reason for reasons in of_types for reason in reasons}
+    assert of_rules & of_stage == of_stage - STRUCTURAL
+
+
+def test_limits_for_paths_have_one_action() -> None:
+    limit = {"type": "rate_limit", "unit": "requests", "value": 1}
+    rules = [{**limit, "path": "/a"}, {**limit, "path": "/b", "action": "monitor"}]
+    error = refused({"name": "x", "http": {"ports": [80]}, "rules": rules})
+    assert error.field == "rules[1].action"
+
+
+def test_a_limit_for_a_path_is_told_apart_by_it() -> None:
+    limit = {"type": "rate_limit", "unit": "requests", "value": 1}
+    http = {"name": "x", "http": {"ports": [80]}}
+    before = parse_policy({**http, "rules": [{**limit, "path": "/a"}]})
+    after = parse_policy({**http, "rules": [{**limit, "path": "/a"}, {**limit, "path": "/b"}]})
+    name = "rate_path_requests limit per source for /b"
+    assert (name, "1 requests/s per source, burst 10") in [
+        (one.setting, one.after) for one in changes(before, after)
+    ]
+    assert refused({**http, "rules": [{**limit, "path": "/a"}] * 2}).field == "rules[1]"
+    assert refused({"name": "x", "rules": [{**limit, "unit": "bits", "value": 8000, "path": "/"}]})

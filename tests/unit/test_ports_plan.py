@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dataplane.eal_setup import lcores_argument, plan
-from dataplane.errors import ConfigurationError
-from dataplane.ports import descriptors_for, device_name, room_bytes
-from dataplane.settings import DataplaneSettings, PortSettings
+from dataplane.base.errors import ConfigurationError
+from dataplane.base.settings import DataplaneSettings, PortSettings
+from dataplane.run.eal_setup import lcores_argument, plan
+from dataplane.run.ports import device_name, room_bytes
 
 
 def settings(**changes: Any) -> DataplaneSettings:
@@ -50,26 +50,9 @@ def test_a_buffer_holds_a_frame_with_two_vlan_tags(mtu: int, room: int) -> None:
     assert room_bytes(mtu) == room >= mtu + 22
 
 
-@pytest.mark.parametrize(("mbufs", "queues", "count"), [(4096, 1, 512), (4096, 2, 256)])
-def test_queues_never_take_all_buffers(mbufs: int, queues: int, count: int) -> None:
-    assert descriptors_for(mbufs, queues) == count
-
-
-def test_too_few_buffers_are_refused_with_the_least_number() -> None:
-    with pytest.raises(ConfigurationError, match="mbufs: 512 for 1 lcores, at least 1024"):
-        descriptors_for(512, 1)
-
-
 def test_each_worker_sits_on_its_cpu_and_the_control_loop_floats_over_the_others() -> None:
     assert lcores_argument({0, 1, 3, 4}, (3, 1)) == "0@(0,4),1@3,2@1"
     assert lcores_argument({1, 3}, (3, 1)) == "0@(1,3),1@3,2@1"
-
-
-def test_a_driver_with_queues_of_its_own_size_needs_buffers_for_them() -> None:
-    with pytest.raises(ConfigurationError, match="4096 for 1 lcores and net_af_xdp, at least 8960"):
-        descriptors_for(4096, 1, ["net_af_xdp", "net_af_xdp"])
-
-    assert descriptors_for(8960, 1, ["net_af_xdp", "net_af_xdp"]) == 2048
 
 
 def test_workers_take_the_last_allowed_cpus() -> None:

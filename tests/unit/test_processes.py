@@ -49,7 +49,7 @@ def test_unknown_process_is_a_usage_error() -> None:
 
 def test_the_packet_path_loads_nothing_that_validates() -> None:
     """13 MB of a process that is to stay below 128: its settings are read by a child."""
-    code = "import sys, appliance.cli.processes, dataplane.process; print(*sys.modules)"
+    code = "import sys, appliance.cli.processes, dataplane.run.process; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "dataplane.process" in done.stdout.split()
+    assert "dataplane.run.process" in done.stdout.split()
     assert not [name for name in done.stdout.split() if name.startswith("pydantic")]

@@ -7,19 +7,23 @@ import errno
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from dataplane import abi
-from dataplane.clock import Deadline
-from dataplane.networks import Network
+from dataplane.base.clock import Deadline
+from dataplane.base.networks import Network
+from dataplane.native import abi
 from dataplane.statelog import (
-    Import,
     SetPolicy,
+    State,
+    files,
+    follower,
 )
 from tests.support.clock import DAY_MS
+from tests.support.old_state_log import make_format_1
 from tests.unit.reconcile_support import DATABASE, Node, put, remove, spoil
 
 
@@ -105,7 +109,7 @@ def test_after_a_restart_everything_is_there_before_start_returns(node: Node) ->
     node.append(1, remove("192.0.2.1"), SetPolicy({"name": "p"}))
     with node.writer.import_file("2") as file:
         file.write([put(f"198.51.100.{i}") for i in range(9)] + [put("10.0.0.0/8")])
-    node.append(2, Import(file.file, file.count, (("blacklist", Network.parse("198.51.100.0")),)))
+    node.append(2, file.change([("blacklist", Network.parse("198.51.100.0"))]))
     node.append(3, remove("198.51.100.1"))
     node.restart()
     assert node.blacklist() == sorted(
@@ -237,10 +241,12 @@ def test_compaction_behind_the_readers_back_is_followed_without_a_reload(
     node.begin()
     for revision in range(1, 6):
         node.append(revision, put(f"192.0.2.{revision}"))
+        if revision == 2:
+            node.writer.begin_compaction()
     if read_meanwhile:
         node.settle()
     other = [put("192.0.2.77")]  # to see whether it is read
-    node.writer.compact(DATABASE, 2, other, None, contextlib.nullcontext())
+    node.writer.compact(DATABASE, 2, State(other), contextlib.nullcontext())
     node.append(6, put("192.0.2.6"), remove("192.0.2.1"))
     node.settle()
     assert node.blacklist() == [f"192.0.2.{n}" for n in range(2, 7)]
@@ -283,6 +289,51 @@ def test_a_new_generation_mends_what_a_damaged_log_broke(node: Node) -> None:
     assert node.blacklist() == ["192.0.2.1", "192.0.2.2"]
     assert node.published.flags == abi.Degraded(0)
     assert node.published.notices[-1] == abi.NoticeKind.STATE_LOG_RECOVERED
+
+
+def test_a_changed_byte_anywhere_in_the_log_is_never_applied_as_something_else(
+    node: Node,
+) -> None:
+    node.begin(put("192.0.2.1"))
+    states = [node.blacklist()]
+    for number in range(2, 5):
+        node.append(number, put(f"192.0.2.{number}"))
+        node.settle()
+        states.append(node.blacklist())
+    node.writer.close()
+    path = node.directory / "0000000001.log.ndjson"
+    whole = path.read_bytes()
+    header = whole.index(b"\n")
+    for at in range(header + 1, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        node.restart()
+        good = whole[:at].count(b"\n") - 1
+        assert (node.blacklist(), node.published.applied) == (states[good], good and good + 1)
+        assert node.published.flags == abi.Degraded.STATE_LOG
+
+
+def test_a_line_that_becomes_another_while_the_log_is_followed_is_not_applied(node: Node) -> None:
+    node.begin()
+    node.append(1, put("192.0.2.1"))
+    node.settle()
+    node.append(2, put("192.0.2.2"))
+    path = node.directory / "0000000001.log.ndjson"
+    path.write_bytes(path.read_bytes().replace(b"192.0.2.2", b"192.0.2.7"))
+    node.append(3, put("192.0.2.3"))
+    node.settle()
+    assert node.blacklist() == ["192.0.2.1"]
+    assert node.published.flags == abi.Degraded.STATE_LOG
+
+
+def test_a_log_of_format_1_degrades_until_there_is_a_new_generation(node: Node) -> None:
+    node.begin(put("192.0.2.1"))
+    node.append(1, put("192.0.2.2"))
+    make_format_1(node.directory)
+    node.restart()
+    assert (node.blacklist(), node.published.flags) == ([], abi.Degraded.STATE_LOG)
+    node.begin(put("192.0.2.1"), put("192.0.2.2"), revision=1)
+    assert node.blacklist() == ["192.0.2.1", "192.0.2.2"]
+    assert node.published.flags == abi.Degraded(0)
 
 
 def test_a_damaged_new_generation_leaves_the_running_state(node: Node) -> None:
@@ -331,6 +382,14 @@ def test_a_policy_that_does_not_compile_is_rejected_and_the_old_one_stays(node: 
     assert node.profiles.document == {"name": "good"}
     assert node.published.rejections == [(2, errno.EINVAL)]
     assert node.published.applied == 3
+
+
+def test_a_policy_that_comes_while_it_runs_is_noticed_once_it_is_in_force(node: Node) -> None:
+    node.begin()
+    node.append(1, SetPolicy({"name": "bad"}))
+    node.append(2, SetPolicy({"name": "good"}))
+    node.settle()
+    assert node.published.notices.count(abi.NoticeKind.POLICY_APPLIED) == 1
 
 
 def test_a_good_policy_ends_the_rejection_of_a_bad_one(node: Node) -> None:
@@ -405,13 +464,48 @@ def test_a_directory_that_could_not_be_listed_for_a_moment_degrades_for_a_moment
 ) -> None:
     node.begin(put("192.0.2.1"))
 
-    def refuse(_path: object) -> list[str]:
+    def refuse(_path: object) -> Iterator[os.DirEntry[str]]:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "listdir", refuse)
+        patch.setattr(os, "scandir", refuse)
         node.settle()
         assert node.published.flags == abi.Degraded.STATE_LOG
     node.settle()
     assert node.published.flags == abi.Degraded(0)
     assert node.published.notices[-1] == abi.NoticeKind.STATE_LOG_RECOVERED
+
+
+def test_a_directory_with_too_many_files_degrades_until_they_are_gone(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.begin(put("192.0.2.1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "FILES_MAX", 10)
+        for number in range(10):
+            (node.directory / f"junk-{number}").touch()
+        node.settle()
+        assert node.published.flags == abi.Degraded.STATE_LOG
+        assert node.blacklist() == ["192.0.2.1"]
+        for path in node.directory.glob("junk-*"):
+            path.unlink()
+        node.settle()
+        assert node.published.flags == abi.Degraded(0)
+
+
+def test_a_generation_whose_log_begins_far_back_is_gone_over_to_by_its_snapshot(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading what is known anyway keeps no turn busy for long."""
+    node.begin()
+    node.writer.begin_compaction()
+    changes = [put(f"10.0.{i >> 8}.{i & 255}") for i in range(2000)]
+    for revision in range(1, 4):  # more than one read of 64 KiB
+        node.append(revision, *changes)
+    node.settle()
+    other = [put("192.0.2.77")]  # to see whether it is read
+    monkeypatch.setattr(follower, "SKIP_BYTES_MAX", 1)
+    node.writer.compact(DATABASE, 0, State(other), contextlib.nullcontext())
+    node.settle()
+    assert "192.0.2.77" in node.blacklist()
+    assert (node.published.applied, node.published.flags) == (3, abi.Degraded(0))

@@ -11,7 +11,7 @@ import pytest
 from appliance.config import NodeConfig, dataplane_settings
 from appliance.config.devices import Device, Kind, data_device, interface_of, management_device
 from appliance.config.resolution import Resolution, Resolved, read_resolution, resolution_path
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 
 OUTSIDE, INSIDE = "mac:52:54:00:00:01:01", "nic:2"
 FOUND = Resolution(

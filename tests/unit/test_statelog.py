@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -10,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,86 +17,56 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from dataplane.clock import Deadline
-from dataplane.networks import Network
+from dataplane.base.clock import Deadline
 from dataplane.statelog import (
-    Change,
-    Import,
     Line,
+    Overlay,
     Put,
-    Remove,
+    SetOverlays,
     SetPolicy,
+    State,
     StateLogError,
     StateLogReader,
     StateLogWriter,
 )
 from dataplane.statelog.files import LINE_BYTES_MAX
 from dataplane.statelog.format import Entry
-from dataplane.statelog.reader import EntriesFile
-from tests.support.clock import FakeClock
+from dataplane.statelog.opened import EntriesFile
+from dataplane.statelog.pruning import remove_old
+from tests.support.old_state_log import make_format_2, make_format_3
+from tests.unit.statelog_support import (
+    CLOCK,
+    DATABASE,
+    ENTRIES,
+    REVISIONS,
+    RULES,
+    append_sealed,
+    log_path,
+    put,
+    read_entries,
+    read_lines,
+    read_rules,
+    snapshot_path,
+    written,
+)
 
-DATABASE = UUID(int=7)
-CLOCK = FakeClock(UUID(int=1))
-
-
-def put(text: str, duration_s: int | None = None) -> Put:
-    deadline = None if duration_s is None else Deadline.after(CLOCK, duration_s)
-    return Put("blacklist", Network.parse(text), deadline)
-
-
-ENTRIES = [
-    put("192.0.2.1"),
-    put("2001:db8::/32", 3600),
-    Put("allowlist", Network.parse("0.0.0.0/0"), Deadline(UUID(int=2), 5, 6, 7)),
-]
-REVISIONS: list[tuple[Change, ...]] = [
-    (put("192.0.2.2", 60),),
-    (Remove("blacklist", Network.parse("192.0.2.1")), put("192.0.2.3")),
-    (SetPolicy({"name": "näme", "rules": []}),),
-    (SetPolicy(None),),
-    (Import("import-5.ndjson", 2, (("allowlist", Network.parse("10.0.0.0/8")),)),),
-]
+UUID_TEXT = str(UUID(int=2)).encode()
 
 
 @pytest.fixture
 def writer(tmp_path: Path) -> StateLogWriter:
-    """A log with a snapshot at revision 10 and the revisions 11 to 15."""
-    writer = StateLogWriter(tmp_path, CLOCK)
-    assert writer.open(DATABASE) is None
-    writer.snapshot(DATABASE, 10, ENTRIES, {"name": "p"})
-    for revision, changes in enumerate(REVISIONS, 11):
-        writer.append(revision, changes)
-    return writer
-
-
-def read_entries(directory: Path, generation: int = 1) -> list[Entry]:
-    with StateLogReader(directory).snapshot(generation) as snapshot:
-        for _ in snapshot.check():
-            pass
-        return [entry for chunk in snapshot.chunks() for entry in chunk]
-
-
-def read_lines(directory: Path, generation: int = 1) -> list[Line]:
-    with StateLogReader(directory).log(generation) as log:
-        return log.lines()
-
-
-def snapshot_path(directory: Path) -> Path:
-    return directory / "0000000001.snapshot.ndjson"
-
-
-def log_path(directory: Path) -> Path:
-    return directory / "0000000001.log.ndjson"
+    return written(tmp_path)
 
 
 def test_what_was_written_is_read(writer: StateLogWriter, tmp_path: Path) -> None:
     reader = StateLogReader(tmp_path)
     with reader.snapshot(1) as snapshot:
-        assert (snapshot.database_id, snapshot.revision, snapshot.count) == (DATABASE, 10, 3)
+        assert (snapshot.database_id, snapshot.revision, snapshot.count) == (DATABASE, 10, 5)
         assert snapshot.policy == {"name": "p"}
     assert read_entries(tmp_path) == [
         Entry(entry.list, entry.network, entry.deadline) for entry in ENTRIES
     ]
+    assert read_rules(tmp_path) == RULES
     assert read_lines(tmp_path) == [Line(n, c) for n, c in enumerate(REVISIONS, 11)]
     assert writer.open(DATABASE) == 15
 
@@ -120,6 +90,7 @@ def test_files_are_for_the_group_to_read_and_nobody_else(
     assert set(modes) == {
         "0000000001.snapshot.ndjson",
         "0000000001.log.ndjson",
+        "import-5.ndjson",
         "import-x.ndjson",
     }
 
@@ -153,36 +124,12 @@ def test_a_log_cut_anywhere_gives_whole_revisions_only(
         assert read_lines(tmp_path) == [*expected, Line(100, (put("10.0.0.1"),))]
 
 
-def test_damage_anywhere_is_an_error_or_whole_revisions(
-    writer: StateLogWriter, tmp_path: Path
-) -> None:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
-    rng = random.Random(seed)
-    originals = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    for _ in range(500):
-        path, whole = rng.choice(list(originals.items()))
-        damaged = bytearray(whole)
-        for _ in range(rng.randint(1, 3)):
-            at = rng.randrange(len(damaged))
-            damaged[at : at + rng.randint(0, 4)] = rng.choice(
-                [b"", b"\n", b"\0", b"[", b"]],[", b'"', b"1e9", b"\xff", b"{}", b"null", b"true"]
-            )
-        path.write_bytes(damaged)
-        for read in (read_entries, read_lines):
-            with contextlib.suppress(StateLogError):
-                read(tmp_path)
-        writer.open(DATABASE)
-        for other, content in originals.items():
-            other.write_bytes(content)
-
-
 @pytest.mark.parametrize(
     "line",
     [
-        b"null",
-        b"[" * 100_000,
-        b"9" * 5000,
+        b'{"x":null}',
+        b'{"x":' + b"[" * 100_000 + b"}",
+        b'{"x":' + b"9" * 5000 + b"}",
         b'{"revision":16}',
         b'{"revision":true,"boots":[],"changes":[]}',
         b'{"revision":-1,"boots":[],"changes":[]}',
@@ -192,7 +139,8 @@ def test_damage_anywhere_is_an_error_or_whole_revisions(
         b'{"revision":16,"boots":[],"changes":[["put","c","192.0.2.1"]]}',
         b'{"revision":16,"boots":[],"changes":[["put","b","192.0.2.1/24"]]}',
         b'{"revision":16,"boots":[],"changes":[["put","b","192.0.2.1",0,1,1,1]]}',
-        b'{"revision":16,"boots":[],"changes":[["import","../../etc/passwd",1,[]]]}',
+        b'{"revision":16,"boots":[],"changes":[["import","../../etc/passwd",1,"00000000",[]]]}',
+        b'{"revision":16,"boots":[],"changes":[["import","import-5.ndjson",1,[]]]}',
         b'{"revision":16,"boots":[],"changes":[["policy",5]]}',
     ],
     ids=lambda line: line[:60].decode(),
@@ -200,8 +148,7 @@ def test_damage_anywhere_is_an_error_or_whole_revisions(
 def test_a_line_that_no_writer_writes_is_refused_after_those_before_it(
     writer: StateLogWriter, tmp_path: Path, line: bytes
 ) -> None:
-    with log_path(tmp_path).open("ab") as file:
-        file.write(line + b"\n")
+    append_sealed(log_path(tmp_path), line)
     with StateLogReader(tmp_path).log(1) as log:
         assert [found.revision for found in log.lines()] == [11, 12, 13, 14, 15]
         with pytest.raises(StateLogError):
@@ -220,10 +167,10 @@ def test_an_endless_line_is_refused(writer: StateLogWriter, tmp_path: Path) -> N
 
 def test_another_format_is_refused_by_its_number(writer: StateLogWriter, tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
-        path.write_bytes(path.read_bytes().replace(b'"format":1', b'"format":2'))
-    with pytest.raises(StateLogError, match="format 2; this version reads format 1"):
+        path.write_bytes(path.read_bytes().replace(b'"format":4', b'"format":5'))
+    with pytest.raises(StateLogError, match="format 5; this version reads formats 2, 3, 4"):
         read_lines(tmp_path)
-    with pytest.raises(StateLogError, match="format 2; this version reads format 1"):
+    with pytest.raises(StateLogError, match="format 5; this version reads formats 2, 3, 4"):
         read_entries(tmp_path)
 
 
@@ -283,7 +230,7 @@ def test_two_generations_and_the_imports_they_need_are_kept(tmp_path: Path) -> N
     for revision in range(1, 5):
         with writer.import_file(str(revision)) as file:
             file.write(ENTRIES)
-        writer.append(revision, [Import(file.file, file.count)])
+        writer.append(revision, [file.change()])
         writer.snapshot(DATABASE, revision, ENTRIES, None)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "0000000004.log.ndjson",
@@ -298,8 +245,8 @@ def test_an_import_that_is_being_staged_survives_a_snapshot(writer: StateLogWrit
     with writer.import_file("20") as file:
         file.write(ENTRIES)
     writer.snapshot(DATABASE, 15, ENTRIES, None)
-    writer.append(20, [Import(file.file, file.count)])
-    with StateLogReader(writer.directory).import_entries(file.file, 3) as entries:
+    writer.append(20, [file.change()])
+    with StateLogReader(writer.directory).import_entries(file.change()) as entries:
         assert entries.count == 3
 
 
@@ -328,15 +275,29 @@ def test_compaction_takes_over_what_was_appended_meanwhile(
     def entries() -> Iterator[Put]:
         yield ENTRIES[0]
         assert not lock.locked()
-        writer.append(16, [put("10.0.0.1")])
+        writer.append(17, [put("10.0.0.1")])
         yield ENTRIES[1]
 
-    writer.compact(DATABASE, 13, entries(), None, lock)
+    writer.begin_compaction()
+    writer.append(16, [put("10.0.0.0")])
+    writer.compact(DATABASE, 15, State(entries()), lock)
     assert not lock.locked()
-    assert [line.revision for line in read_lines(tmp_path, 2)] == [14, 15, 16]
+    assert read_lines(tmp_path, 2) == [Line(16, (put("10.0.0.0"),)), Line(17, (put("10.0.0.1"),))]
     assert len(read_entries(tmp_path, 2)) == 2
-    writer.append(17, [put("10.0.0.2")])
-    assert writer.open(DATABASE) == 17
+    writer.append(18, [put("10.0.0.2")])
+    assert writer.open(DATABASE) == 18
+
+
+def test_compaction_takes_nothing_from_a_log_that_is_damaged(
+    writer: StateLogWriter, tmp_path: Path
+) -> None:
+    writer.begin_compaction()
+    writer.append(16, [put("10.0.0.1")])
+    log_path(tmp_path).write_bytes(log_path(tmp_path).read_bytes().replace(b"1", b"2"))
+    assert writer.inspect(DATABASE) is not None
+    writer.compact(DATABASE, 15, State(iter(ENTRIES)), threading.Lock())
+    assert read_lines(tmp_path, 2) == [Line(16, (put("10.0.0.1"),))]
+    assert writer.inspect(DATABASE) is None
 
 
 def test_compaction_keeps_nobody_waiting_for_what_needs_no_lock(
@@ -355,8 +316,9 @@ def test_compaction_keeps_nobody_waiting_for_what_needs_no_lock(
     writer.snapshot(DATABASE, 15, ENTRIES, None)
     with monkeypatch.context() as patch:
         patch.setattr(EntriesFile, "check", notice("check", EntriesFile.check))
-        patch.setattr(StateLogWriter, "_remove_old", notice("remove", StateLogWriter._remove_old))
-        writer.compact(DATABASE, 15, iter(ENTRIES), None, lock)
+        patch.setattr("dataplane.statelog.writer.remove_old", notice("remove", remove_old))
+        writer.begin_compaction()
+        writer.compact(DATABASE, 15, State(iter(ENTRIES)), lock)
     assert busy == []
     assert StateLogReader(tmp_path).generations() == [3, 2]
 
@@ -368,8 +330,9 @@ def test_a_compaction_that_is_overtaken_changes_nothing(
         writer.snapshot(DATABASE, 15, ENTRIES, None)
         yield ENTRIES[0]
 
+    writer.begin_compaction()
     with pytest.raises(StateLogError, match="meanwhile"):
-        writer.compact(DATABASE, 13, entries(), None, threading.Lock())
+        writer.compact(DATABASE, 15, State(entries()), threading.Lock())
     assert StateLogReader(tmp_path).generations() == [2, 1]
     assert not list(tmp_path.glob("*.tmp"))
     assert writer.open(DATABASE) == 15
@@ -384,8 +347,9 @@ def test_a_compaction_that_fails_with_its_name_taken_leaves_no_log_behind_to_app
 
     with monkeypatch.context() as patch:
         patch.setattr("dataplane.statelog.files.sync_directory", fail)
+        writer.begin_compaction()
         with pytest.raises(StateLogError, match="Input/output error"):
-            writer.compact(DATABASE, 15, iter(ENTRIES), None, threading.Lock())
+            writer.compact(DATABASE, 15, State(iter(ENTRIES)), threading.Lock())
     assert StateLogReader(tmp_path).generations() == [2, 1]
     with pytest.raises(StateLogError, match="snapshot must come first"):
         writer.append(16, [put("10.0.0.1")])
@@ -394,11 +358,12 @@ def test_a_compaction_that_fails_with_its_name_taken_leaves_no_log_behind_to_app
 WRITE_UNTIL_KILLED = """
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
-from dataplane.clock import SystemClock
-from dataplane.networks import Network
+from dataplane.base.clock import SystemClock
+from dataplane.base.networks import Network
 from dataplane.statelog import Put, StateLogWriter
 
 directory = Path(sys.argv[1])
@@ -437,3 +402,95 @@ def test_what_was_acknowledged_survives_kill_9_in_a_loop(tmp_path: Path) -> None
     last = StateLogWriter(tmp_path / "log", CLOCK).open(DATABASE)
     assert last is not None
     assert acknowledged <= last <= acknowledged + 1
+
+
+def test_a_log_of_format_2_is_read_but_not_continued(tmp_path: Path) -> None:
+    writer = StateLogWriter(tmp_path, CLOCK)
+    writer.open(DATABASE)
+    writer.snapshot(DATABASE, 10, ENTRIES, None)
+    writer.append(11, [put("192.0.2.2")])
+    make_format_2(tmp_path)
+    assert len(read_entries(tmp_path)) == len(ENTRIES)
+    assert read_rules(tmp_path) == []
+    assert read_lines(tmp_path) == [Line(11, (put("192.0.2.2"),))]
+    assert StateLogWriter(tmp_path, CLOCK).open(DATABASE) is None
+
+
+def test_a_log_of_format_3_is_read_but_not_continued(tmp_path: Path) -> None:
+    writer = StateLogWriter(tmp_path, CLOCK)
+    writer.open(DATABASE)
+    writer.snapshot(DATABASE, 10, ENTRIES, None, RULES)
+    writer.append(11, [put("192.0.2.2")])
+    make_format_3(tmp_path)
+    assert len(read_entries(tmp_path)) == len(ENTRIES)
+    assert read_rules(tmp_path) == RULES
+    assert read_lines(tmp_path) == [Line(11, (put("192.0.2.2"),))]
+    with StateLogReader(tmp_path).snapshot(1) as snapshot:
+        assert snapshot.overlays == ()
+    assert StateLogWriter(tmp_path, CLOCK).open(DATABASE) is None
+
+
+def test_overlays_come_back_from_a_snapshot_and_from_a_line(tmp_path: Path) -> None:
+    laid = (
+        Overlay({"kind": "panic"}, Deadline(UUID(int=2), 5, 6, 7)),
+        Overlay({"kind": "limit", "profile": "web", "value": 9}, Deadline.after(CLOCK, 60)),
+    )
+    writer = StateLogWriter(tmp_path, CLOCK)
+    writer.open(DATABASE)
+    writer.snapshot(DATABASE, 10, [], None, overlays=laid)
+    writer.append(11, [SetOverlays(laid[:1])])
+    writer.append(12, [SetOverlays(())])
+    with StateLogReader(tmp_path).snapshot(1) as snapshot:
+        assert snapshot.overlays == laid
+    assert read_lines(tmp_path) == [
+        Line(11, (SetOverlays(laid[:1]),)),
+        Line(12, (SetOverlays(()),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"revision":16,"boots":[],"changes":[["overlays"]]}',
+        b'{"revision":16,"boots":[],"changes":[["overlays",{}]]}',
+        b'{"revision":16,"boots":[],"changes":[["overlays",[[]]]]}',
+        b'{"revision":16,"boots":[],"changes":[["overlays",[[{},"no",1,2,3]]]]}',
+        b'{"revision":16,"boots":[],"changes":[["overlays",[[{},"%s",1,2]]]]}' % UUID_TEXT,
+        b'{"revision":16,"boots":[],"changes":[["overlays",[["","%s",1,2,3]]]]}' % UUID_TEXT,
+        b'{"revision":16,"boots":[],"changes":[["overlays",[[{},"%s",1,-2,3]]]]}' % UUID_TEXT,
+        b'{"revision":16,"boots":[],"changes":[["rule"]]}',
+        b'{"revision":16,"boots":[],"changes":[["rule",0,"x"]]}',
+        b'{"revision":16,"boots":[],"changes":[["rule","1","x"]]}',
+        b'{"revision":16,"boots":[],"changes":[["rule",1,"' + b"x" * (1 << 16) + b'"]]}',
+        b'{"revision":16,"boots":[],"changes":[["unrule","1"]]}',
+        b'{"revision":16,"boots":[],"changes":[["unrule",1,2]]}',
+    ],
+    ids=lambda line: line[36:60].decode(),
+)
+def test_a_rule_without_a_number_or_too_long_for_its_line_is_refused(
+    writer: StateLogWriter, tmp_path: Path, line: bytes
+) -> None:
+    append_sealed(log_path(tmp_path), line)
+    with StateLogReader(tmp_path).log(1) as log:
+        log.lines()
+        with pytest.raises(StateLogError):
+            log.lines()
+
+
+def test_fifty_thousand_rules_are_written_and_read_a_chunk_at_a_time(tmp_path: Path) -> None:
+    count = 50_000
+    writer = StateLogWriter(tmp_path, CLOCK)
+    writer.open(DATABASE)
+    rules = ([number, f"pattern of rule {number} " * 20, "block"] for number in range(1, count + 1))
+    tracemalloc.start()
+    try:
+        writer.snapshot(DATABASE, 1, ENTRIES, None, rules)
+        with StateLogReader(tmp_path).snapshot(1) as snapshot:
+            numbers = (row[0] for chunk in snapshot.rule_chunks() for row in chunk)
+            assert sum(numbers) == count * (count + 1) // 2
+            assert (snapshot.count, snapshot.rule_count) == (count + len(ENTRIES), count)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert snapshot_path(tmp_path).stat().st_size > 20 << 20
+    assert peak < 4 << 20

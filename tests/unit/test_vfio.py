@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.eal_setup import plan
-from dataplane.errors import ConfigurationError
-from dataplane.settings import DataplaneSettings, PortSettings
-from dataplane.vfio import Vfio
+from dataplane.base.errors import ConfigurationError
+from dataplane.base.settings import DataplaneSettings, PortSettings
+from dataplane.run.eal_setup import plan
+from dataplane.run.vfio import Vfio
 
 OUTSIDE, INSIDE = "0000:01:00.0", "0000:01:00.1"
 SETTINGS = DataplaneSettings(

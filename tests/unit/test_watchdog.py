@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataplane.watchdog import STALL_MS, HeartbeatWatchdog
+from dataplane.run.watchdog import STALL_MS, HeartbeatWatchdog
 
 
 def check_every_10_ms(watchdog: HeartbeatWatchdog, beats: list[int], until_ms: int) -> int | None:

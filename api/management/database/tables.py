@@ -17,15 +17,14 @@ from sqlalchemy import (
     Text,
 )
 
-metadata = MetaData()
+from api.access import tables as access
+from api.storage import tables as storage
 
-meta = Table(
-    "meta",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)
-"""Single values: database_id, boot_id, keys_made, dataplane (whose rejections are stored)."""
+metadata = MetaData()
+METADATA = (storage.metadata, access.metadata, metadata)
+"""All of ``node.db``: what every database has, what access needs, and the node's own below.
+``meta`` has database_id, boot_id, keys_made, dataplane (whose rejections are stored), rules_import
+(the revision of the newest import of rules)."""
 
 entries = Table(
     "entries",
@@ -33,6 +32,8 @@ entries = Table(
     Column("list", Integer, primary_key=True),
     Column("key", LargeBinary, primary_key=True),
     Column("prefix_length", Integer, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("import_id", Integer, primary_key=True),
     Column("reason", Text),
     Column("duration_s", Integer),
     Column("created_ms", Integer, nullable=False),
@@ -40,13 +41,19 @@ entries = Table(
     Column("expires_boot_ms", Integer),
     Column("expires_utc_ms", Integer),
     Column("revision", Integer),
-    Column("import_id", Integer, ForeignKey("imports.id")),
+    Column("ended_by", Integer),
     Column("rejected", Text),
     sqlite_with_rowid=False,
 )
-"""Both lists. ``expires_boot_ms`` is on the boot clock of ``meta.boot_id``; NULL: no end.
-A row of an import has no revision of its own: it is visible once its import has one."""
+"""Both lists, a row for each network and origin. ``expires_boot_ms`` is on the boot clock of
+``meta.boot_id``; NULL: no end. A row of an import (``import_id`` not 0) has no revision of its own:
+it is visible once its import has one, and no more once the import in ``ended_by`` has one."""
 
+Index(
+    "entries_ended",
+    entries.c.ended_by,
+    sqlite_where=entries.c.ended_by.is_not(None),
+)
 Index(
     "entries_by_end",
     entries.c.expires_boot_ms,
@@ -61,7 +68,17 @@ totals = Table(
     Column("kind", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
 )
-"""Visible rows by list and kind, expired ones included until they are purged."""
+"""Networks of visible rows by list and kind, expired ones included until they are purged."""
+
+origin_totals = Table(
+    "origin_totals",
+    metadata,
+    Column("list", Integer, primary_key=True),
+    Column("kind", Integer, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+"""The rows themselves, likewise; what has none left has no line here."""
 
 imports = Table(
     "imports",
@@ -71,7 +88,7 @@ imports = Table(
     Column("revision", Integer),
     Column("created_ms", Integer, nullable=False),
 )
-"""``revision`` NULL: still being staged, or left by a crash."""
+"""Imports and removals in bulk. ``revision`` NULL: still being staged, or left by a crash."""
 
 import_skips = Table(
     "import_skips",
@@ -80,7 +97,8 @@ import_skips = Table(
     Column("key", LargeBinary, primary_key=True),
     Column("prefix_length", Integer, primary_key=True),
 )
-"""Staged rows that another write took over: the data plane must not take them from the file."""
+"""Networks of a bulk change that another write has touched since they were staged: the data plane
+must not take them from the file."""
 
 revisions = Table(
     "revisions",
@@ -108,43 +126,61 @@ policies = Table(
 )
 """The newest row is the policy; none: the default profile."""
 
-api_keys = Table(
-    "api_keys",
+overlays = Table(
+    "overlays",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("role", Text, nullable=False),
-    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("document", JSON, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("incident", Text),
+    Column("reason", Text),
+    Column("duration_s", Integer, nullable=False),
     Column("created_ms", Integer, nullable=False),
-    Column("expires_ms", Integer),
+    Column("created_by", Text, nullable=False),
+    Column("expires_boot_ms", Integer, nullable=False),
+    Column("expires_utc_ms", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
 )
+"""What is laid over the policy for a time; ends as in ``entries``."""
 
-audit = Table(
-    "audit",
+rules = Table(
+    "rules",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("at_ms", Integer, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("source", Text, nullable=False),
+    Column("number", Integer, primary_key=True),
+    Column("name", Text),
+    Column("pattern", Text, nullable=False),
+    Column("pattern_bytes", Integer, nullable=False),
     Column("action", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("revision", Integer),
-    Column("request_id", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("targets", JSON, nullable=False),
+    Column("profiles", JSON, nullable=False),
+    Column("enabled", Integer, nullable=False),
+    Column("duration_s", Integer),
+    Column("created_ms", Integer, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_boot_ms", Integer),
+    Column("expires_utc_ms", Integer),
+    Column("revision", Integer, nullable=False),
+    Column("rejected", Text),
+    Column("group_name", Text),
     sqlite_autoincrement=True,
 )
-Index("audit_by_time", audit.c.at_ms)
+"""Rules of the WAF. A number is never given again, so an id means one rule for ever; ends as in
+``entries``; ``revision`` is that of the last change."""
 
-idempotency = Table(
-    "idempotency",
+rules_staged = Table(
+    "rules_staged",
     metadata,
-    Column("key_id", Text, primary_key=True),
-    Column("operation", Text, primary_key=True),
-    Column("idempotency_key", Text, primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("created_ms", Integer, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("headers", JSON, nullable=False),
-    Column("body", Text, nullable=False),
+    *(
+        Column(one.name, one.type, primary_key=one.primary_key)
+        for one in rules.c
+        if one.name != "revision"
+    ),
 )
-Index("idempotency_by_time", idempotency.c.created_ms)
+"""Rules of the import that is about to be committed, without its revision; else empty, or what a
+crash has left for the next import to remove."""
+
+Index("rules_by_revision", rules.c.revision, rules.c.pattern_bytes)
+Index("rules_by_end", rules.c.expires_boot_ms, sqlite_where=rules.c.expires_boot_ms.is_not(None))
+Index("rules_by_group", rules.c.group_name, sqlite_where=rules.c.group_name.is_not(None))
+Index("rules_rejected", rules.c.rejected, sqlite_where=rules.c.rejected.is_not(None))

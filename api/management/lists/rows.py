@@ -1,13 +1,16 @@
-"""Queries over the rows of both lists. No rule lives here, and no transaction begins here.
+"""Queries over the rows of both lists. No rule lives here, nothing is written here.
 
-A row is visible when it has not ended and its revision, or that of the import it came with, is
-committed. ``totals`` counts visible rows and those that ended but are not purged yet.
+A row is one origin's entry of one network. It is visible when it has not ended, its revision, or
+that of the import it came with, is committed, and no bulk change that ends it is. ``totals`` counts
+the networks of visible rows and of those that ended but are not purged yet; ``origin_totals`` the
+rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
@@ -15,23 +18,21 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     or_,
     select,
     tuple_,
-    update,
 )
-from sqlalchemy.dialects.sqlite import insert
 
-from api.management.database import AnyRow
-from api.management.database.tables import entries, import_skips, imports, meta, totals
-from dataplane.clock import Clock
-from dataplane.networks import KEY_BITS, MAPPED_PREFIX, Network
-from dataplane.statelog import ListName
+from api.management.database.tables import entries, imports, origin_totals, totals
+from api.storage.database import AnyRow
+from dataplane.base.clock import Clock, Deadline
+from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
+from dataplane.statelog import ListName, Put, Remove
 
 LISTS: tuple[ListName, ...] = ("blacklist", "allowlist")
 """By the number in the column ``list``."""
@@ -41,6 +42,7 @@ KINDS = ("addresses", "IPv4 prefixes", "IPv6 prefixes")
 _MAPPED_LAST = MAPPED_PREFIX + b"\xff" * 4
 _CONTAINED_MAX = 3
 _ROWS_AT_ONCE = 1000
+_other = entries.alias("other")
 
 number = {name: index for index, name in enumerate(LISTS)}
 
@@ -49,6 +51,13 @@ _revision = func.coalesce(
     select(imports.c.revision).where(imports.c.id == entries.c.import_id).scalar_subquery(),
 ).label("revision")
 _columns = [column for column in entries.c if column.name != "revision"]
+
+
+class Place(NamedTuple):
+    """Where an entry stands in the order of a list."""
+
+    network: Network
+    origin: str
 
 
 def kind(network: Network) -> int:
@@ -63,78 +72,154 @@ def network_of(row: AnyRow) -> Network:
     return Network(row.key, row.prefix_length)
 
 
-def committed() -> ColumnElement[bool]:
-    """The row's revision, or its import's, is committed."""
-    of_import = exists().where(imports.c.id == entries.c.import_id, imports.c.revision.is_not(None))
-    return or_(entries.c.revision.is_not(None), of_import)
+def deadline_of(row: AnyRow, boot_id: UUID) -> Deadline | None:
+    """When a row ends; None: never."""
+    if row.expires_boot_ms is None:
+        return None
+    return Deadline(boot_id, row.expires_boot_ms, row.expires_utc_ms, row.duration_s)
 
 
-def visible(boot_ms: int | BindParameter[int]) -> ColumnElement[bool]:
+def latest(ends: Sequence[Deadline | None]) -> Deadline | None:
+    """The end of a network that several entries hold: of at least one, the last.
+
+    Each part is the largest of its kind, so that it is the last after a reboot too, when UTC and
+    duration decide (`Deadline.remaining_ms`).
+    """
+    known = [each for each in ends if each is not None]
+    if len(known) < len(ends):
+        return None
+    boot_id, *_ = known[0]
+    return Deadline(boot_id, *(max(part) for part in list(zip(*known, strict=True))[1:]))
+
+
+def change(name: ListName, network: Network, found: Sequence[AnyRow], clock: Clock) -> Put | Remove:
+    """What the data plane has to know of a network that these rows, and no others, hold."""
+    boot_id, boot_ms = clock.boot_id(), clock.boot_ms()
+    ends = [deadline_of(row, boot_id) for row in found if is_live(row, boot_ms)]
+    return Put(name, network, latest(ends)) if ends else Remove(name, network)
+
+
+def committed(of: Any = entries) -> ColumnElement[bool]:
+    """The row's revision, or its import's, is committed, and nothing that ends the row is."""
+    finished = imports.c.revision.is_not(None)
+    of_import = exists().where(imports.c.id == of.c.import_id, finished)
+    gone = exists().where(imports.c.id == of.c.ended_by, finished)
+    return and_(or_(of.c.revision.is_not(None), of_import), or_(of.c.ended_by.is_(None), ~gone))
+
+
+def visible(boot_ms: int | BindParameter[int], of: Any = entries) -> ColumnElement[bool]:
     """Committed and not ended at that time of the boot clock."""
-    live = or_(entries.c.expires_boot_ms.is_(None), entries.c.expires_boot_ms > boot_ms)
-    return and_(live, committed())
+    live = or_(of.c.expires_boot_ms.is_(None), of.c.expires_boot_ms > boot_ms)
+    return and_(live, committed(of))
 
 
-def find(connection: Connection, lists: int, network: Network, boot_ms: int) -> AnyRow | None:
-    """The visible row of exactly that network."""
-    return connection.execute(_FIND, {**_key(lists, network), "boot_ms": boot_ms}).first()
+def ended(boot_ms: int) -> ColumnElement[bool]:
+    """Over at that time of the boot clock."""
+    return and_(entries.c.expires_boot_ms.is_not(None), entries.c.expires_boot_ms <= boot_ms)
+
+
+def find(connection: Connection, lists: int, network: Network, boot_ms: int) -> Sequence[AnyRow]:
+    """The visible rows of exactly that network, in the order of their origins."""
+    return list(connection.execute(_FIND, {**key_of(lists, network), "boot_ms": boot_ms}))
+
+
+def held(connection: Connection, lists: int, network: Network) -> Sequence[AnyRow]:
+    """All rows of a network, visible or not, with the revisions of the imports that brought
+    (``import_revision``) and end them (``ended_revision``)."""
+    return list(connection.execute(_HELD, key_of(lists, network)))
+
+
+def is_counted(row: AnyRow, finished: int | None = None) -> bool:
+    """Whether the totals know a row of `held`; ``finished``: as if that import were committed."""
+    began = row.revision is not None or row.import_revision is not None
+    ends = row.ended_revision is not None
+    if finished is not None:
+        began = began or row.import_id == finished
+        ends = ends or row.ended_by == finished
+    return began and not ends
+
+
+def is_live(row: AnyRow, boot_ms: int) -> bool:
+    """Whether a row has not ended at that time of the boot clock."""
+    return row.expires_boot_ms is None or bool(row.expires_boot_ms > boot_ms)
 
 
 def page(
-    connection: Connection, lists: int, after: Network | None, limit: int, boot_ms: int
+    connection: Connection,
+    lists: int,
+    after: Place | None,
+    limit: int,
+    boot_ms: int,
+    origin: str | None = None,
 ) -> list[AnyRow]:
-    """Visible rows in the order of their networks, beginning after one."""
+    """Visible rows in the order of networks and origins, beginning after one."""
     query = select(*_columns, _revision).where(entries.c.list == lists, visible(boot_ms))
     if after is not None:
-        query = query.where(tuple_(entries.c.key, entries.c.prefix_length) > tuple_(*after))
-    query = query.order_by(entries.c.key, entries.c.prefix_length).limit(limit)
-    return list(connection.execute(query))
+        columns = tuple_(entries.c.key, entries.c.prefix_length, entries.c.origin)
+        query = query.where(columns > tuple_(*after.network, after.origin))
+    if origin is not None:
+        query = query.where(entries.c.origin == origin)
+    order = (entries.c.key, entries.c.prefix_length, entries.c.origin)
+    return list(connection.execute(query.order_by(*order).limit(limit)))
 
 
 def networks(connection: Connection, lists: int, boot_ms: int) -> Iterator[Network]:
-    """The networks of all visible rows of a list, in no order; a million take seconds."""
+    """The networks of all visible rows of a list, each once; a million take seconds."""
     query = select(entries.c.key, entries.c.prefix_length).where(
         entries.c.list == lists, visible(boot_ms)
     )
+    query = query.group_by(entries.c.key, entries.c.prefix_length)
     for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
         yield network_of(row)
 
 
-def total(connection: Connection, lists: int, boot_ms: int) -> int:
-    """How many rows of a list are visible."""
-    counted = connection.execute(
-        select(func.coalesce(func.sum(totals.c.count), 0)).where(totals.c.list == lists)
-    ).scalar_one()
-    ended = connection.execute(
-        select(func.count())
-        .select_from(entries)
-        # "+ 0" keeps SQLite from walking the whole list: few rows have ended
-        .where(entries.c.list + 0 == lists, _ended(boot_ms), committed())
-    ).scalar_one()
-    return int(counted - ended)
+def total(connection: Connection, lists: int, boot_ms: int, origin: str | None = None) -> int:
+    """How many rows of a list are visible; those of one origin, if it is named."""
+    counted = select(func.coalesce(func.sum(origin_totals.c.count), 0))
+    # "+ 0" keeps SQLite from walking the whole list: few rows have ended
+    over = select(func.count()).where(entries.c.list + 0 == lists, ended(boot_ms), committed())
+    counted = counted.where(origin_totals.c.list == lists)
+    if origin is not None:
+        counted = counted.where(origin_totals.c.origin == origin)
+        over = over.where(entries.c.origin == origin)
+    return int(connection.execute(counted).scalar_one() - connection.execute(over).scalar_one())
 
 
 def used(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
-    """How many rows of a kind are visible in both lists; exact where it matters, at the limit."""
-    counted = connection.execute(_OF_KIND, {"kind": of_kind}).scalar_one()
+    """How many networks of a kind visible rows of both lists have; exact at the limit."""
+    counted = connection.execute(_NETWORKS_OF_KIND, {"kind": of_kind}).scalar_one()
     if counted < limit:
         return int(counted)
-    ended = select(entries.c.key, entries.c.prefix_length).where(_ended(boot_ms), committed())
-    rows = connection.execute(ended)
-    return int(counted - sum(kind(network_of(row)) == of_kind for row in rows))
+    same = [entries.c[name] == _other.c[name] for name in ("list", "key", "prefix_length")]
+    held_by_another = exists().where(*same, visible(boot_ms, _other))
+    query = _over(boot_ms).where(~held_by_another)
+    return int(counted - sum(kind(network_of(row)) == of_kind for row in connection.execute(query)))
+
+
+def used_rows(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
+    """How many rows of a kind are visible in both lists; exact at the limit."""
+    counted = connection.execute(_ROWS_OF_KIND, {"kind": of_kind}).scalar_one()
+    if counted < limit:
+        return int(counted)
+    query = select(entries.c.key, entries.c.prefix_length).where(ended(boot_ms), committed())
+    return int(counted - sum(kind(network_of(row)) == of_kind for row in connection.execute(query)))
+
+
+def is_empty(connection: Connection, lists: int) -> bool:
+    """Whether a list has no entry at all."""
+    return connection.execute(_ANY_OF_LIST, {"list": lists}).first() is None
 
 
 def holders(
     connection: Connection, lists: int, network: Network, boot_ms: int
 ) -> Sequence[Network]:
-    """Visible entries of a list that contain the whole network, itself included, widest first."""
+    """Networks of visible entries that contain the whole network, itself included, widest first."""
     shortest = KEY_BITS - 32 if network.family == 4 else 0  # noqa: PLR2004
     value = int.from_bytes(network.key, "big")
     lengths = range(shortest, network.prefix_length + 1)
     keys = sorted({(value >> KEY_BITS - n << KEY_BITS - n).to_bytes(16, "big") for n in lengths})
     parameters = {"list": lists, "keys": keys, "boot_ms": boot_ms}
-    query = connection.execute(_AMONG, parameters)
-    found = (network_of(row) for row in query)
+    found = {network_of(row) for row in connection.execute(_AMONG, parameters)}
     inside = (each for each in found if each.contains(network))
     return sorted(inside, key=lambda each: each.prefix_length)
 
@@ -142,9 +227,9 @@ def holders(
 def contained(
     connection: Connection, lists: int, network: Network, boot_ms: int
 ) -> Sequence[Network]:
-    """Some visible entries of a list that lie within the network."""
+    """Some networks of visible entries of a list that lie within the network."""
     parameters = {
-        **_key(lists, network),
+        **key_of(lists, network),
         "last": last_address(network),
         "is_ipv6": network.family == 6,  # noqa: PLR2004
         "boot_ms": boot_ms,
@@ -158,88 +243,15 @@ def last_address(network: Network) -> bytes:
     return (int.from_bytes(network.key, "big") | host_bits).to_bytes(16, "big")
 
 
-def put(connection: Connection, lists: int, network: Network, values: dict[str, Any]) -> None:
-    """Add or replace a row; a staged row of the same network is taken over from its import."""
-    key = _key(lists, network)
-    old = connection.execute(_ANY, key).first()
-    if old is not None and old.revision is None:
-        _take_over(connection, old)
-    if old is None or not _counted(connection, old):
-        count(connection, lists, kind(network), 1)
-    connection.execute(_PUT, {**key, **values, "import_id": None, "rejected": None})
-
-
-def remove(connection: Connection, lists: int, network: Network) -> None:
-    """Remove a visible row."""
-    connection.execute(_REMOVE, _key(lists, network))
-    count(connection, lists, kind(network), -1)
-
-
-def count(connection: Connection, lists: int, of_kind: int, change: int) -> None:
-    """Correct the totals."""
-    connection.execute(_COUNT, {"list": lists, "kind": of_kind, "count": change})
-
-
-def any_ended(connection: Connection, boot_ms: int) -> bool:
-    """Whether there is something to purge."""
-    query = select(entries.c.key).where(_ended(boot_ms), committed()).limit(1)
-    return connection.execute(query).first() is not None
-
-
-def purge(connection: Connection, boot_ms: int, limit: int) -> int:
-    """Remove rows that have ended; returns how many."""
-    query = select(entries.c.list, entries.c.key, entries.c.prefix_length)
-    rows = list(connection.execute(query.where(_ended(boot_ms), committed()).limit(limit)))
-    for row in rows:
-        remove(connection, row.list, network_of(row))
-    return len(rows)
-
-
-def rebase(connection: Connection, clock: Clock) -> None:
-    """After a reboot: give deadlines their place on this boot's clock (`Deadline.remaining_ms`)."""
-    boot_id = str(clock.boot_id())
-    known = connection.execute(select(meta.c.value).where(meta.c.name == "boot_id")).scalar()
-    if known == boot_id:
-        return
-    boot_ms, duration_ms = clock.boot_ms(), entries.c.duration_s * 1000
-    left = func.min(entries.c.expires_utc_ms - clock.utc_ms(), duration_ms - boot_ms)
-    connection.execute(
-        update(entries)
-        .where(entries.c.expires_boot_ms.is_not(None))
-        .values(expires_boot_ms=boot_ms + func.max(0, left))
-    )
-    statement = insert(meta).values(name="boot_id", value=boot_id)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"value": boot_id})
-    )
-
-
-def _key(lists: int, network: Network) -> dict[str, Any]:
+def key_of(lists: int, network: Network) -> dict[str, Any]:
+    """The columns that every row of a network shares."""
     return {"list": lists, "key": network.key, "prefix_length": network.prefix_length}
 
 
-def _ended(boot_ms: int) -> ColumnElement[bool]:
-    return and_(entries.c.expires_boot_ms.is_not(None), entries.c.expires_boot_ms <= boot_ms)
-
-
-def _import_revision(connection: Connection, import_id: int) -> int | None:
-    query = select(imports.c.revision).where(imports.c.id == import_id)
-    return connection.execute(query).scalar()
-
-
-def _counted(connection: Connection, row: AnyRow) -> bool:
-    """Whether the totals know the row."""
-    if row.revision is not None:
-        return True
-    return _import_revision(connection, row.import_id) is not None
-
-
-def _take_over(connection: Connection, row: AnyRow) -> None:
-    if _import_revision(connection, row.import_id) is None:
-        statement = insert(import_skips).values(
-            import_id=row.import_id, key=row.key, prefix_length=row.prefix_length
-        )
-        connection.execute(statement.on_conflict_do_nothing())
+def _over(boot_ms: int) -> Select[Any]:
+    """Networks that have an entry that is over and not purged."""
+    columns = (entries.c.list, entries.c.key, entries.c.prefix_length)
+    return select(*columns).where(ended(boot_ms), committed()).distinct()
 
 
 # Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
@@ -249,9 +261,21 @@ _IS = and_(
     entries.c.key == bindparam("key"),
     entries.c.prefix_length == bindparam("prefix_length"),
 )
-_ANY = select(entries).where(_IS)
-_FIND = select(*_columns, _revision).where(_IS, visible(_NOW))
-_REMOVE = delete(entries).where(_IS)
+_FIND = select(*_columns, _revision).where(_IS, visible(_NOW)).order_by(entries.c.origin)
+_brought, _ending = imports.alias("brought"), imports.alias("ending")
+_HELD = (
+    select(
+        entries,
+        _brought.c.revision.label("import_revision"),
+        _ending.c.revision.label("ended_revision"),
+    )
+    .select_from(
+        entries.outerjoin(_brought, _brought.c.id == entries.c.import_id).outerjoin(
+            _ending, _ending.c.id == entries.c.ended_by
+        )
+    )
+    .where(_IS)
+)
 _AMONG = select(entries.c.key, entries.c.prefix_length).where(
     entries.c.list == bindparam("list"),
     entries.c.key.in_(bindparam("keys", expanding=True)),
@@ -271,22 +295,15 @@ _WITHIN = (
         ),
         visible(_NOW),
     )
+    .group_by(entries.c.key, entries.c.prefix_length)
     .limit(_CONTAINED_MAX)
 )
-_OF_KIND = select(func.coalesce(func.sum(totals.c.count), 0)).where(
+_NETWORKS_OF_KIND = select(func.coalesce(func.sum(totals.c.count), 0)).where(
     totals.c.kind == bindparam("kind")
 )
-_KEY_NAMES = ("list", "key", "prefix_length")
-_INSERT = insert(entries)
-_PUT = _INSERT.on_conflict_do_update(
-    index_elements=_KEY_NAMES,
-    set_={
-        column.name: _INSERT.excluded[column.name]
-        for column in entries.c
-        if column.name not in _KEY_NAMES
-    },
+_ROWS_OF_KIND = select(func.coalesce(func.sum(origin_totals.c.count), 0)).where(
+    origin_totals.c.kind == bindparam("kind")
 )
-_ADD = insert(totals)
-_COUNT = _ADD.on_conflict_do_update(
-    index_elements=["list", "kind"], set_={"count": totals.c.count + _ADD.excluded["count"]}
+_ANY_OF_LIST = (
+    select(totals.c.count).where(totals.c.list == bindparam("list"), totals.c.count > 0).limit(1)
 )

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    RootModel,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
+from api.common.schemas import (
+    PAGE_DEFAULT,
+    FromDecimal,
+    FromFlag,
+    PageLimit,
+    Strict,
+    Timestamp,
+    Whole,
+)
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
 
 DURATION_S_MAX = 315_360_000
 """Ten years."""
@@ -44,19 +61,38 @@ NetworkText = Annotated[str, AfterValidator(_network), WithJsonSchema(NETWORK_SC
 Reason = Annotated[
     str, Field(max_length=REASON_CHARACTERS_MAX, pattern="^[^\\u0000-\\u001f\\u007f]*$")
 ]
-Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX)]
+Origin = Annotated[
+    str,
+    Field(
+        pattern="^(manual|incident|fleet|crowdsec|feed:[a-z0-9][a-z0-9._-]{0,63})$",
+        description="who put it there",
+        examples=["manual", "feed:drop"],
+    ),
+]
+Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), Whole]
 QueryDuration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), FromDecimal]
 StateName = Literal["pending", "in_force", "rejected"]
+ENTRIES_MAX = 1000
+"""Of one POST."""
+NETWORKS_MAX = 10_000
+"""Of one removal: what fits well into a body of 1 MiB."""
 
 
 class PageQuery(Strict):
     """Which part of a list: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
-    cursor: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{23}$")] | None = None
+    cursor: Annotated[str, Field(pattern="^[0-9a-f]{34}([0-9a-f]{2}){0,72}$")] | None = None
+    origin: Origin | None = None
 
 
-class EntryRequest(Strict):
+class OriginQuery(Strict):
+    """Whose entry is meant."""
+
+    origin: Origin = "manual"
+
+
+class LineRequest(Strict):
     """One address or prefix to put on a list; no duration: no end."""
 
     ip: NetworkText
@@ -64,10 +100,50 @@ class EntryRequest(Strict):
     duration_seconds: Duration | None = None
 
 
+class EntryRequest(LineRequest):
+    """One address or prefix to put on a list, and who says so."""
+
+    origin: Origin = "manual"
+
+
+def _few_enough(value: object) -> object:
+    if isinstance(value, list) and len(value) > ENTRIES_MAX:
+        text = "at most {limit} in a request, not {count}: import more of them"
+        context = {"limit": f"{ENTRIES_MAX} entries", "count": len(value)}
+        raise PydanticCustomError("too_many", text, context)
+    return value
+
+
+class EntriesRequest(Strict):
+    """Up to a thousand entries, all or none."""
+
+    entries: Annotated[
+        list[EntryRequest],
+        Field(min_length=1, max_length=ENTRIES_MAX),
+        BeforeValidator(_few_enough),
+    ]
+
+
+def _form(body: object) -> str:
+    return "<many>" if isinstance(body, dict) and "entries" in body else "<one>"
+
+
+class PutRequest(
+    RootModel[
+        Annotated[
+            Annotated[EntryRequest, Tag("<one>")] | Annotated[EntriesRequest, Tag("<many>")],
+            Discriminator(_form),
+        ]
+    ]
+):
+    """One entry, or up to a thousand of them in ``entries``."""
+
+
 class EntryBody(Strict):
     """An entry. ``hits`` null: the data plane did not say in time."""
 
     ip: str
+    origin: str
     reason: str | None
     duration_seconds: int | None
     created_at: Timestamp
@@ -77,6 +153,78 @@ class EntryBody(Strict):
     state: StateName
     revision: int
     warnings: Annotated[list[str], Field(default_factory=list, exclude_if=lambda found: not found)]
+
+
+class NetworkBody(EntryBody):
+    """A network: of its entries the one that lasts longest, and in ``others`` the rest."""
+
+    others: list[EntryBody]
+
+
+class PutEntryBody(EntryBody):
+    """One of many entries, and what became of it."""
+
+    result: Literal["created", "replaced"]
+
+
+class EntriesBody(Strict):
+    """What a POST of many entries did."""
+
+    revision: int
+    state: StateName
+    created: int
+    replaced: int
+    entries: list[PutEntryBody]
+
+
+class PutBody(RootModel[EntryBody | EntriesBody]):
+    """As was asked: one entry, or what became of many."""
+
+
+class RemainingBody(Strict):
+    """An entry is gone; entries of other origins still hold its network."""
+
+    ip: str
+    origin: str
+    remaining: list[str]
+    revision: int
+    state: StateName
+
+
+class RemoveRequest(Strict):
+    """Which entries to remove: those that meet every condition that is given, at least one."""
+
+    networks: Annotated[list[NetworkText], Field(min_length=1, max_length=NETWORKS_MAX)] | None = (
+        None
+    )
+    reason: Reason | None = None
+    created_by: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    origin: Origin | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> RemoveRequest:
+        if all(
+            value is None for value in (getattr(self, name) for name in type(self).model_fields)
+        ):
+            text = "names nothing to remove: give {limit}"
+            limit = "networks, reason, created_by or origin"
+            raise PydanticCustomError("no_filter", text, {"limit": limit})
+        return self
+
+
+class RemoveQuery(Strict):
+    """Whether only to count."""
+
+    dry_run: Annotated[bool, FromFlag] = False
+
+
+class RemovedBody(Strict):
+    """How many entries a removal took, or would take (``dry_run``)."""
+
+    revision: int | None
+    state: StateName | Literal["dry_run"]
+    removed: int
+    removed_by_origin: dict[str, int]
 
 
 class BlacklistPage(Strict):
@@ -100,7 +248,8 @@ class ImportQuery(Strict):
 
     reason: Reason | None = None
     duration_seconds: QueryDuration | None = None
-    on_conflict: Literal["fail", "skip"] = "fail"
+    on_conflict: Literal["fail", "skip", "replace"] = "fail"
+    origin: Origin = "manual"
 
 
 class SkippedLine(Strict):
@@ -118,5 +267,6 @@ class ImportBody(Strict):
     state: StateName
     lines: int
     added: int
+    replaced: int
     skipped: int
     skipped_lines: list[SkippedLine]

@@ -1,30 +1,40 @@
 """What may go on a list and what may not, whoever asks.
 
 The allowlist beats every ban, so a ban that could never act is refused; one that acts in part is
-accepted with a warning. A list that is full refuses before anything is committed.
+accepted with a warning. A list that is full refuses before anything is committed. Several origins
+may hold one network, each with its own end: the data plane is told of the last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from api.access.audit.service import Actor
 from api.common.errors import ConflictError, FieldError, NotFoundError
-from api.management.audit.service import Actor
-from api.management.database import AnyRow, Database
-from api.management.lists import rows
+from api.management.lists import neighbors, rows, writes
+from api.management.lists.rows import Place
 from api.management.revisions.publisher import Outcome, Publisher
-from dataplane.clock import Clock, Deadline
-from dataplane.networks import Network
-from dataplane.statelog import ListName, Put, Remove
+from api.storage.database import AnyRow
+from api.storage.sqlite import Database
+from dataplane.base.clock import Clock, Deadline
+from dataplane.base.networks import Network
+from dataplane.statelog import Change, ListName, Put
+
+MANUAL = "manual"
+_NAMED_MAX = 20
+ENTRIES_PER_NETWORK = 2
+"""The lists take so many entries for each network that the data plane has room for: a network may
+have many origins, all networks together have two on average."""
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """How many entries the data plane holds; prefixes per family."""
+    """How many networks the data plane holds; prefixes per family."""
 
     addresses_max: int
     prefixes_max: int
@@ -35,11 +45,32 @@ class Capacity:
 
 
 @dataclass(frozen=True)
+class Room:
+    """Places for networks and entries, by kind."""
+
+    networks: Sequence[int] = (0, 0, 0)
+    entries: Sequence[int] = (0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An entry to be put on a list; no duration: no end."""
+
+    network: Network
+    reason: str | None
+    duration_s: int | None
+    origin: str = MANUAL
+    field: str = "ip"
+    """What errors call it."""
+
+
+@dataclass(frozen=True)
 class Entry:
     """One entry of a list."""
 
     list: ListName
     network: Network
+    origin: str
     reason: str | None
     duration_s: int | None
     created_ms: int
@@ -49,6 +80,9 @@ class Entry:
     rejected: str | None = None
     warnings: tuple[str, ...] = ()
     is_new: bool = False
+    """There was no entry of that network and origin."""
+    is_first: bool = False
+    """There was no entry of that network at all: the data plane did not know it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +91,15 @@ class EntryPage:
 
     entries: tuple[Entry, ...]
     total: int
-    next: Network | None
+    next: Place | None
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A removal's revision, and the origins that still hold the network."""
+
+    revision: int
+    remaining: tuple[str, ...]
 
 
 class Lists:
@@ -74,96 +116,128 @@ class Lists:
         self._publisher = publisher
         self._clock = clock
         self.capacity = capacity
-        self.reserved = [0, 0, 0]
-        """By kind: places that an import under way is going to take."""
+        self.reserved = Room()
+        """What an import under way is going to take."""
 
-    def put(
-        self,
-        actor: Actor,
-        name: ListName,
-        network: Network,
-        reason: str | None,
-        seconds: int | None,
-    ) -> Entry:
-        """Add an entry, or replace the one of that network (`Entry.is_new` says which).
+    def put(self, actor: Actor, name: ListName, wanted: Sequence[Wanted]) -> list[Entry]:
+        """Add entries, or replace those of the same network and origin, all or none.
 
         Raises `ConflictError`: covered by the allowlist, or the list is full.
         """
         capacity = self.capacity()
 
-        def apply(connection: Connection, revision: int) -> Outcome[Entry]:
-            boot_ms = self._clock.boot_ms()
-            warnings = check_against_allowlist(connection, name, network, boot_ms)
-            found = rows.find(connection, rows.number[name], network, boot_ms)
-            if found is None:
-                self._check_room(connection, capacity, network, boot_ms)
-            deadline = None if seconds is None else Deadline.after(self._clock, seconds)
-            values: dict[str, Any] = {
-                "reason": reason,
-                "duration_s": seconds,
-                "created_ms": self._clock.utc_ms(),
-                "created_by": actor.principal.name,
-                "expires_boot_ms": deadline and deadline.boot_ms,
-                "expires_utc_ms": deadline and deadline.utc_ms,
-                "revision": revision,
-            }
-            rows.put(connection, rows.number[name], network, values)
-            entry = Entry(
-                list=name,
-                network=network,
-                reason=reason,
-                duration_s=seconds,
-                created_ms=values["created_ms"],
-                created_by=actor.principal.name,
-                expires_utc_ms=values["expires_utc_ms"],
-                revision=revision,
-                warnings=warnings,
-                is_new=found is None,
-            )
-            return Outcome(entry, [Put(name, network, deadline)], str(network))
+        def apply(connection: Connection, revision: int) -> Outcome[list[Entry]]:
+            boot_ms, number = self._clock.boot_ms(), rows.number[name]
+            warnings = _check(connection, name, wanted, boot_ms)
+            made, changes, tally = list[Entry](), list[Change](), writes.Tally()
+            for each, warning in zip(wanted, warnings, strict=True):
+                values, deadline = self._values(actor, each, revision)
+                found = writes.put(connection, number, each.network, each.origin, values, tally)
+                live = [row for row in found if rows.is_counted(row) and rows.is_live(row, boot_ms)]
+                others = [row for row in live if row.origin != each.origin]
+                ends = [rows.deadline_of(row, self._clock.boot_id()) for row in others]
+                changes.append(Put(name, each.network, rows.latest([*ends, deadline])))
+                how = {"is_new": len(live) == len(others), "is_first": not live}
+                made.append(_made(each, values, list=name, warnings=warning, **how))
+            tally.write(connection, number)
+            self._check_room(connection, capacity, made, boot_ms)
+            return Outcome(made, changes, _target(wanted))
 
         return self._publisher.commit(actor, f"{name}.put", apply)[0]
 
-    def remove(self, actor: Actor, name: ListName, network: Network) -> int:
-        """Remove the entry of exactly that network; returns the revision or `NotFoundError`."""
+    def remove(
+        self, actor: Actor, name: ListName, network: Network, origin: str = MANUAL
+    ) -> Removed:
+        """Remove the entry of exactly that network and origin. Raises `NotFoundError`."""
 
-        def apply(connection: Connection, _revision: int) -> Outcome[None]:
-            self._found(connection, name, network, self._clock.boot_ms())
-            rows.remove(connection, rows.number[name], network)
-            return Outcome(None, [Remove(name, network)], str(network))
+        def apply(connection: Connection, _revision: int) -> Outcome[tuple[str, ...]]:
+            found = rows.find(connection, rows.number[name], network, self._clock.boot_ms())
+            others = [row for row in found if row.origin != origin]
+            if len(others) == len(found):
+                raise _not_there(name, network, origin, others)
+            tally = writes.Tally()
+            writes.remove(connection, rows.number[name], network, origin, tally)
+            tally.write(connection, rows.number[name])
+            changes = [rows.change(name, network, others, self._clock)]
+            target = str(network) if origin == MANUAL else f"{network} of {origin}"
+            return Outcome(tuple(row.origin for row in others), changes, target)
 
-        return self._publisher.commit(actor, f"{name}.remove", apply)[1]
+        remaining, revision = self._publisher.commit(actor, f"{name}.remove", apply)
+        return Removed(revision, remaining)
 
-    def get(self, name: ListName, network: Network) -> Entry:
-        """The entry of exactly that network. Raises `NotFoundError`."""
+    def get(self, name: ListName, network: Network) -> list[Entry]:
+        """The entries of exactly that network, the one that lasts longest first.
+
+        Raises `NotFoundError`.
+        """
         with self._database.read() as connection:
-            return self._found(connection, name, network, self._clock.boot_ms())
-
-    def page(self, name: ListName, after: Network | None, limit: int) -> EntryPage:
-        """Entries in the order of their networks, an order that no change upsets."""
-        boot_ms = self._clock.boot_ms()
-        with self._database.read() as connection:
-            found = rows.page(connection, rows.number[name], after, limit + 1, boot_ms)
-            total = rows.total(connection, rows.number[name], boot_ms)
-        entries = tuple(entry_of(row) for row in found[:limit])
-        return EntryPage(entries, total, entries[-1].network if len(found) > limit else None)
-
-    def _found(
-        self, connection: Connection, name: ListName, network: Network, boot_ms: int
-    ) -> Entry:
-        row = rows.find(connection, rows.number[name], network, boot_ms)
-        if row is None:
+            found = rows.find(connection, rows.number[name], network, self._clock.boot_ms())
+        if not found:
             raise NotFoundError(f"{network} is no entry of the {name}")
-        return entry_of(row)
+        return [entry_of(row) for row in sorted(found, key=_lasts, reverse=True)]
+
+    def page(
+        self, name: ListName, after: Place | None, limit: int, origin: str | None = None
+    ) -> EntryPage:
+        """Entries in the order of networks and origins, an order that no change upsets."""
+        boot_ms, number = self._clock.boot_ms(), rows.number[name]
+        with self._database.read() as connection:
+            found = rows.page(connection, number, after, limit + 1, boot_ms, origin)
+            total = rows.total(connection, number, boot_ms, origin)
+        entries = tuple(entry_of(row) for row in found[:limit])
+        last = Place(entries[-1].network, entries[-1].origin) if len(found) > limit else None
+        return EntryPage(entries, total, last)
+
+    def reserve(self, wanted: Room) -> None:
+        """Take places under the lock, so that nobody gets them meanwhile. `ConflictError`: full."""
+        capacity, boot_ms = self.capacity(), self._clock.boot_ms()
+        with self._database.write() as connection:
+            for kind, (networks, entries) in enumerate(
+                zip(wanted.networks, wanted.entries, strict=True)
+            ):
+                limit = capacity.limit(kind)
+                used = rows.used(connection, kind, boot_ms, limit - networks)
+                if used + networks > limit:
+                    raise full(kind, used, networks, limit)
+                limit *= ENTRIES_PER_NETWORK
+                used = rows.used_rows(connection, kind, boot_ms, limit - entries)
+                if used + entries > limit:
+                    raise _too_many(kind, used, entries, limit)
+            self.reserved = wanted
+
+    def _values(
+        self, actor: Actor, wanted: Wanted, revision: int
+    ) -> tuple[dict[str, Any], Deadline | None]:
+        seconds = wanted.duration_s
+        deadline = None if seconds is None else Deadline.after(self._clock, seconds)
+        values = {
+            "reason": wanted.reason,
+            "duration_s": seconds,
+            "created_ms": self._clock.utc_ms(),
+            "created_by": actor.principal.name,
+            "expires_boot_ms": deadline and deadline.boot_ms,
+            "expires_utc_ms": deadline and deadline.utc_ms,
+            "revision": revision,
+        }
+        return values, deadline
 
     def _check_room(
-        self, connection: Connection, capacity: Capacity, network: Network, boot_ms: int
+        self, connection: Connection, capacity: Capacity, made: Sequence[Entry], boot_ms: int
     ) -> None:
-        kind = rows.kind(network)
-        limit = capacity.limit(kind)
-        used = rows.used(connection, kind, boot_ms, limit - self.reserved[kind])
-        if used + self.reserved[kind] + 1 > limit:
-            raise full(kind, used, 1, limit)
+        """Whether what is written already fits; what is replaced needs no room."""
+        networks = Counter(rows.kind(each.network) for each in made if each.is_first)
+        for kind, count in networks.items():
+            limit, reserved = capacity.limit(kind), self.reserved.networks[kind]
+            used = rows.used(connection, kind, boot_ms, limit - reserved + 1)
+            if used + reserved > limit:
+                raise full(kind, used - count, count, limit)
+        entries = Counter(rows.kind(each.network) for each in made if each.is_new)
+        for kind, count in entries.items():
+            limit = ENTRIES_PER_NETWORK * capacity.limit(kind)
+            reserved = self.reserved.entries[kind]
+            used = rows.used_rows(connection, kind, boot_ms, limit - reserved + 1)
+            if used + reserved > limit:
+                raise _too_many(kind, used - count, count, limit)
 
 
 def entry_of(row: AnyRow) -> Entry:
@@ -171,6 +245,7 @@ def entry_of(row: AnyRow) -> Entry:
     return Entry(
         list=rows.LISTS[row.list],
         network=rows.network_of(row),
+        origin=row.origin,
         reason=row.reason,
         duration_s=row.duration_s,
         created_ms=row.created_ms,
@@ -181,22 +256,38 @@ def entry_of(row: AnyRow) -> Entry:
     )
 
 
-def check_against_allowlist(
-    connection: Connection, name: ListName, network: Network, boot_ms: int
-) -> tuple[str, ...]:
-    """Refuse a ban that the allowlist covers whole; warnings about what acts in part."""
+def _check(
+    connection: Connection, name: ListName, wanted: Sequence[Wanted], boot_ms: int
+) -> list[tuple[str, ...]]:
+    """Warnings about each; refuses what could never act."""
+    found = _check_against_allowlist(connection, name, wanted, boot_ms)
     if name == "allowlist":
-        outer = rows.holders(connection, rows.BLACKLIST, network, boot_ms)
-        inner = rows.contained(connection, rows.BLACKLIST, network, boot_ms)
-        banned = dict.fromkeys([*outer, *inner])
-        return tuple(f"the ban of {each} does not act where {network} allows" for each in banned)
-    if holders := rows.holders(connection, rows.ALLOWLIST, network, boot_ms):
-        holder = holders[-1]
-        message = f"{network} is covered by {holder} on the allowlist, so a ban could never act"
-        what = FieldError("ip", str(network), f"allowlist entry {holder}", message)
-        raise ConflictError(message, errors=[what])
-    allowed = rows.contained(connection, rows.ALLOWLIST, network, boot_ms)
-    return tuple(f"{each} is on the allowlist: the ban does not act on it" for each in allowed)
+        return found
+    ended = neighbors.cut_off(connection, [each.network for each in wanted], boot_ms)
+    return [one + other for one, other in zip(found, ended, strict=True)]
+
+
+def _check_against_allowlist(
+    connection: Connection, name: ListName, wanted: Sequence[Wanted], boot_ms: int
+) -> list[tuple[str, ...]]:
+    """Refuse bans that the allowlist covers whole; for each, warnings about what acts in part."""
+    other = rows.BLACKLIST if name == "allowlist" else rows.ALLOWLIST
+    if rows.is_empty(connection, other):
+        return [()] * len(wanted)
+    if name == "allowlist":
+        return [_overridden(connection, each.network, boot_ms) for each in wanted]
+    warnings, refused = list[tuple[str, ...]](), list[FieldError]()
+    for each in wanted:
+        if holders := rows.holders(connection, rows.ALLOWLIST, each.network, boot_ms):
+            refused.append(_covered(each, holders[-1]))
+        allowed = rows.contained(connection, rows.ALLOWLIST, each.network, boot_ms)
+        how = "is on the allowlist: the ban does not act on it"
+        warnings.append(tuple(f"{one} {how}" for one in allowed))
+    if refused:
+        raise ConflictError(
+            "; ".join(each.message for each in refused[:_NAMED_MAX]), errors=refused
+        )
+    return warnings
 
 
 def full(kind: int, used: int, wanted: int, limit: int) -> ConflictError:
@@ -204,3 +295,53 @@ def full(kind: int, used: int, wanted: int, limit: int) -> ConflictError:
     message = f"the lists are full: {used} of {limit} {rows.KINDS[kind]} used, {wanted} more wanted"
     what = FieldError("ip", used + wanted, f"{limit} {rows.KINDS[kind]}", message)
     return ConflictError(message, errors=[what])
+
+
+def _too_many(kind: int, used: int, wanted: int, limit: int) -> ConflictError:
+    message = (
+        f"the lists have too many entries: {used} of {limit} entries of {rows.KINDS[kind]} used, "
+        f"{wanted} more wanted; entries of several origins for one network count each"
+    )
+    what = FieldError("origin", used + wanted, f"{limit} entries of {rows.KINDS[kind]}", message)
+    return ConflictError(message, errors=[what])
+
+
+def _overridden(connection: Connection, network: Network, boot_ms: int) -> tuple[str, ...]:
+    outer = rows.holders(connection, rows.BLACKLIST, network, boot_ms)
+    inner = rows.contained(connection, rows.BLACKLIST, network, boot_ms)
+    banned = dict.fromkeys([*outer, *inner])
+    return tuple(f"the ban of {each} does not act where {network} allows" for each in banned)
+
+
+def _covered(wanted: Wanted, holder: Network) -> FieldError:
+    network = wanted.network
+    message = f"{network} is covered by {holder} on the allowlist, so a ban could never act"
+    return FieldError(wanted.field, str(network), f"allowlist entry {holder}", message)
+
+
+def _not_there(
+    name: ListName, network: Network, origin: str, others: Sequence[AnyRow]
+) -> NotFoundError:
+    if not others:
+        return NotFoundError(f"{network} is no entry of the {name}")
+    known = ", ".join(row.origin for row in others)
+    return NotFoundError(
+        f"{network} is no entry of origin {origin} of the {name}; it is of {known}"
+    )
+
+
+def _lasts(row: AnyRow) -> tuple[bool, int]:
+    return row.expires_boot_ms is None, row.expires_boot_ms or 0
+
+
+def _target(wanted: Sequence[Wanted]) -> str:
+    """As the audit trail has it."""
+    first, origins = wanted[0], sorted({each.origin for each in wanted} - {MANUAL})
+    text = str(first.network) if len(wanted) == 1 else f"{len(wanted)} entries"
+    return f"{text} of {', '.join(origins)}" if origins else text
+
+
+def _made(wanted: Wanted, values: dict[str, Any], **how: Any) -> Entry:
+    names = ("reason", "duration_s", "created_ms", "created_by", "expires_utc_ms", "revision")
+    fields = {name: values[name] for name in names}
+    return Entry(network=wanted.network, origin=wanted.origin, **fields, **how)

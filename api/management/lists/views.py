@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pydantic import BaseModel
 
+from api.access.audit.service import Actor
 from api.common.bodies import Upload
+from api.common.errors import FieldError, UnprocessableError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
-from api.common.schemas import rfc3339
-from api.management.audit.service import Actor
 from api.management.dataplane import Dataplane
+from api.management.lists import answers
 from api.management.lists.importing.parse import NDJSON, TEXT, Defaults
 from api.management.lists.importing.service import Importer, ImportRequest, ImportResult
+from api.management.lists.removing.filters import Filter
+from api.management.lists.removing.service import RemovalResult, Remover
 from api.management.lists.schemas import (
     AllowlistPage,
     BlacklistPage,
+    EntriesRequest,
     EntryBody,
     EntryRequest,
     ImportBody,
     ImportQuery,
+    NetworkBody,
+    OriginQuery,
     PageQuery,
-    SkippedLine,
+    PutBody,
+    PutRequest,
+    RemainingBody,
+    RemovedBody,
+    RemoveQuery,
+    RemoveRequest,
 )
-from api.management.lists.service import Entry, Lists
+from api.management.lists.service import Entry, Lists, Wanted
 from api.management.revisions.effects import Effects, State
-from dataplane.networks import Network
+from dataplane.base.networks import Network
 from dataplane.statelog import ListName
-
-_KEY_BYTES = 16
 
 
 class ListViews:
     """The handlers of one list."""
 
     def __init__(
-        self, name: ListName, lists: Lists, importer: Importer, effects: Effects, plane: Dataplane
+        self,
+        name: ListName,
+        lists: Lists,
+        importer: Importer,
+        remover: Remover,
+        effects: Effects,
+        plane: Dataplane,
     ) -> None:
         self._name = name
         self._lists = lists
         self._importer = importer
+        self._remover = remover
         self._effects = effects
         self._plane = plane
 
@@ -49,35 +65,51 @@ class ListViews:
         """A page of the list."""
         query: PageQuery = call.query
         state = self._effects.states()  # first: it stores what was rejected
-        page = self._lists.page(self._name, _read_cursor(query.cursor), query.limit)
-        following = None if page.next is None else _make_cursor(page.next)
+        after = answers.read_cursor(query.cursor)
+        page = self._lists.page(self._name, after, query.limit, query.origin)
+        following = None if page.next is None else answers.make_cursor(page.next)
         found = self._bodies(page.entries, state)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
         fields = {self._name: found, "total": page.total, "next_cursor": following}
         return Answer(200, model.model_validate(fields))
 
     def get(self, call: Call) -> Answer:
-        """One entry."""
+        """One network, with the entries of all origins."""
         state = self._effects.states()
-        entry = self._lists.get(self._name, Network.parse(call.path["network"]))
-        return Answer(200, self._bodies([entry], state)[0])
+        entries = self._lists.get(self._name, Network.parse(call.path["network"]))
+        return Answer(200, answers.of_network(self._bodies(entries, state)))
 
     def add(self, call: Call) -> Answer:
-        """Add or replace an entry."""
-        wanted: EntryRequest = call.body
+        """Add or replace an entry, or many."""
+        request: PutRequest = call.body
+        if isinstance(request.root, EntriesRequest):
+            return self._add_many(call, request.root)
         actor = Actor(call.principal, call.request_id, call.remember(_committed))
-        network, seconds = Network.parse(wanted.ip), wanted.duration_seconds
-        entry = self._lists.put(actor, self._name, network, wanted.reason, seconds)
+        (entry,) = self._lists.put(actor, self._name, [_wanted(request.root)])
         state = self._effects.settle(entry.revision)
-        return _answer_to_add(entry, state, self._hits(entry, state))
+        return answers.to_put(entry, state, self._hits([entry], state)[0])
 
     def remove(self, call: Call) -> Answer:
         """Remove an entry."""
+        query: OriginQuery = call.query
+        network = Network.parse(call.path["network"])
         actor = Actor(call.principal, call.request_id)
-        revision = self._lists.remove(actor, self._name, Network.parse(call.path["network"]))
-        if self._effects.settle(revision) == "in_force":
-            return Answer(204)
-        return Answer(202, None, _location(revision))
+        done = self._lists.remove(actor, self._name, network, query.origin)
+        state = self._effects.settle(done.revision)
+        return answers.to_remove(network, query.origin, done.remaining, done.revision, state)
+
+    def remove_many(self, call: Call) -> Answer:
+        """Remove what a filter meets."""
+        query: RemoveQuery = call.query
+        wanted = _filter(call.body)
+        if query.dry_run:
+            counted = self._remover.count(self._name, wanted)
+            return answers.to_remove_many(counted, "in_force", dry_run=True)
+        actor = Actor(call.principal, call.request_id, call.remember(_removed))
+        result = self._remover.run(actor, self._name, wanted)
+        revision = result.revision
+        state: State = "in_force" if revision is None else self._effects.settle(revision)
+        return answers.to_remove_many(result, state)
 
     def import_(self, call: Call) -> Answer:
         """Import many entries."""
@@ -89,28 +121,44 @@ class ListViews:
             size_bytes=upload.size_bytes,
             media_type=upload.media_type,
             defaults=Defaults(query.reason, query.duration_seconds),
-            skip_conflicts=query.on_conflict == "skip",
+            origin=query.origin,
+            on_conflict=query.on_conflict,
         )
         actor = Actor(call.principal, call.request_id, call.remember(_imported))
         result = self._importer.run(actor, request)
-        if result.revision is None:
-            return Answer(200, _import_body(result, "in_force"))
-        state = self._effects.settle(result.revision)
-        status = 201 if state == "in_force" else 202
-        return Answer(status, _import_body(result, state), _location(result.revision))
+        revision = result.revision
+        state: State = "in_force" if revision is None else self._effects.settle(revision)
+        return answers.to_import(result, state)
 
-    def _hits(self, entry: Entry, state: State) -> int | None:
-        if entry.is_new or state != "in_force":
-            return 0 if state == "in_force" else None
-        key = (entry.list, entry.network)
-        return self._plane.hits([key]).get(key)
+    def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
+        wanted = [_wanted(each, f"entries.{n}.") for n, each in enumerate(request.entries)]
+        _refuse_repeats(wanted)
+        actor = Actor(call.principal, call.request_id, call.remember(_committed_many))
+        entries = self._lists.put(actor, self._name, wanted)
+        state = self._effects.settle(entries[0].revision)
+        return answers.to_put_many(entries, state, self._hits(entries, state))
+
+    def _hits(self, entries: Sequence[Entry], state: State) -> list[int | None]:
+        """Of entries just written: those of new networks have none yet."""
+        if state != "in_force":
+            return [None] * len(entries)
+        known = [(each.list, each.network) for each in entries if not each.is_first]
+        hits = self._plane.hits(known) if known else {}
+        return [0 if each.is_first else hits.get((each.list, each.network)) for each in entries]
 
     def _bodies(
         self, entries: Sequence[Entry], state: Callable[[int, str | None], State]
     ) -> list[EntryBody]:
-        hits = self._plane.hits([(each.list, each.network) for each in entries]) if entries else {}
+        keys = list(dict.fromkeys((each.list, each.network) for each in entries))
+        hits = self._plane.hits(keys) if keys else {}
         return [
-            _body(each, state(each.revision, each.rejected), hits.get((each.list, each.network)))
+            EntryBody(
+                **answers.fields_of(
+                    each,
+                    state(each.revision, each.rejected),
+                    hits.get((each.list, each.network)),
+                )
+            )
             for each in entries
         ]
 
@@ -119,7 +167,6 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
     """What can be done with a list."""
     path, page = f"/{name}", BlacklistPage if name == "blacklist" else AllowlistPage
     read, operate = Role.READ, Role.OPERATE
-    entry: dict[int, type[BaseModel] | None] = {200: EntryBody}
     return [
         Operation(
             "GET",
@@ -135,20 +182,21 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "POST",
             path,
             views.add,
-            f"Put an address or prefix on the {name}; 200 when it was there and is replaced",
+            f"Put addresses or prefixes on the {name}, one or up to a thousand; "
+            "200 when they were there and are replaced",
             operate,
-            {**entry, 201: EntryBody, 202: EntryBody},
+            {200: PutBody, 201: PutBody, 202: PutBody},
             errors=(409, 503),
-            body=EntryRequest,
+            body=PutRequest,
             idempotent=True,
         ),
         Operation(
             "GET",
             path + "/{network}",
             views.get,
-            f"One entry of the {name}",
+            f"One network of the {name}, with the entries of all origins",
             read,
-            entry,
+            {200: NetworkBody},
             errors=(404,),
             etag=True,
         ),
@@ -156,10 +204,23 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "DELETE",
             path + "/{network}",
             views.remove,
-            f"Take an entry off the {name}; 202 when that is not in force yet",
+            f"Take an origin's entry off the {name}; 202 when that is not in force yet",
             operate,
-            {204: None, 202: None},
+            {200: RemainingBody, 204: None, 202: RemainingBody},
             errors=(404, 503),
+            query=OriginQuery,
+        ),
+        Operation(
+            "POST",
+            path + "/remove",
+            views.remove_many,
+            f"Take entries off the {name} by network, reason, creator or origin, all or none",
+            operate,
+            {200: RemovedBody, 202: RemovedBody},
+            errors=(503,),
+            query=RemoveQuery,
+            body=RemoveRequest,
+            idempotent=True,
         ),
         Operation(
             "POST",
@@ -176,64 +237,40 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
     ]
 
 
-def _answer_to_add(entry: Entry, state: State, hits: int | None) -> Answer:
-    body = _body(entry, state, hits)
-    if state != "in_force":
-        return Answer(202, body, _location(entry.revision))
-    where = {"Location": f"/api/v1/{entry.list}/{str(entry.network).replace('/', '%2F')}"}
-    return Answer(201, body, where) if entry.is_new else Answer(200, body)
+def _wanted(request: EntryRequest, prefix: str = "") -> Wanted:
+    network, seconds = Network.parse(request.ip), request.duration_seconds
+    return Wanted(network, request.reason, seconds, request.origin, f"{prefix}ip")
 
 
-def _committed(entry: Entry, _revision: int) -> Answer:
-    return _answer_to_add(entry, "pending", None)
+def _refuse_repeats(wanted: Sequence[Wanted]) -> None:
+    first: dict[tuple[Network, str], Wanted] = {}
+    for each in wanted:
+        earlier = first.setdefault((each.network, each.origin), each)
+        if earlier is not each:
+            message = f"{each.field}: {each.network} repeats {earlier.field}"
+            limit = "each network once for each origin"
+            what = FieldError(each.field, str(each.network), limit, message)
+            raise UnprocessableError(message, errors=[what])
 
 
-def _imported(result: int, revision: int) -> Answer:
-    body = _import_body(ImportResult(revision, result, result, 0, ()), "pending")
-    return Answer(202, body, _location(revision))
+def _filter(request: RemoveRequest) -> Filter:
+    networks = None
+    if request.networks is not None:
+        networks = tuple(dict.fromkeys(map(Network.parse, request.networks)))
+    return Filter(networks, request.reason, request.created_by, request.origin)
 
 
-def _location(revision: int) -> dict[str, str]:
-    return {"Location": f"/api/v1/revisions/{revision}"}
+def _committed(entries: list[Entry], _revision: int) -> Answer:
+    return answers.to_put(entries[0], "pending", None)
 
 
-def _body(entry: Entry, state: State, hits: int | None) -> EntryBody:
-    ends = entry.expires_utc_ms
-    return EntryBody(
-        ip=str(entry.network),
-        reason=entry.reason,
-        duration_seconds=entry.duration_s,
-        created_at=rfc3339(entry.created_ms),
-        expires_at=None if ends is None else rfc3339(ends),
-        created_by=entry.created_by,
-        hits=hits,
-        state=state,
-        revision=entry.revision,
-        warnings=list(entry.warnings),
-    )
+def _committed_many(entries: list[Entry], _revision: int) -> Answer:
+    return answers.to_put_many(entries, "pending", [None] * len(entries))
 
 
-def _import_body(result: ImportResult, state: State) -> ImportBody:
-    return ImportBody(
-        revision=result.revision,
-        state=state,
-        lines=result.lines,
-        added=result.added,
-        skipped=result.skipped,
-        skipped_lines=[
-            SkippedLine(line=line, ip=str(network), why=why)
-            for line, network, why in result.skipped_lines
-        ],
-    )
+def _imported(result: ImportResult, revision: int) -> Answer:
+    return answers.to_import(replace(result, revision=revision), "pending")
 
 
-def _make_cursor(network: Network) -> str:
-    raw = network.key + bytes([network.prefix_length])
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _read_cursor(text: str | None) -> Network | None:
-    if text is None:
-        return None
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return Network(raw[:_KEY_BYTES], raw[_KEY_BYTES])
+def _removed(removed: dict[str, int], revision: int) -> Answer:
+    return answers.to_remove_many(RemovalResult(revision, removed), "pending")

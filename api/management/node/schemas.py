@@ -16,6 +16,14 @@ class Connections(Strict):
     total: int | None
 
 
+class AttacksNow(Strict):
+    """Attacks that go on, and those that found no place among them, ever; null while the data plane
+    is away."""
+
+    active: int | None
+    suppressed: int | None
+
+
 class RevisionPair(Strict):
     """The newest revision committed, and the newest applied by the data plane."""
 
@@ -31,6 +39,23 @@ class CountriesBody(Strict):
     ranges_ipv6: int
 
 
+class StorageBody(Strict):
+    """Whether changes can be made durable, and the room on the fullest disk that they go to."""
+
+    writable: bool
+    cause: str | None
+    free_bytes: int
+    size_bytes: int
+
+
+class PanicState(Strict):
+    """Every profile only watches, until then."""
+
+    until: Timestamp
+    by: str
+    reason: str | None
+
+
 class StatusBody(Strict):
     """The node at a glance."""
 
@@ -39,11 +64,16 @@ class StatusBody(Strict):
     mode_configured: Literal["tcp", "syn", "l7", "auto"]
     uptime_seconds: int
     connections: Connections
+    attacks: AttacksNow
     health: Literal["healthy", "degraded", "unhealthy"]
     reasons: list[str]
     revision: RevisionPair
     database_id: str
     countries: CountriesBody | None
+    storage: StorageBody
+    panic: PanicState | None
+    overlays: int
+    """Laid over the policy for a time, panic mode among them."""
     version: str
 
 
@@ -88,6 +118,10 @@ class StatsBody(Strict):
     packets_dropped: int
     dropped_by_reason: dict[str, int]
     would_drop_by_reason: dict[str, int]
+    link_by_kind: dict[str, int]
+    """What came in that is of the link or not IP, and so is judged by no stage."""
+    neighbors_by_protocol: dict[str, int]
+    """What came in of neighbours that the policy names, and was let be; see ``neighbors``."""
     attacks_blocked: int | None
     requests_per_second: float | None
     latency_ms: float

@@ -3,62 +3,75 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal, cast
+from typing import cast
 
 from api.common.errors import FieldError, UnavailableError
+from api.common.health import Health, judge
 from api.common.schemas import rfc3339
-from api.management.database import Database
+from api.management.agent import AgentSight
 from api.management.dataplane import Dataplane
 from api.management.node.schemas import (
+    AttacksNow,
     CapacityBody,
     Connections,
     CountriesBody,
     ListsBody,
+    PanicState,
     PortBody,
     RevisionPair,
     StatsBody,
     StatusBody,
+    StorageBody,
 )
+from api.management.overlays.service import PANIC, Overlays
 from api.management.revisions.publisher import Publisher, newest_revision
 from api.management.settings import ApiSettings
-from dataplane.errors import DataplaneAwayError
-from dataplane.stats import NodeStats, PortStats
-from dataplane.version import version
+from api.storage.sqlite import Database
+from api.storage.trouble import CAUSE, Storage
+from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.version import version
+from dataplane.shared.stats import NodeStats, PortStats
 
-HEARTBEAT_S_MAX = 2.0
-"""A control loop that turned last longer ago hangs; its own watchdog uses the same bound."""
-AWAY = "dataplane_away"
 _RETRY_AFTER_S = 1
 _MB = 1_000_000
-
-Health = Literal["healthy", "degraded", "unhealthy"]
 
 
 class NodeView:
     """Status, statistics and readiness."""
 
     def __init__(
-        self, settings: ApiSettings, database: Database, publisher: Publisher, dataplane: Dataplane
+        self,
+        settings: ApiSettings,
+        database: Database,
+        publisher: Publisher,
+        dataplane: Dataplane,
+        storage: Storage,
+        overlays: Overlays,
     ) -> None:
         self._settings = settings
+        self._storage = storage
         self._database = database
         self._publisher = publisher
         self._dataplane = dataplane
+        self._agent = AgentSight(settings.agent)
+        self._overlays = overlays
         self._version = version()
 
     def status(self) -> StatusBody:
         """The node at a glance; also without a data plane."""
         stats = self._stats()
-        health, reasons = _health(stats)
+        ours = [CAUSE] if self._storage.trouble else []
+        health, reasons = judge(stats, [*ours, *self._agent.reasons()])
         with self._database.read() as connection:
             committed = newest_revision(connection)
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
             "status": _status(stats, health),
-            "mode": "syn" if stats is not None and stats.syn_proxy_profiles else "tcp",
+            "mode": _mode(stats),
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
             "connections": _connections(stats),
+            "attacks": _attacks(stats),
             "health": health,
             "reasons": reasons,
             "revision": RevisionPair(
@@ -66,6 +79,8 @@ class NodeView:
             ),
             "database_id": str(self._publisher.database_id),
             "countries": _countries(stats),
+            "storage": self._describe_storage(),
+            **self._describe_overlays(),
             "version": self._version,
         }
         return StatusBody.model_validate(body)
@@ -75,10 +90,12 @@ class NodeView:
         stats = self._stats()
         if stats is None:
             raise UnavailableError("the data plane is away", retry_after_s=_RETRY_AFTER_S)
-        dropped = Counter[str]()
+        dropped, link, neighbors = Counter[str](), Counter[str](), Counter[str]()
         for port in stats.ports.values():
             dropped.update(port.dropped)
-        would = Counter[str]()
+            link.update({kind: packets for kind, packets in port.link.items() if packets})
+            neighbors.update({said: packets for said, packets in port.neighbors.items() if packets})
+        would, of_requests = Counter[str](), _mode(stats) == "l7"
         for cell in stats.reasons:
             if cell.mode == "monitor":
                 would[cell.reason] += cell.packets
@@ -87,10 +104,13 @@ class NodeView:
             packets_dropped=dropped.total(),
             dropped_by_reason=dict(dropped),
             would_drop_by_reason=dict(would),
-            attacks_blocked=None,
-            requests_per_second=None,
-            latency_ms=stats.latency_mean_ns / 1e6,
-            latency_of="packet",
+            link_by_kind=dict(link),
+            neighbors_by_protocol=dict(neighbors),
+            attacks_blocked=stats.attacks_blocked,
+            requests_per_second=round(stats.requests_per_second, 1) if of_requests else None,
+            latency_ms=(stats.request_latency_mean_ns if of_requests else stats.latency_mean_ns)
+            / 1e6,
+            latency_of="request" if of_requests else "packet",
             cpu_percent=round(stats.cpu_busy_percent, 2),
             memory_mb=round(stats.memory_bytes / _MB, 1),
             ports={name: _port(port) for name, port in stats.ports.items()},
@@ -98,17 +118,35 @@ class NodeView:
         )
 
     def check_ready(self) -> None:
-        """Raise `UnavailableError` unless the database is writable and the data plane seen."""
-        missing = []
-        try:
-            self._database.check_writable()
-        except Exception as exc:  # whatever it is, the node is not ready
-            missing.append(FieldError("database", str(exc)[:200], "writable", "can't be written"))
+        """Raise `UnavailableError` unless changes can be made durable and the data plane is seen.
+
+        Touches no disk: whoever asks for changes and the probe in the background say how it is.
+        """
+        trouble = self._storage.trouble
+        missing = [] if trouble is None else list(trouble.anew().errors)
         if self._stats() is None:
             missing.append(FieldError("dataplane", None, "observed", "the data plane is away"))
         if missing:
             message = "; ".join(f"{each.field}: {each.message}" for each in missing)
             raise UnavailableError(message, errors=missing, retry_after_s=_RETRY_AFTER_S)
+
+    def _describe_storage(self) -> StorageBody:
+        trouble, (free, size) = self._storage.trouble, self._storage.space()
+        return StorageBody(
+            writable=trouble is None,
+            cause=None if trouble is None else str(trouble),
+            free_bytes=free,
+            size_bytes=size,
+        )
+
+    def _describe_overlays(self) -> dict[str, object]:
+        laid = self._overlays.all()
+        panic = next((each for each in laid if each.kind == PANIC), None)
+        if panic is None:
+            return {"panic": None, "overlays": len(laid)}
+        until = rfc3339(panic.expires_utc_ms)
+        found = PanicState(until=until, by=panic.created_by, reason=panic.reason)
+        return {"panic": found, "overlays": len(laid)}
 
     def _stats(self) -> NodeStats | None:
         try:
@@ -117,18 +155,17 @@ class NodeView:
             return None
 
 
-def _health(stats: NodeStats | None) -> tuple[Health, list[str]]:
-    if stats is None:
-        return "unhealthy", [AWAY]
-    if stats.heartbeat_age_s > HEARTBEAT_S_MAX:
-        return "unhealthy", ["dataplane_stalled", *stats.degraded]
-    return ("degraded" if stats.degraded else "healthy"), list(stats.degraded)
-
-
 def _connections(stats: NodeStats | None) -> Connections:
     if stats is None:
         return Connections(active=None, total=None)
     return Connections(active=stats.connections.active, total=stats.connections.opened)
+
+
+def _attacks(stats: NodeStats | None) -> AttacksNow:
+    if stats is None:
+        return AttacksNow(active=None, suppressed=None)
+    found = stats.detection
+    return AttacksNow(active=sum(found.active.values()), suppressed=found.suppressed)
 
 
 def _countries(stats: NodeStats | None) -> CountriesBody | None:
@@ -151,6 +188,13 @@ def _status(stats: NodeStats | None, health: Health) -> str:
 def _port(port: PortStats) -> PortBody:
     fields = {name: getattr(port, name) for name in PortBody.model_fields if name != "dropped"}
     return PortBody(dropped=sum(port.dropped.values()), **cast("dict[str, int]", fields))  # type: ignore[arg-type]
+
+
+def _mode(stats: NodeStats | None) -> str:
+    """What the policy in force makes of the node."""
+    if stats is None:
+        return "tcp"
+    return "l7" if stats.http_profiles else "syn" if stats.syn_proxy_profiles else "tcp"
 
 
 def _lists(stats: NodeStats) -> ListsBody:

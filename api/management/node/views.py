@@ -27,14 +27,23 @@ def operations(node: NodeView) -> list[Operation]:
     return [
         Operation("GET", "/status", status, "The node at a glance", Role.READ, {200: StatusBody}),
         Operation("GET", "/stats", stats, "Counters", Role.READ, {200: StatsBody}, errors=(503,)),
-        Operation("GET", "/health/live", live, "Whether the API answers", None, {200: HealthBody}),
+        Operation(
+            "GET",
+            "/health/live",
+            live,
+            "Whether the API answers",
+            None,
+            {200: HealthBody},
+            lane="instant",
+        ),
         Operation(
             "GET",
             "/health/ready",
             ready,
-            "Whether the database can be written and the data plane is there",
+            "Whether changes can be made durable and the data plane is there",
             None,
             {200: HealthBody},
             errors=(503,),
+            lane="apart",
         ),
     ]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.common.errors import ConflictError, FieldError
-from api.management.database import Database
 from api.management.lists import rows
-from dataplane.clock import Clock
+from api.storage.sqlite import Database
+from dataplane.base.clock import Clock
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
 from dataplane.countries import database as countries_file
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
 from dataplane.policy import Action, GeoRule, PolicyDocument
 
 NAMED_MAX = 10

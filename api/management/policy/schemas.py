@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, SkipValidation, model_validator
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
-from dataplane.policy import PolicyDocument, parse_policy
+from api.common.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Timestamp, Whole
+from dataplane.policy import PolicyDocument, Stored, parse_policy
 
 
 class PolicyRequest(PolicyDocument):
     """The policy that is to be in force."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _check(cls, sent: Any) -> Any:
-        if isinstance(sent, Mapping):
-            parse_policy(sent)  # its errors name the field better than a model's own
-        return sent
-
-
-def _flag(value: object) -> object:
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
-
-FromFlag = BeforeValidator(_flag)
-"""For a yes or no in a query string: ``true`` or ``false``."""
+    def _validate(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Once, by what names the field better than a model's own errors."""
+        if not isinstance(sent, Mapping):
+            return handler(sent)
+        policy = parse_policy(sent)
+        return cls.model_construct(policy.model_fields_set, **dict(policy))
 
 
 class PutQuery(Strict):
@@ -50,7 +44,7 @@ class HistoryQuery(Strict):
 class RollbackRequest(Strict):
     """Which policy is to be in force again; no revision: the one before the newest."""
 
-    revision: Annotated[int, Field(ge=1, lt=10**18)] | None = None
+    revision: Annotated[int, Field(ge=1, lt=10**18), Whole] | None = None
     accept_exempt: bool = False
 
 
@@ -70,7 +64,8 @@ class PolicyBody(Strict):
     state: Literal["pending", "in_force", "rejected"]
     created_at: Timestamp | None
     created_by: str | None
-    policy: PolicyDocument
+    policy: SkipValidation[PolicyDocument | Stored]
+    """As it was stored: one of an earlier release may be none for this one."""
 
 
 class PolicyAnswer(Strict):

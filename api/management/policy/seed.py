@@ -6,13 +6,11 @@ from pathlib import Path
 
 import structlog
 
+from api.access.audit import service as audit
+from api.common.disk import StorageError
 from api.common.errors import UnavailableError
-from api.common.roles import Principal, Role
-from api.management.audit.service import Actor
-from api.management.database import Database
 from api.management.revisions.publisher import Publisher, newest_revision
-
-_ACTOR = Actor(Principal("system", "system", Role.ADMIN, "local"), "start")
+from api.storage.sqlite import Database
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +27,8 @@ def seed(database: Database, publisher: Publisher, file: Path | None) -> None:
 
     document = load_policy_file(file).model_dump(mode="json")
     try:
-        publisher.seed_policy(_ACTOR, document)
+        publisher.seed_policy(audit.system("start"), document)
+    except StorageError:  # tried again when there is room
+        raise
     except UnavailableError as exc:  # committed, or to be tried at the next start
         log.warning("the policy is not in force yet", error=str(exc))

@@ -1,23 +1,36 @@
 """The policy in force and those before it; each is a revision.
 
-Documents are stored as they were validated, so that a rollback brings back exactly what was.
+Documents are stored as they were validated, and shown as they were stored: a release that is
+stricter refuses one of them only when it is to be in force again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
+from api.access.audit.service import Actor
 from api.common.errors import NotFoundError
-from api.management.audit.service import Actor
-from api.management.database import AnyRow, Database
 from api.management.database.tables import policies, revisions
+from api.management.lists import neighbors
 from api.management.policy.exemptions import Exemptions
 from api.management.revisions.publisher import Outcome, Publisher
-from dataplane.policy import Change, PolicyDocument, changes, parse_policy
+from api.management.rules.rows import groups
+from api.storage.database import AnyRow
+from api.storage.sqlite import Database
+from dataplane.base.clock import Clock
+from dataplane.base.errors import InvalidInputError
+from dataplane.policy import (
+    Change,
+    PolicyDocument,
+    Stored,
+    changes,
+    parse_policy,
+    profiles_of,
+    rules_of,
+)
 from dataplane.statelog import SetPolicy
 
 HISTORY_MAX = 100
@@ -40,11 +53,26 @@ _FORGET = delete(policies).where(
 class Policy:
     """A policy with where it comes from; revision 0: nobody has set one."""
 
-    document: PolicyDocument
+    document: Stored
     revision: int = 0
     action: str = ""
     created_ms: int | None = None
     created_by: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its own name for itself."""
+        return str(self.document.get("name", ""))
+
+    @property
+    def profile_count(self) -> int:
+        """Profiles beside the default one."""
+        return len(list(profiles_of(self.document))) - 1
+
+    @property
+    def rule_count(self) -> int:
+        """Rules of all profiles together."""
+        return sum(len(rules_of(profile)) for _, profile in profiles_of(self.document))
 
 
 @dataclass(frozen=True)
@@ -62,8 +90,11 @@ Committed: TypeAlias = tuple[int, Made]
 class Policies:
     """All policies of a node."""
 
-    def __init__(self, database: Database, publisher: Publisher, exemptions: Exemptions) -> None:
+    def __init__(
+        self, database: Database, publisher: Publisher, clock: Clock, exemptions: Exemptions
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._publisher = publisher
         self._exemptions = exemptions
 
@@ -89,7 +120,7 @@ class Policies:
 
     def plan(self, document: PolicyDocument, *, accept_exempt: bool) -> Made:
         """What a document would change. Raises what `put` would raise."""
-        warnings = self._exemptions.check(document, accept=accept_exempt)
+        warnings = self._warnings(document, accept_exempt)
         return Made(changes(self.current().document, document), warnings)
 
     def put(self, actor: Actor, document: PolicyDocument, *, accept_exempt: bool) -> Committed:
@@ -99,19 +130,17 @@ class Policies:
     def rollback(self, actor: Actor, revision: int | None, *, accept_exempt: bool) -> Committed:
         """Make an earlier policy the newest again; None: the one before the newest.
 
-        Before the first there was the default. Raises `NotFoundError`, and what `put` raises.
+        Before the first there was the default. Raises `NotFoundError`, `InvalidInputError` when
+        this release refuses that policy, and what `put` raises.
         """
         with self._database.read() as connection:
-            if revision is None:
-                document = _before_newest(connection)
-            else:
-                document = _find(connection, revision).document
-        return self._commit(actor, "policy.rollback", document, accept_exempt)
+            found = _find(connection, revision) if revision else _before_newest(connection)
+        return self._commit(actor, "policy.rollback", _validated(found), accept_exempt)
 
     def _commit(
         self, actor: Actor, action: str, document: PolicyDocument, accept_exempt: bool
     ) -> Committed:
-        warnings = self._exemptions.check(document, accept=accept_exempt)
+        warnings = self._warnings(document, accept_exempt)
 
         def apply(connection: Connection, revision: int) -> Outcome[Made]:
             made = Made(changes(_newest(connection).document, document), warnings)
@@ -123,10 +152,17 @@ class Policies:
         made, revision = self._publisher.commit(actor, action, apply)
         return revision, made
 
-
-def rule_count(document: PolicyDocument) -> int:
-    """Rules of all profiles together."""
-    return len(document.rules) + sum(len(profile.rules) for profile in document.profiles)
+    def _warnings(self, document: PolicyDocument, accept_exempt: bool) -> list[str]:
+        """Raises `ConflictError` (see `Exemptions`)."""
+        found = self._exemptions.check(document, accept=accept_exempt)
+        named = [one.network for one in document.neighbors]
+        with self._database.read() as connection:
+            found += neighbors.banned(connection, named, self._clock.boot_ms())
+            empty = document.waf_groups - groups(connection)
+        return found + [
+            f"no rule of the WAF is in the group {name!r}: nothing is switched by it until one is"
+            for name in sorted(empty)
+        ]
 
 
 def to_json(document: PolicyDocument) -> dict[str, Any]:
@@ -147,12 +183,12 @@ _BEFORE = _all().where(policies.c.revision < _NEWEST).order_by(policies.c.revisi
 
 def _newest(connection: Connection) -> Policy:
     row = connection.execute(_CURRENT).first()
-    return Policy(DEFAULT) if row is None else _policy(row)
+    return Policy(to_json(DEFAULT)) if row is None else _policy(row)
 
 
-def _before_newest(connection: Connection) -> PolicyDocument:
+def _before_newest(connection: Connection) -> Policy:
     row = connection.execute(_BEFORE).first()
-    return DEFAULT if row is None else _policy(row).document
+    return Policy(to_json(DEFAULT)) if row is None else _policy(row)
 
 
 def _find(connection: Connection, revision: int) -> Policy:
@@ -163,11 +199,23 @@ def _find(connection: Connection, revision: int) -> Policy:
 
 
 def _policy(row: AnyRow) -> Policy:
-    document: Mapping[str, Any] = row.document
     return Policy(
-        document=parse_policy(document),
+        document=row.document,
         revision=row.revision,
         action=row.action,
         created_ms=row.created_ms,
         created_by=row.created_by,
     )
+
+
+def _validated(policy: Policy) -> PolicyDocument:
+    """A policy that was, to be in force again: by what this release takes."""
+    try:
+        return parse_policy(policy.document)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"the policy of revision {policy.revision} is none for this release: {error}",
+            field=error.field,
+            value=error.value,
+            limit=error.limit,
+        ) from error

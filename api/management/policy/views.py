@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from api.access.audit.service import Actor
 from api.common.errors import NotFoundError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
 from api.common.schemas import rfc3339
-from api.management.audit.service import Actor
 from api.management.policy.schemas import (
     ChangeBody,
     HistoryPage,
@@ -18,7 +18,7 @@ from api.management.policy.schemas import (
     PutQuery,
     RollbackRequest,
 )
-from api.management.policy.service import Made, Policies, Policy, rule_count
+from api.management.policy.service import Made, Policies, Policy
 from api.management.revisions.effects import Effects, State
 
 _DIGITS_MAX = 18
@@ -150,9 +150,9 @@ def _pending(made: Made, revision: int) -> Answer:
 def _row(policy: Policy) -> HistoryRow:
     return HistoryRow(
         revision=policy.revision,
-        name=policy.document.name,
-        rules=rule_count(policy.document),
-        profiles=len(policy.document.profiles),
+        name=policy.name,
+        rules=policy.rule_count,
+        profiles=policy.profile_count,
         action=policy.action,
         created_at=_time(policy),
         created_by=policy.created_by,

@@ -7,27 +7,44 @@ the newest, and forgotten when another data plane process starts: that one has l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol, assert_never
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, select, update
+import structlog
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
+from api.common.disk import StorageError
 from api.common.errors import NotFoundError
-from api.management.database import Database
-from api.management.database.tables import entries, imports, meta, revisions
+from api.management.database.tables import entries, imports, policies, revisions, rules
 from api.management.dataplane import Dataplane
 from api.management.lists import rows
 from api.management.revisions.publisher import newest_revision
-from dataplane.clock import Clock
-from dataplane.errors import DataplaneAwayError
-from dataplane.networks import Network
-from dataplane.stats import NodeStats, Rejected
+from api.management.rules.rows import NEWEST_IMPORT
+from api.storage.sqlite import Database
+from api.storage.tables import meta
+from dataplane.base.clock import Clock
+from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.networks import KEY_BITS
+from dataplane.shared.stats import NodeStats, Rejected, RejectedEntry, RejectedRule, RejectedWhole
+from dataplane.waf.document import rule_id
 
 _REJECTED = select(revisions.c.rejected).where(revisions.c.number == bindparam("revision"))
+_RULES_IMPORT = select(meta.c.value).where(meta.c.name == NEWEST_IMPORT)
 State = Literal["pending", "in_force", "rejected"]
+OF_RULES = "rules."
+"""What actions that change the WAF's rules begin with."""
+log = structlog.get_logger(__name__)
 WAIT_S = 0.25
 """How long an answer waits for effect before it is 202."""
+
+
+class StateOf(Protocol):
+    """See `Effects.states`."""
+
+    def __call__(self, revision: int, rejected: str | None, *, of_rules: bool = False) -> State:
+        """``of_rules``: the revision changed the WAF's rules."""
+        ...
 
 
 class Effects:
@@ -46,24 +63,29 @@ class Effects:
         self._database_id = database_id
         self._seen: tuple[str, int] | None = None
 
-    def settle(self, revision: int) -> State:
-        """Announce a revision and wait a moment for it."""
+    def settle(self, revision: int, *, of_rules: bool = False) -> State:
+        """Announce a revision and wait a moment for it; ``of_rules``: it changes the WAF's rules,
+        which may have to be compiled."""
         self._dataplane.announce(revision)
-        if not self._dataplane.wait_in_force(self._database_id(), revision, WAIT_S):
+        if not self._dataplane.wait_in_force(
+            self._database_id(), revision, WAIT_S, of_rules=of_rules
+        ):
             return "pending"
         self.reconcile()
         with self._database.read() as connection:
             rejected = connection.execute(_REJECTED, {"revision": revision}).scalar()
         return "rejected" if rejected is not None else "in_force"
 
-    def states(self) -> Callable[[int, str | None], State]:
+    def states(self) -> StateOf:
         """A function from revision and rejection to state, true at this moment."""
         stats, database_id = self.reconcile(), self._database_id()
 
-        def state(revision: int, rejected: str | None) -> State:
+        def state(revision: int, rejected: str | None, *, of_rules: bool = False) -> State:
             if rejected is not None:
                 return "rejected"
-            in_force = stats is not None and stats.in_force(database_id, revision)
+            in_force = stats is not None and stats.in_force(
+                database_id, revision, of_rules=of_rules
+            )
             return "in_force" if in_force else "pending"
 
         return state
@@ -77,7 +99,8 @@ class Effects:
             newest = newest_revision(connection)
         if row is None:
             raise NotFoundError(f"there is no revision {number}; the newest is {newest}")
-        return dict(row), state(number, row["rejected"])
+        of_rules = row["action"].startswith(OF_RULES)
+        return dict(row), state(number, row["rejected"], of_rules=of_rules)
 
     def reconcile(self) -> NodeStats | None:
         """Store what was rejected since the last look; returns the stats, None if it is away."""
@@ -89,9 +112,12 @@ class Effects:
         if self._seen != (process, stats.rejected_count) and (
             stats.database_id == self._database_id()
         ):
-            with self._database.write() as connection:
-                self._store(connection, process, stats.rejected)
-            self._seen = (process, stats.rejected_count)
+            try:
+                with self._database.write() as connection:
+                    self._store(connection, process, self._new(process, stats))
+                self._seen = (process, stats.rejected_count)
+            except StorageError as exc:  # a look at a list must not fail for that
+                log.debug("rejections can't be stored yet", why=str(exc))
         return stats
 
     def import_pending(self) -> bool:
@@ -104,13 +130,21 @@ class Effects:
         if stats is None or "state_log" in stats.degraded:  # a new generation is what mends that
             return False
         with self._database.read() as connection:
-            newest = connection.execute(select(func.max(imports.c.revision))).scalar()
-        return newest is not None and not stats.in_force(self._database_id(), newest)
+            newest = connection.execute(select(func.max(imports.c.revision))).scalar() or 0
+            of_rules = connection.execute(_RULES_IMPORT).scalar()
+        newest = max(newest, int(of_rules or 0))
+        return newest > 0 and not stats.in_force(self._database_id(), newest)
+
+    def _new(self, process: str, stats: NodeStats) -> tuple[Rejected, ...]:
+        """Those that are not stored yet; to find the rows of one may take reading all."""
+        if self._seen is None or self._seen[0] != process:
+            return stats.rejected
+        return stats.rejected[-(stats.rejected_count - self._seen[1]) :]
 
     def _store(self, connection: Connection, process: str, rejected: tuple[Rejected, ...]) -> None:
         known = connection.execute(select(meta.c.value).where(meta.c.name == "dataplane")).scalar()
         if known != process:
-            for table in (entries, revisions):
+            for table in (entries, revisions, rules):
                 was = table.c.rejected.is_not(None)
                 connection.execute(update(table).where(was).values(rejected=None))
             statement = insert(meta).values(name="dataplane", value=process)
@@ -122,24 +156,70 @@ class Effects:
 
 
 def _mark(connection: Connection, rejected: Rejected) -> None:
-    network, lists = Network.parse(rejected.network), rows.LISTS.index(_list_name(rejected))
+    """On the revision, and on those of its entries that are not in force."""
+    numbers = [rejected.revision]
+    match rejected:
+        case RejectedRule():
+            reason = f"{rule_id(rejected.rule)}: {rejected.error}"
+            numbers = _mark_rule(connection, rejected) or numbers
+        case RejectedEntry():
+            reason = f"{rejected.network}: {rejected.error}"
+            numbers = _mark_entry(connection, rejected) or numbers
+        case RejectedWhole(what="prefixes"):
+            reason = f"the prefixes were rejected: {rejected.error}"
+            _mark_entries(connection, rejected, entries.c.prefix_length < KEY_BITS)
+        case RejectedWhole(what="import"):
+            reason = f"the import was rejected: {rejected.error}"
+            _mark_entries(connection, rejected, true())
+        case RejectedWhole(what="policy"):
+            reason = f"the policy was rejected: {rejected.error}"
+            numbers = _policy_of(connection, rejected.revision) or numbers
+        case RejectedWhole(what=what):
+            reason = f"the {what} was rejected: {rejected.error}"
+        case _:
+            assert_never(rejected)
+    found = revisions.c.number.in_(numbers)
+    connection.execute(update(revisions).where(found).values(rejected=reason))
+
+
+def _policy_of(connection: Connection, revision: int) -> list[int]:
+    """The revision of the policy that a snapshot holds: it bears that of its newest change."""
+    newest = select(func.max(policies.c.revision)).where(policies.c.revision <= revision)
+    number = connection.execute(newest).scalar()
+    return [] if number is None else [number]
+
+
+def _mark_rule(connection: Connection, rejected: RejectedRule) -> list[int]:
+    """The row of a rule; returns the revision that has put it, as `_mark_entry` does."""
+    known = and_(rules.c.number == rejected.rule, rules.c.revision <= rejected.revision)
+    connection.execute(update(rules).where(known).values(rejected=rejected.error))
+    return list(connection.execute(select(rules.c.revision).where(known)).scalars())
+
+
+def _mark_entry(connection: Connection, rejected: RejectedEntry) -> list[int]:
+    """The rows of a network; returns the revisions that have put them.
+
+    A data plane that loads a snapshot says the snapshot's revision, which may be any later one.
+    """
+    of_network = and_(
+        entries.c.list == rows.number[rejected.list],
+        entries.c.key == rejected.network.key,
+        entries.c.prefix_length == rejected.network.prefix_length,
+    )
+    of_import = select(imports.c.revision).where(imports.c.id == entries.c.import_id)
+    put_by = func.coalesce(entries.c.revision, of_import.scalar_subquery())
+    known = and_(of_network, put_by <= rejected.revision)
+    connection.execute(update(entries).where(known).values(rejected=rejected.error))
+    return list(connection.execute(select(put_by).where(known).distinct()).scalars())
+
+
+def _mark_entries(
+    connection: Connection, rejected: RejectedWhole, which: ColumnElement[bool]
+) -> None:
+    """Those that the revision has put; an import's entries bear the import's number."""
     of_import = select(imports.c.id).where(imports.c.revision == rejected.revision)
-    connection.execute(
-        update(entries)
-        .where(
-            entries.c.list == lists,
-            entries.c.key == network.key,
-            entries.c.prefix_length == network.prefix_length,
-            (entries.c.revision == rejected.revision) | entries.c.import_id.in_(of_import),
-        )
-        .values(rejected=rejected.error)
-    )
-    connection.execute(
-        update(revisions)
-        .where(revisions.c.number == rejected.revision)
-        .values(rejected=f"{rejected.network}: {rejected.error}")
-    )
-
-
-def _list_name(rejected: Rejected) -> Literal["blacklist", "allowlist"]:
-    return "allowlist" if rejected.list == "allowlist" else "blacklist"
+    of_revision = (entries.c.revision == rejected.revision) | entries.c.import_id.in_(of_import)
+    connection.execute(update(entries).where(which, of_revision).values(rejected=rejected.error))
+    if rejected.what == "import":
+        put = rules.c.revision == rejected.revision
+        connection.execute(update(rules).where(put).values(rejected=rejected.error))

@@ -3,7 +3,8 @@
 One commit holds the change, its revision, its outbox row and its audit row. Then the log gets the
 line; the outbox's row goes with the next change. Both happen under the database's write lock, so
 the order in the log is the order of the revisions. What a crash or a full disk leaves in the outbox
-is published before anything new is committed.
+is published before anything new is committed. A log that is damaged is left behind: everything in
+it is in the database, from which a new generation is written.
 """
 
 from __future__ import annotations
@@ -17,17 +18,28 @@ from uuid import UUID, uuid4
 import structlog
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from api.access.audit import service as audit
+from api.access.audit.service import Actor
+from api.common.disk import storage_error, written
 from api.common.errors import UnavailableError
-from api.management.audit import service as audit
-from api.management.audit.service import Actor
-from api.management.database import Database
-from api.management.database.tables import meta, outbox, policies, revisions
-from api.management.revisions.state import state_entries
-from dataplane.clock import Clock
-from dataplane.statelog import Change, SetPolicy, StateLogError, StateLogWriter
+from api.management.database.tables import outbox, policies, revisions
+from api.management.revisions.back_off import BackOff
+from api.management.revisions.state import (
+    state_entries,
+    state_overlays,
+    state_policy,
+    state_rules,
+)
+from api.storage.sqlite import Database
+from api.storage.tables import meta
+from dataplane.base.clock import Clock
+from dataplane.statelog import Change, SetPolicy, State, StateLogError, StateLogWriter
 from dataplane.statelog.format import decode_revision, encode_revision
 
 T = TypeVar("T")
+_REWRITE_MS, _REWRITE_MS_MAX = 1_000, 60_000
+_CUT = "it ends before the last revision that was published"
+_ERRORS = (StateLogError, OSError)
 log = structlog.get_logger(__name__)
 
 # Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
@@ -56,6 +68,9 @@ class Publisher:
         self._ready = False
         self._published = 0
         self._in_force = 0
+        self._rewrites = BackOff(_REWRITE_MS, _REWRITE_MS_MAX)
+        self.began_ms = -1
+        """When, on the boot clock, a generation was begun because there was no sound one."""
         self._database_id = _database_id(database)
         self.import_file = threading.Lock()
         """Held while an import's file has no revision yet: a new generation would sweep it away."""
@@ -75,8 +90,8 @@ class Publisher:
         with self._database.lock.hold():
             try:
                 self._recover()
-            except (StateLogError, OSError) as exc:
-                log.warning("the state log can't be written", error=str(exc))
+            except _ERRORS as exc:
+                self._unavailable(exc)
 
     def commit(
         self, actor: Actor, action: str, apply: Callable[[Connection, int], Outcome[T]]
@@ -84,7 +99,8 @@ class Publisher:
         """Apply a change as the next revision; returns its result and number.
 
         On return it is durable in database and log. Raises what ``apply`` raises, with nothing
-        changed, or `UnavailableError` when the log can't be written.
+        changed, or `UnavailableError` when the log can't be written (`StorageError`: because of the
+        disk); what is committed by then is published later.
         """
         with self._database.lock.hold():
             self._require_log()
@@ -95,7 +111,7 @@ class Publisher:
                 actor.on_commit(connection, outcome.result, revision)
             try:
                 self._writer.append(revision, outcome.changes)
-            except (StateLogError, OSError) as exc:
+            except _ERRORS as exc:
                 raise self._unavailable(exc) from exc
             self._published = revision
             return outcome.result, revision
@@ -103,10 +119,29 @@ class Publisher:
     def retry(self) -> None:
         """In the background: publish what is left, and clear what is published."""
         with self._database.lock.hold(bulk=True):
-            if not self._ready:
-                self._recover()
+            if not self._is_sound():
+                self._require_log()
             elif self._published:
                 self._clear_outbox(self._published)
+
+    def renew(self, why: str) -> bool:
+        """Leave the log behind for a new generation; changes go on meanwhile.
+
+        ``why`` is for when nothing is wrong as far as can be seen from here. False: not while an
+        import is staged. Raises what `commit` does, or `StateLogError` or OSError.
+        """
+        if not self.import_file.acquire(blocking=False):
+            return False
+        try:
+            fault = self._writer.inspect(self._database_id) or why
+            log.warning("the state log is renewed", why=fault)
+            self._rewrite()
+            self.began_ms = self._clock.boot_ms()
+        finally:
+            self.import_file.release()
+        with self._database.lock.hold(bulk=True):
+            self._report(fault)
+        return True
 
     def compact(self) -> None:
         """Start a new generation when reading the log has become dear; changes go on meanwhile."""
@@ -115,14 +150,7 @@ class Publisher:
         if not self.import_file.acquire(blocking=False):
             return
         try:
-            with self._database.read() as connection:
-                self._writer.compact(
-                    self._database_id,
-                    newest_revision(connection),
-                    state_entries(connection, self._clock),
-                    _policy(connection),
-                    self._database.lock.hold(),
-                )
+            self._rewrite()
         finally:
             self.import_file.release()
 
@@ -153,16 +181,23 @@ class Publisher:
         connection.execute(_INSERT_OUTBOX, {"revision": revision, "line": line})
         audit.record(connection, actor, action, made.target, now_ms, revision)
 
+    def _is_sound(self) -> bool:
+        """Whether the log is as it was left: what was cut or restored is not appended to."""
+        return self._ready and self._writer.is_intact()
+
     def _require_log(self) -> None:
-        if self._ready:
+        if self._is_sound():
             return
         try:
             self._recover()
-        except (StateLogError, OSError) as exc:
+        except _ERRORS as exc:
             raise self._unavailable(exc) from exc
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         self._ready = False
+        found = storage_error(error, self._writer.directory)
+        if found is not None:  # said in the log once, by who asks whether it is over
+            return found
         log.error("the state log can't be written", error=str(error))
         return UnavailableError(
             "the state log can't be written, so the change is not acknowledged", retry_after_s=5
@@ -171,6 +206,7 @@ class Publisher:
     def _recover(self) -> None:
         """Bring log and outbox together again, whatever happened to either."""
         last = self._writer.open(self._database_id)
+        fault = self._writer.fault
         with self._database.read() as connection:
             newest = newest_revision(connection)
             unpublished = connection.execute(select(func.min(outbox.c.revision))).scalar()
@@ -180,15 +216,61 @@ class Publisher:
             self._replace_database_id()
             last, self._in_force = None, 0
         expected = newest if unpublished is None else unpublished - 1
-        if last is None or last < expected:
+        if last is not None and last < expected:
+            last, fault = None, _CUT
+        if last is None:
             self._clear_outbox(newest)
-            self._snapshot()
+            self._begin_generation()
         else:
             self._clear_outbox(last)
             self._drain()
         self._ready = True
+        if fault:
+            self._report(fault)
         if self._writer.should_compact():
             self._snapshot()
+
+    def _rewrite(self) -> None:
+        """A new generation while changes go on: only its beginning and its end make them wait."""
+        with written(self._writer.directory, _ERRORS), self._database.read() as connection:
+            with self._database.lock.hold(bulk=True):
+                self._require_log()
+                revision = newest_revision(connection)
+                self._writer.begin_compaction()
+            self._writer.compact(
+                self._database_id,
+                revision,
+                State(
+                    state_entries(connection, self._clock),
+                    state_policy(connection),
+                    state_rules(connection, self._clock),
+                    state_overlays(connection, self._clock),
+                ),
+                self._database.lock.hold(),
+            )
+
+    def _begin_generation(self) -> None:
+        """A snapshot; not again and again on a disk that does not keep it."""
+        now_ms = self._clock.boot_ms()
+        if left_ms := self._rewrites.left_ms(now_ms):
+            raise StateLogError(
+                f"the disk did not keep a new generation; the next attempt is in {left_ms} ms"
+            )
+        try:
+            self._snapshot()
+        except StateLogError as exc:
+            if not isinstance(exc.__cause__, OSError):  # written, and then not what was written
+                self._rewrites.tried(now_ms)
+            raise
+        self._rewrites.reset()
+        self.began_ms = now_ms
+
+    def _report(self, fault: str) -> None:
+        """Tell the operator why there is a new generation, in log and audit trail."""
+        log.warning("the state log was not sound: a new generation is in its place", why=fault)
+        actor = audit.system("state_log")
+        with self._database.transaction() as connection:
+            audit.record(connection, actor, "state_log.renew", fault, self._clock.utc_ms())
 
     def _drain(self) -> None:
         with self._database.read() as connection:
@@ -209,7 +291,9 @@ class Publisher:
                 self._database_id,
                 newest_revision(connection),
                 state_entries(connection, self._clock),
-                _policy(connection),
+                state_policy(connection),
+                state_rules(connection, self._clock),
+                overlays=state_overlays(connection, self._clock),
             )
 
     def _replace_database_id(self) -> None:
@@ -223,11 +307,6 @@ class Publisher:
 def newest_revision(connection: Connection) -> int:
     """Number of the newest revision; 0: none yet."""
     return connection.execute(_NEWEST).scalar() or 0
-
-
-def _policy(connection: Connection) -> dict[str, object] | None:
-    newest = select(policies.c.document).order_by(policies.c.revision.desc()).limit(1)
-    return connection.execute(newest).scalar()
 
 
 def _database_id(database: Database) -> UUID:

@@ -1,36 +1,61 @@
-"""The desired state as a stream of puts: what a snapshot of the state log holds."""
+"""The desired state, entries and rules as streams: what a snapshot of the state log holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from api.management.database.tables import entries, meta
+from api.management.database.tables import entries, policies
 from api.management.lists.rows import LISTS, visible
-from dataplane.clock import Clock, Deadline
-from dataplane.networks import Network
-from dataplane.statelog import Put
+from api.management.overlays import rows as overlay_rows
+from api.management.rules import rows
+from api.storage.tables import meta
+from dataplane.base.clock import Clock, Deadline
+from dataplane.base.networks import Network
+from dataplane.statelog import Overlay, Put, RuleRow
 
 _BATCH = 1000
 
 
 def state_entries(connection: Connection, clock: Clock) -> Iterator[Put]:
-    """Every entry that has not ended, a batch of rows in memory at a time."""
-    query = select(meta.c.value).where(meta.c.name == "boot_id")
-    boot_id = UUID(connection.execute(query).scalar_one())
-    columns = (
-        entries.c.list,
-        entries.c.key,
-        entries.c.prefix_length,
-        entries.c.expires_boot_ms,
-        entries.c.expires_utc_ms,
-        entries.c.duration_s,
+    """Every network that is on a list, a batch of rows in memory at a time."""
+    boot_id = _boot_id(connection)
+    of_network = (entries.c.list, entries.c.key, entries.c.prefix_length)
+    # an entry for each network: it lasts as long as the last of its rows (`rows.latest`)
+    ends = (
+        func.max(entries.c.expires_boot_ms.is_(None)),
+        func.max(entries.c.expires_boot_ms),
+        func.max(entries.c.expires_utc_ms),
+        func.max(entries.c.duration_s),
     )
-    rows = connection.execution_options(yield_per=_BATCH).execute(
-        select(*columns).where(visible(clock.boot_ms()))
+    found = connection.execution_options(yield_per=_BATCH).execute(
+        select(*of_network, *ends).where(visible(clock.boot_ms())).group_by(*of_network)
     )
-    for number, key, length, boot_ms, utc_ms, duration_s in rows:
-        deadline = None if boot_ms is None else Deadline(boot_id, boot_ms, utc_ms, duration_s)
+    for number, key, length, endless, boot_ms, utc_ms, duration_s in found:
+        deadline = None if endless else Deadline(boot_id, boot_ms, utc_ms, duration_s)
         yield Put(LISTS[number], Network(key, length), deadline)
+
+
+def state_policy(connection: Connection) -> dict[str, object] | None:
+    """The newest policy; None: the default profile."""
+    newest = select(policies.c.document).order_by(policies.c.revision.desc()).limit(1)
+    return connection.execute(newest).scalar()
+
+
+def state_rules(connection: Connection, clock: Clock) -> Iterator[RuleRow]:
+    """Every rule of the WAF that has not ended, likewise."""
+    return rows.state_rules(connection, _boot_id(connection), clock.boot_ms())
+
+
+def state_overlays(connection: Connection, clock: Clock) -> tuple[Overlay, ...]:
+    """What is laid over the policy and has not ended."""
+    found = overlay_rows.live(connection, clock.boot_ms())
+    return overlay_rows.to_log(found, _boot_id(connection))
+
+
+def _boot_id(connection: Connection) -> UUID:
+    """The boot on whose clock the ends are."""
+    query = select(meta.c.value).where(meta.c.name == "boot_id")
+    return UUID(connection.execute(query).scalar_one())

@@ -17,7 +17,7 @@ from pathlib import Path
 from appliance.commands import CommandError, Run, wait_for_udev
 from appliance.host.files import Host, HostError
 from appliance.host.steps import Step
-from dataplane.errors import SecBeatError
+from dataplane.base.errors import SecBeatError
 
 LABELS = ("CIDATA", "cidata")
 CONFIGURATION, POLICY, KEYS = "secbeat.toml", "policy.toml", "authorized_keys"

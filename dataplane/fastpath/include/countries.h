@@ -19,7 +19,8 @@ int sb_countries_create(const struct sb_country_range *ipv4, uint32_t ipv4_count
                         struct sb_countries **out);
 void sb_countries_destroy(struct sb_countries *countries);
 
-/* The country of one address (16 bytes, IPv4 mapped): what the country stage finds. */
+/* The country of one address (16 bytes, IPv4 mapped; 6to4 and Teredo are where the IPv4 address in
+ * them is): what the country stage finds. */
 uint32_t sb_countries_find(const struct sb_countries *countries, const uint8_t address[16]);
 uint64_t sb_countries_bytes(const struct sb_countries *countries);
 

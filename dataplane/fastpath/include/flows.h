@@ -1,9 +1,9 @@
 /* flows.h: the connections of one lcore: those of the clients that it owns, in both directions.
  *
  * One writer and reader: the connections stage on that lcore. Memory is fixed at creation. A new
- * connection that finds its place full takes that of the unproven one that was seen longest ago; a
- * proven one, whose client has shown that it receives what is sent to it, keeps its place until it
- * ends. Needs no EAL.
+ * connection that finds its place full takes that of another: of the first kind in enum
+ * sb_flow_rank that is there, the one that was seen longest ago. A proven one, whose client has
+ * shown that it receives what is sent to it, keeps its place until it ends. Needs no EAL.
  */
 #ifndef SB_FLOWS_H
 #define SB_FLOWS_H

@@ -12,15 +12,14 @@
 
 #include "abi.h"
 
-enum {
-    SB_HANDOVER_SLOTS = 1024
-}; /* power of two; bounds what one lcore can have waiting for another */
-
 struct sb_handover;
 
 /* Bytes of one ring, a multiple of a cache line: what to allocate (zeroed, aligned to
  * SB_CACHE_LINE). */
 uint64_t sb_handover_size(void);
+/* Before anything else, in zeroed memory. slots: how many packets it takes at a time, 1 to
+ * SB_HANDOVER_SLOTS. */
+void sb_handover_init(struct sb_handover *ring, uint32_t slots);
 
 /* Producer. false: full, nothing written. */
 bool sb_handover_push(struct sb_handover *ring, const struct sb_packet *packet);

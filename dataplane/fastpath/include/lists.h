@@ -7,7 +7,7 @@
 #ifndef SB_LISTS_H
 #define SB_LISTS_H
 
-#include "abi.h"
+#include "address.h"
 
 struct sb_lists;
 
@@ -51,12 +51,6 @@ void sb_lists_usage(const struct sb_lists *lists, struct sb_lists_usage *out);
 
 /* --- readers ---------------------------------------------------------------------------------- */
 
-/* Halves of a client address, most significant first, in host order; IPv4 mapped: hi 0, lo 0xffff
- * << 32 | address. */
-struct sb_lists_key {
-    uint64_t hi, lo;
-};
-
 struct sb_lists_match {
     uint64_t *hits; /* of the entry that decides; the caller counts */
     uint32_t list;  /* enum sb_list */
@@ -68,7 +62,7 @@ struct sb_lists_match {
  * and writes their matches only. The entry that decides is the longest of its list. matches are
  * good until the caller's next quiescent state (readers.h). */
 uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
-                        const struct sb_lists_key *keys, uint32_t count, uint32_t boot_ds,
+                        const struct sb_address_key *keys, uint32_t count, uint32_t boot_ds,
                         struct sb_lists_match *matches);
 /* The same of the clients of a burst whose live packets are all SB_PACKET_PLAIN and from outside,
  * in their order: what nearly every burst is. */

@@ -1,6 +1,6 @@
 /* packet.h: the only place where packet bytes become pointers and numbers.
  *
- * Everything beyond parse.c reads headers through sb_packet_bytes and the offsets in the
+ * Everything beyond the parse stage reads headers through sb_packet_bytes and the offsets in the
  * descriptor.
  */
 #ifndef SB_PACKET_H
@@ -12,24 +12,23 @@
 #include <string.h>
 
 #include "abi.h"
+#include "wire.h"
 
 #define SB_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define SB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-enum sb_protocol {
-    SB_PROTOCOL_ICMP = 1,
-    SB_PROTOCOL_TCP = 6,
-    SB_PROTOCOL_UDP = 17,
-    SB_PROTOCOL_ICMPV6 = 58
-};
-
 /* Where a SB_PACKET_PLAIN has its headers and addresses. */
 enum {
-    SB_PLAIN_L3 = 14,
-    SB_PLAIN_SOURCE = SB_PLAIN_L3 + 12,
-    SB_PLAIN_DESTINATION = SB_PLAIN_L3 + 16,
-    SB_PLAIN_L4 = SB_PLAIN_L3 + 20
+    SB_PLAIN_L3 = SB_ETHERNET_BYTES,
+    SB_PLAIN_SOURCE = SB_PLAIN_L3 + SB_IPV4_SOURCE,
+    SB_PLAIN_DESTINATION = SB_PLAIN_L3 + SB_IPV4_DESTINATION,
+    SB_PLAIN_L4 = SB_PLAIN_L3 + SB_IPV4_BYTES
 };
+
+/* From outside, and its addresses are known. */
+static inline bool sb_is_client(const struct sb_packet *packet) {
+    return packet->port == SB_PORT_OUTSIDE && packet->ip_version != 0;
+}
 
 /* size bytes at offset, or NULL where they do not all lie in the first segment. */
 static inline const uint8_t *sb_packet_bytes(const struct sb_packet *packet, uint32_t offset,
@@ -43,8 +42,6 @@ static inline const uint8_t *sb_packet_bytes(const struct sb_packet *packet, uin
     return bytes;
 }
 
-enum sb_tcp_flag { SB_TCP_FIN = 1, SB_TCP_SYN = 2, SB_TCP_RST = 4, SB_TCP_ACK = 16 };
-
 /* A SYN that acknowledges nothing: it begins a connection. */
 static inline bool sb_tcp_is_opening(uint32_t flags) {
     return (flags & (SB_TCP_SYN | SB_TCP_ACK | SB_TCP_RST)) == SB_TCP_SYN;
@@ -52,7 +49,8 @@ static inline bool sb_tcp_is_opening(uint32_t flags) {
 
 static inline bool sb_packet_is_opening(const struct sb_packet *packet) {
     return packet->protocol == SB_PROTOCOL_TCP && packet->l4_offset != 0 &&
-           sb_tcp_is_opening(((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset + 13]);
+           sb_tcp_is_opening(
+               ((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset + SB_TCP_FLAGS]);
 }
 
 /* Numbers in network order. */
@@ -84,16 +82,23 @@ static inline uint64_t sb_load64_raw(const uint8_t *bytes) {
     return value;
 }
 
-/* Quotes the packet that it is about: RFC 792; RFC 4443, 2.1: all types below 128. */
+/* fe80::/10 (RFC 4291, 2.5.6). */
+static inline bool sb_ipv6_is_link_local(const uint8_t *address) {
+    return sb_is_16(address, 0xffc0, 0xfe80);
+}
+
+/* Quotes the packet that it is about: RFC 792; RFC 4443, 2.1. */
 static inline bool sb_is_icmp_error(const struct sb_packet *packet) {
     const uint8_t *icmp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
 
     if (packet->l4_offset == 0)
         return false;
     if (packet->protocol == SB_PROTOCOL_ICMPV6)
-        return icmp[0] < 128;
+        return icmp[0] < SB_ICMPV6_INFORMATIONAL;
     return packet->protocol == SB_PROTOCOL_ICMP &&
-           (icmp[0] == 3 || icmp[0] == 4 || icmp[0] == 5 || icmp[0] == 11 || icmp[0] == 12);
+           (icmp[0] == SB_ICMP_UNREACHABLE || icmp[0] == SB_ICMP_SOURCE_QUENCH ||
+            icmp[0] == SB_ICMP_REDIRECT || icmp[0] == SB_ICMP_TIME_EXCEEDED ||
+            icmp[0] == SB_ICMP_PARAMETER_PROBLEM);
 }
 
 static inline uint32_t sb_load32_raw(const uint8_t *bytes) {
@@ -103,44 +108,18 @@ static inline uint32_t sb_load32_raw(const uint8_t *bytes) {
     return value;
 }
 
+/* Where the IP packet ends, by its own length field: padding of the frame may follow. */
+static inline uint32_t sb_end_of_ip(const struct sb_packet *packet) {
+    const uint8_t *ip = (const uint8_t *)(uintptr_t)packet->data + packet->l3_offset;
+
+    return packet->l3_offset + (SB_LIKELY(packet->ip_version == 4)
+                                    ? sb_load16(ip + SB_IPV4_LENGTH)
+                                    : SB_IPV6_BYTES + sb_load16(ip + SB_IPV6_LENGTH));
+}
+
 /* The source of a SB_PACKET_PLAIN, in host order. */
 static inline uint32_t sb_plain_source(const struct sb_packet *packet) {
     return sb_load32((const uint8_t *)(uintptr_t)packet->data + SB_PLAIN_SOURCE);
-}
-
-/* An address of a header as 16 bytes, IPv4 mapped (RFC 4291, 2.5.5.2). */
-static inline void sb_address_map(uint8_t out[16], const uint8_t *address, uint32_t ip_version) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-    if (ip_version == 6) {
-        memcpy(out, address, 16);
-        return;
-    }
-    memcpy(out, mapped, sizeof(mapped));
-    memcpy(out + sizeof(mapped), address, 4);
-}
-
-/* The same as two words, as they lie in memory. */
-struct sb_address_words {
-    uint64_t word[2];
-};
-
-static inline struct sb_address_words sb_address_words(const uint8_t *address,
-                                                       uint32_t ip_version) {
-    if (ip_version == 6)
-        return (struct sb_address_words){{sb_load64_raw(address), sb_load64_raw(address + 8)}};
-    return (struct sb_address_words){{0, (uint64_t)sb_load32_raw(address) << 32 | 0xffff0000}};
-}
-
-/* The address at client_offset or protected_offset, mapped; zeros where there is none to read. */
-static inline void sb_packet_address(const struct sb_packet *packet, uint32_t offset,
-                                     uint8_t out[16]) {
-    const uint8_t *address = sb_packet_bytes(packet, offset, packet->ip_version == 6 ? 16 : 4);
-
-    if (packet->ip_version == 0 || address == NULL)
-        memset(out, 0, 16);
-    else
-        sb_address_map(out, address, packet->ip_version);
 }
 
 #endif

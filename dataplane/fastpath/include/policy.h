@@ -7,17 +7,24 @@
 #ifndef SB_POLICY_H
 #define SB_POLICY_H
 
+#include <stdbool.h>
+
 #include "abi.h"
 
-/* An address or prefix and the index of its profile, by the number that the ranges give. */
-struct sb_targets;
+struct sb_targets;   /* the index of the profile of each protected address (tables/targets.h) */
+struct sb_neighbors; /* routers, and what each may say (tables/neighbors.h) */
 
 struct sb_policy {
-    const struct sb_profile *profiles; /* SB_PROFILES_MAX; those that are not in use are zero */
-    const struct sb_targets *targets;  /* NULL: everything has the default profile, 0 */
-    uint32_t uses;                     /* bits of enum sb_use, of all its profiles together */
-    uint32_t reserved;
+    const struct sb_profile *profiles;    /* SB_PROFILES_MAX; those that are not in use are zero */
+    const struct sb_targets *targets;     /* NULL: everything has the default profile, 0 */
+    const struct sb_neighbors *neighbors; /* NULL: there are none */
+    uint32_t uses;                        /* bits of enum sb_use, of all its profiles together */
+    uint8_t http_generation; /* 1 to 255, another one for each; 0: nothing is inspected */
+    uint8_t reserved[3];
 };
+
+/* Empties a profile and gives every reason its default mode. */
+void sb_profile_init(struct sb_profile *profile);
 
 /* Room for so many targets. Every profile is empty but 0, which has the defaults (sb_profile_init).
  * 0, -EINVAL (more than SB_TARGETS_MAX), -ENOMEM. */
@@ -33,6 +40,12 @@ struct sb_profile *sb_policy_profile(struct sb_policy *policy, uint32_t index);
 int sb_policy_target(struct sb_policy *policy, const uint8_t key[16], uint32_t prefix_length,
                      uint32_t profile);
 
+/* A router outside, by the same kind of prefix, may say those protocols: bit n is enum sb_neighbor
+ * n. At most SB_NEIGHBORS_MAX. 0, -EINVAL (no protocol, or one that is not known, too), -ENOSPC,
+ * -ENOMEM. */
+int sb_policy_neighbor(struct sb_policy *policy, const uint8_t key[16], uint32_t prefix_length,
+                       uint32_t protocols);
+
 /* Once, after everything is filled: what readers look up in. key: 16 random bytes, the same over
  * the life of the process, for the salts of limits. 0, -EINVAL (a limit, count or port range is out
  * of bounds), -ENOMEM. */
@@ -42,6 +55,13 @@ int sb_policy_build(struct sb_policy *policy, const uint8_t key[16]);
 uint32_t sb_policy_select(const struct sb_policy *policy, const uint8_t address[16]);
 uint64_t sb_policy_bytes(const struct sb_policy *policy);
 
-enum { SB_TARGETS_MAX = 65536 };
+/* Whether a rule refuses a port, or an EtherType. */
+static inline bool sb_port_rule_refuses(const struct sb_port_rule *rule, uint32_t port) {
+    bool inside = false;
+
+    for (uint32_t i = 0; i < rule->count && rule->range[i].first <= port; i++)
+        inside |= port <= rule->range[i].last;
+    return inside == (rule->is_deny != 0);
+}
 
 #endif

@@ -1,8 +1,8 @@
 /* readers.h: how a reader says that it holds no pointer into a shared table.
  *
- * Writer: unlinks, then notes every reader's counter (tables/grace.c) and reuses the memory once
- * all have moved on. Reader: calls sb_reader_quiescent between bursts, also when a burst is empty.
- * Nothing is ever waited for.
+ * Writer: unlinks, then notes every reader's counter and reuses the memory once all have moved on
+ * (tables/grace.h, where the order of stores and loads is argued). Reader: calls
+ * sb_reader_quiescent between bursts, also when a burst is empty. Nothing is ever waited for.
  */
 #ifndef SB_READERS_H
 #define SB_READERS_H

@@ -3,22 +3,18 @@
  * Without a database nobody has a country, and everybody passes: the node says that it is degraded.
  * What the database does not know has country 0, which a profile can name like any other.
  */
-#include "../tables/countries_private.h"
-#include "pipeline.h"
+#include "address.h"
+#include "stages.h"
+#include "tables/countries_private.h"
+#include "verdict.h"
 
 enum { USES = SB_USE_GEO_BLOCK | SB_USE_GEO_ALLOW };
-
-struct address {
-    bool is_ipv4;
-    uint64_t hi, lo; /* IPv4: in the top 32 bits */
-};
 
 static uint32_t judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
                           const struct sb_countries *countries, uint32_t packets,
                           const struct sb_time *now);
-static inline struct address client_of(const struct sb_packet *packet);
 static inline void add(struct sb_country_batch *batch, uint32_t place, uint32_t packet,
-                       const struct sb_trie *trie, struct address client);
+                       const struct sb_trie *trie, struct sb_family_address client);
 static inline uint32_t judge_batch(struct sb_lcore *lcore, struct sb_burst *burst,
                                    const struct sb_country_batch *batch, uint32_t count,
                                    const struct sb_time *now);
@@ -55,7 +51,9 @@ static uint32_t judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
 
     while (packets != 0) {
         uint32_t index = sb_take_packet(&packets);
-        struct address client = client_of(&burst->packets[index]);
+        const struct sb_packet *packet = &burst->packets[index];
+        struct sb_family_address client =
+            sb_country_address(sb_client_bytes(packet), packet->ip_version);
 
         if (SB_LIKELY(client.is_ipv4))
             add(&ipv4, count_ipv4++, index, &countries->ipv4, client);
@@ -73,23 +71,8 @@ static uint32_t judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
     return dropped;
 }
 
-/* parse has checked that the address lies in the bytes at hand: ip_version says so. An IPv6 address
- * that maps one of IPv4 is that (RFC 4291, 2.5.5.2). */
-static inline struct address client_of(const struct sb_packet *packet) {
-    const uint8_t *client = (const uint8_t *)(uintptr_t)packet->data + packet->client_offset;
-    uint64_t hi, lo;
-
-    if (SB_LIKELY(packet->ip_version == 4))
-        return (struct address){true, (uint64_t)sb_load32(client) << 32, 0};
-    hi = __builtin_bswap64(sb_load64_raw(client));
-    lo = __builtin_bswap64(sb_load64_raw(client + 8));
-    if (SB_UNLIKELY(hi == 0 && lo >> 32 == 0xffff))
-        return (struct address){true, lo << 32, 0};
-    return (struct address){false, hi, lo};
-}
-
 static inline void add(struct sb_country_batch *batch, uint32_t place, uint32_t packet,
-                       const struct sb_trie *trie, struct address client) {
+                       const struct sb_trie *trie, struct sb_family_address client) {
     __builtin_prefetch(sb_trie_root(trie, client.hi));
     batch->packet[place] = packet;
     batch->hi[place] = client.hi;

@@ -1,20 +1,58 @@
-/* filter.c: what a profile does not take at all, from outside: fragments, ports, reflectors.
+/* filter.c: what a profile does not take at all, from outside: bogons, protocols, fragments,
+ * ports, reflectors.
  *
  * Keeps no state. Every rule is asked: one in monitor mode does not shield from those behind it.
  */
-#include "pipeline.h"
+#include "address.h"
+#include "stages.h"
+#include "verdict.h"
 
-enum { PORT_BYTES = 4, UDP_BYTES = 8, UDP_LENGTH_OFFSET = 4 };
+#define TRANSLATED 0x0064ff9b00000000ull /* 64:ff9b::/96 (RFC 6052) */
+/* Of 192.0.0.0/24: anycast of PCP (RFC 7723) and TURN (RFC 8155). */
+#define REACHABLE_1 0xc0000009
+#define REACHABLE_2 0xc000000a
+enum { NTP_MODE = 7 }; /* of its first byte */
 enum {
-    USES = SB_USE_FRAGMENTS | SB_USE_PORTS_TCP | SB_USE_PORTS_UDP | SB_USE_REFLECTORS,
+    USES = SB_USE_FRAGMENTS | SB_USE_PORTS_TCP | SB_USE_PORTS_UDP | SB_USE_REFLECTORS |
+           SB_USE_PROTOCOLS | SB_USE_BOGONS,
+};
+
+struct prefix {
+    uint64_t prefix, mask; /* of the first 64 bits of an IPv6 address */
+};
+#define PREFIX(prefix, length) {prefix, UINT64_MAX << (64 - (length))}
+#define PREFIX_IPV4(prefix, length) PREFIX((uint64_t)(prefix) << 32, length)
+static const struct prefix bogons_ipv4[] = {
+    PREFIX_IPV4(0x00000000, 8),  /* this network (RFC 791) */
+    PREFIX_IPV4(0x0a000000, 8),  /* private (RFC 1918) */
+    PREFIX_IPV4(0x64400000, 10), /* between carrier and customer (RFC 6598) */
+    PREFIX_IPV4(0x7f000000, 8),  /* loopback (RFC 1122) */
+    PREFIX_IPV4(0xa9fe0000, 16), /* link-local (RFC 3927) */
+    PREFIX_IPV4(0xac100000, 12), /* private */
+    PREFIX_IPV4(0xc0000000, 24), /* protocol assignments (RFC 6890) */
+    PREFIX_IPV4(0xc0000200, 24), /* documentation (RFC 5737) */
+    PREFIX_IPV4(0xc0a80000, 16), /* private */
+    PREFIX_IPV4(0xc6120000, 15), /* benchmarks (RFC 2544) */
+    PREFIX_IPV4(0xc6336400, 24), /* documentation */
+    PREFIX_IPV4(0xcb007100, 24), /* documentation */
+    PREFIX_IPV4(0xe0000000, 3)   /* groups (RFC 5771), reserved (RFC 1112) */
+};
+static const struct prefix bogons_ipv6[] = {
+    PREFIX(0x2001000200000000, 48), /* benchmarks (RFC 5180) */
+    PREFIX(0x2001001000000000, 28), /* ORCHID (RFC 4843) */
+    PREFIX(0x20010db800000000, 32), /* documentation (RFC 3849) */
+    PREFIX(0x3fff000000000000, 20)  /* documentation (RFC 9637) */
 };
 
 static bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
                   const struct sb_profile *profile, const struct sb_time *now);
+static bool is_bogon(const struct sb_packet *packet);
+static bool is_in(const struct prefix *prefixes, uint32_t count, uint64_t first);
 static bool judge_udp(struct sb_lcore *lcore, struct sb_packet *packet,
                       const struct sb_profile *profile, const struct sb_time *now);
-static bool is_refused(const struct sb_port_rule *rule, uint32_t port);
-static bool is_reflected(const struct sb_profile *profile, uint32_t port, uint32_t size);
+static bool is_reflected(const struct sb_profile *profile, const struct sb_packet *packet,
+                         const uint8_t *udp);
+static bool is_of_modes(const struct sb_packet *packet, uint32_t size, uint32_t ntp_modes);
 
 void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     uint32_t dropped = 0;
@@ -39,6 +77,13 @@ void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
  * to ask about. */
 static bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
                   const struct sb_profile *profile, const struct sb_time *now) {
+    if ((profile->uses & SB_USE_BOGONS) != 0 && is_bogon(packet) &&
+        sb_reject(lcore, packet, SB_REASON_BOGONS, now))
+        return true;
+    if ((profile->uses & SB_USE_PROTOCOLS) != 0 &&
+        (profile->protocols[packet->protocol / 64] >> packet->protocol % 64 & 1) != 0 &&
+        sb_reject(lcore, packet, SB_REASON_PROTOCOLS, now))
+        return true;
     if ((profile->uses & SB_USE_FRAGMENTS) != 0 && (packet->flags & SB_PACKET_FRAGMENT) != 0 &&
         sb_reject(lcore, packet, SB_REASON_FRAGMENTS, now))
         return true;
@@ -48,38 +93,69 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
         return judge_udp(lcore, packet, profile, now);
     if (packet->protocol != SB_PROTOCOL_TCP || (profile->uses & SB_USE_PORTS_TCP) == 0)
         return false;
-    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, PORT_BYTES);
-    return tcp != NULL && is_refused(&profile->ports_tcp, sb_load16(tcp + 2)) &&
+    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, SB_L4_PORTS);
+    return tcp != NULL &&
+           sb_port_rule_refuses(&profile->ports_tcp, sb_load16(tcp + SB_L4_DESTINATION_PORT)) &&
            sb_reject(lcore, packet, SB_REASON_PORTS_TCP, now);
+}
+
+/* The special-purpose registries of IPv4 and IPv6 (RFC 6890): what is not globally reachable. Of
+ * IPv6 only 2000::/3 has been given to anybody (RFC 4291, 2.4), and 64:ff9b::/96 translates IPv4.
+ */
+static bool is_bogon(const struct sb_packet *packet) {
+    const uint8_t *source = sb_client_bytes(packet);
+    uint64_t first = (uint64_t)sb_load32(source) << 32;
+
+    if (packet->ip_version == 4)
+        return is_in(bogons_ipv4, sizeof(bogons_ipv4) / sizeof(bogons_ipv4[0]), first) &&
+               first >> 32 != REACHABLE_1 && first >> 32 != REACHABLE_2;
+    first |= sb_load32(source + 4);
+    if (first >> 61 != 1)
+        return first != TRANSLATED || sb_load32(source + 8) != 0;
+    return is_in(bogons_ipv6, sizeof(bogons_ipv6) / sizeof(bogons_ipv6[0]), first);
+}
+
+static bool is_in(const struct prefix *prefixes, uint32_t count, uint64_t first) {
+    bool found = false;
+
+    for (uint32_t i = 0; i < count; i++)
+        found |= (first & prefixes[i].mask) == prefixes[i].prefix;
+    return found;
 }
 
 /* Of a first fragment too: its UDP length is that of the whole datagram. */
 static bool judge_udp(struct sb_lcore *lcore, struct sb_packet *packet,
                       const struct sb_profile *profile, const struct sb_time *now) {
-    const uint8_t *udp = sb_packet_bytes(packet, packet->l4_offset, UDP_BYTES);
+    const uint8_t *udp = sb_packet_bytes(packet, packet->l4_offset, SB_UDP_BYTES);
 
     if (udp == NULL)
         return false;
     if ((profile->uses & SB_USE_PORTS_UDP) != 0 &&
-        is_refused(&profile->ports_udp, sb_load16(udp + 2)) &&
+        sb_port_rule_refuses(&profile->ports_udp, sb_load16(udp + SB_L4_DESTINATION_PORT)) &&
         sb_reject(lcore, packet, SB_REASON_PORTS_UDP, now))
         return true;
-    return (profile->uses & SB_USE_REFLECTORS) != 0 &&
-           is_reflected(profile, sb_load16(udp), sb_load16(udp + UDP_LENGTH_OFFSET)) &&
+    return (profile->uses & SB_USE_REFLECTORS) != 0 && is_reflected(profile, packet, udp) &&
            sb_reject(lcore, packet, SB_REASON_UDP_AMPLIFICATION, now);
 }
 
-static bool is_refused(const struct sb_port_rule *rule, uint32_t port) {
-    bool inside = false;
+static bool is_reflected(const struct sb_profile *profile, const struct sb_packet *packet,
+                         const uint8_t *udp) {
+    uint32_t port = sb_load16(udp + SB_L4_SOURCE_PORT);
+    uint32_t size = sb_load16(udp + SB_UDP_LENGTH);
 
-    for (uint32_t i = 0; i < rule->count && rule->range[i].first <= port; i++)
-        inside |= port <= rule->range[i].last;
-    return inside == (rule->is_deny != 0);
+    for (uint32_t i = 0; i < profile->reflector_count && profile->reflector[i].port <= port; i++) {
+        const struct sb_reflector *reflector = &profile->reflector[i];
+
+        if (reflector->port == port)
+            return size >= reflector->size_min &&
+                   (reflector->ntp_modes == 0 || is_of_modes(packet, size, reflector->ntp_modes));
+    }
+    return false;
 }
 
-static bool is_reflected(const struct sb_profile *profile, uint32_t port, uint32_t size) {
-    for (uint32_t i = 0; i < profile->reflector_count && profile->reflector[i].port <= port; i++)
-        if (profile->reflector[i].port == port)
-            return size >= profile->reflector[i].size_min;
-    return false;
+/* What has no mode, or none that can be read, is of none. */
+static bool is_of_modes(const struct sb_packet *packet, uint32_t size, uint32_t ntp_modes) {
+    const uint8_t *ntp = sb_packet_bytes(packet, packet->l4_offset + SB_UDP_BYTES, 1);
+
+    return size > SB_UDP_BYTES && ntp != NULL && (ntp_modes >> (ntp[0] & NTP_MODE) & 1) != 0;
 }

@@ -3,7 +3,7 @@
  * Only the verdict is set here. Whoever transmits counts forwarded, once the packet is on its way:
  * a full transmit queue is a drop (TX_FULL) of a packet that had passed.
  */
-#include "pipeline.h"
+#include "stages.h"
 
 void sb_forward_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     (void)lcore, (void)now;

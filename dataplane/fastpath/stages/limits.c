@@ -3,11 +3,17 @@
  * A packet pays into every limit of its profile in turn; the first that has no room for it gives
  * the reason, and costs nothing. In monitor mode a packet pays what it would pay. The packets of a
  * profile go through its limits together, so that the cache misses of their buckets overlap.
+ *
+ * Every lcore has buckets of its own. A source belongs to one lcore, but for its ICMP errors, which
+ * go to that of the client they quote, and quotes can be forged: of the limit of its source an
+ * error pays as much as there are lcores, so that all of them together let through one limit.
+ *
+ * Where the SYN proxy may answer, a SYN pays into no limit of new connections: its cookie could be
+ * brought back again and again. The connections stage charges what begins one.
  */
-#include "../tables/limits_private.h"
-#include "pipeline.h"
-
-#define MAPPED 0xffffull
+#include "stages.h"
+#include "tables/limits_private.h"
+#include "verdict.h"
 
 /* The packets of one profile; sets of them are bitmaps. */
 struct work {
@@ -17,12 +23,8 @@ struct work {
     const struct sb_limits *limits;
     const struct sb_profile *profile;
     uint64_t now_q16;
-};
-
-/* The bits of an address that a limit tells apart. */
-struct masks {
-    uint64_t ipv4; /* of the mapped lower half */
-    uint64_t hi, lo;
+    uint32_t lcore_count;
+    bool is_charge; /* connections that begin alone */
 };
 
 /* Where a packet pays. */
@@ -31,33 +33,32 @@ struct purse {
     uint32_t tag;
 };
 
+static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_burst *burst,
+                         const struct sb_time *now);
 static inline uint32_t limit_all(struct work *work, uint32_t packets);
-static inline uint32_t counted_of(const struct sb_limit *limit, const struct sb_burst *burst,
+static inline uint32_t counted_of(const struct work *work, const struct sb_limit *limit,
                                   uint32_t packets);
-static uint32_t opening_of(const struct sb_burst *burst, uint32_t packets);
+static uint32_t opening_of(const struct work *work, uint32_t packets);
+static inline bool is_charged_later(const struct work *work);
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
+static inline uint32_t shared_of(const struct work *work, const struct sb_limit *limit,
+                                 uint32_t packets);
 static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets);
 static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
                         struct purse purses[SB_BURST_MAX]);
 static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
                          const struct purse purses[SB_BURST_MAX]);
-static inline struct masks masks_of(const struct sb_limit *limit);
-static inline uint64_t hash_of(const struct work *work, const struct sb_limit *limit,
-                               const struct masks *masks, const struct sb_packet *packet);
+static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
+                              const struct purse *purse);
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet);
 static uint32_t reject(const struct work *work, const struct sb_limit *limit, uint32_t index);
 
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
-    const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
-    struct work work = {.lcore = lcore,
-                        .burst = burst,
-                        .now = now,
-                        .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
+    struct work work;
     uint32_t dropped = 0;
 
-    if (work.limits == NULL || (sb_policy_of(lcore)->uses & SB_USE_LIMITS) == 0)
+    if (!begin(&work, lcore, burst, now))
         return;
-    work.now_q16 = (uint64_t)((unsigned __int128)now->tsc * node->ns_per_tsc_q24 >> 8);
     for (uint32_t left = burst->judged; left != 0;) {
         uint32_t packets = sb_burst_take_profile(burst, &left);
 
@@ -66,6 +67,33 @@ void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
     }
     if (dropped != 0)
         sb_burst_leave_out(burst, dropped);
+}
+
+bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
+                      const struct sb_time *now) {
+    struct work work;
+
+    if ((burst->judged >> index & 1) == 0 || !begin(&work, lcore, burst, now))
+        return false;
+    work.is_charge = true;
+    work.profile = sb_profile_of(lcore, &burst->packets[index]);
+    return is_charged_later(&work) && limit_all(&work, 1u << index) != 0;
+}
+
+/* False: nothing is limited. */
+static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_burst *burst,
+                         const struct sb_time *now) {
+    const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
+
+    *work = (struct work){.lcore = lcore,
+                          .burst = burst,
+                          .now = now,
+                          .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
+    if (work->limits == NULL || (sb_policy_of(lcore)->uses & SB_USE_LIMITS) == 0)
+        return false;
+    work->lcore_count = node->lcore_count;
+    work->now_q16 = sb_limits_now(node, now);
+    return true;
 }
 
 /* Those that were dropped. All buckets are asked for before the first is paid into. */
@@ -77,9 +105,8 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
     for (uint32_t i = 0; i < profile->limit_count; i++) {
         const struct sb_limit *limit = &profile->limit[i];
 
-        counted[i] = profile->mode[limit->reason] == SB_MODE_OFF
-                         ? 0
-                         : counted_of(limit, work->burst, packets);
+        counted[i] =
+            profile->mode[limit->reason] == SB_MODE_OFF ? 0 : counted_of(work, limit, packets);
         if (limit->scope != SB_SCOPE_GLOBAL)
             find_purses(work, limit, counted[i], purses[i]);
     }
@@ -96,22 +123,33 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
 }
 
 /* Those that a limit is about. */
-static inline uint32_t counted_of(const struct sb_limit *limit, const struct sb_burst *burst,
+static inline uint32_t counted_of(const struct work *work, const struct sb_limit *limit,
                                   uint32_t packets) {
+    if (work->is_charge)
+        return limit->unit == SB_UNIT_CONNECTIONS ? packets : 0;
     if (limit->unit == SB_UNIT_CONNECTIONS)
-        return opening_of(burst, packets);
-    return limit->icmp_only ? icmp_of(burst, packets) : packets;
+        return opening_of(work, packets);
+    return limit->icmp_only ? icmp_of(work->burst, packets) : packets;
 }
 
-static uint32_t opening_of(const struct sb_burst *burst, uint32_t packets) {
+static uint32_t opening_of(const struct work *work, uint32_t packets) {
+    const bool is_later = is_charged_later(work);
     uint32_t opening = 0;
 
     while (packets != 0) {
         uint32_t i = sb_take_packet(&packets);
+        const struct sb_packet *packet = &work->burst->packets[i];
 
-        opening |= (uint32_t)sb_packet_is_opening(&burst->packets[i]) << i;
+        /* The connections stage does not look at one whose header is wrong. */
+        if (!is_later || packet->payload_offset == 0)
+            opening |= (uint32_t)sb_packet_is_opening(packet) << i;
     }
     return opening;
+}
+
+static inline bool is_charged_later(const struct work *work) {
+    return work->profile->syn_proxy != SB_SYN_PROXY_OFF && work->lcore->flows != 0 &&
+           work->lcore->syn_proxy != 0;
 }
 
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets) {
@@ -151,11 +189,11 @@ static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit,
 static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
                         struct purse purses[SB_BURST_MAX]) {
     const struct sb_buckets *table = &work->limits->table[limit->scope];
-    const struct masks masks = masks_of(limit);
+    const struct sb_limit_masks masks = sb_limit_masks(limit);
 
     while (packets != 0) {
         uint32_t i = sb_take_packet(&packets);
-        uint64_t hash = hash_of(work, limit, &masks, &work->burst->packets[i]);
+        uint64_t hash = sb_limit_hash(work->limits, limit, &masks, &work->burst->packets[i]);
 
         purses[i] = (struct purse){sb_buckets_home(table, hash), sb_bucket_tag(hash)};
         __builtin_prefetch(purses[i].set, 1);
@@ -166,12 +204,17 @@ static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, 
                          const struct purse purses[SB_BURST_MAX]) {
     const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
     const bool is_bits = limit->unit == SB_UNIT_BITS;
+    const uint32_t shared = shared_of(work, limit, packets);
     uint64_t cost = limit->increment_q16;
     uint32_t refused = 0, dropped = 0;
 
     while (packets != 0) {
         uint32_t i = sb_take_packet(&packets);
 
+        if (SB_UNLIKELY((shared >> i & 1) != 0)) {
+            refused |= (uint32_t)!pay_on_each_lcore(work, limit, i, &purses[i]) << i;
+            continue;
+        }
         if (is_bits)
             cost = cost_of(limit, &work->burst->packets[i]);
         if (SB_UNLIKELY(!sb_buckets_pay(purses[i].set, purses[i].tag, cost, burst_q16, now_q16)))
@@ -182,36 +225,33 @@ static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, 
     return dropped;
 }
 
-/* The first bits of 64; 64 and more: all of them. */
-static inline uint64_t first_bits(uint32_t bits) {
-    return bits == 0 ? 0 : UINT64_MAX << (bits < 64 ? 64 - bits : 0);
-}
+/* Those whose source pays on more than one lcore. */
+static inline uint32_t shared_of(const struct work *work, const struct sb_limit *limit,
+                                 uint32_t packets) {
+    uint32_t errors = 0;
 
-static inline struct masks masks_of(const struct sb_limit *limit) {
-    return (struct masks){.ipv4 = first_bits(32u + limit->bits_ipv4),
-                          .hi = first_bits(limit->bits_ipv6),
-                          .lo = limit->bits_ipv6 <= 64 ? 0 : first_bits(limit->bits_ipv6 - 64u)};
-}
+    if (SB_LIKELY(work->lcore_count == 1 || work->burst->is_plain) ||
+        limit->scope != SB_SCOPE_SOURCE)
+        return 0;
+    for (packets = icmp_of(work->burst, packets); packets != 0;) {
+        uint32_t i = sb_take_packet(&packets);
 
-/* parse has checked that the address lies in the bytes at hand. An IPv6 address that maps one of
- * IPv4 is that. */
-static inline uint64_t hash_of(const struct work *work, const struct sb_limit *limit,
-                               const struct masks *masks, const struct sb_packet *packet) {
-    uint32_t offset =
-        limit->scope == SB_SCOPE_DESTINATION ? packet->protected_offset : packet->client_offset;
-    const uint8_t *address = (const uint8_t *)(uintptr_t)packet->data + offset;
-    uint64_t hi = 0, lo;
-
-    if (packet->ip_version == 4) {
-        lo = (MAPPED << 32 | sb_load32(address)) & masks->ipv4;
-    } else {
-        hi = __builtin_bswap64(sb_load64_raw(address));
-        lo = __builtin_bswap64(sb_load64_raw(address + 8));
-        bool mapped = hi == 0 && lo >> 32 == MAPPED;
-        hi &= masks->hi;
-        lo &= mapped ? masks->ipv4 : masks->lo;
+        errors |= (uint32_t)sb_is_icmp_error(&work->burst->packets[i]) << i;
     }
-    return sb_hash_address(&work->limits->hash_key, hi ^ limit->salt, lo);
+    return errors;
+}
+
+/* For all of them. A burst of less has room for one all the same, which is paid off before the
+ * next. */
+static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
+                              const struct purse *purse) {
+    uint64_t cost = cost_of(limit, &work->burst->packets[index]);
+
+    if (__builtin_mul_overflow(cost, (uint64_t)work->lcore_count, &cost) ||
+        cost > SB_BUCKET_DEBT_MAX)
+        cost = SB_BUCKET_DEBT_MAX;
+    return sb_buckets_pay(purse->set, purse->tag, cost,
+                          cost > limit->burst_q16 ? cost : limit->burst_q16, work->now_q16);
 }
 
 /* What is too large to count costs more than any bucket holds. */

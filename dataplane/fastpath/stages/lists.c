@@ -6,13 +6,14 @@
  */
 #include "lists.h"
 
-#include "pipeline.h"
+#include "stages.h"
+#include "verdict.h"
 
 /* The packets of a burst that come from outside and have an address. */
 struct clients {
     uint32_t count;
     uint8_t packet[SB_BURST_MAX];
-    struct sb_lists_key key[SB_BURST_MAX];
+    struct sb_address_key key[SB_BURST_MAX];
 };
 
 static void collect(const struct sb_burst *burst, struct clients *clients);
@@ -42,24 +43,15 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
     }
 }
 
-static inline struct sb_lists_key key_of(const struct sb_packet *packet) {
-    const uint8_t *address = (const uint8_t *)(uintptr_t)packet->data + packet->client_offset;
-
-    if (packet->ip_version == 4)
-        return (struct sb_lists_key){0, 0xffffull << 32 | sb_load32(address)};
-    return (struct sb_lists_key){__builtin_bswap64(sb_load64_raw(address)),
-                                 __builtin_bswap64(sb_load64_raw(address + 8))};
-}
-
-/* parse has checked that the address lies in the bytes at hand: ip_version says so. */
 static void collect(const struct sb_burst *burst, struct clients *clients) {
     uint32_t count = 0;
 
     for (uint32_t left = burst->judged; left != 0;) {
         uint32_t index = sb_take_packet(&left);
+        const struct sb_packet *packet = &burst->packets[index];
 
         clients->packet[count] = (uint8_t)index;
-        clients->key[count++] = key_of(&burst->packets[index]);
+        clients->key[count++] = sb_address_read(sb_client_bytes(packet), packet->ip_version);
     }
     clients->count = count;
 }
@@ -91,15 +83,22 @@ static inline void judge_all(struct sb_lcore *lcore, struct sb_burst *burst, con
 /* 1: dropped. */
 static uint32_t judge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
                       const struct sb_lists_match *match, const struct sb_time *now) {
-    struct sb_packet *packet = &burst->packets[index];
-    bool allowed = match->list == SB_LIST_ALLOWLIST;
+    const struct sb_packet *packet = &burst->packets[index];
 
-    if (!allowed && sb_profile_of(lcore, packet)->mode[SB_REASON_BLACKLIST] == SB_MODE_OFF)
+    if (match->list != SB_LIST_ALLOWLIST &&
+        sb_profile_of(lcore, packet)->mode[SB_REASON_BLACKLIST] == SB_MODE_OFF)
         return 0;
     count_hit(lcore, match->hits);
-    if (!allowed)
+    return sb_lists_apply(lcore, burst, index, (enum sb_list)match->list, now);
+}
+
+bool sb_lists_apply(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
+                    enum sb_list list, const struct sb_time *now) {
+    struct sb_packet *packet = &burst->packets[index];
+
+    if (list != SB_LIST_ALLOWLIST)
         return sb_reject(lcore, packet, SB_REASON_BLACKLIST, now);
     packet->flags |= SB_PACKET_ALLOWED;
     burst->judged &= ~(1u << index);
-    return 0;
+    return false;
 }

@@ -4,22 +4,19 @@
  * ICMP error belongs to the client of the packet that it quotes. The hash is keyed: nobody outside
  * can aim at one lcore.
  */
-#include "../tables/siphash.h"
-#include "pipeline.h"
-
-enum { ICMP_BYTES = 8, QUOTED_IPV4_BYTES = 20, QUOTED_IPV6_BYTES = 40 };
-enum { QUOTED_IPV4_SOURCE = 12, QUOTED_IPV4_DESTINATION = 16 };
-enum { QUOTED_IPV6_SOURCE = 8, QUOTED_IPV6_DESTINATION = 24 };
+#include "address.h"
+#include "stages.h"
+#include "tables/siphash.h"
+#include "verdict.h"
 
 static uint16_t owner_of(const struct sb_lcore *lcore, const struct sb_node *node,
                          const struct sb_packet *packet);
 static void client_of(const struct sb_packet *packet, uint8_t client[16]);
 static const uint8_t *quoted_client(const struct sb_packet *packet, uint32_t offset);
-static void hold(struct sb_lcore *lcore, struct sb_packet *packet);
 
 void sb_owner_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
-    uint32_t held = 0;
+    uint32_t gone = 0;
 
     (void)now;
     if (node->lcore_count == 1)
@@ -31,11 +28,11 @@ void sb_owner_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
         packet->owner = owner_of(lcore, node, packet);
         if (packet->owner == lcore->index)
             continue;
-        hold(lcore, packet);
-        held |= 1u << index;
+        sb_hand_over(lcore, packet);
+        gone |= 1u << index;
     }
-    if (held != 0)
-        sb_burst_leave_out(burst, held);
+    if (gone != 0)
+        sb_burst_leave_out(burst, gone);
 }
 
 static uint16_t owner_of(const struct sb_lcore *lcore, const struct sb_node *node,
@@ -52,7 +49,7 @@ static void client_of(const struct sb_packet *packet, uint8_t client[16]) {
     const uint8_t *quoted = NULL;
 
     if (sb_is_icmp_error(packet))
-        quoted = quoted_client(packet, packet->l4_offset + ICMP_BYTES);
+        quoted = quoted_client(packet, packet->l4_offset + SB_ICMP_BYTES);
     if (quoted != NULL)
         sb_address_map(client, quoted, packet->ip_version);
     else
@@ -65,20 +62,13 @@ static void client_of(const struct sb_packet *packet, uint8_t client[16]) {
 static const uint8_t *quoted_client(const struct sb_packet *packet, uint32_t offset) {
     bool four = packet->ip_version == 4;
     bool outside = packet->port == SB_PORT_OUTSIDE;
-    const uint8_t *ip =
-        sb_packet_bytes(packet, offset, four ? QUOTED_IPV4_BYTES : QUOTED_IPV6_BYTES);
+    const uint8_t *ip = sb_packet_bytes(packet, offset, four ? SB_IPV4_BYTES : SB_IPV6_BYTES);
 
     if (ip == NULL || ip[0] >> 4 != packet->ip_version)
         return NULL;
     if (four)
-        return ip + (outside ? QUOTED_IPV4_DESTINATION : QUOTED_IPV4_SOURCE);
-    return ip + (outside ? QUOTED_IPV6_DESTINATION : QUOTED_IPV6_SOURCE);
-}
-
-static void hold(struct sb_lcore *lcore, struct sb_packet *packet) {
-    packet->verdict = SB_VERDICT_HELD;
-    sb_stats_of(lcore)->port[packet->port].held_now++;
-    sb_stats_of(lcore)->misrouted++;
+        return ip + (outside ? SB_IPV4_DESTINATION : SB_IPV4_SOURCE);
+    return ip + (outside ? SB_IPV6_DESTINATION : SB_IPV6_SOURCE);
 }
 
 uint32_t sb_client_lcore(const struct sb_node *node, const uint8_t client[16]) {

@@ -1,20 +1,16 @@
 /* sanity.c: drop what no honest stack sends, in both directions.
  *
- * What parse has noted comes first, then the checksum, TCP's flags and the addresses. A reason
- * whose mode is off or monitor does not shield a packet from those behind it.
+ * What parse has noted comes first, then the checksum, routes, TCP's flags, redirects, addresses. A
+ * reason whose mode is off or monitor does not shield a packet from those behind it.
  */
-#include "pipeline.h"
-
-enum { IPV4_BYTES = 20, IPV4_SOURCE = 12, IPV4_DESTINATION = 16 };
-enum { IPV6_BYTES = 40, IPV6_SOURCE = 8, IPV6_DESTINATION = 24 };
-enum { TCP_FLAGS_OFFSET = 13, TCP_BYTES = 20 };
-enum { FLAGS_MASK = 0x3f };
+#include "stages.h"
+#include "verdict.h"
 
 /* Bit f is set where no stack sends the flags f: two of SYN, FIN and RST; or no ACK in a segment
  * that neither opens nor resets a connection (RFC 9293, 3.10.7.4: such a one is dropped unread). */
 #define NO_STACK_SENDS(f)                                                                          \
     (((f) & (SB_TCP_SYN | SB_TCP_RST | SB_TCP_ACK)) == 0 ||                                        \
-     (((f)&SB_TCP_SYN) != 0 && ((f) & (SB_TCP_FIN | SB_TCP_RST)) != 0) ||                          \
+     (((f) & SB_TCP_SYN) != 0 && ((f) & (SB_TCP_FIN | SB_TCP_RST)) != 0) ||                        \
      ((f) & (SB_TCP_FIN | SB_TCP_RST)) == (SB_TCP_FIN | SB_TCP_RST))
 #define BIT(f) ((uint64_t)(NO_STACK_SENDS(f)) << (f))
 #define BITS_4(f) (BIT(f) | BIT((f) + 1) | BIT((f) + 2) | BIT((f) + 3))
@@ -31,13 +27,15 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct
 static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip);
 static inline bool is_sum_right(const uint8_t *bytes, uint32_t size);
 static inline bool is_sum_right_20(const uint8_t *bytes);
+static bool is_source_routed(const struct sb_packet *packet, const uint8_t *ip);
+static inline bool is_redirect(const struct sb_packet *packet);
 static bool has_bad_tcp_flags(const struct sb_packet *packet);
 static inline bool flags_lie(uint32_t protocol, uint32_t flags);
 static bool is_land(const struct sb_packet *packet, const uint8_t *ip);
 static inline bool is_land_ipv6(const uint8_t *ip);
 static enum sb_reason source_reason(const struct sb_packet *packet, const uint8_t *ip);
-static enum sb_reason ipv4_source_reason(const uint8_t *ip);
-static enum sb_reason ipv6_source_reason(const uint8_t *ip);
+static enum sb_reason ipv4_source_reason(const struct sb_packet *packet, const uint8_t *ip);
+static enum sb_reason ipv6_source_reason(const struct sb_packet *packet, const uint8_t *ip);
 
 void sb_sanity_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const uint32_t entered = burst->live_count;
@@ -72,31 +70,32 @@ static inline bool looks_good(const struct sb_packet *packet) {
         return false;
     if (packet->ip_version == 6)
         return looks_good_ipv6(packet);
-    return packet->l4_offset - packet->l3_offset == IPV4_BYTES &&
+    return packet->l4_offset - packet->l3_offset == SB_IPV4_BYTES && !is_redirect(packet) &&
            looks_good_ipv4(packet, packet->l3_offset);
 }
 
 /* IPv4 without options and with a whole transport header. Every question is a branch that good
  * packets never take, but for the protocol, which is as good as random. False: judge it. */
 static inline bool looks_good_ipv4(const struct sb_packet *packet, uint32_t l3) {
-    enum { READ = IPV4_BYTES + TCP_FLAGS_OFFSET + 1 }; /* frames are padded: UDP has them too */
+    enum { READ = SB_IPV4_BYTES + SB_TCP_FLAGS + 1 }; /* frames are padded: UDP has them too */
     const uint8_t *ip = sb_packet_bytes(packet, l3, READ);
 
     if (SB_UNLIKELY(ip == NULL))
         return false;
-    uint32_t top = ip[IPV4_SOURCE];
-    if (top >= 224 || top == 127 ||
-        sb_load32(ip + IPV4_SOURCE) == sb_load32(ip + IPV4_DESTINATION) ||
-        flags_lie(packet->protocol, ip[IPV4_BYTES + TCP_FLAGS_OFFSET]))
+    uint32_t top = ip[SB_IPV4_SOURCE];
+    if (top - 1 >= 223 || top == 127 || /* 0, or 224 and more */
+        sb_load32(ip + SB_IPV4_SOURCE) == sb_load32(ip + SB_IPV4_DESTINATION) ||
+        flags_lie(packet->protocol, ip[SB_IPV4_BYTES + SB_TCP_FLAGS]))
         return false;
     return packet->flags & SB_PACKET_CHECKSUM_GOOD || is_sum_right_20(ip);
 }
 
 static inline bool looks_good_ipv6(const struct sb_packet *packet) {
-    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, IPV6_BYTES);
+    const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, SB_IPV6_BYTES);
 
-    return SB_LIKELY(ip != NULL) && !is_land_ipv6(ip) && ipv6_source_reason(ip) == SB_REASON_NONE &&
-           !has_bad_tcp_flags(packet);
+    return SB_LIKELY(ip != NULL) && !is_land_ipv6(ip) &&
+           ipv6_source_reason(packet, ip) == SB_REASON_NONE && !has_bad_tcp_flags(packet) &&
+           !is_redirect(packet);
 }
 
 /* Every reason against a packet in turn. True: dropped. */
@@ -106,14 +105,19 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct
         return true;
     if (packet->ip_version == 0)
         return false;
-    uint32_t size = packet->ip_version == 4 ? IPV4_BYTES : IPV6_BYTES;
+    uint32_t size = packet->ip_version == 4 ? SB_IPV4_BYTES : SB_IPV6_BYTES;
     const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, size);
     if (ip == NULL)
         return false;
     if (packet->ip_version == 4 && ipv4_checksum_wrong(packet, ip) &&
         sb_reject(lcore, packet, SB_REASON_IP_CHECKSUM, now))
         return true;
+    if (packet->ip_version == 4 && is_source_routed(packet, ip) &&
+        sb_reject(lcore, packet, SB_REASON_SOURCE_ROUTE, now))
+        return true;
     if (has_bad_tcp_flags(packet) && sb_reject(lcore, packet, SB_REASON_TCP_FLAGS, now))
+        return true;
+    if (is_redirect(packet) && sb_reject(lcore, packet, SB_REASON_ICMP_REDIRECT, now))
         return true;
     if (is_land(packet, ip) && sb_reject(lcore, packet, SB_REASON_LAND, now))
         return true;
@@ -125,7 +129,7 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct
 static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip) {
     uint32_t size = (uint32_t)(ip[0] & 0x0f) * 4;
 
-    if (packet->flags & SB_PACKET_CHECKSUM_GOOD || size < IPV4_BYTES)
+    if (packet->flags & SB_PACKET_CHECKSUM_GOOD || size < SB_IPV4_BYTES)
         return false;
     return sb_packet_bytes(packet, packet->l3_offset, size) != NULL && !is_sum_right(ip, size);
 }
@@ -158,47 +162,91 @@ static inline bool is_sum_right_20(const uint8_t *bytes) {
     return sum % 0xffff == 0;
 }
 
+/* Loose or strict source and record route (RFC 7126, 4.3 and 4.4), as far as the options can be
+ * read. */
+static bool is_source_routed(const struct sb_packet *packet, const uint8_t *ip) {
+    const uint32_t size = (uint32_t)(ip[0] & 0x0f) * 4;
+    const uint8_t *header = sb_packet_bytes(packet, packet->l3_offset, size);
+
+    for (uint32_t at = SB_IPV4_BYTES; header != NULL && at < size;) {
+        uint32_t option = header[at];
+
+        if (option == SB_IPV4_OPTION_LSRR || option == SB_IPV4_OPTION_SSRR)
+            return true;
+        if (option == SB_IPV4_OPTION_END)
+            return false;
+        if (option != SB_IPV4_OPTION_NOP && (at + 1 >= size || header[at + 1] < 2))
+            return false;
+        at += option == SB_IPV4_OPTION_NOP ? 1 : header[at + 1];
+    }
+    return false;
+}
+
+/* From outside. Of ICMPv6 parse has let go what the link's router sends: from its link-local
+ * address, with hop limit 255 (RFC 4861, 8.1). */
+static inline bool is_redirect(const struct sb_packet *packet) {
+    const uint8_t *icmp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+
+    if (packet->port != SB_PORT_OUTSIDE || packet->l4_offset == 0)
+        return false;
+    return packet->protocol == (packet->ip_version == 4 ? SB_PROTOCOL_ICMP : SB_PROTOCOL_ICMPV6) &&
+           icmp[0] == (packet->ip_version == 4 ? SB_ICMP_REDIRECT : SB_ICMPV6_REDIRECT);
+}
+
 static bool has_bad_tcp_flags(const struct sb_packet *packet) {
     if (packet->protocol != SB_PROTOCOL_TCP || packet->l4_offset == 0)
         return false;
-    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, TCP_BYTES);
-    return tcp != NULL && flags_lie(SB_PROTOCOL_TCP, tcp[TCP_FLAGS_OFFSET]);
+    const uint8_t *tcp = sb_packet_bytes(packet, packet->l4_offset, SB_TCP_BYTES);
+    return tcp != NULL && flags_lie(SB_PROTOCOL_TCP, tcp[SB_TCP_FLAGS]);
 }
 
 static inline bool flags_lie(uint32_t protocol, uint32_t flags) {
-    return lies[protocol == SB_PROTOCOL_TCP] >> (flags & FLAGS_MASK) & 1;
+    return lies[protocol == SB_PROTOCOL_TCP] >> (flags & SB_TCP_FLAGS_MASK) & 1;
 }
 
 static bool is_land(const struct sb_packet *packet, const uint8_t *ip) {
     if (packet->ip_version == 4)
-        return sb_load32(ip + IPV4_SOURCE) == sb_load32(ip + IPV4_DESTINATION);
+        return sb_load32(ip + SB_IPV4_SOURCE) == sb_load32(ip + SB_IPV4_DESTINATION);
     return is_land_ipv6(ip);
 }
 
 static inline bool is_land_ipv6(const uint8_t *ip) {
-    return memcmp(ip + IPV6_SOURCE, ip + IPV6_DESTINATION, 16) == 0;
+    return memcmp(ip + SB_IPV6_SOURCE, ip + SB_IPV6_DESTINATION, 16) == 0;
 }
 
 static enum sb_reason source_reason(const struct sb_packet *packet, const uint8_t *ip) {
-    return packet->ip_version == 4 ? ipv4_source_reason(ip) : ipv6_source_reason(ip);
+    return packet->ip_version == 4 ? ipv4_source_reason(packet, ip)
+                                   : ipv6_source_reason(packet, ip);
 }
 
-static enum sb_reason ipv4_source_reason(const uint8_t *ip) {
-    uint32_t source = sb_load32(ip + IPV4_SOURCE);
+/* 0.0.0.0/8 says who one is before one knows it (RFC 1122, 3.2.1.3), which TCP has no use for;
+ * 240.0.0.0/4 is nobody's (RFC 1112, 4). */
+static enum sb_reason ipv4_source_reason(const struct sb_packet *packet, const uint8_t *ip) {
+    uint32_t source = sb_load32(ip + SB_IPV4_SOURCE);
+    bool is_tcp = packet->protocol == SB_PROTOCOL_TCP;
 
     if (source >> 28 == 14)
         return SB_REASON_SOURCE_MULTICAST;
     if (source == 0xffffffff)
         return SB_REASON_SOURCE_BROADCAST;
-    return source >> 24 == 127 ? SB_REASON_SOURCE_LOOPBACK : SB_REASON_NONE;
+    if (source >> 24 == 127)
+        return SB_REASON_SOURCE_LOOPBACK;
+    return is_tcp && (source >> 24 == 0 || source >> 28 == 15) ? SB_REASON_SOURCE_UNUSABLE
+                                                               : SB_REASON_NONE;
 }
 
-static enum sb_reason ipv6_source_reason(const uint8_t *ip) {
-    static const uint8_t loopback[16] = {[15] = 1};
-    const uint8_t *source = ip + IPV6_SOURCE;
+/* :: is of neighbour discovery, groups and DHCP (RFC 4291, 2.5.2). */
+static enum sb_reason ipv6_source_reason(const struct sb_packet *packet, const uint8_t *ip) {
+    const uint8_t *source = ip + SB_IPV6_SOURCE;
 
     if (source[0] == 0xff)
         return SB_REASON_SOURCE_MULTICAST;
-    return memcmp(source, loopback, sizeof(loopback)) == 0 ? SB_REASON_SOURCE_LOOPBACK
-                                                           : SB_REASON_NONE;
+    if (sb_ipv6_is_link_local(source)) /* parse has let go what is of the link */
+        return SB_REASON_SOURCE_LINK_LOCAL;
+    if (SB_LIKELY(sb_load64_raw(source) != 0) || sb_load32_raw(source + 8) != 0 ||
+        sb_load32(source + 12) > 1)
+        return SB_REASON_NONE;
+    if (source[15] == 1)
+        return SB_REASON_SOURCE_LOOPBACK;
+    return packet->protocol == SB_PROTOCOL_TCP ? SB_REASON_SOURCE_UNUSABLE : SB_REASON_NONE;
 }

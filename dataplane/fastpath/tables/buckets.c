@@ -67,10 +67,9 @@ static size_t table_bytes(const struct sb_buckets *table) {
     return ((size_t)table->set_mask + 1) * sizeof(*table->sets);
 }
 
-/* Not inlined: a source that is known does not come here. What has been full for the longest time
- * comes first, so that who is seen now and then keeps a place; then what lacks least. */
-__attribute__((noinline)) uint32_t sb_bucket_take(struct sb_bucket_set *set, uint32_t tag,
-                                                  uint64_t now, uint64_t *debt) {
+/* What has been full for the longest time comes first, so that who is seen now and then keeps a
+ * place; then what lacks least. */
+uint32_t sb_bucket_least(const struct sb_bucket_set *set, uint64_t now, uint64_t *debt) {
     const uint64_t mask = SB_BUCKET_TAG_MASK;
     uint64_t least = UINT64_MAX, taken = 0;
 
@@ -82,7 +81,15 @@ __attribute__((noinline)) uint32_t sb_bucket_take(struct sb_bucket_set *set, uin
         least = order < least ? order : least;
     }
     *debt = sb_bucket_debt(set->bucket[taken] & ~mask, now, SB_BUCKET_DEBT_MAX);
-    set->tag[taken] = (uint8_t)(tag >> SB_BUCKET_FRACTION_BITS);
-    set->bucket[taken] = tag & mask;
     return (uint32_t)taken;
+}
+
+/* Not inlined: a source that is known does not come here. */
+__attribute__((noinline)) uint32_t sb_bucket_take(struct sb_bucket_set *set, uint32_t tag,
+                                                  uint64_t now, uint64_t *debt) {
+    uint32_t taken = sb_bucket_least(set, now, debt);
+
+    set->tag[taken] = (uint8_t)(tag >> SB_BUCKET_FRACTION_BITS);
+    set->bucket[taken] = tag & SB_BUCKET_TAG_MASK;
+    return taken;
 }

@@ -70,6 +70,15 @@ static inline bool sb_bucket_spend(uint64_t *debt, uint64_t cost, uint64_t burst
     return fits;
 }
 
+/* One packet and a bucket of its own, which nobody forgets: whether it has room. */
+static inline bool sb_bucket_pay(uint64_t *full_at, uint64_t cost, uint64_t burst, uint64_t now) {
+    uint64_t debt = sb_bucket_debt(*full_at, now, burst);
+    bool fits = sb_bucket_spend(&debt, cost, burst);
+
+    *full_at = now + debt;
+    return fits;
+}
+
 /* Which of the ways has the tag; SB_BUCKET_WAYS: none. */
 static inline uint32_t sb_bucket_find(const struct sb_bucket_set *set, uint32_t tag) {
     __m128i tags = _mm_loadl_epi64((const __m128i *)(const void *)set->tag);
@@ -85,13 +94,23 @@ static inline uint32_t sb_bucket_find(const struct sb_bucket_set *set, uint32_t 
     return SB_BUCKET_WAYS;
 }
 
-/* The way that loses least is the newcomer's from now on; *debt: what it begins with. */
+/* The way that loses least by being forgotten; *debt: what it lacks. */
+uint32_t sb_bucket_least(const struct sb_bucket_set *set, uint64_t now, uint64_t *debt);
+/* It is the newcomer's from now on; *debt: what it begins with. */
 uint32_t sb_bucket_take(struct sb_bucket_set *set, uint32_t tag, uint64_t now, uint64_t *debt);
 
 static inline void sb_bucket_store(struct sb_bucket_set *set, uint32_t way, uint64_t full_at) {
     uint64_t half = 1ull << (SB_BUCKET_FRACTION_BITS - 1), mask = SB_BUCKET_TAG_MASK;
 
     set->bucket[way] = ((full_at + half) & ~mask) | (set->bucket[way] & mask);
+}
+
+/* What a newcomer begins with, in the place of a bucket that lacked `least`. */
+static inline uint64_t sb_bucket_newcomer_debt(uint64_t least, uint64_t cost, uint64_t burst) {
+    uint64_t room = cost < burst ? burst - cost : 0;
+    uint64_t debt = burst / 2 < room ? burst / 2 : room;
+
+    return least < debt ? least : debt;
 }
 
 /* One packet that costs so much: whether its bucket has room for it. */
@@ -102,17 +121,30 @@ static inline bool sb_buckets_pay(struct sb_bucket_set *set, uint32_t tag, uint6
     bool fits;
 
     if (__builtin_expect(way == SB_BUCKET_WAYS, 0)) {
-        uint64_t least, room = cost < burst ? burst - cost : 0;
+        uint64_t least;
 
         way = sb_bucket_take(set, tag, now, &least);
-        debt = burst / 2 < room ? burst / 2 : room;
-        debt = least < debt ? least : debt;
+        debt = sb_bucket_newcomer_debt(least, cost, burst);
     } else {
         debt = sb_bucket_debt(set->bucket[way] & ~(uint64_t)SB_BUCKET_TAG_MASK, now, burst);
     }
     fits = sb_bucket_spend(&debt, cost, burst);
     sb_bucket_store(set, way, now + debt);
     return fits;
+}
+
+/* What the bucket of a tag lacks, and nobody pays. For another thread than the owner's: every word
+ * is read once, and may be another's for a moment. */
+static inline uint64_t sb_buckets_peek(const struct sb_bucket_set *set, uint32_t tag, uint64_t cost,
+                                       uint64_t burst, uint64_t now, bool *is_known) {
+    uint32_t way = sb_bucket_find(set, tag);
+    uint64_t least;
+
+    *is_known = way != SB_BUCKET_WAYS;
+    if (*is_known)
+        return sb_bucket_debt(set->bucket[way] & ~(uint64_t)SB_BUCKET_TAG_MASK, now, burst);
+    sb_bucket_least(set, now, &least);
+    return sb_bucket_newcomer_debt(least, cost, burst);
 }
 
 #endif

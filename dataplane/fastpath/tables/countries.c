@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "address.h"
 #include "countries_private.h"
-#include "packet.h"
 
 static bool are_sound(const struct sb_country_range *ranges, uint32_t count, bool is_ipv4);
 
@@ -41,12 +41,10 @@ void sb_countries_destroy(struct sb_countries *countries) {
 }
 
 uint32_t sb_countries_find(const struct sb_countries *countries, const uint8_t address[16]) {
-    uint64_t hi = __builtin_bswap64(sb_load64_raw(address));
-    uint64_t lo = __builtin_bswap64(sb_load64_raw(address + 8));
-    bool is_ipv4 = hi == 0 && lo >> 32 == 0xffff;
-    struct sb_country_batch batch = {.hi = {is_ipv4 ? lo << 32 : hi}, .lo = {is_ipv4 ? 0 : lo}};
+    const struct sb_family_address key = sb_country_address(address, 6);
+    struct sb_country_batch batch = {.hi = {key.hi}, .lo = {key.lo}};
 
-    sb_country_batch_find(is_ipv4 ? &countries->ipv4 : &countries->ipv6, &batch, 1, true);
+    sb_country_batch_find(key.is_ipv4 ? &countries->ipv4 : &countries->ipv6, &batch, 1, true);
     return batch.slot[0];
 }
 

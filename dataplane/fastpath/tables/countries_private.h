@@ -5,12 +5,30 @@
 
 #include <stdbool.h>
 
+#include "address.h"
 #include "countries.h"
 #include "trie.h"
 
 struct sb_countries {
     struct sb_trie ipv4, ipv6;
 };
+
+/* Which trie knows an address, and what it is asked for. An IPv6 address that holds one of IPv4 is
+ * where that is, as MMDB files have it, which alias these to their IPv4 tree: mapped, 6to4
+ * (2002::/16 and the router's address; RFC 3056, 2), Teredo (2001::/32 and the server's; RFC 4380,
+ * 4). */
+static inline struct sb_family_address sb_country_address(const uint8_t *bytes,
+                                                          uint32_t ip_version) {
+    const struct sb_family_address address = sb_family_address_read(bytes, ip_version);
+
+    if (SB_LIKELY(address.is_ipv4))
+        return address;
+    if (SB_UNLIKELY(address.hi >> 48 == 0x2002))
+        return (struct sb_family_address){true, address.hi >> 16 << 32, 0};
+    if (SB_UNLIKELY(address.hi >> 32 == 0x20010000))
+        return (struct sb_family_address){true, address.hi << 32, 0};
+    return address;
+}
 
 /* Addresses of one family, and what is found of them; everything by place. No array of bytes: a
  * store of one may change anything, as far as a compiler knows, and count would live in memory. */

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "flows_private.h"
+#include "http_records.h"
 #include "memory.h"
+#include "packet.h"
 
 enum { SWEPT_AT_ONCE = 4, STRAYED_MAX = UINT16_MAX, NO_WAY = SB_FLOW_WAYS, HUGE_PAGE = 2 << 20 };
 
@@ -15,6 +17,13 @@ struct place {
     uint32_t way;
 };
 
+/* Who gives way in a set: its way, or NO_WAY. */
+struct giver {
+    uint32_t way;
+    uint32_t rank;
+    uint32_t age;
+};
+
 static bool are_valid(const struct sb_flow_timeouts *timeouts);
 static bool is_of_unproven(uint32_t state);
 static struct sb_flow_set *other_set(const struct sb_flows *flows, uint64_t hash);
@@ -22,8 +31,13 @@ static struct sb_flow *find_in(struct sb_flow_set *set, const uint64_t key[2], u
 static struct sb_flow *settle(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
                               const uint64_t key[2], uint64_t hash);
 static uint32_t free_way(const struct sb_flow_set *set, uint64_t hash);
-static uint32_t oldest_way(const struct sb_flow_set *set, uint32_t boot_ds, uint32_t *age);
+static struct giver first_to_give_way(const struct sb_flow_set *set, uint32_t boot_ds);
+static bool gives_way_before(const struct giver *one, const struct giver *other);
+static uint8_t unproven_rank(const struct sb_flow *flow);
+static void set_rank(struct sb_flow_set *set, struct sb_flow *flow, uint8_t rank);
+static void release_source(struct sb_flows *flows, struct sb_flow *flow);
 static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow);
+static void free_record(struct sb_flows *flows, struct sb_flow *flow);
 static struct sb_source_set *source_set(const struct sb_flows *flows, uint64_t source);
 static uint32_t source_tag(uint64_t source);
 static uint32_t source_way(const struct sb_source_set *set, uint32_t tag);
@@ -38,6 +52,14 @@ static size_t sets_bytes(const struct sb_flows *flows) {
 
 static size_t sources_bytes(const struct sb_flows *flows) {
     return ((size_t)flows->source_mask + 1) * sizeof(struct sb_source_set);
+}
+
+static uint32_t place_count(const struct sb_flows *flows) {
+    return flows->set_count * SB_FLOW_WAYS;
+}
+
+static size_t records_bytes(const struct sb_flows *flows) {
+    return ((size_t)place_count(flows) + 1) * sizeof(struct sb_flow_record);
 }
 
 int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *timeouts,
@@ -64,7 +86,9 @@ int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *tim
     flows->hash_key.word[1] |= 1;
     flows->sets = sb_memory_map(sets_bytes(flows));
     flows->sources = sb_memory_map(sources_bytes(flows));
-    if (flows->sets == NULL || flows->sources == NULL) {
+    flows->records = sb_memory_map_small(records_bytes(flows));
+    flows->record_fresh = 1;
+    if (flows->sets == NULL || flows->sources == NULL || flows->records == NULL) {
         sb_flows_destroy(flows);
         return -ENOMEM;
     }
@@ -89,6 +113,8 @@ static bool is_of_unproven(uint32_t state) {
            state != SB_FLOW_STATE_CLOSED;
 }
 
+_Static_assert((uint64_t)(2 + SB_FLOWS_MAX / SB_FLOW_FILLED) * SB_FLOW_WAYS < UINT32_MAX,
+               "sb_flow.record");
 _Static_assert(SB_FLOW_UNPROVEN_DS_MAX / SB_FLOW_SEEN_DS < UINT8_MAX, "sb_flow_set.seen");
 
 void sb_flows_destroy(struct sb_flows *flows) {
@@ -96,11 +122,12 @@ void sb_flows_destroy(struct sb_flows *flows) {
         return;
     sb_memory_unmap(flows->sets, sets_bytes(flows));
     sb_memory_unmap(flows->sources, sources_bytes(flows));
+    sb_memory_unmap(flows->records, records_bytes(flows));
     free(flows);
 }
 
 uint64_t sb_flows_bytes(const struct sb_flows *flows) {
-    return sets_bytes(flows) + sources_bytes(flows);
+    return sets_bytes(flows) + sources_bytes(flows) + records_bytes(flows);
 }
 
 static struct sb_flow_set *other_set(const struct sb_flows *flows, uint64_t hash) {
@@ -142,20 +169,23 @@ struct sb_flow *sb_flow_open(struct sb_flows *flows, const uint64_t key[2], uint
                              uint32_t boot_ds) {
     struct sb_flow_set *home = sb_flow_home(flows, hash), *other = other_set(flows, hash);
     bool may_stray = home->tags.strayed < STRAYED_MAX;
-    uint32_t way = free_way(home, hash), other_way = NO_WAY, age, other_age;
+    uint32_t way = free_way(home, hash), other_way = NO_WAY;
 
     if (way == NO_WAY && may_stray)
         other_way = free_way(other, hash);
     if (way == NO_WAY && other_way == NO_WAY) {
-        way = oldest_way(home, boot_ds, &age);
+        struct giver giver = first_to_give_way(home, boot_ds), others = {.way = NO_WAY};
+
         if (may_stray)
-            other_way = oldest_way(other, boot_ds, &other_age);
+            others = first_to_give_way(other, boot_ds);
+        if (gives_way_before(&others, &giver))
+            other_way = others.way;
+        else
+            way = giver.way;
         if (way == NO_WAY && other_way == NO_WAY) {
             flows->stats->untracked++;
             return NULL;
         }
-        if (way != NO_WAY && other_way != NO_WAY && age >= other_age)
-            other_way = NO_WAY;
         sb_flow_end(flows, other_way == NO_WAY ? &home->flow[way] : &other->flow[other_way]);
         flows->stats->evicted++;
     }
@@ -170,7 +200,8 @@ static struct sb_flow *settle(struct sb_flows *flows, struct sb_flow_set *set, u
 
     set->tags.tag[way] = (uint16_t)sb_flow_tag(hash);
     set->tags.used |= (uint16_t)(1u << way);
-    *flow = (struct sb_flow){.key = {key[0], key[1]}};
+    *flow = (struct sb_flow){.key = {key[0], key[1]}, .rank = SB_FLOW_RANK_HALF_OPEN};
+    set_rank(set, flow, SB_FLOW_RANK_HALF_OPEN);
     if (set != home) {
         flow->flags = SB_FLOW_STRAYED;
         home->tags.strayed++;
@@ -190,22 +221,52 @@ static uint32_t free_way(const struct sb_flow_set *set, uint64_t hash) {
     return ways == 0 ? (uint32_t)NO_WAY : (uint32_t)__builtin_ctz(ways);
 }
 
-/* Of the unproven the one seen longest ago; of several seen together the first. */
-static uint32_t oldest_way(const struct sb_flow_set *set, uint32_t boot_ds, uint32_t *age) {
-    uint32_t ways = set->tags.used & ~(uint32_t)set->tags.proven, found = NO_WAY;
+/* Of the lowest rank the one seen longest ago; of several seen together the first. */
+static struct giver first_to_give_way(const struct sb_flow_set *set, uint32_t boot_ds) {
+    struct giver found = {.way = NO_WAY, .rank = 0};
     uint8_t now = (uint8_t)(boot_ds / SB_FLOW_SEEN_DS);
+    uint32_t ways;
 
-    *age = 0;
+    while (found.rank < SB_FLOW_RANK_PROVEN && set->tags.rank[found.rank] == 0)
+        found.rank++;
+    ways = found.rank < SB_FLOW_RANK_PROVEN ? set->tags.rank[found.rank] : 0;
     for (; ways != 0; ways &= ways - 1) {
         uint32_t way = (uint32_t)__builtin_ctz(ways);
-        uint8_t since = (uint8_t)(now - set->tags.seen[way]);
+        uint8_t age = (uint8_t)(now - set->tags.seen[way]);
 
-        if (found == NO_WAY || since > *age) {
-            found = way;
-            *age = since;
+        if (found.way == NO_WAY || age > found.age) {
+            found.way = way;
+            found.age = age;
         }
     }
     return found;
+}
+
+static bool gives_way_before(const struct giver *one, const struct giver *other) {
+    if (one->way == NO_WAY || other->way == NO_WAY)
+        return one->way != NO_WAY;
+    return one->rank != other->rank ? one->rank < other->rank : one->age > other->age;
+}
+
+static uint8_t unproven_rank(const struct sb_flow *flow) {
+    switch (flow->state) {
+    case SB_FLOW_STATE_ONE_WAY:
+        return SB_FLOW_RANK_ONE_WAY;
+    case SB_FLOW_STATE_TWO_WAY:
+        return SB_FLOW_RANK_TWO_WAY;
+    case SB_FLOW_STATE_SYN_RECEIVED:
+        return SB_FLOW_RANK_ANSWERED;
+    default:
+        return SB_FLOW_RANK_HALF_OPEN;
+    }
+}
+
+static void set_rank(struct sb_flow_set *set, struct sb_flow *flow, uint8_t rank) {
+    uint16_t way = (uint16_t)(1u << (flow - set->flow));
+
+    set->tags.rank[flow->rank] &= (uint16_t)~way;
+    set->tags.rank[rank] |= way;
+    flow->rank = rank;
 }
 
 static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow) {
@@ -219,20 +280,44 @@ void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
     struct place place = place_of(flows, flow);
     uint16_t way = (uint16_t)(1u << place.way);
 
-    sb_flow_release_source(flows, flow);
+    release_source(flows, flow);
+    if (flow->record != 0)
+        free_record(flows, flow);
+    if (SB_UNLIKELY((flow->flags & SB_FLOW_INSPECTED) != 0) && flows->http != NULL)
+        sb_http_end(flows->http, flow);
     if ((flow->flags & SB_FLOW_STRAYED) != 0)
         sb_flow_home(flows, sb_flow_hash(flows, flow->key))->tags.strayed--;
-    flows->stats->proven -= (place.set->tags.proven & way) != 0;
+    flows->stats->proven -= (flow->flags & SB_FLOW_PROVEN) != 0;
     flows->stats->active--;
     place.set->tags.used &= (uint16_t)~way;
-    place.set->tags.proven &= (uint16_t)~way;
+    place.set->tags.rank[flow->rank] &= (uint16_t)~way;
     flow->key[0] = flow->key[1] = 0; /* nobody's, for who has found it before */
 }
 
-void sb_flow_mark_seen(struct sb_flows *flows, const struct sb_flow *flow, uint32_t boot_ds) {
+struct sb_flow_record *sb_flow_add_record(struct sb_flows *flows, struct sb_flow *flow) {
+    uint32_t index = flows->record_free;
+
+    if (index != 0)
+        flows->record_free = flows->records[index].next;
+    else
+        index = flows->record_fresh++;
+    flow->record = index;
+    flows->records[index] = (struct sb_flow_record){.next = 0};
+    return &flows->records[index];
+}
+
+static void free_record(struct sb_flows *flows, struct sb_flow *flow) {
+    flows->records[flow->record].next = flows->record_free;
+    flows->record_free = flow->record;
+    flow->record = 0;
+}
+
+void sb_flow_mark_seen(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds) {
     struct place place = place_of(flows, flow);
 
     place.set->tags.seen[place.way] = (uint8_t)(boot_ds / SB_FLOW_SEEN_DS);
+    if (flow->rank != SB_FLOW_RANK_ENDED)
+        set_rank(place.set, flow, unproven_rank(flow));
 }
 
 void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source) {
@@ -241,7 +326,7 @@ void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source
     uint32_t way = source_way(set, source_tag(source));
 
     flow->flags |= SB_FLOW_PROVEN;
-    place.set->tags.proven |= (uint16_t)(1u << place.way);
+    set_rank(place.set, flow, SB_FLOW_RANK_PROVEN);
     flows->stats->proven++;
     for (uint32_t i = 0; way == SB_SOURCE_WAYS && i < SB_SOURCE_WAYS; i++)
         way = set->count[i] == 0 ? i : way;
@@ -252,7 +337,13 @@ void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source
     flow->source = (uint32_t)((size_t)(set - flows->sources) * SB_SOURCE_WAYS + way) + 1;
 }
 
-void sb_flow_release_source(struct sb_flows *flows, struct sb_flow *flow) {
+void sb_flow_retire(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds) {
+    set_rank(place_of(flows, flow).set, flow, SB_FLOW_RANK_ENDED);
+    release_source(flows, flow);
+    sb_flow_touch(flows, flow, boot_ds);
+}
+
+static void release_source(struct sb_flows *flows, struct sb_flow *flow) {
     if (flow->source == 0)
         return;
     flows->sources[(flow->source - 1) / SB_SOURCE_WAYS]

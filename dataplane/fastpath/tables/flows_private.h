@@ -26,7 +26,6 @@ enum sb_flow_flag {
     SB_FLOW_STRAYED = 1 << 1, /* not in its home set */
     SB_FLOW_PROVEN = 1 << 2,
     SB_FLOW_LIBERAL = 1 << 3,  /* met in its midst: windows are not known */
-    SB_FLOW_FIN = 1 << 4,      /* << side: it has sent one */
     SB_FLOW_ANSWERED = 1 << 6, /* << side: it has acknowledged the other's SYN */
     SB_FLOW_DEFERRED = 1 << 8, /* a packet of this burst waits for its turn, so all behind it do */
     SB_FLOW_OPENING = 1 << 9,  /* the SYN proxy waits for the protected host */
@@ -34,7 +33,27 @@ enum sb_flow_flag {
     SB_FLOW_TIMES = 1 << 11,        /* timestamps too */
     SB_FLOW_OFFERS_TIMES = 1 << 12, /* the client's SYN does */
     SB_FLOW_OFFERS_SACK = 1 << 13,
-    SB_FLOW_OFFERS_SCALE = 1 << 14
+    SB_FLOW_OFFERS_SCALE = 1 << 14,
+    SB_FLOW_OFFERS = SB_FLOW_OFFERS_TIMES | SB_FLOW_OFFERS_SACK | SB_FLOW_OFFERS_SCALE,
+    SB_FLOW_INSPECTED = 1 << 15 /* has a record of HTTP inspection */
+};
+
+/* << side. The sequence number behind a FIN is its sender's end, and nothing moves it any more. */
+enum sb_flow_fin {
+    SB_FLOW_FIN_SENT = 1 << 0,
+    SB_FLOW_FIN_ACKED = 1 << 2, /* by the other side */
+    SB_FLOW_FINS_ACKED = SB_FLOW_FIN_ACKED << SB_PORT_OUTSIDE | SB_FLOW_FIN_ACKED << SB_PORT_INSIDE
+};
+
+/* Who gives way to a newcomer, first to last. The last never does. */
+enum sb_flow_rank {
+    SB_FLOW_RANK_ENDED,
+    SB_FLOW_RANK_ONE_WAY, /* without it datagrams pass all the same */
+    SB_FLOW_RANK_TWO_WAY,
+    SB_FLOW_RANK_HALF_OPEN, /* a SYN; or met in its midst */
+    SB_FLOW_RANK_ANSWERED,  /* a SYN that the other side has answered */
+    SB_FLOW_RANK_PROVEN,
+    SB_FLOW_RANK_COUNT
 };
 
 /* What one side may send: "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000). */
@@ -45,7 +64,8 @@ struct sb_flow_side {
 };
 
 /* One connection; a cache line. IPv4: the key is the addresses and ports themselves. IPv6: 64 bits
- * of a keyed hash stand for the two addresses, the ports for themselves. */
+ * of a keyed hash stand for the two addresses, the ports for themselves. What few connections need
+ * stands in their record. */
 struct sb_flow {
     uint64_t key[2];
     struct sb_flow_side side[SB_PORT_COUNT];
@@ -54,22 +74,36 @@ struct sb_flow {
     uint16_t flags;               /* enum sb_flow_flag */
     uint8_t state;                /* enum sb_flow_state */
     uint8_t scale[SB_PORT_COUNT]; /* of windows (RFC 7323, 2) */
-    uint8_t announced_scale;      /* to the client, of the protected host's windows */
-    uint8_t reserved[2];
-    uint32_t sequence_delta; /* what the client sees, less what the host sends; while it is opening,
-                              * the index of the opening */
-    uint32_t time_delta;     /* the same of timestamps */
+    uint8_t fins;                 /* enum sb_flow_fin */
+    uint8_t rank;                 /* enum sb_flow_rank, as its set says too */
+    uint8_t http_generation;      /* of the policy that said whether it is inspected */
+    uint32_t record;              /* index of its struct sb_flow_record; 0: it has none */
+    uint32_t http; /* INSPECTED: index of its struct sb_http_record; else the number of the first
+                      byte of the client that has opened it, if its SYN was seen */
 } __attribute__((aligned(SB_CACHE_LINE)));
 
 _Static_assert(sizeof(struct sb_flow) == SB_CACHE_LINE, "64 bytes per connection, and 4 of tags");
 
+/* What a connection that the SYN proxy opens needs beside its line. */
+struct sb_flow_record {
+    uint32_t next;    /* of one that is free: index of the next that is, 0: none */
+    uint32_t opening; /* SB_FLOW_OPENING: index of its opening */
+    uint32_t
+        sequence_delta;  /* SB_FLOW_TRANSLATED: what the client sees, less what the host sends */
+    uint32_t time_delta; /* SB_FLOW_TIMES: the same of timestamps */
+    uint8_t announced_scale; /* to the client, of the protected host's windows */
+    uint8_t reserved[15];
+} __attribute__((aligned(SB_CACHE_LINE / 2)));
+
+_Static_assert(sizeof(struct sb_flow_record) == SB_CACHE_LINE / 2, "two records to a line");
+
 struct sb_flow_tags {
     uint16_t tag[SB_FLOW_WAYS];
-    uint8_t seen[SB_FLOW_WAYS]; /* when an unproven one last was, in SB_FLOW_SEEN_DS modulo 256 */
+    uint8_t seen[SB_FLOW_WAYS]; /* when one that may give way last was, in SB_FLOW_SEEN_DS modulo
+                                   256 */
     uint16_t used;              /* bit w: way w holds one */
-    uint16_t proven;
-    uint16_t strayed; /* whose home it is, and who are elsewhere */
-    uint8_t reserved[10];
+    uint16_t strayed;           /* whose home it is, and who are elsewhere */
+    uint16_t rank[SB_FLOW_RANK_COUNT]; /* bit w: the one in way w has it */
 } __attribute__((aligned(SB_CACHE_LINE)));
 
 _Static_assert(sizeof(struct sb_flow_tags) == SB_CACHE_LINE, "one line of tags");
@@ -92,11 +126,15 @@ struct sb_flows {
     uint32_t source_mask;
     struct sb_hash_key hash_key, address_key[3];
     struct sb_source_set *sources;
+    struct sb_flow_record *records; /* one for each place, and that of index 0, which is nobody's */
+    uint32_t record_free;           /* index of the first that was given back; 0: none */
+    uint32_t record_fresh;          /* of the first that nobody has had yet */
     struct sb_connection_stats *stats;
     struct sb_flow_timeouts timeouts;
     uint32_t sweep_next; /* set */
     uint32_t sweep_due;  /* sets */
     uint32_t sweep_ds;
+    struct sb_http *http; /* is told what ends; NULL: nobody */
 };
 
 static inline uint64_t sb_flow_hash(const struct sb_flows *flows, const uint64_t key[2]) {
@@ -147,6 +185,12 @@ static inline bool sb_flow_is(const struct sb_flow *flow, const uint64_t key[2])
     return flow->key[0] == key[0] && flow->key[1] == key[1];
 }
 
+/* That of a connection which has one. */
+static inline struct sb_flow_record *sb_flow_record(const struct sb_flows *flows,
+                                                    const struct sb_flow *flow) {
+    return &flows->records[flow->record];
+}
+
 static inline bool sb_flow_is_over(const struct sb_flow *flow, uint32_t boot_ds) {
     return (int32_t)(flow->deadline_ds - boot_ds) <= 0;
 }
@@ -158,17 +202,22 @@ struct sb_flow *sb_flow_find(struct sb_flows *flows, const uint64_t key[2], uint
 struct sb_flow *sb_flow_open(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
                              uint32_t boot_ds);
 void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow);
-void sb_flow_mark_seen(struct sb_flows *flows, const struct sb_flow *flow, uint32_t boot_ds);
-/* From now on it keeps its place. source: a hash; counted for it until it is released or ended. */
+/* Gives a connection that has none a record, all zero: there are as many as places. */
+struct sb_flow_record *sb_flow_add_record(struct sb_flows *flows, struct sb_flow *flow);
+/* One that may give way was seen; its state says who does before it. */
+void sb_flow_mark_seen(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds);
+/* From now on it keeps its place. source: a hash; counted for it until it is retired or ended. */
 void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source);
-void sb_flow_release_source(struct sb_flows *flows, struct sb_flow *flow);
+/* Its hosts are through with it: the first to give way from now on, and no longer its source's. It
+ * is there for what may still come. */
+void sb_flow_retire(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds);
 /* How many proven connections a source has. */
 uint32_t sb_flow_source_count(const struct sb_flows *flows, uint64_t source);
 
 /* Takes its state's time from now; remembers when it was seen. */
 static inline void sb_flow_touch(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds) {
     flow->deadline_ds = boot_ds + flows->timeouts.ds[flow->state];
-    if ((flow->flags & SB_FLOW_PROVEN) == 0)
+    if (flow->rank < SB_FLOW_RANK_PROVEN)
         sb_flow_mark_seen(flows, flow, boot_ds);
 }
 

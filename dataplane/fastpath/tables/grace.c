@@ -7,8 +7,6 @@ static uint64_t reader_count(const struct sb_readers *readers) {
 }
 
 void sb_grace_begin(struct sb_grace *grace, const struct sb_readers *readers) {
-    /* The unlinking stores must be visible before a counter is read: a reader that counts on later
-     * sees them. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     grace->count = reader_count(readers);
     for (uint64_t i = 0; i < grace->count; i++)

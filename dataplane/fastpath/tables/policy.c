@@ -1,41 +1,53 @@
 /* policy.c: the profiles of a policy, built by the control loop, then only read. */
-#define _GNU_SOURCE
 #include "policy.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "hash.h"
 #include "memory.h"
-#include "pipeline.h"
+#include "neighbors.h"
+#include "reasons.h"
 #include "targets.h"
 
-#define MAPPED 0xffffull
 /* In place of an address's upper half; no fixed key of a test makes it the zero of a product. */
 #define SALT 0xbf58476d1ce4e5b9ull
 
 _Static_assert(sizeof(struct sb_limit) == 32, "two to a line");
+_Static_assert(SB_LIMITS_MAX == SB_SCOPE_COUNT * SB_UNIT_REQUESTS + 1,
+               "room for every kind of limit");
+_Static_assert(SB_REQUEST_LIMITS_MAX == SB_SCOPE_COUNT + SB_REQUEST_PATHS_MAX, "and of requests");
+_Static_assert(SB_PROFILES_MAX >= 2 * SB_POLICY_PROFILES_MAX + 1, "two policies and the default");
+_Static_assert(SB_TARGETS_MAX >= SB_POLICY_PROFILES_MAX * SB_PROFILE_TARGETS_MAX, "room for all");
 
 /* What only the writer knows. */
 struct build {
     struct sb_policy policy;
-    struct sb_targets targets;
+    struct sb_targets_build targets;
+    struct sb_targets_build addresses; /* of neighbours */
+    struct sb_neighbors neighbors;
     struct sb_profile *profiles;
-    struct sb_prefix *entries;
-    uint16_t *profile; /* of each entry */
-    uint32_t target_count;
-    uint32_t targets_max;
     uint32_t profile_count; /* the highest index that was asked for, and one */
 };
 
+static int build_neighbors(struct build *build);
 static struct build *build_of(const struct sb_policy *policy);
 static bool is_sound(const struct sb_profile *profile);
-static bool is_sound_limit(const struct sb_limit *limit);
+static bool is_sound_limit(const struct sb_limit *limit, enum sb_stage stage);
+static bool are_sound_request_limits(const struct sb_http_profile *http);
 static bool are_sound_ports(const struct sb_port_rule *rule);
 static bool are_sound_reflectors(const struct sb_profile *profile);
+static bool is_sound_http(const struct sb_http_profile *http);
 static void salt_limits(struct sb_profile *profile, uint32_t index, const struct sb_hash_key *key);
-static int build_ranges(struct build *build, uint32_t family);
+static uint8_t next_http_generation(void);
+
+void sb_profile_init(struct sb_profile *profile) {
+    memset(profile, 0, sizeof(*profile));
+    for (uint32_t reason = 0; reason < SB_REASON_COUNT; reason++)
+        profile->mode[reason] = (uint8_t)sb_reason_default_mode(reason);
+}
 
 int sb_policy_create(uint32_t targets_max, struct sb_policy **out) {
     struct build *build;
@@ -45,13 +57,10 @@ int sb_policy_create(uint32_t targets_max, struct sb_policy **out) {
     build = calloc(1, sizeof(*build));
     if (build == NULL)
         return -ENOMEM;
-    build->targets_max = targets_max;
     /* Room for the largest index: pages that no profile lies on are never touched. */
     build->profiles = sb_memory_map_small(SB_PROFILES_MAX * sizeof(*build->profiles));
-    build->entries = calloc(targets_max + 1, sizeof(*build->entries));
-    build->profile = calloc(targets_max + 1, sizeof(*build->profile));
     build->policy.profiles = build->profiles;
-    if (build->profiles == NULL || build->entries == NULL || build->profile == NULL) {
+    if (build->profiles == NULL || !sb_targets_create(&build->targets, targets_max)) {
         sb_policy_destroy(&build->policy);
         return -ENOMEM;
     }
@@ -65,11 +74,9 @@ void sb_policy_destroy(struct sb_policy *policy) {
 
     if (policy == NULL)
         return;
-    for (uint32_t family = 0; family < SB_TARGET_FAMILIES; family++)
-        sb_ranges_destroy((struct sb_ranges *)(uintptr_t)build->targets.ranges[family]);
+    sb_targets_free(&build->targets);
+    sb_targets_free(&build->addresses);
     sb_memory_unmap(build->profiles, SB_PROFILES_MAX * sizeof(*build->profiles));
-    free(build->entries);
-    free(build->profile);
     free(build);
 }
 
@@ -85,28 +92,34 @@ struct sb_profile *sb_policy_profile(struct sb_policy *policy, uint32_t index) {
 
 int sb_policy_target(struct sb_policy *policy, const uint8_t key[16], uint32_t prefix_length,
                      uint32_t profile) {
-    struct build *build = build_of(policy);
-    uint64_t hi = __builtin_bswap64(sb_load64_raw(key));
-    uint64_t lo = __builtin_bswap64(sb_load64_raw(key + 8));
-    bool is_ipv4 = prefix_length >= 96 && hi == 0 && lo >> 32 == MAPPED;
-    struct sb_prefix entry = {.hi = is_ipv4 ? lo << 32 : hi, .lo = is_ipv4 ? 0 : lo};
-    uint64_t host_hi, host_lo;
+    if (profile >= SB_PROFILES_MAX)
+        return -EINVAL;
+    return sb_targets_add(&build_of(policy)->targets, key, prefix_length, (uint16_t)profile);
+}
 
-    if (prefix_length > 128 || profile >= SB_PROFILES_MAX)
+int sb_policy_neighbor(struct sb_policy *policy, const uint8_t key[16], uint32_t prefix_length,
+                       uint32_t protocols) {
+    struct build *build = build_of(policy);
+    uint32_t index = build->addresses.count;
+    int result;
+
+    if (protocols == 0 || protocols >> SB_NEIGHBOR_COUNT != 0)
         return -EINVAL;
-    entry.length = (uint8_t)(is_ipv4 ? prefix_length - 96 : prefix_length);
-    host_hi = entry.length >= 64 ? 0 : UINT64_MAX >> entry.length;
-    host_lo = entry.length <= 64    ? UINT64_MAX
-              : entry.length == 128 ? 0
-                                    : UINT64_MAX >> (entry.length - 64);
-    if ((entry.hi & host_hi) != 0 || (entry.lo & host_lo) != 0)
-        return -EINVAL;
-    if (build->target_count == build->targets_max)
-        return -ENOSPC;
-    entry.list = is_ipv4 ? 0 : 1; /* here: the family */
-    build->profile[build->target_count] = (uint16_t)profile;
-    build->entries[build->target_count++] = entry;
-    return 0;
+    if (build->addresses.entries == NULL && /* few policies name one */
+        !sb_targets_create(&build->addresses, SB_NEIGHBORS_MAX))
+        return -ENOMEM;
+    result = sb_targets_add(&build->addresses, key, prefix_length, (uint16_t)(index + 1));
+    if (result == 0)
+        build->neighbors.protocols[index] = (uint16_t)protocols;
+    return result;
+}
+
+/* Policies are built by one thread. */
+static uint8_t next_http_generation(void) {
+    static uint8_t newest;
+
+    newest = newest == UINT8_MAX ? 1 : (uint8_t)(newest + 1);
+    return newest;
 }
 
 int sb_policy_build(struct sb_policy *policy, const uint8_t key[16]) {
@@ -119,40 +132,41 @@ int sb_policy_build(struct sb_policy *policy, const uint8_t key[16]) {
         salt_limits(&build->profiles[i], i, &hash_key);
         policy->uses |= build->profiles[i].uses;
     }
-    if (build->target_count == 0)
-        return 0;
-    for (uint32_t family = 0; family < SB_TARGET_FAMILIES; family++) {
-        int result = build_ranges(build, family);
+    if ((policy->uses & SB_USE_HTTP) != 0)
+        policy->http_generation = next_http_generation();
+    if (build->targets.count != 0) {
+        int result = sb_targets_build(&build->targets);
 
         if (result != 0)
             return result;
+        policy->targets = &build->targets.targets;
     }
-    build->targets.profile = build->profile;
-    policy->targets = &build->targets;
-    return 0;
+    return build->addresses.count == 0 ? 0 : build_neighbors(build);
 }
 
 uint32_t sb_policy_select(const struct sb_policy *policy, const uint8_t address[16]) {
-    uint64_t hi = __builtin_bswap64(sb_load64_raw(address));
-    uint64_t lo = __builtin_bswap64(sb_load64_raw(address + 8));
+    const struct sb_family_address key = sb_family_address_read(address, 6);
 
     if (policy->targets == NULL)
         return 0;
-    if (hi == 0 && lo >> 32 == MAPPED)
-        return sb_targets_select(policy->targets, 0, lo << 32, 0);
-    return sb_targets_select(policy->targets, 1, hi, lo);
+    return sb_targets_select(policy->targets, key.is_ipv4 ? 0 : 1, key.hi, key.lo);
 }
 
 uint64_t sb_policy_bytes(const struct sb_policy *policy) {
     const struct build *build = build_of(policy);
-    uint64_t per_target = sizeof(*build->entries) + sizeof(*build->profile);
-    uint64_t bytes =
-        build->profile_count * sizeof(*build->profiles) + build->targets_max * per_target;
 
-    for (uint32_t family = 0; family < SB_TARGET_FAMILIES; family++)
-        if (build->targets.ranges[family] != NULL)
-            bytes += sb_ranges_bytes(build->targets.ranges[family]);
-    return bytes;
+    return build->profile_count * sizeof(*build->profiles) + sb_targets_bytes(&build->targets) +
+           sb_targets_bytes(&build->addresses);
+}
+
+static int build_neighbors(struct build *build) {
+    int result = sb_targets_build(&build->addresses);
+
+    if (result != 0)
+        return result;
+    build->neighbors.addresses = build->addresses.targets;
+    build->policy.neighbors = &build->neighbors;
+    return 0;
 }
 
 static struct build *build_of(const struct sb_policy *policy) {
@@ -169,16 +183,17 @@ static bool is_sound(const struct sb_profile *profile) {
         if (profile->mode[reason] >= SB_MODE_COUNT)
             return false;
     for (uint32_t i = 0; i < profile->limit_count; i++)
-        if (!is_sound_limit(&profile->limit[i]))
+        if (profile->limit[i].unit == SB_UNIT_REQUESTS ||
+            !is_sound_limit(&profile->limit[i], SB_STAGE_LIMITS))
             return false;
     return are_sound_ports(&profile->ports_tcp) && are_sound_ports(&profile->ports_udp) &&
-           are_sound_reflectors(profile);
+           are_sound_ports(&profile->ethertypes) && are_sound_reflectors(profile) &&
+           is_sound_http(&profile->http);
 }
 
-static bool is_sound_limit(const struct sb_limit *limit) {
+static bool is_sound_limit(const struct sb_limit *limit, enum sb_stage stage) {
     return limit->scope < SB_SCOPE_COUNT && limit->unit < SB_UNIT_COUNT &&
-           limit->reason < SB_REASON_COUNT &&
-           sb_stage_of((enum sb_reason)limit->reason) == SB_STAGE_LIMITS &&
+           limit->reason < SB_REASON_COUNT && sb_stage_of((enum sb_reason)limit->reason) == stage &&
            limit->increment_q16 > 0 && limit->increment_q16 <= limit->burst_q16 &&
            limit->burst_q16 <= SB_LIMIT_BURST_NS_MAX << 16 && limit->bits_ipv4 <= 32 &&
            limit->bits_ipv6 <= 128 && limit->icmp_only <= 1;
@@ -201,46 +216,40 @@ static bool are_sound_reflectors(const struct sb_profile *profile) {
     return true;
 }
 
-/* By profile and reason: a limit keeps its buckets when a policy changes something else. */
+static bool is_sound_http(const struct sb_http_profile *http) {
+    if (http->port_count > SB_HTTP_PORTS_MAX || http->body_limit > SB_HTTP_BODY_LIMIT_MAX)
+        return false;
+    for (uint32_t i = 1; i < http->port_count; i++)
+        if (http->port[i] <= http->port[i - 1])
+            return false;
+    return are_sound_request_limits(http);
+}
+
+static bool are_sound_request_limits(const struct sb_http_profile *http) {
+    if (http->request_limit_count > SB_REQUEST_LIMITS_MAX)
+        return false;
+    for (uint32_t i = 0; i < http->request_limit_count; i++) {
+        const struct sb_request_limit *one = &http->request_limit[i];
+
+        if (one->limit.unit != SB_UNIT_REQUESTS || one->path_size > SB_REQUEST_PATH ||
+            !is_sound_limit(&one->limit, SB_STAGE_HTTP))
+            return false;
+    }
+    return true;
+}
+
+/* By profile, reason and path: a limit keeps its buckets when a policy changes something else. */
 static void salt_limits(struct sb_profile *profile, uint32_t index, const struct sb_hash_key *key) {
     for (uint32_t i = 0; i < profile->limit_count; i++)
         profile->limit[i].salt =
             sb_hash_address(key, SALT, (uint64_t)index << 8 | profile->limit[i].reason);
-}
+    for (uint32_t i = 0; i < profile->http.request_limit_count; i++) {
+        struct sb_request_limit *one = &profile->http.request_limit[i];
 
-/* --- targets ---------------------------------------------------------------------------------- */
-
-/* What was added last comes last, and so decides. */
-static int compare(const void *a, const void *b, void *entries) {
-    const uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    const struct sb_prefix *one = (const struct sb_prefix *)entries + i;
-    const struct sb_prefix *other = (const struct sb_prefix *)entries + j;
-
-    if (one->hi != other->hi)
-        return one->hi < other->hi ? -1 : 1;
-    if (one->lo != other->lo)
-        return one->lo < other->lo ? -1 : 1;
-    if (one->length != other->length)
-        return one->length - other->length;
-    return i < j ? -1 : 1;
-}
-
-static int build_ranges(struct build *build, uint32_t family) {
-    uint32_t count = 0;
-    struct sb_ranges *ranges;
-
-    for (uint32_t i = 0; i < build->target_count; i++)
-        count += build->entries[i].list == family;
-    if (count == 0)
-        return 0;
-    ranges = sb_ranges_create(count, build->target_count, family == 1);
-    if (ranges == NULL)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < build->target_count; i++)
-        if (build->entries[i].list == family)
-            ranges->order[ranges->order_count++] = i;
-    qsort_r(ranges->order, count, sizeof(*ranges->order), compare, build->entries);
-    sb_ranges_build(ranges, build->entries);
-    build->targets.ranges[family] = ranges;
-    return 0;
+        one->limit.salt = sb_hash_address(key, SALT, (uint64_t)index << 8 | one->limit.reason);
+        for (uint32_t at = 0; at < one->path_size; at++)
+            one->limit.salt = sb_hash_address(key, one->limit.salt, one->path[at]);
+        if (one->path_size != 0) /* each scope of a path is a limit of its own */
+            one->limit.salt = sb_hash_address(key, one->limit.salt, 256u + one->limit.scope);
+    }
 }

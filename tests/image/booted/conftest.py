@@ -27,6 +27,7 @@ MODULES = (
     "test_inside",
     "test_management",
     "test_data_path",
+    "test_waf",
     "test_kills",
     "test_power_cut",
     "test_first_boots",

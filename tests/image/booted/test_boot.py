@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.image.support import inside
-from tests.image.support.vm import ADMIN_KEY, VM
+from tests.image.support.vm import VM
 from tests.support.waiting import wait_for
 
 CONSOLE_S = 180
@@ -34,8 +34,8 @@ def test_the_console_shows_state_addresses_and_the_next_step(node: VM, host: Any
 
 
 def test_the_console_and_the_journal_hold_no_secret(node: VM, host: Any):
-    agent_key = ADMIN_KEY.replace("admin", "agent")
-    secrets = [node.admin_key, host.check_output(f"cat {agent_key}").strip()]
+    agents = (f"/var/lib/secbeat/agent/{name}" for name in ("agent.key", "webhooks.secret"))
+    secrets = [node.admin_key, *(host.check_output(f"cat {path}").strip() for path in agents)]
     secrets.append(host.check_output("sed -n 2p /etc/secbeat/tls/tls.key").strip())
     assert all(len(secret) >= 32 for secret in secrets)
     for text in (node.serial_text(), host.check_output("journalctl -b --no-pager -o cat")):

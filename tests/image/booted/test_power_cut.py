@@ -10,11 +10,12 @@ import pytest
 from tests.image.support import inside
 from tests.image.support.taps import Wire
 from tests.image.support.vm import BOOT_S, VM
+from tests.image.support.waf import ATTACK, code_of, protect
 from tests.support.waiting import wait_for
 from tests.support.writer import Writer
 
 BEFORE_MAX = 24
-"""At most so many acknowledged changes before the power goes; a key may make 100 in a minute."""
+"""At most so many acknowledged changes before the power goes."""
 AFTER = 3
 READY_S = 180
 CHANGES_S = 300
@@ -24,8 +25,9 @@ IDENTITY = (
     "/etc/secbeat/tls/tls.crt",
     "/etc/secbeat/tls/tls.key",
     "/etc/ssh/ssh_host_ed25519_key",
+    "/var/lib/secbeat/agent/agent.key",
+    "/var/lib/secbeat/agent/webhooks.secret",
     "/var/lib/secbeat/keys/admin.key",
-    "/var/lib/secbeat/keys/agent.key",
     "/var/lib/secbeat/node-id",
 )
 
@@ -34,6 +36,7 @@ IDENTITY = (
 def cut(node: VM) -> tuple[Writer, dict[str, str]]:
     """The power is cut in the middle of writes, and comes back; the writer went on."""
     wait_for(node.is_ready, "the node is ready", READY_S, every_s=1)
+    protect(node)
     before = identity(node)
     made = node.api("POST", "/keys", json={"name": "power-cut", "role": "operate"})
     assert made.status_code == 201, made.text
@@ -84,6 +87,12 @@ def test_the_second_boot_finds_everything_up(host: Any, cut: object):
 
 def test_traffic_flows_again(wire: Wire, cut: object):
     wire.wait_until_it_forwards()
+
+
+def test_rules_are_in_force_from_the_first_packet(wire: Wire, cut: object):
+    """Since the boot the client has asked for nothing but pages."""
+    assert code_of(wire, ATTACK) == "403"
+    assert code_of(wire, "") == "200"
 
 
 def test_the_second_boot_has_left_the_first_ones_work_alone(

@@ -68,7 +68,7 @@ def test_the_environment_is_whole(host: Any):
 
 
 def test_the_library_loads_with_this_dpdk(host: Any):
-    script = "from dataplane.library import load; load()"
+    script = "from dataplane.native.library import load; load()"
     assert host.run(f'/opt/secbeat/bin/python -c "{script}"').rc == 0
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from dataplane.labels import LATENCY_BOUNDS_NS, STAGES
-from dataplane.stats import (
+from dataplane.shared.labels import LATENCY_BOUNDS_NS, STAGES
+from dataplane.shared.stats import (
     Capacities,
     ConnectionStats,
     CountriesStats,
@@ -19,8 +19,11 @@ from dataplane.stats import (
     OriginStats,
     PortStats,
     ReasonCount,
+    RulesStats,
     StageStats,
 )
+from tests.support.http_stats import GROUPS, HTTP, SCANS
+from tests.support.incidents import DETECTION
 
 
 def port(name: str, received: int, dropped: dict[str, int]) -> PortStats:
@@ -33,6 +36,8 @@ def port(name: str, received: int, dropped: dict[str, int]) -> PortStats:
         consumed=0,
         held_now=0,
         dropped=dropped,
+        link={"arp": 2, "other_mpls": 9},
+        neighbors={"bgp": 8, "ospf": 0},
         dropped_bytes=sum(dropped.values()) * 100,
         missed=4,
         errors=3,
@@ -59,18 +64,35 @@ NODE = NodeStats(
     pid=1,
     tsc_hz=2_600_000_000,
     syn_proxy_profiles=0,
+    http_profiles=1,
+    overlays=2,
+    panic_until_boot_ms=0,
     hugepages=True,
     capacities=Capacities(1000, 10, 200, 3, 4, 262_144, 4096, 128),
-    connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1),
+    connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1, 2),
     countries=CountriesStats(1_782_362_039, 390_000, 300_000, 8_000_000),
+    rules=RulesStats(7, 3, 65_536, 1, 9_000_000, ("ready",)),
+    http=HTTP,
+    scans=SCANS,
+    detection=DETECTION,
+    rule_groups=GROUPS,
     cpu_busy_percent=37.5,
     latency_mean_ns=1500,
+    request_latency_mean_ns=600_000,
+    requests_per_second=12.34,
     memory_bytes=100_000_000,
     events_lost=11,
     ports={"outside": port("outside", 100, {"blacklist": 30}), "inside": port("inside", 50, {})},
+    neighbors_beyond={"bgp": 3, "ospf": 0},
     origins={"answer": OriginStats(3, 2, 1)},
     latency=LatencyHistogram(
         LATENCY_BOUNDS_NS, (5, 3) + (0,) * (len(LATENCY_BOUNDS_NS) - 2) + (2,), 10, 4_000_000_000
+    ),
+    request_latency=LatencyHistogram(
+        LATENCY_BOUNDS_NS, (7,) + (0,) * len(LATENCY_BOUNDS_NS), 7, 4_200
+    ),
+    response_time=LatencyHistogram(
+        LATENCY_BOUNDS_NS, (0,) * len(LATENCY_BOUNDS_NS) + (4,), 4, 40_000_000_000
     ),
     lcores=(lcore(0), lcore(1)),
     reasons=(

@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.agent.link import BACKOFF_MAX_S, Link, LinkStats
-from api.agent.tally import AgentTally
-from dataplane.errors import DataplaneAwayError, LeaseBusyError, SecBeatError
+from api.agent.metrics.tally import AgentTally
+from dataplane.base.errors import DataplaneAwayError, LeaseBusyError, SecBeatError
 
 
 class FakeClient:

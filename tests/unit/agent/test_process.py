@@ -63,12 +63,21 @@ def test_taken_port_is_said_and_ends_it(tmp_path: Path) -> None:
         taken.listen()
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         file = tmp_path / "secbeat.toml"
+        (tmp_path / "run-agent").mkdir()
         file.write_text(
-            f'[node]\nrun_dir = "{tmp_path}"\n[metrics]\npublic = "{bind}"\n'
+            f'[node]\nname = "n"\nrun_dir = "{tmp_path}/run"\nstate_dir = "{tmp_path}"\n'
+            f'[metrics]\npublic = "{bind}"\n'
             '[ports]\noutside = {device = "net_null0"}\ninside = {device = "net_null1"}\n'
         )
         done = subprocess.run(
-            [sys.executable, "-m", "appliance.cli.processes", "agent", "--config", str(file)],
+            [
+                sys.executable,
+                "-m",
+                "appliance.cli.processes",
+                "agent",
+                "--config",
+                str(file),
+            ],
             capture_output=True,
             text=True,
             cwd=ROOT,

@@ -79,7 +79,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the server's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the server's names
 
         def log_message(self, *_: object) -> None:
             pass
@@ -104,8 +104,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SECBEAT_URL", "MANAGEMENT_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SECBEAT_API_KEY", KEY)
-    monkeypatch.setattr("appliance.cli.node_api.DEFAULT_FILES", ())
-    monkeypatch.setattr("appliance.cli.node_api.POLL_S", 0)
+    monkeypatch.setattr("appliance.cli.client.node_api.DEFAULT_FILES", ())
+    monkeypatch.setattr("appliance.cli.client.node_api.POLL_S", 0)
 
 
 @pytest.fixture

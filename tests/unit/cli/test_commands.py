@@ -79,9 +79,10 @@ def test_wait_says_what_was_rejected(api: Any, secbeat: Any) -> None:
 
 def test_rejected_at_once_is_no_success(api: Any, secbeat: Any) -> None:
     api.answers_with(202, {**ENTRY, "state": "rejected"})
+    api.answers_with(200, {"revision": 7, "state": "rejected", "reason": "table is full"})
     done = secbeat("blacklist", "add", "192.0.2.7", "--json")
     assert (done.code, done.out) == (1, "")
-    assert done.err == "secbeat: revision 7 was rejected; the audit and the node's log say why\n"
+    assert done.err == "secbeat: revision 7 was rejected: table is full\n"
 
 
 def test_wait_ends(api: Any, secbeat: Any) -> None:
@@ -120,7 +121,7 @@ def test_remove_in_force_and_pending(api: Any, secbeat: Any) -> None:
     api.answers.clear()
     api.answers_with(202, {}, Location="/api/v1/revisions/8")
     done = secbeat("blacklist", "remove", "192.0.2.7", "--json")
-    assert done.json == {"ip": "192.0.2.7", "state": "pending", "revision": 8}
+    assert done.json == {"ip": "192.0.2.7", "remaining": [], "state": "pending", "revision": 8}
 
 
 def test_list_is_tab_separated_off_a_terminal(api: Any, secbeat: Any) -> None:
@@ -153,7 +154,7 @@ def test_list_all_follows_the_cursor(flags: list[str], api: Any, secbeat: Any) -
 
 def test_list_all_waits_when_it_is_told_to(api: Any, secbeat: Any, monkeypatch: Any) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("appliance.cli.node_api.time.sleep", waits.append)
+    monkeypatch.setattr("appliance.cli.client.node_api.time.sleep", waits.append)
     api.answers_with(429, {"detail": "slow down"}, Retry_After="5")
     api.answers_with(200, {"blacklist": [], "total": 0, "next_cursor": None})
     assert secbeat("blacklist", "list", "--all").code == 0

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
-from appliance.cli import countries
+from appliance.cli.commands import countries
 
 HEAD = "# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n"
 
@@ -28,6 +30,37 @@ def built(secbeat: Any, sources: list[str], tmp_path: Path) -> str:
     done = secbeat("countries", "build", "--tor", *sources, "--file", file, "--json")
     assert (done.code, done.json["changed"]) == (0, True)
     return file
+
+
+def test_a_database_of_other_things_is_refused_and_the_file_stays(
+    secbeat: Any, built: str, tmp_path: Path
+) -> None:
+    writer = MMDBWriter(ip_version=4, database_type="GeoLite2-ASN")
+    writer.insert_network(IPSet(["192.0.2.0/24"]), {"autonomous_system_number": 64496})
+    writer.to_db_file(str(tmp_path / "asn.mmdb"))
+    before = Path(built).read_bytes()
+    done = secbeat("countries", "build", "--mmdb", str(tmp_path / "asn.mmdb"), "--file", built)
+    assert done.code == 65
+    assert "country.iso_code" in done.err
+    assert "autonomous_system_number" in done.err
+    assert Path(built).read_bytes() == before
+
+
+def test_a_family_without_countries_is_warned_about(secbeat: Any, tmp_path: Path) -> None:
+    writer = MMDBWriter(ip_version=4, database_type="Test-DB")
+    writer.insert_network(IPSet(["192.0.2.0/24"]), {"country": "DE"})
+    writer.to_db_file(str(tmp_path / "ipv4.mmdb"))
+    words = ("countries", "build", "--mmdb", str(tmp_path / "ipv4.mmdb"))
+    done = secbeat(*words, "--file", str(tmp_path / "f"))
+    assert (done.code, "warning: no address of IPv6 has a country" in done.out) == (0, True)
+    done = secbeat(*words, "--file", str(tmp_path / "f"), "--json")
+    assert len(done.json["warnings"]) == 1
+
+
+def test_lookup_follows_6to4_and_teredo(secbeat: Any, built: str) -> None:
+    asked = ("2002:c000:207::1", "2001:0:c000:207::1", "2002:c000:200::/40", "2002:c000:300::")
+    done = secbeat("countries", "lookup", *asked, "--file", built)
+    assert [line.split("\t")[1] for line in done.out.splitlines()[1:]] == ["DE", "DE", "DE", "ZZ"]
 
 
 def test_lookup_says_where_an_address_is(secbeat: Any, built: str) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import typer
 
-from appliance.cli.durations import parse_duration
-from appliance.cli.keyfile import KeyMissingError, find_key
-from appliance.cli.node_api import checked_url, is_local
+from appliance.cli.client.keyfile import KeyMissingError, find_key
+from appliance.cli.client.node_api import checked_url, is_local
+from appliance.cli.terminal.durations import parse_duration
 
 
 def test_without_a_key_and_an_api_the_api_is_what_is_missing(
@@ -138,7 +138,7 @@ def test_missing_key_says_where_it_looked(
 ) -> None:
     monkeypatch.delenv("SECBEAT_API_KEY")
     api.answers_with(200, {})
-    monkeypatch.setattr("appliance.cli.node_api.DEFAULT_FILES", (tmp_path / "admin.key",))
+    monkeypatch.setattr("appliance.cli.client.node_api.DEFAULT_FILES", (tmp_path / "admin.key",))
     done = secbeat("status")
     assert done.code == 77
     for place in ("--key-file", "$SECBEAT_API_KEY", "$MANAGEMENT_API_KEY", "admin.key (no such"):
@@ -150,7 +150,7 @@ def test_key_of_this_host_stays_on_it(secbeat: Any, monkeypatch: Any, tmp_path: 
     monkeypatch.delenv("SECBEAT_API_KEY")
     file = tmp_path / "admin.key"
     file.write_text("local")
-    monkeypatch.setattr("appliance.cli.node_api.DEFAULT_FILES", (file,))
+    monkeypatch.setattr("appliance.cli.client.node_api.DEFAULT_FILES", (file,))
     done = secbeat("status", "--url", "http://192.0.2.1:9999")
     assert done.code == 77
     assert "not sent to another" in done.err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.cli.host import VERBS
+from appliance.cli.commands.host import VERBS
 from appliance.cli.main import main
 from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
 from tests.support.fake_kernel import DRIVERS, FakeKernel, FakeTools
@@ -54,7 +54,7 @@ def host(
         '[management]\nnic = "eth9"\n[ports.outside]\ndevice = "nic:0"\n'
         '[ports.inside]\ndevice = "nic:1"\n'
     )
-    monkeypatch.setattr("appliance.cli.host.Host", lambda: kernel)
+    monkeypatch.setattr("appliance.cli.commands.host.Host", lambda: kernel)
     monkeypatch.setattr("appliance.commands.run", tools)
 
     def call(verb: str, *options: str, uid: int = 0) -> Done:
@@ -182,7 +182,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_console_needs_neither_typer_nor_pydantic() -> None:
     code = (
-        "import sys; from appliance.cli import host; host.run(['console', '--dry-run']); "
+        "import sys; from appliance.cli.commands import host; host.run(['console', '--dry-run']); "
         "print(sorted({'typer', 'pydantic', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from appliance.cli.audit import SHOWN
-from appliance.cli.lists import SHOWN as LIST_SHOWN
-from appliance.cli.output import Output
+from appliance.cli.commands.audit import SHOWN
+from appliance.cli.commands.lists.entries import SHOWN as LIST_SHOWN
+from appliance.cli.terminal.output import Output
 
 
 class Terminal(io.StringIO):

@@ -113,6 +113,20 @@ def test_show_lists_the_rules(api: Any, secbeat: Any) -> None:
     assert api.requests[-1].path == "/api/v1/policy/history/3"
 
 
+def test_show_lists_the_neighbours(api: Any, secbeat: Any) -> None:
+    neighbors = [
+        {"address": "203.0.113.1", "protocols": ["bgp", "bfd"], "name": "transit 1"},
+        {"address": "2001:db8::/64", "protocols": ["ospf"]},
+    ]
+    api.answers_with(200, {**SHOWN, "policy": {"name": "peers", "neighbors": neighbors}})
+    assert secbeat("policy", "show").out.splitlines()[1:5] == [
+        "",
+        "neighbor\tprotocols\tname",
+        "203.0.113.1\tbgp bfd\ttransit 1",
+        "2001:db8::/64\tospf\t-",
+    ]
+
+
 def test_what_is_shown_can_be_applied(api: Any, secbeat: Any, tmp_path: Path) -> None:
     path = tmp_path / "shown.json"
     path.write_text(json.dumps(SHOWN["policy"]))
@@ -138,3 +152,13 @@ def test_rollback_names_what_it_was_told(
     done = secbeat("policy", "rollback", *words)
     assert (api.requests[0].path, api.requests[0].json) == ("/api/v1/policy/rollback", body)
     assert done.out == "rolled back, nothing changed: in force (revision 7)\n"
+
+
+def test_show_takes_what_an_earlier_release_has_stored(api: Any, secbeat: Any) -> None:
+    old = {"profiles": [{"rules": [{"type": "tarpit", "delay_ms": 9}]}]}
+    api.answers_with(200, {**SHOWN, "state": "rejected", "policy": old})
+    done = secbeat("policy", "show")
+    assert done.code == 0
+    assert "rejected (revision 7)" in done.out
+    assert "tarpit" in done.out
+    assert "delay_ms 9" in done.out

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dataplane import abi
 from dataplane.countries.codes import COUNTRIES, code_of, index_of, known
+from dataplane.native import abi
 
 OTHERS = {"EU", "XK", "ZZ"}
 

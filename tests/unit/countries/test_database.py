@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from dataplane import abi
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
 from dataplane.countries import database
 from dataplane.countries.codes import COUNTRIES, index_of
 from dataplane.countries.ranges import pack_ranges
 from dataplane.countries.sources import Source
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
+from dataplane.native import abi
 
 DATE = datetime(2026, 6, 25, 4, 33, 59, tzinfo=UTC)
 Named = list[tuple[str, str]]
@@ -69,6 +69,14 @@ def test_what_was_written_comes_back(file: Path) -> None:
         ("198.51.100.127", "FR"),
         ("198.51.100.128", "US"),
         ("::ffff:192.0.2.7", "DE"),
+        ("2002:c000:207::1", "DE"),
+        ("2002:c633:647f:ffff:ffff:ffff:ffff:ffff", "FR"),
+        ("2002:c633:6480::", "US"),
+        ("2002:c000:300::1", "ZZ"),
+        ("2001:0:c000:207::1", "DE"),
+        ("2001:0:c633:6480:8000:63bf:3fff:fdd2", "US"),
+        ("2001:1:c000:207::1", "ZZ"),
+        ("2003:c000:207::1", "ZZ"),
         ("2001:db8:ffff::1", "JP"),
         ("2001:db9::", "ZZ"),
         ("::", "ZZ"),
@@ -85,7 +93,17 @@ def test_an_address_has_the_country_of_its_prefix(file: Path, address: str, code
         ("198.51.100.0/24", {"FR", "US"}),
         ("192.0.0.0/8", {"DE", "ZZ"}),
         ("0.0.0.0/0", {"DE", "FR", "US", "ZZ"}),
-        ("::/0", {"JP", "ZZ"}),
+        ("::/0", {"DE", "FR", "JP", "US", "ZZ"}),
+        ("2002:c000:200::/40", {"DE"}),
+        ("2002:c000:207:1::/64", {"DE"}),
+        ("2002:c633:6400::/40", {"FR", "US"}),
+        ("2002::/16", {"DE", "FR", "US", "ZZ"}),
+        ("2002:c000:300::/40", {"ZZ"}),
+        ("2001:0:c633:6480::/64", {"US"}),
+        ("2001::/32", {"DE", "FR", "US", "ZZ"}),
+        ("2001:0:c633:6400::/56", {"FR", "US"}),
+        ("2001::/16", {"DE", "FR", "JP", "US", "ZZ"}),
+        ("2001:8000::/17", {"ZZ"}),
         ("2001:db8:1::/48", {"JP"}),
     ],
 )
@@ -111,6 +129,20 @@ def test_every_address_is_found_as_in_a_plain_list(tmp_path: Path, seed: int) ->
         place = bisect_right(starts, address) - 1
         key = Network.parse(str(ip_address(address))).key
         assert found.country(key) == (codes[place] if place >= 0 else "ZZ")
+
+
+@pytest.mark.parametrize("named", [[], [("192.0.2.0/24", "ZZ"), ("2001:db8::/32", "ZZ")]])
+def test_a_file_that_knows_no_country_is_refused(tmp_path: Path, named: Named) -> None:
+    database.write(tmp_path / "f", source(named, "ASNs"), 0)
+    with pytest.raises(InvalidInputError, match=r"\(ASNs\) knows no country"):
+        database.read(tmp_path / "f")
+
+
+@pytest.mark.parametrize(("prefix", "family"), [("192.0.2.0/24", 4), ("2001:db8::/32", 6)])
+def test_a_file_may_know_one_family_only(tmp_path: Path, prefix: str, family: int) -> None:
+    database.write(tmp_path / "f", source([(prefix, "DE")]), 0)
+    found = database.read(tmp_path / "f")
+    assert [found.knows(one) for one in (4, 6)] == [family == 4, family == 6]
 
 
 def test_a_file_that_was_cut_anywhere_is_refused(file: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dataplane import abi
+from dataplane.base.errors import InvalidInputError
 from dataplane.countries.ranges import RECORD, pack_ranges
-from dataplane.errors import InvalidInputError
+from dataplane.native import abi
 
 HERE = Path("source")
 

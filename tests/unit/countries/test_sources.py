@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+import maxminddb
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
 from dataplane.countries import database
 from dataplane.countries.sources import Source, read_mmdb, read_tor
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
 
 HEAD = "# This file\n#\n# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n#\n"
 IPV4 = HEAD + "16777216,16777471,AU\n16777472,16778239,CN\n16842752,16843007,??\n"
@@ -75,12 +76,26 @@ def test_tors_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_tor(tmp_path / "none", tmp_path / "none")
 
 
-def mmdb(path: Path, version: int, networks: dict[str, Any]) -> Source:
+def mmdb(
+    path: Path, version: int, networks: dict[str, Any], aliases: tuple[str, ...] = ()
+) -> Source:
+    """``aliases``: prefixes under which the IPv4 tree, at ::/96, is found as well."""
     writer = MMDBWriter(ip_version=version, ipv4_compatible=version == 6, database_type="Test-DB")
     for network, record in networks.items():
         writer.insert_network(IPSet([network]), record)
+    for alias in aliases:
+        prefix = ip_network(alias)
+        bits = f"{int(prefix.network_address):0128b}"[: prefix.prefixlen]
+        node_at(writer, bits[:-1])[int(bits[-1])] = node_at(writer, "0" * 96)
     writer.to_db_file(str(path))
     return read_mmdb(path)
+
+
+def node_at(writer: MMDBWriter, bits: str) -> Any:
+    node: Any = writer.tree
+    for bit in bits:
+        node = node.get_or_create(int(bit))
+    return node
 
 
 MAXMIND = {"country": {"iso_code": "DE", "names": {"en": "Germany"}}}
@@ -94,14 +109,20 @@ MAXMIND = {"country": {"iso_code": "DE", "names": {"en": "Germany"}}}
         (MAXMIND | {"registered_country": {"iso_code": "FR"}}, "DE"),
         ({"country": "NL"}, "NL"),
         ({"country": "Netherlands", "country_code": "NL"}, "NL"),
+        ({"country": {"iso_code": ""}, "registered_country": {"iso_code": "FR"}}, "FR"),
+        ({"country": {"iso_code": " "}, "country_code": "FR"}, "FR"),
+        ({"country": {"iso_code": 5}, "registered_country": {"iso_code": "FR"}}, "FR"),
+        ({"country": {"iso_code": ""}, "registered_country": {}, "country_code": "NL"}, "NL"),
+        ({"country_code": "", "country": "NL"}, "NL"),
         ({"asn": 64496}, "ZZ"),
         ({"country": {}}, "ZZ"),
+        ({"country": {"iso_code": ""}}, "ZZ"),
     ],
 )
 def test_an_mmdb_record_names_its_country_in_one_of_these_ways(
     tmp_path: Path, record: dict[str, Any], code: str
 ) -> None:
-    found = mmdb(tmp_path / "db", 4, {"192.0.2.0/24": record})
+    found = mmdb(tmp_path / "db", 4, {"192.0.2.0/24": record, "198.51.100.0/24": MAXMIND})
     assert country(found, tmp_path, "192.0.2.7") == code
     assert country(found, tmp_path, "192.0.3.7") == "ZZ"
 
@@ -120,6 +141,63 @@ def test_an_ipv6_mmdb_holds_both_families(tmp_path: Path) -> None:
         (str(ip_address("::192.0.2.7")), "ZZ"),
     ):
         assert country(found, tmp_path, address) == code
+
+
+@pytest.mark.parametrize(
+    ("records", "problem"),
+    [
+        (
+            {
+                "192.0.2.0/24": {
+                    "autonomous_system_number": 64496,
+                    "autonomous_system_organization": "EXAMPLE",
+                },
+                "2001:db8::/32": {"autonomous_system_number": 64497},
+            },
+            r"\(Test-DB\) has no country: .* country\.iso_code, .* is autonomous_system_number, a",
+        ),
+        (
+            {"192.0.2.0/24": {"geo": {"country": {"iso_code": "DE"}}}},
+            r"no record has country\.iso_code, .* what they have is geo",
+        ),
+        ({"192.0.2.0/24": {"country": {"iso_code": ""}}}, "what they have is country"),
+        ({"192.0.2.0/24": {"country": "Germany"}}, "'Germany' is no code of ISO 3166-1"),
+        ({"192.0.2.0/24": "DE"}, "what they have is 'DE'"),
+        ({}, "it has no record"),
+    ],
+    ids=["ASNs", "another schema", "empty", "names", "no map", "nothing"],
+)
+def test_an_mmdb_without_a_country_is_refused_and_says_what_is_missing(
+    tmp_path: Path, records: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=problem):
+        mmdb(tmp_path / "db", 6, records)
+
+
+def test_tors_files_without_a_country_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="has no country"):
+        tor(tmp_path, HEAD + "16777216,16777471,??\n", HEAD)
+
+
+def test_an_address_that_holds_one_of_ipv4_is_where_mmdb_readers_say(tmp_path: Path) -> None:
+    """MaxMind's files alias these prefixes to their IPv4 tree; others do not and mean the same."""
+    records = {
+        "192.0.2.0/24": {"country": {"iso_code": "RU"}},
+        "2001:db8::/32": {"country": {"iso_code": "DE"}},
+    }
+    asked = ("2002:c000:207::1", "2001:0:c000:207::1", "::ffff:192.0.2.7", "192.0.2.7")
+    for aliases in ((), ("2002::/16", "2001::/32", "::ffff:0:0/96")):
+        path = tmp_path / f"{len(aliases)}.mmdb"
+        found = mmdb(path, 6, records, aliases)
+        for address in asked:
+            if aliases:
+                with maxminddb.open_database(path) as reader:
+                    record = reader.get(address)
+                assert isinstance(record, dict)
+                assert record["country"] == {"iso_code": "RU"}
+            assert country(found, tmp_path, address) == "RU"
+        assert country(found, tmp_path, "2002:c000:307::1") == "ZZ"
+        assert country(found, tmp_path, "2001:db8::1") == "DE"
 
 
 def test_an_mmdb_has_a_name_and_a_date(tmp_path: Path) -> None:

@@ -67,11 +67,13 @@ def test_the_command_prints_json_and_says_fail_by_its_exit_code(
 ) -> None:
     bad = Finding("x", Status.FAIL, "is broken", "it matters", "mend x")
     for findings, code in (([bad], 1), ([Finding("y", Status.WARN, "is odd")], 0), ([], 0)):
-        monkeypatch.setattr("appliance.cli.doctor.examine", lambda _, found=findings: found)
+        monkeypatch.setattr(
+            "appliance.cli.commands.doctor.examine", lambda _, found=findings: found
+        )
         result = CliRunner().invoke(app, ["doctor", "--json"])
         assert result.exit_code == code
         assert len(json.loads(result.stdout)["findings"]) == len(findings)
-    monkeypatch.setattr("appliance.cli.doctor.examine", lambda _: [bad])
+    monkeypatch.setattr("appliance.cli.commands.doctor.examine", lambda _: [bad])
     text = CliRunner().invoke(app, ["doctor"]).stdout
     assert "x\tfail\tis broken" in text
     assert "why: it matters" in text

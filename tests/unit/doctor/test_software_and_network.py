@@ -9,7 +9,7 @@ import pytest
 from appliance.doctor import Context, Status, examine
 from appliance.doctor.checks_software import locked_versions
 from appliance.host.files import Host
-from dataplane.errors import ConfigurationError
+from dataplane.base.errors import ConfigurationError
 from tests.support.fake_host import FakeHost
 from tests.unit.doctor.conftest import PINNED, Examine
 

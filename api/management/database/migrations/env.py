@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from api.management.database.tables import metadata
+from api.management.database.tables import METADATA
 
 with context.config.attributes["engine"].connect() as connection:
     context.configure(
         connection=connection,
-        target_metadata=metadata,
+        target_metadata=METADATA,
         render_as_batch=True,
         transactional_ddl=True,
     )

@@ -1,7 +1,8 @@
 """Reads an import's body into a scratch database; the first bad line refuses all of it.
 
 ``text/plain``: one address or prefix a line, ``#`` begins a comment. ``application/x-ndjson``: one
-body of POST a line. Empty lines don't count. Knows neither ``node.db`` nor the state log.
+body of POST a line, without its origin, which is that of the import. Empty lines don't count. Knows
+neither ``node.db`` nor the state log.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import BinaryIO, NamedTuple
 from pydantic import ValidationError
 
 from api.management.lists.rows import kind
-from api.management.lists.schemas import EntryRequest
-from dataplane.errors import InvalidInputError
-from dataplane.networks import Network
+from api.management.lists.schemas import LineRequest
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
 
 LINES_MAX = 1_000_000
 LINE_BYTES_MAX = 4096
@@ -29,11 +30,21 @@ _SCHEMA = """
 CREATE TABLE lines(line INTEGER PRIMARY KEY, key BLOB, prefix_length INTEGER, kind INTEGER,
                    reason TEXT, duration_s INTEGER);
 """
+ROWS = """
+CREATE TABLE {schema}rows(
+    ordinal INTEGER PRIMARY KEY, key BLOB, prefix_length INTEGER, kind INTEGER,
+    line INTEGER, reason TEXT, duration_s INTEGER, skip TEXT);
+CREATE TABLE {schema}met(
+    ordinal INTEGER PRIMARY KEY, known INTEGER DEFAULT 0, replaced INTEGER DEFAULT 0,
+    others INTEGER, others_boot_ms INTEGER, others_utc_ms INTEGER, others_duration_s INTEGER);
+"""
+"""``rows`` are the networks of a bulk change, each once but where ``skip`` says why; ``met`` has
+those of which ``node.db`` has something: whether the totals know the network without what the
+change adds, whether a row is replaced, what else holds the network (1: with an end, 2: without)
+and until when."""
 _ORDER = """
-CREATE TABLE rows(ordinal INTEGER PRIMARY KEY, key BLOB, prefix_length INTEGER, kind INTEGER,
-                  line INTEGER, reason TEXT, duration_s INTEGER, skip TEXT);
-INSERT INTO rows
-    SELECT NULL, key, prefix_length, kind, line, reason, duration_s,
+INSERT INTO rows(key, prefix_length, kind, line, reason, duration_s, skip)
+    SELECT key, prefix_length, kind, line, reason, duration_s,
            CASE WHEN line > first THEN 'repeats line ' || first END
     FROM (SELECT *, min(line) OVER (PARTITION BY key, prefix_length) AS first FROM lines)
     ORDER BY key, prefix_length, line;
@@ -86,7 +97,7 @@ def parse(source: Path, media_type: str, defaults: Defaults, target: Path) -> in
             connection.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", batch)
             count += len(batch)
         connection.commit()
-        connection.executescript(_ORDER)
+        connection.executescript(ROWS.format(schema="") + _ORDER)
     return count
 
 
@@ -127,7 +138,7 @@ def _read_json(line: int, raw: bytes, defaults: Defaults) -> Row | None:
     if not raw.strip():
         return None
     try:
-        entry = EntryRequest.model_validate_json(raw)
+        entry = LineRequest.model_validate_json(raw)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "line"

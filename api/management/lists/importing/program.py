@@ -19,10 +19,12 @@ from typing import Any
 from uuid import UUID
 
 from api.common.children import child_environment
+from api.common.disk import StorageError, written
 from api.common.errors import ApiError
 from api.management.lists.importing.parse import BadLineError, Defaults, parse
-from dataplane.clock import Deadline, SystemClock
-from dataplane.networks import Network
+from api.management.lists.rows import latest
+from dataplane.base.clock import Deadline, SystemClock
+from dataplane.base.networks import Network
 from dataplane.statelog import ListName, Put, StateLogError, StateLogWriter
 
 INLINE_BYTES_MAX = 1 << 16
@@ -30,6 +32,13 @@ INLINE_BYTES_MAX = 1 << 16
 MODULE = "api.management.lists.importing.program"
 _TIMEOUT_S = 600
 _NICENESS = 5
+_FILED = """
+SELECT r.key, r.prefix_length, r.duration_s, m.others, m.others_boot_ms, m.others_utc_ms,
+       m.others_duration_s
+FROM rows AS r LEFT JOIN met AS m ON m.ordinal = r.ordinal WHERE r.skip IS NULL ORDER BY r.ordinal
+"""
+_WITH_AN_END = 1
+"""In the column ``others``."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,18 @@ class ParseJob:
 
     def run(self) -> int:
         """See `parse`."""
-        defaults = Defaults(self.reason, self.duration_s)
-        return parse(Path(self.source), self.media_type, defaults, Path(self.target))
+        defaults, target = Defaults(self.reason, self.duration_s), Path(self.target)
+        with written(target.parent):
+            return parse(Path(self.source), self.media_type, defaults, target)
 
 
 @dataclass(frozen=True)
 class FileJob:
-    """Writes the rows that are not skipped into an import file of the state log."""
+    """Writes the rows that are not skipped into an import file of the state log.
+
+    An entry lasts as long as the last of those that hold its network. One that nothing holds any
+    more is written as long over: loading it takes the network off the list.
+    """
 
     stage: str
     state_log: str
@@ -59,24 +73,32 @@ class FileJob:
     boot_id: str
     boot_ms: int
     utc_ms: int
+    removes: bool
+    """The rows are networks of which something is removed; else entries that are added."""
 
-    def run(self) -> str:
-        """Returns the file's name."""
+    def run(self) -> tuple[str, str]:
+        """Returns the file's name and checksum."""
         writer = StateLogWriter(Path(self.state_log), SystemClock())
         with closing(sqlite3.connect(self.stage)) as connection:
-            query = "SELECT key, prefix_length, duration_s FROM rows WHERE skip IS NULL"
-            with writer.import_file(self.hint) as file:
-                file.write(self._puts(connection.execute(query + " ORDER BY ordinal")))
-            return file.file
+            with written(writer.directory), writer.import_file(self.hint) as file:
+                file.write(self._puts(connection.execute(_FILED)))
+            change = file.change()
+            return change.file, change.crc32
 
     def _puts(self, rows: sqlite3.Cursor) -> Iterator[Put]:
         boot_id = UUID(self.boot_id)
-        for key, length, seconds in rows:
-            deadline = None
-            if seconds is not None:
-                ms = seconds * 1000
-                deadline = Deadline(boot_id, self.boot_ms + ms, self.utc_ms + ms, seconds)
+        over = Deadline(boot_id, 0, 0, 0) if self.removes else None
+        for key, length, seconds, others, boot_ms, utc_ms, duration_s in rows:
+            deadline = over if seconds is None else self._end(boot_id, seconds)
+            if others is not None:
+                endless = others != _WITH_AN_END
+                other = None if endless else Deadline(boot_id, boot_ms, utc_ms, duration_s)
+                deadline = other if self.removes else latest([deadline, other])
             yield Put(self.list, Network(key, length), deadline)
+
+    def _end(self, boot_id: UUID, seconds: int) -> Deadline:
+        ms = seconds * 1000
+        return Deadline(boot_id, self.boot_ms + ms, self.utc_ms + ms, seconds)
 
 
 def run(job: ParseJob | FileJob, size_bytes: int) -> Any:
@@ -98,6 +120,9 @@ def run(job: ParseJob | FileJob, size_bytes: int) -> Any:
     answer = json.loads(done.stdout)
     if "bad_line" in answer:
         raise _bad_line(**answer["bad_line"])
+    if "storage" in answer:
+        directory, number = answer["storage"]
+        raise StorageError(Path(directory), number)
     if "state_log" in answer:
         raise StateLogError(answer["state_log"])
     return answer["result"]
@@ -116,6 +141,8 @@ def main() -> None:
         message = str(exc).partition(": ")[2]
         fields = {"line": exc.line, "value": exc.value, "limit": exc.limit}
         answer = {"bad_line": {"message": message, **fields}}
+    except StorageError as exc:
+        answer = {"storage": [str(exc.directory), exc.number]}
     except StateLogError as exc:
         answer = {"state_log": str(exc)}
     json.dump(answer, sys.stdout)

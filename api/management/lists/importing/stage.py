@@ -1,40 +1,94 @@
 """Moves an import's rows from its scratch database into ``node.db``, a chunk a transaction.
 
 Every statement handles a chunk of rows in SQLite, without the interpreter's lock; the write lock is
-held for one chunk at a time, and given to any request that waits.
+held for one chunk at a time, and given to any request that waits. `Stage` is what imports have in
+common with removals in bulk (`api.management.lists.removing.stage`).
 """
 
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
-from api.management.database import Database
 from api.management.lists.rows import ALLOWLIST, BLACKLIST, last_address
-from dataplane.networks import MAPPED_PREFIX, Network
+from api.management.lists.writes import Tally
+from api.storage.sqlite import Database
+from dataplane.base.networks import MAPPED_PREFIX, Network
 
+OnConflict = Literal["fail", "skip", "replace"]
 CHUNK = 400
-_SAME = "e.list = :list AND e.key = r.key AND e.prefix_length = r.prefix_length"
-_LIVE = "(e.expires_boot_ms IS NULL OR e.expires_boot_ms > :boot_ms)"
-_RANGE = "r.ordinal BETWEEN :first AND :last AND r.skip IS NULL"
+SAME = "e.list = :list AND e.key = r.key AND e.prefix_length = r.prefix_length"
+LIVE = "(e.expires_boot_ms IS NULL OR e.expires_boot_ms > :boot_ms)"
+COUNTED = """
+(e.revision IS NOT NULL OR EXISTS
+    (SELECT 1 FROM main.imports AS i WHERE i.id = e.import_id AND i.revision IS NOT NULL))
+AND (e.ended_by IS NULL OR NOT EXISTS
+    (SELECT 1 FROM main.imports AS i WHERE i.id = e.ended_by AND i.revision IS NOT NULL))
+"""
+"""As `rows.committed`: what the totals know."""
+CHUNK_OF_ROWS = "r.ordinal BETWEEN :first AND :last AND r.skip IS NULL"
+LASTS = f"""
+(SELECT 1 + max(e.expires_boot_ms IS NULL), max(e.expires_boot_ms), max(e.expires_utc_ms),
+        max(e.duration_s) FROM main.entries AS e
+ WHERE {SAME} AND {LIVE} AND {COUNTED} AND e.ended_by IS NULL AND e.import_id <> :import_id)
+"""  # noqa: S608 - constants only
+"""How long what a bulk change leaves alone holds a network (`rows.latest`)."""
+CHUNK_OF_MET = f"""
+FROM stage.met AS m CROSS JOIN stage.rows AS r ON r.ordinal = m.ordinal
+WHERE m.ordinal BETWEEN :first AND :last AND {CHUNK_OF_ROWS}
+"""
+_FIND_MET = f"""
+INSERT OR IGNORE INTO stage.met(ordinal) SELECT r.ordinal FROM stage.rows AS r
+WHERE {CHUNK_OF_ROWS} AND EXISTS (SELECT 1 FROM main.entries AS e WHERE {SAME})
+"""  # noqa: S608
+_ANY_MET = "SELECT EXISTS (SELECT 1 FROM stage.met WHERE ordinal BETWEEN :first AND :last)"
+_THERE = f"""
+SELECT 1 FROM main.entries AS e
+WHERE {SAME} AND e.origin = :origin AND {LIVE} AND {COUNTED}
+"""  # noqa: S608
 _MARK_LISTED = f"""
 UPDATE stage.rows AS r SET skip = 'is on the list already'
-WHERE {_RANGE} AND EXISTS (SELECT 1 FROM main.entries AS e WHERE {_SAME} AND {_LIVE})
-"""  # noqa: S608 - constants only
-_ENDED = f"""
-SELECT e.key, e.prefix_length, r.kind FROM stage.rows AS r CROSS JOIN main.entries AS e
-WHERE {_RANGE} AND {_SAME} AND NOT {_LIVE}
+WHERE {CHUNK_OF_ROWS} AND r.ordinal IN (SELECT ordinal FROM stage.met) AND EXISTS ({_THERE})
+"""  # noqa: S608
+_END_LISTED = f"""
+UPDATE main.entries AS e SET ended_by = :import_id
+WHERE e.list = :list AND e.origin = :origin AND {LIVE} AND {COUNTED} AND (e.key, e.prefix_length) IN
+    (SELECT r.key, r.prefix_length {CHUNK_OF_MET})
+"""  # noqa: S608
+_MEET = f"""
+UPDATE stage.met AS m SET
+    known = EXISTS (SELECT 1 FROM main.entries AS e WHERE {SAME} AND {COUNTED}),
+    replaced = EXISTS (SELECT 1 FROM main.entries AS e
+                       WHERE {SAME} AND e.origin = :origin AND +e.ended_by = :import_id),
+    (others, others_boot_ms, others_utc_ms, others_duration_s) = {LASTS}
+FROM stage.rows AS r
+WHERE r.ordinal = m.ordinal AND m.ordinal BETWEEN :first AND :last AND {CHUNK_OF_ROWS}
 """  # noqa: S608
 _COPY = f"""
-INSERT INTO main.entries (list, key, prefix_length, reason, duration_s, created_ms, created_by,
-                          expires_boot_ms, expires_utc_ms, import_id)
-SELECT :list, r.key, r.prefix_length, r.reason, r.duration_s, :utc_ms, :created_by,
-       :boot_ms + r.duration_s * 1000, :utc_ms + r.duration_s * 1000, :import_id
-FROM stage.rows AS r WHERE {_RANGE}
+INSERT INTO main.entries (list, key, prefix_length, origin, import_id, reason, duration_s,
+                          created_ms, created_by, expires_boot_ms, expires_utc_ms)
+SELECT :list, r.key, r.prefix_length, :origin, :import_id, r.reason, r.duration_s, :utc_ms,
+       :created_by, :boot_ms + r.duration_s * 1000, :utc_ms + r.duration_s * 1000
+FROM stage.rows AS r WHERE {CHUNK_OF_ROWS}
 """  # noqa: S608
-_KINDS = f"SELECT r.kind, count(*) FROM stage.rows AS r WHERE {_RANGE} GROUP BY r.kind"  # noqa: S608
+_WANTED = "SELECT kind, count(*), count(*) FROM stage.rows WHERE skip IS NULL GROUP BY kind"
+_NOT_WANTED = f"""
+SELECT r.kind,
+       sum(EXISTS (SELECT 1 FROM main.entries AS e WHERE {SAME} AND {LIVE} AND {COUNTED})),
+       sum(EXISTS ({_THERE}))
+{CHUNK_OF_MET} GROUP BY r.kind
+"""  # noqa: S608
+_COPIED = """
+SELECT r.kind, count(*), coalesce(sum(m.known), 0), coalesce(sum(m.replaced), 0)
+FROM stage.rows AS r LEFT JOIN stage.met AS m ON m.ordinal = r.ordinal
+WHERE r.skip IS NULL {} GROUP BY r.kind
+"""
+_OF_ALL = ""
+OF_ONE = "AND key = :key AND prefix_length = :prefix_length"
 _MARK_ALLOWED = """
 UPDATE stage.rows SET skip = 'is covered by the allowlist'
 WHERE skip IS NULL AND ordinal IN (
@@ -43,44 +97,104 @@ WHERE skip IS NULL AND ordinal IN (
       AND NOT (a.prefix_length < 96 AND r.key BETWEEN :mapped_first AND :mapped_last
                AND r.prefix_length >= 96))
 """
-_ALLOWED = f"FROM main.entries AS e WHERE e.list = {ALLOWLIST} AND {_LIVE}"
+_ALLOWED = f"FROM main.entries AS e WHERE e.list = {ALLOWLIST} AND {LIVE} AND {COUNTED}"
 _ALLOWED_ADDRESSES = (
     f"INSERT INTO stage.allowed SELECT e.key, e.key, 128 {_ALLOWED} AND e.prefix_length = 128"
 )
 _ALLOWED_PREFIXES = f"SELECT e.key, e.prefix_length {_ALLOWED} AND e.prefix_length < 128"
-_UNSTAGE = """
+_NETWORKS = "(SELECT key, prefix_length FROM stage.rows WHERE ordinal BETWEEN :first AND :last)"
+_UNSTAGE = f"""
 DELETE FROM main.entries WHERE list = :list AND import_id = :import_id
-AND (key, prefix_length) IN
-    (SELECT key, prefix_length FROM stage.rows WHERE ordinal BETWEEN :first AND :last)
-"""
+AND (key, prefix_length) IN {_NETWORKS}
+"""  # noqa: S608
+_UNMARK = f"""
+UPDATE main.entries SET ended_by = NULL WHERE list = :list AND +ended_by = :import_id
+AND (key, prefix_length) IN {_NETWORKS}
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
 class Staging:
-    """Which import, whose, and the time its durations count from."""
+    """Which bulk change, whose, and the time its durations count from."""
 
     import_id: int
     list: int
+    origin: str | None
+    """Of what is added."""
     created_by: str
     boot_ms: int
     utc_ms: int
 
-    def parameters(self, first: int, last: int) -> dict[str, object]:
+    def parameters(self, first: int = 0, last: int = 0) -> dict[str, object]:
         """For the statements of this module."""
         return {**self.__dict__, "first": first, "last": last}
 
 
-class Stage:
-    """A scratch database attached to ``node.db``."""
+class Stage(ABC):
+    """A scratch database attached to ``node.db``, with the networks of a bulk change."""
 
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
         self._database = database
         self._connection = connection
-        self.rows: int = connection.execute("SELECT count(*) FROM stage.rows").fetchone()[0]
+        self.rows = 0
+
+    @abstractmethod
+    def tally(self, network: Network | None = None) -> Tally:
+        """What the change adds to the totals, or the part that is of one network."""
+
+    @abstractmethod
+    def _stage(self, parameters: dict[str, object]) -> None:
+        """Bring one chunk into ``node.db``, invisible."""
+
+    def copy(self, staging: Staging) -> None:
+        """Bring all rows into ``node.db``, invisible."""
+        for first, last in self._chunks():
+            with self._write():
+                self._stage(staging.parameters(first, last))
+
+    def remove(self, staging: Staging) -> None:
+        """Take back what was staged."""
+        for first, last in self._chunks():
+            with self._write():
+                for statement in (_UNSTAGE, _UNMARK):
+                    self._connection.execute(statement, staging.parameters(first, last))
+
+    def _count_rows(self) -> int:
+        query = "SELECT coalesce(max(ordinal), 0) FROM stage.rows"
+        return int(self._connection.execute(query).fetchone()[0])
+
+    def _chunks(self) -> Iterator[tuple[int, int]]:
+        return ((first, first + CHUNK - 1) for first in range(1, self.rows + 1, CHUNK))
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        with self._database.lock.hold(bulk=True):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
+
+class ImportStage(Stage):
+    """The rows of an import, as `parse` has left them."""
+
+    def __init__(
+        self, database: Database, connection: sqlite3.Connection, origin: str, replaces: bool
+    ) -> None:
+        super().__init__(database, connection)
+        self._origin = origin
+        self._replaces = replaces
+        self.rows = self._count_rows()
 
     def mark_conflicts(self, staging: Staging) -> None:
         """Mark the rows that are on the list already, or whose ban could never act."""
-        self._connection.execute(_MARK_LISTED, staging.parameters(1, self.rows))
+        parameters = staging.parameters(1, self.rows)
+        self._connection.execute(_FIND_MET, parameters)
+        if not self._replaces:
+            self._connection.execute(_MARK_LISTED, parameters)
         if staging.list == BLACKLIST:
             self._mark_allowed(staging)
 
@@ -90,49 +204,38 @@ class Stage:
         rows = self._connection.execute(f"{query} ORDER BY line LIMIT ?", (limit,))
         return [(line, Network(key, length), why) for line, key, length, why in rows]
 
-    def kinds(self) -> list[int]:
-        """How many rows are not skipped, by kind."""
-        return self._count(1, self.rows)
+    def wanted(self, staging: Staging) -> tuple[list[int], list[int]]:
+        """How many networks and how many rows, by kind, need a place."""
+        networks, rows = [0, 0, 0], [0, 0, 0]
+        parameters = staging.parameters(1, self.rows)
+        for query, sign in ((_WANTED, 1), (_NOT_WANTED, -1)):
+            for kind, of_networks, of_rows in self._connection.execute(query, parameters):
+                networks[kind] += sign * of_networks
+                rows[kind] += sign * of_rows
+        return networks, rows
 
-    def copy(self, staging: Staging) -> list[int]:
-        """Copy all rows, invisible; returns how many of each kind."""
-        copied = [0, 0, 0]
-        for first, last in self._chunks():
-            with self._write():
-                parameters = staging.parameters(first, last)
-                self._connection.execute(_MARK_LISTED, parameters)
-                self._remove_ended(staging, parameters)
-                self._connection.execute(_COPY, parameters)
-                counted = self._count(first, last)
-            copied = [old + new for old, new in zip(copied, counted, strict=True)]
-        return copied
+    def copied(self) -> tuple[int, int]:
+        """How many rows are not skipped, and how many of them replace one."""
+        found = list(self._connection.execute(_COPIED.format(_OF_ALL)))
+        return sum(row[1] for row in found), sum(row[3] for row in found)
 
-    def remove(self, staging: Staging) -> None:
-        """Take back what was copied."""
-        for first, last in self._chunks():
-            with self._write():
-                self._connection.execute(_UNSTAGE, staging.parameters(first, last))
+    def tally(self, network: Network | None = None) -> Tally:
+        """See `Stage`."""
+        tally = Tally()
+        query = _COPIED.format(_OF_ALL if network is None else OF_ONE)
+        of = {} if network is None else network._asdict()
+        for kind, count, known, replaced in self._connection.execute(query, of):
+            tally.networks[kind] = count - known
+            tally.rows[kind, self._origin] = count - replaced
+        return tally
 
-    def _chunks(self) -> Iterator[tuple[int, int]]:
-        return ((first, first + CHUNK - 1) for first in range(1, self.rows + 1, CHUNK))
-
-    def _count(self, first: int, last: int) -> list[int]:
-        counts = [0, 0, 0]
-        for kind, count in self._connection.execute(_KINDS, {"first": first, "last": last}):
-            counts[kind] = count
-        return counts
-
-    def _remove_ended(self, staging: Staging, parameters: dict[str, object]) -> None:
-        """Rows that have ended but are not purged yet make room."""
-        for key, length, kind in self._connection.execute(_ENDED, parameters).fetchall():
-            self._connection.execute(
-                "DELETE FROM main.entries WHERE list = ? AND key = ? AND prefix_length = ?",
-                (staging.list, key, length),
-            )
-            self._connection.execute(
-                "UPDATE main.totals SET count = count - 1 WHERE list = ? AND kind = ?",
-                (staging.list, kind),
-            )
+    def _stage(self, parameters: dict[str, object]) -> None:
+        run = self._connection.execute
+        run(_FIND_MET, parameters)
+        if run(_ANY_MET, parameters).fetchone()[0]:
+            run(_END_LISTED if self._replaces else _MARK_LISTED, parameters)
+            run(_MEET, parameters)
+        run(_COPY, parameters)
 
     def _mark_allowed(self, staging: Staging) -> None:
         parameters = {"boot_ms": staging.boot_ms}
@@ -149,14 +252,3 @@ class Stage:
             "mapped_last": MAPPED_PREFIX + b"\xff" * 4,
         }
         run(_MARK_ALLOWED, bounds)
-
-    @contextmanager
-    def _write(self) -> Iterator[None]:
-        with self._database.lock.hold(bulk=True):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.rollback()
-                raise
-            self._connection.commit()

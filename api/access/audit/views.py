@@ -1,0 +1,33 @@
+"""``/audit``."""
+
+from __future__ import annotations
+
+from api.access.audit import service
+from api.access.audit.schemas import AuditPage, AuditQuery, AuditRow
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Role
+from api.common.schemas import rfc3339
+from api.storage.database import AnyRow, Database
+
+
+def operations(database: Database) -> list[Operation]:
+    """What can be done with the audit trail: read it."""
+
+    def show(call: Call) -> Answer:
+        query: AuditQuery = call.query
+        before = None if query.cursor is None else int(query.cursor)
+        rows, total, following = service.page(database, query.limit, before)
+        cursor = None if following is None else str(following)
+        body = AuditPage(audit=[_body(row) for row in rows], total=total, next_cursor=cursor)
+        return Answer(200, body)
+
+    summary = "Who changed what, when, from where; newest first"
+    return [
+        Operation("GET", "/audit", show, summary, Role.OPERATE, {200: AuditPage}, query=AuditQuery)
+    ]
+
+
+def _body(row: AnyRow) -> AuditRow:
+    fields = dict(row._mapping)  # its public name, whatever it looks like
+    at_ms = fields.pop("at_ms")
+    return AuditRow(at=rfc3339(at_ms), **fields)

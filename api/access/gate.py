@@ -1,0 +1,85 @@
+"""What every request passes before its handler: key, role, rate, storage, idempotency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Response, g, request
+
+from api.access.keys.service import ENVIRONMENT, Keys
+from api.access.receipts import Receipts
+from api.common.disk import StorageError
+from api.common.errors import ForbiddenError, UnauthenticatedError
+from api.common.limits import RateLimit
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import KEY_HEADER, Principal, Role
+from api.common.source import neighbourhood
+from api.storage.trouble import Storage
+
+_ANYBODY = ("anybody", "anybody")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a minute."""
+
+    reads: int
+    """Of a key."""
+    writes: int
+    """Of a key."""
+    failures: int
+    """Attempts with a wrong key, of a source address."""
+
+
+class KeyGate:
+    """A gate that API keys open; its limits are those of one process.
+
+    A source that guesses is limited. Its limit does not lock out keys nobody can guess: those of 32
+    random characters. A shorter key in the environment, chosen by a person, it does.
+    """
+
+    def __init__(self, limits: Limits, keys: Keys, receipts: Receipts, storage: Storage) -> None:
+        self._keys = keys
+        self._storage = storage
+        self._receipts = receipts
+        self._failures = RateLimit("failed attempts", limits.failures)
+        self._rates = {
+            "read": RateLimit("reads", limits.reads),
+            "write": RateLimit("writes", limits.writes),
+        }
+
+    def admit(self, operation: Operation) -> Principal:
+        """See `api.common.operations.Gate`."""
+        source: str = g.source
+        if operation.role is None:
+            return Principal(*_ANYBODY, Role.READ, source)
+        principal = self._authenticate(source)
+        if not principal.role.includes(operation.role):
+            raise ForbiddenError(
+                f"this needs the role {operation.role}; "
+                f"the key {principal.name!r} has {principal.role}"
+            )
+        self._rates[operation.cost].spend(principal.id, f"the key {principal.name!r}")
+        if operation.method != "GET":
+            self._storage.check()
+        return principal
+
+    def once(self, call: Call) -> Answer | Response:
+        """See `api.common.operations.Gate`."""
+        try:
+            return self._receipts.once(call)
+        except StorageError as exc:
+            self._storage.failed(exc)
+            raise
+
+    def _authenticate(self, source: str) -> Principal:
+        text = request.headers.get(KEY_HEADER, "")
+        if not text:
+            raise UnauthenticatedError(f"no key: send it in the header {KEY_HEADER}")
+        principal = self._keys.authenticate(text, source)
+        if principal is None:
+            self._failures.spend(neighbourhood(source), f"the source {source}")
+            raise UnauthenticatedError("the key is unknown or has expired")
+        if principal.id == ENVIRONMENT and self._keys.environment.is_weak:
+            self._failures.check(neighbourhood(source), f"the source {source}")
+        return principal

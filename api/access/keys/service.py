@@ -1,0 +1,217 @@
+"""API keys and who they stand for.
+
+The text of a key leaves this module once, when it is made. What is stored is its SHA-256: enough
+for 256 random bits, which no dictionary holds. One admin key without an end always remains, so
+that nobody locks everybody out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection, delete, func, insert, select
+
+from api.access.audit import service as audit
+from api.access.audit.service import Actor
+from api.access.tables import api_keys
+from api.common.disk import written
+from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.common.roles import Principal, Role
+from api.storage.database import AnyRow, Database
+from api.storage.tables import meta
+from dataplane.base.clock import Clock
+
+ENVIRONMENT = "environment"
+"""The id of the key in the environment."""
+KEYS_MAX = 1000
+KEY_CHARACTERS_MIN = 32
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class EnvironmentKey:
+    """One more admin key, never stored. No other key may be called as its variable is."""
+
+    variable: str
+    text: str | None
+    """None: the variable is not set."""
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether somebody could guess it."""
+        return len(self.text or "") < KEY_CHARACTERS_MIN
+
+
+@dataclass(frozen=True)
+class Key:
+    """An API key without its text."""
+
+    id: str
+    name: str
+    role: Role
+    created_ms: int
+    expires_ms: int | None
+
+
+class Keys:
+    """All keys of an API. What is stored is cached: changes come from this process alone."""
+
+    def __init__(self, database: Database, clock: Clock, environment: EnvironmentKey) -> None:
+        self._database = database
+        self._clock = clock
+        self.environment = environment
+        self._environment_digest = None if environment.text is None else _digest(environment.text)
+        self._known: list[tuple[bytes, Key]] | None = None
+        self._version = 0
+
+    def make_first(self, files: Mapping[Path, Role]) -> None:
+        """At first boot: a key for each file, which only its reader can read; named as the file."""
+        with self._database.read() as connection:
+            made = connection.execute(select(meta).where(meta.c.name == "keys_made")).first()
+        if made is not None:
+            return
+        # The files come first: a crash in between makes new keys over them at the next start.
+        texts = {path.stem: _write_key_file(path) for path in files}
+        roles = {path.stem: role for path, role in files.items()}
+        with self._database.write() as connection:
+            connection.execute(delete(api_keys).where(api_keys.c.name.in_(texts)))
+            actor = audit.system("start")
+            for name, text in texts.items():
+                self._insert(connection, actor, name, roles[name], text, None)
+            connection.execute(insert(meta).values(name="keys_made", value="1"))
+        self._changed()
+
+    def authenticate(self, text: str, source: str) -> Principal | None:
+        """Who a key stands for; None: nobody, or it has expired."""
+        digest = _digest(text)
+        found: Principal | None = None
+        special = self._environment_digest
+        if special is not None and hmac.compare_digest(digest, special):
+            found = Principal(ENVIRONMENT, self.environment.variable, Role.ADMIN, source)
+        for stored, key in self._all():  # no early end: the time must not tell which one it was
+            if hmac.compare_digest(digest, stored) and not self._expired(key):
+                found = Principal(key.id, key.name, key.role, source)
+        return found
+
+    def is_valid(self, key_id: str) -> bool:
+        """Whether the key still opens anything: it is there, and has not expired."""
+        if key_id == ENVIRONMENT:
+            return self.environment.text is not None
+        return any(key.id == key_id and not self._expired(key) for _, key in self._all())
+
+    def all(self) -> list[Key]:
+        """Every stored key, oldest first, the expired ones too."""
+        return [key for _, key in self._all()]
+
+    def make(self, actor: Actor, name: str, role: Role, seconds: int | None) -> tuple[Key, str]:
+        """A new key and its text. Raises `ConflictError` when the name is taken."""
+        text = secrets.token_urlsafe(32)
+        with self._database.write() as connection:
+            taken = select(api_keys.c.id).where(api_keys.c.name == name)
+            if name == self.environment.variable or connection.execute(taken).first() is not None:
+                what = FieldError("name", name, "unique", f"there is a key {name!r}")
+                raise ConflictError(f"there is already a key named {name!r}", errors=[what])
+            count = connection.execute(select(func.count()).select_from(api_keys)).scalar_one()
+            if count >= KEYS_MAX:
+                raise ConflictError(f"there are {count} keys; the limit is {KEYS_MAX}")
+            key = self._insert(connection, actor, name, role, text, seconds)
+            actor.on_commit(connection, key, 0)
+        self._changed()
+        return key, text
+
+    def remove(self, actor: Actor, key_id: str) -> None:
+        """Delete a key. `NotFoundError`, or `ConflictError` for the last lasting admin key."""
+        with self._database.write() as connection:
+            row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
+            if row is None:
+                raise NotFoundError(f"there is no key {key_id!r}")
+            lasting = (api_keys.c.role == str(Role.ADMIN)) & api_keys.c.expires_ms.is_(None)
+            others = select(api_keys.c.id).where(lasting, api_keys.c.id != key_id)
+            is_lasting = row.role == str(Role.ADMIN) and row.expires_ms is None
+            if is_lasting and connection.execute(others).first() is None:
+                raise ConflictError(f"{row.name!r} is the last admin key that does not expire")
+            connection.execute(delete(api_keys).where(api_keys.c.id == key_id))
+            audit.record(connection, actor, "key.remove", row.name, self._clock.utc_ms())
+        self._changed()
+
+    def _insert(
+        self,
+        connection: Connection,
+        actor: Actor,
+        name: str,
+        role: Role,
+        text: str,
+        seconds: int | None,
+    ) -> Key:
+        now_ms = self._clock.utc_ms()
+        expires_ms = None if seconds is None else now_ms + seconds * 1000
+        key = Key(secrets.token_hex(8), name, role, now_ms, expires_ms)
+        connection.execute(
+            insert(api_keys).values(
+                id=key.id,
+                name=name,
+                role=str(role),
+                sha256=_digest(text),
+                created_ms=now_ms,
+                expires_ms=expires_ms,
+            )
+        )
+        audit.record(connection, actor, "key.make", f"{name} ({role})", now_ms)
+        return key
+
+    def _all(self) -> list[tuple[bytes, Key]]:
+        known, version = self._known, self._version
+        if known is None:
+            with self._database.read() as connection:
+                query = select(api_keys).order_by(api_keys.c.created_ms, api_keys.c.id)
+                known = [(row.sha256, _key(row)) for row in connection.execute(query)]
+            if version == self._version:  # else a change has committed since
+                self._known = known
+        return known
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._known = None
+
+    def _expired(self, key: Key) -> bool:
+        return key.expires_ms is not None and key.expires_ms <= self._clock.utc_ms()
+
+
+def _key(row: AnyRow) -> Key:
+    return Key(row.id, row.name, Role(row.role), row.created_ms, row.expires_ms)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _write_key_file(path: Path) -> str:
+    """A new key, durable in a file of mode 0600."""
+    with written(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _write_text(path, secrets.token_urlsafe(32))
+
+
+def _write_text(path: Path, text: str) -> str:
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.unlink(missing_ok=True)
+    try:
+        fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(fd)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    log.info("made a key", file=str(path))
+    return text

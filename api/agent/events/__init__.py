@@ -1,0 +1,1 @@
+"""What the agent does with the events of the data plane."""

@@ -1,0 +1,112 @@
+"""Puts together what records and delivers: the database, its writers, and who may ask."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from api.agent.control.actions import actions
+from api.agent.control.server import ControlServer
+from api.agent.link import Link, LinkStats, Observer
+from api.agent.recording.baseline import BaselineKeeper
+from api.agent.recording.captures import CaptureKeeper
+from api.agent.recording.feed import Feed
+from api.agent.recording.incidents import IncidentKeeper
+from api.agent.recording.journal import Journal
+from api.agent.recording.names import RuleNames
+from api.agent.recording.recorder import Recorder
+from api.agent.recording.retention import Retention
+from api.agent.recording.sight import TableSight
+from api.agent.response.node_api import NodeApi
+from api.agent.response.responder import FAILING, Responder
+from api.agent.settings import AgentSettings
+from api.agent.webhooks.office import Office
+from dataplane.base.clock import Clock
+
+RECORDER_S_MAX = 60.0
+"""A turn of the recorder that takes longer hangs, as on a disk that does not answer."""
+NOT_RECORDING = "events_not_recorded"
+"""Reason of a degraded node: ``events.db`` can't be written, or not in time."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the rest of the agent needs of them."""
+
+    journal: Journal
+    feed: Feed
+    office: Office
+    recorder: Recorder
+    responder: Responder
+
+    def reasons(self) -> list[str]:
+        """Why the agent degrades the node; empty: it does not."""
+        found = {NOT_RECORDING: not self.is_recording, FAILING: self.is_response_failing}
+        return [reason for reason, holds in found.items() if holds]
+
+    @property
+    def events_lost(self) -> int:
+        """Events that were never recorded."""
+        return self.feed.lost
+
+    @property
+    def is_response_failing(self) -> bool:
+        """Whether something is wanted done about an attack, and can't be done."""
+        return self.responder.is_failing
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether events can be recorded now."""
+        hangs = time.monotonic() - self.recorder.turned_s > RECORDER_S_MAX
+        return self.journal.is_open and not hangs
+
+
+def start(
+    settings: AgentSettings,
+    observer: Link[Observer],
+    others: Callable[[], Sequence[str]],
+    clock: Clock,
+    stack: ExitStack,
+) -> Parts:
+    """Begin to record, to deliver and to answer; ``stack`` ends it.
+
+    ``others``: what degrades the node beside the data plane. A database that can't be opened is
+    opened as soon as it can be.
+
+    Raises:
+        ConfigurationError: a secret or the control socket.
+    """
+    webhooks, sight = settings.webhooks, TableSight(clock)
+    journal = Journal(settings.events, webhooks.endpoints, webhooks.events, clock)
+    api = NodeApi(settings.api, settings.events.with_name("agent.key"))
+    feed = Feed(clock, RuleNames(api))
+    office = Office(webhooks, journal, node_id=settings.node_id, clock=clock)
+    journal.listeners.append(office.wake)
+    responder = Responder(api, clock)
+    recorder = Recorder(
+        journal=journal,
+        feed=feed,
+        keeper=IncidentKeeper(journal, responder.response),
+        baseline=BaselineKeeper(journal, lambda: observer.use(lambda lease: lease.baseline())),
+        captures=CaptureKeeper(journal, clock),
+        responder=responder,
+        retention=Retention(journal, settings.keep),
+        incidents=lambda: observer.use(sight.look),
+        stats=LinkStats(observer).read,
+        others=lambda: [*others(), *([FAILING] if responder.is_failing else [])],
+        clock=clock,
+    )
+    parts = Parts(journal, feed, office, recorder, responder)
+    control = ControlServer(settings.control, actions(office, parts.reasons))
+    stack.callback(journal.close)
+    stack.callback(control.close)
+    stack.callback(office.close)
+    stack.callback(responder.close)
+    stack.callback(recorder.close)
+    recorder.start()
+    office.start()
+    responder.start()
+    control.start()
+    return parts

@@ -1,0 +1,202 @@
+"""``events.db`` as the agent uses it: opened when it can be, then one transaction a time.
+
+Whoever records gets a `StorageError` while the disk can't be written, and nothing is said to be
+recorded before it is synced to the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from api.agent.recording.event import RULE_TRIGGERED, Event, new_id
+from api.common.disk import StorageError
+from api.history import upgrade
+from api.history.tables import deliveries, events, incidents
+from api.storage.sqlite import Database
+from api.storage.trouble import Storage
+from api.storage.upsert import upsert
+from dataplane.base.clock import Clock, SystemClock
+
+PENDING_MAX = 10_000
+"""Deliveries that wait for one receiver; more are dead at once, and can be sent again by hand."""
+PENDING_RULES_MAX = PENDING_MAX // 2
+"""For `rule_triggered`: hits of rules leave room for everything else."""
+QUEUE_FULL = f"more than {PENDING_MAX} deliveries waited for this receiver"
+FORGOTTEN = "no longer among the endpoints of secbeat.toml"
+DATA_CHARACTERS_MAX = 8192
+"""Of an event's data as JSON."""
+
+READERS_MAX = 3
+"""At a time: each has a connection, and a cache of pages with it."""
+
+Row = dict[str, Any]
+
+
+class Journal:
+    """The database, or that there is none yet. Safe for several threads."""
+
+    def __init__(
+        self,
+        path: Path,
+        endpoints: Sequence[str] = (),
+        kinds: Iterable[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        """Nothing is opened yet: see `turn`.
+
+        Args:
+            path: of ``events.db``; its directory is made.
+            endpoints: URLs that get every event of these ``kinds``.
+            kinds: of events that are delivered.
+            clock: the kernel's, unless another is given.
+        """
+        self._path = path
+        self._endpoints = tuple(endpoints)
+        self._kinds = frozenset(kinds)
+        self._clock = clock or SystemClock()
+        self._readers = threading.BoundedSemaphore(READERS_MAX)
+        self._database: Database | None = None
+        self.listeners: list[Callable[[], None]] = []
+        """Called after events were recorded."""
+        self.storage = Storage([path.parent], self._catch_up)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be read and written, as far as anybody knows."""
+        return self._database is not None and self.storage.trouble is None
+
+    def turn(self) -> None:
+        """Open the database if that is not done, and look at its disk when it is time to."""
+        self.storage.turn()
+
+    def close(self) -> None:
+        """Close it; idempotent."""
+        if self._database is not None:
+            self._database.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction; raises `StorageError`."""
+        with self._readers, self._using() as database, database.read() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction, durable when the block ends; raises `StorageError`."""
+        with self._using() as database, database.write() as connection:
+            yield connection
+
+    def record(self, rows: Sequence[Row], made: Sequence[Event]) -> None:
+        """Write incidents (rows of their table), events, and what is due of them, or nothing.
+
+        Raises `StorageError`.
+        """
+        if not rows and not made:
+            return
+        with self.write() as connection:
+            for row in rows:
+                rest = {name: value for name, value in row.items() if name != "id"}
+                upsert(connection, incidents, {"id": row["id"]}, rest)
+            room = self._room(connection) if made else {}
+            for event in made:
+                self._insert(connection, event, room)
+        if made:
+            self._tell()
+
+    def _insert(self, connection: Connection, event: Event, room: dict[str, int]) -> None:
+        row = {
+            "id": new_id(),
+            "kind": event.kind,
+            "at": event.at_ms,
+            "incident_id": event.incident_id,
+            "data": _to_text(event),
+        }
+        key = connection.execute(insert(events).values(row)).inserted_primary_key
+        if not key or event.kind not in self._kinds:
+            return
+        reserve = PENDING_MAX - PENDING_RULES_MAX if event.kind == RULE_TRIGGERED else 0
+        for endpoint in self._endpoints:
+            has_room = room[endpoint] > reserve
+            room[endpoint] -= has_room
+            connection.execute(
+                insert(deliveries).values(
+                    event_sequence=key[0],
+                    endpoint=endpoint,
+                    state="pending" if has_room else "dead",
+                    incident_id=event.incident_id,
+                    created_at=self._clock.utc_ms(),
+                    attempts=0,
+                    next_at=0,
+                    last_error=None if has_room else QUEUE_FULL,
+                )
+            )
+
+    def _room(self, connection: Connection) -> dict[str, int]:
+        """How many deliveries each endpoint may still have to wait for."""
+        counts = (
+            select(func.count())
+            .select_from(deliveries)
+            .where(deliveries.c.state == "pending")
+            .where(deliveries.c.endpoint == each)
+            for each in self._endpoints
+        )
+        found = [connection.execute(count).scalar_one() for count in counts]
+        return {
+            each: PENDING_MAX - waiting
+            for each, waiting in zip(self._endpoints, found, strict=True)
+        }
+
+    def _catch_up(self) -> None:
+        if self._database is None:
+            upgrade.migrate(self._path)
+            database = Database(self._path)
+            try:
+                database.check_writable()
+                with database.write() as connection:
+                    _forget_others(connection, self._endpoints)
+            except BaseException:
+                database.close()
+                raise
+            self._database = database
+            self._tell()  # what an earlier process has left
+        else:
+            self._database.check_writable()
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
+
+    @contextmanager
+    def _using(self) -> Iterator[Database]:
+        self.storage.check()
+        if self._database is None:
+            raise StorageError(self._path.parent, errno.ENOENT)
+        try:
+            yield self._database
+        except StorageError as error:
+            self.storage.failed(error)
+            raise
+
+
+def _forget_others(connection: Connection, endpoints: Sequence[str]) -> None:
+    """What waits for a receiver that is configured no more is dead."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.state == "pending", deliveries.c.endpoint.not_in(endpoints))
+        .values(state="dead", last_error=FORGOTTEN)
+    )
+
+
+def _to_text(event: Event) -> str:
+    text = json.dumps(event.data, separators=(",", ":"), ensure_ascii=False)
+    if len(text) > DATA_CHARACTERS_MAX:
+        raise ValueError(f"{event.kind}: {len(text)} characters of data, at most 8192")
+    return text

@@ -1,0 +1,117 @@
+"""What can be done about an attack, each as requests to the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from api.agent.response.node_api import RequestError
+from dataplane.shared.incidents import Incident, Ranked
+
+ORIGIN = "incident"
+SHARE_MIN = 0.01
+"""Of the attack's packets: who sent less is not worth a ban."""
+SURE_MS = 1_000
+"""How long an attack was looked at before a source is banned: by then forged ones are known."""
+_CONFLICT, _NOT_FOUND = 409, 404
+
+
+class Api(Protocol):
+    """See `node_api.NodeApi`."""
+
+    def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """The answer; raises RequestError."""
+
+
+@dataclass
+class Done:
+    """What was carried out for one attack."""
+
+    state: str = "pending"
+    """``pending``, ``active``, ``failed``; ``spoofed``: nobody can be banned; ``ended``."""
+    until_ms: int | None = None
+    banned: set[str] = field(default_factory=set)
+    allowed: set[str] = field(default_factory=set)
+    """Sources that the allowlist protects: not tried again."""
+    overlay: str | None = None
+
+
+def carry_out(api: Api, incident: Incident, done: Done, now_ms: int) -> None:
+    """Do what is wanted and not done yet; raises RequestError."""
+    if incident.response.kind == "blacklist":
+        _ban(api, incident, done, now_ms)
+    else:
+        _lay_over(api, incident, done, now_ms)
+
+
+def undo(api: Api, incident_id: str, done: Done) -> None:
+    """Take everything back; raises RequestError."""
+    api.request("POST", "blacklist/remove", {"reason": incident_id, "origin": ORIGIN})
+    if done.overlay is not None:
+        try:
+            api.request("DELETE", f"overlays/{done.overlay}")
+        except RequestError as error:
+            if error.status != _NOT_FOUND:  # else it has ended by itself
+                raise
+    done.state, done.until_ms, done.overlay = "ended", None, None
+
+
+def _ban(api: Api, incident: Incident, done: Done, now_ms: int) -> None:
+    if incident.sources.is_spoofed:
+        if done.banned:  # it was not known yet
+            undo(api, incident.id, done)
+            done.banned.clear()
+        done.state = "spoofed"
+        return
+    wanted, seconds = incident.response, incident.response.seconds
+    if _is_running_out(done, seconds, now_ms):
+        done.banned.clear()
+    for source in _heavy(incident):
+        if len(done.banned) >= wanted.entries_max:
+            break
+        if source.address in done.banned or source.address in done.allowed:
+            continue
+        entry = {"ip": source.address, "reason": incident.id, "origin": ORIGIN}
+        try:
+            api.request("POST", "blacklist", {**entry, "duration_seconds": seconds})
+        except RequestError as error:
+            if error.status != _CONFLICT:
+                raise
+            done.allowed.add(source.address)
+        else:
+            done.banned.add(source.address)
+            done.until_ms = now_ms + seconds * 1000
+    done.state = "active" if done.banned else "pending"
+
+
+def _heavy(incident: Incident) -> Iterator[Ranked]:
+    """Sources that certainly sent a good part of it, once there was time to tell forged ones."""
+    if incident.updated_at - incident.detected_at < SURE_MS:
+        return
+    least = incident.totals.packets * SHARE_MIN
+    for source in incident.sources.top:
+        if source.packets - source.error * incident.sampling.packets_every >= least:
+            yield source
+
+
+def _lay_over(api: Api, incident: Incident, done: Done, now_ms: int) -> None:
+    wanted = incident.response
+    if done.overlay is not None and not _is_running_out(done, wanted.seconds, now_ms):
+        return
+    overlay: dict[str, object] = {"kind": wanted.kind, "profile": incident.profile}
+    if wanted.kind == "limit":
+        overlay |= {"unit": "packets", "value": wanted.limit_pps}
+    body = {
+        "overlay": overlay,
+        "duration_seconds": wanted.seconds,
+        "origin": ORIGIN,
+        "incident": incident.id,
+    }
+    done.overlay = str(api.request("POST", "overlays", body)["id"])
+    done.state, done.until_ms = "active", now_ms + wanted.seconds * 1000
+
+
+def _is_running_out(done: Done, seconds: int, now_ms: int) -> bool:
+    """Whether less than a quarter of the time is left: an attack that goes on needs more."""
+    return done.until_ms is not None and done.until_ms - now_ms < seconds * 250

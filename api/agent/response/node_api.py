@@ -1,0 +1,56 @@
+"""The agent's requests to the management API of its node."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+
+from api.common.roles import KEY_HEADER
+from dataplane.base.errors import SecBeatError
+
+TIMEOUT_S = 2.0
+_BODY_BYTES_MAX = 1 << 22
+_OK = range(200, 300)
+
+
+class RequestError(SecBeatError):
+    """It was not done: the API can't be reached (status 0), or says no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NodeApi:
+    """One request a connection; the key is read from its file each time, as it may come later."""
+
+    def __init__(self, bind: str, key_file: Path) -> None:
+        host, _, port = bind.rpartition(":")
+        self._address = host.strip("[]"), int(port)
+        self._key_file = key_file
+
+    def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """The decoded answer, ``{}`` if it has none; ``path`` is below ``/api/v1/``.
+
+        Raises RequestError.
+        """
+        connection = http.client.HTTPConnection(*self._address, timeout=TIMEOUT_S)
+        try:
+            headers = {KEY_HEADER: self._key_file.read_text(encoding="ascii").strip()}
+            content = None if body is None else json.dumps(body)
+            if content is not None:
+                headers["Content-Type"] = "application/json"
+            connection.request(method, f"/api/v1/{path}", content, headers)
+            answer = connection.getresponse()
+            text = answer.read(_BODY_BYTES_MAX)
+            found = json.loads(text) if text else {}
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise RequestError(0, f"{method} {path}: {error}") from error
+        finally:
+            connection.close()
+        if answer.status not in _OK:
+            detail = found.get("detail") if isinstance(found, dict) else None
+            raise RequestError(answer.status, f"{method} {path}: HTTP {answer.status}: {detail}")
+        return found if isinstance(found, dict) else {}

@@ -1,0 +1,179 @@
+"""The thread of one receiver: delivers what is due to it, one message after the other."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from api.agent.recording.journal import Journal
+from api.agent.webhooks import queue
+from api.agent.webhooks.backoff import BackOff
+from api.agent.webhooks.message import Message, message
+from api.agent.webhooks.sending import Outcome, send
+from api.agent.webhooks.targets import Target, TargetError, addresses, resolve
+from api.common.disk import StorageError
+from dataplane.base.clock import Clock
+
+IDLE_S = 30.0
+"""How long it waits at most to look again."""
+TROUBLE_S = 1.0
+
+log = structlog.get_logger("agent.webhooks")
+
+
+class Sender(Protocol):
+    """Sends a message once."""
+
+    def __call__(self, target: Target, message: Message, timeout_s: float) -> Outcome:
+        """How it went."""
+        ...
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """Resolves, checks and sends: a `Sender` of the real network."""
+
+    key: Callable[[], bytes]
+    allow_hosts: Sequence[str]
+    tls: Callable[[], ssl.SSLContext]
+    clock: Clock
+    resolver: Callable[[str, int], Sequence[str]] = resolve
+
+    def __call__(self, target: Target, message: Message, timeout_s: float) -> Outcome:
+        """See `Sender`."""
+        try:
+            found = addresses(target, self.allow_hosts, self.resolver)
+        except (TargetError, UnicodeError) as error:
+            return Outcome(error=str(error))
+        except OSError as error:
+            return Outcome(error=f"{target.host} can't be resolved: {error}")
+        headers = message.headers(self.key(), self.clock.utc_ms())
+        return send(target, found, message.body, headers, self.tls, timeout_s)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long is tried."""
+
+    max_retries: int
+    back_off: BackOff
+    timeout_s: float
+
+
+class Courier:
+    """Between `start` and `close`."""
+
+    def __init__(
+        self,
+        target: Target,
+        journal: Journal,
+        sender: Sender,
+        rules: Rules,
+        *,
+        node_id: str,
+        clock: Clock,
+    ) -> None:
+        self.target = target
+        self.outcomes: Counter[str] = Counter()
+        """Attempts since the start, by `Outcome.label`."""
+        self.states: Counter[str] = Counter()
+        """Deliveries that have come to an end since the start: delivered, dead."""
+        self._journal = journal
+        self._sender = sender
+        self._rules = rules
+        self._node_id = node_id
+        self._clock = clock
+        self._wake = threading.Event()
+        self._stop = False
+        self._unsettled: tuple[queue.Due, Outcome] | None = None
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        self._log = log.bind(endpoint=target.shown)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something to deliver."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End. An attempt that is under way is not waited for; the next start makes it again."""
+        self._stop = True
+        self._wake.set()
+
+    def turn(self) -> float:
+        """One attempt, if one is due; returns how many seconds nothing will be.
+
+        Raises `StorageError`.
+        """
+        if self._unsettled is not None:
+            self._settle(*self._unsettled)
+        due = self._next()
+        if not isinstance(due, queue.Due):
+            return due
+        sent = message(
+            event_id=due.id,
+            kind=due.kind,
+            at_ms=due.at_ms,
+            node_id=self._node_id,
+            sequence=due.sequence,
+            data=due.data,
+        )
+        self._settle(due, self._sender(self.target, sent, self._rules.timeout_s))
+        return 0.0
+
+    def _next(self) -> queue.Due | float:
+        now_ms, longest_ms = self._clock.utc_ms(), self._rules.back_off.longest_ms
+        with self._journal.read() as connection:
+            known = queue.receiver(connection, self.target.url)
+            wait_ms = known.next_ms - now_ms
+            if not 0 < wait_ms <= max(longest_ms, queue.PAUSE_MS_MAX):
+                due = queue.next_due(connection, self.target.url, now_ms, longest_ms)
+                if isinstance(due, queue.Due):
+                    return due
+                wait_ms = round(IDLE_S * 1000) if due is None else due - now_ms
+        return min(max(wait_ms / 1000, 0.0), IDLE_S)
+
+    def _settle(self, due: queue.Due, outcome: Outcome) -> None:
+        """Write it down; while that fails nothing else is sent, or it would be sent for ever."""
+        self._unsettled = due, outcome
+        with self._journal.write() as connection:
+            state = queue.settle(
+                connection,
+                self.target.url,
+                due,
+                outcome,
+                now_ms=self._clock.utc_ms(),
+                max_retries=self._rules.max_retries,
+                back_off=self._rules.back_off,
+            )
+        self._unsettled = None
+        self.outcomes[outcome.label] += 1
+        self.states[state] += state != queue.PENDING
+        self._say(due, outcome, state)
+
+    def _say(self, due: queue.Due, outcome: Outcome, state: str) -> None:
+        fields = {"webhook": due.id, "kind": due.kind, "attempt": due.attempts + 1}
+        if outcome.is_delivered:
+            self._log.info("delivered", **fields)
+        else:
+            self._log.warning("not_delivered", state=state, why=outcome.error, **fields)
+
+    def _run(self) -> None:
+        while not self._stop:
+            try:
+                wait_s = self.turn() if self._journal.is_open else TROUBLE_S
+            except StorageError:
+                wait_s = TROUBLE_S
+            except Exception:
+                self._log.exception("delivering failed")
+                wait_s = IDLE_S
+            if wait_s and self._wake.wait(wait_s):
+                self._wake.clear()

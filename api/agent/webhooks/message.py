@@ -1,0 +1,61 @@
+"""What is sent: the body of an event, and the headers that prove where it comes from.
+
+Standard Webhooks: ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature`` over both and the
+body. Each attempt is signed anew, as receivers refuse what is older than five minutes; the id
+stays, so that they can tell what they have got already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from standardwebhooks import Webhook
+
+from api.common.schemas import rfc3339
+
+USER_AGENT = "SecBeat"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event as a receiver gets it."""
+
+    id: str
+    body: str
+
+    def headers(self, key: bytes, utc_ms: int) -> dict[str, str]:
+        """Signed at that time."""
+        # Aware and in UTC: the package drops a zone instead of converting from it.
+        at = datetime.fromtimestamp(utc_ms // 1000, UTC)
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            "webhook-id": self.id,
+            "webhook-timestamp": str(utc_ms // 1000),
+            "webhook-signature": Webhook(key).sign(self.id, at, self.body),
+        }
+
+
+def message(
+    *,
+    event_id: str,
+    kind: str,
+    at_ms: int,
+    node_id: str,
+    sequence: int | None,
+    data: Mapping[str, Any],
+) -> Message:
+    """An event's message; no sequence: it is of none that is recorded."""
+    body = {
+        "event": kind,
+        "timestamp": rfc3339(at_ms),
+        "node_id": node_id,
+        "id": event_id,
+        "sequence": sequence,
+        "data": data,
+    }
+    return Message(event_id, json.dumps(body, separators=(",", ":"), ensure_ascii=False))

@@ -1,0 +1,71 @@
+"""The secret that webhooks are signed with: at least 24 random bytes, in standard base64.
+
+`standardwebhooks` decodes leniently: it drops characters that are not of the alphabet, so that a
+secret in URL-safe base64 would silently be another key. Here it is decoded strictly, once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from pathlib import Path
+
+from api.common.disk import written
+from dataplane.base.errors import ConfigurationError
+
+PREFIX = "whsec_"
+BYTES_MIN, BYTES_MAX = 24, 64
+RULE = f"must be {PREFIX} and then {BYTES_MIN} to {BYTES_MAX} bytes in standard base64"
+_BYTES_MADE = 32
+
+
+def decode(text: str) -> bytes:
+    """The key in a secret's text, with or without its prefix; ValueError says the rule."""
+    try:
+        key = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise ValueError(RULE) from None
+    if not BYTES_MIN <= len(key) <= BYTES_MAX:
+        raise ValueError(f"{RULE}, not {len(key)} bytes")
+    return key
+
+
+def encode(key: bytes) -> str:
+    """A key as it is shown to an operator and told to a receiver."""
+    return PREFIX + base64.b64encode(key).decode()
+
+
+def load(file: Path) -> bytes:
+    """The key in a file, made if there is none.
+
+    Raises:
+        StorageError: there is none, and none can be made.
+        ConfigurationError: there is something else in it.
+    """
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return _make(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: can't be read: {error}") from error
+    try:
+        return decode(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{file}: {error}") from None
+
+
+def _make(file: Path) -> bytes:
+    key = secrets.token_bytes(_BYTES_MADE)
+    unfinished = file.with_name(f".{file.name}")
+    with written(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)
+        fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="ascii") as stream:
+            stream.write(encode(key) + "\n")
+            stream.flush()
+            os.fsync(fd)
+        unfinished.replace(file)
+    return key

@@ -1,0 +1,29 @@
+"""What is delivered, to whom, and how long it is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ENDPOINTS_MAX = 16
+RETRIES_MAX = 100
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Checked already: URLs have the form that `targets.Target` asks for."""
+
+    endpoints: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    """Kinds of events that are delivered."""
+    secret: str | None = None
+    """As it is configured; None: the one in ``secret_file``, which is made if it is not there."""
+    secret_file: Path | None = None
+    max_retries: int = 15
+    """After the first attempt."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts that may be private, and may be spoken to without TLS."""
+    first_retry_s: float = 1.0
+    last_retry_s: float = 3600.0
+    timeout_s: float = 15.0
+    """Of one attempt, from the connection to the end of the answer's head."""

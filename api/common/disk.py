@@ -1,0 +1,161 @@
+"""A disk that can't be written: which errors mean that, and what an answer says about it.
+
+The kind is the disk's, not the request's: full, over a quota, read-only, broken, gone. It comes as
+an `OSError`, as SQLite's code for one, or as the cause of another error. All of them become a
+`StorageError`, which names the directory, what is wrong with it, and what an operator does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from api.common.errors import FieldError, UnavailableError
+
+PROBE_BYTES = 1 << 16
+"""What must fit: a small change with all that SQLite and the state log write for it."""
+RETRY_AFTER_S = 5
+_MIB = 1 << 20
+_REMEDIES = {
+    errno.ENOSPC: "remove files there or enlarge the file system",
+    errno.EDQUOT: "remove files there or raise the quota of the API's user",
+    errno.EFBIG: "raise the limit on the size of a file (LimitFSIZE=)",
+    errno.EROFS: "look for disk errors in the kernel's log, then mount it writable",
+    errno.EIO: "look for disk errors in the kernel's log, and replace the disk",
+    errno.ENXIO: "attach the disk again",
+    errno.ENODEV: "attach the disk again",
+    errno.ESTALE: "mount the file system again",
+    errno.ENOENT: "mount its file system, or make the directory",
+    errno.EACCES: "give the directory back to the API's user",
+    errno.EPERM: "give the directory back to the API's user",
+}
+_SQLITE = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_CANTOPEN: errno.EIO,
+}
+"""By primary result code. What each stands for if a probe of the directory tells nothing."""
+
+
+class StorageError(UnavailableError):
+    """A directory can't be written, or the disk below it not even be read: 503."""
+
+    exit_code = 74
+
+    def __init__(self, directory: Path, number: int) -> None:
+        self.directory = directory
+        self.number = number
+        """An errno."""
+        self.why = os.strerror(number)
+        remedy = _REMEDIES.get(number, "mend that")
+        message = (
+            f"{directory} can't be written: {self.why}{_space(directory, number)}; {remedy}. "
+            "The node goes on by itself then"
+        )
+        what = FieldError("storage", str(directory), "writable", message)
+        super().__init__(message, errors=[what], retry_after_s=RETRY_AFTER_S)
+
+    def anew(self) -> StorageError:
+        """The same with today's figures, to be raised by another request."""
+        return StorageError(self.directory, self.number)
+
+
+@contextlib.contextmanager
+def written(directory: Path, kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
+    """Translate what the block raises, of these kinds, because of the disk below a directory."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except kinds as exc:
+        found = storage_error(exc, directory)
+        if found is None:
+            raise
+        raise found from exc
+
+
+def storage_error(error: BaseException, directory: Path) -> StorageError | None:
+    """What an error says about the storage below a directory; None: nothing.
+
+    SQLAlchemy keeps the driver's error in ``orig``; others have it as their cause.
+    """
+    if isinstance(error, StorageError):
+        return error
+    for each in (error, getattr(error, "orig", None), error.__cause__):
+        if isinstance(each, OSError) and each.errno in _REMEDIES:
+            return StorageError(directory, each.errno or errno.EIO)
+        code = getattr(each, "sqlite_errorcode", None)
+        if isinstance(each, sqlite3.Error) and code is not None and code & 0xFF in _SQLITE:
+            return StorageError(directory, _probed(directory) or _SQLITE[code & 0xFF])
+    return None
+
+
+def probe(directory: Path) -> None:
+    """Write `PROBE_BYTES` to a file without a name, so that nobody sees it, and sync it.
+
+    Raises:
+        StorageError: they can't be written.
+    """
+    number = _probed(directory)
+    if number:
+        raise StorageError(directory, number)
+
+
+def free_bytes(directory: Path) -> tuple[int, int]:
+    """Free for an ordinary user, and the size of the file system; zeros: nothing is known."""
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return 0, 0
+    return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+
+def looks_writable(directory: Path) -> bool:
+    """What the file system says without being written to: room, and not mounted read-only."""
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return False
+    room = found.f_bavail * found.f_frsize >= PROBE_BYTES and found.f_favail > 0
+    return room and not found.f_flag & os.ST_RDONLY
+
+
+def _probed(directory: Path) -> int:
+    """The errno that writing there ends with; 0: it works."""
+    try:
+        fd = _unnamed(directory)
+        try:
+            left = PROBE_BYTES
+            while left:
+                left -= os.write(fd, bytes(left))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as exc:
+        return exc.errno or errno.EIO
+    return 0
+
+
+def _unnamed(directory: Path) -> int:
+    """A file without a name; of a file system that has none (open(2)), a name for a moment."""
+    try:
+        return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        if exc.errno not in {errno.EOPNOTSUPP, errno.EISDIR}:
+            raise
+    path = directory / f".probe-{os.getpid()}"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    path.unlink()
+    return fd
+
+
+def _space(directory: Path, number: int) -> str:
+    if number not in {errno.ENOSPC, errno.EDQUOT}:
+        return ""
+    free, size = free_bytes(directory)
+    return f" ({free // _MIB} of {size // _MIB} MiB free)" if size else ""

@@ -1,0 +1,28 @@
+"""How a node is: one judgement for the API's status and for the agent's events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from dataplane.shared.stats import NodeStats
+
+HEARTBEAT_S_MAX = 2.0
+"""A control loop that turned last longer ago hangs; its own watchdog uses the same bound."""
+AWAY = "dataplane_away"
+STALLED = "dataplane_stalled"
+
+Health = Literal["healthy", "degraded", "unhealthy"]
+
+
+def judge(stats: NodeStats | None, others: Sequence[str] = ()) -> tuple[Health, list[str]]:
+    """Health and its reasons; ``others``: what degrades the node beside the data plane.
+
+    Without statistics (None) the data plane is away.
+    """
+    if stats is None:
+        return "unhealthy", [AWAY, *others]
+    reasons = [*stats.degraded, *others]
+    if stats.heartbeat_age_s > HEARTBEAT_S_MAX:
+        return "unhealthy", [STALLED, *reasons]
+    return ("degraded" if reasons else "healthy"), reasons

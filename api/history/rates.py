@@ -1,0 +1,40 @@
+"""Rates as the table ``baseline`` has them: histograms of what addresses of a profile are used to.
+
+A sample is the highest rate of any one address of a profile in a period of ten seconds. Buckets are
+four to the octave: a rate is told as the upper bound of its bucket, at most 19 in 100 too high.
+Periods without any have no row: `PERIODS` says how many there were in all.
+"""
+
+from __future__ import annotations
+
+import math
+
+from dataplane.shared.labels import BASELINE_PERIOD_S
+
+PERIOD_S = BASELINE_PERIOD_S
+PERIODS = "periods"
+"""Stands among the metrics: in bucket 0, the periods that were recorded."""
+ATTACKED = "attacked"
+"""In bucket 0, the periods that were left out, as an incident went on in the profile."""
+HOURS_OF_WEEK = 168
+BUCKET_MAX = 192
+"""Of 2^48 per second, and what is more."""
+_PER_OCTAVE = 4
+_HOUR_MS = 3_600_000
+_MONDAY_HOURS = 72
+"""1970 began on a Thursday, three days into its week."""
+
+
+def bucket_of(rate: int) -> int:
+    """Of a rate from 1 up."""
+    return min(math.ceil(_PER_OCTAVE * math.log2(rate)), BUCKET_MAX)
+
+
+def upper_bound(bucket: int) -> int:
+    """The highest rate of a bucket."""
+    return int(2 ** (bucket / _PER_OCTAVE))
+
+
+def hour_of_week(utc_ms: int) -> int:
+    """0: Monday, 00:00 to 01:00 UTC."""
+    return (utc_ms // _HOUR_MS + _MONDAY_HOURS) % HOURS_OF_WEEK

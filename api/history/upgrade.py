@@ -1,0 +1,32 @@
+"""Brings ``events.db`` to the newest schema; run as a program, with its path, by `migrate`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from api.storage.migrations import Schema
+from api.storage.sqlite import program
+from api.storage.sqlite import upgrade as sqlite
+
+HEAD = "0001"
+"""The newest revision in ``migrations/versions``; a test compares."""
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(database: Path) -> None:
+    """Bring the schema up to date, in a process of its own.
+
+    Raises `StorageError` if that is what hinders, else `ConfigurationError`.
+    """
+    if sqlite.current(database) != HEAD:
+        program.migrate("api.history.upgrade", database)
+
+
+def upgrade(database: Path) -> None:
+    """Migrate up to `HEAD`; see `api.storage.sqlite.upgrade`."""
+    sqlite.upgrade(database, Schema(_MIGRATIONS, HEAD))
+
+
+if __name__ == "__main__":
+    sys.exit(program.main(upgrade))

@@ -1,0 +1,213 @@
+"""Queries and answers of ``/attacks`` and ``/top``.
+
+An attack is answered as `api.common.attacks` makes it and the agent keeps it; these models describe
+that, and a test compares.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp, utc_ms
+from dataplane.base.errors import InvalidInputError
+from dataplane.shared.labels import ATTACKS
+
+ID = r"^attack_[0-9a-f]{16}$"
+CURSOR = r"^[0-9]{1,18}\.attack_[0-9a-f]{16}$"
+_TEXT_MAX = 64
+
+State = Literal["active", "ended"]
+Text = Annotated[str, Field(min_length=1, max_length=_TEXT_MAX)]
+
+
+def _type(text: str) -> str:
+    if text not in ATTACKS:
+        context = {"limit": ", ".join(ATTACKS)}
+        raise PydanticCustomError("type", "no such type of attack: one of {limit}", context)
+    return text
+
+
+def _time(text: str) -> str:
+    try:
+        utc_ms(text)
+    except InvalidInputError as exc:
+        context = {"limit": exc.limit, "error": str(exc)}
+        raise PydanticCustomError("time", "{error}", context) from exc
+    return text
+
+
+AttackType = Annotated[
+    str, AfterValidator(_type), WithJsonSchema({"type": "string", "enum": list(ATTACKS)})
+]
+Time = Annotated[
+    str, AfterValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class AttacksQuery(Strict):
+    """Which attacks, and where the page begins; newest first."""
+
+    state: State | None = None
+    type: AttackType | None = None
+    target: Text | None = None
+    """As an attack says it. Of an address also the attacks on prefixes that contain it."""
+    profile: Text | None = None
+    since: Time | None = None
+    """RFC 3339: attacks that went on then, or began later."""
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern=CURSOR)] | None = None
+
+
+class TriggerBody(Strict):
+    """What was compared with which threshold when the attack was detected."""
+
+    metric: str
+    threshold: int
+    value: int
+
+
+class RatesBody(Strict):
+    """To the target."""
+
+    packets_per_second: int
+    bits_per_second: int
+    requests_per_second: int
+
+
+class TotalsBody(Strict):
+    """To the target since the start; ``would_drop``: had the mode not been ``monitor``."""
+
+    packets: int
+    bits: int
+    requests: int
+    dropped: int
+    would_drop: int
+    challenged: int
+    passed: int
+
+
+class ReasonBody(Strict):
+    """Packets dropped, or that would have been, for a reason; estimated."""
+
+    reason: str
+    packets: int
+
+
+class HeavyBody(Strict):
+    """One of the heaviest: at most ``error`` of its packets are too many."""
+
+    address: str
+    country: str
+    packets: int
+    error: int
+
+
+class SourcesBody(Strict):
+    """Who sends. ``spoofed``: so many were seen once that the addresses are taken for forged."""
+
+    top: list[HeavyBody]
+    distinct: int
+    seen_once_share: Share
+    spoofed: bool
+
+
+class PortShareBody(Strict):
+    """A destination port's share of the packets."""
+
+    protocol: str
+    port: int
+    share: Share
+
+
+class CountryShareBody(Strict):
+    """A country's share of the packets; ``ZZ``: not known."""
+
+    country: str
+    share: Share
+
+
+class FlagsShareBody(Strict):
+    """A share of the TCP segments."""
+
+    flags: str
+    share: Share
+
+
+class SizeShareBody(Strict):
+    """A share of the packets, up to so many bytes; null: larger than all bounds."""
+
+    up_to: int | None
+    share: Share
+
+
+class SamplingBody(Strict):
+    """One of so many packets, and of so many sources, was looked at."""
+
+    packets_every: int
+    sources_every: int
+
+
+class ResponseBody(Strict):
+    """What the policy wants done (kind, mode), and what the agent has done about it."""
+
+    kind: str
+    mode: str
+    state: str
+    until: Timestamp | None
+    entries: int
+
+
+class AttackBody(Strict):
+    """One attack on one target, from its first second to its end."""
+
+    id: str
+    type: str
+    target: str
+    target_kind: Literal["address", "prefix", "profile", "port"]
+    is_carpet: bool
+    profile: str
+    state: State
+    started_at: Timestamp
+    detected_at: Timestamp
+    ended_at: Timestamp | None
+    ended_by: str | None
+    updated_at: Timestamp
+    trigger: TriggerBody
+    rates: RatesBody
+    peak: RatesBody
+    totals: TotalsBody
+    dropped_by_reason: list[ReasonBody]
+    sources: SourcesBody
+    ports: list[PortShareBody]
+    countries: list[CountryShareBody]
+    tcp_flags: list[FlagsShareBody]
+    packet_sizes: list[SizeShareBody]
+    sampling: SamplingBody
+    action: Literal["blocked", "limited", "challenged", "monitored"]
+    response: ResponseBody
+
+
+class AttacksPage(Strict):
+    """Attacks, newest first. ``warnings``: which part of them is missing, and why."""
+
+    attacks: list[AttackBody]
+    total: int
+    next_cursor: str | None
+    warnings: list[str]
+
+
+class TopBody(Strict):
+    """The heaviest sources and targets of the last seconds, over the whole node.
+
+    ``at``: when; null: not yet. Of each, at most ``error`` packets are too many; one packet of
+    ``packets_every`` was looked at.
+    """
+
+    at: Timestamp | None
+    packets_every: int
+    sources: list[HeavyBody]
+    targets: list[HeavyBody]

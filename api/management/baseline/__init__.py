@@ -1,0 +1,1 @@
+"""What profiles are used to, as the agent has recorded it."""

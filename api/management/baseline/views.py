@@ -1,0 +1,50 @@
+"""``/baseline``."""
+
+from __future__ import annotations
+
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Role
+from api.history.rates import PERIOD_S
+from api.history.reading import History
+from api.management.baseline import service
+from api.management.baseline.schemas import BaselineBody, BaselineQuery
+from api.management.dataplane import Dataplane
+from dataplane.base.errors import DataplaneAwayError
+
+
+class BaselineViews:
+    """The handlers."""
+
+    def __init__(self, history: History, plane: Dataplane) -> None:
+        self._history = history
+        self._plane = plane
+
+    def show(self, call: Call) -> Answer:
+        """What is recorded, of all profiles or one."""
+        query: BaselineQuery = call.query
+        with self._history.read() as connection:
+            found = service.profiles(connection, query.profile)
+        body = BaselineBody(period_seconds=PERIOD_S, profiles_beyond=self._beyond(), profiles=found)
+        return Answer(200, body)
+
+    def _beyond(self) -> int | None:
+        try:
+            return self._plane.baseline().beyond
+        except DataplaneAwayError:
+            return None
+
+
+def operations(history: History, plane: Dataplane) -> list[Operation]:
+    """What can be asked about the baseline."""
+    return [
+        Operation(
+            "GET",
+            "/baseline",
+            BaselineViews(history, plane).show,
+            "What the addresses of each profile are used to",
+            Role.READ,
+            {200: BaselineBody},
+            errors=(503,),
+            query=BaselineQuery,
+        )
+    ]

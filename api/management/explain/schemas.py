@@ -1,0 +1,195 @@
+"""The query and the answer of ``/explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from api.common.schemas import FromDecimal, Strict, Timestamp
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
+
+PORT = 443
+"""Where none is named."""
+_TEXT_MAX = 64
+
+
+def _address(text: str) -> str:
+    try:
+        is_address = Network.parse(text).is_address
+    except InvalidInputError:
+        is_address = False
+    if not is_address:
+        limit = "one IPv4 or IPv6 address"
+        raise PydanticCustomError("address", "no address: must be {limit}", {"limit": limit})
+    return text
+
+
+Address = Annotated[str, Field(min_length=1, max_length=_TEXT_MAX), AfterValidator(_address)]
+Verdict = Literal["forwarded", "dropped", "challenged"]
+Mode = Literal["off", "monitor", "enforce"]
+
+
+class ExplainQuery(Strict):
+    """A packet from outside that begins something: a SYN, a datagram, an echo request."""
+
+    address: Address
+    """Its source."""
+    to: Address | None = None
+    """Its destination, of the same family; none: the default profile is asked, and the others."""
+    port: Annotated[int, Field(ge=1, le=65_535), FromDecimal] = PORT
+    """Of the destination; ICMP has none."""
+    protocol: Literal["tcp", "udp", "icmp"] = "tcp"
+
+
+class PacketBody(Strict):
+    """What was asked about."""
+
+    source: str
+    destination: str | None
+    protocol: Literal["tcp", "udp", "icmp"]
+    port: int | None
+
+
+class FindingBody(Strict):
+    """What a stage has against the packet."""
+
+    reason: str
+    text: str
+    mode: Mode
+    """``monitor``: counted, and the packet goes on."""
+
+
+class StageBody(Strict):
+    """A stage."""
+
+    stage: str
+    outcome: Literal["passed", "dropped", "challenged", "not_reached"]
+    findings: list[FindingBody]
+
+
+class OriginBody(Strict):
+    """Who has made an entry, when and why."""
+
+    origin: str
+    reason: str | None
+    created_by: str
+    created_at: Timestamp
+    expires_at: Timestamp | None
+
+
+class CoveringBody(Strict):
+    """An entry of a list that the source lies in."""
+
+    list: Literal["allowlist", "blacklist"]
+    ip: str
+    hits: int
+    decides: bool
+    origins: Sequence[OriginBody]
+    """Empty: the database does not know it (any more)."""
+
+
+class LimitBody(Strict):
+    """A limit of the profile and its bucket, which fills up with ``rate`` a second."""
+
+    reason: str
+    mode: Mode
+    scope: Literal["source", "prefix", "destination", "global"]
+    unit: Literal["packets", "bits", "connections", "requests"]
+    icmp_only: bool
+    prefix_length: int
+    """Bits of the address that it tells apart."""
+    rate: int
+    size: int
+    room: int
+    """What is left of the size now."""
+    pays: Literal["now", "after_handshake", "no"]
+    is_known: bool
+    """False: the bucket is not its own yet, or no destination is named."""
+
+
+class ConnectionsBody(Strict):
+    """Connections of the source that have shown to be real."""
+
+    proven: int
+    limit: int | None
+
+
+class SynProxyBody(Strict):
+    """Whether new connections go through the SYN proxy."""
+
+    mode: Literal["off", "auto", "always"]
+    on: bool
+
+
+class AttackBody(Strict):
+    """An attack that goes on and has to do with the packet."""
+
+    id: str
+    type: str
+    target: str
+    profile: str
+    action: str
+    started_at: Timestamp
+    is_source: bool
+    """Whether the source is among its heaviest."""
+    is_target: bool
+    """Whether the destination, its profile or the port is attacked."""
+
+
+class LaidOverBody(Strict):
+    """What is laid over the profile for a time: panic mode, or a response."""
+
+    id: str
+    kind: str
+    reason: str | None
+    created_by: str
+    expires_at: Timestamp
+
+
+class ProfileBody(Strict):
+    """A profile that would do something else."""
+
+    profile: str
+    verdict: Verdict
+    reason: str | None
+
+
+class ExplainBody(Strict):
+    """What would happen to the packet now, and why."""
+
+    packet: PacketBody
+    verdict: Verdict
+    """``challenged``: the SYN proxy answers, and the client must show that it is there."""
+    reason: str | None
+    """Of a drop."""
+    text: str | None
+    """The reason in words."""
+    stage: str | None
+    """That drops it."""
+    profile: str
+    protects_source: str | None
+    """The profile whose prefixes cover the source, which then is inside."""
+    country: str | None
+    """``ZZ``: the database does not know it. None: there is no database."""
+    is_allowed: bool
+    is_neighbor: bool
+    """A router that the policy names, as it may speak."""
+    is_inspected: bool
+    """Whether the HTTP requests of its connection are."""
+    stages: list[StageBody]
+    entries: list[CoveringBody]
+    """The longest prefix first."""
+    entries_found: int
+    limits: list[LimitBody]
+    connections: ConnectionsBody | None
+    """None: nobody tracks connections, or the packet does not come so far."""
+    syn_proxy: SynProxyBody
+    attacks: list[AttackBody]
+    overlays: list[LaidOverBody]
+    other_profiles: list[ProfileBody]
+    """Without a destination: those that would do something else."""
+    warnings: list[str]

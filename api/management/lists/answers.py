@@ -1,0 +1,149 @@
+"""What the handlers of the lists answer: services' results as bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from api.common.operations import Answer
+from api.common.schemas import rfc3339
+from api.management.lists.importing.service import ImportResult
+from api.management.lists.removing.service import RemovalResult
+from api.management.lists.rows import Place
+from api.management.lists.schemas import (
+    EntriesBody,
+    EntryBody,
+    ImportBody,
+    NetworkBody,
+    PutEntryBody,
+    RemainingBody,
+    RemovedBody,
+    SkippedLine,
+)
+from api.management.lists.service import Entry
+from api.management.revisions.effects import State
+from dataplane.base.networks import Network
+
+_KEY_BYTES = 16
+
+
+def fields_of(entry: Entry, state: State, hits: int | None) -> dict[str, Any]:
+    """The fields of an `EntryBody`."""
+    ends = entry.expires_utc_ms
+    return {
+        "ip": str(entry.network),
+        "origin": entry.origin,
+        "reason": entry.reason,
+        "duration_seconds": entry.duration_s,
+        "created_at": rfc3339(entry.created_ms),
+        "expires_at": None if ends is None else rfc3339(ends),
+        "created_by": entry.created_by,
+        "hits": hits,
+        "state": state,
+        "revision": entry.revision,
+        "warnings": list(entry.warnings),
+    }
+
+
+def of_network(bodies: Sequence[EntryBody]) -> NetworkBody:
+    """All entries of a network, the one that lasts longest first."""
+    first, *others = bodies
+    return NetworkBody(**{**dict(first), "others": others})
+
+
+def to_put(entry: Entry, state: State, hits: int | None) -> Answer:
+    """The answer to a POST of one entry."""
+    body = EntryBody(**fields_of(entry, state, hits))
+    if state != "in_force":
+        return Answer(202, body, location(entry.revision))
+    where = {"Location": f"/api/v1/{entry.list}/{str(entry.network).replace('/', '%2F')}"}
+    return Answer(201, body, where) if entry.is_new else Answer(200, body)
+
+
+def to_put_many(entries: Sequence[Entry], state: State, hits: Sequence[int | None]) -> Answer:
+    """The answer to a POST of several."""
+    created, revision = sum(entry.is_new for entry in entries), entries[0].revision
+    body = EntriesBody(
+        revision=revision,
+        state=state,
+        created=created,
+        replaced=len(entries) - created,
+        entries=[
+            PutEntryBody(
+                **fields_of(entry, state, count),
+                result="created" if entry.is_new else "replaced",
+            )
+            for entry, count in zip(entries, hits, strict=True)
+        ],
+    )
+    status = 202 if state != "in_force" else 201 if created else 200
+    return Answer(status, body, {} if status == 200 else location(revision))  # noqa: PLR2004
+
+
+def to_remove(
+    network: Network, origin: str, remaining: Sequence[str], revision: int, state: State
+) -> Answer:
+    """The answer to a DELETE; it has a body when other origins still hold the network."""
+    where = {} if state == "in_force" else location(revision)
+    if not remaining:
+        return Answer(202 if where else 204, None, where)
+    body = RemainingBody(
+        ip=str(network),
+        origin=origin,
+        remaining=list(remaining),
+        revision=revision,
+        state=state,
+    )
+    return Answer(202 if where else 200, body, where)
+
+
+def to_import(result: ImportResult, state: State) -> Answer:
+    """The answer to an import; no revision: there was nothing to add."""
+    body = ImportBody(
+        revision=result.revision,
+        state=state,
+        lines=result.lines,
+        added=result.added,
+        replaced=result.replaced,
+        skipped=result.skipped,
+        skipped_lines=[
+            SkippedLine(line=line, ip=str(network), why=why)
+            for line, network, why in result.skipped_lines
+        ],
+    )
+    if result.revision is None:
+        return Answer(200, body)
+    return Answer(201 if state == "in_force" else 202, body, location(result.revision))
+
+
+def to_remove_many(result: RemovalResult, state: State, *, dry_run: bool = False) -> Answer:
+    """The answer to a removal in bulk."""
+    body = RemovedBody(
+        revision=result.revision,
+        state="dry_run" if dry_run else state,
+        removed=sum(result.removed.values()),
+        removed_by_origin=dict(result.removed),
+    )
+    if result.revision is None or state == "in_force":
+        return Answer(200, body)
+    return Answer(202, body, location(result.revision))
+
+
+def location(revision: int) -> dict[str, str]:
+    """Where to ask how far a change has come."""
+    return {"Location": f"/api/v1/revisions/{revision}"}
+
+
+def make_cursor(place: Place) -> str:
+    """Where the next page begins, as text."""
+    raw = place.network.key + bytes([place.network.prefix_length])
+    return (raw + place.origin.encode()).hex()
+
+
+def read_cursor(text: str | None) -> Place | None:
+    """The reverse."""
+    if text is None:
+        return None
+    raw = bytes.fromhex(text)
+    network = Network(raw[:_KEY_BYTES], raw[_KEY_BYTES])
+    return Place(network, raw[_KEY_BYTES + 1 :].decode("latin-1"))

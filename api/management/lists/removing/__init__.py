@@ -1,0 +1,1 @@
+"""Removal in bulk: by networks, reason, creator or origin; one revision, one audit row."""

@@ -1,0 +1,69 @@
+"""One removal in bulk: what a filter meets goes, in one revision, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.access.audit.service import Actor
+from api.management.lists import rows
+from api.management.lists.bulk import Bulk, Publication
+from api.management.lists.removing.filters import Filter
+from api.management.lists.removing.stage import RemovalStage
+from dataplane.statelog import ListName
+
+_ROW_BYTES = 64
+"""About what a line of an import has: whether a process of its own is worth it."""
+
+
+@dataclass(frozen=True)
+class RemovalResult:
+    """How many entries went, by origin; no revision: none, or a dry run."""
+
+    revision: int | None
+    removed: Mapping[str, int]
+
+
+class Remover:
+    """Removals in bulk from both lists."""
+
+    def __init__(self, bulk: Bulk) -> None:
+        self._bulk = bulk
+
+    def count(self, name: ListName, wanted: Filter) -> RemovalResult:
+        """What `run` would remove now."""
+        database, number = self._bulk.database, rows.number[name]
+        with self._bulk.scratch() as scratch, database.attached(scratch) as connection:
+            stage = RemovalStage(database, connection, wanted, number)
+            return RemovalResult(None, stage.count(self._bulk.clock.boot_ms()))
+
+    def run(self, actor: Actor, name: ListName, wanted: Filter) -> RemovalResult:
+        """Remove what the filter meets; `TooManyRequestsError` while another is under way."""
+        database, number = self._bulk.database, rows.number[name]
+        with self._bulk.alone() as scratch, database.attached(scratch) as connection:
+            stage = RemovalStage(database, connection, wanted, number)
+            return self._remove(actor, name, wanted, stage, scratch)
+
+    def _remove(
+        self, actor: Actor, name: ListName, wanted: Filter, stage: RemovalStage, scratch: Path
+    ) -> RemovalResult:
+        staging = self._bulk.begin(actor, name, None)
+        with self._bulk.unless_finished(staging, stage):
+            stage.select(staging)
+            stage.copy(staging)
+            removed = stage.removed()
+            if not removed:
+                return RemovalResult(None, {})
+            count = sum(removed.values())
+            what = Publication(
+                scratch=scratch,
+                size_bytes=count * _ROW_BYTES,
+                networks=stage.networks(),
+                removes=True,
+                action="remove_many",
+                target=f"{count} entries: {wanted}",
+                result=removed,
+            )
+            revision = self._bulk.publish(actor, staging, stage, what)
+        return RemovalResult(revision, removed)

@@ -1,0 +1,189 @@
+"""``/panic`` and ``/overlays``."""
+
+from __future__ import annotations
+
+from api.access.audit.service import Actor
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Role
+from api.common.schemas import rfc3339
+from api.management.overlays.rows import Stored
+from api.management.overlays.schemas import (
+    OverlayBody,
+    OverlayRequest,
+    OverlaysBody,
+    PanicBody,
+    PanicRequest,
+)
+from api.management.overlays.service import Overlays, Wanted
+from api.management.revisions.effects import Effects, State
+
+
+class OverlayViews:
+    """The handlers."""
+
+    def __init__(self, overlays: Overlays, effects: Effects) -> None:
+        self._overlays = overlays
+        self._effects = effects
+
+    def show_panic(self, _call: Call) -> Answer:
+        """Whether panic mode is on, and until when."""
+        found = self._overlays.panic()
+        if found is None:
+            return Answer(200, PanicBody(active=False))
+        return Answer(200, _panic(found, self._state(found)))
+
+    def start_panic(self, call: Call) -> Answer:
+        """Let every profile only watch."""
+        wanted: PanicRequest = call.body
+        actor = Actor(call.principal, call.request_id, call.remember(_pending_panic))
+        made = self._overlays.start_panic(actor, wanted.duration_seconds, wanted.reason)
+        return _panic_answer(made, self._effects.settle(made.revision))
+
+    def end_panic(self, call: Call) -> Answer:
+        """Let every profile do again what the policy says."""
+        revision = self._overlays.end_panic(Actor(call.principal, call.request_id))
+        return _with_location(204, None, revision, self._effects.settle(revision))
+
+    def show(self, _call: Call) -> Answer:
+        """All overlays."""
+        found = [_body(each, self._state(each)) for each in self._overlays.all()]
+        return Answer(200, OverlaysBody(overlays=found, total=len(found)))
+
+    def add(self, call: Call) -> Answer:
+        """Lay something over the policy."""
+        wanted: OverlayRequest = call.body
+        document = wanted.overlay.model_dump(mode="json")
+        actor = Actor(call.principal, call.request_id, call.remember(_pending))
+        made = self._overlays.add(
+            actor,
+            Wanted(
+                document,
+                wanted.duration_seconds,
+                origin=wanted.origin,
+                incident=wanted.incident,
+                reason=wanted.reason,
+            ),
+        )
+        warnings = self._overlays.warnings(document)
+        return _answer(made, self._effects.settle(made.revision), warnings)
+
+    def remove(self, call: Call) -> Answer:
+        """End one before its time."""
+        actor = Actor(call.principal, call.request_id)
+        revision = self._overlays.remove(actor, call.path["overlay"])
+        return _with_location(204, None, revision, self._effects.settle(revision))
+
+    def _state(self, overlay: Stored) -> State:
+        return self._effects.revision(overlay.revision)[1]
+
+
+def operations(overlays: Overlays, effects: Effects) -> list[Operation]:
+    """What can be laid over the policy, and how it is ended."""
+    views, read, operate = OverlayViews(overlays, effects), Role.READ, Role.OPERATE
+    return [
+        Operation(
+            "GET", "/panic", views.show_panic, "Panic mode, and its end", read, {200: PanicBody}
+        ),
+        Operation(
+            "POST",
+            "/panic",
+            views.start_panic,
+            "Panic mode: every profile only watches, for a time; 202 when that is not in force yet",
+            operate,
+            {200: PanicBody, 202: PanicBody},
+            errors=(409, 503),
+            body=PanicRequest,
+            idempotent=True,
+        ),
+        Operation(
+            "DELETE",
+            "/panic",
+            views.end_panic,
+            "End panic mode; 202 when that is not in force yet",
+            operate,
+            {204: None, 202: None},
+            errors=(404, 503),
+        ),
+        Operation(
+            "GET",
+            "/overlays",
+            views.show,
+            "What is laid over the policy for a time",
+            read,
+            {200: OverlaysBody},
+        ),
+        Operation(
+            "POST",
+            "/overlays",
+            views.add,
+            "Lay something over the policy for a time; 202 when it is not in force yet",
+            operate,
+            {201: OverlayBody, 202: OverlayBody},
+            errors=(409, 503),
+            body=OverlayRequest,
+            idempotent=True,
+        ),
+        Operation(
+            "DELETE",
+            "/overlays/{overlay}",
+            views.remove,
+            "End what is laid over the policy; 202 when that is not in force yet",
+            operate,
+            {204: None, 202: None},
+            errors=(404, 503),
+        ),
+    ]
+
+
+def _panic(overlay: Stored, state: State) -> PanicBody:
+    return PanicBody(
+        active=True,
+        since=rfc3339(overlay.created_ms),
+        until=rfc3339(overlay.expires_utc_ms),
+        by=overlay.created_by,
+        reason=overlay.reason,
+        revision=overlay.revision,
+        state=state,
+    )
+
+
+def _panic_answer(overlay: Stored, state: State) -> Answer:
+    return _with_location(200, _panic(overlay, state), overlay.revision, state)
+
+
+def _pending_panic(overlay: Stored, _revision: int) -> Answer:
+    return _panic_answer(overlay, "pending")
+
+
+def _body(overlay: Stored, state: State, warnings: list[str] | None = None) -> OverlayBody:
+    return OverlayBody.model_validate(
+        {
+            "id": overlay.id,
+            "overlay": overlay.document,
+            "origin": overlay.origin,
+            "incident": overlay.incident,
+            "reason": overlay.reason,
+            "created_at": rfc3339(overlay.created_ms),
+            "created_by": overlay.created_by,
+            "expires_at": rfc3339(overlay.expires_utc_ms),
+            "revision": overlay.revision,
+            "state": state,
+            "warnings": warnings or [],
+        }
+    )
+
+
+def _answer(overlay: Stored, state: State, warnings: list[str]) -> Answer:
+    return _with_location(201, _body(overlay, state, warnings), overlay.revision, state)
+
+
+def _pending(overlay: Stored, _revision: int) -> Answer:
+    return _answer(overlay, "pending", [])
+
+
+def _with_location(
+    status: int, body: PanicBody | OverlayBody | None, revision: int, state: State
+) -> Answer:
+    if state == "in_force":
+        return Answer(status, body)
+    return Answer(202, body, {"Location": f"/api/v1/revisions/{revision}"})

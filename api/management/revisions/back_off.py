@@ -1,0 +1,26 @@
+"""How long to leave alone what has just been tried."""
+
+from __future__ import annotations
+
+
+class BackOff:
+    """Doubles the wait with each try, up to a limit; times are of the boot clock, in ms."""
+
+    def __init__(self, first_ms: int, max_ms: int) -> None:
+        self._first_ms = first_ms
+        self._max_ms = max_ms
+        self._next_ms = first_ms
+        self._due_ms = 0
+
+    def left_ms(self, now_ms: int) -> int:
+        """Until it may be tried again; 0: now."""
+        return max(0, self._due_ms - now_ms)
+
+    def tried(self, now_ms: int) -> None:
+        """It is being tried."""
+        self._due_ms = now_ms + self._next_ms
+        self._next_ms = min(2 * self._next_ms, self._max_ms)
+
+    def reset(self) -> None:
+        """All is well."""
+        self._due_ms, self._next_ms = 0, self._first_ms

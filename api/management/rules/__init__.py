@@ -1,0 +1,1 @@
+"""Rules of the WAF: the patterns that requests are matched against."""

@@ -1,0 +1,79 @@
+"""Asks the data plane's compile helper whether a pattern may become a rule, before it is committed.
+
+The API compiles nothing itself. A helper that is away forbids nothing: the rule is committed
+without its word, and the data plane rejects it later if it can't be.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from api.common.errors import FieldError, TooManyRequestsError, UnprocessableError
+from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
+
+UNDER_WAY_MAX = 4
+"""Single patterns being tried at a time: each takes a thread of the API for up to seconds."""
+UNCHECKED = "not tried before it was committed: no compile helper answers"
+LIMIT = "a pattern that the engine compiles and matches within its limits"
+
+
+class Compiler(Protocol):
+    """What is needed of `dataplane.client.compiler.Compiler`."""
+
+    def admit(self, candidates: Sequence[Candidate]) -> list[Admission]:
+        """One for each, in order; raises `CompilerAwayError`."""
+        ...
+
+
+class Admissions:
+    """Asks for one rule at a time, and never for more than the API has threads to spare."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self._compiler = compiler
+        self._room = threading.BoundedSemaphore(UNDER_WAY_MAX)
+
+    def check(self, candidate: Candidate) -> tuple[str, ...]:
+        """Warnings about a pattern.
+
+        Raises `UnprocessableError`: it can't be a rule; `TooManyRequestsError`: others are being
+        tried.
+        """
+        with self._place():
+            found = self.ask([candidate])
+        if found is None:
+            return (UNCHECKED,)
+        if not found[0].is_admitted:
+            raise _refused(candidate, found[0])
+        return found[0].warnings
+
+    def ask(self, candidates: Sequence[Candidate]) -> list[Admission] | None:
+        """What the helper says of each; None: it is away."""
+        try:
+            return self._compiler.admit(candidates)
+        except CompilerAwayError:
+            return None
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._room.acquire(blocking=False):
+            message = f"{UNDER_WAY_MAX} other patterns are being tried"
+            raise TooManyRequestsError(message, retry_after_s=1)
+        try:
+            yield
+        finally:
+            self._room.release()
+
+
+def explained(found: Admission) -> str:
+    """Why a pattern was refused, and where."""
+    where = "" if found.position is None else f" (at position {found.position})"
+    return f"{found.refusal}{where}"
+
+
+def _refused(candidate: Candidate, found: Admission) -> UnprocessableError:
+    message = f"pattern: {explained(found)}"
+    what = FieldError("pattern", candidate.pattern, LIMIT, message)
+    return UnprocessableError(message, errors=[what])

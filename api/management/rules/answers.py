@@ -1,0 +1,66 @@
+"""What the handlers of the rules answer: services' results as bodies."""
+
+from __future__ import annotations
+
+from api.common.operations import Answer
+from api.common.schemas import rfc3339
+from api.management.revisions.effects import State
+from api.management.rules.schemas import RuleBody, Status
+from api.management.rules.values import Stored
+
+
+def body_of(
+    rule: Stored, state: State, hits: int | None, warnings: tuple[str, ...] = ()
+) -> RuleBody:
+    """A rule as it is shown."""
+    ends = rule.expires_utc_ms
+    return RuleBody(
+        id=rule.id,
+        name=rule.name,
+        group=rule.group,
+        pattern=rule.pattern,
+        action=rule.action,
+        severity=rule.severity,
+        targets=list(rule.targets),
+        profiles=list(rule.profiles),
+        enabled=rule.enabled,
+        status=_status(rule, state),
+        created_at=rfc3339(rule.created_ms),
+        created_by=rule.created_by,
+        expires_at=None if ends is None else rfc3339(ends),
+        hits=hits,
+        revision=rule.revision,
+        state=state,
+        reason=rule.rejected,
+        warnings=list(warnings),
+    )
+
+
+def to_add(rule: Stored, state: State, warnings: tuple[str, ...]) -> Answer:
+    """The answer to a POST of a rule."""
+    body = body_of(rule, state, 0 if state == "in_force" else None, warnings)
+    if state != "in_force":
+        return Answer(202, body, location(rule.revision))
+    return Answer(201, body, {"Location": f"/api/v1/rules/{rule.id}"})
+
+
+def to_change(rule: Stored, state: State, hits: int | None) -> Answer:
+    """The answer to a PATCH."""
+    body = body_of(rule, state, hits)
+    return Answer(200, body) if state == "in_force" else Answer(202, body, location(rule.revision))
+
+
+def to_remove(revision: int, state: State) -> Answer:
+    """The answer to a DELETE."""
+    return Answer(204) if state == "in_force" else Answer(202, None, location(revision))
+
+
+def location(revision: int) -> dict[str, str]:
+    """Where to ask how far a change has come."""
+    return {"Location": f"/api/v1/revisions/{revision}"}
+
+
+def _status(rule: Stored, state: State) -> Status:
+    if state != "in_force":
+        return state
+    return "active" if rule.enabled else "disabled"

@@ -1,0 +1,134 @@
+"""A rule as it is wanted, as it is stored, and as its row is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from api.access.audit.service import Actor
+from api.common.errors import (
+    FieldError,
+    UnprocessableError,
+)
+from api.storage.database import AnyRow
+from dataplane.base.clock import Clock, Deadline
+from dataplane.waf.document import RuleAction, Severity, rule_id
+
+DURATION_S_MAX = 315_360_000
+"""Ten years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A rule to be added, its pattern and targets in order."""
+
+    pattern: str
+    action: RuleAction
+    severity: Severity = "medium"
+    name: str | None = None
+    group: str | None = None
+    targets: tuple[str, ...] = ("any",)
+    profiles: tuple[str, ...] = ()
+    enabled: bool = True
+    expires_utc_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A rule of the node."""
+
+    number: int
+    pattern: str
+    action: RuleAction
+    severity: Severity
+    name: str | None
+    group: str | None
+    targets: tuple[str, ...]
+    profiles: tuple[str, ...]
+    enabled: bool
+    created_ms: int
+    created_by: str
+    expires_utc_ms: int | None
+    revision: int
+    rejected: str | None
+
+    @property
+    def id(self) -> str:
+        """As the API names it."""
+        return rule_id(self.number)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of the rules, the number of all, and after which one the next part begins."""
+
+    rules: tuple[Stored, ...]
+    total: int
+    next: int | None
+
+
+def values_of(
+    wanted: Wanted, number: int, actor: Actor, revision: int, clock: Clock
+) -> dict[str, Any]:
+    """The row of a new rule."""
+    deadline = deadline_of(wanted, clock)
+    return {
+        "number": number,
+        "name": wanted.name,
+        "group_name": wanted.group,
+        "pattern": wanted.pattern,
+        "pattern_bytes": len(wanted.pattern.encode()),
+        "action": wanted.action,
+        "severity": wanted.severity,
+        "targets": list(wanted.targets),
+        "profiles": list(wanted.profiles),
+        "enabled": int(wanted.enabled),
+        "duration_s": deadline and deadline.duration_s,
+        "created_ms": clock.utc_ms(),
+        "created_by": actor.principal.name,
+        "expires_boot_ms": deadline and deadline.boot_ms,
+        "expires_utc_ms": deadline and deadline.utc_ms,
+        "revision": revision,
+        "rejected": None,
+    }
+
+
+def deadline_of(wanted: Wanted, clock: Clock) -> Deadline | None:
+    """When a rule ends, on the clocks as they are now."""
+    if wanted.expires_utc_ms is None:
+        return None
+    left_ms = max(0, wanted.expires_utc_ms - clock.utc_ms())
+    boot_ms = clock.boot_ms() + left_ms
+    return Deadline(clock.boot_id(), boot_ms, wanted.expires_utc_ms, -(-left_ms // 1000))
+
+
+def check_end(wanted: Wanted, now_ms: int, field: str) -> None:
+    """Raise `UnprocessableError` for an end that has passed, or is more than ten years away."""
+    if wanted.expires_utc_ms is None:
+        return
+    left_s = (wanted.expires_utc_ms - now_ms) / 1000
+    if not 0 < left_s <= DURATION_S_MAX:
+        limit = f"in the future, at most {DURATION_S_MAX} s from now"
+        message = f"{field}: must lie {limit}"
+        what = FieldError(field, round(left_s), limit, message)
+        raise UnprocessableError(message, errors=[what])
+
+
+def stored_of(row: AnyRow) -> Stored:
+    """The rule of a row."""
+    return Stored(
+        number=row.number,
+        pattern=row.pattern,
+        action=row.action,
+        severity=row.severity,
+        name=row.name,
+        group=row.group_name,
+        targets=tuple(row.targets),
+        profiles=tuple(row.profiles),
+        enabled=bool(row.enabled),
+        created_ms=row.created_ms,
+        created_by=row.created_by,
+        expires_utc_ms=row.expires_utc_ms,
+        revision=row.revision,
+        rejected=row.rejected,
+    )

@@ -1,0 +1,101 @@
+"""Stands in for the application while its storage can't even be opened, and makes way for it.
+
+That is so at a first boot on a full disk, or before a migration: there is no database to read. The
+stand-in says so to everybody, and tries again in the background until there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from flask import Flask, Response, jsonify
+
+from api.common import problems, requests
+from api.common.disk import StorageError
+from api.management.app import LIVE
+from api.management.housekeeping import HUNG_S
+from api.serving.bridge import Lanes
+from dataplane.base.errors import SecBeatError
+
+RETRY_S = 2.0
+LANES = Lanes(instant=frozenset({LIVE}))
+"""Of the stand-in."""
+
+log = structlog.get_logger(__name__)
+
+
+class Waiting:
+    """A WSGI application: the real one as soon as ``make`` returns it."""
+
+    def __init__(self, make: Callable[[], Flask], error: StorageError) -> None:
+        self._make = make
+        self._error = error
+        self._app: Flask | None = None
+        self._stand_in = self._make_stand_in()
+        self._end = threading.Event()
+        self._turned_at = time.monotonic()
+        log.error("the storage can't be opened", why=str(error))
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """See PEP 3333."""
+        return (self._app or self._stand_in)(environ, start_response)
+
+    def start(self) -> None:
+        """Begin to try, in a thread."""
+        threading.Thread(target=self._run, name="waiting", daemon=True).start()
+
+    def stop(self) -> None:
+        """Try no more; idempotent."""
+        self._end.set()
+
+    def works(self) -> bool:
+        """Whether tries still come to an end."""
+        return self._app is not None or time.monotonic() - self._turned_at < HUNG_S
+
+    def turn(self) -> bool:
+        """Try once; whether the application is there."""
+        try:
+            self._app = self._make()
+        except StorageError as exc:
+            self._waits_for(exc)
+        self._turned_at = time.monotonic()
+        return self._app is not None
+
+    def _waits_for(self, error: StorageError) -> None:
+        """Keep what is wrong; said in the log once for each."""
+        known = self._error
+        if (known.directory, known.number) != (error.directory, error.number):
+            log.error("the storage can't be opened", why=str(error))
+        self._error = error.anew()
+
+    def _run(self) -> None:
+        try:
+            while not self._end.wait(RETRY_S):
+                if self.turn():
+                    log.info("the storage can be opened")
+                    return
+        except (SecBeatError, SystemExit) as exc:  # as at a start: the service manager's affair
+            log.critical("can't start", why=str(exc))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _make_stand_in(self) -> Flask:
+        app = Flask("secbeat-waiting", static_folder=None)
+        requests.register(app)
+        problems.register(app)
+        app.add_url_rule(LIVE, view_func=_live, methods=["GET"])
+        app.register_error_handler(404, self._refuse)
+        app.register_error_handler(405, self._refuse)
+        return app
+
+    def _refuse(self, _error: Exception) -> Response:
+        return problems.to_response(self._error.anew())
+
+
+def _live() -> Response:
+    return jsonify({"status": "live"})

@@ -1,0 +1,158 @@
+"""An ASGI application that runs a WSGI application in a few threads, and waits for nobody in them.
+
+The event loop reads heads and bodies and sends answers, however slow the client is. The
+application runs in a thread when a head is there, so that it can refuse before a body is read, and
+again when the body that it wants is there (`api.common.arrival`). What has to be answered while all
+threads are busy does not need one of them (`Lanes`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.common.arrival import Arrival, BodyWanted
+from api.common.streams import Stream
+from api.serving.environ import environ_of
+from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, ClientGoneError, Incoming, Receive
+from api.serving.intake import Intake
+from api.serving.streaming import Headers, Send, Streams
+
+Wsgi = Callable[[dict[str, Any], Any], Any]
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Paths whose requests do not wait for a thread of the pool."""
+
+    instant: frozenset[str] = frozenset()
+    """Answered by the event loop itself: their handlers wait for nothing."""
+    apart: frozenset[str] = frozenset()
+    """Answered by one thread that does nothing else."""
+
+
+@dataclass
+class _Answer:
+    status: int = 500
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+    stream: Stream | None = None
+    """Sent instead of a body."""
+
+    def start(self, status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+        """``start_response`` of PEP 3333."""
+        self.status = int(status.split(maxsplit=1)[0])
+        self.headers = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
+        ]
+
+
+class Bridge:
+    """The ASGI application."""
+
+    def __init__(self, app: Wsgi, threads: int, lanes: Callable[[], Lanes]) -> None:
+        """`lanes` is asked at each request: an application may make way for another."""
+        self._app = app
+        self._lanes = lanes
+        self._pool = ThreadPoolExecutor(threads, "request")
+        self._apart = ThreadPoolExecutor(1, "apart")
+        self._intake = Intake(self._pool)
+        self._streams = Streams()
+
+    def stop(self) -> None:
+        """The server stops: end what would never end by itself."""
+        self._streams.stop()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        with suppress(ClientGoneError):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        environ = environ_of(scope)
+        incoming = Incoming(receive, environ)
+        arrival = Arrival(complete=incoming.complete)
+        arrival.enter(environ)
+        answer = await self._run(environ, arrival)
+        if isinstance(answer, BodyWanted):
+            async with self._intake.collected(incoming, arrival, answer):
+                environ["wsgi.input"] = io.BytesIO(arrival.body)
+                answer = await self._run(environ, arrival)
+        if isinstance(answer, BodyWanted):
+            raise TypeError("the application wants a second body")
+        await self._answer(receive, send, answer, incoming)
+        if not incoming.complete:
+            # Where the next request would begin is unknown: for Gunicorn an error is the end.
+            raise ConnectionAbortedError("answered before the body was there")
+
+    async def _answer(
+        self, receive: Receive, send: Send, answer: _Answer, incoming: Incoming
+    ) -> None:
+        try:
+            await incoming.skip_what_is_here()
+            headers = [*answer.headers]
+            if not incoming.complete:
+                headers.append((b"connection", b"close"))
+            if answer.stream is None:
+                await _send(send, answer.status, headers, answer.body)
+            else:
+                await self._streams.serve(receive, send, (answer.status, headers), answer.stream)
+        finally:
+            if answer.stream is not None:
+                answer.stream.close()
+
+    async def _run(self, environ: dict[str, Any], arrival: Arrival) -> _Answer | BodyWanted:
+        path, lanes = environ["PATH_INFO"], self._lanes()
+        if path in lanes.instant:
+            return self._call(environ, arrival)
+        executor = self._apart if path in lanes.apart else self._pool
+        future = executor.submit(self._call, environ, arrival)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_give_up)
+            raise
+
+    def _call(self, environ: dict[str, Any], arrival: Arrival) -> _Answer | BodyWanted:
+        """In a thread, which goes on when the client, and so the task that waits, is gone."""
+        answer = _Answer()
+        try:
+            parts = self._app(environ, answer.start)
+            if isinstance(parts, Stream):
+                answer.stream = parts
+                return answer
+            try:
+                answer.body = b"".join(parts)
+            finally:
+                if hasattr(parts, "close"):
+                    parts.close()
+        except BodyWanted as wanted:
+            return wanted
+        finally:
+            if arrival.complete or arrival.error is not None:
+                arrival.close()
+        return answer
+
+
+def _give_up(future: Future[_Answer | BodyWanted]) -> None:
+    """The answer of a request whose client went while a thread worked on it."""
+    if future.cancelled() or future.exception() is not None:
+        return
+    answer = future.result()
+    if isinstance(answer, _Answer) and answer.stream is not None:
+        answer.stream.close()
+
+
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    try:
+        async with asyncio.timeout(ALLOWED_S + len(body) / BYTES_PER_S_MIN):
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+    except TimeoutError as exc:
+        # Gunicorn logs nothing of a client that is gone, and closes.
+        raise asyncio.CancelledError("the client does not read its answer") from exc

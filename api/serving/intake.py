@@ -1,0 +1,129 @@
+"""Collects the bodies that the application wants, for all requests, within limits of the process.
+
+In memory, or in a file that threads write: the event loop waits for no disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from api.common.arrival import Arrival, BodyWanted, too_large
+from api.common.disk import storage_error
+from api.common.errors import (
+    ApiError,
+    RequestTimeoutError,
+    TooManyRequestsError,
+    UnavailableError,
+)
+from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, Incoming
+
+HELD_BYTES_MAX = 32 << 20
+"""In memory, of all requests."""
+UPLOADS_MAX = 4
+"""Into files, at once."""
+_WRITE_BYTES = 1 << 20
+_RETRY_UPLOAD_S = 10
+_RETRY_S = 1
+
+
+class Intake:
+    """What is being collected; for one event loop."""
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
+        self._held_bytes = 0
+        self._uploads = 0
+
+    @asynccontextmanager
+    async def collected(
+        self, incoming: Incoming, arrival: Arrival, wanted: BodyWanted
+    ) -> AsyncIterator[None]:
+        """The arrival complete, or with the error that ended it; closed by the thread that reads
+        it, which may go on longer than the request.
+        """
+        try:
+            try:
+                if wanted.directory is None:
+                    await self._hold(incoming, arrival, wanted.bytes_max)
+                else:
+                    await self._upload(incoming, arrival, wanted.bytes_max, wanted.directory)
+                arrival.complete = True
+            except ApiError as error:
+                arrival.error = error
+            except BaseException:
+                self._threads.submit(arrival.close)
+                raise
+            yield
+        finally:
+            self._held_bytes -= len(arrival.body)
+
+    async def _hold(self, incoming: Incoming, arrival: Arrival, bytes_max: int) -> None:
+        async def take(chunk: bytes) -> None:
+            if self._held_bytes + len(chunk) > HELD_BYTES_MAX:
+                raise UnavailableError(
+                    f"the bodies under way have more than {HELD_BYTES_MAX} bytes together",
+                    retry_after_s=_RETRY_S,
+                )
+            self._held_bytes += len(chunk)
+            arrival.body += chunk
+
+        await _receive(incoming, bytes_max, take)
+
+    async def _upload(
+        self, incoming: Incoming, arrival: Arrival, bytes_max: int, directory: Path
+    ) -> None:
+        if self._uploads >= UPLOADS_MAX:
+            raise TooManyRequestsError(
+                f"{UPLOADS_MAX} uploads are under way, the most at once",
+                retry_after_s=_RETRY_UPLOAD_S,
+            )
+        self._uploads += 1
+        try:
+            await self._write(incoming, arrival, bytes_max, directory)
+        except OSError as exc:
+            raise storage_error(exc, directory) or UnavailableError(
+                f"{directory} can't take the body: {exc.strerror}", retry_after_s=_RETRY_UPLOAD_S
+            ) from exc
+        finally:
+            self._uploads -= 1
+
+    async def _write(
+        self, incoming: Incoming, arrival: Arrival, bytes_max: int, directory: Path
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, arrival.open, directory)
+        pending = bytearray()
+
+        async def take(chunk: bytes) -> None:
+            pending.extend(chunk)
+            if len(pending) >= _WRITE_BYTES:
+                await loop.run_in_executor(self._threads, arrival.write, bytes(pending))
+                pending.clear()
+
+        await _receive(incoming, bytes_max, take)
+        await loop.run_in_executor(self._threads, arrival.write, bytes(pending))
+
+
+async def _receive(
+    incoming: Incoming, bytes_max: int, take: Callable[[bytes], Awaitable[None]]
+) -> None:
+    """Hand over the body as it comes. Raises `TooLargeError` and `RequestTimeoutError`."""
+    begin, size = asyncio.get_running_loop().time(), 0
+    try:
+        async with asyncio.timeout_at(begin + ALLOWED_S) as deadline:
+            while not incoming.complete:
+                chunk = await incoming.next()
+                size += len(chunk)
+                if size > bytes_max:
+                    raise too_large(size, bytes_max)
+                await take(chunk)
+                deadline.reschedule(begin + ALLOWED_S + size / BYTES_PER_S_MIN)
+    except TimeoutError:
+        allowed_s = ALLOWED_S + size / BYTES_PER_S_MIN
+        raise RequestTimeoutError(
+            f"only {size} bytes of the body arrived within {allowed_s:.0f} s"
+        ) from None

@@ -1,0 +1,62 @@
+"""Tells the service manager that the process serves: it asks the API itself, as a client would.
+
+Gunicorn says READY to systemd and nothing later, and its own heartbeat only says that a loop turns.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import threading
+from collections.abc import Callable
+
+from dataplane.base.notify import Notifier
+
+REQUEST_ID = "watchdog"
+"""The request id of its questions."""
+_ANSWER_S_MIN = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """Says WATCHDOG=1 each time that the API has answered and background work goes on."""
+
+    def __init__(
+        self, notifier: Notifier, address: tuple[str, int], path: str, works: Callable[[], bool]
+    ) -> None:
+        self._notifier = notifier
+        self._address = address
+        self._path = path
+        self._works = works
+        self._end = threading.Event()
+        self._interval_s = notifier.watchdog_interval_s
+
+    def start(self) -> None:
+        """Begin, if the service manager has asked for it."""
+        if self._interval_s is not None:
+            threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        """No more signs of life."""
+        self._end.set()
+        self._notifier.stopping()
+
+    def answers(self, within_s: float) -> bool:
+        """Whether the API answers on its own socket."""
+        connection = http.client.HTTPConnection(*self._address, timeout=within_s)
+        try:
+            connection.request("GET", self._path, headers={"X-Request-ID": REQUEST_ID})
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException) as exc:
+            log.warning("the API does not answer %s within %.1f s: %r", self._path, within_s, exc)
+            return False
+        finally:
+            connection.close()
+
+    def _run(self) -> None:
+        """Asks twice in each interval, so that one answer that was lost kills nobody."""
+        interval_s = self._interval_s or 0.0
+        while not self._end.wait(interval_s / 2):
+            if self._works() and self.answers(max(interval_s / 2, _ANSWER_S_MIN)):
+                self._notifier.watchdog()

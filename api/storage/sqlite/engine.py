@@ -1,0 +1,166 @@
+"""Connections to a database in one SQLite file, which one process writes.
+
+Its writers take a lock of their own before SQLite's, so none of them ever meets SQLITE_BUSY.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from api.common.disk import StorageError, written
+from api.storage.locks import WriteLock
+from api.storage.sqlite.reading import connect_to_read
+
+_ERRORS = (sqlite3.Error, DBAPIError)
+"""Not all errors: a block may write elsewhere too."""
+_BUSY_TIMEOUT_MS = 5000
+_CACHE_KIB = 768
+"""Per connection; the pages that matter stay in the kernel's cache."""
+
+
+class Database:
+    """See `api.storage.database`; write transactions are for who holds the lock.
+
+    What fails because of the storage is a `StorageError`. Where SQLite can't open the database to
+    write, on a full or read-only disk, it is opened to read, until `check_writable` can open it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = WriteLock()
+        self._only_read: StorageError | None = None
+        self._alone = threading.Lock()
+        try:
+            self._open()
+        except StorageError as exc:
+            self._only_read = exc.anew()
+            self._engine = _make_reading_engine(path)
+            with self.read():
+                pass
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction: one consistent state of the database."""
+        with self._turn(), written(self.path.parent, _ERRORS), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, bulk: bool = False) -> Iterator[Connection]:
+        """A write transaction under the lock; durable when the block ends, nothing if it raises."""
+        with self.lock.hold(bulk=bulk), self.transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A write transaction for a caller that holds the lock."""
+        self._require_writable()
+        with (
+            written(self.path.parent, _ERRORS),
+            self._engine.connect().execution_options(secbeat_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def attached(self, other: Path) -> Iterator[sqlite3.Connection]:
+        """The driver's own connection with another database as ``stage``.
+
+        For bulk work: one statement in C for thousands of rows, without the interpreter's lock.
+        Hold the write lock around writes to this one.
+        """
+        self._require_writable()
+        with written(self.path.parent, _ERRORS), self._engine.connect() as connection:
+            raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+            raw.execute("ATTACH DATABASE ? AS stage", (str(other),))
+            try:
+                raw.execute("PRAGMA stage.synchronous=OFF")
+                raw.execute(f"PRAGMA stage.cache_size=-{_CACHE_KIB}")
+                yield raw
+            finally:
+                raw.rollback()
+                raw.execute("DETACH DATABASE stage")
+
+    def check_writable(self) -> None:
+        """Raise `StorageError` unless a write transaction can be made durable."""
+        if self._only_read is not None:
+            with self._alone:
+                self._open()
+                self._only_read = None
+        try:
+            with self.write() as connection:
+                connection.execute(text("UPDATE meta SET value = value WHERE name = 'database_id'"))
+        except StorageError as exc:
+            if exc.number == errno.EROFS:  # who opened it on a read-only disk can only ever read
+                self._engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Close all connections; the write-ahead log is folded in by the last."""
+        self._engine.dispose()
+
+    def _open(self) -> None:
+        """Open it to write, as far as that shows with the first look at it."""
+        engine = make_engine(self.path)
+        try:
+            with written(self.path.parent, _ERRORS), engine.connect() as connection:
+                connection.execute(text("SELECT count(*) FROM sqlite_master"))
+        except BaseException:
+            engine.dispose()
+            raise
+        self._engine = engine
+
+    def _require_writable(self) -> None:
+        only_read = self._only_read
+        if only_read is not None:
+            raise only_read.anew()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Who reads without shared memory is alone with the database."""
+        if self._only_read is None:
+            yield
+        else:
+            with self._alone:
+                yield
+
+
+def make_engine(path: Path) -> Engine:
+    """An engine whose transactions begin when SQLAlchemy says so, not when the driver guesses."""
+    engine = create_engine(f"sqlite:///{path}", pool_size=4, max_overflow=12)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _make_reading_engine(path: Path) -> Engine:
+    engine = create_engine("sqlite://", creator=lambda: connect_to_read(path), poolclass=NullPool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"cache_size=-{_CACHE_KIB}",
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("secbeat_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,44 @@
+"""What every changing command does with its answer: wait if asked to, say what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.terminal.output import Output, warn
+
+
+def settle(api: NodeApi, answer: Answer, timeout_s: float | None) -> Answer:
+    """The answer, after its revision is in force when ``timeout_s`` is given.
+
+    Raises:
+        RefusedError: the node has rejected it.
+        TryLaterError: still pending after ``timeout_s``.
+    """
+    is_rejected = state_of(answer) == "rejected"  # the revision says why
+    is_awaited = timeout_s is not None and answer.pending
+    if answer.revision is None or not (is_rejected or is_awaited):
+        return answer
+    state = api.wait_in_force(answer.revision, timeout_s or 0)
+    body = {**answer.body, "state": state} if isinstance(answer.body, dict) else answer.body
+    return replace(answer, status=200, body=body)
+
+
+def state_of(answer: Answer) -> str:
+    """``in_force`` or ``pending``, also for answers without a body."""
+    if isinstance(answer.body, dict) and "state" in answer.body:
+        return str(answer.body["state"])
+    return "pending" if answer.pending else "in_force"
+
+
+def say(output: Output, what: str, answer: Answer) -> None:
+    """One line on what was done and whether packets meet it yet; warnings go to stderr."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    for warning in body.get("warnings") or ():
+        warn(f"warning: {warning}")
+    revision = f" (revision {answer.revision})" if answer.revision is not None else ""
+    effect = {
+        "in_force": "in force",
+        "pending": "pending: committed, packets don't meet it yet",
+    }.get(state_of(answer), state_of(answer))
+    output.line(f"{what}: {effect}{revision}")

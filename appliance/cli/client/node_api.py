@@ -1,0 +1,299 @@
+"""A session with the management API: sends requests, makes what goes wrong one error each."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlsplit
+
+import requests
+import typer
+
+from appliance.cli.client.keyfile import DEFAULT_FILES, KeyMissingError, find_key
+from appliance.cli.client.problems import (
+    NotTheApiError,
+    RefusedError,
+    TryLaterError,
+    UnavailableError,
+)
+from appliance.cli.exits import Exit
+from dataplane.base.version import version
+
+CONNECT_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 30.0
+UPLOAD_TIMEOUT_S = 600.0
+SILENCE_TIMEOUT_S = 45.0
+"""Of a stream, which says every 15 s that it is still there."""
+POLL_S = 0.2
+PAGE_MAX = 1000
+RETRY_AFTER_MAX_S = 60
+_TOO_MANY = 429
+
+Query = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered: the status, the decoded body, where to look for a pending one."""
+
+    status: int
+    body: Any
+    location: str | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Committed, but not yet what packets meet."""
+        return bool(self.status == requests.codes.accepted)
+
+    @property
+    def revision(self) -> int | None:
+        """The revision of a change, from the body or the Location."""
+        if isinstance(self.body, dict) and isinstance(self.body.get("revision"), int):
+            return int(self.body["revision"])
+        tail = (self.location or "").rsplit("/", 1)[-1]
+        return int(tail) if tail.isdecimal() else None
+
+
+class NodeApi:
+    """The management API of one node."""
+
+    def __init__(self, url: str, key: str, session: requests.Session | None = None) -> None:
+        self._base = f"{url}/api/v1"
+        self._url = url
+        self._session = session or requests.Session()
+        # A key is not shown to a proxy that the environment names for other purposes.
+        self._session.trust_env = not is_local(url)
+        self._session.headers["X-SecBeat-API-Key"] = key
+        self._session.headers["User-Agent"] = f"secbeat/{version()}"
+
+    @classmethod
+    def open(cls, url: str, key_file: Path | None) -> NodeApi:
+        """A session with the API at ``url``, with the key that is found for it.
+
+        Raises:
+            typer.BadParameter: the URL is none.
+            KeyMissingError: no key.
+            UnavailableError: no key, and nothing on this host that would ask for one.
+        """
+        url = checked_url(url)
+        files = DEFAULT_FILES if is_local(url) else ()
+        try:
+            return cls(url, find_key(key_file, os.environ, files))
+        except KeyMissingError as missing:
+            if is_local(url):
+                cls(url, "")._expect_answer()
+            raise missing from None
+
+    def get(self, path: str, query: Query | None = None) -> Answer:
+        """GET a resource; ``path`` is below ``/api/v1`` and already quoted."""
+        return self._send("GET", path, params=query)
+
+    def post(self, path: str, body: object, query: Query | None = None) -> Answer:
+        """POST a JSON body."""
+        return self._send("POST", path, json=body, params=query)
+
+    def post_long(self, path: str, body: object) -> Answer:
+        """POST a JSON body whose work may take as long as that of an upload."""
+        return self._send("POST", path, json=body, answer_timeout_s=UPLOAD_TIMEOUT_S)
+
+    def put(self, path: str, body: object, query: Query | None = None) -> Answer:
+        """PUT a JSON body."""
+        return self._send("PUT", path, json=body, params=query)
+
+    def patch(self, path: str, body: object) -> Answer:
+        """PATCH with a JSON body."""
+        return self._send("PATCH", path, json=body)
+
+    def delete(self, path: str, query: Query | None = None) -> Answer:
+        """DELETE a resource."""
+        return self._send("DELETE", path, params=query)
+
+    def upload(self, path: str, stream: IO[bytes], content_type: str, query: Query) -> Answer:
+        """POST what a seekable stream holds; the API answers when all of it is committed."""
+        return self._send(
+            "POST",
+            path,
+            params=query,
+            data=stream,
+            headers={"Content-Type": content_type},
+            answer_timeout_s=UPLOAD_TIMEOUT_S,
+        )
+
+    def download(self, path: str) -> bytes:
+        """GET something that is no JSON."""
+        response = self._request("GET", path)
+        if not response.ok or response.is_redirect:
+            self._decoded(response)  # raises what the problem says
+        return response.content
+
+    def follow(self, path: str, query: Query, last: str | None) -> Iterator[bytes]:
+        """Lines of a stream, from the event after the last one that the caller has, until it ends.
+
+        Raises `UnavailableError` when the connection breaks.
+        """
+        headers = {"Accept": "text/event-stream"} | (
+            {} if last is None else {"Last-Event-ID": last}
+        )
+        response = self._request(
+            "GET",
+            path,
+            params=query,
+            headers=headers,
+            stream=True,
+            answer_timeout_s=SILENCE_TIMEOUT_S,
+        )
+        with response:
+            if not response.ok or response.is_redirect:
+                self._decoded(response)
+            try:
+                yield from response.iter_lines(chunk_size=None)  # as it arrives
+            except requests.RequestException as error:
+                raise UnavailableError(f"{self._url}: {_why(error)}") from error
+
+    def pages(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
+        """Every page of a list, from the first to the last; waits when the API says so."""
+        cursor: str | None = None
+        while True:
+            page = self._patient_get(path, {**query, "limit": PAGE_MAX, "cursor": cursor})
+            yield page
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    def wait_in_force(self, revision: int, timeout_s: float) -> str:
+        """Poll a revision until it is decided, at most ``timeout_s`` seconds; its state.
+
+        Raises:
+            TryLaterError: still pending when the time was over.
+            RefusedError: the node has rejected it.
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            body = self.get(f"revisions/{revision}").body
+            state = str(body.get("state"))
+            if state == "rejected":
+                reason = body.get("reason") or "the node gives no reason"
+                raise RefusedError(f"revision {revision} was rejected: {reason}")
+            if state != "pending":
+                return state
+            if time.monotonic() >= until:
+                raise TryLaterError(
+                    f"revision {revision} is committed and still pending after {timeout_s:g} s"
+                )
+            time.sleep(POLL_S)
+
+    def _patient_get(self, path: str, query: Query) -> dict[str, Any]:
+        while True:
+            try:
+                body: dict[str, Any] = self.get(path, query).body
+            except TryLaterError as error:
+                if not 0 < error.retry_after_s <= RETRY_AFTER_MAX_S:
+                    raise
+                time.sleep(error.retry_after_s)
+            else:
+                return body
+
+    def _expect_answer(self) -> None:
+        """Raise UnavailableError when nothing answers; whatever answers is good enough."""
+        try:
+            self.get("health/live")  # needs no key
+        except UnavailableError:
+            raise
+        except (NotTheApiError, RefusedError):
+            return
+
+    def _send(self, method: str, path: str, **how: Any) -> Answer:
+        return self._decoded(self._request(method, path, **how))
+
+    def _request(
+        self, method: str, path: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, **how: Any
+    ) -> requests.Response:
+        try:
+            return self._session.request(
+                method,
+                f"{self._base}/{path}",
+                # requests would carry the key to wherever it is redirected.
+                allow_redirects=False,
+                timeout=(CONNECT_TIMEOUT_S, answer_timeout_s),
+                **how,
+            )
+        except requests.Timeout as error:
+            raise TryLaterError(f"{self._url}: no answer in time") from error
+        except requests.RequestException as error:
+            raise UnavailableError(f"{self._url}: {_why(error)}") from error
+
+    def _decoded(self, response: requests.Response) -> Answer:
+        if response.status_code == requests.codes.no_content:
+            return Answer(response.status_code, None)
+        try:
+            body = response.json() if response.content else None
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) and (response.content or not response.ok):
+            raise NotTheApiError(
+                f"{self._url}: what answers there is not a management API "
+                f"(HTTP {response.status_code})"
+            )
+        if not response.ok or response.is_redirect:
+            raise _refusal(response, body or {})
+        return Answer(response.status_code, body, response.headers.get("Location"))
+
+
+def checked_url(url: str) -> str:
+    """The URL without a slash at its end.
+
+    Raises:
+        typer.BadParameter: not http or https, or no host.
+    """
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise typer.BadParameter(f"{url!r} must be http://HOST:PORT or https://HOST:PORT")
+    return url.rstrip("/").removesuffix("/api/v1")
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this host's loopback."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def quoted(network: str) -> str:
+    """An address or prefix as one segment of a path."""
+    return quote(network, safe=":")
+
+
+def _refusal(response: requests.Response, problem: dict[str, Any]) -> RefusedError:
+    kind = {
+        _TOO_MANY: TryLaterError,
+        requests.codes.service_unavailable: UnavailableError,
+    }.get(response.status_code, RefusedError)
+    error = kind.from_problem(response.status_code, problem)
+    retry_after = response.headers.get("Retry-After", "")
+    error.retry_after_s = int(retry_after) if retry_after.isdecimal() else 0
+    if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
+        error.exit_code = Exit.NO_PERMISSION
+    elif response.status_code >= requests.codes.server_error and kind is RefusedError:
+        error.exit_code = Exit.SOFTWARE
+    return error
+
+
+def _why(error: BaseException) -> str:
+    """The innermost cause in the system's words: what requests says is a page long."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return f"the management API can't be reached: {seen.strerror}"
+        seen = seen.__cause__ or seen.__context__
+    return f"the management API can't be reached: {type(error).__name__}"

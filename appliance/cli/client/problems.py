@@ -1,0 +1,68 @@
+"""Errors of the commands that talk to the API; a problem (RFC 9457) becomes a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from appliance.cli.exits import Exit
+from appliance.cli.terminal.output import clean
+from dataplane.base.errors import SecBeatError
+
+
+class RefusedError(SecBeatError):
+    """The API refused; the message names the thing, the value and the limit."""
+
+    exit_code: int = Exit.REFUSED
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.retry_after_s = 0
+
+    @classmethod
+    def from_problem(cls, status: int, problem: Mapping[str, Any]) -> Self:
+        """From a problem document: a line for each of its errors, else its detail or title."""
+        return cls("\n".join(problem_lines(status, problem)))
+
+
+class UnavailableError(RefusedError):
+    """The API can't be reached, or has no data plane to ask."""
+
+    exit_code = Exit.UNAVAILABLE
+
+
+class TryLaterError(RefusedError):
+    """Not now: too many requests, or not decided in time."""
+
+    exit_code = Exit.TRY_LATER
+
+
+class NotTheApiError(SecBeatError):
+    """Something else listens there."""
+
+    exit_code = Exit.PROTOCOL
+
+
+def problem_lines(status: int, problem: Mapping[str, Any]) -> list[str]:
+    """A problem document as lines: its errors, after its detail if that says more."""
+    detail = str(problem.get("detail") or problem.get("title") or "refused without a reason")
+    errors = [one for one in problem.get("errors") or () if isinstance(one, dict)]
+    if not errors:
+        return [f"{clean(detail)} (HTTP {status})"]
+    lines = [_error_line(one) for one in errors]
+    if all(str(one.get("message")) in detail for one in errors):
+        return lines
+    return [f"{clean(detail)} (HTTP {status})", *lines]
+
+
+def _error_line(error: Mapping[str, Any]) -> str:
+    """``field = value: message (limit: ...)``, without what the message says itself."""
+    field = str(error.get("field") or "request")
+    value, limit = error.get("value"), error.get("limit")
+    message = str(error.get("message") or limit or "refused")
+    text = message.removeprefix(f"{field}: ")
+    if value is not None and str(value) not in text:
+        field = f"{field} = {value}"
+    if limit is not None and str(limit) not in text:
+        text = f"{text} (limit: {limit})"
+    return clean(f"{field}: {text}")

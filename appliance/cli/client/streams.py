@@ -1,0 +1,48 @@
+"""Prints lists that come in pages: a million entries must not have to fit into memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+from appliance.cli.terminal.output import Cell, Output, warn
+
+Page = dict[str, Any]
+Rows = Callable[[Iterable[dict[str, Any]]], Iterable[Sequence[Cell]]]
+
+
+def write_list(
+    output: Output, key: str, columns: Sequence[str], pages: Iterable[Page], rows: Rows
+) -> None:
+    """Print the entries that lie under ``key`` in each page; says on stderr what was left out."""
+    iterator = iter(pages)
+    first = next(iterator)
+    if output.as_json:
+        _write_json(key, first, iterator)
+        return
+    shown = len(first[key])
+    output.table(columns, rows(first[key]))
+    for page in iterator:
+        shown += len(page[key])
+        output.rows(rows(page[key]))
+    if shown < first.get("total", shown):
+        warn(f"{shown} of {first['total']} shown")
+
+
+def _write_json(key: str, first: Page, rest: Iterable[Page]) -> None:
+    """One document as the API would give it, the entries written as they come."""
+    out = sys.stdout
+    out.write(f"{{{json.dumps(key)}: [")
+    separator = "\n  "
+    last = first
+    for page in chain([first], rest):
+        last = page
+        for entry in page[key]:
+            out.write(separator + json.dumps(entry))
+            separator = ",\n  "
+    tail = {"total": last.get("total"), "next_cursor": last.get("next_cursor")}
+    out.write("\n]" + "".join(f", {json.dumps(k)}: {json.dumps(v)}" for k, v in tail.items()))
+    out.write("}\n")

@@ -1,0 +1,1 @@
+"""``secbeat attacks`` and ``secbeat events``."""

@@ -1,0 +1,91 @@
+"""``secbeat events``: what has happened on the node, or happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from appliance.cli.client.node_api import NodeApi
+from appliance.cli.client.server_events import follow
+from appliance.cli.client.streams import write_list
+from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.output import Cell, Output
+
+SHOWN = ("at", "kind", "what")
+"""What a terminal of 80 columns has room for."""
+COLUMNS = ("sequence", "at", "kind", "incident", "what")
+_FIRST = ("attack_type", "status", "name", "action", "target", "client", "packets_per_second")
+"""Of an event's data, what is shown first."""
+
+
+def events(
+    *,
+    following: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what happens, until Ctrl-C.")
+    ] = False,
+    after: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="With --follow: begin after event N; 0 is all."),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="As attack_detected.")] = None,
+    attack: Annotated[str | None, typer.Option(metavar="ID", help="Of one attack.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="All that is kept.")] = False,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what has happened, newest first; or follow it, oldest first.
+
+    With --follow, --json prints one document a line.
+    """
+    if after is not None and not following:
+        raise typer.BadParameter("--after belongs to --follow")
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    asked = {"kind": kind, "incident": attack}
+    query = {name: value for name, value in asked.items() if value is not None}
+    if following:
+        _follow(api, output, query, after)
+        return
+    pages = (
+        api.pages("events", query)
+        if everything
+        else [api.get("events", {**query, "limit": limit}).body]
+    )
+    columns = SHOWN if output.terminal else COLUMNS
+    write_list(output, "events", columns, pages, partial(_rows, columns))
+
+
+def _follow(api: NodeApi, output: Output, query: dict[str, str], after: int | None) -> None:
+    last = None if after is None else str(after)
+    columns = SHOWN if output.terminal else COLUMNS
+    try:
+        for event in follow(api, "events/stream", query, last):
+            if output.as_json:
+                output.record(event)
+            else:
+                output.rows(_rows(columns, [event]))
+    except KeyboardInterrupt:
+        return
+
+
+def _rows(columns: Sequence[str], events: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for event in events:
+        beside = {**event, "what": _what(event["data"])}
+        yield [beside.get(column) for column in columns]
+
+
+def _what(data: dict[str, Any]) -> str:
+    """The plain values of an event's data on one line."""
+    names = [name for name in _FIRST if name in data]
+    names += [name for name in data if name not in names]
+    plain = [(name, data[name]) for name in names if not isinstance(data[name], dict)]
+    return " ".join(f"{name}={_value(value)}" for name, value in plain if value is not None)
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,137 @@
+"""``secbeat attacks``: active ones, past ones, and their packets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.streams import write_list
+from appliance.cli.commands.attacks.description import describe
+from appliance.cli.exits import Exit
+from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.output import Cell, Output, warn
+from dataplane.base.errors import SecBeatError
+
+SHOWN = ("id", "type", "target", "state", "peak_pps")
+"""What a terminal of 80 columns has room for."""
+COLUMNS = (
+    *("id", "type", "target", "profile", "state", "action", "started_at", "ended_at", "peak_pps"),
+    *("peak_bps", "packets", "dropped", "spoofed"),
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="As attacks list shows it: attack_...")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+class FileError(SecBeatError):
+    """The capture can't be written."""
+
+    exit_code = Exit.REFUSED
+
+
+@app.callback()
+def attacks() -> None:
+    """Attacks on what the node protects."""
+
+
+@app.command("list")
+def list_(
+    *,
+    state: Annotated[
+        Literal["active", "ended"] | None, typer.Option(help="Only these; else all.")
+    ] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="As syn_flood.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="An address, also of a prefix that was attacked; a prefix.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Of the policy.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Went on then or began later: 2026-11-08T10:30:00Z."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="All that is kept.")] = False,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List attacks, newest first."""
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    query = {"state": state, "type": type_, "target": target, "profile": profile, "since": since}
+    asked = {name: value for name, value in query.items() if value is not None}
+    pages = (
+        api.pages("attacks", asked)
+        if everything
+        else iter([api.get("attacks", {**asked, "limit": limit}).body])
+    )
+    columns = SHOWN if output.terminal else COLUMNS
+    write_list(output, "attacks", columns, map(_warned, pages), partial(_rows, columns))
+
+
+@app.command()
+def show(
+    attack: Id,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one attack, with its evidence."""
+    body = NodeApi.open(url, key_file).get(f"attacks/{quoted(attack)}").body
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+    else:
+        output.table(("what", "value"), describe(body))
+
+
+@app.command()
+def pcap(
+    attack: Id,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Else ID.pcapng here; - is stdout.")
+    ] = "",
+    *,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write packets of an attack as pcapng, with the reason of each in its comment."""
+    content = NodeApi.open(url, key_file).download(f"attacks/{quoted(attack)}/pcap")
+    name = file or f"{attack}.pcapng"
+    if name == "-":
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        Path(name).write_bytes(content)
+    except OSError as error:
+        raise FileError(f"{name}: can't be written: {error.strerror}") from error
+    output = Output(as_json)
+    if as_json:
+        output.document({"id": attack, "file": name, "bytes": len(content)})
+    else:
+        output.line(f"{name}: {len(content)} bytes")
+
+
+def _warned(page: dict[str, Any]) -> dict[str, Any]:
+    for warning in page.get("warnings") or ():
+        warn(f"warning: {warning}")
+    return page
+
+
+def _rows(columns: Sequence[str], attacks: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for attack in attacks:
+        beside = {
+            "peak_pps": attack["peak"]["packets_per_second"],
+            "peak_bps": attack["peak"]["bits_per_second"],
+            "packets": attack["totals"]["packets"],
+            "dropped": attack["totals"]["dropped"],
+            "spoofed": attack["sources"]["spoofed"],
+        }
+        yield [beside.get(column, attack.get(column)) for column in columns]

@@ -1,0 +1,106 @@
+"""``secbeat baseline``: what profiles are used to, and the thresholds that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from appliance.cli.client.node_api import NodeApi
+from appliance.cli.commands.baseline.proposal import propose
+from appliance.cli.commands.baseline.toml import dump
+from appliance.cli.commands.baseline.weeks import hour_text
+from appliance.cli.exits import Exit
+from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.output import Cell, Output, warn
+from dataplane.base.errors import SecBeatError
+from dataplane.policy import parse_policy
+
+COLUMNS = ("profile", "metric", "p50", "p99", "p999", "max", "max_at", "hours")
+HOUR_COLUMNS = ("metric", "hour", "p50", "p99", "max", "hours")
+FACTOR, FACTOR_MIN, FACTOR_MAX = 3.0, 1.1, 100.0
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+class NoProposalError(SecBeatError):
+    """There is nothing to propose yet."""
+
+    exit_code = Exit.REFUSED
+
+
+@app.callback()
+def baseline() -> None:
+    """What the addresses of each profile are used to."""
+
+
+@app.command()
+def show(
+    profile: Annotated[
+        str | None, typer.Argument(metavar="PROFILE", help="Hour by hour; else all, in short.")
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show rates per second of the address that has most, by profile and metric."""
+    query = {} if profile is None else {"profile": profile}
+    body = NodeApi.open(url, key_file).get("baseline", query).body
+    output = Output(as_json)
+    if body["profiles_beyond"]:
+        warn(f"warning: {body['profiles_beyond']} profiles are not recorded: there are too many")
+    if as_json:
+        output.document(body)
+    elif profile is None:
+        output.table(COLUMNS, list(_rows(body["profiles"])))
+    else:
+        output.table(HOUR_COLUMNS, list(_hour_rows(body["profiles"])))
+
+
+@app.command("propose")
+def propose_(
+    *,
+    factor: Annotated[
+        float,
+        typer.Option(min=FACTOR_MIN, max=FACTOR_MAX, help="Times the highest rate that was seen."),
+    ] = FACTOR,
+    allow_short: Annotated[
+        bool, typer.Option("--allow-short", help="Also from less than a day.")
+    ] = False,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the policy in force with proposed thresholds, as TOML; apply nothing."""
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    policy = api.get("policy").body["policy"]
+    proposal = propose(policy, api.get("baseline").body, factor, allow_short=allow_short)
+    if not proposal.profiles:
+        raise NoProposalError(f"nothing is proposed: {'; '.join(proposal.refused)}")
+    document = parse_policy(proposal.document).model_dump(mode="json")
+    for reason in proposal.refused:
+        warn(f"left as it is: {reason}")
+    if as_json:
+        output.document(document)
+    else:
+        typer.echo(dump(proposal.document, proposal.comments), nl=False)
+
+
+def _rows(profiles: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for profile in profiles:
+        for one in profile["metrics"]:
+            beside = {
+                "profile": profile["profile"],
+                "hours": profile["hours"],
+                "max_at": hour_text(one["max_hour_of_week"]),
+            }
+            yield [beside.get(column, one.get(column)) for column in COLUMNS]
+
+
+def _hour_rows(profiles: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for profile in profiles:
+        for one in profile["metrics"]:
+            for hour in one["by_hour"]:
+                beside = {"metric": one["metric"], "hour": hour_text(hour["hour_of_week"])}
+                yield [beside.get(column, hour.get(column)) for column in HOUR_COLUMNS]

@@ -1,0 +1,73 @@
+"""``secbeat keys``: API keys and their roles. Key material is shown once, when a key is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.streams import write_list
+from appliance.cli.terminal.durations import parse_duration
+from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.output import Cell, Output, warn
+
+COLUMNS = ("id", "name", "role", "created_at", "expires_at")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command("list")
+def list_(
+    url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
+) -> None:
+    """List the keys, without their material."""
+    api = NodeApi.open(url, key_file)
+    write_list(Output(as_json), "keys", COLUMNS, [api.get("keys").body], _rows)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who or what will use it.")],
+    role: Annotated[Literal["read", "operate", "admin"], typer.Option(help="What it may do.")],
+    expires: Annotated[
+        int | None,
+        typer.Option(parser=parse_duration, metavar="TIME", help="90d, 12h; else without end."),
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key and print it: it can't be shown again."""
+    body: dict[str, object] = {"name": name, "role": role}
+    if expires is not None:
+        body["expires_in_seconds"] = expires
+    made = NodeApi.open(url, key_file).post("keys", body).body
+    output = Output(as_json)
+    if as_json:
+        output.document(made)
+        return
+    warn(f"key {made['id']} for {name}, role {role}: keep it now, it is not shown again")
+    output.line(made["key"])
+
+
+@app.command()
+def delete(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that keys list shows.")],
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a key: it opens nothing from now on."""
+    NodeApi.open(url, key_file).delete(f"keys/{quoted(key_id)}")
+    output = Output(as_json)
+    if as_json:
+        output.document({"id": key_id, "deleted": True})
+    else:
+        output.line(f"key {key_id} is deleted")
+
+
+def _rows(entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for entry in entries:
+        yield [entry.get(column) for column in COLUMNS]

@@ -1,0 +1,144 @@
+"""``secbeat lab``: a node with a client and an origin on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from appliance.cli.terminal.options import JsonOption
+from appliance.lab import advice, lifecycle, status
+from appliance.lab.detach import up_detached
+from appliance.lab.instance import DEFAULT, Instance
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Client, node and origin in network namespaces.",
+)
+
+InstanceOption = Annotated[
+    str, typer.Option("--instance", metavar="NAME", help="Several labs run side by side.")
+]
+NOT_UP = 3
+"""Exit code of ``lab status``, as of ``systemctl status``."""
+
+
+class Mode(StrEnum):
+    """Modes of a node."""
+
+    TCP = "tcp"
+    SYN = "syn"
+    L7 = "l7"
+    AUTO = "auto"
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option(help="Return when the node is healthy.")] = False,
+    mode: Annotated[Mode | None, typer.Option(help="Of the node.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A secbeat.toml laid over the lab's own."),
+    ] = None,
+    instance: InstanceOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a lab; without --detach it runs until Ctrl-C."""
+    wish = lifecycle.Wish(Instance(instance), mode.value if mode else None, config)
+    end = f"'{advice.stop(wish.instance)}' ends it" if detach else "Ctrl-C ends it"
+
+    def welcome(document: status.Document) -> None:
+        if as_json:
+            _document(document)
+        else:
+            _welcome(document, end)
+
+    if detach:
+        welcome(up_detached(wish, _say))
+    else:
+        lifecycle.up(wish, _say, welcome)
+
+
+@app.command()
+def down(instance: InstanceOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Stop a lab, and clean what a crash left of it."""
+    lab = Instance(instance)
+    if not lifecycle.down(lab, _say):
+        _say(f"no lab {instance!r} is there")
+    if as_json:
+        _document(status.read(lab))
+
+
+@app.command("status")
+def show_status(as_json: JsonOption = False, instance: InstanceOption = DEFAULT) -> None:
+    """Tell whether a lab runs, and where; exit code 3 if it is not up."""
+    document = status.read(Instance(instance))
+    if as_json:
+        _document(document)
+    else:
+        _table(document)
+        if document["state"] == "crashed":
+            _say(f"its supervisor has died: '{advice.stop(Instance(instance))}' cleans up")
+    if document["state"] != "up":
+        raise typer.Exit(NOT_UP)
+
+
+def _say(text: str) -> None:
+    print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+def _document(document: status.Document) -> None:
+    typer.echo(json.dumps(document, indent=2))
+    sys.stdout.flush()
+
+
+def _table(document: status.Document) -> None:
+    typer.echo(f"lab {document['instance']}: {document['state']}")
+    for name, process in document.get("processes", {}).items():
+        typer.echo(
+            f"  {name:10} {process['state']:9} pid {process['pid'] or '-':>7}  "
+            f"user {process['user'] or 'root':10} restarts {process['restarts']}"
+        )
+    for name, value in document.get("addresses", {}).items():
+        typer.echo(f"  {name:16} {value if isinstance(value, str) else ', '.join(value)}")
+    for name in ("key_file", "config_file", "log_directory"):
+        if name in document:
+            typer.echo(f"  {name:16} {document[name]}")
+
+
+def _welcome(document: status.Document, end: str) -> None:
+    addresses, spaces = document["addresses"], document["namespaces"]
+    secbeat = advice.secbeat()
+    options = (
+        ""
+        if document["instance"] == DEFAULT
+        else (f" --url http://{addresses['api']} --key-file {document['key_file']}")
+    )
+    client, _ = addresses["client"]
+    origin4, origin6 = addresses["origin"]
+    enter = f"{advice.as_root()}ip netns exec {spaces['client']}"
+    typer.echo(
+        f"""
+The node is up: {spaces["client"]} <-> {spaces["node"]} <-> {spaces["origin"]}
+
+  management API    http://{addresses["api"]}     API documentation: http://{addresses["api"]}/docs
+  metrics           http://{addresses["metrics_public"]}/metrics (public)
+                    http://{addresses["metrics_internal"]}/metrics (internal)
+  client            {", ".join(addresses["client"])}
+  origin            {origin4}, {origin6} (nginx)
+  admin key         {document["key_file"]}
+  logs              {document["log_directory"]}
+
+Try:
+  {enter} curl http://{origin4}/
+  {secbeat} blacklist add {client} --duration 60{options}
+  {secbeat} stats{options}
+
+{end}.""",
+    )
+    sys.stdout.flush()

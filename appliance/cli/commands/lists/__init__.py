@@ -1,0 +1,1 @@
+"""``secbeat blacklist`` and ``secbeat allowlist``."""

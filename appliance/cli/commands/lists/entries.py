@@ -1,0 +1,183 @@
+"""``secbeat blacklist`` and ``secbeat allowlist``: the same verbs on two lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import typer
+
+from appliance.cli.client.changes import say, settle
+from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.streams import write_list
+from appliance.cli.commands.lists import removals
+from appliance.cli.commands.lists.imports import upload
+from appliance.cli.terminal.durations import parse_duration
+from appliance.cli.terminal.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+)
+from appliance.cli.terminal.output import Cell, Output, warn
+
+ListName = Literal["blacklist", "allowlist"]
+WAIT_S = 60.0
+SHOWN = ("ip", "state", "hits", "expires_at", "reason")
+"""What a terminal of 80 columns has room for."""
+COLUMNS = ("ip", "state", "hits", "expires_at", "created_by", "origin", "reason")
+
+Network = Annotated[
+    str, typer.Argument(metavar="IP", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
+]
+Reason = Annotated[str | None, typer.Option(help="Why; up to 256 characters.")]
+Duration = Annotated[
+    int | None,
+    typer.Option(
+        parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; else without end."
+    ),
+]
+Origin = Annotated[
+    str | None,
+    typer.Option(help="Who says so: manual, incident, fleet, crowdsec or feed:NAME."),
+]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
+Source = Annotated[
+    str, typer.Argument(metavar="FILE", help="A line for each address or prefix; - is stdin.")
+]
+Conflict = Annotated[
+    Literal["fail", "skip", "replace"],
+    typer.Option(
+        "--on-conflict",
+        help="Of lines that can't be added: fail, skip, or replace what is there (renews its end).",
+    ),
+]
+Format = Annotated[
+    Literal["auto", "text", "ndjson"],
+    typer.Option("--format", help="auto: ndjson when the first character is a brace."),
+]
+
+
+def make_app(name: ListName) -> typer.Typer:
+    """The verbs of one list."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False)
+    for verb in (_add, removals.make, _show, _list, _import):
+        verb(app, name)
+    return app
+
+
+def _add(app: typer.Typer, name: ListName) -> None:
+    @app.command("add", help=f"Put an address or prefix on the {name}.")
+    def add(
+        ip: Network,
+        *,
+        reason: Reason = None,
+        duration: Duration = None,
+        origin: Origin = None,
+        wait: WaitOption = False,
+        timeout: TimeoutOption = WAIT_S,
+        url: UrlOption = DEFAULT_URL,
+        key_file: KeyFileOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        api, output = NodeApi.open(url, key_file), Output(as_json)
+        body = {"ip": ip, "reason": reason, "duration_seconds": duration, "origin": origin}
+        answer = api.post(name, {key: value for key, value in body.items() if value is not None})
+        answer = settle(api, answer, timeout if wait else None)
+        if as_json:
+            output.document(answer.body)
+        else:
+            say(output, f"{answer.body.get('ip', ip)} is on the {name}", answer)
+
+
+def _show(app: typer.Typer, name: ListName) -> None:
+    @app.command("show", help=f"Show one entry of the {name}.")
+    def show(
+        ip: Network,
+        url: UrlOption = DEFAULT_URL,
+        key_file: KeyFileOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        output = Output(as_json)
+        entry = NodeApi.open(url, key_file).get(f"{name}/{quoted(ip)}").body
+        if as_json:
+            output.document(entry)
+            return
+        others = entry.pop("others", ())
+        table = [(key, _cell(value)) for key, value in entry.items()]
+        for other in others:
+            ends = other.get("expires_at") or "without end"
+            table.append((f"also of {other.get('origin')}", f"{ends} {other.get('reason') or ''}"))
+        output.table(("what", "value"), table)
+
+
+def _list(app: typer.Typer, name: ListName) -> None:
+    @app.command("list", help=f"List the {name}: the first --limit entries, or --all.")
+    def list_(
+        limit: Limit = 100,
+        everything: Annotated[bool, typer.Option("--all", help="All entries.")] = False,
+        origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
+        url: UrlOption = DEFAULT_URL,
+        key_file: KeyFileOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        api, output = NodeApi.open(url, key_file), Output(as_json)
+        of = {"origin": origin}
+        pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]
+        columns = SHOWN if output.terminal else COLUMNS
+        write_list(output, name, columns, pages, partial(_rows, columns))
+
+
+def _import(app: typer.Typer, name: ListName) -> None:
+    @app.command("import", help=f"Put many addresses and prefixes on the {name} at once.")
+    def import_(
+        source: Source,
+        *,
+        reason: Reason = None,
+        duration: Duration = None,
+        origin: Origin = None,
+        on_conflict: Conflict = "fail",
+        file_format: Format = "auto",
+        wait: WaitOption = False,
+        timeout: TimeoutOption = WAIT_S,
+        url: UrlOption = DEFAULT_URL,
+        key_file: KeyFileOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        api, output = NodeApi.open(url, key_file), Output(as_json)
+        query = {
+            "reason": reason,
+            "duration_seconds": duration,
+            "origin": origin,
+            "on_conflict": on_conflict,
+        }
+        answer = upload(api, f"{name}/import", source, file_format, query)
+        answer = settle(api, answer, timeout if wait else None)
+        if as_json:
+            output.document(answer.body)
+            return
+        body = answer.body
+        for line in body.get("skipped_lines") or ():
+            warn(f"line {line.get('line')}: {line.get('ip')}: {line.get('why')}")
+        there = int(body.get("added") or 0) + int(body.get("replaced") or 0)
+        what = f"{there} of {body.get('lines')} lines are on the {name}"
+        for how in ("replaced", "skipped"):
+            if body.get(how):
+                what += f", {body[how]} {how}"
+        say(output, what, answer)
+
+
+def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for entry in entries:
+        yield [_cell(entry.get(column)) for column in columns]
+
+
+def _cell(value: Any) -> Cell:
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+blacklist = make_app("blacklist")
+allowlist = make_app("allowlist")

@@ -1,0 +1,127 @@
+"""Sends a file of addresses to the API, with a progress bar on a terminal.
+
+Lines are not looked at here: the API parses all of them before it changes anything, and names those
+that are wrong.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import typer
+
+from appliance.cli.client.node_api import Answer, NodeApi, Query
+
+BODY_MAX = 128 * 1024 * 1024
+"""The API's limit for an import."""
+_SPOOL_MAX = 1024 * 1024
+_TYPES = {"text": "text/plain", "ndjson": "application/x-ndjson"}
+
+
+def upload(api: NodeApi, path: str, source: str, file_format: str, query: Query) -> Answer:
+    """POST the file named ``source``, or stdin if that is ``-``.
+
+    Raises:
+        typer.BadParameter: the file can't be read, is empty, or larger than 128 MiB.
+    """
+    with _opened(source) as stream:
+        size = _size(stream)
+        if not 0 < size <= BODY_MAX:
+            raise typer.BadParameter(f"{source}: {size} bytes; must be 1 to {BODY_MAX}")
+        kind = _TYPES["ndjson" if _is_ndjson(stream, file_format) else "text"]
+        with _progress(stream, size) as reader:
+            return api.upload(path, reader, kind, query)
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[IO[bytes]]:
+    """A seekable stream: a length is sent ahead, and stdin has none."""
+    if source != "-":
+        try:
+            stream = Path(source).open("rb")  # noqa: SIM115 - only opening is translated
+        except OSError as error:
+            raise typer.BadParameter(f"{source}: {error.strerror}") from error
+        with stream:
+            yield stream
+        return
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_MAX) as spool:
+        shutil.copyfileobj(_Bounded(sys.stdin.buffer), spool)
+        spool.seek(0)
+        yield spool
+
+
+class _Bounded:
+    """Reads at most one byte more than the API would take."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left = BODY_MAX + 1
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(min(size, self._left) if size >= 0 else self._left)
+        self._left -= len(data)
+        return data
+
+
+def _size(stream: IO[bytes]) -> int:
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    return size
+
+
+def _is_ndjson(stream: IO[bytes], file_format: str) -> bool:
+    if file_format != "auto":
+        return file_format == "ndjson"
+    start = stream.read(4096).lstrip()
+    stream.seek(0)
+    return start.startswith(b"{")
+
+
+class _Counted:
+    """A stream that tells how much of it was read; requests takes its length for Content-Length."""
+
+    def __init__(self, stream: IO[bytes], size: int, advance: Any) -> None:
+        self._stream = stream
+        self._size = size
+        self._advance = advance
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while data := self.read(64 * 1024):
+            yield data
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._advance(len(data))
+        return data
+
+
+@contextmanager
+def _progress(stream: IO[bytes], size: int) -> Iterator[Any]:
+    """The stream itself, or on a terminal one that draws how much was sent, on stderr."""
+    if not sys.stderr.isatty():
+        yield _Counted(stream, size, lambda _: None)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("sending", total=size)
+        sent = 0
+
+        def advance(count: int) -> None:
+            nonlocal sent
+            sent += count
+            working = "node is checking and committing" if sent >= size else "sending"
+            progress.update(task, completed=sent, description=working)
+
+        yield _Counted(stream, size, advance)

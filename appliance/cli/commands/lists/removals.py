@@ -1,0 +1,139 @@
+"""``secbeat blacklist remove``: one entry, or in bulk what a filter meets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from appliance.cli.client.changes import say, settle, state_of
+from appliance.cli.client.node_api import Answer, NodeApi, quoted
+from appliance.cli.terminal.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+)
+from appliance.cli.terminal.output import Output
+
+ListName = Literal["blacklist", "allowlist"]
+NETWORKS_MAX = 10_000
+"""The API's limit for the networks of one removal."""
+_WAIT_S = 60.0
+
+One = Annotated[
+    str | None, typer.Argument(metavar="[IP]", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
+]
+Reason = Annotated[str | None, typer.Option(help="All entries with this reason.")]
+CreatedBy = Annotated[str | None, typer.Option(help="All entries that this key has made.")]
+Origin = Annotated[
+    str | None,
+    typer.Option(help="All entries of this origin; with IP: whose entry (default manual)."),
+]
+File = Annotated[
+    str | None,
+    typer.Option("--file", metavar="FILE", help="All entries of these networks; - is stdin."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count what would go, change nothing.")]
+
+
+def make(app: typer.Typer, name: ListName) -> None:
+    """The verb of one list."""
+
+    @app.command(
+        "remove", help=f"Take an address or prefix off the {name}, or what a filter meets."
+    )
+    def remove(
+        ip: One = None,
+        *,
+        reason: Reason = None,
+        created_by: CreatedBy = None,
+        origin: Origin = None,
+        file: File = None,
+        dry_run: DryRun = False,
+        wait: WaitOption = False,
+        timeout: TimeoutOption = _WAIT_S,
+        url: UrlOption = DEFAULT_URL,
+        key_file: KeyFileOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        wanted: dict[str, Any] = {"reason": reason, "created_by": created_by}
+        if ip is not None and (dry_run or file or any(wanted.values())):
+            raise typer.BadParameter("IP takes one entry: only --origin goes with it")
+        wanted |= {"origin": origin, "networks": None if file is None else _read(file)}
+        wanted = {key: value for key, value in wanted.items() if value is not None}
+        if ip is None and not wanted:
+            raise typer.BadParameter("give IP, or --reason, --created-by, --origin or --file")
+        api, output = NodeApi.open(url, key_file), Output(as_json)
+        if ip is not None:
+            answer = api.delete(f"{name}/{quoted(ip)}", {"origin": origin})
+            _say_one(output, name, ip, settle(api, answer, timeout if wait else None))
+            return
+        path = f"{name}/remove"
+        answer = (
+            api.post(path, wanted, {"dry_run": "true"}) if dry_run else api.post_long(path, wanted)
+        )
+        _say_many(output, name, settle(api, answer, timeout if wait else None))
+
+
+def _say_one(output: Output, name: str, ip: str, answer: Answer) -> None:
+    body = answer.body if isinstance(answer.body, dict) else {}
+    remaining = body.get("remaining") or []
+    if output.as_json:
+        state = {"state": state_of(answer), "revision": answer.revision}
+        output.document({"ip": ip, "remaining": remaining, **state})
+    elif remaining:
+        where = f"{ip} stays on the {name} by {', '.join(remaining)}; one entry is gone"
+        say(output, where, answer)
+    else:
+        say(output, f"{ip} is off the {name}", answer)
+
+
+def _say_many(output: Output, name: str, answer: Answer) -> None:
+    body = answer.body
+    if output.as_json:
+        output.document(body)
+        return
+    by = [f"{count} of {origin}" for origin, count in (body.get("removed_by_origin") or {}).items()]
+    what = f"{body.get('removed')} entries" + (f" ({', '.join(by)})" if by else "")
+    if state_of(answer) == "dry_run":
+        output.line(f"{what} would go from the {name}; nothing is changed")
+    else:
+        say(output, f"{what} are off the {name}", answer)
+
+
+def _read(source: str) -> list[str]:
+    """Networks of a file, a line each; ``#`` begins a comment.
+
+    Raises:
+        typer.BadParameter: it can't be read, or has none or more than `NETWORKS_MAX`.
+    """
+    try:
+        if source == "-":
+            found = _networks(sys.stdin)
+        else:
+            with Path(source).open(encoding="utf-8") as lines:
+                found = _networks(lines)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise typer.BadParameter(f"{source}: {why}") from error
+    if not 0 < len(found) <= NETWORKS_MAX:
+        many = f"more than {NETWORKS_MAX}" if found else 0
+        limit = f"must be 1 to {NETWORKS_MAX}; for more, remove by origin or reason"
+        raise typer.BadParameter(f"{source}: {many} networks; {limit}")
+    return found
+
+
+def _networks(lines: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for line in lines:
+        if text := line.partition("#")[0].strip():
+            found.append(text)
+        if len(found) > NETWORKS_MAX:
+            break
+    return found

@@ -1,0 +1,52 @@
+"""``secbeat status`` and ``secbeat stats``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from appliance.cli.client.node_api import NodeApi
+from appliance.cli.exits import Exit
+from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.output import Cell, Output
+
+
+def status(
+    url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
+) -> None:
+    """Show state and health of the node; exits 0 when it is healthy, 3 when it isn't."""
+    body = NodeApi.open(url, key_file).get("status").body
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+    else:
+        output.table(("what", "value"), _flat(body))
+    if body.get("health") != "healthy":
+        raise typer.Exit(Exit.NOT_HEALTHY)
+
+
+def stats(
+    url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
+) -> None:
+    """Show what the node has done with packets since it started."""
+    body = NodeApi.open(url, key_file).get("stats").body
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+    else:
+        output.table(("what", "value"), _flat(body))
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Cell]]:
+    """Nested objects as rows with dotted names; a list of plain values on one row."""
+    rows: list[tuple[str, Cell]] = []
+    for key, inner in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(inner, dict):
+            rows += _flat(inner, f"{name}.")
+        elif isinstance(inner, list):
+            rows.append((name, ", ".join(str(one) for one in inner) or None))
+        else:
+            rows.append((name, inner))
+    return rows

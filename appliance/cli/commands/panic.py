@@ -1,0 +1,54 @@
+"""``secbeat panic``: the way out when mitigation hurts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from appliance.cli.client.changes import say, settle
+from appliance.cli.client.node_api import NodeApi
+from appliance.cli.terminal.durations import parse_duration
+from appliance.cli.terminal.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+)
+from appliance.cli.terminal.output import Output
+
+DEFAULT = "30m"
+WAIT_S = 10.0
+
+
+def panic(  # noqa: PLR0917 - one parameter for each option of the command
+    duration: Annotated[
+        int,
+        typer.Option(
+            "--for", parser=parse_duration, metavar="DURATION", help="How long, at most a day."
+        ),
+    ] = DEFAULT,  # type: ignore[assignment]  # typer parses a default too
+    reason: Annotated[str | None, typer.Option(help="For the audit trail and the others.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let every profile only watch at once, for a time: nothing is dropped that a profile could
+    let pass."""
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    if off:
+        answer = api.delete("panic")
+    else:
+        answer = api.post("panic", {"duration_seconds": duration, "reason": reason})
+    answer = settle(api, answer, timeout if wait else None)
+    if as_json:
+        output.document(answer.body or {"active": False})
+    elif off:
+        say(output, "panic mode is off", answer)
+    else:
+        say(output, f"every profile only watches until {answer.body['until']}", answer)

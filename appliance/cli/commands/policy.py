@@ -1,0 +1,203 @@
+"""``secbeat policy``: the policy of a node, and every policy it had before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from appliance.cli.client.changes import say, settle
+from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.terminal.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+)
+from appliance.cli.terminal.output import Cell, Output, warn
+from dataplane.policy import load_policy_file
+
+WAIT_S = 60.0
+CHANGES = ("profile", "setting", "before", "after")
+HISTORY = ("revision", "name", "profiles", "rules", "action", "created_at", "created_by")
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A policy: JSON if it ends in .json, else TOML.")
+]
+
+AcceptOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-exempt",
+        help="The allowlist is meant to keep open whom rules about countries cut off.",
+    ),
+]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def policy() -> None:
+    """What becomes of a packet when a reason hits."""
+
+
+@app.command()
+def show(
+    revision: Annotated[
+        int | None, typer.Option(min=1, help="Of the history; else the newest.")
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the policy, or one that was."""
+    output = Output(as_json)
+    path = "policy" if revision is None else f"policy/history/{revision}"
+    found = NodeApi.open(url, key_file).get(path).body
+    if as_json:
+        output.document(found)
+        return
+    # As it was stored, maybe by an earlier release: nothing in it is sure to be there.
+    document = found["policy"]
+    output.line(f"{document.get('name')}: {found['state']} (revision {found['revision']})")
+    _show_neighbors(output, document.get("neighbors", ()))
+    default = {**document, "name": "default", "targets": ["everything else"]}
+    for profile in (default, *document.get("profiles", ())):
+        mode, targets = profile.get("mode", "enforce"), ", ".join(profile.get("targets", ()))
+        output.line("")
+        output.line(f"profile {profile.get('name')} ({mode}): {targets}")
+        rules = profile.get("rules", ())
+        rows = [(rule.get("type"), rule.get("action"), _details(rule)) for rule in rules]
+        output.table(("type", "action", "details"), rows)
+
+
+@app.command()
+def validate(file: File, as_json: JsonOption = False) -> None:
+    """Check a policy file, without a node."""
+    output, document = Output(as_json), load_policy_file(file)
+    if as_json:
+        output.document(document.model_dump(mode="json"))
+    else:
+        rules = len(document.rules) + sum(len(one.rules) for one in document.profiles)
+        output.line(
+            f"{file}: {document.name}, {len(document.profiles)} profiles beside the default, "
+            f"{rules} rules: valid"
+        )
+
+
+@app.command()
+def diff(
+    file: File,
+    accept_exempt: AcceptOption = False,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a policy file would change; change nothing."""
+    document = _read(file)
+    query = {"dry_run": "true", **_accepting(accept_exempt)}
+    answer = NodeApi.open(url, key_file).put("policy", document, query)
+    _tell(Output(as_json), f"{document['name']} would change", answer)
+
+
+@app.command()
+def apply(  # noqa: PLR0917 - one parameter for each option of the command
+    file: File,
+    accept_exempt: AcceptOption = False,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a file the policy, whole or not at all."""
+    document, api = _read(file), NodeApi.open(url, key_file)
+    sent = api.put("policy", document, _accepting(accept_exempt))
+    answer = settle(api, sent, timeout if wait else None)
+    _tell(Output(as_json), f"{document['name']} is the policy", answer)
+
+
+@app.command()
+def history(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the policies that were, newest first."""
+    output = Output(as_json)
+    page = NodeApi.open(url, key_file).get("policy/history", {"limit": limit}).body
+    if as_json:
+        output.document(page)
+    else:
+        output.table(HISTORY, [[row[name] for name in HISTORY] for row in page["history"]])
+
+
+@app.command()
+def rollback(  # noqa: PLR0917 - see apply
+    revision: Annotated[
+        int | None, typer.Argument(min=1, help="Of the history; else the one before the newest.")
+    ] = None,
+    accept_exempt: AcceptOption = False,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an earlier policy the newest again."""
+    api = NodeApi.open(url, key_file)
+    wanted: dict[str, Any] = {} if revision is None else {"revision": revision}
+    wanted |= {"accept_exempt": True} if accept_exempt else {}
+    answer = api.post("policy/rollback", wanted)
+    answer = settle(api, answer, timeout if wait else None)
+    _tell(Output(as_json), "rolled back", answer)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return load_policy_file(file).model_dump(mode="json")
+
+
+def _accepting(accept_exempt: bool) -> dict[str, str]:
+    return {"accept_exempt": "true"} if accept_exempt else {}
+
+
+def _tell(output: Output, what: str, answer: Answer) -> None:
+    if output.as_json:
+        output.document(answer.body)
+        return
+    changes = answer.body["changes"]
+    count = {0: "nothing", 1: "1 setting"}.get(len(changes), f"{len(changes)} settings")
+    if answer.body["state"] == "dry_run":
+        output.line(f"{what} {count}")
+    else:
+        say(output, f"{what}, {count} changed", answer)
+    for warning in answer.body["warnings"]:
+        warn(f"warning: {warning}")
+    if changes:
+        output.table(CHANGES, [[row[name] for name in CHANGES] for row in changes])
+
+
+def _show_neighbors(output: Output, neighbors: Sequence[dict[str, Any]]) -> None:
+    if not neighbors:
+        return
+    rows = [
+        (one.get("address"), " ".join(map(str, one.get("protocols", ()))), one.get("name"))
+        for one in neighbors
+    ]
+    output.line("")
+    output.table(("neighbor", "protocols", "name"), rows)
+
+
+def _details(rule: dict[str, Any]) -> Cell:
+    """The other fields of a rule, as they are written."""
+    fields = {name: value for name, value in rule.items() if name not in {"type", "action"}}
+    return ", ".join(f"{name} {_plain(value)}" for name, value in fields.items()) or "all"
+
+
+def _plain(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

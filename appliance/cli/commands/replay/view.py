@@ -1,0 +1,95 @@
+"""How the result of a replay is shown: as JSON and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from appliance.cli.terminal.output import Cell, Output
+from dataplane.native import abi
+from dataplane.pcap import CaptureError
+from dataplane.replay.replay_report import ReplayReport, WafReport
+from dataplane.replay.waf import REQUESTS_MAX
+
+SHOWN_MAX = 50
+"""Requests in the table."""
+_NOTES = {
+    "link_scope": "of the link or not IP (ARP, ND, OSPF, LLDP, ...): judged by no stage",
+    "link_other": "of those, neither IP nor control (MPLS, PPPoE): judged by nobody",
+    "allowed": "source on the allowlist",
+    "neighbors": "of neighbours that the policy names: judged by sanity and lists alone",
+    "cut": "cut by the capture's snaplen",
+    "cut_unjudged": "of those, cut before their headers ended: forwarded without judgement",
+    "inside_both": "source and destination inside: taken as from outside",
+    "inside_neither": "neither address inside: taken as from outside",
+    "no_address": "no IP address to tell the direction: taken as from outside",
+    "clock_backwards": "stamped earlier than a packet before them: taken as of that packet's time",
+}
+
+
+def as_document(report: ReplayReport, broken: CaptureError | None) -> dict[str, Any]:
+    """The report as JSON has it; ``error`` says where the capture broke off, if it did."""
+    error = {"message": str(broken), "offset": broken.offset} if broken else None
+    return {**asdict(report), "error": error}
+
+
+def print_report(output: Output, report: ReplayReport) -> None:
+    """Verdicts by reason, port and rule of the policy; what is worth knowing about the capture."""
+    seconds = report.duration_ns / 1e9
+    output.line(f"{report.packets} packets in {seconds:.3f} s of capture")
+    output.table(("verdict", "reason", "packets", "share", "meaning"), _verdicts(report))
+    output.table(
+        ("from", "received", "bytes", "forwarded", "dropped"),
+        (
+            (name, port.received, port.received_bytes, port.forwarded, sum(port.dropped.values()))
+            for name, port in report.ports.items()
+        ),
+    )
+    if report.rules:
+        output.table(
+            ("profile", "rule", "dropped", "would drop"),
+            ((rule.profile, rule.path, rule.dropped, rule.would_drop) for rule in report.rules),
+        )
+    if report.waf:
+        _print_waf(output, report.waf)
+    notes = {name: getattr(report, name) for name in _NOTES}
+    if any(notes.values()):
+        rows = [(name, count, _NOTES[name]) for name, count in notes.items() if count]
+        output.table(("note", "packets", "meaning"), rows)
+
+
+def _print_waf(output: Output, waf: WafReport) -> None:
+    output.line(f"{waf.hit} of {waf.requests} HTTP requests would have been hit by a rule")
+    if waf.rules:
+        output.table(
+            ("line", "name", "pattern", "action", "requests"),
+            ((one.line, one.name, one.pattern, one.action, one.hits) for one in waf.rules),
+        )
+    if waf.hits:
+        output.table(
+            ("client", "destination", "rule", "action", "target", "request", "excerpt"),
+            (
+                (
+                    *(one.client, one.destination, one.line, one.action, one.target),
+                    *(one.request, one.excerpt),
+                )
+                for one in waf.hits[:SHOWN_MAX]
+            ),
+        )
+    if hidden := waf.unlisted + max(0, len(waf.hits) - SHOWN_MAX):
+        output.line(f"and {hidden} more; --json lists up to {REQUESTS_MAX}")
+    if waf.not_inspected:
+        output.line(f"{waf.not_inspected} connections or requests could not be inspected")
+
+
+def _verdicts(report: ReplayReport) -> Iterator[tuple[Cell, ...]]:
+    yield "forwarded", None, report.forwarded, _share(report, report.forwarded), ""
+    for verdict, reasons in (("dropped", report.dropped), ("would drop", report.would_drop)):
+        for label, count in sorted(reasons.items(), key=lambda item: -item[1]):
+            text = abi.REASON_TEXT[abi.Reason[label.upper()]]
+            yield verdict, label, count, _share(report, count), text
+
+
+def _share(report: ReplayReport, count: int) -> str:
+    return f"{100 * count / report.packets:.2f}%" if report.packets else "-"

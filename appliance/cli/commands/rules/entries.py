@@ -1,0 +1,224 @@
+"""``secbeat rules``: the patterns that the WAF looks for in requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import typer
+
+from appliance.cli.client.changes import say, settle, state_of
+from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.streams import write_list
+from appliance.cli.commands.rules import rule_files, starter
+from appliance.cli.terminal.durations import parse_duration
+from appliance.cli.terminal.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+)
+from appliance.cli.terminal.output import Cell, Output
+
+WAIT_S = 60.0
+SHOWN = ("id", "status", "action", "hits", "pattern")
+"""What a terminal of 80 columns has room for."""
+COLUMNS = (
+    *("id", "status", "action", "severity", "hits", "group", "targets", "expires_at", "name"),
+    "pattern",
+)
+EVIDENCE_SHOWN = ("at", "rule", "mode", "client", "request_line")
+EVIDENCE_COLUMNS = (
+    *("at", "rule", "name", "group", "action", "severity", "mode", "hits", "client", "host"),
+    *("profile", "target", "incident", "request_line", "excerpt"),
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="As rules list shows it: rule_17.")]
+Action = Literal["block", "log"]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command()
+def add(
+    pattern: Annotated[str, typer.Argument(help="A regular expression; see docs/rules.md.")],
+    *,
+    action: Annotated[Action, typer.Option(help="What becomes of a request that it hits.")],
+    severity: Annotated[
+        Literal["low", "medium", "high", "critical"] | None, typer.Option(help="Else medium.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What you call it.")] = None,
+    group: Annotated[str | None, typer.Option(help="What a policy switches it by.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="any (the default), method, path, query, header:NAME, cookie or body; up to 8."
+        ),
+    ] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option(help="A profile of the policy; else all. Up to 16.")
+    ] = None,
+    duration: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; else without end."
+        ),
+    ] = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Add it switched off.")] = False,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a rule."""
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    body: dict[str, object] = {"pattern": pattern, "action": action}
+    said = {
+        "severity": severity,
+        "name": name,
+        "group": group,
+        "targets": target,
+        "profiles": profile,
+    }
+    body |= {key: value for key, value in said.items() if value}
+    body |= {"enabled": False} if disabled else {}
+    body |= {} if duration is None else {"expires_at": _time_in(duration)}
+    answer = api.post("rules", body)
+    answer = settle(api, answer, timeout if wait else None)
+    if as_json:
+        output.document(answer.body)
+    else:
+        say(output, f"{answer.body.get('id')} is added", answer)
+
+
+@app.command("list")
+def list_(
+    limit: Limit = 100,
+    everything: Annotated[bool, typer.Option("--all", help="All rules.")] = False,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the rules: the first --limit of them, or --all."""
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    pages = api.pages("rules", {}) if everything else [api.get("rules", {"limit": limit}).body]
+    columns = SHOWN if output.terminal else COLUMNS
+    write_list(output, "rules", columns, pages, lambda rules: rows(columns, rules))
+
+
+@app.command()
+def show(
+    rule: Id,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one rule."""
+    output = Output(as_json)
+    found = NodeApi.open(url, key_file).get(f"rules/{quoted(rule)}").body
+    if as_json:
+        output.document(found)
+    else:
+        output.table(("what", "value"), [(key, cell(value)) for key, value in found.items()])
+
+
+@app.command("set")
+def set_(
+    rule: Id,
+    *,
+    action: Annotated[Action | None, typer.Option(help="Another action.")] = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Switch it on or off.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Put it into this group; an empty one takes it out of its.")
+    ] = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a rule's action or group, or switch it on or off."""
+    said = {"action": action, "enabled": enabled, "group": group}
+    body: dict[str, object] = {key: value for key, value in said.items() if value is not None}
+    if not body:
+        raise typer.BadParameter("give --action, --group, --enable or --disable")
+    if group == "":
+        body["group"] = None
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    answer = api.patch(f"rules/{quoted(rule)}", body)
+    answer = settle(api, answer, timeout if wait else None)
+    if as_json:
+        output.document(answer.body)
+    else:
+        is_on = "on" if answer.body.get("enabled") else "off"
+        say(output, f"{rule} has action {answer.body.get('action')} and is {is_on}", answer)
+
+
+@app.command()
+def delete(
+    rule: Id,
+    *,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a rule; its id is never used again."""
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    answer = settle(api, api.delete(f"rules/{quoted(rule)}"), timeout if wait else None)
+    if as_json:
+        output.document({"id": rule, "state": state_of(answer), "revision": answer.revision})
+    else:
+        say(output, f"{rule} is removed", answer)
+
+
+@app.command()
+def evidence(
+    rule: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Of one rule alone; else of all.")
+    ] = None,
+    limit: Limit = 20,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest requests that rules hit, newest first; secrets in them are masked."""
+    output = Output(as_json)
+    found = NodeApi.open(url, key_file).get("rules/evidence", {"limit": limit, "rule": rule}).body
+    if as_json:
+        output.document(found)
+        return
+    columns = EVIDENCE_SHOWN if output.terminal else EVIDENCE_COLUMNS
+    output.table(columns, rows(columns, found["evidence"]))
+
+
+app.command("import")(rule_files.import_)
+app.command("export")(rule_files.export)
+app.command("starter")(starter.starter)
+
+
+def rows(columns: Sequence[str], found: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    """The cells of a table."""
+    for each in found:
+        yield [cell(each.get(column)) for column in columns]
+
+
+def cell(value: Any) -> Cell:
+    """What a cell can show of a value."""
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _time_in(seconds: int) -> str:
+    """So many seconds from now, as the API takes it."""
+    return datetime.fromtimestamp(time.time() + seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,164 @@
+"""``secbeat rules import`` and ``export``: rules as files of NDJSON, a rule on each line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TextIO
+
+import typer
+
+from appliance.cli.client.changes import say, settle
+from appliance.cli.client.node_api import Answer, NodeApi, quoted
+from appliance.cli.client.problems import RefusedError
+from appliance.cli.commands.lists.imports import upload
+from appliance.cli.terminal.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    TimeoutOption,
+    UrlOption,
+    WaitOption,
+)
+from appliance.cli.terminal.output import Output, warn
+
+POLL_S = 0.2
+_WAIT_S = 600.0
+_DEFAULTS: dict[str, Any] = {
+    "name": None,
+    "group": None,
+    "targets": ["any"],
+    "profiles": [],
+    "enabled": True,
+    "expires_at": None,
+}
+"""What an exported line leaves out."""
+_EXPORTED = ("pattern", "action", "severity", *_DEFAULTS)
+
+Source = Annotated[str, typer.Argument(metavar="FILE", help="A JSON object a line; - is stdin.")]
+Target = Annotated[str, typer.Argument(metavar="[FILE]", help="- is stdout.")]
+OnRefused = Annotated[
+    Literal["fail", "skip"],
+    typer.Option(
+        "--on-refused", help="Of patterns that can't be rules: refuse all, or leave them out."
+    ),
+]
+
+
+def import_(
+    source: Source,
+    *,
+    on_refused: OnRefused = "fail",
+    wait: WaitOption = False,
+    timeout: TimeoutOption = _WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add up to 50,000 rules, all or none; returns when they are committed."""
+    api, output = NodeApi.open(url, key_file), Output(as_json)
+    begun = upload(api, "rules/import", source, "ndjson", {"on_refused": on_refused}).body
+    job = _follow(api, begun)
+    for each in job.get("refused_lines") or ():
+        warn(f"line {each.get('line')}: {each.get('pattern')}: {each.get('why')}")
+    if job.get("state") != "done":
+        raise RefusedError(f"no rule is added: {job.get('error')}")
+    answer = _settled(api, job, timeout if wait else None)
+    if as_json:
+        output.document(answer.body)
+    elif job.get("revision") is None:
+        output.line("0 rules are added: nothing is changed")
+    else:
+        refused = f", {job['refused']} refused" if job.get("refused") else ""
+        say(output, f"{job.get('added')} rules are added{refused}", answer)
+
+
+def export(
+    target: Target = "-",
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write all rules as import takes them, a line each."""
+    api, count = NodeApi.open(url, key_file), 0
+    if as_json and target == "-":
+        raise typer.BadParameter("--json needs a FILE: the rules themselves go to stdout")
+    with opened(target) as file:
+        for page in api.pages("rules", {}):
+            for rule in page["rules"]:
+                file.write(json.dumps(exported(rule)) + "\n")
+                count += 1
+    if target == "-":
+        return
+    output = Output(as_json)
+    if as_json:
+        output.document({"file": target, "rules": count})
+    else:
+        output.line(f"{count} rules are in {target}")
+
+
+def exported(rule: dict[str, Any]) -> dict[str, Any]:
+    """What a POST of the rule would say."""
+    said = {name: rule.get(name) for name in _EXPORTED}
+    return {
+        name: value
+        for name, value in said.items()
+        if name not in _DEFAULTS or value != _DEFAULTS[name]
+    }
+
+
+@contextlib.contextmanager
+def opened(target: str) -> Iterator[TextIO]:
+    """Stdout, or a file that has its name once all is in it."""
+    if target == "-":
+        yield sys.stdout
+        return
+    path = Path(target)
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            yield file
+        unfinished.replace(path)
+    except OSError as error:
+        raise typer.BadParameter(f"{target}: {error.strerror}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _follow(api: NodeApi, job: dict[str, Any]) -> dict[str, Any]:
+    """The job at its end; a bar says how far it is."""
+    with _progress(int(job.get("lines") or 0)) as advance:
+        while job.get("state") in {"checking", "committing"}:
+            advance(int(job.get("checked") or 0))
+            time.sleep(POLL_S)
+            job = api.get(f"rules/jobs/{quoted(str(job.get('id')))}").body
+        advance(int(job.get("checked") or 0))
+    return job
+
+
+def _settled(api: NodeApi, job: dict[str, Any], timeout_s: float | None) -> Answer:
+    """The job as the answer to a change, waited for if that is wanted."""
+    revision = job.get("revision")
+    if revision is None:
+        return Answer(200, job)
+    state = api.get(f"revisions/{revision}").body.get("state")
+    status = 202 if state == "pending" else 200
+    return settle(api, Answer(status, {**job, "state": state}), timeout_s)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("trying patterns", total=total)
+        yield lambda done: progress.update(task, completed=done)

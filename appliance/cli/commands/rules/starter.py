@@ -1,0 +1,55 @@
+"""``secbeat rules starter``: the rules to start with, as ``secbeat rules import`` takes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from appliance.cli.commands.rules.rule_files import Target, opened
+from appliance.cli.terminal.output import Output
+from dataplane.waf.starter import GROUPS, starter_rules
+
+Group = Annotated[
+    list[str] | None,
+    typer.Option("--group", help=f"Rules of this group alone: {', '.join(GROUPS)}."),
+]
+Action = Annotated[
+    Literal["log", "block"],
+    typer.Option("--action", help="What the rules do; log first, to see whom they would block."),
+]
+Profile = Annotated[
+    list[str] | None, typer.Option("--profile", help="Look only where this profile protects.")
+]
+
+
+def starter(
+    target: Target = "-",
+    group: Group = None,
+    action: Action = "log",
+    profile: Profile = None,
+) -> None:
+    """Write the starter rules, a line each: pipe them into `secbeat rules import -`."""
+    for name in group or ():
+        if name not in GROUPS:
+            raise typer.BadParameter(f"no group {name!r}: there are {', '.join(GROUPS)}")
+    rows = list(_rows(group or GROUPS, action, profile or []))
+    with opened(target) as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    if target != "-":
+        Output(as_json=False).line(f"{len(rows)} rules are in {target}")
+
+
+def _rows(groups: Sequence[str], action: str, profiles: list[str]) -> Iterator[dict[str, Any]]:
+    for rule in starter_rules():
+        if rule.group in groups:
+            row = {
+                "pattern": rule.pattern,
+                "action": action,
+                "severity": rule.severity,
+                "name": rule.id,
+                "group": rule.group,
+            }
+            yield row | ({"profiles": profiles} if profiles else {})

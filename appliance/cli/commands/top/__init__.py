@@ -1,0 +1,1 @@
+"""``secbeat top``: what the node does right now."""

@@ -1,0 +1,82 @@
+"""``secbeat top``: rates, heaviest sources and attacks, again and again, or once."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Annotated
+
+import typer
+
+from appliance.cli.client.node_api import NodeApi
+from appliance.cli.client.problems import RefusedError
+from appliance.cli.commands.top.poll import Poll, document, poll, rates
+from appliance.cli.commands.top.view import HEIGHT_MIN, WIDTH_MIN, lines
+from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.output import Output, clean
+
+INTERVAL_S = 2.0
+ONCE_S = 1.0
+
+
+def top(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Print it once, over one second.")] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(min=0.2, max=60, metavar="SECONDS", help="Else 2; with --once 1."),
+    ] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show rates by verdict and reason, heaviest sources and targets, and attacks, until Ctrl-C."""
+    output = Output(as_json)
+    if as_json and not once:
+        raise typer.BadParameter("--json needs --once")
+    if not (once or output.terminal):
+        raise typer.BadParameter("stdout is no terminal: use --once")
+    api = NodeApi.open(url, key_file)
+    if once:
+        _print(api, output, interval or ONCE_S)
+    else:
+        _watch(api, interval or INTERVAL_S)
+
+
+def _print(api: NodeApi, output: Output, interval_s: float) -> None:
+    before = poll(api)
+    time.sleep(interval_s)
+    now = poll(api)
+    found = rates(before, now)
+    if output.as_json:
+        output.document(document(found, now))
+        return
+    for line in lines(now, found, (WIDTH_MIN, HEIGHT_MIN)):
+        output.line(line.rstrip())
+
+
+def _watch(api: NodeApi, interval_s: float) -> None:
+    from rich.live import Live  # noqa: PLC0415 - only a terminal pays for it
+    from rich.text import Text  # noqa: PLC0415
+
+    before: Poll | None = None
+    text = Text("asking the API ...")
+    try:
+        with Live(text, screen=True, auto_refresh=False, transient=True) as live:
+            while True:
+                try:
+                    now = poll(api)
+                except RefusedError as error:  # it is shown, and asked again
+                    before, shown = None, [clean(str(error)), "", "asking again"]
+                else:
+                    shown = lines(now, rates(before, now), _size())
+                    before = now
+                live.update(Text("\n".join(shown), no_wrap=True), refresh=True)
+                time.sleep(interval_s)
+    except KeyboardInterrupt:
+        return
+
+
+def _size() -> tuple[int, int]:
+    found = shutil.get_terminal_size((WIDTH_MIN, HEIGHT_MIN))
+    return found.columns, found.lines

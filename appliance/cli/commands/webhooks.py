@@ -1,0 +1,105 @@
+"""``secbeat webhooks``: who is told of events, and what could not be delivered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from appliance.cli.client.node_api import NodeApi
+from appliance.cli.exits import Exit
+from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.output import Output
+
+ENDPOINTS = ("name", "state", "pending", "dead", "last_success_at", "last_error")
+LETTERS = ("event", "kind", "at", "endpoint", "attempts", "last_error")
+RESULTS = ("name", "delivered", "status", "error")
+SOCKET = Path("/run/secbeat-agent/agent.sock")
+_ASK_S = 5.0
+
+EndpointOption = Annotated[
+    str | None, typer.Option("--endpoint", help="One of them, by its name in 'list'.")
+]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def webhooks() -> None:
+    """Who is told of events, and what could not be delivered."""
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Dead letters to show.")] = 100,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the endpoints, and the newest events that could not be delivered."""
+    body = NodeApi.open(url, key_file).get("webhooks", {"limit": limit}).body
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+        return
+    output.table(ENDPOINTS, _rows(ENDPOINTS, body["endpoints"]))
+    if body["dead"]:
+        output.line(f"{body['dead_total']} could not be delivered; the newest:")
+        output.table(LETTERS, _rows(LETTERS, body["dead"]))
+
+
+@app.command("test")
+def send_test(
+    endpoint: EndpointOption = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send the endpoints a test at once; exits with 1 if one did not take it."""
+    body = NodeApi.open(url, key_file).post("webhooks/test", {"endpoint": endpoint}).body
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+    else:
+        output.table(RESULTS, _rows(RESULTS, body["results"]))
+    if not all(each["delivered"] for each in body["results"]):
+        raise typer.Exit(Exit.REFUSED)
+
+
+@app.command("retry")
+def retry(
+    endpoint: EndpointOption = None,
+    event: Annotated[str | None, typer.Option("--event", help="One event, by its id.")] = None,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send events that could not be delivered again."""
+    what = {"endpoint": endpoint, "event": event}
+    body = NodeApi.open(url, key_file).post("webhooks/retry", what).body
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+    else:
+        output.line(f"{body['retried']} are due again")
+
+
+@app.command("secret")
+def secret(
+    socket: Annotated[Path, typer.Option(help="The agent's control socket.")] = SOCKET,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what webhooks are signed with; on the node itself, as root."""
+    from api.common.line_protocol import ask  # noqa: PLC0415 - of this command alone
+
+    body = ask(socket, {"do": "webhooks.secret"}, _ASK_S)
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+    else:
+        output.line(body["secret"])
+
+
+def _rows(columns: tuple[str, ...], found: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[each.get(column) for column in columns] for each in found]

@@ -1,0 +1,1 @@
+"""HTTP inspection beside what others do with the same requests."""

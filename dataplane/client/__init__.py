@@ -1,0 +1,33 @@
+"""The only door into a running data plane, for everything outside `dataplane`: see `door`."""
+
+from dataplane.client.door import (
+    Control,
+    DropSample,
+    Events,
+    Evidence,
+    Explanation,
+    Notice,
+    Observer,
+    PacketExplanation,
+    PacketQuestion,
+    RuleTriggered,
+    control,
+    events,
+    observe,
+)
+
+__all__ = [
+    "Control",
+    "DropSample",
+    "Events",
+    "Evidence",
+    "Explanation",
+    "Notice",
+    "Observer",
+    "PacketExplanation",
+    "PacketQuestion",
+    "RuleTriggered",
+    "control",
+    "events",
+    "observe",
+]

@@ -1,0 +1,209 @@
+"""The rings that a lease is made of: commands and replies, and the events of every lcore.
+
+A lease gets fresh memory for all that its client writes, so nothing that an earlier client still
+has mapped matters any more. Event producers live as long as the process (workers write them), and
+only the consumer's part changes hands; the old one is unmapped when no worker can hold its address.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from dataplane.base.clock import MS_PER_DS
+from dataplane.base.networks import Network
+from dataplane.native import abi
+from dataplane.shared.explained import PacketQuestion, from_native, parts
+from dataplane.shared.protocol import (
+    Doorbell,
+    Explain,
+    Explanation,
+    OnCommand,
+    ProtocolError,
+)
+from dataplane.shared.ring import Consumer, Element, Producer
+from dataplane.shared.shm import Memory
+from dataplane.tables.retired import Retired
+
+_PRODUCER_BYTES = ctypes.sizeof(abi.RingProducer)
+_CONSUMER_BYTES = ctypes.sizeof(abi.RingConsumer)
+RETIRED_LEASES_MAX = 4
+"""Leases whose memory waits for the workers; with so many, the next waits to be given."""
+_QUESTIONS_MAX = abi.RING_SLOTS
+
+
+class _Question(NamedTuple):
+    """One that waits for its answer."""
+
+    id: int
+    deadline_boot_ms: int
+    command: Explain | PacketQuestion
+
+
+class CommandRings:
+    """One control client's rings, the data plane's ends."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        with ExitStack() as opened:
+            keep = opened.enter_context
+            self._memories = [
+                keep(Memory.theirs("secbeat-commands", abi.RingProducer())),
+                keep(Memory.ours("secbeat-commands-cursor", _CONSUMER_BYTES)),
+                keep(Memory.ours("secbeat-replies", _PRODUCER_BYTES)),
+                keep(Memory.theirs("secbeat-replies-cursor", abi.RingConsumer())),
+            ]
+            opened.pop_all()  # nothing has failed: `close` ends them
+        views = [memory.view for memory in self._memories]
+        self._commands = Consumer(library, views[0], views[1])
+        self._replies = Producer(library, views[2], views[3])
+        self._questions: deque[_Question] = deque()
+        self._more = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether commands may be left in the ring, or questions wait for `answer`."""
+        return self._more or bool(self._questions)
+
+    @property
+    def fds(self) -> list[int]:
+        """Commands producer and consumer, replies producer and consumer."""
+        return [memory.fd for memory in self._memories]
+
+    def turn(self, on_command: OnCommand, count_max: int) -> None:
+        """Take what has come in, at most so many; RingError, ProtocolError: it is garbage.
+
+        Everything is carried out at once but questions, which `answer` comes to.
+        """
+        self._more = False
+        for _ in range(count_max):
+            element = self._commands.pop() if len(self._questions) < _QUESTIONS_MAX else None
+            if element is None:
+                return
+            command = _decode_command(element)
+            if isinstance(command, _Question):
+                self._questions.append(command)
+            else:
+                on_command(command)
+        self._more = True
+
+    def answer(self, on_command: OnCommand, now_boot_ms: int, budget_s: float) -> None:
+        """Answer questions, oldest first, for about so long; RingError as above."""
+        end = time.perf_counter() + budget_s
+        while self._questions and time.perf_counter() < end:
+            asked = self._questions.popleft()
+            if asked.deadline_boot_ms < now_boot_ms:
+                continue
+            self._reply(asked.id, on_command(asked.command))
+
+    def _reply(self, number: int, answer: Explanation | abi.PacketExplained | None) -> None:
+        """Full: a client that does not read its replies gets none, or no whole one."""
+        if isinstance(answer, Explanation):
+            reply = abi.Explained(id=number, hits=answer.hits, found=int(answer.found))
+            self._replies.push(abi.Message.EXPLAIN, bytes(reply))
+        elif answer is not None:
+            for part in parts(answer, number):
+                self._replies.push(abi.Message.EXPLAIN_PACKET, bytes(part))
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._questions.clear()
+        self._commands.close()
+        self._replies.close()
+        for memory in self._memories:
+            memory.close()
+
+
+class EventRings:
+    """The event rings of every lcore and, last, of the control loop."""
+
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        lcore_count: int,
+        switch: Callable[[int, int], None],
+        readers_address: int,
+    ) -> None:
+        """`switch(index, address)` stores an lcore's ``events_consumer``, 0: nobody listens.
+
+        `readers_address`: of the ``abi.Readers`` of these lcores.
+        """
+        self.lost = 0
+        self._library = library
+        self._switch = switch
+        self._producers = [
+            Memory.ours(f"secbeat-events-{index}", _PRODUCER_BYTES)
+            for index in range(lcore_count + 1)
+        ]
+        self._cursors: list[Memory] = []
+        self._own: Producer | None = None
+        self._retired = Retired(library, readers_address, RETIRED_LEASES_MAX)
+
+    def producer_address(self, index: int) -> int:
+        """Of an lcore's ``sb_ring_producer``."""
+        return self._producers[index].address
+
+    def post(self, kind: abi.Message, payload: bytes) -> None:
+        """An event of the control loop; RingError: its client broke the ring."""
+        if self._own is not None and not self._own.push(kind, payload):
+            self.lost += 1
+
+    @property
+    def free(self) -> bool:
+        """Whether a lease can be given now."""
+        return not self._cursors and self._retired.has_room
+
+    def lease(self) -> list[int]:
+        """Begin a lease: producer and consumer of each ring, to be handed to the client."""
+        for index, producer in enumerate(self._producers):
+            written = abi.RingProducer.from_buffer(producer.view).cursor
+            cursor = Memory.theirs(f"secbeat-cursor-{index}", abi.RingConsumer(cursor=written))
+            self._cursors.append(cursor)
+            if index < len(self._producers) - 1:
+                self._switch(index, cursor.address)
+        self._own = Producer(self._library, self._producers[-1].view, self._cursors[-1].view)
+        pairs = zip(self._producers, self._cursors, strict=True)
+        return [memory.fd for pair in pairs for memory in pair]
+
+    def release(self) -> None:
+        """End the lease; idempotent."""
+        if self._own is not None:
+            self._own.close()
+            self._own = None
+        if self._cursors:
+            for index in range(len(self._producers) - 1):
+                self._switch(index, 0)
+            self._retired.add(*self._cursors)
+        self._cursors = []
+
+    def turn(self) -> None:
+        """Unmap what no worker can see any more."""
+        self._retired.reclaim()
+
+    def close(self) -> None:
+        """After the workers have stopped; idempotent."""
+        self.release()
+        self._retired.close()
+        for producer in self._producers:
+            producer.close()
+
+
+def _decode_command(element: Element) -> Doorbell | _Question:
+    match element.kind:
+        case abi.Message.DOORBELL:
+            return Doorbell(abi.Doorbell.from_buffer_copy(element.payload).revision)
+        case abi.Message.EXPLAIN:
+            asked = abi.Explain.from_buffer_copy(element.payload)
+            if asked.prefix_length <= 128 and asked.list < abi.LIST_COUNT:  # noqa: PLR2004
+                network = Network(bytes(asked.key), asked.prefix_length)
+                command = Explain(network, abi.ListKind(asked.list))
+                return _Question(asked.id, asked.deadline_boot_ms, command)
+        case abi.Message.EXPLAIN_PACKET:
+            packet = abi.ExplainPacket.from_buffer_copy(element.payload)
+            question = from_native(packet)
+            if question.is_valid:
+                return _Question(packet.id, packet.deadline_ds * MS_PER_DS, question)
+    raise ProtocolError("a command that no client of ours sends")

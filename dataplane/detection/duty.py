@@ -1,0 +1,132 @@
+"""Detection as a duty of the control loop: collect, judge, publish, every tenth of a second."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from dataplane.base.clock import Clock
+from dataplane.base.logs import Log
+from dataplane.detection.baseline import METRICS, BaselinePeriods
+from dataplane.detection.incident_table import IncidentTable
+from dataplane.detection.judge import Follower, Judge
+from dataplane.detection.recent import Answers, Links
+from dataplane.detection.thresholds import ProfileThresholds, Thresholds
+from dataplane.detection.traffic import Ranked, Window
+from dataplane.native import abi
+from dataplane.native.abi import Metric, TrafficKind
+
+CAPTURES_PER_TICK = 50
+"""Of a profile and lcore: of the 1,024 that an lcore keeps, enough for a reader by the tick."""
+_log = Log()
+_TOP_TICKS = 10
+_BITS = 8
+
+
+class Collector(Follower, Protocol):
+    """What detection needs of the collector."""
+
+    def set_floors(
+        self, profile: int, floors: Mapping[TrafficKind, int], bytes_floor: int = 0
+    ) -> None:
+        """Report targets of a profile that reach one of these in a second; 0 or missing: never."""
+
+    def collect(self, boot_ms: int) -> Window:
+        """What has come since the last time, and in the last second."""
+        ...
+
+    def capture(self, profile: int, packets: int) -> None:
+        """Let each lcore keep so many packets more that a profile drops, or would; 0: none."""
+
+    def node_top(self) -> tuple[Sequence[Ranked], Sequence[Ranked]]:
+        """The heaviest sources and destinations of the node."""
+        ...
+
+
+class Detection:
+    """``profiles``: those in force, by index; another mapping when another policy is.
+
+    ``pages``: the workers' statistics. ``on_failed`` is told when a fault has ended it.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        table: IncidentTable,
+        pages: Sequence[abi.LcoreStats],
+        profiles: Callable[[], Mapping[int, ProfileThresholds]],
+        clock: Clock,
+        on_failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._collector = collector
+        self._table = table
+        self._counts = table.counts
+        self._judge = Judge(collector, table.publish)
+        self._baseline = BaselinePeriods(table.baseline)
+        self._links, self._answers = Links(pages), Answers(pages)
+        self._profiles = profiles
+        self._in_force: Mapping[int, ProfileThresholds] = {}
+        self._clock = clock
+        self._on_failed = on_failed
+        self._captured: set[int] = set()
+        self._is_closed = False
+
+    def turn(self) -> None:
+        """Judge what has come in since the last turn; nothing once it is closed, or has failed.
+
+        Packets are forwarded with and without it: no fault of it ends the data plane.
+        """
+        if self._is_closed:
+            return
+        try:
+            self._judge_now()
+        except Exception as error:  # whatever it is
+            self._is_closed = True
+            where = traceback.format_tb(error.__traceback__)[-1].strip()
+            _log.error("detection has failed", error=repr(error), where=where)
+            self._on_failed()
+
+    def close(self) -> None:
+        """What goes on ends as the data plane does."""
+        self._is_closed = True
+        self._judge.end_all(self._clock.boot_ms())
+
+    def _judge_now(self) -> None:
+        boot_ms = self._clock.boot_ms()
+        profiles = self._profiles()
+        if profiles is not self._in_force:
+            self._use(profiles, boot_ms)
+        window = self._collector.collect(boot_ms)
+        self._judge.judge(window, self._links.read(), self._answers.read())
+        self._counts.suppressed = self._judge.suppressed
+        self._capture()
+        self._baseline.add(window, self._in_force, self._judge.active)
+        if self._counts.ticks % _TOP_TICKS == 0:
+            every = self._collector.sampling.packets_every
+            self._table.publish_top(*self._collector.node_top(), every)
+        self._counts.ticks += 1
+
+    def _capture(self) -> None:
+        """Have packets kept of what is dropped where something goes on, and nowhere else."""
+        attacked = {incident.place.profile for incident in self._judge.active}
+        for profile in attacked:
+            self._collector.capture(profile, CAPTURES_PER_TICK)
+        for profile in self._captured - attacked:
+            self._collector.capture(profile, 0)
+        self._captured = attacked
+
+    def _use(self, profiles: Mapping[int, ProfileThresholds], boot_ms: int) -> None:
+        for index in self._in_force.keys() - profiles.keys():
+            self._collector.set_floors(index, {})
+        for index, profile in profiles.items():
+            if self._in_force.get(index) != profile:
+                self._collector.set_floors(index, *_floors(profile.thresholds))
+        self._in_force = profiles
+        self._judge.use(profiles, boot_ms)
+
+
+def _floors(thresholds: Thresholds) -> tuple[dict[TrafficKind, int], int]:
+    """Packets and so on by kind, and bytes."""
+    floors = {kind: thresholds.of(metric) for kind, metric in METRICS.items()}
+    return floors, thresholds.of(Metric.BITS) // _BITS

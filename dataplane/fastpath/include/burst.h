@@ -1,0 +1,41 @@
+/* burst.h: sets of the packets of a burst; bit i is packets[i]. */
+#ifndef SB_BURST_H
+#define SB_BURST_H
+
+#include "packet.h"
+
+/* Leaves those packets (bit i: packets[i]) out of the live set. */
+static inline void sb_burst_leave_out(struct sb_burst *burst, uint32_t packets) {
+    uint32_t live = 0;
+
+    for (uint32_t i = 0; i < burst->live_count; i++) {
+        uint8_t index = burst->live[i];
+
+        burst->live[live] = index;
+        live += (packets >> index & 1) == 0;
+    }
+    burst->live_count = (uint16_t)live;
+    burst->judged &= ~packets;
+}
+
+/* The lowest of a set of packets, which leaves the set. */
+static inline uint32_t sb_take_packet(uint32_t *set) {
+    uint32_t index = (uint32_t)__builtin_ctz(*set);
+
+    *set &= *set - 1;
+    return index;
+}
+
+/* Of a set that is not empty, those with the profile of its first. */
+uint32_t sb_burst_same_profile(const struct sb_burst *burst, uint32_t packets);
+
+/* The same of packets that are judged; they leave the set. Nearly always all of them. */
+static inline uint32_t sb_burst_take_profile(const struct sb_burst *burst, uint32_t *packets) {
+    uint32_t taken =
+        SB_LIKELY(burst->is_one_profile) ? *packets : sb_burst_same_profile(burst, *packets);
+
+    *packets &= ~taken;
+    return taken;
+}
+
+#endif

@@ -1,0 +1,57 @@
+/* work.h: what the parts of the connections stage share while they go through a burst. */
+#ifndef SB_CONNECTIONS_WORK_H
+#define SB_CONNECTIONS_WORK_H
+
+#include "checksum.h"
+#include "syn_proxy.h"
+#include "verdict.h"
+
+/* The packets of a burst that are of a connection; sets of them are bitmaps. */
+struct sb_connections_work {
+    struct sb_lcore *lcore;
+    struct sb_burst *burst;
+    const struct sb_time *now;
+    struct sb_flows *flows;
+    struct sb_proxy proxy;
+    uint64_t key[SB_BURST_MAX][2];
+    uint64_t hash[SB_BURST_MAX];
+    struct sb_flow *flow[SB_BURST_MAX];          /* where its connection probably is */
+    uint32_t opening;                            /* those that are SYNs */
+    uint32_t answered;                           /* those that the SYN proxy has yet to answer */
+    uint8_t http_generation;                     /* of the policy: see inspected.h */
+    struct sb_tcp_options offered[SB_BURST_MAX]; /* of those */
+};
+
+/* What comes from outside is judged, what protected hosts and neighbours send is not. */
+static inline bool sb_connections_reject(struct sb_connections_work *work, uint32_t i,
+                                         enum sb_reason reason) {
+    struct sb_packet *packet = &work->burst->packets[i];
+
+    return packet->port == SB_PORT_OUTSIDE && (packet->flags & SB_PACKET_NEIGHBOR) == 0 &&
+           sb_reject(work->lcore, packet, reason, work->now);
+}
+
+/* For those who count: what comes from outside fits no connection. */
+static inline void sb_mark_stray(struct sb_packet *packet) {
+    packet->flags |= packet->port == SB_PORT_OUTSIDE ? SB_PACKET_STRAY : 0;
+}
+
+/* Whether its receiver reads a segment that ends something. Of others nobody asks: they end
+ * nothing, and nearly every packet is one. */
+static inline bool sb_segment_may_act(const struct sb_packet *packet,
+                                      const struct sb_segment *segment) {
+    return SB_LIKELY((segment->flags & (SB_TCP_RST | SB_TCP_FIN)) == 0) ||
+           sb_tcp_checksum_is_right(packet);
+}
+
+/* In the place of a host, which would not read it either. */
+static inline bool sb_drop_unread(struct sb_connections_work *work, uint32_t i) {
+    struct sb_packet *packet = &work->burst->packets[i];
+
+    if (work->lcore->sample_ds[SB_REASON_TCP_CHECKSUM] != work->now->boot_ds)
+        sb_drop_sample(work->lcore, packet, SB_REASON_TCP_CHECKSUM, SB_MODE_ENFORCE, work->now);
+    sb_drop(work->lcore, packet, SB_REASON_TCP_CHECKSUM);
+    return true;
+}
+
+#endif

@@ -1,0 +1,1 @@
+"""The stages, one module or folder for each, under the names of ``dataplane/fastpath/stages``."""

@@ -1,0 +1,1 @@
+"""The connections stage and the SYN proxy."""

@@ -1,0 +1,16 @@
+"""Forward: what is left goes out of the other port.
+
+A full transmit queue (TX_FULL) is found out later, by whoever transmits.
+"""
+
+from __future__ import annotations
+
+from dataplane.model.packet import Packet
+from dataplane.model.state import Lcore, Time
+from dataplane.native.abi import Verdict
+
+
+def forward(_lcore: Lcore, packet: Packet, _now: Time) -> bool:
+    """Let the packet pass."""
+    packet.verdict = Verdict.PASS
+    return True

@@ -1,0 +1,1 @@
+"""HTTP inspection in plain Python, for comparison with the C."""

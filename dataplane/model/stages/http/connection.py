@@ -1,0 +1,120 @@
+"""What is known of an inspected connection: twin of ``struct sb_http_record``.
+
+The client's numbers are kept as offsets from its first byte, which do not wrap; the host's are
+sequence numbers as the client sees them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from dataplane.model.packet import Packet, end_of_ip
+from dataplane.model.stages.connections.tcp_state import MODULUS, Segment, is_after
+from dataplane.model.stages.http.response import Response
+from dataplane.model.stages.http.stream import Stream
+from dataplane.model.state import Flow, HttpRecord, Lcore, Time
+from dataplane.model.verdict import reject
+from dataplane.native.abi import PacketFlag, Reason
+
+UNJUDGED = PacketFlag.ALLOWED | PacketFlag.NEIGHBOR
+
+
+class State(Enum):
+    """As ``enum sb_http_state``."""
+
+    INSPECTED = auto()
+    EARLIER = auto()
+    UNPARSED = auto()
+    UPGRADED = auto()
+    REFUSED = auto()
+    RESET = auto()
+
+
+@dataclass
+class Refusal:
+    """What the client was told."""
+
+    sequence: int
+    acknowledgment: int
+    page: bytes
+
+
+@dataclass
+class Connection(HttpRecord):
+    """One connection; ``first``: number of the client's first byte, offset 0."""
+
+    flow: Flow
+    stream: Stream
+    first: int
+    host_next: int
+    """The host's bytes before it were parsed, or need not be."""
+    host_end: int
+    """Behind the host's last byte that was seen."""
+    host_acked: int
+    """By the client."""
+    client_end: int = 0
+    """Offset behind the client's last byte that was seen."""
+    has_fin: bool = False
+    """At ``client_end`` - 1."""
+    state: State = State.INSPECTED
+    since_ds: int = 0
+    is_closed: bool = False
+    """EARLIER: whatever the profile says, no byte passes."""
+    is_exempt: bool = False
+    """The client's last packet was not to be judged."""
+    is_unknown: bool = False
+    """Where the host's next response begins."""
+    outstanding: list[bool] = field(default_factory=list)
+    """Requests whose responses are not complete, the oldest first: whether each is a HEAD."""
+    has_asked_socket: bool = False
+    response: Response | None = None
+    refusal: Refusal | None = None
+
+    def offset(self, sequence: int) -> int:
+        """Of a number of the client, the next to what the host has."""
+        distance = (sequence - self.first - self.stream.acked) % MODULUS
+        return self.stream.acked + distance - (MODULUS if distance >= MODULUS // 2 else 0)
+
+    def number(self, offset: int) -> int:
+        """The client's number at an offset."""
+        return (self.first + offset) % MODULUS
+
+    def let_go(self, state: State, now: Time) -> None:
+        """From now on it passes, or is answered, without being inspected."""
+        self.state, self.since_ds = state, now.boot_ds
+        self.response = self.refusal = None
+
+
+@dataclass
+class Work:
+    """A segment of an inspected connection, or of one that nobody knows."""
+
+    lcore: Lcore
+    packet: Packet
+    segment: Segment
+    """Its numbers as the client sees them."""
+    now: Time
+    record: Connection | None
+
+    @property
+    def payload(self) -> bytes:
+        """By the length of the IP packet."""
+        return self.packet.data[self.packet.payload_offset : end_of_ip(self.packet)]
+
+    @property
+    def size(self) -> int:
+        """The same in bytes, whether they are at hand or not."""
+        return max(0, end_of_ip(self.packet) - self.packet.payload_offset)
+
+    def rejects(self, reason: Reason) -> bool:
+        """Whether the packet is dropped, as the profile's mode of the reason says."""
+        exempt = (
+            bool(self.packet.flags & UNJUDGED) if self.record is None else self.record.is_exempt
+        )
+        return not exempt and reject(self.lcore, self.packet, reason)
+
+
+def later(one: int, other: int) -> int:
+    """The sequence number that comes after the other."""
+    return one if is_after(one, other) else other

@@ -1,0 +1,1 @@
+"""What of a request is scanned, in three forms: twins of ``stages/http/forms/``."""

@@ -1,0 +1,88 @@
+"""``http`` of a profile: to which ports HTTP is spoken, and how it is followed.
+
+What is done about a request say the rules ``http_framing`` and ``waf``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dataplane.native import abi
+from dataplane.native.abi import Use
+from dataplane.policy.rule import refuse
+
+Fail: TypeAlias = Literal["open", "closed"]
+"""What becomes of a connection that can't be inspected."""
+Other: TypeAlias = Literal["refuse", "pass"]
+"""What becomes of a connection that does not begin like HTTP/1."""
+
+
+SECONDS_MAX = 1800
+RATE_MAX = 1_000_000
+
+
+class HttpSection(BaseModel):
+    """HTTP/1 on these ports is followed, parsed and matched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+        Field(min_length=1, max_length=abi.HTTP_PORTS_MAX),
+    ]
+    fail: Fail = "open"
+    body_limit: Annotated[int, Field(ge=0, le=abi.HTTP_BODY_LIMIT_MAX)] = abi.HTTP_BODY_LIMIT
+    other: Other = "refuse"
+    head_seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 30
+    """In which the head of a request is complete."""
+    body_seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 30
+    """That a client may be behind with a body at `body_rate`."""
+    body_rate: Annotated[int, Field(ge=1, le=RATE_MAX)] = 500
+    """Bytes a second."""
+    read_seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 60
+    """That it may be behind with acknowledging a response at `read_rate`."""
+    read_rate: Annotated[int, Field(ge=1, le=RATE_MAX)] = 500
+
+    def check(self, path: str) -> None:
+        """What its types leave open. Raises InvalidInputError that names field, value and limit."""
+        for index, port in enumerate(self.ports):
+            if port in self.ports[:index]:
+                refuse(f"{path}.ports[{index}]", port, "each port once", "is there already")
+
+    def fill(self, profile: abi.Profile, *, enforced: bool) -> None:
+        """Write it into a profile; not ``enforced``: nothing is to be refused by it."""
+        http = profile.http
+        http.port_count = len(self.ports)
+        for index, port in enumerate(sorted(self.ports)):
+            http.port[index] = port
+        http.body_limit = self.body_limit
+        http.fail_closed = enforced and self.fail == "closed"
+        http.pass_other = self.other == "pass"
+        http.head_s = self.head_seconds
+        http.body_s, http.body_rate = self.body_seconds, self.body_rate
+        http.read_s, http.read_rate = self.read_seconds, self.read_rate
+        profile.uses |= Use.HTTP
+
+
+OptionalHttp: TypeAlias = Annotated[
+    HttpSection | None, Field(exclude_if=lambda section: section is None)
+]
+
+
+def http_text(written: Mapping[str, Any]) -> str:
+    """A section, also one as it was stored, as an operator reads it."""
+    ports = written.get("ports")
+    shown = ", ".join(map(str, sorted(ports, key=str))) if isinstance(ports, list) else str(ports)
+    values = {name: written.get(name, usual) for name, usual in _USUAL.items()}
+    return f"ports {shown}; {_TEXT}".format(**values)
+
+
+_USUAL = {name: one.default for name, one in HttpSection.model_fields.items() if name != "ports"}
+_TEXT = (
+    "{body_limit} bytes of a body; fails {fail}; what is not HTTP: {other}; "
+    "heads in {head_seconds} s, bodies {body_seconds} s behind {body_rate} bytes/s, "
+    "responses {read_seconds} s behind {read_rate} bytes/s"
+)

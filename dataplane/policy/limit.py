@@ -1,0 +1,114 @@
+"""What limits of rates have in common: a token bucket, and whose packets pay into it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from dataplane.native import abi
+from dataplane.native.abi import Reason, Scope, Unit, Use
+from dataplane.policy.rule import OptionalInt, Rule, refuse
+
+PACKETS_MAX = 100_000_000
+BITS_MIN, BITS_MAX = 8_000, 400_000_000_000
+BURST_BITS_MIN = 80_000
+"""A frame of 9,000 bytes and more has room in the bucket."""
+BURST_PACKETS_DEFAULT_MIN = 10
+BURST_SECONDS_MAX = 60
+"""In which an empty bucket is full again."""
+_SECOND_Q16 = 10**9 << 16
+_BURST_Q16_MAX = abi.LIMIT_BURST_S_MAX * _SECOND_Q16
+
+
+class Per(StrEnum):
+    """Whose packets a limit counts together."""
+
+    SOURCE = "source"
+    PREFIX = "prefix"
+    DESTINATION = "destination"
+    GLOBAL = "global"
+
+
+_BITS = {
+    Per.SOURCE: (32, 64),
+    Per.PREFIX: (24, 48),
+    Per.DESTINATION: (32, 128),
+    Per.GLOBAL: (0, 0),
+}
+"""Of an address that are told apart. An IPv6 source is a /64: who has one address has them all."""
+_SHARED = {Per.PREFIX, Per.DESTINATION, Per.GLOBAL}
+"""What several lcores count parts of."""
+
+
+class LimitRule(Rule):
+    """The base of those types; a profile has room for one of each kind."""
+
+    ICMP_ONLY: ClassVar[bool] = False
+
+    value: Annotated[int, Field(ge=1)]
+    per: Per = Per.SOURCE
+    burst: Annotated[OptionalInt, Field(ge=1)]
+    prefix_ipv4: Annotated[OptionalInt, Field(ge=1, le=32)]
+    prefix_ipv6: Annotated[OptionalInt, Field(ge=1, le=128)]
+
+    @property
+    def counted(self) -> Unit:
+        """What it counts."""
+        return Unit.PACKETS
+
+    @property
+    def full(self) -> int:
+        """Packets or bits that a full bucket holds: as written, else a second's worth."""
+        least = BURST_BITS_MIN if self.counted is Unit.BITS else BURST_PACKETS_DEFAULT_MIN
+        return self.burst if self.burst is not None else max(self.value, least)
+
+    @property
+    def reason(self) -> Reason:
+        """The one reason that it gives."""
+        return self.reasons_set[0]
+
+    def check(self, path: str) -> None:
+        """See `Rule`."""
+        unit, is_bits = self.counted.name.lower(), self.counted is Unit.BITS
+        least, most = (BITS_MIN, BITS_MAX) if is_bits else (1, PACKETS_MAX)
+        if not least <= self.value <= most:
+            refuse(f"{path}.value", self.value, f"{least:,} to {most:,} {unit} per second")
+        burst_least = BURST_BITS_MIN if is_bits else 1
+        burst_most = BURST_SECONDS_MAX * self.value
+        if not burst_least <= self.full <= max(burst_most, burst_least):
+            limit = f"{burst_least:,} to {burst_most:,} {unit} ({BURST_SECONDS_MAX} s of value)"
+            refuse(f"{path}.burst", self.full, limit)
+        if self.per not in {Per.PREFIX, Per.DESTINATION}:
+            for name in ("prefix_ipv4", "prefix_ipv6"):
+                if (value := getattr(self, name)) is not None:
+                    refuse(f"{path}.{name}", value, "only with per prefix or destination")
+
+    def fill(self, profile: abi.Profile, lcores: int) -> None:
+        """See `Rule`."""
+        self.fill_limit(profile.limit[profile.limit_count], lcores)
+        profile.limit_count += 1
+        profile.uses |= Use.LIMITS
+
+    def fill_limit(self, limit: abi.Limit, lcores: int) -> None:
+        """What several sources pay into is split evenly among the lcores."""
+        share = lcores if self.per in _SHARED else 1
+        increment_q16 = max(1, round(_SECOND_Q16 * share / self.value))
+        least = BURST_BITS_MIN if self.counted is Unit.BITS else 1
+        burst_q16 = increment_q16 * max(least, self.full // share)
+        bits_ipv4, bits_ipv6 = _BITS[self.per]
+        limit.increment_q16 = increment_q16
+        limit.burst_q16 = max(increment_q16, min(burst_q16, _BURST_Q16_MAX))
+        limit.scope, limit.unit = Scope[self.per.name], self.counted
+        limit.reason, limit.icmp_only = self.reason, self.ICMP_ONLY
+        limit.bits_ipv4 = self.prefix_ipv4 or bits_ipv4
+        limit.bits_ipv6 = self.prefix_ipv6 or bits_ipv6
+
+    def setting(self) -> tuple[str, str]:
+        """See `Rule`."""
+        unit = self.counted.name.lower()
+        lengths = {"IPv4": self.prefix_ipv4, "IPv6": self.prefix_ipv6}
+        prefix = "".join(f", {name} /{length}" for name, length in lengths.items() if length)
+        text = f"{self.value} {unit}/s per {self.per}{prefix}, burst {self.full}"
+        return f"{self.reason.name.lower()} limit", text

@@ -1,0 +1,101 @@
+"""Neighbours: routers outside that speak with routers inside through the node, and what they say.
+
+What is of the link needs none (``fastpath/include/link.def``): only what crosses a router on its
+way, or has a TTL as if it had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.networks import Network
+from dataplane.native import abi
+from dataplane.policy.rule import refuse
+
+NAME_LENGTH_MAX = 64
+BITS_MIN: dict[Literal[4, 6], int] = {4: 96 + 24, 6: 64}
+"""The shortest prefix of each family, of 128 bits: a few routers, not a part of the internet."""
+Protocol: TypeAlias = Literal["bgp", "bfd", "ospf", "eigrp", "rip", "ldp", "msdp", "pim", "vrrp"]
+"""``fastpath/include/neighbor.def``; a test says so."""
+
+
+class NeighborDocument(BaseModel):
+    """A router, or those of a small prefix, and the protocols in which it may say anything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: Annotated[str, Field(max_length=64)]
+    protocols: Annotated[tuple[Protocol, ...], Field(min_length=1, max_length=abi.NEIGHBOR_COUNT)]
+    name: Annotated[
+        Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)] | None,
+        Field(exclude_if=lambda name: name is None),
+    ] = None
+    """For people."""
+
+    @property
+    def network(self) -> Network:
+        """The address as tables know it. Raises InvalidInputError."""
+        return Network.parse(self.address)
+
+    def setting(self) -> tuple[str, str]:
+        """What it is called where policies differ, and what it says."""
+        said = ", ".join(sorted(set(self.protocols)))
+        return f"neighbor {self.network}", said if self.name is None else f"{said} ({self.name})"
+
+
+Neighbors: TypeAlias = Annotated[
+    tuple[NeighborDocument, ...],
+    Field(max_length=abi.NEIGHBORS_MAX, exclude_if=lambda neighbors: not neighbors),
+]
+_NEIGHBOR = TypeAdapter(NeighborDocument)
+
+
+class CompiledNeighbor(NamedTuple):
+    """What the packet path is told of one."""
+
+    network: Network
+    protocols: int
+    """Bit n: ``abi.Neighbor`` n."""
+
+
+def compile_neighbors(neighbors: Sequence[NeighborDocument]) -> list[CompiledNeighbor]:
+    """Those of a policy that is valid, in its order."""
+    return [
+        CompiledNeighbor(
+            one.network, sum(1 << abi.Neighbor[said.upper()] for said in set(one.protocols))
+        )
+        for one in neighbors
+    ]
+
+
+def check_neighbors(neighbors: Sequence[NeighborDocument]) -> None:
+    """What their types leave open. Raises InvalidInputError that names field, value and limit."""
+    seen = dict[Network, str]()
+    for index, neighbor in enumerate(neighbors):
+        here = f"neighbors[{index}].address"
+        try:
+            network = neighbor.network
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"{here}: {error}", field=here, value=neighbor.address, limit=error.limit
+            ) from error
+        if network.prefix_length < BITS_MIN[network.family]:
+            limit = "an address, or a prefix of at least /24 of IPv4 or /64 of IPv6"
+            refuse(here, neighbor.address, limit, "is no neighbour but a network")
+        if network in seen:
+            refuse(here, neighbor.address, "each once", f"is there already, {seen[network]}")
+        seen[network] = here
+
+
+def read_neighbor(written: Any) -> NeighborDocument | None:
+    """A stored one as its type has it; None: this release refuses it."""
+    try:
+        neighbor = _NEIGHBOR.validate_python(written)
+        check_neighbors([neighbor])
+    except (ValidationError, InvalidInputError):
+        return None
+    return neighbor

@@ -1,0 +1,117 @@
+"""What is laid over a policy for a time: an emergency brake, or a response to an attack.
+
+An overlay is a document of its own with an end. It never changes the policy's document: what is
+automatic or temporary is gone when its time is over, and the policy is what its author wrote.
+Written by the API, read by the data plane's reconciler; `lay_over` is all that they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.numbers import whole
+from dataplane.native.abi import Mode, SynProxy
+from dataplane.policy.compiling import CompiledProfile
+from dataplane.policy.document import PROFILE_NAME_LENGTH_MAX
+from dataplane.policy.limit import PACKETS_MAX
+from dataplane.policy.rule import Rule
+from dataplane.policy.rules.rate_limit import RateLimitRule
+
+OVERLAYS_MAX = 64
+"""At a time; the API refuses more."""
+
+
+class _Overlay(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _OfProfile(_Overlay):
+    profile: Annotated[str, Field(min_length=1, max_length=PROFILE_NAME_LENGTH_MAX)]
+    """By name. A policy that does not have it is not changed."""
+
+
+class PanicOverlay(_Overlay):
+    """Every profile counts what it would do, and does nothing."""
+
+    kind: Literal["panic"]
+
+    def lay_over(self, profiles: Sequence[CompiledProfile]) -> None:
+        """Change the compiled profiles."""
+        for profile in profiles:
+            profile.cap = min(profile.cap, Mode.MONITOR)
+            profile.syn = SynProxy.OFF  # as of every profile that only watches
+
+
+class SynProxyOverlay(_OfProfile):
+    """Every handshake with what the profile protects goes through the SYN proxy."""
+
+    kind: Literal["syn_proxy"]
+
+    def lay_over(self, profiles: Sequence[CompiledProfile]) -> None:
+        """Change the compiled profiles."""
+        for profile in _enforcing(profiles, self.profile):
+            profile.syn = SynProxy.ALWAYS
+
+
+class LimitOverlay(_OfProfile):
+    """No source has more than so much; a tighter limit of the policy stays."""
+
+    kind: Literal["limit"]
+    unit: Literal["packets", "connections", "requests"] = "packets"
+    value: Annotated[int, Field(ge=1, le=PACKETS_MAX), BeforeValidator(whole)]
+    """A second, of each source."""
+
+    def lay_over(self, profiles: Sequence[CompiledProfile]) -> None:
+        """Change the compiled profiles."""
+        wanted = RateLimitRule.model_validate(
+            {"type": "rate_limit", "unit": self.unit, "value": self.value}
+        )
+        reason = wanted.reason
+        for profile in _enforcing(profiles, self.profile):
+            if self.unit == "requests" and profile.http is None:
+                continue  # there are no requests to be counted
+            is_enforced = profile.modes.get(reason) is Mode.ENFORCE
+            if is_enforced and any(_is_tighter(rule, wanted) for rule in profile.rules):
+                continue
+            profile.rules[:] = [rule for rule in profile.rules if rule.kind != wanted.kind]
+            profile.rules.append(wanted)
+            profile.modes[reason] = Mode.ENFORCE
+            profile.rule_of[reason] = "overlay"
+
+
+AnyOverlay: TypeAlias = PanicOverlay | SynProxyOverlay | LimitOverlay
+KINDS = ("panic", "syn_proxy", "limit")
+_ADAPTER: TypeAdapter[AnyOverlay] = TypeAdapter(Annotated[AnyOverlay, Field(discriminator="kind")])
+
+
+def parse_overlay(document: Mapping[str, Any]) -> AnyOverlay:
+    """An overlay from its document. Raises InvalidInputError, naming field, value and limit."""
+    try:
+        return _ADAPTER.validate_python(dict(document))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"] if part not in KINDS) or "kind"
+        raise InvalidInputError(
+            f"overlay: {field}: {first['msg']}", field=field, value=None, limit=first["msg"]
+        ) from error
+
+
+def lay_over(profiles: Sequence[CompiledProfile], overlays: Iterable[AnyOverlay]) -> None:
+    """Change compiled profiles as the overlays say; the panic last, since it beats the others."""
+    for overlay in sorted(overlays, key=lambda one: one.kind == "panic"):
+        overlay.lay_over(profiles)
+
+
+def _enforcing(profiles: Iterable[CompiledProfile], name: str) -> list[CompiledProfile]:
+    """What only watches, or does not even do that, is not made to act."""
+    return [each for each in profiles if each.name == name and each.cap is Mode.ENFORCE]
+
+
+def _is_tighter(rule: Rule, wanted: RateLimitRule) -> bool:
+    return (
+        isinstance(rule, RateLimitRule) and rule.kind == wanted.kind and rule.value <= wanted.value
+    )

@@ -1,0 +1,56 @@
+"""Rules that give an action to reasons: to all of their type, or to those that they name."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from dataplane.native.abi import REASON_MODES, REASON_STAGE, Reason, Stage
+from dataplane.policy.rule import Rule, refuse
+
+Reasons: TypeAlias = Annotated[
+    Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] | None,
+    Field(default=None, exclude_if=lambda reasons: reasons is None),
+]
+STRUCTURAL = frozenset(reason for reason, modes in REASON_MODES.items() if len(modes) == 1)
+"""Reasons without a choice: the node could not forward such a packet if it wanted to."""
+_BY_LABEL = {reason.name.lower(): reason for reason in Reason}
+
+
+class ReasonsRule(Rule):
+    """The base of those types; a later rule wins."""
+
+    reasons: Reasons
+
+    @property
+    def kind(self) -> None:
+        """See `Rule`."""
+        return
+
+    @property
+    def reasons_set(self) -> tuple[Reason, ...]:
+        """See `Rule`."""
+        if self.reasons is None:
+            return self.REASONS
+        return tuple(_BY_LABEL[label] for label in self.reasons)
+
+    def check(self, path: str) -> None:
+        """See `Rule`."""
+        for position, label in enumerate(self.reasons or ()):
+            reason = _BY_LABEL.get(label)
+            if reason in self.REASONS:
+                continue
+            if reason in STRUCTURAL:
+                why = "is structural (the node can't do otherwise) and has no choice of action"
+            else:
+                why = f"is not a reason of rule type '{self.type}'"
+            valid = ", ".join(one.name.lower() for one in self.REASONS)
+            refuse(f"{path}.reasons[{position}]", label, f"one of {valid}", why)
+
+
+def reasons_of_stage(stage: Stage) -> tuple[Reason, ...]:
+    """Those that ``reasons.def`` says this stage decides, and that have a choice of action."""
+    return tuple(
+        reason for reason in Reason if REASON_STAGE[reason] is stage and reason not in STRUCTURAL
+    )

@@ -1,0 +1,20 @@
+"""``connection_state``: what becomes of packets that belong to no connection."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from dataplane.native.abi import Reason
+from dataplane.policy.reasons import ReasonsRule
+
+
+class ConnectionStateRule(ReasonsRule):
+    """An action for all reasons about connections, or for those it names."""
+
+    REASONS: ClassVar[tuple[Reason, ...]] = (
+        Reason.OUT_OF_STATE,
+        Reason.OUT_OF_WINDOW,
+        Reason.CONNECTIONS_FULL,
+    )
+
+    type: Literal["connection_state"]

@@ -1,0 +1,97 @@
+"""``rate_limit``: how much may come in a second."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from dataplane.native import abi
+from dataplane.native.abi import Reason, Unit
+from dataplane.policy.limit import LimitRule, Per
+from dataplane.policy.rule import refuse
+
+PATH_FORM = (
+    f"as servers read it: begins with /, at most {abi.REQUEST_PATH} bytes, decoded (no %), without "
+    "? and #, control characters, // and the segments . and .."
+)
+
+_NOT_IN_PATH = frozenset("%?#\x7f") | frozenset(map(chr, range(ord(" "))))
+
+
+class RateLimitRule(LimitRule):
+    """Packets, bits, new connections or requests per second, of each source, prefix or destination,
+    or of all together."""
+
+    REASONS: ClassVar[tuple[Reason, ...]] = (
+        *(Reason[f"RATE_{per.name}_{unit.name}"] for per in Per for unit in Unit),
+        Reason.RATE_PATH_REQUESTS,
+    )
+
+    type: Literal["rate_limit"]
+    unit: Literal["packets", "bits", "connections", "requests"] = "packets"
+    path: Annotated[
+        str | None,
+        Field(default=None, min_length=1, exclude_if=lambda value: value is None),
+    ]
+    """Of requests: those whose path begins like that."""
+
+    @property
+    def counted(self) -> Unit:
+        """See `LimitRule`."""
+        return Unit[self.unit.upper()]
+
+    @property
+    def kind(self) -> str:
+        """See `Rule`."""
+        of_path = "" if self.path is None else f" for {self.path}"
+        return f"rate_limit per {self.per} in {self.unit}{of_path}"
+
+    @property
+    def reasons_set(self) -> tuple[Reason, ...]:
+        """See `Rule`."""
+        if self.path is not None:
+            return (Reason.RATE_PATH_REQUESTS,)
+        return (Reason[f"RATE_{self.per.name}_{self.unit.upper()}"],)
+
+    def check(self, path: str) -> None:
+        """See `Rule`."""
+        super().check(path)
+        if self.path is None:
+            return
+        if self.counted is not Unit.REQUESTS:
+            refuse(f"{path}.path", self.path, "only with unit requests")
+        if not is_canonical(self.path):
+            refuse(f"{path}.path", self.path, PATH_FORM)
+
+    def fill(self, profile: abi.Profile, lcores: int) -> None:
+        """See `Rule`."""
+        if self.counted is not Unit.REQUESTS:
+            super().fill(profile, lcores)
+            return
+        http = profile.http
+        limit = http.request_limit[http.request_limit_count]
+        self.fill_limit(limit.limit, lcores)
+        path = (self.path or "").encode()
+        limit.path_size = len(path)
+        limit.path[: len(path)] = list(path)
+        http.request_limit_count += 1
+
+    def setting(self) -> tuple[str, str]:
+        """See `Rule`."""
+        name, text = super().setting()
+        if self.path is None:
+            return name, text
+        return f"{name} per {self.per} for {self.path}", text
+
+
+def is_canonical(path: str) -> bool:
+    """Whether a path is as the packet path compares it."""
+    segments = path.split("/")[1:]
+    return (
+        path.startswith("/")
+        and len(path.encode()) <= abi.REQUEST_PATH
+        and not _NOT_IN_PATH & set(path)
+        and "" not in segments[:-1]
+        and not {".", ".."} & set(segments)
+    )

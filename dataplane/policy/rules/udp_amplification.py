@@ -1,0 +1,80 @@
+"""``udp_amplification``: no answers of UDP reflectors come in."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dataplane.native import abi
+from dataplane.native.abi import Reason, Use
+from dataplane.policy.reflectors import NTP_PORT, REFLECTORS, Reflected
+from dataplane.policy.rule import Port, Rule, refuse
+
+
+class Reflector(BaseModel):
+    """A UDP service that answers with more than it was asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    port: Port
+    size_min: Annotated[int, Field(ge=8, le=65535)] = 8
+    """Bytes of the UDP datagram, its header of 8 included, from which on it is refused."""
+    ntp_modes: Annotated[
+        Annotated[tuple[Annotated[int, Field(ge=0, le=7)], ...], Field(min_length=1)] | None,
+        Field(default=None, exclude_if=lambda modes: modes is None),
+    ]
+    """Of NTP those modes alone (RFC 5905, 7.3); only with port 123. Left out: whatever it holds."""
+
+    def __str__(self) -> str:
+        modes = " or ".join(map(str, sorted(self.ntp_modes or ())))
+        return f"{self.port} from {self.size_min} bytes" + (
+            f" in NTP mode {modes}" if modes else ""
+        )
+
+
+class UdpAmplificationRule(Rule):
+    """Answers of reflectors are refused; without a list of them, those of the shipped one."""
+
+    REASONS: ClassVar[tuple[Reason, ...]] = (Reason.UDP_AMPLIFICATION,)
+
+    type: Literal["udp_amplification"]
+    reflectors: Annotated[
+        Annotated[tuple[Reflector, ...], Field(min_length=1, max_length=abi.REFLECTORS_MAX)] | None,
+        Field(default=None, exclude_if=lambda reflectors: reflectors is None),
+    ]
+
+    def check(self, path: str) -> None:
+        """See `Rule`."""
+        seen = set[int]()
+        for index, reflector in enumerate(self.reflectors or ()):
+            here = f"{path}.reflectors[{index}]"
+            if reflector.port in seen:
+                refuse(f"{here}.port", reflector.port, "each port once")
+            seen.add(reflector.port)
+            if reflector.ntp_modes is not None and reflector.port != NTP_PORT:
+                modes = sorted(reflector.ntp_modes)
+                refuse(f"{here}.ntp_modes", modes, f"only with port {NTP_PORT}")
+
+    def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing
+        """See `Rule`; the packet path wants them in the order of their ports."""
+        for place, (port, answers) in zip(
+            profile.reflector, sorted(self._reflected().items()), strict=False
+        ):
+            place.port, place.size_min = port, answers.size_min
+            place.ntp_modes = sum(1 << mode for mode in answers.ntp_modes)
+            profile.reflector_count += 1
+        profile.uses |= Use.REFLECTORS
+
+    def _reflected(self) -> dict[int, Reflected]:
+        if self.reflectors is None:
+            return REFLECTORS
+        return {
+            one.port: Reflected(one.size_min, frozenset(one.ntp_modes or ()))
+            for one in self.reflectors
+        }
+
+    def setting(self) -> tuple[str, str]:
+        """See `Rule`."""
+        shown = "those shipped" if self.reflectors is None else ", ".join(map(str, self.reflectors))
+        return "udp_amplification reflectors", shown

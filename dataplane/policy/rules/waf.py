@@ -1,0 +1,41 @@
+"""``waf``: what becomes of requests that match a rule whose own action is to block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from dataplane.native.abi import Reason
+from dataplane.policy.rule import Action, Rule, refuse
+from dataplane.waf.document import GROUP_PATTERN, GROUPS_MAX, NO_GROUP
+
+GroupName = Annotated[str, Field(pattern=GROUP_PATTERN)]
+
+
+class WafRule(Rule):
+    """The most that any rule about requests does in this profile, and those of each group."""
+
+    REASONS: ClassVar[tuple[Reason, ...]] = (Reason.WAF_RULE,)
+
+    type: Literal["waf"]
+    groups: Annotated[
+        dict[GroupName, Action],
+        Field(default_factory=dict, max_length=GROUPS_MAX, exclude_if=lambda groups: not groups),
+    ]
+
+    def check(self, path: str) -> None:
+        """See `Rule`."""
+        if NO_GROUP in self.groups:
+            refuse(f"{path}.groups", NO_GROUP, "it stands for rules without a group")
+
+    def groups_set(self) -> Mapping[str, Action]:
+        """See `Rule`. The lower of a group's action and the rule's own counts."""
+        return self.groups
+
+    def setting(self) -> tuple[str, str] | None:
+        """See `Rule`."""
+        if not self.groups:
+            return None
+        return "groups", ", ".join(f"{name} {mode}" for name, mode in sorted(self.groups.items()))

@@ -1,0 +1,1 @@
+"""Reads the state log, makes the tables what it says, and publishes what is in force."""

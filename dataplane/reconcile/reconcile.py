@@ -1,0 +1,412 @@
+"""Makes the tables what the state log says, and publishes how far they are.
+
+The only reader of the state log, on the control loop's turn. A new line is in force within a turn;
+bulk work (a snapshot, an import) is a generator that is stepped in chunks of a millisecond or two,
+and while an import loads, later lines overtake it: a key they touch is left as they made it.
+
+What can't be read stops nothing: the last good state stays, the node says that it is degraded, and
+the next generation that the API writes mends it. Nor does a change that can't be applied, whatever
+it raises: it is rejected, the state before it stays, and what follows is applied.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+from dataplane.base.clock import Clock
+from dataplane.base.logs import Log
+from dataplane.native import abi
+from dataplane.reconcile.applying import ListTable, Profiles, Published, Tables
+from dataplane.reconcile.importing import Importing
+from dataplane.reconcile.records import EntryKey
+from dataplane.reconcile.rejections import place_of
+from dataplane.reconcile.rules import RuleTable
+from dataplane.statelog import (
+    Change,
+    Import,
+    Line,
+    Put,
+    PutRule,
+    Remove,
+    RemoveRule,
+    SetOverlays,
+    SetPolicy,
+    StateLogError,
+    StateLogReader,
+)
+from dataplane.statelog.follower import LogFollower
+from dataplane.statelog.format import Entry
+from dataplane.statelog.opened import EntriesFile
+from dataplane.statelog.reader import Mark
+
+__all__ = ["ListTable", "Profiles", "Published", "Reconciler"]
+
+TOUCHED_MAX = 65_536
+LOOK_EVERY_MS = 40
+_LINES_PER_READ = 64
+_START_BUDGET_MS = 5
+_SWEEP_BUDGET = 4096
+_NEXT_TURN = True
+_ROOM_TURNS_MAX = 32
+_log = Log()
+Work: TypeAlias = Iterator[bool | None]
+"""Yields about every millisecond, and `_NEXT_TURN` to go on in a later turn only."""
+
+
+class Reconciler:
+    """See the module. Not for several threads."""
+
+    def __init__(
+        self,
+        reader: StateLogReader,
+        lists: ListTable,
+        profiles: Profiles,
+        rules: RuleTable,
+        publish: Published,
+        clock: Clock,
+    ) -> None:
+        self._reader = reader
+        self._profiles = profiles
+        self._publish = publish
+        self._clock = clock
+        self._tables = Tables(lists, rules, publish, clock)
+        self._applied = 0
+        self._generation = 0
+        self._bad_generation = -1
+        self._unloadable: set[int] = set()
+        self._unlisted = False
+        self._log: LogFollower | None = None
+        self._database_id: UUID | None = None
+        self._revision = 0
+        self._ahead: deque[Line] = deque()
+        self._reload: Work | None = None
+        self._import: Work | None = None
+        self._touched: set[EntryKey | int] = set()
+        self._lost_import = 0
+        self._incomplete = False
+        self._mark: Mark | None = None
+        self._look_at_ms = 0
+
+    def start(self, between: Callable[[], None] = lambda: None) -> None:
+        """Load everything there is, before anything is forwarded; takes as long as it takes.
+
+        `between` is called every few milliseconds, so that clients are answered meanwhile.
+        """
+        self._apply(SetPolicy(None), 0)
+        self._look_for_generation()
+        while self._is_behind():
+            self._look_at_ms = 0
+            self.turn(budget_ms=_START_BUDGET_MS)
+            between()
+        self._publish.usage(self._tables.lists.usage())
+
+    def doorbell(self) -> None:
+        """The log has grown: read it on the next turn, sooner than anyway."""
+        self._look_at_ms = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the next turn has something to do, as far as is known."""
+        working = self._reload is not None or self._import is not None or bool(self._ahead)
+        return working or self._tables.dirty or self._clock.boot_ms() >= self._look_at_ms
+
+    def turn(self, budget_ms: float = 2.0) -> None:
+        """Read, apply, go on with bulk work; about so long, a chunk or a commit more at most."""
+        end = time.perf_counter() + budget_ms / 1000
+        if self._reload is not None:
+            self._reload = _step(self._reload, end)
+            return
+        if self._ahead or self._clock.boot_ms() >= self._look_at_ms:
+            self._read_and_apply(end)
+        if self._import is not None:
+            self._import = _step(self._import, end)
+        self._publish_rules()
+
+    def rule_refused(self, number: int, revision: int, text: str) -> None:
+        """Whoever compiles rules says that one can't be brought in force."""
+        self._tables.rules.refused(number, revision, text)
+
+    def close(self) -> None:
+        """Close what is open; idempotent."""
+        self._reload = self._import = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    # --- lines ------------------------------------------------------------------------------------
+
+    def _read_and_apply(self, end: float) -> None:
+        more = self._more_to_read()
+        while more and self._apply_next() and time.perf_counter() < end:
+            more = self._more_to_read()
+        # What an import has committed in the meantime counts too.
+        if not self._tables.dirty or self._tables.commit():
+            self._publish_applied()
+        if not more and not self._tables.dirty:
+            self._look_at_ms = self._clock.boot_ms() + LOOK_EVERY_MS
+            if self._import is None:
+                self._look_for_generation()
+        self._tables.rejections.forget_over()
+        self._publish.usage(self._tables.lists.usage())
+
+    def _is_behind(self) -> bool:
+        """Whether there is something to do, as far as is known."""
+        working = self._reload is not None or self._import is not None or self._tables.dirty
+        return working or self._mark is None or self._more_to_read()
+
+    def _more_to_read(self) -> bool:
+        """Whether a line is there; reads some when none is left."""
+        if not self._ahead and self._log is not None:
+            try:
+                self._ahead.extend(self._log.lines(_LINES_PER_READ))
+            except StateLogError:
+                self._log.close()
+                self._log = None
+                self._degrade(self._generation)
+        return bool(self._ahead)
+
+    def _apply_next(self) -> bool:
+        """Apply the next line; False: an import must be complete first."""
+        line = self._ahead[0]
+        if self._import is not None and (
+            len(self._touched) >= TOUCHED_MAX
+            or any(isinstance(change, Import) for change in line.changes)
+        ):
+            return False
+        self._ahead.popleft()
+        for change in line.changes:
+            if self._apply(change, line.revision) and isinstance(change, SetPolicy):
+                self._publish.notice(abi.NoticeKind.POLICY_APPLIED, line.revision)
+        self._revision = line.revision
+        if not self._tables.dirty:
+            self._publish_applied()
+        return True
+
+    def _publish_applied(self) -> None:
+        """The room first: who waits for a revision finds what it has left."""
+        self._publish.usage(self._tables.lists.usage())
+        self._applied = self._lost_import - 1 if self._lost_import else self._revision
+        self._publish_rules()
+        self._publish.applied_through(self._applied)
+
+    def _publish_rules(self) -> None:
+        """Before anything says that a revision is applied or loaded: its rules may not be."""
+        self._publish.rules_through(self._tables.rules.in_force_through(self._applied))
+
+    def _apply(self, change: Change, revision: int) -> bool:
+        """Apply it, or reject it (False): whatever it raises, the lines behind it are applied."""
+        try:
+            self._apply_or_raise(change, revision)
+        except Exception as exc:
+            self._tables.rejections.refuse(place_of(change), exc, revision)
+            return False
+        return True
+
+    def _apply_or_raise(self, change: Change, revision: int) -> None:
+        match change:
+            case Put(list=name, network=network, deadline=deadline):
+                self._touch((name, network))
+                self._tables.put([Entry(name, network, deadline)], revision)
+            case Remove(list=name, network=network):
+                self._touch((name, network))
+                self._tables.remove([(name, network)], revision)
+            case PutRule(row=row):
+                self._touch(change.number)
+                self._tables.rules.put([row], revision)
+            case RemoveRule(number=number):
+                self._touch(number)
+                self._tables.rules.remove([number], revision)
+            case SetPolicy(document=document):
+                self._profiles.apply(document)
+                self._tables.rejections.accept([abi.RejectedKind.POLICY])
+            case SetOverlays(overlays=overlays):
+                self._profiles.lay_over(overlays)
+                self._tables.rejections.accept([abi.RejectedKind.OVERLAYS])
+            case Import():
+                self._touched.clear()
+                self._publish.loading(revision)
+                self._import = self._load_import(change, revision)
+
+    def _touch(self, key: EntryKey | int) -> None:
+        """A key of a list, or a rule's number."""
+        if self._import is not None:
+            self._touched.add(key)
+
+    # --- bulk -------------------------------------------------------------------------------------
+
+    def _load_import(self, change: Import, revision: int) -> Work:
+        """Put what an import holds; what can't be loaded waits for a generation that has it."""
+        try:
+            yield from Importing(self._tables, change, revision, self._touched).load(self._reader)
+        except StateLogError as exc:  # a newer generation makes up for it
+            _log.error("import not readable", revision=revision, error=str(exc))
+            self._lost_import, self._incomplete = self._lost_import or revision, True
+            self._publish_applied()
+            self._mark, self._look_at_ms = None, 0
+        except Exception as exc:
+            self._incomplete = True
+            self._tables.rejections.refuse(abi.RejectedKind.IMPORT, exc, revision)
+        while not self._tables.commit(revision):
+            yield None
+        self._publish.usage(self._tables.lists.usage())
+        self._publish_rules()
+        self._publish.loading(0)
+
+    def _look_for_generation(self) -> None:
+        """Go over to a newer generation: by its log if it continues ours, else by its snapshot."""
+        mark = self._reader.mark()
+        if mark == self._mark:
+            return
+        try:
+            newer = self._newer_generations()
+        except StateLogError:
+            self._unlisted = self._unlisted or self._bad_generation < 0
+            self._degrade(self._generation)
+            newer = []
+        else:
+            self._listed()
+        if newer and (self._more_to_read() or self._continue_with(newer[-1])):
+            return  # and look again: there may be one more
+        self._mark = mark
+        self._unloadable &= set(newer)
+        if loadable := [generation for generation in newer if generation not in self._unloadable]:
+            self._reload = self._load_generation([*loadable, self._generation])
+        elif self._lost_import:
+            self._degrade(self._generation)
+
+    def _newer_generations(self) -> list[int]:
+        """Those that may be gone over to; all there are, if ours is of a directory that is gone."""
+        replaced = self._log is not None and self._log.is_replaced()
+        found = self._reader.generations()
+        newer = [generation for generation in found if generation > self._generation]
+        if newer or not found or not replaced or self._log is None:
+            return newer
+        # A restored backup counts from where it was: its numbers say nothing about ours.
+        self._log.close()
+        self._log = None
+        self._generation, self._bad_generation = 0, min(self._bad_generation, 0)
+        self._unloadable.clear()
+        return found
+
+    def _continue_with(self, generation: int) -> bool:
+        """Follow a generation's log if it leads through where we are."""
+        if self._log is None or self._incomplete:
+            return False
+        try:
+            log = self._reader.log(generation)
+        except StateLogError:
+            return False
+        try:
+            known = log.database_id == self._database_id and log.skip_through(self._revision)
+        except StateLogError:
+            known = False
+        if known:
+            self._follow(generation, log)
+        else:
+            log.close()
+        return known
+
+    def _load_generation(self, candidates: Sequence[int]) -> Work:
+        """Load the first that is sound; the last candidate is the one that is loaded already."""
+        spoiled = False
+        for generation in candidates:
+            if generation == self._generation and not spoiled:
+                return
+            log = None
+            try:
+                with self._reader.snapshot(generation) as snapshot:
+                    yield from snapshot.check()
+                    log = self._reader.log_after(generation, snapshot)
+                    spoiled = True
+                    yield from self._load_snapshot(snapshot)
+            except Exception as exc:
+                _log.error("generation not loaded", generation=generation, error=repr(exc))
+                self._degrade(generation)
+                if spoiled:  # to try again would load ours again, for ever
+                    self._unloadable.add(generation)
+                if log is not None:
+                    log.close()
+                continue
+            self._follow(generation, log)
+            return
+
+    def _load_snapshot(self, snapshot: EntriesFile) -> Work:
+        """Make the tables what a snapshot says, without a gap for what stays."""
+        database_id, revision, policy = snapshot.database_id, snapshot.revision, snapshot.policy
+        if database_id != self._database_id or revision < self._revision:
+            self._publish.database(None)
+        self._tables.begin_generation()
+        complete = True
+        for chunk in snapshot.chunks():
+            complete = self._tables.put_reloaded(chunk) and complete
+            yield None
+        while self._tables.lists.sweep(_SWEEP_BUDGET):
+            yield None
+        while not self._tables.commit(revision):
+            yield None
+        if not complete:
+            yield from self._put_again(snapshot, revision)
+        for rows in snapshot.rule_chunks():
+            self._tables.rules.put(rows, revision)
+            yield None
+        self._tables.rules.sweep()
+        self._apply(SetOverlays(snapshot.overlays), revision)
+        self._apply(SetPolicy(policy), revision)
+        self._database_id, self._revision = database_id, revision
+        self._lost_import, self._incomplete = 0, False
+        self._publish.loading(0)
+        self._publish.database(database_id)
+        self._publish_applied()
+
+    def _put_again(self, snapshot: EntriesFile, revision: int) -> Work:
+        """What had no room beside the generation before has it now, or is rejected."""
+        turns_left = _ROOM_TURNS_MAX
+        for chunk in snapshot.chunks():
+            while turns_left and not self._tables.put_reloaded(chunk):
+                turns_left -= 1
+                yield _NEXT_TURN  # a worker may still hold what was swept
+            if not turns_left:
+                self._tables.put_bulk(chunk, revision)
+            yield None
+        while not self._tables.commit(revision):
+            yield None
+
+    def _follow(self, generation: int, log: LogFollower) -> None:
+        if self._log is not None:
+            self._log.close()
+        self._log, self._generation = log, generation
+        self._ahead.clear()
+        self._mark = None
+        self._look_at_ms = 0
+        if 0 <= self._bad_generation < generation:
+            self._recover()
+
+    def _listed(self) -> None:
+        """The directory can be read; if nothing else was wrong with the log, nothing is now."""
+        follows = self._generation == 0 or (self._log is not None and not self._lost_import)
+        if self._unlisted and self._bad_generation == self._generation and follows:
+            self._recover()
+        self._unlisted = False
+
+    def _recover(self) -> None:
+        self._bad_generation = -1
+        self._publish.degraded(abi.Degraded.STATE_LOG, on=False)
+        self._publish.notice(abi.NoticeKind.STATE_LOG_RECOVERED, self._revision)
+
+    def _degrade(self, generation: int) -> None:
+        if self._bad_generation < 0:
+            self._publish.degraded(abi.Degraded.STATE_LOG, on=True)
+            self._publish.notice(abi.NoticeKind.STATE_LOG_DEGRADED, self._revision)
+        self._bad_generation = max(generation, self._bad_generation)
+
+
+def _step(work: Work, end: float) -> Work | None:
+    """Go on with bulk work until then; None: it is done."""
+    for wish in work:
+        if wish is _NEXT_TURN or time.perf_counter() >= end:
+            return work
+    return None

@@ -1,0 +1,1 @@
+"""Captures through the packet path, without ports and without a node."""

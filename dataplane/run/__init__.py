@@ -1,0 +1,1 @@
+"""The data plane process: EAL, ports, workers and the control loop. `process` puts it together."""

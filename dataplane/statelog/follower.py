@@ -1,0 +1,111 @@
+"""Follows a log, line by line, as it grows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dataplane.statelog import format as fmt
+from dataplane.statelog import sums
+from dataplane.statelog.changes import Line
+from dataplane.statelog.files import LINE_BYTES_MAX, StateLogError
+from dataplane.statelog.opened import EntriesFile, OpenFile
+
+_BLOCK_BYTES = 1 << 16
+SKIP_BYTES_MAX = 1 << 20
+"""About 20,000 changes: what a writer adds to a new log before it is gone over to is far less."""
+
+
+class LogFollower(OpenFile):
+    """A log and how far it has been read."""
+
+    def __init__(self, path: Path, generation: int) -> None:
+        super().__init__(path)
+        self.generation = generation
+        self.offset = self.sum = 0
+        """Bytes read so far, and the CRC-32 of them all."""
+        try:
+            header, line = self.header_line("log", generation)
+            self.sum = self._unseal(line)
+            self.format = fmt.read_number(header.get("format"))
+            self.offset = len(line) + 1
+            self.database_id = fmt.read_uuid(header.get("database"))
+            self.revision = fmt.read_number(header.get("base"))
+            self._snapshot = header.get("snapshot")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> LogFollower:
+        return self
+
+    def continues(self, snapshot: EntriesFile) -> bool:
+        """Whether it begins where that snapshot ends; asked before anything is read."""
+        mine = (self.database_id, self.revision, self._snapshot)
+        return mine == (snapshot.database_id, snapshot.revision, snapshot.crc32)
+
+    def lines(self, count_max: int = 1024, through: int | None = None) -> list[Line]:
+        """Revisions that have become complete since, none beyond `through`; empty: none.
+
+        A line without its newline is left for later. The offset moves past what is returned only,
+        so lines before an unreadable one are returned first and the error comes with the next call.
+        """
+        block = self.read(_BLOCK_BYTES, self.offset)
+        if len(block) == _BLOCK_BYTES and b"\n" not in block:
+            block = self.read(LINE_BYTES_MAX, self.offset)
+        lines: list[Line] = []
+        for raw in block.split(b"\n", count_max)[:-1][:count_max]:
+            try:
+                line, crc = self._next(raw)
+            except StateLogError:
+                if lines:
+                    break
+                raise
+            if through is not None and line.revision > through:
+                return lines
+            lines.append(line)
+            self.offset, self.sum = self.offset + len(raw) + 1, crc
+            self.revision = line.revision
+        if not lines and (len(block) == LINE_BYTES_MAX or self._is_cut()):
+            raise self.fault(f"cut, or a line above {LINE_BYTES_MAX} bytes")
+        return lines
+
+    def is_replaced(self) -> bool:
+        """Whether its name is gone or leads to another file, as after a restored backup."""
+        try:
+            named = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return not os.path.samestat(named, os.fstat(self._fd))
+
+    def skip_through(self, revision: int) -> bool:
+        """Pass over what is known up to that revision; False: the log does not lead through it.
+
+        Nor does one of which more than `SKIP_BYTES_MAX` are known: reading them would take long.
+        """
+        end = self.offset + SKIP_BYTES_MAX
+        while self.revision < revision and self.offset < end and self.lines(through=revision):
+            pass
+        return self.revision == revision
+
+    def _next(self, raw: bytes) -> tuple[Line, int]:
+        """The revision of a line, and the sum of the log with it."""
+        crc = self._unseal(raw)
+        try:
+            line = fmt.decode_revision(raw)
+        except StateLogError as exc:
+            raise self.fault(exc, self.offset) from exc
+        if line.revision <= self.revision:
+            raise self.fault(f"revision {line.revision} after {self.revision}", self.offset)
+        return line, crc
+
+    def _unseal(self, line: bytes) -> int:
+        try:
+            return sums.unseal(line, self.sum)
+        except StateLogError as exc:
+            raise self.fault(exc, self.offset) from exc
+
+    def _is_cut(self) -> bool:
+        return os.fstat(self._fd).st_size < self.offset

@@ -1,0 +1,145 @@
+"""Whether patterns may become rules: they compile alone, match something, and are not too dear.
+
+Runs in a child of the compile helper, whose limits end what takes too long. Groups are compiled
+and timed together; where a group fails, the guilty are found by bisection.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dataplane.waf.compiling import expressions
+from dataplane.waf.compiling.engine import CompileError, Engine, Expression
+from dataplane.waf.compiling.expressions import Refusal
+from dataplane.waf.compiling.traffic import OWN_BYTES, SAMPLE, own_text
+from dataplane.waf.document import OWN_NS_MAX, RULE_NS_MAX
+
+_ROUNDS = 7
+"""The least of so many is taken: whatever else runs here only adds."""
+
+
+class Candidate(NamedTuple):
+    """A pattern, and the targets that it would have."""
+
+    pattern: str
+    targets: tuple[str, ...]
+
+
+class Verdict(NamedTuple):
+    """As it goes over the wire; see `dataplane.client.compiler.Admission`."""
+
+    refusal: str | None = None
+    position: int | None = None
+    cost_ns: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Examination:
+    """Of one group of candidates."""
+
+    def __init__(self, engine: Engine, candidates: Sequence[Candidate]) -> None:
+        self._engine = engine
+        self._candidates = candidates
+        self._verdicts = [Verdict()] * len(candidates)
+
+    def run(self) -> list[Verdict]:
+        """A verdict for each candidate, in order."""
+        self._settle([index for index in range(len(self._candidates)) if self._is_sound(index)])
+        return self._verdicts
+
+    def _is_sound(self, index: int) -> bool:
+        pattern = self._candidates[index].pattern
+        refusal = unsound(self._engine, pattern)
+        if refusal is not None:
+            self._refuse(index, refusal)
+        else:
+            self._verdicts[index] = Verdict(warnings=expressions.warnings(pattern))
+        return refusal is None
+
+    def _settle(self, indices: Sequence[int]) -> None:
+        """Compile and time them together, and smaller groups of them where that fails."""
+        if not indices:
+            return
+        try:
+            with self._engine.database([self._expression(index) for index in indices]) as database:
+                cost_ns = cost(self._engine, database)
+                own_ns = self._own_costs(indices, database)
+        except CompileError as exc:
+            if len(indices) > 1:
+                self._settle_halves(indices)
+            else:
+                pattern = self._candidates[indices[0]].pattern
+                self._refuse(indices[0], expressions.refusal_of(str(exc), pattern))
+            return
+        if len(indices) == 1:
+            self._price(indices[0], cost_ns, own_ns[0])
+        elif cost_ns > RULE_NS_MAX:
+            self._settle_halves(indices)
+        else:
+            for index, dear_ns in zip(indices, own_ns, strict=True):
+                if dear_ns > OWN_NS_MAX:  # this one, or what it wakes
+                    self._settle([index])
+
+    def _settle_halves(self, indices: Sequence[int]) -> None:
+        middle = len(indices) // 2
+        self._settle(indices[:middle])
+        self._settle(indices[middle:])
+
+    def _own_costs(self, indices: Sequence[int], database: int) -> list[int]:
+        """Nanoseconds for the own text of each."""
+        texts = (own_text(self._candidates[index].pattern) for index in indices)
+        with self._engine.scratch(database) as scratch:
+            return [_least_ns(self._engine, database, scratch, text) for text in texts]
+
+    def _price(self, index: int, cost_ns: int, own_ns: int) -> None:
+        text = None
+        if cost_ns > RULE_NS_MAX:
+            text = f"it takes {cost_ns} ns of a request, the limit is {RULE_NS_MAX} ns"
+        elif own_ns > OWN_NS_MAX:
+            text = f"it takes {own_ns} ns for {OWN_BYTES} bytes of its own text"
+            text += f", the limit is {OWN_NS_MAX} ns"
+        found = self._verdicts[index]
+        self._verdicts[index] = found._replace(cost_ns=cost_ns, refusal=text)
+
+    def _refuse(self, index: int, refusal: Refusal) -> None:
+        self._verdicts[index] = Verdict(refusal.text, refusal.position)
+
+    def _expression(self, index: int) -> Expression:
+        pattern = self._candidates[index].pattern
+        return Expression(pattern.encode(), expressions.FLAGS, index)
+
+
+def unsound(engine: Engine, pattern: str) -> Refusal | None:
+    """What is wrong with a pattern alone, before it is compiled: most of what can be."""
+    refusal = expressions.check(pattern)
+    if refusal is not None:
+        return refusal
+    try:
+        width = engine.width_min(Expression(pattern.encode(), expressions.FLAGS))
+    except CompileError as exc:
+        return expressions.refusal_of(str(exc), pattern)
+    return Refusal("it matches nothing at all, and so every request") if width == 0 else None
+
+
+def cost(engine: Engine, database: int) -> int:
+    """Nanoseconds that a request of the sample traffic takes on average, head and values."""
+    with engine.scratch(database) as scratch:
+        total = sum(
+            max(0, _least_ns(engine, database, scratch, piece))
+            for request in SAMPLE
+            for piece in request
+        )
+        call_ns = _least_ns(engine, database, scratch, b"")
+    calls = sum(map(len, SAMPLE))
+    return max(0, total - calls * call_ns) // len(SAMPLE)
+
+
+def _least_ns(engine: Engine, database: int, scratch: int, data: bytes) -> int:
+    least = 1 << 62
+    for _ in range(_ROUNDS):
+        begun = time.perf_counter_ns()
+        engine.scan(database, data, scratch)
+        least = min(least, time.perf_counter_ns() - begun)
+    return least

@@ -1,0 +1,1 @@
+"""The rules in the data plane: slots, tiers and the databases in force."""

@@ -1,0 +1,1 @@
+"""What passes between the data plane and the compile helper: messages, jobs, images, the cache."""

@@ -1,0 +1,144 @@
+"""Access on a database that is not the node's, through transactions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, create_mock_engine, func, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from api.access import tables
+from api.access.audit import service as audit
+from api.access.keys.service import EnvironmentKey, Keys
+from api.access.receipts import KEPT_MS, Receipts
+from api.common.errors import ConflictError
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Principal, Role
+from api.storage import tables as storage
+from api.storage.upsert import upsert
+from tests.support.clock import FakeClock
+
+ADMIN = Principal("id", "name", Role.ADMIN, "192.0.2.1")
+
+
+class Transactions:
+    """The least that is an `api.storage.database.Database`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        storage.metadata.create_all(engine)
+        tables.metadata.create_all(engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, bulk: bool = False) -> Iterator[Connection]:  # noqa: ARG002 - of the protocol
+        with self._engine.begin() as connection:
+            yield connection
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Transactions]:
+    engine = create_engine(f"sqlite:///{tmp_path}/fleet.db")
+    yield Transactions(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def test_keys_are_made_found_and_removed(
+    database: Transactions, clock: FakeClock, tmp_path: Path
+) -> None:
+    keys = Keys(database, clock, EnvironmentKey("FLEET_KEY", "text"))
+    keys.make_first({tmp_path / "keys" / "first.key": Role.ADMIN})
+    actor = audit.system("test")
+    made, text = keys.make(actor, "second", Role.READ, None)
+    found = keys.authenticate(text, "192.0.2.1")
+    assert found == Principal(made.id, "second", Role.READ, "192.0.2.1")
+    keys.remove(actor, made.id)
+    assert keys.authenticate(text, "192.0.2.1") is None
+    environment = keys.authenticate("text", "192.0.2.1")
+    assert environment is not None
+    assert environment.name == "FLEET_KEY"
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["first.key"]
+    with pytest.raises(ConflictError, match="FLEET_KEY"):
+        keys.make(actor, "FLEET_KEY", Role.READ, None)
+    rows, total, _ = audit.page(database, 2, None)
+    assert ([row.action for row in rows], total) == (["key.remove", "key.make"], 3)
+
+
+def test_the_audit_trail_is_purged(database: Transactions, clock: FakeClock) -> None:
+    with database.write() as connection:
+        audit.record(connection, audit.system("test"), "old", "", clock.utc_ms())
+        later_ms = clock.utc_ms() + (audit.DAYS_MAX + 1) * 86_400_000
+        audit.record(connection, audit.system("test"), "new", "", later_ms)
+    assert audit.purge(database, later_ms) == 1
+    assert [row.action for row in audit.page(database, 5, None)[0]] == ["new"]
+
+
+def call_of(handler: Any, fingerprint: bytes = b"1") -> Call:
+    operation = Operation("POST", "/things", handler, "", Role.ADMIN, {201: None}, idempotent=True)
+    return Call(operation, ADMIN, "r", {}, None, None, fingerprint, "order-1")
+
+
+def test_a_receipt_is_written_with_the_change_replaced_and_repeated(
+    database: Transactions, clock: FakeClock
+) -> None:
+    receipts, done = Receipts(database, clock), []
+
+    def handler(call: Call) -> Answer:
+        on_commit = call.remember(
+            lambda _result, _revision: Answer(202, None, {"X-Which": "early"})
+        )
+        with database.write() as connection:
+            on_commit(connection, None, 1)
+        done.append(call)
+        return Answer(201, None, {"X-Which": "final"})
+
+    receipts.once(call_of(handler))
+    again: Any = receipts.once(call_of(handler))
+    assert (len(done), again.status_code, again.headers["X-Which"]) == (1, 201, "final")
+    clock.pass_ms(KEPT_MS + 1)
+    receipts.purge()
+    with database.read() as connection:
+        count = select(func.count()).select_from(tables.idempotency)
+        assert connection.execute(count).scalar_one() == 0
+
+
+def test_an_upsert_of_postgresql_names_the_key_and_the_new_values() -> None:
+    said: list[str] = []
+
+    def execute(statement: Any, *_: Any) -> None:
+        said.append(" ".join(str(statement.compile(dialect=engine.dialect)).split()))
+
+    engine = create_mock_engine("postgresql+psycopg://", execute)
+    upsert(engine.connect(), storage.meta, {"name": "x"}, {"value": "1"})  # type: ignore[arg-type]
+    assert said[0].partition(" ON ")[2].startswith("CONFLICT (name) DO UPDATE SET value = ")
+
+
+def test_an_upsert_refuses_a_dialect_it_does_not_know() -> None:
+    engine = create_mock_engine("mysql://", lambda *_: None)
+    with pytest.raises(NotImplementedError, match="mysql"):
+        upsert(engine.connect(), storage.meta, {"name": "x"}, {"value": "1"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=str)
+def test_times_and_numbers_that_grow_have_64_bits_in_postgresql(table: Any) -> None:
+    small = {
+        column.name
+        for column in table.columns
+        if column.type.compile(postgresql.dialect()) == "INTEGER"
+    }
+    assert small <= {"status"}
+    assert "AUTOINCREMENT" not in str(CreateTable(table).compile(dialect=postgresql.dialect()))

@@ -1,0 +1,70 @@
+"""Each attack by a tool that nobody here wrote: what it is, on whom, from whom, until when.
+
+Honest clients are served meanwhile, and whoever receives webhooks is told once of its begin and
+once of its end.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.lab import Lab
+from tests.support.stories import HONEST, LOW_POLICY, ORIGIN, STORIES, Story
+from tests.support.watcher import Attack, Watcher
+
+pytestmark = pytest.mark.alone
+POLICY = LOW_POLICY
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name.replace(" ", "-"))
+def test_an_attack_is_named_proven_told_and_over_when_it_is(
+    lab: Lab, watcher: Watcher, story: Story
+):
+    before = watcher.ids()
+    lab.add_address("client", f"{HONEST}/15")
+    with story.attacking(lab):
+        attack = watcher.wait_for_active(before)
+        assert (attack["type"], attack["target"]) == (story.type, story.target), attack
+        page = lab.curl(f"http://{ORIGIN}/", HONEST, timeout_s=15)
+        assert "Hello from the origin" in page.stdout, page.stderr
+        watcher.wait_for_state(
+            attack["id"], lambda found: is_proven(found, story), "the evidence is that of the story"
+        )
+    over = watcher.wait_for_end(attack["id"])
+    assert over["ended_by"] == "quiet"
+    assert watcher.ids() - before == {attack["id"]}, watcher.attacks()
+    assert_told_once(watcher, over, story)
+
+
+def is_proven(attack: Attack, story: Story) -> bool:
+    """Whether a document says who, where to, and that it is more than was allowed."""
+    sources = attack["sources"]
+    if story.source is None:
+        named = sources["spoofed"] and sources["distinct"] > 50
+    else:
+        top = [each["address"] for each in sources["top"]]
+        named = not sources["spoofed"] and top[:1] == [story.source]
+    ports = [(each["protocol"], each["port"]) for each in attack["ports"][:1]]
+    flags = [each["flags"] for each in attack["tcp_flags"][:1]]
+    return (
+        named
+        and story.port in {None, *ports}
+        and story.flags in {None, *flags}
+        and attack["trigger"]["value"] >= attack["trigger"]["threshold"]
+        and attack["totals"]["packets"] > attack["trigger"]["threshold"]
+        and attack["peak"]["bits_per_second"] > attack["peak"]["packets_per_second"] > 0
+        and attack["is_carpet"] is ("/" in story.target)
+    )
+
+
+def assert_told_once(watcher: Watcher, over: Attack, story: Story) -> None:
+    """One webhook at each end, with good signatures."""
+    ((began,), (ended,)) = (
+        watcher.told(kind, over["id"]) for kind in ("attack_detected", "attack_ended")
+    )
+    for data in (began, ended):
+        assert (data["attack_type"], data["target"]) == (story.type, story.target)
+    assert began["ended_at"] is None
+    assert ended["ended_at"] == over["ended_at"]
+    assert (ended["source_ip"], ended["spoofed"]) == (story.source, story.source is None)
+    assert ended["totals"] == over["totals"]

@@ -1,0 +1,383 @@
+"""A bad request in segments as no kernel sends them: no origin ever has it complete.
+
+What Linux makes of segments that overlap decides what an attack is; so each script is played first
+on a port that is not inspected. There some of them arrive, or the test would show nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.http_peers.inspection import (
+    HARMLESS,
+    MARKER,
+    ORIGINS,
+    PROXIES,
+    RECORDED,
+    UNSEEN,
+    policy,
+    put,
+)
+from tests.support.http_peers.recorder import Recorder
+from tests.support.http_peers.segments import (
+    ACK,
+    FIN,
+    PSH,
+    RST,
+    SYN,
+    URG,
+    Flow,
+    Script,
+    Segment,
+    Wire,
+)
+from tests.support.lab import Lab, assert_ledgers, run
+
+SOURCES = {"ipv4": "198.18.77.1", "ipv6": "2001:2::77:1"}
+ATTACK = b"GET /?q=" + MARKER + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+GOOD = ATTACK.replace(MARKER, HARMLESS)
+SIZE = len(ATTACK)
+BEGIN = ATTACK.index(MARKER)
+END = BEGIN + len(MARKER)
+CHUNKED = (
+    b"POST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"8\r\n" + MARKER[:8] + b"\r\n5\r\n" + MARKER[8:] + b"\r\n0\r\n\r\n"
+)
+LAST = (1 << 32) - 1 - BEGIN
+"""A first number with which the numbers wrap in the midst of the request."""
+SEED = 20_261_129
+NEVER = 5
+"""Hops: too few to reach the origin, who stands in for a router and drops that."""
+FAST_OPEN = "net.ipv4.tcp_fastopen"
+TAKES_DATA_IN_SYN = 0x602
+"""Each listener does, without a cookie."""
+
+
+@pytest.fixture(params=ORIGINS)
+def wire(lab: Lab, rule: str, request: pytest.FixtureRequest) -> Iterator[Wire]:
+    made = Wire(lab, SOURCES[request.param], ORIGINS[request.param])
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def network(lab: Lab) -> Iterator[None]:
+    """The last router drops what has too few hops, and whoever listens has fast open."""
+    rules = (
+        "add table inet router; "
+        "add chain inet router in { type filter hook prerouting priority -300; }; "
+        f"add rule inet router in ip ttl <= {NEVER} drop; "
+        f"add rule inet router in ip6 hoplimit <= {NEVER} drop"
+    )
+    done = run(*lab.enter("origin"), "nft", rules)
+    assert done.returncode == 0, done.stderr
+    before = run(*lab.enter("origin"), "sysctl", "-n", FAST_OPEN).stdout.strip()
+    run(*lab.enter("origin"), "sysctl", "-qw", f"{FAST_OPEN}={TAKES_DATA_IN_SYN}")
+    yield
+    run(*lab.enter("origin"), "sysctl", "-qw", f"{FAST_OPEN}={before}")
+    run(*lab.enter("origin"), "nft", "delete table inet router")
+
+
+@pytest.fixture(params=PROXIES)
+def proxy(lab: Lab, key: str, rule: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    put(lab, key, policy(syn=request.param))
+    yield request.param
+    put(lab, key, policy())
+
+
+def cut(data: bytes, *at: int) -> list[Segment]:
+    """The stream in segments that end there."""
+    bounds = [0, *at, len(data)]
+    return [part(data, *pair) for pair in itertools.pairwise(bounds)]
+
+
+def part(data: bytes, begin: int, end: int, **spoilt: int) -> Segment:
+    return Segment(begin, data[begin:end], **spoilt)
+
+
+def in_order(data: bytes) -> list[Script]:
+    """Cut in two at every byte; in single bytes."""
+    return [cut(data, at) for at in range(1, len(data))] + [cut(data, *range(1, len(data)))]
+
+
+def out_of_order(data: bytes) -> list[Script]:
+    """The second part first; backwards; shuffled."""
+    shuffled = cut(data, *range(3, len(data), 3))
+    random.Random(SEED).shuffle(shuffled)
+    backwards = cut(data, *range(1, len(data)))[::-1]
+    return [cut(data, at)[::-1] for at in range(1, len(data))] + [backwards, shuffled]
+
+
+def overlapping(data: bytes) -> list[Script]:
+    """Parts sent twice, and more than once in one segment."""
+    size = len(data)
+    scripts: list[Script] = []
+    for at in range(4, size, 3):
+        scripts += [
+            [part(data, 0, at), part(data, at - 4, size)],
+            [part(data, 0, at), part(data, 0, size)],
+            [part(data, at - 4, size), part(data, 0, at)],
+            [part(data, 0, at), part(data, 0, at), part(data, 0, at), part(data, at, size)],
+        ]
+    return scripts
+
+
+SHAPES = {"in order": in_order, "out of order": out_of_order, "overlapping": overlapping}
+
+
+def stopped(origin: Recorder, wire: Wire, flows: list[Flow], attack: bytes) -> None:
+    """No connection has the attack; what is there of one is short of its end."""
+    for flow in flows:
+        stream = bytes(origin.streams.get((wire.source, flow.port), b""))
+        assert attack not in stream, flow.script
+        assert attack not in origin.requests
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_however_it_is_split_it_is_refused_and_a_good_one_is_not(
+    lab: Lab, proxy: str, wire: Wire, origin: Recorder, shape: str
+):
+    for attack in (ATTACK, CHUNKED):
+        good = attack.replace(MARKER[:8], HARMLESS[:8])
+        passed = wire.play(RECORDED, SHAPES[shape](good), repeats=2)
+        assert [flow.script for flow in passed if b"200 OK" not in flow.received] == []
+        bad = wire.play(RECORDED, SHAPES[shape](attack), repeats=2)
+        silent = [flow.script for flow in bad if not flow.is_answered]
+        stopped(origin, wire, bad, attack)
+        assert silent == []
+        assert not any(b"200 OK" in flow.received for flow in bad)
+    assert_ledgers(lab.quiet_stats())
+
+
+def test_numbers_that_wrap_change_nothing(lab: Lab, proxy: str, wire: Wire, origin: Recorder):
+    for first in (LAST, LAST + 5, (1 << 32) - 1, (1 << 31) - BEGIN):
+        passed = wire.play(RECORDED, [cut(GOOD, 12), cut(GOOD, 12)[::-1]], first, repeats=2)
+        assert all(b"200 OK" in flow.received for flow in passed), hex(first)
+        bad = wire.play(RECORDED, [cut(ATTACK, 12), cut(ATTACK, 12)[::-1]], first)
+        stopped(origin, wire, bad, ATTACK)
+        assert all(flow.is_answered for flow in bad), hex(first)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_it_is_found_behind_a_body_that_is_passed_over_while_numbers_wrap(
+    lab: Lab, key: str, wire: Wire, origin: Recorder, chunked: bool
+):
+    put(lab, key, policy("small", http={"ports": [RECORDED], "body_limit": 1000}))
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 20000"
+    body = b"4E20\r\n" + b"x" * 20_000 + b"\r\n0\r\n\r\n" if chunked else b"x" * 20_000
+    post = b"POST /up HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n" + body
+    for last in (GOOD, ATTACK):
+        stream = post + last
+        parts = cut(stream, *range(1400, len(stream), 1400))
+        shuffled = parts[:2] + parts[:1:-1]  # what lies behind the limit comes backwards
+        # The last request begins in the midst of a segment that carries on the body.
+        flows = wire.play(RECORDED, [parts, shuffled], first=(1 << 32) - 10_000, repeats=1)
+        assert len(flows) == 2
+    put(lab, key, policy())
+    assert origin.requests.count(GOOD) == 2
+    assert ATTACK not in origin.requests
+    assert not origin.holds(ATTACK)
+
+
+# --- other content, where segments overlap
+
+
+def named() -> dict[str, Script]:
+    """What Linux keeps of each, as measured: the bad copy. See the stream's documentation."""
+    middle = (BEGIN - 2, END + 2)
+    return {
+        "the first of a range out of order": [
+            part(ATTACK, *middle),
+            part(GOOD, *middle),
+            part(GOOD, END + 2, SIZE),
+            part(GOOD, 0, BEGIN - 2),
+        ],
+        "the first where the second lies inside": [
+            part(ATTACK, BEGIN - 2, SIZE),
+            part(GOOD, BEGIN, END),
+            part(GOOD, 0, BEGIN - 2),
+        ],
+        "the first where the second overlaps to its right": [
+            part(ATTACK, BEGIN - 2, END),
+            part(GOOD, BEGIN, SIZE),
+            part(GOOD, 0, BEGIN - 2),
+        ],
+        "the second where it covers the first": [
+            part(GOOD, BEGIN, END),
+            part(ATTACK, BEGIN - 2, SIZE),
+            part(GOOD, 0, BEGIN - 2),
+        ],
+        "the second where it begins further left": [
+            part(GOOD, BEGIN, END + 4),
+            part(ATTACK, BEGIN - 2, END),
+            part(GOOD, END, SIZE),
+            part(GOOD, 0, BEGIN - 2),
+        ],
+        "the second where it fills the hole": [
+            part(GOOD, BEGIN, SIZE),
+            part(ATTACK, 0, END),
+            part(GOOD, END, SIZE),
+        ],
+        "a bad checksum": [part(GOOD, 0, END, checksum_off=1), *cut(ATTACK, END)],
+        "no ACK": [part(GOOD, 0, END, flags=PSH), *cut(ATTACK, END)],
+        "an old timestamp": [part(GOOD, 0, END, timestamp_off=-5000), *cut(ATTACK, END)],
+        "an acknowledgment of what was not sent": [
+            part(GOOD, 0, END, acknowledgment_off=100_000),
+            *cut(ATTACK, END),
+        ],
+        "a SYN in mid-stream": [part(GOOD, 0, END, flags=SYN), *cut(ATTACK, END)],
+        "beyond the window": [Segment(0x4000_0000, GOOD), *cut(ATTACK, END)],
+        "a reset with a bad checksum": [
+            part(ATTACK, 0, END),
+            Segment(END, b"", RST, checksum_off=1),
+            part(ATTACK, END, SIZE),
+        ],
+        "a reset in the window that is not exact": [
+            part(ATTACK, 0, END),
+            Segment(END + 7, b"", RST),
+            part(ATTACK, END, SIZE),
+        ],
+        "an end with a bad checksum": [
+            part(ATTACK, 0, END),
+            Segment(END, b"", FIN | ACK, checksum_off=1),
+            part(ATTACK, END, SIZE),
+        ],
+        "an end behind a hole": [
+            part(ATTACK, 0, BEGIN),
+            part(ATTACK, END, SIZE, flags=FIN | PSH | ACK),
+            part(ATTACK, BEGIN, END),
+        ],
+        "a byte before the window": [
+            part(ATTACK, 0, BEGIN),
+            Segment(BEGIN - 1, b"?"),
+            part(ATTACK, BEGIN, SIZE),
+        ],
+        "a copy that never arrives": [part(GOOD, 0, END, ttl=NEVER), *cut(ATTACK, END)],
+        "a reset that never arrives": [
+            part(ATTACK, 0, END),
+            Segment(END, b"", RST, ttl=NEVER),
+            part(ATTACK, END, SIZE),
+        ],
+        "a reset behind bytes that never arrive": [
+            part(ATTACK, 0, END),
+            Segment(END, b"x" * 50, ttl=NEVER),
+            Segment(END + 50, b"", RST),
+            part(ATTACK, END, SIZE),
+        ],
+        "an end that never arrives": [
+            part(ATTACK, 0, END),
+            Segment(END, b"", FIN | ACK, ttl=NEVER),
+            part(ATTACK, END, SIZE),
+        ],
+        "a request that never arrives": [
+            part(GOOD, 0, SIZE, ttl=NEVER),
+            part(ATTACK, 0, SIZE),
+        ],
+        "options of IP": [part(ATTACK, 0, END, with_options=True), *cut(ATTACK, END)],
+        "data that is pushed with the end": [part(ATTACK, 0, SIZE, flags=FIN | PSH | ACK)],
+        "retransmitted bytes are others": [
+            part(GOOD, 0, END),
+            part(ATTACK, 0, END),
+            part(GOOD, END, SIZE),
+        ],
+    }
+
+
+NAMED = named()
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_a_host_would_keep_is_what_is_inspected(
+    lab: Lab, wire: Wire, origin: Recorder, name: str
+):
+    script = NAMED[name]
+    wire.play(UNSEEN, [script], repeats=0)
+    arrives = ATTACK in origin.requests
+    origin.clear()
+    bad = wire.play(RECORDED, [script], repeats=1)
+    stopped(origin, wire, bad, ATTACK)
+    # The last one is an attack on no host, and must be none on the node.
+    assert arrives == (name != "retransmitted bytes are others")
+
+
+def test_an_urgent_byte_does_not_hide_it(lab: Lab, wire: Wire, origin: Recorder):
+    """Hosts take it out of the stream: what is left of ``att?ack`` is the attack."""
+    at = BEGIN + 3
+    longer = ATTACK[:at] + b"?" + ATTACK[at:]
+    script = [part(longer, 0, len(longer), flags=PSH | ACK | URG, urgent=at + 1)]
+    wire.play(UNSEEN, [script])
+    assert ATTACK in origin.requests
+    origin.clear()
+    stopped(origin, wire, wire.play(RECORDED, [script], repeats=1), ATTACK)
+
+
+def test_data_in_a_syn_does_not_hide_it(lab: Lab, proxy: str, wire: Wire, origin: Recorder):
+    rest = cut(ATTACK, END)[1:]
+    if proxy == "off":
+        wire.play(UNSEEN, [rest], in_syn=ATTACK[:END])
+        assert ATTACK in origin.requests
+        origin.clear()
+    for in_syn, then in ((ATTACK[:END], rest), (ATTACK, []), (GOOD[:END], cut(ATTACK, END))):
+        flows = wire.play(RECORDED, [then], in_syn=in_syn, repeats=1)
+        stopped(origin, wire, flows, ATTACK)
+
+
+@pytest.mark.parametrize("at", [32, 48])
+def test_fragments_do_not_hide_it(lab: Lab, key: str, wire: Wire, origin: Recorder, at: int):
+    """Those of IPv4 the lab's virtual ports put together before the node sees them."""
+    script = [part(ATTACK, 0, SIZE, fragment_at=at)]
+    put(lab, key, {"name": "not inspected"})
+    wire.play(RECORDED, [script])
+    assert ATTACK in origin.requests
+    origin.clear()
+    put(lab, key, policy())
+    stopped(origin, wire, wire.play(RECORDED, [script], repeats=1), ATTACK)
+
+
+def test_a_port_that_was_blocked_can_be_used_again_at_once(
+    lab: Lab, proxy: str, wire: Wire, origin: Recorder
+):
+    """The node still waits for the end of the connection that it has refused."""
+    for round_ in range(3):
+        wire.use_ports_again()
+        (bad,) = wire.play(RECORDED, [cut(ATTACK)], first=1000 + 1_000_000 * round_, repeats=1)
+        wire.use_ports_again()
+        (good,) = wire.play(RECORDED, [cut(GOOD)], first=500_000 + 1_000_000 * round_, repeats=2)
+        assert b"200 OK" in good.received, (round_, good)
+        assert bad.is_answered
+    assert not origin.holds(ATTACK)
+
+
+@pytest.mark.parametrize("round_", range(2))
+def test_no_mixture_of_good_and_bad_copies_arrives(
+    lab: Lab, proxy: str, wire: Wire, origin: Recorder, round_: int
+):
+    seed = SEED + round_
+    print(f"seed {seed}")
+    choice = random.Random(seed)
+    scripts = [mixture(choice) for _ in range(64)]
+    wire.play(UNSEEN, scripts)
+    assert origin.requests.count(ATTACK) > 5, "the scripts are no attacks"
+    origin.clear()
+    stopped(origin, wire, wire.play(RECORDED, scripts, repeats=1), ATTACK)
+    assert_ledgers(lab.quiet_stats())
+
+
+SPOILT = [{"checksum_off": 1}, {"timestamp_off": -5000}, {"flags": PSH}, {"ttl": NEVER}]
+
+
+def mixture(choice: random.Random) -> Script:
+    """Segments of either copy, one of them spoilt now and then, and in the end all of the rest."""
+    ends = [0, BEGIN - 2, BEGIN, BEGIN + 5, END - 3, END, END + 2, SIZE]
+    script = []
+    for _ in range(choice.randint(1, 4)):
+        begin, end = sorted(choice.sample(ends, 2))
+        spoilt = choice.choice(SPOILT) if choice.random() < 0.25 else {}
+        script.append(part(choice.choice([ATTACK, GOOD]), begin, end, **spoilt))
+    at = choice.choice(ends[1:-1])
+    rest = cut(choice.choice([ATTACK, GOOD]), at)
+    return [*script, *(rest if choice.random() < 0.5 else rest[::-1])]

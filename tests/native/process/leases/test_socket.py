@@ -1,0 +1,71 @@
+"""The control socket: whose it is, and that it answers while the state is being loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from dataplane import client
+from dataplane.base.errors import (
+    ConfigurationError,
+)
+from dataplane.base.networks import Network
+from dataplane.statelog import Put, StateLogWriter
+from tests.native.process.leases.leases_support import DATABASE
+from tests.support.dataplane import PortlessDataplane, settings
+
+
+def test_the_socket_is_for_its_group_and_goes_with_the_data_plane(
+    library: ctypes.CDLL, tmp_path: Path, path: Path
+) -> None:
+    with PortlessDataplane(settings(path, tmp_path / "state")):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert not path.exists()
+
+
+def test_a_socket_left_by_a_crash_is_replaced_and_one_in_use_is_not(
+    library: ctypes.CDLL, tmp_path: Path, path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as left:
+        left.bind(str(path))
+    with PortlessDataplane(settings(path, tmp_path / "state")):
+        with pytest.raises(ConfigurationError, match="another data plane"):
+            PortlessDataplane(settings(path, tmp_path / "state"))
+        assert path.exists()
+
+
+def test_an_unknown_client_user_is_named(library: ctypes.CDLL, tmp_path: Path, path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'no-such-user'"):
+        PortlessDataplane(settings(path, tmp_path / "state", client_users=("no-such-user",)))
+
+
+def test_clients_are_answered_while_the_state_is_being_loaded(
+    library: ctypes.CDLL, tmp_path: Path, path: Path, writer: StateLogWriter
+) -> None:
+    entries = [Put("blacklist", Network.parse(f"10.0.{i >> 8}.{i & 255}")) for i in range(60_000)]
+    writer.snapshot(DATABASE, 5, entries, None)
+    states: list[tuple[str, bool]] = []
+
+    def look() -> None:
+        with client.observe(path, 10) as observer:
+            stats = observer.stats()
+            states.append((stats.state, stats.in_force(DATABASE, 5)))
+
+    with PortlessDataplane(settings(path, tmp_path / "state")) as dataplane:
+        observer = threading.Thread(target=look)
+        turns = iter(range(1_000_000))
+
+        def between() -> None:
+            if next(turns) == 1:
+                observer.start()
+                while observer.is_alive():
+                    dataplane.control.turn()
+
+        dataplane.reconciler.start(between)
+        assert states == [("starting", False)]
+        assert dataplane.stats.header.applied_through == 5

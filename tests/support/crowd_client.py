@@ -1,0 +1,50 @@
+"""Many clients at once, each from its own address: ``crowd_client.py HOST FIRST COUNT TRY_S``.
+
+Each asks for a page until it has it, ``TRY_S`` seconds a time, and for a minute at most. Prints how
+many have it; the addresses after FIRST must be the host's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from ipaddress import IPv4Address
+
+LONGEST_S = 60.0
+REQUEST = "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+
+
+async def fetch(host: str, source: str) -> bool:
+    """Whether the origin's page came."""
+    reader, writer = await asyncio.open_connection(host, 80, local_addr=(source, 0))
+    try:
+        writer.write(REQUEST.format(host=host).encode())
+        return b" 200 OK\r\n" in await reader.read()
+    finally:
+        writer.close()
+
+
+async def client(host: str, source: str, try_s: float) -> bool:
+    """Try again and again."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LONGEST_S
+    while loop.time() < end:
+        begun = loop.time()
+        try:
+            if await asyncio.wait_for(fetch(host, source), try_s):
+                return True
+        except (OSError, TimeoutError):
+            await asyncio.sleep(max(0.0, begun + try_s - loop.time()))
+    return False
+
+
+async def main(host: str, first: str, count: int, try_s: float) -> int:
+    """All of them."""
+    sources = [str(IPv4Address(first) + number) for number in range(count)]
+    served = await asyncio.gather(*(client(host, source, try_s) for source in sources))
+    return sum(served)
+
+
+if __name__ == "__main__":
+    _host, _first, _count, _try_s = sys.argv[1:]
+    print(asyncio.run(main(_host, _first, int(_count), float(_try_s))))

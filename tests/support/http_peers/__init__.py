@@ -1,0 +1,1 @@
+"""Clients and origins of HTTP whose every byte a test chooses or sees."""

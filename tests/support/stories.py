@@ -1,0 +1,179 @@
+"""Attacks as stories: who attacks what, with a tool that nobody here wrote, and what that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from tests.support.lab import Lab
+from tests.support.peers import background
+from tests.support.syn_flood import mac, trafgen_of
+
+ORIGIN, ORIGIN_IPV6 = "198.19.0.1", "2001:2::2:1"
+ATTACKER, ATTACKER_IPV6 = "198.18.0.1", "2001:2::1:1"
+HONEST = "198.18.77.7"
+PREFIX = "198.19.4.0/24"
+TRAFGEN_PPS = 4000
+THRESHOLDS = {
+    **dict.fromkeys(("acks", "rsts", "udp", "amplification", "icmp", "fragments"), 400),
+    **dict.fromkeys(("malformed", "requests"), 200),
+    "syns": 150,
+    "slow": 5,
+    "carpet_factor": 2,
+    "quiet_seconds": 1,
+}
+"""Low, so that a small machine can attack the node, and over soon."""
+LOW_POLICY = {
+    "name": "stories",
+    "http": {"ports": [80], "head_seconds": 2},
+    "rules": [{"type": "detection", **THRESHOLDS}],
+    # Without HTTP: what is a connection flood there is one of requests elsewhere.
+    "profiles": [
+        {
+            "name": "uninspected",
+            "targets": ["2001:2::2:1/128"],
+            "rules": [{"type": "detection", **THRESHOLDS, "connections": 100}],
+        }
+    ],
+}
+
+Attacking = Callable[[Lab], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Story:
+    """An attack, and what the node has to say of it."""
+
+    name: str
+    type: str
+    attacking: Attacking
+    source: str | None
+    """Who sends; None: forged addresses."""
+    target: str = ORIGIN
+    port: tuple[str, int] | None = None
+    """Where most of it goes."""
+    flags: str | None = None
+    """Of most of its segments."""
+
+
+def tool(*command: str) -> Attacking:
+    """A program that the attacker runs."""
+
+    @contextmanager
+    def attacking(lab: Lab) -> Iterator[None]:
+        with background(*lab.enter("client"), *command) as process:
+            yield
+            if process.poll() is not None:
+                raise RuntimeError(f"{command[0]} has ended: {process.communicate()[0]}")
+
+    return attacking
+
+
+def hping3(*options: str, target: str = ORIGIN) -> Attacking:
+    """At most 10,000 packets a second, so that a small machine has time for the node."""
+    return tool("hping3", "--quiet", "--interval", "u100", *options, target)
+
+
+def generated(packet: str) -> Attacking:
+    """What trafgen makes of a packet in its own language, behind the Ethernet addresses."""
+
+    @contextmanager
+    def attacking(lab: Lab) -> Iterator[None]:
+        names = lab.instance.namespaces
+        macs = f"sa={mac(names.client, 'net0')}, da={mac(names.origin, 'net0')}"
+        packets = f"{{ eth({macs}), {packet} }}"
+        with trafgen_of(names.client, packets, "--rate", f"{TRAFGEN_PPS}pps"):
+            yield
+
+    return attacking
+
+
+_WEB = ("--destport", "80")
+_DNS = ("--udp", "--baseport", "53", "--keep", "--destport", "33000", "--data", "1000")
+STORIES = (
+    Story(
+        *("a SYN flood from one host", "syn_flood", hping3("--syn", *_WEB), ATTACKER),
+        port=("tcp", 80),
+        flags="S",
+    ),
+    Story(
+        *("a SYN flood from forged addresses", "syn_flood"),
+        *(hping3("--syn", *_WEB, "--rand-source"), None),
+        port=("tcp", 80),
+        flags="S",
+    ),
+    Story(
+        *("an ACK flood", "ack_flood", hping3("--ack", *_WEB, "--rand-source"), None),
+        port=("tcp", 80),
+        flags="A",
+    ),
+    Story(
+        *("an RST flood", "rst_flood", hping3("--rst", *_WEB, "--rand-source"), None),
+        port=("tcp", 80),
+        flags="R",
+    ),
+    Story(
+        *("a UDP flood", "udp_flood", hping3("--udp", "--destport", "9999"), ATTACKER),
+        port=("udp", 9999),
+    ),
+    Story(
+        *("answers of name servers", "dns_amplification", hping3(*_DNS), ATTACKER),
+        port=("udp", 33000),
+    ),
+    Story("an ICMP flood", "icmp_flood", hping3("--icmp"), ATTACKER),
+    Story(
+        *("segments that no stack sends", "malformed_flood"),
+        *(hping3("--syn", "--fin", *_WEB), ATTACKER),
+        port=("tcp", 80),
+        flags="FS",
+    ),
+    Story(
+        *("fragments of IPv6", "fragment_flood"),
+        # Fragment header (RFC 8200, 4.5) of a UDP datagram: not the first, more follow.
+        generated(
+            f"ip6(sa={ATTACKER_IPV6}, da={ORIGIN_IPV6}, nh=44, hl=64, len=520), "
+            "17, 0, const16(0x0201), drnd(4), fill(0x58, 512)"
+        ),
+        ATTACKER_IPV6,
+        target=ORIGIN_IPV6,
+    ),
+    Story(
+        *("a carpet over a prefix", "udp_flood"),
+        generated(
+            f"ipv4(sa={ATTACKER}, da=198.19.4.0, da[3]=dinc(1, 254)), "
+            "udp(sp=4444, dp=9999), fill(0x58, 64)"
+        ),
+        ATTACKER,
+        target=PREFIX,
+        port=("udp", 9999),
+    ),
+    Story(
+        *("a connection for each page", "connection_flood"),
+        tool(
+            *("wrk", "--threads", "1", "--connections", "20", "--duration", "60s"),
+            *("--header", "Connection: close", f"http://[{ORIGIN_IPV6}]/"),
+        ),
+        ATTACKER_IPV6,
+        target=ORIGIN_IPV6,
+        port=("tcp", 80),
+    ),
+    Story(
+        *("a flood of requests", "http_flood"),
+        tool(
+            *("wrk", "--threads", "1", "--connections", "20", "--duration", "60s"),
+            f"http://{ORIGIN}/",
+        ),
+        ATTACKER,
+        port=("tcp", 80),
+    ),
+    Story(
+        *("slowloris", "slowloris"),
+        tool(
+            *("slowhttptest", "-H", "-c", "100", "-r", "50", "-i", "1", "-l", "60"),
+            *("-u", f"http://{ORIGIN}/"),
+        ),
+        ATTACKER,
+        port=("tcp", 80),
+    ),
+)

@@ -1,0 +1,126 @@
+"""``secbeat blacklist remove`` and origins, against an API that says what it is told."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REMOVED = {
+    "revision": 9,
+    "state": "in_force",
+    "removed": 3,
+    "removed_by_origin": {"feed:drop": 2, "manual": 1},
+}
+
+
+def test_add_and_import_send_the_origin(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    api.answers_with(201, {"ip": "192.0.2.7", "state": "in_force", "revision": 8})
+    secbeat("blacklist", "add", "192.0.2.7", "--origin", "feed:drop")
+    assert api.requests[0].json == {"ip": "192.0.2.7", "origin": "feed:drop"}
+    file = tmp_path / "feed.txt"
+    file.write_text("192.0.2.1\n")
+    api.answers[:] = [(201, {"state": "in_force", "lines": 3, "added": 1, "replaced": 2}, {})]
+    flags = ("--origin", "feed:drop", "--on-conflict", "replace")
+    done = secbeat("blacklist", "import", file, *flags)
+    assert api.requests[1].query == {"origin": "feed:drop", "on_conflict": "replace"}
+    assert done.out == "3 of 3 lines are on the blacklist, 2 replaced: in force\n"
+
+
+def test_list_shows_one_origin(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"blacklist": [], "total": 0, "next_cursor": None})
+    secbeat("blacklist", "list", "--origin", "manual")
+    secbeat("blacklist", "list", "--origin", "manual", "--all")
+    assert [request.query["origin"] for request in api.requests] == ["manual", "manual"]
+
+
+def test_show_has_the_other_origins_below(api: Any, secbeat: Any) -> None:
+    other = {"origin": "manual", "expires_at": None, "reason": "scan"}
+    api.answers_with(200, {"ip": "192.0.2.7", "origin": "feed:drop", "others": [other]})
+    done = secbeat("blacklist", "show", "192.0.2.7")
+    assert done.out.splitlines()[-1] == "also of manual\twithout end scan"
+    assert secbeat("blacklist", "show", "192.0.2.7", "--json").json["others"] == [other]
+
+
+def test_remove_names_the_origin_and_says_which_remain(api: Any, secbeat: Any) -> None:
+    body = {"remaining": ["feed:drop", "fleet"], "state": "in_force", "revision": 9}
+    api.answers_with(200, body)
+    done = secbeat("blacklist", "remove", "192.0.2.7", "--origin", "incident")
+    assert (api.requests[0].method, api.requests[0].query) == ("DELETE", {"origin": "incident"})
+    assert done.out == (
+        "192.0.2.7 stays on the blacklist by feed:drop, fleet; one entry is gone: "
+        "in force (revision 9)\n"
+    )
+
+
+def test_remove_in_bulk_sends_every_condition(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_text("# old\n192.0.2.1\n\n10.0.0.0/8 # private\n")
+    api.answers_with(200, REMOVED)
+    flags = ("--reason", "scan", "--created-by", "robot", "--origin", "manual", "--file", file)
+    done = secbeat("blacklist", "remove", *flags)
+    (request,) = api.requests
+    assert (request.method, request.path) == ("POST", "/api/v1/blacklist/remove")
+    assert (request.query, request.json) == (
+        {},
+        {
+            "reason": "scan",
+            "created_by": "robot",
+            "origin": "manual",
+            "networks": ["192.0.2.1", "10.0.0.0/8"],
+        },
+    )
+    assert done.out == (
+        "3 entries (2 of feed:drop, 1 of manual) are off the blacklist: in force (revision 9)\n"
+    )
+
+
+def test_a_dry_run_counts_and_says_that_nothing_is_changed(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {**REMOVED, "state": "dry_run", "revision": None})
+    done = secbeat("allowlist", "remove", "--origin", "feed:drop", "--dry-run")
+    assert api.requests[0].query == {"dry_run": "true"}
+    assert (done.code, done.out) == (
+        0,
+        "3 entries (2 of feed:drop, 1 of manual) would go from the allowlist; nothing is changed\n",
+    )
+    assert (
+        secbeat("allowlist", "remove", "--origin", "x", "--dry-run", "--json").json["removed"] == 3
+    )
+
+
+def test_remove_reads_networks_from_stdin(api: Any, secbeat: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("192.0.2.1\n"))
+    api.answers_with(200, REMOVED)
+    secbeat("blacklist", "remove", "--file", "-")
+    assert api.requests[0].json == {"networks": ["192.0.2.1"]}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [],
+        ["--dry-run"],
+        ["192.0.2.1", "--reason", "x"],
+        ["192.0.2.1", "--dry-run"],
+        ["192.0.2.1", "--file", "x"],
+        ["--file", "/nonexistent"],
+        ["--file", "/dev/null"],
+    ],
+)
+def test_what_names_nothing_or_too_much_is_a_usage_error(
+    flags: list[str], api: Any, secbeat: Any
+) -> None:
+    assert secbeat("blacklist", "remove", *flags).code == 2
+    assert api.requests == []
+
+
+def test_more_networks_than_the_api_takes_are_refused_by_name_of_the_limit(
+    api: Any, secbeat: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_text("192.0.2.1\n" * 10_001)
+    done = secbeat("blacklist", "remove", "--file", file)
+    assert (done.code, api.requests) == (2, [])
+    assert "10000" in done.err
