@@ -5,3 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 CONFIG_FILE = Path("/etc/secbeat/secbeat.toml")
+ORCHESTRATOR_FILE = Path("/etc/secbeat/orchestrator.toml")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask import Response, g, request
 
-from api.access.keys.service import ENVIRONMENT, Keys
+from api.access.keys.service import ENVIRONMENT, EnvironmentKey
 from api.access.receipts import Receipts
 from api.common.disk import StorageError
 from api.common.errors import ForbiddenError, UnauthenticatedError
@@ -31,6 +32,19 @@ class Limits:
     """Attempts with a wrong key, of a source address."""
 
 
+class Doors(Protocol):
+    """What knows keys."""
+
+    @property
+    def environment(self) -> EnvironmentKey:
+        """The key in the environment."""
+        ...
+
+    def authenticate(self, text: str, source: str) -> Principal | None:
+        """Who a key stands for; None: nobody, or it has expired."""
+        ...
+
+
 class KeyGate:
     """A gate that API keys open; its limits are those of one process.
 
@@ -38,7 +52,7 @@ class KeyGate:
     random characters. A shorter key in the environment, chosen by a person, it does.
     """
 
-    def __init__(self, limits: Limits, keys: Keys, receipts: Receipts, storage: Storage) -> None:
+    def __init__(self, limits: Limits, keys: Doors, receipts: Receipts, storage: Storage) -> None:
         self._keys = keys
         self._storage = storage
         self._receipts = receipts

@@ -1,4 +1,4 @@
-"""Roles of API keys, each including the ones before it, and who is asking."""
+"""Roles of API keys, and who is asking."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ KEY_HEADER = "X-SecBeat-API-Key"
 
 
 class Role(enum.StrEnum):
-    """What a key may do; ordered."""
+    """What a key may do: of people's roles each includes the ones before it, the others nothing."""
 
     READ = "read"
     OPERATE = "operate"
     ADMIN = "admin"
+    ENROL = "enrol"
+    """Registers a node with an orchestrator."""
+    NODE = "node"
+    """Is a registered node."""
 
     def includes(self, other: Role) -> bool:
         """Whether this role may do what the other may."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
+        if self not in _PEOPLE or other not in _PEOPLE:
+            return self is other
+        return _PEOPLE.index(self) >= _PEOPLE.index(other)
+
+
+_PEOPLE = (Role.READ, Role.OPERATE, Role.ADMIN)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask
 
-from api.common import docs, openapi, operations, problems, requests
-from api.common.operations import JSON
 from api.management.attacks import schemas as attack_schemas
 from api.management.compose import Node, compose
 from api.management.connection import Connection
@@ -16,14 +13,11 @@ from api.management.dataplane import Dataplane
 from api.management.lists.schemas import NETWORK_SCHEMA
 from api.management.rules.admission import Compiler
 from api.management.settings import ApiSettings
-from api.serving.bridge import Lanes
+from api.serving.application import make_app
 from dataplane.base.clock import Clock, SystemClock
-from dataplane.base.version import version
 from dataplane.client.compiler import SOCKET_NAME
 from dataplane.client.compiler import Compiler as RealCompiler
 
-PREFIX = "/api/v1"
-LIVE = f"{PREFIX}/health/live"
 EXTENSION = "secbeat"
 _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "network": {
@@ -67,19 +61,10 @@ def create_app(
         clock or SystemClock(),
         compiler or RealCompiler(settings.socket.with_name(SOCKET_NAME)),
     )
-    app = Flask("secbeat", static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.url_map.merge_slashes = False
-    app.extensions[EXTENSION] = node
-    requests.register(app)
-    problems.register(app)
-    operations.mount(app, PREFIX, node.operations, node.gate, node.spool)
-    document = openapi.build(
-        "SecBeat Management API", version(), PREFIX, node.operations, _PATH_PARAMETERS
+    app = make_app(
+        "SecBeat Management API", node.operations, node.gate, node.spool, _PATH_PARAMETERS
     )
-    docs.register(app, document)
-    text = json.dumps(document)  # once: whoever asks without a key costs no more than a copy
-    _route(app, "/openapi.json", lambda: Response(text, content_type=JSON))
+    app.extensions[EXTENSION] = node
     return app
 
 
@@ -87,17 +72,3 @@ def node_of(app: Flask) -> Node:
     """What an application runs on."""
     node: Node = app.extensions[EXTENSION]
     return node
-
-
-def lanes_of(app: Flask) -> Lanes:
-    """Which of its paths do not wait for a thread of the pool."""
-    paths: dict[str, set[str]] = {"instant": set(), "apart": set(), "pool": set()}
-    for operation in node_of(app).operations:
-        paths[operation.lane].add(PREFIX + operation.path)
-    return Lanes(frozenset(paths["instant"]), frozenset(paths["apart"]))
-
-
-def _route(app: Flask, rule: str, view: Any) -> None:
-    app.add_url_rule(
-        rule, endpoint=rule, view_func=view, methods=["GET"], provide_automatic_options=False
-    )

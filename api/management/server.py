@@ -8,25 +8,22 @@ never has two writers. A second server on the same database ends at once.
 from __future__ import annotations
 
 import fcntl
-import gc
 import logging
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from gunicorn.app.base import BaseApplication
 from gunicorn.util import parse_address
 
 from api.common.disk import StorageError, written
 from api.management import terminator
 from api.management.settings import ApiSettings
-from dataplane.base.errors import ConfigurationError, SecBeatError
+from api.serving.server import Server, leave_out_rich, serve
+from dataplane.base.errors import SecBeatError
 from dataplane.base.notify import Notifier
 
 if TYPE_CHECKING:
@@ -36,19 +33,7 @@ if TYPE_CHECKING:
     from api.management.waiting import Waiting
     from api.serving.bridge import Lanes
 
-GRACE_S = 20
-"""For requests under way at SIGTERM."""
-START_S_MAX = 180
-"""A worker that is not serving by then (a large snapshot to write) is started again."""
 _LOCK_S_MAX = 30
-_SOCKET_UMASK = 0o117
-"""Gunicorn binds the Unix socket with it: mode 0660."""
-CONNECTIONS_MAX = 2048
-OTHER_FILES = 256
-"""Of the process: database, uploads, the data plane. Both fit into the unit's LimitNOFILE."""
-_SWITCH_S = 0.0002
-"""Background work must not keep a ban waiting for the interpreter; Python's default is 5 ms."""
-
 log = logging.getLogger(__name__)
 
 
@@ -56,75 +41,6 @@ class BusyError(SecBeatError):
     """Another process writes this database."""
 
     exit_code = 75
-
-
-class Server(BaseApplication):  # type: ignore[misc]
-    """The application as Gunicorn loads it, in the worker, after the fork."""
-
-    def __init__(
-        self, settings: ApiSettings, environment: dict[str, str], logging_: dict[str, Any]
-    ) -> None:
-        self._logging = logging_
-        self._settings = settings
-        self._environment = environment
-        self._stop: Callable[[], None] = lambda: None
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Gunicorn's settings; nothing is read from files, arguments or the environment."""
-        unix_socket = self._settings.unix_socket
-        for name, value in {
-            "bind": [self._settings.bind, *([f"unix:{unix_socket}"] if unix_socket else [])],
-            "umask": _SOCKET_UMASK,
-            "when_ready": lambda _server: terminator.open_to_group(unix_socket),
-            "workers": 1,
-            "worker_class": "api.serving.worker.Worker",
-            "worker_connections": room_for_connections(),
-            "asgi_loop": "asyncio",
-            "asgi_lifespan": "off",
-            "asgi_disconnect_grace_period": 0,  # what waits for a thread need not have one then
-            "timeout": START_S_MAX,
-            "graceful_timeout": GRACE_S,
-            "keepalive": 5,
-            "control_socket_disable": True,
-            "accesslog": None,
-            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
-            "forwarded_allow_ips": "",
-            "forwarder_headers": "",
-            "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},
-            "logconfig_dict": self._logging,
-            "worker_exit": lambda _server, _worker: self._stop(),
-            "proc_name": "secbeat-api",
-        }.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        """In the worker: take the lock, compose, start what runs in the background, say READY."""
-        from api.common import logs  # noqa: PLC0415 - not in the master
-        from api.management.app import LIVE  # noqa: PLC0415
-        from api.serving.bridge import Bridge  # noqa: PLC0415
-        from api.serving.watchdog import Watchdog  # noqa: PLC0415
-
-        sys.setswitchinterval(_SWITCH_S)
-        logs.configure()
-        running = _Running(self._settings)
-        try:
-            app = running.begin()
-        except SecBeatError as exc:
-            log.critical("can't start: %s", exc)
-            sys.exit(exc.exit_code)
-        notifier = Notifier(self._environment, os.getppid())
-        address = parse_address(self._settings.bind)
-        watchdog = Watchdog(notifier, address, LIVE, running.works)
-
-        def stop() -> None:
-            watchdog.stop()
-            running.end()
-
-        self._stop = stop
-        notifier.ready()
-        watchdog.start()
-        return Bridge(app, self._settings.threads, running.lanes)
 
 
 class _Running:
@@ -170,49 +86,63 @@ class _Running:
             os.close(self._lock)
 
     def _make(self) -> Flask:
-        from api.management.app import create_app, lanes_of, node_of  # noqa: PLC0415
+        from api.management.app import create_app, node_of  # noqa: PLC0415
+        from api.serving.application import lanes  # noqa: PLC0415
 
         if self._lock < 0:
             self._lock = _wait_for_lock(self._settings.database)
         app = create_app(self._settings)
         self._node = node_of(app)
         self._node.housekeeper.start()
-        self._lanes = lanes_of(app)
+        self._lanes = lanes(self._node.operations)
         return app
 
 
 def run(settings: ApiSettings) -> int:
     """Serve until SIGTERM; returns the exit code. Raises `BusyError` beside another server."""
-    # structlog would load rich for coloured tracebacks, which JSON never shows: 3 MB a process.
-    sys.modules.setdefault("rich", cast("ModuleType", None))
+    leave_out_rich()
     from api.common import logs  # noqa: PLC0415 - after that
 
     logs.configure()
     terminator.check(settings.unix_socket)
     with suppress(StorageError):  # the worker says so, and waits
         os.close(_take_lock(settings.database))  # for a clear message; the worker's is what counts
-    gc.collect()
-    gc.freeze()  # a collection in the worker would write to, and so copy, what it shares: 4 MB
-    environment = dict(os.environ)
-    os.environ.pop("NOTIFY_SOCKET", None)  # Gunicorn's master would say READY before the worker is
+    unix_socket, environment = settings.unix_socket, dict(os.environ)
+    return serve(
+        Server(
+            "secbeat-api",
+            [settings.bind, *([f"unix:{unix_socket}"] if unix_socket else [])],
+            lambda: _begin(settings, environment),
+            logs.CONFIGURATION,
+            {"when_ready": lambda _server: terminator.open_to_group(unix_socket)},
+        )
+    )
+
+
+def _begin(settings: ApiSettings, environment: dict[str, str]) -> tuple[Any, Callable[[], None]]:
+    """In the worker: take the lock, compose, start what runs in the background, say READY."""
+    from api.common import logs  # noqa: PLC0415 - not in the master
+    from api.serving.application import LIVE  # noqa: PLC0415
+    from api.serving.bridge import Bridge  # noqa: PLC0415
+    from api.serving.watchdog import Watchdog  # noqa: PLC0415
+
+    logs.configure()
+    running = _Running(settings)
     try:
-        Server(settings, environment, logs.CONFIGURATION).run()
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
-    return 0
+        app = running.begin()
+    except SecBeatError as exc:
+        log.critical("can't start: %s", exc)
+        sys.exit(exc.exit_code)
+    notifier = Notifier(environment, os.getppid())
+    watchdog = Watchdog(notifier, parse_address(settings.bind), LIVE, running.works)
 
+    def stop() -> None:
+        watchdog.stop()
+        running.end()
 
-def room_for_connections() -> int:
-    """How many connections may be open: one beyond the limit of files would stop all accepting."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS_MAX + OTHER_FILES
-    if soft < wanted:
-        soft = min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    found = min(CONNECTIONS_MAX, soft - OTHER_FILES)
-    if found < 1:
-        raise ConfigurationError(f"{soft} open files are allowed; the API needs {OTHER_FILES + 1}")
-    return found
+    notifier.ready()
+    watchdog.start()
+    return Bridge(app, settings.threads, running.lanes), stop
 
 
 def _take_lock(database: Path) -> int:

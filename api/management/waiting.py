@@ -18,8 +18,8 @@ from flask import Flask, Response, jsonify
 
 from api.common import problems, requests
 from api.common.disk import StorageError
-from api.management.app import LIVE
 from api.management.housekeeping import HUNG_S
+from api.serving.application import LIVE
 from api.serving.bridge import Lanes
 from dataplane.base.errors import SecBeatError
 

@@ -1,8 +1,8 @@
-"""Entry points of the node's processes: each reads ``secbeat.toml`` and is composed in one place.
+"""Entry points of the processes: each reads its configuration and is composed in one place.
 
-``secbeat-dataplane``, ``secbeat-api`` and ``secbeat-agent`` are these functions; a source tree runs
-them as ``python -m appliance.cli.processes dataplane --config FILE``. What goes wrong on purpose
-becomes a line on stderr and the error's exit code.
+``secbeat-dataplane``, ``secbeat-api``, ``secbeat-agent`` and ``secbeat-orchestrator`` are these
+functions; a source tree runs them as
+``python -m appliance.cli.processes dataplane --config FILE``. What goes wrong on purpose becomes a line on stderr and the error's exit code.
 """
 # ruff: noqa: PLC0415 - a process imports its own parts only, or all would pay for all
 
@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.defaults import CONFIG_FILE
+from appliance.defaults import CONFIG_FILE, ORCHESTRATOR_FILE
 from dataplane.base.errors import ConfigurationError, SecBeatError
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ def api(arguments: Sequence[str] | None = None) -> int:
 def agent(arguments: Sequence[str] | None = None) -> int:
     """Run the agent until SIGTERM; returns the exit code."""
     return _start("secbeat-agent", _run_agent, arguments)
+
+
+def orchestrator(arguments: Sequence[str] | None = None) -> int:
+    """Run the orchestrator until SIGTERM; returns the exit code."""
+    return _start("secbeat-orchestrator", _run_orchestrator, arguments, ORCHESTRATOR_FILE)
 
 
 def _run_dataplane(file: Path) -> int:
@@ -109,10 +114,20 @@ def _run_agent(file: Path) -> int:
     return run(agent_settings(load_config(file), os.environ))
 
 
-def _start(name: str, run: Run, arguments: Sequence[str] | None) -> int:
+def _run_orchestrator(file: Path) -> int:
+    from api.orchestrator.server import run
+    from appliance.config.orchestrator import load_orchestrator, orchestrator_settings
+
+    _share_arenas()
+    return run(orchestrator_settings(load_orchestrator(file), os.environ))
+
+
+def _start(
+    name: str, run: Run, arguments: Sequence[str] | None, default: Path = CONFIG_FILE
+) -> int:
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument(
-        "--config", type=Path, default=CONFIG_FILE, metavar="FILE", help="default: %(default)s"
+        "--config", type=Path, default=default, metavar="FILE", help="default: %(default)s"
     )
     file: Path = parser.parse_args(arguments).config
     try:
@@ -127,6 +142,7 @@ _PROCESSES: dict[str, Callable[[Sequence[str]], int]] = {
     "dataplane": dataplane,
     "api": api,
     "agent": agent,
+    "orchestrator": orchestrator,
     "settings": settings,
 }
 

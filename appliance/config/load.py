@@ -38,7 +38,7 @@ def parse_config(document: Mapping[str, Any], file: Path) -> NodeConfig:
     try:
         config = NodeConfig.model_validate(document)
     except ValidationError as error:
-        raise _error(file, [_problem(one) for one in error.errors(include_url=False)]) from None
+        raise problem_error(file, error) from None
     problems = broken_rules(config)
     if problems:
         raise _error(file, problems)
@@ -54,6 +54,11 @@ def read_document(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: is not TOML: {error}") from error
+
+
+def problem_error(file: Path, error: ValidationError) -> ConfigurationError:
+    """What pydantic found in a file, a line for each mistake."""
+    return _error(file, [_problem(one) for one in error.errors(include_url=False)])
 
 
 def _error(file: Path, problems: Sequence[Problem]) -> ConfigurationError:

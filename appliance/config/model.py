@@ -77,11 +77,13 @@ NodeName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
 Cpu = Annotated[int, Field(ge=0, le=CPU_MAX)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of a configuration file."""
+
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class NodeSection(_Section):
+class NodeSection(Section):
     """``[node]``: what this node is, and where it keeps things."""
 
     name: NodeName | None = None
@@ -91,27 +93,27 @@ class NodeSection(_Section):
     nics_dir: AbsolutePath = Path("/run/secbeat-nics")
 
 
-class PortSection(_Section):
+class PortSection(Section):
     """``[ports.outside]`` and ``[ports.inside]``: one data port; the MTU in bytes."""
 
     device: DataDevice
     mtu: int = Field(default=1500, ge=576, le=9600)
 
 
-class PortsSection(_Section):
+class PortsSection(Section):
     """``[ports]``: outside faces the internet, inside the protected servers."""
 
     outside: PortSection
     inside: PortSection
 
 
-class ManagementSection(_Section):
+class ManagementSection(Section):
     """``[management]``: the NIC that stays with the kernel; None: not our business."""
 
     nic: ManagementDevice | None = None
 
 
-class DataplaneSection(_Section):
+class DataplaneSection(Section):
     """``[dataplane]``: cores, memory, user of the packet path, and what binds its NICs."""
 
     lcores: int = Field(default=1, ge=1, le=LCORES_MAX)
@@ -123,14 +125,14 @@ class DataplaneSection(_Section):
     nic_driver: Literal["vfio-pci", "uio_pci_generic"] = "vfio-pci"
 
 
-class ListsSection(_Section):
+class ListsSection(Section):
     """``[lists]``: capacities of the blacklist and the allowlist together."""
 
     addresses_max: int = Field(default=1_000_000, ge=1, le=ADDRESSES_MAX)
     prefixes_max: int = Field(default=131_072, ge=1, le=PREFIXES_MAX)
 
 
-class LimitsSection(_Section):
+class LimitsSection(Section):
     """``[limits]``: how many each lcore tells apart at a time, for rate limits."""
 
     sources_max: int = Field(default=200_000, ge=1, le=BUCKETS_MAX)
@@ -142,7 +144,7 @@ Seconds = Annotated[int, Field(ge=1, le=86_400)]
 UnprovenSeconds = Annotated[int, Field(ge=1, le=UNPROVEN_SECONDS_MAX)]
 
 
-class TimeoutsSection(_Section):
+class TimeoutsSection(Section):
     """``[connections.timeouts]``: seconds without a packet, by how far a connection has come."""
 
     syn_sent: UnprovenSeconds = _TIMEOUTS.syn_sent
@@ -156,7 +158,7 @@ class TimeoutsSection(_Section):
     two_way: UnprovenSeconds = _TIMEOUTS.two_way
 
 
-class ConnectionsSection(_Section):
+class ConnectionsSection(Section):
     """``[connections]``: how many each lcore tracks, for how long, and what a restart means."""
 
     max: int = Field(default=262_144, ge=1, le=FLOWS_MAX)
@@ -164,19 +166,19 @@ class ConnectionsSection(_Section):
     timeouts: TimeoutsSection = TimeoutsSection()
 
 
-class HttpSection(_Section):
+class HttpSection(Section):
     """``[http]``: what is kept of HTTP requests while they come in."""
 
     pool_mib: int = Field(default=64, ge=2, le=8_192)
 
 
-class DetectionSection(_Section):
+class DetectionSection(Section):
     """``[detection]``: how many protected addresses each lcore counts apart."""
 
     destinations_max: int = Field(default=65_536, ge=1, le=DESTINATIONS_MAX)
 
 
-class ApiSection(_Section):
+class ApiSection(Section):
     """``[api]``: the management API."""
 
     bind: BindText = "127.0.0.1:9999"
@@ -184,14 +186,14 @@ class ApiSection(_Section):
     user: UserName = "secbeat"
 
 
-class MetricsSection(_Section):
+class MetricsSection(Section):
     """``[metrics]``: the agent's two Prometheus endpoints."""
 
     public: BindText = "127.0.0.1:9090"
     internal: BindText = "127.0.0.1:9191"
 
 
-class WebhooksSection(_Section):
+class WebhooksSection(Section):
     """``[webhooks]``: receivers of events."""
 
     enabled: bool = False
@@ -202,7 +204,7 @@ class WebhooksSection(_Section):
     allow_hosts: Annotated[tuple[HostName, ...], Field(strict=False, max_length=64)] = ()
 
 
-class RetentionSection(_Section):
+class RetentionSection(Section):
     """``[retention]``: how much of what has happened is kept, and for how many days."""
 
     incident_days: int = Field(default=_KEEP.incident_days, ge=1, le=3660)
@@ -213,13 +215,13 @@ class RetentionSection(_Section):
     captures_max: int = Field(default=_KEEP.captures_max, ge=1_000, le=16_000_000)
 
 
-class PolicySection(_Section):
+class PolicySection(Section):
     """``[policy]``: a file that seeds an empty database and is not looked at afterwards."""
 
     file: Annotated[Path, Field(strict=False)] | None = None
 
 
-class NodeConfig(_Section):
+class NodeConfig(Section):
     """A whole ``secbeat.toml``; only the devices of the two ports have no default."""
 
     ports: PortsSection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from uuid import UUID
 
 from api.agent.recording.keep import Keep
@@ -26,6 +25,7 @@ from appliance.config.paths import (
     state_log_directory,
 )
 from appliance.config.resolution import eal_device
+from appliance.config.secrets import secret as secret_text
 from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import (
     ConnectionCapacities,
@@ -83,7 +83,7 @@ def dataplane_settings(
         has_http=config.node.mode in {"l7", "auto"},
         has_syn_proxy=config.node.mode != "tcp",
         rules_cache=rules_cache(config) if config.node.mode in INSPECTING_MODES else None,
-        syn_cookie_secret=_syn_cookie_secret(environment or {}),
+        syn_cookie_secret=_syn_cookiesecret_text(environment or {}),
     )
 
 
@@ -105,7 +105,7 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
         unix_socket=config.api.socket,
         mode=config.node.mode,
         policy_file=config.policy.file,
-        management_api_key=_secret(environment, *MANAGEMENT_API_KEY),
+        management_api_key=secret_text(environment, *MANAGEMENT_API_KEY),
         addresses_max=config.lists.addresses_max,
         prefixes_max=config.lists.prefixes_max,
     )
@@ -148,7 +148,7 @@ def node_id(config: NodeConfig) -> str:
 
 def _webhooks(config: NodeConfig, environment: Mapping[str, str]) -> WebhookSettings:
     section = config.webhooks
-    found = section.secret or _secret(environment, *WEBHOOKS_SECRET)
+    found = section.secret or secret_text(environment, *WEBHOOKS_SECRET)
     if found is not None:
         try:
             secret.decode(found)
@@ -164,25 +164,10 @@ def _webhooks(config: NodeConfig, environment: Mapping[str, str]) -> WebhookSett
     )
 
 
-def _syn_cookie_secret(environment: Mapping[str, str]) -> bytes:
-    secret = (_secret(environment, *SYN_COOKIE_SECRET) or "").encode()
+def _syn_cookiesecret_text(environment: Mapping[str, str]) -> bytes:
+    secret = (secret_text(environment, *SYN_COOKIE_SECRET) or "").encode()
     if secret and len(secret) < SECRET_BYTES_MIN:
         name, _ = SYN_COOKIE_SECRET
         limit = f"must be at least {SECRET_BYTES_MIN}"
         raise ConfigurationError(f"{name}: {len(secret)} bytes, {limit}")
     return secret
-
-
-def _secret(environment: Mapping[str, str], variable: str, credential: str) -> str | None:
-    """The variable, else the credential of systemd.exec(5), else none."""
-    key = environment.get(variable)
-    directory = environment.get("CREDENTIALS_DIRECTORY")
-    if key or not directory:
-        return key or None
-    file = Path(directory) / credential
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: can't be read: {error}") from error

@@ -14,8 +14,8 @@ import pytest
 import schemathesis
 from schemathesis import GenerationMode
 
-from api.management.app import PREFIX
 from api.management.settings import ApiSettings
+from api.serving.application import PREFIX
 from tests.support.clock import FakeClock
 from tests.support.incidents import SYN_FLOOD
 from tests.support.recorded import Recorded

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from api.management.server import room_for_connections
+from api.serving.server import room_for_connections
 from dataplane.base.errors import ConfigurationError
 from dataplane.statelog import Put, StateLogReader
 from tests.support.api_server import KEY, ROOT, Server

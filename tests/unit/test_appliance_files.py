@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.management.server import CONNECTIONS_MAX, OTHER_FILES
+from api.serving.server import CONNECTIONS_MAX, OTHER_FILES
 
 APPLIANCE = Path(__file__).parents[2] / "appliance"
 UNITS = APPLIANCE / "systemd"

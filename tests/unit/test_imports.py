@@ -68,9 +68,10 @@ API_ROOMS = {
     "serving": {"common"},
     "history": {"common", "storage"},
     "management": {"common", "storage", "access", "serving", "history"},
+    "orchestrator": {"common", "storage", "access", "serving"},
     "agent": {"common", "storage", "history"},
 }
-"""The same for api. The orchestrator will stand on what management stands on."""
+"""The same for api."""
 SQLITE = ("sqlite3", "api.storage.sqlite", "sqlalchemy.dialects")
 """What `api.access` and `api.storage` name only in the folder ``sqlite``."""
 

@@ -79,7 +79,7 @@ class Keys:
         if made is not None:
             return
         # The files come first: a crash in between makes new keys over them at the next start.
-        texts = {path.stem: _write_key_file(path) for path in files}
+        texts = {path.stem: write_key_file(path) for path in files}
         roles = {path.stem: role for path, role in files.items()}
         with self._database.write() as connection:
             connection.execute(delete(api_keys).where(api_keys.c.name.in_(texts)))
@@ -193,7 +193,7 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
-def _write_key_file(path: Path) -> str:
+def write_key_file(path: Path) -> str:
     """A new key, durable in a file of mode 0600."""
     with written(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,38 @@
+"""The Flask application of the orchestrator API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from api.orchestrator.compose import Orchestrator, compose
+from api.orchestrator.nodes.schemas import NODE_ID
+from api.orchestrator.settings import OrchestratorSettings
+from api.serving.application import make_app
+from dataplane.base.clock import Clock, SystemClock
+
+EXTENSION = "secbeat"
+_PATH_PARAMETERS: dict[str, dict[str, Any]] = {
+    "id": {
+        "description": "a key's or token's id",
+        "schema": {"type": "string", "pattern": "^[^/]+$"},
+    },
+    "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
+}
+
+
+def create_app(settings: OrchestratorSettings, clock: Clock | None = None) -> Flask:
+    """Compose an orchestrator and its HTTP surface; ``orchestrator_of(app).close()`` when done."""
+    made = compose(settings, clock or SystemClock())
+    app = make_app(
+        "SecBeat Orchestrator API", made.operations, made.gate, made.spool, _PATH_PARAMETERS
+    )
+    app.extensions[EXTENSION] = made
+    return app
+
+
+def orchestrator_of(app: Flask) -> Orchestrator:
+    """What an application runs on."""
+    made: Orchestrator = app.extensions[EXTENSION]
+    return made

@@ -1,0 +1,95 @@
+"""Puts the orchestrator's parts together: the one place that knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.access.audit import views as audit_views
+from api.access.gate import KeyGate, Limits
+from api.access.keys import views as key_views
+from api.access.keys.service import EnvironmentKey, Keys
+from api.access.receipts import Receipts
+from api.common.bodies import Spool
+from api.common.operations import Operation
+from api.common.roles import Role
+from api.orchestrator.database import upgrade as schema
+from api.orchestrator.following import views as following_views
+from api.orchestrator.following.service import Following
+from api.orchestrator.health import views as health_views
+from api.orchestrator.nodes import views as node_views
+from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.service import Nodes
+from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.storage.sqlite import Database
+from api.storage.trouble import Storage
+from dataplane.base.clock import Clock
+from dataplane.base.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Orchestrator:
+    """Everything behind the HTTP surface of one worker."""
+
+    settings: OrchestratorSettings
+    database: Database
+    storage: Storage
+    gate: KeyGate
+    operations: Sequence[Operation]
+    spool: Spool
+
+    def close(self) -> None:
+        """Let go of everything; idempotent."""
+        self.database.close()
+
+
+def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
+    """Open the database and build the services.
+
+    Raises:
+        StorageError: there is no database yet, it is of an older schema, or it can't be read.
+        ConfigurationError: that is no database.
+    """
+    schema.migrate(settings.database)
+    path = schema.sqlite_path(settings.database)
+    if path is None:
+        raise ConfigurationError(f"database {settings.database!r}: not supported yet")
+    database = Database(path)
+    keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
+    tokens = Tokens(database, clock)
+    storage = Storage([path.parent], lambda: _make_first(settings, keys, tokens, database))
+    storage.turn()
+    nodes = Nodes(database, clock)
+    following = Following(database, ())
+    limits = Limits(
+        settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
+    )
+    receipts = Receipts(database, clock)
+    return Orchestrator(
+        settings=settings,
+        database=database,
+        storage=storage,
+        gate=KeyGate(limits, FleetKeys(keys, database, clock), receipts, storage),
+        operations=[
+            *health_views.operations(storage),
+            *node_views.operations(nodes, tokens, database),
+            *following_views.operations(following),
+            *audit_views.operations(database),
+            *key_views.operations(keys),
+        ],
+        spool=Spool(_scratch(path)),
+    )
+
+
+def _make_first(
+    settings: OrchestratorSettings, keys: Keys, tokens: Tokens, database: Database
+) -> None:
+    database.check_writable()
+    keys.make_first({settings.keys / "admin.key": Role.ADMIN})
+    tokens.make_first(settings.keys / "enrol.key")
+
+
+def _scratch(database: Path) -> Path:
+    return database.parent / "scratch"

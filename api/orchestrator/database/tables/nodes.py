@@ -1,0 +1,51 @@
+"""Nodes, and the tokens that they enrol with."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+
+from api.storage.tables import INT64
+
+metadata = MetaData()
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("uuid", Text, nullable=False),
+    Column("key_sha256", LargeBinary, nullable=False, unique=True),
+    Column("next_key_sha256", LargeBinary, unique=True),
+    Column("address", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("rule_types", JSON, nullable=False),
+    Column("registered_ms", INT64, nullable=False),
+    Column("seen_ms", INT64),
+    Column("mode", Text),
+    Column("health", Text),
+    Column("reasons", JSON, nullable=False),
+    Column("load", Float),
+    Column("stats", JSON, nullable=False),
+    Column("applied", JSON, nullable=False),
+    Column("boot_id", Text),
+    Column("desired", Text, nullable=False),
+    Column("change", INT64, nullable=False),
+)
+"""``desired``: ``active`` or ``draining``. ``change``: the fleet's change that last touched what
+this node alone is to do. NULL until the first heartbeat: seen_ms, mode, health, load, boot_id."""
+
+Index("nodes_seen", nodes.c.seen_ms)
+
+enrolment_tokens = Table(
+    "enrolment_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("created_ms", INT64, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_ms", INT64),
+    Column("uses_max", Integer),
+    Column("uses", Integer, nullable=False),
+)
+"""NULL: no end, no limit of uses."""

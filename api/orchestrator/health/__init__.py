@@ -1,0 +1,1 @@
+"""Whether the orchestrator answers, and whether it can do its work."""

@@ -1,0 +1,48 @@
+"""``/health``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from api.common.operations import Answer, Call, Operation
+from api.common.schemas import Strict
+from api.storage.trouble import Storage
+
+
+class HealthBody(Strict):
+    """That it is so."""
+
+    status: Literal["live", "ready"]
+
+
+def operations(storage: Storage) -> list[Operation]:
+    """What can be asked without a key."""
+
+    def live(_call: Call) -> Answer:
+        return Answer(200, HealthBody(status="live"))
+
+    def ready(_call: Call) -> Answer:
+        storage.check()
+        return Answer(200, HealthBody(status="ready"))
+
+    return [
+        Operation(
+            "GET",
+            "/health/live",
+            live,
+            "Whether the API answers",
+            None,
+            {200: HealthBody},
+            lane="instant",
+        ),
+        Operation(
+            "GET",
+            "/health/ready",
+            ready,
+            "Whether changes can be made durable",
+            None,
+            {200: HealthBody},
+            errors=(503,),
+            lane="apart",
+        ),
+    ]

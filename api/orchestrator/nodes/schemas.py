@@ -1,0 +1,135 @@
+"""Bodies of nodes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from api.common.schemas import Strict, Timestamp, Whole
+
+NODE_ID = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$"
+NodeId = Annotated[str, Field(pattern=NODE_ID)]
+Label = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$")]
+Labels = Annotated[dict[Label, Label], Field(max_length=32)]
+Mode = Literal["tcp", "syn", "l7"]
+Health = Literal["healthy", "degraded", "unhealthy"]
+Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
+Reason = Annotated[str, Field(max_length=200)]
+
+
+class Registration(Strict):
+    """What a node says of itself to enrol: its own key stays with it, only the hash is sent."""
+
+    id: NodeId
+    uuid: Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    key_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    address: Annotated[str, Field(min_length=1, max_length=255)]
+    version: Annotated[str, Field(max_length=64)]
+    labels: Labels = Field(default_factory=dict)
+    rule_types: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)] = Field(
+        default_factory=list
+    )
+
+
+class Applied(Strict):
+    """What a node has done about one part of what it is to enforce."""
+
+    epoch: Annotated[str, Field(max_length=64)] | None = None
+    number: Annotated[int, Field(ge=0, le=10**18), Whole] = 0
+    state: Literal["applied", "pending", "rejected", "overridden"] = "applied"
+    message: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class Heartbeat(Strict):
+    """How a node is, every ten seconds and at once when that changes."""
+
+    boot_id: Annotated[str, Field(max_length=64)]
+    at: Timestamp
+    mode: Mode
+    health: Health
+    reasons: Annotated[list[Reason], Field(max_length=32)] = Field(default_factory=list)
+    load: Annotated[float, Field(ge=0, le=1)]
+    version: Annotated[str, Field(max_length=64)]
+    address: Annotated[str, Field(min_length=1, max_length=255)]
+    stats: Annotated[dict[str, float | int | None], Field(max_length=64)] = Field(
+        default_factory=dict
+    )
+    applied: dict[Literal["policy", "lists", "rules"], Applied] = Field(default_factory=dict)
+    incidents: Annotated[list[dict[str, Any]], Field(max_length=100)] = Field(default_factory=list)
+    """As the node's ``GET /attacks/<id>`` has them: new or changed, and not acknowledged."""
+
+
+class HeartbeatAnswer(Strict):
+    """What the orchestrator has taken."""
+
+    at: Timestamp
+    acknowledged: list[str]
+    """Ids of incidents."""
+
+
+class RegistrationAnswer(Strict):
+    """The node is known."""
+
+    id: str
+    status: Status
+    epoch: str
+
+
+class NodeBody(Strict):
+    """A node as the orchestrator knows it."""
+
+    id: str
+    uuid: str
+    address: str
+    status: Status
+    reasons: list[str]
+    mode: Mode | None
+    load: float | None
+    version: str
+    labels: dict[str, str]
+    policy: Applied | None
+    registered_at: Timestamp
+    last_seen_at: Timestamp | None
+    stats: dict[str, float | int | None]
+
+
+class NodePage(Strict):
+    """Nodes, by id."""
+
+    nodes: list[NodeBody]
+    total: int
+    next_cursor: str | None
+
+
+class TokenRequest(Strict):
+    """An enrolment token to make; without a limit it has none."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    uses_max: Annotated[int, Field(ge=1, le=100_000), Whole] | None = None
+    expires_in_seconds: Annotated[int, Field(ge=1, le=315_360_000), Whole] | None = None
+
+
+class TokenBody(Strict):
+    """An enrolment token without its text."""
+
+    id: str
+    name: str
+    created_at: Timestamp
+    created_by: str
+    expires_at: Timestamp | None
+    uses: int
+    uses_max: int | None
+
+
+class NewTokenBody(TokenBody):
+    """A token that was just made: the only answer that has its text."""
+
+    token: str
+
+
+class TokenList(Strict):
+    """All tokens, oldest first."""
+
+    tokens: list[TokenBody]
+    total: int

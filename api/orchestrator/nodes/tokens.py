@@ -1,0 +1,102 @@
+"""Enrolment tokens: who has one may register nodes, and nothing else."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from api.access.audit import service as audit
+from api.access.audit.service import Actor
+from api.access.keys.service import write_key_file
+from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.orchestrator.database.tables.nodes import enrolment_tokens
+from api.orchestrator.nodes.identity import digest
+from api.storage.database import AnyRow, Database
+from api.storage.tables import meta
+from dataplane.base.clock import Clock
+
+TOKENS_MAX = 1000
+
+
+class Tokens:
+    """All enrolment tokens."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def make_first(self, file: Path) -> None:
+        """At first boot: a token without end in a file that only its reader can read."""
+        with self._database.read() as connection:
+            made = connection.execute(select(meta).where(meta.c.name == "tokens_made")).first()
+        if made is not None:
+            return
+        text = write_key_file(file)  # before the row: a crash in between makes a new one over it
+        with self._database.write() as connection:
+            name = enrolment_tokens.c.name == file.stem
+            connection.execute(delete(enrolment_tokens).where(name))
+            self._insert(connection, audit.system("start"), file.stem, text, None, None)
+            connection.execute(insert(meta).values(name="tokens_made", value="1"))
+
+    def make(
+        self, actor: Actor, name: str, uses_max: int | None, seconds: int | None
+    ) -> tuple[AnyRow, str]:
+        """A new token and its text. Raises `ConflictError`: the name is taken, or too many."""
+        text = secrets.token_urlsafe(32)
+        token = enrolment_tokens
+        with self._database.write() as connection:
+            if connection.execute(select(token.c.id).where(token.c.name == name)).first():
+                what = FieldError("name", name, "unique", f"there is a token {name!r}")
+                raise ConflictError(f"there is already a token named {name!r}", errors=[what])
+            count = connection.execute(select(func.count()).select_from(token)).scalar_one()
+            if count >= TOKENS_MAX:
+                raise ConflictError(f"there are {count} tokens; the limit is {TOKENS_MAX}")
+            row = self._insert(connection, actor, name, text, uses_max, seconds)
+            actor.on_commit(connection, row, 0)
+        return row, text
+
+    def all(self) -> list[AnyRow]:
+        """Oldest first, the expired and used ones too."""
+        token = enrolment_tokens
+        with self._database.read() as connection:
+            query = select(token).order_by(token.c.created_ms, token.c.id)
+            return list(connection.execute(query))
+
+    def remove(self, actor: Actor, token_id: str) -> None:
+        """Nodes that enrolled with it stay. Raises `NotFoundError`."""
+        token = enrolment_tokens
+        with self._database.write() as connection:
+            row = connection.execute(select(token).where(token.c.id == token_id)).first()
+            if row is None:
+                raise NotFoundError(f"there is no enrolment token {token_id!r}")
+            connection.execute(delete(token).where(token.c.id == token_id))
+            audit.record(connection, actor, "token.remove", row.name, self._clock.utc_ms())
+
+    def _insert(
+        self,
+        connection: Connection,
+        actor: Actor,
+        name: str,
+        text: str,
+        uses_max: int | None,
+        seconds: int | None,
+    ) -> AnyRow:
+        now_ms = self._clock.utc_ms()
+        token_id = secrets.token_hex(8)
+        connection.execute(
+            insert(enrolment_tokens).values(
+                id=token_id,
+                name=name,
+                sha256=digest(text),
+                created_ms=now_ms,
+                created_by=actor.principal.name,
+                expires_ms=None if seconds is None else now_ms + seconds * 1000,
+                uses_max=uses_max,
+                uses=0,
+            )
+        )
+        audit.record(connection, actor, "token.make", name, now_ms)
+        query = select(enrolment_tokens).where(enrolment_tokens.c.id == token_id)
+        return connection.execute(query).one()

@@ -1,0 +1,33 @@
+"""What the orchestrator is started with: frozen, already validated by whoever composed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
+"""The variable of the environment that may hold one more admin key."""
+
+
+@dataclass(frozen=True)
+class OrchestratorSettings:
+    """Everything ``secbeat-orchestrator`` needs; binds are ``address:port``."""
+
+    database: str
+    """SQLAlchemy's URL: ``sqlite:////var/lib/secbeat/orchestrator/fleet.db``, or PostgreSQL's."""
+    keys: Path
+    """Directory for ``admin.key`` and ``enrol.key``, made at first boot."""
+    binds: tuple[str, ...] = ("127.0.0.1:3030", "[::1]:3030")
+    unix_socket: Path | None = None
+    """Where a TLS terminator of this host hands requests over and says who its clients are."""
+    metrics: tuple[str, ...] = ("127.0.0.1:9091", "[::1]:9091")
+    workers: int = 1
+    """Processes; more than one need PostgreSQL."""
+    threads: int = 8
+    """Of each worker."""
+    orchestrator_api_key: str | None = None
+    """One more admin key, never stored."""
+    writes_per_minute: int = 6_000
+    reads_per_minute: int = 12_000
+    failures_per_minute: int = 20
+    """Attempts with a wrong key or none, per source address."""

@@ -1,0 +1,118 @@
+"""Gunicorn as both APIs run it: an event loop and threads in each worker, bounded connections.
+
+Nothing is read from files, arguments or the environment: what a process is started with is in its
+settings.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from gunicorn.app.base import BaseApplication
+
+from dataplane.base.errors import ConfigurationError
+
+GRACE_S = 20
+"""For requests under way at SIGTERM."""
+START_S_MAX = 180
+"""A worker that is not serving by then (a large snapshot to write) is started again."""
+CONNECTIONS_MAX = 2048
+OTHER_FILES = 256
+"""Of the process: database, uploads, the data plane. Both fit into the unit's LimitNOFILE."""
+_SWITCH_S = 0.0002
+"""Background work must not keep a ban waiting for the interpreter; Python's default is 5 ms."""
+_SOCKET_UMASK = 0o117
+"""Gunicorn binds a Unix socket with it: mode 0660."""
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """An application as Gunicorn loads it, in the worker, after the fork.
+
+    ``begin`` makes it there, and returns with it what ends it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        binds: Sequence[str],
+        begin: Callable[[], tuple[Any, Callable[[], None]]],
+        logging: dict[str, Any],
+        options: Mapping[str, Any],
+    ) -> None:
+        self._name = name
+        self._binds = list(binds)
+        self._begin = begin
+        self._logging = logging
+        self._options = options
+        self._stop: Callable[[], None] = lambda: None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Gunicorn's settings."""
+        for name, value in {
+            "bind": self._binds,
+            "umask": _SOCKET_UMASK,
+            "workers": 1,
+            "worker_class": "api.serving.worker.Worker",
+            "worker_connections": room_for_connections(),
+            "asgi_loop": "asyncio",
+            "asgi_lifespan": "off",
+            "asgi_disconnect_grace_period": 0,  # what waits for a thread need not have one then
+            "timeout": START_S_MAX,
+            "graceful_timeout": GRACE_S,
+            "keepalive": 5,
+            "control_socket_disable": True,
+            "accesslog": None,
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},
+            "logconfig_dict": self._logging,
+            "worker_exit": lambda _server, _worker: self._stop(),
+            "proc_name": self._name,
+            **self._options,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """In the worker."""
+        sys.setswitchinterval(_SWITCH_S)
+        application, self._stop = self._begin()
+        return application
+
+
+def serve(server: Server) -> int:
+    """Run it until SIGTERM; returns the exit code."""
+    gc.collect()
+    gc.freeze()  # a collection in the worker would write to, and so copy, what it shares: 4 MB
+    os.environ.pop("NOTIFY_SOCKET", None)  # Gunicorn's master would say READY before the worker is
+    try:
+        server.run()
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
+    return 0
+
+
+def leave_out_rich() -> None:
+    """structlog would load rich for coloured tracebacks, which JSON never shows: 3 MB a process."""
+    sys.modules.setdefault("rich", cast("ModuleType", None))
+
+
+def room_for_connections() -> int:
+    """How many connections may be open: one beyond the limit of files would stop all accepting."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + OTHER_FILES
+    if soft < wanted:
+        soft = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    found = min(CONNECTIONS_MAX, soft - OTHER_FILES)
+    if found < 1:
+        raise ConfigurationError(f"{soft} open files are allowed; the API needs {OTHER_FILES + 1}")
+    return found

@@ -1,0 +1,77 @@
+"""``orchestrator.toml``: where the orchestrator listens and keeps its state, read at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from appliance.config.load import problem_error, read_document
+from appliance.config.model import AbsolutePath, BindText, Section, UserName
+from appliance.config.secrets import secret
+from appliance.defaults import ORCHESTRATOR_FILE
+
+ORCHESTRATOR_API_KEY = (KEY_VARIABLE, "secbeat.orchestrator-api-key")
+DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url")
+"""Environment variables, and names of the systemd credentials that stand in for them."""
+BACKENDS = ("sqlite", "postgresql")
+BINDS_MAX = 8
+
+
+def _database(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("must be sqlite:////PATH or postgresql://USER@HOST/DATABASE") from None
+    if url.get_backend_name() not in BACKENDS:
+        raise ValueError(f"must begin with one of {', '.join(BACKENDS)}")
+    return text
+
+
+Binds = Annotated[tuple[BindText, ...], Field(strict=False, min_length=1, max_length=BINDS_MAX)]
+
+
+class OrchestratorConfig(Section):
+    """A whole ``orchestrator.toml``; everything has a default."""
+
+    state_dir: AbsolutePath = Path("/var/lib/secbeat-orchestrator")
+    database: Annotated[str, AfterValidator(_database)] | None = None
+    """None: SQLite in the state directory."""
+    bind: Binds = ("127.0.0.1:3030", "[::1]:3030")
+    socket: AbsolutePath | None = None
+    metrics: Binds = ("127.0.0.1:9091", "[::1]:9091")
+    workers: int = Field(default=1, ge=1, le=32)
+    user: UserName = "secbeat"
+
+
+def load_orchestrator(file: Path = ORCHESTRATOR_FILE) -> OrchestratorConfig:
+    """Read and check the file. Raises `ConfigurationError`, with a line for each mistake."""
+    try:
+        return OrchestratorConfig.model_validate(read_document(file))
+    except ValidationError as error:
+        raise problem_error(file, error) from None
+
+
+def orchestrator_settings(
+    config: OrchestratorConfig, environment: Mapping[str, str]
+) -> OrchestratorSettings:
+    """Settings of ``secbeat-orchestrator``; the environment may hold one more admin key and the
+    database's URL, or say where.
+
+    Raises `ConfigurationError` if a credential of systemd can't be read.
+    """
+    default = f"sqlite:///{config.state_dir / 'fleet.db'}"
+    return OrchestratorSettings(
+        database=secret(environment, *DATABASE_URL) or config.database or default,
+        keys=config.state_dir / "keys",
+        binds=config.bind,
+        unix_socket=config.socket,
+        metrics=config.metrics,
+        workers=config.workers,
+        orchestrator_api_key=secret(environment, *ORCHESTRATOR_API_KEY),
+    )

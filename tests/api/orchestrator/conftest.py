@@ -1,0 +1,86 @@
+"""An orchestrator on SQLite in a directory of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.orchestrator.app import create_app, orchestrator_of
+from api.orchestrator.settings import OrchestratorSettings
+from tests.support.clock import FakeClock
+
+HEADER = "X-SecBeat-API-Key"
+
+
+@pytest.fixture
+def fleet_settings(tmp_path: Path) -> OrchestratorSettings:
+    state = tmp_path / "orchestrator"
+    return OrchestratorSettings(database=f"sqlite:///{state / 'fleet.db'}", keys=state / "keys")
+
+
+@pytest.fixture
+def fleet(fleet_settings: OrchestratorSettings, clock: FakeClock) -> Iterator[Flask]:
+    Path(fleet_settings.keys).parent.mkdir(parents=True)
+    app = create_app(fleet_settings, clock)
+    yield app
+    orchestrator_of(app).close()
+
+
+def _client(app: Flask, key: str) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base[f"HTTP_{HEADER.upper().replace('-', '_')}"] = key
+    return client
+
+
+@pytest.fixture
+def admin(fleet: Flask, fleet_settings: OrchestratorSettings) -> FlaskClient:
+    return _client(fleet, (fleet_settings.keys / "admin.key").read_text().strip())
+
+
+@pytest.fixture
+def enrolling(fleet: Flask, fleet_settings: OrchestratorSettings) -> FlaskClient:
+    """A client with the first enrolment token."""
+    return _client(fleet, (fleet_settings.keys / "enrol.key").read_text().strip())
+
+
+@pytest.fixture
+def enrol(fleet: Flask, enrolling: FlaskClient) -> Callable[..., FlaskClient]:
+    """Registers a node; gives a client with its key."""
+
+    def make(node: str = "node-1", **more: Any) -> FlaskClient:
+        key = f"the key of {node}".ljust(40, ".")
+        answer = enrolling.post("/api/v1/nodes/register", json=registration(node, key) | more)
+        assert answer.status_code in {200, 201}, answer.json
+        return _client(fleet, key)
+
+    return make
+
+
+def registration(node: str, key: str) -> dict[str, Any]:
+    """What a node sends to enrol."""
+    return {
+        "id": node,
+        "uuid": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
+        "key_sha256": hashlib.sha256(key.encode()).hexdigest(),
+        "address": "10.0.1.10:9090",
+        "version": "0.1.0",
+    }
+
+
+def heartbeat(**more: Any) -> dict[str, Any]:
+    """What a healthy node sends every ten seconds."""
+    return {
+        "boot_id": "b1",
+        "at": "2026-11-30T00:00:00Z",
+        "mode": "l7",
+        "health": "healthy",
+        "load": 0.12,
+        "version": "0.1.0",
+        "address": "10.0.1.10:9090",
+    } | more
