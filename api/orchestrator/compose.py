@@ -12,6 +12,7 @@ from api.access.keys import views as key_views
 from api.access.keys.service import EnvironmentKey, Keys
 from api.access.receipts import Receipts
 from api.common.bodies import Spool
+from api.common.disk import written
 from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
@@ -52,10 +53,12 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
         StorageError: there is no database yet, it is of an older schema, or it can't be read.
         ConfigurationError: that is no database.
     """
-    schema.migrate(settings.database)
     path = schema.sqlite_path(settings.database)
     if path is None:
         raise ConfigurationError(f"database {settings.database!r}: not supported yet")
+    with written(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    schema.migrate(settings.database)
     database = Database(path)
     keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
     tokens = Tokens(database, clock)

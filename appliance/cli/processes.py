@@ -2,7 +2,8 @@
 
 ``secbeat-dataplane``, ``secbeat-api``, ``secbeat-agent`` and ``secbeat-orchestrator`` are these
 functions; a source tree runs them as
-``python -m appliance.cli.processes dataplane --config FILE``. What goes wrong on purpose becomes a line on stderr and the error's exit code.
+``python -m appliance.cli.processes dataplane --config FILE``. What goes wrong on purpose becomes a
+line on stderr and the error's exit code.
 """
 # ruff: noqa: PLC0415 - a process imports its own parts only, or all would pay for all
 
