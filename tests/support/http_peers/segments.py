@@ -25,7 +25,9 @@ _TCP = 6
 _new_ports = itertools.count(20_000)
 """A host may still have what was left open: no port comes twice in a process."""
 _TIMESTAMP = 1_000_000
-_OPEN_S, _QUIET_S = 5.0, 0.3
+_OPEN_S, _QUIET_S = 30.0, 0.3
+PATIENT = 60
+"""Repeats: more than any pause of the machine lasts. Only what has no answer is sent again."""
 _TOGETHER = 64
 _NUMBERS = 1 << 32
 _STREAM_MAX = 1 << 24
@@ -116,6 +118,7 @@ class Wire:
         first: int = 7,
         repeats: int = 0,
         in_syn: bytes = b"",
+        is_done: Callable[[Flow], bool] | None = None,
     ) -> list[Flow]:
         """Open a connection for each script, some at a time, send its segments, and wait for what
         comes of it: an answer or end of each, or silence. Those that are open then are reset.
@@ -126,20 +129,24 @@ class Wire:
             first: sequence number of the SYN.
             repeats: how often the segments of those without an answer are sent again.
             in_syn: data in the first segment.
+            is_done: what is waited for instead of an answer or end.
         """
+        done = is_done or (lambda flow: flow.is_answered)
         self._target_port, self._in_syn = target_port, in_syn
         flows = [Flow(self._port(), (first + 1) % _NUMBERS, script) for script in scripts]
         for begin in range(0, len(flows), _TOGETHER):
-            self._play(flows[begin : begin + _TOGETHER], repeats)
+            self._play(flows[begin : begin + _TOGETHER], repeats, done)
         return flows
 
-    def _play(self, flows: list[Flow], repeats: int) -> None:
+    def _play(self, flows: list[Flow], repeats: int, is_done: Callable[[Flow], bool]) -> None:
         self._open(flows)
         for _ in range(1 + repeats):
             for flow in flows:
-                for segment in flow.script if not flow.is_answered else ():
+                for segment in flow.script if not is_done(flow) else ():
                     self.send(flow, segment)
-            self._receive(flows, _QUIET_S, lambda: all(flow.is_answered for flow in flows))
+            self._receive(flows, _QUIET_S, lambda: all(map(is_done, flows)))
+            if all(map(is_done, flows)):
+                break
         for flow in flows:
             if not flow.is_reset:
                 self.send(flow, Segment(flow.sent, b"", RST | ACK))
