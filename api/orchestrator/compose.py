@@ -23,6 +23,9 @@ from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.identity import FleetKeys
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import ruling
+from api.orchestrator.policies import views as policy_views
+from api.orchestrator.policies.service import Policies
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.storage.sqlite import Database
 from api.storage.trouble import Storage
@@ -65,7 +68,7 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
     storage = Storage([path.parent], lambda: _make_first(settings, keys, tokens, database))
     storage.turn()
     nodes = Nodes(database, clock)
-    following = Following(database, ())
+    following = Following(database, (ruling.part,))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -79,6 +82,7 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
             *health_views.operations(storage),
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
+            *policy_views.operations(Policies(database, clock)),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
