@@ -28,6 +28,7 @@ from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
+from api.orchestrator.policies.turn import Deploying
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
@@ -107,6 +108,9 @@ def _housekeeper(
     made = Housekeeper(storage)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
+    deploying = Deploying(database, clock)
+    made.register("deployments", deploying.turn)
+    made.register("purge deployments", deploying.purge, RETENTION_S)
     return made
 
 
