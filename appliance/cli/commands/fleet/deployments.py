@@ -104,9 +104,8 @@ def tell(output: Output, found: dict[str, Any]) -> None:
     if output.as_json:
         output.document(found)
         return
-    output.line(
-        f"deployment {found['id']} of {found['name']} ({found['policy']}): {counted(found)}"
-    )
+    what = f"{found['name']}, version {found['policy']}"
+    output.line(f"deployment {found['id']} of {what}: {counted(found)}")
     if found["reason"]:
         output.line(found["reason"])
     if found["confirm_until"]:
