@@ -26,6 +26,10 @@ from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.identity import FleetKeys
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import ruling
+from api.orchestrator.policies import views as policy_views
+from api.orchestrator.policies.service import Policies
+from api.orchestrator.policies.turn import Deploying
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
@@ -78,7 +82,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     )
     storage.turn()
     nodes = Nodes(database, clock)
-    following = Following(database, ())
+    following = Following(database, (ruling.part,))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -92,6 +96,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *health_views.operations(storage),
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
+            *policy_views.operations(Policies(database, clock)),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
@@ -106,6 +111,9 @@ def _housekeeper(
     made = Housekeeper(storage)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
+    deploying = Deploying(database, clock)
+    made.register("deployments", deploying.turn)
+    made.register("purge deployments", deploying.purge, RETENTION_S)
     return made
 
 

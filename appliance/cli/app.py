@@ -1,5 +1,5 @@
-"""The commands of ``secbeat``. All but countries, host, lab, replay and
-doctor is asked of the API."""
+"""The commands of ``secbeat``. All but countries, host, lab, replay and doctor are asked of an
+API: the node's, or with ``fleet`` the orchestrator's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ COMMANDS = {
         "lists.entries:allowlist",
         "Addresses and prefixes that no ban stops.",
     ),
-    "policy": ("policy:app", "What becomes of a packet when a reason hits."),
+    "policy": ("policy.command:app", "What becomes of a packet when a reason hits."),
+    "fleet": ("fleet.command:app", "The fleet: deployments of policies."),
     "baseline": ("baseline.command:app", "What profiles are used to, and thresholds from it."),
     "panic": ("panic:panic", "Let every profile only watch, for a time."),
     "rules": ("rules.entries:app", "What the WAF looks for in requests."),
