@@ -8,6 +8,7 @@ from flask import Flask
 
 from api.orchestrator.compose import Orchestrator, compose
 from api.orchestrator.nodes.schemas import NODE_ID
+from api.orchestrator.scaling.schemas import JOB_ID
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.application import make_app
 from dataplane.base.clock import Clock, SystemClock
@@ -18,6 +19,7 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "a key's or token's id",
         "schema": {"type": "string", "pattern": "^[^/]+$"},
     },
+    "job": {"description": "a job's id", "schema": {"type": "string", "pattern": JOB_ID}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
 

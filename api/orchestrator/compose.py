@@ -23,6 +23,9 @@ from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.identity import FleetKeys
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import views as scaling_views
+from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.storage.sqlite import Database
 from api.storage.trouble import Storage
@@ -40,6 +43,8 @@ class Orchestrator:
     gate: KeyGate
     operations: Sequence[Operation]
     spool: Spool
+    scaler: Worker | None
+    """Runs jobs once it is started; None: there is no provider."""
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
@@ -66,6 +71,7 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
     storage.turn()
     nodes = Nodes(database, clock)
     following = Following(database, ())
+    jobs, scaler = scaling.compose(settings.scaling, database, clock)
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -79,10 +85,12 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
             *health_views.operations(storage),
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
+            *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(_scratch(path)),
+        scaler=scaler,
     )
 
 

@@ -58,9 +58,13 @@ def _begin(
 
     def stop() -> None:
         watchdog.stop()
+        if made.scaler is not None:
+            made.scaler.stop()
         made.close()
 
     found = lanes(made.operations)
     notifier.ready()
     watchdog.start()
+    if made.scaler is not None:
+        made.scaler.start()
     return Bridge(app, settings.threads, lambda: found), stop
