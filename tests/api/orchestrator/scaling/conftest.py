@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,14 +77,8 @@ def _key(node: str) -> str:
 
 
 @pytest.fixture
-def fleet_settings(tmp_path: Path) -> OrchestratorSettings:
-    state = tmp_path / "orchestrator"
-    return OrchestratorSettings(
-        database=f"sqlite:///{state / 'fleet.db'}",
-        keys=state / "keys",
-        scaling=LIMITS,
-        reads_per_minute=1_000_000,
-    )
+def fleet_settings(fleet_settings: OrchestratorSettings) -> OrchestratorSettings:
+    return replace(fleet_settings, scaling=LIMITS)
 
 
 @pytest.fixture
