@@ -23,6 +23,7 @@ from appliance.lab import (
     network,
     nginx,
     preflight,
+    scaled,
     services,
     status,
 )
@@ -45,6 +46,8 @@ class Wish:
     instance: Instance
     mode: str | None = None
     config_file: Path | None = None
+    gives_way: bool = False
+    """Its packet workers give way to everything else on the machine."""
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
@@ -101,6 +104,7 @@ def down(instance: Instance, say: Say) -> bool:
         claim = _stop_supervisor(instance)
     else:
         say(f"cleaning what lab {instance.name!r} has left")
+    _end_nodes(instance, say)
     cleanup.clean(instance)
     claim.release()
     return True
@@ -140,7 +144,10 @@ def prepare(wish: Wish, tables: dict[str, Any], config: NodeConfig) -> list[Unit
     configuration.write(instance, tables, wish.config_file)
     site = nginx.prepare(instance, instance.directory / "nginx")
     devices = f"{config.ports.outside.device} {config.ports.inside.device}"
-    return [_unit(instance, service) for service in services.services(instance, site, devices)]
+    return [
+        _unit(instance, service)
+        for service in services.services(instance, site, devices, gives_way=wish.gives_way)
+    ]
 
 
 def _directories(instance: Instance) -> None:
@@ -173,9 +180,16 @@ def _unit(instance: Instance, service: services.Service) -> Unit:
 
 def _end(instance: Instance, supervisor: Supervisor, claim: Claim, say: Say) -> None:
     supervisor.shut_down()
+    _end_nodes(instance, say)
     cleanup.clean(instance)
     claim.release()
     say("nothing is left behind")
+
+
+def _end_nodes(instance: Instance, say: Say) -> None:
+    """Nodes that this lab's orchestrator has had made go with it."""
+    for node in scaled.nodes(scaled.directory(instance)):
+        down(node, say)
 
 
 def _fail(instance: Instance, supervisor: Supervisor, claim: Claim) -> None:

@@ -33,6 +33,8 @@ class Service:
     """Speaks sd_notify; if not, it counts as ready once it runs."""
     watchdog_s: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    gives_way: bool = False
+    """Its packet workers: see `appliance.lab.niceness`."""
 
     @property
     def user(self) -> str | None:
@@ -40,7 +42,9 @@ class Service:
         return self.specification.user
 
 
-def services(instance: Instance, nginx_configuration: Path, devices: str) -> list[Service]:
+def services(
+    instance: Instance, nginx_configuration: Path, devices: str, *, gives_way: bool = False
+) -> list[Service]:
     """All processes of the instance, in the order in which they are started."""
     return [
         _origin(instance, nginx_configuration),
@@ -52,6 +56,7 @@ def services(instance: Instance, nginx_configuration: Path, devices: str) -> lis
             capabilities=_dataplane_capabilities(devices),
             namespace=str(NETNS / instance.namespaces.node),
             environment=_passed_on(COOKIE_VARIABLE),
+            gives_way=gives_way,
         ),
         _product(instance, "api", user="secbeat", environment=_passed_on(KEY_VARIABLE)),
         _product(instance, "agent", user="secbeat"),
@@ -88,11 +93,13 @@ def _product(
     capabilities: tuple[str, ...] = (),
     namespace: str | None = None,
     environment: Mapping[str, str] | None = None,
+    gives_way: bool = False,
 ) -> Service:
     python, binds = visible(instance.tree, instance.venv)
     return Service(
         name=name,
         watchdog_s=10.0,
+        gives_way=gives_way,
         environment={
             **_environment(instance),
             "PYTHONPATH": str(instance.tree),
