@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from api.orchestrator.database.tables.jobs import job_log, job_nodes, jobs
+from api.storage import claim as claims
 from api.storage.database import AnyRow
 
 LEASE_MS = 30_000
@@ -19,12 +20,12 @@ def find_open(connection: Connection) -> AnyRow | None:
 
 
 def claim(connection: Connection, owner: str, now_ms: int) -> AnyRow | None:
-    """Become the owner of the open job unless somebody is; a passed-over row is being claimed."""
+    """Become the owner of the open job unless somebody is, or is about to."""
     is_free = or_(jobs.c.lease_ms.is_(None), jobs.c.lease_ms < now_ms)
-    query = select(jobs).where(jobs.c.open == 1, is_free).with_for_update(skip_locked=True)
-    row = connection.execute(query).first()
-    if row is None:
+    found = claims.claim(connection, select(jobs).where(jobs.c.open == 1, is_free).limit(1))
+    if not found:
         return None
+    row = found[0]
     connection.execute(
         update(jobs)
         .where(jobs.c.id == row.id)
