@@ -71,6 +71,8 @@ def _answer(lab: Lab, question: dict[str, Any]) -> dict[str, Any]:
 def create(lab: Lab, node: Instance, fleet: dict[str, Any]) -> dict[str, Any]:
     """Make a node and wait until it is healthy by itself; one that is there already stays."""
     kept = lab.directory / node.name
+    if not kept.is_dir() and len(scaled.nodes(lab.directory)) >= lab.nodes_max:
+        raise LabError(f"this lab may have {lab.nodes_max} nodes beside its own, and has as many")
     kept.mkdir(mode=0o711, parents=True, exist_ok=True)
     file = _write(node, kept, fleet)
     state = _settled(node)
