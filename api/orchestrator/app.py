@@ -8,6 +8,7 @@ from flask import Flask
 
 from api.orchestrator.compose import Orchestrator, compose
 from api.orchestrator.nodes.schemas import NODE_ID
+from api.orchestrator.scaling.schemas import JOB_ID
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.application import make_app
 from dataplane.base.clock import Clock
@@ -19,6 +20,7 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": "^[^/]+$"},
     },
     "number": {"description": "a number", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
+    "job": {"description": "a job's id", "schema": {"type": "string", "pattern": JOB_ID}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
 

@@ -30,6 +30,9 @@ from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import views as scaling_views
+from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
@@ -51,10 +54,20 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    scaler: Worker | None
+    """Runs jobs once it is started; None: there is no provider."""
+
+    def start(self) -> None:
+        """Begin what runs in the background."""
+        self.housekeeper.start()
+        if self.scaler is not None:
+            self.scaler.start()
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
         self.housekeeper.stop()
+        if self.scaler is not None:
+            self.scaler.stop()
         self.database.close()
 
 
@@ -83,6 +96,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     storage.turn()
     nodes = Nodes(database, clock)
     following = Following(database, (ruling.part,))
+    jobs, scaler = scaling.compose(settings.scaling, database, clock)
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -97,11 +111,13 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
             *policy_views.operations(Policies(database, clock)),
+            *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
         housekeeper=_housekeeper(storage, database, receipts, clock),
+        scaler=scaler,
     )
 
 
