@@ -66,9 +66,10 @@ API_ROOMS = {
     "storage": {"common"},
     "access": {"common", "storage"},
     "serving": {"common"},
+    "lists": {"common"},
     "history": {"common", "storage"},
-    "management": {"common", "storage", "access", "serving", "history"},
-    "orchestrator": {"common", "storage", "access", "serving"},
+    "management": {"common", "storage", "access", "serving", "history", "lists"},
+    "orchestrator": {"common", "storage", "access", "serving", "lists"},
     "agent": {"common", "storage", "history"},
 }
 """The same for api."""

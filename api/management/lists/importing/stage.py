@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from api.management.lists.rows import ALLOWLIST, BLACKLIST, last_address
+from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
 from api.management.lists.writes import Tally
 from api.storage.sqlite import Database
 from dataplane.base.networks import MAPPED_PREFIX, Network
