@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 
+from api.lists.schemas import NETWORK_SCHEMA
 from api.orchestrator.compose import Orchestrator, compose
 from api.orchestrator.nodes.schemas import NODE_ID
 from api.orchestrator.settings import OrchestratorSettings
@@ -18,6 +19,7 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "a key's or token's id",
         "schema": {"type": "string", "pattern": "^[^/]+$"},
     },
+    "network": {"description": "an address or a prefix", "schema": NETWORK_SCHEMA},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
 

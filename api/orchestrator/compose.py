@@ -16,6 +16,9 @@ from api.common.disk import written
 from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
+from api.orchestrator.entries import views as entry_views
+from api.orchestrator.entries.following import FollowedEntries
+from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
@@ -65,7 +68,9 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
     storage = Storage([path.parent], lambda: _make_first(settings, keys, tokens, database))
     storage.turn()
     nodes = Nodes(database, clock)
-    following = Following(database, ())
+    lists = FleetLists(database, clock)
+    followed_entries = FollowedEntries(database, clock, lists.log)
+    following = Following(database, (followed_entries.part,))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -79,6 +84,7 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
             *health_views.operations(storage),
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
+            *entry_views.operations(lists, followed_entries),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
