@@ -72,6 +72,9 @@ Origin = Annotated[
 Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), Whole]
 QueryDuration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), FromDecimal]
 StateName = Literal["pending", "in_force", "rejected"]
+FLEET = "fleet"
+"""The origin whose bans are taken even where the allowlist covers them, since what put them there
+looks at many nodes: they act when the allowlist no longer says otherwise."""
 ENTRIES_MAX = 1000
 """Of one POST."""
 NETWORKS_MAX = 10_000

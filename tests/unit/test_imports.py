@@ -70,7 +70,7 @@ API_ROOMS = {
     "history": {"common", "storage"},
     "management": {"common", "storage", "access", "serving", "history", "lists"},
     "orchestrator": {"common", "storage", "access", "serving", "lists"},
-    "agent": {"common", "storage", "history"},
+    "agent": {"common", "storage", "history", "lists"},
 }
 """The same for api."""
 SQLITE = ("sqlite3", "api.storage.sqlite", "sqlalchemy.dialects")

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from api.access.audit.service import Actor
 from api.common.errors import ConflictError, FieldError, NotFoundError
 from api.lists import kinds
+from api.lists.schemas import FLEET
 from api.management.lists import neighbors, rows, writes
 from api.management.lists.rows import Place
 from api.management.revisions.publisher import Outcome, Publisher
@@ -279,9 +280,11 @@ def _check_against_allowlist(
         return [_overridden(connection, each.network, boot_ms) for each in wanted]
     warnings, refused = list[tuple[str, ...]](), list[FieldError]()
     for each in wanted:
-        if holders := rows.holders(connection, kinds.ALLOWLIST, each.network, boot_ms):
-            refused.append(_covered(each, holders[-1]))
         allowed = rows.contained(connection, kinds.ALLOWLIST, each.network, boot_ms)
+        if holders := rows.holders(connection, kinds.ALLOWLIST, each.network, boot_ms):
+            if each.origin != FLEET:
+                refused.append(_covered(each, holders[-1]))
+            allowed = [*dict.fromkeys([*holders[-1:], *allowed])]
         how = "is on the allowlist: the ban does not act on it"
         warnings.append(tuple(f"{one} {how}" for one in allowed))
     if refused:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import Part
+from api.agent.fleet.parts.lists import ListsPart
 from api.agent.node_api import NodeApi
 
 
@@ -27,5 +28,5 @@ class Around:
 
 def make(around: Around) -> Sequence[Part]:
     """All parts, in the order in which they are applied."""
-    del around  # policy, lists and rules come here, a line each
-    return ()
+    about = (around.node_id, around.node, around.orchestrator)
+    return (ListsPart(*about, around.directory),)
