@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.access.audit import service as audit
 from api.access.audit import views as audit_views
 from api.access.gate import KeyGate, Limits
 from api.access.keys import views as key_views
@@ -22,15 +23,22 @@ from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
+from api.orchestrator.housekeeping import Housekeeper
 from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.identity import FleetKeys
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import ruling
+from api.orchestrator.policies import views as policy_views
+from api.orchestrator.policies.service import Policies
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
-from api.storage.sqlite import Database
+from api.storage.database import OpenDatabase
+from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
 from dataplane.base.clock import Clock
-from dataplane.base.errors import ConfigurationError
+
+RETENTION_S = 600.0
+"""How often what is too old is looked for."""
 
 
 @dataclass(frozen=True)
@@ -38,39 +46,44 @@ class Orchestrator:
     """Everything behind the HTTP surface of one worker."""
 
     settings: OrchestratorSettings
-    database: Database
+    database: OpenDatabase
     storage: Storage
     gate: KeyGate
     operations: Sequence[Operation]
     spool: Spool
+    housekeeper: Housekeeper
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
+        self.housekeeper.stop()
         self.database.close()
 
 
-def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
-    """Open the database and build the services.
+def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orchestrator:
+    """Open the database and build the services; without a clock they go by the database's.
 
     Raises:
         StorageError: there is no database yet, it is of an older schema, or it can't be read.
         ConfigurationError: that is no database.
     """
-    path = schema.sqlite_path(settings.database)
-    if path is None:
-        raise ConfigurationError(f"database {settings.database!r}: not supported yet")
-    with written(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    state = _state_directory(settings)
+    with written(state):
+        state.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
-    database = Database(path)
+    database = open_database(settings.database)
+    clock = clock or database_clock(settings.database, database)
     keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
     tokens = Tokens(database, clock)
-    storage = Storage([path.parent], lambda: _make_first(settings, keys, tokens, database))
+    storage = Storage(
+        [state],
+        lambda: _make_first(settings, keys, tokens, database),
+        places=[database.place],
+    )
     storage.turn()
     nodes = Nodes(database, clock)
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
-    following = Following(database, (followed_entries.part,))
+    following = Following(database, (ruling.part, followed_entries.part))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -85,20 +98,33 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
             *entry_views.operations(lists, followed_entries),
+            *policy_views.operations(Policies(database, clock)),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
-        spool=Spool(_scratch(path)),
+        spool=Spool(state / "scratch"),
+        housekeeper=_housekeeper(storage, database, receipts, clock),
     )
 
 
+def _housekeeper(
+    storage: Storage, database: OpenDatabase, receipts: Receipts, clock: Clock
+) -> Housekeeper:
+    made = Housekeeper(storage)
+    made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge receipts", receipts.purge, RETENTION_S)
+    return made
+
+
 def _make_first(
-    settings: OrchestratorSettings, keys: Keys, tokens: Tokens, database: Database
+    settings: OrchestratorSettings, keys: Keys, tokens: Tokens, database: OpenDatabase
 ) -> None:
     database.check_writable()
     keys.make_first({settings.keys / "admin.key": Role.ADMIN})
     tokens.make_first(settings.keys / "enrol.key")
 
 
-def _scratch(database: Path) -> Path:
-    return database.parent / "scratch"
+def _state_directory(settings: OrchestratorSettings) -> Path:
+    """What this process alone writes: SQLite's file, or nothing but scratch."""
+    path = sqlite_path(settings.database)
+    return settings.keys.parent if path is None else path.parent

@@ -95,6 +95,8 @@ class Nodes:
             "stats": dict(sent.stats),
             "applied": {name: each.model_dump() for name, each in sent.applied.items()},
             "boot_id": sent.boot_id,
+            "stats_before": nodes.c.stats,
+            "seen_before_ms": nodes.c.seen_ms,
         }
         with self._database.write() as connection:
             done = connection.execute(update(nodes).where(nodes.c.id == node).values(**values))

@@ -30,9 +30,12 @@ nodes = Table(
     Column("boot_id", Text),
     Column("desired", Text, nullable=False),
     Column("change", INT64, nullable=False),
+    Column("stats_before", JSON),
+    Column("seen_before_ms", INT64),
 )
 """``desired``: ``active`` or ``draining``. ``change``: the fleet's change that last touched what
-this node alone is to do. NULL until the first heartbeat: seen_ms, mode, health, load, boot_id."""
+this node alone is to do. ``stats_before``, ``seen_before_ms``: of the heartbeat before the last.
+NULL until the first heartbeat: seen_ms, mode, health, load, boot_id."""
 
 Index("nodes_seen", nodes.c.seen_ms)
 
