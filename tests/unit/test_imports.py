@@ -67,10 +67,11 @@ API_ROOMS = {
     "access": {"common", "storage"},
     "serving": {"common"},
     "lists": {"common"},
+    "rules": {"common"},
     "history": {"common", "storage"},
-    "management": {"common", "storage", "access", "serving", "history", "lists"},
-    "orchestrator": {"common", "storage", "access", "serving", "lists"},
-    "agent": {"common", "storage", "history", "lists"},
+    "management": {"common", "storage", "access", "serving", "history", "lists", "rules"},
+    "orchestrator": {"common", "storage", "access", "serving", "lists", "rules"},
+    "agent": {"common", "storage", "history", "lists", "rules"},
 }
 """The same for api."""
 SQLITE = ("sqlite3", "api.storage.sqlite", "sqlalchemy.dialects")
