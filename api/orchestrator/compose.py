@@ -18,6 +18,9 @@ from api.common.disk import written
 from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
+from api.orchestrator.entries import views as entry_views
+from api.orchestrator.entries.following import FollowedEntries
+from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
@@ -95,8 +98,10 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     )
     storage.turn()
     nodes = Nodes(database, clock)
-    following = Following(database, (ruling.part,))
     jobs, scaler = scaling.compose(settings.scaling, database, clock)
+    lists = FleetLists(database, clock)
+    followed_entries = FollowedEntries(database, clock, lists.log)
+    following = Following(database, (ruling.part, followed_entries.part))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -110,6 +115,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *health_views.operations(storage),
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
+            *entry_views.operations(lists, followed_entries),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
