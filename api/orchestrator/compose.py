@@ -24,6 +24,8 @@ from api.orchestrator.nodes.identity import FleetKeys
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.orchestrator.threats import views as threat_views
+from api.orchestrator.threats.service import Threats
 from api.storage.sqlite import Database
 from api.storage.trouble import Storage
 from dataplane.base.clock import Clock
@@ -79,6 +81,7 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
             *health_views.operations(storage),
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
+            *threat_views.operations(Threats(database, clock)),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from api.common.schemas import Strict, Timestamp, Whole
+from api.orchestrator.threats.reports import ReportedIncident, Time
 
 NODE_ID = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$"
 NodeId = Annotated[str, Field(pattern=NODE_ID)]
@@ -45,7 +46,7 @@ class Heartbeat(Strict):
     """How a node is, every ten seconds and at once when that changes."""
 
     boot_id: Annotated[str, Field(max_length=64)]
-    at: Timestamp
+    at: Time
     mode: Mode
     health: Health
     reasons: Annotated[list[Reason], Field(max_length=32)] = Field(default_factory=list)
@@ -56,16 +57,24 @@ class Heartbeat(Strict):
         default_factory=dict
     )
     applied: dict[Literal["policy", "lists", "rules"], Applied] = Field(default_factory=dict)
-    incidents: Annotated[list[dict[str, Any]], Field(max_length=100)] = Field(default_factory=list)
+    incidents: Annotated[list[ReportedIncident], Field(max_length=100)] = Field(
+        default_factory=list
+    )
     """As the node's ``GET /attacks/<id>`` has them: new or changed, and not acknowledged."""
+
+
+class AcknowledgedIncident(Strict):
+    """A report of an incident that is kept: as the node sent it."""
+
+    id: str
+    updated_at: Timestamp
 
 
 class HeartbeatAnswer(Strict):
     """What the orchestrator has taken."""
 
     at: Timestamp
-    acknowledged: list[str]
-    """Ids of incidents."""
+    acknowledged: list[AcknowledgedIncident]
 
 
 class RegistrationAnswer(Strict):

@@ -12,6 +12,7 @@ from api.common.errors import ConflictError, FieldError, NotFoundError, Unauthen
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
 from api.orchestrator.nodes.schemas import Heartbeat, Registration
+from api.orchestrator.threats import incidents
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
@@ -100,6 +101,8 @@ class Nodes:
             done = connection.execute(update(nodes).where(nodes.c.id == node).values(**values))
             if done.rowcount == 0:
                 raise NotFoundError(f"there is no node {node!r}")
+            if sent.incidents:
+                incidents.keep(connection, node, sent.incidents, now_ms)
         return now_ms
 
     def get(self, node: str) -> AnyRow:

@@ -14,6 +14,7 @@ from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, rfc3339
 from api.orchestrator import changes
 from api.orchestrator.nodes.schemas import (
     NODE_ID,
+    AcknowledgedIncident,
     Applied,
     Heartbeat,
     HeartbeatAnswer,
@@ -72,7 +73,9 @@ class NodeViews:
         """A node says how it is."""
         sent: Heartbeat = call.body
         at_ms = self._nodes.heartbeat(own_node(call), sent)
-        acknowledged = [str(each["id"]) for each in sent.incidents if "id" in each]
+        acknowledged = [
+            AcknowledgedIncident(id=each.id, updated_at=each.updated_at) for each in sent.incidents
+        ]
         return Answer(200, HeartbeatAnswer(at=rfc3339(at_ms), acknowledged=acknowledged))
 
 
