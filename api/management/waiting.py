@@ -70,7 +70,7 @@ class Waiting:
     def _waits_for(self, error: StorageError) -> None:
         """Keep what is wrong; said in the log once for each."""
         known = self._error
-        if (known.directory, known.number) != (error.directory, error.number):
+        if (known.place, known.number) != (error.place, error.number):
             log.error("the storage can't be opened", why=str(error))
         self._error = error.anew()
 

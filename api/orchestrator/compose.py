@@ -26,10 +26,10 @@ from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.service import Threats
-from api.storage.sqlite import Database
+from api.storage.database import OpenDatabase
+from api.storage.opening import open_database, sqlite_path
 from api.storage.trouble import Storage
 from dataplane.base.clock import Clock
-from dataplane.base.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Orchestrator:
     """Everything behind the HTTP surface of one worker."""
 
     settings: OrchestratorSettings
-    database: Database
+    database: OpenDatabase
     storage: Storage
     gate: KeyGate
     operations: Sequence[Operation]
@@ -55,16 +55,18 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
         StorageError: there is no database yet, it is of an older schema, or it can't be read.
         ConfigurationError: that is no database.
     """
-    path = schema.sqlite_path(settings.database)
-    if path is None:
-        raise ConfigurationError(f"database {settings.database!r}: not supported yet")
-    with written(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    state = _state_directory(settings)
+    with written(state):
+        state.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
-    database = Database(path)
+    database = open_database(settings.database)
     keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
     tokens = Tokens(database, clock)
-    storage = Storage([path.parent], lambda: _make_first(settings, keys, tokens, database))
+    storage = Storage(
+        [state],
+        lambda: _make_first(settings, keys, tokens, database),
+        places=[database.place],
+    )
     storage.turn()
     nodes = Nodes(database, clock)
     following = Following(database, ())
@@ -85,17 +87,19 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
-        spool=Spool(_scratch(path)),
+        spool=Spool(state / "scratch"),
     )
 
 
 def _make_first(
-    settings: OrchestratorSettings, keys: Keys, tokens: Tokens, database: Database
+    settings: OrchestratorSettings, keys: Keys, tokens: Tokens, database: OpenDatabase
 ) -> None:
     database.check_writable()
     keys.make_first({settings.keys / "admin.key": Role.ADMIN})
     tokens.make_first(settings.keys / "enrol.key")
 
 
-def _scratch(database: Path) -> Path:
-    return database.parent / "scratch"
+def _state_directory(settings: OrchestratorSettings) -> Path:
+    """What this process alone writes: SQLite's file, or nothing but scratch."""
+    path = sqlite_path(settings.database)
+    return settings.keys.parent if path is None else path.parent

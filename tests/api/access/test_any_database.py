@@ -40,7 +40,7 @@ class Transactions:
             yield connection
 
     @contextmanager
-    def write(self, *, bulk: bool = False) -> Iterator[Connection]:  # noqa: ARG002 - of the protocol
+    def write(self, **_kind: bool) -> Iterator[Connection]:
         with self._engine.begin() as connection:
             yield connection
 

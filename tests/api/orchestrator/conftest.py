@@ -1,4 +1,4 @@
-"""An orchestrator on SQLite in a directory of its own."""
+"""An orchestrator on a database of its own, every test once on SQLite and once on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,21 +12,33 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.orchestrator.app import create_app, orchestrator_of
+from api.orchestrator.database.upgrade import migrate
 from api.orchestrator.settings import OrchestratorSettings
 from tests.support.clock import FakeClock
+from tests.support.postgres import Postgres
 
 HEADER = "X-SecBeat-API-Key"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fleet_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new database, with the newest schema already where that saves time."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'orchestrator' / 'fleet.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.make_database(migrate)
+    yield url
+    server.drop_database(url)
+
+
 @pytest.fixture
-def fleet_settings(tmp_path: Path) -> OrchestratorSettings:
-    state = tmp_path / "orchestrator"
-    return OrchestratorSettings(database=f"sqlite:///{state / 'fleet.db'}", keys=state / "keys")
+def fleet_settings(fleet_url: str, tmp_path: Path) -> OrchestratorSettings:
+    return OrchestratorSettings(database=fleet_url, keys=tmp_path / "orchestrator" / "keys")
 
 
 @pytest.fixture
 def fleet(fleet_settings: OrchestratorSettings, clock: FakeClock) -> Iterator[Flask]:
-    Path(fleet_settings.keys).parent.mkdir(parents=True)
     app = create_app(fleet_settings, clock)
     yield app
     orchestrator_of(app).close()
