@@ -19,7 +19,7 @@ from api.agent.recording.names import RuleNames
 from api.agent.recording.recorder import Recorder
 from api.agent.recording.retention import Retention
 from api.agent.recording.sight import TableSight
-from api.agent.response.node_api import NodeApi
+from api.agent.node_api import NodeApi
 from api.agent.response.responder import FAILING, Responder
 from api.agent.settings import AgentSettings
 from api.agent.webhooks.office import Office

@@ -1,0 +1,31 @@
+"""The parts that a node follows. Each area has a module here, and a line in `make`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.agent.fleet.orchestrator import Session
+from api.agent.fleet.part import Part
+from api.agent.node_api import NodeApi
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a part may ask."""
+
+    node_id: str
+    """The node's id in the fleet."""
+    node: NodeApi
+    """This node's management API, with the agent's key."""
+    orchestrator: Session
+    """The orchestrator, with the node's own key: ``get(f"nodes/{node_id}/lists?since=7")``."""
+    directory: Path
+    """Where the agent keeps things: ``<state_dir>/agent``."""
+
+
+def make(around: Around) -> Sequence[Part]:
+    """All parts, in the order in which they are applied."""
+    del around  # policy, lists and rules come here, a line each
+    return ()
