@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from api.agent.control.actions import actions
 from api.agent.control.server import ControlServer
 from api.agent.link import Link, LinkStats, Observer
+from api.agent.node_api import NodeApi
 from api.agent.recording.baseline import BaselineKeeper
 from api.agent.recording.captures import CaptureKeeper
 from api.agent.recording.feed import Feed
@@ -19,7 +20,6 @@ from api.agent.recording.names import RuleNames
 from api.agent.recording.recorder import Recorder
 from api.agent.recording.retention import Retention
 from api.agent.recording.sight import TableSight
-from api.agent.node_api import NodeApi
 from api.agent.response.responder import FAILING, Responder
 from api.agent.settings import AgentSettings
 from api.agent.webhooks.office import Office

@@ -19,8 +19,11 @@ from api.orchestrator.database import upgrade as schema
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
+from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
+from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
@@ -68,7 +71,12 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
         places=[database.place],
     )
     storage.turn()
-    nodes = Nodes(database, clock)
+    nodes = node_views.Services(
+        Nodes(database, clock),
+        Registry(database, clock, ()),
+        Heartbeats(database, clock, lambda _connection, _change: None),
+        database,
+    )
     following = Following(database, ())
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
@@ -81,7 +89,8 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
         gate=KeyGate(limits, FleetKeys(keys, database, clock), receipts, storage),
         operations=[
             *health_views.operations(storage),
-            *node_views.operations(nodes, tokens, database),
+            *node_views.operations(nodes),
+            *token_views.operations(tokens),
             *following_views.operations(following),
             *threat_views.operations(Threats(database, clock)),
             *audit_views.operations(database),

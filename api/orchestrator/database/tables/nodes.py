@@ -42,6 +42,15 @@ this node alone is to do. NULL until the first heartbeat: seen_ms, mode, health,
 
 Index("nodes_seen", nodes.c.seen_ms)
 
+deleted_nodes = Table(
+    "deleted_nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key_sha256", LargeBinary, nullable=False),
+    Column("deleted_ms", INT64, nullable=False),
+)
+"""So that a node that was deleted does not enrol again by itself."""
+
 enrolment_tokens = Table(
     "enrolment_tokens",
     metadata,

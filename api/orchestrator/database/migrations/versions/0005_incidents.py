@@ -15,6 +15,12 @@ def upgrade() -> None:
     """Apply."""
     _incidents()
     _outbox()
+    op.create_table(
+        "deleted_nodes",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("key_sha256", sa.LargeBinary, nullable=False),
+        sa.Column("deleted_ms", INT64, nullable=False),
+    )
     op.add_column("nodes", sa.Column("status", sa.Text))
     op.add_column("nodes", sa.Column("clock_off_ms", INT64))
     op.add_column("nodes", sa.Column("previous_boot_id", sa.Text))
