@@ -10,7 +10,7 @@ from api.orchestrator.compose import Orchestrator, compose
 from api.orchestrator.nodes.schemas import NODE_ID
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.application import make_app
-from dataplane.base.clock import Clock, SystemClock
+from dataplane.base.clock import Clock
 
 EXTENSION = "secbeat"
 _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -24,7 +24,7 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
 
 def create_app(settings: OrchestratorSettings, clock: Clock | None = None) -> Flask:
     """Compose an orchestrator and its HTTP surface; ``orchestrator_of(app).close()`` when done."""
-    made = compose(settings, clock or SystemClock())
+    made = compose(settings, clock)
     app = make_app(
         "SecBeat Orchestrator API", made.operations, made.gate, made.spool, _PATH_PARAMETERS
     )

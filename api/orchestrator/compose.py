@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.access.audit import service as audit
 from api.access.audit import views as audit_views
 from api.access.gate import KeyGate, Limits
 from api.access.keys import views as key_views
@@ -19,6 +20,7 @@ from api.orchestrator.database import upgrade as schema
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
+from api.orchestrator.housekeeping import Housekeeper
 from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.heartbeats import Heartbeats
@@ -30,9 +32,12 @@ from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.service import Threats
 from api.storage.database import OpenDatabase
-from api.storage.opening import open_database, sqlite_path
+from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
 from dataplane.base.clock import Clock
+
+RETENTION_S = 600.0
+"""How often what is too old is looked for."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,16 @@ class Orchestrator:
     gate: KeyGate
     operations: Sequence[Operation]
     spool: Spool
+    housekeeper: Housekeeper
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
+        self.housekeeper.stop()
         self.database.close()
 
 
-def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
-    """Open the database and build the services.
+def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orchestrator:
+    """Open the database and build the services; without a clock they go by the database's.
 
     Raises:
         StorageError: there is no database yet, it is of an older schema, or it can't be read.
@@ -63,6 +70,7 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
         state.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
     database = open_database(settings.database)
+    clock = clock or database_clock(settings.database, database)
     keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
     tokens = Tokens(database, clock)
     storage = Storage(
@@ -97,7 +105,17 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
+        housekeeper=_housekeeper(storage, database, receipts, clock),
     )
+
+
+def _housekeeper(
+    storage: Storage, database: OpenDatabase, receipts: Receipts, clock: Clock
+) -> Housekeeper:
+    made = Housekeeper(storage)
+    made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge receipts", receipts.purge, RETENTION_S)
+    return made
 
 
 def _make_first(

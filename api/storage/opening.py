@@ -17,8 +17,10 @@ from sqlalchemy import make_url
 
 from api.common.children import child_environment
 from api.common.disk import StorageError
-from api.storage.database import OpenDatabase
+from api.storage.clock import DatabaseClock
+from api.storage.database import Database, OpenDatabase
 from api.storage.migrations import Schema
+from dataplane.base.clock import Clock, SystemClock
 from dataplane.base.errors import ConfigurationError
 
 _KINDS = ("sqlite", "postgresql")
@@ -45,6 +47,12 @@ def open_database(url: str) -> OpenDatabase:
     engine = import_module(f"api.storage.{kind(url)}")
     opened: OpenDatabase = engine.Database(sqlite_path(url) or url)
     return opened
+
+
+def database_clock(url: str, database: Database) -> Clock:
+    """The clock that rules: of a file this host's, for nobody else writes it."""
+    host = SystemClock()
+    return host if kind(url) == "sqlite" else DatabaseClock(database, host)
 
 
 def migrate(module: str, url: str, head: str) -> None:

@@ -161,7 +161,7 @@ def test_a_key_file_that_does_not_fit_leaves_nothing_half_written(
 
     write = keys.write_key_file
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "_write_key_file", refuse)
+        patch.setattr(keys, "write_key_file", refuse)
         api = Api(settings, plane, clock)
     try:
         assert list(settings.keys.iterdir()) == []
