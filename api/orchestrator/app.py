@@ -18,6 +18,7 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "a key's or token's id",
         "schema": {"type": "string", "pattern": "^[^/]+$"},
     },
+    "number": {"description": "a number", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
 

@@ -28,7 +28,11 @@ from api.orchestrator.nodes.identity import FleetKeys
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import ruling
+from api.orchestrator.policies import views as policy_views
+from api.orchestrator.policies.service import Policies
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.service import Threats
 from api.storage.database import OpenDatabase
@@ -85,7 +89,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         Heartbeats(database, clock, lambda _connection, _change: None),
         database,
     )
-    following = Following(database, ())
+    following = Following(database, (ruling.part,))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -101,18 +105,26 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *token_views.operations(tokens),
             *following_views.operations(following),
             *threat_views.operations(Threats(database, clock)),
+            *policy_views.operations(Policies(database, clock)),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
-        housekeeper=_housekeeper(storage, database, receipts, clock),
+        housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
 
 
 def _housekeeper(
-    storage: Storage, database: OpenDatabase, receipts: Receipts, clock: Clock
+    storage: Storage,
+    database: OpenDatabase,
+    receipts: Receipts,
+    clock: Clock,
+    heartbeats: Heartbeats,
 ) -> Housekeeper:
     made = Housekeeper(storage)
+    made.register("write heartbeats", heartbeats.flush)
+    made.register("find silent nodes", heartbeats.find_silent)
+    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
     return made

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, ModelWrapValidatorHandler, SkipValidation, model_validator
+from pydantic import Field, SkipValidation
 
-from api.common.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Timestamp, Whole
-from dataplane.policy import PolicyDocument, Stored, parse_policy
-
-
-class PolicyRequest(PolicyDocument):
-    """The policy that is to be in force."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _validate(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Once, by what names the field better than a model's own errors."""
-        if not isinstance(sent, Mapping):
-            return handler(sent)
-        policy = parse_policy(sent)
-        return cls.model_construct(policy.model_fields_set, **dict(policy))
+from api.common.policies import ChangeBody
+from api.common.schemas import FromFlag, Strict, Timestamp, Whole
+from dataplane.policy import PolicyDocument, Stored
 
 
 class PutQuery(Strict):
@@ -34,27 +21,11 @@ class PutQuery(Strict):
     accept_exempt: Annotated[bool, FromFlag] = False
 
 
-class HistoryQuery(Strict):
-    """Which part of the history: follow ``next_cursor`` until it is null."""
-
-    limit: PageLimit = PAGE_DEFAULT
-    cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
-
-
 class RollbackRequest(Strict):
     """Which policy is to be in force again; no revision: the one before the newest."""
 
     revision: Annotated[int, Field(ge=1, lt=10**18), Whole] | None = None
     accept_exempt: bool = False
-
-
-class ChangeBody(Strict):
-    """One setting of a profile that differs. ``default``: the policy does not name it."""
-
-    profile: str
-    setting: str
-    before: str
-    after: str
 
 
 class PolicyBody(Strict):

@@ -5,16 +5,14 @@ from __future__ import annotations
 from api.access.audit.service import Actor
 from api.common.errors import NotFoundError
 from api.common.operations import Answer, Call, Operation
+from api.common.policies import ChangeBody, HistoryQuery, PolicyRequest
 from api.common.roles import Role
 from api.common.schemas import rfc3339
 from api.management.policy.schemas import (
-    ChangeBody,
     HistoryPage,
-    HistoryQuery,
     HistoryRow,
     PolicyAnswer,
     PolicyBody,
-    PolicyRequest,
     PutQuery,
     RollbackRequest,
 )

@@ -28,6 +28,7 @@ SILENT_CHUNK = 100
 """So many nodes are found silent in one turn."""
 BREAK_MS = 10_000
 """After a longer break between two turns nobody is found silent: it was we who did not listen."""
+_BEFORE = {"stats_before": nodes.c.stats, "seen_before_ms": nodes.c.seen_ms}
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Heartbeats:
         fresh = nodes.c.seen_ms < bindparam("new_seen_ms")
         statement = update(nodes).where(nodes.c.id == bindparam("node"), fresh)
         names = next(iter(figures.values()))
-        statement = statement.values({name: bindparam(f"new_{name}") for name in names})
+        new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        statement = statement.values(new | _BEFORE)
         rows = [
             {"node": node} | {f"new_{name}": value for name, value in values.items()}
             for node, values in sorted(figures.items())  # one order: no two workers lock crosswise
@@ -136,7 +138,7 @@ class Heartbeats:
                 raise NotFoundError(f"there is no node {node!r}")
             values = _said(sent) | figures | _hosts(row, sent, now_ms)
             self._change(connection, row, _judged(row, values), now_ms)
-            connection.execute(update(nodes).where(nodes.c.id == node).values(**values))
+            connection.execute(update(nodes).where(nodes.c.id == node).values(values | _BEFORE))
             ahead_ms = off_ms if abs(off_ms) > CLOCK_OFF_MS else 0
             if sent.incidents:
                 incidents.keep(connection, node, sent.incidents, now_ms, ahead_ms)

@@ -9,8 +9,9 @@ from api.access import tables as access
 from api.orchestrator.database.tables.incidents import metadata as incidents
 from api.orchestrator.database.tables.nodes import metadata as nodes
 from api.orchestrator.database.tables.outbox import metadata as outbox
+from api.orchestrator.database.tables.policies import metadata as policies
 from api.storage import tables as storage
 
-METADATA = (storage.metadata, access.metadata, nodes, incidents, outbox)
+METADATA = (storage.metadata, access.metadata, nodes, policies, incidents, outbox)
 """All of the database. ``meta`` has database_id (the epoch of everything that nodes follow),
 keys_made, and change: a number that grows with every change of what a node is to enforce."""

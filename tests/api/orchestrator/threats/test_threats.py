@@ -9,49 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.common.schemas import rfc3339
-from tests.api.orchestrator.conftest import heartbeat
+from tests.api.orchestrator.conftest import heartbeat, sources
 from tests.support.clock import FakeClock
 
 Enrol = Callable[..., FlaskClient]
 MINUTE_MS = 60_000
-
-
-@pytest.fixture
-def incident(clock: FakeClock) -> Callable[..., dict[str, Any]]:
-    """An attack as a node reports it; times are seconds before now."""
-
-    def make(number: int = 1, began_s: int = 10, ended_s: int | None = None, **more: Any) -> Any:
-        def at(seconds: int) -> str:
-            return rfc3339(clock.utc_ms() - seconds * 1000)
-
-        return {
-            "id": f"attack_{number:016x}",
-            "type": "syn_flood",
-            "target_kind": "address",
-            "target": "203.0.113.10",
-            "profile": "web",
-            "state": "active" if ended_s is None else "ended",
-            "action": "blocked",
-            "started_at": at(began_s),
-            "updated_at": at(0 if ended_s is None else ended_s),
-            "ended_at": None if ended_s is None else at(ended_s),
-            "peak": {"packets_per_second": 5000, "bits_per_second": 10**6, "more": 1},
-            "totals": {"packets": 9000, "dropped": 8800, "passed": 200},
-            "sources": _sources(("192.0.2.50", 4000, 100)),
-            "field_of_a_newer_version": {"is": "passed over"},
-        } | more
-
-    return make
-
-
-def _sources(
-    *top: tuple[str, int, int], distinct: int | None = None, **more: Any
-) -> dict[str, Any]:
-    found = [
-        {"address": address, "country": "NL", "packets": packets, "error": error}
-        for address, packets, error in top
-    ]
-    return {"top": found, "distinct": distinct or len(top), "spoofed": False} | more
 
 
 def _report(node: FlaskClient, name: str, *incidents: dict[str, Any], **more: Any) -> Any:
@@ -106,8 +68,8 @@ def test_attackers_are_counted_by_incidents_and_summed_over_nodes(
     admin: FlaskClient, enrol: Enrol, incident: Callable[..., Any]
 ) -> None:
     heavy, light = ("192.0.2.50", 4000, 100), ("203.0.113.100", 900, 20)
-    _report(enrol("node-1"), "node-1", incident(1, sources=_sources(heavy, light)))
-    _report(enrol("node-2"), "node-2", incident(2, sources=_sources(heavy)))
+    _report(enrol("node-1"), "node-1", incident(1, sources=sources(heavy, light)))
+    _report(enrol("node-2"), "node-2", incident(2, sources=sources(heavy)))
     found = _threats(admin)["top_attackers"]
     assert found == [
         {"ip": "192.0.2.50", "attacks": 2, "packets": 8000, "error": 200, "country": "NL"},
@@ -119,7 +81,7 @@ def test_attackers_are_counted_by_incidents_and_summed_over_nodes(
 def test_sources_of_a_flood_that_forges_them_are_no_attackers(
     admin: FlaskClient, enrol: Enrol, incident: Callable[..., Any]
 ) -> None:
-    forged = _sources(("192.0.2.50", 4000, 100), spoofed=True)
+    forged = sources(("192.0.2.50", 4000, 100), spoofed=True)
     _report(enrol("node-1"), "node-1", incident(1, sources=forged))
     found = _threats(admin)
     assert found["top_attackers"] == []
@@ -172,8 +134,8 @@ def test_a_report_is_acknowledged_as_it_was_sent_and_a_later_one_takes_its_place
         ("totals", {"packets": 10**30, "dropped": 0}),
         ("peak", None),
         ("sources", {"top": [], "distinct": 0}),
-        ("sources", _sources(("nobody", 1, 0))),
-        ("sources", _sources(*[("192.0.2.1", 1, 0)] * 65)),
+        ("sources", sources(("nobody", 1, 0))),
+        ("sources", sources(*[("192.0.2.1", 1, 0)] * 65)),
     ],
 )
 def test_a_report_that_is_none_is_refused_and_harms_nobody(
