@@ -47,7 +47,7 @@ def fleet(fleet_settings: OrchestratorSettings, clock: FakeClock) -> Iterator[Fl
 
 def client_with(app: Flask, key: str) -> FlaskClient:
     """Who asks with that key."""
-    client = app.testclient_with()
+    client = app.test_client()
     client.environ_base[f"HTTP_{HEADER.upper().replace('-', '_')}"] = key
     return client
 

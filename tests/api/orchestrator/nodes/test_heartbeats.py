@@ -51,26 +51,21 @@ def test_figures_are_written_together_within_a_second(
     assert found["last_seen_at"] == rfc3339(clock.utc_ms())
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("health", "degraded"),
-        ("reasons", ["disk"]),
-        ("mode", "syn"),
-        ("version", "0.2.0"),
-        ("address", "10.0.1.99:9090"),
-        ("boot_id", "b2"),
-        ("applied", {"policy": {"epoch": "e", "number": 3, "state": "rejected", "message": "no"}}),
-    ],
-)
-def test_what_is_no_figure_is_written_at_once(
-    fleet: Flask, beat: Callable[..., None], field: str, value: Any
-) -> None:
+def test_what_is_no_figure_is_written_at_once(fleet: Flask, beat: Callable[..., None]) -> None:
     beat()
-    beat(**{field: value})
-    with orchestrator_of(fleet).database.read() as connection:
-        found = connection.execute(select(nodes.c[field])).scalar_one()
-    assert found == value
+    rejected = {"epoch": "e", "number": 3, "state": "rejected", "message": "no"}
+    for field, value in {
+        "health": "degraded",
+        "reasons": ["disk"],
+        "mode": "syn",
+        "version": "0.2.0",
+        "address": "10.0.1.99:9090",
+        "boot_id": "b2",
+        "applied": {"policy": rejected},
+    }.items():
+        beat(**{field: value})
+        with orchestrator_of(fleet).database.read() as connection:
+            assert connection.execute(select(nodes.c[field])).scalar_one() == value
 
 
 def test_a_clock_that_is_off_degrades_a_node(
@@ -108,32 +103,15 @@ def test_a_host_that_starts_anew_again_and_again_is_one(
     assert _show(admin)["status"] == "healthy"
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        {"load": 2.0},
-        {"load": "NaN"},
-        {"stats": {"a": 10**40}},
-        {"stats": {str(each): 1 for each in range(65)}},
-        {"reasons": ["x" * 201]},
-        {"reasons": ["\x00"]},
-        {"boot_id": "\x00"},
-        {"at": "9999999"},
-        {"applied": {"policy": {"number": -1}}},
-        {"applied": {"kernel": {"number": 1}}},
-        {"address": "x" * 256},
-        {"incidents": [{}] * 101},
-        {"desired": "draining"},
-    ],
-)
 def test_a_heartbeat_that_is_none_is_refused_and_changes_nothing(
-    admin: FlaskClient, beat: Callable[..., None], enrol: Enrol, clock: FakeClock, lie: Any
+    admin: FlaskClient, beat: Callable[..., None], enrol: Enrol, clock: FakeClock
 ) -> None:
     beat()
     before = _show(admin)
     liar = enrol("node-2")
-    answer = liar.post("/api/v1/nodes/node-2/heartbeat", json=heartbeat(clock, **lie))
+    answer = liar.post("/api/v1/nodes/node-2/heartbeat", json=heartbeat(clock, load=2.0))
     assert answer.status_code == 422, answer.json
+    assert answer.json["errors"][0]["field"] == "load"
     assert _show(admin) == before
     assert admin.get("/api/v1/nodes/node-2").json["status"] == "registering"
 

@@ -17,6 +17,22 @@ from tests.api.orchestrator.conftest import heartbeat
 from tests.support.clock import FakeClock
 
 Enrol = Callable[..., FlaskClient]
+FILTERED: list[tuple[dict[str, str], list[str]]] = [
+    ({}, ["ams-1", "ams-2", "fra-1", "fra-2", "new", "silent"]),
+    ({"status": "healthy"}, ["fra-1"]),
+    ({"status": "degraded"}, ["ams-1", "fra-2"]),
+    ({"status": "unreachable"}, ["silent"]),
+    ({"status": "registering"}, ["new"]),
+    ({"status": "draining"}, ["ams-2"]),
+    ({"mode": "syn"}, ["fra-1"]),
+    ({"labels": "site=fra"}, ["fra-1", "fra-2"]),
+    ({"labels": "site in (ams,fra),rack/unit=r.1", "mode": "syn"}, ["fra-1"]),
+    ({"labels": "nothing=x"}, []),
+    ({"text": "FRA"}, ["fra-1", "fra-2"]),
+    ({"text": "100.7"}, ["ams-2"]),
+    ({"text": "%"}, []),
+]
+"""Queries, and the nodes that they find."""
 
 
 @pytest.fixture
@@ -44,28 +60,11 @@ def some_nodes(enrol: Enrol, admin: FlaskClient, clock: FakeClock) -> None:
 
 
 @pytest.mark.usefixtures("some_nodes")
-@pytest.mark.parametrize(
-    ("query", "wanted"),
-    [
-        ({}, ["ams-1", "ams-2", "fra-1", "fra-2", "new", "silent"]),
-        ({"status": "healthy"}, ["fra-1"]),
-        ({"status": "degraded"}, ["ams-1", "fra-2"]),
-        ({"status": "unreachable"}, ["silent"]),
-        ({"status": "registering"}, ["new"]),
-        ({"status": "draining"}, ["ams-2"]),
-        ({"mode": "syn"}, ["fra-1"]),
-        ({"labels": "site=fra"}, ["fra-1", "fra-2"]),
-        ({"labels": "site in (ams,fra),rack/unit=r.1", "mode": "syn"}, ["fra-1"]),
-        ({"labels": "nothing=x"}, []),
-        ({"text": "FRA"}, ["fra-1", "fra-2"]),
-        ({"text": "100.7"}, ["ams-2"]),
-        ({"text": "%"}, []),
-    ],
-)
-def test_nodes_are_filtered(admin: FlaskClient, query: dict[str, str], wanted: list[str]) -> None:
-    found = admin.get("/api/v1/nodes", query_string=query).json
-    assert [each["id"] for each in found["nodes"]] == wanted
-    assert found["total"] == len(wanted)
+def test_nodes_are_filtered(admin: FlaskClient) -> None:
+    for query, wanted in FILTERED:
+        found = admin.get("/api/v1/nodes", query_string=query).json
+        assert [each["id"] for each in found["nodes"]] == wanted, query
+        assert found["total"] == len(wanted)
 
 
 @pytest.mark.usefixtures("some_nodes")
@@ -90,10 +89,8 @@ def test_pages_of_a_filter_lack_nobody(admin: FlaskClient) -> None:
     assert seen == ["ams-1", "ams-2", "fra-1", "fra-2", "silent"]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("labels", "site="), ("status", "gone"), ("text", ""), ("mode", "off")]
-)
-def test_a_filter_that_is_none_is_refused(admin: FlaskClient, name: str, value: str) -> None:
-    answer = admin.get("/api/v1/nodes", query_string={name: value})
-    assert answer.status_code == 422
-    assert answer.json["errors"][0]["field"] == name
+def test_a_filter_that_is_none_is_refused(admin: FlaskClient) -> None:
+    for name, value in {"labels": "site=", "status": "gone", "text": "", "mode": "off"}.items():
+        answer = admin.get("/api/v1/nodes", query_string={name: value})
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["field"] == name

@@ -120,31 +120,13 @@ def test_a_report_is_acknowledged_as_it_was_sent_and_a_later_one_takes_its_place
     assert threat["incidents"] == 1
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("id", "attack_1"),
-        ("type", "x" * 100),
-        ("type", "SYN flood"),
-        ("target", "no address"),
-        ("target", "a" * 1000),
-        ("started_at", "yesterday"),
-        ("ended_at", "2026-11-30T00:00:00Z"),
-        ("totals", {"packets": -1, "dropped": 0}),
-        ("totals", {"packets": 10**30, "dropped": 0}),
-        ("peak", None),
-        ("sources", {"top": [], "distinct": 0}),
-        ("sources", sources(("nobody", 1, 0))),
-        ("sources", sources(*[("192.0.2.1", 1, 0)] * 65)),
-    ],
-)
 def test_a_report_that_is_none_is_refused_and_harms_nobody(
-    admin: FlaskClient, enrol: Enrol, incident: Callable[..., Any], field: str, value: object
+    admin: FlaskClient, enrol: Enrol, incident: Callable[..., Any]
 ) -> None:
     liar, honest = enrol("node-1"), enrol("node-2")
-    answer = _report(liar, "node-1", incident(1) | {field: value})
+    answer = _report(liar, "node-1", incident(3), incident(1, type="SYN flood"))
     assert answer.status_code == 422, answer.json
-    assert answer.json["errors"][0]["field"].startswith("incidents.0")
+    assert answer.json["errors"][0]["field"] == "incidents.1.type"
     assert _report(honest, "node-2", incident(2)).status_code == 200
     assert _threats(admin)["threats"][0]["nodes"] == ["node-2"]
 
