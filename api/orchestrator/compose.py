@@ -31,6 +31,7 @@ from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
+from api.orchestrator.policies.turn import Deploying
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
@@ -127,6 +128,9 @@ def _housekeeper(
     made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
+    deploying = Deploying(database, clock)
+    made.register("deployments", deploying.turn)
+    made.register("purge deployments", deploying.purge, RETENTION_S)
     return made
 
 
