@@ -22,6 +22,7 @@ from appliance.lab import (
     configuration,
     network,
     nginx,
+    orchestrator,
     preflight,
     services,
     status,
@@ -45,6 +46,8 @@ class Wish:
     instance: Instance
     mode: str | None = None
     config_file: Path | None = None
+    has_orchestrator: bool = False
+    """The node follows one of the lab's own, unless its configuration names another."""
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
@@ -62,7 +65,9 @@ def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None
         LabError: something is missing, or the node does not become healthy.
     """
     preflight.require_root("the lab")
-    tables = configuration.compose(wish.instance, wish.mode, wish.config_file)
+    tables = configuration.compose(
+        wish.instance, wish.mode, wish.config_file, has_orchestrator=wish.has_orchestrator
+    )
     config = parse_config(tables, wish.config_file or wish.instance.config_file)
     claim = claim_new(wish.instance)
     with Supervisor() as supervisor:
@@ -122,7 +127,10 @@ def _run(
     supervisor.changed = lambda: status.publish(instance, fixed, "starting", units)
     supervisor.say(f"processes: {', '.join(unit.name for unit in units)}")
     supervisor.start(units)
-    health = Health(units, config.api.bind, time.monotonic() + START_TIMEOUT_S)
+    apis = [config.api.bind]
+    if orchestrator.is_own(instance, config):
+        apis += orchestrator.binds(instance, orchestrator.PORT)
+    health = Health(units, apis, time.monotonic() + START_TIMEOUT_S)
     if not supervisor.run(until=lambda: health.reached(time.monotonic())):
         return
     supervisor.changed = lambda: status.publish(instance, fixed, "up", units)
@@ -140,7 +148,11 @@ def prepare(wish: Wish, tables: dict[str, Any], config: NodeConfig) -> list[Unit
     configuration.write(instance, tables, wish.config_file)
     site = nginx.prepare(instance, instance.directory / "nginx")
     devices = f"{config.ports.outside.device} {config.ports.inside.device}"
-    return [_unit(instance, service) for service in services.services(instance, site, devices)]
+    wanted = services.services(instance, site, devices)
+    if orchestrator.is_own(instance, config):
+        configuration.write_orchestrator(instance)
+        wanted.append(services.orchestrator(instance))
+    return [_unit(instance, service) for service in wanted]
 
 
 def _directories(instance: Instance) -> None:
@@ -153,6 +165,7 @@ def _directories(instance: Instance) -> None:
         ("agent", "secbeat", "secbeat", 0o700),
         ("run-agent", "secbeat", "secbeat", 0o700),
         ("keys", "secbeat", "secbeat", 0o700),
+        ("orchestrator", "secbeat", "secbeat", 0o700),
         ("rules", "secbeat-dp", "secbeat-dp", 0o700),
         ("state", "secbeat", "secbeat-dp", 0o2750),
         ("run", "secbeat-dp", "secbeat", 0o2750),

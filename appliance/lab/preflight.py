@@ -12,7 +12,7 @@ from pathlib import Path
 
 from appliance.config import NodeConfig
 from appliance.config.binds import Bind
-from appliance.lab import advice
+from appliance.lab import advice, orchestrator
 from appliance.lab.commands import LabError
 from appliance.lab.instance import DEFAULT, Instance
 from appliance.lab.network import existing
@@ -20,8 +20,8 @@ from appliance.lab.services import ENVIRONMENT, TREE
 
 TOOLS = ("ip", "sysctl", "ethtool", "nginx", "setpriv", "umount")
 USERS = ("secbeat", "secbeat-dp", "www-data")
-OTHERS_MIB = 350
-"""API, agent, nginx and tables beside the packet memory."""
+OTHERS_MIB = 450
+"""API, agent, orchestrator, nginx and tables beside the packet memory."""
 _OTHERS_READ = 0o004
 
 
@@ -86,7 +86,11 @@ def _memory(config: NodeConfig) -> Iterator[str]:
 
 
 def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:
-    for text in (config.api.bind, config.metrics.public, config.metrics.internal):
+    binds = [config.api.bind, config.metrics.public, config.metrics.internal]
+    if orchestrator.is_own(instance, config):
+        for port in (orchestrator.PORT, orchestrator.METRICS_PORT):
+            binds += orchestrator.binds(instance, port)
+    for text in binds:
         trouble = bind_error(Bind.parse(text))
         if trouble == errno.EADDRINUSE:
             other = "NAME" if instance.name == DEFAULT else "ANOTHER-NAME"

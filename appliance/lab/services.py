@@ -1,6 +1,6 @@
 """The processes of a lab node: which user, which capabilities, which namespace, which command.
 
-The three of the product are confined as their systemd units confine them. nginx is the origin, not
+Those of the product are confined as their systemd units confine them. nginx is the origin, not
 part of the product.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.lab import orchestrator as orchestrators
 from appliance.lab.instance import MARK, Instance
 from appliance.lab.launcher import Specification
 from appliance.lab.network import NETNS
@@ -20,6 +21,7 @@ TREE = Path(__file__).resolve().parents[2]
 """Where the packages lie: the source tree, or site-packages."""
 ENVIRONMENT = Path(sys.prefix)
 KEY_VARIABLE = "MANAGEMENT_API_KEY"
+ORCHESTRATOR_KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
 COOKIE_VARIABLE = "SYN_COOKIE_SECRET"
 
 
@@ -58,6 +60,17 @@ def services(instance: Instance, nginx_configuration: Path, devices: str) -> lis
     ]
 
 
+def orchestrator(instance: Instance) -> Service:
+    """The lab's own orchestrator."""
+    return _product(
+        instance,
+        "orchestrator",
+        user="secbeat",
+        environment=_passed_on(ORCHESTRATOR_KEY_VARIABLE),
+        config=orchestrators.config_file(instance),
+    )
+
+
 def _passed_on(variable: str) -> dict[str, str]:
     """A secret from the caller's environment, if it is there."""
     return {variable: os.environ[variable]} if os.environ.get(variable) else {}
@@ -88,6 +101,7 @@ def _product(
     capabilities: tuple[str, ...] = (),
     namespace: str | None = None,
     environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
 ) -> Service:
     python, binds = visible(instance.tree, instance.venv)
     return Service(
@@ -103,7 +117,7 @@ def _product(
         specification=Specification(
             command=(
                 *(str(python), "-m", "appliance.cli.processes", name),
-                *("--config", str(instance.config_file)),
+                *("--config", str(config or instance.config_file)),
             ),
             directory=str(instance.tree),
             parent=os.getpid(),

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import cast
 
 from api.common.errors import FieldError, UnavailableError
-from api.common.health import Health, judge
+from api.common.health import Health, effective_mode, judge
 from api.common.schemas import rfc3339
 from api.management.agent import AgentSight
 from api.management.dataplane import Dataplane
@@ -69,7 +69,7 @@ class NodeView:
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
             "status": _status(stats, health),
-            "mode": _mode(stats),
+            "mode": effective_mode(stats),
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
             "connections": _connections(stats),
@@ -98,7 +98,7 @@ class NodeView:
             dropped.update(port.dropped)
             link.update({kind: packets for kind, packets in port.link.items() if packets})
             neighbors.update({said: packets for said, packets in port.neighbors.items() if packets})
-        would, of_requests = Counter[str](), _mode(stats) == "l7"
+        would, of_requests = Counter[str](), effective_mode(stats) == "l7"
         for cell in stats.reasons:
             if cell.mode == "monitor":
                 would[cell.reason] += cell.packets
@@ -191,13 +191,6 @@ def _status(stats: NodeStats | None, health: Health) -> str:
 def _port(port: PortStats) -> PortBody:
     fields = {name: getattr(port, name) for name in PortBody.model_fields if name != "dropped"}
     return PortBody(dropped=sum(port.dropped.values()), **cast("dict[str, int]", fields))  # type: ignore[arg-type]
-
-
-def _mode(stats: NodeStats | None) -> str:
-    """What the policy in force makes of the node."""
-    if stats is None:
-        return "tcp"
-    return "l7" if stats.http_profiles else "syn" if stats.syn_proxy_profiles else "tcp"
 
 
 def _lists(stats: NodeStats) -> ListsBody:
