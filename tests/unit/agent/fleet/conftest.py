@@ -19,7 +19,7 @@ class FakePart:
     name: str = "lists"
     answers: list[Applied | Exception] = field(default_factory=list)
     """To the next calls of `apply`; afterwards it succeeds."""
-    found: Applied | None | str = "same"
+    found: Applied | str | None = "same"
     """What `check` finds."""
     calls: list[tuple[str, int, Applied | None]] = field(default_factory=list)
     checks: int = 0
