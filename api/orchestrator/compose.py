@@ -10,6 +10,7 @@ from api.access.audit import service as audit
 from api.access.audit import views as audit_views
 from api.access.gate import KeyGate, Limits
 from api.access.keys import views as key_views
+from api.access.keys.freshness import Freshness
 from api.access.keys.service import EnvironmentKey, Keys
 from api.access.receipts import Receipts
 from api.common.bodies import Spool
@@ -76,7 +77,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     schema.migrate(settings.database)
     database = open_database(settings.database)
     clock = clock or database_clock(settings.database, database)
-    keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
+    freshness = Freshness(database)
+    special = EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key)
+    keys = Keys(database, clock, special, freshness)
     tokens = Tokens(database, clock)
     storage = Storage(
         [state],
@@ -99,7 +102,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         settings=settings,
         database=database,
         storage=storage,
-        gate=KeyGate(limits, FleetKeys(keys, database, clock), receipts, storage),
+        gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
         operations=[
             *health_views.operations(storage),
             *node_views.operations(nodes),

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
+from api.access.keys.freshness import revoked
 from api.common.errors import (
     ConflictError,
     FieldError,
@@ -79,6 +80,7 @@ class Registry:
             _check_free(connection, key)
             mine = nodes.c.id == node
             connection.execute(update(nodes).where(mine).values(next_key_sha256=key))
+            revoked(connection)
             audit.record(connection, actor, "node.key", node, self._clock.utc_ms())
 
     def delete(self, actor: Actor, node: str, *, allow_again: bool) -> None:
@@ -99,6 +101,7 @@ class Registry:
 
     def _remove(self, connection: Connection, row: AnyRow, now_ms: int, *, is_kept: bool) -> None:
         connection.execute(delete(nodes).where(nodes.c.id == row.id))
+        revoked(connection)
         if is_kept:
             values = {"key_sha256": row.key_sha256, "deleted_ms": now_ms}
             upsert(connection, deleted_nodes, {"id": row.id}, values)
