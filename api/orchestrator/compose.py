@@ -25,8 +25,11 @@ from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
+from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.policies import ruling
@@ -37,6 +40,9 @@ from api.orchestrator.scaling import compose as scaling
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.orchestrator.threats import incidents
+from api.orchestrator.threats import views as threat_views
+from api.orchestrator.threats.service import Threats
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
@@ -97,11 +103,16 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    nodes = Nodes(database, clock)
     jobs, scaler = scaling.compose(settings.scaling, database, clock)
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
     following = Following(database, (ruling.part, followed_entries.part))
+    nodes = node_views.Services(
+        Nodes(database, clock),
+        Registry(database, clock, ()),
+        Heartbeats(database, clock, lambda _connection, _change: None),
+        database,
+    )
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -113,24 +124,33 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
         operations=[
             *health_views.operations(storage),
-            *node_views.operations(nodes, tokens, database),
+            *node_views.operations(nodes),
+            *token_views.operations(tokens),
             *following_views.operations(following),
             *entry_views.operations(lists, followed_entries),
+            *threat_views.operations(Threats(database, clock)),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
-        housekeeper=_housekeeper(storage, database, receipts, clock),
         scaler=scaler,
+        housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
 
 
 def _housekeeper(
-    storage: Storage, database: OpenDatabase, receipts: Receipts, clock: Clock
+    storage: Storage,
+    database: OpenDatabase,
+    receipts: Receipts,
+    clock: Clock,
+    heartbeats: Heartbeats,
 ) -> Housekeeper:
     made = Housekeeper(storage)
+    made.register("write heartbeats", heartbeats.flush)
+    made.register("find silent nodes", heartbeats.find_silent)
+    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
     deploying = Deploying(database, clock)
