@@ -32,6 +32,10 @@ def test_every_error_is_a_problem_document(api: Api) -> None:
     assert document.errors_of_another_type(document.described(api.app)) == []
 
 
+def test_no_two_schemas_have_the_same_name(api: Api) -> None:
+    assert document.clumsy_names(document.described(api.app)) == []
+
+
 def test_what_needs_the_database_may_find_that_its_disk_does_not_work(api: Api) -> None:
     for (_, path), operation in document.operations_in(document.described(api.app)).items():
         assert ("503" in operation["responses"]) == (not path.endswith("/health/live"))
