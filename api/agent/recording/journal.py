@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from api.agent.recording.event import RULE_TRIGGERED, Event, new_id
-from api.common.disk import StorageError
+from api.common.disk import DiskError, StorageError
 from api.history import upgrade
 from api.history.tables import deliveries, events, incidents
 from api.storage.sqlite import Database
@@ -188,7 +188,7 @@ class Journal:
     def _using(self) -> Iterator[Database]:
         self.storage.check()
         if self._database is None:
-            raise StorageError(self._path.parent, errno.ENOENT)
+            raise DiskError(self._path.parent, errno.ENOENT)
         try:
             yield self._database
         except StorageError as error:
