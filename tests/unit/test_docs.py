@@ -159,7 +159,7 @@ def test_every_key_is_documented_with_its_default() -> None:
         elif default is None:
             expected = "none"
         else:
-            plain = default if isinstance(default, int | tuple) else str(default)
+            plain = default if isinstance(default, int | tuple | dict) else str(default)
             expected = f"`{json.dumps(plain)}`"
         assert rows[key] == expected, key
 
