@@ -20,6 +20,7 @@ from api.agent.events.log import EventLog
 from api.agent.fleet import compose as fleet
 from api.agent.link import Link, LinkStats, Observer
 from api.agent.logs import configure_logging
+from api.agent.metrics.fleet import FleetCollector
 from api.agent.metrics.internal import InternalCollector
 from api.agent.metrics.public import PublicCollector
 from api.agent.metrics.server import Exporter
@@ -115,6 +116,7 @@ def _registries(
     public.register(PublicCollector(source, sight, parts, version()))
     internal = CollectorRegistry(auto_describe=False)
     internal.register(InternalCollector(source, tally))
+    internal.register(FleetCollector(parts.fleet_view))
     ProcessCollector(namespace="secbeat_agent", registry=internal)
     return {settings.public: public, settings.internal: internal}
 
