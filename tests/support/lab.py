@@ -47,8 +47,11 @@ class Lab:
 
     # --- life
 
-    def up(self, *options: str, config: str | None = None) -> None:
-        """Start it in the background and return when it is healthy."""
+    def up(self, *options: str, config: str | None = None, has_orchestrator: bool = False) -> None:
+        """Start it in the background and return when it is healthy; few tests need an
+        orchestrator."""
+        if not has_orchestrator:
+            options = (*options, "--no-orchestrator")
         if config is not None:
             options = (*options, "--config", str(self._write(config)))
         done = self.command("up", "--detach", *options, timeout_s=UP_TIMEOUT_S)
