@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from api.agent.fleet.spool import Spool
 from api.agent.recording.event import ATTACK_DETECTED, ATTACK_ENDED, NODE_HEALTH, Event
 from api.agent.recording.incidents import IncidentKeeper, Sight
 from api.agent.recording.journal import DAMAGE_TOLD_MS, Journal
@@ -139,3 +140,20 @@ def test_what_the_data_plane_still_knows_is_recorded_again_and_not_told_again(
     assert [each.kind for each in keeper.turn(Sight("boot", (ended(), over), True), 3)] == [
         ATTACK_ENDED
     ]
+
+
+def test_an_orchestrator_is_told_again_what_is_recorded_again(
+    tmp_path: Path, journal: Journal, clock: FakeClock
+) -> None:
+    keeper, spool = IncidentKeeper(journal), Spool(journal, clock)
+    sight = Sight("boot", (replace(SYN_FLOOD, updated_at=clock.utc_ms()),), is_whole=True)
+    keeper.turn(sight, 1)
+    spool.taken([each["id"] for each in spool.pending()])
+    assert spool.pending() == []
+    journal.close()
+    damage(tmp_path / "events.db")
+    with pytest.raises(StorageError):
+        count(journal)
+    journal.turn()
+    keeper.turn(sight, 2)
+    assert [each["id"] for each in spool.pending()] == [SYN_FLOOD.id]
