@@ -43,14 +43,26 @@ _SQLITE = {
 
 
 class StorageError(UnavailableError):
-    """A directory can't be written, or the disk below it not even be read: 503."""
+    """What keeps the state can't be used: 503. `DiskError`, or a database that is away."""
 
     exit_code = 74
+    place: str
+    """What can't be used; a log says the same of one place once."""
+    number: int
+    """An errno."""
+
+    def anew(self) -> StorageError:
+        """The same with today's figures, to be raised by another request."""
+        raise NotImplementedError
+
+
+class DiskError(StorageError):
+    """A directory can't be written, or the disk below it not even be read: 503."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self.directory = directory
+        self.place = str(directory)
         self.number = number
-        """An errno."""
         self.why = os.strerror(number)
         remedy = _REMEDIES.get(number, "mend that")
         message = (
@@ -60,9 +72,9 @@ class StorageError(UnavailableError):
         what = FieldError("storage", str(directory), "writable", message)
         super().__init__(message, errors=[what], retry_after_s=RETRY_AFTER_S)
 
-    def anew(self) -> StorageError:
-        """The same with today's figures, to be raised by another request."""
-        return StorageError(self.directory, self.number)
+    def anew(self) -> DiskError:
+        """See `StorageError`."""
+        return DiskError(self.directory, self.number)
 
 
 @contextlib.contextmanager
@@ -88,10 +100,10 @@ def storage_error(error: BaseException, directory: Path) -> StorageError | None:
         return error
     for each in (error, getattr(error, "orig", None), error.__cause__):
         if isinstance(each, OSError) and each.errno in _REMEDIES:
-            return StorageError(directory, each.errno or errno.EIO)
+            return DiskError(directory, each.errno or errno.EIO)
         code = getattr(each, "sqlite_errorcode", None)
         if isinstance(each, sqlite3.Error) and code is not None and code & 0xFF in _SQLITE:
-            return StorageError(directory, _probed(directory) or _SQLITE[code & 0xFF])
+            return DiskError(directory, _probed(directory) or _SQLITE[code & 0xFF])
     return None
 
 
@@ -103,7 +115,7 @@ def probe(directory: Path) -> None:
     """
     number = _probed(directory)
     if number:
-        raise StorageError(directory, number)
+        raise DiskError(directory, number)
 
 
 def free_bytes(directory: Path) -> tuple[int, int]:

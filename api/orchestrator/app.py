@@ -6,11 +6,13 @@ from typing import Any
 
 from flask import Flask
 
+from api.lists.schemas import NETWORK_SCHEMA
 from api.orchestrator.compose import Orchestrator, compose
 from api.orchestrator.nodes.schemas import NODE_ID
+from api.orchestrator.scaling.schemas import JOB_ID
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.application import make_app
-from dataplane.base.clock import Clock, SystemClock
+from dataplane.base.clock import Clock
 
 EXTENSION = "secbeat"
 _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -18,13 +20,16 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "a key's or token's id",
         "schema": {"type": "string", "pattern": "^[^/]+$"},
     },
+    "network": {"description": "an address or a prefix", "schema": NETWORK_SCHEMA},
+    "number": {"description": "a number", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
+    "job": {"description": "a job's id", "schema": {"type": "string", "pattern": JOB_ID}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
 
 
 def create_app(settings: OrchestratorSettings, clock: Clock | None = None) -> Flask:
     """Compose an orchestrator and its HTTP surface; ``orchestrator_of(app).close()`` when done."""
-    made = compose(settings, clock or SystemClock())
+    made = compose(settings, clock)
     app = make_app(
         "SecBeat Orchestrator API", made.operations, made.gate, made.spool, _PATH_PARAMETERS
     )

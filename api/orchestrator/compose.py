@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.access.audit import service as audit
 from api.access.audit import views as audit_views
 from api.access.gate import KeyGate, Limits
 from api.access.keys import views as key_views
+from api.access.keys.freshness import Freshness
 from api.access.keys.service import EnvironmentKey, Keys
 from api.access.receipts import Receipts
 from api.common.bodies import Spool
@@ -16,18 +18,38 @@ from api.common.disk import written
 from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
+from api.orchestrator.entries import views as entry_views
+from api.orchestrator.entries.following import FollowedEntries
+from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
+from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
+from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import ruling
+from api.orchestrator.policies import views as policy_views
+from api.orchestrator.policies.service import Policies
+from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import views as scaling_views
+from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
-from api.storage.sqlite import Database
+from api.orchestrator.threats import incidents
+from api.orchestrator.threats import views as threat_views
+from api.orchestrator.threats.service import Threats
+from api.storage.database import OpenDatabase
+from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
 from dataplane.base.clock import Clock
-from dataplane.base.errors import ConfigurationError
+
+RETENTION_S = 600.0
+"""How often what is too old is looked for."""
 
 
 @dataclass(frozen=True)
@@ -35,37 +57,62 @@ class Orchestrator:
     """Everything behind the HTTP surface of one worker."""
 
     settings: OrchestratorSettings
-    database: Database
+    database: OpenDatabase
     storage: Storage
     gate: KeyGate
     operations: Sequence[Operation]
     spool: Spool
+    housekeeper: Housekeeper
+    scaler: Worker | None
+    """Runs jobs once it is started; None: there is no provider."""
+
+    def start(self) -> None:
+        """Begin what runs in the background."""
+        self.housekeeper.start()
+        if self.scaler is not None:
+            self.scaler.start()
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
+        self.housekeeper.stop()
+        if self.scaler is not None:
+            self.scaler.stop()
         self.database.close()
 
 
-def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
-    """Open the database and build the services.
+def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orchestrator:
+    """Open the database and build the services; without a clock they go by the database's.
 
     Raises:
         StorageError: there is no database yet, it is of an older schema, or it can't be read.
         ConfigurationError: that is no database.
     """
-    path = schema.sqlite_path(settings.database)
-    if path is None:
-        raise ConfigurationError(f"database {settings.database!r}: not supported yet")
-    with written(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    state = _state_directory(settings)
+    with written(state):
+        state.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
-    database = Database(path)
-    keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
+    database = open_database(settings.database)
+    clock = clock or database_clock(settings.database, database)
+    freshness = Freshness(database)
+    special = EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key)
+    keys = Keys(database, clock, special, freshness)
     tokens = Tokens(database, clock)
-    storage = Storage([path.parent], lambda: _make_first(settings, keys, tokens, database))
+    storage = Storage(
+        [state],
+        lambda: _make_first(settings, keys, tokens, database),
+        places=[database.place],
+    )
     storage.turn()
-    nodes = Nodes(database, clock)
-    following = Following(database, ())
+    jobs, scaler = scaling.compose(settings.scaling, database, clock)
+    lists = FleetLists(database, clock)
+    followed_entries = FollowedEntries(database, clock, lists.log)
+    following = Following(database, (ruling.part, followed_entries.part))
+    nodes = node_views.Services(
+        Nodes(database, clock),
+        Registry(database, clock, ()),
+        Heartbeats(database, clock, lambda _connection, _change: None),
+        database,
+    )
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -74,25 +121,53 @@ def compose(settings: OrchestratorSettings, clock: Clock) -> Orchestrator:
         settings=settings,
         database=database,
         storage=storage,
-        gate=KeyGate(limits, FleetKeys(keys, database, clock), receipts, storage),
+        gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
         operations=[
             *health_views.operations(storage),
-            *node_views.operations(nodes, tokens, database),
+            *node_views.operations(nodes),
+            *token_views.operations(tokens),
             *following_views.operations(following),
+            *entry_views.operations(lists, followed_entries),
+            *threat_views.operations(Threats(database, clock)),
+            *policy_views.operations(Policies(database, clock)),
+            *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
-        spool=Spool(_scratch(path)),
+        spool=Spool(state / "scratch"),
+        scaler=scaler,
+        housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
 
 
+def _housekeeper(
+    storage: Storage,
+    database: OpenDatabase,
+    receipts: Receipts,
+    clock: Clock,
+    heartbeats: Heartbeats,
+) -> Housekeeper:
+    made = Housekeeper(storage)
+    made.register("write heartbeats", heartbeats.flush)
+    made.register("find silent nodes", heartbeats.find_silent)
+    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge receipts", receipts.purge, RETENTION_S)
+    deploying = Deploying(database, clock)
+    made.register("deployments", deploying.turn)
+    made.register("purge deployments", deploying.purge, RETENTION_S)
+    return made
+
+
 def _make_first(
-    settings: OrchestratorSettings, keys: Keys, tokens: Tokens, database: Database
+    settings: OrchestratorSettings, keys: Keys, tokens: Tokens, database: OpenDatabase
 ) -> None:
     database.check_writable()
     keys.make_first({settings.keys / "admin.key": Role.ADMIN})
     tokens.make_first(settings.keys / "enrol.key")
 
 
-def _scratch(database: Path) -> Path:
-    return database.parent / "scratch"
+def _state_directory(settings: OrchestratorSettings) -> Path:
+    """What this process alone writes: SQLite's file, or nothing but scratch."""
+    path = sqlite_path(settings.database)
+    return settings.keys.parent if path is None else path.parent

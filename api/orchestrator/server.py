@@ -1,66 +1,95 @@
-"""``secbeat-orchestrator``: Gunicorn with one worker on SQLite, or several on PostgreSQL."""
+"""``secbeat-orchestrator``: Gunicorn with one worker on SQLite, or several on PostgreSQL.
+
+SQLite's file has one writer, who holds the lock beside it (`api.storage.alone`).
+"""
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from gunicorn.util import parse_address
-
+from api.common.disk import StorageError
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.server import Server, leave_out_rich, serve
-from dataplane.base.errors import SecBeatError
-from dataplane.base.notify import Notifier
+from api.storage.opening import sqlite_path
+from dataplane.base.errors import ConfigurationError
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api.serving.running import Serving
 
 
 def run(settings: OrchestratorSettings) -> int:
-    """Serve until SIGTERM; returns the exit code."""
+    """Serve until SIGTERM; returns the exit code.
+
+    Raises:
+        BusyError: another orchestrator has this SQLite file.
+        ConfigurationError: SQLite for several workers.
+    """
     leave_out_rich()
     from api.common import logs  # noqa: PLC0415 - after that
 
     logs.configure()
+    file = sqlite_path(settings.database)
+    if file is not None:
+        _check_alone(file, settings.workers)
     unix_socket, environment = settings.unix_socket, dict(os.environ)
     return serve(
         Server(
             "secbeat-orchestrator",
             [*settings.binds, *([f"unix:{unix_socket}"] if unix_socket else [])],
-            lambda: _begin(settings, environment),
+            lambda: _begin(settings, file, environment),
             logs.CONFIGURATION,
             {"workers": settings.workers},
         )
     )
 
 
+def _check_alone(file: Path, workers: int) -> None:
+    from api.storage.alone import take_lock  # noqa: PLC0415
+
+    if workers > 1:
+        raise ConfigurationError(
+            f"workers = {workers}: the SQLite file {file} can have 1; several need PostgreSQL "
+            '(database = "postgresql://...")'
+        )
+    with suppress(StorageError):  # the worker says so, and waits
+        os.close(take_lock(file))  # for a clear message; the worker's is what counts
+
+
 def _begin(
-    settings: OrchestratorSettings, environment: dict[str, str]
+    settings: OrchestratorSettings, file: Path | None, environment: dict[str, str]
 ) -> tuple[Any, Callable[[], None]]:
     """In a worker: compose, start what runs in the background, say READY."""
     from api.common import logs  # noqa: PLC0415 - not in the master
-    from api.orchestrator.app import create_app, orchestrator_of  # noqa: PLC0415
-    from api.serving.application import LIVE, lanes  # noqa: PLC0415
-    from api.serving.bridge import Bridge  # noqa: PLC0415
-    from api.serving.watchdog import Watchdog  # noqa: PLC0415
+    from api.serving.running import begin  # noqa: PLC0415
 
     logs.configure()
-    try:
-        app = create_app(settings)
-    except SecBeatError as exc:
-        log.critical("can't start: %s", exc)
-        sys.exit(exc.exit_code)
+    lock: list[int] = []  # held from the first try until the end
+    bridge, stop = begin(
+        lambda: _make(settings, file, lock), settings.binds[0], settings.threads, environment
+    )
+
+    def end() -> None:
+        stop()
+        while lock:
+            os.close(lock.pop())
+
+    return bridge, end
+
+
+def _make(settings: OrchestratorSettings, file: Path | None, lock: list[int]) -> Serving:
+    from api.orchestrator.app import create_app, orchestrator_of  # noqa: PLC0415
+    from api.serving.application import lanes  # noqa: PLC0415
+    from api.serving.running import Serving  # noqa: PLC0415
+    from api.storage.alone import wait_for_lock  # noqa: PLC0415
+
+    if file is not None and not lock:
+        lock.append(wait_for_lock(file))
+    app = create_app(settings)
     made = orchestrator_of(app)
-    notifier = Notifier(environment, os.getppid())
-    watchdog = Watchdog(notifier, parse_address(settings.binds[0]), LIVE, lambda: True)
-
-    def stop() -> None:
-        watchdog.stop()
-        made.close()
-
-    found = lanes(made.operations)
-    notifier.ready()
-    watchdog.start()
-    return Bridge(app, settings.threads, lambda: found), stop
+    made.start()
+    return Serving(app, lanes(made.operations), made.housekeeper.works, made.close)

@@ -35,8 +35,12 @@ class Storage:
         directories: Sequence[Path],
         catch_up: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        places: Sequence[str] = (),
     ) -> None:
+        """`places`: what else `catch_up` finds out about, as a database on another host."""
         self._directories = tuple(directories)
+        self._places = {*map(str, directories), *places}
         self._catch_up = catch_up
         self._clock = clock
         self._lock = threading.Lock()
@@ -58,9 +62,9 @@ class Storage:
     def failed(self, error: StorageError) -> None:
         """Something could not be written; said in the log once.
 
-        What concerns another directory, as an import's scratch, is the affair of who met it.
+        What concerns another place, as an import's scratch, is the affair of who met it.
         """
-        if error.directory in self._directories:
+        if error.place in self._places:
             self._mark(error)
 
     def turn(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from tests.support.explained import PASSED
 from tests.support.fake_agent import answering
 from tests.support.http_stats import GROUPS, HTTP, SCANS
 from tests.support.incidents import NO_DETECTION
+from tests.support.postgres import Postgres
 
 HEADER = "X-SecBeat-API-Key"
 ADMIN_KEY = "admin-key-of-the-tests-0123456789abcdef"
@@ -312,3 +314,23 @@ def api(settings: ApiSettings, plane: FakeDataplane, clock: FakeClock) -> Iterat
     found = Api(settings, plane, clock)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests of a process: each makes a database of its own in it."""
+    with tempfile.TemporaryDirectory(prefix="secbeat-pg-") as directory:
+        server = Postgres(Path(directory))
+        server.start()
+        yield server
+        server.stop("immediate")
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server that a test may stop; what it has committed survives."""
+    with tempfile.TemporaryDirectory(prefix="secbeat-pg-") as directory:
+        server = Postgres(Path(directory), {"fsync": "on", "synchronous_commit": "on"})
+        server.start()
+        yield server
+        server.stop("immediate")

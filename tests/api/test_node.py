@@ -8,7 +8,7 @@ import errno
 import pytest
 
 from api.agent.control.server import ControlServer
-from api.common.disk import StorageError
+from api.common.disk import DiskError
 from api.management.agent import AgentSight
 from dataplane.shared.stats import CountriesStats, ReasonCount
 from tests.support.incidents import DETECTION
@@ -33,6 +33,8 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "countries": None,
         "storage": body["storage"],
         "panic": None,
+        "fleet": None,
+        "drain": None,
         "overlays": 0,
         "version": body["version"],
     }
@@ -127,7 +129,7 @@ def test_ready_needs_storage_and_data_plane(api: Api) -> None:
     assert [each["field"] for each in answer.json["errors"]] == ["dataplane"]
     api.plane.away = False
 
-    api.node.storage.failed(StorageError(api.settings.state_log, errno.ENOSPC))
+    api.node.storage.failed(DiskError(api.settings.state_log, errno.ENOSPC))
     answer = api.get("/health/ready", key=None)
     assert answer.status_code == 503
     (error,) = answer.json["errors"]

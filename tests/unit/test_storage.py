@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api.common.disk import StorageError, probe, storage_error, written
+from api.common.disk import DiskError, StorageError, probe, storage_error, written
 from api.common.errors import ConflictError
 from api.storage.trouble import BACK_OFF_S_MAX, PROBE_S, Storage
 from dataplane.statelog import StateLogError
@@ -121,7 +121,7 @@ def test_without_trouble_it_is_probed_now_and_then(tmp_path: Path) -> None:
 def test_trouble_is_tried_with_back_off_and_ends_by_itself(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
     disk.storage.turn()
-    disk.error = StorageError(tmp_path, errno.ENOSPC)
+    disk.error = DiskError(tmp_path, errno.ENOSPC)
     disk.storage.failed(disk.error)
     with pytest.raises(StorageError, match="No space"):
         disk.storage.check()
@@ -135,7 +135,7 @@ def test_trouble_is_tried_with_back_off_and_ends_by_itself(tmp_path: Path) -> No
 def test_a_write_that_fails_is_probed_at_the_next_turn(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
     disk.storage.turn()
-    disk.storage.failed(StorageError(tmp_path, errno.ENOSPC))
+    disk.storage.failed(DiskError(tmp_path, errno.ENOSPC))
     assert disk.run(1) == 1
     assert disk.storage.trouble is None
 

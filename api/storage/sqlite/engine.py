@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -37,6 +37,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.place = str(path.parent)
+        self.on_error: Callable[[StorageError], None] = lambda _error: None
         self.lock = WriteLock()
         self._only_read: StorageError | None = None
         self._alone = threading.Lock()
@@ -51,12 +53,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent state of the database."""
-        with self._turn(), written(self.path.parent, _ERRORS), self._engine.connect() as connection:
+        with self._turn(), self._translated(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def write(self, *, bulk: bool = False) -> Iterator[Connection]:
+    def write(self, *, bulk: bool = False, shared: bool = False) -> Iterator[Connection]:
         """A write transaction under the lock; durable when the block ends, nothing if it raises."""
+        del shared  # SQLite has one writer at a time
         with self.lock.hold(bulk=bulk), self.transaction() as connection:
             yield connection
 
@@ -65,7 +68,7 @@ class Database:
         """A write transaction for a caller that holds the lock."""
         self._require_writable()
         with (
-            written(self.path.parent, _ERRORS),
+            self._translated(),
             self._engine.connect().execution_options(secbeat_write=True) as connection,
             connection.begin(),
         ):
@@ -107,6 +110,15 @@ class Database:
     def close(self) -> None:
         """Close all connections; the write-ahead log is folded in by the last."""
         self._engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with written(self.path.parent, _ERRORS):
+                yield
+        except StorageError as exc:
+            self.on_error(exc)
+            raise
 
     def _open(self) -> None:
         """Open it to write, as far as that shows with the first look at it."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from api.common.children import child_environment
-from api.common.disk import StorageError, written
+from api.common.disk import DiskError, StorageError, written
 from dataplane.base.errors import ConfigurationError
 
 
@@ -25,7 +25,7 @@ def migrate(module: str, database: Path) -> None:
     command = [sys.executable, "-m", module, str(database)]
     done = subprocess.run(command, capture_output=True, check=False, env=child_environment())
     if done.returncode == StorageError.exit_code:
-        raise StorageError(database.parent, json.loads(done.stdout)["errno"])
+        raise DiskError(database.parent, json.loads(done.stdout)["errno"])
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise ConfigurationError(f"{database} can't be migrated: {' '.join(last)}")

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from api.common.disk import storage_error, written
+from api.common.disk import DiskError, storage_error, written
 from api.storage.migrations import Schema
 from api.storage.sqlite.engine import make_engine
 from api.storage.sqlite.reading import connect_to_read
@@ -32,15 +32,14 @@ def upgrade(database: Path, schema: Schema) -> None:
 
     A backup comes before each step, but for a database that is only being made.
     """
-    is_new = current(database) is None
-    while (revision := current(database)) != schema.head:
-        if revision is not None and not is_new:
-            back_up(database, revision)
-        engine = make_engine(database)
-        try:
-            schema.step(engine)
-        finally:
-            engine.dispose()
+    with written(database.parent):
+        _upgrade(database, schema)
+
+
+def error(database: Path, number: int, why: str) -> DiskError:
+    """What a process that migrates has met."""
+    del why  # the number says it
+    return DiskError(database.parent, number)
 
 
 def back_up(database: Path, revision: str) -> Path:
@@ -60,6 +59,18 @@ def back_up(database: Path, revision: str) -> Path:
     for old in _backups(database)[:-BACKUPS_MAX]:
         old.unlink()
     return target
+
+
+def _upgrade(database: Path, schema: Schema) -> None:
+    is_new = current(database) is None
+    while (revision := current(database)) != schema.head:
+        if revision is not None and not is_new:
+            back_up(database, revision)
+        engine = make_engine(database)
+        try:
+            schema.step(engine)
+        finally:
+            engine.dispose()
 
 
 def _version(opened: sqlite3.Connection) -> str | None:

@@ -14,6 +14,7 @@ from tests.support.clock import FakeClock
 from ..conftest import ADMIN_KEY, HEADER, Api, FakeDataplane
 
 PEOPLE = (Role.READ, Role.OPERATE, Role.ADMIN)
+"""The roles of keys that people make."""
 
 
 def keys_of(api: Api) -> dict[Role | None, str | None]:

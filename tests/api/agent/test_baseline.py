@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from api.agent.recording.baseline import PERIODS_MAX, PROFILES_MAX, WRITE_S, BaselineKeeper
 from api.agent.recording.journal import Journal
-from api.common.disk import StorageError
+from api.common.disk import DiskError, StorageError
 from api.history.rates import ATTACKED, PERIODS, bucket_of
 from api.history.tables import baseline
 from dataplane.shared.incidents import BaselinePeriod, ProfileRates
@@ -127,7 +127,7 @@ def test_what_the_disk_refuses_is_written_later(
     with monkeypatch.context() as patched:
 
         def refuse() -> None:
-            raise StorageError(Path("events.db"), 28)
+            raise DiskError(Path("events.db"), 28)
 
         patched.setattr(journal, "write", refuse)
         with pytest.raises(StorageError):

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from api.agent.recording.incidents import REFRESH_MS, IncidentKeeper, Sight
 from api.agent.recording.journal import Journal
 from api.common.attacks import attack_document
-from api.common.disk import StorageError
+from api.common.disk import DiskError, StorageError
 from api.history.tables import events, incidents
 from dataplane.shared.incidents import Incident
 from tests.support.incidents import SYN_FLOOD, ended
@@ -132,7 +132,7 @@ def test_what_could_not_be_written_is_written_later_once(
     with monkeypatch.context() as patch:
 
         def refuse(_rows: Sequence[object], _made: Sequence[object]) -> None:
-            raise StorageError(Path("/"), 28)
+            raise DiskError(Path("/"), 28)
 
         patch.setattr(journal, "record", refuse)
         with pytest.raises(StorageError):

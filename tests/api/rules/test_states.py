@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.common.disk import StorageError
+from api.common.disk import DiskError
 from api.management.rules import admission, views
 from dataplane.client.compiler import Admission
 from dataplane.shared.stats import RejectedRule
@@ -202,7 +202,7 @@ def test_a_full_disk_during_an_import_is_the_nodes_trouble(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
-        raise StorageError(api.settings.state_log, errno.ENOSPC)
+        raise DiskError(api.settings.state_log, errno.ENOSPC)
 
     monkeypatch.setattr(api.node.publisher, "commit", full)
     body = '{"pattern": "b", "action": "block"}'

@@ -12,7 +12,7 @@ import pytest
 
 from api.access.keys import service as keys
 from api.access.receipts import Receipts
-from api.common.disk import StorageError
+from api.common.disk import DiskError
 from api.management.housekeeping import COMPACT_AGAIN_S
 from api.management.lists.importing.stage import Stage
 from api.management.revisions.publisher import Publisher
@@ -28,7 +28,7 @@ from ..conftest import Api, FakeDataplane
 
 def failing(api: Api) -> Any:
     def fail(*_arguments: Any, **_options: Any) -> Any:
-        raise StorageError(api.settings.database.parent, errno.ENOSPC)
+        raise DiskError(api.settings.database.parent, errno.ENOSPC)
 
     return fail
 
@@ -135,7 +135,7 @@ def test_a_compaction_that_finds_no_room_is_not_tried_at_every_turn(
 
     def compact(_publisher: Publisher) -> None:
         tries.append(True)
-        raise StorageError(api.settings.state_log, errno.ENOSPC)
+        raise DiskError(api.settings.state_log, errno.ENOSPC)
 
     monkeypatch.setattr(Publisher, "compact", compact)
     for _ in range(5):
@@ -159,9 +159,9 @@ def test_a_key_file_that_does_not_fit_leaves_nothing_half_written(
             patch.setattr(os, "fsync", full_disk)
             return write(path)
 
-    write = keys._write_key_file
+    write = keys.write_key_file
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "_write_key_file", refuse)
+        patch.setattr(keys, "write_key_file", refuse)
         api = Api(settings, plane, clock)
     try:
         assert list(settings.keys.iterdir()) == []

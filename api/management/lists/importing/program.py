@@ -19,9 +19,10 @@ from typing import Any
 from uuid import UUID
 
 from api.common.children import child_environment
-from api.common.disk import StorageError, written
+from api.common.disk import DiskError, StorageError, written
 from api.common.errors import ApiError
-from api.management.lists.importing.parse import BadLineError, Defaults, parse
+from api.lists.lines import BadLineError, Defaults
+from api.management.lists.importing.parse import parse
 from api.management.lists.rows import latest
 from dataplane.base.clock import Deadline, SystemClock
 from dataplane.base.networks import Network
@@ -122,7 +123,7 @@ def run(job: ParseJob | FileJob, size_bytes: int) -> Any:
         raise _bad_line(**answer["bad_line"])
     if "storage" in answer:
         directory, number = answer["storage"]
-        raise StorageError(Path(directory), number)
+        raise DiskError(Path(directory), number)
     if "state_log" in answer:
         raise StateLogError(answer["state_log"])
     return answer["result"]
@@ -142,7 +143,7 @@ def main() -> None:
         fields = {"line": exc.line, "value": exc.value, "limit": exc.limit}
         answer = {"bad_line": {"message": message, **fields}}
     except StorageError as exc:
-        answer = {"storage": [str(exc.directory), exc.number]}
+        answer = {"storage": [exc.place, exc.number]}
     except StateLogError as exc:
         answer = {"state_log": str(exc)}
     json.dump(answer, sys.stdout)

@@ -1,7 +1,8 @@
 """Stands in for the application while its storage can't even be opened, and makes way for it.
 
-That is so at a first boot on a full disk, or before a migration: there is no database to read. The
-stand-in says so to everybody, and tries again in the background until there is one.
+That is so at a first boot on a full disk, before a migration, or while PostgreSQL is away: there is
+no database to read. The stand-in says so to everybody, and tries again in the background until
+there is one.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from flask import Flask, Response, jsonify
 
 from api.common import problems, requests
 from api.common.disk import StorageError
-from api.management.housekeeping import HUNG_S
 from api.serving.application import LIVE
 from api.serving.bridge import Lanes
 from dataplane.base.errors import SecBeatError
 
 RETRY_S = 2.0
+HUNG_S = 60.0
+"""A try that takes longer is no longer work."""
 LANES = Lanes(instant=frozenset({LIVE}))
 """Of the stand-in."""
 
@@ -70,7 +72,7 @@ class Waiting:
     def _waits_for(self, error: StorageError) -> None:
         """Keep what is wrong; said in the log once for each."""
         known = self._error
-        if (known.directory, known.number) != (error.directory, error.number):
+        if (known.place, known.number) != (error.place, error.number):
             log.error("the storage can't be opened", why=str(error))
         self._error = error.anew()
 

@@ -1,0 +1,98 @@
+"""What a worker serves: the application, or who stands in for it until it can be made."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from gunicorn.util import parse_address
+
+from api.common.disk import StorageError
+from api.serving.application import LIVE
+from api.serving.bridge import Bridge, Lanes
+from api.serving.waiting import LANES, Waiting
+from api.serving.watchdog import Watchdog
+from dataplane.base.errors import SecBeatError
+from dataplane.base.notify import Notifier
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """An application that has been made, and what belongs to it."""
+
+    app: Flask
+    lanes: Lanes
+    works: Callable[[], bool]
+    """Whether background work goes on."""
+    close: Callable[[], None]
+
+
+class Running:
+    """Makes the application now, or as soon as its storage can be opened."""
+
+    def __init__(self, make: Callable[[], Serving]) -> None:
+        self._make = make
+        self._serving: Serving | None = None
+        self._waiting: Waiting | None = None
+
+    def begin(self) -> Any:
+        """The application, or what stands in for it."""
+        try:
+            return self._made()
+        except StorageError as exc:
+            self._waiting = Waiting(self._made, exc)
+            self._waiting.start()
+            return self._waiting
+
+    def lanes(self) -> Lanes:
+        """Those of the application as it is now."""
+        return LANES if self._serving is None else self._serving.lanes
+
+    def works(self) -> bool:
+        """Whether background work goes on."""
+        if self._serving is not None:
+            return self._serving.works()
+        return self._waiting is not None and self._waiting.works()
+
+    def end(self) -> None:
+        """Let go of everything."""
+        if self._waiting is not None:
+            self._waiting.stop()
+        if self._serving is not None:
+            self._serving.close()
+
+    def _made(self) -> Flask:
+        self._serving = self._make()
+        return self._serving.app
+
+
+def begin(
+    make: Callable[[], Serving], bind: str, threads: int, environment: dict[str, str]
+) -> tuple[Bridge, Callable[[], None]]:
+    """In a worker: make the application, say READY; returns it with what ends it.
+
+    `bind` is where the watchdog asks it; `environment` is what the service manager has given.
+    """
+    running = Running(make)
+    try:
+        app = running.begin()
+    except SecBeatError as exc:
+        log.critical("can't start: %s", exc)
+        sys.exit(exc.exit_code)
+    notifier = Notifier(environment, os.getppid())
+    watchdog = Watchdog(notifier, parse_address(bind), LIVE, running.works)
+
+    def stop() -> None:
+        watchdog.stop()
+        running.end()
+
+    notifier.ready()
+    watchdog.start()
+    return Bridge(app, threads, running.lanes), stop

@@ -1,0 +1,111 @@
+"""Connections to PostgreSQL: writers take turns, readers see one state, nobody waits for ever.
+
+What reads first and writes then is right only if nobody writes in between. SQLite gives that to
+every write transaction; here a lock of the database's own does (pg_advisory_xact_lock), over all
+workers of all orchestrators. Who changes single rows, and locks them, can do without it (`shared`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+
+from api.common.disk import StorageError
+from api.storage.postgresql.errors import translated
+
+WRITERS = 0x5EC_BEA7
+"""The advisory lock of those who write; the next number is that of those who migrate."""
+CONNECT_S = 3
+_LOCK_MS, _STATEMENT_MS, _IDLE_MS = 10_000, 30_000, 30_000
+"""A worker that stops with a lock in its hand loses it after the last of them."""
+_ALIVE_S = 15
+"""A host that is gone without a word is found out by TCP after that."""
+_TURN = text(f"SELECT pg_advisory_xact_lock({WRITERS})")
+_TOUCH = text("UPDATE meta SET value = value WHERE name = 'database_id'")
+
+
+class Database:
+    """See `api.storage.database`. What fails because of the database is a `DatabaseError`."""
+
+    def __init__(self, url: str, connections_max: int = 12) -> None:
+        """Opens no connection yet."""
+        parsed = make_url(url)
+        self.place = place(parsed)
+        self.on_error: Callable[[StorageError], None] = lambda _error: None
+        self._engine = make_engine(parsed, connections_max)
+        self._reading = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction: one consistent state of the database."""
+        with self._translated(), self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, bulk: bool = False, shared: bool = False) -> Iterator[Connection]:
+        """A write transaction, durable when the block ends, nothing if it raises."""
+        del bulk  # PostgreSQL's locks are handed over in the order in which they are asked for
+        with self._translated(), self._engine.begin() as connection:
+            if not shared:
+                connection.execute(_TURN)
+            yield connection
+
+    def check_writable(self) -> None:
+        """Raise `StorageError` unless a write transaction can be made durable."""
+        with self.write(shared=True) as connection:
+            connection.execute(_TOUCH)
+
+    def close(self) -> None:
+        """Close all connections; idempotent."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with translated(self.place):
+                yield
+        except StorageError as exc:
+            self.on_error(exc)
+            raise
+
+
+def make_engine(url: URL, connections_max: int) -> Engine:
+    """An engine whose connections are tried before they are used, and bounded in every wait."""
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=connections_max,
+        max_overflow=0,
+        pool_timeout=_LOCK_MS / 1000,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args=_arguments(),
+    )
+
+
+def place(url: URL) -> str:
+    """How messages call a database: its URL without the password and without options."""
+    host = url.host or next(iter(url.normalized_query.get("host", ())), "")
+    return f"postgresql://{host}/{url.database or ''}"
+
+
+def _arguments() -> dict[str, Any]:
+    limits = {
+        "lock_timeout": _LOCK_MS,
+        "statement_timeout": _STATEMENT_MS,
+        "idle_in_transaction_session_timeout": _IDLE_MS,
+    }
+    return {
+        "connect_timeout": CONNECT_S,
+        "application_name": "secbeat-orchestrator",
+        "client_encoding": "utf8",
+        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+        "keepalives_idle": _ALIVE_S,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": _ALIVE_S * 1000,
+    }

@@ -1,0 +1,122 @@
+"""A real PostgreSQL, from Debian's package, in a directory of its own, on a Unix socket alone.
+
+It runs as an unprivileged user, for it refuses to be root, and without fsync unless a test is about
+what survives. Tests get a database each, copied from a template that is migrated once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+_ROOM = Path("/usr/lib/postgresql")
+_USER = "nobody"
+_SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "logging_collector": "off",
+}
+
+
+class Postgres:
+    """One server. `directory` is short: a Unix socket's path has at most 107 bytes."""
+
+    def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
+        self.directory = directory
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._numbers = itertools.count()
+        self._made = False
+
+    def start(self) -> None:
+        """Make the cluster, if it is not there, and serve."""
+        if not (self.directory / "data").exists():
+            directory = self.directory
+            directory.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                shutil.chown(directory, _USER)
+            self._run(
+                "initdb",
+                "-D",
+                "data",
+                "-U",
+                "secbeat",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            )
+            options = {**self._settings, "unix_socket_directories": str(directory)}
+            lines = "".join(f"{name} = '{value}'\n" for name, value in options.items())
+            self._run("sh", "-c", "cat >>data/postgresql.conf", text=lines)
+        self._run("pg_ctl", "-D", "data", "-l", "log", "-w", "-t", "60", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """``fast``: connections are cut; ``immediate``: as if the power went."""
+        self._run("pg_ctl", "-D", "data", "-w", "-t", "60", "-m", mode, "stop")
+
+    def url(self, database: str = "postgres") -> str:
+        """For SQLAlchemy."""
+        return f"postgresql://secbeat@/{database}?host={self.directory}"
+
+    def execute(self, statement: str) -> None:
+        """As the superuser, outside a transaction."""
+        where = f"host={self.directory} user=secbeat dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def make_database(self, migrate: Callable[[str], None]) -> str:
+        """The URL of a new database with the newest schema."""
+        if not self._made:
+            self.execute("CREATE DATABASE template")
+            migrate(self.url("template"))
+            self._made = True
+        name = f"fleet{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template ")
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Also if somebody is connected."""
+        name = url.rpartition("/")[0] and url.split("@/")[1].partition("?")[0]
+        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _run(self, *command: str, text: str = "") -> None:
+        user = pwd.getpwnam(_USER)
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        path = f"{programs()}:{os.environ['PATH']}"
+        done = subprocess.run(
+            command,
+            input=text.encode(),
+            cwd=self.directory,
+            env={"PATH": path, "LC_ALL": "C", "HOME": str(self.directory)},
+            stdout=subprocess.DEVNULL if command[0] == "pg_ctl" else subprocess.PIPE,
+            stderr=subprocess.DEVNULL if command[0] == "pg_ctl" else subprocess.STDOUT,
+            check=False,
+            **(as_user if os.geteuid() == 0 else {}),  # type: ignore[arg-type]
+        )
+        if done.returncode != 0:
+            log = self.directory / "log"
+            said = log.read_text() if log.exists() else (done.stdout or b"").decode()
+            raise RuntimeError(f"{command[0]} ended with {done.returncode}: {said[-2000:]}")
+
+
+def programs() -> Path:
+    """The newest version that Debian has installed."""
+    found = sorted(_ROOM.glob("[0-9]*/bin"), key=lambda path: int(path.parent.name))
+    found = [path for path in found if (path / "initdb").exists()]
+    if not found:
+        raise RuntimeError(f"no PostgreSQL below {_ROOM}: make setup installs it")
+    return found[-1]
