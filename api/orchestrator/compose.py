@@ -22,8 +22,10 @@ from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.metrics.collecting import Collect
 from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
@@ -47,6 +49,8 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    metrics: Sequence[Collect]
+    """What each area says on port 9091."""
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
@@ -97,6 +101,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         ],
         spool=Spool(state / "scratch"),
         housekeeper=_housekeeper(storage, database, receipts, clock),
+        metrics=[NodeMetrics(clock)],
     )
 
 
