@@ -110,5 +110,6 @@ def _make(
     app = create_app(settings, page=page)
     made = orchestrator_of(app)
     collector.open(made.database, [each.name for each in made.operations], made.metrics)
-    made.housekeeper.start()
-    return Serving(app, lanes(made.operations), made.housekeeper.works, made.close)
+    made.start()
+    works = made.housekeeper.works
+    return Serving(app, lanes(made.operations), works, made.close, made.shortcut)

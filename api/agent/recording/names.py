@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from api.agent.node_api import RequestError
 from api.agent.response.measures import Api
-from api.agent.response.node_api import RequestError
 from dataplane.waf.document import rule_id
 
 KEPT_S = 600.0

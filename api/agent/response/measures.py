@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from api.agent.response.node_api import RequestError
+from api.agent.node_api import RequestError
 from dataplane.shared.incidents import Incident, Ranked
 
 ORIGIN = "incident"

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from dataclasses import asdict
+from typing import Annotated, Literal
 
-from pydantic import Field, ModelWrapValidatorHandler, SkipValidation, model_validator
+from pydantic import Field, SkipValidation
 
-from api.common.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Timestamp, Whole
-from dataplane.policy import PolicyDocument, Stored, parse_policy
-
-
-class PolicyRequest(PolicyDocument):
-    """The policy that is to be in force."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _validate(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Once, by what names the field better than a model's own errors."""
-        if not isinstance(sent, Mapping):
-            return handler(sent)
-        policy = parse_policy(sent)
-        return cls.model_construct(policy.model_fields_set, **dict(policy))
+from api.common.policies import ChangeBody
+from api.common.schemas import FromFlag, Strict, Timestamp, Whole
+from api.management.policy.fleet import FLEET_NUMBER, Ruling
+from dataplane.policy import PolicyDocument, Stored
 
 
 class PutQuery(Strict):
     """With ``dry_run`` nothing is changed, and the answer says what would be.
 
     With ``accept_exempt`` a policy that cuts off countries of who is on the allowlist is taken.
+    Where the fleet rules, ``override`` puts a policy of this node in the place of the fleet's.
+    ``fleet`` is for this node's agent: the number of the fleet's policy, as ``<epoch>.<number>``.
     """
 
     dry_run: Annotated[bool, FromFlag] = False
     accept_exempt: Annotated[bool, FromFlag] = False
+    override: Annotated[bool, FromFlag] = False
+    fleet: Annotated[str, Field(pattern=FLEET_NUMBER)] | None = None
 
 
-class HistoryQuery(Strict):
-    """Which part of the history: follow ``next_cursor`` until it is null."""
+class OverrideQuery(Strict):
+    """Where the fleet rules, ``override`` puts a policy of this node in the place of the fleet's"""
 
-    limit: PageLimit = PAGE_DEFAULT
-    cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
+    override: Annotated[bool, FromFlag] = False
 
 
 class RollbackRequest(Strict):
@@ -48,22 +40,22 @@ class RollbackRequest(Strict):
     accept_exempt: bool = False
 
 
-class ChangeBody(Strict):
-    """One setting of a profile that differs. ``default``: the policy does not name it."""
+class FleetBody(Strict):
+    """The fleet's policy that rules this node, unless it is overridden."""
 
-    profile: str
-    setting: str
-    before: str
-    after: str
+    epoch: str
+    number: int
+    overridden: bool
 
 
 class PolicyBody(Strict):
-    """A policy with where it comes from; revision 0: nobody has set one."""
+    """A policy with where it comes from; revision 0: nobody has set one. No fleet: its own."""
 
     revision: int
     state: Literal["pending", "in_force", "rejected"]
     created_at: Timestamp | None
     created_by: str | None
+    fleet: FleetBody | None
     policy: SkipValidation[PolicyDocument | Stored]
     """As it was stored: one of an earlier release may be none for this one."""
 
@@ -97,3 +89,8 @@ class HistoryPage(Strict):
     history: list[HistoryRow]
     total: int
     next_cursor: str | None
+
+
+def fleet_body(ruling: Ruling | None) -> FleetBody | None:
+    """Whose policy it is, as it is shown."""
+    return None if ruling is None else FleetBody.model_validate(asdict(ruling))

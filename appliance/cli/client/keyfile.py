@@ -29,13 +29,15 @@ def find_key(
     given: Path | None,
     environment: Mapping[str, str],
     files: Sequence[Path] = DEFAULT_FILES,
+    variables: Sequence[str] = VARIABLES,
 ) -> str:
     """The key from ``--key-file``, else from the environment, else from the first readable file.
 
     Args:
         given: what ``--key-file`` says; if it is there, nothing else is looked at.
-        environment: looked at for SECBEAT_API_KEY, then MANAGEMENT_API_KEY.
+        environment: looked at for the variables, in their order.
         files: the key files to try; empty when the API is not on this host.
+        variables: of the environment; see `VARIABLES`.
 
     Raises:
         KeyMissingError: none found, or the given file is unreadable or empty.
@@ -45,10 +47,10 @@ def find_key(
         if not key:
             raise KeyMissingError(f"--key-file {given}: {trouble}")
         return key
-    for name in VARIABLES:
+    for name in variables:
         if key := environment.get(name, "").strip():
             return _checked(key, f"${name}")
-    looked = [f"${name} (not set)" for name in VARIABLES]
+    looked = [f"${name} (not set)" for name in variables]
     for file in files:
         key, trouble = _read(file)
         if key:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import quote, urlsplit
+from typing import IO, Any, ClassVar, Self
 
 import requests
-import typer
 
-from appliance.cli.client.keyfile import DEFAULT_FILES, KeyMissingError, find_key
+from appliance.cli.client.keyfile import (
+    DEFAULT_FILES,
+    VARIABLES,
+    KeyMissingError,
+    find_key,
+)
 from appliance.cli.client.problems import (
     NotTheApiError,
     RefusedError,
     TryLaterError,
     UnavailableError,
 )
+from appliance.cli.client.urls import checked_url, is_local
 from appliance.cli.exits import Exit
 from dataplane.base.version import version
 
@@ -62,6 +65,9 @@ class Answer:
 class NodeApi:
     """The management API of one node."""
 
+    CALLED: ClassVar[str] = "management API"
+    VARIABLES: ClassVar[Sequence[str]] = VARIABLES
+
     def __init__(self, url: str, key: str, session: requests.Session | None = None) -> None:
         self._base = f"{url}/api/v1"
         self._url = url
@@ -72,7 +78,7 @@ class NodeApi:
         self._session.headers["User-Agent"] = f"secbeat/{version()}"
 
     @classmethod
-    def open(cls, url: str, key_file: Path | None) -> NodeApi:
+    def open(cls, url: str, key_file: Path | None) -> Self:
         """A session with the API at ``url``, with the key that is found for it.
 
         Raises:
@@ -81,13 +87,18 @@ class NodeApi:
             UnavailableError: no key, and nothing on this host that would ask for one.
         """
         url = checked_url(url)
-        files = DEFAULT_FILES if is_local(url) else ()
+        files = cls.default_files() if is_local(url) else ()
         try:
-            return cls(url, find_key(key_file, os.environ, files))
+            return cls(url, find_key(key_file, os.environ, files, cls.VARIABLES))
         except KeyMissingError as missing:
             if is_local(url):
                 cls(url, "")._expect_answer()
             raise missing from None
+
+    @classmethod
+    def default_files(cls) -> Sequence[Path]:
+        """Where a key may lie on this host."""
+        return DEFAULT_FILES
 
     def get(self, path: str, query: Query | None = None) -> Answer:
         """GET a resource; ``path`` is below ``/api/v1`` and already quoted."""
@@ -153,7 +164,7 @@ class NodeApi:
             try:
                 yield from response.iter_lines(chunk_size=None)  # as it arrives
             except requests.RequestException as error:
-                raise UnavailableError(f"{self._url}: {_why(error)}") from error
+                raise UnavailableError(self._away(error)) from error
 
     def pages(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
         """Every page of a list, from the first to the last; waits when the API says so."""
@@ -207,6 +218,9 @@ class NodeApi:
         except (NotTheApiError, RefusedError):
             return
 
+    def _away(self, error: BaseException) -> str:
+        return f"{self._url}: the {self.CALLED} can't be reached: {_why(error)}"
+
     def _send(self, method: str, path: str, **how: Any) -> Answer:
         return self._decoded(self._request(method, path, **how))
 
@@ -225,7 +239,7 @@ class NodeApi:
         except requests.Timeout as error:
             raise TryLaterError(f"{self._url}: no answer in time") from error
         except requests.RequestException as error:
-            raise UnavailableError(f"{self._url}: {_why(error)}") from error
+            raise UnavailableError(self._away(error)) from error
 
     def _decoded(self, response: requests.Response) -> Answer:
         if response.status_code == requests.codes.no_content:
@@ -236,42 +250,12 @@ class NodeApi:
             body = None
         if not isinstance(body, dict) and (response.content or not response.ok):
             raise NotTheApiError(
-                f"{self._url}: what answers there is not a management API "
+                f"{self._url}: what answers there is not a {self.CALLED} "
                 f"(HTTP {response.status_code})"
             )
         if not response.ok or response.is_redirect:
             raise _refusal(response, body or {})
         return Answer(response.status_code, body, response.headers.get("Location"))
-
-
-def checked_url(url: str) -> str:
-    """The URL without a slash at its end.
-
-    Raises:
-        typer.BadParameter: not http or https, or no host.
-    """
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise typer.BadParameter(f"{url!r} must be http://HOST:PORT or https://HOST:PORT")
-    return url.rstrip("/").removesuffix("/api/v1")
-
-
-def is_local(url: str) -> bool:
-    """Whether a URL leads to this host's loopback."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def quoted(network: str) -> str:
-    """An address or prefix as one segment of a path."""
-    return quote(network, safe=":")
 
 
 def _refusal(response: requests.Response, problem: dict[str, Any]) -> RefusedError:
@@ -294,6 +278,6 @@ def _why(error: BaseException) -> str:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:
-            return f"the management API can't be reached: {seen.strerror}"
+            return seen.strerror
         seen = seen.__cause__ or seen.__context__
-    return f"the management API can't be reached: {type(error).__name__}"
+    return type(error).__name__

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
+from appliance.cli.client.urls import quoted
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output, warn

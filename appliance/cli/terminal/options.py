@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_URL = "http://127.0.0.1:9999"
+DEFAULT_ORCHESTRATOR = "http://127.0.0.1:3030"
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")
@@ -23,6 +24,24 @@ KeyFileOption = Annotated[
         metavar="FILE",
         help="File with the API key. Else $SECBEAT_API_KEY, $MANAGEMENT_API_KEY, or the key file "
         "of a node or lab on this host.",
+    ),
+]
+OrchestratorOption = Annotated[
+    str,
+    typer.Option(
+        "--orchestrator",
+        envvar="SECBEAT_ORCHESTRATOR",
+        metavar="URL",
+        help="The orchestrator API of the fleet.",
+    ),
+]
+FleetKeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help="File with the orchestrator's API key. Else $ORCHESTRATOR_API_KEY, or the key file of "
+        "an orchestrator or lab on this host.",
     ),
 ]
 WaitOption = Annotated[

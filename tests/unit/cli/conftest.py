@@ -105,6 +105,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SECBEAT_API_KEY", KEY)
     monkeypatch.setattr("appliance.cli.client.node_api.DEFAULT_FILES", ())
+    monkeypatch.setattr("appliance.cli.client.fleet_api.DEFAULT_FILES", ())
     monkeypatch.setattr("appliance.cli.client.node_api.POLL_S", 0)
 
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from appliance.cli.client.keyfile import KeyMissingError, find_key
-from appliance.cli.client.node_api import checked_url, is_local
+from appliance.cli.client.urls import checked_url, is_local
 from appliance.cli.terminal.durations import parse_duration
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
+from appliance.cli.client.urls import quoted
 from appliance.cli.commands.attacks.description import describe
 from appliance.cli.exits import Exit
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from appliance.cli.client.changes import say, settle
-from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
+from appliance.cli.client.urls import quoted
 from appliance.cli.commands.lists import removals
 from appliance.cli.commands.lists.imports import upload
 from appliance.cli.terminal.durations import parse_duration

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from appliance.cli.client.changes import say, settle, state_of
-from appliance.cli.client.node_api import Answer, NodeApi, quoted
+from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.client.urls import quoted
 from appliance.cli.terminal.options import (
     DEFAULT_URL,
     JsonOption,

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from appliance.cli.client.changes import say, settle, state_of
-from appliance.cli.client.node_api import NodeApi, quoted
+from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
+from appliance.cli.client.urls import quoted
 from appliance.cli.commands.rules import rule_files, starter
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (

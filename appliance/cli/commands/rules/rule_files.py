@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, TextIO
 import typer
 
 from appliance.cli.client.changes import say, settle
-from appliance.cli.client.node_api import Answer, NodeApi, quoted
+from appliance.cli.client.node_api import Answer, NodeApi
 from appliance.cli.client.problems import RefusedError
+from appliance.cli.client.urls import quoted
 from appliance.cli.commands.lists.imports import upload
 from appliance.cli.terminal.options import (
     DEFAULT_URL,

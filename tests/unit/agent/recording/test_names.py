@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.agent.node_api import RequestError
 from api.agent.recording.names import AWAY_S, KEPT_MAX, KEPT_S, RuleNames
-from api.agent.response.node_api import RequestError
 from dataplane.waf.document import rule_id
 
 

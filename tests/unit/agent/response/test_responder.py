@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from api.agent.node_api import RequestError
 from api.agent.response.measures import SURE_MS
-from api.agent.response.node_api import RequestError
 from api.agent.response.responder import STRAYS_S, Responder
 from dataplane.shared.incidents import Incident, Ranked, WantedResponse
 from tests.support.clock import FakeClock

@@ -1,0 +1,38 @@
+"""The parts that a node follows. Each area has a module here, and a line in `make`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.agent.fleet.orchestrator import Session
+from api.agent.fleet.part import Part
+from api.agent.fleet.parts.drain import DrainPart
+from api.agent.fleet.parts.lists import ListsPart
+from api.agent.fleet.parts.policy import PolicyPart
+from api.agent.node_api import NodeApi
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a part may ask."""
+
+    node_id: str
+    """The node's id in the fleet."""
+    node: NodeApi
+    """This node's management API, with the agent's key."""
+    orchestrator: Session
+    """The orchestrator, with the node's own key: ``get(f"nodes/{node_id}/lists?since=7")``."""
+    directory: Path
+    """Where the agent keeps things: ``<state_dir>/agent``."""
+
+
+def make(around: Around) -> Sequence[Part]:
+    """All parts, in the order in which they are applied."""
+    about = (around.node_id, around.node, around.orchestrator)
+    return (
+        DrainPart(around.node),
+        PolicyPart(*about),
+        ListsPart(*about, around.directory),
+    )

@@ -1,0 +1,81 @@
+"""What a deployment would do, for ``dry_run``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from api.orchestrator.database.tables.nodes import nodes
+from api.orchestrator.policies import versions
+from api.orchestrator.policies.ruling import Ruling, Standing
+from api.orchestrator.policies.starting import superseded
+from api.orchestrator.selector import Selector
+from api.storage.database import AnyRow
+from dataplane.policy import Change, PolicyDocument, changes
+
+_NONE: dict[str, Any] = {"name": "default"}
+NAMED_MAX = 1000
+"""Nodes that a plan names."""
+
+
+@dataclass(frozen=True)
+class Would:
+    """What would become of one node, and why; ``number``: of the version that rules it now."""
+
+    node: str
+    number: int | None
+    would: str
+    message: str | None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a deployment would do."""
+
+    changes: Sequence[tuple[int | None, int, list[Change]]]
+    """Of the nodes that have one version now: which, how many, what changes."""
+    nodes: Sequence[Would]
+    total: int
+    supersedes: Sequence[int]
+
+
+def plan(connection: Connection, document: PolicyDocument, selector: Selector) -> Planned:
+    """What a document would change on the nodes that a selector means."""
+    ruling = Ruling.read(connection)
+    new = Standing(0, 0, selector, versions.types_of(document), None)
+    found = list(_each(connection, ruling, new))
+    before = Counter(each.number for each in found if each.would == "change")
+    return Planned(
+        [
+            (number, count, changes(_document(connection, number), document))
+            for number, count in sorted(before.items(), key=lambda each: each[0] or 0)
+        ],
+        found[:NAMED_MAX],
+        len(found),
+        [row.id for row in superseded(connection, selector)],
+    )
+
+
+def _each(connection: Connection, ruling: Ruling, new: Standing) -> Iterator[Would]:
+    for row in connection.execute(select(nodes).order_by(nodes.c.id)):
+        if not new.selector.matches(row.labels):
+            continue
+        now = ruling.of(row)
+        number = None if now is None else now.policy
+        yield Would(row.id, number, *_would(row, new))
+
+
+def _would(row: AnyRow, new: Standing) -> tuple[str, str | None]:
+    if unknown := new.unknown_to(row):
+        return "reject", f"{row.version} does not know rules of type {', '.join(unknown)}"
+    if (row.applied.get("policy") or {}).get("state") == "overridden":
+        return "stay_overridden", "a policy of its own is in force there until it is given back"
+    return "change", None
+
+
+def _document(connection: Connection, number: int | None) -> dict[str, Any]:
+    return _NONE if number is None else versions.get(connection, number).document

@@ -1,0 +1,196 @@
+"""Bodies and queries of the fleet's policy and its deployments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SkipValidation
+
+from api.common.policies import ChangeBody
+from api.common.schemas import (
+    PAGE_DEFAULT,
+    FromDecimal,
+    FromFlag,
+    PageLimit,
+    Strict,
+    Timestamp,
+    Whole,
+)
+from api.orchestrator.nodes.schemas import NODE_ID, Status
+from api.orchestrator.selector import CHARACTERS_MAX
+from dataplane.policy import Stored
+
+HOLD_S = 60
+DROP_RATIO = 0.01
+Strategy = Literal["all", "canary"]
+State = Literal["canary", "rolling", "confirming", "done", "rolled_back", "cancelled", "superseded"]
+NodeState = Literal[
+    "waiting", "pending", "applied", "rejected", "overridden", "unreachable", "superseded",
+    "withdrawn",
+]  # fmt: skip
+
+
+def _ratio(value: object) -> object:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+class DeployQuery(Strict):
+    """To which nodes a policy goes, and how.
+
+    ``selector``: labels, as ``edge=yes,site in (ams,fra)``; none: every node. With ``strategy``
+    ``canary`` one node is first (``canary``, else the healthy one with the lowest id) and is
+    watched for ``hold_seconds``: when it drops more by ``max_drop_ratio`` of its packets than
+    before, it gets back what it had. With ``confirm_within`` seconds all nodes do, unless
+    somebody confirms. With ``dry_run`` nothing is changed. ``accept_exempt``: as on a node.
+    """
+
+    selector: Annotated[str, Field(max_length=CHARACTERS_MAX)] = ""
+    strategy: Strategy = "all"
+    canary: Annotated[str, Field(pattern=NODE_ID)] | None = None
+    hold_seconds: Annotated[int, Field(ge=5, le=3600), FromDecimal] = HOLD_S
+    max_drop_ratio: Annotated[float, Field(ge=0, le=1), BeforeValidator(_ratio)] = DROP_RATIO
+    confirm_within: Annotated[int, Field(ge=5, le=86_400), FromDecimal] | None = None
+    accept_exempt: Annotated[bool, FromFlag] = False
+    dry_run: Annotated[bool, FromFlag] = False
+
+
+class RollbackRequest(Strict):
+    """Which version is to be in force again; no number: the one before the newest."""
+
+    number: Annotated[int, Field(ge=1, lt=10**18), Whole] | None = None
+
+
+class DeploymentsQuery(Strict):
+    """Which part of the deployments: follow ``next_cursor`` until it is null."""
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
+
+
+class DeploymentQuery(Strict):
+    """Which part of a deployment's nodes: follow ``next_cursor`` until it is null."""
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern=NODE_ID)] | None = None
+    state: NodeState | None = None
+
+
+class DeployedNode(Strict):
+    """How far a deployment is with one node."""
+
+    node: str
+    state: NodeState
+    message: str | None
+    """Of a rejection: why, as the node says."""
+    status: Status
+
+
+class DeploymentRow(Strict):
+    """A deployment without its nodes; ``counts``: nodes by state."""
+
+    id: int
+    policy: int
+    name: str
+    selector: str
+    strategy: Strategy
+    state: State
+    reason: str | None
+    canary: str | None
+    hold_seconds: int
+    max_drop_ratio: float
+    confirm_within: int | None
+    confirm_until: Timestamp | None
+    confirmed_by: str | None
+    created_at: Timestamp
+    created_by: str
+    ended_at: Timestamp | None
+    counts: dict[str, int]
+
+
+class DeploymentBody(DeploymentRow):
+    """A deployment with its nodes, by id; ``total`` counts all of the state asked for."""
+
+    nodes: list[DeployedNode]
+    total: int
+    next_cursor: str | None
+
+
+class DeploymentPage(Strict):
+    """Deployments, newest first."""
+
+    deployments: list[DeploymentRow]
+    total: int
+    next_cursor: str | None
+
+
+class FleetPolicyBody(Strict):
+    """A version of the fleet's policy."""
+
+    number: int
+    name: str
+    created_at: Timestamp
+    created_by: str
+    policy: SkipValidation[Stored]
+
+
+class NodePolicyBody(Strict):
+    """What one node is to enforce."""
+
+    epoch: str
+    number: int
+    name: str
+    accept_exempt: bool
+    policy: SkipValidation[Stored]
+
+
+class VersionRow(Strict):
+    """A version that was."""
+
+    number: int
+    name: str
+    rules: int
+    profiles: int
+    action: str
+    created_at: Timestamp
+    created_by: str
+
+
+class VersionPage(Strict):
+    """A part of the versions, newest first; ``total`` counts all that are kept."""
+
+    history: list[VersionRow]
+    total: int
+    next_cursor: str | None
+
+
+class PlannedNode(Strict):
+    """What would become of one node; ``from_number`` null: the fleet rules it by none yet."""
+
+    node: str
+    from_number: int | None
+    would: Literal["change", "reject", "stay_overridden"]
+    message: str | None
+
+
+class PlannedChange(Strict):
+    """What would change on the nodes that have one version now."""
+
+    from_number: int | None
+    nodes: int
+    changes: list[ChangeBody]
+
+
+class PlanBody(Strict):
+    """What a deployment would do; at most 1,000 nodes are named, ``total`` counts all."""
+
+    state: Literal["dry_run"]
+    name: str
+    selector: str
+    changes: list[PlannedChange]
+    nodes: list[PlannedNode]
+    total: int
+    supersedes: list[int]
+    """Deployments that are going on and would end."""
