@@ -44,7 +44,7 @@ class Freshness:
         with self._lock:
             began_s = self._clock()
             if began_s - self._read_s >= FRESH_S:
-                with self._database.read() as connection:
+                with self._database.peek() as connection:
                     self._value = connection.execute(_READ).scalar() or ""
                 self._read_s = began_s
             return self._value

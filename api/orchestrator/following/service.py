@@ -89,16 +89,17 @@ class Following:
 
     def _refresh(self) -> None:
         began_s = self._clock()
-        with self._database.read() as connection:
+        with self._database.peek() as connection:
             change = changes.newest(connection)
-            if self._state is None or change != self._state.change:
-                self._state = self._read(connection, change)
+        if self._state is None or change != self._state.change:
+            with self._database.read() as connection:
+                self._state = self._read(connection)
         self._read_s = began_s
 
-    def _read(self, connection: Connection, change: int) -> _State:
+    def _read(self, connection: Connection) -> _State:
         rows = connection.execute(select(nodes.c.id, nodes.c.desired))
         return _State(
-            change,
+            changes.newest(connection),
             changes.epoch(connection),
             {row.id: row.desired for row in rows},
             [part(connection) for part in self._parts],
