@@ -13,16 +13,18 @@ from api.access.receipts import Receipts
 from api.common.bodies import Spool
 from api.common.operations import Operation
 from api.history.reading import History
+from api.lists import kinds
 from api.management.attacks import views as attack_views
 from api.management.attacks.service import Attacks
 from api.management.baseline import views as baseline_views
 from api.management.database import upgrade as schema
 from api.management.dataplane import Dataplane
+from api.management.drain import views as drain_views
+from api.management.drain.service import Draining
 from api.management.events import views as event_views
 from api.management.explain import views as explain_views
 from api.management.explain.service import Explaining
 from api.management.housekeeping import Housekeeper
-from api.management.lists import rows
 from api.management.lists import views as list_views
 from api.management.lists.bulk import Bulk
 from api.management.lists.importing.service import Importer
@@ -103,7 +105,16 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     receipts = Receipts(database, clock)
     exemptions = Exemptions(database, clock, settings.countries)
     overlays = Overlays(database, publisher, clock)
-    view = NodeView(settings, database, publisher, dataplane, storage, overlays)
+    draining = Draining(database, clock)
+    view = NodeView(
+        settings,
+        database,
+        publisher,
+        dataplane,
+        storage,
+        overlays=overlays,
+        draining=draining,
+    )
     rules, admissions = Rules(database, publisher, clock, settings.state_log), Admissions(compiler)
     jobs = ImportJobs(admissions, rules.add_many, storage.failed)
     parts = rule_views.Parts(rules, admissions, effects, dataplane, jobs, clock)
@@ -116,6 +127,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     ]
     operations = [
         *node_views.operations(view),
+        *drain_views.operations(draining),
         *(replace(each, handler=start.once_rebased(each.handler, storage)) for each in with_ends),
         *policy_views.operations(Policies(database, publisher, clock, exemptions), effects),
         *revision_views.operations(effects),
@@ -156,7 +168,7 @@ def _list_operations(
 ) -> list[Operation]:
     importer, remover = Importer(bulk, lists), Remover(bulk)
     found: list[Operation] = []
-    for name in rows.LISTS:
+    for name in kinds.LISTS:
         views = list_views.ListViews(name, lists, importer, remover, effects, dataplane)
         found += list_views.operations(views, name)
     return found

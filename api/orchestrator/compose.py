@@ -18,19 +18,31 @@ from api.common.disk import written
 from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
+from api.orchestrator.entries import views as entry_views
+from api.orchestrator.entries.following import FollowedEntries
+from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
+from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import views as scaling_views
+from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.orchestrator.threats import incidents
+from api.orchestrator.threats import views as threat_views
+from api.orchestrator.threats.service import Threats
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
@@ -51,10 +63,20 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    scaler: Worker | None
+    """Runs jobs once it is started; None: there is no provider."""
+
+    def start(self) -> None:
+        """Begin what runs in the background."""
+        self.housekeeper.start()
+        if self.scaler is not None:
+            self.scaler.start()
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
         self.housekeeper.stop()
+        if self.scaler is not None:
+            self.scaler.stop()
         self.database.close()
 
 
@@ -81,8 +103,16 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    nodes = Nodes(database, clock)
-    following = Following(database, (ruling.part,))
+    jobs, scaler = scaling.compose(settings.scaling, database, clock)
+    lists = FleetLists(database, clock)
+    followed_entries = FollowedEntries(database, clock, lists.log)
+    following = Following(database, (ruling.part, followed_entries.part))
+    nodes = node_views.Services(
+        Nodes(database, clock),
+        Registry(database, clock, ()),
+        Heartbeats(database, clock, lambda _connection, _change: None),
+        database,
+    )
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -94,21 +124,33 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
         operations=[
             *health_views.operations(storage),
-            *node_views.operations(nodes, tokens, database),
+            *node_views.operations(nodes),
+            *token_views.operations(tokens),
             *following_views.operations(following),
+            *entry_views.operations(lists, followed_entries),
+            *threat_views.operations(Threats(database, clock)),
             *policy_views.operations(Policies(database, clock)),
+            *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
-        housekeeper=_housekeeper(storage, database, receipts, clock),
+        scaler=scaler,
+        housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
 
 
 def _housekeeper(
-    storage: Storage, database: OpenDatabase, receipts: Receipts, clock: Clock
+    storage: Storage,
+    database: OpenDatabase,
+    receipts: Receipts,
+    clock: Clock,
+    heartbeats: Heartbeats,
 ) -> Housekeeper:
     made = Housekeeper(storage)
+    made.register("write heartbeats", heartbeats.flush)
+    made.register("find silent nodes", heartbeats.find_silent)
+    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
     deploying = Deploying(database, clock)

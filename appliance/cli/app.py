@@ -36,6 +36,7 @@ COMMANDS = {
     "countries": ("countries:app", "In which country an address is."),
     "keys": ("keys:app", "API keys and their roles."),
     "webhooks": ("webhooks:app", "Who is told of events."),
+    "scale": ("scale:app", "More nodes of the fleet, and fewer."),
     "audit": ("audit:app", "Who changed what, when, from where."),
     "host": (
         "host:show_help",

@@ -66,10 +66,12 @@ API_ROOMS = {
     "storage": {"common"},
     "access": {"common", "storage"},
     "serving": {"common"},
+    "lists": {"common"},
+    "rules": {"common"},
     "history": {"common", "storage"},
-    "management": {"common", "storage", "access", "serving", "history"},
-    "orchestrator": {"common", "storage", "access", "serving"},
-    "agent": {"common", "storage", "history"},
+    "management": {"common", "storage", "access", "serving", "history", "lists", "rules"},
+    "orchestrator": {"common", "storage", "access", "serving", "lists", "rules"},
+    "agent": {"common", "storage", "history", "lists", "rules"},
 }
 """The same for api."""
 SQLITE = ("sqlite3", "api.storage.sqlite", "sqlalchemy.dialects")

@@ -10,6 +10,8 @@ from api.common.health import Health, effective_mode, judge
 from api.common.schemas import rfc3339
 from api.management.agent import AgentSight
 from api.management.dataplane import Dataplane
+from api.management.drain.service import Draining
+from api.management.drain.views import state as drain_state
 from api.management.node.schemas import (
     AttacksNow,
     CapacityBody,
@@ -48,7 +50,9 @@ class NodeView:
         publisher: Publisher,
         dataplane: Dataplane,
         storage: Storage,
+        *,
         overlays: Overlays,
+        draining: Draining,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -57,6 +61,7 @@ class NodeView:
         self._dataplane = dataplane
         self._agent = AgentSight(settings.agent)
         self._overlays = overlays
+        self._draining = draining
         self._version = version()
 
     def status(self) -> StatusBody:
@@ -68,7 +73,7 @@ class NodeView:
             committed, ruling = newest_revision(connection), fleet.read(connection)
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
-            "status": _status(stats, health),
+            "status": _status(stats, health, is_draining=self._draining.now() is not None),
             "mode": effective_mode(stats),
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
@@ -83,6 +88,7 @@ class NodeView:
             "countries": _countries(stats),
             "storage": self._describe_storage(),
             "fleet": fleet_body(ruling),
+            "drain": drain_state(self._draining.now()),
             **self._describe_overlays(),
             "version": self._version,
         }
@@ -121,7 +127,8 @@ class NodeView:
         )
 
     def check_ready(self) -> None:
-        """Raise `UnavailableError` unless changes can be made durable and the data plane is seen.
+        """Raise `UnavailableError` while changes can't be made durable, without a data plane, and
+        while the node drains.
 
         Touches no disk: whoever asks for changes and the probe in the background say how it is.
         """
@@ -129,6 +136,10 @@ class NodeView:
         missing = [] if trouble is None else list(trouble.anew().errors)
         if self._stats() is None:
             missing.append(FieldError("dataplane", None, "observed", "the data plane is away"))
+        drain = self._draining.now()
+        if drain is not None:
+            message = f"the node drains, as {drain.by!r} asked"
+            missing.append(FieldError("drain", True, "not draining", message))
         if missing:
             message = "; ".join(f"{each.field}: {each.message}" for each in missing)
             raise UnavailableError(message, errors=missing, retry_after_s=_RETRY_AFTER_S)
@@ -182,10 +193,10 @@ def _countries(stats: NodeStats | None) -> CountriesBody | None:
     )
 
 
-def _status(stats: NodeStats | None, health: Health) -> str:
+def _status(stats: NodeStats | None, health: Health, *, is_draining: bool) -> str:
     if stats is None or (health != "healthy" and stats.state == "running"):
         return "degraded"
-    return stats.state
+    return "draining" if is_draining and stats.state == "running" else stats.state
 
 
 def _port(port: PortStats) -> PortBody:
