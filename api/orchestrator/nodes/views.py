@@ -20,9 +20,9 @@ from api.orchestrator.nodes.schemas import (
     Heartbeat,
     HeartbeatAnswer,
     KeyAnswer,
-    KeyRequest,
     LabelsRequest,
     NodeBody,
+    NodeKeyRequest,
     NodePage,
     NodesQuery,
     Registration,
@@ -98,7 +98,7 @@ class NodeViews:
 
     def rotate(self, call: Call) -> Answer:
         """A node takes another key."""
-        wanted: KeyRequest = call.body
+        wanted: NodeKeyRequest = call.body
         node = own_node(call)
         self._registry.rotate(_actor(call), node, bytes.fromhex(wanted.key_sha256))
         return Answer(200, KeyAnswer(id=node))
@@ -217,7 +217,7 @@ def _of_nodes(views: NodeViews) -> list[Operation]:
             Role.NODE,
             {200: KeyAnswer},
             errors=(404, 409),
-            body=KeyRequest,
+            body=NodeKeyRequest,
         ),
     ]
 
