@@ -22,6 +22,7 @@ from api.management.policy.schemas import (
 )
 from api.management.policy.service import Committed, Made, Policies, Policy
 from api.management.revisions.effects import Effects, State
+from api.management.revisions.location import location
 
 _DIGITS_MAX = 18
 
@@ -187,7 +188,8 @@ def _answer(revision: int | None, state: str, made: Made) -> Answer:
     )
     if state in {"in_force", "dry_run"}:
         return Answer(200, body)
-    return Answer(202, body, {"Location": f"/api/v1/revisions/{revision}"})
+    assert revision is not None, state
+    return Answer(202, body, location(revision))
 
 
 def _pending(made: Made, revision: int) -> Answer:
