@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from itertools import combinations
 from urllib.parse import urlsplit
 
-from api.agent.webhooks.targets import Target, TargetError
+from api.webhooks.targets import Target, TargetError
 from appliance.config.binds import Bind
 from appliance.config.devices import Device, data_device, interface_of, management_device
 from appliance.config.model import NodeConfig, PortSection

@@ -8,9 +8,9 @@ from uuid import UUID
 from api.agent.fleet.settings import FleetSettings
 from api.agent.recording.keep import Keep
 from api.agent.settings import AgentSettings
-from api.agent.webhooks import secret
-from api.agent.webhooks.settings import WebhookSettings
 from api.management.settings import KEY_VARIABLE, ApiSettings
+from api.webhooks import secret
+from api.webhooks.settings import WebhookSettings
 from appliance.config.model import NodeConfig
 from appliance.config.paths import (
     agent_directory,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.agent.webhooks import secret
+from api.webhooks import secret
 from api.common.line_protocol import ask
 from tests.support.lab import Lab
 from tests.support.receiver import Got, Receiver, failing, receiving

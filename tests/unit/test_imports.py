@@ -68,8 +68,9 @@ API_ROOMS = {
     "serving": {"common"},
     "history": {"common", "storage"},
     "management": {"common", "storage", "access", "serving", "history"},
-    "orchestrator": {"common", "storage", "access", "serving"},
-    "agent": {"common", "storage", "history"},
+    "orchestrator": {"common", "storage", "access", "serving", "webhooks"},
+    "agent": {"common", "storage", "history", "webhooks"},
+    "webhooks": {"common"},
 }
 """The same for api."""
 SQLITE = ("sqlite3", "api.storage.sqlite", "sqlalchemy.dialects")
