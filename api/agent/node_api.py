@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+from os import SEEK_END
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from api.common.roles import KEY_HEADER
 from dataplane.base.errors import SecBeatError
@@ -33,17 +34,39 @@ class NodeApi:
         self._address = host.strip("[]"), int(port)
         self._key_file = key_file
 
-    def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def request(
+        self, method: str, path: str, body: object = None, *, timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
         """The decoded answer, ``{}`` if it has none; ``path`` is below ``/api/v1/``.
 
         Raises RequestError.
         """
-        connection = http.client.HTTPConnection(*self._address, timeout=TIMEOUT_S)
+        content = None if body is None else json.dumps(body).encode()
+        return self._exchange(method, path, content, "application/json", timeout_s)
+
+    def upload(self, path: str, content: BinaryIO, media_type: str, timeout_s: float) -> Any:
+        """POST a file from where it stands to its end; the rest as in `request`."""
+        start = content.tell()
+        size = content.seek(0, SEEK_END) - start
+        content.seek(start)
+        return self._exchange("POST", path, content, media_type, timeout_s, size)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        content: bytes | BinaryIO | None,
+        media_type: str,
+        timeout_s: float,
+        size: int | None = None,
+    ) -> dict[str, Any]:
+        connection = http.client.HTTPConnection(*self._address, timeout=timeout_s)
         try:
             headers = {KEY_HEADER: self._key_file.read_text(encoding="ascii").strip()}
-            content = None if body is None else json.dumps(body)
             if content is not None:
-                headers["Content-Type"] = "application/json"
+                headers["Content-Type"] = media_type
+            if size is not None:
+                headers["Content-Length"] = str(size)
             connection.request(method, f"/api/v1/{path}", content, headers)
             answer = connection.getresponse()
             text = answer.read(_BODY_BYTES_MAX)

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Flask
 
+from api.lists.schemas import NETWORK_SCHEMA
 from api.management.attacks import schemas as attack_schemas
 from api.management.compose import Node, compose
 from api.management.connection import Connection
 from api.management.dataplane import Dataplane
-from api.management.lists.schemas import NETWORK_SCHEMA
 from api.management.rules.admission import Compiler
 from api.management.settings import ApiSettings
 from api.serving.application import make_app

@@ -13,6 +13,7 @@ from api.access.receipts import Receipts
 from api.common.bodies import Spool
 from api.common.operations import Operation
 from api.history.reading import History
+from api.lists import kinds
 from api.management.attacks import views as attack_views
 from api.management.attacks.service import Attacks
 from api.management.baseline import views as baseline_views
@@ -24,7 +25,6 @@ from api.management.events import views as event_views
 from api.management.explain import views as explain_views
 from api.management.explain.service import Explaining
 from api.management.housekeeping import Housekeeper
-from api.management.lists import rows
 from api.management.lists import views as list_views
 from api.management.lists.bulk import Bulk
 from api.management.lists.importing.service import Importer
@@ -168,7 +168,7 @@ def _list_operations(
 ) -> list[Operation]:
     importer, remover = Importer(bulk, lists), Remover(bulk)
     found: list[Operation] = []
-    for name in rows.LISTS:
+    for name in kinds.LISTS:
         views = list_views.ListViews(name, lists, importer, remover, effects, dataplane)
         found += list_views.operations(views, name)
     return found

@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Flask
 
+from api.lists.schemas import NETWORK_SCHEMA
 from api.orchestrator.compose import Orchestrator, compose
 from api.orchestrator.nodes.schemas import NODE_ID
+from api.orchestrator.scaling.schemas import JOB_ID
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.application import make_app
 from dataplane.base.clock import Clock
@@ -18,7 +20,9 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "a key's or token's id",
         "schema": {"type": "string", "pattern": "^[^/]+$"},
     },
+    "network": {"description": "an address or a prefix", "schema": NETWORK_SCHEMA},
     "number": {"description": "a number", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
+    "job": {"description": "a job's id", "schema": {"type": "string", "pattern": JOB_ID}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
 

@@ -18,6 +18,9 @@ from api.common.disk import written
 from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
+from api.orchestrator.entries import views as entry_views
+from api.orchestrator.entries.following import FollowedEntries
+from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
@@ -33,6 +36,9 @@ from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import views as scaling_views
+from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
@@ -57,10 +63,20 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    scaler: Worker | None
+    """Runs jobs once it is started; None: there is no provider."""
+
+    def start(self) -> None:
+        """Begin what runs in the background."""
+        self.housekeeper.start()
+        if self.scaler is not None:
+            self.scaler.start()
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
         self.housekeeper.stop()
+        if self.scaler is not None:
+            self.scaler.stop()
         self.database.close()
 
 
@@ -87,13 +103,16 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
+    jobs, scaler = scaling.compose(settings.scaling, database, clock)
+    lists = FleetLists(database, clock)
+    followed_entries = FollowedEntries(database, clock, lists.log)
+    following = Following(database, (ruling.part, followed_entries.part))
     nodes = node_views.Services(
         Nodes(database, clock),
         Registry(database, clock, ()),
         Heartbeats(database, clock, lambda _connection, _change: None),
         database,
     )
-    following = Following(database, (ruling.part,))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -108,12 +127,15 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *node_views.operations(nodes),
             *token_views.operations(tokens),
             *following_views.operations(following),
+            *entry_views.operations(lists, followed_entries),
             *threat_views.operations(Threats(database, clock)),
             *policy_views.operations(Policies(database, clock)),
+            *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
+        scaler=scaler,
         housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
 

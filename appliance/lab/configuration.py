@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config.load import parse_config, read_document
-from appliance.lab import orchestrator
+from appliance.lab import orchestrator, scaled
 from appliance.lab.instance import Instance
 from appliance.lab.network import INSIDE, OUTSIDE
 from dataplane.policy import load_policy_file
@@ -71,6 +71,11 @@ def write(instance: Instance, tables: Tables, file: Path | None) -> None:
 def write_orchestrator(instance: Instance) -> None:
     """Write ``orchestrator.toml``."""
     _write(orchestrator.config_file(instance), orchestrator.tables(instance))
+
+
+def write_provisioner(instance: Instance, python: str, tree: Path) -> None:
+    """Write ``provisioner.toml``."""
+    _write(scaled.provisioner_file(instance), scaled.provisioner_tables(instance, python, tree))
 
 
 def _write(file: Path, tables: Tables) -> None:

@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from appliance.lab import (
     nginx,
     orchestrator,
     preflight,
+    scaled,
     services,
     status,
 )
@@ -48,6 +50,8 @@ class Wish:
     config_file: Path | None = None
     has_orchestrator: bool = False
     """The node follows one of the lab's own, unless its configuration names another."""
+    gives_way: bool = False
+    """Its packet workers give way to everything else on the machine."""
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
@@ -106,6 +110,7 @@ def down(instance: Instance, say: Say) -> bool:
         claim = _stop_supervisor(instance)
     else:
         say(f"cleaning what lab {instance.name!r} has left")
+    _end_nodes(instance, say)
     cleanup.clean(instance)
     claim.release()
     return True
@@ -148,10 +153,11 @@ def prepare(wish: Wish, tables: dict[str, Any], config: NodeConfig) -> list[Unit
     configuration.write(instance, tables, wish.config_file)
     site = nginx.prepare(instance, instance.directory / "nginx")
     devices = f"{config.ports.outside.device} {config.ports.inside.device}"
-    wanted = services.services(instance, site, devices)
+    wanted = services.services(instance, site, devices, gives_way=wish.gives_way)
     if orchestrator.is_own(instance, config):
         configuration.write_orchestrator(instance)
-        wanted.append(services.orchestrator(instance))
+        configuration.write_provisioner(instance, sys.executable, services.TREE)
+        wanted += [services.provisioner(instance), services.orchestrator(instance)]
     return [_unit(instance, service) for service in wanted]
 
 
@@ -166,6 +172,7 @@ def _directories(instance: Instance) -> None:
         ("run-agent", "secbeat", "secbeat", 0o700),
         ("keys", "secbeat", "secbeat", 0o700),
         ("orchestrator", "secbeat", "secbeat", 0o700),
+        ("run-provisioner", "root", "secbeat", 0o750),
         ("rules", "secbeat-dp", "secbeat-dp", 0o700),
         ("state", "secbeat", "secbeat-dp", 0o2750),
         ("run", "secbeat-dp", "secbeat", 0o2750),
@@ -186,9 +193,16 @@ def _unit(instance: Instance, service: services.Service) -> Unit:
 
 def _end(instance: Instance, supervisor: Supervisor, claim: Claim, say: Say) -> None:
     supervisor.shut_down()
+    _end_nodes(instance, say)
     cleanup.clean(instance)
     claim.release()
     say("nothing is left behind")
+
+
+def _end_nodes(instance: Instance, say: Say) -> None:
+    """Nodes that this lab's orchestrator has had made go with it."""
+    for node in scaled.nodes(scaled.directory(instance)):
+        down(node, say)
 
 
 def _fail(instance: Instance, supervisor: Supervisor, claim: Claim) -> None:

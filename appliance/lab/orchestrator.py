@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config import NodeConfig
+from appliance.lab import scaled
 from appliance.lab.instance import DEFAULT, Instance
 
 PORT, METRICS_PORT = 3030, 9091
@@ -59,4 +60,5 @@ def tables(instance: Instance) -> dict[str, Any]:
         "bind": binds(instance, PORT),
         "metrics": binds(instance, METRICS_PORT),
         "user": "secbeat",
+        "scaling": scaled.scaling_section(instance),
     }

@@ -79,10 +79,18 @@ def _ipv6() -> Iterator[str]:
 
 def _memory(config: NodeConfig) -> Iterator[str]:
     needed_mib = config.dataplane.memory_mib + OTHERS_MIB
+    found_mib = available_mib()
+    if found_mib < needed_mib:
+        yield f"{needed_mib} MiB of memory are needed, {found_mib} MiB are available"
+
+
+def available_mib() -> int:
+    """Memory that could be used without swapping (proc(5), MemAvailable)."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         name, _, value = line.partition(":")
-        if name == "MemAvailable" and int(value.split()[0]) // 1024 < needed_mib:
-            yield f"{needed_mib} MiB of memory are needed, {value.strip()} are available"
+        if name == "MemAvailable":
+            return int(value.split()[0]) // 1024
+    raise LabError("/proc/meminfo has no MemAvailable")
 
 
 def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:

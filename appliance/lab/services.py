@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.lab import orchestrator as orchestrators
+from appliance.lab import scaled
 from appliance.lab.instance import MARK, Instance
 from appliance.lab.launcher import Specification
 from appliance.lab.network import NETNS
@@ -35,6 +36,8 @@ class Service:
     """Speaks sd_notify; if not, it counts as ready once it runs."""
     watchdog_s: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    gives_way: bool = False
+    """Its packet workers: see `appliance.lab.niceness`."""
 
     @property
     def user(self) -> str | None:
@@ -42,7 +45,9 @@ class Service:
         return self.specification.user
 
 
-def services(instance: Instance, nginx_configuration: Path, devices: str) -> list[Service]:
+def services(
+    instance: Instance, nginx_configuration: Path, devices: str, *, gives_way: bool = False
+) -> list[Service]:
     """All processes of the instance, in the order in which they are started."""
     return [
         _origin(instance, nginx_configuration),
@@ -54,6 +59,7 @@ def services(instance: Instance, nginx_configuration: Path, devices: str) -> lis
             capabilities=_dataplane_capabilities(devices),
             namespace=str(NETNS / instance.namespaces.node),
             environment=_passed_on(COOKIE_VARIABLE),
+            gives_way=gives_way,
         ),
         _product(instance, "api", user="secbeat", environment=_passed_on(KEY_VARIABLE)),
         _product(instance, "agent", user="secbeat"),
@@ -68,6 +74,23 @@ def orchestrator(instance: Instance) -> Service:
         user="secbeat",
         environment=_passed_on(ORCHESTRATOR_KEY_VARIABLE),
         config=orchestrators.config_file(instance),
+    )
+
+
+def provisioner(instance: Instance) -> Service:
+    """What makes nodes for it: as root, and on the host, where `lab down` finds them again."""
+    return Service(
+        name="provisioner",
+        environment={**_environment(instance), "PYTHONDONTWRITEBYTECODE": "1"},
+        specification=Specification(
+            command=(
+                *(sys.executable, "-m", "appliance.cli.processes", "provisioner"),
+                *("--config", str(scaled.provisioner_file(instance))),
+            ),
+            directory=str(TREE),
+            parent=os.getpid(),
+            is_confined=False,
+        ),
     )
 
 
@@ -102,11 +125,13 @@ def _product(
     namespace: str | None = None,
     environment: Mapping[str, str] | None = None,
     config: Path | None = None,
+    gives_way: bool = False,
 ) -> Service:
     python, binds = visible(instance.tree, instance.venv)
     return Service(
         name=name,
         watchdog_s=10.0,
+        gives_way=gives_way,
         environment={
             **_environment(instance),
             "PYTHONPATH": str(instance.tree),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.lists import kinds
 from api.management.lists import rows
 from dataplane.base.clock import Clock
 from dataplane.base.networks import Network
@@ -123,7 +124,7 @@ def check_totals(api: Api) -> None:
         for row in connection.exec_driver_sql(
             "SELECT list, key, prefix_length, origin FROM entries"
         ):
-            of_kind = rows.kind(rows.network_of(row))
+            of_kind = kinds.kind(rows.network_of(row))
             key = (row.list, of_kind, row.origin)
             entries[key] = entries.get(key, 0) + 1
             if (row.list, row.key, row.prefix_length) not in seen:

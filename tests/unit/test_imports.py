@@ -66,10 +66,12 @@ API_ROOMS = {
     "storage": {"common"},
     "access": {"common", "storage"},
     "serving": {"common"},
+    "lists": {"common"},
+    "rules": {"common"},
     "history": {"common", "storage"},
-    "management": {"common", "storage", "access", "serving", "history"},
-    "orchestrator": {"common", "storage", "access", "serving", "webhooks"},
-    "agent": {"common", "storage", "history", "webhooks"},
+    "management": {"common", "storage", "access", "serving", "history", "lists", "rules"},
+    "orchestrator": {"common", "storage", "access", "serving", "lists", "rules", "webhooks"},
+    "agent": {"common", "storage", "history", "lists", "rules", "webhooks"},
     "webhooks": {"common"},
 }
 """The same for api."""

@@ -163,10 +163,13 @@ rules = Table(
     Column("revision", Integer, nullable=False),
     Column("rejected", Text),
     Column("group_name", Text),
+    Column("origin", Text, nullable=False, server_default="manual"),
+    Column("fleet_id", Integer),
     sqlite_autoincrement=True,
 )
 """Rules of the WAF. A number is never given again, so an id means one rule for ever; ends as in
-``entries``; ``revision`` is that of the last change."""
+``entries``; ``revision`` is that of the last change; ``fleet_id`` the fleet's number of a rule that
+the fleet has put here (origin ``fleet``)."""
 
 rules_staged = Table(
     "rules_staged",
@@ -183,4 +186,10 @@ crash has left for the next import to remove."""
 Index("rules_by_revision", rules.c.revision, rules.c.pattern_bytes)
 Index("rules_by_end", rules.c.expires_boot_ms, sqlite_where=rules.c.expires_boot_ms.is_not(None))
 Index("rules_by_group", rules.c.group_name, sqlite_where=rules.c.group_name.is_not(None))
+Index(
+    "rules_by_fleet_id",
+    rules.c.fleet_id,
+    unique=True,
+    sqlite_where=rules.c.fleet_id.is_not(None),
+)
 Index("rules_rejected", rules.c.rejected, sqlite_where=rules.c.rejected.is_not(None))

@@ -7,10 +7,7 @@ from typing import Any
 
 from api.common.operations import Answer
 from api.common.schemas import rfc3339
-from api.management.lists.importing.service import ImportResult
-from api.management.lists.removing.service import RemovalResult
-from api.management.lists.rows import Place
-from api.management.lists.schemas import (
+from api.lists.schemas import (
     EntriesBody,
     EntryBody,
     ImportBody,
@@ -20,6 +17,9 @@ from api.management.lists.schemas import (
     RemovedBody,
     SkippedLine,
 )
+from api.management.lists.importing.service import ImportResult
+from api.management.lists.removing.service import RemovalResult
+from api.management.lists.rows import Place
 from api.management.lists.service import Entry
 from api.management.revisions.effects import State
 from dataplane.base.networks import Network

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, delete, func, insert, select, union, update
 from api.access.audit.service import Actor
 from api.common.disk import StorageError, written
 from api.common.errors import TooManyRequestsError, UnavailableError
+from api.lists import kinds
 from api.management.database.tables import entries, import_skips, imports
 from api.management.lists import rows, writes
 from api.management.lists.importing import program
@@ -116,7 +117,7 @@ class Bulk:
 
     def begin(self, actor: Actor, name: ListName, origin: str | None) -> Staging:
         """A number for the change, and the time its durations count from."""
-        number, utc_ms = rows.number[name], self.clock.utc_ms()
+        number, utc_ms = kinds.number[name], self.clock.utc_ms()
         with self.database.write() as connection:
             newest = connection.execute(select(func.max(imports.c.id))).scalar() or 0
             values = {"id": newest + 1, "list": number, "created_ms": utc_ms}
@@ -135,7 +136,7 @@ class Bulk:
 
     def publish(self, actor: Actor, staging: Staging, stage: Stage, what: Publication) -> int:
         """Make what is staged a revision; returns its number."""
-        name, tally = rows.LISTS[staging.list], stage.tally()  # a look at all rows: not locked
+        name, tally = kinds.LISTS[staging.list], stage.tally()  # a look at all rows: not locked
         job = program.FileJob(
             stage=str(what.scratch),
             state_log=str(self._state_log),
@@ -220,7 +221,7 @@ class Bulk:
         tally.compare(network, before, after)
         if all(number not in (row.import_id, row.ended_by) for row in found):
             return []
-        return [rows.change(rows.LISTS[staging.list], network, after, self.clock)]
+        return [rows.change(kinds.LISTS[staging.list], network, after, self.clock)]
 
     def _take_back(self, staging: Staging, stage: Stage) -> None:
         """Undo what was staged; on a full disk only the next bulk change, or start, can do so."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from api.lists import kinds
 from api.management.database.tables import policies
 from api.management.lists import rows
 from dataplane.base.errors import InvalidInputError
@@ -23,14 +24,14 @@ _NEWEST = select(policies.c.document["neighbors"]).order_by(policies.c.revision.
 
 def banned(connection: Connection, neighbors: Sequence[Network], boot_ms: int) -> list[str]:
     """Warnings about neighbours of a policy that somebody has banned."""
-    if not neighbors or rows.is_empty(connection, rows.BLACKLIST):
+    if not neighbors or rows.is_empty(connection, kinds.BLACKLIST):
         return []
     found = list[str]()
     for neighbor in neighbors:
-        if rows.holders(connection, rows.ALLOWLIST, neighbor, boot_ms):
+        if rows.holders(connection, kinds.ALLOWLIST, neighbor, boot_ms):
             continue
-        outer = rows.holders(connection, rows.BLACKLIST, neighbor, boot_ms)
-        inner = rows.contained(connection, rows.BLACKLIST, neighbor, boot_ms)
+        outer = rows.holders(connection, kinds.BLACKLIST, neighbor, boot_ms)
+        inner = rows.contained(connection, kinds.BLACKLIST, neighbor, boot_ms)
         found += [_says(ban, neighbor) for ban in dict.fromkeys([*outer, *inner])][:1]
     return _some(found)
 
@@ -42,7 +43,7 @@ def cut_off(connection: Connection, bans: Sequence[Network], boot_ms: int) -> li
         neighbor
         for neighbor in neighbors
         if any(ban.contains(neighbor) or neighbor.contains(ban) for ban in bans)
-        and not rows.holders(connection, rows.ALLOWLIST, neighbor, boot_ms)
+        and not rows.holders(connection, kinds.ALLOWLIST, neighbor, boot_ms)
     ]
     return [
         tuple(_some(_says(ban, one) for one in allowed if ban.contains(one) or one.contains(ban)))

@@ -28,23 +28,17 @@ from sqlalchemy import (
     tuple_,
 )
 
+from api.lists.kinds import kind, last_address, outer_keys
 from api.management.database.tables import entries, imports, origin_totals, totals
 from api.storage.database import AnyRow
 from dataplane.base.clock import Clock, Deadline
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 from dataplane.statelog import ListName, Put, Remove
 
-LISTS: tuple[ListName, ...] = ("blacklist", "allowlist")
-"""By the number in the column ``list``."""
-BLACKLIST, ALLOWLIST = range(2)
-ADDRESS, PREFIX_IPV4, PREFIX_IPV6 = range(3)
-KINDS = ("addresses", "IPv4 prefixes", "IPv6 prefixes")
 _MAPPED_LAST = MAPPED_PREFIX + b"\xff" * 4
 _CONTAINED_MAX = 3
 _ROWS_AT_ONCE = 1000
 _other = entries.alias("other")
-
-number = {name: index for index, name in enumerate(LISTS)}
 
 _revision = func.coalesce(
     entries.c.revision,
@@ -58,13 +52,6 @@ class Place(NamedTuple):
 
     network: Network
     origin: str
-
-
-def kind(network: Network) -> int:
-    """Which of the data plane's tables the network takes a place in."""
-    if network.is_address:
-        return ADDRESS
-    return PREFIX_IPV4 if network.family == 4 else PREFIX_IPV6  # noqa: PLR2004
 
 
 def network_of(row: AnyRow) -> Network:
@@ -214,11 +201,7 @@ def holders(
     connection: Connection, lists: int, network: Network, boot_ms: int
 ) -> Sequence[Network]:
     """Networks of visible entries that contain the whole network, itself included, widest first."""
-    shortest = KEY_BITS - 32 if network.family == 4 else 0  # noqa: PLR2004
-    value = int.from_bytes(network.key, "big")
-    lengths = range(shortest, network.prefix_length + 1)
-    keys = sorted({(value >> KEY_BITS - n << KEY_BITS - n).to_bytes(16, "big") for n in lengths})
-    parameters = {"list": lists, "keys": keys, "boot_ms": boot_ms}
+    parameters = {"list": lists, "keys": outer_keys(network), "boot_ms": boot_ms}
     found = {network_of(row) for row in connection.execute(_AMONG, parameters)}
     inside = (each for each in found if each.contains(network))
     return sorted(inside, key=lambda each: each.prefix_length)
@@ -235,12 +218,6 @@ def contained(
         "boot_ms": boot_ms,
     }
     return [network_of(row) for row in connection.execute(_WITHIN, parameters)]
-
-
-def last_address(network: Network) -> bytes:
-    """The key of the network's last address."""
-    host_bits = (1 << KEY_BITS - network.prefix_length) - 1
-    return (int.from_bytes(network.key, "big") | host_bits).to_bytes(16, "big")
 
 
 def key_of(lists: int, network: Network) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
 from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.lists import kinds
+from api.lists.schemas import FLEET
 from api.management.lists import neighbors, rows, writes
 from api.management.lists.rows import Place
 from api.management.revisions.publisher import Outcome, Publisher
@@ -41,7 +43,7 @@ class Capacity:
 
     def limit(self, kind: int) -> int:
         """Of one kind (`api.management.lists.rows`)."""
-        return self.addresses_max if kind == rows.ADDRESS else self.prefixes_max
+        return self.addresses_max if kind == kinds.ADDRESS else self.prefixes_max
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Lists:
         capacity = self.capacity()
 
         def apply(connection: Connection, revision: int) -> Outcome[list[Entry]]:
-            boot_ms, number = self._clock.boot_ms(), rows.number[name]
+            boot_ms, number = self._clock.boot_ms(), kinds.number[name]
             warnings = _check(connection, name, wanted, boot_ms)
             made, changes, tally = list[Entry](), list[Change](), writes.Tally()
             for each, warning in zip(wanted, warnings, strict=True):
@@ -151,13 +153,13 @@ class Lists:
         """Remove the entry of exactly that network and origin. Raises `NotFoundError`."""
 
         def apply(connection: Connection, _revision: int) -> Outcome[tuple[str, ...]]:
-            found = rows.find(connection, rows.number[name], network, self._clock.boot_ms())
+            found = rows.find(connection, kinds.number[name], network, self._clock.boot_ms())
             others = [row for row in found if row.origin != origin]
             if len(others) == len(found):
                 raise _not_there(name, network, origin, others)
             tally = writes.Tally()
-            writes.remove(connection, rows.number[name], network, origin, tally)
-            tally.write(connection, rows.number[name])
+            writes.remove(connection, kinds.number[name], network, origin, tally)
+            tally.write(connection, kinds.number[name])
             changes = [rows.change(name, network, others, self._clock)]
             target = str(network) if origin == MANUAL else f"{network} of {origin}"
             return Outcome(tuple(row.origin for row in others), changes, target)
@@ -171,7 +173,7 @@ class Lists:
         Raises `NotFoundError`.
         """
         with self._database.read() as connection:
-            found = rows.find(connection, rows.number[name], network, self._clock.boot_ms())
+            found = rows.find(connection, kinds.number[name], network, self._clock.boot_ms())
         if not found:
             raise NotFoundError(f"{network} is no entry of the {name}")
         return [entry_of(row) for row in sorted(found, key=_lasts, reverse=True)]
@@ -180,7 +182,7 @@ class Lists:
         self, name: ListName, after: Place | None, limit: int, origin: str | None = None
     ) -> EntryPage:
         """Entries in the order of networks and origins, an order that no change upsets."""
-        boot_ms, number = self._clock.boot_ms(), rows.number[name]
+        boot_ms, number = self._clock.boot_ms(), kinds.number[name]
         with self._database.read() as connection:
             found = rows.page(connection, number, after, limit + 1, boot_ms, origin)
             total = rows.total(connection, number, boot_ms, origin)
@@ -225,13 +227,13 @@ class Lists:
         self, connection: Connection, capacity: Capacity, made: Sequence[Entry], boot_ms: int
     ) -> None:
         """Whether what is written already fits; what is replaced needs no room."""
-        networks = Counter(rows.kind(each.network) for each in made if each.is_first)
+        networks = Counter(kinds.kind(each.network) for each in made if each.is_first)
         for kind, count in networks.items():
             limit, reserved = capacity.limit(kind), self.reserved.networks[kind]
             used = rows.used(connection, kind, boot_ms, limit - reserved + 1)
             if used + reserved > limit:
                 raise full(kind, used - count, count, limit)
-        entries = Counter(rows.kind(each.network) for each in made if each.is_new)
+        entries = Counter(kinds.kind(each.network) for each in made if each.is_new)
         for kind, count in entries.items():
             limit = ENTRIES_PER_NETWORK * capacity.limit(kind)
             reserved = self.reserved.entries[kind]
@@ -243,7 +245,7 @@ class Lists:
 def entry_of(row: AnyRow) -> Entry:
     """The entry of a row."""
     return Entry(
-        list=rows.LISTS[row.list],
+        list=kinds.LISTS[row.list],
         network=rows.network_of(row),
         origin=row.origin,
         reason=row.reason,
@@ -271,16 +273,18 @@ def _check_against_allowlist(
     connection: Connection, name: ListName, wanted: Sequence[Wanted], boot_ms: int
 ) -> list[tuple[str, ...]]:
     """Refuse bans that the allowlist covers whole; for each, warnings about what acts in part."""
-    other = rows.BLACKLIST if name == "allowlist" else rows.ALLOWLIST
+    other = kinds.BLACKLIST if name == "allowlist" else kinds.ALLOWLIST
     if rows.is_empty(connection, other):
         return [()] * len(wanted)
     if name == "allowlist":
         return [_overridden(connection, each.network, boot_ms) for each in wanted]
     warnings, refused = list[tuple[str, ...]](), list[FieldError]()
     for each in wanted:
-        if holders := rows.holders(connection, rows.ALLOWLIST, each.network, boot_ms):
-            refused.append(_covered(each, holders[-1]))
-        allowed = rows.contained(connection, rows.ALLOWLIST, each.network, boot_ms)
+        allowed = rows.contained(connection, kinds.ALLOWLIST, each.network, boot_ms)
+        if holders := rows.holders(connection, kinds.ALLOWLIST, each.network, boot_ms):
+            if each.origin != FLEET:
+                refused.append(_covered(each, holders[-1]))
+            allowed = [*dict.fromkeys([*holders[-1:], *allowed])]
         how = "is on the allowlist: the ban does not act on it"
         warnings.append(tuple(f"{one} {how}" for one in allowed))
     if refused:
@@ -292,23 +296,25 @@ def _check_against_allowlist(
 
 def full(kind: int, used: int, wanted: int, limit: int) -> ConflictError:
     """The refusal of what does not fit."""
-    message = f"the lists are full: {used} of {limit} {rows.KINDS[kind]} used, {wanted} more wanted"
-    what = FieldError("ip", used + wanted, f"{limit} {rows.KINDS[kind]}", message)
+    message = (
+        f"the lists are full: {used} of {limit} {kinds.KINDS[kind]} used, {wanted} more wanted"
+    )
+    what = FieldError("ip", used + wanted, f"{limit} {kinds.KINDS[kind]}", message)
     return ConflictError(message, errors=[what])
 
 
 def _too_many(kind: int, used: int, wanted: int, limit: int) -> ConflictError:
     message = (
-        f"the lists have too many entries: {used} of {limit} entries of {rows.KINDS[kind]} used, "
+        f"the lists have too many entries: {used} of {limit} entries of {kinds.KINDS[kind]} used, "
         f"{wanted} more wanted; entries of several origins for one network count each"
     )
-    what = FieldError("origin", used + wanted, f"{limit} entries of {rows.KINDS[kind]}", message)
+    what = FieldError("origin", used + wanted, f"{limit} entries of {kinds.KINDS[kind]}", message)
     return ConflictError(message, errors=[what])
 
 
 def _overridden(connection: Connection, network: Network, boot_ms: int) -> tuple[str, ...]:
-    outer = rows.holders(connection, rows.BLACKLIST, network, boot_ms)
-    inner = rows.contained(connection, rows.BLACKLIST, network, boot_ms)
+    outer = rows.holders(connection, kinds.BLACKLIST, network, boot_ms)
+    inner = rows.contained(connection, kinds.BLACKLIST, network, boot_ms)
     banned = dict.fromkeys([*outer, *inner])
     return tuple(f"the ban of {each} does not act where {network} allows" for each in banned)
 

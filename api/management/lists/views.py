@@ -12,13 +12,8 @@ from api.common.bodies import Upload
 from api.common.errors import FieldError, UnprocessableError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
-from api.management.dataplane import Dataplane
-from api.management.lists import answers
-from api.management.lists.importing.parse import NDJSON, TEXT, Defaults
-from api.management.lists.importing.service import Importer, ImportRequest, ImportResult
-from api.management.lists.removing.filters import Filter
-from api.management.lists.removing.service import RemovalResult, Remover
-from api.management.lists.schemas import (
+from api.lists.lines import NDJSON, TEXT, Defaults
+from api.lists.schemas import (
     AllowlistPage,
     BlacklistPage,
     EntriesRequest,
@@ -36,6 +31,11 @@ from api.management.lists.schemas import (
     RemoveQuery,
     RemoveRequest,
 )
+from api.management.dataplane import Dataplane
+from api.management.lists import answers
+from api.management.lists.importing.service import Importer, ImportRequest, ImportResult
+from api.management.lists.removing.filters import Filter
+from api.management.lists.removing.service import RemovalResult, Remover
 from api.management.lists.service import Entry, Lists, Wanted
 from api.management.revisions.effects import Effects, State
 from dataplane.base.networks import Network

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
+from api.lists.kinds import kind
 from api.management.database.tables import (
     entries,
     import_skips,
@@ -35,7 +36,6 @@ from api.management.lists.rows import (
     is_counted,
     is_live,
     key_of,
-    kind,
     network_of,
 )
 from api.storage.database import AnyRow

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.common.errors import ConflictError, FieldError
+from api.lists import kinds
 from api.management.lists import rows
 from api.storage.sqlite import Database
 from dataplane.base.clock import Clock
@@ -72,7 +73,7 @@ class Exemptions:
         self, rules: list[tuple[str, GeoRule]], countries: countries_file.CountryDatabase
     ) -> Iterator[_Exempt]:
         with self._database.read() as connection:
-            for network in rows.networks(connection, rows.ALLOWLIST, self._clock.boot_ms()):
+            for network in rows.networks(connection, kinds.ALLOWLIST, self._clock.boot_ms()):
                 codes = countries.countries_in(network)
                 for path, rule in rules:
                     if cut := rule.refused(codes):

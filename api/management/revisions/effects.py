@@ -16,9 +16,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from api.common.disk import StorageError
 from api.common.errors import NotFoundError
+from api.lists import kinds
 from api.management.database.tables import entries, imports, policies, revisions, rules
 from api.management.dataplane import Dataplane
-from api.management.lists import rows
 from api.management.revisions.publisher import newest_revision
 from api.management.rules.rows import NEWEST_IMPORT
 from api.storage.sqlite import Database
@@ -202,7 +202,7 @@ def _mark_entry(connection: Connection, rejected: RejectedEntry) -> list[int]:
     A data plane that loads a snapshot says the snapshot's revision, which may be any later one.
     """
     of_network = and_(
-        entries.c.list == rows.number[rejected.list],
+        entries.c.list == kinds.number[rejected.list],
         entries.c.key == rejected.network.key,
         entries.c.prefix_length == rejected.network.prefix_length,
     )

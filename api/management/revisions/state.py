@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
+from api.lists.kinds import LISTS
 from api.management.database.tables import entries, policies
-from api.management.lists.rows import LISTS, visible
+from api.management.lists.rows import visible
 from api.management.overlays import rows as overlay_rows
 from api.management.rules import rows
 from api.storage.tables import meta

@@ -7,6 +7,7 @@ from api.common.schemas import rfc3339
 from api.management.revisions.effects import State
 from api.management.rules.schemas import RuleBody, Status
 from api.management.rules.values import Stored
+from dataplane.waf.document import rule_id
 
 
 def body_of(
@@ -16,6 +17,8 @@ def body_of(
     ends = rule.expires_utc_ms
     return RuleBody(
         id=rule.id,
+        origin="manual" if rule.fleet_id is None else "fleet",
+        fleet_id=None if rule.fleet_id is None else rule_id(rule.fleet_id),
         name=rule.name,
         group=rule.group,
         pattern=rule.pattern,

@@ -10,11 +10,10 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from api.common.schemas import utc_ms
-from api.management.rules.schemas import RuleRequest
-from api.management.rules.values import Wanted, check_end
+from api.rules.schemas import RuleRequest
+from api.rules.wanted import Wanted, check_end, wanted_of
 from dataplane.base.errors import InvalidInputError
-from dataplane.waf.document import ANY, RULES_MAX
+from dataplane.waf.document import RULES_MAX
 
 NDJSON = "application/x-ndjson"
 LINE_BYTES_MAX = 1 << 16
@@ -41,21 +40,6 @@ def read_lines(source: Path, now_ms: int) -> list[Line]:
     if len(found) > RULES_MAX:
         raise _bad(found[-1].number, len(found), f"{RULES_MAX} rules", "one rule too many")
     return found
-
-
-def wanted_of(request: RuleRequest) -> Wanted:
-    """The rule that a body asks for."""
-    return Wanted(
-        pattern=request.pattern,
-        action=request.action,
-        severity=request.severity,
-        name=request.name,
-        group=request.group,
-        targets=ANY if request.targets == [*ANY] else tuple(request.targets),
-        profiles=tuple(dict.fromkeys(request.profiles)),
-        enabled=request.enabled,
-        expires_utc_ms=None if request.expires_at is None else utc_ms(request.expires_at),
-    )
 
 
 def _lines(file: BinaryIO, now_ms: int) -> Iterator[Line]:

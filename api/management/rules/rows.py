@@ -67,15 +67,37 @@ def find_many(connection: Connection, numbers: Collection[int], boot_ms: int) ->
     return list(connection.execute(query))
 
 
-def page(connection: Connection, after: int, limit: int, boot_ms: int) -> Sequence[AnyRow]:
+def find_of_fleet(
+    connection: Connection, fleet_ids: Collection[int], boot_ms: int
+) -> dict[int, AnyRow]:
+    """The visible rows that the fleet knows by these numbers."""
+    query = select(rules).where(rules.c.fleet_id.in_(fleet_ids), visible(boot_ms))
+    return {row.fleet_id: row for row in connection.execute(query)}
+
+
+def remove_of_fleet(connection: Connection, fleet_ids: Collection[int]) -> None:
+    """The rows that the fleet knows by these numbers, visible or not."""
+    connection.execute(delete(rules).where(rules.c.fleet_id.in_(fleet_ids)))
+
+
+def page(
+    connection: Connection, after: int, limit: int, boot_ms: int, origin: str | None = None
+) -> Sequence[AnyRow]:
     """Visible rows in the order of their numbers, beginning after one."""
     query = select(rules).where(rules.c.number > after, visible(boot_ms))
+    if origin is not None:
+        query = query.where(rules.c.origin == origin)
     return list(connection.execute(query.order_by(rules.c.number).limit(limit)))
 
 
-def total(connection: Connection, boot_ms: int) -> int:
-    """How many rows are visible."""
-    return usage(connection, boot_ms)[0]
+def total(connection: Connection, boot_ms: int, origin: str | None = None) -> int:
+    """How many rows are visible; those of one origin, if it is named."""
+    if origin is None:
+        return usage(connection, boot_ms)[0]
+    query = select(func.count()).select_from(rules)
+    return int(
+        connection.execute(query.where(rules.c.origin == origin, visible(boot_ms))).scalar_one()
+    )
 
 
 def usage(connection: Connection, boot_ms: int) -> tuple[int, int]:

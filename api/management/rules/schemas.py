@@ -1,136 +1,21 @@
-"""Bodies and queries of the WAF's rules."""
+"""Bodies and queries of this node's rules; what a rule may be is in `api.rules.schemas`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp, utc_ms
-from dataplane.base.errors import InvalidInputError
-from dataplane.waf.document import (
-    GROUP_PATTERN,
-    NAME_CHARACTERS_MAX,
-    PATTERN_BYTES_MAX,
-    PROFILES_MAX,
-    TARGETS_MAX,
-    RuleAction,
-    Severity,
-    parse_group,
-    parse_pattern,
-    parse_targets,
-)
+from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+from api.rules.schemas import RuleRequest
+from dataplane.waf.document import RuleAction, Severity
 
 State = Literal["pending", "in_force", "rejected"]
 Status = Literal["active", "disabled", "pending", "rejected"]
-_TARGET = r"^(any|method|path|query|cookie|body|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$"
-
-
-def _checked(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A check of the data plane's as one of pydantic's."""
-
-    def check(value: Any) -> Any:
-        try:
-            return parse(value)
-        except InvalidInputError as exc:
-            context = {"limit": exc.limit, "error": str(exc)}
-            raise PydanticCustomError("rule", "{error}", context) from exc
-
-    return check
-
-
-def _known(value: object) -> object:
-    if value == "challenge":
-        text = "challenge is not there yet: this version has {limit}"
-        raise PydanticCustomError("action", text, {"limit": "block and log"})
-    return value
-
-
-Pattern = Annotated[
-    str,
-    AfterValidator(_checked(parse_pattern)),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": PATTERN_BYTES_MAX,
-            "description": "a regular expression, matched as UTF-8 bytes; at most "
-            f"{PATTERN_BYTES_MAX} of them, none of which is NUL",
-            "examples": ["(?i)(union.*select|select.*from)"],
-        }
-    ),
-]
-Action = Annotated[RuleAction, BeforeValidator(_known)]
-Targets = Annotated[
-    list[Annotated[str, Field(pattern=_TARGET)]],
-    Field(min_length=1, max_length=TARGETS_MAX, description="what of a request is searched"),
-    AfterValidator(_checked(lambda targets: list(parse_targets(targets)))),
-]
-Profiles = Annotated[
-    list[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")]],
-    Field(max_length=PROFILES_MAX, description="names of profiles; none: every profile"),
-]
-Name = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=NAME_CHARACTERS_MAX,
-        pattern="^[^\\u0000-\\u001f\\u007f]*$",
-    ),
-]
-Group = Annotated[
-    str,
-    Field(pattern=GROUP_PATTERN, description="what a policy switches the rule by, with others"),
-    AfterValidator(_checked(parse_group)),
-]
-ExpiresAt = Annotated[
-    str,
-    AfterValidator(_checked(lambda text: (utc_ms(text), text)[1])),
-    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339"}),
-]
-
-
-class RuleRequest(Strict):
-    """A rule to add. Without ``expires_at`` it has no end."""
-
-    pattern: Pattern
-    action: Action
-    severity: Severity = "medium"
-    name: Name | None = None
-    group: Group | None = None
-    targets: Targets = Field(default=["any"])
-    profiles: Profiles = Field(default=[])
-    enabled: bool = True
-    expires_at: ExpiresAt | None = None
-
-
-class PatchRequest(Strict):
-    """What of a rule is to change, at least one thing; ``group`` null: it is in none any more.
-
-    Its pattern stays: add another rule.
-    """
-
-    action: Action | None = None
-    enabled: bool | None = None
-    group: Group | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not self.values():
-            text = "changes nothing: give {limit}"
-            raise PydanticCustomError("no_change", text, {"limit": "action, enabled or group"})
-        return self
-
-    def values(self) -> dict[str, Any]:
-        """The columns that are to change."""
-        found: dict[str, Any] = {} if self.action is None else {"action": self.action}
-        if self.enabled is not None:
-            found["enabled"] = int(self.enabled)
-        if "group" in self.model_fields_set:
-            found["group_name"] = self.group
-        return found
+Origin = Literal["manual", "fleet"]
+FleetId = Annotated[str, Field(pattern="^rule_[1-9][0-9]{0,17}$")]
+PUT_MAX = 100
+REMOVED_MAX = 1000
 
 
 class RulesQuery(Strict):
@@ -138,12 +23,16 @@ class RulesQuery(Strict):
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
+    origin: Origin | None = None
 
 
 class RuleBody(Strict):
     """A rule. ``hits``: requests since the data plane knows it; null: it is away."""
 
     id: str
+    origin: Origin
+    fleet_id: str | None
+    """The fleet's id of a rule that the fleet has put here."""
     name: str | None
     group: str | None
     pattern: str
@@ -242,3 +131,33 @@ class EvidencePage(Strict):
     """The newest hits."""
 
     evidence: list[EvidenceBody]
+
+
+class FleetRule(RuleRequest):
+    """A rule of the fleet's, by its id there."""
+
+    fleet_id: FleetId
+
+
+class FleetRulesRequest(Strict):
+    """What of the fleet's rules is to be on this node, and what no more."""
+
+    put: Annotated[list[FleetRule], Field(max_length=PUT_MAX)] = Field(default=[])
+    removed: Annotated[list[FleetId], Field(max_length=REMOVED_MAX)] = Field(default=[])
+
+
+class RefusedRule(Strict):
+    """A rule that can't be one here, and why."""
+
+    fleet_id: str
+    why: str
+
+
+class FleetRulesBody(Strict):
+    """What was done. ``revision`` null: everything was so already."""
+
+    revision: int | None
+    state: State
+    put: int
+    removed: int
+    refused: list[RefusedRule]

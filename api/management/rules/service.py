@@ -23,11 +23,10 @@ from api.management.rules import rows
 from api.management.rules.values import (
     Page,
     Stored,
-    Wanted,
-    check_end,
     stored_of,
     values_of,
 )
+from api.rules.wanted import Wanted, check_end
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
 from api.storage.tables import meta
@@ -128,11 +127,12 @@ class Rules:
     def change(self, actor: Actor, number: int, values: Mapping[str, Any]) -> Stored:
         """Other values of the columns ``action``, ``enabled`` and ``group_name``.
 
-        Raises `NotFoundError`, `ConflictError`: there is no room for one more group.
+        Raises `NotFoundError`, `ConflictError`: there is no room for one more group, or the rule is
+        the fleet's.
         """
 
         def apply(connection: Connection, revision: int) -> Outcome[Stored]:
-            self._require(connection, number)
+            _refuse_fleet_s(self._require(connection, number))
             _check_groups(connection, {values.get("group_name")})
             rows.change(connection, number, {**values, "revision": revision, "rejected": None})
             row = rows.find(connection, number, self._clock.boot_ms())
@@ -141,10 +141,13 @@ class Rules:
         return self._publisher.commit(actor, "rules.change", apply)[0]
 
     def remove(self, actor: Actor, number: int) -> int:
-        """Remove a rule; returns the revision. Raises `NotFoundError`."""
+        """Remove a rule; returns the revision.
+
+        Raises `NotFoundError`, `ConflictError`: it is the fleet's.
+        """
 
         def apply(connection: Connection, _revision: int) -> Outcome[None]:
-            self._require(connection, number)
+            _refuse_fleet_s(self._require(connection, number))
             rows.remove(connection, number)
             return Outcome(None, [RemoveRule(number)], rule_id(number))
 
@@ -175,12 +178,12 @@ class Rules:
             found = rows.find_many(connection, numbers, boot_ms)
         return {row.number: stored_of(row) for row in found}
 
-    def page(self, after: int, limit: int) -> Page:
+    def page(self, after: int, limit: int, origin: str | None = None) -> Page:
         """Rules in the order of their numbers, an order that no change upsets."""
         boot_ms = self._clock.boot_ms()
         with self._database.read() as connection:
-            found = rows.page(connection, after, limit + 1, boot_ms)
-            total = rows.total(connection, boot_ms)
+            found = rows.page(connection, after, limit + 1, boot_ms, origin)
+            total = rows.total(connection, boot_ms, origin)
         last = found[limit - 1].number if len(found) > limit else None
         return Page(tuple(map(stored_of, found[:limit])), total, last)
 
@@ -206,6 +209,16 @@ class Rules:
             raise NotFoundError(f"{rule_id(number)} has ended")
         change = PutRule(to_row(rows.rule_of(row._asdict(), self._clock.boot_id())))
         return Outcome(stored_of(row), [change], rule_id(number))
+
+
+def _refuse_fleet_s(row: AnyRow) -> None:
+    """Raise `ConflictError` for a rule that the fleet has put here: it would come back."""
+    if row.fleet_id is not None:
+        here, there = rule_id(row.number), rule_id(row.fleet_id)
+        message = f"{here} is the fleet's {there}: change it at the orchestrator"
+        raise ConflictError(
+            message, errors=[FieldError("rule", here, "a rule of origin manual", message)]
+        )
 
 
 def _check_groups(connection: Connection, wanted: Collection[str | None]) -> None:

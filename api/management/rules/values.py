@@ -6,31 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.access.audit.service import Actor
-from api.common.errors import (
-    FieldError,
-    UnprocessableError,
-)
+from api.rules.wanted import Wanted
 from api.storage.database import AnyRow
 from dataplane.base.clock import Clock, Deadline
 from dataplane.waf.document import RuleAction, Severity, rule_id
 
-DURATION_S_MAX = 315_360_000
-"""Ten years."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A rule to be added, its pattern and targets in order."""
-
-    pattern: str
-    action: RuleAction
-    severity: Severity = "medium"
-    name: str | None = None
-    group: str | None = None
-    targets: tuple[str, ...] = ("any",)
-    profiles: tuple[str, ...] = ()
-    enabled: bool = True
-    expires_utc_ms: int | None = None
+MANUAL, FLEET = "manual", "fleet"
+"""Origins of rules: this node's own, and what the fleet has put here."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +20,8 @@ class Stored:
     """A rule of the node."""
 
     number: int
+    origin: str
+    fleet_id: int | None
     pattern: str
     action: RuleAction
     severity: Severity
@@ -68,12 +52,19 @@ class Page:
 
 
 def values_of(
-    wanted: Wanted, number: int, actor: Actor, revision: int, clock: Clock
+    wanted: Wanted,
+    number: int,
+    actor: Actor,
+    revision: int,
+    clock: Clock,
+    fleet_id: int | None = None,
 ) -> dict[str, Any]:
     """The row of a new rule."""
     deadline = deadline_of(wanted, clock)
     return {
         "number": number,
+        "origin": MANUAL if fleet_id is None else FLEET,
+        "fleet_id": fleet_id,
         "name": wanted.name,
         "group_name": wanted.group,
         "pattern": wanted.pattern,
@@ -102,22 +93,12 @@ def deadline_of(wanted: Wanted, clock: Clock) -> Deadline | None:
     return Deadline(clock.boot_id(), boot_ms, wanted.expires_utc_ms, -(-left_ms // 1000))
 
 
-def check_end(wanted: Wanted, now_ms: int, field: str) -> None:
-    """Raise `UnprocessableError` for an end that has passed, or is more than ten years away."""
-    if wanted.expires_utc_ms is None:
-        return
-    left_s = (wanted.expires_utc_ms - now_ms) / 1000
-    if not 0 < left_s <= DURATION_S_MAX:
-        limit = f"in the future, at most {DURATION_S_MAX} s from now"
-        message = f"{field}: must lie {limit}"
-        what = FieldError(field, round(left_s), limit, message)
-        raise UnprocessableError(message, errors=[what])
-
-
 def stored_of(row: AnyRow) -> Stored:
     """The rule of a row."""
     return Stored(
         number=row.number,
+        origin=row.origin,
+        fleet_id=row.fleet_id,
         pattern=row.pattern,
         action=row.action,
         severity=row.severity,

@@ -15,16 +15,15 @@ from api.management.revisions.effects import Effects, State
 from api.management.rules import answers
 from api.management.rules.admission import Admissions
 from api.management.rules.jobs import ImportJobs
-from api.management.rules.lines import wanted_of
 from api.management.rules.schemas import (
-    PatchRequest,
     RuleBody,
-    RuleRequest,
     RulesPage,
     RulesQuery,
 )
 from api.management.rules.service import Rules
 from api.management.rules.values import Stored
+from api.rules.schemas import PatchRequest, RuleRequest
+from api.rules.wanted import wanted_of
 from dataplane.base.clock import Clock
 from dataplane.base.errors import InvalidInputError
 from dataplane.client.compiler import Candidate
@@ -65,7 +64,7 @@ class RuleViews:
         """A page of the rules."""
         query: RulesQuery = call.query
         state = self._effects.states()  # first: it stores what was rejected
-        page = self._rules.page(int(query.cursor or 0), query.limit)
+        page = self._rules.page(int(query.cursor or 0), query.limit, query.origin)
         bodies = self._bodies(page.rules, state)
         cursor = None if page.next is None else str(page.next)
         return Answer(200, RulesPage(rules=bodies, total=page.total, next_cursor=cursor))
@@ -171,7 +170,7 @@ def operations(parts: Parts) -> list[Operation]:
             "Remove a rule from the WAF; 202 when that is not in force yet",
             operate,
             {204: None, 202: None},
-            errors=(404, 503),
+            errors=(404, 409, 503),
         ),
     ]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.common import bodies
-from api.management.lists import rows
+from api.lists import kinds, lines
 from api.management.lists.importing import parse
 from dataplane.statelog import StateLogReader
 from tests.api.imports.imports_support import (
@@ -105,7 +105,7 @@ def test_an_empty_import_changes_nothing(api: Api) -> None:
 
 
 def test_one_line_more_than_the_limit_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse, "LINES_MAX", 3)
+    monkeypatch.setattr(lines, "LINES_MAX", 3)
     body = "192.0.2.1\n192.0.2.2\n192.0.2.3\n"
     assert api.bring(body).status_code == 201
     answer = api.bring("198.51.100.0\n" + body)
@@ -128,15 +128,16 @@ def test_a_bad_query_is_422(api: Api, query: str) -> None:
     assert api.bring("192.0.2.1\n", query=query).status_code == 422
 
 
-@given(st.binary(max_size=200), st.sampled_from([parse.TEXT, parse.NDJSON]))
+@given(st.binary(max_size=200), st.sampled_from([lines.TEXT, lines.NDJSON]))
 def test_no_body_breaks_the_parser(data: bytes, media_type: str) -> None:
-    read = parse._read_json if media_type == parse.NDJSON else parse._read_text
     try:
-        found = list(parse.entries(io.BytesIO(data), read, parse.Defaults(None, None)))
-    except parse.BadLineError as exc:
+        found = list(lines.entries(io.BytesIO(data), media_type, lines.Defaults(None, None)))
+    except lines.BadLineError as exc:
         assert 1 <= exc.line <= data.count(b"\n") + 1  # noqa: PT017 - or no error at all
     else:
-        assert all(row.kind in (rows.ADDRESS, rows.PREFIX_IPV4, rows.PREFIX_IPV6) for row in found)
+        assert all(
+            row.kind in (kinds.ADDRESS, kinds.PREFIX_IPV4, kinds.PREFIX_IPV6) for row in found
+        )
 
 
 def test_a_text_body_cut_anywhere_is_parsed_or_refused_by_line(tmp_path: Path) -> None:
@@ -145,8 +146,8 @@ def test_a_text_body_cut_anywhere_is_parsed_or_refused_by_line(tmp_path: Path) -
         source, target = tmp_path / f"{cut}.txt", tmp_path / f"{cut}.db"
         source.write_bytes(body[:cut])
         try:
-            count = parse.parse(source, parse.TEXT, parse.Defaults(None, None), target)
-        except parse.BadLineError as exc:
+            count = parse.parse(source, lines.TEXT, lines.Defaults(None, None), target)
+        except lines.BadLineError as exc:
             assert exc.line <= 3  # noqa: PT017 - or no error at all
         else:
             assert count <= 3

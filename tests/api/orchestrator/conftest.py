@@ -45,7 +45,7 @@ def fleet(fleet_settings: OrchestratorSettings, clock: FakeClock) -> Iterator[Fl
     orchestrator_of(app).close()
 
 
-def client_with(app: Flask, key: str) -> FlaskClient:
+def client_of(app: Flask, key: str) -> FlaskClient:
     """Who asks with that key."""
     client = app.test_client()
     client.environ_base[f"HTTP_{HEADER.upper().replace('-', '_')}"] = key
@@ -54,13 +54,13 @@ def client_with(app: Flask, key: str) -> FlaskClient:
 
 @pytest.fixture
 def admin(fleet: Flask, fleet_settings: OrchestratorSettings) -> FlaskClient:
-    return client_with(fleet, (fleet_settings.keys / "admin.key").read_text().strip())
+    return client_of(fleet, (fleet_settings.keys / "admin.key").read_text().strip())
 
 
 @pytest.fixture
 def enrolling(fleet: Flask, fleet_settings: OrchestratorSettings) -> FlaskClient:
     """A client with the first enrolment token."""
-    return client_with(fleet, (fleet_settings.keys / "enrol.key").read_text().strip())
+    return client_of(fleet, (fleet_settings.keys / "enrol.key").read_text().strip())
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def enrol(fleet: Flask, enrolling: FlaskClient) -> Callable[..., FlaskClient]:
         key = f"the key of {node}".ljust(40, ".")
         answer = enrolling.post("/api/v1/nodes/register", json=registration(node, key) | more)
         assert answer.status_code in {200, 201}, answer.json
-        return client_with(fleet, key)
+        return client_of(fleet, key)
 
     return make
 

@@ -61,6 +61,10 @@ def test_every_error_is_a_problem_document(fleet: Flask) -> None:
     assert document.errors_of_another_type(document.described(fleet)) == []
 
 
+def test_no_two_schemas_have_the_same_name(fleet: Flask) -> None:
+    assert document.clumsy_names(document.described(fleet)) == []
+
+
 def test_the_page_shows_who_may_what_and_loads_nothing_from_elsewhere(fleet: Flask) -> None:
     document.check_page(fleet, orchestrator_of(fleet).operations)
 

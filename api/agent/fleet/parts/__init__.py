@@ -9,6 +9,7 @@ from pathlib import Path
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import Part
 from api.agent.fleet.parts.drain import DrainPart
+from api.agent.fleet.parts.lists import ListsPart
 from api.agent.fleet.parts.policy import PolicyPart
 from api.agent.node_api import NodeApi
 
@@ -29,7 +30,9 @@ class Around:
 
 def make(around: Around) -> Sequence[Part]:
     """All parts, in the order in which they are applied."""
+    about = (around.node_id, around.node, around.orchestrator)
     return (
         DrainPart(around.node),
-        PolicyPart(around.node_id, around.node, around.orchestrator),
+        PolicyPart(*about),
+        ListsPart(*about, around.directory),
     )

@@ -21,7 +21,8 @@ from uuid import UUID
 from api.common.children import child_environment
 from api.common.disk import DiskError, StorageError, written
 from api.common.errors import ApiError
-from api.management.lists.importing.parse import BadLineError, Defaults, parse
+from api.lists.lines import BadLineError, Defaults
+from api.management.lists.importing.parse import parse
 from api.management.lists.rows import latest
 from dataplane.base.clock import Deadline, SystemClock
 from dataplane.base.networks import Network

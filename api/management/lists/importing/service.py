@@ -9,10 +9,11 @@ from typing import Any
 
 from api.access.audit.service import Actor
 from api.common.errors import ConflictError, FieldError
+from api.lists import kinds
+from api.lists.lines import Defaults
 from api.management.lists import rows
 from api.management.lists.bulk import Bulk, Publication
 from api.management.lists.importing import program
-from api.management.lists.importing.parse import Defaults
 from api.management.lists.importing.stage import ImportStage, OnConflict
 from api.management.lists.service import Lists, Room
 from dataplane.base.networks import Network
@@ -124,7 +125,7 @@ class Importer:
             for line, network, why in skipped:
                 holders: Sequence[Network] = ()
                 if request.list == "blacklist" and why.endswith("allowlist"):
-                    holders = rows.holders(connection, rows.ALLOWLIST, network, boot_ms)
+                    holders = rows.holders(connection, kinds.ALLOWLIST, network, boot_ms)
                 named = f"is covered by {holders[-1]} on the allowlist" if holders else why
                 yield line, network, named
 

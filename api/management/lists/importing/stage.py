@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from api.management.lists.rows import ALLOWLIST, BLACKLIST, last_address
+from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
+from api.lists.schemas import FLEET
 from api.management.lists.writes import Tally
 from api.storage.sqlite import Database
 from dataplane.base.networks import MAPPED_PREFIX, Network
@@ -195,7 +196,7 @@ class ImportStage(Stage):
         self._connection.execute(_FIND_MET, parameters)
         if not self._replaces:
             self._connection.execute(_MARK_LISTED, parameters)
-        if staging.list == BLACKLIST:
+        if staging.list == BLACKLIST and self._origin != FLEET:
             self._mark_allowed(staging)
 
     def first_skipped(self, limit: int) -> list[tuple[int, Network, str]]:

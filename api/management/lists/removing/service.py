@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.access.audit.service import Actor
-from api.management.lists import rows
+from api.lists import kinds
 from api.management.lists.bulk import Bulk, Publication
 from api.management.lists.removing.filters import Filter
 from api.management.lists.removing.stage import RemovalStage
@@ -33,14 +33,14 @@ class Remover:
 
     def count(self, name: ListName, wanted: Filter) -> RemovalResult:
         """What `run` would remove now."""
-        database, number = self._bulk.database, rows.number[name]
+        database, number = self._bulk.database, kinds.number[name]
         with self._bulk.scratch() as scratch, database.attached(scratch) as connection:
             stage = RemovalStage(database, connection, wanted, number)
             return RemovalResult(None, stage.count(self._bulk.clock.boot_ms()))
 
     def run(self, actor: Actor, name: ListName, wanted: Filter) -> RemovalResult:
         """Remove what the filter meets; `TooManyRequestsError` while another is under way."""
-        database, number = self._bulk.database, rows.number[name]
+        database, number = self._bulk.database, kinds.number[name]
         with self._bulk.alone() as scratch, database.attached(scratch) as connection:
             stage = RemovalStage(database, connection, wanted, number)
             return self._remove(actor, name, wanted, stage, scratch)

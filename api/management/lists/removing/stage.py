@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from api.management.lists import rows
+from api.lists import kinds
 from api.management.lists.importing.parse import ROWS
 from api.management.lists.importing.stage import (
     CHUNK_OF_ROWS,
@@ -32,9 +32,9 @@ CREATE TABLE stage.marked(key BLOB, prefix_length INTEGER, origin TEXT, kind INT
 _SELECT = f"""
 INSERT INTO stage.rows(key, prefix_length, kind)
 SELECT e.key, e.prefix_length,
-       CASE WHEN e.prefix_length = 128 THEN {rows.ADDRESS}
+       CASE WHEN e.prefix_length = 128 THEN {kinds.ADDRESS}
             WHEN e.prefix_length >= 96 AND e.key BETWEEN :mapped_first AND :mapped_last
-            THEN {rows.PREFIX_IPV4} ELSE {rows.PREFIX_IPV6} END
+            THEN {kinds.PREFIX_IPV4} ELSE {kinds.PREFIX_IPV6} END
 {{source}} AND {{conditions}} AND {LIVE} AND {COUNTED}
 GROUP BY e.key, e.prefix_length
 """

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.api.orchestrator.conftest import client_with, heartbeat, registration
+from tests.api.orchestrator.conftest import client_of, heartbeat, registration
 from tests.support.clock import FakeClock
 
 Enrol = Callable[..., FlaskClient]
@@ -95,7 +95,7 @@ def test_both_keys_of_a_node_are_valid_until_the_new_one_is_used(
     fleet: Flask, enrol: Enrol
 ) -> None:
     old, text = enrol("node-1"), "another key of node-1".ljust(40, ".")
-    new = client_with(fleet, text)
+    new = client_of(fleet, text)
     assert new.get(f"{NODE}/desired").status_code == 401
     assert old.post(f"{NODE}/key", json=_key(text)).status_code == 200
     assert old.get(f"{NODE}/desired").status_code == 200

@@ -72,6 +72,9 @@ Origin = Annotated[
 Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), Whole]
 QueryDuration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), FromDecimal]
 StateName = Literal["pending", "in_force", "rejected"]
+FLEET = "fleet"
+"""The origin whose bans are taken even where the allowlist covers them, since what put them there
+looks at many nodes: they act when the allowlist no longer says otherwise."""
 ENTRIES_MAX = 1000
 """Of one POST."""
 NETWORKS_MAX = 10_000
@@ -106,7 +109,8 @@ class EntryRequest(LineRequest):
     origin: Origin = "manual"
 
 
-def _few_enough(value: object) -> object:
+def few_enough(value: object) -> object:
+    """Refuse a request with too many entries before each of them is looked at."""
     if isinstance(value, list) and len(value) > ENTRIES_MAX:
         text = "at most {limit} in a request, not {count}: import more of them"
         context = {"limit": f"{ENTRIES_MAX} entries", "count": len(value)}
@@ -120,11 +124,12 @@ class EntriesRequest(Strict):
     entries: Annotated[
         list[EntryRequest],
         Field(min_length=1, max_length=ENTRIES_MAX),
-        BeforeValidator(_few_enough),
+        BeforeValidator(few_enough),
     ]
 
 
-def _form(body: object) -> str:
+def form(body: object) -> str:
+    """Which of the two forms of a POST a body has."""
     return "<many>" if isinstance(body, dict) and "entries" in body else "<one>"
 
 
@@ -132,7 +137,7 @@ class PutRequest(
     RootModel[
         Annotated[
             Annotated[EntryRequest, Tag("<one>")] | Annotated[EntriesRequest, Tag("<many>")],
-            Discriminator(_form),
+            Discriminator(form),
         ]
     ]
 ):

@@ -1,0 +1,55 @@
+"""The fleet's blacklist and allowlist, and what nodes follow by numbers."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+from api.storage.tables import INT64
+
+metadata = MetaData()
+
+fleet_entries = Table(
+    "fleet_entries",
+    metadata,
+    Column("list", Integer, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, primary_key=True),
+    Column("prefix_length", Integer, primary_key=True, autoincrement=False),
+    Column("reason", Text),
+    Column("duration_s", INT64),
+    Column("created_ms", INT64, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_ms", INT64),
+    Column("change", INT64, nullable=False),
+)
+"""Both lists, by their numbers in `api.lists.kinds`. ``expires_ms`` NULL: no end. ``change``: the
+fleet's change that put the row there."""
+
+Index("fleet_entries_by_change", fleet_entries.c.change)
+Index("fleet_entries_by_end", fleet_entries.c.expires_ms)
+
+followed = Table(
+    "followed",
+    metadata,
+    Column("part", Text, primary_key=True),
+    Column("change", INT64, nullable=False),
+    Column("log_begins", INT64, nullable=False),
+    Column("confirmed", INT64, nullable=False),
+    Column("confirmed_epoch", Text),
+)
+"""A row for each of ``lists`` and ``rules``: the change that last touched it; the change after
+which ``followed_log`` is complete; and the change at which a person last said that a snapshot which
+takes much away is meant, with the epoch that this holds in."""
+
+followed_log = Table(
+    "followed_log",
+    metadata,
+    Column("id", INT64, primary_key=True),
+    Column("part", Text, nullable=False),
+    Column("change", INT64, nullable=False),
+    Column("item", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What each of the newest changes touched; what has become of it, the part's own table says."""
+
+Index("followed_log_by_part", followed_log.c.part, followed_log.c.id)
+Index("followed_log_by_change", followed_log.c.part, followed_log.c.change)

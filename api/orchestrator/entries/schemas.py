@@ -1,0 +1,135 @@
+"""Bodies and queries of the fleet's lists: those of a node's, without origin, hits and state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, RootModel, Tag
+
+from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
+from api.lists.schemas import ENTRIES_MAX, LineRequest, few_enough, form
+
+Cursor = Annotated[str, Field(pattern="^0[01][0-9a-f]{34}$")]
+FOLLOWED_MAX = 10_000
+"""Entries on a page that a node asks for."""
+
+
+class PageQuery(Strict):
+    """Which part of a list: follow ``next_cursor`` until it is null."""
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Cursor | None = None
+
+
+class EntriesRequest(Strict):
+    """Up to a thousand entries, all or none."""
+
+    entries: Annotated[
+        list[LineRequest],
+        Field(min_length=1, max_length=ENTRIES_MAX),
+        BeforeValidator(few_enough),
+    ]
+
+
+class PutRequest(
+    RootModel[
+        Annotated[
+            Annotated[LineRequest, Tag("<one>")] | Annotated[EntriesRequest, Tag("<many>")],
+            Discriminator(form),
+        ]
+    ]
+):
+    """One entry, or up to a thousand of them in ``entries``."""
+
+
+class FleetEntryBody(Strict):
+    """An entry of the fleet's. ``revision``: the fleet's change that put it there."""
+
+    ip: str
+    origin: Literal["fleet"] = "fleet"
+    """As nodes have it."""
+    reason: str | None
+    duration_seconds: int | None
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    created_by: str
+    revision: int
+    warnings: Annotated[list[str], Field(default_factory=list, exclude_if=lambda found: not found)]
+
+
+class PutEntryBody(FleetEntryBody):
+    """One of many entries, and what became of it."""
+
+    result: Literal["created", "replaced"]
+
+
+class EntriesBody(Strict):
+    """What a POST of many entries did."""
+
+    revision: int
+    created: int
+    replaced: int
+    entries: list[PutEntryBody]
+
+
+class PutBody(RootModel[FleetEntryBody | EntriesBody]):
+    """As was asked: one entry, or what became of many."""
+
+
+class BlacklistPage(Strict):
+    """A part of the fleet's blacklist; ``total`` counts all entries."""
+
+    blacklist: list[FleetEntryBody]
+    total: int
+    next_cursor: str | None
+
+
+class AllowlistPage(Strict):
+    """A part of the fleet's allowlist; ``total`` counts all entries."""
+
+    allowlist: list[FleetEntryBody]
+    total: int
+    next_cursor: str | None
+
+
+class FollowQuery(Strict):
+    """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
+
+    epoch: Annotated[str, Field(max_length=64)] | None = None
+    since: Annotated[int, Field(ge=0, le=10**18), FromDecimal] = 0
+    limit: Annotated[int, Field(ge=1, le=FOLLOWED_MAX), FromDecimal] = FOLLOWED_MAX
+    """Of a page of everything; what has changed comes whole."""
+    cursor: Cursor | None = None
+
+
+class FollowedEntry(Strict):
+    """An entry to be put on a list of the node's."""
+
+    list: Literal["blacklist", "allowlist"]
+    ip: str
+    reason: str | None
+    expires_at: Timestamp | None
+
+
+class FollowedNetwork(Strict):
+    """A network that the fleet no longer has on a list."""
+
+    list: Literal["blacklist", "allowlist"]
+    ip: str
+
+
+class FollowedLists(Strict):
+    """What has changed since the node's change, or a page of everything (``full``)."""
+
+    at: Timestamp
+    """By the clock that ``expires_at`` is of."""
+    epoch: str
+    change: int
+    """What the node has once it has applied this and, if full, all further pages."""
+    full: bool
+    confirmed: bool
+    """A person has said, after the node's change, that what the lists have lost is meant."""
+    totals: dict[Literal["blacklist", "allowlist"], int]
+    entries: list[FollowedEntry]
+    removed: list[FollowedNetwork]
+    next_cursor: str | None

@@ -1,0 +1,219 @@
+"""What may go on the fleet's lists and what may not.
+
+As on a node, the allowlist beats every ban: a ban that could never act is refused, one that acts in
+part is accepted with a warning. An entry of the fleet holds on every node beside the node's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from api.access.audit import service as audit
+from api.access.audit.service import Actor
+from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.lists import kinds
+from api.lists.kinds import ALLOWLIST, BLACKLIST
+from api.orchestrator import changes
+from api.orchestrator.entries import rows
+from api.orchestrator.entries.rows import Place
+from api.orchestrator.following.log import ChangeLog
+from api.storage.database import AnyRow, Database
+from dataplane.base.clock import Clock
+from dataplane.base.networks import Network
+from dataplane.statelog import ListName
+
+ENTRIES_MAX = 1_000_000
+"""Of both lists: what a node's lists have room for by default."""
+_NAMED_MAX = 20
+_PURGED_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An entry to be put on a list; no duration: no end."""
+
+    network: Network
+    reason: str | None
+    duration_s: int | None
+    field: str = "ip"
+    """What errors call it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a list."""
+
+    list: ListName
+    network: Network
+    reason: str | None
+    duration_s: int | None
+    created_ms: int
+    created_by: str
+    expires_ms: int | None
+    change: int
+    warnings: tuple[str, ...] = ()
+    is_new: bool = False
+
+
+@dataclass(frozen=True)
+class EntryPage:
+    """A part of a list, the number of all entries, and where the next part begins."""
+
+    entries: tuple[Entry, ...]
+    total: int
+    next: Place | None
+
+
+class FleetLists:
+    """Both lists of the fleet."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self.log = ChangeLog("lists")
+
+    def put(self, actor: Actor, name: ListName, wanted: Sequence[Wanted]) -> list[Entry]:
+        """Add entries, or replace those of the same network, all or none.
+
+        Raises `ConflictError`: covered by the allowlist, or the lists are full.
+        """
+        number = kinds.number[name]
+        with self._database.write() as connection:
+            change, now_ms = changes.bump(connection), self._clock.utc_ms()
+            rows.purge(connection, now_ms, _PURGED_AT_ONCE)
+            warnings = check(connection, name, wanted, now_ms)
+            made = []
+            for each, warning in zip(wanted, warnings, strict=True):
+                is_new = rows.find(connection, number, each.network, now_ms) is None
+                values = _values(actor, each, change, now_ms)
+                rows.put(connection, number, each.network, values)
+                entry = Entry(name, each.network, **values, warnings=warning, is_new=is_new)
+                made.append(entry)
+            _check_room(connection, sum(each.is_new for each in made), now_ms)
+            items = [rows.item_of(rows.place_of(number, each.network)) for each in wanted]
+            self.log.note(connection, change, items)
+            audit.record(connection, actor, f"{name}.put", _target(wanted), now_ms, change)
+            actor.on_commit(connection, made, change)
+        return made
+
+    def remove(self, actor: Actor, name: ListName, network: Network) -> int:
+        """Remove the entry of exactly that network; returns the change. Raises `NotFoundError`."""
+        number = kinds.number[name]
+        with self._database.write() as connection:
+            change, now_ms = changes.bump(connection), self._clock.utc_ms()
+            if rows.find(connection, number, network, now_ms) is None:
+                raise _not_there(name, network)
+            rows.remove(connection, number, network)
+            self.log.note(connection, change, [rows.item_of(rows.place_of(number, network))])
+            audit.record(connection, actor, f"{name}.remove", str(network), now_ms, change)
+        return change
+
+    def get(self, name: ListName, network: Network) -> Entry:
+        """Raises `NotFoundError`."""
+        with self._database.read() as connection:
+            row = rows.find(connection, kinds.number[name], network, self._clock.utc_ms())
+        if row is None:
+            raise _not_there(name, network)
+        return entry_of(row)
+
+    def page(self, name: ListName, after: Place | None, limit: int) -> EntryPage:
+        """Entries in the order of their networks, an order that no change upsets."""
+        number, now_ms = kinds.number[name], self._clock.utc_ms()
+        with self._database.read() as connection:
+            found = rows.page(connection, after, limit + 1, now_ms, number)
+            total = rows.totals(connection, now_ms).get(number, 0)
+        entries = tuple(map(entry_of, found[:limit]))
+        last = rows.place_of(number, entries[-1].network) if len(found) > limit else None
+        return EntryPage(entries, total, last)
+
+    def confirm(self, actor: Actor) -> int:
+        """What the lists have lost is meant: nodes need not wait any more. Returns the change."""
+        with self._database.write() as connection:
+            change = changes.bump(connection)
+            self.log.note(connection, change, ())
+            self.log.confirm(connection, change)
+            now_ms = self._clock.utc_ms()
+            audit.record(connection, actor, "lists.confirm", f"change {change}", now_ms, change)
+        return change
+
+
+def entry_of(row: AnyRow) -> Entry:
+    """The entry of a row."""
+    return Entry(
+        list=kinds.LISTS[row.list],
+        network=rows.network_of(row),
+        reason=row.reason,
+        duration_s=row.duration_s,
+        created_ms=row.created_ms,
+        created_by=row.created_by,
+        expires_ms=row.expires_ms,
+        change=row.change,
+    )
+
+
+def check(
+    connection: Connection, name: ListName, wanted: Sequence[Wanted], now_ms: int
+) -> list[tuple[str, ...]]:
+    """Warnings about each. Raises `ConflictError`: the allowlist covers one whole."""
+    if name == "allowlist":
+        return [_overridden(connection, each.network, now_ms) for each in wanted]
+    warnings, refused = list[tuple[str, ...]](), list[FieldError]()
+    for each in wanted:
+        if holders := rows.holders(connection, ALLOWLIST, each.network, now_ms):
+            refused.append(_covered(each, holders[-1]))
+        allowed = rows.contained(connection, ALLOWLIST, each.network, now_ms)
+        how = "is on the fleet's allowlist: the ban does not act on it"
+        warnings.append(tuple(f"{one} {how}" for one in allowed))
+    if refused:
+        text = "; ".join(each.message for each in refused[:_NAMED_MAX])
+        raise ConflictError(text, errors=refused)
+    return warnings
+
+
+def _overridden(connection: Connection, network: Network, now_ms: int) -> tuple[str, ...]:
+    outer = rows.holders(connection, BLACKLIST, network, now_ms)
+    inner = rows.contained(connection, BLACKLIST, network, now_ms)
+    banned = dict.fromkeys([*outer, *inner])
+    return tuple(f"the ban of {each} does not act where {network} allows" for each in banned)
+
+
+def _check_room(connection: Connection, added: int, now_ms: int) -> None:
+    """Whether what is written already fits."""
+    if not added:
+        return
+    used = sum(rows.totals(connection, now_ms).values())
+    if used > ENTRIES_MAX:
+        limit, before = f"{ENTRIES_MAX} entries", used - added
+        message = f"the fleet's lists are full: {before} of {limit} used, {added} more wanted"
+        raise ConflictError(message, errors=[FieldError("ip", used, limit, message)])
+
+
+def _values(actor: Actor, wanted: Wanted, change: int, now_ms: int) -> dict[str, Any]:
+    seconds = wanted.duration_s
+    return {
+        "reason": wanted.reason,
+        "duration_s": seconds,
+        "created_ms": now_ms,
+        "created_by": actor.principal.name,
+        "expires_ms": None if seconds is None else now_ms + seconds * 1000,
+        "change": change,
+    }
+
+
+def _covered(wanted: Wanted, holder: Network) -> FieldError:
+    network = wanted.network
+    message = f"{network} is covered by {holder} on the fleet's allowlist: a ban could never act"
+    return FieldError(wanted.field, str(network), f"allowlist entry {holder}", message)
+
+
+def _not_there(name: ListName, network: Network) -> NotFoundError:
+    return NotFoundError(f"{network} is no entry of the fleet's {name}")
+
+
+def _target(wanted: Sequence[Wanted]) -> str:
+    """As the audit trail has it."""
+    return str(wanted[0].network) if len(wanted) == 1 else f"{len(wanted)} entries"

@@ -1,0 +1,1 @@
+"""Rules of the WAF as the node's API and the fleet's both have them."""
