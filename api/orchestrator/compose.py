@@ -43,6 +43,7 @@ from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.service import Threats
+from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
@@ -63,18 +64,22 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    office: Office
+    """Tells receivers once it is started."""
     scaler: Worker | None
     """Runs jobs once it is started; None: there is no provider."""
 
     def start(self) -> None:
         """Begin what runs in the background."""
         self.housekeeper.start()
+        self.office.start()
         if self.scaler is not None:
             self.scaler.start()
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
         self.housekeeper.stop()
+        self.office.close()
         if self.scaler is not None:
             self.scaler.stop()
         self.database.close()
@@ -107,10 +112,11 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
     following = Following(database, (ruling.part, followed_entries.part))
+    office = Office(settings.webhooks, database, clock)
     nodes = node_views.Services(
         Nodes(database, clock),
         Registry(database, clock, ()),
-        Heartbeats(database, clock, lambda _connection, _change: None),
+        Heartbeats(database, clock, office.tell),
         database,
     )
     limits = Limits(
@@ -136,7 +142,8 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         ],
         spool=Spool(state / "scratch"),
         scaler=scaler,
-        housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
+        office=office,
+        housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
     )
 
 
@@ -145,12 +152,13 @@ def _housekeeper(
     database: OpenDatabase,
     receipts: Receipts,
     clock: Clock,
-    heartbeats: Heartbeats,
+    telling: tuple[Heartbeats, Office],
 ) -> Housekeeper:
-    made = Housekeeper(storage)
+    made, (heartbeats, office) = Housekeeper(storage), telling
     made.register("write heartbeats", heartbeats.flush)
     made.register("find silent nodes", heartbeats.find_silent)
     made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge webhooks", office.purge, RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
     deploying = Deploying(database, clock)
