@@ -19,7 +19,7 @@ from api.agent.metrics.surroundings import View
 from api.agent.metrics.tally import AgentTally
 from appliance.cli.app import COMMANDS
 from appliance.cli.client.keyfile import DEFAULT_FILES, VARIABLES
-from appliance.cli.commands import audit, countries, host, keys, scale
+from appliance.cli.commands import audit, countries, host, keys, nodes, scale
 from appliance.cli.commands.lists import entries as lists
 from appliance.cli.commands.policy import command as policy
 from appliance.cli.commands.rules import entries as rules
@@ -192,6 +192,7 @@ def test_every_command_is_documented(name: str) -> None:
         ("keys", keys.app),
         ("audit", audit.app),
         ("scale", scale.app),
+        ("nodes", nodes.app),
     ],
 )
 def test_every_verb_is_documented(noun: str, app: typer.Typer) -> None:
