@@ -25,10 +25,12 @@ from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.metrics.collecting import Collect
 from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
@@ -42,6 +44,7 @@ from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
+from api.orchestrator.threats.metrics import ThreatMetrics
 from api.orchestrator.threats.service import Threats
 from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
@@ -64,6 +67,8 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    metrics: Sequence[Collect]
+    """What each area says on port 9091."""
     office: Office
     """Tells receivers once it is started."""
     scaler: Worker | None
@@ -112,6 +117,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
     following = Following(database, (ruling.part, followed_entries.part))
+    threats = Threats(database, clock)
     office = Office(settings.webhooks, database, clock)
     nodes = node_views.Services(
         Nodes(database, clock),
@@ -134,7 +140,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *token_views.operations(tokens),
             *following_views.operations(following),
             *entry_views.operations(lists, followed_entries),
-            *threat_views.operations(Threats(database, clock)),
+            *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
@@ -144,6 +150,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         scaler=scaler,
         office=office,
         housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
+        metrics=[NodeMetrics(clock), ThreatMetrics(threats)],
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,8 @@ from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, ClientGoneError, In
 from api.serving.intake import Intake
 from api.serving.streaming import Headers, Send, Streams
 
+BEGAN_S = "secbeat.began_s"
+"""Where the environment of a request has when its head was there, by the monotonic clock."""
 Wsgi = Callable[[dict[str, Any], Any], Any]
 
 
@@ -75,6 +78,7 @@ class Bridge:
 
     async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         environ = environ_of(scope)
+        environ[BEGAN_S] = time.monotonic()
         incoming = Incoming(receive, environ)
         arrival = Arrival(complete=incoming.complete)
         arrival.enter(environ)
