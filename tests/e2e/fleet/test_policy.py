@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +41,10 @@ def node(fleet: FleetLab, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def blocked(fleet: FleetLab, node: str) -> Iterator[None]:
+def blocked(fleet: FleetLab, node: str) -> None:
     """The contract's policy is in force on the node."""
     settle(fleet, deploy(fleet, OF_THE_CONTRACT), "done")
     wait_for(lambda: not reaches(fleet), "the client's country is blocked", bound_s=30)
-    yield
 
 
 def reaches(fleet: FleetLab) -> bool:
