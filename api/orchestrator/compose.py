@@ -34,6 +34,7 @@ from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import metrics as policy_metrics
 from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
@@ -150,7 +151,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         scaler=scaler,
         office=office,
         housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
-        metrics=[NodeMetrics(clock), ThreatMetrics(threats)],
+        metrics=[NodeMetrics(clock), ThreatMetrics(threats), policy_metrics.collect],
     )
 
 

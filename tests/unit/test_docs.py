@@ -101,6 +101,14 @@ def families() -> dict[str, Metric]:
     return shown
 
 
+def of_an_orchestrator() -> set[str]:
+    """Names in the modules that make them: what they say depends on a database."""
+    files = [*TREE.glob("api/orchestrator/*/metrics.py"), *TREE.glob("api/orchestrator/metrics/*")]
+    text = "".join(each.read_text() for each in files if each.suffix == ".py")
+    names = set(re.findall(r'"(secbeat_(?:fleet|orchestrator)_\w+)"', text))
+    return names | {f"{name}_total" for name in names}
+
+
 def test_every_metric_is_documented_with_its_type() -> None:
     kinds = {name: family.type for name, family in families().items()}
     documented = {row[0].strip("`"): row[1] for row in table_rows("metrics.md", "secbeat_")}
@@ -112,7 +120,7 @@ def test_every_metric_is_documented_with_its_type() -> None:
 def test_rules_and_dashboard_use_metrics_that_exist(name: str) -> None:
     used = set(re.findall(r"\bsecbeat_\w+", (DOCS / name).read_text()))
     used = {re.sub(r"_bucket$", "", metric) for metric in used}
-    assert used - families().keys() == set()
+    assert used - families().keys() - of_an_orchestrator() == set()
     assert used
 
 
