@@ -19,9 +19,11 @@ _OK = range(200, 300)
 class RequestError(SecBeatError):
     """It was not done: the API can't be reached (status 0), or says no."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, detail: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.detail = detail or message
+        """What the API says, without the request."""
 
 
 class NodeApi:
@@ -75,5 +77,6 @@ class NodeApi:
             connection.close()
         if answer.status not in _OK:
             detail = found.get("detail") if isinstance(found, dict) else None
-            raise RequestError(answer.status, f"{method} {path}: HTTP {answer.status}: {detail}")
+            message = f"{method} {path}: HTTP {answer.status}: {detail}"
+            raise RequestError(answer.status, message, detail)
         return found if isinstance(found, dict) else {}

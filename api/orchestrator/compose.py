@@ -31,6 +31,10 @@ from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
+from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.rules import views as rule_views
+from api.orchestrator.rules.following import FollowedRuleSet
+from api.orchestrator.rules.service import FleetRules
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
@@ -83,7 +87,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     nodes = Nodes(database, clock)
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
-    following = Following(database, (ruling.part, followed_entries.part))
+    rules = FleetRules(database, clock)
+    followed_rules = FollowedRuleSet(database, clock, rules.log)
+    following = Following(database, (ruling.part, followed_entries.part, followed_rules.part))
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -98,6 +104,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *node_views.operations(nodes, tokens, database),
             *following_views.operations(following),
             *entry_views.operations(lists, followed_entries),
+            *rule_views.operations(rules, followed_rules),
             *policy_views.operations(Policies(database, clock)),
             *audit_views.operations(database),
             *key_views.operations(keys),
@@ -113,6 +120,9 @@ def _housekeeper(
     made = Housekeeper(storage)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
+    deploying = Deploying(database, clock)
+    made.register("deployments", deploying.turn)
+    made.register("purge deployments", deploying.purge, RETENTION_S)
     return made
 
 

@@ -33,6 +33,7 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "countries": None,
         "storage": body["storage"],
         "panic": None,
+        "fleet": None,
         "overlays": 0,
         "version": body["version"],
     }

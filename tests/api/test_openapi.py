@@ -48,7 +48,7 @@ def test_the_document_has_every_route_and_no_other(api: Api) -> None:
         if rule.rule.startswith(PREFIX)
     }
     assert said == routed
-    assert len(routed) == 51
+    assert len(routed) == 53
 
 
 def test_every_error_is_a_problem_document(api: Api) -> None:

@@ -37,6 +37,7 @@ def test_before_anybody_has_said_anything_it_is_the_default(api: Api) -> None:
         "state": "in_force",
         "created_at": None,
         "created_by": None,
+        "fleet": None,
         "policy": {"name": "default", "rules": []},
     }
 

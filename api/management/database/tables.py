@@ -24,7 +24,7 @@ metadata = MetaData()
 METADATA = (storage.metadata, access.metadata, metadata)
 """All of ``node.db``: what every database has, what access needs, and the node's own below.
 ``meta`` has database_id, boot_id, keys_made, dataplane (whose rejections are stored), rules_import
-(the revision of the newest import of rules)."""
+(the revision of the newest import of rules), fleet_policy (see `api.management.policy.fleet`)."""
 
 entries = Table(
     "entries",

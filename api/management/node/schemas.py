@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from api.common.schemas import Strict, Timestamp
+from api.management.policy.schemas import FleetBody
 
 ModeName = Literal["tcp", "syn", "l7"]
 
@@ -72,6 +73,8 @@ class StatusBody(Strict):
     countries: CountriesBody | None
     storage: StorageBody
     panic: PanicState | None
+    fleet: FleetBody | None
+    """Whose policy rules; null: the node's own."""
     overlays: int
     """Laid over the policy for a time, panic mode among them."""
     version: str

@@ -24,6 +24,8 @@ from api.management.node.schemas import (
     StorageBody,
 )
 from api.management.overlays.service import PANIC, Overlays
+from api.management.policy import fleet
+from api.management.policy.schemas import fleet_body
 from api.management.revisions.publisher import Publisher, newest_revision
 from api.management.settings import ApiSettings
 from api.storage.sqlite import Database
@@ -63,7 +65,7 @@ class NodeView:
         ours = [CAUSE] if self._storage.trouble else []
         health, reasons = judge(stats, [*ours, *self._agent.reasons()])
         with self._database.read() as connection:
-            committed = newest_revision(connection)
+            committed, ruling = newest_revision(connection), fleet.read(connection)
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
             "status": _status(stats, health),
@@ -80,6 +82,7 @@ class NodeView:
             "database_id": str(self._publisher.database_id),
             "countries": _countries(stats),
             "storage": self._describe_storage(),
+            "fleet": fleet_body(ruling),
             **self._describe_overlays(),
             "version": self._version,
         }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from pydantic import Field, SkipValidation
 
 from api.common.policies import ChangeBody
 from api.common.schemas import FromFlag, Strict, Timestamp, Whole
+from api.management.policy.fleet import FLEET_NUMBER, Ruling
 from dataplane.policy import PolicyDocument, Stored
 
 
@@ -15,10 +17,20 @@ class PutQuery(Strict):
     """With ``dry_run`` nothing is changed, and the answer says what would be.
 
     With ``accept_exempt`` a policy that cuts off countries of who is on the allowlist is taken.
+    Where the fleet rules, ``override`` puts a policy of this node in the place of the fleet's.
+    ``fleet`` is for this node's agent: the number of the fleet's policy, as ``<epoch>.<number>``.
     """
 
     dry_run: Annotated[bool, FromFlag] = False
     accept_exempt: Annotated[bool, FromFlag] = False
+    override: Annotated[bool, FromFlag] = False
+    fleet: Annotated[str, Field(pattern=FLEET_NUMBER)] | None = None
+
+
+class OverrideQuery(Strict):
+    """Where the fleet rules, ``override`` puts a policy of this node in the place of the fleet's"""
+
+    override: Annotated[bool, FromFlag] = False
 
 
 class RollbackRequest(Strict):
@@ -28,13 +40,22 @@ class RollbackRequest(Strict):
     accept_exempt: bool = False
 
 
+class FleetBody(Strict):
+    """The fleet's policy that rules this node, unless it is overridden."""
+
+    epoch: str
+    number: int
+    overridden: bool
+
+
 class PolicyBody(Strict):
-    """A policy with where it comes from; revision 0: nobody has set one."""
+    """A policy with where it comes from; revision 0: nobody has set one. No fleet: its own."""
 
     revision: int
     state: Literal["pending", "in_force", "rejected"]
     created_at: Timestamp | None
     created_by: str | None
+    fleet: FleetBody | None
     policy: SkipValidation[PolicyDocument | Stored]
     """As it was stored: one of an earlier release may be none for this one."""
 
@@ -68,3 +89,8 @@ class HistoryPage(Strict):
     history: list[HistoryRow]
     total: int
     next_cursor: str | None
+
+
+def fleet_body(ruling: Ruling | None) -> FleetBody | None:
+    """Whose policy it is, as it is shown."""
+    return None if ruling is None else FleetBody.model_validate(asdict(ruling))

@@ -6,7 +6,9 @@ stricter refuses one of them only when it is to be in force again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
@@ -15,7 +17,9 @@ from api.access.audit.service import Actor
 from api.common.errors import NotFoundError
 from api.management.database.tables import policies, revisions
 from api.management.lists import neighbors
+from api.management.policy import fleet
 from api.management.policy.exemptions import Exemptions
+from api.management.policy.fleet import Ruling
 from api.management.revisions.publisher import Outcome, Publisher
 from api.management.rules.rows import groups
 from api.storage.database import AnyRow
@@ -118,16 +122,42 @@ class Policies:
             total = connection.execute(select(func.count()).select_from(policies)).scalar_one()
         return found[:limit], total, found[limit - 1].revision if len(found) > limit else None
 
+    def fleet(self) -> Ruling | None:
+        """The fleet's policy that rules this node; None: its policy is its own."""
+        with self._database.read() as connection:
+            return fleet.read(connection)
+
     def plan(self, document: PolicyDocument, *, accept_exempt: bool) -> Made:
         """What a document would change. Raises what `put` would raise."""
         warnings = self._warnings(document, accept_exempt)
+        ruling = self.fleet()
+        if ruling is not None and not ruling.overridden:
+            warnings.append(f"the fleet's policy (number {ruling.number}) rules: set override=true")
         return Made(changes(self.current().document, document), warnings)
 
-    def put(self, actor: Actor, document: PolicyDocument, *, accept_exempt: bool) -> Committed:
-        """Make it the policy. Raises `ConflictError` (see `Exemptions`)."""
-        return self._commit(actor, "policy.put", document, accept_exempt)
+    def put(
+        self, actor: Actor, document: PolicyDocument, *, accept_exempt: bool, override: bool = False
+    ) -> Committed:
+        """Make it the policy.
 
-    def rollback(self, actor: Actor, revision: int | None, *, accept_exempt: bool) -> Committed:
+        Raises `ConflictError`: see `Exemptions`, or the fleet rules and this is not to override it.
+        """
+        admit = partial(fleet.admit_local, override=override)
+        return self._commit(actor, "policy.put", document, accept_exempt, admit)
+
+    def put_of_fleet(
+        self, actor: Actor, document: PolicyDocument, new: Ruling, *, accept_exempt: bool
+    ) -> Committed:
+        """Make the fleet's document the policy. Raises `ConflictError`: it is overridden here."""
+
+        def admit(connection: Connection) -> None:
+            fleet.take(connection, new, to_json(document), _newest(connection).document)
+
+        return self._commit(actor, "policy.fleet", document, accept_exempt, admit)
+
+    def rollback(
+        self, actor: Actor, revision: int | None, *, accept_exempt: bool, override: bool = False
+    ) -> Committed:
         """Make an earlier policy the newest again; None: the one before the newest.
 
         Before the first there was the default. Raises `NotFoundError`, `InvalidInputError` when
@@ -135,19 +165,42 @@ class Policies:
         """
         with self._database.read() as connection:
             found = _find(connection, revision) if revision else _before_newest(connection)
-        return self._commit(actor, "policy.rollback", _validated(found), accept_exempt)
+        admit = partial(fleet.admit_local, override=override)
+        return self._commit(actor, "policy.rollback", _validated(found), accept_exempt, admit)
+
+    def give_back(self, actor: Actor) -> Committed:
+        """The fleet rules again: what it sent last is the policy. Raises `NotFoundError`."""
+        return self._restore(actor, "policy.give_back", fleet.give_back)
+
+    def release(self, actor: Actor) -> Committed:
+        """No fleet rules any more: what was before it is the policy. Raises `NotFoundError`."""
+        return self._restore(actor, "policy.release", fleet.release)
 
     def _commit(
-        self, actor: Actor, action: str, document: PolicyDocument, accept_exempt: bool
+        self,
+        actor: Actor,
+        action: str,
+        document: PolicyDocument,
+        accept_exempt: bool,
+        admit: Callable[[Connection], None],
     ) -> Committed:
         warnings = self._warnings(document, accept_exempt)
 
         def apply(connection: Connection, revision: int) -> Outcome[Made]:
-            made = Made(changes(_newest(connection).document, document), warnings)
-            raw = to_json(document)
-            connection.execute(insert(policies), {"revision": revision, "document": raw})
-            connection.execute(_FORGET)
-            return Outcome(made, [SetPolicy(raw)], document.name)
+            admit(connection)
+            return _insert(connection, revision, document, warnings)
+
+        made, revision = self._publisher.commit(actor, action, apply)
+        return revision, made
+
+    def _restore(
+        self, actor: Actor, action: str, which: Callable[[Connection], Stored | None]
+    ) -> Committed:
+        """A document that was in force, or was sent, whatever the allowlist has become since."""
+
+        def apply(connection: Connection, revision: int) -> Outcome[Made]:
+            found = which(connection) or _newest(connection).document
+            return _insert(connection, revision, parse_policy(found), [])
 
         made, revision = self._publisher.commit(actor, action, apply)
         return revision, made
@@ -163,6 +216,16 @@ class Policies:
             f"no rule of the WAF is in the group {name!r}: nothing is switched by it until one is"
             for name in sorted(empty)
         ]
+
+
+def _insert(
+    connection: Connection, revision: int, document: PolicyDocument, warnings: list[str]
+) -> Outcome[Made]:
+    made = Made(changes(_newest(connection).document, document), warnings)
+    raw = to_json(document)
+    connection.execute(insert(policies), {"revision": revision, "document": raw})
+    connection.execute(_FORGET)
+    return Outcome(made, [SetPolicy(raw)], document.name)
 
 
 def to_json(document: PolicyDocument) -> dict[str, Any]:

@@ -8,15 +8,19 @@ from api.common.operations import Answer, Call, Operation
 from api.common.policies import ChangeBody, HistoryQuery, PolicyRequest
 from api.common.roles import Role
 from api.common.schemas import rfc3339
+from api.management.policy import fleet
+from api.management.policy.fleet import Ruling
 from api.management.policy.schemas import (
     HistoryPage,
     HistoryRow,
+    OverrideQuery,
     PolicyAnswer,
     PolicyBody,
     PutQuery,
     RollbackRequest,
+    fleet_body,
 )
-from api.management.policy.service import Made, Policies, Policy
+from api.management.policy.service import Committed, Made, Policies, Policy
 from api.management.revisions.effects import Effects, State
 
 _DIGITS_MAX = 18
@@ -40,9 +44,25 @@ class PolicyViews:
         if query.dry_run:
             made = self._policies.plan(document, accept_exempt=query.accept_exempt)
             return _answer(None, "dry_run", made)
-        actor = Actor(call.principal, call.request_id)
-        revision, made = self._policies.put(actor, document, accept_exempt=query.accept_exempt)
-        return _answer(revision, self._effects.settle(revision), made)
+        actor, accept = Actor(call.principal, call.request_id), query.accept_exempt
+        if query.fleet is not None:
+            fleet.require_agent(call.principal)
+            new = Ruling.parse(query.fleet)
+            done = self._policies.put_of_fleet(actor, document, new, accept_exempt=accept)
+        else:
+            done = self._policies.put(
+                actor, document, accept_exempt=accept, override=query.override
+            )
+        return self._settled(done)
+
+    def give_back(self, call: Call) -> Answer:
+        """The fleet's policy again."""
+        return self._settled(self._policies.give_back(Actor(call.principal, call.request_id)))
+
+    def release(self, call: Call) -> Answer:
+        """The policy of before the fleet's."""
+        fleet.require_agent(call.principal, or_admin=True)
+        return self._settled(self._policies.release(Actor(call.principal, call.request_id)))
 
     def history(self, call: Call) -> Answer:
         """The policies that were, a page at a time."""
@@ -64,9 +84,18 @@ class PolicyViews:
         """Make an earlier policy the newest again."""
         wanted: RollbackRequest = call.body
         actor = Actor(call.principal, call.request_id, call.remember(_pending))
-        revision, made = self._policies.rollback(
-            actor, wanted.revision, accept_exempt=wanted.accept_exempt
+        query: OverrideQuery = call.query
+        return self._settled(
+            self._policies.rollback(
+                actor,
+                wanted.revision,
+                accept_exempt=wanted.accept_exempt,
+                override=query.override,
+            )
         )
+
+    def _settled(self, done: Committed) -> Answer:
+        revision, made = done
         return _answer(revision, self._effects.settle(revision), made)
 
     def _body(self, policy: Policy) -> PolicyBody:
@@ -75,6 +104,7 @@ class PolicyViews:
             state=self._state(policy.revision),
             created_at=_time(policy),
             created_by=policy.created_by,
+            fleet=fleet_body(self._policies.fleet()),
             policy=policy.document,
         )
 
@@ -125,8 +155,27 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             operate,
             change,
             errors=(404, 409, 503),
+            query=OverrideQuery,
             body=RollbackRequest,
             idempotent=True,
+        ),
+        Operation(
+            "DELETE",
+            "/policy/override",
+            views.give_back,
+            "Give an overridden policy back: what the fleet sent last is in force again",
+            operate,
+            change,
+            errors=(404, 503),
+        ),
+        Operation(
+            "DELETE",
+            "/policy/fleet",
+            views.release,
+            "No fleet rules this node any more; for its agent and for admins",
+            operate,
+            change,
+            errors=(404, 503),
         ),
     ]
 

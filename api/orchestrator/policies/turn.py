@@ -16,8 +16,6 @@ from api.orchestrator.policies.sight import Sight
 from api.storage.database import Database
 from dataplane.base.clock import Clock
 
-_PURGE_TURNS = 60
-
 
 class Deploying:
     """The turns of one worker."""
@@ -25,15 +23,11 @@ class Deploying:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._turns = 0
 
     def turn(self) -> None:
-        """Move each deployment that goes on, and now and then forget old ones."""
+        """Move each deployment that goes on."""
         for sight in self.sights():
             self.move(sight)
-        if self._turns % _PURGE_TURNS == 0:
-            self._purge()
-        self._turns += 1
 
     def sights(self) -> list[Sight]:
         """What goes on, as of now."""
@@ -58,7 +52,8 @@ class Deploying:
                 actor = audit.system("deployment")
                 audit.record(connection, actor, move.action, str(row.id), sight.now_ms)
 
-    def _purge(self) -> None:
+    def purge(self) -> None:
+        """Forget old deployments and versions."""
         with self._database.write() as connection:
             deployments.purge(connection)
             versions.purge(connection)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
+from api.agent.fleet import shrinking
 from api.agent.fleet.part import Applied
 from api.agent.fleet.parts import lists
 from api.agent.node_api import RequestError
@@ -163,7 +164,7 @@ def test_another_epoch_brings_a_snapshot(following: FollowingNode) -> None:
 def test_a_snapshot_that_takes_much_away_waits_until_a_person_confirms_it(
     following: FollowingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "SHRINKS_ENTRIES_MAX", 3)
+    monkeypatch.setattr(shrinking, "ENTRIES_MAX", 3)
     following.ban(*many(10))
     following.lists.poll()
     for ip in many(4):
@@ -187,7 +188,7 @@ def test_a_snapshot_that_takes_much_away_waits_until_a_person_confirms_it(
 def test_removals_that_people_make_one_by_one_need_no_confirmation(
     following: FollowingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "SHRINKS_ENTRIES_MAX", 3)
+    monkeypatch.setattr(shrinking, "ENTRIES_MAX", 3)
     following.ban(*many(10))
     following.lists.poll()
     for ip in many(9):

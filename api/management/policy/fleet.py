@@ -1,0 +1,118 @@
+"""Whose policy it is: this node's own, or that of a fleet, by what the database keeps in ``meta``.
+
+A policy of the fleet rules: a local change is refused, unless whoever makes it says that it is to
+override the fleet. Then nothing from the fleet comes in until that is given back. What the fleet
+has sent, and what was in force before it first did, is kept for both ways back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from api.common.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
+from api.common.roles import Principal, Role
+from api.storage.tables import meta
+from api.storage.upsert import upsert
+from dataplane.policy import Stored
+
+FLEET_NUMBER = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{1,18}$"
+AGENT = "agent"
+"""Name of the key with which this node's agent asks."""
+_STATE, _SENT, _BEFORE = "fleet_policy", "fleet_policy_sent", "fleet_policy_before"
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """Which of the fleet's policies rules this node, and whether it is overridden."""
+
+    epoch: str
+    """Which database of an orchestrator the number is of (a UUID)."""
+    number: int
+    overridden: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Ruling:
+        """Of ``<epoch>.<number>``, which matches `FLEET_NUMBER`."""
+        epoch, _, number = text.rpartition(".")
+        return cls(epoch, int(number))
+
+
+def read(connection: Connection) -> Ruling | None:
+    """None: the policy is the node's own."""
+    found = _get(connection, _STATE)
+    return None if found is None else Ruling(**found)
+
+
+def require_agent(principal: Principal, *, or_admin: bool = False) -> None:
+    """Raise `ForbiddenError` unless it is this node's agent that asks."""
+    if principal.name == AGENT or (or_admin and principal.role is Role.ADMIN):
+        return
+    raise ForbiddenError(
+        f"only the key {AGENT!r} of this node's agent brings what the fleet wants, "
+        f"not {principal.name!r}"
+    )
+
+
+def take(connection: Connection, new: Ruling, sent: Stored, before: Stored) -> None:
+    """The fleet's policy comes; ``before`` is what it replaces. Raises `ConflictError`."""
+    now = read(connection)
+    if now is not None and now.overridden:
+        raise ConflictError(
+            f"the fleet's policy is overridden on this node (by one in place of number "
+            f"{now.number}): DELETE /api/v1/policy/override gives it back"
+        )
+    if now is None:
+        _put(connection, _BEFORE, before)
+    _put(connection, _SENT, sent)
+    _put(connection, _STATE, asdict(new))
+
+
+def admit_local(connection: Connection, *, override: bool) -> None:
+    """A change on this node itself, which may override the fleet's. Raises `ConflictError`."""
+    now = read(connection)
+    if now is None or now.overridden:
+        return
+    if not override:
+        message = f"the fleet's policy (number {now.number}) rules this node"
+        limit = "override=true, or a change in the fleet"
+        raise ConflictError(
+            f"{message}: change it on the orchestrator, or set override=true",
+            errors=[FieldError("override", False, limit, message)],
+        )
+    _put(connection, _STATE, asdict(now) | {"overridden": True})
+
+
+def give_back(connection: Connection) -> Stored:
+    """The fleet rules again, by what it sent last. Raises `NotFoundError`."""
+    now = read(connection)
+    sent = _get(connection, _SENT)
+    if now is None or sent is None or not now.overridden:
+        raise NotFoundError("no policy of the fleet is overridden on this node")
+    _put(connection, _STATE, asdict(now) | {"overridden": False})
+    return sent
+
+
+def release(connection: Connection) -> Stored | None:
+    """The policy is the node's own again, by what was before the fleet's; None: as it is now.
+
+    Raises `NotFoundError`.
+    """
+    now, before = read(connection), _get(connection, _BEFORE)
+    if now is None:
+        raise NotFoundError("no policy of a fleet rules this node")
+    connection.execute(delete(meta).where(meta.c.name.in_((_STATE, _SENT, _BEFORE))))
+    return None if now.overridden else before
+
+
+def _get(connection: Connection, name: str) -> dict[str, Any] | None:
+    text = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+    return None if text is None else json.loads(text)
+
+
+def _put(connection: Connection, name: str, value: Mapping[str, Any]) -> None:
+    upsert(connection, meta, {"name": name}, {"value": json.dumps(value)})
