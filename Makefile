@@ -6,7 +6,7 @@ NATIVE := $(MAKE) --no-print-directory -s -C $(FASTPATH)
 GENERATED := dataplane/native/abi.py $(FASTPATH)/abi_layout.c
 # The lab and the end-to-end tests make network namespaces: root, or a user with sudo.
 AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
-	echo sudo --preserve-env=MANAGEMENT_API_KEY,SYN_COOKIE_SECRET env PYTHONDONTWRITEBYTECODE=1)
+	echo sudo --preserve-env=MANAGEMENT_API_KEY,ORCHESTRATOR_API_KEY,SYN_COOKIE_SECRET env PYTHONDONTWRITEBYTECODE=1)
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help

@@ -6,3 +6,4 @@ from pathlib import Path
 
 CONFIG_FILE = Path("/etc/secbeat/secbeat.toml")
 ORCHESTRATOR_FILE = Path("/etc/secbeat/orchestrator.toml")
+PROVISIONER_FILE = Path("/etc/secbeat/provisioner.toml")

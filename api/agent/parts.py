@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.agent.control.actions import actions
 from api.agent.control.server import ControlServer
+from api.agent.fleet.compose import Fleet
 from api.agent.link import Link, LinkStats, Observer
 from api.agent.node_api import NodeApi
 from api.agent.recording.baseline import BaselineKeeper
@@ -31,7 +32,7 @@ NOT_RECORDING = "events_not_recorded"
 """Reason of a degraded node: ``events.db`` can't be written, or not in time."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Parts:
     """What the rest of the agent needs of them."""
 
@@ -40,11 +41,15 @@ class Parts:
     office: Office
     recorder: Recorder
     responder: Responder
+    api: NodeApi
+    fleet: Fleet | None = None
+    """None: the node is in no fleet."""
 
     def reasons(self) -> list[str]:
         """Why the agent degrades the node; empty: it does not."""
         found = {NOT_RECORDING: not self.is_recording, FAILING: self.is_response_failing}
-        return [reason for reason, holds in found.items() if holds]
+        ours = [reason for reason, holds in found.items() if holds]
+        return [*ours, *(self.fleet.contact.view().reasons() if self.fleet else ())]
 
     @property
     def events_lost(self) -> int:
@@ -98,7 +103,7 @@ def start(
         others=lambda: [*others(), *([FAILING] if responder.is_failing else [])],
         clock=clock,
     )
-    parts = Parts(journal, feed, office, recorder, responder)
+    parts = Parts(journal, feed, office, recorder, responder, api)
     control = ControlServer(settings.control, actions(office, parts.reasons))
     stack.callback(journal.close)
     stack.callback(control.close)

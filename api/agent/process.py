@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.agent.events.log import EventLog
+from api.agent.fleet import compose as fleet
 from api.agent.link import Link, LinkStats, Observer
 from api.agent.logs import configure_logging
 from api.agent.metrics.internal import InternalCollector
@@ -60,6 +61,10 @@ def run(settings: AgentSettings) -> int:
         sight.start()
         stack.callback(sight.close)
         parts = start(settings, observer, lambda: _beside(sight), SystemClock(), stack)
+        if settings.fleet is not None:
+            parts.fleet = fleet.start(
+                settings.fleet, _node(settings, observer, sight, parts), stack
+            )
         for bind, registry in _registries(
             settings, LinkStats(observer), sight, parts, tally
         ).items():
@@ -79,6 +84,21 @@ def _beside(sight: Surroundings) -> list[str]:
     if not view.api_up:
         return ["api_away"]
     return ["storage"] if view.writable is False else []
+
+
+def _node(
+    settings: AgentSettings, observer: Link[Observer], sight: Surroundings, parts: Parts
+) -> fleet.Node:
+    """What the node's side of a fleet needs of the rest."""
+    return fleet.Node(
+        id=settings.node_id,
+        api=parts.api,
+        stats=LinkStats(observer).read,
+        others=lambda: [*_beside(sight), *parts.reasons()],
+        journal=parts.journal,
+        public=[settings.public],
+        clock=SystemClock(),
+    )
 
 
 def _registries(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.agent.fleet.settings import FleetSettings
 from api.agent.recording.keep import Keep
 from api.agent.webhooks.settings import WebhookSettings
 
@@ -29,3 +30,5 @@ class AgentSettings:
     """On whose disk the room is shown."""
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     keep: Keep = field(default_factory=Keep)
+    fleet: FleetSettings | None = None
+    """None: the node is in no fleet."""

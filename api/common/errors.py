@@ -74,6 +74,12 @@ class ConflictError(ApiError):
     http_status = 409
 
 
+class GoneError(ApiError):
+    """It was there, and is deleted for good."""
+
+    http_status = 410
+
+
 class TooLargeError(ApiError):
     """The body is over its limit."""
 

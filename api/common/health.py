@@ -13,6 +13,7 @@ AWAY = "dataplane_away"
 STALLED = "dataplane_stalled"
 
 Health = Literal["healthy", "degraded", "unhealthy"]
+Mode = Literal["tcp", "syn", "l7"]
 
 
 def judge(stats: NodeStats | None, others: Sequence[str] = ()) -> tuple[Health, list[str]]:
@@ -26,3 +27,10 @@ def judge(stats: NodeStats | None, others: Sequence[str] = ()) -> tuple[Health, 
     if stats.heartbeat_age_s > HEARTBEAT_S_MAX:
         return "unhealthy", [STALLED, *reasons]
     return ("degraded" if reasons else "healthy"), reasons
+
+
+def effective_mode(stats: NodeStats | None) -> Mode:
+    """What the policy in force makes of the node."""
+    if stats is None:
+        return "tcp"
+    return "l7" if stats.http_profiles else "syn" if stats.syn_proxy_profiles else "tcp"

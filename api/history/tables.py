@@ -30,8 +30,10 @@ incidents = Table(
     Column("updated_at", INT64, nullable=False),
     Column("dropped", INT64, nullable=False),
     Column("document", Text, nullable=False),  # JSON: an attack as the API shows it
+    Column("change", INT64, nullable=False, server_default=sa.text("0")),  # of all: 1, 2, ...
 )
 Index("incidents_by_start", incidents.c.started_at, incidents.c.id)
+Index("incidents_by_change", incidents.c.change)
 Index("incidents_active", incidents.c.state, sqlite_where=sa.text("state = 'active'"))
 
 events = Table(

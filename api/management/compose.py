@@ -19,6 +19,8 @@ from api.management.attacks.service import Attacks
 from api.management.baseline import views as baseline_views
 from api.management.database import upgrade as schema
 from api.management.dataplane import Dataplane
+from api.management.drain import views as drain_views
+from api.management.drain.service import Draining
 from api.management.events import views as event_views
 from api.management.explain import views as explain_views
 from api.management.explain.service import Explaining
@@ -105,7 +107,16 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     receipts = Receipts(database, clock)
     exemptions = Exemptions(database, clock, settings.countries)
     overlays = Overlays(database, publisher, clock)
-    view = NodeView(settings, database, publisher, dataplane, storage, overlays)
+    draining = Draining(database, clock)
+    view = NodeView(
+        settings,
+        database,
+        publisher,
+        dataplane,
+        storage,
+        overlays=overlays,
+        draining=draining,
+    )
     rules, admissions = Rules(database, publisher, clock, settings.state_log), Admissions(compiler)
     jobs = ImportJobs(admissions, rules.add_many, storage.failed)
     parts = rule_views.Parts(rules, admissions, effects, dataplane, jobs, clock)
@@ -119,6 +130,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     ]
     operations = [
         *node_views.operations(view),
+        *drain_views.operations(draining),
         *(replace(each, handler=start.once_rebased(each.handler, storage)) for each in with_ends),
         *policy_views.operations(Policies(database, publisher, clock, exemptions), effects),
         *revision_views.operations(effects),

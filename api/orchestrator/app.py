@@ -9,6 +9,7 @@ from flask import Flask
 from api.lists.schemas import NETWORK_SCHEMA
 from api.orchestrator.compose import Orchestrator, compose
 from api.orchestrator.nodes.schemas import NODE_ID
+from api.orchestrator.scaling.schemas import JOB_ID
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.application import make_app
 from dataplane.base.clock import Clock
@@ -25,6 +26,7 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "a rule's id",
         "schema": {"type": "string", "pattern": "^rule_[1-9][0-9]{0,17}$"},
     },
+    "job": {"description": "a job's id", "schema": {"type": "string", "pattern": JOB_ID}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
 

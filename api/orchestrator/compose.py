@@ -10,6 +10,7 @@ from api.access.audit import service as audit
 from api.access.audit import views as audit_views
 from api.access.gate import KeyGate, Limits
 from api.access.keys import views as key_views
+from api.access.keys.freshness import Freshness
 from api.access.keys.service import EnvironmentKey, Keys
 from api.access.receipts import Receipts
 from api.common.bodies import Spool
@@ -24,8 +25,11 @@ from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
+from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
 from api.orchestrator.policies import ruling
@@ -35,7 +39,13 @@ from api.orchestrator.policies.turn import Deploying
 from api.orchestrator.rules import views as rule_views
 from api.orchestrator.rules.following import FollowedRuleSet
 from api.orchestrator.rules.service import FleetRules
+from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import views as scaling_views
+from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.orchestrator.threats import incidents
+from api.orchestrator.threats import views as threat_views
+from api.orchestrator.threats.service import Threats
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
@@ -56,10 +66,20 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    scaler: Worker | None
+    """Runs jobs once it is started; None: there is no provider."""
+
+    def start(self) -> None:
+        """Begin what runs in the background."""
+        self.housekeeper.start()
+        if self.scaler is not None:
+            self.scaler.start()
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
         self.housekeeper.stop()
+        if self.scaler is not None:
+            self.scaler.stop()
         self.database.close()
 
 
@@ -76,7 +96,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     schema.migrate(settings.database)
     database = open_database(settings.database)
     clock = clock or database_clock(settings.database, database)
-    keys = Keys(database, clock, EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key))
+    freshness = Freshness(database)
+    special = EnvironmentKey(KEY_VARIABLE, settings.orchestrator_api_key)
+    keys = Keys(database, clock, special, freshness)
     tokens = Tokens(database, clock)
     storage = Storage(
         [state],
@@ -84,12 +106,18 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    nodes = Nodes(database, clock)
+    jobs, scaler = scaling.compose(settings.scaling, database, clock)
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
     rules = FleetRules(database, clock)
     followed_rules = FollowedRuleSet(database, clock, rules.log)
     following = Following(database, (ruling.part, followed_entries.part, followed_rules.part))
+    nodes = node_views.Services(
+        Nodes(database, clock),
+        Registry(database, clock, ()),
+        Heartbeats(database, clock, lambda _connection, _change: None),
+        database,
+    )
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
@@ -98,26 +126,37 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         settings=settings,
         database=database,
         storage=storage,
-        gate=KeyGate(limits, FleetKeys(keys, database, clock), receipts, storage),
+        gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
         operations=[
             *health_views.operations(storage),
-            *node_views.operations(nodes, tokens, database),
+            *node_views.operations(nodes),
+            *token_views.operations(tokens),
             *following_views.operations(following),
             *entry_views.operations(lists, followed_entries),
             *rule_views.operations(rules, followed_rules),
+            *threat_views.operations(Threats(database, clock)),
             *policy_views.operations(Policies(database, clock)),
+            *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
-        housekeeper=_housekeeper(storage, database, receipts, clock),
+        scaler=scaler,
+        housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
 
 
 def _housekeeper(
-    storage: Storage, database: OpenDatabase, receipts: Receipts, clock: Clock
+    storage: Storage,
+    database: OpenDatabase,
+    receipts: Receipts,
+    clock: Clock,
+    heartbeats: Heartbeats,
 ) -> Housekeeper:
     made = Housekeeper(storage)
+    made.register("write heartbeats", heartbeats.flush)
+    made.register("find silent nodes", heartbeats.find_silent)
+    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
     deploying = Deploying(database, clock)

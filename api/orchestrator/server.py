@@ -91,5 +91,5 @@ def _make(settings: OrchestratorSettings, file: Path | None, lock: list[int]) ->
         lock.append(wait_for_lock(file))
     app = create_app(settings)
     made = orchestrator_of(app)
-    made.housekeeper.start()
+    made.start()
     return Serving(app, lanes(made.operations), made.housekeeper.works, made.close)

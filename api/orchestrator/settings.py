@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from api.orchestrator.scaling.settings import ScalingSettings
 
 KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
 """The variable of the environment that may hold one more admin key."""
@@ -27,6 +29,7 @@ class OrchestratorSettings:
     """Of each worker."""
     orchestrator_api_key: str | None = None
     """One more admin key, never stored."""
+    scaling: ScalingSettings = field(default_factory=ScalingSettings)
     writes_per_minute: int = 6_000
     reads_per_minute: int = 12_000
     failures_per_minute: int = 20

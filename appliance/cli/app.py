@@ -1,5 +1,5 @@
-"""The commands of ``secbeat``. All but countries, host, lab, replay and
-doctor is asked of the API."""
+"""The commands of ``secbeat``. All but countries, host, lab, replay and doctor are asked of an
+API: the node's, or with ``fleet`` the orchestrator's."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ COMMANDS = {
         "lists.entries:allowlist",
         "Addresses and prefixes that no ban stops.",
     ),
-    "policy": ("policy:app", "What becomes of a packet when a reason hits."),
+    "policy": ("policy.command:app", "What becomes of a packet when a reason hits."),
+    "fleet": ("fleet.command:app", "The fleet: deployments of policies."),
     "baseline": ("baseline.command:app", "What profiles are used to, and thresholds from it."),
     "panic": ("panic:panic", "Let every profile only watch, for a time."),
     "rules": ("rules.entries:app", "What the WAF looks for in requests."),
     "countries": ("countries:app", "In which country an address is."),
     "keys": ("keys:app", "API keys and their roles."),
     "webhooks": ("webhooks:app", "Who is told of events."),
+    "scale": ("scale:app", "More nodes of the fleet, and fewer."),
     "audit": ("audit:app", "Who changed what, when, from where."),
     "host": (
         "host:show_help",

@@ -1,7 +1,7 @@
 """Entry points of the processes: each reads its configuration and is composed in one place.
 
-``secbeat-dataplane``, ``secbeat-api``, ``secbeat-agent`` and ``secbeat-orchestrator`` are these
-functions; a source tree runs them as
+``secbeat-dataplane``, ``secbeat-api``, ``secbeat-agent``, ``secbeat-orchestrator`` and
+``secbeat-provisioner`` are these functions; a source tree runs them as
 ``python -m appliance.cli.processes dataplane --config FILE``. What goes wrong on purpose becomes a
 line on stderr and the error's exit code.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.defaults import CONFIG_FILE, ORCHESTRATOR_FILE
+from appliance.defaults import CONFIG_FILE, ORCHESTRATOR_FILE, PROVISIONER_FILE
 from dataplane.base.errors import ConfigurationError, SecBeatError
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ def agent(arguments: Sequence[str] | None = None) -> int:
 def orchestrator(arguments: Sequence[str] | None = None) -> int:
     """Run the orchestrator until SIGTERM; returns the exit code."""
     return _start("secbeat-orchestrator", _run_orchestrator, arguments, ORCHESTRATOR_FILE)
+
+
+def provisioner(arguments: Sequence[str] | None = None) -> int:
+    """Run the provisioner until SIGTERM; returns the exit code."""
+    return _start("secbeat-provisioner", _run_provisioner, arguments, PROVISIONER_FILE)
 
 
 def _run_dataplane(file: Path) -> int:
@@ -123,6 +128,13 @@ def _run_orchestrator(file: Path) -> int:
     return run(orchestrator_settings(load_orchestrator(file), os.environ))
 
 
+def _run_provisioner(file: Path) -> int:
+    from appliance.provisioner.configuration import load_provisioner
+    from appliance.provisioner.process import run
+
+    return run(load_provisioner(file))
+
+
 def _start(
     name: str, run: Run, arguments: Sequence[str] | None, default: Path = CONFIG_FILE
 ) -> int:
@@ -144,6 +156,7 @@ _PROCESSES: dict[str, Callable[[Sequence[str]], int]] = {
     "api": api,
     "agent": agent,
     "orchestrator": orchestrator,
+    "provisioner": provisioner,
     "settings": settings,
 }
 

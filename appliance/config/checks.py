@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from ipaddress import ip_address
 from itertools import combinations
+from urllib.parse import urlsplit
 
 from api.agent.webhooks.targets import Target, TargetError
 from appliance.config.binds import Bind
@@ -27,6 +29,7 @@ def broken_rules(config: NodeConfig) -> list[Problem]:
         *_workers(config),
         *_binds(config),
         *_webhooks(config),
+        *_fleet(config),
     ]
 
 
@@ -104,3 +107,43 @@ def _binds(config: NodeConfig) -> Iterator[Problem]:
     for (first, ours), (second, theirs) in combinations(binds.items(), 2):
         if Bind.parse(ours).collides(Bind.parse(theirs)):
             yield second, theirs, f"takes the same port as {first} ({ours})"
+
+
+def _fleet(config: NodeConfig) -> Iterator[Problem]:
+    section = config.fleet
+    if section.url is None:
+        for name in ("token_file", "ca_file"):
+            value = getattr(section, name)
+            if value is not None:
+                yield f"fleet.{name}", str(value), "needs fleet.url, the orchestrator's"
+        return
+    limit = _broken_url(section.url)
+    if limit:
+        yield "fleet.url", section.url, limit
+    elif section.url.startswith("http:") and section.ca_file is not None:
+        yield "fleet.ca_file", str(section.ca_file), "needs an https URL in fleet.url"
+    if section.token_file is None:
+        yield "fleet.token_file", "", "must name the file with the enrolment token"
+
+
+def _broken_url(text: str) -> str | None:
+    """The rule that the orchestrator's URL breaks: keys go to it with every request."""
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError as error:
+        return f"is no URL: {error}"
+    if url.scheme not in {"https", "http"} or not host:
+        return "must be https://HOST or https://HOST:PORT"
+    if url.username is not None or url.query or url.fragment or not text.isascii():
+        return "must be https://HOST or https://HOST:PORT and nothing else"
+    if url.scheme == "http" and not _is_this_host(host):
+        return "must be https, as keys go there; http only to an address of this host"
+    return None
+
+
+def _is_this_host(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

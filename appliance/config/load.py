@@ -101,6 +101,7 @@ _PATTERN_LIMITS = {
     "characters without spaces",
     "name": "must be 1 to 63 of a-z A-Z 0-9 . _ -, beginning with a letter or digit",
     "allow_hosts": "must be a host's name or address, 1 to 255 printable characters",
+    "labels": "must be 1 to 63 of a-z A-Z 0-9 . _ / -, beginning with a letter or digit",
     "user": "must be a user name: a lower-case letter, then up to 31 of a-z 0-9 _ -",
 }
 
@@ -112,7 +113,8 @@ def _problem(error: ErrorDetails) -> Problem:
     if kind == "extra_forbidden" and isinstance(value, dict):
         value = _ABSENT
     if kind == "string_pattern_mismatch":
-        name = next(str(part) for part in reversed(location) if isinstance(part, str))
+        named = (str(part) for part in reversed(location) if part in _PATTERN_LIMITS)
+        name = next(named)
         return _key(location), value, _PATTERN_LIMITS[name]
     limit = _LIMITS.get(kind)
     text = error["msg"] if limit is None else limit.format(**error.get("ctx", {}))

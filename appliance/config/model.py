@@ -29,6 +29,8 @@ BUCKETS_MAX = 16_777_216
 FLOWS_MAX = 16_777_216
 DESTINATIONS_MAX = 1_048_576
 UNPROVEN_SECONDS_MAX = 120
+URL_LENGTH_MAX = 2048
+LABELS_MAX = 32
 _TIMEOUTS = ConnectionTimeouts()
 _KEEP = Keep()
 
@@ -74,6 +76,7 @@ EventKind = Annotated[str, AfterValidator(_event_kind)]
 Secret = Annotated[str, AfterValidator(_secret)]
 HostName = Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
 NodeName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
+Label = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$")]
 Cpu = Annotated[int, Field(ge=0, le=CPU_MAX)]
 
 
@@ -215,6 +218,15 @@ class RetentionSection(Section):
     captures_max: int = Field(default=_KEEP.captures_max, ge=1_000, le=16_000_000)
 
 
+class FleetSection(Section):
+    """``[fleet]``: the orchestrator that the node follows; without a URL none."""
+
+    url: Annotated[str, Field(max_length=URL_LENGTH_MAX)] | None = None
+    token_file: AbsolutePath | None = None
+    ca_file: AbsolutePath | None = None
+    labels: Annotated[dict[Label, Label], Field(max_length=LABELS_MAX)] = {}
+
+
 class PolicySection(Section):
     """``[policy]``: a file that seeds an empty database and is not looked at afterwards."""
 
@@ -238,3 +250,4 @@ class NodeConfig(Section):
     webhooks: WebhooksSection = WebhooksSection()
     retention: RetentionSection = RetentionSection()
     policy: PolicySection = PolicySection()
+    fleet: FleetSection = FleetSection()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from api.orchestrator.scaling.protocol import PROVIDER
+from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from appliance.config.load import problem_error, read_document
 from appliance.config.model import AbsolutePath, BindText, Section, UserName
@@ -21,6 +23,8 @@ DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url"
 """Environment variables, and names of the systemd credentials that stand in for them."""
 BACKENDS = ("sqlite", "postgresql")
 BINDS_MAX = 8
+SCALED_NODES_MAX = 10_000
+_SCALING = ScalingSettings()
 
 
 def _database(text: str) -> str:
@@ -36,6 +40,27 @@ def _database(text: str) -> str:
 Binds = Annotated[tuple[BindText, ...], Field(strict=False, min_length=1, max_length=BINDS_MAX)]
 
 
+class ScalingSection(Section):
+    """``[scaling]``: who makes and destroys nodes, and how many there may be."""
+
+    provider: Annotated[str, Field(pattern=f"^{PROVIDER.pattern}$")] | None = None
+    """A name in the provisioner's configuration; None: nothing can be scaled."""
+    socket: AbsolutePath = _SCALING.socket
+    min: int = Field(default=_SCALING.nodes_min, ge=0, le=SCALED_NODES_MAX)
+    max: int = Field(default=_SCALING.nodes_max, ge=0, le=SCALED_NODES_MAX)
+    """Of nodes that jobs have made."""
+    timeout_seconds: int = Field(default=_SCALING.timeout_s, ge=1, le=3600)
+    drain_seconds: int = Field(default=_SCALING.drain_s, ge=0, le=3600)
+    url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,255}$")] | None = None
+    """Where new nodes find this orchestrator; None: at the first address of ``bind``."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min = {self.min} is more than max = {self.max}")
+        return self
+
+
 class OrchestratorConfig(Section):
     """A whole ``orchestrator.toml``; everything has a default."""
 
@@ -47,6 +72,7 @@ class OrchestratorConfig(Section):
     metrics: Binds = ("127.0.0.1:9091", "[::1]:9091")
     workers: int = Field(default=1, ge=1, le=32)
     user: UserName = "secbeat"
+    scaling: ScalingSection = ScalingSection()
 
 
 def load_orchestrator(file: Path = ORCHESTRATOR_FILE) -> OrchestratorConfig:
@@ -74,4 +100,18 @@ def orchestrator_settings(
         metrics=config.metrics,
         workers=config.workers,
         orchestrator_api_key=secret(environment, *ORCHESTRATOR_API_KEY),
+        scaling=_scaling(config),
+    )
+
+
+def _scaling(config: OrchestratorConfig) -> ScalingSettings:
+    section = config.scaling
+    return ScalingSettings(
+        provider=section.provider,
+        socket=section.socket,
+        nodes_min=section.min,
+        nodes_max=section.max,
+        timeout_s=section.timeout_seconds,
+        drain_s=section.drain_seconds,
+        url=section.url or f"http://{config.bind[0]}",
     )

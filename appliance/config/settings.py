@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from api.agent.fleet.settings import FleetSettings
 from api.agent.recording.keep import Keep
 from api.agent.settings import AgentSettings
 from api.agent.webhooks import secret
@@ -36,6 +37,7 @@ from dataplane.base.settings import (
     PortSettings,
 )
 from dataplane.policy.reflectors import REFLECTORS
+from dataplane.policy.rules import RULES
 
 MANAGEMENT_API_KEY = (KEY_VARIABLE, "secbeat.management-api-key")
 SYN_COOKIE_SECRET = ("SYN_COOKIE_SECRET", "secbeat.syn-cookie-secret")
@@ -127,6 +129,7 @@ def agent_settings(config: NodeConfig, environment: Mapping[str, str]) -> AgentS
         state_dir=config.node.state_dir,
         webhooks=_webhooks(config, environment),
         keep=Keep(**config.retention.model_dump()),
+        fleet=_fleet(config),
     )
 
 
@@ -137,13 +140,31 @@ def node_id(config: NodeConfig) -> str:
     """
     if config.node.name is not None:
         return config.node.name
+    return f"node-{_uuid(config, ', or node.name stands for it').hex[:8]}"
+
+
+def _uuid(config: NodeConfig, otherwise: str = "") -> UUID:
     file = node_id_path(config)
     try:
-        found = UUID(file.read_text(encoding="ascii").strip())
+        return UUID(file.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as error:
-        remedy = "'secbeat host firstboot' makes it, or node.name stands for it"
+        remedy = f"'secbeat host firstboot' makes it{otherwise}"
         raise ConfigurationError(f"{file}: no UUID can be read ({error}): {remedy}") from error
-    return f"node-{found.hex[:8]}"
+
+
+def _fleet(config: NodeConfig) -> FleetSettings | None:
+    section = config.fleet
+    if section.url is None or section.token_file is None:
+        return None
+    return FleetSettings(
+        url=section.url,
+        token_file=section.token_file,
+        directory=agent_directory(config),
+        uuid=str(_uuid(config)),
+        ca_file=section.ca_file,
+        labels=section.labels,
+        rule_types=tuple(sorted(RULES)),
+    )
 
 
 def _webhooks(config: NodeConfig, environment: Mapping[str, str]) -> WebhookSettings:

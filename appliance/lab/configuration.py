@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config.load import parse_config, read_document
+from appliance.lab import orchestrator, scaled
 from appliance.lab.instance import Instance
 from appliance.lab.network import INSIDE, OUTSIDE
 from dataplane.policy import load_policy_file
@@ -26,15 +27,22 @@ _XDP_MEMORY = {"mbufs": 16384, "memory_mib": 128}
 """Each af_xdp queue keeps thousands of buffers in its rings."""
 
 
-def compose(instance: Instance, mode: str | None, file: Path | None) -> Tables:
+def compose(
+    instance: Instance, mode: str | None, file: Path | None, *, has_orchestrator: bool = False
+) -> Tables:
     """The instance's configuration as tables.
+
+    With an orchestrator the node follows that, unless the user's file names another.
 
     Raises:
         ConfigurationError: the user's file can't be read, or breaks a rule.
         InvalidInputError: so does the policy file that it names.
     """
     chosen = read_document(file) if file else {}
-    tables = _merge(_defaults(instance, _lcores(chosen)), chosen)
+    defaults = _defaults(instance, _lcores(chosen))
+    if has_orchestrator and "url" not in chosen.get("fleet", {}):
+        defaults["fleet"] = orchestrator.node_section(instance)
+    tables = _merge(defaults, chosen)
     policy = parse_config(tables, file or instance.config_file).policy.file
     if policy and file:
         load_policy_file(file.parent / policy)
@@ -57,8 +65,22 @@ def write(instance: Instance, tables: Tables, file: Path | None) -> None:
         shutil.copyfile(file.parent / policy, copy)
         copy.chmod(0o644)
         tables["policy"]["file"] = str(copy)
-    instance.config_file.write_text(dump(tables))
-    instance.config_file.chmod(0o644)
+    _write(instance.config_file, tables)
+
+
+def write_orchestrator(instance: Instance) -> None:
+    """Write ``orchestrator.toml``."""
+    _write(orchestrator.config_file(instance), orchestrator.tables(instance))
+
+
+def write_provisioner(instance: Instance, python: str, tree: Path) -> None:
+    """Write ``provisioner.toml``."""
+    _write(scaled.provisioner_file(instance), scaled.provisioner_tables(instance, python, tree))
+
+
+def _write(file: Path, tables: Tables) -> None:
+    file.write_text(dump(tables))
+    file.chmod(0o644)
 
 
 def dump(tables: Mapping[str, Any], prefix: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Whether a lab node is up: its processes say so, and its API answers that it is ready."""
+"""Whether a lab node is up: its processes say so, and its APIs answer that they are ready."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _OK = 200
 class Health:
     """Judges a starting node; raises LabError when waiting longer makes no sense."""
 
-    def __init__(self, units: Sequence[Unit], api: str, deadline_s: float) -> None:
+    def __init__(self, units: Sequence[Unit], apis: Sequence[str], deadline_s: float) -> None:
+        """``apis``: each must say that it is ready."""
         self._units = units
-        self._api = api
+        self._apis = apis
         self._deadline_s = deadline_s
 
     def reached(self, now_s: float) -> bool:
@@ -34,17 +35,21 @@ class Health:
                 raise LabError(f"{unit.name} ends again and again:\n{tail(unit.log)}")
             if unit.last_exit == ConfigurationError.exit_code:
                 raise LabError(f"{unit.name} can't run like this:\n{tail(unit.log)}")
-        if all(unit.state is State.READY for unit in self._units) and _answers(self._api):
+        if all(unit.state is State.READY for unit in self._units) and not self._silent():
             return True
         if now_s > self._deadline_s:
             raise LabError(self._late())
         return False
 
+    def _silent(self) -> str:
+        """One that is not ready; empty: all are."""
+        return next((api for api in self._apis if not _answers(api)), "")
+
     def _late(self) -> str:
         late = [unit for unit in self._units if unit.state is not State.READY]
         text = f"the node was not ready within {START_TIMEOUT_S:.0f} s"
         if not late:
-            return f"{text}: GET http://{self._api}{READY_PATH} does not answer 200"
+            return f"{text}: GET http://{self._silent()}{READY_PATH} does not answer 200"
         return "\n".join([text, *(f"{u.name} is {u.state}:\n{tail(u.log)}" for u in late)])
 
 

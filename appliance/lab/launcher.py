@@ -41,6 +41,8 @@ class Specification:
     """Path of a network namespace; None: the host's."""
     binds: tuple[tuple[str, str], ...] = ()
     """Source and target, read-only."""
+    is_confined: bool = True
+    """False: root as it is on the host, who makes namespaces that all can see."""
 
     def to_argument(self) -> str:
         """As one command line argument."""
@@ -53,10 +55,11 @@ def main() -> None:
     _die_with(wanted.parent)
     if wanted.namespace:
         _enter(wanted.namespace)
-    _separate_mounts(wanted)
+    if wanted.is_confined:
+        _separate_mounts(wanted)
     os.chdir(wanted.directory)
-    os.umask(0o027)
-    command = [*_drop(wanted), *wanted.command]
+    os.umask(0o027 if wanted.is_confined else 0o022)
+    command = [*(_drop(wanted) if wanted.is_confined else ()), *wanted.command]
     os.execvp(command[0], command)  # noqa: S606 - no shell is the point
 
 

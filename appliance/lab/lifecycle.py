@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -22,7 +23,9 @@ from appliance.lab import (
     configuration,
     network,
     nginx,
+    orchestrator,
     preflight,
+    scaled,
     services,
     status,
 )
@@ -45,6 +48,10 @@ class Wish:
     instance: Instance
     mode: str | None = None
     config_file: Path | None = None
+    has_orchestrator: bool = False
+    """The node follows one of the lab's own, unless its configuration names another."""
+    gives_way: bool = False
+    """Its packet workers give way to everything else on the machine."""
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
@@ -62,7 +69,9 @@ def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None
         LabError: something is missing, or the node does not become healthy.
     """
     preflight.require_root("the lab")
-    tables = configuration.compose(wish.instance, wish.mode, wish.config_file)
+    tables = configuration.compose(
+        wish.instance, wish.mode, wish.config_file, has_orchestrator=wish.has_orchestrator
+    )
     config = parse_config(tables, wish.config_file or wish.instance.config_file)
     claim = claim_new(wish.instance)
     with Supervisor() as supervisor:
@@ -101,6 +110,7 @@ def down(instance: Instance, say: Say) -> bool:
         claim = _stop_supervisor(instance)
     else:
         say(f"cleaning what lab {instance.name!r} has left")
+    _end_nodes(instance, say)
     cleanup.clean(instance)
     claim.release()
     return True
@@ -122,7 +132,10 @@ def _run(
     supervisor.changed = lambda: status.publish(instance, fixed, "starting", units)
     supervisor.say(f"processes: {', '.join(unit.name for unit in units)}")
     supervisor.start(units)
-    health = Health(units, config.api.bind, time.monotonic() + START_TIMEOUT_S)
+    apis = [config.api.bind]
+    if orchestrator.is_own(instance, config):
+        apis += orchestrator.binds(instance, orchestrator.PORT)
+    health = Health(units, apis, time.monotonic() + START_TIMEOUT_S)
     if not supervisor.run(until=lambda: health.reached(time.monotonic())):
         return
     supervisor.changed = lambda: status.publish(instance, fixed, "up", units)
@@ -140,7 +153,12 @@ def prepare(wish: Wish, tables: dict[str, Any], config: NodeConfig) -> list[Unit
     configuration.write(instance, tables, wish.config_file)
     site = nginx.prepare(instance, instance.directory / "nginx")
     devices = f"{config.ports.outside.device} {config.ports.inside.device}"
-    return [_unit(instance, service) for service in services.services(instance, site, devices)]
+    wanted = services.services(instance, site, devices, gives_way=wish.gives_way)
+    if orchestrator.is_own(instance, config):
+        configuration.write_orchestrator(instance)
+        configuration.write_provisioner(instance, sys.executable, services.TREE)
+        wanted += [services.provisioner(instance), services.orchestrator(instance)]
+    return [_unit(instance, service) for service in wanted]
 
 
 def _directories(instance: Instance) -> None:
@@ -153,6 +171,8 @@ def _directories(instance: Instance) -> None:
         ("agent", "secbeat", "secbeat", 0o700),
         ("run-agent", "secbeat", "secbeat", 0o700),
         ("keys", "secbeat", "secbeat", 0o700),
+        ("orchestrator", "secbeat", "secbeat", 0o700),
+        ("run-provisioner", "root", "secbeat", 0o750),
         ("rules", "secbeat-dp", "secbeat-dp", 0o700),
         ("state", "secbeat", "secbeat-dp", 0o2750),
         ("run", "secbeat-dp", "secbeat", 0o2750),
@@ -173,9 +193,16 @@ def _unit(instance: Instance, service: services.Service) -> Unit:
 
 def _end(instance: Instance, supervisor: Supervisor, claim: Claim, say: Say) -> None:
     supervisor.shut_down()
+    _end_nodes(instance, say)
     cleanup.clean(instance)
     claim.release()
     say("nothing is left behind")
+
+
+def _end_nodes(instance: Instance, say: Say) -> None:
+    """Nodes that this lab's orchestrator has had made go with it."""
+    for node in scaled.nodes(scaled.directory(instance)):
+        down(node, say)
 
 
 def _fail(instance: Instance, supervisor: Supervisor, claim: Claim) -> None:

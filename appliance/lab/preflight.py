@@ -12,7 +12,7 @@ from pathlib import Path
 
 from appliance.config import NodeConfig
 from appliance.config.binds import Bind
-from appliance.lab import advice
+from appliance.lab import advice, orchestrator
 from appliance.lab.commands import LabError
 from appliance.lab.instance import DEFAULT, Instance
 from appliance.lab.network import existing
@@ -20,8 +20,8 @@ from appliance.lab.services import ENVIRONMENT, TREE
 
 TOOLS = ("ip", "sysctl", "ethtool", "nginx", "setpriv", "umount")
 USERS = ("secbeat", "secbeat-dp", "www-data")
-OTHERS_MIB = 350
-"""API, agent, nginx and tables beside the packet memory."""
+OTHERS_MIB = 450
+"""API, agent, orchestrator, nginx and tables beside the packet memory."""
 _OTHERS_READ = 0o004
 
 
@@ -79,14 +79,26 @@ def _ipv6() -> Iterator[str]:
 
 def _memory(config: NodeConfig) -> Iterator[str]:
     needed_mib = config.dataplane.memory_mib + OTHERS_MIB
+    found_mib = available_mib()
+    if found_mib < needed_mib:
+        yield f"{needed_mib} MiB of memory are needed, {found_mib} MiB are available"
+
+
+def available_mib() -> int:
+    """Memory that could be used without swapping (proc(5), MemAvailable)."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         name, _, value = line.partition(":")
-        if name == "MemAvailable" and int(value.split()[0]) // 1024 < needed_mib:
-            yield f"{needed_mib} MiB of memory are needed, {value.strip()} are available"
+        if name == "MemAvailable":
+            return int(value.split()[0]) // 1024
+    raise LabError("/proc/meminfo has no MemAvailable")
 
 
 def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:
-    for text in (config.api.bind, config.metrics.public, config.metrics.internal):
+    binds = [config.api.bind, config.metrics.public, config.metrics.internal]
+    if orchestrator.is_own(instance, config):
+        for port in (orchestrator.PORT, orchestrator.METRICS_PORT):
+            binds += orchestrator.binds(instance, port)
+    for text in binds:
         trouble = bind_error(Bind.parse(text))
         if trouble == errno.EADDRINUSE:
             other = "NAME" if instance.name == DEFAULT else "ANOTHER-NAME"

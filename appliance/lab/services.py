@@ -1,6 +1,6 @@
 """The processes of a lab node: which user, which capabilities, which namespace, which command.
 
-The three of the product are confined as their systemd units confine them. nginx is the origin, not
+Those of the product are confined as their systemd units confine them. nginx is the origin, not
 part of the product.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.lab import orchestrator as orchestrators
+from appliance.lab import scaled
 from appliance.lab.instance import MARK, Instance
 from appliance.lab.launcher import Specification
 from appliance.lab.network import NETNS
@@ -20,6 +22,7 @@ TREE = Path(__file__).resolve().parents[2]
 """Where the packages lie: the source tree, or site-packages."""
 ENVIRONMENT = Path(sys.prefix)
 KEY_VARIABLE = "MANAGEMENT_API_KEY"
+ORCHESTRATOR_KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
 COOKIE_VARIABLE = "SYN_COOKIE_SECRET"
 
 
@@ -33,6 +36,8 @@ class Service:
     """Speaks sd_notify; if not, it counts as ready once it runs."""
     watchdog_s: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    gives_way: bool = False
+    """Its packet workers: see `appliance.lab.niceness`."""
 
     @property
     def user(self) -> str | None:
@@ -40,7 +45,9 @@ class Service:
         return self.specification.user
 
 
-def services(instance: Instance, nginx_configuration: Path, devices: str) -> list[Service]:
+def services(
+    instance: Instance, nginx_configuration: Path, devices: str, *, gives_way: bool = False
+) -> list[Service]:
     """All processes of the instance, in the order in which they are started."""
     return [
         _origin(instance, nginx_configuration),
@@ -52,10 +59,39 @@ def services(instance: Instance, nginx_configuration: Path, devices: str) -> lis
             capabilities=_dataplane_capabilities(devices),
             namespace=str(NETNS / instance.namespaces.node),
             environment=_passed_on(COOKIE_VARIABLE),
+            gives_way=gives_way,
         ),
         _product(instance, "api", user="secbeat", environment=_passed_on(KEY_VARIABLE)),
         _product(instance, "agent", user="secbeat"),
     ]
+
+
+def orchestrator(instance: Instance) -> Service:
+    """The lab's own orchestrator."""
+    return _product(
+        instance,
+        "orchestrator",
+        user="secbeat",
+        environment=_passed_on(ORCHESTRATOR_KEY_VARIABLE),
+        config=orchestrators.config_file(instance),
+    )
+
+
+def provisioner(instance: Instance) -> Service:
+    """What makes nodes for it: as root, and on the host, where `lab down` finds them again."""
+    return Service(
+        name="provisioner",
+        environment={**_environment(instance), "PYTHONDONTWRITEBYTECODE": "1"},
+        specification=Specification(
+            command=(
+                *(sys.executable, "-m", "appliance.cli.processes", "provisioner"),
+                *("--config", str(scaled.provisioner_file(instance))),
+            ),
+            directory=str(TREE),
+            parent=os.getpid(),
+            is_confined=False,
+        ),
+    )
 
 
 def _passed_on(variable: str) -> dict[str, str]:
@@ -88,11 +124,14 @@ def _product(
     capabilities: tuple[str, ...] = (),
     namespace: str | None = None,
     environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
+    gives_way: bool = False,
 ) -> Service:
     python, binds = visible(instance.tree, instance.venv)
     return Service(
         name=name,
         watchdog_s=10.0,
+        gives_way=gives_way,
         environment={
             **_environment(instance),
             "PYTHONPATH": str(instance.tree),
@@ -103,7 +142,7 @@ def _product(
         specification=Specification(
             command=(
                 *(str(python), "-m", "appliance.cli.processes", name),
-                *("--config", str(instance.config_file)),
+                *("--config", str(config or instance.config_file)),
             ),
             directory=str(instance.tree),
             parent=os.getpid(),

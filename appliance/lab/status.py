@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance.config import NodeConfig
-from appliance.lab import network
+from appliance.lab import network, orchestrator
 from appliance.lab.claim import supervisor_pid, try_claim
 from appliance.lab.instance import Instance
 from appliance.lab.unit import Unit
@@ -19,6 +19,7 @@ Document = dict[str, Any]
 def describe(instance: Instance, config: NodeConfig) -> Document:
     """What does not change while an instance runs."""
     spaces = instance.namespaces
+    fleet = _describe_orchestrator(instance) if orchestrator.is_own(instance, config) else {}
     return {
         "instance": instance.name,
         "addresses": {
@@ -27,12 +28,24 @@ def describe(instance: Instance, config: NodeConfig) -> Document:
             "metrics_internal": config.metrics.internal,
             "client": list(network.CLIENT.plain()),
             "origin": list(network.ORIGIN.plain()),
+            **fleet.get("addresses", {}),
         },
         "namespaces": {"client": spaces.client, "node": spaces.node, "origin": spaces.origin},
         "key_file": str(instance.admin_key),
+        **fleet.get("files", {}),
         "config_file": str(instance.config_file),
         "socket": str(instance.socket),
         "log_directory": str(instance.logs),
+    }
+
+
+def _describe_orchestrator(instance: Instance) -> Document:
+    return {
+        "addresses": {
+            "orchestrator": orchestrator.binds(instance, orchestrator.PORT)[0],
+            "metrics_orchestrator": orchestrator.binds(instance, orchestrator.METRICS_PORT)[0],
+        },
+        "files": {"orchestrator_key_file": str(orchestrator.admin_key(instance))},
     }
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from appliance.lab.niceness import give_way
 from appliance.lab.notify import NotifySocket
 from appliance.lab.services import TREE, Service
 
@@ -121,6 +122,8 @@ class Unit:
 
     def _ready(self, now_s: float) -> None:
         self.state = State.READY
+        if self.service.gives_way and self._process is not None:
+            give_way(self._process.pid)
         self._feed(now_s)
 
     def _feed(self, now_s: float) -> None:

@@ -12,7 +12,7 @@ fingerprint() {
     {
         echo "$TREE"
         "$PYTHON" -V
-        cat "$TREE/requirements.lock" "$TREE/pyproject.toml" "$SETUP/tools.lock" "$0"
+        cat "$TREE/requirements.lock" "$TREE/pyproject.toml" "$SETUP/tools.lock" "$SETUP/generator.lock" "$0"
     } | sha256sum | cut -d' ' -f1
 }
 
@@ -36,6 +36,8 @@ usable || make_environment
 say "installing the locked Python packages"
 uv pip sync -q --python "$VENV/bin/python" --require-hashes --compile-bytecode \
     "$TREE/requirements.lock" "$SETUP/tools.lock"
+# A directory of its own: it wants versions of packages that the project has others of.
+uv pip sync -q --python "$VENV/bin/python" --require-hashes --target "$VENV/generator" "$SETUP/generator.lock"
 say "installing the project, editable"
 uv pip install -q --python "$VENV/bin/python" --no-deps --no-build-isolation -e "$TREE"
 as_owner sh -c 'echo "$1" >"$2"' - "$wanted" "$STAMP"

@@ -11,6 +11,7 @@ from dataplane.base.logs import Log
 from dataplane.detection.baseline import METRICS, BaselinePeriods
 from dataplane.detection.incident_table import IncidentTable
 from dataplane.detection.judge import Follower, Judge
+from dataplane.detection.pause import Pause
 from dataplane.detection.recent import Answers, Links
 from dataplane.detection.thresholds import ProfileThresholds, Thresholds
 from dataplane.detection.traffic import Ranked, Window
@@ -47,7 +48,8 @@ class Collector(Follower, Protocol):
 class Detection:
     """``profiles``: those in force, by index; another mapping when another policy is.
 
-    ``pages``: the workers' statistics. ``on_failed`` is told when a fault has ended it.
+    ``pages``: the workers' statistics. ``on_failed`` is told True when a fault has stopped it, and
+    False when it runs again.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Detection:
         pages: Sequence[abi.LcoreStats],
         profiles: Callable[[], Mapping[int, ProfileThresholds]],
         clock: Clock,
-        on_failed: Callable[[], None] = lambda: None,
+        on_failed: Callable[[bool], None] = lambda _has_failed: None,
     ) -> None:
         self._collector = collector
         self._table = table
@@ -71,26 +73,42 @@ class Detection:
         self._on_failed = on_failed
         self._captured: set[int] = set()
         self._is_closed = False
+        self._pause = Pause()
 
     def turn(self) -> None:
-        """Judge what has come in since the last turn; nothing once it is closed, or has failed.
+        """Judge what has come in since the last turn; nothing once it is closed.
 
-        Packets are forwarded with and without it: no fault of it ends the data plane.
+        Packets are forwarded with and without it: no fault of it ends the data plane. After one it
+        pauses, then begins anew.
         """
-        if self._is_closed:
+        boot_ms = self._clock.boot_ms()
+        if self._is_closed or self._pause.lasts(boot_ms):
             return
         try:
+            if self._pause.is_on:
+                self._begin_anew(boot_ms)
             self._judge_now()
         except Exception as error:  # whatever it is
-            self._is_closed = True
+            self._counts.failures += 1
+            pause_ms = self._pause.begin(boot_ms)
             where = traceback.format_tb(error.__traceback__)[-1].strip()
-            _log.error("detection has failed", error=repr(error), where=where)
-            self._on_failed()
+            _log.error("detection has failed", error=repr(error), where=where, pause_ms=pause_ms)
+            self._on_failed(True)
+            return
+        if self._pause.ends():
+            _log.info("detection runs again", failures=self._counts.failures)
+            self._on_failed(False)
 
     def close(self) -> None:
         """What goes on ends as the data plane does."""
         self._is_closed = True
         self._judge.end_all(self._clock.boot_ms())
+
+    def _begin_anew(self, boot_ms: int) -> None:
+        """With nothing of what may be at fault: attacks that go on are found again."""
+        self._judge = self._judge.successor(boot_ms)
+        self._baseline = BaselinePeriods(self._table.baseline)
+        self._in_force = {}
 
     def _judge_now(self) -> None:
         boot_ms = self._clock.boot_ms()

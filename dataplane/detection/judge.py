@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from dataplane.detection.crowd import Crowd
@@ -120,6 +121,18 @@ class Judge:
         """The data plane stops."""
         for incident in self.active:
             self._end(incident, IncidentEnd.DRAINING, boot_ms)
+
+    def successor(self, boot_ms: int) -> Judge:
+        """Another judge, who knows of no attack, after a fault of this one; counts are carried on.
+
+        What goes on ends here, as far as that is possible, and begins again there.
+        """
+        for incident in self.active:
+            with suppress(Exception):  # it may be what the fault is about
+                self._end(incident, IncidentEnd.FAILED, boot_ms)
+        other = Judge(self._follower, self._publish)
+        other._number, other._crowd.count = self._number, self._crowd.count
+        return other
 
     def _go_on(self, window: Window, ports: Mapping[Place, Traffic], views: Views) -> Known:
         """Bring what is known up to this window; `use` has ended what has no profile any more."""

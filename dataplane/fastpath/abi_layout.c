@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "14b97566314c0e7fbf13d415f4e559be5ac40b99d08e0d22cc03d5f35e54934e";
+const char sb_abi_hash[] = "bca151c15ded6fab61c590b6ad563022828c9ae04ecadf050fc8af49d60b9f67";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -315,15 +315,16 @@ _Static_assert(offsetof(struct sb_top, target_count) == 32, "make abi");
 _Static_assert(offsetof(struct sb_top, source) == 40, "make abi");
 _Static_assert(offsetof(struct sb_top, target) == 1320, "make abi");
 
-_Static_assert(sizeof(struct sb_detection_counts) == 456, "make abi");
+_Static_assert(sizeof(struct sb_detection_counts) == 464, "make abi");
 _Static_assert(offsetof(struct sb_detection_counts, ticks) == 0, "make abi");
 _Static_assert(offsetof(struct sb_detection_counts, attacks) == 8, "make abi");
 _Static_assert(offsetof(struct sb_detection_counts, active) == 168, "make abi");
 _Static_assert(offsetof(struct sb_detection_counts, blocked) == 328, "make abi");
 _Static_assert(offsetof(struct sb_detection_counts, suppressed) == 336, "make abi");
-_Static_assert(offsetof(struct sb_detection_counts, delay_count) == 344, "make abi");
-_Static_assert(offsetof(struct sb_detection_counts, delay_sum_ms) == 352, "make abi");
-_Static_assert(offsetof(struct sb_detection_counts, delay) == 360, "make abi");
+_Static_assert(offsetof(struct sb_detection_counts, failures) == 344, "make abi");
+_Static_assert(offsetof(struct sb_detection_counts, delay_count) == 352, "make abi");
+_Static_assert(offsetof(struct sb_detection_counts, delay_sum_ms) == 360, "make abi");
+_Static_assert(offsetof(struct sb_detection_counts, delay) == 368, "make abi");
 
 _Static_assert(sizeof(struct sb_baseline_profile) == 184, "make abi");
 _Static_assert(offsetof(struct sb_baseline_profile, name) == 0, "make abi");
@@ -337,11 +338,11 @@ _Static_assert(offsetof(struct sb_baseline, beyond) == 16, "make abi");
 _Static_assert(offsetof(struct sb_baseline, profile_count) == 24, "make abi");
 _Static_assert(offsetof(struct sb_baseline, profile) == 32, "make abi");
 
-_Static_assert(sizeof(struct sb_detection_pages) == 397840, "make abi");
+_Static_assert(sizeof(struct sb_detection_pages) == 397848, "make abi");
 _Static_assert(offsetof(struct sb_detection_pages, counts) == 0, "make abi");
-_Static_assert(offsetof(struct sb_detection_pages, top) == 456, "make abi");
-_Static_assert(offsetof(struct sb_detection_pages, incident) == 3056, "make abi");
-_Static_assert(offsetof(struct sb_detection_pages, baseline) == 386032, "make abi");
+_Static_assert(offsetof(struct sb_detection_pages, top) == 464, "make abi");
+_Static_assert(offsetof(struct sb_detection_pages, incident) == 3064, "make abi");
+_Static_assert(offsetof(struct sb_detection_pages, baseline) == 386040, "make abi");
 
 _Static_assert(sizeof(struct sb_port_stats) == 1016, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
@@ -1219,7 +1220,8 @@ _Static_assert(SB_INCIDENT_END_QUIET == 1, "make abi");
 _Static_assert(SB_INCIDENT_END_POLICY == 2, "make abi");
 _Static_assert(SB_INCIDENT_END_MERGED == 3, "make abi");
 _Static_assert(SB_INCIDENT_END_DRAINING == 4, "make abi");
-_Static_assert(SB_INCIDENT_END_COUNT == 5, "make abi");
+_Static_assert(SB_INCIDENT_END_FAILED == 5, "make abi");
+_Static_assert(SB_INCIDENT_END_COUNT == 6, "make abi");
 
 _Static_assert(SB_INCIDENT_ACTION_MONITORED == 0, "make abi");
 _Static_assert(SB_INCIDENT_ACTION_LIMITED == 1, "make abi");

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "14b97566314c0e7fbf13d415f4e559be5ac40b99d08e0d22cc03d5f35e54934e"
+ABI_HASH = "bca151c15ded6fab61c590b6ad563022828c9ae04ecadf050fc8af49d60b9f67"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -113,7 +113,7 @@ ATTACK_COUNT = 20
 METRIC_COUNT = 14
 TARGET_COUNT = 4
 INCIDENT_STATE_COUNT = 2
-INCIDENT_END_COUNT = 5
+INCIDENT_END_COUNT = 6
 INCIDENT_ACTION_COUNT = 4
 RESPONSE_COUNT = 4
 WAF_CLASS_COUNT = 7
@@ -564,6 +564,7 @@ class IncidentEnd(enum.IntEnum):
     POLICY = 2
     MERGED = 3
     DRAINING = 4
+    FAILED = 5
 
 
 class IncidentAction(enum.IntEnum):
@@ -1462,13 +1463,14 @@ class Top(ctypes.Structure):
 
 
 class DetectionCounts(ctypes.Structure):
-    """struct sb_detection_counts: 456 bytes."""
+    """struct sb_detection_counts: 464 bytes."""
 
     ticks: int
     attacks: ctypes.Array[ctypes.c_uint64]
     active: ctypes.Array[ctypes.c_uint64]
     blocked: int
     suppressed: int
+    failures: int
     delay_count: int
     delay_sum_ms: int
     delay: ctypes.Array[ctypes.c_uint64]
@@ -1479,9 +1481,10 @@ class DetectionCounts(ctypes.Structure):
         ("active", ctypes.c_uint64 * 20),  # 168
         ("blocked", ctypes.c_uint64),  # 328
         ("suppressed", ctypes.c_uint64),  # 336
-        ("delay_count", ctypes.c_uint64),  # 344
-        ("delay_sum_ms", ctypes.c_uint64),  # 352
-        ("delay", ctypes.c_uint64 * 12),  # 360
+        ("failures", ctypes.c_uint64),  # 344
+        ("delay_count", ctypes.c_uint64),  # 352
+        ("delay_sum_ms", ctypes.c_uint64),  # 360
+        ("delay", ctypes.c_uint64 * 12),  # 368
     ]
 
 
@@ -1518,7 +1521,7 @@ class Baseline(ctypes.Structure):
 
 
 class DetectionPages(ctypes.Structure):
-    """struct sb_detection_pages: 397840 bytes."""
+    """struct sb_detection_pages: 397848 bytes."""
 
     counts: DetectionCounts
     top: Top
@@ -1527,9 +1530,9 @@ class DetectionPages(ctypes.Structure):
 
     _fields_ = [
         ("counts", DetectionCounts),  # 0
-        ("top", Top),  # 456
-        ("incident", Incident * 256),  # 3056
-        ("baseline", Baseline),  # 386032
+        ("top", Top),  # 464
+        ("incident", Incident * 256),  # 3064
+        ("baseline", Baseline),  # 386040
     ]
 
 
@@ -1973,7 +1976,7 @@ class StatsHeader(ctypes.Structure):
         ("rule_group_count", ctypes.c_uint64),  # 726328
         ("rule_group_label", RuleGroupLabel * 128),  # 726336
         ("detection", DetectionPages),  # 734528
-        ("_padding_1132368", ctypes.c_uint8 * 2224),  # 1132368
+        ("_padding_1132376", ctypes.c_uint8 * 2216),  # 1132376
     ]
 
 

@@ -93,7 +93,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         workers.pages,
         lambda: profiles.thresholds,
         clock,
-        lambda: publisher.degraded(abi.Degraded.DETECTION, on=True),
+        lambda has_failed: publisher.degraded(abi.Degraded.DETECTION, on=has_failed),
     )
     events = EventRings(library, settings.lcores, workers.listen, workers.readers_address)
     opened.callback(events.close)

@@ -73,6 +73,7 @@ class DetectionPages:
             active=_by_type(counted.active),
             blocked=counted.blocked,
             suppressed=counted.suppressed,
+            failures=counted.failures,
             delay_buckets=tuple(counted.delay),
             delay_count=counted.delay_count,
             delay_sum_ms=counted.delay_sum_ms,

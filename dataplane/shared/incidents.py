@@ -162,7 +162,8 @@ class Incident:
     state: str
     """``active`` or ``ended``."""
     ended_by: str
-    """``none`` while it is active; ``quiet``, ``policy``, ``merged``, ``draining``."""
+    """``none`` while it is active; ``quiet``, ``policy``, ``merged``, ``draining``,
+    ``failed``."""
     action: str
     """``blocked``, ``limited``, ``challenged``, or ``monitored``: nothing was dropped."""
     target_kind: str
@@ -249,6 +250,8 @@ class DetectionStats:
     """Incidents of which something was dropped."""
     suppressed: int
     """What would have been an incident, but too many were active."""
+    failures: int
+    """Faults that have stopped it for a while."""
     delay_buckets: tuple[int, ...]
     """By `DELAY_BOUNDS_MS`, not cumulative; one more than the bounds."""
     delay_count: int

@@ -324,3 +324,13 @@ def postgres() -> Iterator[Postgres]:
         server.start()
         yield server
         server.stop("immediate")
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server that a test may stop; what it has committed survives."""
+    with tempfile.TemporaryDirectory(prefix="secbeat-pg-") as directory:
+        server = Postgres(Path(directory), {"fsync": "on", "synchronous_commit": "on"})
+        server.start()
+        yield server
+        server.stop("immediate")

@@ -34,6 +34,7 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "storage": body["storage"],
         "panic": None,
         "fleet": None,
+        "drain": None,
         "overlays": 0,
         "version": body["version"],
     }

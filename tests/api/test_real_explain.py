@@ -51,7 +51,7 @@ def real(settings: ApiSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rea
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(pipeline))
     with spawn(settings.socket, settings.state_log):
         found = RealApi(settings)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while found.get("/health/ready").status_code != 200:
             assert time.monotonic() < deadline, "it never came true"
             time.sleep(0.02)

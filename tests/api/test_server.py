@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found.stop()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
@@ -71,7 +71,7 @@ def pss_bytes(pid: int) -> int:
 
 def said_to(server: Server, request: bytes) -> tuple[bytes, Any]:
     """Head and body of the answer to bytes that no HTTP client would send."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(request)
         answer = b""
         while chunk := connection.recv(65536):
@@ -82,7 +82,7 @@ def said_to(server: Server, request: bytes) -> tuple[bytes, Any]:
 
 def test_a_second_server_on_the_same_database_ends_at_once_and_says_why(server: Server) -> None:
     command = [sys.executable, "-m", "tests.support.api_server", str(server.directory), "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
     assert done.returncode != 0
     assert b"node.db" in done.stderr
     assert server.request("GET", "/health/live")[0] == 200
@@ -122,7 +122,7 @@ def test_its_memory_stays_within_the_figure_that_is_promised(server: Server) -> 
     for reader in readers:
         reader.start()
     for reader in readers:
-        reader.join(30)
+        reader.join(60)
     resident = sum(pss_bytes(pid) for pid in (server.process.pid, *server.workers()))
     assert resident <= MEMORY_MB_MAX * 1_000_000
 
@@ -174,7 +174,7 @@ def test_a_reload_never_has_two_writers_and_ends_with_one(server: Server) -> Non
 def test_it_speaks_to_the_service_manager_and_ends_with_0(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(30)
+        manager.settimeout(60)
         notify = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
         server = Server(tmp_path, **notify)
         assert manager.recv(100) == b"READY=1"
@@ -212,7 +212,7 @@ def test_no_acknowledged_change_is_lost_by_kill_9_and_none_is_applied_twice(
         wait_for(lambda enough=enough: attempted >= enough)  # type: ignore[misc]
         server.kill()
         end.set()
-        writer.join(30)
+        writer.join(60)
     server = Server(tmp_path)
     try:
         page = server.request("GET", "/blacklist?limit=1000")[1]

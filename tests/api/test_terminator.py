@@ -105,12 +105,12 @@ class UnixConnection(http.client.HTTPConnection):
     """As the terminator speaks."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=60)
         self.path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
+        self.sock.settimeout(60)
         self.sock.connect(str(self.path))
 
 
@@ -152,7 +152,7 @@ def test_the_socket_is_its_directorys_groups_and_nobody_elses(server: Server, pl
 def test_both_doors_lead_to_one_server(server: Server, place: Path) -> None:
     client = {"X__Forwarded__For": "198.51.100.7", "X__Forwarded__Proto": "https"}
     assert ask(UnixConnection(place), "POST", "/blacklist", **client)[0] == 202
-    tcp = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    tcp = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     assert ask(tcp, "POST", "/blacklist", **client)[0] == 202
     rows = ask(UnixConnection(place), "GET", "/audit")[1]["audit"]
     assert [row["source"] for row in rows[:2]] == ["127.0.0.1", "198.51.100.7"]

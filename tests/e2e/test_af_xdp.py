@@ -36,7 +36,7 @@ def test_traffic_and_bans_on_af_xdp(fast: Lab):
     assert fast.curl("http://198.19.0.1/").returncode == 0
     assert fast.curl("http://[2001:2::2:1]/").returncode == 0
     for host in ("198.19.0.1", "2001:2::2:1"):
-        done = fast.in_client("ping", "-c", "2", "-i", "0.2", "-W", "1", "-s", "3000", host)
+        done = fast.in_client("ping", "-c", "2", "-i", "0.2", "-w", "30", "-s", "3000", host)
         assert "2 received" in done.stdout, "fragments: " + done.stdout
     with iperf_server(fast):
         assert iperf(fast, "198.19.0.1") >= 16 << 20

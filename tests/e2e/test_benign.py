@@ -38,13 +38,13 @@ def observer(lab: Lab) -> Iterator[Observer]:
 
 def test_a_crowd_that_comes_within_a_second(lab: Lab, observer: Observer):
     command = (*WRK, "--connections", str(CLIENTS), "--duration", "3s")
-    done = lab.in_client(*command, f"http://{ORIGIN}/", timeout_s=60)
+    done = lab.in_client(*command, f"http://{ORIGIN}/", timeout_s=120)
     assert "requests in" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_crowd_whose_clients_do_not_stay(lab: Lab, observer: Observer):
     command = (*WRK, "--connections", "200", "--duration", "3s", "--header", "Connection: close")
-    done = lab.in_client(*command, f"http://{ORIGIN}/", timeout_s=60)
+    done = lab.in_client(*command, f"http://{ORIGIN}/", timeout_s=120)
     assert "requests in" in done.stdout, done.stdout + done.stderr
 
 
@@ -76,5 +76,5 @@ def test_a_host_that_is_away_for_some_seconds_while_its_clients_retry(lab: Lab, 
         ticks = observer.stats().detection.ticks
         wait_for(lambda: observer.stats().detection.ticks > ticks + 40, "four seconds pass")
         set_link("up")
-        clients.wait(60)
-    assert lab.curl(f"http://{ORIGIN}/", timeout_s=20).returncode == 0
+        clients.wait(120)
+    assert lab.curl(f"http://{ORIGIN}/").returncode == 0

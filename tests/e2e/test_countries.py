@@ -31,7 +31,11 @@ def blocking(lab: Lab, key: str):
 
 
 def reaches(lab: Lab) -> bool:
-    return lab.curl(f"http://{ORIGIN_IP}/", CLIENT, timeout_s=1).returncode == 0
+    return lab.curl(f"http://{ORIGIN_IP}/", CLIENT).returncode == 0
+
+
+def is_stopped(lab: Lab) -> bool:
+    return lab.curl(f"http://{ORIGIN_IP}/", CLIENT, timeout_s=1).returncode != 0
 
 
 def test_a_country_is_blocked_until_a_new_database_says_otherwise(
@@ -42,12 +46,11 @@ def test_a_country_is_blocked_until_a_new_database_says_otherwise(
     wait_for(
         lambda: lab.api("GET", "/status", key).json()["reasons"] == ["countries"],
         "the node is degraded: it has no database",
-        10,
     )
     assert reaches(lab)
 
     build(database, tmp_path, "FR")
-    wait_for(lambda: not reaches(lab), "the client's country is blocked", 10)
+    wait_for(lambda: is_stopped(lab), "the client's country is blocked")
     status = lab.api("GET", "/status", key).json()
     assert (status["health"], status["reasons"]) == ("healthy", [])
     assert status["countries"]["date"] == "2026-06-25T04:33:59.000Z"
@@ -55,7 +58,7 @@ def test_a_country_is_blocked_until_a_new_database_says_otherwise(
     pid = lab.process("dataplane")["pid"]
 
     build(database, tmp_path, "DE")
-    wait_for(lambda: reaches(lab), "the client's country is another", 10)
+    wait_for(lambda: reaches(lab), "the client's country is another")
     assert lab.process("dataplane")["pid"] == pid
     assert lab.stats().ports["outside"].dropped["geo_block"] > 0
 
@@ -72,4 +75,4 @@ def test_the_allowlist_beats_a_country_and_a_policy_must_mean_it(
     lab.change("PUT", "/policy?accept_exempt=true", key, json=BLOCKING)
     assert reaches(lab)
     lab.change("DELETE", f"/allowlist/{CLIENT}", key)
-    wait_for(lambda: not reaches(lab), "nothing exempts the client any more", 10)
+    wait_for(lambda: is_stopped(lab), "nothing exempts the client any more")

@@ -79,7 +79,7 @@ def patient(lab: Lab) -> Iterator[Callable[[], str]]:
         assert process.stdout.readline() == "ready\n"
 
         def ask() -> str:
-            return process.communicate("\n", timeout=30)[0].strip()
+            return process.communicate("\n", timeout=90)[0].strip()
 
         yield ask
 

@@ -64,7 +64,7 @@ def hosts() -> Iterator[TwoHosts]:
             yield made
 
 
-def asked(hosts: TwoHosts, address: str, port: int, timeout_s: str = "10") -> str:
+def asked(hosts: TwoHosts, address: str, port: int, timeout_s: str = "30") -> str:
     """What the peer gets from a port of the host."""
     ask = (sys.executable, "-c", ASK, address, str(port), timeout_s)
     return run(*hosts.on_peer(*ask)).strip()
@@ -77,8 +77,8 @@ def counter(hosts: TwoHosts, name: str) -> str:
 
 def fence(hosts: TwoHosts) -> None:
     """Once this is answered, what was sent before it has been judged."""
-    run(*hosts.on_peer("ping", "-c", "1", "-W", "10", hosts.ipv4))
-    run(*hosts.on_peer("ping", "-c", "1", "-W", "10", hosts.ipv6))
+    run(*hosts.on_peer("ping", "-c", "1", "-w", "30", hosts.ipv4))
+    run(*hosts.on_peer("ping", "-c", "1", "-w", "30", hosts.ipv6))
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
@@ -102,12 +102,12 @@ def test_everything_else_is_silent_also_the_terminators_own_port(
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_on_loopback_9999_is_the_api_itself(hosts: TwoHosts, address: str) -> None:
-    assert run(*hosts.on_host(sys.executable, "-c", ASK, address, "9999", "10")).strip() == "9999"
+    assert run(*hosts.on_host(sys.executable, "-c", ASK, address, "9999", "30")).strip() == "9999"
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def test_the_host_reaches_out_and_answers_ping(hosts: TwoHosts, family: str) -> None:
-    ping = ("ping", "-c", "1", "-W", "10")
+    ping = ("ping", "-c", "1", "-w", "30")
     run(*hosts.on_peer(*ping, getattr(hosts, family)))
     run(*hosts.on_host(*ping, getattr(hosts, f"peer_{family}")))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
+import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.support.waiting import wait_for
 pytestmark = pytest.mark.alone  # two hundred connections, and times in seconds
 ORIGIN = "198.19.0.1"
 CONNECTIONS = 40
-TOOL_S = 25
+TOOL_S = 90
 TIMES = {"head_seconds": 4, "body_seconds": 4, "read_seconds": 4, "body_rate": 500}
 TOOLS = {
     # A header line every two seconds.
@@ -48,15 +49,17 @@ def test_a_flood_of_logins_is_limited_and_other_pages_are_not(lab: Lab):
     lab.change("PUT", "/policy", key, json={**policy, "rules": [login]})
     many = [f"http://{ORIGIN}/a/../{page}?{n}" for n in range(20) for page in ("login", "ip")]
     curl = ("curl", "-s", "--path-as-is", "-o", "/dev/null", "-w", "%{url} %{http_code}\n")
+    begun = time.monotonic()
     said = lab.in_client(*curl, *many).stdout.splitlines()
+    more = math.ceil(time.monotonic() - begun)
     logins, others = (
         [line.split()[1] for line in said if page in line] for page in ("login", "ip")
     )
     # Those that were not limited have no such page at the origin.
     assert set(logins) == {"404", "429"}
-    assert 5 <= logins.count("404") <= 10
+    assert 5 <= logins.count("404") <= 5 + more  # one for each second that it took
     assert set(others) == {"200"}
-    headers = lab.in_client("curl", "-si", f"http://{ORIGIN}/login").stdout
+    headers = lab.in_client("curl", "-si", f"http://{ORIGIN}/login?[1-20]").stdout
     assert "429 Too Many Requests" in headers
     assert re.search(r"^Retry-After: 1\r?$", headers, re.M)
     assert lab.api("GET", "/status", key).json()["mode"] == "l7"
@@ -64,14 +67,19 @@ def test_a_flood_of_logins_is_limited_and_other_pages_are_not(lab: Lab):
 
 
 def test_stats_are_about_requests(lab: Lab):
-    def about_requests() -> dict[str, Any]:
-        lab.curl(f"http://{ORIGIN}/ip")
-        stats: dict[str, Any] = lab.api("GET", "/stats", lab.key()).json()
-        return stats if stats["requests_per_second"] else {}
+    slowest_ms = 0.0
 
-    stats = wait_for(about_requests, "requests are counted by the second")
-    assert stats["latency_of"] == "request"
-    assert 0 < stats["latency_ms"] < 100
+    def about_requests() -> bool:
+        """Also in the mean of the last ten seconds, which may have been slower before."""
+        nonlocal slowest_ms
+        curl = ("curl", "-s", "-o", "/dev/null", "-w", "%{time_total}", f"http://{ORIGIN}/ip")
+        slowest_ms = max(slowest_ms, float(lab.in_client(*curl).stdout) * 1000)
+        stats = lab.api("GET", "/stats", lab.key()).json()
+        assert stats["latency_of"] == "request"
+        is_plausible = 0 < (stats["latency_ms"] or 0) <= slowest_ms
+        return is_plausible and bool(stats["requests_per_second"])
+
+    wait_for(about_requests, "requests are counted by the second, and not slower than their client")
 
 
 def counted(lab: Lab, kind: str) -> int:
@@ -108,11 +116,11 @@ def test_slowhttptest_does_not_keep_its_connections(lab: Lab, kind: str):
                 lambda: established(lab) <= CONNECTIONS // 10,
                 "the resets have ended the tool's connections, whatever it says of them",
             )
-            page = lab.curl(f"http://{ORIGIN}/", timeout_s=10)
+            page = lab.curl(f"http://{ORIGIN}/")
             assert page.returncode == 0, page.stderr
         finally:
             tool.terminate()
-            tool.wait(10)
+            tool.wait(60)
 
 
 HONEST = f"""
@@ -138,6 +146,6 @@ ask(idle, GET)
 
 def test_honest_slow_clients_are_served(lab: Lab):
     before = {kind: counted(lab, kind) for kind in TOOLS}
-    talk = lab.in_client("python3", "-c", HONEST, timeout_s=40)
+    talk = lab.in_client("python3", "-c", HONEST, timeout_s=120)
     assert talk.returncode == 0, talk.stderr
     assert {kind: counted(lab, kind) for kind in TOOLS} == before

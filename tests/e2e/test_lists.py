@@ -22,6 +22,8 @@ class Case:
     url: str
 
 
+TERMS_S = (4, 20, 60)
+"""The first is enough for a client to find out, unless the machine stalls just then."""
 ORIGIN4, ORIGIN6 = "http://198.19.0.1/", "http://[2001:2::2:1]/"
 CASES = {
     "ipv4": Case("198.18.1.1", "198.18.1.1", "198.18.1.2", ORIGIN4),
@@ -66,11 +68,12 @@ def test_a_ban_stops_its_source_and_no_other_until_it_is_deleted(lab: Lab, key, 
 
 
 def test_a_ban_ends_by_itself(lab: Lab, key, case):
-    # Longer than a busy machine needs to put it in force, and a client to find out.
-    body = {"ip": case.ban, "duration_seconds": 4}
-    lab.change("POST", "/blacklist", key, json=body)
-    assert is_stopped(lab, case.url, case.source)
-    wait_for(lambda: not is_stopped(lab, case.url, case.source), "the ban is over")
+    def is_stopped_for(seconds: int) -> bool:
+        lab.change("POST", "/blacklist", key, json={"ip": case.ban, "duration_seconds": seconds})
+        return is_stopped(lab, case.url, case.source)
+
+    assert any(map(is_stopped_for, TERMS_S))
+    wait_for(lambda: not is_stopped(lab, case.url, case.source), "the ban is over", bound_s=120)
 
 
 def test_a_ban_of_two_origins_holds_until_the_last_of_them_is_gone(lab: Lab, key, case):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.alone  # floods, and datagrams of which none may be los
 FLOOD_PACKETS = 20_000
 IMPORT_LINES = 1_000_000
 SINGLE_BANS = 20
-RATE_PPS = 500
+RATE_PPS = 200
 
 
 def test_a_flood_from_a_banned_address_leaves_others_alone(lab: Lab, key):
@@ -32,7 +32,7 @@ def test_a_flood_from_a_banned_address_leaves_others_alone(lab: Lab, key):
     attack.start()
     pages = 0
     while attack.is_alive() or pages == 0:
-        page = lab.curl("http://198.19.0.1/", timeout_s=10)
+        page = lab.curl("http://198.19.0.1/")
         assert page.returncode == 0, page.stderr
         pages += 1
     attack.join()

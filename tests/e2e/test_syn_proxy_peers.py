@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.lab import Lab, assert_ledgers, run
 from tests.support.peers import background, iperf, iperf_server, vlan
+from tests.support.proxied import until_proxied
 from tests.support.waiting import wait_for
 
 ORIGINS = {"ipv4": "198.19.0.1", "ipv6": "2001:2::2:1"}
@@ -37,17 +38,6 @@ def proxied(lab: Lab, key: str) -> Iterator[None]:
     lab.change("PUT", "/policy", key, json={"name": "proxied", "syn": "always"})
     yield
     lab.change("PUT", "/policy", key, json={"name": "default"})
-
-
-def until_proxied(lab: Lab, connect: Callable[[], object]) -> None:
-    """Connect until the node does not let it through to see what the origin can."""
-
-    def is_proxied() -> bool:
-        before = lab.quiet_stats().connections.accepted
-        connect()
-        return lab.quiet_stats().connections.accepted > before
-
-    wait_for(is_proxied, "the node knows the origin", every_s=1.1)
 
 
 @contextmanager
@@ -82,7 +72,7 @@ def test_a_minute_of_many_streams_both_ways(lab: Lab):
         before = lab.quiet_stats()
         command = ("iperf3", "--client", ORIGINS["ipv4"], "--json", "--bidir")
         amount = ("--time", str(MINUTE_S), "--parallel", str(STREAMS))
-        done = lab.in_client(*command, *amount, timeout_s=MINUTE_S + 30)
+        done = lab.in_client(*command, *amount, timeout_s=MINUTE_S + 120)
     report = json.loads(done.stdout)
     assert "error" not in report, report["error"]
     ends = [stream["sender"]["bytes"] for stream in report["end"]["streams"]]
@@ -132,7 +122,7 @@ def test_ssh(lab: Lab, tmp_path: Path, origin: str):
         before = lab.quiet_stats().connections
         # There and back again, encrypted: a wrong byte would end it.
         both = f"{login} cat < {tmp_path}/sent > {tmp_path}/received"
-        done = lab.in_client("sh", "-c", both)
+        done = lab.in_client("sh", "-c", both, timeout_s=120)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "received").read_bytes() == content
     assert lab.quiet_stats().connections.accepted > before.accepted
@@ -167,7 +157,7 @@ def test_a_router_with_a_smaller_mtu_is_heard(lab: Lab, family: str):
     until_proxied(lab, lambda: lab.curl(url))
     before = lab.quiet_stats().connections
     with narrow(lab, origin, MTU[family]):
-        page = lab.curl(url, source, timeout_s=20)
+        page = lab.curl(url, source, timeout_s=50)
     assert page.returncode == 0, page.stderr
     assert lab.quiet_stats().connections.accepted > before.accepted
     route = run("ip", "-n", lab.instance.namespaces.origin, "route", "get", source).stdout

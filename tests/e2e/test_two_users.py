@@ -86,7 +86,7 @@ class Place:
     def ask(self, user: str, script: str, *arguments: str) -> list[str]:
         """The words that a script says."""
         with self.start(user, script, *arguments) as process:
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=180)
         assert process.returncode == 0
         return said.split()
 
@@ -120,10 +120,10 @@ def test_the_api_writes_and_the_data_plane_reads(place: Place) -> None:
 writer = StateLogWriter(state, SystemClock())
 assert writer.open(database) is None
 writer.snapshot(database, 0, [], None)
-with client.control(socket, 5) as control:
+with client.control(socket, 60) as control:
     writer.append(1, [Put(*entry(1))])
     control.doorbell(1)
-    say(control.wait_in_force(database, 1, 10))
+    say(control.wait_in_force(database, 1, 60))
 """
     with dataplane(place):
         assert place.ask(API, script) == ["True"]
@@ -188,10 +188,10 @@ def test_kill_9_of_each_in_a_loop_loses_nothing_and_applies_nothing_twice(place:
             for _ in range(2):
                 acknowledged = _write_and_kill(place, rng, acknowledged, running)
     look = """
-with client.control(socket, 5) as control:
+with client.control(socket, 60) as control:
     stats = control.stats()
     keys = [entry(number + 1) for number in range(stats.applied_through)]
-    answers = control.explain(keys, 20)
+    answers = control.explain(keys, 60)
     found = sum(answer.found for answer in answers.values())
     say(stats.applied_through, found, stats.capacities.addresses_used, *stats.degraded)
 """

@@ -22,7 +22,7 @@ from api.agent.settings import AgentSettings
 from api.agent.webhooks.settings import WebhookSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-BOUND_S = 30
+BOUND_S = 60
 _RUN = """
 import pickle, sys
 from api.agent.process import run

@@ -111,13 +111,13 @@ class Server:
     def kill(self) -> None:
         """As a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
         self.log.close()
 
     def stop(self) -> int:
         """In order; returns the exit code."""
         self.process.terminate()
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self.log.close()
         return code
 

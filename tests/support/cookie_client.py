@@ -1,16 +1,18 @@
 """A client of the SYN proxy that is in two places: ``cookie_client.py syn|ack ...``.
 
-``syn DEVICE SOURCE TARGET MAC`` sends a SYN to port 80 and prints the initial sequence number of
-the answer. ``ack DEVICE SOURCE TARGET MAC ISN COOKIE`` acknowledges it, asks for a page, prints the
-first line of what comes and resets the connection. SOURCE is no address of this host's, whose
-kernel would answer for itself.
+``syn DEVICE SOURCE TARGET MAC WAIT_S`` sends a SYN to port 80 and prints the initial sequence
+number of the answer. ``ack DEVICE SOURCE TARGET MAC WAIT_S COOKIE`` acknowledges it, asks for a
+page, prints the first line of what comes and resets the connection. What has no answer is sent
+again, for so many seconds. SOURCE is no address of this host's, whose kernel would answer.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
@@ -18,7 +20,7 @@ from scapy.layers.l2 import Ether
 PORT = 40_123
 ISN = 1_000_000
 _ETH_P_ALL = 0x0003
-_WAIT_S = 5.0
+_AGAIN_S = 0.3
 _REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
 
@@ -39,34 +41,50 @@ class Client:
         tcp.seq, tcp.ack = sequence, acknowledged
         self._wire.send(bytes(self._link / self._ip / tcp / payload))
 
-    def receive(self, flags: str) -> TCP:
-        """The next segment from the target that has all of these flags, and data if PSH is one."""
-        deadline = time.monotonic() + _WAIT_S
-        while (left := deadline - time.monotonic()) > 0:
-            self._wire.settimeout(left)
+    def ask(self, send: Callable[[], None], is_answer: Callable[[TCP], bool], wait_s: float) -> TCP:
+        """Send until there is an answer; raises TimeoutError."""
+        end = time.monotonic() + wait_s
+        while time.monotonic() < end:
+            send()
+            answer = self._receive(is_answer)
+            if answer is not None:
+                return answer
+        raise TimeoutError(f"no answer in {wait_s} s")
+
+    def _receive(self, is_answer: Callable[[TCP], bool]) -> TCP | None:
+        """The next such segment from the target, if it comes soon."""
+        end = time.monotonic() + _AGAIN_S
+        while select.select([self._wire], [], [], max(0.0, end - time.monotonic()))[0]:
             data, address = self._wire.recvfrom(2048)
             frame = Ether(data)
             if address[2] == socket.PACKET_OUTGOING or TCP not in frame:
                 continue
-            tcp = frame[TCP]
-            if tcp.dport == PORT and all(flag in str(tcp.flags) for flag in flags):
-                return tcp
-        raise TimeoutError(f"no segment with {flags} in {_WAIT_S} s")
+            if frame[TCP].dport == PORT and is_answer(frame[TCP]):
+                return frame[TCP]
+        return None
 
 
 def main(verb: str, *arguments: str) -> None:
     """See above."""
-    client = Client(*arguments[:4])
+    client, wait_s = Client(*arguments[:4]), float(arguments[4])
     if verb == "syn":
-        client.send("S", ISN, 0)
-        print(client.receive("SA").seq)
+        answer = client.ask(lambda: client.send("S", ISN, 0), _has("SA"), wait_s)
+        print(answer.seq)
         return
-    first = int(arguments[4]) + 1
-    client.send("A", ISN + 1, first)
-    client.send("PA", ISN + 1, first, _REQUEST)
-    page = client.receive("P")
-    print(bytes(page.payload).splitlines()[0].decode(), page.seq == first)
+    first = int(arguments[5]) + 1
+
+    def request() -> None:
+        client.send("A", ISN + 1, first)
+        client.send("PA", ISN + 1, first, _REQUEST)
+
+    # What is not the first of the page is sent again by the host, as nothing is acknowledged.
+    page = client.ask(request, lambda tcp: _has("P")(tcp) and tcp.seq == first, wait_s)
+    print(bytes(page.payload).splitlines()[0].decode())
     client.send("R", ISN + 1 + len(_REQUEST), 0)
+
+
+def _has(flags: str) -> Callable[[TCP], bool]:
+    return lambda tcp: all(flag in str(tcp.flags) for flag in flags)
 
 
 if __name__ == "__main__":

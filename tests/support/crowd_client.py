@@ -1,7 +1,7 @@
 """Many clients at once, each from its own address: ``crowd_client.py HOST FIRST COUNT TRY_S``.
 
-Each asks for a page until it has it, ``TRY_S`` seconds a time, and for a minute at most. Prints how
-many have it; the addresses after FIRST must be the host's.
+Each asks for a page until it has it, ``TRY_S`` seconds a time, and for two minutes at most. Prints
+how many have it; the addresses after FIRST must be the host's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import sys
 from ipaddress import IPv4Address
 
-LONGEST_S = 60.0
+LONGEST_S = 120.0
 REQUEST = "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
 
 

@@ -46,7 +46,7 @@ from dataplane.waf.no_rules import NoRules
 from dataplane.waf.rules import Rules
 
 ROOT = Path(__file__).resolve().parents[2]
-_START_S_MAX = 30
+_START_S_MAX = 60
 
 
 def library() -> ctypes.CDLL:

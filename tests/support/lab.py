@@ -47,8 +47,11 @@ class Lab:
 
     # --- life
 
-    def up(self, *options: str, config: str | None = None) -> None:
-        """Start it in the background and return when it is healthy."""
+    def up(self, *options: str, config: str | None = None, has_orchestrator: bool = False) -> None:
+        """Start it in the background and return when it is healthy; few tests need an
+        orchestrator."""
+        if not has_orchestrator:
+            options = (*options, "--no-orchestrator")
         if config is not None:
             options = (*options, "--config", str(self._write(config)))
         done = self.command("up", "--detach", *options, timeout_s=UP_TIMEOUT_S)
@@ -109,9 +112,13 @@ class Lab:
         assert done.returncode == 0, done.stderr
 
     def curl(
-        self, url: str, source: str | None = None, timeout_s: float = 5.0
+        self, url: str, source: str | None = None, timeout_s: float = 30.0
     ) -> subprocess.CompletedProcess[str]:
-        """Fetch a page as the client, from one of its addresses."""
+        """Fetch a page as the client, from one of its addresses.
+
+        Args:
+            timeout_s: short only where no page is expected.
+        """
         interface = ["--interface", source] if source else []
         bound = ["--max-time", str(timeout_s)]
         return self.in_client("curl", "-gsS", *bound, *interface, url)
@@ -170,7 +177,7 @@ class Lab:
 
     def metrics(self, port: int) -> str:
         """The text that Prometheus would get."""
-        answer = requests.get(f"http://{self.instance.address}:{port}/metrics", timeout=10)
+        answer = requests.get(f"http://{self.instance.address}:{port}/metrics", timeout=30)
         assert answer.status_code == 200
         return answer.text
 

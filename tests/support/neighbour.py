@@ -23,7 +23,7 @@ SECRET = b"between the two of us"
 def main(kind: str, role: str, address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family)
-    sock.settimeout(10)
+    sock.settimeout(30)
     port = FAR_PORT if kind == "far" else PORT
     if kind == "gtsm":
         ask_for_a_neighbour(sock, family)

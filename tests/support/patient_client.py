@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import sys
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 20
 
 
 def main(host: str) -> None:

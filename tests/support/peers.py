@@ -67,6 +67,23 @@ def iperf(lab: Lab, address: str, *options: str, megabytes: int = 16) -> int:
     return int(report["end"]["sum_sent"]["bytes"])
 
 
+def wrk_until(lab: Lab, url: str, wanted: int, *options: str) -> None:
+    """Ask with wrk, again and again, until more than that are answered; each with 200."""
+    answered = 0
+
+    def enough() -> bool:
+        nonlocal answered
+        command = ("wrk", "--threads", "1", "--timeout", "30s", *options, url)
+        done = lab.in_client(*command, timeout_s=120)
+        assert "Socket errors" not in done.stdout, done.stdout
+        assert "Non-2xx" not in done.stdout, done.stdout
+        assert " requests in " in done.stdout, done.stdout + done.stderr
+        answered += int(done.stdout.split(" requests in ")[0].split()[-1])
+        return answered > wanted
+
+    wait_for(enough, f"more than {wanted} requests are answered")
+
+
 class Sequence:
     """Numbered datagrams from client to origin at a fixed rate."""
 
@@ -77,8 +94,8 @@ class Sequence:
     def finish(self) -> tuple[int, int]:
         """Stop both, the receiver when it has all or no more come; returns sent and received."""
         self._sender.terminate()
-        sent, _ = self._sender.communicate(timeout=30)
-        received, _ = self._receiver.communicate(f"{int(sent)}\n", timeout=60)
+        sent, _ = self._sender.communicate(timeout=60)
+        received, _ = self._receiver.communicate(f"{int(sent)}\n", timeout=120)
         return int(sent), int(received)
 
 

@@ -88,11 +88,13 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
             thread.join()
 
 
-def failing(times: int, status: int = 500) -> Callable[[Got], Answer]:
-    """Fail the first requests, then take everything."""
+def failing(times: int, status: int = 500, of: str | None = None) -> Callable[[Got], Answer]:
+    """Fail the first requests, of an event or of all, then take everything."""
     left = [times]
 
-    def answer(_got: Got) -> Answer:
+    def answer(got: Got) -> Answer:
+        if of not in {None, got.event["event"]}:
+            return (204, {})
         left[0] -= 1
         return (204, {}) if left[0] < 0 else (status, {})
 

@@ -15,7 +15,7 @@ import time
 
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 _BUFFER_BYTES = 16 << 20
-_SILENCE_S = 5.0
+_SILENCE_S = 15.0
 
 _stopped = False
 

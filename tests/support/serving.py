@@ -65,8 +65,8 @@ def _run(worker: Any) -> None:
 
 
 def connected(port: int) -> socket.socket:
-    """A connection of its own, on which nothing waits longer than ten seconds."""
-    return socket.create_connection(("127.0.0.1", port), timeout=10)
+    """A connection of its own, on which nothing waits longer than a minute."""
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 def until_closed(connection: socket.socket) -> bytes:

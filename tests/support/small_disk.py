@@ -52,7 +52,7 @@ class SmallDisk:
         command = ("mount", "-o", f"remount,{options}", str(self.inside))
 
         def done() -> bool:
-            run = subprocess.run([*self.enter, *command], check=False, timeout=30)
+            run = subprocess.run([*self.enter, *command], check=False, timeout=180)
             return run.returncode == 0
 
         wait_for(done, f"the file system is mounted {options}")

@@ -8,15 +8,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.lab import run
+from tests.support.waiting import wait_for
 
 _GOOD = Path(__file__).with_name("good_connections.py")
-_START_S = 1
+_STARTED = 1000
+"""Packets, of which the first second of a flood has many times as many."""
 
 
 def good_connections(
@@ -35,7 +36,8 @@ def good_connections(
 def trafgen(namespace: str, target: str, target_mac: str, *options: str) -> Iterator[None]:
     """SYNs to port 80 of an IPv4 address, on the first CPU, for as long as the block lasts."""
     with trafgen_of(namespace, _syns(mac(namespace, "net0"), target, target_mac), *options):
-        time.sleep(_START_S)
+        begun = _sent(namespace)
+        wait_for(lambda: _sent(namespace) > begun + _STARTED, "trafgen sends")
         yield
 
 
@@ -68,6 +70,12 @@ def mac(namespace: str, device: str) -> str:
     """The address of an interface."""
     done = run("ip", "-n", namespace, "-j", "link", "show", "dev", device)
     return str(json.loads(done.stdout)[0]["address"])
+
+
+def _sent(namespace: str) -> int:
+    """Packets that have left the peer's interface."""
+    done = run("ip", "-n", namespace, "-j", "-s", "link", "show", "dev", "net0")
+    return int(json.loads(done.stdout)[0]["stats64"]["tx"]["packets"])
 
 
 def _syns(source_mac: str, target: str, target_mac: str) -> str:

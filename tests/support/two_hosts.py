@@ -45,7 +45,7 @@ def two_hosts(name: str) -> Iterator[TwoHosts]:
         remove_mount()
 
 
-def run(*command: str, stdin: str | None = None, timeout_s: float = 30) -> str:
+def run(*command: str, stdin: str | None = None, timeout_s: float = 60) -> str:
     """Run to the end; returns what was printed."""
     done = subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False

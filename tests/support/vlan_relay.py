@@ -59,7 +59,7 @@ def relay(device: str, name: str, tag: int, lost: int = 0, late: int = 0) -> Non
     tap = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tap, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI))
     # Before the first frame can come in: one that is down refuses it with an error.
-    subprocess.run(["ip", "link", "set", name, "up"], check=True, timeout=10)
+    subprocess.run(["ip", "link", "set", name, "up"], check=True, timeout=180)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     wire.bind((device, _ETH_P_ALL))
     # The kernel takes the outermost tag off a received frame and tells it here.

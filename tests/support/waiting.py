@@ -10,9 +10,12 @@ T = TypeVar("T")
 
 
 def wait_for(
-    condition: Callable[[], T], what: str, bound_s: float = 30.0, every_s: float = 0.05
+    condition: Callable[[], T], what: str, bound_s: float = 60.0, every_s: float = 0.05
 ) -> T:
-    """Call until the answer is true, and return it; fails when the bound is over."""
+    """Call until the answer is true, and return it; fails when the bound is over.
+
+    The bound is for what never comes. A machine that is busy may stall any process for seconds.
+    """
     end = time.monotonic() + bound_s
     while True:
         answer = condition()

@@ -15,6 +15,7 @@ from appliance.config.load import parse_config
 from appliance.config.model import NodeConfig
 from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import LimitCapacities
+from tests.support.contract import example
 
 EXAMPLE = Path(str(files("appliance.config") / "secbeat.example.toml"))
 FILE = Path("/etc/secbeat/secbeat.toml")
@@ -312,14 +313,7 @@ WEBHOOKS_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"  # noqa: S105 - 24 by
 
 
 def test_the_contracts_webhooks_load_as_they_stand() -> None:
-    text = """
-[webhooks]
-enabled = true
-endpoints = [
-  "https://your-app.com/webhooks/secbeat"
-]
-events = ["attack_detected", "node_health", "rule_triggered"]
-"""
+    text = example("[webhooks]").text
     config = parsed(node={"name": "n"}, **tomllib.loads(text))
     found = agent_settings(config, {}).webhooks
     assert found.endpoints == ("https://your-app.com/webhooks/secbeat",)

@@ -19,8 +19,9 @@ from api.agent.metrics.surroundings import View
 from api.agent.metrics.tally import AgentTally
 from appliance.cli.app import COMMANDS
 from appliance.cli.client.keyfile import DEFAULT_FILES, VARIABLES
-from appliance.cli.commands import audit, countries, host, keys, policy
+from appliance.cli.commands import audit, countries, host, keys, scale
 from appliance.cli.commands.lists import entries as lists
+from appliance.cli.commands.policy import command as policy
 from appliance.cli.commands.rules import entries as rules
 from appliance.cli.exits import Exit
 from appliance.config.model import NodeConfig
@@ -190,6 +191,7 @@ def test_every_command_is_documented(name: str) -> None:
         ("countries", countries.app),
         ("keys", keys.app),
         ("audit", audit.app),
+        ("scale", scale.app),
     ],
 )
 def test_every_verb_is_documented(noun: str, app: typer.Typer) -> None:

@@ -17,7 +17,7 @@ PID = 42
 def manager(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(5)
+        listening.settimeout(60)
         yield listening
 
 
@@ -34,7 +34,7 @@ def test_an_abstract_address_begins_with_at() -> None:
     name = "secbeat-test-notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0{name}")
-        listening.settimeout(5)
+        listening.settimeout(60)
         with Notifier({"NOTIFY_SOCKET": f"@{name}"}, PID) as notifier:
             notifier.ready()
         assert listening.recv(64) == b"READY=1"

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
+from api.access.keys.freshness import Freshness, revoked
 from api.access.tables import api_keys
 from api.common.disk import written
 from api.common.errors import ConflictError, FieldError, NotFoundError
@@ -32,6 +33,7 @@ ENVIRONMENT = "environment"
 """The id of the key in the environment."""
 KEYS_MAX = 1000
 KEY_CHARACTERS_MIN = 32
+_KEYS_MADE = select(meta).where(meta.c.name == "keys_made")
 
 log = structlog.get_logger(__name__)
 
@@ -62,26 +64,38 @@ class Key:
 
 
 class Keys:
-    """All keys of an API. What is stored is cached: changes come from this process alone."""
+    """All keys of an API, remembered by their digests.
 
-    def __init__(self, database: Database, clock: Clock, environment: EnvironmentKey) -> None:
+    Who has not got a key can't choose the bytes of its digest, so that a look-up tells him nothing.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        environment: EnvironmentKey,
+        freshness: Freshness | None = None,
+    ) -> None:
+        """No `freshness`: changes come from this process alone."""
         self._database = database
         self._clock = clock
+        self._freshness = freshness
         self.environment = environment
         self._environment_digest = None if environment.text is None else _digest(environment.text)
-        self._known: list[tuple[bytes, Key]] | None = None
+        self._known: _Known | None = None
         self._version = 0
 
     def make_first(self, files: Mapping[Path, Role]) -> None:
         """At first boot: a key for each file, which only its reader can read; named as the file."""
         with self._database.read() as connection:
-            made = connection.execute(select(meta).where(meta.c.name == "keys_made")).first()
-        if made is not None:
-            return
-        # The files come first: a crash in between makes new keys over them at the next start.
-        texts = {path.stem: write_key_file(path) for path in files}
+            if connection.execute(_KEYS_MADE).first() is not None:
+                return
         roles = {path.stem: role for path, role in files.items()}
         with self._database.write() as connection:
+            if connection.execute(_KEYS_MADE).first() is not None:  # another worker was first
+                return
+            # The files come first: a crash in between makes new keys over them at the next start.
+            texts = {path.stem: write_key_file(path) for path in files}
             connection.execute(delete(api_keys).where(api_keys.c.name.in_(texts)))
             actor = audit.system("start")
             for name, text in texts.items():
@@ -96,20 +110,23 @@ class Keys:
         special = self._environment_digest
         if special is not None and hmac.compare_digest(digest, special):
             found = Principal(ENVIRONMENT, self.environment.variable, Role.ADMIN, source)
-        for stored, key in self._all():  # no early end: the time must not tell which one it was
-            if hmac.compare_digest(digest, stored) and not self._expired(key):
-                found = Principal(key.id, key.name, key.role, source)
+        key = self._find(digest)
+        if key is not None and not self._expired(key):
+            found = Principal(key.id, key.name, key.role, source)
         return found
 
     def is_valid(self, key_id: str) -> bool:
         """Whether the key still opens anything: it is there, and has not expired."""
         if key_id == ENVIRONMENT:
             return self.environment.text is not None
-        return any(key.id == key_id and not self._expired(key) for _, key in self._all())
+        key = self._all().by_id.get(key_id)
+        return key is not None and not self._expired(key)
 
     def all(self) -> list[Key]:
         """Every stored key, oldest first, the expired ones too."""
-        return [key for _, key in self._all()]
+        if self._freshness is not None:  # another worker may have made one a moment ago
+            self._known = None
+        return list(self._all().by_id.values())
 
     def make(self, actor: Actor, name: str, role: Role, seconds: int | None) -> tuple[Key, str]:
         """A new key and its text. Raises `ConflictError` when the name is taken."""
@@ -139,6 +156,8 @@ class Keys:
             if is_lasting and connection.execute(others).first() is None:
                 raise ConflictError(f"{row.name!r} is the last admin key that does not expire")
             connection.execute(delete(api_keys).where(api_keys.c.id == key_id))
+            if self._freshness is not None:
+                revoked(connection)
             audit.record(connection, actor, "key.remove", row.name, self._clock.utc_ms())
         self._changed()
 
@@ -167,12 +186,24 @@ class Keys:
         audit.record(connection, actor, "key.make", f"{name} ({role})", now_ms)
         return key
 
-    def _all(self) -> list[tuple[bytes, Key]]:
+    def _find(self, digest: bytes) -> Key | None:
+        found = self._all().by_digest.get(digest)
+        if found is not None or self._freshness is None:
+            return found
+        with self._database.read() as connection:
+            query = select(api_keys).where(api_keys.c.sha256 == digest)
+            row = connection.execute(query).first()
+        return None if row is None else _key(row)
+
+    def _all(self) -> _Known:
+        revocations = "" if self._freshness is None else self._freshness.value()
         known, version = self._known, self._version
-        if known is None:
+        if known is None or known.revocations != revocations:
             with self._database.read() as connection:
                 query = select(api_keys).order_by(api_keys.c.created_ms, api_keys.c.id)
-                known = [(row.sha256, _key(row)) for row in connection.execute(query)]
+                keys = [(row.sha256, _key(row)) for row in connection.execute(query)]
+            by_id = {key.id: key for _, key in keys}
+            known = _Known(revocations, dict(keys), by_id)
             if version == self._version:  # else a change has committed since
                 self._known = known
         return known
@@ -180,9 +211,20 @@ class Keys:
     def _changed(self) -> None:
         self._version += 1
         self._known = None
+        if self._freshness is not None:
+            self._freshness.expire()
 
     def _expired(self, key: Key) -> bool:
         return key.expires_ms is not None and key.expires_ms <= self._clock.utc_ms()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """All stored keys, oldest first, as they were with that value of `Freshness`."""
+
+    revocations: str
+    by_digest: dict[bytes, Key]
+    by_id: dict[str, Key]
 
 
 def _key(row: AnyRow) -> Key:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from api.agent.node_api import RequestError
 from api.common.roles import KEY_HEADER
+from dataplane.base.errors import SecBeatError
 
 TIMEOUT_S = 5.0
 """For each step: to connect, to send, to read a piece."""
@@ -88,7 +89,7 @@ class Session:
         Raises:
             RequestError: with status 0 the orchestrator can't be reached, or its answer is none.
         """
-        headers = {"Accept": "application/json", KEY_HEADER: key or self._key()}
+        headers = {"Accept": "application/json", KEY_HEADER: key or self._own_key()}
         if etag is not None:
             headers["If-None-Match"] = etag
         content = None
@@ -108,6 +109,12 @@ class Session:
         """Drop the connection; the next request makes another. May be called again."""
         with self._lock:
             self._drop()
+
+    def _own_key(self) -> str:
+        try:
+            return self._key()
+        except (OSError, SecBeatError) as error:
+            raise RequestError(0, f"the node has no key: {error}") from error
 
     def _exchange(
         self, method: str, target: str, content: bytes | None, headers: dict[str, str]

@@ -49,6 +49,12 @@ ATTACKS: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
         "profile.",
         lambda node: single(node.detection.suppressed),
     ),
+    Scalar(
+        "counter",
+        "secbeat_detection_failures_total",
+        "Faults of detection itself: it sees nothing until it has begun anew.",
+        lambda node: single(node.detection.failures),
+    ),
     Histogram(
         "secbeat_attack_detection_seconds",
         "From the packet that crosses the threshold, estimated, to the incident.",

@@ -21,6 +21,7 @@ from api.common.disk import DiskError, StorageError
 from api.history import upgrade
 from api.history.tables import deliveries, events, incidents
 from api.storage.sqlite import Database
+from api.storage.tables import meta
 from api.storage.trouble import Storage
 from api.storage.upsert import upsert
 from dataplane.base.clock import Clock, SystemClock
@@ -36,6 +37,9 @@ DATA_CHARACTERS_MAX = 8192
 
 READERS_MAX = 3
 """At a time: each has a connection, and a cache of pages with it."""
+
+LAST_CHANGE = "incident_change"
+"""Name in ``meta`` of the number of the last change of an incident."""
 
 Row = dict[str, Any]
 
@@ -66,6 +70,8 @@ class Journal:
         self._database: Database | None = None
         self.listeners: list[Callable[[], None]] = []
         """Called after events were recorded."""
+        self.incident_listeners: list[Callable[[], None]] = []
+        """Called after an incident that begins or ends was recorded."""
         self.storage = Storage([path.parent], self._catch_up)
 
     @property
@@ -102,14 +108,18 @@ class Journal:
         if not rows and not made:
             return
         with self.write() as connection:
-            for row in rows:
+            change = _take_changes(connection, len(rows)) if rows else 0
+            for number, row in enumerate(rows, change + 1):
                 rest = {name: value for name, value in row.items() if name != "id"}
-                upsert(connection, incidents, {"id": row["id"]}, rest)
+                upsert(connection, incidents, {"id": row["id"]}, {**rest, "change": number})
             room = self._room(connection) if made else {}
             for event in made:
                 self._insert(connection, event, room)
         if made:
             self._tell()
+        if made and rows:
+            for listener in self.incident_listeners:
+                listener()
 
     def _insert(self, connection: Connection, event: Event, room: dict[str, int]) -> None:
         row = {
@@ -184,6 +194,14 @@ class Journal:
         except StorageError as error:
             self.storage.failed(error)
             raise
+
+
+def _take_changes(connection: Connection, count: int) -> int:
+    """The number of the last change before these so many."""
+    query = select(meta.c.value).where(meta.c.name == LAST_CHANGE)
+    last = int(connection.execute(query).scalar() or 0)
+    upsert(connection, meta, {"name": LAST_CHANGE}, {"value": str(last + count)})
+    return last
 
 
 def _forget_others(connection: Connection, endpoints: Sequence[str]) -> None:

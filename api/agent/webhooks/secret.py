@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import secrets
 from pathlib import Path
 
-from api.common.disk import written
+from api.agent.files import write_private
 from dataplane.base.errors import ConfigurationError
 
 PREFIX = "whsec_"
@@ -58,14 +57,5 @@ def load(file: Path) -> bytes:
 
 def _make(file: Path) -> bytes:
     key = secrets.token_bytes(_BYTES_MADE)
-    unfinished = file.with_name(f".{file.name}")
-    with written(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.unlink(missing_ok=True)
-        fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="ascii") as stream:
-            stream.write(encode(key) + "\n")
-            stream.flush()
-            os.fsync(fd)
-        unfinished.replace(file)
+    write_private(file, encode(key) + "\n")
     return key

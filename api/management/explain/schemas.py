@@ -125,7 +125,7 @@ class SynProxyBody(Strict):
     on: bool
 
 
-class AttackBody(Strict):
+class ConcerningAttackBody(Strict):
     """An attack that goes on and has to do with the packet."""
 
     id: str
@@ -150,7 +150,7 @@ class LaidOverBody(Strict):
     expires_at: Timestamp
 
 
-class ProfileBody(Strict):
+class OtherProfileBody(Strict):
     """A profile that would do something else."""
 
     profile: str
@@ -188,8 +188,8 @@ class ExplainBody(Strict):
     connections: ConnectionsBody | None
     """None: nobody tracks connections, or the packet does not come so far."""
     syn_proxy: SynProxyBody
-    attacks: list[AttackBody]
+    attacks: list[ConcerningAttackBody]
     overlays: list[LaidOverBody]
-    other_profiles: list[ProfileBody]
+    other_profiles: list[OtherProfileBody]
     """Without a destination: those that would do something else."""
     warnings: list[str]

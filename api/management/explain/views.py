@@ -6,7 +6,7 @@ from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
 from api.common.schemas import rfc3339
 from api.management.explain.schemas import (
-    AttackBody,
+    ConcerningAttackBody,
     ConnectionsBody,
     CoveringBody,
     ExplainBody,
@@ -163,8 +163,8 @@ def _connections(answer: PacketExplanation) -> ConnectionsBody | None:
     return ConnectionsBody(proven=answer.connections, limit=answer.connections_max or None)
 
 
-def _attack(told: Told, attack: Incident) -> AttackBody:
-    return AttackBody(
+def _attack(told: Told, attack: Incident) -> ConcerningAttackBody:
+    return ConcerningAttackBody(
         id=attack.id,
         type=attack.type,
         target=attack.target,

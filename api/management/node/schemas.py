@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from api.common.schemas import Strict, Timestamp
+from api.management.drain.schemas import DrainState
 from api.management.policy.schemas import FleetBody
 
 ModeName = Literal["tcp", "syn", "l7"]
@@ -75,6 +76,7 @@ class StatusBody(Strict):
     panic: PanicState | None
     fleet: FleetBody | None
     """Whose policy rules; null: the node's own."""
+    drain: DrainState | None
     overlays: int
     """Laid over the policy for a time, panic mode among them."""
     version: str

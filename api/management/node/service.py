@@ -6,10 +6,12 @@ from collections import Counter
 from typing import cast
 
 from api.common.errors import FieldError, UnavailableError
-from api.common.health import Health, judge
+from api.common.health import Health, effective_mode, judge
 from api.common.schemas import rfc3339
 from api.management.agent import AgentSight
 from api.management.dataplane import Dataplane
+from api.management.drain.service import Draining
+from api.management.drain.views import state as drain_state
 from api.management.node.schemas import (
     AttacksNow,
     CapacityBody,
@@ -48,7 +50,9 @@ class NodeView:
         publisher: Publisher,
         dataplane: Dataplane,
         storage: Storage,
+        *,
         overlays: Overlays,
+        draining: Draining,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -57,6 +61,7 @@ class NodeView:
         self._dataplane = dataplane
         self._agent = AgentSight(settings.agent)
         self._overlays = overlays
+        self._draining = draining
         self._version = version()
 
     def status(self) -> StatusBody:
@@ -68,8 +73,8 @@ class NodeView:
             committed, ruling = newest_revision(connection), fleet.read(connection)
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
-            "status": _status(stats, health),
-            "mode": _mode(stats),
+            "status": _status(stats, health, is_draining=self._draining.now() is not None),
+            "mode": effective_mode(stats),
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
             "connections": _connections(stats),
@@ -83,6 +88,7 @@ class NodeView:
             "countries": _countries(stats),
             "storage": self._describe_storage(),
             "fleet": fleet_body(ruling),
+            "drain": drain_state(self._draining.now()),
             **self._describe_overlays(),
             "version": self._version,
         }
@@ -98,7 +104,7 @@ class NodeView:
             dropped.update(port.dropped)
             link.update({kind: packets for kind, packets in port.link.items() if packets})
             neighbors.update({said: packets for said, packets in port.neighbors.items() if packets})
-        would, of_requests = Counter[str](), _mode(stats) == "l7"
+        would, of_requests = Counter[str](), effective_mode(stats) == "l7"
         for cell in stats.reasons:
             if cell.mode == "monitor":
                 would[cell.reason] += cell.packets
@@ -121,7 +127,8 @@ class NodeView:
         )
 
     def check_ready(self) -> None:
-        """Raise `UnavailableError` unless changes can be made durable and the data plane is seen.
+        """Raise `UnavailableError` while changes can't be made durable, without a data plane, and
+        while the node drains.
 
         Touches no disk: whoever asks for changes and the probe in the background say how it is.
         """
@@ -129,6 +136,10 @@ class NodeView:
         missing = [] if trouble is None else list(trouble.anew().errors)
         if self._stats() is None:
             missing.append(FieldError("dataplane", None, "observed", "the data plane is away"))
+        drain = self._draining.now()
+        if drain is not None:
+            message = f"the node drains, as {drain.by!r} asked"
+            missing.append(FieldError("drain", True, "not draining", message))
         if missing:
             message = "; ".join(f"{each.field}: {each.message}" for each in missing)
             raise UnavailableError(message, errors=missing, retry_after_s=_RETRY_AFTER_S)
@@ -182,22 +193,15 @@ def _countries(stats: NodeStats | None) -> CountriesBody | None:
     )
 
 
-def _status(stats: NodeStats | None, health: Health) -> str:
+def _status(stats: NodeStats | None, health: Health, *, is_draining: bool) -> str:
     if stats is None or (health != "healthy" and stats.state == "running"):
         return "degraded"
-    return stats.state
+    return "draining" if is_draining and stats.state == "running" else stats.state
 
 
 def _port(port: PortStats) -> PortBody:
     fields = {name: getattr(port, name) for name in PortBody.model_fields if name != "dropped"}
     return PortBody(dropped=sum(port.dropped.values()), **cast("dict[str, int]", fields))  # type: ignore[arg-type]
-
-
-def _mode(stats: NodeStats | None) -> str:
-    """What the policy in force makes of the node."""
-    if stats is None:
-        return "tcp"
-    return "l7" if stats.http_profiles else "syn" if stats.syn_proxy_profiles else "tcp"
 
 
 def _lists(stats: NodeStats) -> ListsBody:

@@ -40,7 +40,7 @@ def operations(node: NodeView) -> list[Operation]:
             "GET",
             "/health/ready",
             ready,
-            "Whether changes can be made durable and the data plane is there",
+            "Whether the node works: data plane there, changes durable, not draining",
             None,
             {200: HealthBody},
             errors=(503,),

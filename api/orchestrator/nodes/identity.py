@@ -1,25 +1,57 @@
-"""Who asks: a person's key, a node's, or an enrolment token; each is looked up by its digest."""
+"""Who asks: a person's key, a node's, or an enrolment token; each is looked up by its digest.
+
+A worker remembers nodes and tokens for as long as nothing is revoked (`api.access.keys.freshness`):
+a node that asks each second is looked up once in half a minute.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, or_, select, update
 
+from api.access.keys.freshness import Freshness, revoked
 from api.access.keys.service import EnvironmentKey, Keys
 from api.common.roles import Principal, Role
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
 from api.storage.database import Database
 from dataplane.base.clock import Clock
 
+KNOWN_MAX = 100_000
+KNOWN_S = 30.0
+"""Then a key is looked up again, whatever `Freshness` says: the database may be another."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    id: str
+    name: str
+    role: Role
+    expires_ms: int | None
+    until_s: float
+
 
 class FleetKeys:
     """What opens the orchestrator's gate (`api.access.gate.Doors`)."""
 
-    def __init__(self, keys: Keys, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        database: Database,
+        clock: Clock,
+        freshness: Freshness,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._keys = keys
         self._database = database
         self._clock = clock
+        self._freshness = freshness
+        self._monotonic = monotonic
+        self._revocations = ""
+        self._known: dict[bytes, _Known] = {}
 
     @property
     def environment(self) -> EnvironmentKey:
@@ -28,20 +60,64 @@ class FleetKeys:
 
     def authenticate(self, text: str, source: str) -> Principal | None:
         """Who a key stands for: of a node the id is the node's own. None: nobody."""
-        found = self._keys.authenticate(text, source)
-        if found is not None:
-            return found
         sha256 = digest(text)
-        is_nodes = or_(nodes.c.key_sha256 == sha256, nodes.c.next_key_sha256 == sha256)
-        token = select(enrolment_tokens).where(enrolment_tokens.c.sha256 == sha256)
-        with self._database.read() as connection:
-            node = connection.execute(select(nodes.c.id).where(is_nodes)).scalar()
-            if node is not None:
-                return Principal(node, node, Role.NODE, source)
-            row = connection.execute(token).first()
-        if row is None or (row.expires_ms is not None and row.expires_ms <= self._clock.utc_ms()):
+        known = self._remembered(sha256)
+        if known is None:
+            person = self._keys.authenticate(text, source)
+            if person is not None:
+                return person
+            known = self._look_up(sha256)
+        if known is None or self._expired(known.expires_ms):
             return None
-        return Principal(row.id, row.name, Role.ENROL, source)
+        return Principal(known.id, known.name, known.role, source)
+
+    def _remembered(self, sha256: bytes) -> _Known | None:
+        revocations = self._freshness.value()
+        if revocations != self._revocations or len(self._known) >= KNOWN_MAX:
+            self._known = {}  # a look-up that is under way puts what it finds into the old one
+            self._revocations = revocations
+        found = self._known.get(sha256)
+        return found if found is not None and self._monotonic() < found.until_s else None
+
+    def _look_up(self, sha256: bytes) -> _Known | None:
+        remembered = self._known
+        until_s = self._monotonic() + KNOWN_S
+        is_nodes = or_(nodes.c.key_sha256 == sha256, nodes.c.next_key_sha256 == sha256)
+        token = enrolment_tokens
+        with self._database.read() as connection:
+            node = connection.execute(
+                select(nodes.c.id, nodes.c.next_key_sha256).where(is_nodes)
+            ).first()
+            row = connection.execute(select(token).where(token.c.sha256 == sha256)).first()
+        if node is not None:
+            if node.next_key_sha256 == sha256:
+                self._promote(sha256)
+            found = _Known(node.id, node.id, Role.NODE, None, until_s)
+        elif row is not None:
+            found = _Known(row.id, row.name, Role.ENROL, row.expires_ms, until_s)
+        else:
+            return None
+        remembered[sha256] = found
+        return found
+
+    def _promote(self, sha256: bytes) -> None:
+        """A node uses its next key for the first time: the one before opens nothing any more."""
+        with self._database.write() as connection:
+            promote(connection, sha256)
+        self._freshness.expire()
+
+    def _expired(self, expires_ms: int | None) -> bool:
+        return expires_ms is not None and expires_ms <= self._clock.utc_ms()
+
+
+def promote(connection: Connection, sha256: bytes) -> None:
+    """Let a node's next key take the place of its key."""
+    connection.execute(
+        update(nodes)
+        .where(nodes.c.next_key_sha256 == sha256)
+        .values(key_sha256=sha256, next_key_sha256=None)
+    )
+    revoked(connection)
 
 
 def digest(text: str) -> bytes:

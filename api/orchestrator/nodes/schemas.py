@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, AllowInfNan, Field
+from pydantic_core import PydanticCustomError
 
-from api.common.schemas import Strict, Timestamp, Whole
+from api.common.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Timestamp, Whole
+from api.orchestrator.selector import CHARACTERS_MAX, parse_selector
+from api.orchestrator.threats.reports import ReportedIncident, Time
+from dataplane.base.errors import InvalidInputError
 
 NODE_ID = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$"
 NodeId = Annotated[str, Field(pattern=NODE_ID)]
 Label = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$")]
-Labels = Annotated[dict[Label, Label], Field(max_length=32)]
+LABELS_MAX = 32
+Labels = Annotated[dict[Label, Label], Field(max_length=LABELS_MAX)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Text without control characters: PostgreSQL keeps no NUL."""
+Word = Annotated[Line, Field(max_length=64)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Mode = Literal["tcp", "syn", "l7"]
 Health = Literal["healthy", "degraded", "unhealthy"]
 Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
-Reason = Annotated[str, Field(max_length=200)]
+Reason = Annotated[Line, Field(max_length=200)]
+
+
+Finite = Field(ge=-(10**18), le=10**18)
+Real = Annotated[float, Finite, AllowInfNan(allow_inf_nan=False)]
+
+
+def _selector(text: str) -> str:
+    try:
+        parse_selector(text)
+    except InvalidInputError as exc:
+        context = {"error": str(exc), "limit": str(exc.limit)}
+        raise PydanticCustomError("selector", "{error}: {limit}", context) from exc
+    return text
 
 
 class Registration(Strict):
@@ -23,49 +45,56 @@ class Registration(Strict):
 
     id: NodeId
     uuid: Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-    key_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    address: Annotated[str, Field(min_length=1, max_length=255)]
-    version: Annotated[str, Field(max_length=64)]
+    key_sha256: Sha256
+    address: Annotated[Line, Field(min_length=1, max_length=255)]
+    version: Word
     labels: Labels = Field(default_factory=dict)
-    rule_types: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)] = Field(
-        default_factory=list
-    )
+    rule_types: Annotated[list[Word], Field(max_length=64)] = Field(default_factory=list)
 
 
 class Applied(Strict):
     """What a node has done about one part of what it is to enforce."""
 
-    epoch: Annotated[str, Field(max_length=64)] | None = None
+    epoch: Word | None = None
     number: Annotated[int, Field(ge=0, le=10**18), Whole] = 0
     state: Literal["applied", "pending", "rejected", "overridden"] = "applied"
-    message: Annotated[str, Field(max_length=1000)] | None = None
+    message: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
 
 
 class Heartbeat(Strict):
     """How a node is, every ten seconds and at once when that changes."""
 
-    boot_id: Annotated[str, Field(max_length=64)]
-    at: Timestamp
+    boot_id: Word
+    at: Time
     mode: Mode
     health: Health
     reasons: Annotated[list[Reason], Field(max_length=32)] = Field(default_factory=list)
-    load: Annotated[float, Field(ge=0, le=1)]
-    version: Annotated[str, Field(max_length=64)]
-    address: Annotated[str, Field(min_length=1, max_length=255)]
-    stats: Annotated[dict[str, float | int | None], Field(max_length=64)] = Field(
-        default_factory=dict
-    )
+    load: Annotated[float, Field(ge=0, le=1), AllowInfNan(allow_inf_nan=False)]
+    version: Word
+    address: Annotated[Line, Field(min_length=1, max_length=255)]
+    stats: Annotated[
+        dict[Word, Annotated[int, Finite] | Real | None],
+        Field(max_length=64),
+    ] = Field(default_factory=dict)
     applied: dict[Literal["policy", "lists", "rules"], Applied] = Field(default_factory=dict)
-    incidents: Annotated[list[dict[str, Any]], Field(max_length=100)] = Field(default_factory=list)
+    incidents: Annotated[list[ReportedIncident], Field(max_length=100)] = Field(
+        default_factory=list
+    )
     """As the node's ``GET /attacks/<id>`` has them: new or changed, and not acknowledged."""
+
+
+class AcknowledgedIncident(Strict):
+    """A report of an incident that is kept: as the node sent it."""
+
+    id: str
+    updated_at: Timestamp
 
 
 class HeartbeatAnswer(Strict):
     """What the orchestrator has taken."""
 
     at: Timestamp
-    acknowledged: list[str]
-    """Ids of incidents."""
+    acknowledged: list[AcknowledgedIncident]
 
 
 class RegistrationAnswer(Strict):
@@ -88,10 +117,51 @@ class NodeBody(Strict):
     load: float | None
     version: str
     labels: dict[str, str]
+    desired: Literal["active", "draining"]
+    clock_off_ms: int | None
     policy: Applied | None
     registered_at: Timestamp
     last_seen_at: Timestamp | None
     stats: dict[str, float | int | None]
+
+
+class NodesQuery(Strict):
+    """Which nodes, and which part of them: follow ``next_cursor`` until it is null."""
+
+    status: Status | None = None
+    mode: Mode | None = None
+    labels: Annotated[str, Field(max_length=CHARACTERS_MAX), AfterValidator(_selector)] | None = (
+        None
+    )
+    """``site=fra,role in (edge,core)``: a node has all of them."""
+    text: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
+    """Part of its id or address."""
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern=NODE_ID)] | None = None
+
+
+class LabelsRequest(Strict):
+    """Labels to set; null takes one away. Those that are not named stay."""
+
+    labels: Annotated[dict[Label, Label | None], Field(max_length=2 * LABELS_MAX)]
+
+
+class KeyRequest(Strict):
+    """The hash of a key that the node has made: valid beside the old one until its first use."""
+
+    key_sha256: Sha256
+
+
+class KeyAnswer(Strict):
+    """Whose key it is."""
+
+    id: str
+
+
+class DeleteQuery(Strict):
+    """Whether the node may enrol again with the key that it has."""
+
+    allow_again: Annotated[bool, FromFlag] = False
 
 
 class NodePage(Strict):

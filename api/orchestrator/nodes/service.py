@@ -1,27 +1,23 @@
-"""The nodes of the fleet: registration, heartbeats, and what is known of each."""
+"""The nodes of the fleet, as people look at them and change them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError, NotFoundError, UnauthenticatedError
+from api.common.errors import FieldError, NotFoundError, UnprocessableError
 from api.orchestrator import changes
-from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
-from api.orchestrator.nodes.schemas import Heartbeat, Registration
+from api.orchestrator.database.tables.nodes import nodes
+from api.orchestrator.nodes.filters import Filter
+from api.orchestrator.nodes.schemas import LABELS_MAX
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
-
-@dataclass(frozen=True)
-class Registered:
-    """The node, and whether this registration made it."""
-
-    row: AnyRow
-    is_new: bool
+Desired = Literal["active", "draining"]
 
 
 class Nodes:
@@ -31,97 +27,63 @@ class Nodes:
         self._database = database
         self._clock = clock
 
-    def register(self, actor: Actor, wanted: Registration) -> Registered:
-        """Make a node known, or find the one that is.
-
-        Raises:
-            ConflictError: the id is another node's: that one has another key.
-            UnauthenticatedError: the token has been used as often as it may be.
-        """
-        key = bytes.fromhex(wanted.key_sha256)
-        now_ms = self._clock.utc_ms()
-        with self._database.write() as connection:
-            row = connection.execute(select(nodes).where(nodes.c.id == wanted.id)).first()
-            if row is not None:
-                if row.key_sha256 != key:
-                    message = f"node {wanted.id!r} is registered with another key"
-                    what = FieldError("id", wanted.id, "one key for each node", message)
-                    raise ConflictError(message, errors=[what])
-                return Registered(row, is_new=False)
-            token = enrolment_tokens
-            room = token.c.uses_max.is_(None) | (token.c.uses < token.c.uses_max)
-            taken = connection.execute(
-                update(token)
-                .where(token.c.id == actor.principal.id, room)
-                .values(uses=token.c.uses + 1)
-            )
-            if taken.rowcount == 0:
-                raise UnauthenticatedError("the enrolment token has been used up")
-            connection.execute(
-                insert(nodes).values(
-                    id=wanted.id,
-                    uuid=wanted.uuid,
-                    key_sha256=key,
-                    address=wanted.address,
-                    version=wanted.version,
-                    labels=dict(wanted.labels),
-                    rule_types=list(wanted.rule_types),
-                    registered_ms=now_ms,
-                    reasons=[],
-                    stats={},
-                    applied={},
-                    desired="active",
-                    change=changes.bump(connection),
-                )
-            )
-            audit.record(connection, actor, "node.register", wanted.id, now_ms)
-            row = connection.execute(select(nodes).where(nodes.c.id == wanted.id)).one()
-        return Registered(row, is_new=True)
-
-    def heartbeat(self, node: str, sent: Heartbeat) -> int:
-        """Keep what a node says of itself; returns when, by the orchestrator's clock.
-
-        Raises `NotFoundError`.
-        """
-        now_ms = self._clock.utc_ms()
-        values = {
-            "seen_ms": now_ms,
-            "mode": sent.mode,
-            "health": sent.health,
-            "reasons": list(sent.reasons),
-            "load": sent.load,
-            "version": sent.version,
-            "address": sent.address,
-            "stats": dict(sent.stats),
-            "applied": {name: each.model_dump() for name, each in sent.applied.items()},
-            "boot_id": sent.boot_id,
-            "stats_before": nodes.c.stats,
-            "seen_before_ms": nodes.c.seen_ms,
-        }
-        with self._database.write() as connection:
-            done = connection.execute(update(nodes).where(nodes.c.id == node).values(**values))
-            if done.rowcount == 0:
-                raise NotFoundError(f"there is no node {node!r}")
-        return now_ms
-
     def get(self, node: str) -> AnyRow:
         """Raises `NotFoundError`."""
         with self._database.read() as connection:
-            row = connection.execute(select(nodes).where(nodes.c.id == node)).first()
-        if row is None:
-            raise NotFoundError(f"there is no node {node!r}")
-        return row
+            return _get(connection, node)
 
-    def page(self, limit: int, after: str | None) -> tuple[list[AnyRow], int, str | None]:
-        """Nodes by id; the number of all; and where the next page begins."""
-        query = select(nodes).order_by(nodes.c.id).limit(limit + 1)
+    def page(
+        self, wanted: Filter, limit: int, after: str | None
+    ) -> tuple[list[AnyRow], int, str | None]:
+        """Nodes by id; the number of all that are wanted; and where the next page begins."""
+        conditions = wanted.conditions(self._clock.utc_ms())
+        query = select(nodes).where(*conditions).order_by(nodes.c.id).limit(limit + 1)
         if after is not None:
             query = query.where(nodes.c.id > after)
         with self._database.read() as connection:
             rows = list(connection.execute(query))
-            total = connection.execute(select(func.count()).select_from(nodes)).scalar_one()
+            count = select(func.count()).select_from(nodes).where(*conditions)
+            total = connection.execute(count).scalar_one()
         return rows[:limit], total, rows[limit - 1].id if len(rows) > limit else None
+
+    def label(self, actor: Actor, node: str, labels: Mapping[str, str | None]) -> AnyRow:
+        """Set labels, and take away those that are None.
+
+        Raises `NotFoundError`; `UnprocessableError`: too many.
+        """
+        with self._database.write() as connection:
+            merged = {**_get(connection, node).labels, **labels}
+            kept = {name: value for name, value in merged.items() if value is not None}
+            if len(kept) > LABELS_MAX:
+                message = f"{len(kept)} labels; the limit is {LABELS_MAX}"
+                what = FieldError("labels", len(kept), f"at most {LABELS_MAX}", message)
+                raise UnprocessableError(message, errors=[what])
+            return self._set(connection, actor, node, "node.label", labels=kept)
+
+    def want(self, actor: Actor, node: str, desired: Desired) -> AnyRow:
+        """Let a node drain, or work again. Raises `NotFoundError`."""
+        with self._database.write() as connection:
+            row = _get(connection, node)
+            if row.desired == desired:
+                return row
+            action = "node.drain" if desired == "draining" else "node.resume"
+            return self._set(connection, actor, node, action, desired=desired)
 
     def now_ms(self) -> int:
         """By the clock that heartbeats are stamped with."""
         return self._clock.utc_ms()
+
+    def _set(
+        self, connection: Connection, actor: Actor, node: str, action: str, **values: object
+    ) -> AnyRow:
+        change = changes.bump(connection)
+        connection.execute(update(nodes).where(nodes.c.id == node).values(change=change, **values))
+        audit.record(connection, actor, action, node, self._clock.utc_ms(), change)
+        return _get(connection, node)
+
+
+def _get(connection: Connection, node: str) -> AnyRow:
+    row = connection.execute(select(nodes).where(nodes.c.id == node)).first()
+    if row is None:
+        raise NotFoundError(f"there is no node {node!r}")
+    return row

@@ -1,22 +1,82 @@
-"""How a node is, judged from what it said last and when."""
+"""How a node is, judged from what it said last and when; once in Python and once in SQL."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from sqlalchemy import ColumnElement, and_, case, func
+
+from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.schemas import Status
-from api.storage.database import AnyRow
 
 SILENT_MS = 30_000
 """Three heartbeats: a node that was silent for longer is unreachable."""
+CLOCK_OFF_MS = 5_000
+"""By so much a node's clock may differ from the database's."""
+DUPLICATE_MS = 60_000
+"""For so long after two hosts sent heartbeats in turn, a node is said to be two."""
+CLOCK_OFF, DUPLICATE = "clock_off", "duplicate"
 
 
-def judge(row: AnyRow, now_ms: int) -> tuple[Status, list[str]]:
-    """The status of a row of `nodes`, and why."""
-    if row.seen_ms is None:
+class Known(Protocol):
+    """What is known of a node: a row of `nodes`, or what is about to be one."""
+
+    @property
+    def seen_ms(self) -> int | None:
+        """When its last heartbeat came."""
+
+    @property
+    def health(self) -> str | None:
+        """As it says."""
+
+    @property
+    def reasons(self) -> list[str]:
+        """As it says."""
+
+    @property
+    def desired(self) -> str:
+        """``active`` or ``draining``."""
+
+    @property
+    def clock_off_ms(self) -> int | None:
+        """Its clock less ours."""
+
+    @property
+    def duplicate_ms(self) -> int | None:
+        """When another host last had the same id."""
+
+
+def judge(node: Known, now_ms: int) -> tuple[Status, list[str]]:
+    """The status of a node, and why."""
+    if node.seen_ms is None:
         return "registering", []
-    silent_ms = now_ms - row.seen_ms
+    silent_ms = now_ms - node.seen_ms
     if silent_ms > SILENT_MS:
         return "unreachable", [f"silent for {silent_ms // 1000} s"]
-    reasons = list(row.reasons)
-    if row.desired == "draining":
+    doubts = _doubts(node, now_ms)
+    reasons = [*node.reasons, *doubts]
+    if node.desired == "draining":
         return "draining", reasons
-    return ("healthy" if row.health == "healthy" else "degraded"), reasons
+    return ("healthy" if node.health == "healthy" and not doubts else "degraded"), reasons
+
+
+def sql_status(now_ms: int) -> ColumnElement[str]:
+    """The same of a row, for queries."""
+    is_one = nodes.c.duplicate_ms.is_(None) | (nodes.c.duplicate_ms < now_ms - DUPLICATE_MS)
+    is_in_time = func.abs(func.coalesce(nodes.c.clock_off_ms, 0)) <= CLOCK_OFF_MS
+    return case(
+        (nodes.c.seen_ms.is_(None), "registering"),
+        (nodes.c.seen_ms < now_ms - SILENT_MS, "unreachable"),
+        (nodes.c.desired == "draining", "draining"),
+        (and_(nodes.c.health == "healthy", is_one, is_in_time), "healthy"),
+        else_="degraded",
+    )
+
+
+def _doubts(node: Known, now_ms: int) -> list[str]:
+    found = []
+    if node.duplicate_ms is not None and node.duplicate_ms >= now_ms - DUPLICATE_MS:
+        found.append(DUPLICATE)
+    if abs(node.clock_off_ms or 0) > CLOCK_OFF_MS:
+        found.append(CLOCK_OFF)
+    return found

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
+from api.access.keys.freshness import revoked
 from api.access.keys.service import write_key_file
 from api.common.errors import ConflictError, FieldError, NotFoundError
 from api.orchestrator.database.tables.nodes import enrolment_tokens
@@ -29,12 +30,14 @@ class Tokens:
 
     def make_first(self, file: Path) -> None:
         """At first boot: a token without end in a file that only its reader can read."""
+        made = select(meta).where(meta.c.name == "tokens_made")
         with self._database.read() as connection:
-            made = connection.execute(select(meta).where(meta.c.name == "tokens_made")).first()
-        if made is not None:
-            return
-        text = write_key_file(file)  # before the row: a crash in between makes a new one over it
+            if connection.execute(made).first() is not None:
+                return
         with self._database.write() as connection:
+            if connection.execute(made).first() is not None:  # another worker was first
+                return
+            text = write_key_file(file)  # before the row: a crash in between makes a new one
             name = enrolment_tokens.c.name == file.stem
             connection.execute(delete(enrolment_tokens).where(name))
             self._insert(connection, audit.system("start"), file.stem, text, None, None)
@@ -72,6 +75,7 @@ class Tokens:
             if row is None:
                 raise NotFoundError(f"there is no enrolment token {token_id!r}")
             connection.execute(delete(token).where(token.c.id == token_id))
+            revoked(connection)
             audit.record(connection, actor, "token.remove", row.name, self._clock.utc_ms())
 
     def _insert(

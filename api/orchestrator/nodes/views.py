@@ -1,66 +1,94 @@
-"""``/nodes`` and ``/tokens``."""
+"""``/nodes``."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
+from dataclasses import dataclass
 
 from api.access.audit.service import Actor
 from api.common.errors import ForbiddenError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, rfc3339
+from api.common.schemas import rfc3339
 from api.orchestrator import changes
+from api.orchestrator.nodes.filters import Filter
+from api.orchestrator.nodes.heartbeats import Heartbeats
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.schemas import (
-    NODE_ID,
+    AcknowledgedIncident,
     Applied,
+    DeleteQuery,
     Heartbeat,
     HeartbeatAnswer,
-    NewTokenBody,
+    KeyAnswer,
+    KeyRequest,
+    LabelsRequest,
     NodeBody,
     NodePage,
+    NodesQuery,
     Registration,
     RegistrationAnswer,
-    TokenBody,
-    TokenList,
-    TokenRequest,
 )
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.status import judge
-from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.selector import parse_selector
 from api.storage.database import AnyRow, Database
 
 
-class NodesQuery(Strict):
-    """Which part of the nodes: follow ``next_cursor`` until it is null."""
+@dataclass(frozen=True)
+class Services:
+    """All that knows nodes."""
 
-    limit: PageLimit = PAGE_DEFAULT
-    cursor: Annotated[str, Field(pattern=NODE_ID)] | None = None
+    nodes: Nodes
+    registry: Registry
+    heartbeats: Heartbeats
+    database: Database
 
 
 class NodeViews:
     """The handlers."""
 
-    def __init__(self, nodes: Nodes, database: Database) -> None:
-        self._nodes = nodes
-        self._database = database
+    def __init__(self, services: Services) -> None:
+        self._nodes = services.nodes
+        self._registry = services.registry
+        self._heartbeats = services.heartbeats
+        self._database = services.database
 
     def page(self, call: Call) -> Answer:
         """Nodes, a page at a time."""
         query: NodesQuery = call.query
-        rows, total, following = self._nodes.page(query.limit, query.cursor)
+        labels = None if query.labels is None else parse_selector(query.labels)
+        wanted = Filter(query.status, query.mode, labels, query.text)
+        rows, total, following = self._nodes.page(wanted, query.limit, query.cursor)
         now_ms = self._nodes.now_ms()
         found = [_body(row, now_ms) for row in rows]
         return Answer(200, NodePage(nodes=found, total=total, next_cursor=following))
 
     def show(self, call: Call) -> Answer:
         """One node."""
-        return Answer(200, _body(self._nodes.get(call.path["node"]), self._nodes.now_ms()))
+        return self._answer(self._nodes.get(call.path["node"]))
+
+    def label(self, call: Call) -> Answer:
+        """Other labels."""
+        wanted: LabelsRequest = call.body
+        return self._answer(self._nodes.label(_actor(call), call.path["node"], wanted.labels))
+
+    def drain(self, call: Call) -> Answer:
+        """No new work for it."""
+        return self._answer(self._nodes.want(_actor(call), call.path["node"], "draining"))
+
+    def resume(self, call: Call) -> Answer:
+        """It works again."""
+        return self._answer(self._nodes.want(_actor(call), call.path["node"], "active"))
+
+    def delete(self, call: Call) -> Answer:
+        """Out of the fleet."""
+        query: DeleteQuery = call.query
+        self._registry.delete(_actor(call), call.path["node"], allow_again=query.allow_again)
+        return Answer(204)
 
     def register(self, call: Call) -> Answer:
         """A node enrols, or asks whether it has."""
-        found = self._nodes.register(Actor(call.principal, call.request_id), call.body)
+        found = self._registry.register(_actor(call), call.body)
         status, _ = judge(found.row, self._nodes.now_ms())
         with self._database.read() as connection:
             epoch = changes.epoch(connection)
@@ -68,12 +96,24 @@ class NodeViews:
         location = {"Location": f"/api/v1/nodes/{found.row.id}"}
         return Answer(201, body, location) if found.is_new else Answer(200, body)
 
+    def rotate(self, call: Call) -> Answer:
+        """A node takes another key."""
+        wanted: KeyRequest = call.body
+        node = own_node(call)
+        self._registry.rotate(_actor(call), node, bytes.fromhex(wanted.key_sha256))
+        return Answer(200, KeyAnswer(id=node))
+
     def heartbeat(self, call: Call) -> Answer:
         """A node says how it is."""
         sent: Heartbeat = call.body
-        at_ms = self._nodes.heartbeat(own_node(call), sent)
-        acknowledged = [str(each["id"]) for each in sent.incidents if "id" in each]
+        at_ms = self._heartbeats.take(own_node(call), sent)
+        acknowledged = [
+            AcknowledgedIncident(id=each.id, updated_at=each.updated_at) for each in sent.incidents
+        ]
         return Answer(200, HeartbeatAnswer(at=rfc3339(at_ms), acknowledged=acknowledged))
+
+    def _answer(self, row: AnyRow) -> Answer:
+        return Answer(200, _body(row, self._nodes.now_ms()))
 
 
 def own_node(call: Call) -> str:
@@ -87,19 +127,68 @@ def own_node(call: Call) -> str:
     return node
 
 
-def operations(nodes: Nodes, tokens: Tokens, database: Database) -> list[Operation]:
+def operations(services: Services) -> list[Operation]:
     """What can be done with nodes."""
-    views = NodeViews(nodes, database)
+    views = NodeViews(services)
+    return [*_of_people(views), *_of_nodes(views)]
+
+
+def _of_people(views: NodeViews) -> list[Operation]:
+    operate, one = Role.OPERATE, {200: NodeBody}
     return [
         Operation(
             "GET",
             "/nodes",
             views.page,
-            "All nodes",
+            "Nodes, by id",
             Role.READ,
             {200: NodePage},
             query=NodesQuery,
         ),
+        Operation("GET", "/nodes/{node}", views.show, "One node", Role.READ, one, errors=(404,)),
+        Operation(
+            "PATCH",
+            "/nodes/{node}",
+            views.label,
+            "Set a node's labels, or take some away",
+            operate,
+            one,
+            errors=(404,),
+            body=LabelsRequest,
+        ),
+        Operation(
+            "DELETE",
+            "/nodes/{node}",
+            views.delete,
+            "Delete a node: its key opens nothing any more; its attacks stay",
+            Role.ADMIN,
+            {204: None},
+            errors=(404,),
+            query=DeleteQuery,
+        ),
+        Operation(
+            "POST",
+            "/nodes/{node}/drain",
+            views.drain,
+            "Let a node drain: it is not ready, and forwards what still comes",
+            operate,
+            one,
+            errors=(404,),
+        ),
+        Operation(
+            "POST",
+            "/nodes/{node}/resume",
+            views.resume,
+            "End a node's draining",
+            operate,
+            one,
+            errors=(404,),
+        ),
+    ]
+
+
+def _of_nodes(views: NodeViews) -> list[Operation]:
+    return [
         Operation(
             "POST",
             "/nodes/register",
@@ -107,17 +196,8 @@ def operations(nodes: Nodes, tokens: Tokens, database: Database) -> list[Operati
             "A node enrols with a token and the hash of a key that it has made",
             Role.ENROL,
             {200: RegistrationAnswer, 201: RegistrationAnswer},
-            errors=(409,),
+            errors=(409, 410),
             body=Registration,
-        ),
-        Operation(
-            "GET",
-            "/nodes/{node}",
-            views.show,
-            "One node",
-            Role.READ,
-            {200: NodeBody},
-            errors=(404,),
         ),
         Operation(
             "POST",
@@ -129,68 +209,21 @@ def operations(nodes: Nodes, tokens: Tokens, database: Database) -> list[Operati
             errors=(404,),
             body=Heartbeat,
         ),
-        *_token_operations(tokens),
-    ]
-
-
-def _token_operations(tokens: Tokens) -> list[Operation]:
-    def show(_call: Call) -> Answer:
-        found = [TokenBody.model_validate(_token(row)) for row in tokens.all()]
-        return Answer(200, TokenList(tokens=found, total=len(found)))
-
-    def make(call: Call) -> Answer:
-        wanted: TokenRequest = call.body
-        actor = Actor(call.principal, call.request_id, call.remember(lambda row, _: _kept(row)))
-        row, text = tokens.make(actor, wanted.name, wanted.uses_max, wanted.expires_in_seconds)
-        body = NewTokenBody.model_validate({**_token(row), "token": text})
-        return Answer(201, body, {"Location": f"/api/v1/tokens/{row.id}"})
-
-    def remove(call: Call) -> Answer:
-        tokens.remove(Actor(call.principal, call.request_id), call.path["id"])
-        return Answer(204)
-
-    admin = Role.ADMIN
-    return [
-        Operation("GET", "/tokens", show, "Enrolment tokens", admin, {200: TokenList}),
         Operation(
             "POST",
-            "/tokens",
-            make,
-            "Make an enrolment token; its text is in this answer and nowhere else",
-            admin,
-            {201: NewTokenBody},
-            errors=(409,),
-            body=TokenRequest,
-            idempotent=True,
-            secret=True,
-        ),
-        Operation(
-            "DELETE",
-            "/tokens/{id}",
-            remove,
-            "Delete an enrolment token; nodes that have used it stay",
-            admin,
-            {204: None},
-            errors=(404,),
+            "/nodes/{node}/key",
+            views.rotate,
+            "A node takes another key; the old one is valid until the new one is first used",
+            Role.NODE,
+            {200: KeyAnswer},
+            errors=(404, 409),
+            body=KeyRequest,
         ),
     ]
 
 
-def _kept(row: AnyRow) -> Answer:
-    """What is remembered for an idempotency key: never the text."""
-    return Answer(201, TokenBody.model_validate(_token(row)))
-
-
-def _token(row: AnyRow) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "created_at": rfc3339(row.created_ms),
-        "created_by": row.created_by,
-        "expires_at": None if row.expires_ms is None else rfc3339(row.expires_ms),
-        "uses": row.uses,
-        "uses_max": row.uses_max,
-    }
+def _actor(call: Call) -> Actor:
+    return Actor(call.principal, call.request_id)
 
 
 def _body(row: AnyRow, now_ms: int) -> NodeBody:
@@ -206,6 +239,8 @@ def _body(row: AnyRow, now_ms: int) -> NodeBody:
         load=row.load,
         version=row.version,
         labels=row.labels,
+        desired=row.desired,
+        clock_off_ms=row.clock_off_ms,
         policy=None if policy is None else Applied.model_validate(policy),
         registered_at=rfc3339(row.registered_ms),
         last_seen_at=None if row.seen_ms is None else rfc3339(row.seen_ms),

@@ -102,6 +102,7 @@ def _arguments() -> dict[str, Any]:
     return {
         "connect_timeout": CONNECT_S,
         "application_name": "secbeat-orchestrator",
+        "client_encoding": "utf8",
         "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
         "keepalives_idle": _ALIVE_S,
         "keepalives_interval": 5,

@@ -54,7 +54,7 @@ def _make_engine(url: str) -> Engine:
     return create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         poolclass=NullPool,
-        connect_args={"connect_timeout": CONNECT_S, "application_name": "secbeat-migration"},
+        connect_args={"connect_timeout": CONNECT_S, "client_encoding": "utf8"},
     )
 
 

@@ -46,10 +46,14 @@ def up(
         typer.Option(metavar="FILE", help="A secbeat.toml laid over the lab's own."),
     ] = None,
     instance: InstanceOption = DEFAULT,
+    orchestrator: Annotated[
+        bool, typer.Option(help="One of its own, which the node follows.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Start a lab; without --detach it runs until Ctrl-C."""
-    wish = lifecycle.Wish(Instance(instance), mode.value if mode else None, config)
+    lab, chosen = Instance(instance), mode.value if mode else None
+    wish = lifecycle.Wish(lab, chosen, config, has_orchestrator=orchestrator)
     end = f"'{advice.stop(wish.instance)}' ends it" if detach else "Ctrl-C ends it"
 
     def welcome(document: status.Document) -> None:
@@ -101,14 +105,24 @@ def _table(document: status.Document) -> None:
     typer.echo(f"lab {document['instance']}: {document['state']}")
     for name, process in document.get("processes", {}).items():
         typer.echo(
-            f"  {name:10} {process['state']:9} pid {process['pid'] or '-':>7}  "
+            f"  {name:12} {process['state']:9} pid {process['pid'] or '-':>7}  "
             f"user {process['user'] or 'root':10} restarts {process['restarts']}"
         )
     for name, value in document.get("addresses", {}).items():
-        typer.echo(f"  {name:16} {value if isinstance(value, str) else ', '.join(value)}")
-    for name in ("key_file", "config_file", "log_directory"):
+        typer.echo(f"  {name:21} {value if isinstance(value, str) else ', '.join(value)}")
+    for name in ("key_file", "orchestrator_key_file", "config_file", "log_directory"):
         if name in document:
-            typer.echo(f"  {name:16} {document[name]}")
+            typer.echo(f"  {name:21} {document[name]}")
+
+
+def _fleet(document: status.Document) -> str:
+    """Of the lab's own orchestrator, if it has one."""
+    address = document["addresses"].get("orchestrator")
+    if address is None:
+        return ""
+    return f"""  orchestrator      http://{address}     API documentation: http://{address}/docs
+  its admin key     {document["orchestrator_key_file"]}
+"""
 
 
 def _welcome(document: status.Document, end: str) -> None:
@@ -133,7 +147,7 @@ The node is up: {spaces["client"]} <-> {spaces["node"]} <-> {spaces["origin"]}
   origin            {origin4}, {origin6} (nginx)
   admin key         {document["key_file"]}
   logs              {document["log_directory"]}
-
+{_fleet(document)}
 Try:
   {enter} curl http://{origin4}/
   {secbeat} blacklist add {client} --duration 60{options}

@@ -30,18 +30,18 @@ class Transactions:
     """The least that is an `api.storage.database.Database`."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         storage.metadata.create_all(engine)
         tables.metadata.create_all(engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self, **_kind: bool) -> Iterator[Connection]:
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             yield connection
 
 

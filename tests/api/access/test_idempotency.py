@@ -112,7 +112,7 @@ def test_twins_at_the_same_time_are_done_once(api: Api, monkeypatch: pytest.Monk
 
     def hold(revision: int) -> None:
         entered.set()
-        release.wait(10)
+        release.wait(60)
         announce(revision)
 
     monkeypatch.setattr(api.plane, "announce", hold)
@@ -124,7 +124,7 @@ def test_twins_at_the_same_time_are_done_once(api: Api, monkeypatch: pytest.Monk
 
     threads = [threading.Thread(target=send) for _ in range(3)]
     threads[0].start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     receipts: Receipts = api.node.gate._receipts
     for thread in threads[1:]:
         thread.start()
@@ -132,7 +132,7 @@ def test_twins_at_the_same_time_are_done_once(api: Api, monkeypatch: pytest.Monk
         assert threads[0].is_alive()
     release.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert [answer.status_code for answer in answers] == [201] * 3
     assert len({answer.data for answer in answers}) == 1
     assert api.get("/status").json["revision"]["committed"] == 1

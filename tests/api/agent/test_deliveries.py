@@ -136,10 +136,10 @@ def test_a_dead_and_a_slow_receiver_delay_no_other(tmp_path: Path, receiver: Rec
         dead = stack.enter_context(socket.socket())
         dead.bind(("127.0.0.1", 0))  # and does not listen
         slow = stack.enter_context(receiving())
-        stack.callback(released.set)
-        slow.answer = lambda _got: (204, {}) if released.wait(60) else (500, {})
+        slow.answer = lambda _got: (204, {}) if released.wait(240) else (500, {})
         urls = [f"http://127.0.0.1:{dead.getsockname()[1]}/", slow.url, receiver.url]
-        journal, _ = stack.enter_context(delivering(tmp_path, *urls))
+        journal, _ = stack.enter_context(delivering(tmp_path, *urls, timeout_s=240.0))
+        stack.callback(released.set)
         journal.record([], [event(number) for number in range(50)])
         wait_for(lambda: len(receiver.taken) == 50, "every event at the good one")
         assert numbers(receiver) == list(range(50))

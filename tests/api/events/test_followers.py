@@ -24,7 +24,7 @@ class Follower:
     """A client of the stream."""
 
     def __init__(self, port: int, key: str = KEY, **headers: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._connection.request("GET", PATH, headers={"X-SecBeat-API-Key": key, **headers})
         self.answer = self._connection.getresponse()
 

@@ -202,7 +202,7 @@ def test_bulk_work_steps_back_for_a_waiting_writer(api: Api) -> None:
         with lock.hold(bulk=True):
             order.append(name)
             held.set()
-            waiting.wait(5)
+            waiting.wait(60)
 
     def ban() -> None:
         with lock.hold():
@@ -210,7 +210,7 @@ def test_bulk_work_steps_back_for_a_waiting_writer(api: Api) -> None:
 
     first = threading.Thread(target=bulk, args=("bulk 1",))
     first.start()
-    assert held.wait(5)
+    assert held.wait(60)
     second, writer = threading.Thread(target=bulk, args=("bulk 2",)), threading.Thread(target=ban)
     second.start()
     writer.start()
@@ -218,5 +218,5 @@ def test_bulk_work_steps_back_for_a_waiting_writer(api: Api) -> None:
         pass
     waiting.set()
     for thread in (first, second, writer):
-        thread.join(5)
+        thread.join(60)
     assert order == ["bulk 1", "ban", "bulk 2"]

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from api.common.schemas import rfc3339
 from api.orchestrator.app import create_app, orchestrator_of
 from api.orchestrator.database.upgrade import migrate
 from api.orchestrator.settings import OrchestratorSettings
@@ -44,7 +45,8 @@ def fleet(fleet_settings: OrchestratorSettings, clock: FakeClock) -> Iterator[Fl
     orchestrator_of(app).close()
 
 
-def _client(app: Flask, key: str) -> FlaskClient:
+def client_of(app: Flask, key: str) -> FlaskClient:
+    """Who asks with that key."""
     client = app.test_client()
     client.environ_base[f"HTTP_{HEADER.upper().replace('-', '_')}"] = key
     return client
@@ -52,13 +54,13 @@ def _client(app: Flask, key: str) -> FlaskClient:
 
 @pytest.fixture
 def admin(fleet: Flask, fleet_settings: OrchestratorSettings) -> FlaskClient:
-    return _client(fleet, (fleet_settings.keys / "admin.key").read_text().strip())
+    return client_of(fleet, (fleet_settings.keys / "admin.key").read_text().strip())
 
 
 @pytest.fixture
 def enrolling(fleet: Flask, fleet_settings: OrchestratorSettings) -> FlaskClient:
     """A client with the first enrolment token."""
-    return _client(fleet, (fleet_settings.keys / "enrol.key").read_text().strip())
+    return client_of(fleet, (fleet_settings.keys / "enrol.key").read_text().strip())
 
 
 @pytest.fixture
@@ -69,9 +71,46 @@ def enrol(fleet: Flask, enrolling: FlaskClient) -> Callable[..., FlaskClient]:
         key = f"the key of {node}".ljust(40, ".")
         answer = enrolling.post("/api/v1/nodes/register", json=registration(node, key) | more)
         assert answer.status_code in {200, 201}, answer.json
-        return _client(fleet, key)
+        return client_of(fleet, key)
 
     return make
+
+
+@pytest.fixture
+def incident(clock: FakeClock) -> Callable[..., dict[str, Any]]:
+    """An attack as a node reports it; times are seconds before now."""
+
+    def make(number: int = 1, began_s: int = 10, ended_s: int | None = None, **more: Any) -> Any:
+        def at(seconds: int) -> str:
+            return rfc3339(clock.utc_ms() - seconds * 1000)
+
+        return {
+            "id": f"attack_{number:016x}",
+            "type": "syn_flood",
+            "target_kind": "address",
+            "target": "203.0.113.10",
+            "profile": "web",
+            "state": "active" if ended_s is None else "ended",
+            "action": "blocked",
+            "started_at": at(began_s),
+            "updated_at": at(0 if ended_s is None else ended_s),
+            "ended_at": None if ended_s is None else at(ended_s),
+            "peak": {"packets_per_second": 5000, "bits_per_second": 10**6, "more": 1},
+            "totals": {"packets": 9000, "dropped": 8800, "passed": 200},
+            "sources": sources(("192.0.2.50", 4000, 100)),
+            "field_of_a_newer_version": {"is": "passed over"},
+        } | more
+
+    return make
+
+
+def sources(*top: tuple[str, int, int], distinct: int | None = None, **more: Any) -> dict[str, Any]:
+    """The heaviest of an attack: address, packets, error."""
+    found = [
+        {"address": address, "country": "NL", "packets": packets, "error": error}
+        for address, packets, error in top
+    ]
+    return {"top": found, "distinct": distinct or len(top), "spoofed": False} | more
 
 
 def registration(node: str, key: str) -> dict[str, Any]:
@@ -85,11 +124,12 @@ def registration(node: str, key: str) -> dict[str, Any]:
     }
 
 
-def heartbeat(**more: Any) -> dict[str, Any]:
-    """What a healthy node sends every ten seconds."""
+def heartbeat(clock: FakeClock | None = None, **more: Any) -> dict[str, Any]:
+    """What a healthy node sends every ten seconds; now, by the clock that is given."""
+    now_ms = (clock or FakeClock()).utc_ms()
     return {
         "boot_id": "b1",
-        "at": "2026-11-30T00:00:00Z",
+        "at": rfc3339(now_ms),
         "mode": "l7",
         "health": "healthy",
         "load": 0.12,

@@ -164,12 +164,12 @@ def test_one_at_a_time_and_progress_can_be_seen(api: Api, monkeypatch: Any) -> N
     def slow(candidates: Any) -> Any:
         if len(api.compiler.asked) >= 100:
             reached.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return admit(candidates)
 
     monkeypatch.setattr(api.compiler, "admit", slow)
     job = send(api, *[block(f"p{n}") for n in range(150)]).json
-    assert reached.wait(10)
+    assert reached.wait(60)
     seen = api.get(f"/rules/jobs/{job['id']}").json
     assert (seen["state"], seen["checked"], seen["lines"]) == ("checking", 100, 150)
     refused = send(api, block("x"))

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_for
 
 BODY_BYTES_MAX = 100_000
 GET = b"GET /pool HTTP/1.1\r\nHost: node\r\n\r\n"
-SHORT_S = 0.3
+SHORT_S = 1.0
 
 
 class Application:
@@ -43,7 +43,7 @@ class Application:
             if path == "/refused":
                 status = "401 Unauthorized"
             if path == "/block":
-                assert self.release.wait(30)
+                assert self.release.wait(120)
             if path in ("/body", "/upload"):
                 self._take(environ, self.directory if path == "/upload" else None)
         except ApiError as error:
@@ -91,7 +91,7 @@ def status_of(answer: bytes) -> int:
 
 
 def ask(port: int, path: str, body: Any = None) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         method = "GET" if body is None else "POST"
         connection.request(method, path, body, encode_chunked=not isinstance(body, bytes | None))

@@ -23,7 +23,7 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
     """The service manager's end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
         found.bind(str(tmp_path / "notify"))
-        found.settimeout(30)
+        found.settimeout(60)
         yield found
 
 
@@ -36,7 +36,7 @@ def says(status: str, ready: Event | None = None) -> Bridge:
 
     def application(_environ: object, start_response: object) -> list[bytes]:
         if ready is not None:
-            ready.wait(30)
+            ready.wait(120)
         start_response(status, [("Content-Length", "0")])  # type: ignore[operator]
         return [b""]
 
@@ -86,7 +86,7 @@ def test_an_api_whose_event_loop_hangs_gives_no_sign_until_it_turns_again(
         manager.settimeout(0.5)
         with pytest.raises(TimeoutError):
             manager.recv(100)
-        manager.settimeout(30)
+        manager.settimeout(60)
         ready.set()
         assert manager.recv(100) == b"WATCHDOG=1"
         watchdog.stop()

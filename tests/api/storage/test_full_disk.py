@@ -104,7 +104,7 @@ def assert_says_so(server: Server, why: str) -> None:
 
 def assert_recovers(server: Server, disk: SmallDisk) -> None:
     """Ready within a bound; what comes then is in force, and nothing of what was refused."""
-    wait_for(lambda: is_ready(server), "it is ready again", bound_s=30)
+    wait_for(lambda: is_ready(server), "it is ready again")
     assert server.request("POST", "/blacklist", {"ip": "192.0.2.50"})[0] in {201, 202}
 
     def in_force() -> bool:

@@ -50,7 +50,7 @@ def own(lab: Lab, prefix: str) -> None:
 
 def crowd(lab: Lab, count: int, try_s: float) -> int:
     """So many clients at once, each from an address of its own; returns how many were served."""
-    return int(lab.in_client(*crowd_command(count, try_s), timeout_s=90).stdout)
+    return int(lab.in_client(*crowd_command(count, try_s), timeout_s=180).stdout)
 
 
 def crowd_command(count: int, try_s: float) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def reboot_beside_clients(lab: Lab) -> None:
         with background(*command) as clients:
             wait_for(lambda: unheard(lab) > UNHEARD, "clients try again and again")
             boot.close()
-            assert clients.communicate(timeout=90)[0].strip() == str(RETRYING)
+            assert clients.communicate(timeout=180)[0].strip() == str(RETRYING)
 
 
 @contextmanager

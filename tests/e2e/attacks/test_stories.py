@@ -25,7 +25,7 @@ def test_an_attack_is_named_proven_told_and_over_when_it_is(
     with story.attacking(lab):
         attack = watcher.wait_for_active(before)
         assert (attack["type"], attack["target"]) == (story.type, story.target), attack
-        page = lab.curl(f"http://{ORIGIN}/", HONEST, timeout_s=15)
+        page = lab.curl(f"http://{ORIGIN}/", HONEST, timeout_s=50)
         assert "Hello from the origin" in page.stdout, page.stderr
         watcher.wait_for_state(
             attack["id"], lambda found: is_proven(found, story), "the evidence is that of the story"

@@ -17,7 +17,7 @@ from tests.support.peers import background
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone
-SQLMAP_S = 120
+SQLMAP_S = 300
 FOUND = "identified the following injection point"
 
 
@@ -38,7 +38,7 @@ def shop(lab: Lab) -> Iterator[None]:
         wait_for(listens, "the shop listens")
         yield
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def protected(lab: Lab, key: str, tmp_path_factory: pytest.TempPathFactory) -> I
 def sqlmap(lab: Lab, folder: Path, port: int) -> str:
     """What it says about the shop."""
     command = ("sqlmap", "--batch", "--disable-coloring", "--output-dir", str(folder))
-    pace = ("--threads", "4", "--timeout", "5", "--retries", "0", "--time-sec", "1")
+    pace = ("--threads", "4", "--timeout", "30", "--retries", "1", "--time-sec", "1")
     agent = ("--user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Firefox/128.0")
     address = url(ORIGINS["ipv4"], port, "/?id=1")
     home = ("env", f"HOME={folder}")

@@ -7,7 +7,15 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support.http_peers.exchange import Answer, Sending, connected, receive, send, send_all
+from tests.support.http_peers.exchange import (
+    PATIENT_S,
+    Answer,
+    Sending,
+    connected,
+    receive,
+    send,
+    send_all,
+)
 from tests.support.http_peers.inspection import (
     HARMLESS,
     MARKER,
@@ -44,7 +52,7 @@ def ruled(rule: str) -> None:
 
 def ask(connection: socket.socket, request: bytes, until: bytes = ANSWER) -> Answer:
     connection.sendall(request)
-    return receive(connection, 2, until)
+    return receive(connection, PATIENT_S, until)
 
 
 # --- upgrades
@@ -110,7 +118,7 @@ def test_who_sends_a_large_bad_body_is_told_and_not_kept_waiting(
     """The page may be lost, as with any server that answers before it has read all."""
     head = b"POST /up HTTP/1.1\r\nHost: lab\r\nContent-Length: %d\r\n\r\n" % size
     body = (b"x" * 1000 + MARKER).ljust(size, b"x")
-    answer = send(lab, HOST, Sending(RECORDED, [head, body]), quiet_s=5)
+    answer = send(lab, HOST, Sending(RECORDED, [head, body]))
     assert answer.is_refused, answer
     assert origin.requests == []
     assert sum(map(len, origin.streams.values())) < size
@@ -121,7 +129,7 @@ def test_a_client_that_has_sent_all_closes_its_side_and_gets_its_answer(lab: Lab
         with connected(lab, HOST, RECORDED) as connection:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
-            answer = receive(connection, 3)
+            answer = receive(connection, PATIENT_S)
         assert answer.statuses == statuses, answer
 
 
@@ -172,7 +180,7 @@ def test_a_change_of_policy_does_not_disturb_whom_it_inspects(lab: Lab, key: str
 def test_many_large_requests_of_one_source_do_not_wait_for_each_other(lab: Lab, origin: Recorder):
     """It may be a proxy."""
     head = b"GET / HTTP/1.1\r\nHost: lab\r\n" + (b"X: " + b"a" * 5000 + b"\r\n") * 6 + b"\r\n"
-    answers = send_all(lab, HOST, [Sending(RECORDED, [head], until=ANSWER)] * 100, quiet_s=5)
+    answers = send_all(lab, HOST, [Sending(RECORDED, [head], until=ANSWER)] * 100)
     assert [answer.statuses for answer in answers] == [[200]] * 100
 
 
@@ -190,7 +198,9 @@ def test_on_a_bad_line_a_bad_request_is_refused_all_the_same(
     good += [Sending(RECORDED, [large + GOOD], until=ANSWER * 2)] * 10
     with vlan(lab, 85, VLAN, bad=(100, 50)):
         recording.clear()
-        answers = send_all(lab, VLAN["origin"][0].split("/")[0], [*bad, *good], quiet_s=20)
+        answers = send_all(
+            lab, VLAN["origin"][0].split("/")[0], [*bad, *good], quiet_s=2 * PATIENT_S
+        )
     put(lab, key, policy())
     assert [answer for answer in answers[:40] if not answer.is_refused] == []
     statuses = [answer.statuses for answer in answers[40:]]

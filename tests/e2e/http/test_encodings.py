@@ -169,7 +169,7 @@ def answers(lab: Lab, rules: None, recording: Recorder) -> dict[str, tuple[Answe
     recording.clear()
     twins = [make(text) for texts, make in ENCODINGS.values() for text in texts]
     sendings = [Sending(RECORDED, [request], until=ANSWER) for request in twins]
-    found = send_all(lab, ORIGINS["ipv4"], sendings, quiet_s=3)
+    found = send_all(lab, ORIGINS["ipv4"], sendings)
     return dict(zip(ENCODINGS, zip(found[::2], found[1::2], strict=True), strict=True))
 
 
@@ -204,7 +204,7 @@ def test_it_is_found_behind_a_body_that_is_not_inspected(
     """Beyond the limit a body is passed over, and its end is where the next request begins."""
     for text, is_refused in ((HARMLESS, False), (MARKER, True)):
         sending = Sending(RECORDED, [large + get(b"/?q=" + text)], until=ANSWER * 2)
-        answer = send(lab, ORIGINS["ipv4"], sending, quiet_s=3)
+        answer = send(lab, ORIGINS["ipv4"], sending)
         assert answer.is_refused == is_refused, answer
         assert (get(b"/?q=" + text) in origin.requests) != is_refused
 
@@ -216,7 +216,7 @@ def test_what_is_within_the_limit_of_a_body_is_inspected_and_what_is_beyond_is_n
     try:
         for at, is_refused in ((900, True), (5000, False)):
             body = b"x" * at + MARKER + b"x" * 5000
-            sending = Sending(RECORDED, [post(b"text/plain", body)])
+            sending = Sending(RECORDED, [post(b"text/plain", body)], until=ANSWER)
             assert send(lab, ORIGINS["ipv4"], sending).is_refused == is_refused, at
     finally:
         put(lab, key, policy())
@@ -226,7 +226,9 @@ def test_a_content_encoding_is_watched_and_refused_where_the_policy_says_so(
     lab: Lab, key: str, rules: None, origin: Recorder
 ):
     body = gzip.compress(b"git sends this")
-    sending = Sending(RECORDED, [post(b"text/plain", body, b"Content-Encoding: gzip")])
+    sending = Sending(
+        RECORDED, [post(b"text/plain", body, b"Content-Encoding: gzip")], until=ANSWER
+    )
     assert send(lab, ORIGINS["ipv4"], sending).statuses == [200]
     strict = {"type": "http_framing", "reasons": ["http_content_encoding"], "action": "enforce"}
     put(lab, key, policy("strict", rules=[strict]))

@@ -28,7 +28,7 @@ from tests.native.harness import Frame, Harness
 
 BURSTS = 300
 SEEN_MIN = 20
-LIMIT_S = 30
+LIMIT_S = 120
 
 
 class Alternation(ctypes.Structure):

@@ -185,7 +185,7 @@ def test_syns_to_one_address_use_up_only_what_is_its_own(
 
 
 @pytest.mark.parametrize(("mss", "passes"), [(1, True), (535, True), (536, False), (0, False)])
-def test_a_client_with_a_smaller_mss_than_a_cookie_can_say_talks_to_the_host_itself(
+def test_a_client_of_a_smaller_mss_than_a_cookie_can_say_talks_to_the_host_itself(
     harness: Harness, secrets: CookieSecrets, like: bytes, mss: int, passes: bool
 ) -> None:
     """RFC 9293, section 3.7.1: without an option it is 536."""

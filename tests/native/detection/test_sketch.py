@@ -24,7 +24,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     flags = ("-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
     includes = [f"-I{FASTPATH}", f"-I{FASTPATH / 'include'}"]
     command = ["gcc", *flags, *includes, "-o", str(output), *map(str, sources)]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=180)
     found = ctypes.CDLL(str(output))
     found.make.restype = ctypes.c_void_p
     found.estimate.restype = ctypes.c_uint64

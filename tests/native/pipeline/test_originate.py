@@ -35,7 +35,7 @@ def originate(harness: Harness, tmp_path: Path) -> Originate:
     """Sends a segment as ``originate.c`` fills it in, the same as `HEADER`."""
     output, source = tmp_path / "originate.so", Path(__file__).with_name("originate.c")
     command = ["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{INCLUDE}"]
-    subprocess.run([*command, "-o", str(output), str(source)], check=True, timeout=60)
+    subprocess.run([*command, "-o", str(output), str(source)], check=True, timeout=180)
     function = ctypes.CDLL(str(output)).originate
     function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_bool, ctypes.c_char_p, ctypes.c_uint32]
     function.restype = ctypes.c_bool

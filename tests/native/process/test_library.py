@@ -15,7 +15,7 @@ from dataplane.native import library as loader
 
 def compiled(path: Path, source: str) -> Path:
     command = ["gcc", "-shared", "-fPIC", "-x", "c", "-o", str(path), "-"]
-    subprocess.run(command, input=source, text=True, check=True, timeout=60)
+    subprocess.run(command, input=source, text=True, check=True, timeout=180)
     return path
 
 

@@ -185,7 +185,7 @@ def test_it_runs_as_an_unprivileged_user(public_folder: Path) -> None:
         cwd=public_folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -213,7 +213,7 @@ def test_a_terminal_gets_a_progress_bar(folder: Path) -> None:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=other_end,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     os.close(other_end)

@@ -34,7 +34,7 @@ def run(directory: Path, **scenario: object) -> dict[str, Any]:
         input=json.dumps({"directory": str(directory), **scenario}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert process.returncode == 0, process.stderr
@@ -237,7 +237,7 @@ def test_a_port_without_a_queue_for_each_lcore_is_refused(tmp_path: Path) -> Non
         ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -47,7 +47,7 @@ def flood(tmp_path: Path) -> ctypes.CDLL:
     output, source = tmp_path / "flood.so", Path(__file__).with_name("flood.c")
     include = Path(__file__).parents[3] / "dataplane" / "fastpath" / "include"
     command = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{include}"]
-    subprocess.run([*command, "-o", str(output), str(source)], check=True, timeout=60)
+    subprocess.run([*command, "-o", str(output), str(source)], check=True, timeout=180)
     return ctypes.CDLL(str(output))
 
 

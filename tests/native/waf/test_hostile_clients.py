@@ -19,7 +19,7 @@ from dataplane.waf.compiling.helper import OWN_MAX, REQUESTS_MAX, HelperSettings
 from dataplane.waf.compiling.keeper import Keeper
 from dataplane.waf.exchange.wire import FRAME_BYTES_MAX, GROUP_MAX, Decoder, encode
 
-WAIT_S = 30
+WAIT_S = 60
 NOBODY = 65534
 
 

@@ -13,7 +13,11 @@ from typing import Literal
 from tests.support.lab import Lab
 from tests.support.namespaces import inside
 
-_CONNECT_S = 10.0
+_CONNECT_S = 30.0
+PATIENT_S = 30.0
+"""Longer than a busy machine is silent in the midst of an answer."""
+BRIEF_S = 0.6
+"""For what is expected to stay silent, or where it does not matter what is said."""
 _TOGETHER = 48
 _STATUS_LINE = re.compile(rb"^HTTP/1\.[01] (\d{3}) ", re.MULTILINE)
 _INCIDENT = re.compile(rb"^X-Request-Id: ([0-9a-f]{16})\r$", re.MULTILINE)
@@ -65,9 +69,12 @@ def connected(lab: Lab, host: str, port: int) -> Iterator[socket.socket]:
 
 
 def send(
-    lab: Lab, host: str, sending: Sending, quiet_s: float = 0.6, source: str | None = None
+    lab: Lab, host: str, sending: Sending, quiet_s: float = PATIENT_S, source: str | None = None
 ) -> Answer:
-    """As the client; read until the end, or until nothing has come for so long."""
+    """As the client; read until the end, or until nothing has come for so long.
+
+    Whoever wants an answer that leaves the connection open says in `Sending.until` how it ends.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with inside(lab.instance.namespaces.client):
         connection = socket.socket(family, socket.SOCK_STREAM)
@@ -77,7 +84,7 @@ def send(
         if source is not None:
             connection.bind((source, 0))
         connection.connect((host, sending.port))
-        connection.settimeout(_CONNECT_S + quiet_s)  # of all of a piece, on however bad a line
+        connection.settimeout(_CONNECT_S + PATIENT_S)  # of all of a piece, on however bad a line
         try:
             for piece in sending.pieces:
                 connection.sendall(piece)
@@ -104,7 +111,7 @@ def receive(connection: socket.socket, quiet_s: float, until: bytes | None = Non
 
 
 def send_all(
-    lab: Lab, host: str, sendings: Iterable[Sending], quiet_s: float = 0.6
+    lab: Lab, host: str, sendings: Iterable[Sending], quiet_s: float = PATIENT_S
 ) -> list[Answer]:
     """Each on a connection of its own, some at a time; the answers in the same order."""
     with ThreadPoolExecutor(_TOGETHER) as pool:

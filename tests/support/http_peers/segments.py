@@ -25,7 +25,7 @@ _TCP = 6
 _new_ports = itertools.count(20_000)
 """A host may still have what was left open: no port comes twice in a process."""
 _TIMESTAMP = 1_000_000
-_OPEN_S, _QUIET_S = 30.0, 0.3
+_OPEN_S, _QUIET_S = 60.0, 0.3
 PATIENT = 60
 """Repeats: more than any pause of the machine lasts. Only what has no answer is sent again."""
 _TOGETHER = 64

@@ -148,7 +148,7 @@ def _running(lab: Lab, folder: Path, name: str, command: list[str]) -> Iterator[
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
 

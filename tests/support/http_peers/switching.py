@@ -26,7 +26,7 @@ def switching(lab: Lab, port: int, answer: bytes) -> Iterator[list[bytes]]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(10)
+        thread.join(60)
 
 
 def _accept(listener: socket.socket, answer: bytes, echoed: list[bytes]) -> None:

@@ -33,7 +33,7 @@ class Watched:
         self.collector = FakeCollector()
         self.profiles = {0: ProfileThresholds("web", thresholds)}
         table = IncidentTable(stats.header.detection, self.clock, lambda _key: index_of("DE"))
-        self.failures = 0
+        self.failures: list[bool] = []
         self.detection = Detection(
             *(self.collector, table, [self.page], lambda: self.profiles, self.clock), self.fail
         )
@@ -45,8 +45,8 @@ class Watched:
         self.collector.put(rows)
         self.detection.turn()
 
-    def fail(self) -> None:
-        self.failures += 1
+    def fail(self, has_failed: bool) -> None:
+        self.failures.append(has_failed)
 
     def run(
         self, seconds: float, rows: Mapping[str, Row] | Callable[[int], Mapping[str, Row]]

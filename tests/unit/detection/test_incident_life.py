@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from dataplane.detection.duty import CAPTURES_PER_TICK
 from dataplane.detection.thresholds import ProfileThresholds, Thresholds
 from dataplane.detection.traffic import Ranked
@@ -222,12 +220,3 @@ def test_the_heaviest_have_their_country_and_their_error() -> None:
     )
     (incident,) = watched.incidents
     assert [each.country for each in incident.sources.top] == ["DE"]
-
-
-def test_a_fault_ends_detection_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched()
-    watched.run(1, {WEB: FLOOD})
-    monkeypatch.setattr(watched.collector, "collect", lambda _ms: 1 / 0)
-    watched.run(1, {WEB: FLOOD})
-    assert watched.failures == 1
-    assert watched.view.read().detection.ticks == 10

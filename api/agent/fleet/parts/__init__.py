@@ -9,6 +9,7 @@ from pathlib import Path
 from api.agent.fleet.database import NodeDatabase
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import Part
+from api.agent.fleet.parts.drain import DrainPart
 from api.agent.fleet.parts.lists import ListsPart
 from api.agent.fleet.parts.policy import PolicyPart
 from api.agent.fleet.parts.rules import RulesPart
@@ -37,6 +38,7 @@ def make(around: Around) -> Sequence[Part]:
         for name in ("lists", "rules")
     )
     return (
+        DrainPart(around.node),
         PolicyPart(*about),
         ListsPart(*about, around.directory, lists),
         RulesPart(*about, rules),

@@ -32,12 +32,27 @@ nodes = Table(
     Column("change", INT64, nullable=False),
     Column("stats_before", JSON),
     Column("seen_before_ms", INT64),
+    Column("status", Text),
+    Column("clock_off_ms", INT64),
+    Column("previous_boot_id", Text),
+    Column("duplicate_ms", INT64),
 )
 """``desired``: ``active`` or ``draining``. ``change``: the fleet's change that last touched what
 this node alone is to do. ``stats_before``, ``seen_before_ms``: of the heartbeat before the last.
-NULL until the first heartbeat: seen_ms, mode, health, load, boot_id."""
+NULL until the first heartbeat: seen_ms, mode, health, load, boot_id. ``status``: the one that was
+told last. ``clock_off_ms``: the node's clock less the database's. ``duplicate_ms``: when its
+heartbeats last went back to an earlier boot (`nodes.heartbeats`)."""
 
 Index("nodes_seen", nodes.c.seen_ms)
+
+deleted_nodes = Table(
+    "deleted_nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key_sha256", LargeBinary, nullable=False),
+    Column("deleted_ms", INT64, nullable=False),
+)
+"""So that a node that was deleted does not enrol again by itself."""
 
 enrolment_tokens = Table(
     "enrolment_tokens",

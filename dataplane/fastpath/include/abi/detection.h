@@ -65,6 +65,7 @@ enum sb_incident_end {
     SB_INCIDENT_END_POLICY,   /* the policy looks no more at it */
     SB_INCIDENT_END_MERGED,   /* another incident says it better */
     SB_INCIDENT_END_DRAINING, /* the data plane stops */
+    SB_INCIDENT_END_FAILED,   /* detection has failed: what goes on is another incident */
     SB_INCIDENT_END_COUNT
 };
 
@@ -175,6 +176,7 @@ struct sb_detection_counts {
     uint64_t active[SB_ATTACK_COUNT];
     uint64_t blocked;    /* incidents of which something was dropped, ever */
     uint64_t suppressed; /* that found no place among SB_INCIDENTS_ACTIVE_MAX */
+    uint64_t failures;   /* faults that have stopped detection for a while */
     uint64_t delay_count;
     uint64_t delay_sum_ms; /* from crossing the threshold, estimated, to being published */
     uint64_t delay[SB_DETECTION_BUCKETS]; /* not cumulative */

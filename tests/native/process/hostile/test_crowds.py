@@ -105,7 +105,7 @@ def test_a_lease_without_descriptors_for_it_is_free_again(
 
     def is_refused() -> None:
         with pytest.raises(DataplaneAwayError):
-            client.control(path, 5)
+            client.control(path, 60)
 
     with client.control(path) as holder:
         waiter = threading.Thread(target=is_refused)

@@ -190,7 +190,7 @@ def test_a_flood_of_questions_is_answered_a_bounded_time_a_turn(
         control.close()
 
 
-def test_an_events_client_with_an_impossible_cursor_loses_its_lease(
+def test_an_events_client_of_an_impossible_cursor_loses_its_lease(
     dataplane: PortlessDataplane, path: Path
 ) -> None:
     with connected(path) as connection:

@@ -16,7 +16,7 @@ def put(text: str) -> Put:
     return Put("blacklist", Network.parse(text))
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

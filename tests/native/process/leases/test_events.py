@@ -35,7 +35,7 @@ def test_an_events_lease_begins_where_the_last_one_ended(
     library: ctypes.CDLL, dataplane: PortlessDataplane, path: Path
 ) -> None:
     for _ in range(3):
-        with client.events(path, 5) as events:
+        with client.events(path, 60) as events:
             wait_until(lambda: all(dataplane.consumers.values()))
             push_sample(library, dataplane, 0)
             assert len(events.drain()) == 1

@@ -24,8 +24,8 @@ def test_a_ban_in_force_explains_the_packet_of_its_source(
     writer.append(1, [put("192.0.2.1"), put("192.0.2.0/24")])
     with client.control(path) as control:
         control.doorbell(1)
-        assert control.wait_in_force(DATABASE, 1, 10)
-        found = control.explain_packet(SYN, 10)
+        assert control.wait_in_force(DATABASE, 1, 60)
+        found = control.explain_packet(SYN, 60)
         names = control.profiles()
     assert found is not None
     assert found.reason == "blacklist"
@@ -40,9 +40,9 @@ def test_an_answer_that_was_given_up_confuses_no_later_question(tmp_path: Path, 
         assert control.explain_packet(SYN, 0.01) is None  # nobody turns
         key = ("blacklist", Network.parse("192.0.2.1"))
         with control, turning(dataplane):
-            other = control.explain_packet(PacketQuestion(SERVER, 17, 53, CLIENT), 10)
+            other = control.explain_packet(PacketQuestion(SERVER, 17, 53, CLIENT), 60)
             assert other is not None
-            assert set(control.explain([key], 10)) == {key}  # type: ignore[list-item]
+            assert set(control.explain([key], 60)) == {key}  # type: ignore[list-item]
 
 
 def test_a_question_that_no_client_of_ours_asks_ends_the_lease(
@@ -51,4 +51,4 @@ def test_a_question_that_no_client_of_ours_asks_ends_the_lease(
     with client.control(path) as control:
         mixed = PacketQuestion(CLIENT, 6, 443, Network.parse("2001:db8::1").key)
         with pytest.raises(DataplaneAwayError):
-            control.explain_packet(mixed, 10)
+            control.explain_packet(mixed, 60)

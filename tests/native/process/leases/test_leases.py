@@ -38,7 +38,7 @@ def test_a_waiting_client_gets_the_lease_when_its_holder_is_killed(
 ) -> None:
     script = (
         "import sys, time; from pathlib import Path; from dataplane import client\n"
-        f"lease = client.{kind}(Path(sys.argv[1]), 5); print('held', flush=True); time.sleep(60)"
+        f"lease = client.{kind}(Path(sys.argv[1]), 60); print('held', flush=True); time.sleep(600)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, cwd=ROOT
@@ -47,7 +47,7 @@ def test_a_waiting_client_gets_the_lease_when_its_holder_is_killed(
         assert holder.stdout.readline() == b"held\n"
         timer = threading.Timer(0.1, holder.send_signal, [signal.SIGKILL])
         timer.start()
-        with getattr(client, kind)(path, 5):
+        with getattr(client, kind)(path, 60):
             assert holder.wait() == -signal.SIGKILL
         timer.join()
 
@@ -61,13 +61,13 @@ def test_four_wait_and_the_fifth_is_told_busy_at_once(
             waiter.start()
         wait_until(lambda: len(dataplane.control._leases.waiters) == 4)
         with pytest.raises(LeaseBusyError, match="4 others wait"):
-            client.control(path, timeout_s=5)
+            client.control(path, timeout_s=60)
     for waiter in waiters:
         waiter.join()
 
 
 def _try_control(path: Path) -> None:
-    client.control(path, timeout_s=5).close()
+    client.control(path, timeout_s=60).close()
 
 
 def test_sixteen_observe_eight_of_a_process_and_the_next_is_told_busy(
@@ -132,7 +132,7 @@ def test_a_lease_that_was_given_back_says_so(dataplane: PortlessDataplane, path:
 
 def test_leases_leave_no_descriptors_behind(dataplane: PortlessDataplane, path: Path) -> None:
     def round_trip() -> int:
-        with client.control(path, 5), client.events(path, 5), client.observe(path):
+        with client.control(path, 60), client.events(path, 60), client.observe(path):
             pass
         control, events = dataplane.control, dataplane.events
         wait_until(lambda: not (control._clients or control._leases.rings or events._retired.count))

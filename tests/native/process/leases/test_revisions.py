@@ -22,7 +22,7 @@ def test_a_revision_is_in_force_after_the_doorbell(
         for revision in range(1, 20):
             writer.append(revision, [put(f"192.0.2.{revision}"), put(f"10.{revision}.0.0/16")])
             control.doorbell(revision)
-            assert control.wait_in_force(DATABASE, revision, 10)
+            assert control.wait_in_force(DATABASE, revision, 60)
         stats = control.stats()
         assert stats.in_force(DATABASE, 19)
         assert (stats.state, stats.degraded) == ("running", ())
@@ -42,7 +42,7 @@ def test_what_a_client_asks_for_wakes_the_data_plane(
         ):
             assert not dataplane.control.wait(0)
             ask()
-            assert dataplane.control.wait(10)
+            assert dataplane.control.wait(60)
             while dataplane.control.wait(0) or dataplane.control.is_busy:
                 dataplane.turn()
         control.close()

@@ -128,14 +128,14 @@ def test_prefixes_that_are_not_committed_are_told_and_are_in_force_with_the_next
 
     with client.control(path) as control:
         writer.append(1, [put("192.0.2.1")])
-        assert control.wait_in_force(DATABASE, 1, 10)
+        assert control.wait_in_force(DATABASE, 1, 60)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(dataplane.lists, "commit", no_memory)
             writer.append(2, [put("10.0.0.0/8")])
-            assert control.wait_in_force(DATABASE, 2, 10)
+            assert control.wait_in_force(DATABASE, 2, 60)
             (rejected,) = control.stats().rejected
         assert rejected == RejectedWhole(2, "prefix tables: Cannot allocate memory", "prefixes")
         assert control.stats().degraded == ("rejected",)
         writer.append(3, [put("172.16.0.0/12")])
-        assert control.wait_in_force(DATABASE, 3, 10)
+        assert control.wait_in_force(DATABASE, 3, 60)
         assert control.stats().degraded == ()

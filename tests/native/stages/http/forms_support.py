@@ -235,7 +235,7 @@ def _compiled(folder: Path) -> ctypes.CDLL:
     output, source = folder / "forms_run.so", Path(__file__).with_name("forms_run.c")
     command = ["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
     command += [f"-I{FASTPATH}", f"-I{FASTPATH / 'include'}", "-o", str(output), str(source)]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=180)
     run = ctypes.CDLL(str(output))
     run.values_create.argtypes = [ctypes.c_uint32, ctypes.c_uint32]
     run.values_create.restype = ctypes.c_void_p

@@ -119,7 +119,7 @@ class Driver:
         options = ("-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *includes)
         linked = (str(source), library._name)
         command = ["gcc", *options, "-o", str(output), *linked]
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=180)
         self.native = ctypes.CDLL(str(output))
         _declare(self.native)
 

@@ -37,7 +37,7 @@ def url(exporter: Exporter, path: str) -> str:
 
 
 def get(exporter: Exporter, path: str, **headers: str) -> requests.Response:
-    return requests.get(url(exporter, path), headers=headers, timeout=10)
+    return requests.get(url(exporter, path), headers=headers, timeout=60)
 
 
 def test_metrics_in_the_text_format(exporter: Exporter) -> None:
@@ -59,8 +59,8 @@ def test_index_leads_to_the_metrics(exporter: Exporter) -> None:
 
 def test_other_paths_and_methods(exporter: Exporter) -> None:
     assert get(exporter, "/metrics/../etc").status_code == 404
-    assert requests.post(url(exporter, "/metrics"), timeout=10).status_code == 501
-    head = requests.head(url(exporter, "/metrics"), timeout=10)
+    assert requests.post(url(exporter, "/metrics"), timeout=60).status_code == 501
+    head = requests.head(url(exporter, "/metrics"), timeout=60)
     assert (head.status_code, head.text) == (200, "")
 
 

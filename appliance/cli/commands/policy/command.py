@@ -1,4 +1,4 @@
-"""``secbeat policy``: the policy of a node, and every policy it had before."""
+"""``secbeat policy``: the policy of a node or a fleet, and every one it had before."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ from typing import Annotated, Any
 import typer
 
 from appliance.cli.client.changes import say, settle
+from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.commands.policy import of_fleet
+from appliance.cli.commands.policy.rollout import (
+    CanaryNodeOption,
+    CanaryOption,
+    ConfirmOption,
+    FleetOption,
+    FleetUrlOption,
+    HoldOption,
+    OverrideOption,
+    Rollout,
+    SelectorOption,
+)
 from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
     JsonOption,
     KeyFileOption,
@@ -50,20 +64,29 @@ def show(
     revision: Annotated[
         int | None, typer.Option(min=1, help="Of the history; else the newest.")
     ] = None,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the policy, or one that was."""
     output = Output(as_json)
-    path = "policy" if revision is None else f"policy/history/{revision}"
-    found = NodeApi.open(url, key_file).get(path).body
+    if fleet:
+        found = of_fleet.get(FleetApi.open(orchestrator, key_file), revision)
+    else:
+        path = "policy" if revision is None else f"policy/history/{revision}"
+        found = NodeApi.open(url, key_file).get(path).body
     if as_json:
         output.document(found)
         return
     # As it was stored, maybe by an earlier release: nothing in it is sure to be there.
     document = found["policy"]
-    output.line(f"{document.get('name')}: {found['state']} (revision {found['revision']})")
+    if fleet:
+        output.line(f"{document.get('name')}: version {found['number']} of the fleet's policy")
+    else:
+        output.line(f"{document.get('name')}: {found['state']} (revision {found['revision']})")
+        _show_ruling(output, found.get("fleet"))
     _show_neighbors(output, document.get("neighbors", ()))
     default = {**document, "name": "default", "targets": ["everything else"]}
     for profile in (default, *document.get("profiles", ())):
@@ -90,24 +113,40 @@ def validate(file: File, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def diff(
+def diff(  # noqa: PLR0917 - one parameter for each option of the command
     file: File,
     accept_exempt: AcceptOption = False,
+    fleet: FleetOption = False,
+    selector: SelectorOption = "",
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a policy file would change; change nothing."""
-    document = _read(file)
+    document, how = _read(file), Rollout(selector)
+    how.require(fleet=fleet)
+    if fleet:
+        api = FleetApi.open(orchestrator, key_file)
+        of_fleet.plan(api, document, how, _accepting(accept_exempt), Output(as_json))
+        return
     query = {"dry_run": "true", **_accepting(accept_exempt)}
     answer = NodeApi.open(url, key_file).put("policy", document, query)
     _tell(Output(as_json), f"{document['name']} would change", answer)
 
 
 @app.command()
-def apply(  # noqa: PLR0917 - one parameter for each option of the command
+def apply(  # noqa: PLR0917 - see diff
     file: File,
     accept_exempt: AcceptOption = False,
+    override: OverrideOption = False,
+    fleet: FleetOption = False,
+    selector: SelectorOption = "",
+    canary: CanaryOption = False,
+    canary_node: CanaryNodeOption = None,
+    hold: HoldOption = None,
+    confirm_within: ConfirmOption = None,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
     url: UrlOption = DEFAULT_URL,
@@ -115,8 +154,16 @@ def apply(  # noqa: PLR0917 - one parameter for each option of the command
     as_json: JsonOption = False,
 ) -> None:
     """Make a file the policy, whole or not at all."""
-    document, api = _read(file), NodeApi.open(url, key_file)
-    sent = api.put("policy", document, _accepting(accept_exempt))
+    document, more = _read(file), _accepting(accept_exempt)
+    how = Rollout(selector, canary, canary_node, hold, confirm_within)
+    how.require(fleet=fleet)
+    if fleet:
+        target = FleetApi.open(orchestrator, key_file), Output(as_json)
+        patience_s = how.patience_s(timeout) if wait else None
+        of_fleet.deploy(*target, "policy", document, how.query() | more, patience_s)
+        return
+    api = NodeApi.open(url, key_file)
+    sent = api.put("policy", document, more | _overriding(override))
     answer = settle(api, sent, timeout if wait else None)
     _tell(Output(as_json), f"{document['name']} is the policy", answer)
 
@@ -124,12 +171,17 @@ def apply(  # noqa: PLR0917 - one parameter for each option of the command
 @app.command()
 def history(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the policies that were, newest first."""
     output = Output(as_json)
+    if fleet:
+        of_fleet.tell_history(FleetApi.open(orchestrator, key_file), limit, output)
+        return
     page = NodeApi.open(url, key_file).get("policy/history", {"limit": limit}).body
     if as_json:
         output.document(page)
@@ -143,6 +195,14 @@ def rollback(  # noqa: PLR0917 - see apply
         int | None, typer.Argument(min=1, help="Of the history; else the one before the newest.")
     ] = None,
     accept_exempt: AcceptOption = False,
+    override: OverrideOption = False,
+    fleet: FleetOption = False,
+    selector: SelectorOption = "",
+    canary: CanaryOption = False,
+    canary_node: CanaryNodeOption = None,
+    hold: HoldOption = None,
+    confirm_within: ConfirmOption = None,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
     url: UrlOption = DEFAULT_URL,
@@ -150,12 +210,34 @@ def rollback(  # noqa: PLR0917 - see apply
     as_json: JsonOption = False,
 ) -> None:
     """Make an earlier policy the newest again."""
+    how = Rollout(selector, canary, canary_node, hold, confirm_within)
+    how.require(fleet=fleet)
+    if fleet:
+        body = {} if revision is None else {"number": revision}
+        target = FleetApi.open(orchestrator, key_file), Output(as_json)
+        query, patience_s = how.query() | _accepting(accept_exempt), how.patience_s(timeout)
+        of_fleet.deploy(*target, "policy/rollback", body, query, patience_s if wait else None)
+        return
     api = NodeApi.open(url, key_file)
     wanted: dict[str, Any] = {} if revision is None else {"revision": revision}
     wanted |= {"accept_exempt": True} if accept_exempt else {}
-    answer = api.post("policy/rollback", wanted)
+    answer = api.post("policy/rollback", wanted, _overriding(override))
     answer = settle(api, answer, timeout if wait else None)
     _tell(Output(as_json), "rolled back", answer)
+
+
+@app.command()
+def give_back(
+    wait: WaitOption = False,
+    timeout: TimeoutOption = WAIT_S,
+    url: UrlOption = DEFAULT_URL,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End an override: the fleet's policy rules the node again."""
+    api = NodeApi.open(url, key_file)
+    answer = settle(api, api.delete("policy/override"), timeout if wait else None)
+    _tell(Output(as_json), "given back to the fleet", answer)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -164,6 +246,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _accepting(accept_exempt: bool) -> dict[str, str]:
     return {"accept_exempt": "true"} if accept_exempt else {}
+
+
+def _overriding(override: bool) -> dict[str, str]:
+    return {"override": "true"} if override else {}
 
 
 def _tell(output: Output, what: str, answer: Answer) -> None:
@@ -180,6 +266,12 @@ def _tell(output: Output, what: str, answer: Answer) -> None:
         warn(f"warning: {warning}")
     if changes:
         output.table(CHANGES, [[row[name] for name in CHANGES] for row in changes])
+
+
+def _show_ruling(output: Output, ruling: dict[str, Any] | None) -> None:
+    if ruling is not None:
+        how = "is overridden here" if ruling["overridden"] else "rules this node"
+        output.line(f"version {ruling['number']} of the fleet's policy {how}")
 
 
 def _show_neighbors(output: Output, neighbors: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,111 @@
+"""Puts the node's side of a fleet together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from api.agent.fleet import parts
+from api.agent.fleet.contact import Contact
+from api.agent.fleet.follower import Follower
+from api.agent.fleet.heart import Heart
+from api.agent.fleet.key import NodeKey
+from api.agent.fleet.membership import Membership
+from api.agent.fleet.orchestrator import Session
+from api.agent.fleet.part import Part
+from api.agent.fleet.pursuit import Pursuit
+from api.agent.fleet.report import Reporter
+from api.agent.fleet.settings import FleetSettings
+from api.agent.fleet.spool import Spool
+from api.agent.fleet.state import StateFile
+from api.agent.node_api import NodeApi
+from api.agent.recording.journal import Journal
+from dataplane.base.clock import Clock
+from dataplane.base.version import version
+from dataplane.shared.stats import NodeStats
+
+
+@dataclass(frozen=True)
+class Node:
+    """What the node's side of a fleet needs of the rest of the agent."""
+
+    id: str
+    api: NodeApi
+    stats: Callable[[], NodeStats | None]
+    """What the data plane publishes; None: it is away."""
+    others: Callable[[], Sequence[str]]
+    """What degrades the node beside it."""
+    journal: Journal
+    public: Sequence[str]
+    """Where the public metrics are: ``address:port``."""
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What the rest of the agent needs of it."""
+
+    contact: Contact
+    membership: Membership
+    pursuit: Pursuit
+    heart: Heart
+
+
+def start(
+    settings: FleetSettings,
+    node: Node,
+    stack: ExitStack,
+    make: Callable[[parts.Around], Sequence[Part]] = parts.make,
+) -> Fleet:
+    """Begin to follow and to report; ``stack`` ends it."""
+    key = NodeKey(settings.directory / "fleet.key")
+    session = Session(settings.url, settings.ca_file, key.text)
+    contact, state = Contact(), StateFile(settings.directory / "fleet.json")
+    is_registered, kept = state.load()
+    around = parts.Around(node.id, node.api, session, settings.directory)
+    pursuit = Pursuit(make(around), kept)
+    reporter = Reporter(
+        node.stats,
+        node.others,
+        pursuit.applied,
+        lambda: address(node.public, session.local_address),
+        version(),
+        node.clock,
+    )
+    spool = Spool(node.journal, node.clock)
+    heart = Heart(node.id, session, reporter, spool, contact)
+    node.journal.incident_listeners.append(heart.news)
+    pursuit.listeners.append(heart.news)
+    membership = Membership(settings, node.id, session, key, reporter.about)
+    follower = Follower(
+        node.id, session, membership, pursuit, contact, state, is_registered=is_registered
+    )
+    for each in (session, heart, follower):
+        stack.callback(each.close)
+    follower.start()
+    heart.start()
+    return Fleet(contact, membership, pursuit, heart)
+
+
+def address(public: Sequence[str], towards: str) -> str:
+    """Where others find the node's public metrics.
+
+    Args:
+        public: what they are bound to.
+        towards: this host's address on the way to the orchestrator; empty: not known.
+
+    Returns:
+        The first bind to an address that others may reach; else the address towards the
+        orchestrator with the port; and on a host with neither the first bind itself.
+    """
+    for bind in public:
+        host = bind.rpartition(":")[0].strip("[]")
+        found = ip_address(host)
+        if not (found.is_loopback or found.is_unspecified):
+            return bind
+    if not towards or ip_address(towards.partition("%")[0]).is_loopback:
+        return public[0]
+    port = public[0].rpartition(":")[2]
+    return f"[{towards}]:{port}" if ":" in towards else f"{towards}:{port}"

@@ -1,0 +1,146 @@
+"""The thread that asks once a second what the fleet wants of this node, and sees to it.
+
+An orchestrator that is away is asked less often, down to every 30 s: nothing else changes here.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from api.agent.fleet.contact import Contact
+from api.agent.fleet.membership import REFUSED, UNKNOWN, DeletedError, Membership
+from api.agent.fleet.orchestrator import Session
+from api.agent.fleet.part import Desired
+from api.agent.fleet.pursuit import Pursuit
+from api.agent.fleet.state import StateFile
+from api.agent.node_api import RequestError
+
+POLL_S = 1.0
+BACKOFF_MAX_S = 30.0
+JOINED_S = 0.3
+"""After the node was registered: every worker of the orchestrator knows it then."""
+JITTER = 0.1
+"""So that the nodes of a fleet do not ask all at once."""
+
+log = structlog.get_logger("agent.fleet")
+
+
+class Follower:
+    """Between `start` and `close`."""
+
+    def __init__(
+        self,
+        node_id: str,
+        session: Session,
+        membership: Membership,
+        pursuit: Pursuit,
+        contact: Contact,
+        state: StateFile,
+        *,
+        is_registered: bool,
+    ) -> None:
+        self._path = f"nodes/{node_id}/desired"
+        self._session = session
+        self._membership = membership
+        self._pursuit = pursuit
+        self._contact = contact
+        self._state = state
+        self._is_registered = is_registered
+        self._has_left = False
+        self._etag: str | None = None
+        self._desired: Desired | None = None
+        self._wait_s = POLL_S
+        self._said = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; what was applied stays. Idempotent."""
+        self._stop.set()
+
+    def turn(self) -> float:
+        """Ask once; seconds until it is to be asked again, before jitter."""
+        try:
+            if not self._is_registered:
+                self._join()
+                return JOINED_S
+            desired = self._ask()
+            self._membership.turn()
+        except RequestError as error:
+            return self._failed(error)
+        self._reached()
+        self._pursuit.turn(desired, time.monotonic())
+        self._state.save(self._is_registered, self._pursuit.progress())
+        return POLL_S
+
+    def _join(self) -> None:
+        try:
+            self._membership.join()
+        except RequestError as error:
+            if error.status in REFUSED:
+                self._contact.refused()
+            if isinstance(error, DeletedError) and not self._has_left:
+                self._pursuit.leave()
+                self._has_left = True
+                self._state.save(False, self._pursuit.progress())
+            raise
+        self._is_registered, self._has_left = True, False
+        self._etag = None
+
+    def _ask(self) -> Desired:
+        etag = self._etag if self._desired is not None else None
+        try:
+            reply = self._session.request("GET", self._path, etag=etag)
+        except RequestError as error:
+            if error.status in UNKNOWN:  # a restored database, or it was deleted
+                self._is_registered = False
+                self._contact.forgotten()
+            raise
+        if not reply.is_unchanged or self._desired is None:
+            self._desired = _desired(reply.document)
+            self._etag = reply.etag
+        return self._desired
+
+    def _reached(self) -> None:
+        self._contact.answered()
+        self._wait_s = POLL_S
+        if self._said:
+            log.info("the orchestrator is back")
+            self._said = ""
+
+    def _failed(self, error: RequestError) -> float:
+        self._contact.failed()
+        if str(error) != self._said:
+            self._said = str(error)
+            log.warning("the orchestrator can't be followed", why=self._said)
+        wait_s = self._wait_s
+        self._wait_s = min(2 * wait_s, BACKOFF_MAX_S)
+        return wait_s
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                wait_s = self.turn()
+            except Exception:
+                log.exception("following failed")
+                wait_s = BACKOFF_MAX_S
+            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not a secret
+            self._stop.wait(wait_s * spread)
+
+
+def _desired(document: Mapping[str, Any]) -> Desired:
+    try:
+        numbers = {name: each for name, each in document.items() if name not in {"epoch", "state"}}
+        return Desired(str(document["epoch"]), str(document["state"]), numbers)
+    except KeyError as error:
+        raise RequestError(0, f"what is wanted has no field {error}") from error

@@ -1,0 +1,71 @@
+"""The node's own key, ``fleet.key``: made here, never sent but as what requests are signed in with.
+
+While it is being replaced the next one lies beside it. Both are valid until the orchestrator has
+seen the next one used; which of them it knows after a crash is found out by trying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from pathlib import Path
+
+from api.agent.files import write_private
+
+_BYTES = 32
+
+
+class NodeKey:
+    """Safe for several threads."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._next = file.with_name(f"{file.name}.next")
+        self._lock = threading.Lock()
+        self._text: str | None = None
+
+    def text(self) -> str:
+        """The key, made if there is none. Raises `StorageError`, or OSError if it can't be read."""
+        with self._lock:
+            if self._text is None:
+                self._text = _read(self._file) or _make(self._file)
+            return self._text
+
+    def sha256(self) -> str:
+        """What the orchestrator is told of it, in hexadecimal."""
+        return digest(self.text())
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether a next key was made that has not taken the place of this one."""
+        return self._next.exists()
+
+    def make_next(self) -> str:
+        """The next key, made if there is none. Raises `StorageError`."""
+        with self._lock:
+            return _read(self._next) or _make(self._next)
+
+    def use_next(self) -> None:
+        """Let the next key take the place of this one. Raises OSError."""
+        with self._lock:
+            self._next.replace(self._file)
+            self._text = None
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a key, in hexadecimal."""
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="ascii").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def _make(file: Path) -> str:
+    text = secrets.token_urlsafe(_BYTES)
+    write_private(file, text + "\n")
+    return text

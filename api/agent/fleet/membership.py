@@ -1,0 +1,104 @@
+"""How a node becomes known to the orchestrator: with a token, once, and then by its own key."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+
+from api.agent.fleet.key import NodeKey, digest
+from api.agent.fleet.orchestrator import Session
+from api.agent.fleet.settings import FleetSettings
+from api.agent.node_api import RequestError
+
+UNKNOWN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
+"""Answers to the node's own key that mean: this node is not known, so it enrols again."""
+REFUSED = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.GONE}
+)
+"""Answers to an enrolment that another attempt does not change."""
+
+log = structlog.get_logger("agent.fleet")
+
+
+class DeletedError(RequestError):
+    """The orchestrator has deleted this node."""
+
+
+class Membership:
+    """`join` belongs to the thread that follows; the rest is safe for several."""
+
+    def __init__(
+        self,
+        settings: FleetSettings,
+        node_id: str,
+        session: Session,
+        key: NodeKey,
+        about: Callable[[], dict[str, Any]],
+    ) -> None:
+        """``about``: what a registration tells beside the node's identity."""
+        self._settings = settings
+        self._node_id = node_id
+        self._session = session
+        self._key = key
+        self._about = about
+        self._wants_key = threading.Event()
+        if key.is_replacing:  # a crash came in between
+            self._wants_key.set()
+
+    def join(self) -> None:
+        """Enrol, or learn that this node has.
+
+        Raises:
+            DeletedError: it has been deleted, and is not wanted.
+            RequestError: it did not work.
+        """
+        document = {
+            **self._about(),
+            "id": self._node_id,
+            "uuid": self._settings.uuid,
+            "key_sha256": self._key.sha256(),
+            "labels": dict(self._settings.labels),
+            "rule_types": list(self._settings.rule_types),
+        }
+        try:
+            answer = self._session.post("nodes/register", document, key=self._token())
+        except RequestError as error:
+            if error.status == HTTPStatus.GONE:
+                raise DeletedError(error.status, str(error)) from error
+            raise
+        log.info("registered", node=self._node_id, epoch=answer.get("epoch"))
+
+    def replace_key(self) -> None:
+        """Have another key from now on; done by the next `turn`."""
+        self._wants_key.set()
+
+    def turn(self) -> None:
+        """Replace the key if that is wanted: the node is registered. Raises RequestError."""
+        if not self._wants_key.is_set():
+            return
+        fresh = self._key.make_next()
+        path = f"nodes/{self._node_id}/key"
+        try:
+            self._session.post(path, {"key_sha256": digest(fresh)})
+        except RequestError as error:
+            if error.status != HTTPStatus.UNAUTHORIZED:
+                raise
+            # The old key has ended: then a crash came after the next one was used.
+            self._session.post(path, {"key_sha256": digest(fresh)}, key=fresh)
+        self._key.use_next()
+        self._wants_key.clear()
+        log.info("has another key", node=self._node_id)
+
+    def _token(self) -> str:
+        file = self._settings.token_file
+        try:
+            text = file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RequestError(0, f"{file}: no enrolment token can be read: {error}") from error
+        if not text:
+            raise RequestError(0, f"{file}: is empty; it must hold an enrolment token")
+        return text

@@ -1,0 +1,21 @@
+"""Incidents get the number of their last change, for whom they are told.
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Those that are there have changed before anybody counted."""
+    op.add_column(
+        "incidents", sa.Column("change", sa.Integer, nullable=False, server_default=sa.text("0"))
+    )
+    op.create_index("incidents_by_change", "incidents", ["change"])

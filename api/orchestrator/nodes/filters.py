@@ -1,0 +1,44 @@
+"""Which nodes are meant by a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
+
+from api.orchestrator.database.tables.nodes import nodes
+from api.orchestrator.nodes.status import sql_status
+from api.orchestrator.selector import Selector
+
+
+@dataclass(frozen=True)
+class Filter:
+    """All of it must hold; None: whatever."""
+
+    status: str | None = None
+    mode: str | None = None
+    labels: Selector | None = None
+    text: str | None = None
+    """Part of the id or address."""
+
+    def conditions(self, now_ms: int) -> list[ColumnElement[bool]]:
+        """For a query on `nodes`."""
+        found: list[ColumnElement[bool]] = []
+        if self.status is not None:
+            found.append(sql_status(now_ms) == self.status)
+        if self.mode is not None:
+            found.append(nodes.c.mode == self.mode)
+        if self.labels is not None:
+            found += of_labels(self.labels)
+        if self.text is not None:
+            text = {"other": self.text, "autoescape": True}
+            found.append(nodes.c.id.icontains(**text) | nodes.c.address.icontains(**text))
+        return found
+
+
+def of_labels(selector: Selector) -> list[ColumnElement[bool]]:
+    """What `Selector.matches` says, for a query on `nodes`."""
+    return [
+        nodes.c.labels[label].as_string().in_(sorted(values))
+        for label, values in selector.terms.items()
+    ]

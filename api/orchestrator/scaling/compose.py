@@ -1,0 +1,22 @@
+"""Puts scaling together."""
+
+from __future__ import annotations
+
+from api.orchestrator.scaling.provisioner import SocketProvisioner
+from api.orchestrator.scaling.service import Jobs
+from api.orchestrator.scaling.settings import ScalingSettings
+from api.orchestrator.scaling.steps import Means
+from api.orchestrator.scaling.worker import Worker
+from api.storage.database import Database
+from dataplane.base.clock import Clock
+
+
+def compose(
+    settings: ScalingSettings, database: Database, clock: Clock
+) -> tuple[Jobs, Worker | None]:
+    """What people ask, and what runs jobs; without a provider nothing does."""
+    if settings.provider is None:
+        return Jobs(database, clock, settings, None), None
+    provisioner = SocketProvisioner(settings.socket, settings.provider)
+    worker = Worker(database, clock, Means(provisioner, settings))
+    return Jobs(database, clock, settings, provisioner), worker

@@ -1,0 +1,46 @@
+"""What the orchestrator and the provisioner say to each other, and a provider with both.
+
+A question is one line of JSON. The answer is lines of JSON: any number of ``{"progress": "text"}``,
+then one ``{"result": {...}}`` or ``{"error": "text"}``. See ``docs/scaling-providers.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Literal
+
+Verb = Literal["create", "destroy", "list", "capacity"]
+VERBS: tuple[Verb, ...] = ("create", "destroy", "list", "capacity")
+OF_A_NODE: tuple[Verb, ...] = ("create", "destroy")
+NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
+"""A node's name: short enough for what a provider makes of it, and no option or path."""
+PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+LINE_BYTES_MAX = 16_384
+ANSWER_BYTES_MAX = 1 << 20
+"""Of all lines of one answer together."""
+KINDS = {"progress": str, "result": dict, "error": str}
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """One line."""
+    return json.dumps(message, ensure_ascii=True).encode() + b"\n"
+
+
+def decode(line: bytes) -> tuple[str, Any]:
+    """The kind of one line of an answer and what it says; raises ValueError."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"no JSON: {excerpt(line)}") from exc
+    if not isinstance(message, dict) or len(message) != 1:
+        raise ValueError(f"no object with one of {', '.join(KINDS)} alone: {excerpt(line)}")
+    ((kind, said),) = message.items()
+    if kind not in KINDS or not isinstance(said, KINDS[kind]):
+        raise ValueError(f"no object with one of {', '.join(KINDS)} alone: {excerpt(line)}")
+    return kind, said
+
+
+def excerpt(line: bytes) -> str:
+    """The beginning of a line, printable."""
+    return repr(line[:80].decode("utf-8", "replace"))

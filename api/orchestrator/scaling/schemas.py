@@ -1,0 +1,98 @@
+"""Bodies of scaling."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp, Whole
+from api.orchestrator.nodes.schemas import NodeId
+
+COUNT_MAX = 100
+JOB_ID = "^scale-[0-9a-f]{8}$"
+Action = Literal["scale_up", "scale_down"]
+State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class ScaleRequest(Strict):
+    """How many nodes more or fewer; ``nodes`` chooses which go, else the newest do."""
+
+    action: Action
+    count: Annotated[int, Field(ge=1, le=COUNT_MAX), Whole]
+    nodes: Annotated[list[NodeId], Field(min_length=1, max_length=COUNT_MAX)] | None = None
+
+
+class JobBody(Strict):
+    """A job without its log."""
+
+    id: str
+    action: Action
+    count: int
+    nodes: list[str]
+    """Names of the nodes that it makes or removes."""
+    state: State
+    error: str | None
+    attempt: int
+    """How many processes have run it, one after the other."""
+    created_at: Timestamp
+    created_by: str
+    started_at: Timestamp | None
+    ended_at: Timestamp | None
+    cancelled_by: str | None
+
+
+class LogLine(Strict):
+    """One line of a job's log."""
+
+    at: Timestamp
+    message: str
+
+
+class JobDetail(JobBody):
+    """A job with its log from a cursor on; the cursor for what comes next is never null."""
+
+    log: list[LogLine]
+    log_cursor: str
+
+
+class JobPage(Strict):
+    """Jobs, newest first."""
+
+    jobs: list[JobBody]
+    total: int
+    next_cursor: str | None
+
+
+class ScaledNode(Strict):
+    """A node that a job has made."""
+
+    id: str
+    job: str
+    state: Literal["creating", "active", "removing"]
+    made_at: Timestamp
+
+
+class ScaleBody(Strict):
+    """What can be scaled, and what has been."""
+
+    provider: str | None
+    min: int
+    max: int
+    nodes: list[ScaledNode]
+    running: str | None
+    """The id of the job that has not ended."""
+
+
+class JobsQuery(Strict):
+    """Which part of the jobs: follow ``next_cursor`` until it is null."""
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern=JOB_ID)] | None = None
+
+
+class LogQuery(Strict):
+    """Which part of the log: what came after ``cursor``."""
+
+    cursor: Annotated[int, Field(ge=0), FromDecimal] = 0
+    limit: PageLimit = 1000

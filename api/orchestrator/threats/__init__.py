@@ -1,0 +1,1 @@
+"""Threats: attacks on the fleet, put together from what each node has reported."""

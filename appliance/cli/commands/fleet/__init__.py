@@ -1,0 +1,1 @@
+"""``secbeat fleet``: what the orchestrator of a fleet is asked for."""

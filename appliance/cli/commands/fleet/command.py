@@ -1,0 +1,31 @@
+"""``secbeat fleet``: deployments, and whatever else of a fleet has a command of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from appliance.cli.lazy import LazyCommand, LazyGroup
+
+_ROOM = "appliance.cli.commands.fleet"
+COMMANDS = {
+    "deployments": ("deployments:app", "Which policy goes to which nodes, and how far it is."),
+}
+
+
+class FleetGroup(LazyGroup):
+    """All commands of ``secbeat fleet``."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (target, summary) in COMMANDS.items():
+            self.add_command(LazyCommand(name, f"{_ROOM}.{target}", summary))
+
+
+app = typer.Typer(cls=FleetGroup, no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def fleet() -> None:
+    """The fleet, as its orchestrator knows it."""

@@ -1,0 +1,1 @@
+"""``secbeat policy``: of a node, and with ``--fleet`` of a fleet."""

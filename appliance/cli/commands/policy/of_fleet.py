@@ -1,0 +1,67 @@
+"""``secbeat policy ... --fleet``: what the orchestrator is asked for, and what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appliance.cli.client.fleet_api import FleetApi
+from appliance.cli.client.node_api import Query
+from appliance.cli.commands.fleet.deployments import tell
+from appliance.cli.commands.fleet.following import follow
+from appliance.cli.commands.policy.rollout import Rollout
+from appliance.cli.terminal.output import Output
+
+HISTORY = ("number", "name", "profiles", "rules", "action", "created_at", "created_by")
+_CHANGES = ("profile", "setting", "before", "after")
+_NODES = ("node", "from_number", "would", "message")
+
+
+def get(api: FleetApi, number: int | None) -> dict[str, Any]:
+    """The policy that was deployed last, or a version."""
+    path = "policy" if number is None else f"policy/history/{number}"
+    found: dict[str, Any] = api.get(path).body
+    return found
+
+
+def plan(api: FleetApi, document: dict[str, Any], how: Rollout, more: Query, out: Output) -> None:
+    """Say what a deployment would change, and on which nodes."""
+    body = api.post("policy", document, {**how.query(), **more, "dry_run": "true"}).body
+    if out.as_json:
+        out.document(body)
+        return
+    out.line(f"{body['name']} would go to {body['total']} nodes")
+    for number in body["supersedes"]:
+        out.line(f"deployment {number} goes on and would end")
+    for group in body["changes"]:
+        of = "no policy of the fleet" if group["from_number"] is None else group["from_number"]
+        out.line("")
+        out.line(f"{group['nodes']} nodes that have {of}:")
+        out.table(_CHANGES, [[row[name] for name in _CHANGES] for row in group["changes"]])
+    kept = [each for each in body["nodes"] if each["would"] != "change"]
+    if kept:
+        out.line("")
+        out.table(_NODES, [[row[name] for name in _NODES] for row in kept])
+
+
+def deploy(
+    api: FleetApi,
+    output: Output,
+    path: str,
+    body: dict[str, Any],
+    query: Query,
+    timeout_s: float | None,
+) -> None:
+    """Begin a deployment, and follow it if ``timeout_s`` is given. Raises as `follow`."""
+    found: dict[str, Any] = api.post(path, body, query).body
+    if timeout_s is not None:
+        found = follow(api, found["id"], timeout_s, output)
+    tell(output, found)
+
+
+def tell_history(api: FleetApi, limit: int, output: Output) -> None:
+    """List the versions, newest first."""
+    page = api.get("policy/history", {"limit": limit}).body
+    if output.as_json:
+        output.document(page)
+    else:
+        output.table(HISTORY, [[row[name] for name in HISTORY] for row in page["history"]])

@@ -1,0 +1,97 @@
+"""How a policy goes to a fleet, as the options of the command line say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from appliance.cli.terminal.durations import parse_duration
+
+HOLD_S = 60
+"""How long the orchestrator watches a canary unless it is told."""
+
+FleetOption = Annotated[
+    bool,
+    typer.Option("--fleet", help="Of the fleet: ask its orchestrator, not a node."),
+]
+FleetUrlOption = Annotated[
+    str,
+    typer.Option(
+        "--orchestrator",
+        envvar="SECBEAT_ORCHESTRATOR",
+        metavar="URL",
+        help="With --fleet: the orchestrator API.",
+    ),
+]
+SelectorOption = Annotated[
+    str,
+    typer.Option(
+        "--selector", metavar="LABELS", help="With --fleet: nodes as edge=yes,site in (ams,fra)."
+    ),
+]
+CanaryOption = Annotated[
+    bool, typer.Option("--canary", help="With --fleet: one node first, watched before the rest.")
+]
+CanaryNodeOption = Annotated[
+    str | None,
+    typer.Option("--canary-node", metavar="ID", help="With --fleet: that node first."),
+]
+HoldOption = Annotated[
+    str | None,
+    typer.Option("--hold", metavar="DURATION", help="How long a canary is watched; else 60s."),
+]
+ConfirmOption = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm-within",
+        metavar="DURATION",
+        help="With --fleet: withdrawn unless confirmed in time.",
+    ),
+]
+OverrideOption = Annotated[
+    bool, typer.Option("--override", help="On a node: in the place of the fleet's policy.")
+]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """To which nodes, and how."""
+
+    selector: str = ""
+    canary: bool = False
+    canary_node: str | None = None
+    hold: str | None = None
+    confirm_within: str | None = None
+
+    def require(self, *, fleet: bool) -> None:
+        """Refuse options that have no meaning for one node. Raises `typer.BadParameter`."""
+        if not fleet and self != Rollout():
+            raise typer.BadParameter(
+                "--selector, --canary, --canary-node, --hold and --confirm-within are for --fleet"
+            )
+
+    def patience_s(self, timeout_s: float) -> float:
+        """How long to wait for a deployment: the time that a canary is held does not count."""
+        if not self._is_canary:
+            return timeout_s
+        return timeout_s + (HOLD_S if self.hold is None else parse_duration(self.hold))
+
+    @property
+    def _is_canary(self) -> bool:
+        return self.canary or self.canary_node is not None
+
+    def query(self) -> dict[str, str | int | None]:
+        """As the orchestrator takes it. Raises `typer.BadParameter`."""
+        if self.hold is not None and not self._is_canary:
+            raise typer.BadParameter("--hold is for --canary or --canary-node")
+        return {
+            "selector": self.selector or None,
+            "strategy": "canary" if self._is_canary else None,
+            "canary": self.canary_node,
+            "hold_seconds": None if self.hold is None else parse_duration(self.hold),
+            "confirm_within": (
+                None if self.confirm_within is None else parse_duration(self.confirm_within)
+            ),
+        }

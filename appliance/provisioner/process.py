@@ -1,0 +1,54 @@
+"""Composes the provisioner and runs it until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import signal
+import threading
+from types import FrameType
+
+from appliance.provisioner.command import Provider
+from appliance.provisioner.configuration import ProvisionerConfig
+from appliance.provisioner.server import Server
+from dataplane.base.errors import ConfigurationError
+from dataplane.base.notify import Notifier
+
+log = logging.getLogger("provisioner")
+
+
+def run(config: ProvisionerConfig) -> int:
+    """Answer until SIGTERM; returns the exit code. Raises `ConfigurationError`."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    user = _user(config.user)
+    server = Server(config.socket, providers(config), {0, os.geteuid(), user.pw_uid})
+    if os.geteuid() == 0:
+        os.chown(config.socket, -1, user.pw_gid)  # no capability is needed for one's own group
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=server.close).start()  # a handler must not wait
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    with Notifier(os.environ, os.getpid()) as notifier:
+        notifier.ready()
+        log.info("ready on %s: %s", config.socket, ", ".join(config.providers) or "no provider")
+        server.serve()
+    server.close()
+    return 0
+
+
+def providers(config: ProvisionerConfig) -> dict[str, Provider]:
+    """By name."""
+    return {
+        name: Provider(name, section.command, section.directory, section.timeout_seconds)
+        for name, section in config.providers.items()
+    }
+
+
+def _user(name: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise ConfigurationError(f"there is no user {name!r}") from None

@@ -1,0 +1,147 @@
+"""An orchestrator with a provisioner that makes nodes of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.orchestrator.app import create_app, orchestrator_of
+from api.orchestrator.scaling.provisioner import Hear, ProvisionerError
+from api.orchestrator.scaling.settings import ScalingSettings
+from api.orchestrator.scaling.steps import Means
+from api.orchestrator.scaling.worker import Worker
+from api.orchestrator.settings import OrchestratorSettings
+from tests.api.orchestrator.conftest import client_of, heartbeat, registration
+from tests.support.clock import FakeClock
+
+LIMITS = ScalingSettings(provider="fake", nodes_max=3, timeout_s=60, drain_s=20)
+
+
+class Killed(BaseException):
+    """The process that runs a job dies: nothing of it is done any more."""
+
+
+class FakeProvisioner:
+    """Makes nodes that register and are healthy, unless told otherwise."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.free = 2
+        self.there: list[str] = []
+        self.asked: list[tuple[str, str]] = []
+        self.connections = 0
+        self.health: Callable[[str], str | None] = lambda _node: "healthy"
+        """None: the node is not heard of."""
+        self.before: Callable[[str, str], None] = lambda _verb, _node: None
+        self.after: Callable[[str, str], None] = lambda _verb, _node: None
+
+    def ask(
+        self, verb: str, details: dict[str, Any], _timeout_s: float, hear: Hear
+    ) -> dict[str, Any]:
+        if verb == "capacity":
+            return {"free": self.free, "limit": "two nodes on two CPUs"}
+        node = details["node"]
+        self.asked.append((verb, node))
+        self.before(verb, node)
+        hear(f"{verb} {node}")
+        if verb == "create" and node not in self.there:
+            self.there.append(node)
+            self._register(node, details["fleet"]["token"])
+        if verb == "destroy" and node in self.there:
+            self.there.remove(node)
+        self.after(verb, node)
+        return {}
+
+    def speak(self, node: str) -> None:
+        """The node's heartbeat."""
+        health = self.health(node)
+        if health is not None:
+            sent = heartbeat(health=health, stats={"active_connections": self.connections})
+            url = f"/api/v1/nodes/{node}/heartbeat"
+            assert client_of(self.app, _key(node)).post(url, json=sent).status_code == 200
+
+    def _register(self, node: str, token: str) -> None:
+        enrolling = client_of(self.app, token)
+        wanted = registration(node, _key(node))
+        assert enrolling.post("/api/v1/nodes/register", json=wanted).status_code == 201
+        self.speak(node)
+
+
+def _key(node: str) -> str:
+    return f"the key of {node}".ljust(40, ".")
+
+
+@pytest.fixture
+def fleet_settings(fleet_settings: OrchestratorSettings) -> OrchestratorSettings:
+    return replace(fleet_settings, scaling=LIMITS)
+
+
+@pytest.fixture
+def fleet(
+    fleet_settings: OrchestratorSettings, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flask]:
+    """The provisioner is the fixture's, which needs the application that needs it."""
+    made: list[FakeProvisioner] = []
+
+    class Late:
+        def ask(self, *arguments: Any) -> dict[str, Any]:
+            return made[0].ask(*arguments)
+
+    monkeypatch.setattr(
+        "api.orchestrator.scaling.compose.SocketProvisioner", lambda *_arguments: Late()
+    )
+    app = create_app(fleet_settings, clock)
+    made.append(FakeProvisioner(app))
+    app.extensions["provisioner"] = made[0]
+    yield app
+    orchestrator_of(app).close()
+
+
+@pytest.fixture
+def provisioner(fleet: Flask) -> FakeProvisioner:
+    made: FakeProvisioner = fleet.extensions["provisioner"]
+    return made
+
+
+MakeWorker = Callable[[], Worker]
+
+
+@pytest.fixture
+def make_worker(fleet: Flask, provisioner: FakeProvisioner, clock: FakeClock) -> MakeWorker:
+    """Makes one more process that runs jobs; while it waits, time goes by and nodes speak."""
+
+    def wait(seconds: float) -> None:
+        clock.pass_ms(int(seconds * 1000))
+        for node in provisioner.there:
+            provisioner.speak(node)
+
+    def make() -> Worker:
+        means = Means(provisioner, LIMITS, wait, lambda: clock.boot_ms() / 1000)
+        return Worker(orchestrator_of(fleet).database, clock, means)
+
+    return make
+
+
+@pytest.fixture
+def worker(make_worker: MakeWorker) -> Worker:
+    return make_worker()
+
+
+def fail(_verb: str, _node: str) -> None:
+    """What a provider does that can't."""
+    raise ProvisionerError("no more addresses")
+
+
+def scale(client: FlaskClient, action: str, count: int, **more: Any) -> Any:
+    """Ask for a job."""
+    return client.post("/api/v1/scale", json={"action": action, "count": count} | more)
+
+
+def job_of(client: FlaskClient, answer: Any) -> Any:
+    """The job that an answer was about, as it is now."""
+    return client.get(answer.headers["Location"]).json

@@ -1,0 +1,142 @@
+"""A job outlives whoever runs it: leases, attempts, cancelling."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.orchestrator.scaling.rows import LEASE_MS
+from api.orchestrator.scaling.worker import ATTEMPTS_MAX, Worker
+from tests.api.orchestrator.scaling.conftest import (
+    FakeProvisioner,
+    Killed,
+    MakeWorker,
+    job_of,
+    scale,
+)
+from tests.support.clock import FakeClock
+
+
+def _die(_verb: str, _node: str) -> None:
+    raise Killed
+
+
+def _quiet(_verb: str, _node: str) -> None:
+    pass
+
+
+def test_another_process_takes_a_job_over_when_the_lease_is_over_and_makes_no_node_twice(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner, clock: FakeClock
+) -> None:
+    asked = scale(admin, "scale_up", 2)
+    provisioner.after = _die  # made, and nobody has noted it
+    with pytest.raises(Killed):
+        make_worker().turn()
+    provisioner.after = _quiet
+    other = make_worker()
+    assert not other.turn()
+    clock.pass_ms(LEASE_MS + 1)
+    assert other.turn()
+    job = job_of(admin, asked)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+    assert provisioner.there == job["nodes"]
+    assert len(admin.get("/api/v1/nodes").json["nodes"]) == 2
+
+
+def test_a_removal_that_was_cut_off_is_ended_by_the_next(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner, clock: FakeClock
+) -> None:
+    scale(admin, "scale_up", 2)
+    make_worker().turn()
+    asked = scale(admin, "scale_down", 2)
+    provisioner.after = _die
+    with pytest.raises(Killed):
+        make_worker().turn()
+    provisioner.after = _quiet
+    clock.pass_ms(LEASE_MS + 1)
+    make_worker().turn()
+    assert job_of(admin, asked)["state"] == "succeeded"
+    assert provisioner.there == []
+    assert admin.get("/api/v1/scale").json["nodes"] == []
+
+
+def test_an_owner_that_was_stopped_for_long_changes_nothing_any_more(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner, clock: FakeClock
+) -> None:
+    asked = scale(admin, "scale_up", 1)
+    other = make_worker()
+
+    def stopped(_verb: str, _node: str) -> None:
+        provisioner.before = _quiet
+        clock.pass_ms(LEASE_MS + 1)
+        assert other.turn()
+
+    provisioner.before = stopped
+    assert make_worker().turn()
+    job = job_of(admin, asked)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+    assert [line["message"] for line in job["log"]].count("succeeded") == 1
+
+
+def test_a_job_that_nobody_runs_yet_is_cancelled_at_once(
+    admin: FlaskClient, worker: Worker
+) -> None:
+    asked = scale(admin, "scale_up", 1)
+    answer = admin.post(f"{asked.headers['Location']}/cancel")
+    assert (answer.status_code, answer.json["state"]) == (202, "cancelled")
+    assert not worker.turn()
+    again = admin.post(f"{asked.headers['Location']}/cancel")
+    assert again.status_code == 409
+
+
+def test_a_job_that_is_cancelled_while_it_runs_removes_what_it_has_made(
+    admin: FlaskClient, worker: Worker, provisioner: FakeProvisioner
+) -> None:
+    asked = scale(admin, "scale_up", 2)
+    cancel = f"{asked.headers['Location']}/cancel"
+    provisioner.health = lambda _node: None
+    provisioner.after = lambda verb, _node: (
+        None if verb == "destroy" else admin.post(cancel) and None
+    )
+    worker.turn()
+    job = job_of(admin, asked)
+    assert (job["state"], job["cancelled_by"], job["error"]) == ("cancelled", "admin", None)
+    assert provisioner.there == []
+    assert admin.get("/api/v1/nodes").json["nodes"] == []
+
+
+def test_a_scale_down_that_is_cancelled_lets_the_nodes_work_on(
+    admin: FlaskClient, worker: Worker, provisioner: FakeProvisioner, clock: FakeClock
+) -> None:
+    scale(admin, "scale_up", 1)
+    worker.turn()
+    provisioner.connections = 1
+    asked = scale(admin, "scale_down", 1)
+    cancel = f"{asked.headers['Location']}/cancel"
+
+    def health(node: str) -> str:
+        admin.post(cancel)
+        return "healthy"
+
+    provisioner.health = health
+    worker.turn()
+    job = job_of(admin, asked)
+    assert job["state"] == "cancelled"
+    assert provisioner.there == job["nodes"]
+    assert admin.get(f"/api/v1/nodes/{job['nodes'][0]}").json["status"] == "healthy"
+
+
+def test_a_job_that_kills_whoever_runs_it_is_given_up(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner, clock: FakeClock
+) -> None:
+    asked = scale(admin, "scale_up", 1)
+    provisioner.before = lambda verb, node: _die(verb, node) if verb == "create" else None
+    for _ in range(ATTEMPTS_MAX):
+        with pytest.raises(Killed):
+            make_worker().turn()
+        clock.pass_ms(LEASE_MS + 1)
+    make_worker().turn()
+    job = job_of(admin, asked)
+    assert job["state"] == "failed"
+    assert job["error"].startswith("given up")
+    assert admin.get("/api/v1/scale").json["nodes"] == []
