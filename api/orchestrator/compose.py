@@ -19,8 +19,6 @@ from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
 from api.orchestrator.entries import views as entry_views
-from api.orchestrator.entries.following import FollowedEntries
-from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.health import views as health_views
@@ -91,8 +89,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         ConfigurationError: that is no database.
     """
     state = _state_directory(settings)
+    scratch = state / "scratch"
     with written(state):
-        state.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
     database = open_database(settings.database)
     clock = clock or database_clock(settings.database, database)
@@ -107,11 +106,10 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     )
     storage.turn()
     jobs, scaler = scaling.compose(settings.scaling, database, clock)
-    lists = FleetLists(database, clock)
-    followed_entries = FollowedEntries(database, clock, lists.log)
+    entries = entry_views.Services.make(database, clock)
     rules = FleetRules(database, clock)
     followed_rules = FollowedRuleSet(database, clock, rules.log)
-    following = Following(database, (ruling.part, followed_entries.part, followed_rules.part))
+    following = Following(database, (ruling.part, entries.followed.part, followed_rules.part))
     nodes = node_views.Services(
         Nodes(database, clock),
         Registry(database, clock, ()),
@@ -132,7 +130,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *node_views.operations(nodes),
             *token_views.operations(tokens),
             *following_views.operations(following),
-            *entry_views.operations(lists, followed_entries),
+            *entry_views.operations(entries),
             *rule_views.operations(rules, followed_rules),
             *threat_views.operations(Threats(database, clock)),
             *policy_views.operations(Policies(database, clock)),
@@ -140,7 +138,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
-        spool=Spool(state / "scratch"),
+        spool=Spool(scratch),
         scaler=scaler,
         housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
