@@ -19,8 +19,6 @@ from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
 from api.orchestrator.entries import views as entry_views
-from api.orchestrator.entries.following import FollowedEntries
-from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.following.shortcut import Shortcut
@@ -40,6 +38,9 @@ from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.rules import views as rule_views
+from api.orchestrator.rules.following import FollowedRuleSet
+from api.orchestrator.rules.service import FleetRules
 from api.orchestrator.scaling import compose as scaling
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
@@ -102,8 +103,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         ConfigurationError: that is no database.
     """
     state = _state_directory(settings)
+    scratch = state / "scratch"
     with written(state):
-        state.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
     database = open_database(settings.database)
     clock = clock or database_clock(settings.database, database)
@@ -118,11 +120,12 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     )
     storage.turn()
     jobs, scaler = scaling.compose(settings.scaling, database, clock)
-    lists = FleetLists(database, clock)
-    followed_entries = FollowedEntries(database, clock, lists.log)
-    following = Following(database, (ruling.part, followed_entries.part))
     threats = Threats(database, clock)
     office = Office(settings.webhooks, database, clock)
+    entries = entry_views.Services.make(database, clock)
+    rules = FleetRules(database, clock)
+    followed_rules = FollowedRuleSet(database, clock, rules.log)
+    following = Following(database, (ruling.part, entries.followed.part, followed_rules.part))
     nodes = node_views.Services(
         Nodes(database, clock),
         Registry(database, clock, ()),
@@ -144,14 +147,15 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *node_views.operations(nodes),
             *token_views.operations(tokens),
             *followed,
-            *entry_views.operations(lists, followed_entries),
+            *entry_views.operations(entries),
+            *rule_views.operations(rules, followed_rules),
             *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
-        spool=Spool(state / "scratch"),
+        spool=Spool(scratch),
         shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         office=office,
