@@ -103,16 +103,17 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    jobs, scaler = scaling.compose(settings.scaling, database, clock)
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
     following = Following(database, (ruling.part, followed_entries.part))
+    registry = Registry(database, clock, ())
     nodes = node_views.Services(
         Nodes(database, clock),
-        Registry(database, clock, ()),
+        registry,
         Heartbeats(database, clock, lambda _connection, _change: None),
         database,
     )
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
     limits = Limits(
         settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
     )
