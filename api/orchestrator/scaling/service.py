@@ -133,7 +133,8 @@ class Jobs:
 
     def _chosen(self, connection: Connection, job: str, wanted: ScaleRequest) -> list[str]:
         """Names of the nodes that are to be made or to go; raises `ConflictError`."""
-        there = [row.id for row in rows.made(connection)]
+        made = rows.made(connection)
+        there = [row.id for row in made]
         if wanted.action == "scale_up":
             _check(
                 len(there) + wanted.count <= self.settings.nodes_max,
@@ -149,7 +150,8 @@ class Jobs:
             len(there),
         )
         if wanted.nodes is None:
-            return there[::-1][: wanted.count]
+            left = [row.id for row in made if row.state == "removing"]
+            return [*left, *(node for node in there[::-1] if node not in left)][: wanted.count]
         for node in wanted.nodes:
             if node not in there:
                 message = f"no job has made a node {node!r}; only such nodes can be removed here"

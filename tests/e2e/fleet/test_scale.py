@@ -52,7 +52,7 @@ def test_a_job_outlives_its_orchestrator_and_its_node_goes_with_the_lab(fleet: F
     first = fleet.healthy_node()["id"]
     asked = _curl(fleet, '{"action": "scale_up", "count": 1}')
     (name,) = asked["nodes"]
-    wait_for(lambda: Lab(name).instance.directory.exists(), "the node is being made")
+    wait_for(Lab(name).instance.directory.exists, "the node is being made")
     fleet.kill("orchestrator", signal.SIGKILL)
     grown = _ended(fleet, asked["id"])
     assert (grown["state"], grown["attempt"]) == ("succeeded", 2), grown

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
+from api.common.disk import DiskError
 from api.orchestrator.scaling.rows import LEASE_MS
 from api.orchestrator.scaling.worker import ATTEMPTS_MAX, Worker
 from tests.api.orchestrator.scaling.conftest import (
@@ -76,6 +80,40 @@ def test_an_owner_that_was_stopped_for_long_changes_nothing_any_more(
     job = job_of(admin, asked)
     assert (job["state"], job["attempt"]) == ("succeeded", 2)
     assert [line["message"] for line in job["log"]].count("succeeded") == 1
+
+
+def test_a_process_that_ends_gives_its_job_back_at_once(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner
+) -> None:
+    asked = scale(admin, "scale_up", 1)
+    first = make_worker()
+    provisioner.before = lambda _verb, _node: first.stop()
+    assert first.turn()
+    provisioner.before = _quiet
+    assert make_worker().turn()
+    job = job_of(admin, asked)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+
+
+def test_a_job_waits_for_a_database_that_is_away(
+    admin: FlaskClient,
+    make_worker: MakeWorker,
+    provisioner: FakeProvisioner,
+    clock: FakeClock,
+    tmp_path: Path,
+) -> None:
+    def away(_verb: str, _node: str) -> None:
+        raise DiskError(tmp_path, errno.ENOSPC)
+
+    asked = scale(admin, "scale_up", 1)
+    provisioner.after = away
+    with pytest.raises(DiskError):
+        make_worker().turn()
+    assert job_of(admin, asked)["state"] == "running"
+    provisioner.after = _quiet
+    clock.pass_ms(LEASE_MS + 1)
+    make_worker().turn()
+    assert job_of(admin, asked)["state"] == "succeeded"
 
 
 def test_a_job_that_nobody_runs_yet_is_cancelled_at_once(
