@@ -23,12 +23,15 @@ from api.orchestrator.entries.following import FollowedEntries
 from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
+from api.orchestrator.following.shortcut import Shortcut
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.metrics.collecting import Collect
 from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
@@ -37,6 +40,7 @@ from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
 from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
@@ -63,6 +67,10 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    metrics: Sequence[Collect]
+    """What each area says on port 9091."""
+    shortcut: Shortcut
+    """Says 304 to nodes that ask what has changed."""
     scaler: Worker | None
     """Runs jobs once it is started; None: there is no provider."""
 
@@ -114,20 +122,21 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         database,
     )
     jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
-    limits = Limits(
-        settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
-    )
+    limits = _limits(settings)
     receipts = Receipts(database, clock)
+    doors = FleetKeys(keys, database, clock, freshness)
+    gate = KeyGate(limits, doors, receipts, storage)
+    followed = following_views.operations(following)
     return Orchestrator(
         settings=settings,
         database=database,
         storage=storage,
-        gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
+        gate=gate,
         operations=[
             *health_views.operations(storage),
             *node_views.operations(nodes),
             *token_views.operations(tokens),
-            *following_views.operations(following),
+            *followed,
             *entry_views.operations(lists, followed_entries),
             *threat_views.operations(Threats(database, clock)),
             *policy_views.operations(Policies(database, clock)),
@@ -136,9 +145,22 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
+        metrics=[NodeMetrics(clock), scaling_metrics.collect],
+        shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
+
+
+def _limits(settings: OrchestratorSettings) -> Limits:
+    """Each worker's share: a client that keeps its connection meets the same one again."""
+    limits = (
+        settings.reads_per_minute,
+        settings.writes_per_minute,
+        settings.failures_per_minute,
+    )
+    reads, writes, failures = (max(1, limit // settings.workers) for limit in limits)
+    return Limits(reads, writes, failures)
 
 
 def _housekeeper(

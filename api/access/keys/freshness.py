@@ -49,6 +49,10 @@ class Freshness:
                 self._read_s = began_s
             return self._value
 
+    def at_hand(self) -> str | None:
+        """The value, if it need not be read anew."""
+        return self._value if self._clock() - self._read_s < FRESH_S else None
+
     def expire(self) -> None:
         """This worker has revoked something itself."""
         self._read_s = self._clock() - FRESH_S

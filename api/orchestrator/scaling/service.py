@@ -19,6 +19,7 @@ from api.common.errors import (
 )
 from api.orchestrator.database.tables.jobs import job_log, jobs
 from api.orchestrator.scaling import rows
+from api.orchestrator.scaling.protocol import printable
 from api.orchestrator.scaling.provisioner import Provisioner, ProvisionerError, ignore
 from api.orchestrator.scaling.schemas import ScaleRequest
 from api.orchestrator.scaling.settings import ScalingSettings
@@ -183,7 +184,7 @@ def _check_capacity(provisioner: Provisioner, wanted: int) -> None:
         raise _away(f"the provider names no free capacity but {said!r:.100}")
     if wanted > free:
         message = f"the provider has room for {free} more nodes, not for {wanted}"
-        message += f": {reason}" if isinstance(reason, str) else ""
+        message += f": {printable(reason)}" if isinstance(reason, str) else ""
         raise ConflictError(message, errors=[FieldError("count", wanted, str(free), message)])
 
 
