@@ -26,7 +26,7 @@ from api.orchestrator.scaling.settings import ScalingSettings
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
-CAPACITY_S = 10.0
+CAPACITY_S = 20.0
 """How long a provider may think about its capacity."""
 _RETRY_AFTER_S = 5
 
