@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ def test_another_process_takes_a_job_over_when_the_lease_is_over_and_makes_no_no
     assert (job["state"], job["attempt"]) == ("succeeded", 2)
     assert provisioner.there == job["nodes"]
     assert len(admin.get("/api/v1/nodes").json["nodes"]) == 2
+
+
+def test_of_workers_that_look_at_the_same_time_one_gets_the_job(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner
+) -> None:
+    asked = scale(admin, "scale_up", 1)
+    workers = [make_worker() for _ in range(4)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        got = list(pool.map(lambda worker: worker.turn(), workers))
+    assert sorted(got) == [False, False, False, True]
+    assert [verb for verb, _ in provisioner.asked] == ["create"]
+    assert job_of(admin, asked)["attempt"] == 1
 
 
 def test_a_removal_that_was_cut_off_is_ended_by_the_next(
