@@ -52,6 +52,11 @@ class NodeKey:
             self._next.replace(self._file)
             self._text = None
 
+    def drop_next(self) -> None:
+        """Keep this key. Raises OSError."""
+        with self._lock:
+            self._next.unlink(missing_ok=True)
+
 
 def digest(text: str) -> str:
     """SHA-256 of a key, in hexadecimal."""
