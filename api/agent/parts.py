@@ -32,6 +32,8 @@ RECORDER_S_MAX = 60.0
 """A turn of the recorder that takes longer hangs, as on a disk that does not answer."""
 NOT_RECORDING = "events_not_recorded"
 """Reason of a degraded node: ``events.db`` can't be written, or not in time."""
+DAMAGED = "events_damaged"
+"""The same: what was recorded is in a damaged file that was put aside, not long ago."""
 
 
 @dataclass
@@ -49,7 +51,11 @@ class Parts:
 
     def reasons(self) -> list[str]:
         """Why the agent degrades the node; empty: it does not."""
-        found = {NOT_RECORDING: not self.is_recording, FAILING: self.is_response_failing}
+        found = {
+            NOT_RECORDING: not self.is_recording,
+            DAMAGED: self.journal.was_damaged,
+            FAILING: self.is_response_failing,
+        }
         ours = [reason for reason, holds in found.items() if holds]
         return [*ours, *(self.fleet.contact.view().reasons() if self.fleet else ())]
 
@@ -108,7 +114,11 @@ def start(
         retention=Retention(journal, settings.keep),
         incidents=lambda: observer.use(sight.look),
         stats=LinkStats(observer).read,
-        others=lambda: [*others(), *([FAILING] if responder.is_failing else [])],
+        others=lambda: [
+            *others(),
+            *([DAMAGED] if journal.was_damaged else []),
+            *([FAILING] if responder.is_failing else []),
+        ],
         clock=clock,
     )
     parts = Parts(journal, feed, office, recorder, responder, api)
