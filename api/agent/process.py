@@ -22,12 +22,12 @@ from api.agent.link import Link, LinkStats, Observer
 from api.agent.logs import configure_logging
 from api.agent.metrics.internal import InternalCollector
 from api.agent.metrics.public import PublicCollector
-from api.agent.metrics.server import Exporter
 from api.agent.metrics.surroundings import Surroundings
 from api.agent.metrics.tally import AgentTally
 from api.agent.parts import Parts, start
 from api.agent.recording.feed import Feed
 from api.agent.settings import AgentSettings
+from api.common.exporter import Exporter
 from dataplane import client
 from dataplane.base.clock import SystemClock
 from dataplane.base.notify import Notifier

@@ -23,12 +23,15 @@ from api.orchestrator.entries.following import FollowedEntries
 from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
+from api.orchestrator.following.shortcut import Shortcut
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.metrics.collecting import Collect
 from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
@@ -63,6 +66,10 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    metrics: Sequence[Collect]
+    """What each area says on port 9091."""
+    shortcut: Shortcut
+    """Says 304 to nodes that ask what has changed."""
     scaler: Worker | None
     """Runs jobs once it is started; None: there is no provider."""
 
@@ -113,20 +120,21 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         Heartbeats(database, clock, lambda _connection, _change: None),
         database,
     )
-    limits = Limits(
-        settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
-    )
+    limits = _limits(settings)
     receipts = Receipts(database, clock)
+    doors = FleetKeys(keys, database, clock, freshness)
+    gate = KeyGate(limits, doors, receipts, storage)
+    followed = following_views.operations(following)
     return Orchestrator(
         settings=settings,
         database=database,
         storage=storage,
-        gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
+        gate=gate,
         operations=[
             *health_views.operations(storage),
             *node_views.operations(nodes),
             *token_views.operations(tokens),
-            *following_views.operations(following),
+            *followed,
             *entry_views.operations(lists, followed_entries),
             *threat_views.operations(Threats(database, clock)),
             *policy_views.operations(Policies(database, clock)),
@@ -135,9 +143,22 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
+        metrics=[NodeMetrics(clock)],
+        shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
     )
+
+
+def _limits(settings: OrchestratorSettings) -> Limits:
+    """Each worker's share: a client that keeps its connection meets the same one again."""
+    limits = (
+        settings.reads_per_minute,
+        settings.writes_per_minute,
+        settings.failures_per_minute,
+    )
+    reads, writes, failures = (max(1, limit // settings.workers) for limit in limits)
+    return Limits(reads, writes, failures)
 
 
 def _housekeeper(
