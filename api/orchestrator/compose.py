@@ -35,6 +35,7 @@ from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import metrics as policy_metrics
 from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
@@ -143,7 +144,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
-        metrics=[NodeMetrics(clock)],
+        metrics=[NodeMetrics(clock), policy_metrics.collect],
         shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),

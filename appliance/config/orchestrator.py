@@ -14,7 +14,7 @@ from api.orchestrator.scaling.protocol import PROVIDER
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from appliance.config.load import problem_error, read_document
-from appliance.config.model import AbsolutePath, BindText, Section, UserName
+from appliance.config.model import AbsolutePath, Binds, Section, UserName
 from appliance.config.secrets import secret
 from appliance.defaults import ORCHESTRATOR_FILE
 
@@ -22,7 +22,6 @@ ORCHESTRATOR_API_KEY = (KEY_VARIABLE, "secbeat.orchestrator-api-key")
 DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url")
 """Environment variables, and names of the systemd credentials that stand in for them."""
 BACKENDS = ("sqlite", "postgresql")
-BINDS_MAX = 8
 SCALED_NODES_MAX = 10_000
 _SCALING = ScalingSettings()
 
@@ -35,9 +34,6 @@ def _database(text: str) -> str:
     if url.get_backend_name() not in BACKENDS:
         raise ValueError(f"must begin with one of {', '.join(BACKENDS)}")
     return text
-
-
-Binds = Annotated[tuple[BindText, ...], Field(strict=False, min_length=1, max_length=BINDS_MAX)]
 
 
 class ScalingSection(Section):
