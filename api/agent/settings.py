@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.agent.fleet.settings import FleetSettings
 from api.agent.recording.keep import Keep
-from api.agent.webhooks.settings import WebhookSettings
+from api.webhooks.settings import WebhookSettings
 
 
 @dataclass(frozen=True)

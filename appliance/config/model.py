@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from api.agent.recording.event import KINDS, MAIN_KINDS
 from api.agent.recording.keep import Keep
-from api.agent.webhooks import secret
-from api.agent.webhooks.settings import ENDPOINTS_MAX, RETRIES_MAX
+from api.webhooks import secret
+from api.webhooks.settings import ENDPOINTS_MAX, RETRIES_MAX
 from appliance.config.binds import Bind
 from appliance.config.devices import data_device, management_device
 from dataplane.base.settings import ConnectionTimeouts

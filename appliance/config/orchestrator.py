@@ -13,9 +13,11 @@ from sqlalchemy.exc import ArgumentError
 from api.orchestrator.scaling.protocol import PROVIDER
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from appliance.config.checks import webhook_problems
 from appliance.config.load import problem_error, read_document
-from appliance.config.model import AbsolutePath, Binds, Section, UserName
+from appliance.config.model import AbsolutePath, Binds, Section, UserName, WebhooksSection
 from appliance.config.secrets import secret
+from appliance.config.settings import webhook_settings
 from appliance.defaults import ORCHESTRATOR_FILE
 
 ORCHESTRATOR_API_KEY = (KEY_VARIABLE, "secbeat.orchestrator-api-key")
@@ -69,6 +71,13 @@ class OrchestratorConfig(Section):
     workers: int = Field(default=1, ge=1, le=32)
     user: UserName = "secbeat"
     scaling: ScalingSection = ScalingSection()
+    webhooks: WebhooksSection = WebhooksSection()
+
+    @model_validator(mode="after")
+    def _receivers(self) -> Self:
+        for key, value, rule in webhook_problems(self.webhooks):
+            raise ValueError(f"{key} = {value}: {rule}")
+        return self
 
 
 def load_orchestrator(file: Path = ORCHESTRATOR_FILE) -> OrchestratorConfig:
@@ -97,6 +106,7 @@ def orchestrator_settings(
         workers=config.workers,
         orchestrator_api_key=secret(environment, *ORCHESTRATOR_API_KEY),
         scaling=_scaling(config),
+        webhooks=webhook_settings(config.webhooks, environment, config.state_dir),
     )
 
 

@@ -19,7 +19,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.agent.settings import AgentSettings
-from api.agent.webhooks.settings import WebhookSettings
+from api.webhooks.settings import WebhookSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 BOUND_S = 60

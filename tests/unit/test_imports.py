@@ -70,8 +70,9 @@ API_ROOMS = {
     "rules": {"common"},
     "history": {"common", "storage"},
     "management": {"common", "storage", "access", "serving", "history", "lists", "rules"},
-    "orchestrator": {"common", "storage", "access", "serving", "lists", "rules"},
-    "agent": {"common", "storage", "history", "lists", "rules"},
+    "orchestrator": {"common", "storage", "access", "serving", "lists", "rules", "webhooks"},
+    "agent": {"common", "storage", "history", "lists", "rules", "webhooks"},
+    "webhooks": {"common"},
 }
 """The same for api."""
 DATABASES = {

@@ -6,10 +6,11 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from appliance.config.orchestrator import OrchestratorConfig, load_orchestrator
+from appliance.config.model import WebhooksSection
+from appliance.config.orchestrator import OrchestratorConfig, ScalingSection, load_orchestrator
 
 EXAMPLE = Path(str(files("appliance.config") / "orchestrator.example.toml"))
-OPTIONAL = ("database", "socket", "provider", "url")
+OPTIONAL = ("database", "provider", "url", "secret")
 
 
 def test_example_is_the_defaults() -> None:
@@ -19,10 +20,12 @@ def test_example_is_the_defaults() -> None:
 def test_example_shows_every_key() -> None:
     text = EXAMPLE.read_text()
     document = tomllib.loads(text)
-    scaling = document.pop("scaling")
+    shown = {*document, *document["scaling"], *document["webhooks"]}
     for key in OPTIONAL:
         assert f"\n# {key} = " in text
-    expected = set(OrchestratorConfig.model_fields) - {"scaling"}
-    assert document.keys() == expected - {"database", "socket"}
-    fields = OrchestratorConfig.model_fields["scaling"].annotation.model_fields  # type: ignore[union-attr]
-    assert scaling.keys() == set(fields) - {"provider", "url"}
+    sections = (ScalingSection, WebhooksSection)
+    expected = {
+        *OrchestratorConfig.model_fields,
+        *(key for one in sections for key in one.model_fields),
+    }
+    assert shown == expected - set(OPTIONAL)

@@ -11,7 +11,7 @@ import secrets
 import threading
 from pathlib import Path
 
-from api.agent.files import write_private
+from api.common.files import write_private
 
 _BYTES = 32
 

@@ -17,6 +17,12 @@ from dataplane.base.clock import Clock
 AGES_S = (5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0, 3600.0)
 """A heartbeat comes every 10 s; from 30 s on a node is unreachable."""
 
+_COLUMNS = [
+    nodes.c[name]
+    for name in ("seen_ms", "health", "reasons", "desired", "clock_off_ms", "duplicate_ms")
+]
+"""What `judge` asks for."""
+
 
 class NodeMetrics:
     """See `api.orchestrator.metrics.collecting.Collect`."""
@@ -25,11 +31,11 @@ class NodeMetrics:
         self._clock = clock
 
     def __call__(self, connection: Connection) -> Iterable[Metric]:
-        """Reads all nodes: a name for each would be a label without a bound."""
+        """Looks at all nodes: a name for each would be a label without a bound."""
         now_ms = self._clock.utc_ms()
         statuses: Counter[str] = Counter()
         ages: list[float] = []
-        for row in connection.execute(select(nodes)):
+        for row in connection.execute(select(*_COLUMNS)):
             statuses[judge(row, now_ms)[0]] += 1
             if row.seen_ms is not None:
                 ages.append(max(0, now_ms - row.seen_ms) / 1000)

@@ -152,7 +152,7 @@ class NodeKeyRequest(Strict):
     key_sha256: Sha256
 
 
-class KeyAnswer(Strict):
+class NodeKeyAnswer(Strict):
     """Whose key it is."""
 
     id: str
