@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from api.common.errors import NotFoundError
 from api.common.schemas import utc_ms
+from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.schemas import Heartbeat
 from api.orchestrator.nodes.status import CLOCK_OFF_MS, SILENT_MS, judge
@@ -145,6 +146,8 @@ class Heartbeats:
             self._change(connection, row, _judged(row, values), now_ms)
             connection.execute(update(nodes).where(nodes.c.id == node).values(values | _BEFORE))
             ahead_ms = off_ms if abs(off_ms) > CLOCK_OFF_MS else 0
+            if values.get("rule_types", row.rule_types) != row.rule_types:
+                changes.bump(connection)  # another release may take another policy
             if sent.incidents:
                 incidents.keep(connection, node, sent.incidents, now_ms, ahead_ms)
         with self._lock:
@@ -176,7 +179,7 @@ def _said(sent: Heartbeat) -> dict[str, Any]:
         "address": sent.address,
         "applied": {name: each.model_dump() for name, each in sent.applied.items()},
         "boot_id": sent.boot_id,
-    }
+    } | ({} if sent.rule_types is None else {"rule_types": list(sent.rule_types)})
 
 
 def _hosts(row: AnyRow, sent: Heartbeat, now_ms: int) -> dict[str, Any]:
