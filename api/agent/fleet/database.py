@@ -6,9 +6,9 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from api.agent.files import write_private
 from api.agent.node_api import NodeApi
 from api.common.disk import StorageError
+from api.common.files import write_private
 
 
 class NodeDatabase:
