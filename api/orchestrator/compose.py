@@ -139,6 +139,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     doors = FleetKeys(keys, database, clock, freshness)
     gate = KeyGate(limits, doors, receipts, storage)
     followed = following_views.operations(following)
+    housekeeper = _housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office))
+    housekeeper.register("purge lists", entries.lists.purge, RETENTION_S)
+    housekeeper.register("purge rules", rules.purge, RETENTION_S)
     return Orchestrator(
         settings=settings,
         database=database,
@@ -161,7 +164,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         office=office,
-        housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
+        housekeeper=housekeeper,
         metrics=[
             NodeMetrics(clock),
             ThreatMetrics(threats),
