@@ -11,6 +11,7 @@ from api.agent.control.actions import actions
 from api.agent.control.server import ControlServer
 from api.agent.fleet.compose import Fleet
 from api.agent.link import Link, LinkStats, Observer
+from api.agent.metrics.fleet import FleetView
 from api.agent.node_api import NodeApi
 from api.agent.recording.baseline import BaselineKeeper
 from api.agent.recording.captures import CaptureKeeper
@@ -30,6 +31,8 @@ RECORDER_S_MAX = 60.0
 """A turn of the recorder that takes longer hangs, as on a disk that does not answer."""
 NOT_RECORDING = "events_not_recorded"
 """Reason of a degraded node: ``events.db`` can't be written, or not in time."""
+DAMAGED = "events_damaged"
+"""The same: what was recorded is in a damaged file that was put aside, not long ago."""
 
 
 @dataclass
@@ -47,9 +50,19 @@ class Parts:
 
     def reasons(self) -> list[str]:
         """Why the agent degrades the node; empty: it does not."""
-        found = {NOT_RECORDING: not self.is_recording, FAILING: self.is_response_failing}
+        found = {
+            NOT_RECORDING: not self.is_recording,
+            DAMAGED: self.journal.was_damaged,
+            FAILING: self.is_response_failing,
+        }
         ours = [reason for reason, holds in found.items() if holds]
         return [*ours, *(self.fleet.contact.view().reasons() if self.fleet else ())]
+
+    def fleet_view(self) -> FleetView | None:
+        """How it goes with the fleet, for metrics."""
+        if self.fleet is None:
+            return None
+        return FleetView(self.fleet.contact.view(), self.fleet.pursuit.applied())
 
     @property
     def events_lost(self) -> int:
@@ -100,7 +113,11 @@ def start(
         retention=Retention(journal, settings.keep),
         incidents=lambda: observer.use(sight.look),
         stats=LinkStats(observer).read,
-        others=lambda: [*others(), *([FAILING] if responder.is_failing else [])],
+        others=lambda: [
+            *others(),
+            *([DAMAGED] if journal.was_damaged else []),
+            *([FAILING] if responder.is_failing else []),
+        ],
         clock=clock,
     )
     parts = Parts(journal, feed, office, recorder, responder, api)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -24,6 +25,10 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "network": {"description": "an address or a prefix", "schema": NETWORK_SCHEMA},
     "number": {"description": "a number", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
+    "rule": {
+        "description": "a rule's id",
+        "schema": {"type": "string", "pattern": "^rule_[1-9][0-9]{0,17}$"},
+    },
     "job": {"description": "a job's id", "schema": {"type": "string", "pattern": JOB_ID}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }
@@ -43,6 +48,8 @@ def create_app(
     app.extensions[EXTENSION] = made
     if page is not None:
         observe(app, made.operations, page)
+        place = made.operations.index(made.shortcut.operation)
+        made.shortcut.count = partial(page.request, place)
         made.database.on_error = lambda error: page.error(error.kind)
     return app
 

@@ -19,10 +19,9 @@ from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
 from api.orchestrator.entries import views as entry_views
-from api.orchestrator.entries.following import FollowedEntries
-from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
+from api.orchestrator.following.shortcut import Shortcut
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
 from api.orchestrator.metrics.collecting import Collect
@@ -39,7 +38,11 @@ from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.rules import views as rule_views
+from api.orchestrator.rules.following import FollowedRuleSet
+from api.orchestrator.rules.service import FleetRules
 from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
@@ -70,6 +73,8 @@ class Orchestrator:
     housekeeper: Housekeeper
     metrics: Sequence[Collect]
     """What each area says on port 9091."""
+    shortcut: Shortcut
+    """Says 304 to nodes that ask what has changed."""
     office: Office
     """Tells receivers once it is started."""
     scaler: Worker | None
@@ -99,8 +104,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         ConfigurationError: that is no database.
     """
     state = _state_directory(settings)
+    scratch = state / "scratch"
     with written(state):
-        state.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
     database = open_database(settings.database)
     clock = clock or database_clock(settings.database, database)
@@ -114,45 +120,66 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    jobs, scaler = scaling.compose(settings.scaling, database, clock)
-    lists = FleetLists(database, clock)
-    followed_entries = FollowedEntries(database, clock, lists.log)
-    following = Following(database, (ruling.part, followed_entries.part))
     threats = Threats(database, clock)
     office = Office(settings.webhooks, database, clock)
+    entries = entry_views.Services.make(database, clock)
+    rules = FleetRules(database, clock)
+    followed_rules = FollowedRuleSet(database, clock, rules.log)
+    following = Following(database, (ruling.part, entries.followed.part, followed_rules.part))
+    registry = Registry(database, clock, ())
     nodes = node_views.Services(
         Nodes(database, clock),
-        Registry(database, clock, ()),
+        registry,
         Heartbeats(database, clock, office.tell),
         database,
     )
-    limits = Limits(
-        settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
-    )
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
+    limits = _limits(settings)
     receipts = Receipts(database, clock)
+    doors = FleetKeys(keys, database, clock, freshness)
+    gate = KeyGate(limits, doors, receipts, storage)
+    followed = following_views.operations(following)
     return Orchestrator(
         settings=settings,
         database=database,
         storage=storage,
-        gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
+        gate=gate,
         operations=[
             *health_views.operations(storage),
             *node_views.operations(nodes),
             *token_views.operations(tokens),
-            *following_views.operations(following),
-            *entry_views.operations(lists, followed_entries),
+            *followed,
+            *entry_views.operations(entries),
+            *rule_views.operations(rules, followed_rules),
             *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
-        spool=Spool(state / "scratch"),
+        spool=Spool(scratch),
+        shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         office=office,
         housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
-        metrics=[NodeMetrics(clock), ThreatMetrics(threats), policy_metrics.collect],
+        metrics=[
+            NodeMetrics(clock),
+            ThreatMetrics(threats),
+            policy_metrics.collect,
+            scaling_metrics.collect,
+        ],
     )
+
+
+def _limits(settings: OrchestratorSettings) -> Limits:
+    """Each worker's share: a client that keeps its connection meets the same one again."""
+    limits = (
+        settings.reads_per_minute,
+        settings.writes_per_minute,
+        settings.failures_per_minute,
+    )
+    reads, writes, failures = (max(1, limit // settings.workers) for limit in limits)
+    return Limits(reads, writes, failures)
 
 
 def _housekeeper(

@@ -111,4 +111,5 @@ def _make(
     made = orchestrator_of(app)
     collector.open(made.database, [each.name for each in made.operations], made.metrics)
     made.start()
-    return Serving(app, lanes(made.operations), made.housekeeper.works, made.close)
+    works = made.housekeeper.works
+    return Serving(app, lanes(made.operations), works, made.close, made.shortcut)

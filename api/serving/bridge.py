@@ -39,6 +39,10 @@ class Lanes:
     """Answered by one thread that does nothing else."""
 
 
+Shortcut = Callable[[Mapping[str, Any]], tuple[int, Headers] | None]
+"""Answers a request without a body at once, in the event loop; None: the application does."""
+
+
 @dataclass
 class _Answer:
     status: int = 500
@@ -58,10 +62,17 @@ class _Answer:
 class Bridge:
     """The ASGI application."""
 
-    def __init__(self, app: Wsgi, threads: int, lanes: Callable[[], Lanes]) -> None:
+    def __init__(
+        self,
+        app: Wsgi,
+        threads: int,
+        lanes: Callable[[], Lanes],
+        shortcut: Shortcut = lambda _environ: None,
+    ) -> None:
         """`lanes` is asked at each request: an application may make way for another."""
         self._app = app
         self._lanes = lanes
+        self._shortcut = shortcut
         self._pool = ThreadPoolExecutor(threads, "request")
         self._apart = ThreadPoolExecutor(1, "apart")
         self._intake = Intake(self._pool)
@@ -79,6 +90,10 @@ class Bridge:
     async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         environ = environ_of(scope)
         environ[BEGAN_S] = time.monotonic()
+        short = self._shortcut(environ)
+        if short is not None:
+            await _send(send, *short, b"")
+            return
         incoming = Incoming(receive, environ)
         arrival = Arrival(complete=incoming.complete)
         arrival.enter(environ)

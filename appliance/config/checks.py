@@ -108,7 +108,8 @@ def _binds(config: NodeConfig) -> Iterator[Problem]:
         "metrics.public": config.metrics.public,
         "metrics.internal": config.metrics.internal,
     }
-    for (first, ours), (second, theirs) in combinations(binds.items(), 2):
+    each = [(name, text) for name, texts in binds.items() for text in texts]
+    for (first, ours), (second, theirs) in combinations(each, 2):
         if Bind.parse(ours).collides(Bind.parse(theirs)):
             yield second, theirs, f"takes the same port as {first} ({ours})"
 

@@ -15,7 +15,7 @@ from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from appliance.config.checks import webhook_problems
 from appliance.config.load import problem_error, read_document
-from appliance.config.model import AbsolutePath, BindText, Section, UserName, WebhooksSection
+from appliance.config.model import AbsolutePath, Binds, Section, UserName, WebhooksSection
 from appliance.config.secrets import secret
 from appliance.config.settings import webhook_settings
 from appliance.defaults import ORCHESTRATOR_FILE
@@ -24,7 +24,6 @@ ORCHESTRATOR_API_KEY = (KEY_VARIABLE, "secbeat.orchestrator-api-key")
 DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url")
 """Environment variables, and names of the systemd credentials that stand in for them."""
 BACKENDS = ("sqlite", "postgresql")
-BINDS_MAX = 8
 SCALED_NODES_MAX = 10_000
 _SCALING = ScalingSettings()
 
@@ -37,9 +36,6 @@ def _database(text: str) -> str:
     if url.get_backend_name() not in BACKENDS:
         raise ValueError(f"must begin with one of {', '.join(BACKENDS)}")
     return text
-
-
-Binds = Annotated[tuple[BindText, ...], Field(strict=False, min_length=1, max_length=BINDS_MAX)]
 
 
 class ScalingSection(Section):

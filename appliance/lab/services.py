@@ -130,7 +130,7 @@ def _product(
     python, binds = visible(instance.tree, instance.venv)
     return Service(
         name=name,
-        watchdog_s=10.0,
+        watchdog_s=30.0,
         gives_way=gives_way,
         environment={
             **_environment(instance),

@@ -18,7 +18,10 @@ from dataplane.detection.incident import Incident
 from dataplane.detection.signs import (
     AMPLIFICATION,
     GENERAL,
+    LULL_TICKS_MAX,
     VALUES,
+    Sign,
+    goes_on,
     is_scan,
     strength,
     ticks_needed,
@@ -64,7 +67,8 @@ class _Seen(NamedTuple):
     """Something that is beyond its threshold, and no incident yet."""
 
     ticks: int
-    """In turn."""
+    """In turn, in which it went on."""
+    ticks_all: int
     crossed_ms: int
 
 
@@ -170,8 +174,8 @@ class Judge:
         """Without those that may turn out to be something else in a tick."""
         found = list(found)
         seen = {each.place: self._seen.get(each.place, _first(each, boot_ms)) for each in found}
-        self._seen = {place: one._replace(ticks=one.ticks + 1) for place, one in seen.items()}
-        return [each for each in found if self._seen[each.place].ticks >= ticks_needed(each.sign)]
+        self._seen = {each.place: _again(seen[each.place], each) for each in found}
+        return [each for each in found if _is_certain(self._seen[each.place], each.sign)]
 
     def _open(self, finding: Finding, boot_ms: int, *, is_crowd: bool = False) -> bool:
         """False: there is no room. What its evidence explains otherwise is no incident."""
@@ -258,7 +262,16 @@ def _first(finding: Finding, boot_ms: int) -> _Seen:
     came = VALUES[finding.place.family](finding.traffic.since)
     beyond = finding.sign.value - finding.sign.threshold
     since_ms = min(TICK_MS, TICK_MS * beyond // came) if came else 0
-    return _Seen(0, boot_ms - since_ms)
+    return _Seen(0, 0, boot_ms - since_ms)
+
+
+def _again(seen: _Seen, finding: Finding) -> _Seen:
+    ticks = seen.ticks + goes_on(finding.sign, finding.traffic.since)
+    return _Seen(ticks, seen.ticks_all + 1, seen.crossed_ms)
+
+
+def _is_certain(seen: _Seen, sign: Sign) -> bool:
+    return seen.ticks >= ticks_needed(sign) or seen.ticks_all >= LULL_TICKS_MAX
 
 
 def _named(attack: Attack, evidence: Evidence) -> Attack:

@@ -23,6 +23,10 @@ crowd whose handshakes are not completed yet, or a scanner; nmap(1) tries its th
 second."""
 _TICKS_IN_DOUBT = 2
 """With a third one, a flood would be told 200 to 300 ms after it has crossed the threshold."""
+LULL_TICKS_MAX = 5
+"""In doubt, for so long SYNs may stay away whose handshakes are not completed: a crowd that came at
+once and is that far away."""
+_TICKS_PER_S = 10
 _SCANNERS_MAX, _SCANNED_MIN = 4, 16
 _TRIES = 3
 """Of a port, at most on average: SYNs and RSTs."""
@@ -123,6 +127,15 @@ def ticks_needed(sign: Sign) -> int:
     return _TICKS_IN_DOUBT if is_near or sign.attack in GENERAL else 1
 
 
+def goes_on(sign: Sign, since: Counts) -> bool:
+    """Whether as much has come in the last tick as in each of a second's; a crowd does not go on
+    when all of it is there. It does not matter for other attacks: they have nothing to wait for.
+    """
+    if sign.attack is not Attack.SYN_FLOOD:
+        return True
+    return VALUES[sign.attack](since) * _TICKS_PER_S >= sign.threshold
+
+
 def is_scan(sign: Sign, evidence: Evidence) -> bool:
     """Whether the newest SYNs are those of a few who try many ports, and hardly any twice.
 
@@ -179,8 +192,16 @@ def _left(attack: Attack, counts: Counts, others: Collection[Attack]) -> int:
     families = {family(other) for other in others if other not in GENERAL}
     packets = counts[TrafficKind.PACKETS]
     rest = max(0, packets - sum(VALUES[other](counts) for other in families))
+    if Attack.SYN_FLOOD in families:
+        rest = max(0, rest - _answers_to_forged(families, counts))
     value = VALUES[attack](counts)
     return value * rest // packets if packets else 0
+
+
+def _answers_to_forged(families: Collection[Attack], counts: Counts) -> int:
+    """What comes back from those in whose names SYNs were sent: at most one RST or ACK for each."""
+    acks = 0 if Attack.ACK_FLOOD in families else counts[TrafficKind.ACK]
+    return min(counts[TrafficKind.SYN], counts[TrafficKind.RST] + acks)
 
 
 def _count(kind: TrafficKind) -> Value:

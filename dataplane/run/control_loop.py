@@ -69,7 +69,9 @@ class ControlLoop:
         self._links = [True] * abi.PORT_COUNT
         self._beats_told: tuple[int, ...] = ()
         self._workers = parts.path.workers
-        self._watchdog = HeartbeatWatchdog(len(self._workers.lcores), parts.clock.boot_ms())
+        self._watchdog = HeartbeatWatchdog(
+            len(self._workers.lcores), parts.clock.boot_ms(), self._workers.threads.ran
+        )
         self._gauges = Gauges(self._header, self._workers, parts.clock)
         self._turns = Turns(
             parts.clock,

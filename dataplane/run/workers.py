@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from dataplane.dpdk.lcore import Lcore
 from dataplane.dpdk.memory import Memory
 from dataplane.native import abi
+from dataplane.run.threads import WorkerThreads
 
 _Q24 = 1 << 24
 
@@ -50,6 +51,7 @@ class Workers:
         self.lcores = [memory.structure(abi.Lcore) for _ in plan.lcore_ids]
         self._stats = [abi.LcoreStats.from_address(address) for address in stats]
         self._eal_lcores = [Lcore(library, lcore_id) for lcore_id in plan.lcore_ids]
+        self.threads = WorkerThreads(plan.lcore_ids)
         for index, lcore in enumerate(self.lcores):
             lcore.node = ctypes.addressof(self.node)
             lcore.stats = stats[index]

@@ -7,13 +7,18 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from tests.support.lab import Lab
-from tests.support.peers import background
+from tests.support.peers import background, iperf_server
 from tests.support.syn_flood import mac, trafgen_of
 
 ORIGIN, ORIGIN_IPV6 = "198.19.0.1", "2001:2::2:1"
 ATTACKER, ATTACKER_IPV6 = "198.18.0.1", "2001:2::1:1"
 HONEST = "198.18.77.7"
 PREFIX = "198.19.4.0/24"
+COUNTED, WEIGHED = "198.19.6.1", "198.19.7.1"
+"""Of the origin too: where packets, and where bits have a threshold."""
+UPLOAD_RATE = "20M"
+BROADCAST, NON_IP = "ff:ff:ff:ff:ff:ff", ", type=0x88b5"
+"""The EtherType for experiments (IEEE 802)."""
 TRAFGEN_PPS = 4000
 THRESHOLDS = {
     **dict.fromkeys(("acks", "rsts", "udp", "amplification", "icmp", "fragments"), 400),
@@ -28,13 +33,23 @@ LOW_POLICY = {
     "name": "stories",
     "http": {"ports": [80], "head_seconds": 2},
     "rules": [{"type": "detection", **THRESHOLDS}],
-    # Without HTTP: what is a connection flood there is one of requests elsewhere.
     "profiles": [
+        {
+            "name": "counted",
+            "targets": [f"{COUNTED}/32"],
+            "rules": [{"type": "detection", **THRESHOLDS, "packets": 200}],
+        },
+        {
+            "name": "weighed",
+            "targets": [f"{WEIGHED}/32"],
+            "rules": [{"type": "detection", **THRESHOLDS, "bits": 2_000_000}],
+        },
+        # Without HTTP: what is a connection flood there is one of requests elsewhere.
         {
             "name": "uninspected",
             "targets": ["2001:2::2:1/128"],
             "rules": [{"type": "detection", **THRESHOLDS, "connections": 100}],
-        }
+        },
     ],
 }
 
@@ -55,6 +70,8 @@ class Story:
     """Where most of it goes."""
     flags: str | None = None
     """Of most of its segments."""
+    is_of_ip: bool = True
+    """False: of frames of a port, of which nobody knows who sent them."""
 
 
 def tool(*command: str) -> Attacking:
@@ -75,14 +92,33 @@ def hping3(*options: str, target: str = ORIGIN) -> Attacking:
     return tool("hping3", "--quiet", "--interval", "u100", *options, target)
 
 
-def generated(packet: str) -> Attacking:
+def nping(*options: str) -> Attacking:
+    """Without an end, and without looking at what comes back."""
+    endless = ("--count", "0", "--rate", str(TRAFGEN_PPS), "--no-capture", "--hide-sent")
+    return tool("nping", *endless, *options, ORIGIN)
+
+
+def upload(address: str) -> Attacking:
+    """One connection with much to send to one more address of the origin."""
+
+    @contextmanager
+    def attacking(lab: Lab) -> Iterator[None]:
+        lab.add_address("origin", f"{address}/15")
+        sent = ("iperf3", "--client", address, "--time", "600", "--bitrate", UPLOAD_RATE)
+        with iperf_server(lab), tool(*sent, "--interval", "0")(lab):
+            yield
+
+    return attacking
+
+
+def generated(packet: str, to: str | None = None, ether_type: str = "") -> Attacking:
     """What trafgen makes of a packet in its own language, behind the Ethernet addresses."""
 
     @contextmanager
     def attacking(lab: Lab) -> Iterator[None]:
         names = lab.instance.namespaces
-        macs = f"sa={mac(names.client, 'net0')}, da={mac(names.origin, 'net0')}"
-        packets = f"{{ eth({macs}), {packet} }}"
+        macs = f"sa={mac(names.client, 'net0')}, da={to or mac(names.origin, 'net0')}"
+        packets = f"{{ eth({macs}{ether_type}), {packet} }}"
         with trafgen_of(names.client, packets, "--rate", f"{TRAFGEN_PPS}pps"):
             yield
 
@@ -122,6 +158,36 @@ STORIES = (
         port=("udp", 33000),
     ),
     Story("an ICMP flood", "icmp_flood", hping3("--icmp"), ATTACKER),
+    Story(
+        *("a SYN flood by nping", "syn_flood"),
+        *(nping("--tcp", "--flags", "syn", "--dest-port", "80"), ATTACKER),
+        port=("tcp", 80),
+        flags="S",
+    ),
+    Story(
+        *("more packets than allowed", "packet_flood", upload(COUNTED), ATTACKER),
+        target=COUNTED,
+        port=("tcp", 5201),
+        flags="A",
+    ),
+    Story(
+        *("more bits than allowed", "bit_flood", upload(WEIGHED), ATTACKER),
+        target=WEIGHED,
+        port=("tcp", 5201),
+        flags="A",
+    ),
+    Story(
+        *("a flood of ARP", "link_flood"),
+        generated(f"arp(op=1, sip={ATTACKER}, tip=198.19.255.254)", to=BROADCAST),
+        *(None, "outside"),
+        is_of_ip=False,
+    ),
+    Story(
+        *("frames that are not IP", "non_ip_flood"),
+        generated("fill(0x58, 64)", to=BROADCAST, ether_type=NON_IP),
+        *(None, "outside"),
+        is_of_ip=False,
+    ),
     Story(
         *("segments that no stack sends", "malformed_flood"),
         *(hping3("--syn", "--fin", *_WEB), ATTACKER),

@@ -13,6 +13,7 @@ from prometheus_client import Metric
 from pydantic.fields import FieldInfo
 from typer.main import get_command
 
+from api.agent.metrics.fleet import FleetCollector
 from api.agent.metrics.internal import InternalCollector
 from api.agent.metrics.public import PublicCollector
 from api.agent.metrics.surroundings import View
@@ -93,6 +94,7 @@ def families() -> dict[str, Metric]:
     collectors = (
         PublicCollector(Away(), Nothing(), None, "v"),
         InternalCollector(Away(), AgentTally()),
+        FleetCollector(lambda: None),
     )
     shown: dict[str, Metric] = {}
     for family in (family for collector in collectors for family in collector.collect()):
@@ -167,7 +169,7 @@ def test_every_key_is_documented_with_its_default() -> None:
         elif default is None:
             expected = "none"
         else:
-            plain = default if isinstance(default, int | tuple) else str(default)
+            plain = default if isinstance(default, int | tuple | dict) else str(default)
             expected = f"`{json.dumps(plain)}`"
         assert rows[key] == expected, key
 

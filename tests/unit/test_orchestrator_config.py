@@ -1,41 +1,31 @@
-"""``orchestrator.toml``: receivers of webhooks are written and checked as a node's are."""
+"""``orchestrator.toml``: its example."""
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
-import pytest
+from appliance.config.model import WebhooksSection
+from appliance.config.orchestrator import OrchestratorConfig, ScalingSection, load_orchestrator
 
-from appliance.config.orchestrator import load_orchestrator, orchestrator_settings
-from dataplane.base.errors import ConfigurationError
-
-
-def _file(directory: Path, text: str) -> Path:
-    file = directory / "orchestrator.toml"
-    file.write_text(text)
-    return file
+EXAMPLE = Path(str(files("appliance.config") / "orchestrator.example.toml"))
+OPTIONAL = ("database", "provider", "url", "secret")
 
 
-def test_without_a_word_nobody_is_told(tmp_path: Path) -> None:
-    settings = orchestrator_settings(load_orchestrator(_file(tmp_path, "")), {})
-    assert settings.webhooks.endpoints == ()
+def test_example_is_the_defaults() -> None:
+    assert load_orchestrator(EXAMPLE) == OrchestratorConfig()
 
 
-def test_receivers_and_where_the_secret_lies(tmp_path: Path) -> None:
-    text = """
-    state_dir = "/srv/orchestrator"
-    [webhooks]
-    enabled = true
-    endpoints = ["https://your-app.com/webhooks/secbeat"]
-    events = ["attack_detected", "node_health", "rule_triggered"]
-    """
-    found = orchestrator_settings(load_orchestrator(_file(tmp_path, text)), {}).webhooks
-    assert found.endpoints == ("https://your-app.com/webhooks/secbeat",)
-    assert "node_health" in found.events
-    assert found.secret_file == Path("/srv/orchestrator/webhooks.secret")
-
-
-def test_a_receiver_without_tls_is_refused(tmp_path: Path) -> None:
-    text = '[webhooks]\nenabled = true\nendpoints = ["http://your-app.com/"]'
-    with pytest.raises(ConfigurationError, match="must be https"):
-        load_orchestrator(_file(tmp_path, text))
+def test_example_shows_every_key() -> None:
+    text = EXAMPLE.read_text()
+    document = tomllib.loads(text)
+    shown = {*document, *document["scaling"], *document["webhooks"]}
+    for key in OPTIONAL:
+        assert f"\n# {key} = " in text
+    sections = (ScalingSection, WebhooksSection)
+    expected = {
+        *OrchestratorConfig.model_fields,
+        *(key for one in sections for key in one.model_fields),
+    }
+    assert shown == expected - set(OPTIONAL)

@@ -38,6 +38,7 @@ class Spool:
         self._journal = journal
         self._clock = clock
         self._cursor: int | None = None
+        self._begun_anew = journal.begun_anew
         self._limit = BATCH_MAX
         self._changes: dict[str, int] = {}
         """Of those that were sent last, in their order."""
@@ -49,6 +50,8 @@ class Spool:
 
         Of several changes of one incident only the last is told.
         """
+        if self._begun_anew != self._journal.begun_anew:  # its numbers begin anew too
+            self._cursor, self._begun_anew = None, self._journal.begun_anew
         try:
             if self._cursor is None:
                 self._cursor = self._begin()

@@ -62,6 +62,7 @@ class IncidentKeeper:
         self._journal = journal
         self._response = response
         self._instance: str | None = None
+        self._begun_anew = 0
         self._recorded: dict[str, _Recorded] = {}
         """Of what is in the table, by id."""
         self._active: set[str] = set()
@@ -73,18 +74,22 @@ class IncidentKeeper:
     def turn(self, sight: Sight, now_ms: int) -> list[Event]:
         """Record what has changed; returns the events that are recorded.
 
-        Of a data plane that was started since, it waits for the first sight that is whole. Raises
+        Of a data plane that was started since, it waits for the first sight that is whole. All that
+        is in the table is recorded again in a database that was begun anew, and not told. Raises
         `StorageError`; everything comes again with the next whole sight.
         """
         if sight.instance != self._instance:
             if not sight.is_whole:
                 return []
             self._load(sight.incidents)
+        is_anew = sight.is_whole and self._begun_anew != self._journal.begun_anew
+        begun_anew = self._journal.begun_anew if is_anew else self._begun_anew
         after = {} if sight.is_whole else dict(self._recorded)
         rows, made = [], []
         for incident in sight.incidents:
             before, response = self._recorded.get(incident.id), self._response(incident.id)
-            if before is not None and not _is_due(before, incident, response, now_ms):
+            is_due = is_anew or before is None or _is_due(before, incident, response, now_ms)
+            if before is not None and not is_due:
                 after[incident.id] = before
                 continue
             row = _to_row(attack_document(incident, response), sight.instance, incident)
@@ -96,6 +101,7 @@ class IncidentKeeper:
         lost, said = self._end(gone, sight.instance, now_ms)
         self._journal.record([*rows, *lost], [*made, *said])
         self._instance, self._recorded, self._missing = sight.instance, after, missing
+        self._begun_anew = begun_anew
         ended = {row["id"] for row in [*rows, *lost] if row["state"] == "ended"}
         begun = {row["id"] for row in rows} - ended
         self._active = (self._active | begun) - ended - set(gone)

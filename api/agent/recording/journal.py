@@ -1,7 +1,7 @@
 """``events.db`` as the agent uses it: opened when it can be, then one transaction a time.
 
 Whoever records gets a `StorageError` while the disk can't be written, and nothing is said to be
-recorded before it is synced to the disk.
+recorded before it is synced to the disk. A damaged database is put aside, and a new one is begun.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, func, insert, select, update
 
 from api.agent.recording.event import RULE_TRIGGERED, Event, new_id
@@ -21,6 +22,7 @@ from api.common.disk import DiskError, StorageError
 from api.history import upgrade
 from api.history.tables import deliveries, events, incidents
 from api.storage.sqlite import Database
+from api.storage.sqlite.damage import is_damaged, last_put_aside_ms, put_aside
 from api.storage.tables import meta
 from api.storage.trouble import Storage
 from api.storage.upsert import upsert
@@ -35,6 +37,8 @@ FORGOTTEN = "no longer among the endpoints of secbeat.toml"
 DATA_CHARACTERS_MAX = 8192
 """Of an event's data as JSON."""
 
+DAMAGE_TOLD_MS = 3_600_000
+"""For how long a node is degraded whose database was damaged."""
 READERS_MAX = 3
 """At a time: each has a connection, and a cache of pages with it."""
 
@@ -42,6 +46,8 @@ LAST_CHANGE = "incident_change"
 """Name in ``meta`` of the number of the last change of an incident."""
 
 Row = dict[str, Any]
+
+log = structlog.get_logger("agent.journal")
 
 
 class Journal:
@@ -68,6 +74,10 @@ class Journal:
         self._clock = clock or SystemClock()
         self._readers = threading.BoundedSemaphore(READERS_MAX)
         self._database: Database | None = None
+        self._changing = threading.Lock()
+        self.begun_anew = 0
+        """How often another database has taken the place of a damaged one."""
+        self._damaged_ms = last_put_aside_ms(path)
         self.listeners: list[Callable[[], None]] = []
         """Called after events were recorded."""
         self.incident_listeners: list[Callable[[], None]] = []
@@ -78,6 +88,12 @@ class Journal:
     def is_open(self) -> bool:
         """Whether it can be read and written, as far as anybody knows."""
         return self._database is not None and self.storage.trouble is None
+
+    @property
+    def was_damaged(self) -> bool:
+        """Whether what was recorded was lost, not long ago."""
+        age_ms = self._clock.utc_ms() - (self._damaged_ms or 0)
+        return self._damaged_ms is not None and 0 <= age_ms < DAMAGE_TOLD_MS
 
     def turn(self) -> None:
         """Open the database if that is not done, and look at its disk when it is time to."""
@@ -165,20 +181,42 @@ class Journal:
         }
 
     def _catch_up(self) -> None:
-        if self._database is None:
-            upgrade.migrate(self._path)
-            database = Database(self._path)
-            try:
+        database = self._database
+        try:
+            if database is None:
+                self._open()
+            else:
                 database.check_writable()
-                with database.write() as connection:
-                    _forget_others(connection, self._endpoints)
-            except BaseException:
-                database.close()
+        except Exception as error:
+            if not is_damaged(error):
                 raise
-            self._database = database
-            self._tell()  # what an earlier process has left
-        else:
-            self._database.check_writable()
+            self._give_up(database, error)
+            self._open()
+
+    def _open(self) -> None:
+        upgrade.migrate(self._path)
+        database = Database(self._path)
+        try:
+            database.check_writable()
+            with database.write() as connection:
+                _forget_others(connection, self._endpoints)
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        self._tell()  # what an earlier process has left
+
+    def _give_up(self, database: Database | None, error: Exception) -> None:
+        """Put the damaged file aside, once, whoever has met the damage."""
+        with self._changing:
+            if database is not self._database:
+                return
+            self.close()
+            self._database = None
+            self._damaged_ms = self._clock.utc_ms()
+            self.begun_anew += 1
+            target = put_aside(self._path, self._damaged_ms)
+        log.error("the database is damaged: a new one is begun", why=str(error), aside=str(target))
 
     def _tell(self) -> None:
         for listener in self.listeners:
@@ -187,13 +225,21 @@ class Journal:
     @contextmanager
     def _using(self) -> Iterator[Database]:
         self.storage.check()
-        if self._database is None:
+        database = self._database
+        if database is None:
             raise DiskError(self._path.parent, errno.ENOENT)
         try:
-            yield self._database
+            yield database
         except StorageError as error:
             self.storage.failed(error)
             raise
+        except Exception as error:
+            if not is_damaged(error):
+                raise
+            self._give_up(database, error)
+            failed = DiskError(self._path.parent, errno.EUCLEAN)
+            self.storage.failed(failed)
+            raise failed from error
 
 
 def _take_changes(connection: Connection, count: int) -> int:

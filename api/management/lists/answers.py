@@ -22,6 +22,7 @@ from api.management.lists.removing.service import RemovalResult
 from api.management.lists.rows import Place
 from api.management.lists.service import Entry
 from api.management.revisions.effects import State
+from api.management.revisions.location import location
 from dataplane.base.networks import Network
 
 _KEY_BYTES = 16
@@ -127,11 +128,6 @@ def to_remove_many(result: RemovalResult, state: State, *, dry_run: bool = False
     if result.revision is None or state == "in_force":
         return Answer(200, body)
     return Answer(202, body, location(result.revision))
-
-
-def location(revision: int) -> dict[str, str]:
-    """Where to ask how far a change has come."""
-    return {"Location": f"/api/v1/revisions/{revision}"}
 
 
 def make_cursor(place: Place) -> str:

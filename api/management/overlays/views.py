@@ -16,6 +16,7 @@ from api.management.overlays.schemas import (
 )
 from api.management.overlays.service import Overlays, Wanted
 from api.management.revisions.effects import Effects, State
+from api.management.revisions.location import location
 
 
 class OverlayViews:
@@ -186,4 +187,4 @@ def _with_location(
 ) -> Answer:
     if state == "in_force":
         return Answer(status, body)
-    return Answer(202, body, {"Location": f"/api/v1/revisions/{revision}"})
+    return Answer(202, body, location(revision))

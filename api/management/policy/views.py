@@ -22,6 +22,7 @@ from api.management.policy.schemas import (
 )
 from api.management.policy.service import Committed, Made, Policies, Policy
 from api.management.revisions.effects import Effects, State
+from api.management.revisions.location import location
 
 _DIGITS_MAX = 18
 
@@ -185,9 +186,9 @@ def _answer(revision: int | None, state: str, made: Made) -> Answer:
     body = PolicyAnswer.model_validate(
         {"revision": revision, "state": state, "changes": found, "warnings": made.warnings}
     )
-    if state in {"in_force", "dry_run"}:
+    if revision is None or state == "in_force":
         return Answer(200, body)
-    return Answer(202, body, {"Location": f"/api/v1/revisions/{revision}"})
+    return Answer(202, body, location(revision))
 
 
 def _pending(made: Made, revision: int) -> Answer:

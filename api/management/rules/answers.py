@@ -5,6 +5,7 @@ from __future__ import annotations
 from api.common.operations import Answer
 from api.common.schemas import rfc3339
 from api.management.revisions.effects import State
+from api.management.revisions.location import location
 from api.management.rules.schemas import RuleBody, Status
 from api.management.rules.values import Stored
 from dataplane.waf.document import rule_id
@@ -56,11 +57,6 @@ def to_change(rule: Stored, state: State, hits: int | None) -> Answer:
 def to_remove(revision: int, state: State) -> Answer:
     """The answer to a DELETE."""
     return Answer(204) if state == "in_force" else Answer(202, None, location(revision))
-
-
-def location(revision: int) -> dict[str, str]:
-    """Where to ask how far a change has come."""
-    return {"Location": f"/api/v1/revisions/{revision}"}
 
 
 def _status(rule: Stored, state: State) -> Status:

@@ -4,27 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dataplane.client import Evidence
+from tests.support.evidence import EVIDENCE
 
 from ..conftest import Api
 from .rules_support import add
-
-EVIDENCE = Evidence(
-    boot_ms=900_000,
-    rule=17,
-    incident="00000000000000ff",
-    client="192.0.2.7",
-    client_port=4711,
-    protected="198.51.100.1",
-    protected_port=80,
-    profile="web",
-    action="block",
-    severity="high",
-    mode="enforce",
-    target="query",
-    line="GET /?q=union+select HTTP/1.1",
-    excerpt="q=union select",
-)
 
 
 def test_evidence_is_shown_with_its_time_and_by_rule(api: Api) -> None:
@@ -47,9 +30,9 @@ def test_evidence_is_shown_with_its_time_and_by_rule(api: Api) -> None:
                 "host": "198.51.100.1",
                 "port": 80,
                 "profile": "web",
-                "path": "/",
+                "path": "/search",
                 "target": "query",
-                "request_line": "GET /?q=union+select HTTP/1.1",
+                "request_line": "GET /search?q=union+select HTTP/1.1",
                 "excerpt": "q=union select",
             }
         ]

@@ -47,6 +47,29 @@ def test_a_thousand_clients_in_a_second_whose_handshakes_take_a_fifth_of_one() -
     assert watched.types() == []
 
 
+@pytest.mark.parametrize("round_trip", [2, 3, 4])
+def test_three_thousand_clients_at_once_who_are_far_away(round_trip: int) -> None:
+    """Ticks: it is known after the first that nothing more comes."""
+
+    def tick(number: int) -> dict[str, Row]:
+        if number == 0:
+            return {WEB: row(syn=3000, syn_ack=3000)}
+        return {WEB: row(connection=3000 * (number == round_trip))}
+
+    watched = Watched()
+    watched.run(2, tick)
+    assert watched.types() == []
+
+
+def test_as_many_syns_at_once_that_nothing_becomes_of() -> None:
+    watched = Watched()
+    watched.run(1, lambda number: {WEB: row(syn=3000 * (number == 0), syn_ack=3000)})
+    assert watched.types() == [("syn_flood", WEB)]
+    pulsed = Watched()
+    pulsed.run(1.2, lambda number: {WEB: row(syn=3000 * (number % 3 == 0), syn_ack=2000)})
+    assert pulsed.types() == [("syn_flood", WEB)]
+
+
 def test_one_fast_backup() -> None:
     watched = Watched()
     watched.tick({WEB: row(syn=1, syn_ack=1)})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dataplane.detection.thresholds import DEFAULT, Thresholds
-from dataplane.native.abi import ATTACK_METRIC, Attack
+from dataplane.native.abi import ATTACK_METRIC, Attack, TrafficKind
 from tests.support.traffic import Row, amplified, evidence, row, target
 from tests.unit.detection.detection_support import WEB, Watched
 
@@ -76,6 +76,23 @@ def test_resets_of_hosts_whose_addresses_a_flood_forges_are_no_flood_of_their_ow
     watched = Watched()
     watched.run(3, {WEB: row(syn=9000, syn_ack=9000, rst=8000, packets=17_000)})
     assert watched.types() == [("syn_flood", WEB)]
+
+
+@pytest.mark.parametrize(
+    "answers", [row(syn=9000, syn_ack=9000, rst=9000), row(syn=9000, syn_ack=9000, ack=900)]
+)
+def test_answers_to_forged_syns_are_no_packet_flood_beside_the_flood(answers: Row) -> None:
+    packets = answers[TrafficKind.SYN] + answers[TrafficKind.RST] + answers[TrafficKind.ACK]
+    flood = (*answers[: TrafficKind.PACKETS], packets, *answers[TrafficKind.PACKETS + 1 :])
+    watched = Watched(Thresholds(packets=3000, bits=3_000_000))
+    watched.run(3, {WEB: flood})
+    assert watched.types(state="active") == [("syn_flood", WEB)]
+
+
+def test_packets_beside_a_syn_flood_and_its_answers_are_a_packet_flood() -> None:
+    watched = Watched(Thresholds(packets=30_000))
+    watched.run(3, {WEB: row(syn=9000, syn_ack=9000, rst=9000, packets=30_000)})
+    assert sorted(watched.types(state="active")) == [("packet_flood", WEB), ("syn_flood", WEB)]
 
 
 def test_requests_on_connections_of_their_own_are_no_flood_of_connections() -> None:

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from api.agent.events.log import HITS_PER_S, NOTICES_PER_S, SAMPLES_PER_S, EventLog
 from api.agent.metrics.tally import AgentTally
-from dataplane.client import DropSample, Evidence, Notice, RuleTriggered
+from dataplane.client import DropSample, Notice
+from tests.support.evidence import HIT
 
 SAMPLE = DropSample(
     boot_ms=1,
@@ -21,38 +22,6 @@ SAMPLE = DropSample(
     mode="enforce",
     port="outside",
     protocol=6,
-)
-
-EVIDENCE = Evidence(
-    boot_ms=7,
-    rule=17,
-    incident="00000000000000ff",
-    client="192.0.2.7",
-    client_port=4711,
-    protected="198.51.100.1",
-    protected_port=80,
-    profile="web",
-    action="block",
-    severity="high",
-    mode="enforce",
-    target="query",
-    line="GET /?q=union+select HTTP/1.1",
-    excerpt="union select",
-)
-HIT = RuleTriggered(
-    rule=17,
-    incident="00000000000000ff",
-    client="192.0.2.7",
-    profile=0,
-    action="block",
-    severity="high",
-    mode="enforce",
-    lcore=0,
-    sequence=3,
-    group_index=1,
-    group="xss",
-    hits=12,
-    evidence=EVIDENCE,
 )
 
 
@@ -143,13 +112,13 @@ def test_a_hit_is_logged_under_the_rules_id_with_what_was_matched(
         "mode": "enforce",
         "client": "192.0.2.7",
         "incident": "00000000000000ff",
-        "boot_ms": 7,
+        "boot_ms": 900_000,
         "profile": "web",
         "protected": "198.51.100.1",
-        "path": "/",
+        "path": "/search",
         "target": "query",
-        "line": "GET /?q=union+select HTTP/1.1",
-        "excerpt": "union select",
+        "line": "GET /search?q=union+select HTTP/1.1",
+        "excerpt": "q=union select",
     }
     assert "line" not in lines[1]
     assert counts(tally) == {"rule_triggered": 2}

@@ -13,40 +13,12 @@ from api.agent.recording.feed import (
     WINDOW_MS,
     Feed,
 )
-from dataplane.client import DropSample, Evidence, Notice, RuleTriggered
+from dataplane.client import DropSample, Notice
 from dataplane.waf.document import rule_id
 from tests.support.clock import FakeClock
+from tests.support.evidence import HIT as A_HIT
 
-EVIDENCE = Evidence(
-    boot_ms=1,
-    rule=7,
-    incident="00000000000000aa",
-    client="192.0.2.7",
-    client_port=40_000,
-    protected="203.0.113.10",
-    protected_port=80,
-    profile="web",
-    action="block",
-    severity="high",
-    mode="enforce",
-    target="query",
-    line="GET /search?q=x HTTP/1.1",
-    excerpt="q=x",
-)
-HIT = RuleTriggered(
-    rule=7,
-    incident="00000000000000aa",
-    client="192.0.2.7",
-    profile=0,
-    action="block",
-    severity="high",
-    mode="enforce",
-    lcore=0,
-    sequence=1,
-    group_index=0,
-    hits=41,
-    evidence=EVIDENCE,
-)
+HIT = replace(A_HIT, group_index=0, group=None, hits=41)
 SAMPLE = DropSample(1, "192.0.2.7", "203.0.113.10", 0, "blacklist", "enforce", "outside", 6)
 
 
@@ -60,7 +32,7 @@ def test_hits_of_a_rule_are_one_event_for_ten_seconds() -> None:
     (event,) = feed.ready()
     assert event.kind == "rule_triggered"
     assert event.data == {
-        "rule_id": rule_id(7),
+        "rule_id": rule_id(17),
         "rule_name": "sqli",
         "group": None,
         "severity": "high",
@@ -70,14 +42,14 @@ def test_hits_of_a_rule_are_one_event_for_ten_seconds() -> None:
         "hits_total": 41,
         "window_seconds": 10,
         "client": "192.0.2.7",
-        "incident_id": "00000000000000aa",
+        "incident_id": "00000000000000ff",
         "profile": "web",
-        "host": "203.0.113.10",
+        "host": "198.51.100.1",
         "port": 80,
         "path": "/search",
         "target": "query",
-        "line": "GET /search?q=x HTTP/1.1",
-        "excerpt": "q=x",
+        "line": "GET /search?q=union+select HTTP/1.1",
+        "excerpt": "q=union select",
     }
     assert feed.ready() == []
 
