@@ -47,6 +47,7 @@ class Node:
 class Fleet:
     """What the rest of the agent needs of it."""
 
+    url: str
     contact: Contact
     membership: Membership
     pursuit: Pursuit
@@ -86,7 +87,7 @@ def start(
         stack.callback(each.close)
     follower.start()
     heart.start()
-    return Fleet(contact, membership, pursuit, heart)
+    return Fleet(settings.url, contact, membership, pursuit, heart)
 
 
 def address(public: Sequence[str], towards: str) -> str:
