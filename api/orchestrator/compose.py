@@ -50,6 +50,7 @@ from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.metrics import ThreatMetrics
 from api.orchestrator.threats.service import Threats
+from api.orchestrator.webhooks import metrics as webhook_metrics
 from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
@@ -167,6 +168,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             ThreatMetrics(threats),
             policy_metrics.collect,
             scaling_metrics.collect,
+            webhook_metrics.collect,
         ],
     )
 
