@@ -46,7 +46,6 @@ from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
-from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.metrics import ThreatMetrics
 from api.orchestrator.threats.service import Threats
@@ -121,7 +120,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    threats = Threats(database, clock)
+    threats = Threats(database, clock, settings.retention)
     office = Office(settings.webhooks, database, clock)
     entries = entry_views.Services.make(database, clock)
     rules = FleetRules(database, clock)
@@ -162,7 +161,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         office=office,
-        housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
+        housekeeper=_housekeeper(
+            storage, database, receipts, clock, (nodes.heartbeats, office, threats)
+        ),
         metrics=[
             NodeMetrics(clock),
             ThreatMetrics(threats),
@@ -189,12 +190,12 @@ def _housekeeper(
     database: OpenDatabase,
     receipts: Receipts,
     clock: Clock,
-    telling: tuple[Heartbeats, Office],
+    telling: tuple[Heartbeats, Office, Threats],
 ) -> Housekeeper:
-    made, (heartbeats, office) = Housekeeper(storage), telling
+    made, (heartbeats, office, threats) = Housekeeper(storage), telling
     made.register("write heartbeats", heartbeats.flush)
     made.register("find silent nodes", heartbeats.find_silent)
-    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge incidents", threats.purge, RETENTION_S)
     made.register("purge webhooks", office.purge, RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, tuple_
 from api.orchestrator.database.tables.incidents import incidents
 from api.orchestrator.threats import sources
 from api.orchestrator.threats.grouping import Spell, Target, group
+from api.orchestrator.threats.incidents import Retention, purge
 from api.orchestrator.threats.sources import Attacker, Attackers, Merger, Sketch
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
@@ -79,9 +80,10 @@ class Summary:
 class Threats:
     """For the threads of one worker."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, kept: Retention | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._retention = kept or Retention()
         self._lock = threading.Lock()
         self._kept: dict[int, tuple[float, Summary]] = {}
 
@@ -98,6 +100,10 @@ class Threats:
                 del self._kept[next(iter(self._kept))]
             self._kept[window_s] = until_s, found
             return found
+
+    def purge(self) -> None:
+        """Forget what is no longer kept."""
+        purge(self._database, self._clock.utc_ms(), self._retention)
 
     def _read(self, window_s: int) -> Summary:
         now_ms = self._clock.utc_ms()
