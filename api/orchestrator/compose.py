@@ -42,6 +42,7 @@ from api.orchestrator.rules import views as rule_views
 from api.orchestrator.rules.following import FollowedRuleSet
 from api.orchestrator.rules.service import FleetRules
 from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
@@ -119,19 +120,20 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    jobs, scaler = scaling.compose(settings.scaling, database, clock)
     threats = Threats(database, clock)
     office = Office(settings.webhooks, database, clock)
     entries = entry_views.Services.make(database, clock)
     rules = FleetRules(database, clock)
     followed_rules = FollowedRuleSet(database, clock, rules.log)
     following = Following(database, (ruling.part, entries.followed.part, followed_rules.part))
+    registry = Registry(database, clock, ())
     nodes = node_views.Services(
         Nodes(database, clock),
-        Registry(database, clock, ()),
+        registry,
         Heartbeats(database, clock, office.tell),
         database,
     )
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
     limits = _limits(settings)
     receipts = Receipts(database, clock)
     doors = FleetKeys(keys, database, clock, freshness)
@@ -160,7 +162,12 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         scaler=scaler,
         office=office,
         housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
-        metrics=[NodeMetrics(clock), ThreatMetrics(threats), policy_metrics.collect],
+        metrics=[
+            NodeMetrics(clock),
+            ThreatMetrics(threats),
+            policy_metrics.collect,
+            scaling_metrics.collect,
+        ],
     )
 
 
