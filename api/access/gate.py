@@ -10,7 +10,7 @@ from flask import Response, g, request
 from api.access.keys.service import ENVIRONMENT, EnvironmentKey
 from api.access.receipts import Receipts
 from api.common.disk import StorageError
-from api.common.errors import ForbiddenError, UnauthenticatedError
+from api.common.errors import ForbiddenError, TooManyRequestsError, UnauthenticatedError
 from api.common.limits import RateLimit
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import KEY_HEADER, Principal, Role
@@ -77,6 +77,14 @@ class KeyGate:
         if operation.method != "GET":
             self._storage.check()
         return principal
+
+    def may_spend(self, operation: Operation, principal: Principal) -> bool:
+        """Count one more request of somebody who is known; whether that is within the limit."""
+        try:
+            self._rates[operation.cost].spend(principal.id, principal.name)
+        except TooManyRequestsError:
+            return False
+        return True
 
     def once(self, call: Call) -> Answer | Response:
         """See `api.common.operations.Gate`."""

@@ -11,6 +11,7 @@ from api.agent.control.actions import actions
 from api.agent.control.server import ControlServer
 from api.agent.fleet.compose import Fleet
 from api.agent.link import Link, LinkStats, Observer
+from api.agent.metrics.fleet import FleetView
 from api.agent.node_api import NodeApi
 from api.agent.recording.baseline import BaselineKeeper
 from api.agent.recording.captures import CaptureKeeper
@@ -56,6 +57,12 @@ class Parts:
         }
         ours = [reason for reason, holds in found.items() if holds]
         return [*ours, *(self.fleet.contact.view().reasons() if self.fleet else ())]
+
+    def fleet_view(self) -> FleetView | None:
+        """How it goes with the fleet, for metrics."""
+        if self.fleet is None:
+            return None
+        return FleetView(self.fleet.contact.view(), self.fleet.pursuit.applied())
 
     @property
     def events_lost(self) -> int:

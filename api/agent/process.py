@@ -20,14 +20,16 @@ from api.agent.events.log import EventLog
 from api.agent.fleet import compose as fleet
 from api.agent.link import Link, LinkStats, Observer
 from api.agent.logs import configure_logging
+from api.agent.metrics.fleet import FleetCollector
 from api.agent.metrics.internal import InternalCollector
 from api.agent.metrics.public import PublicCollector
-from api.agent.metrics.server import Exporter
 from api.agent.metrics.surroundings import Surroundings
 from api.agent.metrics.tally import AgentTally
 from api.agent.parts import Parts, start
 from api.agent.recording.feed import Feed
 from api.agent.settings import AgentSettings
+from api.common.binds import present
+from api.common.exporter import Exporter
 from dataplane import client
 from dataplane.base.clock import SystemClock
 from dataplane.base.notify import Notifier
@@ -65,12 +67,13 @@ def run(settings: AgentSettings) -> int:
             parts.fleet = fleet.start(
                 settings.fleet, _node(settings, observer, sight, parts), stack
             )
-        for bind, registry in _registries(
+        for binds, registry in _registries(
             settings, LinkStats(observer), sight, parts, tally
         ).items():
-            exporter = Exporter(bind, registry)
-            exporter.start()
-            stack.callback(exporter.close)
+            for bind in present(binds):
+                exporter = Exporter(bind, registry)
+                exporter.start()
+                stack.callback(exporter.close)
         notifier = stack.enter_context(Notifier(os.environ, os.getpid()))
         structlog.get_logger("agent").info("started", version=version())
         _work(observer, events, (EventLog(tally), parts.feed), notifier, stop)
@@ -96,7 +99,7 @@ def _node(
         stats=LinkStats(observer).read,
         others=lambda: [*_beside(sight), *parts.reasons()],
         journal=parts.journal,
-        public=[settings.public],
+        public=settings.public,
         clock=SystemClock(),
     )
 
@@ -107,12 +110,13 @@ def _registries(
     sight: Surroundings,
     parts: Parts,
     tally: AgentTally,
-) -> dict[str, CollectorRegistry]:
+) -> dict[tuple[str, ...], CollectorRegistry]:
     """What each port shows; the agent's own process is nobody's business but the internal one's."""
     public = CollectorRegistry(auto_describe=False)
     public.register(PublicCollector(source, sight, parts, version()))
     internal = CollectorRegistry(auto_describe=False)
     internal.register(InternalCollector(source, tally))
+    internal.register(FleetCollector(parts.fleet_view))
     ProcessCollector(namespace="secbeat_agent", registry=internal)
     return {settings.public: public, settings.internal: internal}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.agent.fleet.settings import FleetSettings
 from api.agent.recording.keep import Keep
-from api.agent.webhooks.settings import WebhookSettings
+from api.webhooks.settings import WebhookSettings
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class AgentSettings:
     """The agent's own Unix socket."""
     node_id: str
     """What receivers of webhooks know the node by."""
-    public: str = "127.0.0.1:9090"
-    internal: str = "127.0.0.1:9191"
+    public: tuple[str, ...] = ("127.0.0.1:9090", "[::1]:9090")
+    internal: tuple[str, ...] = ("127.0.0.1:9191", "[::1]:9191")
     api: str = "127.0.0.1:9999"
     """Where the management API listens; it is asked whether it is ready."""
     state_dir: Path = Path("/var/lib/secbeat")

@@ -46,6 +46,8 @@ class StorageError(UnavailableError):
     """What keeps the state can't be used: 503. `DiskError`, or a database that is away."""
 
     exit_code = 74
+    kind = "disk"
+    """How metrics call it."""
     place: str
     """What can't be used; a log says the same of one place once."""
     number: int

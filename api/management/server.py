@@ -34,7 +34,7 @@ def run(settings: ApiSettings) -> int:
     return serve(
         Server(
             "secbeat-api",
-            [settings.bind, *([f"unix:{unix_socket}"] if unix_socket else [])],
+            [*settings.binds, *([f"unix:{unix_socket}"] if unix_socket else [])],
             lambda: _begin(settings, environment),
             logs.CONFIGURATION,
             {"when_ready": lambda _server: terminator.open_to_group(unix_socket)},
@@ -50,7 +50,7 @@ def _begin(settings: ApiSettings, environment: dict[str, str]) -> tuple[Any, Cal
     logs.configure()
     lock: list[int] = []  # held from the first try until the end
     bridge, stop = begin(
-        lambda: _make(settings, lock), settings.bind, settings.threads, environment
+        lambda: _make(settings, lock), settings.binds[0], settings.threads, environment
     )
 
     def end() -> None:

@@ -29,7 +29,7 @@ class ApiSettings:
     """Country databases, of which the data plane uses the first that is there."""
     events: Path
     """``events.db``: the agent writes it, the API reads it."""
-    bind: str = "127.0.0.1:9999"
+    binds: tuple[str, ...] = ("127.0.0.1:9999", "[::1]:9999")
     unix_socket: Path | None = None
     """Where a TLS terminator of this host hands requests over and says who its clients are."""
     mode: str = "auto"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Flask
 
 from api.lists.schemas import NETWORK_SCHEMA
 from api.orchestrator.compose import Orchestrator, compose
+from api.orchestrator.metrics.observing import observe
+from api.orchestrator.metrics.pages import Page
 from api.orchestrator.nodes.schemas import NODE_ID
 from api.orchestrator.scaling.schemas import JOB_ID
 from api.orchestrator.settings import OrchestratorSettings
@@ -27,13 +30,23 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def create_app(settings: OrchestratorSettings, clock: Clock | None = None) -> Flask:
-    """Compose an orchestrator and its HTTP surface; ``orchestrator_of(app).close()`` when done."""
+def create_app(
+    settings: OrchestratorSettings, clock: Clock | None = None, page: Page | None = None
+) -> Flask:
+    """Compose an orchestrator and its HTTP surface; ``orchestrator_of(app).close()`` when done.
+
+    `page`: where answers and the database's errors are counted.
+    """
     made = compose(settings, clock)
     app = make_app(
         "SecBeat Orchestrator API", made.operations, made.gate, made.spool, _PATH_PARAMETERS
     )
     app.extensions[EXTENSION] = made
+    if page is not None:
+        observe(app, made.operations, page)
+        place = made.operations.index(made.shortcut.operation)
+        made.shortcut.count = partial(page.request, place)
+        made.database.on_error = lambda error: page.error(error.kind)
     return app
 
 

@@ -23,15 +23,19 @@ from api.orchestrator.entries.following import FollowedEntries
 from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
+from api.orchestrator.following.shortcut import Shortcut
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
+from api.orchestrator.metrics.collecting import Collect
 from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
 from api.orchestrator.nodes.heartbeats import Heartbeats
 from api.orchestrator.nodes.identity import FleetKeys
+from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.service import Nodes
 from api.orchestrator.nodes.tokens import Tokens
+from api.orchestrator.policies import metrics as policy_metrics
 from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
@@ -42,7 +46,9 @@ from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
+from api.orchestrator.threats.metrics import ThreatMetrics
 from api.orchestrator.threats.service import Threats
+from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
@@ -63,18 +69,26 @@ class Orchestrator:
     operations: Sequence[Operation]
     spool: Spool
     housekeeper: Housekeeper
+    metrics: Sequence[Collect]
+    """What each area says on port 9091."""
+    shortcut: Shortcut
+    """Says 304 to nodes that ask what has changed."""
+    office: Office
+    """Tells receivers once it is started."""
     scaler: Worker | None
     """Runs jobs once it is started; None: there is no provider."""
 
     def start(self) -> None:
         """Begin what runs in the background."""
         self.housekeeper.start()
+        self.office.start()
         if self.scaler is not None:
             self.scaler.start()
 
     def close(self) -> None:
         """Let go of everything; idempotent."""
         self.housekeeper.stop()
+        self.office.close()
         if self.scaler is not None:
             self.scaler.stop()
         self.database.close()
@@ -107,37 +121,54 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     lists = FleetLists(database, clock)
     followed_entries = FollowedEntries(database, clock, lists.log)
     following = Following(database, (ruling.part, followed_entries.part))
+    threats = Threats(database, clock)
+    office = Office(settings.webhooks, database, clock)
     nodes = node_views.Services(
         Nodes(database, clock),
         Registry(database, clock, ()),
-        Heartbeats(database, clock, lambda _connection, _change: None),
+        Heartbeats(database, clock, office.tell),
         database,
     )
-    limits = Limits(
-        settings.reads_per_minute, settings.writes_per_minute, settings.failures_per_minute
-    )
+    limits = _limits(settings)
     receipts = Receipts(database, clock)
+    doors = FleetKeys(keys, database, clock, freshness)
+    gate = KeyGate(limits, doors, receipts, storage)
+    followed = following_views.operations(following)
     return Orchestrator(
         settings=settings,
         database=database,
         storage=storage,
-        gate=KeyGate(limits, FleetKeys(keys, database, clock, freshness), receipts, storage),
+        gate=gate,
         operations=[
             *health_views.operations(storage),
             *node_views.operations(nodes),
             *token_views.operations(tokens),
-            *following_views.operations(following),
+            *followed,
             *entry_views.operations(lists, followed_entries),
-            *threat_views.operations(Threats(database, clock)),
+            *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(state / "scratch"),
+        shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
-        housekeeper=_housekeeper(storage, database, receipts, clock, nodes.heartbeats),
+        office=office,
+        housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
+        metrics=[NodeMetrics(clock), ThreatMetrics(threats), policy_metrics.collect],
     )
+
+
+def _limits(settings: OrchestratorSettings) -> Limits:
+    """Each worker's share: a client that keeps its connection meets the same one again."""
+    limits = (
+        settings.reads_per_minute,
+        settings.writes_per_minute,
+        settings.failures_per_minute,
+    )
+    reads, writes, failures = (max(1, limit // settings.workers) for limit in limits)
+    return Limits(reads, writes, failures)
 
 
 def _housekeeper(
@@ -145,12 +176,13 @@ def _housekeeper(
     database: OpenDatabase,
     receipts: Receipts,
     clock: Clock,
-    heartbeats: Heartbeats,
+    telling: tuple[Heartbeats, Office],
 ) -> Housekeeper:
-    made = Housekeeper(storage)
+    made, (heartbeats, office) = Housekeeper(storage), telling
     made.register("write heartbeats", heartbeats.flush)
     made.register("find silent nodes", heartbeats.find_silent)
     made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge webhooks", office.purge, RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)
     deploying = Deploying(database, clock)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from api.common.disk import StorageError
+from api.orchestrator.metrics.pages import Page, Pages
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.server import Server, leave_out_rich, serve
 from api.storage.opening import sqlite_path
@@ -19,6 +20,7 @@ from dataplane.base.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from api.orchestrator.metrics.collecting import FleetCollector
     from api.serving.running import Serving
 
 
@@ -36,12 +38,13 @@ def run(settings: OrchestratorSettings) -> int:
     file = sqlite_path(settings.database)
     if file is not None:
         _check_alone(file, settings.workers)
+    pages = Pages(settings.workers)
     unix_socket, environment = settings.unix_socket, dict(os.environ)
     return serve(
         Server(
             "secbeat-orchestrator",
             [*settings.binds, *([f"unix:{unix_socket}"] if unix_socket else [])],
-            lambda: _begin(settings, file, environment),
+            lambda: _begin(settings, file, pages, environment),
             logs.CONFIGURATION,
             {"workers": settings.workers},
         )
@@ -61,19 +64,28 @@ def _check_alone(file: Path, workers: int) -> None:
 
 
 def _begin(
-    settings: OrchestratorSettings, file: Path | None, environment: dict[str, str]
+    settings: OrchestratorSettings, file: Path | None, pages: Pages, environment: dict[str, str]
 ) -> tuple[Any, Callable[[], None]]:
     """In a worker: compose, start what runs in the background, say READY."""
     from api.common import logs  # noqa: PLC0415 - not in the master
+    from api.orchestrator.metrics.collecting import FleetCollector  # noqa: PLC0415
+    from api.orchestrator.metrics.exporting import Exporting  # noqa: PLC0415
     from api.serving.running import begin  # noqa: PLC0415
 
     logs.configure()
     lock: list[int] = []  # held from the first try until the end
+    page, collector = pages.take(), FleetCollector(pages)
+    exporting = Exporting(pages, settings.metrics, collector)
+    exporting.start()
     bridge, stop = begin(
-        lambda: _make(settings, file, lock), settings.binds[0], settings.threads, environment
+        lambda: _make(settings, file, lock, page, collector),
+        settings.binds[0],
+        settings.threads,
+        environment,
     )
 
     def end() -> None:
+        exporting.stop()
         stop()
         while lock:
             os.close(lock.pop())
@@ -81,7 +93,13 @@ def _begin(
     return bridge, end
 
 
-def _make(settings: OrchestratorSettings, file: Path | None, lock: list[int]) -> Serving:
+def _make(
+    settings: OrchestratorSettings,
+    file: Path | None,
+    lock: list[int],
+    page: Page,
+    collector: FleetCollector,
+) -> Serving:
     from api.orchestrator.app import create_app, orchestrator_of  # noqa: PLC0415
     from api.serving.application import lanes  # noqa: PLC0415
     from api.serving.running import Serving  # noqa: PLC0415
@@ -89,7 +107,9 @@ def _make(settings: OrchestratorSettings, file: Path | None, lock: list[int]) ->
 
     if file is not None and not lock:
         lock.append(wait_for_lock(file))
-    app = create_app(settings)
+    app = create_app(settings, page=page)
     made = orchestrator_of(app)
+    collector.open(made.database, [each.name for each in made.operations], made.metrics)
     made.start()
-    return Serving(app, lanes(made.operations), made.housekeeper.works, made.close)
+    works = made.housekeeper.works
+    return Serving(app, lanes(made.operations), works, made.close, made.shortcut)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.orchestrator.scaling.settings import ScalingSettings
+from api.webhooks.settings import WebhookSettings
 
 KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
 """The variable of the environment that may hold one more admin key."""
@@ -30,6 +31,7 @@ class OrchestratorSettings:
     orchestrator_api_key: str | None = None
     """One more admin key, never stored."""
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     writes_per_minute: int = 6_000
     reads_per_minute: int = 12_000
     failures_per_minute: int = 20

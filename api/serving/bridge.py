@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,8 @@ from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, ClientGoneError, In
 from api.serving.intake import Intake
 from api.serving.streaming import Headers, Send, Streams
 
+BEGAN_S = "secbeat.began_s"
+"""Where the environment of a request has when its head was there, by the monotonic clock."""
 Wsgi = Callable[[dict[str, Any], Any], Any]
 
 
@@ -34,6 +37,10 @@ class Lanes:
     """Answered by the event loop itself: their handlers wait for nothing."""
     apart: frozenset[str] = frozenset()
     """Answered by one thread that does nothing else."""
+
+
+Shortcut = Callable[[Mapping[str, Any]], tuple[int, Headers] | None]
+"""Answers a request without a body at once, in the event loop; None: the application does."""
 
 
 @dataclass
@@ -55,10 +62,17 @@ class _Answer:
 class Bridge:
     """The ASGI application."""
 
-    def __init__(self, app: Wsgi, threads: int, lanes: Callable[[], Lanes]) -> None:
+    def __init__(
+        self,
+        app: Wsgi,
+        threads: int,
+        lanes: Callable[[], Lanes],
+        shortcut: Shortcut = lambda _environ: None,
+    ) -> None:
         """`lanes` is asked at each request: an application may make way for another."""
         self._app = app
         self._lanes = lanes
+        self._shortcut = shortcut
         self._pool = ThreadPoolExecutor(threads, "request")
         self._apart = ThreadPoolExecutor(1, "apart")
         self._intake = Intake(self._pool)
@@ -75,6 +89,11 @@ class Bridge:
 
     async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         environ = environ_of(scope)
+        environ[BEGAN_S] = time.monotonic()
+        short = self._shortcut(environ)
+        if short is not None:
+            await _send(send, *short, b"")
+            return
         incoming = Incoming(receive, environ)
         arrival = Arrival(complete=incoming.complete)
         arrival.enter(environ)

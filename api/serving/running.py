@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from gunicorn.util import parse_address
 
 from api.common.disk import StorageError
 from api.serving.application import LIVE
-from api.serving.bridge import Bridge, Lanes
+from api.serving.bridge import Bridge, Lanes, Shortcut
+from api.serving.streaming import Headers
 from api.serving.waiting import LANES, Waiting
 from api.serving.watchdog import Watchdog
 from dataplane.base.errors import SecBeatError
@@ -32,6 +33,7 @@ class Serving:
     works: Callable[[], bool]
     """Whether background work goes on."""
     close: Callable[[], None]
+    shortcut: Shortcut = lambda _environ: None
 
 
 class Running:
@@ -54,6 +56,10 @@ class Running:
     def lanes(self) -> Lanes:
         """Those of the application as it is now."""
         return LANES if self._serving is None else self._serving.lanes
+
+    def shortcut(self, environ: Mapping[str, Any]) -> tuple[int, Headers] | None:
+        """That of the application, once it is there."""
+        return None if self._serving is None else self._serving.shortcut(environ)
 
     def works(self) -> bool:
         """Whether background work goes on."""
@@ -95,4 +101,4 @@ def begin(
 
     notifier.ready()
     watchdog.start()
-    return Bridge(app, threads, running.lanes), stop
+    return Bridge(app, threads, running.lanes, running.shortcut), stop

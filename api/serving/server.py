@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from gunicorn.app.base import BaseApplication
 
+from api.common.binds import present
 from dataplane.base.errors import ConfigurationError
 
 GRACE_S = 20
@@ -47,7 +48,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         options: Mapping[str, Any],
     ) -> None:
         self._name = name
-        self._binds = list(binds)
+        self._binds = present(binds)
         self._begin = begin
         self._logging = logging
         self._options = options

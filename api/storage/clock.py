@@ -48,7 +48,7 @@ class DatabaseClock:
         return round(self._monotonic() * 1000 + known[1])
 
     def _ask(self) -> tuple[float, float]:
-        with self._database.read() as connection:
+        with self._database.peek() as connection:
             before = self._monotonic()
             now_ms = connection.execute(_NOW).scalar_one()
             after = self._monotonic()

@@ -21,6 +21,10 @@ class Database(Protocol):
         """A read transaction: one consistent state of the database."""
         ...
 
+    def peek(self) -> AbstractContextManager[Connection]:
+        """For one statement that reads, at the least cost."""
+        ...
+
     def write(
         self, *, bulk: bool = False, shared: bool = False
     ) -> AbstractContextManager[Connection]:

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from itertools import combinations
 from urllib.parse import urlsplit
 
-from api.agent.webhooks.targets import Target, TargetError
+from api.webhooks.targets import Target, TargetError
 from appliance.config.binds import Bind
 from appliance.config.devices import Device, data_device, interface_of, management_device
-from appliance.config.model import NodeConfig, PortSection
+from appliance.config.model import NodeConfig, PortSection, WebhooksSection
 from appliance.config.paths import agent_socket_path, socket_path
 
 Problem = tuple[str, object, str]
@@ -49,7 +49,11 @@ def _sockets(config: NodeConfig) -> Iterator[Problem]:
 
 
 def _webhooks(config: NodeConfig) -> Iterator[Problem]:
-    section = config.webhooks
+    return webhook_problems(config.webhooks)
+
+
+def webhook_problems(section: WebhooksSection) -> Iterator[Problem]:
+    """What is wrong with receivers: key, value, rule."""
     for index, url in enumerate(section.endpoints):
         key = f"webhooks.endpoints[{index}]"
         try:
@@ -104,7 +108,8 @@ def _binds(config: NodeConfig) -> Iterator[Problem]:
         "metrics.public": config.metrics.public,
         "metrics.internal": config.metrics.internal,
     }
-    for (first, ours), (second, theirs) in combinations(binds.items(), 2):
+    each = [(name, text) for name, texts in binds.items() for text in texts]
+    for (first, ours), (second, theirs) in combinations(each, 2):
         if Bind.parse(ours).collides(Bind.parse(theirs)):
             yield second, theirs, f"takes the same port as {first} ({ours})"
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.agent.recording.event import KINDS, MAIN_KINDS
 from api.agent.recording.keep import Keep
-from api.agent.webhooks import secret
-from api.agent.webhooks.settings import ENDPOINTS_MAX, RETRIES_MAX
+from api.webhooks import secret
+from api.webhooks.settings import ENDPOINTS_MAX, RETRIES_MAX
 from appliance.config.binds import Bind
 from appliance.config.devices import data_device, management_device
 from dataplane.base.settings import ConnectionTimeouts
@@ -31,6 +31,7 @@ DESTINATIONS_MAX = 1_048_576
 UNPROVEN_SECONDS_MAX = 120
 URL_LENGTH_MAX = 2048
 LABELS_MAX = 32
+BINDS_MAX = 8
 _TIMEOUTS = ConnectionTimeouts()
 _KEEP = Keep()
 
@@ -44,6 +45,10 @@ def _absolute(path: Path) -> Path:
 def _bind(text: str) -> str:
     Bind.parse(text)
     return text
+
+
+def _one_or_more(value: object) -> object:
+    return (_bind(value),) if isinstance(value, str) else value
 
 
 def _data_device(text: str) -> str:
@@ -69,6 +74,12 @@ def _secret(text: str) -> str:
 
 AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 BindText = Annotated[str, AfterValidator(_bind)]
+Binds = Annotated[
+    tuple[BindText, ...],
+    Field(strict=False, min_length=1, max_length=BINDS_MAX),
+    BeforeValidator(_one_or_more),
+]
+"""One address, or a list of them."""
 UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
 DataDevice = Annotated[str, Field(pattern=r"^[!-~]{1,255}$"), AfterValidator(_data_device)]
 ManagementDevice = Annotated[str, AfterValidator(_management_device)]
@@ -184,7 +195,7 @@ class DetectionSection(Section):
 class ApiSection(Section):
     """``[api]``: the management API."""
 
-    bind: BindText = "127.0.0.1:9999"
+    bind: Binds = ("127.0.0.1:9999", "[::1]:9999")
     socket: AbsolutePath | None = None
     user: UserName = "secbeat"
 
@@ -192,8 +203,8 @@ class ApiSection(Section):
 class MetricsSection(Section):
     """``[metrics]``: the agent's two Prometheus endpoints."""
 
-    public: BindText = "127.0.0.1:9090"
-    internal: BindText = "127.0.0.1:9191"
+    public: Binds = ("127.0.0.1:9090", "[::1]:9090")
+    internal: Binds = ("127.0.0.1:9191", "[::1]:9191")
 
 
 class WebhooksSection(Section):

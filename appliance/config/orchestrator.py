@@ -13,16 +13,17 @@ from sqlalchemy.exc import ArgumentError
 from api.orchestrator.scaling.protocol import PROVIDER
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from appliance.config.checks import webhook_problems
 from appliance.config.load import problem_error, read_document
-from appliance.config.model import AbsolutePath, BindText, Section, UserName
+from appliance.config.model import AbsolutePath, Binds, Section, UserName, WebhooksSection
 from appliance.config.secrets import secret
+from appliance.config.settings import webhook_settings
 from appliance.defaults import ORCHESTRATOR_FILE
 
 ORCHESTRATOR_API_KEY = (KEY_VARIABLE, "secbeat.orchestrator-api-key")
 DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url")
 """Environment variables, and names of the systemd credentials that stand in for them."""
 BACKENDS = ("sqlite", "postgresql")
-BINDS_MAX = 8
 SCALED_NODES_MAX = 10_000
 _SCALING = ScalingSettings()
 
@@ -35,9 +36,6 @@ def _database(text: str) -> str:
     if url.get_backend_name() not in BACKENDS:
         raise ValueError(f"must begin with one of {', '.join(BACKENDS)}")
     return text
-
-
-Binds = Annotated[tuple[BindText, ...], Field(strict=False, min_length=1, max_length=BINDS_MAX)]
 
 
 class ScalingSection(Section):
@@ -73,6 +71,13 @@ class OrchestratorConfig(Section):
     workers: int = Field(default=1, ge=1, le=32)
     user: UserName = "secbeat"
     scaling: ScalingSection = ScalingSection()
+    webhooks: WebhooksSection = WebhooksSection()
+
+    @model_validator(mode="after")
+    def _receivers(self) -> Self:
+        for key, value, rule in webhook_problems(self.webhooks):
+            raise ValueError(f"{key} = {value}: {rule}")
+        return self
 
 
 def load_orchestrator(file: Path = ORCHESTRATOR_FILE) -> OrchestratorConfig:
@@ -101,6 +106,7 @@ def orchestrator_settings(
         workers=config.workers,
         orchestrator_api_key=secret(environment, *ORCHESTRATOR_API_KEY),
         scaling=_scaling(config),
+        webhooks=webhook_settings(config.webhooks, environment, config.state_dir),
     )
 
 

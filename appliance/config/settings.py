@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from uuid import UUID
 
 from api.agent.fleet.settings import FleetSettings
 from api.agent.recording.keep import Keep
 from api.agent.settings import AgentSettings
-from api.agent.webhooks import secret
-from api.agent.webhooks.settings import WebhookSettings
 from api.management.settings import KEY_VARIABLE, ApiSettings
-from appliance.config.model import NodeConfig
+from api.webhooks import secret
+from api.webhooks.settings import WebhookSettings
+from appliance.config.model import NodeConfig, WebhooksSection
 from appliance.config.paths import (
     agent_directory,
     agent_key_path,
@@ -103,7 +104,7 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
         agent=agent_socket_path(config),
         countries=countries_files(config.node.state_dir),
         events=events_path(config),
-        bind=config.api.bind,
+        binds=config.api.bind,
         unix_socket=config.api.socket,
         mode=config.node.mode,
         policy_file=config.policy.file,
@@ -125,9 +126,9 @@ def agent_settings(config: NodeConfig, environment: Mapping[str, str]) -> AgentS
         node_id=node_id(config),
         public=config.metrics.public,
         internal=config.metrics.internal,
-        api=config.api.bind,
+        api=config.api.bind[0],
         state_dir=config.node.state_dir,
-        webhooks=_webhooks(config, environment),
+        webhooks=webhook_settings(config.webhooks, environment, agent_directory(config)),
         keep=Keep(**config.retention.model_dump()),
         fleet=_fleet(config),
     )
@@ -167,8 +168,13 @@ def _fleet(config: NodeConfig) -> FleetSettings | None:
     )
 
 
-def _webhooks(config: NodeConfig, environment: Mapping[str, str]) -> WebhookSettings:
-    section = config.webhooks
+def webhook_settings(
+    section: WebhooksSection, environment: Mapping[str, str], directory: Path
+) -> WebhookSettings:
+    """Settings of who sends webhooks; the secret that it makes lies in the directory.
+
+    Raises `ConfigurationError` if the credential is no secret, or can't be read.
+    """
     found = section.secret or secret_text(environment, *WEBHOOKS_SECRET)
     if found is not None:
         try:
@@ -179,7 +185,7 @@ def _webhooks(config: NodeConfig, environment: Mapping[str, str]) -> WebhookSett
         endpoints=section.endpoints if section.enabled else (),
         events=section.events,
         secret=found,
-        secret_file=agent_directory(config) / "webhooks.secret",
+        secret_file=directory / "webhooks.secret",
         max_retries=section.max_retries,
         allow_hosts=section.allow_hosts,
     )

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from appliance.config.binds import Bind
+from appliance.config.model import ApiSection, MetricsSection
 from appliance.doctor.context import Context, Finding, Status
 from appliance.host.files import Host
 
 _DEFAULT_BINDS = {
-    "api": "127.0.0.1:9999",
-    "metrics public": "127.0.0.1:9090",
-    "metrics internal": "127.0.0.1:9191",
+    "api": ApiSection().bind,
+    "metrics public": MetricsSection().public,
+    "metrics internal": MetricsSection().internal,
 }
 _LISTEN = "0A"
 _FIELDS = 10
@@ -33,7 +34,8 @@ class Listener:
 def check_tcp_ports(context: Context) -> Iterator[Finding]:
     """Each address that a process of the node wants to listen on."""
     taken = listeners(context.host)
-    for name, text in _binds(context).items():
+    each = [(name, text) for name, texts in _binds(context).items() for text in texts]
+    for name, text in each:
         wanted = Bind.parse(text)
         other = next((listener for listener in taken if listener.bind.collides(wanted)), None)
         if other is None:
@@ -76,7 +78,7 @@ def process_of(host: Host, inode: str) -> str | None:
     return None
 
 
-def _binds(context: Context) -> dict[str, str]:
+def _binds(context: Context) -> dict[str, tuple[str, ...]]:
     if context.config is None:
         return _DEFAULT_BINDS
     metrics = context.config.metrics

@@ -105,11 +105,8 @@ def _defaults(instance: Instance, lcores: int) -> Tables:
             "inside": {"device": _device(1, INSIDE, lcores), "mtu": 1500},
         },
         "dataplane": {"lcores": lcores, "hugepages": "auto"},
-        "api": {"bind": f"{instance.address}:9999"},
-        "metrics": {
-            "public": f"{instance.address}:9090",
-            "internal": f"{instance.address}:9191",
-        },
+        "api": {"bind": instance.binds(9999)},
+        "metrics": {"public": instance.binds(9090), "internal": instance.binds(9191)},
     }
 
 

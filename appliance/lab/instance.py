@@ -63,6 +63,11 @@ class Instance:
         digest = hashlib.sha256(self.name.encode()).digest()
         return f"127.0.{1 + digest[0] % 254}.{1 + digest[1] % 254}"
 
+    def binds(self, port: int) -> list[str]:
+        """``address:port``; of the default instance both families, as ``localhost`` means both."""
+        both = [f"[::1]:{port}"] if self.name == DEFAULT else []
+        return [f"{self.address}:{port}", *both]
+
     @property
     def directory(self) -> Path:
         """Everything the instance keeps; gone after ``lab down``."""

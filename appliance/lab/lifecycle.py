@@ -132,9 +132,9 @@ def _run(
     supervisor.changed = lambda: status.publish(instance, fixed, "starting", units)
     supervisor.say(f"processes: {', '.join(unit.name for unit in units)}")
     supervisor.start(units)
-    apis = [config.api.bind]
+    apis = [config.api.bind[0]]
     if orchestrator.is_own(instance, config):
-        apis += orchestrator.binds(instance, orchestrator.PORT)
+        apis.append(instance.binds(orchestrator.PORT)[0])
     health = Health(units, apis, time.monotonic() + START_TIMEOUT_S)
     if not supervisor.run(until=lambda: health.reached(time.monotonic())):
         return

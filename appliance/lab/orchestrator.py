@@ -7,7 +7,7 @@ from typing import Any
 
 from appliance.config import NodeConfig
 from appliance.lab import scaled
-from appliance.lab.instance import DEFAULT, Instance
+from appliance.lab.instance import Instance
 
 PORT, METRICS_PORT = 3030, 9091
 
@@ -20,12 +20,6 @@ def url(instance: Instance) -> str:
 def is_own(instance: Instance, config: NodeConfig) -> bool:
     """Whether the node follows the lab's own orchestrator."""
     return config.fleet.url == url(instance)
-
-
-def binds(instance: Instance, port: int) -> list[str]:
-    """What ``localhost`` means to the default instance is both families."""
-    both = [f"[::1]:{port}"] if instance.name == DEFAULT else []
-    return [f"{instance.address}:{port}", *both]
 
 
 def directory(instance: Instance) -> Path:
@@ -57,8 +51,8 @@ def tables(instance: Instance) -> dict[str, Any]:
     """Its configuration."""
     return {
         "state_dir": str(directory(instance)),
-        "bind": binds(instance, PORT),
-        "metrics": binds(instance, METRICS_PORT),
+        "bind": instance.binds(PORT),
+        "metrics": instance.binds(METRICS_PORT),
         "user": "secbeat",
         "scaling": scaled.scaling_section(instance),
     }

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from api.common.binds import present
 from appliance.config import NodeConfig
 from appliance.config.binds import Bind
 from appliance.lab import advice, orchestrator
@@ -94,11 +95,11 @@ def available_mib() -> int:
 
 
 def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:
-    binds = [config.api.bind, config.metrics.public, config.metrics.internal]
+    binds = [*config.api.bind, *config.metrics.public, *config.metrics.internal]
     if orchestrator.is_own(instance, config):
         for port in (orchestrator.PORT, orchestrator.METRICS_PORT):
-            binds += orchestrator.binds(instance, port)
-    for text in binds:
+            binds += instance.binds(port)
+    for text in present(binds):
         trouble = bind_error(Bind.parse(text))
         if trouble == errno.EADDRINUSE:
             other = "NAME" if instance.name == DEFAULT else "ANOTHER-NAME"

@@ -23,9 +23,9 @@ def describe(instance: Instance, config: NodeConfig) -> Document:
     return {
         "instance": instance.name,
         "addresses": {
-            "api": config.api.bind,
-            "metrics_public": config.metrics.public,
-            "metrics_internal": config.metrics.internal,
+            "api": config.api.bind[0],
+            "metrics_public": config.metrics.public[0],
+            "metrics_internal": config.metrics.internal[0],
             "client": list(network.CLIENT.plain()),
             "origin": list(network.ORIGIN.plain()),
             **fleet.get("addresses", {}),
@@ -42,8 +42,8 @@ def describe(instance: Instance, config: NodeConfig) -> Document:
 def _describe_orchestrator(instance: Instance) -> Document:
     return {
         "addresses": {
-            "orchestrator": orchestrator.binds(instance, orchestrator.PORT)[0],
-            "metrics_orchestrator": orchestrator.binds(instance, orchestrator.METRICS_PORT)[0],
+            "orchestrator": instance.binds(orchestrator.PORT)[0],
+            "metrics_orchestrator": instance.binds(orchestrator.METRICS_PORT)[0],
         },
         "files": {"orchestrator_key_file": str(orchestrator.admin_key(instance))},
     }

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from api.agent.webhooks import secret
 from api.common.line_protocol import ask
+from api.webhooks import secret
 from tests.support.lab import Lab
 from tests.support.receiver import Got, Receiver, failing, receiving
 from tests.support.waiting import wait_for

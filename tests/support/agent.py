@@ -19,7 +19,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.agent.settings import AgentSettings
-from api.agent.webhooks.settings import WebhookSettings
+from api.webhooks.settings import WebhookSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 BOUND_S = 60
@@ -91,8 +91,8 @@ def settings_in(directory: Path, **changes: Any) -> AgentSettings:
         events=directory / "agent" / "events.db",
         control=directory / "agent.sock",
         node_id="node-1",
-        public=public,
-        internal=internal,
+        public=(public,),
+        internal=(internal,),
         state_dir=directory,
         webhooks=WebhookSettings(secret_file=directory / "agent" / "webhooks.secret"),
     )
@@ -111,7 +111,7 @@ def run_agent(
     ``prefix``: what runs it, as to enter a namespace.
     """
     settings = settings or settings_in(directory)
-    public, internal = settings.public, settings.internal
+    (public, *_), (internal, *_) = settings.public, settings.internal
     notify = directory / f"notify-{public.rpartition(':')[2]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         notify.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from api.common.roles import KEY_HEADER
 
-TOKEN = "enrolment-token"
+TOKEN = "enrolment-token"  # noqa: S105 - of a test
 
 
 @dataclass
@@ -43,7 +43,7 @@ class FakeOrchestrator:
         )
 
     def answer(
-        self, method: str, path: str, key: str, etag: str | None, body: Any
+        self, path: str, key: str, etag: str | None, body: Any
     ) -> tuple[int, dict[str, Any], str | None]:
         """Status, document and ETag."""
         end = path.rpartition("/")[2]
@@ -89,7 +89,7 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
             body = json.loads(self.rfile.read(size)) if size else None
             key = self.headers.get(KEY_HEADER, "")
             etag = self.headers.get("If-None-Match")
-            status, document, tag = fake.answer(self.command, self.path, key, etag, body)
+            status, document, tag = fake.answer(self.path, key, etag, body)
             if body is not None:
                 fake.bodies.append((self.path.rpartition("/")[2], body))
             content = b"" if status == 304 else json.dumps(document).encode()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.serving.server import CONNECTIONS_MAX, OTHER_FILES
+from appliance.config.orchestrator import DATABASE_URL, ORCHESTRATOR_API_KEY, OrchestratorConfig
 
 APPLIANCE = Path(__file__).parents[2] / "appliance"
 UNITS = APPLIANCE / "systemd"
@@ -16,7 +17,7 @@ ROOTFS = APPLIANCE / "rootfs"
 Settings = dict[str, list[str]]
 
 PROCESSES = ("dataplane", "api", "agent")
-CONFINED = (*PROCESSES, "tls", "rebuild")
+CONFINED = (*PROCESSES, "tls", "rebuild", "orchestrator")
 DATAPLANE_USER = ("dataplane", "rebuild")
 CAPABILITIES = {
     "dataplane": "",
@@ -30,8 +31,9 @@ CAPABILITIES = {
     "console": "",
     "rebuild": "",
     "provisioner": "",
+    "orchestrator": "",
 }
-OPTIONAL = {"secbeat-provisioner.service"}
+OPTIONAL = {"secbeat-orchestrator.service", "secbeat-provisioner.service"}
 """Not of every node: an operator enables them."""
 
 
@@ -80,7 +82,7 @@ def apt_hook() -> str:
     return hooks[0]
 
 
-@pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.parametrize("name", [*PROCESSES, "orchestrator"])
 def test_a_process_is_always_started_again_and_watched(name: str) -> None:
     settings = service(name)
     assert settings["Type"] == ["notify"]
@@ -134,7 +136,7 @@ def test_only_terminator_and_api_reach_the_apis_socket() -> None:
     assert f"unix@{socket}" in (ROOTFS / "tls/etc/secbeat/haproxy.cfg").read_text()
 
 
-@pytest.mark.parametrize("name", [*PROCESSES, "rebuild"])
+@pytest.mark.parametrize("name", [*PROCESSES, "rebuild", "orchestrator"])
 def test_a_process_writes_only_where_its_user_owns_a_directory(name: str) -> None:
     settings, made = service(name), directories()
     paths = " ".join(settings.get("ReadWritePaths", [])).split()
@@ -196,6 +198,22 @@ def test_no_secret_travels_in_the_environment() -> None:
         assert not {"Environment", "EnvironmentFile", "PassEnvironment"} & unit(path.name).keys()
     assert service("api")["ImportCredential"] == ["secbeat.management-api-key"]
     assert service("agent")["ImportCredential"] == ["secbeat.webhooks-secret"]
+    names = " ".join(name for _, name in (ORCHESTRATOR_API_KEY, DATABASE_URL))
+    assert service("orchestrator")["ImportCredential"] == [names]
+
+
+def test_the_orchestrator_keeps_its_state_where_no_node_looks() -> None:
+    settings, state = service("orchestrator"), OrchestratorConfig().state_dir
+    assert [str(state)] == [f"/var/lib/{name}" for name in settings["StateDirectory"]]
+    assert settings["StateDirectoryMode"] == ["0700"]
+    assert "-/var/lib/secbeat" in settings["InaccessiblePaths"][0].split()
+    for name in ("api", "agent"):
+        assert f"-{state}" in " ".join(service(name)["InaccessiblePaths"]).split()
+
+
+@pytest.mark.parametrize("name", ["orchestrator", "provisioner"])
+def test_what_not_every_node_has_waits_for_its_configuration(name: str) -> None:
+    assert service(name)["ConditionPathExists"] == [f"/etc/secbeat/{name}.toml"]
 
 
 def test_the_units_of_a_tree_are_those_of_the_appliance() -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from api.common.attacks import attack_data, attack_document
+from tests.support.contract import example, unlike
 from tests.support.incidents import SYN_FLOOD, ended
 
 NAMED = replace(SYN_FLOOD, sources=replace(SYN_FLOOD.sources, is_spoofed=False))
@@ -60,6 +61,12 @@ def test_data_of_an_event_names_no_source_of_a_spoofed_flood() -> None:
 def test_data_of_an_event_names_the_top_source_of_another() -> None:
     data = attack_data(attack_document(NAMED))
     assert (data["source_ip"], data["spoofed"]) == ("192.0.2.100", False)
+
+
+def test_data_of_an_event_is_as_the_contract_shows_it() -> None:
+    payload = example("[webhooks]").answer
+    assert payload["event"] == "attack_detected"
+    assert unlike(attack_data(attack_document(NAMED)), payload["data"]) == []
 
 
 def test_data_of_an_ended_attack_has_the_highest_rates() -> None:

@@ -53,6 +53,7 @@ def test_example_shows_every_key() -> None:
     optional = {
         *("policy.file", "management.nic", "api.socket"),
         *("node.name", "webhooks.secret"),
+        *("fleet.url", "fleet.token_file", "fleet.ca_file"),
     }
     for key in optional:
         assert f"# {key.split('.')[1]} = " in EXAMPLE.read_text()
@@ -273,7 +274,7 @@ def test_api_settings_take_the_key_from_the_environment() -> None:
     assert settings.database == Path("/s/api/node.db")
     assert settings.keys == Path("/s/keys")
     assert (settings.addresses_max, settings.prefixes_max) == (10, 20)
-    assert (settings.bind, settings.mode) == ("[::1]:9", "tcp")
+    assert (settings.binds, settings.mode) == (("[::1]:9",), "tcp")
     assert settings.management_api_key == "k"
     assert api_settings(config, {"MANAGEMENT_API_KEY": ""}).management_api_key is None
 
@@ -305,7 +306,67 @@ def test_agent_settings() -> None:
     assert settings.control == Path("/r-agent/agent.sock")
     assert settings.webhooks.endpoints == ()
     assert settings.socket == Path("/r/dataplane.sock")
-    assert (settings.public, settings.internal) == ("127.0.0.1:9090", "127.0.0.1:9191")
+    assert settings.public == ("127.0.0.1:9090", "[::1]:9090")
+    assert settings.internal == ("127.0.0.1:9191", "[::1]:9191")
+    assert settings.api == "127.0.0.1:9999"
+
+
+def test_bind_is_one_address_or_a_list() -> None:
+    assert parsed().api.bind == ("127.0.0.1:9999", "[::1]:9999")
+    assert parsed(api={"bind": "192.0.2.1:9"}).api.bind == ("192.0.2.1:9",)
+    both = ["192.0.2.1:9", "[2001:db8::1]:9"]
+    assert parsed(api={"bind": both}).api.bind == tuple(both)
+
+
+FLEET = {"url": "https://fleet.example:3030", "token_file": "/etc/secbeat/token"}
+
+
+def test_without_a_url_there_is_no_fleet() -> None:
+    config = parsed(node={"name": "n"})
+    assert agent_settings(config, {}).fleet is None
+
+
+def test_fleet_settings(tmp_path: Path) -> None:
+    uuid = "01234567-89ab-cdef-0123-456789abcdef"
+    (tmp_path / "node-id").write_text(f"{uuid}\n")
+    wanted = {**FLEET, "ca_file": "/etc/secbeat/ca.crt", "labels": {"site": "fra"}}
+    settings = agent_settings(parsed(node={"state_dir": str(tmp_path)}, fleet=wanted), {})
+    fleet = settings.fleet
+    assert fleet is not None
+    assert settings.node_id == "node-01234567"
+    assert (fleet.url, fleet.uuid) == (FLEET["url"], uuid)
+    assert (fleet.token_file, fleet.ca_file) == (
+        Path(FLEET["token_file"]),
+        Path("/etc/secbeat/ca.crt"),
+    )
+    assert fleet.labels == {"site": "fra"}
+    assert fleet.directory == tmp_path / "agent"
+    assert "geo_block" in fleet.rule_types
+
+
+@pytest.mark.parametrize(
+    ("fleet", "message"),
+    [
+        ({"url": "http://fleet.example"}, 'fleet.url = "http://fleet.example": must be https'),
+        ({"url": "ftp://fleet.example"}, "must be https://HOST"),
+        ({"url": "https://u:p@fleet.example"}, "and nothing else"),
+        ({"url": "https://fleet.example:x"}, "is no URL"),
+        ({"url": "https://"}, "must be https://HOST"),
+        ({"token_file": None}, "fleet.token_file"),
+        ({"url": None}, "needs fleet.url"),
+        ({"labels": {"a b": "c"}}, "must be 1 to 63 of"),
+        ({"url": "http://127.0.0.1:3030", "ca_file": "/ca"}, "needs an https URL"),
+    ],
+)
+def test_what_a_fleet_section_must_be(fleet: dict[str, object], message: str) -> None:
+    section = {name: each for name, each in {**FLEET, **fleet}.items() if each is not None}
+    (said,) = complaints(fleet=section)
+    assert message in said
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:3030", "http://[::1]:3030", "http://localhost"])
+def test_http_only_to_this_host(url: str) -> None:
+    assert parsed(fleet={**FLEET, "url": url}).fleet.url == url
 
 
 HOOK = "https://hooks.example/secbeat"

@@ -70,12 +70,18 @@ API_ROOMS = {
     "rules": {"common"},
     "history": {"common", "storage"},
     "management": {"common", "storage", "access", "serving", "history", "lists", "rules"},
-    "orchestrator": {"common", "storage", "access", "serving", "lists", "rules"},
-    "agent": {"common", "storage", "history", "lists", "rules"},
+    "orchestrator": {"common", "storage", "access", "serving", "lists", "rules", "webhooks"},
+    "agent": {"common", "storage", "history", "lists", "rules", "webhooks"},
+    "webhooks": {"common"},
 }
 """The same for api."""
-SQLITE = ("sqlite3", "api.storage.sqlite", "sqlalchemy.dialects")
-"""What `api.access` and `api.storage` name only in the folder ``sqlite``."""
+DATABASES = {
+    "sqlite": ("sqlite3", "api.storage.sqlite"),
+    "postgresql": ("psycopg", "api.storage.postgresql"),
+}
+"""What of one kind of database is named only in the folder of that kind, in `api.storage`."""
+DIALECTS = "sqlalchemy.dialects"
+"""Of the orchestrator, `api.access` and `api.storage` nobody else names these."""
 
 
 def imports(package: str) -> Iterator[tuple[str, str]]:
@@ -146,13 +152,14 @@ def test_rooms_of_the_waf_import_one_way() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("package", ["api/access", "api/storage"])
-def test_what_any_database_may_serve_does_not_know_sqlite(package: str) -> None:
+@pytest.mark.parametrize("kind", DATABASES)
+@pytest.mark.parametrize("package", ["api/access", "api/storage", "api/orchestrator"])
+def test_what_any_database_may_serve_knows_no_kind_of_database(package: str, kind: str) -> None:
     wrong = [
         (file, module)
         for file, module in imports(package)
-        if any(f"{module}.".startswith(f"{name}.") for name in SQLITE)
-        and not file.startswith("api/storage/sqlite/")
+        if any(f"{module}.".startswith(f"{name}.") for name in (*DATABASES[kind], DIALECTS))
+        and not file.startswith(f"api/storage/{kind}/")
     ]
     assert wrong == []
 

@@ -39,7 +39,7 @@ def test_defaults_are_a_valid_configuration():
     instance = Instance("other")
     tables = configuration.compose(instance, None, None)
     config = parse_config(tables, instance.config_file)
-    assert config.api.bind == f"{instance.address}:9999"
+    assert config.api.bind == (f"{instance.address}:9999",)
     assert "iface=outside" in config.ports.outside.device
     assert "iface=inside" in config.ports.inside.device
 

@@ -44,10 +44,14 @@ class Freshness:
         with self._lock:
             began_s = self._clock()
             if began_s - self._read_s >= FRESH_S:
-                with self._database.read() as connection:
+                with self._database.peek() as connection:
                     self._value = connection.execute(_READ).scalar() or ""
                 self._read_s = began_s
             return self._value
+
+    def at_hand(self) -> str | None:
+        """The value, if it need not be read anew."""
+        return self._value if self._clock() - self._read_s < FRESH_S else None
 
     def expire(self) -> None:
         """This worker has revoked something itself."""

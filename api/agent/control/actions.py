@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from api.agent.control.server import Action, Question
-from api.agent.webhooks import secret
 from api.agent.webhooks.office import Office
+from api.webhooks import secret
 
 DEAD_SHOWN = 100
 

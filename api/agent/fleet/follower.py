@@ -74,8 +74,8 @@ class Follower:
             if not self._is_registered:
                 self._join()
                 return JOINED_S
-            desired = self._ask()
             self._membership.turn()
+            desired = self._ask()
         except RequestError as error:
             return self._failed(error)
         self._reached()

@@ -11,7 +11,7 @@ import secrets
 import threading
 from pathlib import Path
 
-from api.agent.files import write_private
+from api.common.files import write_private
 
 _BYTES = 32
 
@@ -51,6 +51,11 @@ class NodeKey:
         with self._lock:
             self._next.replace(self._file)
             self._text = None
+
+    def drop_next(self) -> None:
+        """Keep this key. Raises OSError."""
+        with self._lock:
+            self._next.unlink(missing_ok=True)
 
 
 def digest(text: str) -> str:

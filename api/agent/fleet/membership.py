@@ -81,17 +81,24 @@ class Membership:
         if not self._wants_key.is_set():
             return
         fresh = self._key.make_next()
-        path = f"nodes/{self._node_id}/key"
-        try:
-            self._session.post(path, {"key_sha256": digest(fresh)})
-        except RequestError as error:
-            if error.status != HTTPStatus.UNAUTHORIZED:
-                raise
-            # The old key has ended: then a crash came after the next one was used.
-            self._session.post(path, {"key_sha256": digest(fresh)}, key=fresh)
-        self._key.use_next()
+        # With the next one, if a crash came after that was used: the old one has ended then.
+        if self._told(fresh, None) or self._told(fresh, fresh):
+            self._key.use_next()
+            log.info("has another key", node=self._node_id)
+        else:
+            self._key.drop_next()  # the node is not known at all: the next poll finds that out
         self._wants_key.clear()
-        log.info("has another key", node=self._node_id)
+
+    def _told(self, fresh: str, key: str | None) -> bool:
+        """Whether the orchestrator took the next key; False: it does not know this one."""
+        try:
+            path = f"nodes/{self._node_id}/key"
+            self._session.post(path, {"key_sha256": digest(fresh)}, key=key)
+        except RequestError as error:
+            if error.status in UNKNOWN:
+                return False
+            raise
+        return True
 
     def _token(self) -> str:
         file = self._settings.token_file

@@ -172,6 +172,7 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
             raise ValueError(f"the answer is longer than {ANSWER_BYTES_MAX} bytes")
         if time.monotonic() > until_s:
             raise TimeoutError(f"the answer took longer than {ANSWER_S_MAX:.0f} s")
+    answer.close()  # the connection is kept: read1 leaves even a finished answer open
     return b"".join(pieces)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import structlog
 
-from api.agent.files import write_private
 from api.agent.fleet.part import Applied
 from api.common.disk import StorageError
+from api.common.files import write_private
 
 VERSION = 1
 

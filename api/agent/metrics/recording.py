@@ -9,7 +9,7 @@ from api.agent.metrics.metric import Sample, Scalar, single
 from api.agent.webhooks.courier import Courier
 from api.agent.webhooks.office import Office
 from api.agent.webhooks.queue import DEAD, DELIVERED
-from api.agent.webhooks.sending import OUTCOMES
+from api.webhooks.sending import OUTCOMES
 
 
 class Recording(Protocol):

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from api.agent.recording.journal import Journal
 from api.agent.webhooks import queue
-from api.agent.webhooks.backoff import BackOff
-from api.agent.webhooks.message import Message, message
-from api.agent.webhooks.sending import Outcome, send
-from api.agent.webhooks.targets import Target, TargetError, addresses, resolve
 from api.common.disk import StorageError
+from api.webhooks.carrier import Rules, Sender
+from api.webhooks.message import message
+from api.webhooks.sending import Outcome
+from api.webhooks.targets import Target
 from dataplane.base.clock import Clock
 
 IDLE_S = 30.0
@@ -25,45 +21,6 @@ IDLE_S = 30.0
 TROUBLE_S = 1.0
 
 log = structlog.get_logger("agent.webhooks")
-
-
-class Sender(Protocol):
-    """Sends a message once."""
-
-    def __call__(self, target: Target, message: Message, timeout_s: float) -> Outcome:
-        """How it went."""
-        ...
-
-
-@dataclass(frozen=True)
-class Carrier:
-    """Resolves, checks and sends: a `Sender` of the real network."""
-
-    key: Callable[[], bytes]
-    allow_hosts: Sequence[str]
-    tls: Callable[[], ssl.SSLContext]
-    clock: Clock
-    resolver: Callable[[str, int], Sequence[str]] = resolve
-
-    def __call__(self, target: Target, message: Message, timeout_s: float) -> Outcome:
-        """See `Sender`."""
-        try:
-            found = addresses(target, self.allow_hosts, self.resolver)
-        except (TargetError, UnicodeError) as error:
-            return Outcome(error=str(error))
-        except OSError as error:
-            return Outcome(error=f"{target.host} can't be resolved: {error}")
-        headers = message.headers(self.key(), self.clock.utc_ms())
-        return send(target, found, message.body, headers, self.tls, timeout_s)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How long is tried."""
-
-    max_retries: int
-    back_off: BackOff
-    timeout_s: float
 
 
 class Courier:

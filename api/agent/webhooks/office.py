@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from api.agent.recording.event import TEST, new_id
 from api.agent.recording.journal import Journal
-from api.agent.webhooks import queue, secret
-from api.agent.webhooks.backoff import BackOff
-from api.agent.webhooks.courier import Carrier, Courier, Rules, Sender
-from api.agent.webhooks.message import message
-from api.agent.webhooks.settings import ENDPOINTS_MAX, WebhookSettings
-from api.agent.webhooks.targets import Target
+from api.agent.webhooks import queue
+from api.agent.webhooks.courier import Courier
 from api.common.disk import StorageError
 from api.common.errors import NotFoundError
 from api.common.schemas import rfc3339
 from api.history.tables import deliveries, endpoints, events
+from api.webhooks.backoff import BackOff
+from api.webhooks.carrier import Carrier, Key, Rules, Sender, system_tls
+from api.webhooks.message import message
+from api.webhooks.settings import ENDPOINTS_MAX, WebhookSettings
+from api.webhooks.targets import Target
 from dataplane.base.clock import Clock
 from dataplane.base.errors import SecBeatError
 
@@ -43,29 +41,6 @@ class Counts:
     dead: int = 0
     oldest_ms: int | None = None
     """When the event happened that waits longest."""
-
-
-class Key:
-    """The secret as a key; loaded when it is first needed, as its disk may be full before."""
-
-    def __init__(self, settings: WebhookSettings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._key: bytes | None = None
-
-    def __call__(self) -> bytes:
-        """The key; raises `StorageError`, ConfigurationError."""
-        with self._lock:
-            if self._key is None:
-                self._key = self._load()
-            return self._key
-
-    def _load(self) -> bytes:
-        if self._settings.secret is not None:
-            return secret.decode(self._settings.secret)
-        if self._settings.secret_file is None:
-            raise ValueError("webhooks have neither a secret nor a file for one")
-        return secret.load(self._settings.secret_file)
 
 
 class Office:
@@ -86,7 +61,7 @@ class Office:
         self._journal = journal
         self._node_id = node_id
         self._clock = clock
-        self._sender = sender or Carrier(self.key, settings.allow_hosts, _tls, clock)
+        self._sender = sender or Carrier(self.key, settings.allow_hosts, system_tls, clock)
         back_off = BackOff(settings.first_retry_s, settings.last_retry_s)
         rules = Rules(settings.max_retries, back_off, settings.timeout_s)
         targets = [Target.parse(url, settings.allow_hosts) for url in settings.endpoints]
@@ -236,12 +211,6 @@ class Office:
                 "last_status": row.last_status,
                 "last_error": row.last_error,
             }
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """With the system's authorities, which are megabytes: made when somebody needs them."""
-    return ssl.create_default_context()
 
 
 def _receiver(name: str, courier: Courier, counts: Counts, row: Any) -> dict[str, Any]:

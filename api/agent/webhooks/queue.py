@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
-from api.agent.webhooks.backoff import BackOff
-from api.agent.webhooks.sending import RETRY_AFTER_S_MAX, Outcome
 from api.history.tables import deliveries, endpoints, events
 from api.storage.upsert import upsert
+from api.webhooks.backoff import BackOff
+from api.webhooks.sending import RETRY_AFTER_S_MAX, Outcome
 
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
 AGE_MS_MAX = 3 * 86_400_000

@@ -83,7 +83,7 @@ class Heartbeats:
             "stats": dict(sent.stats),
             "clock_off_ms": utc_ms(sent.at) - now_ms,
         }
-        with self._database.read() as connection:
+        with self._database.peek() as connection:
             row = connection.execute(select(nodes).where(nodes.c.id == node)).first()
         if row is None:
             raise NotFoundError(f"there is no node {node!r}")

@@ -71,6 +71,15 @@ class FleetKeys:
             return None
         return Principal(known.id, known.name, known.role, source)
 
+    def at_hand(self, text: str, node: str) -> Principal | None:
+        """The node, if this is its key; None: it is not, or that would have to be looked up."""
+        found = self._known.get(digest(text))
+        if found is None or (found.id, found.role) != (node, Role.NODE):
+            return None
+        is_fresh = self._freshness.at_hand() == self._revocations
+        is_fresh = is_fresh and self._monotonic() < found.until_s
+        return Principal(node, node, Role.NODE, "") if is_fresh else None
+
     def _remembered(self, sha256: bytes) -> _Known | None:
         revocations = self._freshness.value()
         if revocations != self._revocations or len(self._known) >= KNOWN_MAX:

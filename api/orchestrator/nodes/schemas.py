@@ -146,13 +146,13 @@ class LabelsRequest(Strict):
     labels: Annotated[dict[Label, Label | None], Field(max_length=2 * LABELS_MAX)]
 
 
-class KeyRequest(Strict):
+class NodeKeyRequest(Strict):
     """The hash of a key that the node has made: valid beside the old one until its first use."""
 
     key_sha256: Sha256
 
 
-class KeyAnswer(Strict):
+class NodeKeyAnswer(Strict):
     """Whose key it is."""
 
     id: str

@@ -19,10 +19,10 @@ from api.orchestrator.nodes.schemas import (
     DeleteQuery,
     Heartbeat,
     HeartbeatAnswer,
-    KeyAnswer,
-    KeyRequest,
     LabelsRequest,
     NodeBody,
+    NodeKeyAnswer,
+    NodeKeyRequest,
     NodePage,
     NodesQuery,
     Registration,
@@ -98,10 +98,10 @@ class NodeViews:
 
     def rotate(self, call: Call) -> Answer:
         """A node takes another key."""
-        wanted: KeyRequest = call.body
+        wanted: NodeKeyRequest = call.body
         node = own_node(call)
         self._registry.rotate(_actor(call), node, bytes.fromhex(wanted.key_sha256))
-        return Answer(200, KeyAnswer(id=node))
+        return Answer(200, NodeKeyAnswer(id=node))
 
     def heartbeat(self, call: Call) -> Answer:
         """A node says how it is."""
@@ -140,7 +140,7 @@ def _of_people(views: NodeViews) -> list[Operation]:
             "GET",
             "/nodes",
             views.page,
-            "Nodes, by id",
+            "All nodes",
             Role.READ,
             {200: NodePage},
             query=NodesQuery,
@@ -215,9 +215,9 @@ def _of_nodes(views: NodeViews) -> list[Operation]:
             views.rotate,
             "A node takes another key; the old one is valid until the new one is first used",
             Role.NODE,
-            {200: KeyAnswer},
+            {200: NodeKeyAnswer},
             errors=(404, 409),
-            body=KeyRequest,
+            body=NodeKeyRequest,
         ),
     ]
 

@@ -17,6 +17,7 @@ from api.orchestrator.policies.sight import Sight
 from api.orchestrator.selector import parse_selector
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
+from dataplane.base.errors import InvalidInputError
 from dataplane.policy import PolicyDocument
 
 
@@ -32,8 +33,9 @@ class Policies:
     ) -> Sight:
         """Make a document the next version and bring it to nodes.
 
-        Raises `InvalidInputError` for the selector, `ConflictError` without a canary.
+        Raises `InvalidInputError` for the selector or the name, `ConflictError` without a canary.
         """
+        _check_name(document.name)
         selector = parse_selector(how.selector)
         with self._database.write() as connection:
             changes.bump(connection)  # first: it orders who deploys
@@ -135,6 +137,13 @@ class Policies:
             deployment = deployments.get(connection, standing.id)
             version = versions.get(connection, standing.policy)
             return changes.epoch(connection), version, bool(deployment.accept_exempt)
+
+
+def _check_name(name: str) -> None:
+    """PostgreSQL stores no NUL in a text. Raises `InvalidInputError`."""
+    if "\0" in name:
+        message, limit = "name: holds a NUL character", "text without NUL"
+        raise InvalidInputError(message, field="name", value=name, limit=limit)
 
 
 def _counts(connection: Connection, row: AnyRow, now_ms: int) -> dict[str, int]:

@@ -13,7 +13,7 @@ from api.orchestrator import changes
 from api.orchestrator.policies import deployments, versions
 from api.orchestrator.policies.deciding import decide
 from api.orchestrator.policies.sight import Sight
-from api.storage.database import Database
+from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
 
@@ -30,11 +30,11 @@ class Deploying:
             self.move(sight)
 
     def sights(self) -> list[Sight]:
-        """What goes on, as of now."""
+        """What goes on and may have come further, as of now."""
         with self._database.read() as connection:
             now_ms = self._clock.utc_ms()
             rows = deployments.active(connection)
-            return [Sight.read(connection, row, now_ms) for row in rows]
+            return [Sight.read(connection, row, now_ms) for row in rows if not _waits(row, now_ms)]
 
     def move(self, sight: Sight) -> None:
         """The next step of a deployment, unless somebody else has made one since."""
@@ -57,3 +57,9 @@ class Deploying:
         with self._database.write() as connection:
             deployments.purge(connection)
             versions.purge(connection)
+
+
+def _waits(row: AnyRow, now_ms: int) -> bool:
+    """Whether only a person can move it yet: then nobody need look at the nodes."""
+    until_ms = row.confirm_until_ms
+    return row.state == "confirming" and until_ms is not None and now_ms < until_ms

@@ -7,11 +7,14 @@ workers of all orchestrators. Who changes single rows, and locks them, can do wi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DisconnectionError
 
 from api.common.disk import StorageError
 from api.storage.postgresql.errors import translated
@@ -19,6 +22,8 @@ from api.storage.postgresql.errors import translated
 WRITERS = 0x5EC_BEA7
 """The advisory lock of those who write; the next number is that of those who migrate."""
 CONNECT_S = 3
+REST_S = 1.0
+"""One that was used a moment ago is not tried again: that would double what a read costs."""
 _LOCK_MS, _STATEMENT_MS, _IDLE_MS = 10_000, 30_000, 30_000
 """A worker that stops with a lock in its hand loses it after the last of them."""
 _ALIVE_S = 15
@@ -39,11 +44,18 @@ class Database:
         self._reading = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+        self._peeking = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent state of the database."""
         with self._translated(), self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def peek(self) -> Iterator[Connection]:
+        """For one statement that reads: without BEGIN and ROLLBACK, each a turn to the server."""
+        with self._translated(), self._peeking.connect() as connection:
             yield connection
 
     @contextmanager
@@ -75,22 +87,41 @@ class Database:
 
 
 def make_engine(url: URL, connections_max: int) -> Engine:
-    """An engine whose connections are tried before they are used, and bounded in every wait."""
-    return create_engine(
+    """An engine whose connections are tried after a rest, and bounded in every wait.
+
+    One that breaks ends all that are older: who meets it is refused, and nobody after him.
+    """
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=connections_max,
         max_overflow=0,
         pool_timeout=_LOCK_MS / 1000,
-        pool_pre_ping=True,
         isolation_level="READ COMMITTED",
         connect_args=_arguments(),
     )
+    event.listen(engine, "checkin", _rest)
+    event.listen(engine, "checkout", _try_after_rest)
+    return engine
 
 
 def place(url: URL) -> str:
     """How messages call a database: its URL without the password and without options."""
     host = url.host or next(iter(url.normalized_query.get("host", ())), "")
     return f"postgresql://{host}/{url.database or ''}"
+
+
+def _rest(_connection: Any, record: Any) -> None:
+    record.info["rested_s"] = time.monotonic()
+
+
+def _try_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
+    if time.monotonic() - record.info.get("rested_s", time.monotonic()) < REST_S:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as exc:
+        raise DisconnectionError from exc
 
 
 def _arguments() -> dict[str, Any]:

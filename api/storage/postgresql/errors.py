@@ -39,9 +39,13 @@ class DatabaseError(StorageError):
 class DatabaseAwayError(DatabaseError):
     """There is no connection, or no room: everybody's requests fail until that is mended."""
 
+    kind = "away"
+
 
 class DatabaseBusyError(DatabaseError):
     """This transaction gave way to others; the same request may succeed at once."""
+
+    kind = "busy"
 
 
 @contextmanager

@@ -56,6 +56,8 @@ class Database:
         with self._turn(), self._translated(), self._engine.connect() as connection:
             yield connection
 
+    peek = read
+
     @contextmanager
     def write(self, *, bulk: bool = False, shared: bool = False) -> Iterator[Connection]:
         """A write transaction under the lock; durable when the block ends, nothing if it raises."""

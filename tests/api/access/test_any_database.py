@@ -39,6 +39,8 @@ class Transactions:
         with self.engine.connect() as connection:
             yield connection
 
+    peek = read
+
     @contextmanager
     def write(self, **_kind: bool) -> Iterator[Connection]:
         with self.engine.begin() as connection:

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from api.agent.recording.event import ATTACK_DETECTED, KINDS, NODE_HEALTH, Event
 from api.agent.recording.journal import PENDING_MAX, Journal
 from api.agent.webhooks.office import Office
-from api.agent.webhooks.settings import WebhookSettings
 from api.history.tables import deliveries
+from api.webhooks.settings import WebhookSettings
 from dataplane.base.clock import Clock, SystemClock
 from tests.support.receiver import Receiver, failing, receiving
 from tests.support.waiting import wait_for

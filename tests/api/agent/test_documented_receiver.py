@@ -6,8 +6,8 @@ from pathlib import Path
 
 import requests
 
-from api.agent.webhooks import secret
-from api.agent.webhooks.message import Message
+from api.webhooks import secret
+from api.webhooks.message import Message
 from dataplane.base.clock import SystemClock
 from tests.support.documented_receiver import documented_receiver
 

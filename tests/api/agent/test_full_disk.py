@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.agent.settings import AgentSettings
-from api.agent.webhooks.settings import WebhookSettings
+from api.webhooks.settings import WebhookSettings
 from tests.support.agent import Agent, run_agent, settings_in
 from tests.support.receiver import Receiver, receiving
 from tests.support.small_disk import SmallDisk, small_disk

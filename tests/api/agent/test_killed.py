@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from api.agent.settings import AgentSettings
-from api.agent.webhooks.settings import WebhookSettings
+from api.webhooks.settings import WebhookSettings
 from tests.support.agent import run_agent, settings_in
 from tests.support.receiver import Answer, Got, Receiver, receiving
 from tests.support.waiting import wait_for

@@ -21,11 +21,22 @@ from tests.support.postgres import Postgres
 HEADER = "X-SecBeat-API-Key"
 
 
+@pytest.fixture(scope="session")
+def fleet_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that has been migrated, to be copied."""
+    file = tmp_path_factory.mktemp("schema") / "fleet.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def fleet_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A new database, with the newest schema already where that saves time."""
+    """A new database that has the newest schema."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'orchestrator' / 'fleet.db'}"
+        file = tmp_path / "orchestrator" / "fleet.db"
+        file.parent.mkdir()
+        file.write_bytes(request.getfixturevalue("fleet_schema").read_bytes())
+        yield f"sqlite:///{file}"
         return
     server: Postgres = request.getfixturevalue("postgres")
     url = server.make_database(migrate)

@@ -10,7 +10,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.orchestrator.app import create_app, orchestrator_of
-from api.orchestrator.database.upgrade import migrate
 from api.orchestrator.settings import OrchestratorSettings
 from tests.api.orchestrator.conftest import HEADER, heartbeat
 from tests.support.clock import FakeClock
@@ -62,8 +61,6 @@ def test_both_have_the_first_keys(
 def test_of_workers_that_start_at_once_one_makes_the_first_keys(
     fleet_settings: OrchestratorSettings, clock: FakeClock
 ) -> None:
-    fleet_settings.keys.parent.mkdir()
-    migrate(fleet_settings.database)  # at a real start one worker does that, the others wait
     with ThreadPoolExecutor(4) as pool:
         apps = list(pool.map(lambda _: create_app(fleet_settings, clock), range(4)))
     for name, path in (("admin", "/nodes"), ("enrol", "/nodes")):

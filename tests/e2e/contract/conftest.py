@@ -22,13 +22,13 @@ FAMILIES = ("ipv4", "ipv6")
 INSPECTING = {"name": "inspecting", "http": {"ports": [80]}}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def node() -> Iterator[Lab]:
     """``make run`` with a policy that inspects HTTP: its mode is l7."""
     made = Lab("default")
     if made.command("status").returncode == 0:
         pytest.fail("a lab is up: its ports are the examples'; stop it with 'secbeat lab down'")
-    made.up("--mode", "l7")
+    made.up("--mode", "l7", has_orchestrator=True)
     made.change("PUT", "/policy", json=INSPECTING)
     wait_for(
         lambda: made.api("GET", "/status").json()["mode"] == "l7", "the node inspects HTTP", 30

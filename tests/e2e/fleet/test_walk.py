@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from appliance.lab.network import ORIGIN
 from tests.support.fleet import FleetLab
@@ -35,16 +37,19 @@ def test_heartbeats_tell_what_the_node_counts(fleet: FleetLab) -> None:
 
 def test_node_goes_on_without_its_orchestrator(fleet: FleetLab) -> None:
     fleet.healthy_node()
-    pid = fleet.process("orchestrator")["pid"]
-    stopped = _stopped(pid)
-    try:
+    before = fleet.process("orchestrator")
+    with _stopped(before["pid"]) as kill:
         assert fleet.curl(PAGE).returncode == 0
         entry = {"ip": "203.0.113.7", "reason": "test", "duration_seconds": 60}
         assert fleet.change("POST", "/blacklist", json=entry).ok
         assert fleet.api("GET", "/status").json()["health"] == "healthy"
-    finally:
-        stopped.send(signal.SIGCONT)
-    fleet.kill("orchestrator", signal.SIGKILL)
+        kill()
+
+    def back() -> bool:
+        now = fleet.process("orchestrator")
+        return bool(now["restarts"] > before["restarts"] and now["state"] == "ready")
+
+    wait_for(back, "the orchestrator is back", bound_s=60)
     seen = fleet.healthy_node()["last_seen_at"]
 
     def heard() -> bool:
@@ -78,20 +83,18 @@ def test_key_of_the_node_is_its_own(fleet: FleetLab) -> None:
     assert fleet.fleet("GET", "/nodes/another/desired", key=key).status_code == 403
 
 
-class _Stopped:
-    """A process by a descriptor, so that no other one can be hit."""
+@contextmanager
+def _stopped(pid: int) -> Iterator[Callable[[], None]]:
+    """A process that does nothing; gives what kills it. By a descriptor: no other one is hit."""
+    descriptor = os.pidfd_open(pid)
+    signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
 
-    def __init__(self, pid: int) -> None:
-        import os  # noqa: PLC0415
+    def kill() -> None:
+        with suppress(ProcessLookupError):  # its watchdog was faster
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
 
-        self._descriptor = os.pidfd_open(pid)
-
-    def send(self, number: int) -> None:
-        signal.pidfd_send_signal(self._descriptor, number)
-
-
-def _stopped(pid: int) -> _Stopped:
-    process = _Stopped(pid)
-    process.send(signal.SIGSTOP)
-    assert Path(f"/proc/{pid}").exists()
-    return process
+    try:
+        yield kill
+    finally:
+        kill()
+        os.close(descriptor)

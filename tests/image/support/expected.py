@@ -150,7 +150,9 @@ LISTENERS = {
     Listener("tcp", "[::]", 9443, "haproxy"),
     Listener("tcp", "*", 9090, "secbeat-agent"),
     Listener("tcp", "127.0.0.1", 9191, "secbeat-agent"),
+    Listener("tcp", "[::1]", 9191, "secbeat-agent"),
     Listener("tcp", "127.0.0.1", 9999, "secbeat-api"),
+    Listener("tcp", "[::1]", 9999, "secbeat-api"),
 }
 
 NOT_FOR_THE_NETWORK = (9191, 9443)

@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from api.agent.files import write_private
 from api.agent.fleet.lists.node_lists import NodeLists
 from api.agent.fleet.lists.snapshot import Snapshot
 from api.agent.fleet.lists.values import wanted_from
@@ -22,6 +21,7 @@ from api.agent.fleet.part import MESSAGE_LENGTH_MAX, Applied, Desired
 from api.agent.node_api import NodeApi, RequestError
 from api.common.disk import StorageError
 from api.common.errors import ConflictError, UnprocessableError
+from api.common.files import write_private
 from api.lists.kinds import LISTS
 from dataplane.base.networks import Network
 

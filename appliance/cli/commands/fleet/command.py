@@ -11,6 +11,7 @@ from appliance.cli.lazy import LazyCommand, LazyGroup
 _ROOM = "appliance.cli.commands.fleet"
 COMMANDS = {
     "deployments": ("deployments:app", "Which policy goes to which nodes, and how far it is."),
+    "tokens": ("tokens:app", "What nodes enrol with."),
 }
 
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.orchestrator.app import orchestrator_of
-from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.housekeeping import Housekeeper
 from tests.api.orchestrator.conftest import heartbeat
 from tests.support.clock import FakeClock
 
@@ -30,6 +30,7 @@ class Node:
 
     id: str
     client: FlaskClient
+    clock: FakeClock
     packets: int = 0
     dropped: int = 0
 
@@ -41,9 +42,10 @@ class Node:
         return found
 
     def beat(self, **more: Any) -> None:
+        self.clock.pass_ms(1)  # no two heartbeats of a node are of one moment
         stats = {"packets_processed": self.packets, "packets_dropped": self.dropped}
         answer = self.client.post(
-            f"/api/v1/nodes/{self.id}/heartbeat", json=heartbeat(stats=stats) | more
+            f"/api/v1/nodes/{self.id}/heartbeat", json=heartbeat(self.clock, stats=stats) | more
         )
         assert answer.status_code == 200, answer.json
 
@@ -58,11 +60,11 @@ Join = Callable[..., Node]
 
 
 @pytest.fixture
-def join(enrol: Callable[..., FlaskClient]) -> Join:
+def join(enrol: Callable[..., FlaskClient], clock: FakeClock) -> Join:
     """A healthy node with labels."""
 
     def make(node: str = "node-1", **more: Any) -> Node:
-        found = Node(node, enrol(node, **more))
+        found = Node(node, enrol(node, **more), clock)
         found.beat()
         return found
 
@@ -70,12 +72,18 @@ def join(enrol: Callable[..., FlaskClient]) -> Join:
 
 
 @pytest.fixture
-def turn(fleet: Flask, clock: FakeClock) -> Callable[[], None]:
-    """One turn of the deployments, in a worker's background."""
-    return Deploying(orchestrator_of(fleet).database, clock).turn
+def turn(fleet: Flask) -> Callable[[], None]:
+    """One turn of all that a worker does in the background."""
+    return orchestrator_of(fleet).housekeeper.turn
 
 
 @pytest.fixture(autouse=True)
 def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node's next request sees a change at once, not 0.2 s later."""
+    """A change is seen with the next request, and every duty is due with every turn."""
     monkeypatch.setattr("api.orchestrator.following.service.FRESH_S", 0)
+    register = Housekeeper.register
+
+    def always_due(keeper: Housekeeper, name: str, turn: Any, every_s: float = 0) -> None:
+        register(keeper, name, turn, 0)
+
+    monkeypatch.setattr(Housekeeper, "register", always_due)

@@ -80,6 +80,7 @@ def test_a_canary_may_drop_what_it_dropped_before(
     canary = join("node-1")
     canary.packets, canary.dropped = 1_000, 300
     canary.beat()
+    turn()
     deploy(admin, CANARY)
     hold(canary, turn)
     clock.pass_ms(20_000)
@@ -96,6 +97,7 @@ def test_a_canary_whose_counters_begin_anew_is_judged_from_there(
     canary = join("node-1")
     canary.packets = 5_000
     canary.beat()
+    turn()
     deploy(admin, CANARY)
     hold(canary, turn)
     canary.packets, canary.dropped = 500, 0

@@ -56,6 +56,18 @@ def test_a_policy_that_is_none_is_refused_with_its_field(admin: FlaskClient) -> 
     assert answer.json["errors"][0]["field"].startswith("rules[0]")
 
 
+def test_a_name_that_a_database_can_t_store_is_refused(admin: FlaskClient) -> None:
+    answer = admin.post("/api/v1/policy", json={"name": "a\0b"})
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["field"] == "name"
+
+
+@pytest.mark.parametrize("text", ["x", "nan", "-1", "1.5", "1e-3", ""])
+def test_a_ratio_is_a_number_from_0_to_1(admin: FlaskClient, text: str) -> None:
+    answer = admin.post(f"/api/v1/policy?max_drop_ratio={text}", json=POLICY)
+    assert answer.status_code == 422
+
+
 def test_a_selector_chooses_nodes_by_their_labels(admin: FlaskClient, join: Join) -> None:
     edge = join("node-1", labels={"edge": "yes", "site": "fra"})
     join("node-2", labels={"edge": "yes", "site": "ber"})

@@ -9,7 +9,7 @@ import pytest
 
 from api.agent.fleet.contact import Contact
 from api.agent.fleet.follower import BACKOFF_MAX_S, POLL_S, Follower
-from api.agent.fleet.key import NodeKey
+from api.agent.fleet.key import NodeKey, digest
 from api.agent.fleet.membership import Membership
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import Applied
@@ -121,6 +121,7 @@ def test_orchestrator_that_is_away_is_asked_less_often(start: Start) -> None:
     with orchestrating() as fake:
         side = start(fake.url)
         side.turns(2)
+        side.session.close()
     waits = side.turns(8)
     assert waits[:3] == [1, 2, 4]
     assert waits[-1] == BACKOFF_MAX_S
@@ -216,7 +217,7 @@ def test_crash_while_the_key_is_replaced(
     side.turns(2)
     fresh = side.key.make_next()
     if is_told:  # and it was used: the old key has ended
-        orchestrator.keys["n1"] = NodeKey(side.key_file_next()).sha256()
+        orchestrator.keys["n1"] = digest(fresh)
     again = start(orchestrator.url)
     again.turns(3)
     assert again.key.text() == fresh

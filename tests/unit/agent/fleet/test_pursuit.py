@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from api.agent.fleet.part import MESSAGE_LENGTH_MAX, Applied, Desired
@@ -53,7 +55,7 @@ def test_what_failed_is_tried_again_later_and_later(part: FakePart) -> None:
         pursuit.turn(wish(7), now_s)
         if len(part.calls) > before:
             tries.append(now_s)
-    pauses = [after - before for before, after in zip(tries, tries[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(tries)]
     assert len(part.calls) == 10
     assert pauses[0] <= 2
     assert max(pauses) <= BACKOFF_MAX_S * 1.2 + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.agent.webhooks.backoff import BackOff
+from api.webhooks.backoff import BackOff
 
 
 def test_waits_double_up_to_the_limit() -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.agent.webhooks.courier import Carrier
-from api.agent.webhooks.message import Message
-from api.agent.webhooks.targets import Target
+from api.webhooks.carrier import Carrier
+from api.webhooks.message import Message
+from api.webhooks.targets import Target
 from tests.support.clock import FakeClock
 from tests.support.receiver import Receiver, receiving
 

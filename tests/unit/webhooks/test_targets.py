@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from api.agent.webhooks.targets import Target, TargetError, addresses
+from api.webhooks.targets import Target, TargetError, addresses
 
 PUBLIC = "93.184.216.34"
 URL = "https://hooks.example/path?key=1"

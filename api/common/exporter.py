@@ -28,7 +28,7 @@ IDLE_S = 5.0
 _POLL_S = 0.5
 _INDEX = b'<!doctype html><title>SecBeat</title><p><a href="/metrics">metrics</a>\n'
 
-log = structlog.get_logger("agent.exporter")
+log = structlog.get_logger("exporter")
 
 
 class Exporter(ThreadingMixIn, TCPServer):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.agent.webhooks import secret
+from api.webhooks import secret
 from dataplane.base.errors import ConfigurationError
 
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 from prometheus_client import CollectorRegistry, Gauge
 
-from api.agent.metrics import server
-from api.agent.metrics.server import Exporter
+from api.common import exporter as server
+from api.common.exporter import Exporter
 from dataplane.base.errors import ConfigurationError
 
 

@@ -15,7 +15,7 @@ from http.client import HTTPException
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from api.agent.webhooks.targets import Target
+from api.webhooks.targets import Target
 
 RETRY_AFTER_S_MAX = 3600
 _ADDRESSES_MAX = 4

@@ -1,4 +1,4 @@
-"""Small files of the agent's own: mode 0600, replaced as a whole, durable."""
+"""Small files of a process of its own: mode 0600, replaced as a whole, durable."""
 
 from __future__ import annotations
 

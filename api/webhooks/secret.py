@@ -11,7 +11,7 @@ import binascii
 import secrets
 from pathlib import Path
 
-from api.agent.files import write_private
+from api.common.files import write_private
 from dataplane.base.errors import ConfigurationError
 
 PREFIX = "whsec_"

@@ -1,0 +1,80 @@
+"""What port 9191 shows of the fleet that the node is in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from api.agent.fleet.contact import ContactView
+from api.agent.fleet.part import Applied
+from api.agent.metrics.metric import Sample, Scalar, families, single
+
+
+@dataclass(frozen=True)
+class FleetView:
+    """At one instant."""
+
+    contact: ContactView
+    applied: Mapping[str, Applied]
+    """By part."""
+
+
+class FleetCollector(Collector):
+    """Reads it at each scrape; None: the node is in no fleet, and there are no samples."""
+
+    def __init__(self, view: Callable[[], FleetView | None]) -> None:
+        self._view = view
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector`."""
+        yield from families(FLEET, self._view())
+
+
+def _last_contact(view: FleetView) -> Iterator[Sample]:
+    if view.contact.answered_s is not None:
+        yield from single(view.contact.answered_at_s)
+
+
+FLEET: tuple[Scalar[FleetView], ...] = (
+    Scalar(
+        "gauge",
+        "secbeat_fleet_up",
+        "1: the orchestrator answers this node.",
+        lambda view: single(view.contact.is_up(time.monotonic())),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_fleet_refused",
+        "1: the orchestrator refuses this node.",
+        lambda view: single(view.contact.is_refused),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_fleet_last_contact_timestamp_seconds",
+        "When the orchestrator last answered as it should.",
+        _last_contact,
+    ),
+    Scalar(
+        "counter",
+        "secbeat_fleet_errors_total",
+        "Times that the orchestrator could not be asked what it wants.",
+        lambda view: single(view.contact.errors),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_fleet_clock_ahead_seconds",
+        "How far this node's clock is ahead of the orchestrator's, beyond what the way explains.",
+        lambda view: single(view.contact.clock_off_ms / 1000),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_fleet_applied_number",
+        "Number of what became of the newest wish of the fleet, by part and state.",
+        lambda view: (((name, each.state), each.number) for name, each in view.applied.items()),
+        ("part", "state"),
+    ),
+)

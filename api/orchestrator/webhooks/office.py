@@ -1,0 +1,141 @@
+"""All receivers: what they are told, and the thread of each that delivers it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import structlog
+from sqlalchemy import Connection
+
+from api.common.disk import StorageError
+from api.orchestrator.nodes.heartbeats import StatusChange
+from api.orchestrator.webhooks import outbox
+from api.storage.database import Database
+from api.webhooks.backoff import BackOff
+from api.webhooks.carrier import Carrier, Key, Rules, Sender, system_tls
+from api.webhooks.message import message
+from api.webhooks.settings import WebhookSettings
+from api.webhooks.targets import Target
+from dataplane.base.clock import Clock
+
+NODE_HEALTH = "node_health"
+LOOK_S = 1.0
+"""How often each worker looks for what another one has written."""
+TROUBLE_S = 5.0
+_LEASE_SPARE_S = 15.0
+
+log = structlog.get_logger("orchestrator.webhooks")
+
+
+class Courier:
+    """Delivers to one receiver, one message after the other."""
+
+    def __init__(
+        self, target: Target, database: Database, sender: Sender, rules: Rules, clock: Clock
+    ) -> None:
+        self._target = target
+        self._database = database
+        self._sender = sender
+        self._rules = rules
+        self._clock = clock
+        self._log = log.bind(endpoint=target.shown)
+
+    def turn(self) -> float:
+        """One attempt, if one is due; returns how many seconds to wait before the next.
+
+        A receiver that does not answer is left alone for a while. Raises `StorageError`.
+        """
+        lease_ms = round((self._rules.timeout_s + _LEASE_SPARE_S) * 1000)
+        with self._database.write(shared=True) as connection:
+            due = outbox.take(connection, self._target.url, self._clock.utc_ms(), lease_ms)
+        if due is None:
+            return LOOK_S
+        sent = message(
+            event_id=due.event,
+            kind=due.kind,
+            at_ms=due.at_ms,
+            node_id=due.node,
+            sequence=None,
+            data=due.data,
+        )
+        outcome = self._sender(self._target, sent, self._rules.timeout_s)
+        rules, now_ms = self._rules, self._clock.utc_ms()
+        with self._database.write(shared=True) as connection:
+            state = outbox.settle(
+                connection, due, outcome, now_ms, rules.max_retries, rules.back_off
+            )
+        said = {"webhook": due.event, "kind": due.kind, "node": due.node}
+        if outcome.is_delivered:
+            self._log.info("delivered", **said)
+            return 0.0
+        self._log.warning("not_delivered", state=state, why=outcome.error, **said)
+        return 0.0 if outcome.is_refused else TROUBLE_S
+
+
+class Office:
+    """Of one worker, between `start` and `close`."""
+
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        database: Database,
+        clock: Clock,
+        sender: Sender | None = None,
+    ) -> None:
+        """``sender``: instead of the real network."""
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._key = Key(settings)
+        carrier = sender or Carrier(self._key, settings.allow_hosts, system_tls, clock)
+        back_off = BackOff(settings.first_retry_s, settings.last_retry_s)
+        rules = Rules(settings.max_retries, back_off, settings.timeout_s)
+        self.couriers = [
+            Courier(Target.parse(url, settings.allow_hosts), database, carrier, rules, clock)
+            for url in settings.endpoints
+        ]
+        self._stop = threading.Event()
+
+    def tell(self, connection: Connection, change: StatusChange) -> None:
+        """A node's status has changed, in this transaction."""
+        if not self.couriers or NODE_HEALTH not in self._settings.events:
+            return
+        data = {
+            "status": change.status,
+            "previous": change.previous,
+            "reasons": list(change.reasons),
+        }
+        to = self._settings.endpoints
+        full = outbox.put(connection, to, NODE_HEALTH, change.node, change.at_ms, data)
+        if full:
+            log.warning("receivers have too much waiting to be told more", receivers=full)
+
+    def start(self) -> None:
+        """Begin to deliver. Raises ConfigurationError: the secret's file has something else."""
+        if not self.couriers:
+            return
+        with suppress(StorageError):  # made when it is needed, if the disk can be written then
+            self._key()
+        for each in self.couriers:
+            threading.Thread(target=self._run, args=[each], name="courier", daemon=True).start()
+
+    def purge(self) -> None:
+        """See `outbox.purge`."""
+        with self._database.write(bulk=True) as connection:
+            outbox.purge(connection, self._clock.utc_ms())
+
+    def close(self) -> None:
+        """End. An attempt that is under way is not waited for; it is made again after its lease."""
+        self._stop.set()
+
+    def _run(self, courier: Courier) -> None:
+        wait_s = 0.0
+        while not self._stop.wait(wait_s):
+            try:
+                wait_s = courier.turn()
+            except StorageError:
+                wait_s = TROUBLE_S
+            except Exception:
+                log.exception("delivering failed")
+                wait_s = TROUBLE_S

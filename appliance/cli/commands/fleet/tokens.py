@@ -1,0 +1,81 @@
+"""``secbeat fleet tokens``: what nodes enrol with. A token's text is shown once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from appliance.cli.client.fleet_api import FleetApi
+from appliance.cli.client.streams import write_list
+from appliance.cli.client.urls import quoted
+from appliance.cli.terminal.durations import parse_duration
+from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
+    FleetKeyFileOption,
+    JsonOption,
+    OrchestratorOption,
+)
+from appliance.cli.terminal.output import Cell, Output, warn
+
+COLUMNS = ("id", "name", "uses", "uses_max", "expires_at", "created_by", "created_at")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command("list")
+def list_(
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List enrolment tokens, without their text."""
+    api = FleetApi.open(orchestrator, key_file)
+    write_list(Output(as_json), "tokens", COLUMNS, [api.get("tokens").body], _rows)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    uses: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="So many nodes; else any number.")
+    ] = None,
+    expires: Annotated[
+        int | None,
+        typer.Option(parser=parse_duration, metavar="TIME", help="90d, 12h; else without end."),
+    ] = None,
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an enrolment token and print it: it can't be shown again."""
+    body = {"name": name, "uses_max": uses, "expires_in_seconds": expires}
+    made = FleetApi.open(orchestrator, key_file).post("tokens", body).body
+    output = Output(as_json)
+    if as_json:
+        output.document(made)
+        return
+    warn(f"token {made['id']} ({name}): keep it now, it is not shown again")
+    output.line(made["token"])
+
+
+@app.command()
+def delete(
+    token: Annotated[str, typer.Argument(metavar="ID", help="The id that tokens list shows.")],
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete an enrolment token; nodes that have used it stay."""
+    FleetApi.open(orchestrator, key_file).delete(f"tokens/{quoted(token)}")
+    output = Output(as_json)
+    if as_json:
+        output.document({"id": token, "deleted": True})
+    else:
+        output.line(f"token {token} is deleted")
+
+
+def _rows(tokens: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for each in tokens:
+        yield [each[column] for column in COLUMNS]

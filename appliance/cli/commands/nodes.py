@@ -1,0 +1,165 @@
+"""``secbeat nodes``: the nodes of a fleet, as its orchestrator knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from appliance.cli.client.fleet_api import FleetApi
+from appliance.cli.client.streams import write_list
+from appliance.cli.client.urls import quoted
+from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
+    FleetKeyFileOption,
+    JsonOption,
+    OrchestratorOption,
+)
+from appliance.cli.terminal.output import Cell, Output
+
+COLUMNS = ("id", "status", "mode", "load", "address", "version", "last_seen_at", "reasons")
+Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
+Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command("list")
+def list_(
+    *,
+    status: Annotated[Status | None, typer.Option(help="Only nodes of this status.")] = None,
+    mode: Annotated[
+        Literal["tcp", "syn", "l7"] | None, typer.Option(help="Only nodes of this mode.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="site=fra,role in (edge,core): only nodes with all of them.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Part of the id or address.")] = None,
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List nodes, by id."""
+    query = {"status": status, "mode": mode, "labels": labels, "text": text}
+    pages = FleetApi.open(orchestrator, key_file).pages("nodes", query)
+    write_list(Output(as_json), "nodes", COLUMNS, pages, _rows)
+
+
+@app.command()
+def show(
+    node: Node,
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one node."""
+    _tell(Output(as_json), FleetApi.open(orchestrator, key_file).get(_path(node)).body)
+
+
+@app.command()
+def label(
+    node: Node,
+    labels: Annotated[
+        list[str], typer.Argument(metavar="LABEL", help="site=fra sets one, site- takes it away.")
+    ],
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set labels of a node, or take some away."""
+    body = {"labels": dict(map(_label, labels))}
+    found = FleetApi.open(orchestrator, key_file).patch(_path(node), body).body
+    output = Output(as_json)
+    if as_json:
+        output.document(found)
+    else:
+        output.line(f"{node}: {_labels(found['labels'])}")
+
+
+@app.command()
+def drain(
+    node: Node,
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a node drain: it is not ready, and forwards what still comes."""
+    _want(FleetApi.open(orchestrator, key_file), node, "drain", Output(as_json))
+
+
+@app.command()
+def resume(
+    node: Node,
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a node's draining."""
+    _want(FleetApi.open(orchestrator, key_file), node, "resume", Output(as_json))
+
+
+@app.command()
+def delete(
+    node: Node,
+    allow_again: Annotated[
+        bool,
+        typer.Option("--allow-again", help="It may enrol again, also if it was deleted before."),
+    ] = False,
+    orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
+    key_file: FleetKeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a node: its key opens nothing any more; its attacks stay."""
+    query = {"allow_again": "true"} if allow_again else None
+    FleetApi.open(orchestrator, key_file).delete(_path(node), query)
+    output = Output(as_json)
+    if as_json:
+        output.document({"id": node, "deleted": True})
+    else:
+        output.line(f"node {node} is deleted")
+
+
+def _want(api: FleetApi, node: str, what: str, output: Output) -> None:
+    found = api.post(f"{_path(node)}/{what}", None).body
+    if output.as_json:
+        output.document(found)
+    else:
+        output.line(f"{node}: {found['status']}")
+
+
+def _tell(output: Output, found: dict[str, Any]) -> None:
+    if output.as_json:
+        output.document(found)
+        return
+    policy = found["policy"]
+    shown = found | {
+        "reasons": ", ".join(found["reasons"]) or None,
+        "labels": _labels(found["labels"]),
+        "policy": None if policy is None else f"{policy['number']} {policy['state']}",
+    }
+    stats = shown.pop("stats")
+    output.table(("field", "value"), [*shown.items(), *stats.items()])
+
+
+def _rows(nodes: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+    for node in nodes:
+        shown = node | {"reasons": ", ".join(node["reasons"]) or None}
+        yield [shown[column] for column in COLUMNS]
+
+
+def _label(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    if equals:
+        return name, value
+    if not text.endswith("-"):
+        raise typer.BadParameter(f"{text!r}: write name=value, or name- to take it away")
+    return text[:-1], None
+
+
+def _labels(labels: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(labels.items())) or "no labels"
+
+
+def _path(node: str) -> str:
+    return f"nodes/{quoted(node)}"

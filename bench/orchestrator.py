@@ -1,0 +1,170 @@
+"""What a fleet costs its orchestrators: ``python -m bench.orchestrator [--nodes N] [--json FILE]``.
+
+Light nodes over real HTTP (`bench.fleet_nodes`), two orchestrators, one PostgreSQL that syncs what
+it commits. First the nodes only ask, then they send heartbeats too, which cost what is more then.
+CPU is that of processes, from /proc; the nodes' own is not counted, but takes a part of the cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.orchestrator.database.upgrade import migrate
+from tests.support.fleet_server import FleetServer
+from tests.support.postgres import Postgres
+
+TARGETS = {
+    "p99_ms": 250.0,
+    "poll_cpu_ms": 0.4,
+    "heartbeat_cpu_ms": 1.0,
+    "ban_s": 3.0,
+    "worker_mb": 120.0,
+}
+_BAN_BEFORE_END_S = 8.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_SYNCED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench.orchestrator")
+    parser.add_argument("--nodes", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of each of the two parts")
+    parser.add_argument("--workers", type=int, default=1, help="of each orchestrator")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args(arguments)
+    with fleet(options.workers) as made:
+        result = measure(made, options.nodes, options.seconds)
+    for name, value in result.items():
+        target = TARGETS.get(name)
+        print(f"{name:<22} {value}" + (f"  (at most {target})" if target else ""))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Two orchestrators and their database."""
+
+    postgres: Postgres
+    servers: tuple[FleetServer, ...]
+
+    def cpu_s(self) -> tuple[float, float]:
+        """Of the orchestrators, and of PostgreSQL."""
+        postmaster = int(
+            (self.postgres.directory / "data" / "postmaster.pid").read_text().split()[0]
+        )
+        ours = sum(_cpu_s(pid) for each in self.servers for pid in family(each.process.pid))
+        return ours, sum(_cpu_s(pid) for pid in family(postmaster))
+
+
+@contextmanager
+def fleet(workers: int) -> Iterator[Fleet]:
+    """Everything but the nodes, for the block."""
+    with tempfile.TemporaryDirectory(prefix="secbeat-pg-") as directory:
+        postgres = Postgres(Path(directory), _SYNCED)
+        postgres.start()
+        url = postgres.make_database(migrate)
+        with tempfile.TemporaryDirectory(prefix="secbeat-fleet-") as room:
+            first = FleetServer(url, Path(room) / "1", workers)
+            servers = (first, FleetServer(url, Path(room) / "2", workers))
+            try:
+                yield Fleet(postgres, servers)
+            finally:
+                for each in servers:
+                    each.kill()
+                postgres.stop("immediate")
+
+
+def measure(made: Fleet, nodes: int, seconds: float) -> dict[str, Any]:
+    """Both parts."""
+    asking = part(made, nodes, seconds, heartbeats=False)
+    both = part(made, nodes, seconds, heartbeats=True)
+    poll_ms = asking["cpu_s"] * 1000 / len(asking["polls_ms"])
+    more_s = both["cpu_s"] - poll_ms / 1000 * len(both["polls_ms"])
+    beats = len(both["heartbeats_ms"])
+    latencies = sorted(both["polls_ms"] + both["heartbeats_ms"])
+    workers = [pid for each in made.servers for pid in each.workers()]
+    return {
+        "nodes": nodes,
+        "requests": dict(both["statuses"]),
+        "lost": asking["lost"] + both["lost"],
+        "p50_ms": round(latencies[len(latencies) // 2], 1),
+        "p99_ms": round(latencies[len(latencies) * 99 // 100], 1),
+        "worst_ms": round(latencies[-1], 1),
+        "poll_cpu_ms": round(poll_ms, 3),
+        "heartbeat_cpu_ms": round(more_s * 1000 / beats, 3),
+        "postgresql_cpu_ms_per_s": round(both["postgresql_s"] * 1000 / seconds, 1),
+        "nodes_banned": len(both["banned_s"]),
+        "ban_s": round(max(both["banned_s"], default=0.0) - both["ban_at_s"], 2),
+        "worker_mb": max(round(_pss_mb(pid), 1) for pid in workers),
+    }
+
+
+def part(made: Fleet, nodes: int, seconds: float, *, heartbeats: bool) -> dict[str, Any]:
+    """What the nodes have measured, and what the servers have spent meanwhile."""
+    token = (made.servers[0].directory / "keys" / "enrol.key").read_text().strip()
+    settings = {
+        "ports": [each.port for each in made.servers],
+        "token": token,
+        "nodes": nodes,
+        "seconds": seconds,
+        "heartbeats": heartbeats,
+    }
+    command = [sys.executable, "-m", "bench.fleet_nodes"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(json.dumps(settings).encode())
+        running.stdin.close()
+        json.loads(running.stdout.readline())
+        before = made.cpu_s()
+        began_s = time.monotonic()
+        if heartbeats:
+            time.sleep(max(0.0, seconds - _BAN_BEFORE_END_S))
+            ban_at_s = time.monotonic()
+            status, body, _ = made.servers[0].request("POST", "/blacklist", {"ip": "192.0.2.1"})
+            assert status in {200, 201, 202}, body
+        measured: dict[str, Any] = json.loads(running.stdout.readline())
+        after = made.cpu_s()
+    measured["seconds"] = time.monotonic() - began_s
+    measured["cpu_s"], measured["postgresql_s"] = (
+        b - a for a, b in zip(before, after, strict=True)
+    )
+    measured["ban_at_s"] = ban_at_s if heartbeats else 0.0
+    return measured
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    found = [pid]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").glob("*/children"):
+            found += [int(child) for child in task.read_text(encoding="ascii").split()]
+    return found
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS  # utime, stime: proc(5)
+
+
+def _pss_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The orchestrator's processes: several workers on PostgreSQL, and PostgreSQL that goes away."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from api.orchestrator.database.upgrade import migrate
+from api.orchestrator.server import run
+from api.orchestrator.settings import OrchestratorSettings
+from dataplane.base.errors import ConfigurationError
+from tests.support.fleet_server import FleetServer
+from tests.support.postgres import Postgres
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def url(postgres: Postgres) -> Iterator[str]:
+    made = postgres.make_database(migrate)
+    yield made
+    postgres.drop_database(made)
+
+
+@pytest.fixture
+def server(url: str, tmp_path: Path) -> Iterator[FleetServer]:
+    found = FleetServer(url, tmp_path, workers=2)
+    yield found
+    found.kill()
+
+
+def test_several_workers_on_sqlite_are_refused(tmp_path: Path) -> None:
+    settings = OrchestratorSettings(
+        database=f"sqlite:///{tmp_path / 'fleet.db'}", keys=tmp_path, workers=2
+    )
+    with pytest.raises(ConfigurationError, match=r"workers = 2: .* several need PostgreSQL"):
+        run(settings)
+
+
+def answered(text: str) -> int:
+    """How often `GET /nodes` was answered with success."""
+    name = 'secbeat_orchestrator_requests_total{operation="get_nodes",status="2xx"}'
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)
+    return int(float(found[1])) if found else 0
+
+
+def test_one_worker_exports_for_all_and_another_when_it_dies(server: FleetServer) -> None:
+    wait_for(lambda: len(server.workers()) == 2, "two workers")
+    for _ in range(40):  # of which each worker gets some
+        assert server.request("GET", "/nodes")[0] == 200
+    wait_for(lambda: answered(exported(server)) == 40, "one of the two says what both have done")
+    text = exported(server)
+    assert 'secbeat_fleet_nodes{status="healthy"} 0.0' in text
+    assert "secbeat_orchestrator_database_up 1.0" in text
+    (exporter,) = [pid for pid in server.workers() if listens(pid, server.metrics_port)]
+    os.kill(exporter, signal.SIGKILL)
+    wait_for(lambda: exporter not in server.workers(), "it is gone")
+    wait_for(lambda: answered(exported(server)) == 40, "another says the same")
+
+
+def exported(server: FleetServer) -> str:
+    try:
+        return server.metrics()
+    except OSError:
+        return ""
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether a process has a listening socket of 127.0.0.1 with that port."""
+    inodes = {
+        line.split()[9]
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+        if line.split()[1] == f"0100007F:{port:04X}" and line.split()[3] == "0A"
+    }
+    links = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    return bool({f"socket:[{inode}]" for inode in inodes} & links)
+
+
+def test_without_its_database_it_starts_says_so_and_serves_when_that_is_there(
+    own_postgres: Postgres, tmp_path: Path
+) -> None:
+    url = own_postgres.make_database(migrate)
+    own_postgres.stop()
+    server = FleetServer(url, tmp_path)
+    try:
+        status, body, headers = server.request("GET", "/nodes")
+        assert status == 503
+        assert "postgresql://" in body["detail"]
+        assert int(headers["retry-after"]) >= 1
+        assert "secbeat_orchestrator_database_up 0.0" in wait_for(
+            lambda: exported(server), "it exports"
+        )
+        own_postgres.start()
+        wait_for(lambda: server.request("GET", "/nodes")[0] == 200, "it serves")
+    finally:
+        server.kill()
+
+
+class Load:
+    """Clients that make tokens until they are told to stop."""
+
+    def __init__(self, server: FleetServer) -> None:
+        self._server = server
+        self._end = Event()
+        self.acknowledged: set[str] = set()
+        self.refused: list[tuple[int, bool]] = []
+
+    def run(self, client: int) -> None:
+        number = 0
+        while not self._end.is_set():
+            name = f"t{client}-{number}"
+            number += 1
+            status, _, headers = self._server.request("POST", "/tokens", {"name": name})
+            if status == 201:
+                self.acknowledged.add(name)
+            else:
+                self.refused.append((status, "retry-after" in headers))
+                self._end.wait(0.05)
+
+    def end(self) -> None:
+        self._end.set()
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_restarting_postgresql_under_load_is_503_and_loses_nothing_acknowledged(
+    own_postgres: Postgres, tmp_path: Path, mode: str
+) -> None:
+    url = own_postgres.make_database(migrate)
+    server = FleetServer(url, tmp_path, workers=2)
+    load = Load(server)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(load.run, number) for number in range(4)]
+            try:
+                wait_for(lambda: len(load.acknowledged) >= 20, "writes before")
+                own_postgres.stop(mode)
+                wait_for(lambda: load.refused, "a refused write")
+                own_postgres.start()
+                before = len(load.acknowledged)
+                wait_for(lambda: len(load.acknowledged) >= before + 20, "writes after", 60)
+            finally:
+                load.end()
+            for each in clients:
+                each.result(60)
+        assert set(load.refused) == {(503, True)}
+        kept = {token["name"] for token in server.request("GET", "/tokens")[1]["tokens"]}
+        assert load.acknowledged <= kept
+    finally:
+        server.kill()

@@ -1,0 +1,127 @@
+"""``secbeat nodes``, ``threats`` and ``fleet tokens``: what they ask and print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+NODE = {
+    "id": "node-1",
+    "uuid": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
+    "address": "10.0.1.10:9090",
+    "status": "degraded",
+    "reasons": ["clock_off"],
+    "mode": "l7",
+    "load": 0.12,
+    "version": "0.1.0",
+    "labels": {"site": "fra"},
+    "desired": "active",
+    "clock_off_ms": 9000,
+    "policy": {"epoch": "e", "number": 3, "state": "applied", "message": None},
+    "registered_at": "2026-11-30T00:00:00.000Z",
+    "last_seen_at": "2026-11-30T00:00:10.000Z",
+    "stats": {"packets_processed": 7},
+}
+THREATS = {
+    "active_threats": 1,
+    "top_attackers": [
+        {"ip": "192.0.2.50", "attacks": 2, "packets": 8000, "error": 200, "country": "NL"}
+    ],
+    "attack_types": {"syn_flood": 1},
+    "ongoing": 1,
+    "window_seconds": 3600,
+    "at": "2026-11-30T00:00:10.000Z",
+    "threats": [
+        {
+            "id": "threat_0123456789abcdef",
+            "type": "syn_flood",
+            "state": "active",
+            "nodes": ["node-1", "node-2"],
+            "nodes_total": 2,
+            "targets": ["203.0.113.10"],
+            "targets_total": 1,
+            "first_seen_at": "2026-11-30T00:00:00.000Z",
+            "last_seen_at": "2026-11-30T00:00:09.000Z",
+            "packets": 9000,
+        }
+    ],
+    "total": 1,
+    "next_cursor": None,
+    "warnings": ["only the newest"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _orchestrator(monkeypatch: pytest.MonkeyPatch, api: Any) -> None:
+    monkeypatch.setenv("SECBEAT_ORCHESTRATOR", api.url)
+    monkeypatch.setenv("ORCHESTRATOR_API_KEY", "k" * 32)
+
+
+def test_nodes_are_listed_by_what_is_asked_for(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"nodes": [NODE], "total": 1, "next_cursor": None})
+    done = secbeat("nodes", "list", "--status", "degraded", "--labels", "site=fra")
+    assert done.code == 0
+    asked = api.requests[0]
+    assert asked.path == "/api/v1/nodes"
+    assert {"status": "degraded", "labels": "site=fra"}.items() <= asked.query.items()
+    assert done.out.splitlines()[1].split("\t") == [
+        *("node-1", "degraded", "l7", "0.12", "10.0.1.10:9090", "0.1.0"),
+        *("2026-11-30T00:00:10.000Z", "clock_off"),
+    ]
+
+
+def test_a_node_is_shown_field_by_field(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, NODE)
+    lines = secbeat("nodes", "show", "node-1").out.splitlines()
+    assert {"labels\tsite=fra", "policy\t3 applied", "packets_processed\t7"} <= set(lines)
+
+
+def test_labels_are_set_and_taken_away(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, NODE)
+    done = secbeat("nodes", "label", "node-1", "site=fra", "role-")
+    assert (api.requests[0].method, api.requests[0].path) == ("PATCH", "/api/v1/nodes/node-1")
+    assert api.requests[0].json == {"labels": {"site": "fra", "role": None}}
+    assert done.out == "node-1: site=fra\n"
+
+
+def test_a_label_that_is_none_is_not_sent(api: Any, secbeat: Any) -> None:
+    done = secbeat("nodes", "label", "node-1", "site")
+    assert done.code == 2
+    assert api.requests == []
+
+
+@pytest.mark.parametrize("verb", ["drain", "resume"])
+def test_nodes_drain_and_resume(api: Any, secbeat: Any, verb: str) -> None:
+    api.answers_with(200, NODE | {"status": "draining"})
+    done = secbeat("nodes", verb, "node-1")
+    assert (api.requests[0].method, api.requests[0].path) == (
+        "POST",
+        f"/api/v1/nodes/node-1/{verb}",
+    )
+    assert done.out == "node-1: draining\n"
+
+
+def test_nodes_are_deleted_and_may_come_again(api: Any, secbeat: Any) -> None:
+    api.answers_with(204, None)
+    done = secbeat("nodes", "delete", "node-1", "--allow-again")
+    assert api.requests[0].query == {"allow_again": "true"}
+    assert done.out == "node node-1 is deleted\n"
+
+
+def test_threats_and_attackers_are_shown(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, THREATS)
+    done = secbeat("threats", "--window", "2h")
+    assert api.requests[0].query["window"] == "7200"
+    lines = done.out.splitlines()
+    assert lines[0] == "1 threats, 1 of them go on: syn_flood 1"
+    assert lines[2].startswith("syn_flood\tactive\t203.0.113.10\tnode-1 and 1 more\t")
+    assert lines[-1] == "192.0.2.50\t2\t8000\t200\tNL"
+    assert "only the newest" in done.err
+
+
+def test_a_token_s_text_is_all_that_stdout_has(api: Any, secbeat: Any) -> None:
+    api.answers_with(201, {"id": "0011", "name": "fra", "token": "the text"})
+    done = secbeat("fleet", "tokens", "create", "fra", "--uses", "3")
+    assert api.requests[0].json == {"name": "fra", "uses_max": 3, "expires_in_seconds": None}
+    assert done.out == "the text\n"
