@@ -186,9 +186,8 @@ def _answer(revision: int | None, state: str, made: Made) -> Answer:
     body = PolicyAnswer.model_validate(
         {"revision": revision, "state": state, "changes": found, "warnings": made.warnings}
     )
-    if state in {"in_force", "dry_run"}:
+    if revision is None or state in {"in_force", "dry_run"}:
         return Answer(200, body)
-    assert revision is not None, state
     return Answer(202, body, location(revision))
 
 
