@@ -74,6 +74,7 @@ def start(
         lambda: address(node.public, session.local_address),
         version(),
         node.clock,
+        rule_types=settings.rule_types,
     )
     spool = Spool(node.journal, node.clock)
     heart = Heart(node.id, session, reporter, spool, contact)
