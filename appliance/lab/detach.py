@@ -81,18 +81,20 @@ class _Channel:
 
     def __init__(self, descriptor: int, log: Path) -> None:
         self._stream = os.fdopen(descriptor, "w")
+        self._is_open = True
         self._log = log
 
     def step(self, text: str) -> None:
-        if not self._stream.closed:
+        if self._is_open:
             self._send({"step": text})
         elif self._log.parent.exists():
             with suppress(OSError), self._log.open("a") as log:  # a full disk ends no lab
                 log.write(f"{text}\n")
 
     def finish(self, message: dict[str, object]) -> None:
-        if not self._stream.closed:
+        if self._is_open:
             self._send(message)
+            self._is_open = False
             self._stream.close()
 
     def _send(self, message: dict[str, object]) -> None:
@@ -100,5 +102,6 @@ class _Channel:
             self._stream.write(json.dumps(message) + "\n")
             self._stream.flush()
         except BrokenPipeError:
-            self._stream.detach()
+            self._is_open = False
+            self._stream.detach()  # closing it would write again
             raise KeyboardInterrupt from None  # whoever waited has gone: so does the lab
