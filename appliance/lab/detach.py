@@ -80,7 +80,7 @@ class _Channel:
     """Messages to the waiting parent; once it has gone, lines of the log."""
 
     def __init__(self, descriptor: int, log: Path) -> None:
-        self._stream = os.fdopen(descriptor, "w")
+        self._stream = os.fdopen(descriptor, "wb", buffering=0)
         self._is_open = True
         self._log = log
 
@@ -99,9 +99,8 @@ class _Channel:
 
     def _send(self, message: dict[str, object]) -> None:
         try:
-            self._stream.write(json.dumps(message) + "\n")
-            self._stream.flush()
+            self._stream.write(json.dumps(message).encode() + b"\n")
         except BrokenPipeError:
             self._is_open = False
-            self._stream.detach()  # closing it would write again
+            self._stream.close()
             raise KeyboardInterrupt from None  # whoever waited has gone: so does the lab
