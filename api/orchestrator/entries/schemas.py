@@ -187,6 +187,7 @@ class FollowedLists(Strict):
     confirmed: bool
     """A person has said, after the node's change, that what the lists have lost is meant."""
     totals: dict[Literal["blacklist", "allowlist"], int]
+    """Of everything, on its first page."""
     entries: list[FollowedEntry]
     removed: list[FollowedNetwork]
     next_cursor: str | None

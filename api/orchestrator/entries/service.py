@@ -130,6 +130,13 @@ class FleetLists:
         last = rows.place_of(number, entries[-1].network) if len(found) > limit else None
         return EntryPage(entries, total, last)
 
+    def purge(self) -> None:
+        """Remove what has ended, in small transactions; nobody sees it any more."""
+        while True:
+            with self._database.write(bulk=True) as connection:
+                if rows.purge(connection, self._clock.utc_ms(), _PURGED_AT_ONCE) < _PURGED_AT_ONCE:
+                    return
+
     def confirm(self, actor: Actor) -> int:
         """What the lists have lost is meant: nodes need not wait any more. Returns the change."""
         with self._database.write() as connection:

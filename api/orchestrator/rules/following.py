@@ -74,7 +74,7 @@ class FollowedRuleSet:
             found[:FOLLOWED_MAX],
             full=True,
             confirmed=position.is_confirmed(query.epoch, query.since),
-            total=rows.usage(connection, now_ms)[0],
+            total=0 if query.cursor else rows.usage(connection, now_ms)[0],
             next_cursor=str(found[FOLLOWED_MAX - 1].number) if more else None,
         )
 

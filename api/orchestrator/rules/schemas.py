@@ -85,6 +85,7 @@ class FollowedRules(Strict):
     confirmed: bool
     """A person has said, after the node's change, that what the rules have lost is meant."""
     total: int
+    """Of everything, on its first page."""
     rules: list[FollowedRule]
     removed: list[str]
     """Ids."""

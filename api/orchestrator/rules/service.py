@@ -93,6 +93,11 @@ class FleetRules:
         last = found[limit - 1].number if len(found) > limit else None
         return Page(tuple(found[:limit]), total, last)
 
+    def purge(self) -> None:
+        """Remove what has ended; nobody sees it any more."""
+        with self._database.write(bulk=True) as connection:
+            rows.purge(connection, self._clock.utc_ms())
+
     def confirm(self, actor: Actor) -> int:
         """What the rules have lost is meant: nodes need not wait any more. Returns the change."""
         with self._database.write() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -46,11 +47,24 @@ def put(fleet: FleetLab, name: str, ip: str, **more: Any) -> None:
 
 
 def until_stopped(fleet: FleetLab, family: str) -> None:
-    wait_for(lambda: not reaches(fleet, family), "the ban stops the client", bound_s=30)
+    with telling(fleet):
+        wait_for(lambda: not reaches(fleet, family), "the ban stops the client")
 
 
 def until_let_through(fleet: FleetLab, family: str) -> None:
-    wait_for(lambda: reaches(fleet, family), "the client is let through", bound_s=30)
+    with telling(fleet):
+        wait_for(lambda: reaches(fleet, family), "the client is let through")
+
+
+@contextmanager
+def telling(fleet: FleetLab) -> Iterator[None]:
+    """What fails says what the agent has done."""
+    try:
+        yield
+    except AssertionError:
+        print(fleet.log("agent")[-4000:])
+        print(fleet.api("GET", "/blacklist").text, fleet.api("GET", "/allowlist").text)
+        raise
 
 
 @pytest.mark.parametrize("family", CLIENTS)

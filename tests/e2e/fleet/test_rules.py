@@ -24,12 +24,12 @@ def test_a_rule_on_the_orchestrator_blocks_a_request_at_the_node(fleet: FleetLab
     answer = fleet.fleet("POST", "/rules", json=body)
     assert answer.status_code == 201, answer.text
     rule = answer.json()["id"]
-    wait_for(lambda: status(fleet, "/?q=fleet-marker") == "403", "it blocks", bound_s=60)
+    wait_for(lambda: status(fleet, "/?q=fleet-marker") == "403", "it blocks")
     assert status(fleet, "/?q=other") == "200"
     (found,) = fleet.api("GET", "/rules?origin=fleet").json()["rules"]
     assert (found["fleet_id"], found["status"]) == (rule, "active")
     refused = fleet.api("DELETE", f"/rules/{found['id']}")
     assert refused.status_code == 409, refused.text
     assert fleet.fleet("DELETE", f"/rules/{rule}").status_code == 204
-    wait_for(lambda: status(fleet, "/?q=fleet-marker") == "200", "it is gone", bound_s=60)
+    wait_for(lambda: status(fleet, "/?q=fleet-marker") == "200", "it is gone")
     assert fleet.api("GET", "/rules").json()["total"] == 0
