@@ -80,25 +80,27 @@ class _Channel:
     """Messages to the waiting parent; once it has gone, lines of the log."""
 
     def __init__(self, descriptor: int, log: Path) -> None:
-        self._stream = os.fdopen(descriptor, "w")
+        self._stream = os.fdopen(descriptor, "wb", buffering=0)
+        self._is_open = True
         self._log = log
 
     def step(self, text: str) -> None:
-        if not self._stream.closed:
+        if self._is_open:
             self._send({"step": text})
         elif self._log.parent.exists():
             with suppress(OSError), self._log.open("a") as log:  # a full disk ends no lab
                 log.write(f"{text}\n")
 
     def finish(self, message: dict[str, object]) -> None:
-        if not self._stream.closed:
+        if self._is_open:
             self._send(message)
+            self._is_open = False
             self._stream.close()
 
     def _send(self, message: dict[str, object]) -> None:
         try:
-            self._stream.write(json.dumps(message) + "\n")
-            self._stream.flush()
+            self._stream.write(json.dumps(message).encode() + b"\n")
         except BrokenPipeError:
-            self._stream.detach()
+            self._is_open = False
+            self._stream.close()
             raise KeyboardInterrupt from None  # whoever waited has gone: so does the lab

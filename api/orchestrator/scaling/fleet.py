@@ -22,22 +22,27 @@ from api.orchestrator.scaling.held import Held
 _TOKEN_MARGIN_S = 60
 
 
-def begin_node(held: Held, node: str, ordinal: int) -> bool:
-    """Say that a node is to be there, before it is; False: it is active already."""
-    query = select(job_nodes).where(job_nodes.c.id == node)
+def state_of(held: Held, node: str) -> str | None:
+    """What the jobs know of a node; None: it has not been begun, or is gone."""
+    with held.database.read() as connection:
+        state: str | None = connection.execute(
+            select(job_nodes.c.state).where(job_nodes.c.id == node)
+        ).scalar()
+    return state
+
+
+def begin_node(held: Held, node: str, ordinal: int) -> None:
+    """Say that a node is to be there, before it is."""
     with held.write() as connection:
-        row = connection.execute(query).first()
-        if row is None:
-            connection.execute(
-                insert(job_nodes).values(
-                    id=node,
-                    job=held.job,
-                    ordinal=ordinal,
-                    state="creating",
-                    made_ms=held.clock.utc_ms(),
-                )
+        connection.execute(
+            insert(job_nodes).values(
+                id=node,
+                job=held.job,
+                ordinal=ordinal,
+                state="creating",
+                made_ms=held.clock.utc_ms(),
             )
-    return row is None or row.state != "active"
+        )
 
 
 def make_token(held: Held, node: str, timeout_s: int) -> str:

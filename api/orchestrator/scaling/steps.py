@@ -35,8 +35,15 @@ def grow(held: Held, means: Means) -> None:
     """Make the job's nodes, one after the other. Raises `ProvisionerError`, `UnavailableError`."""
     for ordinal, node in enumerate(held.row.nodes):
         held.go_on()
-        if fleet.begin_node(held, node, ordinal + 1):
-            _make(held, means, node)
+        state = fleet.state_of(held, node)
+        if state == "active":
+            continue
+        if state is not None:
+            # It may have registered with a key that the next one of this name would not have.
+            held.say(f"{node}: left half made by an earlier attempt")
+            _remove(held, means, node)
+        fleet.begin_node(held, node, ordinal + 1)
+        _make(held, means, node)
 
 
 def take_back(held: Held, means: Means) -> str | None:

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone  # a node more needs the machine
 
-JOB_S = 300.0
+JOB_S = 240.0
 POLICY = {"name": "strict-mode", "rules": [{"type": "rate_limit", "value": 1234}]}
 
 

@@ -35,6 +35,7 @@ class FakeProvisioner:
         self.app = app
         self.clock = clock
         self._spoken = 0
+        self._made: dict[str, int] = {}
         self.free = 2
         self.there: list[str] = []
         self.asked: list[tuple[str, str]] = []
@@ -61,6 +62,10 @@ class FakeProvisioner:
         self.after(verb, node)
         return {}
 
+    def _key(self, node: str) -> str:
+        """A node that is made anew makes itself another key."""
+        return f"key {self._made[node]} of {node}".ljust(40, ".")
+
     def speak(self, node: str) -> None:
         """The node's heartbeat."""
         health = self.health(node)
@@ -73,17 +78,14 @@ class FakeProvisioner:
                 stats={"connections_active": self.connections},
             )
             url = f"/api/v1/nodes/{node}/heartbeat"
-            assert client_of(self.app, _key(node)).post(url, json=sent).status_code == 200
+            assert client_of(self.app, self._key(node)).post(url, json=sent).status_code == 200
 
     def _register(self, node: str, token: str) -> None:
+        self._made[node] = self._made.get(node, 0) + 1
         enrolling = client_of(self.app, token)
-        wanted = registration(node, _key(node))
+        wanted = registration(node, self._key(node))
         assert enrolling.post("/api/v1/nodes/register", json=wanted).status_code == 201
         self.speak(node)
-
-
-def _key(node: str) -> str:
-    return f"the key of {node}".ljust(40, ".")
 
 
 @pytest.fixture

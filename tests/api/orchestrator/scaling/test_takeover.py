@@ -45,7 +45,10 @@ def test_another_process_takes_a_job_over_when_the_lease_is_over_and_makes_no_no
     job = job_of(admin, asked)
     assert (job["state"], job["attempt"]) == ("succeeded", 2)
     assert provisioner.there == job["nodes"]
-    assert len(admin.get("/api/v1/nodes").json["nodes"]) == 2
+    found = admin.get("/api/v1/nodes").json["nodes"]
+    assert [(node["id"], node["status"]) for node in found] == [
+        (node, "healthy") for node in job["nodes"]
+    ]
 
 
 def test_of_workers_that_look_at_the_same_time_one_gets_the_job(
