@@ -46,10 +46,10 @@ from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
-from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.metrics import ThreatMetrics
 from api.orchestrator.threats.service import Threats
+from api.orchestrator.webhooks import metrics as webhook_metrics
 from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
@@ -120,7 +120,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    threats = Threats(database, clock)
+    threats = Threats(database, clock, settings.retention)
     office = Office(settings.webhooks, database, clock)
     entries = entry_views.Services.make(database, clock)
     rules = FleetRules(database, clock)
@@ -139,7 +139,8 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     doors = FleetKeys(keys, database, clock, freshness)
     gate = KeyGate(limits, doors, receipts, storage)
     followed = following_views.operations(following)
-    housekeeper = _housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office))
+    telling = (nodes.heartbeats, office, threats)
+    housekeeper = _housekeeper(storage, database, receipts, clock, telling)
     housekeeper.register("purge lists", entries.lists.purge, RETENTION_S)
     housekeeper.register("purge rules", rules.purge, RETENTION_S)
     return Orchestrator(
@@ -170,6 +171,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             ThreatMetrics(threats),
             policy_metrics.collect,
             scaling_metrics.collect,
+            webhook_metrics.collect,
         ],
     )
 
@@ -190,12 +192,12 @@ def _housekeeper(
     database: OpenDatabase,
     receipts: Receipts,
     clock: Clock,
-    telling: tuple[Heartbeats, Office],
+    telling: tuple[Heartbeats, Office, Threats],
 ) -> Housekeeper:
-    made, (heartbeats, office) = Housekeeper(storage), telling
+    made, (heartbeats, office, threats) = Housekeeper(storage), telling
     made.register("write heartbeats", heartbeats.flush)
     made.register("find silent nodes", heartbeats.find_silent)
-    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge incidents", threats.purge, RETENTION_S)
     made.register("purge webhooks", office.purge, RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)

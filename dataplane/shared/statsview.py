@@ -8,16 +8,13 @@ profiles, not of a thousand.
 from __future__ import annotations
 
 import ctypes
-import errno
 import mmap
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from dataplane.base.clock import Clock
 from dataplane.base.errors import DataplaneAwayError
-from dataplane.base.networks import KEY_BITS, Network
 from dataplane.native import abi
 from dataplane.shared import stats
 from dataplane.shared.captures import Capture, CapturePages, Seen
@@ -25,8 +22,9 @@ from dataplane.shared.detection_pages import DetectionPages
 from dataplane.shared.evidence import Evidence
 from dataplane.shared.http_stats import read_http, read_scans
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
+from dataplane.shared.port_pages import read_neighbors_beyond, read_port
+from dataplane.shared.rejected_pages import read_rejected
 from dataplane.shared.rules_pages import RulesPages, read_labels
-from dataplane.statelog.changes import ListName
 
 _Value = TypeVar("_Value")
 REMOVED = "(removed)"
@@ -36,12 +34,6 @@ _WORD = 8
 _MASK = (1 << 64) - 1
 _HEADER = abi.StatsHeader
 _LCORE = abi.LcoreStats
-_PORT = abi.PortStats
-_REJECTED = abi.Rejected
-_LISTS: tuple[ListName, ...] = ("blacklist", "allowlist")
-"""By `abi.ListKind`."""
-_ERRNO_MAX = (1 << 31) - 1
-_ERRORS = {errno.ENOSPC: "the table is full", errno.ENOMEM: "no memory"}
 
 
 class StatsView:
@@ -158,8 +150,8 @@ class StatsView:
             requests_per_second=header("requests_mps") / 1000,
             memory_bytes=header("memory_bytes"),
             events_lost=header("events_lost") + sum(lcore.events_lost for lcore in lcores),
-            ports={_name(port): self._port(port) for port in abi.Port},
-            neighbors_beyond=self._by_neighbor(_LCORE.neighbor_beyond.offset),  # type: ignore[attr-defined]
+            ports={_name(port): read_port(port, self._span, self._summed) for port in abi.Port},
+            neighbors_beyond=read_neighbors_beyond(self._summed),
             origins={_name(origin): self._origin(origin) for origin in abi.Origin},
             latency=self._latency(_LCORE.latency),
             request_latency=self._latency(_LCORE.request_latency),
@@ -167,7 +159,7 @@ class StatsView:
             lcores=tuple(lcores),
             reasons=self._settled(self._reasons),
             rejected_count=rejected_count,
-            rejected=tuple(self._rejected(rejected_count)),
+            rejected=tuple(read_rejected(rejected_count, self._bytes)),
         )
 
     def _connections(self) -> stats.ConnectionStats:
@@ -232,42 +224,6 @@ class StatsView:
         spans = (self._span(_lcore_offset(index) + offset, count) for index in self._lcores)
         return [sum(column) & _MASK for column in zip(*spans, strict=True)] or [0] * count
 
-    def _port(self, port: abi.Port) -> stats.PortStats:
-        size = ctypes.sizeof(_PORT)
-        words = self._summed(_LCORE.port.offset + port * size, size // _WORD)  # type: ignore[attr-defined]
-        dropped = words[_PORT.dropped.offset // _WORD :][: abi.REASON_COUNT]  # type: ignore[attr-defined]
-        size = ctypes.sizeof(abi.DeviceStats)
-        device = self._span(_HEADER.device.offset + port * size, size // _WORD)  # type: ignore[attr-defined]
-        missed, errors, no_mbuf, tx_errors, link_up, speed_mbps = device
-        return stats.PortStats(
-            name=_name(port),
-            received=words[0],
-            received_bytes=words[1],
-            forwarded=words[2],
-            forwarded_bytes=words[3],
-            consumed=words[4],
-            held_now=words[5],
-            dropped={_name(reason): dropped[reason] for reason in abi.Reason if dropped[reason]},
-            link=self._link(port),
-            neighbors=self._by_neighbor(_LCORE.neighbor.offset + port * abi.NEIGHBOR_COUNT * _WORD),  # type: ignore[attr-defined]
-            dropped_bytes=words[-1],
-            missed=missed,
-            errors=errors,
-            no_mbuf=no_mbuf,
-            tx_errors=tx_errors,
-            link_up=link_up != 0,
-            speed_mbps=speed_mbps,
-        )
-
-    def _link(self, port: abi.Port) -> dict[str, int]:
-        offset: int = _LCORE.link.offset + port * abi.LINK_COUNT * _WORD  # type: ignore[attr-defined]
-        found = zip(abi.Link, self._summed(offset, abi.LINK_COUNT), strict=True)
-        return {_name(link): packets for link, packets in found if link is not abi.Link.NONE}
-
-    def _by_neighbor(self, offset: int) -> dict[str, int]:
-        found = zip(abi.Neighbor, self._summed(offset, abi.NEIGHBOR_COUNT), strict=True)
-        return {_name(said): packets for said, packets in found}
-
     def _origin(self, origin: abi.Origin) -> stats.OriginStats:
         size = ctypes.sizeof(abi.OriginStats)
         words = self._summed(_LCORE.origin.offset + origin * size, size // _WORD)  # type: ignore[attr-defined]
@@ -316,14 +272,6 @@ class StatsView:
         count = min(self._header("profile_count"), abi.PROFILES_MAX)
         return read_labels(self._bytes, labels, count, abi.PROFILE_NAME)
 
-    def _rejected(self, count: int) -> Iterator[stats.Rejected]:
-        """The newest of so many, but for one that the writer may be about to write over."""
-        for number in range(max(0, count - abi.REJECTED_MAX + 1), count):
-            slot = number % abi.REJECTED_MAX
-            offset = _HEADER.rejected.offset + slot * ctypes.sizeof(_REJECTED)  # type: ignore[attr-defined]
-            content = bytes(self._bytes[offset : offset + ctypes.sizeof(_REJECTED)])
-            yield _rejection(_REJECTED.from_buffer_copy(content))
-
 
 def _lcore_offset(index: int) -> int:
     offset: int = abi.Stats.lcore.offset  # type: ignore[attr-defined]
@@ -342,16 +290,3 @@ def _label(kind: type[abi.State], value: int) -> str:
 
 def _flags(kind: type[abi.Degraded] | type[abi.RulesState], value: int) -> tuple[str, ...]:
     return tuple(flag.name.lower() for flag in kind if flag & value and flag.name)
-
-
-def _rejection(slot: abi.Rejected) -> stats.Rejected:
-    known = _ERRORS.get(slot.error) or os.strerror(min(slot.error, _ERRNO_MAX))
-    why = bytes(slot.text).rstrip(b"\0").decode(errors="ignore") or known
-    if slot.kind == abi.RejectedKind.ENTRY and slot.list < abi.LIST_COUNT:
-        name = _LISTS[slot.list]
-        network = Network(bytes(slot.key), min(slot.prefix_length, KEY_BITS))
-        return stats.RejectedEntry(slot.revision, why, name, network)
-    if slot.kind == abi.RejectedKind.RULE:
-        return stats.RejectedRule(slot.revision, why, slot.rule)
-    what = abi.RejectedKind(slot.kind).name.lower() if slot.kind < abi.REJECTED_COUNT else "unknown"
-    return stats.RejectedWhole(slot.revision, why, what)

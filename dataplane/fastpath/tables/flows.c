@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_sources.h"
 #include "flows_private.h"
 #include "http_records.h"
 #include "memory.h"
@@ -35,12 +36,8 @@ static struct giver first_to_give_way(const struct sb_flow_set *set, uint32_t bo
 static bool gives_way_before(const struct giver *one, const struct giver *other);
 static uint8_t unproven_rank(const struct sb_flow *flow);
 static void set_rank(struct sb_flow_set *set, struct sb_flow *flow, uint8_t rank);
-static void release_source(struct sb_flows *flows, struct sb_flow *flow);
 static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow);
 static void free_record(struct sb_flows *flows, struct sb_flow *flow);
-static struct sb_source_set *source_set(const struct sb_flows *flows, uint64_t source);
-static uint32_t source_tag(uint64_t source);
-static uint32_t source_way(const struct sb_source_set *set, uint32_t tag);
 static void sweep_set(struct sb_flows *flows, struct sb_flow_set *set, uint32_t boot_ds);
 
 static size_t sets_bytes(const struct sb_flows *flows) {
@@ -280,7 +277,7 @@ void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
     struct place place = place_of(flows, flow);
     uint16_t way = (uint16_t)(1u << place.way);
 
-    release_source(flows, flow);
+    sb_source_release(flows, flow);
     if (flow->record != 0)
         free_record(flows, flow);
     if (SB_UNLIKELY((flow->flags & SB_FLOW_INSPECTED) != 0) && flows->http != NULL)
@@ -322,57 +319,24 @@ void sb_flow_mark_seen(struct sb_flows *flows, struct sb_flow *flow, uint32_t bo
 
 void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source) {
     struct place place = place_of(flows, flow);
-    struct sb_source_set *set = source_set(flows, source);
-    uint32_t way = source_way(set, source_tag(source));
 
     flow->flags |= SB_FLOW_PROVEN;
     set_rank(place.set, flow, SB_FLOW_RANK_PROVEN);
     flows->stats->proven++;
-    for (uint32_t i = 0; way == SB_SOURCE_WAYS && i < SB_SOURCE_WAYS; i++)
-        way = set->count[i] == 0 ? i : way;
-    if (way == SB_SOURCE_WAYS)
-        return; /* no place: this one is not counted */
-    set->tag[way] = source_tag(source);
-    set->count[way]++;
-    flow->source = (uint32_t)((size_t)(set - flows->sources) * SB_SOURCE_WAYS + way) + 1;
+    sb_source_take(flows, flow, source);
 }
 
 void sb_flow_retire(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds) {
     set_rank(place_of(flows, flow).set, flow, SB_FLOW_RANK_ENDED);
-    release_source(flows, flow);
+    sb_source_release(flows, flow);
     sb_flow_touch(flows, flow, boot_ds);
 }
 
-static void release_source(struct sb_flows *flows, struct sb_flow *flow) {
-    if (flow->source == 0)
-        return;
-    flows->sources[(flow->source - 1) / SB_SOURCE_WAYS]
-        .count[(flow->source - 1) % SB_SOURCE_WAYS]--;
-    flow->source = 0;
-}
-
 uint32_t sb_flow_source_count(const struct sb_flows *flows, uint64_t source) {
-    const struct sb_source_set *set = source_set(flows, source);
-    uint32_t way = source_way(set, source_tag(source));
+    const struct sb_source_set *set = sb_source_set(flows, source);
+    uint32_t way = sb_source_way(set, sb_source_tag(source));
 
     return way == SB_SOURCE_WAYS ? 0 : set->count[way];
-}
-
-static struct sb_source_set *source_set(const struct sb_flows *flows, uint64_t source) {
-    return &flows->sources[source & flows->source_mask];
-}
-
-static uint32_t source_tag(uint64_t source) {
-    return (uint32_t)(source >> 32);
-}
-
-/* SB_SOURCE_WAYS: it has none. */
-static uint32_t source_way(const struct sb_source_set *set, uint32_t tag) {
-    uint32_t way = 0;
-
-    while (way < SB_SOURCE_WAYS && (set->count[way] == 0 || set->tag[way] != tag))
-        way++;
-    return way;
 }
 
 void sb_flows_sweep(struct sb_flows *flows, uint32_t boot_ds) {

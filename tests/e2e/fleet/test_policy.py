@@ -36,7 +36,7 @@ def node(fleet: FleetLab, tmp_path_factory: pytest.TempPathFactory) -> str:
     def read() -> bool:
         return fleet.api("GET", "/status").json()["countries"] is not None
 
-    wait_for(read, "the country database is in use", bound_s=30, every_s=0.2)
+    wait_for(read, "the country database is in use", every_s=0.2)
     return str(fleet.healthy_node()["id"])
 
 
@@ -44,7 +44,7 @@ def node(fleet: FleetLab, tmp_path_factory: pytest.TempPathFactory) -> str:
 def blocked(fleet: FleetLab, node: str) -> None:
     """The contract's policy is in force on the node."""
     settle(fleet, deploy(fleet, OF_THE_CONTRACT), "done")
-    wait_for(lambda: not reaches(fleet), "the client's country is blocked", bound_s=30)
+    wait_for(lambda: not reaches(fleet), "the client's country is blocked")
 
 
 def reaches(fleet: FleetLab) -> bool:
@@ -81,9 +81,9 @@ def told(fleet: FleetLab, number: int, state: str) -> dict[str, Any]:
 
 
 def test_the_contract_s_policy_is_in_force_on_the_node(fleet: FleetLab, node: str) -> None:
-    wait_for(lambda: reaches(fleet), "the client is let through", bound_s=30)
+    wait_for(lambda: reaches(fleet), "the client is let through")
     number = deploy(fleet, OF_THE_CONTRACT)
-    wait_for(lambda: not reaches(fleet), "the client's country is blocked", bound_s=30)
+    wait_for(lambda: not reaches(fleet), "the client's country is blocked")
     found = settle(fleet, number, "done")
     assert found["nodes"] == [
         {"node": node, "state": "applied", "message": None, "status": "healthy"}
@@ -101,11 +101,11 @@ def test_an_override_on_the_node_is_seen_and_given_back(fleet: FleetLab, blocked
     assert "override=true" in refused.json()["detail"]
 
     fleet.change("PUT", "/policy?override=true", json=OPEN)
-    wait_for(lambda: reaches(fleet), "the node's own policy is in force", bound_s=30)
+    wait_for(lambda: reaches(fleet), "the node's own policy is in force")
     told(fleet, newest, "overridden")
 
     fleet.change("DELETE", "/policy/override")
-    wait_for(lambda: not reaches(fleet), "the fleet's policy is in force again", bound_s=30)
+    wait_for(lambda: not reaches(fleet), "the fleet's policy is in force again")
     told(fleet, newest, "applied")
 
 
@@ -127,7 +127,7 @@ def test_without_a_confirmation_it_is_withdrawn_also_by_an_orchestrator_that_was
     fleet: FleetLab, blocked: None
 ) -> None:
     number = deploy(fleet, OPEN, "?confirm_within=20")
-    wait_for(lambda: reaches(fleet), "the policy that lets the client through", bound_s=30)
+    wait_for(lambda: reaches(fleet), "the policy that lets the client through")
     fleet.kill("orchestrator", signal.SIGKILL)
     wait_for(lambda: not reaches(fleet), "the policy of before is in force", bound_s=90)
     assert settle(fleet, number, "rolled_back")["reason"] == "not confirmed within 20 s"
@@ -135,7 +135,7 @@ def test_without_a_confirmation_it_is_withdrawn_also_by_an_orchestrator_that_was
 
 def test_a_canary_that_drops_its_clients_gets_back_what_it_had(fleet: FleetLab, node: str) -> None:
     settle(fleet, deploy(fleet, OPEN), "done")
-    wait_for(lambda: reaches(fleet), "the client is let through", bound_s=30)
+    wait_for(lambda: reaches(fleet), "the client is let through")
     number = deploy(fleet, OF_THE_CONTRACT, "?strategy=canary&hold_seconds=3600")
     told(fleet, number, "applied")
 
@@ -145,7 +145,7 @@ def test_a_canary_that_drops_its_clients_gets_back_what_it_had(fleet: FleetLab, 
 
     wait_for(withdrawn, "the canary is withdrawn", bound_s=120)
     assert f"{node} drops" in look(fleet, number)["reason"]
-    wait_for(lambda: reaches(fleet), "the policy of before is in force", bound_s=30)
+    wait_for(lambda: reaches(fleet), "the policy of before is in force")
 
 
 def test_the_command_line_deploys_and_waits(fleet: FleetLab, node: str, tmp_path: Path) -> None:
