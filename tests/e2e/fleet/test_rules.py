@@ -6,7 +6,7 @@ from tests.support.fleet import FleetLab
 from tests.support.waiting import wait_for
 
 URL = "http://198.19.0.1"
-INSPECTING = {"mode": "l7"}
+INSPECTING = {"name": "inspecting", "http": {"ports": [80]}}
 
 
 def status(fleet: FleetLab, path: str) -> str:

@@ -20,8 +20,8 @@ from dataplane.statelog import ListName
 
 SINGLE_MAX = 20
 """Networks that are taken off one by one; more of them in bulk, of which there is one at a time."""
-IMPORT_LINES_MAX = 100_000
-"""Of one import: 10 MB if the reasons are short."""
+IMPORT_LINES_MAX = 20_000
+"""Of one import: what the agent has in memory at once, some 10 MB."""
 _BULK_TIMEOUT_S = 120.0
 _OF_FLEET = f"origin={FLEET}"
 
