@@ -1,8 +1,9 @@
 """What a fleet costs its orchestrators: ``python -m bench.orchestrator [--nodes N] [--json FILE]``.
 
 Light nodes over real HTTP (`bench.fleet_nodes`), two orchestrators, one PostgreSQL that syncs what
-it commits. First the nodes only ask, then they send heartbeats too, which cost what is more then.
-CPU is that of processes, from /proc; the nodes' own is not counted, but takes a part of the cores.
+it commits. First the nodes only ask, then they send heartbeats too, which cost what is more then;
+at last the fleet bans an address. CPU is that of processes, from /proc; the nodes' own is not
+counted, but takes a part of the cores.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ TARGETS = {
     "ban_s": 3.0,
     "worker_mb": 120.0,
 }
-_BAN_BEFORE_END_S = 8.0
+_BAN_S = 8.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SYNCED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -89,31 +90,33 @@ def fleet(workers: int) -> Iterator[Fleet]:
 
 
 def measure(made: Fleet, nodes: int, seconds: float) -> dict[str, Any]:
-    """Both parts."""
+    """All parts."""
     asking = part(made, nodes, seconds, heartbeats=False)
-    both = part(made, nodes, seconds, heartbeats=True)
+    both = part(made, nodes, seconds)
+    banned = part(made, nodes, 2 * _BAN_S, ban=True)
     poll_ms = asking["cpu_s"] * 1000 / len(asking["polls_ms"])
     more_s = both["cpu_s"] - poll_ms / 1000 * len(both["polls_ms"])
-    beats = len(both["heartbeats_ms"])
     latencies = sorted(both["polls_ms"] + both["heartbeats_ms"])
     workers = [pid for each in made.servers for pid in each.workers()]
     return {
         "nodes": nodes,
         "requests": dict(both["statuses"]),
-        "lost": asking["lost"] + both["lost"],
+        "lost": sum(each["lost"] for each in (asking, both, banned)),
         "p50_ms": round(latencies[len(latencies) // 2], 1),
         "p99_ms": round(latencies[len(latencies) * 99 // 100], 1),
         "worst_ms": round(latencies[-1], 1),
         "poll_cpu_ms": round(poll_ms, 3),
-        "heartbeat_cpu_ms": round(more_s * 1000 / beats, 3),
-        "postgresql_cpu_ms_per_s": round(both["postgresql_s"] * 1000 / seconds, 1),
-        "nodes_banned": len(both["banned_s"]),
-        "ban_s": round(max(both["banned_s"], default=0.0) - both["ban_at_s"], 2),
+        "heartbeat_cpu_ms": round(more_s * 1000 / len(both["heartbeats_ms"]), 3),
+        "postgresql_cpu_ms_per_s": round(both["postgresql_s"] * 1000 / both["seconds"], 1),
+        "nodes_banned": len(banned["banned_s"]),
+        "ban_s": round(max(banned["banned_s"], default=0.0) - banned["ban_at_s"], 2),
         "worker_mb": max(round(_pss_mb(pid), 1) for pid in workers),
     }
 
 
-def part(made: Fleet, nodes: int, seconds: float, *, heartbeats: bool) -> dict[str, Any]:
+def part(
+    made: Fleet, nodes: int, seconds: float, *, heartbeats: bool = True, ban: bool = False
+) -> dict[str, Any]:
     """What the nodes have measured, and what the servers have spent meanwhile."""
     token = (made.servers[0].directory / "keys" / "enrol.key").read_text().strip()
     settings = {
@@ -130,21 +133,25 @@ def part(made: Fleet, nodes: int, seconds: float, *, heartbeats: bool) -> dict[s
         running.stdin.write(json.dumps(settings).encode())
         running.stdin.close()
         json.loads(running.stdout.readline())
-        before = made.cpu_s()
-        began_s = time.monotonic()
-        if heartbeats:
-            time.sleep(max(0.0, seconds - _BAN_BEFORE_END_S))
-            ban_at_s = time.monotonic()
-            status, body, _ = made.servers[0].request("POST", "/blacklist", {"ip": "192.0.2.1"})
-            assert status in {200, 201, 202}, body
+        before, began_s = made.cpu_s(), time.monotonic()
+        ban_at_s = _ban(made) if ban else 0.0
         measured: dict[str, Any] = json.loads(running.stdout.readline())
         after = made.cpu_s()
-    measured["seconds"] = time.monotonic() - began_s
-    measured["cpu_s"], measured["postgresql_s"] = (
-        b - a for a, b in zip(before, after, strict=True)
-    )
-    measured["ban_at_s"] = ban_at_s if heartbeats else 0.0
-    return measured
+    return measured | {
+        "seconds": time.monotonic() - began_s,
+        "cpu_s": after[0] - before[0],
+        "postgresql_s": after[1] - before[1],
+        "ban_at_s": ban_at_s,
+    }
+
+
+def _ban(made: Fleet) -> float:
+    """Ban an address once the nodes have settled; returns when that was asked."""
+    time.sleep(_BAN_S / 2)
+    asked_s = time.monotonic()
+    status, body, _ = made.servers[0].request("POST", "/blacklist", {"ip": "192.0.2.1"})
+    assert status in {200, 201, 202}, body
+    return asked_s
 
 
 def family(pid: int) -> list[int]:

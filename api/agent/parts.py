@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.agent.control.actions import actions
 from api.agent.control.server import ControlServer
+from api.agent.fleet.asked import actions as fleet_actions
 from api.agent.fleet.compose import Fleet
 from api.agent.link import Link, LinkStats, Observer
 from api.agent.metrics.fleet import FleetView
@@ -121,7 +122,10 @@ def start(
         clock=clock,
     )
     parts = Parts(journal, feed, office, recorder, responder, api)
-    control = ControlServer(settings.control, actions(office, parts.reasons))
+    control = ControlServer(
+        settings.control,
+        {**actions(office, parts.reasons), **fleet_actions(lambda: parts.fleet)},
+    )
     stack.callback(journal.close)
     stack.callback(control.close)
     stack.callback(office.close)

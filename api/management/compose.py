@@ -42,8 +42,10 @@ from api.management.revisions.effects import Effects
 from api.management.revisions.publisher import Publisher
 from api.management.revisions.renewal import Renewal
 from api.management.rules import bulk_views as bulk_rule_views
+from api.management.rules import fleet_views as fleet_rule_views
 from api.management.rules import views as rule_views
 from api.management.rules.admission import Admissions, Compiler
+from api.management.rules.fleet import FleetRules
 from api.management.rules.jobs import ImportJobs
 from api.management.rules.service import Rules
 from api.management.settings import KEY_VARIABLE, ApiSettings
@@ -123,6 +125,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
         *_list_operations(lists, bulk, effects, dataplane),
         *rule_views.operations(parts),
         *bulk_rule_views.operations(parts),
+        *fleet_rule_views.operations(FleetRules(database, publisher, clock, admissions), effects),
         *overlay_views.operations(overlays, effects),
     ]
     operations = [

@@ -25,6 +25,10 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "network": {"description": "an address or a prefix", "schema": NETWORK_SCHEMA},
     "number": {"description": "a number", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
+    "rule": {
+        "description": "a rule's id",
+        "schema": {"type": "string", "pattern": "^rule_[1-9][0-9]{0,17}$"},
+    },
     "job": {"description": "a job's id", "schema": {"type": "string", "pattern": JOB_ID}},
     "node": {"description": "a node's id", "schema": {"type": "string", "pattern": NODE_ID}},
 }

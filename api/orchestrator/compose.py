@@ -19,8 +19,6 @@ from api.common.operations import Operation
 from api.common.roles import Role
 from api.orchestrator.database import upgrade as schema
 from api.orchestrator.entries import views as entry_views
-from api.orchestrator.entries.following import FollowedEntries
-from api.orchestrator.entries.service import FleetLists
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.following.shortcut import Shortcut
@@ -40,14 +38,18 @@ from api.orchestrator.policies import ruling
 from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
+from api.orchestrator.rules import views as rule_views
+from api.orchestrator.rules.following import FollowedRuleSet
+from api.orchestrator.rules.service import FleetRules
 from api.orchestrator.scaling import compose as scaling
+from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
-from api.orchestrator.threats import incidents
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.metrics import ThreatMetrics
 from api.orchestrator.threats.service import Threats
+from api.orchestrator.webhooks import metrics as webhook_metrics
 from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
@@ -102,8 +104,9 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         ConfigurationError: that is no database.
     """
     state = _state_directory(settings)
+    scratch = state / "scratch"
     with written(state):
-        state.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.database)
     database = open_database(settings.database)
     clock = clock or database_clock(settings.database, database)
@@ -117,23 +120,29 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         places=[database.place],
     )
     storage.turn()
-    jobs, scaler = scaling.compose(settings.scaling, database, clock)
-    lists = FleetLists(database, clock)
-    followed_entries = FollowedEntries(database, clock, lists.log)
-    following = Following(database, (ruling.part, followed_entries.part))
-    threats = Threats(database, clock)
+    threats = Threats(database, clock, settings.retention)
     office = Office(settings.webhooks, database, clock)
+    entries = entry_views.Services.make(database, clock)
+    rules = FleetRules(database, clock)
+    followed_rules = FollowedRuleSet(database, clock, rules.log)
+    following = Following(database, (ruling.part, entries.followed.part, followed_rules.part))
+    registry = Registry(database, clock, ())
     nodes = node_views.Services(
         Nodes(database, clock),
-        Registry(database, clock, ()),
+        registry,
         Heartbeats(database, clock, office.tell),
         database,
     )
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
     limits = _limits(settings)
     receipts = Receipts(database, clock)
     doors = FleetKeys(keys, database, clock, freshness)
     gate = KeyGate(limits, doors, receipts, storage)
     followed = following_views.operations(following)
+    telling = (nodes.heartbeats, office, threats)
+    housekeeper = _housekeeper(storage, database, receipts, clock, telling)
+    housekeeper.register("purge lists", entries.lists.purge, RETENTION_S)
+    housekeeper.register("purge rules", rules.purge, RETENTION_S)
     return Orchestrator(
         settings=settings,
         database=database,
@@ -144,19 +153,26 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *node_views.operations(nodes),
             *token_views.operations(tokens),
             *followed,
-            *entry_views.operations(lists, followed_entries),
+            *entry_views.operations(entries),
+            *rule_views.operations(rules, followed_rules),
             *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
-        spool=Spool(state / "scratch"),
+        spool=Spool(scratch),
         shortcut=Shortcut(followed[0], gate, doors, following),
         scaler=scaler,
         office=office,
-        housekeeper=_housekeeper(storage, database, receipts, clock, (nodes.heartbeats, office)),
-        metrics=[NodeMetrics(clock), ThreatMetrics(threats), policy_metrics.collect],
+        housekeeper=housekeeper,
+        metrics=[
+            NodeMetrics(clock),
+            ThreatMetrics(threats),
+            policy_metrics.collect,
+            scaling_metrics.collect,
+            webhook_metrics.collect,
+        ],
     )
 
 
@@ -176,12 +192,12 @@ def _housekeeper(
     database: OpenDatabase,
     receipts: Receipts,
     clock: Clock,
-    telling: tuple[Heartbeats, Office],
+    telling: tuple[Heartbeats, Office, Threats],
 ) -> Housekeeper:
-    made, (heartbeats, office) = Housekeeper(storage), telling
+    made, (heartbeats, office, threats) = Housekeeper(storage), telling
     made.register("write heartbeats", heartbeats.flush)
     made.register("find silent nodes", heartbeats.find_silent)
-    made.register("purge incidents", lambda: incidents.purge(database, clock.utc_ms()), RETENTION_S)
+    made.register("purge incidents", threats.purge, RETENTION_S)
     made.register("purge webhooks", office.purge, RETENTION_S)
     made.register("purge audit", lambda: audit.purge(database, clock.utc_ms()), RETENTION_S)
     made.register("purge receipts", receipts.purge, RETENTION_S)

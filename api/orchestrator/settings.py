@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.orchestrator.scaling.settings import ScalingSettings
+from api.orchestrator.threats.incidents import Retention
 from api.webhooks.settings import WebhookSettings
 
 KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
@@ -32,6 +33,8 @@ class OrchestratorSettings:
     """One more admin key, never stored."""
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    retention: Retention = field(default_factory=Retention)
+    """Of attacks that nodes have reported."""
     writes_per_minute: int = 6_000
     reads_per_minute: int = 12_000
     failures_per_minute: int = 20

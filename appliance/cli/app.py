@@ -32,6 +32,7 @@ COMMANDS = {
     "fleet": ("fleet.command:app", "The fleet: deployments of policies, enrolment tokens."),
     "baseline": ("baseline.command:app", "What profiles are used to, and thresholds from it."),
     "panic": ("panic:panic", "Let every profile only watch, for a time."),
+    "drain": ("drain:drain", "Not ready, and forwarding what still comes."),
     "rules": ("rules.entries:app", "What the WAF looks for in requests."),
     "countries": ("countries:app", "In which country an address is."),
     "keys": ("keys:app", "API keys and their roles."),

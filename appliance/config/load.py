@@ -96,12 +96,16 @@ _LIMITS = {
     "model_attributes_type": "must be a table",
     "value_error": "{error}",
 }
+_PROVIDER_LIMIT = "must be 1 to 32 of a-z 0-9 _ -, beginning with a letter"
 _PATTERN_LIMITS = {
     "device": "must be a PCI address, mac:ADDRESS, nic:N or a DPDK vdev; 1 to 255 printable "
     "characters without spaces",
     "name": "must be 1 to 63 of a-z A-Z 0-9 . _ -, beginning with a letter or digit",
     "allow_hosts": "must be a host's name or address, 1 to 255 printable characters",
     "labels": "must be 1 to 63 of a-z A-Z 0-9 . _ / -, beginning with a letter or digit",
+    "provider": _PROVIDER_LIMIT,
+    "providers": _PROVIDER_LIMIT,
+    "url": "must be http://HOST:PORT or https://HOST:PORT",
     "user": "must be a user name: a lower-case letter, then up to 31 of a-z 0-9 _ -",
 }
 
@@ -114,8 +118,8 @@ def _problem(error: ErrorDetails) -> Problem:
         value = _ABSENT
     if kind == "string_pattern_mismatch":
         named = (str(part) for part in reversed(location) if part in _PATTERN_LIMITS)
-        name = next(named)
-        return _key(location), value, _PATTERN_LIMITS[name]
+        name = next(named, None)
+        return _key(location), value, error["msg"] if name is None else _PATTERN_LIMITS[name]
     limit = _LIMITS.get(kind)
     text = error["msg"] if limit is None else limit.format(**error.get("ctx", {}))
     return _key(location), value, text

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from api.orchestrator.scaling.protocol import PROVIDER
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.orchestrator.threats.incidents import Retention
 from appliance.config.checks import webhook_problems
 from appliance.config.load import problem_error, read_document
 from appliance.config.model import AbsolutePath, Binds, Section, UserName, WebhooksSection
@@ -26,6 +27,7 @@ DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url"
 BACKENDS = ("sqlite", "postgresql")
 SCALED_NODES_MAX = 10_000
 _SCALING = ScalingSettings()
+_RETENTION = Retention()
 
 
 def _database(text: str) -> str:
@@ -59,6 +61,13 @@ class ScalingSection(Section):
         return self
 
 
+class FleetRetentionSection(Section):
+    """``[retention]``: how many attacks that nodes report are kept, and for how many days."""
+
+    incident_days: int = Field(default=_RETENTION.days_max, ge=1, le=3660)
+    incidents_max: int = Field(default=_RETENTION.rows_max, ge=1_000, le=10_000_000)
+
+
 class OrchestratorConfig(Section):
     """A whole ``orchestrator.toml``; everything has a default."""
 
@@ -72,6 +81,7 @@ class OrchestratorConfig(Section):
     user: UserName = "secbeat"
     scaling: ScalingSection = ScalingSection()
     webhooks: WebhooksSection = WebhooksSection()
+    retention: FleetRetentionSection = FleetRetentionSection()
 
     @model_validator(mode="after")
     def _receivers(self) -> Self:
@@ -107,6 +117,7 @@ def orchestrator_settings(
         orchestrator_api_key=secret(environment, *ORCHESTRATOR_API_KEY),
         scaling=_scaling(config),
         webhooks=webhook_settings(config.webhooks, environment, config.state_dir),
+        retention=Retention(config.retention.incident_days, config.retention.incidents_max),
     )
 
 

@@ -53,4 +53,4 @@ def provisioner_tables(lab: Instance, python: str, tree: Path) -> dict[str, Any]
 
 def scaling_section(lab: Instance) -> dict[str, Any]:
     """``[scaling]`` of the lab's orchestrator."""
-    return {"provider": "lab", "socket": str(socket(lab)), "max": most(), "drain_seconds": 10}
+    return {"provider": "lab", "socket": str(socket(lab)), "max": most(), "drain_seconds": 15}

@@ -355,3 +355,15 @@ def _pass(api: Api, clock: FakeClock, model: Model, rng: random.Random) -> None:
     model.expire(clock.boot_ms())
     if rng.random() < 0.5:
         api.node.housekeeper.turn()
+
+
+def test_a_ban_of_the_fleet_is_taken_although_the_allowlist_covers_it(api: Api) -> None:
+    api.post("/allowlist", {"ip": "192.0.2.0/24"})
+    assert api.ban("192.0.2.1").status_code == 409
+    answer = api.ban("192.0.2.1", origin="fleet")
+    assert answer.status_code == 201
+    assert answer.json["warnings"] == [
+        "192.0.2.0/24 is on the allowlist: the ban does not act on it"
+    ]
+    answer = api.bring("192.0.2.1\n192.0.2.2\n", query="?origin=fleet&on_conflict=replace")
+    assert (answer.json["added"], answer.json["replaced"], answer.json["skipped"]) == (1, 1, 0)

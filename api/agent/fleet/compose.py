@@ -47,6 +47,7 @@ class Node:
 class Fleet:
     """What the rest of the agent needs of it."""
 
+    url: str
     contact: Contact
     membership: Membership
     pursuit: Pursuit
@@ -73,6 +74,7 @@ def start(
         lambda: address(node.public, session.local_address),
         version(),
         node.clock,
+        rule_types=settings.rule_types,
     )
     spool = Spool(node.journal, node.clock)
     heart = Heart(node.id, session, reporter, spool, contact)
@@ -86,7 +88,7 @@ def start(
         stack.callback(each.close)
     follower.start()
     heart.start()
-    return Fleet(contact, membership, pursuit, heart)
+    return Fleet(settings.url, contact, membership, pursuit, heart)
 
 
 def address(public: Sequence[str], towards: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -25,6 +25,8 @@ POLL_S = 1.0
 BACKOFF_MAX_S = 30.0
 JOINED_S = 0.3
 """After the node was registered: every worker of the orchestrator knows it then."""
+LEAVE_S = 3600.0
+"""A node that is refused for so long is in the fleet no more."""
 JITTER = 0.1
 """So that the nodes of a fleet do not ask all at once."""
 
@@ -44,6 +46,7 @@ class Follower:
         state: StateFile,
         *,
         is_registered: bool,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = f"nodes/{node_id}/desired"
         self._session = session
@@ -52,7 +55,10 @@ class Follower:
         self._contact = contact
         self._state = state
         self._is_registered = is_registered
+        self._clock = clock
         self._has_left = False
+        self._refused_s: float | None = None
+        """Since when; None: it is not."""
         self._etag: str | None = None
         self._desired: Desired | None = None
         self._wait_s = POLL_S
@@ -79,7 +85,7 @@ class Follower:
         except RequestError as error:
             return self._failed(error)
         self._reached()
-        self._pursuit.turn(desired, time.monotonic())
+        self._pursuit.turn(desired, self._clock())
         self._state.save(self._is_registered, self._pursuit.progress())
         return POLL_S
 
@@ -88,14 +94,23 @@ class Follower:
             self._membership.join()
         except RequestError as error:
             if error.status in REFUSED:
-                self._contact.refused()
-            if isinstance(error, DeletedError) and not self._has_left:
-                self._pursuit.leave()
-                self._has_left = True
-                self._state.save(False, self._pursuit.progress())
+                self._refused(is_deleted=isinstance(error, DeletedError))
             raise
-        self._is_registered, self._has_left = True, False
+        self._is_registered, self._has_left, self._refused_s = True, False, None
         self._etag = None
+
+    def _refused(self, *, is_deleted: bool) -> None:
+        """Give up what is the fleet's: at once if the node was deleted, else if this goes on."""
+        self._contact.refused()
+        now_s = self._clock()
+        if self._refused_s is None:
+            self._refused_s = now_s
+        if self._has_left or not (is_deleted or now_s - self._refused_s >= LEAVE_S):
+            return
+        self._pursuit.leave()
+        self._has_left = True
+        self._state.save(False, self._pursuit.progress())
+        log.warning("what was the fleet's has been given up; a policy stays")
 
     def _ask(self) -> Desired:
         etag = self._etag if self._desired is not None else None

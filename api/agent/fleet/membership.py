@@ -76,6 +76,11 @@ class Membership:
         """Have another key from now on; done by the next `turn`."""
         self._wants_key.set()
 
+    @property
+    def is_replacing_key(self) -> bool:
+        """Whether another key was asked for, and is not in use yet."""
+        return self._wants_key.is_set()
+
     def turn(self) -> None:
         """Replace the key if that is wanted: the node is registered. Raises RequestError."""
         if not self._wants_key.is_set():

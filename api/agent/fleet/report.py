@@ -28,6 +28,8 @@ class Reporter:
         address: Callable[[], str],
         version: str,
         clock: Clock,
+        *,
+        rule_types: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -37,6 +39,7 @@ class Reporter:
             address: where the node's public metrics are.
             version: of the product.
             clock: for the time, and which boot this is.
+            rule_types: of a policy, that this release knows.
         """
         self._stats = stats
         self._others = others
@@ -44,6 +47,7 @@ class Reporter:
         self._address = address
         self._version = version
         self._clock = clock
+        self._rule_types = list(rule_types)
         self._load = Load()
 
     def utc_ms(self) -> int:
@@ -61,6 +65,7 @@ class Reporter:
         load = self._load.note(stats, self._clock.boot_ms() / 1000)
         return {
             **self.about(),
+            "rule_types": self._rule_types,
             "boot_id": str(self._clock.boot_id()),
             "at": rfc3339(self._clock.utc_ms()),
             "mode": effective_mode(stats),

@@ -53,7 +53,7 @@ def require_agent(principal: Principal, *, or_admin: bool = False) -> None:
     if principal.name == AGENT or (or_admin and principal.role is Role.ADMIN):
         return
     raise ForbiddenError(
-        f"only the key {AGENT!r} of this node's agent brings the fleet's policy, "
+        f"only the key {AGENT!r} of this node's agent brings what the fleet wants, "
         f"not {principal.name!r}"
     )
 

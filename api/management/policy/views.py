@@ -186,7 +186,7 @@ def _answer(revision: int | None, state: str, made: Made) -> Answer:
     body = PolicyAnswer.model_validate(
         {"revision": revision, "state": state, "changes": found, "warnings": made.warnings}
     )
-    if revision is None or state in {"in_force", "dry_run"}:
+    if revision is None or state == "in_force":
         return Answer(200, body)
     return Answer(202, body, location(revision))
 

@@ -58,7 +58,7 @@ class Rules:
         check_end(wanted, self._clock.utc_ms(), "expires_at")
 
         def apply(connection: Connection, revision: int) -> Outcome[Stored]:
-            self._check_room(connection, [wanted])
+            check_room(connection, [wanted], self._clock.boot_ms())
             number = rows.reserve(connection, 1)
             rows.add(connection, [values_of(wanted, number, actor, revision, self._clock)])
             row = rows.find(connection, number, self._clock.boot_ms())
@@ -88,7 +88,7 @@ class Rules:
             def apply(connection: Connection, revision: int) -> Outcome[None]:
                 if not (self._state_log / file.file).exists():  # a new generation swept it away
                     raise UnavailableError("the state log was renewed meanwhile", retry_after_s=1)
-                self._check_room(connection, wanted)
+                check_room(connection, wanted, self._clock.boot_ms())
                 rows.add_staged(connection, revision)
                 upsert(connection, meta, {"name": rows.NEWEST_IMPORT}, {"value": str(revision)})
                 return Outcome(None, [file.change()], f"{len(made)} rules")
@@ -122,7 +122,7 @@ class Rules:
     def check_many(self, wanted: Sequence[Wanted]) -> None:
         """Raise the `ConflictError` that `add_many` would raise now."""
         with self._database.read() as connection:
-            self._check_room(connection, wanted)
+            check_room(connection, wanted, self._clock.boot_ms())
 
     def change(self, actor: Actor, number: int, values: Mapping[str, Any]) -> Stored:
         """Other values of the columns ``action``, ``enabled`` and ``group_name``.
@@ -187,17 +187,6 @@ class Rules:
         last = found[limit - 1].number if len(found) > limit else None
         return Page(tuple(map(stored_of, found[:limit])), total, last)
 
-    def _check_room(self, connection: Connection, wanted: Sequence[Wanted]) -> None:
-        """Raise `ConflictError` unless there is room for these rules, their patterns and groups."""
-        count, size_bytes = len(wanted), sum(len(each.pattern.encode()) for each in wanted)
-        _check_groups(connection, {each.group for each in wanted})
-        used, used_bytes = rows.usage(connection, self._clock.boot_ms())
-        if used + count > RULES_MAX:
-            raise _full(f"{RULES_MAX} rules", used, count, "rules")
-        if used_bytes + size_bytes > PATTERN_BYTES_SUM_MAX:
-            limit = f"{PATTERN_BYTES_SUM_MAX} bytes of patterns"
-            raise _full(limit, used_bytes, size_bytes, "pattern")
-
     def _require(self, connection: Connection, number: int) -> AnyRow:
         row = rows.find(connection, number, self._clock.boot_ms())
         if row is None:
@@ -209,6 +198,18 @@ class Rules:
             raise NotFoundError(f"{rule_id(number)} has ended")
         change = PutRule(to_row(rows.rule_of(row._asdict(), self._clock.boot_id())))
         return Outcome(stored_of(row), [change], rule_id(number))
+
+
+def check_room(connection: Connection, wanted: Sequence[Wanted], boot_ms: int) -> None:
+    """Raise `ConflictError` unless there is room for these rules, their patterns and groups."""
+    count, size_bytes = len(wanted), sum(len(each.pattern.encode()) for each in wanted)
+    _check_groups(connection, {each.group for each in wanted})
+    used, used_bytes = rows.usage(connection, boot_ms)
+    if used + count > RULES_MAX:
+        raise _full(f"{RULES_MAX} rules", used, count, "rules")
+    if used_bytes + size_bytes > PATTERN_BYTES_SUM_MAX:
+        limit = f"{PATTERN_BYTES_SUM_MAX} bytes of patterns"
+        raise _full(limit, used_bytes, size_bytes, "pattern")
 
 
 def _refuse_fleet_s(row: AnyRow) -> None:

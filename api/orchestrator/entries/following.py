@@ -78,7 +78,7 @@ class FollowedEntries:
     ) -> FollowedLists:
         after = None if query.cursor is None else rows.place_from(bytes.fromhex(query.cursor))
         found = rows.page(connection, after, query.limit + 1, now_ms)
-        counts = rows.totals(connection, now_ms)
+        counts = rows.totals(connection, now_ms) if query.cursor is None else {}
         cursor = None
         if len(found) > query.limit:
             last = found[query.limit - 1]

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, RootModel, Tag
+from pydantic import BeforeValidator, Discriminator, Field, RootModel, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
-from api.lists.schemas import ENTRIES_MAX, LineRequest, few_enough, form
+from api.lists.schemas import (
+    ENTRIES_MAX,
+    NETWORKS_MAX,
+    LineRequest,
+    NetworkText,
+    QueryDuration,
+    Reason,
+    SkippedLine,
+    few_enough,
+    form,
+)
 
 Cursor = Annotated[str, Field(pattern="^0[01][0-9a-f]{34}$")]
+OnConflict = Literal["fail", "skip", "replace"]
 FOLLOWED_MAX = 10_000
 """Entries on a page that a node asks for."""
 
@@ -92,6 +104,51 @@ class AllowlistPage(Strict):
     next_cursor: str | None
 
 
+class ImportQuery(Strict):
+    """Defaults for every line, and what to do about lines that conflict."""
+
+    reason: Reason | None = None
+    duration_seconds: QueryDuration | None = None
+    on_conflict: OnConflict = "fail"
+
+
+class ImportBody(Strict):
+    """What an import did; the first hundred skipped lines are listed."""
+
+    revision: int | None
+    lines: int
+    added: int
+    replaced: int
+    skipped: int
+    skipped_lines: list[SkippedLine]
+
+
+class RemoveRequest(Strict):
+    """Which entries to remove: those that meet every condition that is given, at least one."""
+
+    networks: Annotated[list[NetworkText], Field(min_length=1, max_length=NETWORKS_MAX)] | None = (
+        None
+    )
+    reason: Reason | None = None
+    created_by: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.networks is None and self.reason is None and self.created_by is None:
+            text = "names nothing to remove: give {limit}"
+            raise PydanticCustomError(
+                "no_filter", text, {"limit": "networks, reason or created_by"}
+            )
+        return self
+
+
+class RemovedBody(Strict):
+    """How many entries a removal took, or would take (``dry_run``); null: nothing is changed."""
+
+    revision: int | None
+    removed: int
+
+
 class FollowQuery(Strict):
     """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
 
@@ -130,6 +187,7 @@ class FollowedLists(Strict):
     confirmed: bool
     """A person has said, after the node's change, that what the lists have lost is meant."""
     totals: dict[Literal["blacklist", "allowlist"], int]
+    """Of everything, on its first page."""
     entries: list[FollowedEntry]
     removed: list[FollowedNetwork]
     next_cursor: str | None

@@ -93,7 +93,7 @@ class FleetLists:
                 rows.put(connection, number, each.network, values)
                 entry = Entry(name, each.network, **values, warnings=warning, is_new=is_new)
                 made.append(entry)
-            _check_room(connection, sum(each.is_new for each in made), now_ms)
+            check_room(connection, sum(each.is_new for each in made), now_ms)
             items = [rows.item_of(rows.place_of(number, each.network)) for each in wanted]
             self.log.note(connection, change, items)
             audit.record(connection, actor, f"{name}.put", _target(wanted), now_ms, change)
@@ -129,6 +129,13 @@ class FleetLists:
         entries = tuple(map(entry_of, found[:limit]))
         last = rows.place_of(number, entries[-1].network) if len(found) > limit else None
         return EntryPage(entries, total, last)
+
+    def purge(self) -> None:
+        """Remove what has ended, in small transactions; nobody sees it any more."""
+        while True:
+            with self._database.write(bulk=True) as connection:
+                if rows.purge(connection, self._clock.utc_ms(), _PURGED_AT_ONCE) < _PURGED_AT_ONCE:
+                    return
 
     def confirm(self, actor: Actor) -> int:
         """What the lists have lost is meant: nodes need not wait any more. Returns the change."""
@@ -181,7 +188,7 @@ def _overridden(connection: Connection, network: Network, now_ms: int) -> tuple[
     return tuple(f"the ban of {each} does not act where {network} allows" for each in banned)
 
 
-def _check_room(connection: Connection, added: int, now_ms: int) -> None:
+def check_room(connection: Connection, added: int, now_ms: int) -> None:
     """Whether what is written already fits."""
     if not added:
         return

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from api.access.audit.service import Actor
+from api.common.bodies import Upload
 from api.common.errors import FieldError, UnprocessableError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
-from api.common.schemas import Strict, rfc3339
+from api.common.schemas import Strict
 from api.lists import kinds
-from api.lists.schemas import LineRequest
-from api.orchestrator.entries import rows
+from api.lists.lines import NDJSON, TEXT, Defaults
+from api.lists.schemas import LineRequest, RemoveQuery
+from api.orchestrator.entries import answers, importing, rows
 from api.orchestrator.entries.following import FollowedEntries
+from api.orchestrator.entries.importing import Importer
+from api.orchestrator.entries.removing import Filter, Remover
 from api.orchestrator.entries.schemas import (
     AllowlistPage,
     BlacklistPage,
-    EntriesBody,
     EntriesRequest,
     FleetEntryBody,
     FollowedLists,
     FollowQuery,
+    ImportBody,
+    ImportQuery,
     PageQuery,
     PutBody,
-    PutEntryBody,
     PutRequest,
+    RemovedBody,
+    RemoveRequest,
 )
-from api.orchestrator.entries.service import Entry, FleetLists, Wanted
+from api.orchestrator.entries.service import FleetLists, Wanted
 from api.orchestrator.nodes.views import own_node
+from api.storage.database import Database
+from dataplane.base.clock import Clock
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
@@ -41,12 +49,35 @@ class ConfirmedBody(Strict):
     revision: int
 
 
+@dataclass(frozen=True)
+class Services:
+    """What the handlers stand on."""
+
+    lists: FleetLists
+    importer: Importer
+    remover: Remover
+    followed: FollowedEntries
+
+    @classmethod
+    def make(cls, database: Database, clock: Clock) -> Services:
+        """All of them, for the threads of one worker."""
+        lists = FleetLists(database, clock)
+        log = lists.log
+        return cls(
+            lists,
+            Importer(database, clock, log),
+            Remover(database, clock, log),
+            FollowedEntries(database, clock, log),
+        )
+
+
 class ListViews:
     """The handlers of one list."""
 
-    def __init__(self, name: ListName, lists: FleetLists) -> None:
+    def __init__(self, name: ListName, services: Services) -> None:
         self._name = name
-        self._lists = lists
+        self._lists = services.lists
+        self._bulk = services
 
     def show(self, call: Call) -> Answer:
         """A page of the list."""
@@ -55,7 +86,7 @@ class ListViews:
         page = self._lists.page(self._name, after, query.limit)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
         fields = {
-            self._name: [FleetEntryBody(**_fields(each)) for each in page.entries],
+            self._name: [FleetEntryBody(**answers.fields_of(each)) for each in page.entries],
             "total": page.total,
             "next_cursor": None if page.next is None else rows.item_of(page.next).hex(),
         }
@@ -64,15 +95,17 @@ class ListViews:
     def get(self, call: Call) -> Answer:
         """One entry."""
         entry = self._lists.get(self._name, Network.parse(call.path["network"]))
-        return Answer(200, FleetEntryBody(**_fields(entry)))
+        return Answer(200, FleetEntryBody(**answers.fields_of(entry)))
 
     def add(self, call: Call) -> Answer:
         """Add or replace an entry, or many."""
         request: PutRequest = call.body
         if isinstance(request.root, EntriesRequest):
             return self._add_many(call, request.root)
-        actor = Actor(call.principal, call.request_id, call.remember(lambda made, _: _put(*made)))
-        return _put(*self._lists.put(actor, self._name, [_wanted(request.root)]))
+        actor = Actor(
+            call.principal, call.request_id, call.remember(lambda made, _: answers.to_put(*made))
+        )
+        return answers.to_put(*self._lists.put(actor, self._name, [_wanted(request.root)]))
 
     def remove(self, call: Call) -> Answer:
         """Remove an entry."""
@@ -80,18 +113,43 @@ class ListViews:
         self._lists.remove(actor, self._name, Network.parse(call.path["network"]))
         return Answer(204)
 
+    def import_(self, call: Call) -> Answer:
+        """Import many entries."""
+        query: ImportQuery = call.query
+        sent: Upload = call.body
+        defaults = Defaults(query.reason, query.duration_seconds)
+        upload = importing.Upload(sent.path, sent.media_type, defaults, query.on_conflict)
+        actor = Actor(call.principal, call.request_id, call.remember(answers.to_import))
+        result = self._bulk.importer.run(actor, self._name, upload)
+        return answers.to_import(result, result.change)
+
+    def remove_many(self, call: Call) -> Answer:
+        """Remove what a filter meets."""
+        query: RemoveQuery = call.query
+        request: RemoveRequest = call.body
+        networks = request.networks and tuple(dict.fromkeys(map(Network.parse, request.networks)))
+        wanted = Filter(networks or None, request.reason, request.created_by)
+        if query.dry_run:
+            return answers.to_remove_many(self._bulk.remover.count(self._name, wanted), None)
+        actor = Actor(call.principal, call.request_id, call.remember(answers.to_remove_many))
+        change, count = self._bulk.remover.run(actor, self._name, wanted)
+        return answers.to_remove_many(count, change)
+
     def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
         wanted = [_wanted(each, f"entries.{n}.") for n, each in enumerate(request.entries)]
         _refuse_repeats(wanted)
-        remember = call.remember(lambda made, _: _put_many(made))
+        remember = call.remember(lambda made, _: answers.to_put_many(made))
         actor = Actor(call.principal, call.request_id, remember)
-        return _put_many(self._lists.put(actor, self._name, wanted))
+        return answers.to_put_many(self._lists.put(actor, self._name, wanted))
 
 
-def operations(lists: FleetLists, followed: FollowedEntries) -> list[Operation]:
+def operations(services: Services) -> list[Operation]:
     """What can be done with the fleet's lists, by people and by nodes."""
-    found = [one for name in kinds.LISTS for one in _of_list(ListViews(name, lists), name)]
-    return [*found, *_following(lists, followed)]
+    found = list[Operation]()
+    for name in kinds.LISTS:
+        views = ListViews(name, services)
+        found += [*_of_list(views, name), *_in_bulk(views, name)]
+    return [*found, *_following(services.lists, services.followed)]
 
 
 def _of_list(views: ListViews, name: ListName) -> list[Operation]:
@@ -142,6 +200,34 @@ def _of_list(views: ListViews, name: ListName) -> list[Operation]:
     ]
 
 
+def _in_bulk(views: ListViews, name: ListName) -> list[Operation]:
+    return [
+        Operation(
+            "POST",
+            f"/{name}/remove",
+            views.remove_many,
+            f"Take entries off the fleet's {name} by network, reason or creator, all or none",
+            Role.OPERATE,
+            {200: RemovedBody},
+            query=RemoveQuery,
+            body=RemoveRequest,
+            idempotent=True,
+        ),
+        Operation(
+            "POST",
+            f"/{name}/import",
+            views.import_,
+            f"Put up to a million addresses and prefixes on the fleet's {name}, all or none",
+            Role.OPERATE,
+            {200: ImportBody, 201: ImportBody},
+            errors=(409,),
+            query=ImportQuery,
+            uploads=(TEXT, NDJSON),
+            idempotent=True,
+        ),
+    ]
+
+
 def _following(lists: FleetLists, followed: FollowedEntries) -> list[Operation]:
     def follow(call: Call) -> Answer:
         own_node(call)
@@ -186,37 +272,3 @@ def _refuse_repeats(wanted: Sequence[Wanted]) -> None:
             message = f"{each.field}: {each.network} repeats {earlier.field}"
             what = FieldError(each.field, str(each.network), "each network once", message)
             raise UnprocessableError(message, errors=[what])
-
-
-def _fields(entry: Entry) -> dict[str, Any]:
-    """The fields of a `FleetEntryBody`."""
-    return {
-        "ip": str(entry.network),
-        "reason": entry.reason,
-        "duration_seconds": entry.duration_s,
-        "created_at": rfc3339(entry.created_ms),
-        "expires_at": None if entry.expires_ms is None else rfc3339(entry.expires_ms),
-        "created_by": entry.created_by,
-        "revision": entry.change,
-        "warnings": list(entry.warnings),
-    }
-
-
-def _put(entry: Entry) -> Answer:
-    body = FleetEntryBody(**_fields(entry))
-    where = {"Location": f"/api/v1/{entry.list}/{str(entry.network).replace('/', '%2F')}"}
-    return Answer(201, body, where) if entry.is_new else Answer(200, body)
-
-
-def _put_many(entries: Sequence[Entry]) -> Answer:
-    created = sum(entry.is_new for entry in entries)
-    body = EntriesBody(
-        revision=entries[0].change,
-        created=created,
-        replaced=len(entries) - created,
-        entries=[
-            PutEntryBody(**_fields(each), result="created" if each.is_new else "replaced")
-            for each in entries
-        ],
-    )
-    return Answer(201 if created else 200, body)

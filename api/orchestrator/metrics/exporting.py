@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import structlog
 from prometheus_client import CollectorRegistry
 
+from api.common.binds import present
 from api.common.exporter import Exporter
 from api.orchestrator.metrics.collecting import FleetCollector
 from api.orchestrator.metrics.pages import Pages
@@ -25,7 +26,7 @@ class Exporting:
 
     def __init__(self, pages: Pages, binds: Sequence[str], collector: FleetCollector) -> None:
         self._pages = pages
-        self._binds = tuple(binds)
+        self._binds = present(binds)
         self._registry = CollectorRegistry()
         self._registry.register(collector)
         self._running: dict[str, Exporter] = {}

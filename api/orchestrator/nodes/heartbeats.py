@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from api.common.errors import NotFoundError
 from api.common.schemas import utc_ms
+from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.schemas import Heartbeat
 from api.orchestrator.nodes.status import CLOCK_OFF_MS, SILENT_MS, judge
@@ -28,6 +29,11 @@ SILENT_CHUNK = 100
 """So many nodes are found silent in one turn."""
 BREAK_MS = 10_000
 """After a longer break between two turns nobody is found silent: it was we who did not listen."""
+_KNOWN = select(
+    *(nodes.c.mode, nodes.c.health, nodes.c.reasons, nodes.c.version, nodes.c.address),
+    *(nodes.c.applied, nodes.c.boot_id, nodes.c.desired, nodes.c.duplicate_ms, nodes.c.status),
+).where(nodes.c.id == bindparam("node"))
+"""What tells whether a heartbeat says anything new: every column costs each of them."""
 _BEFORE = {"stats_before": nodes.c.stats, "seen_before_ms": nodes.c.seen_ms}
 
 
@@ -84,7 +90,7 @@ class Heartbeats:
             "clock_off_ms": utc_ms(sent.at) - now_ms,
         }
         with self._database.peek() as connection:
-            row = connection.execute(select(nodes).where(nodes.c.id == node)).first()
+            row = connection.execute(_KNOWN, {"node": node}).first()
         if row is None:
             raise NotFoundError(f"there is no node {node!r}")
         if not sent.incidents and not _changes(row, sent, figures):
@@ -140,6 +146,8 @@ class Heartbeats:
             self._change(connection, row, _judged(row, values), now_ms)
             connection.execute(update(nodes).where(nodes.c.id == node).values(values | _BEFORE))
             ahead_ms = off_ms if abs(off_ms) > CLOCK_OFF_MS else 0
+            if values.get("rule_types", row.rule_types) != row.rule_types:
+                changes.bump(connection)  # another release may take another policy
             if sent.incidents:
                 incidents.keep(connection, node, sent.incidents, now_ms, ahead_ms)
         with self._lock:
@@ -171,7 +179,7 @@ def _said(sent: Heartbeat) -> dict[str, Any]:
         "address": sent.address,
         "applied": {name: each.model_dump() for name, each in sent.applied.items()},
         "boot_id": sent.boot_id,
-    }
+    } | ({} if sent.rule_types is None else {"rule_types": list(sent.rule_types)})
 
 
 def _hosts(row: AnyRow, sent: Heartbeat, now_ms: int) -> dict[str, Any]:

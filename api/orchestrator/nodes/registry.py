@@ -96,10 +96,11 @@ class Registry:
             if row is None and not (allow_again and gone.rowcount):
                 raise NotFoundError(f"there is no node {node!r}")
             if row is not None:
-                self._remove(connection, row, now_ms, is_kept=not allow_again)
+                self.remove(connection, row, now_ms, is_kept=not allow_again)
             audit.record(connection, actor, "node.delete", node, now_ms)
 
-    def _remove(self, connection: Connection, row: AnyRow, now_ms: int, *, is_kept: bool) -> None:
+    def remove(self, connection: Connection, row: AnyRow, now_ms: int, *, is_kept: bool) -> None:
+        """For a change that also does something else; ``is_kept``: it may not enrol again."""
         connection.execute(delete(nodes).where(nodes.c.id == row.id))
         revoked(connection)
         if is_kept:

@@ -20,6 +20,8 @@ Labels = Annotated[dict[Label, Label], Field(max_length=LABELS_MAX)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Text without control characters: PostgreSQL keeps no NUL."""
 Word = Annotated[Line, Field(max_length=64)]
+RuleTypes = Annotated[list[Word], Field(max_length=64)]
+"""Types of a policy's rules that a node knows."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Mode = Literal["tcp", "syn", "l7"]
 Health = Literal["healthy", "degraded", "unhealthy"]
@@ -49,7 +51,7 @@ class Registration(Strict):
     address: Annotated[Line, Field(min_length=1, max_length=255)]
     version: Word
     labels: Labels = Field(default_factory=dict)
-    rule_types: Annotated[list[Word], Field(max_length=64)] = Field(default_factory=list)
+    rule_types: RuleTypes = Field(default_factory=list)
 
 
 class Applied(Strict):
@@ -71,6 +73,8 @@ class Heartbeat(Strict):
     reasons: Annotated[list[Reason], Field(max_length=32)] = Field(default_factory=list)
     load: Annotated[float, Field(ge=0, le=1), AllowInfNan(allow_inf_nan=False)]
     version: Word
+    rule_types: RuleTypes | None = None
+    """None: as before."""
     address: Annotated[Line, Field(min_length=1, max_length=255)]
     stats: Annotated[
         dict[Word, Annotated[int, Finite] | Real | None],

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
-from api.orchestrator.nodes.status import judge
+from api.orchestrator.nodes.status import SILENT_MS, judge
 from api.orchestrator.policies.ruling import Ruling, Standing
 from api.orchestrator.policies.schemas import DeployedNode, NodeState
 from api.storage.database import AnyRow
@@ -46,7 +46,8 @@ class Sight:
     def node(self, node: AnyRow) -> DeployedNode:
         """One selected node."""
         status, _ = judge(node, self.now_ms)
-        state, message = self._state(node, is_away=status == "unreachable")
+        silent_ms = self.now_ms - (node.seen_ms or node.registered_ms)
+        state, message = self._state(node, is_away=silent_ms > SILENT_MS)
         return DeployedNode(node=node.id, state=state, message=message, status=status)
 
     def counts(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling.provisioner import SocketProvisioner
 from api.orchestrator.scaling.service import Jobs
 from api.orchestrator.scaling.settings import ScalingSettings
@@ -12,11 +13,11 @@ from dataplane.base.clock import Clock
 
 
 def compose(
-    settings: ScalingSettings, database: Database, clock: Clock
+    settings: ScalingSettings, database: Database, clock: Clock, registry: Registry
 ) -> tuple[Jobs, Worker | None]:
     """What people ask, and what runs jobs; without a provider nothing does."""
     if settings.provider is None:
         return Jobs(database, clock, settings, None), None
     provisioner = SocketProvisioner(settings.socket, settings.provider)
-    worker = Worker(database, clock, Means(provisioner, settings))
+    worker = Worker(database, clock, Means(provisioner, settings, registry))
     return Jobs(database, clock, settings, provisioner), worker

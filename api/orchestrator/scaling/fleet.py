@@ -10,10 +10,12 @@ import secrets
 from sqlalchemy import Connection, delete, insert, select, update
 
 from api.access.audit import service as audit
+from api.access.keys.freshness import revoked
 from api.orchestrator import changes
 from api.orchestrator.database.tables.jobs import job_nodes
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
 from api.orchestrator.nodes.identity import digest
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.status import judge
 from api.orchestrator.scaling.held import Held
 
@@ -100,13 +102,13 @@ def connections_left(held: Held, chosen: list[str], since_ms: int) -> dict[str, 
     with held.database.read() as connection:
         found = list(connection.execute(select(nodes).where(nodes.c.id.in_(chosen))))
     said = {
-        row.id: row.stats.get("active_connections") if (row.seen_ms or 0) > since_ms else None
+        row.id: row.stats.get("connections_active") if (row.seen_ms or 0) > since_ms else None
         for row in found
     }
     return {node: count for node, count in said.items() if count != 0}
 
 
-def begin_removal(held: Held, node: str) -> bool:
+def begin_removal(held: Held, registry: Registry, node: str) -> bool:
     """Deregister a node: its key and its tokens open nothing any more. False: no job has made it.
 
     Only for nodes that jobs have made.
@@ -116,9 +118,10 @@ def begin_removal(held: Held, node: str) -> bool:
         is_node = job_nodes.c.id == node
         if connection.execute(update(job_nodes).where(is_node).values(state="removing")).rowcount:
             _forget_tokens(connection, node)
-            if connection.execute(delete(nodes).where(nodes.c.id == node)).rowcount:
-                changes.bump(connection)
-                audit.record(connection, audit.system(held.job), "node.remove", node, now_ms)
+            row = connection.execute(select(nodes).where(nodes.c.id == node)).first()
+            if row is not None:
+                registry.remove(connection, row, now_ms, is_kept=True)
+                audit.record(connection, audit.system(held.job), "node.delete", node, now_ms)
             return True
     return False
 
@@ -131,4 +134,5 @@ def end_removal(held: Held, node: str) -> None:
 
 def _forget_tokens(connection: Connection, node: str) -> None:
     is_its = enrolment_tokens.c.name.startswith(f"{node}.", autoescape=True)
-    connection.execute(delete(enrolment_tokens).where(is_its))
+    if connection.execute(delete(enrolment_tokens).where(is_its)).rowcount:
+        revoked(connection)

@@ -77,6 +77,11 @@ class Held:
         if progress is not None:
             self.say(progress)
 
+    def release(self) -> None:
+        """Let another process begin at once."""
+        with self.database.write() as connection:
+            rows.release(connection, self.row)
+
     def unwind(self) -> None:
         """From now on only this is done: what has been made is removed, cancelled or not."""
         self._heeds_cancel = False

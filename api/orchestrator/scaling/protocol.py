@@ -38,7 +38,12 @@ def decode(line: bytes) -> tuple[str, Any]:
     ((kind, said),) = message.items()
     if kind not in KINDS or not isinstance(said, KINDS[kind]):
         raise ValueError(f"no object with one of {', '.join(KINDS)} alone: {excerpt(line)}")
-    return kind, said
+    return kind, printable(said) if isinstance(said, str) else said
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey, or a database would not store."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def excerpt(line: bytes) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 
 from api.orchestrator.database.tables.jobs import job_log, job_nodes, jobs
 from api.storage import claim as claims
@@ -19,10 +21,14 @@ def find_open(connection: Connection) -> AnyRow | None:
     return connection.execute(select(jobs).where(jobs.c.open == 1)).first()
 
 
+def is_free(connection: Connection, now_ms: int) -> bool:
+    """Whether there is a job that nobody runs."""
+    return connection.execute(_free(now_ms)).first() is not None
+
+
 def claim(connection: Connection, owner: str, now_ms: int) -> AnyRow | None:
     """Become the owner of the open job unless somebody is, or is about to."""
-    is_free = or_(jobs.c.lease_ms.is_(None), jobs.c.lease_ms < now_ms)
-    found = claims.claim(connection, select(jobs).where(jobs.c.open == 1, is_free).limit(1))
+    found = claims.claim(connection, _free(now_ms))
     if not found:
         return None
     row = found[0]
@@ -85,3 +91,14 @@ def forget_old(connection: Connection) -> None:
 def count(connection: Connection) -> int:
     """Of all jobs."""
     return int(connection.execute(select(func.count()).select_from(jobs)).scalar_one())
+
+
+def release(connection: Connection, held: AnyRow) -> None:
+    """Give the job back before its lease is over, if it is still ours."""
+    mine = (jobs.c.id == held.id, jobs.c.owner == held.owner, jobs.c.attempt == held.attempt)
+    connection.execute(update(jobs).where(*mine, jobs.c.open == 1).values(lease_ms=None))
+
+
+def _free(now_ms: int) -> Select[tuple[Any, ...]]:
+    is_over = or_(jobs.c.lease_ms.is_(None), jobs.c.lease_ms < now_ms)
+    return select(jobs).where(jobs.c.open == 1, is_over).limit(1)

@@ -13,6 +13,7 @@ COUNT_MAX = 100
 JOB_ID = "^scale-[0-9a-f]{8}$"
 Action = Literal["scale_up", "scale_down"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+NodeState = Literal["creating", "active", "removing"]
 
 
 class ScaleRequest(Strict):
@@ -69,7 +70,7 @@ class ScaledNode(Strict):
 
     id: str
     job: str
-    state: Literal["creating", "active", "removing"]
+    state: NodeState
     made_at: Timestamp
 
 

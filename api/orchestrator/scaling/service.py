@@ -19,13 +19,14 @@ from api.common.errors import (
 )
 from api.orchestrator.database.tables.jobs import job_log, jobs
 from api.orchestrator.scaling import rows
+from api.orchestrator.scaling.protocol import printable
 from api.orchestrator.scaling.provisioner import Provisioner, ProvisionerError, ignore
 from api.orchestrator.scaling.schemas import ScaleRequest
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
-CAPACITY_S = 10.0
+CAPACITY_S = 20.0
 """How long a provider may think about its capacity."""
 _RETRY_AFTER_S = 5
 
@@ -133,7 +134,8 @@ class Jobs:
 
     def _chosen(self, connection: Connection, job: str, wanted: ScaleRequest) -> list[str]:
         """Names of the nodes that are to be made or to go; raises `ConflictError`."""
-        there = [row.id for row in rows.made(connection)]
+        made = rows.made(connection)
+        there = [row.id for row in made]
         if wanted.action == "scale_up":
             _check(
                 len(there) + wanted.count <= self.settings.nodes_max,
@@ -149,7 +151,8 @@ class Jobs:
             len(there),
         )
         if wanted.nodes is None:
-            return there[::-1][: wanted.count]
+            left = [row.id for row in made if row.state == "removing"]
+            return [*left, *(node for node in there[::-1] if node not in left)][: wanted.count]
         for node in wanted.nodes:
             if node not in there:
                 message = f"no job has made a node {node!r}; only such nodes can be removed here"
@@ -181,7 +184,7 @@ def _check_capacity(provisioner: Provisioner, wanted: int) -> None:
         raise _away(f"the provider names no free capacity but {said!r:.100}")
     if wanted > free:
         message = f"the provider has room for {free} more nodes, not for {wanted}"
-        message += f": {reason}" if isinstance(reason, str) else ""
+        message += f": {printable(reason)}" if isinstance(reason, str) else ""
         raise ConflictError(message, errors=[FieldError("count", wanted, str(free), message)])
 
 

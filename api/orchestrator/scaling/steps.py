@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.common.errors import UnavailableError
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling import fleet
 from api.orchestrator.scaling.held import Held
 from api.orchestrator.scaling.provisioner import TURN_S, Provisioner, ProvisionerError
@@ -25,6 +26,7 @@ class Means:
 
     provisioner: Provisioner
     settings: ScalingSettings
+    registry: Registry
     wait: Callable[[float], None] = time.sleep
     seconds: Callable[[], float] = time.monotonic
 
@@ -117,7 +119,7 @@ def _remove_all(held: Held, means: Means, chosen: list[str]) -> str | None:
 
 
 def _remove(held: Held, means: Means, node: str) -> None:
-    if not fleet.begin_removal(held, node):
+    if not fleet.begin_removal(held, means.registry, node):
         return
     held.say(f"{node}: destroying it")
     means.provisioner.ask("destroy", {"node": node}, DESTROY_S, held.hear)

@@ -15,7 +15,7 @@ from api.orchestrator.scaling import rows, steps
 from api.orchestrator.scaling.held import CancelledError, Held, LostError
 from api.orchestrator.scaling.provisioner import ProvisionerError
 from api.orchestrator.scaling.steps import Means
-from api.storage.database import Database
+from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
 LOOK_S = 1.0
@@ -50,8 +50,7 @@ class Worker:
 
     def turn(self) -> bool:
         """Run the job that nobody has; returns whether there was one."""
-        with self._database.write() as connection:
-            row = rows.claim(connection, self._owner, self._clock.utc_ms())
+        row = self._claim()
         if row is None:
             return False
         held = Held(self._database, self._clock, row, self._ends.is_set)
@@ -60,7 +59,16 @@ class Worker:
             self._work(held)
         except LostError as exc:
             log.warning("a job is left to others", job=row.id, why=str(exc))
+            held.release()
         return True
+
+    def _claim(self) -> AnyRow | None:
+        now_ms = self._clock.utc_ms()
+        with self._database.read() as connection:  # nearly always there is nothing to write
+            if not rows.is_free(connection, now_ms):
+                return None
+        with self._database.write() as connection:
+            return rows.claim(connection, self._owner, now_ms)
 
     def _work(self, held: Held) -> None:
         held.say(f"attempt {held.row.attempt}")
@@ -74,6 +82,8 @@ class Worker:
             (steps.grow if grows else steps.shrink)(held, self._means)
         except CancelledError:
             state = "cancelled"
+        except StorageError:
+            raise  # of the database: the job waits until that is back
         except _FAILURES as exc:
             state, error = "failed", str(exc)
         if state != "succeeded":

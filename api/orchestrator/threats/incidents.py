@@ -1,12 +1,13 @@
 """Keeps the nodes' incidents: one row for each node and id, always the newest that was reported.
 
-No node takes more than its share: beyond `OF_NODE_MAX` its own oldest go. In all there are at most
-`ROWS_MAX`, for `DAYS_MAX` days.
+No node takes more than its share: beyond `OF_NODE_MAX` its own oldest go. How many there are in
+all, and for how long, is configured (`Retention`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, tuple_
@@ -18,11 +19,17 @@ from api.storage.database import Database
 from api.storage.upsert import upsert
 
 OF_NODE_MAX = 2_000
-ROWS_MAX = 100_000
-DAYS_MAX = 396
 _DAY_MS = 86_400_000
 _CHUNK = 500
 _KEY = tuple_(incidents.c.node, incidents.c.id)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What is forgotten: whatever is older, and the oldest of what is too much."""
+
+    days_max: int = 396
+    rows_max: int = 100_000
 
 
 def keep(
@@ -48,12 +55,12 @@ def keep(
         _trim(connection, node)
 
 
-def purge(database: Database, now_ms: int) -> int:
+def purge(database: Database, now_ms: int, kept: Retention) -> int:
     """Forget what is too old or too much, in small transactions; returns how many."""
-    until_ms = now_ms - DAYS_MAX * _DAY_MS
+    until_ms = now_ms - kept.days_max * _DAY_MS
     beyond = select(incidents.c.last_ms).order_by(incidents.c.last_ms.desc())
     with database.read() as connection:
-        last_ms = connection.execute(beyond.offset(ROWS_MAX).limit(1)).scalar()
+        last_ms = connection.execute(beyond.offset(kept.rows_max).limit(1)).scalar()
     until_ms = until_ms if last_ms is None else max(until_ms, last_ms)
     old = select(incidents.c.node, incidents.c.id).where(incidents.c.last_ms <= until_ms)
     gone = 0

@@ -6,29 +6,35 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 
 from api.orchestrator.database.tables.incidents import incidents
 from api.orchestrator.threats import sources
 from api.orchestrator.threats.grouping import Spell, Target, group
+from api.orchestrator.threats.incidents import Retention, purge
 from api.orchestrator.threats.sources import Attacker, Attackers, Merger, Sketch
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 from dataplane.base.networks import Network
 
-INCIDENTS_MAX = 10_000
+INCIDENTS_MAX = 5_000
 """So many, the newest, are looked at."""
 ACTIVE_MS = 90_000
 """An active incident is reported every ten seconds; of a node that is silent it may be over."""
 ATTACKERS_MAX = 100
 OF_THREAT_MAX = 10
 """Sources shown of each threat."""
-KEPT_S = 1.0
+KEPT_S, KEPT_TIMES = 1.0, 4
+"""An answer is given again for a second, or for four times as long as it took to make."""
 _KEPT_MAX = 8
-_CHUNK = 500
+_CHUNK = 200
+_KEY = tuple_(incidents.c.node, incidents.c.id)
+_SOURCES = select(
+    incidents.c.node, incidents.c.id, incidents.c.sources, incidents.c.distinct_sources
+)
 _LIGHT = [each for each in incidents.c if each.name != "sources"]
 
 
@@ -74,22 +80,30 @@ class Summary:
 class Threats:
     """For the threads of one worker."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, kept: Retention | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._retention = kept or Retention()
         self._lock = threading.Lock()
         self._kept: dict[int, tuple[float, Summary]] = {}
 
     def summary(self, window_s: int) -> Summary:
-        """Of the threats that went on within the last so many seconds; at most `KEPT_S` old."""
+        """Of the threats that went on within the last so many seconds."""
         with self._lock:
-            made_s, found = self._kept.pop(window_s, (-KEPT_S, None))
-            if found is None or time.monotonic() - made_s >= KEPT_S:
-                made_s, found = time.monotonic(), self._read(window_s)
+            until_s, found = self._kept.pop(window_s, (0.0, None))
+            if found is None or time.monotonic() >= until_s:
+                began_s = time.monotonic()
+                found = self._read(window_s)
+                took_s = time.monotonic() - began_s
+                until_s = began_s + max(KEPT_S, KEPT_TIMES * took_s)
             while len(self._kept) >= _KEPT_MAX:
                 del self._kept[next(iter(self._kept))]
-            self._kept[window_s] = made_s, found
+            self._kept[window_s] = until_s, found
             return found
+
+    def purge(self) -> None:
+        """Forget what is no longer kept."""
+        purge(self._database, self._clock.utc_ms(), self._retention)
 
     def _read(self, window_s: int) -> Summary:
         now_ms = self._clock.utc_ms()
@@ -101,38 +115,59 @@ class Threats:
             is_whole = len(rows) <= INCIDENTS_MAX
             del rows[INCIDENTS_MAX:]
             groups = group([_spell(row) for row in rows])
-            named = _attackers(connection, rows, groups)
-        total: Attackers = {}
-        for each in named:
-            sources.add(total, each)
-        threats = [
-            _threat([rows[each] for each in members], found, now_ms)
-            for members, found in zip(groups, named, strict=True)
-        ]
+            total: Attackers = {}
+            threats = [
+                _threat([rows[each] for each in members], named, now_ms)
+                for members, named in _named(connection, rows, groups, total)
+            ]
         threats.sort(key=lambda each: (-each.first_ms, each.id))
         return Summary(now_ms, threats, sources.top(total, ATTACKERS_MAX), is_whole)
 
 
-def _attackers(
-    connection: Connection, rows: Sequence[AnyRow], groups: Sequence[Sequence[int]]
-) -> list[Attackers]:
-    """Of each threat; what spoofed floods name is left out.
+def _named(
+    connection: Connection,
+    rows: Sequence[AnyRow],
+    groups: Sequence[Sequence[int]],
+    total: Attackers,
+) -> Iterator[tuple[Sequence[int], list[Attacker]]]:
+    """Each threat with its heaviest sources; all of them are added to ``total``.
 
-    Sources are most of what is kept of an incident, so they are read one after the other.
+    What spoofed floods name is left out. Sources are most of what is kept of an incident, so those
+    of one threat after the other are read.
     """
-    found = [Merger() for _ in groups]
-    by_key = {(row.node, row.id): number for number, row in enumerate(rows)}
-    threat_of = {each: threat for threat, members in enumerate(groups) for each in members}
-    oldest_ms = min((row.last_ms for row in rows), default=0)
-    wanted = ~incidents.c.spoofed & (incidents.c.last_ms >= oldest_ms)
-    columns = incidents.c.node, incidents.c.id, incidents.c.sources, incidents.c.distinct_sources
-    query = select(*columns).where(wanted).execution_options(yield_per=_CHUNK)
-    for row in connection.execute(query):
-        number = by_key.get((row.node, row.id))
-        if number is not None:
-            sketch = Sketch([tuple(each) for each in row.sources], row.distinct_sources)
-            found[threat_of[number]].add(sketch)
-    return [each.result() for each in found]
+    for chunk in _chunks(groups):
+        sketches = _sketches(connection, [rows[each] for members in chunk for each in members])
+        for members in chunk:
+            merger = Merger()
+            for each in members:
+                sketch = sketches.get((rows[each].node, rows[each].id))
+                if sketch is not None:
+                    merger.add(sketch)
+            named = merger.result()
+            sources.add(total, named)
+            yield members, sources.top(named, OF_THREAT_MAX)
+
+
+def _chunks(groups: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """Threats of together about `_CHUNK` incidents, or one that has more."""
+    chunk: list[Sequence[int]] = []
+    for members in groups:
+        if chunk and sum(map(len, chunk)) + len(members) > _CHUNK:
+            yield chunk
+            chunk = []
+        chunk.append(members)
+    if chunk:
+        yield chunk
+
+
+def _sketches(connection: Connection, rows: Sequence[AnyRow]) -> dict[tuple[str, str], Sketch]:
+    keys = [(row.node, row.id) for row in rows if not row.spoofed]
+    found = {}
+    for start in range(0, len(keys), _CHUNK):
+        query = _SOURCES.where(_KEY.in_(keys[start : start + _CHUNK]))
+        for node, incident, listed, distinct in connection.execute(query):
+            found[node, incident] = Sketch(listed, distinct)
+    return found
 
 
 def _spell(row: AnyRow) -> Spell:
@@ -147,7 +182,7 @@ def _target(row: AnyRow) -> Target:
     return (row.target_kind, row.target)
 
 
-def _threat(rows: Sequence[AnyRow], named: Attackers, now_ms: int) -> Threat:
+def _threat(rows: Sequence[AnyRow], named: Sequence[Attacker], now_ms: int) -> Threat:
     first = min(rows, key=lambda each: (each.started_ms, each.node, each.id))
     name = f"{first.node} {first.id}".encode()
     return Threat(
@@ -165,5 +200,5 @@ def _threat(rows: Sequence[AnyRow], named: Attackers, now_ms: int) -> Threat:
         packets=sum(each.packets for each in rows),
         dropped=sum(each.dropped for each in rows),
         peak_pps=max(each.peak_pps for each in rows),
-        sources=sources.top(named, OF_THREAT_MAX),
+        sources=named,
     )

@@ -28,7 +28,7 @@ class Sketch:
         return min(packets for _, _, packets, _ in self.sources)
 
 
-@dataclass
+@dataclass(slots=True)
 class Attacker:
     """One source."""
 
@@ -42,6 +42,8 @@ class Attacker:
 
 
 Attackers = dict[str, Attacker]
+ATTACKERS_MAX = 20_000
+"""When there are more, the lighter half is forgotten."""
 
 
 class Merger:
@@ -63,6 +65,7 @@ class Merger:
             one.packets += packets
             one.error += error
             self._unnamed[address] = self._unnamed.get(address, 0) + least
+        _bound(self._found)
 
     def result(self) -> Attackers:
         """By address."""
@@ -79,6 +82,7 @@ def add(total: Attackers, more: Attackers) -> None:
         into.attacks += one.attacks
         into.packets += one.packets
         into.error += one.error
+    _bound(total)
 
 
 def top(attackers: Attackers, count: int) -> list[Attacker]:
@@ -87,3 +91,10 @@ def top(attackers: Attackers, count: int) -> list[Attacker]:
         attackers.values(), key=lambda each: (-each.attacks, -each.packets, each.address)
     )
     return order[:count]
+
+
+def _bound(attackers: Attackers) -> None:
+    if len(attackers) > ATTACKERS_MAX:
+        kept = top(attackers, ATTACKERS_MAX // 2)
+        attackers.clear()
+        attackers.update((each.address, each) for each in kept)

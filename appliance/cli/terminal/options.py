@@ -44,6 +44,18 @@ FleetKeyFileOption = Annotated[
         "an orchestrator or lab on this host.",
     ),
 ]
+FleetOption = Annotated[
+    bool, typer.Option("--fleet", help="Of the fleet: ask its orchestrator, not a node.")
+]
+FleetUrlOption = Annotated[
+    str,
+    typer.Option(
+        "--orchestrator",
+        envvar="SECBEAT_ORCHESTRATOR",
+        metavar="URL",
+        help="With --fleet: the orchestrator API.",
+    ),
+]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Return when packets meet the change, at most --timeout.")
 ]

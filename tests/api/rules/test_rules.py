@@ -52,6 +52,8 @@ def test_what_is_not_said_has_its_default_and_what_is_said_is_kept(api: Api) -> 
     body = add(api).json
     assert body == {
         "id": "rule_1",
+        "origin": "manual",
+        "fleet_id": None,
         "name": None,
         "group": None,
         "pattern": PATTERN,

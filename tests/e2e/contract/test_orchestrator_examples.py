@@ -67,12 +67,15 @@ def test_the_policy_is_in_force_on_the_node_and_blocks_countries(
     node: Lab, runner: Runner, fleet_key: str, in_china: None
 ):
     wait_for(lambda: reaches(node), "the client reaches the origin", 10)
-    runner.json(example(f"POST {FLEET}/policy"), fleet_key)
-    wait_for(
-        lambda: node.api("GET", "/policy").json()["policy"]["name"] == "strict-mode",
-        "the node has the policy",
-        60,
-    )
+    made = runner.json(example(f"POST {FLEET}/policy"), fleet_key)
+
+    def deployed() -> bool:
+        found = ask("GET", f"/deployments/{made['id']}", fleet_key)
+        assert found["state"] in {"rolling", "done"}, found
+        return found["state"] == "done"
+
+    wait_for(deployed, f"the deployment is done: {made}", 60)
+    assert node.api("GET", "/policy").json()["policy"]["name"] == "strict-mode"
     wait_for(lambda: not reaches(node), "the client's country is blocked", 10)
     assert node.stats().ports["outside"].dropped["geo_block"] > 0
 

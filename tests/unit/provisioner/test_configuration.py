@@ -26,3 +26,10 @@ def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:
     file.chmod(0o664)
     with pytest.raises(ConfigurationError, match="only root may write it"):
         load_provisioner(file)
+
+
+def test_a_provider_s_name_is_no_path(tmp_path: Path) -> None:
+    file = tmp_path / "provisioner.toml"
+    file.write_text('[providers."../cloud"]\ncommand = ["/opt/cloud/provider"]\n')
+    with pytest.raises(ConfigurationError, match="must be 1 to 32 of a-z"):
+        load_provisioner(file)

@@ -36,6 +36,13 @@ def test_progress_is_passed_on_and_the_result_is_the_answer(provisioned: Provisi
     assert heard == ["half"]
 
 
+def test_what_is_not_printable_is_not_passed_on(provisioned: Provisioned) -> None:
+    provisioner = provisioned.start("say(progress='a\\x00b\\x1b[1m\\ud800'); say(result={})")
+    heard: list[str] = []
+    create(provisioner, collect(heard))
+    assert heard == ["a\ufffdb\ufffd[1m\ufffd"]
+
+
 def test_a_provider_reads_the_question_and_nothing_of_the_environment(
     provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from api.orchestrator.threats.grouping import GAP_MS, Spell, Target, group
@@ -32,6 +32,7 @@ def spells(draw: some.DrawFn) -> Spell:
     return Spell(kind, target, start, start + lasts)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(some.lists(spells(), max_size=40))
 def test_the_groups_are_those_of_looking_at_every_pair(found: list[Spell]) -> None:
     assert sorted(group(found)) == sorted(_by_pairs(found))

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.agent.fleet.database import NodeDatabase
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import Part
 from api.agent.fleet.parts.drain import DrainPart
 from api.agent.fleet.parts.lists import ListsPart
 from api.agent.fleet.parts.policy import PolicyPart
+from api.agent.fleet.parts.rules import RulesPart
 from api.agent.node_api import NodeApi
 
 
@@ -31,8 +33,13 @@ class Around:
 def make(around: Around) -> Sequence[Part]:
     """All parts, in the order in which they are applied."""
     about = (around.node_id, around.node, around.orchestrator)
+    lists, rules = (
+        NodeDatabase(around.node, around.directory / f"fleet-{name}.json")
+        for name in ("lists", "rules")
+    )
     return (
         DrainPart(around.node),
         PolicyPart(*about),
-        ListsPart(*about, around.directory),
+        ListsPart(*about, around.directory, lists),
+        RulesPart(*about, rules),
     )

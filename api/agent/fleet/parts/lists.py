@@ -6,29 +6,24 @@ own and stay. Doing a change twice is harmless: an entry replaces itself, and wh
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from api.agent.fleet.database import NodeDatabase
 from api.agent.fleet.lists.node_lists import NodeLists
 from api.agent.fleet.lists.snapshot import Snapshot
 from api.agent.fleet.lists.values import wanted_from
 from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import MESSAGE_LENGTH_MAX, Applied, Desired
+from api.agent.fleet.part import Applied, Desired
+from api.agent.fleet.shrinking import shrinks
 from api.agent.node_api import NodeApi, RequestError
-from api.common.disk import StorageError
 from api.common.errors import ConflictError, UnprocessableError
-from api.common.files import write_private
 from api.lists.kinds import LISTS
 from dataplane.base.networks import Network
 
 PAGE_ENTRIES = 1000
-SHRINKS_ENTRIES_MAX = 100
-SHRINKS_PERCENT_MAX = 10
-"""A snapshot that would take more than so many entries and so large a share off a list waits."""
 _REFUSED = (ConflictError.http_status, UnprocessableError.http_status)
 
 
@@ -43,12 +38,13 @@ class ListsPart:
         node: NodeApi,
         orchestrator: Session,
         directory: Path,
+        database: NodeDatabase,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._url = f"nodes/{node_id}/lists"
-        self._node = node
         self._orchestrator = orchestrator
         self._directory = directory
+        self._database = database
         self._now_ms = now_ms
         self._lists = NodeLists(node, now_ms)
 
@@ -73,15 +69,13 @@ class ListsPart:
         except RequestError as error:
             if error.status not in _REFUSED:
                 raise
-            message = str(error)[:MESSAGE_LENGTH_MAX]
-            return Applied(str(found["epoch"]), int(found["change"]), "rejected", message)
-        self._remember()
+            return Applied(str(found["epoch"]), int(found["change"]), "rejected", str(error))
+        self._database.remember()
         return Applied(str(found["epoch"]), int(found["change"]))
 
     def check(self, applied: Applied) -> Applied | None:
         """None if this node's database has become another: it has lost the fleet's entries."""
-        known = self._known()
-        return applied if known is None or known == self._database() else None
+        return None if self._database.is_lost() else applied
 
     def leave(self) -> None:
         """The fleet's entries go."""
@@ -117,33 +111,7 @@ class ListsPart:
         if page["confirmed"]:
             return None
         for name in LISTS:
-            has, wanted = self._lists.count(name), int(page["totals"][name])
-            lost = has - wanted
-            if lost > SHRINKS_ENTRIES_MAX and lost * 100 > has * SHRINKS_PERCENT_MAX:
-                return (
-                    f"the fleet's {name} has {wanted} entries, this node {has} of the fleet's: "
-                    f"over {SHRINKS_PERCENT_MAX} % and {SHRINKS_ENTRIES_MAX} entries would go; "
-                    "confirm with POST /api/v1/fleet/lists/confirm"
-                )
+            message = shrinks(name, self._lists.count(name), int(page["totals"][name]))
+            if message is not None:
+                return message
         return None
-
-    @property
-    def _file(self) -> Path:
-        return self._directory / "fleet-lists.json"
-
-    def _remember(self) -> None:
-        """Which database of this node has the entries."""
-        database = self._database()
-        if database != self._known():
-            with suppress(StorageError):  # what it guards against is rarer than a full disk
-                write_private(self._file, json.dumps({"database_id": database}) + "\n")
-
-    def _known(self) -> str | None:
-        try:
-            found = json.loads(self._file.read_bytes())
-            return str(found["database_id"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def _database(self) -> str:
-        return str(self._node.request("GET", "status")["database_id"])

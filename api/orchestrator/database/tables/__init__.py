@@ -12,11 +12,12 @@ from api.orchestrator.database.tables.jobs import metadata as jobs
 from api.orchestrator.database.tables.nodes import metadata as nodes
 from api.orchestrator.database.tables.outbox import metadata as outbox
 from api.orchestrator.database.tables.policies import metadata as policies
+from api.orchestrator.database.tables.rules import metadata as rules
 from api.storage import tables as storage
 
 METADATA = (
     *(storage.metadata, access.metadata),
-    *(nodes, policies, entries, incidents, outbox, jobs),
+    *(nodes, policies, entries, rules, incidents, outbox, jobs),
 )
 """All of the database. ``meta`` has database_id (the epoch of everything that nodes follow),
 keys_made, and change: a number that grows with every change of what a node is to enforce."""

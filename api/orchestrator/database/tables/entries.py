@@ -27,6 +27,27 @@ fleet's change that put the row there."""
 Index("fleet_entries_by_change", fleet_entries.c.change)
 Index("fleet_entries_by_end", fleet_entries.c.expires_ms)
 
+fleet_entries_staged = Table(
+    "fleet_entries_staged",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("prefix_length", Integer, nullable=False),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("reason", Text),
+    Column("duration_s", INT64),
+    Column("staged_ms", INT64, nullable=False),
+)
+"""Lines of imports that are not committed yet, or what a crash has left of one."""
+
+Index(
+    "fleet_entries_staged_by_network",
+    fleet_entries_staged.c.import_id,
+    fleet_entries_staged.c.key,
+    fleet_entries_staged.c.prefix_length,
+    fleet_entries_staged.c.line,
+)
+
 followed = Table(
     "followed",
     metadata,

@@ -10,6 +10,7 @@ from appliance.cli.lazy import LazyCommand, LazyGroup
 
 _ROOM = "appliance.cli.commands.fleet"
 COMMANDS = {
+    "membership": ("membership:app", "This node in its fleet; its key."),
     "deployments": ("deployments:app", "Which policy goes to which nodes, and how far it is."),
     "tokens": ("tokens:app", "What nodes enrol with."),
 }

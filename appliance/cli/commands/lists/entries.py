@@ -8,15 +8,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from appliance.cli.client.changes import say, settle
-from appliance.cli.client.node_api import NodeApi
+from appliance.cli.client.choice import Asked, refuse_for_fleet
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.lists import removals
 from appliance.cli.commands.lists.imports import upload
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
+    FleetOption,
+    FleetUrlOption,
     JsonOption,
     KeyFileOption,
     TimeoutOption,
@@ -80,30 +82,36 @@ def _add(app: typer.Typer, name: ListName) -> None:
         origin: Origin = None,
         wait: WaitOption = False,
         timeout: TimeoutOption = WAIT_S,
+        fleet: FleetOption = False,
+        orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
         url: UrlOption = DEFAULT_URL,
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        api, output = NodeApi.open(url, key_file), Output(as_json)
+        refuse_for_fleet(fleet, wait=wait, origin=origin)
+        asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         body = {"ip": ip, "reason": reason, "duration_seconds": duration, "origin": origin}
-        answer = api.post(name, {key: value for key, value in body.items() if value is not None})
-        answer = settle(api, answer, timeout if wait else None)
+        body = {key: value for key, value in body.items() if value is not None}
+        answer = asked.settle(asked.api.post(name, body), timeout if wait else None)
         if as_json:
             output.document(answer.body)
         else:
-            say(output, f"{answer.body.get('ip', ip)} is on the {name}", answer)
+            asked.say(output, f"{answer.body.get('ip', ip)} is on the {name}", answer)
 
 
 def _show(app: typer.Typer, name: ListName) -> None:
     @app.command("show", help=f"Show one entry of the {name}.")
     def show(
         ip: Network,
+        fleet: FleetOption = False,
+        orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
         url: UrlOption = DEFAULT_URL,
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
         output = Output(as_json)
-        entry = NodeApi.open(url, key_file).get(f"{name}/{quoted(ip)}").body
+        asked = Asked.open(fleet, orchestrator, url, key_file)
+        entry = asked.api.get(f"{name}/{quoted(ip)}").body
         if as_json:
             output.document(entry)
             return
@@ -118,17 +126,21 @@ def _show(app: typer.Typer, name: ListName) -> None:
 def _list(app: typer.Typer, name: ListName) -> None:
     @app.command("list", help=f"List the {name}: the first --limit entries, or --all.")
     def list_(
+        *,
         limit: Limit = 100,
         everything: Annotated[bool, typer.Option("--all", help="All entries.")] = False,
         origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
+        fleet: FleetOption = False,
+        orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
         url: UrlOption = DEFAULT_URL,
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        api, output = NodeApi.open(url, key_file), Output(as_json)
-        of = {"origin": origin}
+        refuse_for_fleet(fleet, origin=origin)
+        asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
+        api, of = asked.api, {} if fleet else {"origin": origin}
         pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]
-        columns = SHOWN if output.terminal else COLUMNS
+        columns = asked.columns(*(SHOWN if output.terminal else COLUMNS))
         write_list(output, name, columns, pages, partial(_rows, columns))
 
 
@@ -144,19 +156,22 @@ def _import(app: typer.Typer, name: ListName) -> None:
         file_format: Format = "auto",
         wait: WaitOption = False,
         timeout: TimeoutOption = WAIT_S,
+        fleet: FleetOption = False,
+        orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
         url: UrlOption = DEFAULT_URL,
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        api, output = NodeApi.open(url, key_file), Output(as_json)
+        refuse_for_fleet(fleet, wait=wait, origin=origin)
+        asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         query = {
             "reason": reason,
             "duration_seconds": duration,
             "origin": origin,
             "on_conflict": on_conflict,
         }
-        answer = upload(api, f"{name}/import", source, file_format, query)
-        answer = settle(api, answer, timeout if wait else None)
+        answer = upload(asked.api, f"{name}/import", source, file_format, query)
+        answer = asked.settle(answer, timeout if wait else None)
         if as_json:
             output.document(answer.body)
             return
@@ -168,7 +183,7 @@ def _import(app: typer.Typer, name: ListName) -> None:
         for how in ("replaced", "skipped"):
             if body.get(how):
                 what += f", {body[how]} {how}"
-        say(output, what, answer)
+        asked.say(output, what, answer)
 
 
 def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:

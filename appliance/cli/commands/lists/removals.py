@@ -9,11 +9,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from appliance.cli.client.changes import say, settle, state_of
-from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.client.changes import state_of
+from appliance.cli.client.choice import Asked, refuse_for_fleet
+from appliance.cli.client.node_api import Answer
 from appliance.cli.client.urls import quoted
 from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
+    FleetOption,
+    FleetUrlOption,
     JsonOption,
     KeyFileOption,
     TimeoutOption,
@@ -59,6 +63,8 @@ def make(app: typer.Typer, name: ListName) -> None:
         dry_run: DryRun = False,
         wait: WaitOption = False,
         timeout: TimeoutOption = _WAIT_S,
+        fleet: FleetOption = False,
+        orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
         url: UrlOption = DEFAULT_URL,
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
@@ -70,32 +76,34 @@ def make(app: typer.Typer, name: ListName) -> None:
         wanted = {key: value for key, value in wanted.items() if value is not None}
         if ip is None and not wanted:
             raise typer.BadParameter("give IP, or --reason, --created-by, --origin or --file")
-        api, output = NodeApi.open(url, key_file), Output(as_json)
+        refuse_for_fleet(fleet, wait=wait, origin=origin)
+        asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
+        api, wait_s = asked.api, timeout if wait else None
         if ip is not None:
-            answer = api.delete(f"{name}/{quoted(ip)}", {"origin": origin})
-            _say_one(output, name, ip, settle(api, answer, timeout if wait else None))
+            answer = api.delete(f"{name}/{quoted(ip)}", {} if fleet else {"origin": origin})
+            _say_one(asked, output, name, ip, asked.settle(answer, wait_s))
             return
         path = f"{name}/remove"
         answer = (
             api.post(path, wanted, {"dry_run": "true"}) if dry_run else api.post_long(path, wanted)
         )
-        _say_many(output, name, settle(api, answer, timeout if wait else None))
+        _say_many(asked, output, name, asked.settle(answer, wait_s))
 
 
-def _say_one(output: Output, name: str, ip: str, answer: Answer) -> None:
+def _say_one(asked: Asked, output: Output, name: str, ip: str, answer: Answer) -> None:
     body = answer.body if isinstance(answer.body, dict) else {}
     remaining = body.get("remaining") or []
     if output.as_json:
-        state = {"state": state_of(answer), "revision": answer.revision}
+        state = {} if asked.is_fleet else {"state": state_of(answer), "revision": answer.revision}
         output.document({"ip": ip, "remaining": remaining, **state})
     elif remaining:
         where = f"{ip} stays on the {name} by {', '.join(remaining)}; one entry is gone"
-        say(output, where, answer)
+        asked.say(output, where, answer)
     else:
-        say(output, f"{ip} is off the {name}", answer)
+        asked.say(output, f"{ip} is off the {name}", answer)
 
 
-def _say_many(output: Output, name: str, answer: Answer) -> None:
+def _say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
     body = answer.body
     if output.as_json:
         output.document(body)
@@ -105,7 +113,7 @@ def _say_many(output: Output, name: str, answer: Answer) -> None:
     if state_of(answer) == "dry_run":
         output.line(f"{what} would go from the {name}; nothing is changed")
     else:
-        say(output, f"{what} are off the {name}", answer)
+        asked.say(output, f"{what} are off the {name}", answer)
 
 
 def _read(source: str) -> list[str]:

@@ -16,8 +16,6 @@ from appliance.cli.commands.policy.rollout import (
     CanaryNodeOption,
     CanaryOption,
     ConfirmOption,
-    FleetOption,
-    FleetUrlOption,
     HoldOption,
     OverrideOption,
     Rollout,
@@ -26,6 +24,8 @@ from appliance.cli.commands.policy.rollout import (
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
+    FleetOption,
+    FleetUrlOption,
     JsonOption,
     KeyFileOption,
     TimeoutOption,

@@ -12,19 +12,6 @@ from appliance.cli.terminal.durations import parse_duration
 HOLD_S = 60
 """How long the orchestrator watches a canary unless it is told."""
 
-FleetOption = Annotated[
-    bool,
-    typer.Option("--fleet", help="Of the fleet: ask its orchestrator, not a node."),
-]
-FleetUrlOption = Annotated[
-    str,
-    typer.Option(
-        "--orchestrator",
-        envvar="SECBEAT_ORCHESTRATOR",
-        metavar="URL",
-        help="With --fleet: the orchestrator API.",
-    ),
-]
 SelectorOption = Annotated[
     str,
     typer.Option(

@@ -9,14 +9,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from appliance.cli.client.changes import say, settle, state_of
+from appliance.cli.client.changes import state_of
+from appliance.cli.client.choice import Asked, refuse_for_fleet
 from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.rules import rule_files, starter
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
+    FleetOption,
+    FleetUrlOption,
     JsonOption,
     KeyFileOption,
     TimeoutOption,
@@ -73,12 +77,16 @@ def add(
     disabled: Annotated[bool, typer.Option("--disabled", help="Add it switched off.")] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a rule."""
-    api, output = NodeApi.open(url, key_file), Output(as_json)
+    refuse_for_fleet(fleet, wait=wait)
+    asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
+    api = asked.api
     body: dict[str, object] = {"pattern": pattern, "action": action}
     said = {
         "severity": severity,
@@ -91,38 +99,45 @@ def add(
     body |= {"enabled": False} if disabled else {}
     body |= {} if duration is None else {"expires_at": _time_in(duration)}
     answer = api.post("rules", body)
-    answer = settle(api, answer, timeout if wait else None)
+    answer = asked.settle(answer, timeout if wait else None)
     if as_json:
         output.document(answer.body)
     else:
-        say(output, f"{answer.body.get('id')} is added", answer)
+        asked.say(output, f"{answer.body.get('id')} is added", answer)
 
 
 @app.command("list")
 def list_(
+    *,
     limit: Limit = 100,
     everything: Annotated[bool, typer.Option("--all", help="All rules.")] = False,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the rules: the first --limit of them, or --all."""
-    api, output = NodeApi.open(url, key_file), Output(as_json)
+    asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
+    api = asked.api
     pages = api.pages("rules", {}) if everything else [api.get("rules", {"limit": limit}).body]
-    columns = SHOWN if output.terminal else COLUMNS
+    columns = asked.columns(*(SHOWN if output.terminal else COLUMNS))
     write_list(output, "rules", columns, pages, lambda rules: rows(columns, rules))
 
 
 @app.command()
 def show(
     rule: Id,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one rule."""
     output = Output(as_json)
-    found = NodeApi.open(url, key_file).get(f"rules/{quoted(rule)}").body
+    asked = Asked.open(fleet, orchestrator, url, key_file)
+    found = asked.api.get(f"rules/{quoted(rule)}").body
     if as_json:
         output.document(found)
     else:
@@ -142,25 +157,29 @@ def set_(
     ] = None,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a rule's action or group, or switch it on or off."""
+    refuse_for_fleet(fleet, wait=wait)
     said = {"action": action, "enabled": enabled, "group": group}
     body: dict[str, object] = {key: value for key, value in said.items() if value is not None}
     if not body:
         raise typer.BadParameter("give --action, --group, --enable or --disable")
     if group == "":
         body["group"] = None
-    api, output = NodeApi.open(url, key_file), Output(as_json)
+    asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
+    api = asked.api
     answer = api.patch(f"rules/{quoted(rule)}", body)
-    answer = settle(api, answer, timeout if wait else None)
+    answer = asked.settle(answer, timeout if wait else None)
     if as_json:
         output.document(answer.body)
     else:
         is_on = "on" if answer.body.get("enabled") else "off"
-        say(output, f"{rule} has action {answer.body.get('action')} and is {is_on}", answer)
+        asked.say(output, f"{rule} has action {answer.body.get('action')} and is {is_on}", answer)
 
 
 @app.command()
@@ -169,17 +188,22 @@ def delete(
     *,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove a rule; its id is never used again."""
-    api, output = NodeApi.open(url, key_file), Output(as_json)
-    answer = settle(api, api.delete(f"rules/{quoted(rule)}"), timeout if wait else None)
+    refuse_for_fleet(fleet, wait=wait)
+    asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
+    api = asked.api
+    answer = asked.settle(api.delete(f"rules/{quoted(rule)}"), timeout if wait else None)
     if as_json:
-        output.document({"id": rule, "state": state_of(answer), "revision": answer.revision})
+        state = {} if fleet else {"state": state_of(answer), "revision": answer.revision}
+        output.document({"id": rule, **state})
     else:
-        say(output, f"{rule} is removed", answer)
+        asked.say(output, f"{rule} is removed", answer)
 
 
 @app.command()

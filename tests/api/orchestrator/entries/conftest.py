@@ -12,9 +12,11 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
+from api.agent.fleet.database import NodeDatabase
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import Applied, Part
 from api.agent.fleet.parts.lists import ListsPart
+from api.agent.fleet.parts.rules import RulesPart
 from api.agent.node_api import NodeApi, RequestError
 from api.orchestrator.following import service
 from tests.api.conftest import Api
@@ -62,8 +64,13 @@ class RelayedNodeApi(NodeApi):
     ) -> dict[str, Any]:
         del timeout_s, size
         body = content if content is None or isinstance(content, bytes) else content.read()
+        key = self.api.settings.agent_key.read_text().strip()
         ask = lambda: self.api.call(  # noqa: E731
-            method, f"/{path}", data=body, content_type=media_type if body is not None else None
+            method,
+            f"/{path}",
+            key,
+            data=body,
+            content_type=media_type if body is not None else None,
         )
         return _document(f"{method} {path}", self._losses.through(ask))
 
@@ -118,8 +125,11 @@ class FollowingNode:
         self.losses = Losses()
         self.directory = directory
         node, session = RelayedNodeApi(api, self.losses), RelayedSession(client, self.losses)
-        self.make = lambda: ListsPart("node-1", node, session, directory, clock.utc_ms)
+        database = NodeDatabase(node, directory / "fleet-lists.json")
+        self.make = lambda: ListsPart("node-1", node, session, directory, database, clock.utc_ms)
         self.lists = Follower(self.make(), client)
+        rules = NodeDatabase(node, directory / "fleet-rules.json")
+        self.rules = Follower(RulesPart("node-1", node, session, rules, clock.utc_ms), client)
 
     def held(self, name: str = "blacklist") -> dict[str, set[str]]:
         """Networks of this node's list by origin."""

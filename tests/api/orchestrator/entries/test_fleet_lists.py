@@ -6,8 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 
+from api.orchestrator.app import orchestrator_of
+from api.orchestrator.database.tables.entries import fleet_entries
 from api.orchestrator.entries import service
 from tests.support.clock import FakeClock
 
@@ -135,3 +139,17 @@ def test_a_change_is_in_the_audit_trail(admin: FlaskClient) -> None:
 
 def test_a_node_changes_no_list(enrol: Enrol) -> None:
     assert enrol("node-1").post(URL, json={"ip": "192.0.2.1"}).status_code == 403
+
+
+def test_what_has_ended_is_purged(
+    fleet: Flask, admin: FlaskClient, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_PURGED_AT_ONCE", 2)
+    for n in range(5):
+        ban(admin, f"192.0.2.{n}", duration_seconds=60)
+    ban(admin, "198.51.100.1")
+    clock.pass_ms(60_000)
+    made = orchestrator_of(fleet)
+    service.FleetLists(made.database, clock).purge()
+    with made.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(fleet_entries)).scalar() == 1

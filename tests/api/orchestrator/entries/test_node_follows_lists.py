@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
+from api.agent.fleet import shrinking
 from api.agent.fleet.part import Applied
 from api.agent.fleet.parts import lists
 from api.agent.node_api import RequestError
+from api.orchestrator import changes
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.following import log
 from api.storage.tables import meta
@@ -139,14 +141,18 @@ def test_a_long_list_is_imported_and_what_is_right_is_left_alone(
 
 
 def new_epoch(following: FollowingNode) -> None:
-    """Somebody has restored the orchestrator's database."""
+    """The orchestrator's database has become another, with a change that no node knows."""
     database = orchestrator_of(following.admin.application).database
     with database.write() as connection:
         values = {"value": str(uuid4())}
         connection.execute(update(meta).where(meta.c.name == "database_id").values(values))
-        connection.execute(  # as another change would
-            update(meta).where(meta.c.name == "change").values(value="1000")
-        )
+        changes.bump(connection)
+
+
+def epoch_of(following: FollowingNode) -> str:
+    database = orchestrator_of(following.admin.application).database
+    with database.read() as connection:
+        return changes.epoch(connection)
 
 
 def test_another_epoch_brings_a_snapshot(following: FollowingNode) -> None:
@@ -156,14 +162,14 @@ def test_another_epoch_brings_a_snapshot(following: FollowingNode) -> None:
     following.ban("192.0.2.2")
     said = following.lists.poll()
     assert said is not None
-    assert (said.state, said.number) == ("applied", 1001)
+    assert (said.state, said.epoch) == ("applied", epoch_of(following))
     assert following.held() == {"fleet": {"192.0.2.1", "192.0.2.2"}}
 
 
 def test_a_snapshot_that_takes_much_away_waits_until_a_person_confirms_it(
     following: FollowingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "SHRINKS_ENTRIES_MAX", 3)
+    monkeypatch.setattr(shrinking, "ENTRIES_MAX", 3)
     following.ban(*many(10))
     following.lists.poll()
     for ip in many(4):
@@ -187,7 +193,7 @@ def test_a_snapshot_that_takes_much_away_waits_until_a_person_confirms_it(
 def test_removals_that_people_make_one_by_one_need_no_confirmation(
     following: FollowingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "SHRINKS_ENTRIES_MAX", 3)
+    monkeypatch.setattr(shrinking, "ENTRIES_MAX", 3)
     following.ban(*many(10))
     following.lists.poll()
     for ip in many(9):

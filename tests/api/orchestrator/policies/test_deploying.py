@@ -126,6 +126,25 @@ def test_a_node_that_does_not_know_a_rule_type_keeps_what_it_has(
     assert old.desired() == 1
 
 
+def test_a_node_of_another_release_says_what_it_knows_now(admin: FlaskClient, join: Join) -> None:
+    node = join("node-1", rule_types=["rate_limit"])
+    deploy(admin)
+    assert (states(admin, 1), node.desired()) == ({"node-1": "rejected"}, None)
+    node.beat(rule_types=["geo_block", "rate_limit"])
+    assert (states(admin, 1), node.desired()) == ({"node-1": "pending"}, 1)
+
+
+def test_a_node_that_has_enrolled_and_says_nothing_more_is_not_waited_for(
+    admin: FlaskClient, enrol: Callable[..., FlaskClient], turn: Turn, clock: FakeClock
+) -> None:
+    enrol("node-1")
+    deploy(admin)
+    clock.pass_ms(31_000)
+    turn()
+    found = admin.get("/api/v1/deployments/1").json
+    assert (found["state"], found["reason"]) == ("done", "unreachable: 1")
+
+
 def test_a_dry_run_says_what_would_change_and_changes_nothing(
     admin: FlaskClient, join: Join
 ) -> None:

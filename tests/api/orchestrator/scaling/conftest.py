@@ -10,7 +10,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from api.common.schemas import rfc3339
 from api.orchestrator.app import create_app, orchestrator_of
+from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling.provisioner import Hear, ProvisionerError
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.scaling.steps import Means
@@ -29,8 +31,10 @@ class Killed(BaseException):
 class FakeProvisioner:
     """Makes nodes that register and are healthy, unless told otherwise."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, clock: FakeClock) -> None:
         self.app = app
+        self.clock = clock
+        self._spoken = 0
         self.free = 2
         self.there: list[str] = []
         self.asked: list[tuple[str, str]] = []
@@ -61,7 +65,13 @@ class FakeProvisioner:
         """The node's heartbeat."""
         health = self.health(node)
         if health is not None:
-            sent = heartbeat(health=health, stats={"active_connections": self.connections})
+            self._spoken += 1
+            sent = heartbeat(
+                at=rfc3339(self.clock.utc_ms()),
+                version=f"0.1.{self._spoken}",  # what is new in other words is written at once
+                health=health,
+                stats={"connections_active": self.connections},
+            )
             url = f"/api/v1/nodes/{node}/heartbeat"
             assert client_of(self.app, _key(node)).post(url, json=sent).status_code == 200
 
@@ -96,7 +106,7 @@ def fleet(
         "api.orchestrator.scaling.compose.SocketProvisioner", lambda *_arguments: Late()
     )
     app = create_app(fleet_settings, clock)
-    made.append(FakeProvisioner(app))
+    made.append(FakeProvisioner(app, clock))
     app.extensions["provisioner"] = made[0]
     yield app
     orchestrator_of(app).close()
@@ -121,8 +131,10 @@ def make_worker(fleet: Flask, provisioner: FakeProvisioner, clock: FakeClock) ->
             provisioner.speak(node)
 
     def make() -> Worker:
-        means = Means(provisioner, LIMITS, wait, lambda: clock.boot_ms() / 1000)
-        return Worker(orchestrator_of(fleet).database, clock, means)
+        database = orchestrator_of(fleet).database
+        registry = Registry(database, clock, ())
+        means = Means(provisioner, LIMITS, registry, wait, lambda: clock.boot_ms() / 1000)
+        return Worker(database, clock, means)
 
     return make
 

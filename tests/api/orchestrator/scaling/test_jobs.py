@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flask import Flask
 from flask.testing import FlaskClient
 
+from api.orchestrator.app import orchestrator_of
+from api.orchestrator.scaling.metrics import collect
 from api.orchestrator.scaling.worker import Worker
 from tests.api.orchestrator.scaling.conftest import FakeProvisioner, fail, job_of, scale
 from tests.support.clock import FakeClock
@@ -189,9 +192,12 @@ def test_what_can_t_be_removed_is_named_and_the_next_scale_down_removes_it(
     node = asked.json["nodes"][0]
     assert f"node '{node}' is left: no more addresses" in job_of(admin, asked)["error"]
     provisioner.before = lambda _verb, _node: None
+    provisioner.health = lambda _node: "healthy"
+    newer = scale(admin, "scale_up", 1).json["nodes"][0]
+    worker.turn()
     scale(admin, "scale_down", 1)
     worker.turn()
-    assert provisioner.there == []
+    assert provisioner.there == [newer]
 
 
 def test_jobs_are_listed_newest_first_in_pages(
@@ -208,3 +214,16 @@ def test_jobs_are_listed_newest_first_in_pages(
     rest = admin.get(f"/api/v1/scale/jobs?limit=2&cursor={first['next_cursor']}").json
     assert [job["id"] for job in rest["jobs"]] == made[:1]
     assert rest["next_cursor"] is None
+
+
+def test_jobs_and_the_nodes_they_have_made_are_counted(
+    admin: FlaskClient, worker: Worker, fleet: Flask
+) -> None:
+    scale(admin, "scale_up", 2)
+    worker.turn()
+    with orchestrator_of(fleet).database.read() as connection:
+        samples = [each for metric in collect(connection) for each in metric.samples]
+    found = {(each.name, each.labels["state"]): each.value for each in samples}
+    assert found["secbeat_fleet_jobs", "succeeded"] == 1
+    assert found["secbeat_fleet_jobs", "running"] == 0
+    assert found["secbeat_fleet_scaled_nodes", "active"] == 2

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
+from api.common.disk import DiskError
 from api.orchestrator.scaling.rows import LEASE_MS
 from api.orchestrator.scaling.worker import ATTEMPTS_MAX, Worker
 from tests.api.orchestrator.scaling.conftest import (
@@ -43,6 +48,18 @@ def test_another_process_takes_a_job_over_when_the_lease_is_over_and_makes_no_no
     assert len(admin.get("/api/v1/nodes").json["nodes"]) == 2
 
 
+def test_of_workers_that_look_at_the_same_time_one_gets_the_job(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner
+) -> None:
+    asked = scale(admin, "scale_up", 1)
+    workers = [make_worker() for _ in range(4)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        got = list(pool.map(lambda worker: worker.turn(), workers))
+    assert sorted(got) == [False, False, False, True]
+    assert [verb for verb, _ in provisioner.asked] == ["create"]
+    assert job_of(admin, asked)["attempt"] == 1
+
+
 def test_a_removal_that_was_cut_off_is_ended_by_the_next(
     admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner, clock: FakeClock
 ) -> None:
@@ -76,6 +93,40 @@ def test_an_owner_that_was_stopped_for_long_changes_nothing_any_more(
     job = job_of(admin, asked)
     assert (job["state"], job["attempt"]) == ("succeeded", 2)
     assert [line["message"] for line in job["log"]].count("succeeded") == 1
+
+
+def test_a_process_that_ends_gives_its_job_back_at_once(
+    admin: FlaskClient, make_worker: MakeWorker, provisioner: FakeProvisioner
+) -> None:
+    asked = scale(admin, "scale_up", 1)
+    first = make_worker()
+    provisioner.before = lambda _verb, _node: first.stop()
+    assert first.turn()
+    provisioner.before = _quiet
+    assert make_worker().turn()
+    job = job_of(admin, asked)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+
+
+def test_a_job_waits_for_a_database_that_is_away(
+    admin: FlaskClient,
+    make_worker: MakeWorker,
+    provisioner: FakeProvisioner,
+    clock: FakeClock,
+    tmp_path: Path,
+) -> None:
+    def away(_verb: str, _node: str) -> None:
+        raise DiskError(tmp_path, errno.ENOSPC)
+
+    asked = scale(admin, "scale_up", 1)
+    provisioner.after = away
+    with pytest.raises(DiskError):
+        make_worker().turn()
+    assert job_of(admin, asked)["state"] == "running"
+    provisioner.after = _quiet
+    clock.pass_ms(LEASE_MS + 1)
+    make_worker().turn()
+    assert job_of(admin, asked)["state"] == "succeeded"
 
 
 def test_a_job_that_nobody_runs_yet_is_cancelled_at_once(

@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.database.tables.incidents import incidents
 from api.orchestrator.threats import incidents as keeping
+from api.orchestrator.threats.incidents import Retention
 
 DAY_MS = 86_400_000
 NOW_MS = 1_790_000_000_000
@@ -37,11 +38,11 @@ def _row(number: int, last_ms: int) -> dict[str, object]:
     }
 
 
-def _left(fleet: Flask, rows: list[dict[str, object]]) -> int:
+def _left(fleet: Flask, rows: list[dict[str, object]], kept: Retention) -> int:
     database = orchestrator_of(fleet).database
     with database.write() as connection:
         connection.execute(insert(incidents), rows)
-    gone = keeping.purge(database, NOW_MS)
+    gone = keeping.purge(database, NOW_MS, kept)
     with database.read() as connection:
         left = connection.execute(select(func.count()).select_from(incidents)).scalar_one()
     assert left == len(rows) - gone
@@ -50,10 +51,11 @@ def _left(fleet: Flask, rows: list[dict[str, object]]) -> int:
 
 def test_incidents_are_kept_for_thirteen_months(fleet: Flask) -> None:
     old, young = NOW_MS - 397 * DAY_MS, NOW_MS - 395 * DAY_MS
-    assert _left(fleet, [_row(1, old), _row(2, young)]) == 1
+    assert _left(fleet, [_row(1, old), _row(2, young)], Retention()) == 1
 
 
 def test_of_too_many_the_newest_stay(fleet: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "ROWS_MAX", 7)
     monkeypatch.setattr(keeping, "_CHUNK", 3)
-    assert _left(fleet, [_row(each, NOW_MS - each) for each in range(20)]) == 7
+    assert (
+        _left(fleet, [_row(each, NOW_MS - each) for each in range(20)], Retention(rows_max=7)) == 7
+    )

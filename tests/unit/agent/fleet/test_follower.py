@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.agent.fleet.contact import Contact
-from api.agent.fleet.follower import BACKOFF_MAX_S, POLL_S, Follower
+from api.agent.fleet.follower import BACKOFF_MAX_S, LEAVE_S, POLL_S, Follower
 from api.agent.fleet.key import NodeKey, digest
 from api.agent.fleet.membership import Membership
 from api.agent.fleet.orchestrator import Session
@@ -26,6 +26,7 @@ class Side:
     """A node's side of a fleet, without threads."""
 
     def __init__(self, directory: Path, url: str, part: FakePart) -> None:
+        self.now_s = 0.0
         token = directory / "token"
         if not token.exists():
             token.write_text(TOKEN + "\n")
@@ -47,6 +48,7 @@ class Side:
             self.contact,
             state,
             is_registered=is_registered,
+            clock=lambda: self.now_s,
         )
 
     def turns(self, count: int) -> list[float]:
@@ -195,6 +197,36 @@ def test_deleted_node_gives_up_what_is_the_fleets(
     assert part.left == 1
     assert side.contact.view().reasons() == ["fleet_refused"]
     assert side.pursuit.applied() == {}
+
+
+def test_node_that_is_refused_for_an_hour_gives_up_what_is_the_fleets(
+    orchestrator: FakeOrchestrator, start: Start, part: FakePart
+) -> None:
+    side = start(orchestrator.url)
+    side.turns(2)
+    orchestrator.keys.clear()
+    orchestrator.tokens.clear()
+    side.turns(3)
+    side.now_s += LEAVE_S - 1
+    side.turns(1)
+    assert part.left == 0
+    side.now_s += 1
+    side.turns(2)
+    assert part.left == 1
+
+
+def test_orchestrator_that_is_away_for_a_day_takes_nothing_away(
+    start: Start, part: FakePart
+) -> None:
+    with orchestrating() as fake:
+        side = start(fake.url)
+        side.turns(2)
+        side.session.close()
+    for _ in range(24):
+        side.now_s += LEAVE_S
+        side.turns(1)
+    assert part.left == 0
+    assert side.pursuit.applied() == {"lists": Applied("epoch-1", 0)}
 
 
 def test_key_is_replaced(orchestrator: FakeOrchestrator, start: Start) -> None:

@@ -28,6 +28,18 @@ def upgrade() -> None:
     op.create_index("fleet_entries_by_change", "fleet_entries", ["change"])
     op.create_index("fleet_entries_by_end", "fleet_entries", ["expires_ms"])
     op.create_table(
+        "fleet_entries_staged",
+        sa.Column("import_id", sa.Text, primary_key=True),
+        sa.Column("key", sa.LargeBinary, nullable=False),
+        sa.Column("prefix_length", sa.Integer, nullable=False),
+        sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("duration_s", INT64),
+        sa.Column("staged_ms", INT64, nullable=False),
+    )
+    staged_by = ["import_id", "key", "prefix_length", "line"]
+    op.create_index("fleet_entries_staged_by_network", "fleet_entries_staged", staged_by)
+    op.create_table(
         "followed",
         sa.Column("part", sa.Text, primary_key=True),
         sa.Column("change", INT64, nullable=False),

@@ -1,0 +1,40 @@
+"""Which database of this node has what the fleet has put there: another one has lost it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from api.agent.node_api import NodeApi
+from api.common.disk import StorageError
+from api.common.files import write_private
+
+
+class NodeDatabase:
+    """Of one part; kept in a file of its own."""
+
+    def __init__(self, node: NodeApi, file: Path) -> None:
+        self._node = node
+        self._file = file
+
+    def remember(self) -> None:
+        """What was applied is in the database that the node has now. Raises RequestError."""
+        database = self._now()
+        if database != self._known():
+            with suppress(StorageError):  # what it guards against is rarer than a full disk
+                write_private(self._file, json.dumps({"database_id": database}) + "\n")
+
+    def is_lost(self) -> bool:
+        """Whether the node has another database by now. Raises RequestError."""
+        known = self._known()
+        return known is not None and known != self._now()
+
+    def _known(self) -> str | None:
+        try:
+            return str(json.loads(self._file.read_bytes())["database_id"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _now(self) -> str:
+        return str(self._node.request("GET", "status")["database_id"])

@@ -1,0 +1,26 @@
+"""Whether a snapshot would take so much away that a person has to confirm it first."""
+
+from __future__ import annotations
+
+ENTRIES_MAX = 100
+PERCENT_MAX = 10
+"""More than so many, and so large a share: an orchestrator that was restored from an old backup, or
+set up anew, must not lift the bans of a fleet by itself."""
+
+
+def shrinks(what: str, has: int, wanted: int) -> str | None:
+    """Why a snapshot has to wait; None: it has not.
+
+    Args:
+        what: ``blacklist``, ``allowlist`` or ``rules``.
+        has: how many this node has of the fleet.
+        wanted: how many the fleet has.
+    """
+    lost = has - wanted
+    if lost <= ENTRIES_MAX or lost * 100 <= has * PERCENT_MAX:
+        return None
+    confirm = "rules" if what == "rules" else "lists"
+    return (
+        f"{what}: the fleet has {wanted}, this node {has} of the fleet's: more than {ENTRIES_MAX} "
+        f"and {PERCENT_MAX} % would go; confirm with POST /api/v1/fleet/{confirm}/confirm"
+    )

@@ -1,0 +1,33 @@
+"""The fleet's rules of the WAF."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, MetaData, Table, Text
+
+from api.storage.tables import INT64
+
+metadata = MetaData()
+
+fleet_rules = Table(
+    "fleet_rules",
+    metadata,
+    Column("number", INT64, primary_key=True),
+    Column("name", Text),
+    Column("group_name", Text),
+    Column("pattern", Text, nullable=False),
+    Column("pattern_bytes", Integer, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("targets", JSON, nullable=False),
+    Column("profiles", JSON, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_ms", INT64, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_ms", INT64),
+    Column("change", INT64, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""A number is never given again. ``expires_ms`` NULL: no end. ``change``: the fleet's change that
+last touched the row; the log of changes (`followed_log`) has its number in eight bytes."""
+
+Index("fleet_rules_by_change", fleet_rules.c.change)

@@ -1,0 +1,130 @@
+"""Puts up to a million lines on a list of the fleet, all or none.
+
+Lines are staged in small transactions, which hold nobody up; then one transaction, whose statements
+the database runs by itself, puts them on the list as one change.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, insert, select
+
+from api.access.audit import service as audit
+from api.access.audit.service import Actor
+from api.common.disk import StorageError
+from api.lists import kinds, lines
+from api.lists.lines import Defaults
+from api.orchestrator import changes
+from api.orchestrator.database.tables.entries import fleet_entries, fleet_entries_staged
+from api.orchestrator.entries import rows
+from api.orchestrator.entries.schemas import OnConflict
+from api.orchestrator.entries.service import check_room
+from api.orchestrator.entries.staged import Skipped, Staged
+from api.orchestrator.following.log import ITEMS_MAX, ChangeLog
+from api.storage.database import Database
+from dataplane.base.clock import Clock
+from dataplane.statelog import ListName
+
+STAGED_AT_ONCE = 2_000
+LEFT_MS = 3_600_000
+"""What is staged for longer is of an import that did not come to its end."""
+_staged, _entry = fleet_entries_staged.c, fleet_entries.c
+_LINE = ("key", "prefix_length", "line", "reason", "duration_s")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A body that was spooled, and what its lines stand for."""
+
+    source: Path
+    media_type: str
+    defaults: Defaults
+    on_conflict: OnConflict
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What became of an import; no change: there was nothing to add."""
+
+    change: int | None
+    lines: int
+    added: int
+    replaced: int
+    skipped_lines: tuple[Skipped, ...]
+
+
+class Importer:
+    """Imports into both lists."""
+
+    def __init__(self, database: Database, clock: Clock, log: ChangeLog) -> None:
+        self._database = database
+        self._clock = clock
+        self._log = log
+
+    def run(self, actor: Actor, name: ListName, upload: Upload) -> ImportResult:
+        """Import a body. Raises `BadLineError`, `ConflictError`."""
+        import_id = uuid.uuid4().hex
+        with self._unstaged(import_id):
+            count = self._stage(import_id, upload)
+            return self._commit(actor, name, upload.on_conflict, import_id, count)
+
+    def _stage(self, import_id: str, upload: Upload) -> int:
+        """Stage all lines; returns how many there are."""
+        count, common = 0, {"import_id": import_id, "staged_ms": self._clock.utc_ms()}
+        with upload.source.open("rb") as file:
+            found = lines.entries(file, upload.media_type, upload.defaults)
+            while some := list(itertools.islice(found, STAGED_AT_ONCE)):
+                count += len(some)
+                values = [{**common, **{n: getattr(row, n) for n in _LINE}} for row in some]
+                with self._database.write(bulk=True) as connection:
+                    connection.execute(insert(fleet_entries_staged), values)
+        return count
+
+    def _commit(
+        self, actor: Actor, name: ListName, on_conflict: OnConflict, import_id: str, count: int
+    ) -> ImportResult:
+        number = kinds.number[name]
+        with self._database.write() as connection:
+            now_ms = self._clock.utc_ms()
+            staged = Staged(connection, import_id, now_ms, refuses=on_conflict == "fail")
+            replaced = staged.leave_out_conflicts(number, replaces=on_conflict == "replace")
+            added = count - staged.skipped - replaced
+            result = ImportResult(None, count, added, replaced, staged.first_skipped)
+            if not added and not replaced:
+                return result
+            change = changes.bump(connection)
+            staged.put(number, actor.principal.name, change)
+            check_room(connection, added, now_ms)
+            self._log.note(connection, change, _items(connection, number, change))
+            target = f"{added + replaced} entries"
+            audit.record(connection, actor, f"{name}.import", target, now_ms, change)
+            actor.on_commit(connection, result, change)
+        return replace(result, change=change)
+
+    @contextmanager
+    def _unstaged(self, import_id: str) -> Iterator[None]:
+        """What is staged goes at the end, and so does what a crash has left of another import."""
+        try:
+            yield
+        finally:
+            old = self._clock.utc_ms() - LEFT_MS
+            which = (_staged.import_id == import_id) | (_staged.staged_ms < old)
+            with suppress(StorageError), self._database.write(bulk=True) as connection:
+                connection.execute(delete(fleet_entries_staged).where(which))
+
+
+def _items(connection: Connection, number: int, change: int) -> list[bytes] | None:
+    """What the log of changes is told; None: it is too much."""
+    query = select(_entry.key, _entry.prefix_length).where(
+        _entry.list == number, _entry.change == change
+    )
+    found = connection.execute(query.limit(ITEMS_MAX + 1)).all()
+    if len(found) > ITEMS_MAX:
+        return None
+    return [rows.item_of((number, row.key, row.prefix_length)) for row in found]

@@ -1,0 +1,1 @@
+"""The fleet's rules of the WAF: in force on every node, beside each node's own."""

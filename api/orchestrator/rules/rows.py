@@ -1,0 +1,83 @@
+"""Queries over the rows of the fleet's rules. No rule about rules lives here.
+
+A row is visible until it has ended by the database's clock; it is purged some time later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+
+from api.orchestrator.database.tables.rules import fleet_rules
+from api.storage.database import AnyRow
+
+_rule = fleet_rules.c
+
+
+def item_of(number: int) -> bytes:
+    """A rule as the log of changes has it."""
+    return number.to_bytes(8, "big")
+
+
+def number_from(item: bytes) -> int:
+    """The reverse."""
+    return int.from_bytes(item, "big")
+
+
+def visible(now_ms: int) -> ColumnElement[bool]:
+    """Not ended at that time."""
+    return or_(_rule.expires_ms.is_(None), _rule.expires_ms > now_ms)
+
+
+def find(connection: Connection, number: int, now_ms: int) -> AnyRow | None:
+    """The visible row of that number."""
+    query = select(fleet_rules).where(_rule.number == number, visible(now_ms))
+    return connection.execute(query).first()
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> int:
+    """A new row; returns its number."""
+    query = insert(fleet_rules).values(**values).returning(_rule.number)
+    return int(connection.execute(query).scalar_one())
+
+
+def change(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
+    """New values of one row."""
+    connection.execute(update(fleet_rules).where(_rule.number == number).values(**values))
+
+
+def remove(connection: Connection, number: int) -> None:
+    """One row."""
+    connection.execute(delete(fleet_rules).where(_rule.number == number))
+
+
+def page(connection: Connection, after: int, limit: int, now_ms: int) -> Sequence[AnyRow]:
+    """Visible rows in the order of their numbers, beginning after one."""
+    query = select(fleet_rules).where(_rule.number > after, visible(now_ms))
+    return connection.execute(query.order_by(_rule.number).limit(limit)).all()
+
+
+def changed(connection: Connection, after_change: int, limit: int, now_ms: int) -> Sequence[AnyRow]:
+    """Visible rows that a later change touched."""
+    query = select(fleet_rules).where(_rule.change > after_change, visible(now_ms))
+    return connection.execute(query.order_by(_rule.number).limit(limit)).all()
+
+
+def usage(connection: Connection, now_ms: int) -> tuple[int, int]:
+    """How many rows are visible, and the bytes of their patterns."""
+    counts = (func.count(), func.coalesce(func.sum(_rule.pattern_bytes), 0))
+    count, size = connection.execute(select(*counts).where(visible(now_ms))).one()
+    return int(count), int(size)
+
+
+def groups(connection: Connection, now_ms: int) -> frozenset[str]:
+    """Of all visible rows."""
+    query = select(_rule.group_name).where(_rule.group_name.is_not(None), visible(now_ms))
+    return frozenset(connection.execute(query.distinct()).scalars())
+
+
+def purge(connection: Connection, now_ms: int) -> None:
+    """Remove rows that have ended. Nodes let go of them by themselves."""
+    connection.execute(delete(fleet_rules).where(_rule.expires_ms <= now_ms))

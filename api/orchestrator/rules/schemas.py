@@ -1,0 +1,92 @@
+"""Bodies and queries of the fleet's rules: those of a node's, without hits and state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
+from dataplane.waf.document import RuleAction, Severity
+
+Cursor = Annotated[str, Field(pattern="^[0-9]{1,18}$")]
+FOLLOWED_MAX = 200
+"""Rules that a node is told of at once: their patterns may have 4 KiB each."""
+
+
+class RulesQuery(Strict):
+    """Which part of the rules: follow ``next_cursor`` until it is null."""
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Cursor | None = None
+
+
+class FleetRuleBody(Strict):
+    """A rule of the fleet's. ``revision``: the fleet's change that last touched it."""
+
+    id: str
+    origin: Literal["fleet"] = "fleet"
+    """As nodes have it."""
+    name: str | None
+    group: str | None
+    pattern: str
+    action: RuleAction
+    severity: Severity
+    targets: list[str]
+    profiles: list[str]
+    enabled: bool
+    status: Literal["active", "disabled"]
+    created_at: Timestamp
+    created_by: str
+    expires_at: Timestamp | None
+    revision: int
+
+
+class FleetRulesPage(Strict):
+    """A part of the rules in the order of their ids; ``total`` counts all."""
+
+    rules: list[FleetRuleBody]
+    total: int
+    next_cursor: str | None
+
+
+class FollowRulesQuery(Strict):
+    """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
+
+    epoch: Annotated[str, Field(max_length=64)] | None = None
+    since: Annotated[int, Field(ge=0, le=10**18), FromDecimal] = 0
+    cursor: Cursor | None = None
+
+
+class FollowedRule(Strict):
+    """A rule to be put on the node."""
+
+    id: str
+    name: str | None
+    group: str | None
+    pattern: str
+    action: RuleAction
+    severity: Severity
+    targets: list[str]
+    profiles: list[str]
+    enabled: bool
+    expires_at: Timestamp | None
+
+
+class FollowedRules(Strict):
+    """What has changed since the node's change, or a page of everything (``full``)."""
+
+    at: Timestamp
+    """By the clock that ``expires_at`` is of."""
+    epoch: str
+    change: int
+    """What the node has once it has applied this and, if full, all further pages."""
+    full: bool
+    confirmed: bool
+    """A person has said, after the node's change, that what the rules have lost is meant."""
+    total: int
+    """Of everything, on its first page."""
+    rules: list[FollowedRule]
+    removed: list[str]
+    """Ids."""
+    next_cursor: str | None

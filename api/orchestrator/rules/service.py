@@ -1,0 +1,166 @@
+"""The fleet's rules: adding, changing and removing them.
+
+Whether a pattern compiles, and what it costs, only a node can say: one that refuses a rule says so
+in what it has applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from api.access.audit import service as audit
+from api.access.audit.service import Actor
+from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.orchestrator import changes
+from api.orchestrator.following.log import ChangeLog
+from api.orchestrator.rules import rows
+from api.rules.wanted import Wanted, check_end
+from api.storage.database import AnyRow, Database
+from dataplane.base.clock import Clock
+from dataplane.waf.document import GROUPS_MAX, RULES_MAX, rule_id
+
+PATTERN_BYTES_SUM_MAX = 32 << 20
+"""Of all patterns together, as on a node."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of the rules, the number of all, and after which one the next part begins."""
+
+    rules: tuple[AnyRow, ...]
+    total: int
+    next: int | None
+
+
+class FleetRules:
+    """All rules of the fleet."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self.log = ChangeLog("rules")
+
+    def add(self, actor: Actor, wanted: Wanted) -> AnyRow:
+        """A new rule. Raises `ConflictError` (there is no room), `UnprocessableError` (its end)."""
+        now_ms = self._clock.utc_ms()
+        check_end(wanted, now_ms, "expires_at")
+        with self._database.write() as connection:
+            change = changes.bump(connection)
+            rows.purge(connection, now_ms)
+            _check_room(connection, wanted, now_ms)
+            number = rows.add(connection, _values(actor, wanted, change, now_ms))
+            row = self._noted(connection, actor, "add", number, change, now_ms)
+            actor.on_commit(connection, row, change)
+        return row
+
+    def change(self, actor: Actor, number: int, values: Mapping[str, Any]) -> AnyRow:
+        """Other values of the columns ``action``, ``enabled`` and ``group_name``.
+
+        Raises `NotFoundError`, `ConflictError`: there is no room for one more group.
+        """
+        now_ms = self._clock.utc_ms()
+        with self._database.write() as connection:
+            change = changes.bump(connection)
+            _require(connection, number, now_ms)
+            _check_group(connection, values.get("group_name"), now_ms)
+            rows.change(connection, number, {**values, "change": change})
+            return self._noted(connection, actor, "change", number, change, now_ms)
+
+    def remove(self, actor: Actor, number: int) -> None:
+        """Raises `NotFoundError`."""
+        now_ms = self._clock.utc_ms()
+        with self._database.write() as connection:
+            change = changes.bump(connection)
+            _require(connection, number, now_ms)
+            self._noted(connection, actor, "remove", number, change, now_ms)
+            rows.remove(connection, number)
+
+    def get(self, number: int) -> AnyRow:
+        """Raises `NotFoundError`."""
+        with self._database.read() as connection:
+            return _require(connection, number, self._clock.utc_ms())
+
+    def page(self, after: int, limit: int) -> Page:
+        """Rules in the order of their numbers, an order that no change upsets."""
+        now_ms = self._clock.utc_ms()
+        with self._database.read() as connection:
+            found = rows.page(connection, after, limit + 1, now_ms)
+            total, _ = rows.usage(connection, now_ms)
+        last = found[limit - 1].number if len(found) > limit else None
+        return Page(tuple(found[:limit]), total, last)
+
+    def purge(self) -> None:
+        """Remove what has ended; nobody sees it any more."""
+        with self._database.write(bulk=True) as connection:
+            rows.purge(connection, self._clock.utc_ms())
+
+    def confirm(self, actor: Actor) -> int:
+        """What the rules have lost is meant: nodes need not wait any more. Returns the change."""
+        with self._database.write() as connection:
+            change, now_ms = changes.bump(connection), self._clock.utc_ms()
+            self.log.note(connection, change, ())
+            self.log.confirm(connection, change)
+            audit.record(connection, actor, "rules.confirm", f"change {change}", now_ms, change)
+        return change
+
+    def _noted(
+        self, connection: Connection, actor: Actor, verb: str, number: int, change: int, now_ms: int
+    ) -> AnyRow:
+        """Tell the nodes and the audit trail; returns the rule as it is now."""
+        self.log.note(connection, change, [rows.item_of(number)])
+        audit.record(connection, actor, f"rules.{verb}", rule_id(number), now_ms, change)
+        return _require(connection, number, now_ms)
+
+
+def _require(connection: Connection, number: int, now_ms: int) -> AnyRow:
+    row = rows.find(connection, number, now_ms)
+    if row is None:
+        raise NotFoundError(f"the fleet has no rule {rule_id(number)}")
+    return row
+
+
+def _values(actor: Actor, wanted: Wanted, change: int, now_ms: int) -> dict[str, Any]:
+    return {
+        "name": wanted.name,
+        "group_name": wanted.group,
+        "pattern": wanted.pattern,
+        "pattern_bytes": len(wanted.pattern.encode()),
+        "action": wanted.action,
+        "severity": wanted.severity,
+        "targets": list(wanted.targets),
+        "profiles": list(wanted.profiles),
+        "enabled": wanted.enabled,
+        "created_ms": now_ms,
+        "created_by": actor.principal.name,
+        "expires_ms": wanted.expires_utc_ms,
+        "change": change,
+    }
+
+
+def _check_room(connection: Connection, wanted: Wanted, now_ms: int) -> None:
+    """Raise `ConflictError` unless there is room for one more rule."""
+    _check_group(connection, wanted.group, now_ms)
+    count, size_bytes = rows.usage(connection, now_ms)
+    if count >= RULES_MAX:
+        raise _full(f"{RULES_MAX} rules", count, 1, "rules")
+    more_bytes = len(wanted.pattern.encode())
+    if size_bytes + more_bytes > PATTERN_BYTES_SUM_MAX:
+        limit = f"{PATTERN_BYTES_SUM_MAX} bytes of patterns"
+        raise _full(limit, size_bytes, more_bytes, "pattern")
+
+
+def _check_group(connection: Connection, name: str | None, now_ms: int) -> None:
+    if name is None:
+        return
+    known = rows.groups(connection, now_ms)
+    if name not in known and len(known) >= GROUPS_MAX:
+        raise _full(f"{GROUPS_MAX} groups", len(known), 1, "group")
+
+
+def _full(limit: str, used: int, wanted: int, what: str) -> ConflictError:
+    message = f"there is no room in the fleet: {used} of {limit} used, {wanted} more wanted"
+    return ConflictError(message, errors=[FieldError(what, used + wanted, limit, message)])

@@ -1,0 +1,187 @@
+"""``/rules`` of the fleet, and what its nodes ask of them."""
+
+from __future__ import annotations
+
+from api.access.audit.service import Actor
+from api.common.errors import NotFoundError
+from api.common.operations import Answer, Call, Operation
+from api.common.roles import Role
+from api.common.schemas import Strict, rfc3339
+from api.orchestrator.nodes.views import own_node
+from api.orchestrator.rules.following import FollowedRuleSet, fields_of
+from api.orchestrator.rules.schemas import (
+    FleetRuleBody,
+    FleetRulesPage,
+    FollowedRules,
+    FollowRulesQuery,
+    RulesQuery,
+)
+from api.orchestrator.rules.service import FleetRules
+from api.rules.schemas import PatchRequest, RuleRequest
+from api.rules.wanted import wanted_of
+from api.storage.database import AnyRow
+from dataplane.base.errors import InvalidInputError
+from dataplane.waf.document import parse_rule_id
+
+_NUMBER_MAX = (1 << 63) - 1
+"""The databases'."""
+
+
+class ConfirmedRulesBody(Strict):
+    """The change at which it was confirmed."""
+
+    revision: int
+
+
+class RuleViews:
+    """The handlers."""
+
+    def __init__(self, rules: FleetRules) -> None:
+        self._rules = rules
+
+    def show(self, call: Call) -> Answer:
+        """A page of the rules."""
+        query: RulesQuery = call.query
+        page = self._rules.page(int(query.cursor or 0), query.limit)
+        cursor = None if page.next is None else str(page.next)
+        found = [_body(row) for row in page.rules]
+        return Answer(200, FleetRulesPage(rules=found, total=page.total, next_cursor=cursor))
+
+    def get(self, call: Call) -> Answer:
+        """One rule."""
+        return Answer(200, _body(self._rules.get(_number(call))))
+
+    def add(self, call: Call) -> Answer:
+        """Add a rule."""
+        request: RuleRequest = call.body
+        actor = Actor(call.principal, call.request_id, call.remember(lambda row, _: _added(row)))
+        return _added(self._rules.add(actor, wanted_of(request)))
+
+    def change(self, call: Call) -> Answer:
+        """Another action or group, or on or off."""
+        request: PatchRequest = call.body
+        values = request.values()
+        if "enabled" in values:
+            values["enabled"] = bool(values["enabled"])
+        actor = Actor(call.principal, call.request_id)
+        return Answer(200, _body(self._rules.change(actor, _number(call), values)))
+
+    def remove(self, call: Call) -> Answer:
+        """Remove a rule."""
+        self._rules.remove(Actor(call.principal, call.request_id), _number(call))
+        return Answer(204)
+
+    def confirm(self, call: Call) -> Answer:
+        """What is gone is meant."""
+        change = self._rules.confirm(Actor(call.principal, call.request_id))
+        return Answer(200, ConfirmedRulesBody(revision=change))
+
+
+def operations(rules: FleetRules, followed: FollowedRuleSet) -> list[Operation]:
+    """What can be done with the fleet's rules, by people and by nodes."""
+    views, read, operate = RuleViews(rules), Role.READ, Role.OPERATE
+    return [
+        Operation(
+            "GET",
+            "/rules",
+            views.show,
+            "The fleet's rules of the WAF, a page at a time",
+            read,
+            {200: FleetRulesPage},
+            query=RulesQuery,
+            etag=True,
+        ),
+        Operation(
+            "POST",
+            "/rules",
+            views.add,
+            "Add a rule to the WAF of every node",
+            operate,
+            {201: FleetRuleBody},
+            errors=(409,),
+            body=RuleRequest,
+            idempotent=True,
+        ),
+        Operation(
+            "GET",
+            "/rules/{rule}",
+            views.get,
+            "One rule of the fleet's",
+            read,
+            {200: FleetRuleBody},
+            errors=(404,),
+            etag=True,
+        ),
+        Operation(
+            "PATCH",
+            "/rules/{rule}",
+            views.change,
+            "Change a rule's action or group on every node, or switch it",
+            operate,
+            {200: FleetRuleBody},
+            errors=(404, 409),
+            body=PatchRequest,
+        ),
+        Operation(
+            "DELETE",
+            "/rules/{rule}",
+            views.remove,
+            "Remove a rule from the WAF of every node; the nodes' own rules stay",
+            operate,
+            {204: None},
+            errors=(404,),
+        ),
+        *_following(views, followed),
+    ]
+
+
+def _following(views: RuleViews, followed: FollowedRuleSet) -> list[Operation]:
+    def follow(call: Call) -> Answer:
+        own_node(call)
+        return Answer(200, followed.answer(call.query))
+
+    return [
+        Operation(
+            "GET",
+            "/nodes/{node}/rules",
+            follow,
+            "What has changed of the fleet's rules since a change, or all of them",
+            Role.NODE,
+            {200: FollowedRules},
+            query=FollowRulesQuery,
+        ),
+        Operation(
+            "POST",
+            "/fleet/rules/confirm",
+            views.confirm,
+            "Confirm that the rules are meant as they are, for nodes that wait because a snapshot "
+            "would take many away",
+            Role.OPERATE,
+            {200: ConfirmedRulesBody},
+        ),
+    ]
+
+
+def _number(call: Call) -> int:
+    try:
+        number = parse_rule_id(call.path["rule"])
+    except InvalidInputError as exc:
+        raise NotFoundError(str(exc)) from exc
+    if number > _NUMBER_MAX:
+        raise NotFoundError(f"the fleet has no rule {number}")
+    return number
+
+
+def _added(row: AnyRow) -> Answer:
+    body = _body(row)
+    return Answer(201, body, {"Location": f"/api/v1/rules/{body.id}"})
+
+
+def _body(row: AnyRow) -> FleetRuleBody:
+    return FleetRuleBody(
+        **fields_of(row),
+        status="active" if row.enabled else "disabled",
+        created_at=rfc3339(row.created_ms),
+        created_by=row.created_by,
+        revision=row.change,
+    )

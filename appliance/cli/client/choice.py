@@ -1,0 +1,58 @@
+"""Commands that ask a node, or with ``--fleet`` the orchestrator, for the same thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from appliance.cli.client import changes
+from appliance.cli.client.fleet_api import FleetApi
+from appliance.cli.client.node_api import Answer, NodeApi
+from appliance.cli.terminal.output import Output, warn
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose API is asked."""
+
+    api: NodeApi
+    is_fleet: bool
+
+    @classmethod
+    def open(cls, fleet: bool, orchestrator: str, url: str, key_file: Path | None) -> Asked:
+        """A session with one of the two; raises as `NodeApi.open`."""
+        if fleet:
+            return cls(FleetApi.open(orchestrator, key_file), is_fleet=True)
+        return cls(NodeApi.open(url, key_file), is_fleet=False)
+
+    def settle(self, answer: Answer, timeout_s: float | None) -> Answer:
+        """The answer once it is in force, if that was asked for; see `changes.settle`.
+
+        Raises:
+            typer.BadParameter: a fleet can't be waited for.
+        """
+        return answer if self.is_fleet else changes.settle(self.api, answer, timeout_s)
+
+    def say(self, output: Output, what: str, answer: Answer) -> None:
+        """One line on what was done; of a fleet, that its nodes follow within seconds."""
+        if not self.is_fleet:
+            changes.say(output, what, answer)
+            return
+        body = answer.body if isinstance(answer.body, dict) else {}
+        for warning in body.get("warnings") or ():
+            warn(f"warning: {warning}")
+        revision = f" (revision {answer.revision})" if answer.revision is not None else ""
+        output.line(f"{what} in the fleet: its nodes follow{revision}")
+
+    def columns(self, *names: str) -> tuple[str, ...]:
+        """Without those that only a node has."""
+        return tuple(n for n in names if not (self.is_fleet and n in {"state", "hits"}))
+
+
+def refuse_for_fleet(fleet: bool, **given: object) -> None:
+    """Raise `typer.BadParameter` for options that have no meaning with ``--fleet``."""
+    for name, value in given.items():
+        if fleet and value:
+            raise typer.BadParameter(f"--{name.replace('_', '-')} doesn't go with --fleet")

@@ -1,0 +1,53 @@
+"""``secbeat fleet membership``: how this node stands with its fleet, as its agent knows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.common.line_protocol import ask
+from appliance.cli.terminal.options import JsonOption
+from appliance.cli.terminal.output import Output
+
+SOCKET = Path("/run/secbeat-agent/agent.sock")
+COLUMNS = ("part", "number", "state", "message")
+_ASK_S = 10.0
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+SocketOption = Annotated[Path, typer.Option(help="The agent's control socket.")]
+
+
+@app.callback()
+def membership() -> None:
+    """This node in its fleet; on the node itself, as root."""
+
+
+@app.command("show")
+def show(socket: SocketOption = SOCKET, as_json: JsonOption = False) -> None:
+    """Show whether the orchestrator answers, and what of the fleet's wishes is in force."""
+    _print(ask(socket, {"do": "fleet.membership"}, _ASK_S), as_json)
+
+
+@app.command("rotate-key")
+def rotate_key(socket: SocketOption = SOCKET, as_json: JsonOption = False) -> None:
+    """Replace the node's key; both are valid until the orchestrator has seen the new one."""
+    _print(ask(socket, {"do": "fleet.rotate_key"}, _ASK_S), as_json)
+
+
+def _print(body: dict[str, Any], as_json: bool) -> None:
+    output = Output(as_json)
+    if as_json:
+        output.document(body)
+        return
+    reasons = ", ".join(body["reasons"]) or "none"
+    output.line(f"orchestrator     {body['url']}: {'answers' if body['up'] else 'away'}")
+    output.line(f"registered       {'yes' if body['registered'] else 'no'}")
+    output.line(f"last contact     {body['last_contact_at'] or '-'}")
+    output.line(f"reasons          {reasons}")
+    output.line(f"key              {'is being replaced' if body['key_is_replaced'] else 'in use'}")
+    if body["applied"]:
+        rows = [[each.get(column) for column in COLUMNS] for each in body["applied"]]
+        output.table(COLUMNS, rows)
