@@ -93,13 +93,14 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
             if body is not None:
                 fake.bodies.append((self.path.rpartition("/")[2], body))
             content = b"" if status == 304 else json.dumps(document).encode()
+            # Before the client has its answer, and may look what was counted.
+            fake.asked.append((self.command, self.path, status))
             self.send_response(status)
             if tag:
                 self.send_header("ETag", tag)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-            fake.asked.append((self.command, self.path, status))
 
         do_POST = do_GET  # noqa: N815 - the server's name
 
