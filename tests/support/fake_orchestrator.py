@@ -94,6 +94,8 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
                 fake.bodies.append((self.path.rpartition("/")[2], body))
             fake.asked.append((self.command, self.path, status))  # before anybody has the answer
             content = b"" if status == 304 else json.dumps(document).encode()
+            # Before the client has its answer, and may look what was counted.
+            fake.asked.append((self.command, self.path, status))
             self.send_response(status)
             if tag:
                 self.send_header("ETag", tag)

@@ -17,9 +17,15 @@ PREFIX = "198.19.4.0/24"
 COUNTED, WEIGHED = "198.19.6.1", "198.19.7.1"
 """Of the origin too: where packets, and where bits have a threshold."""
 UPLOAD_RATE = "20M"
+ARP_REQUEST = (
+    "const16(1), const16(0x0800), 6, 4, const16(1), "
+    "fill(0x02, 6), 198, 18, 0, 1, fill(0, 6), 198, 19, 255, 254"
+)
+"""RFC 826: who has an address that nobody has."""
 BROADCAST, NON_IP = "ff:ff:ff:ff:ff:ff", ", type=0x88b5"
 """The EtherType for experiments (IEEE 802)."""
 TRAFGEN_PPS = 4000
+HEAD_SECONDS = 2
 THRESHOLDS = {
     **dict.fromkeys(("acks", "rsts", "udp", "amplification", "icmp", "fragments"), 400),
     **dict.fromkeys(("malformed", "requests"), 200),
@@ -31,7 +37,7 @@ THRESHOLDS = {
 """Low, so that a small machine can attack the node; over soon, but not with a tool that stalls."""
 LOW_POLICY = {
     "name": "stories",
-    "http": {"ports": [80], "head_seconds": 2},
+    "http": {"ports": [80], "head_seconds": HEAD_SECONDS},
     "rules": [{"type": "detection", **THRESHOLDS}],
     "profiles": [
         {
@@ -70,6 +76,8 @@ class Story:
     """Where most of it goes."""
     flags: str | None = None
     """Of most of its segments."""
+    lingers_ms: int = 0
+    """So long after its last packet the node still acts on it, which is what is counted."""
     is_of_ip: bool = True
     """False: of frames of a port, of which nobody knows who sent them."""
 
@@ -178,7 +186,7 @@ STORIES = (
     ),
     Story(
         *("a flood of ARP", "link_flood"),
-        generated(f"arp(op=1, sip={ATTACKER}, tip=198.19.255.254)", to=BROADCAST),
+        generated(ARP_REQUEST, to=BROADCAST, ether_type=", type=0x0806"),
         *(None, "outside"),
         is_of_ip=False,
     ),
@@ -240,6 +248,7 @@ STORIES = (
             *("-u", f"http://{ORIGIN}/"),
         ),
         ATTACKER,
+        lingers_ms=1000 * HEAD_SECONDS,
         port=("tcp", 80),
     ),
 )

@@ -49,7 +49,7 @@ class Scenario:
     """Ports made of rings that nobody drains: name, slots of the transmit ring."""
     second_is_late: bool = False
     """Lcore 1 starts when lcore 0 has received everything."""
-    timeout_s: float = 20.0
+    timeout_s: float = 60.0
 
 
 def main() -> None:

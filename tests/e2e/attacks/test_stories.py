@@ -40,7 +40,8 @@ def test_an_attack_is_named_proven_told_and_over_when_it_is(
     stopped = Moment.now(lab)
     over = watcher.wait_for_end(attack["id"])
     assert over["ended_by"] == "quiet"
-    assert ms_of(over["updated_at"]) <= stopped.utc_ms + ENDED_MS + stopped.stalled_ms(lab)
+    in_ms = ms_of(over["updated_at"]) - stopped.utc_ms
+    assert in_ms <= ENDED_MS + story.lingers_ms + stopped.stalled_ms(lab)
     assert watcher.ids() - before == {attack["id"]}, watcher.attacks()
     assert_told_once(watcher, over, story)
 
