@@ -92,6 +92,7 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
             status, document, tag = fake.answer(self.path, key, etag, body)
             if body is not None:
                 fake.bodies.append((self.path.rpartition("/")[2], body))
+            fake.asked.append((self.command, self.path, status))  # before anybody has the answer
             content = b"" if status == 304 else json.dumps(document).encode()
             self.send_response(status)
             if tag:
@@ -99,7 +100,6 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-            fake.asked.append((self.command, self.path, status))
 
         do_POST = do_GET  # noqa: N815 - the server's name
 

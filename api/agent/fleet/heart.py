@@ -66,6 +66,7 @@ class Heart:
         self._not_before_s = 0.0
         self._backoff_s = SPACING_S
         self._told: Any = None
+        self._said = ""
         self._is_news = False
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -101,8 +102,9 @@ class Heart:
             self._is_news = True
             self._not_before_s = now_s + self._backoff_s
             self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
-            log.debug("heartbeat failed", why=str(error))
+            self._say(str(error))
         else:
+            self._say("")
             self._told, self._backoff_s = what, SPACING_S
             self._due_s, self._not_before_s = now_s + BEAT_S, now_s + SPACING_S
 
@@ -120,6 +122,13 @@ class Heart:
         self._tell_time(str(answer.get("at")), took_ms)
         self._incidents.taken(answer.get("acknowledged") or ())
         self._is_news = self._is_news or self._incidents.has_more
+
+    def _say(self, why: str) -> None:
+        if why and why != self._said:
+            log.warning("heartbeat failed", why=why)
+        elif self._said and not why:
+            log.info("heartbeats are taken again")
+        self._said = why
 
     def _tell_time(self, at: str, took_ms: int) -> None:
         try:

@@ -32,6 +32,7 @@ BREAK_MS = 10_000
 _KNOWN = select(
     *(nodes.c.mode, nodes.c.health, nodes.c.reasons, nodes.c.version, nodes.c.address),
     *(nodes.c.applied, nodes.c.boot_id, nodes.c.desired, nodes.c.duplicate_ms, nodes.c.status),
+    nodes.c.rule_types,
 ).where(nodes.c.id == bindparam("node"))
 """What tells whether a heartbeat says anything new: every column costs each of them."""
 _BEFORE = {"stats_before": nodes.c.stats, "seen_before_ms": nodes.c.seen_ms}

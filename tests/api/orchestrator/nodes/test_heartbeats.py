@@ -62,6 +62,7 @@ def test_what_is_no_figure_is_written_at_once(fleet: Flask, beat: Callable[..., 
         "address": "10.0.1.99:9090",
         "boot_id": "b2",
         "applied": {"policy": rejected},
+        "rule_types": ["rate_limit"],
     }.items():
         beat(**{field: value})
         with orchestrator_of(fleet).database.read() as connection:

@@ -15,7 +15,7 @@ from tests.support.certificates import Authority
 from tests.support.fake_orchestrator import TOKEN, FakeOrchestrator, orchestrating
 from tests.support.waiting import wait_for
 
-MEMORY_KIB_MAX = 70 * 1024
+MEMORY_KIB_MAX = 70_000_000 // 1024
 
 
 @pytest.fixture
