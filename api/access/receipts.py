@@ -74,13 +74,27 @@ class Receipts:
     def _in_change(
         self, call: Call, identity: Identity
     ) -> Callable[[Callable[[Any, int], Answer]], Callable[[Any, Any, int], None]]:
+        written: list[bool] = []
+        """By this request itself, which may make its change in several transactions."""
+
         def remember(answer: Callable[[Any, int], Answer]) -> Callable[[Any, Any, int], None]:
             def on_commit(connection: Connection, result: Any, revision: int) -> None:
+                if not written:
+                    self._refuse_twin(connection, identity)
+                written.append(True)
                 self._store(connection, call, identity, answer(result, revision))
 
             return on_commit
 
         return remember
+
+    def _refuse_twin(self, connection: Connection, identity: Identity) -> None:
+        """Another worker has made the change meanwhile: raising undoes this one."""
+        row = connection.execute(select(idempotency.c.created_ms).where(_is(identity))).first()
+        if row is not None and row.created_ms >= self._clock.utc_ms() - KEPT_MS:
+            raise ConflictError(
+                "the first request with this key has just been answered", retry_after_s=1
+            )
 
     def _keep(self, call: Call, identity: Identity, answer: Answer) -> None:
         """Put the final answer in the place of the one that was stored with the change."""

@@ -48,6 +48,8 @@ class StorageError(UnavailableError):
     exit_code = 74
     kind = "disk"
     """How metrics call it."""
+    is_passing = False
+    """Whether it concerns this request alone, and the next one may succeed at once."""
     place: str
     """What can't be used; a log says the same of one place once."""
     number: int

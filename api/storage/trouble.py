@@ -64,7 +64,7 @@ class Storage:
 
         What concerns another place, as an import's scratch, is the affair of who met it.
         """
-        if error.place in self._places:
+        if error.place in self._places and not error.is_passing:
             self._mark(error)
 
     def turn(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import pwd
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -16,8 +15,10 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support.waiting import wait_for
+
 _ROOM = Path("/usr/lib/postgresql")
-_USER = "nobody"
+_USER, _GROUP = "nobody", "nogroup"
 _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",
@@ -38,6 +39,7 @@ class Postgres:
         self._settings = {**_SETTINGS, **(settings or {})}
         self._numbers = itertools.count()
         self._made = False
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Make the cluster, if it is not there, and serve."""
@@ -62,11 +64,13 @@ class Postgres:
             options = {**self._settings, "unix_socket_directories": str(directory)}
             lines = "".join(f"{name} = '{value}'\n" for name, value in options.items())
             self._run("sh", "-c", "cat >>data/postgresql.conf", text=lines)
-        self._run("pg_ctl", "-D", "data", "-l", "log", "-w", "-t", "60", "start")
+        self._serve()
 
     def stop(self, mode: str = "fast") -> None:
         """``fast``: connections are cut; ``immediate``: as if the power went."""
         self._run("pg_ctl", "-D", "data", "-w", "-t", "60", "-m", mode, "stop")
+        if self._process is not None:
+            self._process.wait(60)
 
     def url(self, database: str = "postgres") -> str:
         """For SQLAlchemy."""
@@ -93,24 +97,50 @@ class Postgres:
         name = url.rpartition("/")[0] and url.split("@/")[1].partition("?")[0]
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def _serve(self) -> None:
+        """Until it is stopped, or whoever has started it is gone."""
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_confined(), str(programs() / "postgres"), "-D", "data"],
+                cwd=self.directory,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self._answers, "PostgreSQL answers", 60)
+
+    def _answers(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise RuntimeError(f"it has ended: {(self.directory / 'log').read_text()[-2000:]}")
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def _run(self, *command: str, text: str = "") -> None:
-        user = pwd.getpwnam(_USER)
-        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        path = f"{programs()}:{os.environ['PATH']}"
         done = subprocess.run(
-            command,
+            [*_confined(), *command],
             input=text.encode(),
             cwd=self.directory,
-            env={"PATH": path, "LC_ALL": "C", "HOME": str(self.directory)},
-            stdout=subprocess.DEVNULL if command[0] == "pg_ctl" else subprocess.PIPE,
-            stderr=subprocess.DEVNULL if command[0] == "pg_ctl" else subprocess.STDOUT,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             check=False,
-            **(as_user if os.geteuid() == 0 else {}),  # type: ignore[arg-type]
         )
         if done.returncode != 0:
-            log = self.directory / "log"
-            said = log.read_text() if log.exists() else (done.stdout or b"").decode()
-            raise RuntimeError(f"{command[0]} ended with {done.returncode}: {said[-2000:]}")
+            raise RuntimeError(f"{command[0]}: status {done.returncode}: {done.stdout.decode()}")
+
+    def _environment(self) -> dict[str, str]:
+        path = f"{programs()}:{os.environ['PATH']}"
+        return {"PATH": path, "LC_ALL": "C", "HOME": str(self.directory)}
+
+
+def _confined() -> list[str]:
+    """The command that another is run by: it dies with its parent, and is not root."""
+    user = ["--reuid", _USER, "--regid", _GROUP, "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *user, "--pdeathsig", "QUIT"]
 
 
 def programs() -> Path:

@@ -46,6 +46,7 @@ class DatabaseBusyError(DatabaseError):
     """This transaction gave way to others; the same request may succeed at once."""
 
     kind = "busy"
+    is_passing = True
 
 
 @contextmanager

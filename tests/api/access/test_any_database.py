@@ -118,6 +118,33 @@ def test_a_receipt_is_written_with_the_change_replaced_and_repeated(
         assert connection.execute(count).scalar_one() == 0
 
 
+def test_of_twins_on_two_workers_one_makes_the_change(
+    database: Transactions, clock: FakeClock
+) -> None:
+    """The second finds the receipt of the first in its own transaction, and is undone."""
+    one, other, done = Receipts(database, clock), Receipts(database, clock), []
+
+    def make(call: Call) -> Answer:
+        on_commit = call.remember(lambda _result, _revision: Answer(201, None))
+        with database.write() as connection:
+            on_commit(connection, None, 1)
+            audit.record(connection, audit.system("test"), "made", "", clock.utc_ms())
+        done.append(call)
+        return Answer(201, None)
+
+    def late(call: Call) -> Answer:
+        one.once(call_of(make))
+        return make(call)
+
+    with pytest.raises(ConflictError) as raised:
+        other.once(call_of(late))
+    assert raised.value.retry_after_s == 1
+    assert len(done) == 1
+    assert audit.page(database, 5, None)[1] == 1
+    again: Any = other.once(call_of(late))
+    assert again.status_code == 201
+
+
 def test_an_upsert_of_postgresql_names_the_key_and_the_new_values() -> None:
     said: list[str] = []
 

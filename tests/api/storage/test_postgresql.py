@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import psycopg
@@ -19,6 +21,7 @@ from api.storage.postgresql import Database
 from api.storage.postgresql.errors import DatabaseAwayError, DatabaseBusyError, database_error
 from api.storage.postgresql.upgrade import current
 from api.storage.tables import meta
+from api.storage.trouble import Storage
 from dataplane.base.errors import ConfigurationError
 from tests.support.postgres import Postgres
 
@@ -189,3 +192,17 @@ def test_another_encoding_is_refused(postgres: Postgres) -> None:
     with pytest.raises(ConfigurationError, match="SQL_ASCII, not UTF8"):
         migrate(postgres.url("old"))
     postgres.drop_database(postgres.url("old"))
+
+
+def test_who_has_given_way_stops_nobody_else_and_a_database_that_is_away_does(
+    tmp_path: Path,
+) -> None:
+    place = "postgresql://h/d"
+    storage = Storage([tmp_path], lambda: None, places=[place])
+    storage.failed(DatabaseBusyError(place, errno.EBUSY, "deadlock detected"))
+    storage.check()
+    storage.failed(DatabaseAwayError(place, errno.ECONNREFUSED, "it has gone"))
+    with pytest.raises(DatabaseAwayError):
+        storage.check()
+    storage.turn()
+    storage.check()

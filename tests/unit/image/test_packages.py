@@ -13,9 +13,9 @@ SETUP = TREE / "appliance" / "setup"
 LINKED = {"llhttp": "libllhttp", "hs_runtime": "libhyperscan"}
 """The Debian package of each library, without the number of its ABI."""
 PEERS = {"dropbear-bin", "hping3", "iperf3", "netsniff-ng", "nginx-light", "wrk"} | {
-    *("apache2-bin", "apache2-utils", "nghttp2-client", "sqlmap")
+    *("postgresql", "apache2-bin", "apache2-utils", "nghttp2-client", "sqlmap")
 }
-"""Of the end-to-end tests: an SSH server, generators of traffic, the origins."""
+"""Of the end-to-end tests: an SSH server, generators of traffic, the origins, a database."""
 
 
 def test_no_peer_of_a_test_is_in_the_image() -> None:
