@@ -1,6 +1,6 @@
 """The starter rules: each finds its attacks, however they are encoded, and no honest request.
 
-``python -m bench.waf_corpus`` measures them on what sqlmap and Wapiti send.
+``python -m bench.waf.corpus`` measures them on what sqlmap and Wapiti send.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.waf_benign import Benign, requests
-from bench.waf_carriers import CARRIERS, request_of, texts_of
-from bench.waf_payloads import Payload
+from bench.waf.benign import Benign, requests
+from bench.waf.carriers import CARRIERS, request_of, texts_of
+from bench.waf.payloads import Payload
 from dataplane.waf.compiling.admission import Candidate, Examination
 from dataplane.waf.compiling.engine import Engine
 from dataplane.waf.compiling.expressions import FLAGS

@@ -1,4 +1,4 @@
-/* chain.c: runs stages over frames in memory and counts cycles; driven by bench/chain.py.
+/* chain.c: runs stages over frames in memory and counts cycles; driven by bench/packets/chain.py.
  *
  * As in a worker, frames lie in buffers that are used round and round; receiving one writes a
  * source address into it, computed from a number, so that a million sources take no memory that
@@ -81,7 +81,7 @@ static inline uint32_t ipv4_source(uint64_t number) {
     return (top == 127 ? 223 : top) << 24 | (mixed & 0xffffff);
 }
 
-/* From 64 /20, as the sources and prefixes of bench/traffic.py. */
+/* From 64 /20, as the sources and prefixes of bench/packets/traffic.py. */
 static inline void ipv6_source(uint64_t number, uint64_t out[2]) {
     uint64_t high = mix(number), low = mix(number ^ 1ull << 40);
 

@@ -1,7 +1,7 @@
 """The country database of the bench: half a million prefixes of each family.
 
-``python -m bench.countries [FILE]`` prints what its tables take, and that of a database of one's
-own (``secbeat countries build``): ranges, memory, and the time to read and build.
+``python -m bench.packets.countries [FILE]`` prints what its tables take, and that of a database of
+one's own (``secbeat countries build``): ranges, memory, and the time to read and build.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import traffic
+from bench.packets import traffic
 from dataplane.countries import database
 from dataplane.native import abi, library
 from dataplane.tables.country_table import RANGE_BYTES, CountryTable

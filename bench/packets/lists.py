@@ -1,4 +1,4 @@
-"""What the lists cost in memory and in the control loop's time: ``python -m bench.lists``.
+"""What the lists cost in memory and in the control loop's time: ``python -m bench.packets.lists``.
 
 Memory is the proportional set size of this process, measured around each step: pages that nobody
 has written cost nothing, whatever is reserved.
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import traffic
-from bench.chain import ROOT
+from bench.packets import traffic
+from bench.packets.chain import ROOT
 from dataplane.native import library
 from dataplane.tables.lists import Lists, pack_bytes
 

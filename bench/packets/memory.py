@@ -1,4 +1,4 @@
-"""Memory of a node's processes, empty and with full lists: ``python -m bench.memory``.
+"""Memory of a node's processes, empty and with full lists: ``python -m bench.packets.memory``.
 
 Proportional set size plus huge pages, over a process and its descendants.
 """
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench import node
+from bench.packets import node
 from tests.support.lab import Lab
 
 TARGETS_MB = {"dataplane": 128, "api": 96, "agent": 60}

@@ -1,6 +1,6 @@
-"""Light nodes for `bench.orchestrator`: a program that asks as agents do, over real HTTP.
+"""Light nodes for `bench.fleet.orchestrator`: a program that asks as agents do, over real HTTP.
 
-``python -m bench.fleet_nodes``: settings as JSON on stdin, two lines of JSON on stdout: one when
+``python -m bench.fleet.nodes``: settings as JSON on stdin, two lines of JSON on stdout: one when
 every node has enrolled and asked once, one with what was measured since. A node has one connection
 that it keeps, asks once a second and sends a heartbeat every ten, each at a moment of its own.
 """

@@ -1,6 +1,6 @@
-"""What a fleet costs its orchestrators: ``python -m bench.orchestrator [--nodes N] [--json FILE]``.
+"""What a fleet costs its orchestrators: ``python -m bench.fleet.orchestrator [--nodes N]``.
 
-Light nodes over real HTTP (`bench.fleet_nodes`), two orchestrators, one PostgreSQL that syncs what
+Light nodes over real HTTP (`bench.fleet.nodes`), two orchestrators, one PostgreSQL that syncs what
 it commits. First the nodes only ask, then they send heartbeats too, which cost what is more then;
 at last the fleet bans an address. CPU is that of processes, from /proc; the nodes' own is not
 counted, but takes a part of the cores.
@@ -39,7 +39,7 @@ _SYNCED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.orchestrator")
+    parser = argparse.ArgumentParser(prog="python -m bench.fleet.orchestrator")
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=40.0, help="of each of the two parts")
     parser.add_argument("--workers", type=int, default=1, help="of each orchestrator")
@@ -126,7 +126,7 @@ def part(
         "seconds": seconds,
         "heartbeats": heartbeats,
     }
-    command = [sys.executable, "-m", "bench.fleet_nodes"]
+    command = [sys.executable, "-m", "bench.fleet.nodes"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         assert running.stdin is not None
         assert running.stdout is not None

@@ -3,8 +3,8 @@
 The frames of a capture are forwarded into a ring once; then that ring is the outside port's receive
 and the inside port's transmit ring, so that the same mbufs come in from outside for ever::
 
-    python -m bench.worker --frames IN.pcap --seconds 2
-    python -m bench.worker --devices net_null0 net_null1
+    python -m bench.packets.worker --frames IN.pcap --seconds 2
+    python -m bench.packets.worker --devices net_null0 net_null1
 
 Figures come from the statistics page that the worker writes anyway.
 """

@@ -11,8 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import countries, traffic
-from bench.policy import PROFILES, full_policy
+from bench.packets import countries, traffic
+from bench.packets.policy import PROFILES, full_policy
 from dataplane.base.settings import (
     ConnectionCapacities,
     DataplaneSettings,
@@ -28,7 +28,7 @@ from dataplane.tables.lists import HASH_KEY_BYTES
 from dataplane.tables.syn_proxy_table import SynProxyTable
 from dataplane.tables.traffic_table import TRAFFIC_KEY_BYTES, TrafficTable
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BURSTS = 256
 """Of one repetition; 8,192 packets: shorter than a time slice of a machine that others use too."""
 ROUNDS = 12

@@ -1,4 +1,4 @@
-"""From the call that bans an address to its effect in the data plane: ``python -m bench.ban``.
+"""From the call that bans an address to its effect on packets: ``python -m bench.packets.ban``.
 
 A node with its three processes, one request at a time on a connection of its own, as curl would
 make it; first with nothing else to do, then while a million addresses are imported. The effect is
@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from bench import node
+from bench.packets import node
 from dataplane.client import Observer, observe
 from tests.support.lab import KEY_HEADER, Lab
 

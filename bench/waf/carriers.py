@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
-from bench.waf_benign import Benign, browser_head, multipart, urlencoded
-from bench.waf_payloads import Payload
+from bench.waf.benign import Benign, browser_head, multipart, urlencoded
+from bench.waf.payloads import Payload
 from dataplane.model.stages.http.forms.bodies import Body, Kind, values_of_body
 from dataplane.model.stages.http.forms.head import Head, values_of_head
 

@@ -1,4 +1,4 @@
-"""``bench.worker`` with the lists full: ``python -m bench.worker_child 4|6`` prints its figures.
+"""`bench.packets.worker` with full lists: ``python -m bench.packets.worker_child 4|6``.
 
 A process of its own because EAL starts once per process. Readers of the lists are not announced:
 nobody writes to them meanwhile.
@@ -13,8 +13,8 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import traffic
-from bench.worker import WorkerBench
+from bench.packets import traffic
+from bench.packets.worker import WorkerBench
 from dataplane.pcap import create_capture
 
 PACKETS = 512

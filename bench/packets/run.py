@@ -22,8 +22,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import apply, ban, countries, memory, node, policy, testpmd, traffic
-from bench.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
+from bench.packets import apply, ban, countries, memory, node, policy, testpmd, traffic
+from bench.packets.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
 """Cycles per packet down to the limits, by family and number of sources; misses."""
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "testpmd_io": baseline(),
         "chain": [measure(case) for case in CASES if options.only in case.name],
         "worker": [worker(version) for version in (4, 6)],
-        "apply": child("bench.apply"),
+        "apply": child("bench.packets.apply"),
         "node": {} if options.no_node else node_figures(),
     }
     show(result, Console(width=_WIDTH))
@@ -149,7 +149,7 @@ def node_figures() -> dict[str, Any]:
 
 def worker(version: int) -> dict[str, Any]:
     """The worker on ring ports."""
-    return {"ip_version": version, **child("bench.worker_child", str(version))}
+    return {"ip_version": version, **child("bench.packets.worker_child", str(version))}
 
 
 def child(module: str, *arguments: str) -> dict[str, Any]:

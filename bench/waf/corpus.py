@@ -1,7 +1,7 @@
-"""What the starter rules find and what they take for it: ``python -m bench.waf_corpus``.
+"""What the starter rules find and what they take for it: ``python -m bench.waf.corpus``.
 
-Each attack of ``waf_payloads`` is one request, as the value of an argument under a browser's head
-(or as a body of XML); each request of ``waf_benign`` is one. A request counts as found if a rule of
+Each attack of ``payloads`` is one request, as the value of an argument under a browser's head
+(or as a body of XML); each request of ``benign`` is one. A request counts as found if a rule of
 any group matches one of the texts that the packet path would scan. Attacks that are held out are
 counted apart, and never printed.
 """
@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.waf_benign import Benign, requests
-from bench.waf_carriers import CARRIERS, request_of, texts_of
-from bench.waf_payloads import Payload, payloads
+from bench.waf.benign import Benign, requests
+from bench.waf.carriers import CARRIERS, request_of, texts_of
+from bench.waf.payloads import Payload, payloads
 from dataplane.waf.compiling.expressions import FLAGS
 from dataplane.waf.compiling.matching import Matcher
 from dataplane.waf.starter import StarterRule, starter_rules
@@ -38,7 +38,7 @@ class Result:
 
 def main() -> None:
     """Print tables."""
-    parser = argparse.ArgumentParser(prog="python -m bench.waf_corpus", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.waf.corpus", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sqlmap", type=int, default=SQLMAP_MAX, help="payloads of sqlmap's")
     parser.add_argument("--show", type=int, default=0, help="print so many that went wrong")

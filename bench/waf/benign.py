@@ -2,7 +2,7 @@
 
 Heads as browsers, phones and API clients send them; search words and texts that look like attacks
 to careless rules; forms of WordPress and phpBB, JSON and GraphQL, long cookies, source code that
-somebody pastes into a text field. The texts lie in ``waf_benign.toml``.
+somebody pastes into a text field. The texts lie in ``benign.toml``.
 """
 
 from __future__ import annotations

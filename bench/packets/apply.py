@@ -1,4 +1,4 @@
-"""A policy of a thousand profiles, put in force while packets pass: ``python -m bench.apply``.
+"""A policy of 1,000 profiles, put in force while packets pass: ``python -m bench.packets.apply``.
 
 The worker forwards the same 512 frames round and round on ring ports, as fast as it can; meanwhile
 the control loop's part applies two policies in turn, from the document to the swapped pointer. A
@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import traffic
-from bench.policy import PROFILES
-from bench.worker import WorkerBench
+from bench.packets import traffic
+from bench.packets.policy import PROFILES
+from bench.packets.worker import WorkerBench
 from dataplane.native import abi
 from dataplane.pcap import create_capture
 from dataplane.reconcile.profiles import Profiles

@@ -1,4 +1,4 @@
-"""Bytes that are reserved for each connection: ``python -m bench.connections``."""
+"""Bytes that are reserved for each connection: ``python -m bench.packets.connections``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Orchestrators with a thousand simulated nodes."""

@@ -1,0 +1,1 @@
+"""The packet path: cycles per packet beside testpmd, memory, and a ban's delay."""
