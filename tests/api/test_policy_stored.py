@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from api.common import policies as documents
 from api.management.database.tables import policies
-from api.management.policy import schemas
 from dataplane.policy import PolicyDocument, parsing
 from dataplane.policy.rules.blacklist import BlacklistRule
 from dataplane.shared.stats import RejectedWhole
@@ -151,6 +151,6 @@ def test_what_is_sent_is_validated_once_and_what_is_stored_never(
 
 def test_what_was_validated_is_what_is_applied(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """No model reads once more what was sent."""
-    monkeypatch.setattr(schemas, "parse_policy", lambda _: PolicyDocument(name="validated"))
+    monkeypatch.setattr(documents, "parse_policy", lambda _: PolicyDocument(name="validated"))
     assert api.call("PUT", "/policy", json={"name": 7}).status_code == 200
     assert api.get("/policy").json["policy"]["name"] == "validated"

@@ -92,7 +92,6 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
             status, document, tag = fake.answer(self.path, key, etag, body)
             if body is not None:
                 fake.bodies.append((self.path.rpartition("/")[2], body))
-            fake.asked.append((self.command, self.path, status))  # before anybody has the answer
             content = b"" if status == 304 else json.dumps(document).encode()
             # Before the client has its answer, and may look what was counted.
             fake.asked.append((self.command, self.path, status))
