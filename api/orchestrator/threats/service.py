@@ -27,8 +27,8 @@ ACTIVE_MS = 90_000
 ATTACKERS_MAX = 100
 OF_THREAT_MAX = 10
 """Sources shown of each threat."""
-KEPT_S, KEPT_TIMES = 1.0, 4
-"""An answer is given again for a second, or for four times as long as it took to make."""
+KEPT_S, KEPT_TIMES = 0.2, 4
+"""An answer is given again for so many seconds, or for so many times as long as it took to make."""
 _KEPT_MAX = 8
 _CHUNK = 200
 _KEY = tuple_(incidents.c.node, incidents.c.id)
