@@ -72,21 +72,21 @@ class Known:
 
     def __init__(self) -> None:
         self._strength: dict[Place, int] = {}
-        self._attacks: dict[_Of, set[Attack]] = {}
+        self._attacks: dict[_Of, dict[Attack, int]] = {}
         self._parts = _Parts()
 
-    def add(self, place: Place, strength: int, window: Counts) -> None:
-        """One goes on there. ``strength``: how much there is of it."""
+    def add(self, place: Place, strength: int, lately: int, window: Counts) -> None:
+        """One goes on there. ``strength``: how much there is of it; ``lately``: was at the most."""
         self._strength[place] = strength
-        self._attacks.setdefault((place.target, place.profile), set()).add(place.family)
+        self._attacks.setdefault((place.target, place.profile), {})[place.family] = lately
         self._parts.add(place, window)
 
     def __contains__(self, place: Place) -> bool:
         return place in self._strength
 
-    def attacks(self, target: Target, profile: int) -> set[Attack]:
-        """The families of those on that very target."""
-        return self._attacks.get((target, profile), set())
+    def attacks(self, target: Target, profile: int) -> Mapping[Attack, int]:
+        """The families of those on that very target, with the most there was of each lately."""
+        return self._attacks.get((target, profile), {})
 
     def without(self, counts: Counts, whole: Place, new: Iterable[Finding] = ()) -> Counts:
         """What a prefix or profile gets beside its parts that are attacked themselves."""
@@ -183,10 +183,10 @@ def _of_prefix(
     most = [each for each in inside if 2 * each.sign.value >= VALUES[each.place.family](counts)]
     rest = known.without(one.traffic.window, whole, most)
     found = [sign for sign in signs(rest, view, there) if sign.attack not in GENERAL]
-    families = {sign.attack for sign in found}
+    families = {sign.attack: sign.value for sign in found}
     remaining = [each for each in inside if each in most or each.place.family not in families]
     left = known.without(one.traffic.window, whole, remaining)
-    found += [sign for sign in signs(left, view, there | families) if sign.attack in GENERAL]
+    found += [sign for sign in signs(left, view, {**families, **there}) if sign.attack in GENERAL]
     new = ((sign, whole._replace(family=sign.attack)) for sign in found)
     carpets = [Finding(sign, place, one.traffic) for sign, place in new if place not in known]
     return carpets, remaining

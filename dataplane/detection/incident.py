@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from dataplane.detection.findings import Place
@@ -26,6 +27,8 @@ LIMITS = frozenset(
 """What drops only what is too much of something."""
 _SAMPLES_MIN = 50
 """Fewer sampled sources say nothing about whether they are forged."""
+_LATELY_TICKS = 30
+"""Tenths of a second: who answers a flood at all has answered it within three seconds."""
 _MET_SHARE = 2
 """An attack is met if one in so many of its packets does not pass."""
 
@@ -80,6 +83,7 @@ class Incident:
     sampling: Sampling = field(default_factory=lambda: Sampling(1, 1))
     quiet_since_ms: int | None = None
     _challenged_share: float = 0.0
+    _strengths: deque[int] = field(default_factory=lambda: deque(maxlen=_LATELY_TICKS))
 
     def begin(self, traffic: Traffic) -> None:
         """Count the second in which it was detected; after `look_at`."""
@@ -89,6 +93,7 @@ class Incident:
         """Count a tick. ``strength``: what there is of the attack."""
         self.updated_boot_ms = boot_ms
         self.strength = strength
+        self._strengths.append(strength)
         self._count(traffic, traffic.since)
 
     def look_at(self, evidence: Evidence, sampling: Sampling) -> None:
@@ -97,6 +102,11 @@ class Incident:
         taken = len(evidence.samples)
         consumed = sum(sample.verdict == Verdict.CONSUMED for sample in evidence.samples)
         self._challenged_share = consumed / taken if taken else 0.0
+
+    @property
+    def strength_lately(self) -> int:
+        """The most of the last three seconds."""
+        return max(self._strengths, default=self.strength)
 
     def is_over(self, threshold: int, boot_ms: int) -> bool:
         """Whether it has stayed below half of the threshold for long enough."""

@@ -155,7 +155,7 @@ class Judge:
             is_merged = counts != traffic.window or (place.family in GENERAL and len(others) > 0)
             self._settle(incident, threshold, window.boot_ms, is_merged=is_merged)
             if place in self._active:
-                known.add(place, incident.strength, traffic.window)
+                known.add(place, incident.strength, incident.strength_lately, traffic.window)
         return known
 
     def _settle(self, incident: Incident, threshold: int, boot_ms: int, *, is_merged: bool) -> None:

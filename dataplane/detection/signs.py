@@ -6,7 +6,7 @@ fragment flood, and what a flood of some type explains is no packet flood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -43,6 +43,7 @@ _FORGEABLE = (
 )
 """What needs no answer, so that its source may be anybody."""
 _BITS = 8
+_NOBODY: Mapping[Attack, int] = {}
 
 Value: TypeAlias = Callable[[Counts], int]
 
@@ -83,14 +84,15 @@ class View:
         return self.thresholds.of(ATTACK_METRIC[attack]) * self.factor
 
 
-def signs(counts: Counts, view: View, known: Collection[Attack] = ()) -> list[Sign]:
+def signs(counts: Counts, view: View, known: Mapping[Attack, int] = _NOBODY) -> list[Sign]:
     """Every attack that the counts of one second are a sign of, without those explained by another.
 
-    ``known``: attacks that go on there, which explain packets whatever their threshold. In the
-    order of `VALUES`: packet and bit floods last, of what the others leave.
+    ``known``: attacks that go on there, which explain packets whatever their threshold, with the
+    most that there was of each in a second lately. In the order of `VALUES`: packet and bit floods
+    last, of what the others leave.
     """
     found: list[Sign] = []
-    others = set(known)
+    others = dict(known)
     for attack in _SPECIFIC:
         threshold = view.threshold(attack)
         value = VALUES[attack](counts)
@@ -99,15 +101,17 @@ def signs(counts: Counts, view: View, known: Collection[Attack] = ()) -> list[Si
         value -= _explained(attack, others, counts)
         if 0 < threshold <= value:
             found.append(Sign(attack, threshold, value))
-            others.add(attack)
+            others[attack] = max(value, others.get(attack, 0))
     found.extend(_general(counts, view, others))
     return found
 
 
-def strength(attack: Attack, counts: Counts, view: View, known: Collection[Attack] = ()) -> int:
+def strength(
+    attack: Attack, counts: Counts, view: View, known: Mapping[Attack, int] = _NOBODY
+) -> int:
     """How much of an attack that was found there is now, whatever the threshold.
 
-    ``known``: other attacks on the same.
+    ``known``: other attacks on the same, as of `signs`.
     """
     if attack is Attack.SYN_FLOOD:
         return _syns(counts, view)[0]
@@ -169,9 +173,12 @@ def _syns(counts: Counts, view: View) -> tuple[int, int]:
     return syns, threshold
 
 
-def _explained(attack: Attack, others: set[Attack], counts: Counts) -> int:
+def _explained(attack: Attack, others: Mapping[Attack, int], counts: Counts) -> int:
     """What of an attack's value is another one's doing."""
     match attack:
+        case Attack.RST_FLOOD if Attack.SYN_FLOOD in others:
+            # They come a round trip after the SYNs, so some when there are none any more.
+            return max(0, others[Attack.SYN_FLOOD] - counts[TrafficKind.SYN])
         case Attack.UDP_FLOOD | Attack.ICMP_FLOOD if Attack.FRAGMENT_FLOOD in others:
             return counts[TrafficKind.FRAGMENT]  # the first of each counts as both
         case Attack.CONNECTION_FLOOD if Attack.HTTP_FLOOD in others:
@@ -179,7 +186,7 @@ def _explained(attack: Attack, others: set[Attack], counts: Counts) -> int:
     return 0
 
 
-def _general(counts: Counts, view: View, others: Collection[Attack]) -> Iterator[Sign]:
+def _general(counts: Counts, view: View, others: Mapping[Attack, int]) -> Iterator[Sign]:
     for attack in GENERAL:
         threshold = view.threshold(attack)
         value = _left(attack, counts, others)
@@ -187,21 +194,20 @@ def _general(counts: Counts, view: View, others: Collection[Attack]) -> Iterator
             yield Sign(attack, threshold, value)
 
 
-def _left(attack: Attack, counts: Counts, others: Collection[Attack]) -> int:
-    """Packets or bits that none of the other attacks explains; bits by the share of packets."""
+def _left(attack: Attack, counts: Counts, others: Mapping[Attack, int]) -> int:
+    """Packets or bits that none of the other attacks explains; bits by the share of packets.
+
+    Those in whose names SYNs were sent answer with one RST or ACK for each, at most.
+    """
     families = {family(other) for other in others if other not in GENERAL}
     packets = counts[TrafficKind.PACKETS]
     rest = max(0, packets - sum(VALUES[other](counts) for other in families))
     if Attack.SYN_FLOOD in families:
-        rest = max(0, rest - _answers_to_forged(families, counts))
+        syns = max(others[Attack.SYN_FLOOD], counts[TrafficKind.SYN])
+        acks = 0 if Attack.ACK_FLOOD in families else counts[TrafficKind.ACK]
+        rest = max(0, rest - min(syns, counts[TrafficKind.RST] + acks))
     value = VALUES[attack](counts)
     return value * rest // packets if packets else 0
-
-
-def _answers_to_forged(families: Collection[Attack], counts: Counts) -> int:
-    """What comes back from those in whose names SYNs were sent: at most one RST or ACK for each."""
-    acks = 0 if Attack.ACK_FLOOD in families else counts[TrafficKind.ACK]
-    return min(counts[TrafficKind.SYN], counts[TrafficKind.RST] + acks)
 
 
 def _count(kind: TrafficKind) -> Value:

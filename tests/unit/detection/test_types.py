@@ -78,6 +78,22 @@ def test_resets_of_hosts_whose_addresses_a_flood_forges_are_no_flood_of_their_ow
     assert watched.types() == [("syn_flood", WEB)]
 
 
+@pytest.mark.parametrize("late_ticks", [1, 5, 15])
+def test_resets_that_come_when_the_flood_is_over_are_still_part_of_it(late_ticks: int) -> None:
+    watched = Watched(replace(DEFAULT, packets=5000))
+    watched.run(3, {WEB: row(syn=9000, syn_ack=9000, rst=8000, packets=17_000)})
+    watched.run(late_ticks / 10, {WEB: row(rst=8000, packets=8000)})
+    watched.run(3.9, {})
+    assert watched.types() == [("syn_flood", WEB)]
+
+
+def test_more_resets_than_there_were_syns_are_a_flood_of_their_own() -> None:
+    watched = Watched()
+    watched.run(3, {WEB: row(syn=9000, syn_ack=9000, rst=8000, packets=17_000)})
+    watched.run(2, {WEB: row(rst=20_000, packets=20_000)})
+    assert watched.types() == [("syn_flood", WEB), ("rst_flood", WEB)]
+
+
 @pytest.mark.parametrize(
     "answers", [row(syn=9000, syn_ack=9000, rst=9000), row(syn=9000, syn_ack=9000, ack=900)]
 )
