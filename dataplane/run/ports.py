@@ -1,7 +1,7 @@
 """The two data ports: outside and inside, from device strings to started devices.
 
 Used by the control loop before launch and after the last worker has returned; in between only
-``read`` is called.
+``read`` is called, and what ``links`` has.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataplane.base.settings import PortSettings
 from dataplane.dpdk.ethdev import EthernetDevice, Limits
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.native import abi
+from dataplane.run.links.duty import PortLink
+from dataplane.run.links.kernel import KernelLink, interface_of
 
 _PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
 _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
@@ -58,6 +60,8 @@ class DataPorts:
         """``descriptors``: of each queue."""
         self.devices: list[EthernetDevice] = []
         wanted = (outside, inside)
+        interfaces = [interface_of(port.device) for port in wanted]
+        self._kernel_links = [KernelLink(name) if name else None for name in interfaces]
         with ExitStack() as opened:
             for port in abi.Port:
                 device = _find(library, port, device_name(wanted[port].device))
@@ -74,15 +78,30 @@ class DataPorts:
         """DPDK's numbers, outside first."""
         return self.devices[0].port_id, self.devices[1].port_id
 
+    @property
+    def links(self) -> list[PortLink]:
+        """Who sets the link of each: its driver, or the kernel where it sits on an interface."""
+        return [
+            device if kernel is None else kernel
+            for device, kernel in zip(self.devices, self._kernel_links, strict=True)
+        ]
+
     def start(self) -> None:
         """Begin to receive: from now on somebody must poll."""
         for device in self.devices:
             device.start()
 
     def read(self, header: abi.StatsHeader) -> None:
-        """Copy the drivers' counters and links into the page."""
-        for device, out in zip(self.devices, header.device, strict=True):
+        """Copy the drivers' counters and links into the page.
+
+        A driver on a kernel's interface always has a link; so that one's is asked for.
+        """
+        each = zip(self.devices, self._kernel_links, header.device, strict=True)
+        for device, kernel, out in each:
             device.read(ctypes.addressof(out))
+            is_up = None if kernel is None else kernel.is_up()
+            if is_up is not None:
+                out.link_up = int(is_up)
 
     def close(self) -> None:
         """Stop both, then close both; may be called again."""
