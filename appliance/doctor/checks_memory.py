@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from appliance.doctor.context import Context, Finding, Status, wants_pci
+from appliance.doctor.running import held_by_node
 from appliance.host.files import Host
 
 _PAGES = "/sys/kernel/mm/hugepages"
@@ -26,17 +27,20 @@ def check_hugepages(context: Context) -> Iterator[Finding]:
     needed_mib = _packet_memory_mib(context)
     pools = _pools(context.host)
     free_mib = sum(size_kib * free for size_kib, _, free in pools) // 1024
+    held_mib = held_by_node(context.host).hugepages
     what = ", ".join(
         f"{total} of {size_kib // 1024} MiB, {free} free" for size_kib, total, free in pools
     )
-    if free_mib >= needed_mib:
+    if held_mib:
+        what += f"; {held_mib} MiB held by the node that runs"
+    if free_mib + held_mib >= needed_mib:
         yield Finding("hugepages", Status.OK, what)
     else:
         yield Finding(
             "hugepages",
             bad,
             f"{free_mib} MiB free, {needed_mib} MiB wanted" + (f" ({what})" if what else ""),
-            "without hugepages a packet costs more TLB misses; a running node holds its own",
+            "without hugepages a packet costs more TLB misses",
             "secbeat host prepare" if context.config else _reserve_command(pools, needed_mib),
         )
 
@@ -47,13 +51,16 @@ def check_memory(context: Context) -> Iterator[Finding]:
     if match is None:
         yield Finding("memory", Status.WARN, "unknown", "/proc/meminfo has no MemAvailable")
         return
-    available_mib = int(match[1]) // 1024
+    available_mib, held_mib = int(match[1]) // 1024, held_by_node(context.host).memory
     status = Status.OK
-    if available_mib < _AVAILABLE_MIB_GOOD:
-        status = Status.WARN if available_mib >= _AVAILABLE_MIB_MIN else Status.FAIL
+    if available_mib + held_mib < _AVAILABLE_MIB_GOOD:
+        enough = available_mib + held_mib >= _AVAILABLE_MIB_MIN
+        status = Status.WARN if enough else Status.FAIL
     why = f"the processes of a node want {_AVAILABLE_MIB_MIN} MiB, an import more for a while"
     command = None if status is Status.OK else "ps -eo pid,rss,args --sort=-rss | head"
-    yield Finding("memory", status, f"{available_mib} MiB available", why, command)
+    what = f"{available_mib} MiB available"
+    what += f", {held_mib} MiB held by the node that runs" if held_mib else ""
+    yield Finding("memory", status, what, why, command)
 
 
 def check_locked_memory(context: Context) -> Iterator[Finding]:
