@@ -16,10 +16,17 @@ from dataplane.base.settings import PortSettings
 from dataplane.dpdk.ethdev import EthernetDevice, Limits
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.native import abi
+from dataplane.run.vdev import reason
 
 _PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
 _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
 _ROOM_BYTES_MIN = 2048
+_MORE_QUEUES = {
+    "net_af_packet": ", or qpairs={count} in the device",
+    "net_af_xdp": ", or queue_count={count} in the device",
+    "net_virtio": ", or give the virtual machine's NIC {count} queues",
+}
+"""By driver, where more can be had."""
 _MTU_RANGE = (1280, 16_000)  # RFC 8200, section 5; above every device's jumbo frame
 
 
@@ -60,7 +67,7 @@ class DataPorts:
         wanted = (outside, inside)
         with ExitStack() as opened:
             for port in abi.Port:
-                device = _find(library, port, device_name(wanted[port].device))
+                device = _find(library, port, wanted[port].device)
                 self.devices.append(opened.enter_context(device))
             limits = [device.limits() for device in self.devices]
             for port in abi.Port:
@@ -95,13 +102,17 @@ class DataPorts:
         self.close()
 
 
-def _find(library: ctypes.CDLL, port: abi.Port, name: str) -> EthernetDevice:
+def _find(library: ctypes.CDLL, port: abi.Port, device: str) -> EthernetDevice:
+    name, key = device_name(device), f"ports.{port.name.lower()}.device"
     try:
         return EthernetDevice(library, name)
     except NativeError as error:
+        if not is_pci_address(device):
+            what = f"{key}: DPDK has not made {device}: {reason(device)}"
+            raise ConfigurationError(what) from error
         raise ConfigurationError(
-            f"ports.{port.name.lower()}.device: DPDK has no port {name}; "
-            f"is it bound to a driver DPDK can use? `secbeat host nics` binds it"
+            f"{key}: DPDK has no port {name}; is it bound to a driver DPDK can use? "
+            "`secbeat host nics` binds it"
         ) from error
 
 
@@ -109,9 +120,11 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
     name = f"ports.{port.name.lower()}"
     queues = min(limits.rx_queues_max, limits.tx_queues_max)
     if queues < lcores:
+        device = f"{device_name(wanted.device)} ({limits.driver})"
+        more = _MORE_QUEUES.get(limits.driver, "").format(count=lcores)
         raise ConfigurationError(
-            f"{name}.device: {device_name(wanted.device)} ({limits.driver}) has {queues} queues, "
-            f"lcores = {lcores} needs one each (af_packet: qpairs=N, af_xdp: queue_count=N)"
+            f"{name}.device: {device} has {queues} queue{'s' * (queues != 1)}, dataplane.lcores = "
+            f"{lcores} needs one each: lower it to {queues}{more}"
         )
     if limits.driver == "net_af_packet" and queues > lcores:
         # The kernel spreads over all of them, polled or not.

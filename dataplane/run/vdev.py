@@ -1,0 +1,38 @@
+"""Virtual ports that DPDK has not made: why, as far as it can be told from outside.
+
+DPDK starts all the same, without the port; its own lines name a call at best.
+"""
+
+from __future__ import annotations
+
+import socket
+
+_ON_PACKET_SOCKETS = ("net_af_packet", "eth_af_packet")
+_REMEDY = "its unit must be allowed to: docs/configuration.md#kernel-interfaces"
+
+
+def reason(device: str) -> str:
+    """What keeps a device string from becoming a port."""
+    name, *arguments = device.split(",")
+    interface = next((a.removeprefix("iface=") for a in arguments if a.startswith("iface=")), None)
+    if interface is not None and not _exists(interface):
+        return f"interface {interface} is not there, in the network namespace of the data plane"
+    if name.startswith(_ON_PACKET_SOCKETS) and (refusal := _refusal()):
+        return f"the data plane may not open packet sockets ({refusal}); {_REMEDY}"
+    return "DPDK says why above"
+
+
+def _exists(interface: str) -> bool:
+    try:
+        socket.if_nametoindex(interface)
+    except OSError:
+        return False
+    return True
+
+
+def _refusal() -> str | None:
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except OSError as error:
+        return error.strerror
+    return None
