@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from appliance.doctor.context import Context, Finding, Status, wants_pci
-from appliance.doctor.running import held_by_node
 from appliance.host.files import Host
 
 _PAGES = "/sys/kernel/mm/hugepages"
@@ -15,6 +16,18 @@ _PACKET_MEMORY_MIB = 64
 _AVAILABLE_MIB_MIN = 256
 """Data plane 128, API 80, exporter 60 (MiB), rounded."""
 _AVAILABLE_MIB_GOOD = 512
+
+_PREFIX, _MODULE = "secbeat-", "appliance.cli.processes"
+"""How a process is started: by its command, or in a source tree by the module behind it."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """By the processes of a node that runs on this host, in MiB: in use, and not missing."""
+
+    memory: int
+    """Ordinary memory of its own."""
+    hugepages: int
 
 
 def check_hugepages(context: Context) -> Iterator[Finding]:
@@ -27,7 +40,7 @@ def check_hugepages(context: Context) -> Iterator[Finding]:
     needed_mib = _packet_memory_mib(context)
     pools = _pools(context.host)
     free_mib = sum(size_kib * free for size_kib, _, free in pools) // 1024
-    held_mib = held_by_node(context.host).hugepages
+    held_mib = _held_by_node(context.host).hugepages
     what = ", ".join(
         f"{total} of {size_kib // 1024} MiB, {free} free" for size_kib, total, free in pools
     )
@@ -51,7 +64,7 @@ def check_memory(context: Context) -> Iterator[Finding]:
     if match is None:
         yield Finding("memory", Status.WARN, "unknown", "/proc/meminfo has no MemAvailable")
         return
-    available_mib, held_mib = int(match[1]) // 1024, held_by_node(context.host).memory
+    available_mib, held_mib = int(match[1]) // 1024, _held_by_node(context.host).memory
     status = Status.OK
     if available_mib + held_mib < _AVAILABLE_MIB_GOOD:
         enough = available_mib + held_mib >= _AVAILABLE_MIB_MIN
@@ -109,3 +122,25 @@ def _reserve_command(pools: list[tuple[int, int, int]], needed_mib: int) -> str:
     small = next(((total, free) for size, total, free in pools if size == 2048), (0, 0))  # noqa: PLR2004
     total, free = small
     return f"sysctl -w vm.nr_hugepages={total - free + (needed_mib + 1) // 2}"
+
+
+def _held_by_node(host: Host) -> _Held:
+    """All processes of nodes together; those that we may not look at are left out."""
+    statuses = [host.text(f"/proc/{pid}/status") or "" for pid in _processes(host)]
+    memory, hugepages = (
+        sum(_kib(status, field) for status in statuses) // 1024
+        for field in ("RssAnon", "HugetlbPages")
+    )
+    return _Held(memory, hugepages)
+
+
+def _processes(host: Host) -> Iterator[str]:
+    for pid in filter(str.isdigit, host.names("/proc")):
+        words = (host.text(f"/proc/{pid}/cmdline") or "").split("\0")[:4]
+        if _MODULE in words or any(PurePosixPath(w).name.startswith(_PREFIX) for w in words):
+            yield pid
+
+
+def _kib(status: str, field: str) -> int:
+    match = re.search(rf"^{field}:\s+(\d+) kB", status, re.M)
+    return int(match[1]) if match else 0

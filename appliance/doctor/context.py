@@ -12,6 +12,7 @@ from pathlib import Path
 from appliance.config import NodeConfig
 from appliance.config.devices import data_device
 from appliance.host.files import Host
+from dataplane.base.offloads import coalescing
 from dataplane.client.door import observe
 from dataplane.native import library
 from dataplane.shared.stats import NodeStats
@@ -60,6 +61,7 @@ class Context:
     load_library: Callable[[], object] = library.load
     installed_version: Callable[[str], str | None] = installed_version
     ask_dataplane: Callable[[Path], NodeStats] = ask_dataplane
+    coalescing: Callable[[str], tuple[str, ...]] = coalescing
 
 
 def wants_pci(config: NodeConfig | None) -> bool:

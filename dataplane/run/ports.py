@@ -16,17 +16,12 @@ from dataplane.base.settings import PortSettings
 from dataplane.dpdk.ethdev import EthernetDevice, Limits
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.native import abi
-from dataplane.run.vdev import reason
+from dataplane.run.packet_sockets import drops_of
+from dataplane.run.vdev import QUEUE_ARGUMENTS, interface_of, reason
 
 _PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
 _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
 _ROOM_BYTES_MIN = 2048
-_MORE_QUEUES = {
-    "net_af_packet": ", or qpairs={count} in the device",
-    "net_af_xdp": ", or queue_count={count} in the device",
-    "net_virtio": ", or give the virtual machine's NIC {count} queues",
-}
-"""By driver, where more can be had."""
 _MTU_RANGE = (1280, 16_000)  # RFC 8200, section 5; above every device's jumbo frame
 
 
@@ -74,6 +69,9 @@ class DataPorts:
                 _check_limits(limits[port], port, wanted[port], lcores)
             for device, settings in zip(self.devices, wanted, strict=True):
                 device.configure(lcores, descriptors, settings.mtu, pool)
+            self._drops = [drops_of(interface_of(settings.device)) for settings in wanted]
+            for drops in self._drops:
+                opened.callback(drops.close)
             self._opened = opened.pop_all()
 
     @property
@@ -88,8 +86,16 @@ class DataPorts:
 
     def read(self, header: abi.StatsHeader) -> None:
         """Copy the drivers' counters and links into the page."""
-        for device, out in zip(self.devices, header.device, strict=True):
-            device.read(ctypes.addressof(out))
+        for device, drops, out in zip(self.devices, self._drops, header.device, strict=True):
+            if not drops:
+                device.read(ctypes.addressof(out))
+                continue
+            found = abi.DeviceStats()
+            if device.read(ctypes.addressof(found)):
+                found.missed += drops.total()
+                # Readers look at any time: each word goes from one value to the next.
+                for field in abi.DeviceStats._fields_:
+                    setattr(out, field[0], getattr(found, field[0]))
 
     def close(self) -> None:
         """Stop both, then close both; may be called again."""
@@ -121,10 +127,9 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
     queues = min(limits.rx_queues_max, limits.tx_queues_max)
     if queues < lcores:
         device = f"{device_name(wanted.device)} ({limits.driver})"
-        more = _MORE_QUEUES.get(limits.driver, "").format(count=lcores)
         raise ConfigurationError(
             f"{name}.device: {device} has {queues} queue{'s' * (queues != 1)}, dataplane.lcores = "
-            f"{lcores} needs one each: lower it to {queues}{more}"
+            f"{lcores} needs one each: lower it to {queues}{_more_queues(limits.driver, lcores)}"
         )
     if limits.driver == "net_af_packet" and queues > lcores:
         # The kernel spreads over all of them, polled or not.
@@ -134,3 +139,10 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
         raise ConfigurationError(
             f"{name}.mtu: {wanted.mtu} is not between {low} and {high} ({limits.driver})"
         )
+
+
+def _more_queues(driver: str, count: int) -> str:
+    """Where more can be had: how."""
+    if driver in QUEUE_ARGUMENTS:
+        return f", or {QUEUE_ARGUMENTS[driver]}={count} in the device"
+    return f", or give the virtual machine's NIC {count} queues" if driver == "net_virtio" else ""

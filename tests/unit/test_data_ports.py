@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,6 +11,8 @@ import pytest
 
 from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import PortSettings
+from dataplane.native import abi
+from dataplane.run.packet_sockets import PacketSocketDrops, drops_of
 from dataplane.run.ports import DataPorts
 from tests.support.fake_ethdev import FakeEthdev
 
@@ -77,6 +80,48 @@ def test_a_unit_that_forbids_packet_sockets_is_named(monkeypatch: pytest.MonkeyP
     said = refusal(FakeEthdev(()), "net_af_packet0,iface=lo", INSIDE)
     assert "may not open packet sockets (Address family not supported by protocol)" in said
     assert said.endswith("its unit must be allowed to: docs/configuration.md#kernel-interfaces")
+
+
+class FullRing:
+    """A packet socket whose ring was full; the kernel's counter is zero after each reading."""
+
+    def __init__(self, *drops: int) -> None:
+        self.drops = list(drops)
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        assert (level, option, size) == (263, 6, 8)
+        if not self.drops:
+            raise OSError(9, "Bad file descriptor")
+        return struct.pack("2I", 1000, self.drops.pop(0))
+
+    def close(self) -> None:
+        self.drops.clear()
+
+
+def test_what_the_kernel_drops_for_a_port_on_packet_sockets_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rings = cast("Any", [FullRing(5, 0, 2), FullRing(1, 1, 1)])
+    found = {"e0": PacketSocketDrops(rings), None: PacketSocketDrops([])}
+    monkeypatch.setattr("dataplane.run.ports.drops_of", found.__getitem__)
+    library = FakeEthdev(("net_af_packet0", INSIDE), driver="net_af_packet")
+    made = ports(library, "net_af_packet0,iface=e0", INSIDE)
+    header = abi.StatsHeader()
+    counted = []
+    for _ in range(4):
+        made.read(header)
+        counted.append(header.device[0].missed)
+    assert counted == [6, 7, 10, 10]
+    assert header.device[1].missed == 0
+    made.close()
+    assert rings == []
+
+
+def test_the_packet_sockets_of_an_interface_are_found_among_all_descriptors() -> None:
+    with socket.socketpair()[0] as other:
+        assert not drops_of("lo")
+        assert not drops_of(None)
+        assert other.fileno() >= 0
 
 
 @pytest.mark.parametrize("device", ["net_tap0", "net_pcap0,iface=lo", "net_null0"])

@@ -36,6 +36,7 @@ def findings(fake: FakeHost) -> Examine:
         *,
         config: bool = True,
         dataplane_says: Callable[[Path], NodeStats] = away,
+        coalescing: tuple[str, ...] = (),
         **sections: Any,
     ) -> dict[str, Finding]:
         ports = {"outside": {"device": NIC}, "inside": {"device": OTHER_NIC}}
@@ -47,6 +48,7 @@ def findings(fake: FakeHost) -> Examine:
             load_library=lambda: None,
             installed_version=PINNED.get,
             ask_dataplane=dataplane_says,
+            coalescing=lambda _: coalescing,
         )
         return {finding.check: finding for finding in examine(context)}
 
