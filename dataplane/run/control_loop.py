@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dataplane.base.clock import Clock
 from dataplane.base.logs import Log
-from dataplane.base.notify import Notifier
+from dataplane.base.notify import Notifier, status_of
 from dataplane.control.server import ControlServer
 from dataplane.detection.duty import Detection
 from dataplane.detection.judge import TICK_MS
@@ -69,6 +69,7 @@ class ControlLoop:
         self._parts = parts
         self._header = parts.stats.header
         self._beats_told: tuple[int, ...] = ()
+        self._status = ""
         self._workers = parts.path.workers
         self._watchdog = HeartbeatWatchdog(
             len(self._workers.lcores), parts.clock.boot_ms(), self._workers.threads.ran
@@ -165,6 +166,13 @@ class ControlLoop:
         self._parts.path.ports.read(self._header)
         self._header.mbufs_used = self._parts.path.pool.used()
         self._parts.links.turn()
+        self._tell_status([bool(device.link_up) for device in self._header.device])
+
+    def _tell_status(self, links: list[bool]) -> None:
+        status = status_of([port.name.lower() for port in abi.Port if not links[port]])
+        if status != self._status:
+            self._status = status
+            self._parts.notifier.status(status)
 
     def _tell_manager(self) -> None:
         """Only on behalf of workers that turn: a hung one is the manager's business too."""

@@ -10,7 +10,7 @@ from dataplane.base.errors import NativeError
 from dataplane.native import abi
 from dataplane.native.abi import Degraded, NoticeKind, Port
 from dataplane.run.links.duty import Links
-from dataplane.run.links.kernel import interface_of
+from dataplane.run.links.kernel import interface_below
 from tests.support.clock import FakeClock
 
 
@@ -131,4 +131,4 @@ def test_a_link_that_cannot_be_released_is_tried_again(node: Node) -> None:
 def test_only_ports_on_an_interface_of_the_kernel_have_its_link(
     device: str, interface: str | None
 ) -> None:
-    assert interface_of(device) == interface
+    assert interface_below(device) == interface
