@@ -91,7 +91,7 @@ class Lab:
             now = self.process(name)
             return now["restarts"] > before["restarts"] and now["state"] == "ready"
 
-        wait_for(back, f"{name} is back after signal {number}", bound_s=60)
+        wait_for(back, f"{name} is back after signal {number}", bound_s=180)
 
     # --- peers
 
