@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dataplane.base.clock import Clock
 from dataplane.base.logs import Log
-from dataplane.base.notify import Notifier
+from dataplane.base.notify import Notifier, status_of
 from dataplane.control.server import ControlServer
 from dataplane.detection.duty import Detection
 from dataplane.detection.judge import TICK_MS
@@ -68,6 +68,7 @@ class ControlLoop:
         self._header = parts.stats.header
         self._links = [True] * abi.PORT_COUNT
         self._beats_told: tuple[int, ...] = ()
+        self._status = ""
         self._workers = parts.path.workers
         self._watchdog = HeartbeatWatchdog(
             len(self._workers.lcores), parts.clock.boot_ms(), self._workers.threads.ran
@@ -168,8 +169,15 @@ class ControlLoop:
                 _log.warning("link changed", port=port.name.lower(), up=links[port])
                 self._parts.control.notice(abi.NoticeKind.LINK_CHANGED, port)
         self._links = links
+        self._tell_status(links)
         others = self._header.degraded & ~abi.Degraded.LINK
         self._header.degraded = others if all(links) else others | abi.Degraded.LINK
+
+    def _tell_status(self, links: list[bool]) -> None:
+        status = status_of([port.name.lower() for port in abi.Port if not links[port]])
+        if status != self._status:
+            self._status = status
+            self._parts.notifier.status(status)
 
     def _tell_manager(self) -> None:
         """Only on behalf of workers that turn: a hung one is the manager's business too."""

@@ -16,6 +16,8 @@ from dataplane.base.settings import PortSettings
 from dataplane.dpdk.ethdev import EthernetDevice, Limits
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.native import abi
+from dataplane.run.packet_sockets import drops_of
+from dataplane.run.vdev import QUEUE_ARGUMENTS, interface_of, reason
 
 _PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
 _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
@@ -60,13 +62,16 @@ class DataPorts:
         wanted = (outside, inside)
         with ExitStack() as opened:
             for port in abi.Port:
-                device = _find(library, port, device_name(wanted[port].device))
+                device = _find(library, port, wanted[port].device)
                 self.devices.append(opened.enter_context(device))
             limits = [device.limits() for device in self.devices]
             for port in abi.Port:
                 _check_limits(limits[port], port, wanted[port], lcores)
             for device, settings in zip(self.devices, wanted, strict=True):
                 device.configure(lcores, descriptors, settings.mtu, pool)
+            self._drops = [drops_of(interface_of(settings.device)) for settings in wanted]
+            for drops in self._drops:
+                opened.callback(drops.close)
             self._opened = opened.pop_all()
 
     @property
@@ -81,8 +86,16 @@ class DataPorts:
 
     def read(self, header: abi.StatsHeader) -> None:
         """Copy the drivers' counters and links into the page."""
-        for device, out in zip(self.devices, header.device, strict=True):
-            device.read(ctypes.addressof(out))
+        for device, drops, out in zip(self.devices, self._drops, header.device, strict=True):
+            if not drops:
+                device.read(ctypes.addressof(out))
+                continue
+            found = abi.DeviceStats()
+            if device.read(ctypes.addressof(found)):
+                found.missed += drops.total()
+                # Readers look at any time: each word goes from one value to the next.
+                for field in abi.DeviceStats._fields_:
+                    setattr(out, field[0], getattr(found, field[0]))
 
     def close(self) -> None:
         """Stop both, then close both; may be called again."""
@@ -95,13 +108,17 @@ class DataPorts:
         self.close()
 
 
-def _find(library: ctypes.CDLL, port: abi.Port, name: str) -> EthernetDevice:
+def _find(library: ctypes.CDLL, port: abi.Port, device: str) -> EthernetDevice:
+    name, key = device_name(device), f"ports.{port.name.lower()}.device"
     try:
         return EthernetDevice(library, name)
     except NativeError as error:
+        if not is_pci_address(device):
+            what = f"{key}: DPDK has not made {device}: {reason(device)}"
+            raise ConfigurationError(what) from error
         raise ConfigurationError(
-            f"ports.{port.name.lower()}.device: DPDK has no port {name}; "
-            f"is it bound to a driver DPDK can use? `secbeat host nics` binds it"
+            f"{key}: DPDK has no port {name}; is it bound to a driver DPDK can use? "
+            "`secbeat host nics` binds it"
         ) from error
 
 
@@ -109,9 +126,10 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
     name = f"ports.{port.name.lower()}"
     queues = min(limits.rx_queues_max, limits.tx_queues_max)
     if queues < lcores:
+        device = f"{device_name(wanted.device)} ({limits.driver})"
         raise ConfigurationError(
-            f"{name}.device: {device_name(wanted.device)} ({limits.driver}) has {queues} queues, "
-            f"lcores = {lcores} needs one each (af_packet: qpairs=N, af_xdp: queue_count=N)"
+            f"{name}.device: {device} has {queues} queue{'s' * (queues != 1)}, dataplane.lcores = "
+            f"{lcores} needs one each: lower it to {queues}{_more_queues(limits.driver, lcores)}"
         )
     if limits.driver == "net_af_packet" and queues > lcores:
         # The kernel spreads over all of them, polled or not.
@@ -121,3 +139,10 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
         raise ConfigurationError(
             f"{name}.mtu: {wanted.mtu} is not between {low} and {high} ({limits.driver})"
         )
+
+
+def _more_queues(driver: str, count: int) -> str:
+    """Where more can be had: how."""
+    if driver in QUEUE_ARGUMENTS:
+        return f", or {QUEUE_ARGUMENTS[driver]}={count} in the device"
+    return f", or give the virtual machine's NIC {count} queues" if driver == "net_virtio" else ""

@@ -12,6 +12,7 @@ import os
 import signal
 from contextlib import ExitStack
 
+from dataplane.base import failure
 from dataplane.base.clock import DS_PER_S, MS_PER_DS, SystemClock
 from dataplane.base.logs import Log
 from dataplane.base.notify import Notifier
@@ -53,6 +54,7 @@ def run(settings: DataplaneSettings) -> int:
     """
     with ExitStack() as opened:
         loop = _compose(settings, opened)
+        failure.forget(settings.socket.parent)
         # What has been imported and built stays: no collection need look at it again.
         gc.collect()
         gc.freeze()

@@ -12,6 +12,7 @@ import pytest
 from api.agent.control.server import ControlServer
 from api.common.disk import DiskError
 from api.management.agent import KEPT_S, AgentSight
+from dataplane.base import failure
 from dataplane.shared.stats import CountriesStats, ReasonCount
 from tests.support.incidents import DETECTION
 
@@ -30,6 +31,7 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "attacks": {"active": 0, "suppressed": 0},
         "health": "healthy",
         "reasons": [],
+        "dataplane_error": None,
         "revision": {"committed": 1, "applied": 1},
         "database_id": str(api.node.publisher.database_id),
         "countries": None,
@@ -56,6 +58,19 @@ def test_a_degraded_data_plane_says_why(api: Api) -> None:
         "degraded",
         ["state_log"],
     )
+
+
+def test_a_data_plane_that_does_not_start_is_told_with_its_last_line(api: Api) -> None:
+    run_directory = api.settings.socket.parent
+    run_directory.mkdir(parents=True, exist_ok=True)
+    failure.note(run_directory, "ports.outside.device: no port\nhugepages: 0 MiB are free")
+    assert api.get("/status").json["dataplane_error"] is None, "it runs: that was before"
+    api.plane.away = True
+    said = "ports.outside.device: no port; hugepages: 0 MiB are free"
+    assert api.get("/status").json["dataplane_error"] == said
+    assert said in api.get("/health/ready").text
+    failure.forget(run_directory)
+    assert api.get("/status").json["dataplane_error"] is None
 
 
 def test_without_a_data_plane_status_is_degraded_and_stats_503(api: Api) -> None:

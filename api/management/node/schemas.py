@@ -69,6 +69,8 @@ class StatusBody(Strict):
     attacks: AttacksNow
     health: Literal["healthy", "degraded", "unhealthy"]
     reasons: list[str]
+    dataplane_error: str | None
+    """With what its last start has failed, while it is away; null: it has not said."""
     revision: RevisionPair
     database_id: str
     countries: CountriesBody | None

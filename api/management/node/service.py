@@ -32,6 +32,7 @@ from api.management.revisions.publisher import Publisher, newest_revision
 from api.management.settings import ApiSettings
 from api.storage.sqlite import Database
 from api.storage.trouble import CAUSE, Storage
+from dataplane.base import failure
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.base.version import version
 from dataplane.shared.stats import NodeStats, PortStats
@@ -81,6 +82,7 @@ class NodeView:
             "attacks": _attacks(stats),
             "health": health,
             "reasons": reasons,
+            "dataplane_error": None if stats else self._dataplane_error(),
             "revision": RevisionPair(
                 committed=committed, applied=stats.applied_through if stats and mine else None
             ),
@@ -135,7 +137,9 @@ class NodeView:
         trouble = self._storage.trouble
         missing = [] if trouble is None else list(trouble.anew().errors)
         if self._stats() is None:
-            missing.append(FieldError("dataplane", None, "observed", "the data plane is away"))
+            said = self._dataplane_error()
+            message = "the data plane is away" + (f": {said}" if said else "")
+            missing.append(FieldError("dataplane", None, "observed", message))
         drain = self._draining.now()
         if drain is not None:
             message = f"the node drains, as {drain.by!r} asked"
@@ -161,6 +165,9 @@ class NodeView:
         until = rfc3339(panic.expires_utc_ms)
         found = PanicState(until=until, by=panic.created_by, reason=panic.reason)
         return {"panic": found, "overlays": len(laid)}
+
+    def _dataplane_error(self) -> str | None:
+        return failure.noted(self._settings.socket.parent)
 
     def _stats(self) -> NodeStats | None:
         try:

@@ -120,7 +120,8 @@ def test_an_agent_that_was_killed_goes_on_where_it_was(fleet: FleetLab) -> None:
 def test_a_node_that_has_lost_what_it_noted_has_both_lists_again(fleet: FleetLab) -> None:
     put(fleet, "blacklist", CLIENTS["ipv4"])
     until_stopped(fleet, "ipv4")
-    fleet.change("POST", "/blacklist/remove", json={"origin": "fleet"})
+    agent = (fleet.instance.directory / "agent" / "agent.key").read_text().strip()
+    fleet.change("POST", "/blacklist/remove", agent, json={"origin": "fleet"})
     assert reaches(fleet, "ipv4")
     (fleet.instance.directory / "agent" / "fleet.json").unlink()
     fleet.kill("agent", signal.SIGKILL)

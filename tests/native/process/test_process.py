@@ -171,7 +171,7 @@ def test_two_lcores_drain_as_one_does(start: Callable[..., Node]) -> None:
 def test_the_service_manager_hears_from_it_while_workers_turn(start: Callable[..., Node]) -> None:
     node = start()
 
-    for message in (b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"):
+    for message in (b"READY=1", b"STATUS=forwarding", b"WATCHDOG=1", b"WATCHDOG=1"):
         node.await_message(message)
     node.process.terminate()
     node.await_message(b"STOPPING=1")
