@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import socket
+from pathlib import Path
 
 import pytest
 
 from api.agent.control.server import ControlServer
 from api.common.disk import DiskError
-from api.management.agent import AgentSight
+from api.management.agent import KEPT_S, AgentSight
 from dataplane.base import failure
 from dataplane.shared.stats import CountriesStats, ReasonCount
 from tests.support.incidents import DETECTION
@@ -34,6 +36,7 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "database_id": str(api.node.publisher.database_id),
         "countries": None,
         "storage": body["storage"],
+        "links": {"state": "watching", "seconds": 0.0, "loss_forwarding": "off", "ports": {}},
         "panic": None,
         "fleet": None,
         "drain": None,
@@ -170,6 +173,19 @@ def test_status_has_the_date_of_the_country_database(api: Api) -> None:
         "ranges_ipv4": 390_000,
         "ranges_ipv6": 300_000,
     }
+
+
+def test_an_agent_that_is_late_is_away_when_it_is_late_for_two_seconds(tmp_path: Path) -> None:
+    now_s = 100.0
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "agent.sock"))
+        silent.listen()
+        found = AgentSight(tmp_path / "agent.sock", lambda: now_s)
+        assert found.reasons() == ()
+        now_s += KEPT_S / 2
+        assert found.reasons() == ()
+        now_s += KEPT_S / 2
+        assert found.reasons() == ("agent_away",)
 
 
 def test_a_node_whose_agent_is_away_or_in_trouble_is_degraded_and_says_so(
