@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
-AS_ROOT = ("e2e", "e2e-alone", "image")
+AS_ROOT = ("e2e", "e2e-alone", "image", "image-nics")
 PARTS = {"e2e": ("e2e", "e2e-alone")}
 """Tiers that are run in several parts."""
 PROCESSES_MAX = {"unit": 4, "native": 4, "sanitize": 4, "api": 4, "e2e": 2}
@@ -102,6 +102,7 @@ def _folders(tier: str) -> list[str]:
     # tests/image/build is Packer's: it looks into the machine that is being made.
     named = {
         "image": ["tests/image/closed", "tests/image/booted"],
+        "image-nics": ["tests/image/nics"],
         "e2e-alone": ["tests/e2e"],
         "sanitize": ["tests/native"],
     }
