@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ exec "$@"
 # Beside those that nspawn gives: for the firewall, and for a packet path on virtual ports.
 _CAPABILITIES = "CAP_NET_ADMIN,CAP_IPC_LOCK"
 
-_HOSTS = "127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost\n"
+_HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 
 
 @dataclass
@@ -58,15 +59,17 @@ class Host:
     _process: subprocess.Popen[bytes] | None = None
     _console: IO[bytes] | None = None
 
-    def make(self, tree: Path, public_key: str) -> None:
-        """Make its files: its name, host key, and who may log in."""
+    def make(self, tree: Path, public_key: str, names: Mapping[str, str]) -> None:
+        """Make its files: its name, host key, who may log in, and the addresses of others."""
         for name in ("upper", "overlay", "root"):
             (self.directory / name).mkdir(parents=True)
         upper = self.directory / "upper"
         for folder in ("etc/ssh", f"home/{ADMINISTRATOR}/.ssh"):
             _like(upper, tree, folder)
         (upper / "etc/hostname").write_text(f"{self.name}\n")
-        (upper / "etc/hosts").write_text(_HOSTS.format(name=self.name))
+        (upper / "etc/hosts").write_text(
+            _HOSTS + "".join(f"{address} {name}\n" for name, address in names.items())
+        )
         keys = upper / f"home/{ADMINISTRATOR}/.ssh/authorized_keys"
         keys.write_text(f"{public_key}\n")
         owner = (tree / f"home/{ADMINISTRATOR}").stat()
@@ -77,7 +80,7 @@ class Host:
 
     def start(self, tree: Path) -> None:
         """Boot it; its console goes to a file."""
-        groups = [root / self.group for root in _hierarchies()]
+        groups = [root / self.group for root in hierarchies()]
         for group in groups:
             group.mkdir(parents=True, exist_ok=True)
         nspawn = (
@@ -120,13 +123,13 @@ class Host:
 
 def remove_groups(prefix: str) -> None:
     """Remove control groups whose processes have ended, of this name and below."""
-    for root in _hierarchies():
+    for root in hierarchies():
         for folder, _, _ in os.walk(root / prefix, topdown=False):
             with suppress(OSError):
                 Path(folder).rmdir()
 
 
-def _hierarchies() -> list[Path]:
+def hierarchies() -> list[Path]:
     """Where systemd keeps its groups: the unified hierarchy, and the older one if there is one."""
     found = []
     for line in Path("/proc/self/mounts").read_text().splitlines():

@@ -44,7 +44,7 @@ def play(run: Run, playbook: str, *options: str) -> Outcome:
             "HOME": str(run.directory),
             "LANG": "C.UTF-8",
             "ANSIBLE_CONFIG": str(TREE / "playbooks" / "ansible.cfg"),
-            "ANSIBLE_SSH_ARGS": f"-F {run.ssh_configuration}",
+            "ANSIBLE_SSH_COMMON_ARGS": f"-F {run.ssh_configuration}",
             "ANSIBLE_TIMEOUT": "120",
             "ANSIBLE_NOCOLOR": "1",
         },

@@ -8,31 +8,37 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-import testinfra
+import requests
 
-from appliance.lab import cleanup
+from appliance.lab import cleanup, nginx
 from appliance.lab.claim import claim_new, try_claim
 from appliance.lab.instance import LABS, Instance
 from tests.fleet.support import network
+from tests.fleet.support.certificates import AUTHORITY
 from tests.fleet.support.host import Host, remove_groups
 from tests.fleet.support.tree import ADMINISTRATOR, TREE, host_tree
 from tests.image.support.ssh import CONNECT_S, KeyPair
 from tests.support.lab import Lab
 from tests.support.lab import run as run_any
+from tests.support.namespaces import inside
+from tests.support.peers import background
 from tests.support.waiting import wait_for
 
 TEMPORARY = Path("/var/tmp")  # noqa: S108 - overlays of hundreds of megabytes: not on a tmpfs
 PREFIX = "fleet-"
 HOSTS_MAX = 8
 BOOT_S = 180
+SILENCE_S = 5.0
+"""An open port has answered in this time many times over."""
 _UNTIL_UP = "systemctl is-system-running --wait"
 
 
@@ -56,9 +62,17 @@ class Run:
         for name in names:
             self._wait_until_up(self.hosts[name])
 
-    def lab(self, name: str) -> Lab:
-        """Client and origin of a host."""
-        return Lab(_instance_of_host(self.instance, list(self.hosts).index(name) + 1).name)
+    @contextmanager
+    def origin(self, name: str) -> Iterator[Lab]:
+        """A web server behind a host; before it is the client of the lab that this gives."""
+        number = list(self.hosts).index(name) + 1
+        lab = Lab(_instance_of_host(self.instance, number).name)
+        directory = lab.instance.directory / "nginx"
+        directory.mkdir(parents=True)
+        configuration = nginx.prepare(lab.instance, directory)
+        command = ("nginx", "-e", "stderr", "-c", str(configuration))
+        with background(*lab.enter("origin"), *command):
+            yield lab
 
     def ssh(self, name: str, command: str, timeout_s: float = 120) -> str:
         """What a command prints there, run as root; it must succeed."""
@@ -67,12 +81,26 @@ class Run:
         assert done.returncode == 0, f"{name}: {command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def testinfra(self, name: str) -> Any:
-        """The host for testinfra, as root."""
-        configuration = str(self.ssh_configuration)
-        return testinfra.get_host(f"ssh://{name}", ssh_config=configuration, sudo=True)
-
     # --- the controller
+
+    def get(self, url: str) -> requests.Response:
+        """Ask from there, over the TLS of the fleet's own authority."""
+        place = urlsplit(url)
+        assert place.hostname is not None
+        with inside(self.controller), requests.Session() as session:
+            session.trust_env = False
+            address = self.hosts[place.hostname].address
+            found = url.replace(place.hostname, address, 1)
+            return session.get(found, verify=str(self.pki / AUTHORITY), timeout=60)
+
+    def connects(self, name: str, port: int) -> bool:
+        """Whether the network gets through to a port; a firewall's answer is silence."""
+        with inside(self.controller):
+            try:
+                socket.create_connection((self.hosts[name].address, port), SILENCE_S).close()
+            except OSError:
+                return False
+        return True
 
     @cached_property
     def ssh_configuration(self) -> Path:
@@ -102,7 +130,8 @@ class Run:
         )
         self.hosts[name] = host
         network.build_host(self.instance, namespaces, number)
-        host.make(self.tree, self.key.public)
+        names = {each.name: each.address for each in self.hosts.values()}
+        host.make(self.tree, self.key.public, names)
         return host
 
     def _write_ssh_configuration(self) -> None:
@@ -176,10 +205,10 @@ def _end(made: Run) -> None:
 
 def _remove(instance: Instance) -> None:
     for number in range(1, HOSTS_MAX + 1):
-        cleanup.stop(_instance_of_host(instance, number))
+        cleanup.clean(_instance_of_host(instance, number))
     remove_groups(_group(instance))
-    for socket in directory_of(instance).glob("*.sock"):
-        run_any("ssh", "-o", f"ControlPath={socket}", "-O", "exit", "host")
+    for shared in directory_of(instance).glob("*.sock"):
+        run_any("ssh", "-o", f"ControlPath={shared}", "-O", "exit", "host")
     shutil.rmtree(directory_of(instance), ignore_errors=True)
     cleanup.clean(instance)
 
