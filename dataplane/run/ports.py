@@ -64,7 +64,7 @@ class DataPorts:
         """``descriptors``: of each queue."""
         self.devices: list[EthernetDevice] = []
         wanted = (outside, inside)
-        interfaces = [interface_below(port.device) for port in wanted]
+        interfaces = [interface_of(port.device) for port in wanted]
         self._kernel_links = [KernelLink(name) if name else None for name in interfaces]
         with ExitStack() as opened:
             for port in abi.Port:
