@@ -24,6 +24,7 @@ from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.commands import Commands
 from dataplane.run.gauges import Gauges
+from dataplane.run.links.duty import Links
 from dataplane.run.packet_path import PacketPath
 from dataplane.run.turns import Turns
 from dataplane.run.watchdog import STALL_MS, HeartbeatWatchdog
@@ -54,6 +55,7 @@ class Parts:
     rules: Rules | NoRules
     cookies: CookieSecrets
     detection: Detection
+    links: Links
     commands: Commands
     control: ControlServer
     reconciler: Reconciler
@@ -66,7 +68,6 @@ class ControlLoop:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._header = parts.stats.header
-        self._links = [True] * abi.PORT_COUNT
         self._beats_told: tuple[int, ...] = ()
         self._status = ""
         self._workers = parts.path.workers
@@ -93,6 +94,7 @@ class ControlLoop:
         if parts.commands.stop_wanted:
             return
         parts.path.ports.start()
+        parts.links.start()
         self._workers.launch()
         self._header.state = abi.State.RUNNING
         self._add_duties()
@@ -163,15 +165,8 @@ class ControlLoop:
     def _read_ports(self) -> None:
         self._parts.path.ports.read(self._header)
         self._header.mbufs_used = self._parts.path.pool.used()
-        links = [bool(device.link_up) for device in self._header.device]
-        for port in abi.Port:
-            if links[port] != self._links[port]:
-                _log.warning("link changed", port=port.name.lower(), up=links[port])
-                self._parts.control.notice(abi.NoticeKind.LINK_CHANGED, port)
-        self._links = links
-        self._tell_status(links)
-        others = self._header.degraded & ~abi.Degraded.LINK
-        self._header.degraded = others if all(links) else others | abi.Degraded.LINK
+        self._parts.links.turn()
+        self._tell_status([bool(device.link_up) for device in self._header.device])
 
     def _tell_status(self, links: list[bool]) -> None:
         status = status_of([port.name.lower() for port in abi.Port if not links[port]])

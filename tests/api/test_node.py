@@ -36,6 +36,7 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "database_id": str(api.node.publisher.database_id),
         "countries": None,
         "storage": body["storage"],
+        "links": {"state": "watching", "seconds": 0.0, "loss_forwarding": "off", "ports": {}},
         "panic": None,
         "fleet": None,
         "drain": None,

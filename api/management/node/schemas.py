@@ -58,6 +58,23 @@ class PanicState(Strict):
     reason: str | None
 
 
+class PortLinkBody(Strict):
+    """One port's link; it is not up while the node holds it down."""
+
+    up: bool
+    held: bool
+    can_be_held: bool
+
+
+class LinksBody(Strict):
+    """What is done about the ports' links, and since when in seconds."""
+
+    state: Literal["settling", "watching", "lost", "holding"]
+    seconds: float
+    loss_forwarding: Literal["off", "on"]
+    ports: dict[str, PortLinkBody]
+
+
 class StatusBody(Strict):
     """The node at a glance."""
 
@@ -75,6 +92,8 @@ class StatusBody(Strict):
     database_id: str
     countries: CountriesBody | None
     storage: StorageBody
+    links: LinksBody | None
+    """null: the data plane is away."""
     panic: PanicState | None
     fleet: FleetBody | None
     """Whose policy rules; null: the node's own."""

@@ -17,9 +17,11 @@ from api.management.node.schemas import (
     CapacityBody,
     Connections,
     CountriesBody,
+    LinksBody,
     ListsBody,
     PanicState,
     PortBody,
+    PortLinkBody,
     RevisionPair,
     StatsBody,
     StatusBody,
@@ -89,6 +91,7 @@ class NodeView:
             "database_id": str(self._publisher.database_id),
             "countries": _countries(stats),
             "storage": self._describe_storage(),
+            "links": _links(stats),
             "fleet": fleet_body(ruling),
             "drain": drain_state(self._draining.now()),
             **self._describe_overlays(),
@@ -197,6 +200,24 @@ def _countries(stats: NodeStats | None) -> CountriesBody | None:
         date=rfc3339(found.date_s * 1000),
         ranges_ipv4=found.ranges_ipv4,
         ranges_ipv6=found.ranges_ipv6,
+    )
+
+
+def _links(stats: NodeStats | None) -> LinksBody | None:
+    if stats is None:
+        return None
+    found = stats.links
+    ports = {
+        name: PortLinkBody(up=port.is_up, held=port.is_held, can_be_held=port.can_be_held)
+        for name, port in found.ports.items()
+    }
+    return LinksBody.model_validate(
+        {
+            "state": found.state,
+            "seconds": found.age_s,
+            "loss_forwarding": "on" if found.loss_forwarding else "off",
+            "ports": ports,
+        }
     )
 
 
