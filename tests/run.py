@@ -8,6 +8,7 @@ afterwards, in one process. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,8 @@ class Outcome:
 
 def main(arguments: list[str]) -> int:
     """Run the named tiers; returns 0 when nothing failed."""
+    # Programs under test are sent it, and who is started in the background is made to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tiers, passed_on = _split(arguments)
     REPORTS.mkdir(parents=True, exist_ok=True)
     parts = [part for tier in tiers for part in PARTS.get(tier, (tier,))]

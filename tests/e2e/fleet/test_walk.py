@@ -42,7 +42,11 @@ def test_node_goes_on_without_its_orchestrator(fleet: FleetLab) -> None:
         assert fleet.curl(PAGE).returncode == 0
         entry = {"ip": "203.0.113.7", "reason": "test", "duration_seconds": 60}
         assert fleet.change("POST", "/blacklist", json=entry).ok
-        assert fleet.api("GET", "/status").json()["health"] == "healthy"
+
+        def is_healthy() -> bool:
+            return bool(fleet.api("GET", "/status").json()["health"] == "healthy")
+
+        wait_for(is_healthy, "the node is healthy")  # a control loop that has just stalled is not
         kill()
 
     def back() -> bool:
