@@ -14,7 +14,6 @@ from api.common.bodies import Spool
 from api.common.operations import Operation
 from api.history.reading import History
 from api.lists import kinds
-from api.management.agent import AgentOffice
 from api.management.attacks import views as attack_views
 from api.management.attacks.service import Attacks
 from api.management.baseline import views as baseline_views
@@ -51,6 +50,7 @@ from api.management.rules.jobs import ImportJobs
 from api.management.rules.service import Rules
 from api.management.settings import KEY_VARIABLE, ApiSettings
 from api.management.start import Start
+from api.management.webhooks import AgentOffice
 from api.storage.sqlite import Database
 from api.storage.trouble import Storage
 from api.webhooks import views as webhook_views

@@ -45,7 +45,7 @@ Duration = Annotated[
 ]
 Origin = Annotated[
     str | None,
-    typer.Option(help="Who says so: manual, incident, fleet, crowdsec or feed:NAME."),
+    typer.Option(help="Who says so: manual, incident, crowdsec or feed:NAME."),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
 Source = Annotated[

@@ -24,7 +24,7 @@ from appliance.cli.terminal.options import (
     UrlOption,
     WaitOption,
 )
-from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.output import Output, warn
 
 ListName = Literal["blacklist", "allowlist"]
 NETWORKS_MAX = 10_000
@@ -109,6 +109,8 @@ def _say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
         return
     by = [f"{count} of {origin}" for origin, count in (body.get("removed_by_origin") or {}).items()]
     what = f"{body.get('removed')} entries" + (f" ({', '.join(by)})" if by else "")
+    if kept := body.get("kept_of_fleet"):
+        warn(f"{kept} more are the fleet's and stay: remove them with --fleet")
     if state_of(answer) == "dry_run":
         output.line(f"{what} would go from the {name}; nothing is changed")
     else:
