@@ -52,6 +52,7 @@ from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
+from api.webhooks import views as webhook_views
 from dataplane.base.clock import Clock
 
 RETENTION_S = 600.0
@@ -156,6 +157,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *following_views.revisions([entries.spread, rules.spread]),
             *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
+            *webhook_views.operations(office),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
