@@ -133,7 +133,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         Heartbeats(database, clock, office.tell),
         database,
     )
-    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry, following)
     limits = _limits(settings)
     receipts = Receipts(database, clock)
     doors = FleetKeys(keys, database, clock, freshness)

@@ -228,7 +228,7 @@ def _actor(call: Call) -> Actor:
 
 def _body(row: AnyRow, now_ms: int) -> NodeBody:
     status, reasons = judge(row, now_ms)
-    policy = row.applied.get("policy")
+    policy, drain = row.applied.get("policy"), row.applied.get("drain")
     return NodeBody(
         id=row.id,
         uuid=row.uuid,
@@ -242,6 +242,7 @@ def _body(row: AnyRow, now_ms: int) -> NodeBody:
         desired=row.desired,
         clock_off_ms=row.clock_off_ms,
         policy=None if policy is None else Applied.model_validate(policy),
+        drain=None if drain is None else Applied.model_validate(drain),
         registered_at=rfc3339(row.registered_ms),
         last_seen_at=None if row.seen_ms is None else rfc3339(row.seen_ms),
         stats=row.stats,
