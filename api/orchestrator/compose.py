@@ -132,7 +132,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         following,
         database,
     )
-    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry, following)
     limits = _limits(settings)
     receipts = Receipts(database, clock)
     doors = FleetKeys(keys, database, clock, freshness)
