@@ -228,7 +228,7 @@ class WebhooksSection(Section):
     enabled: bool = False
     endpoints: Annotated[tuple[str, ...], Field(strict=False, max_length=ENDPOINTS_MAX)] = ()
     events: Annotated[tuple[EventKind, ...], Field(strict=False)] = MAIN_KINDS
-    secret: Secret | None = None
+    secret: Secret | None = Field(default=None, repr=False)
     max_retries: int = Field(default=15, ge=0, le=RETRIES_MAX)
     allow_hosts: Annotated[tuple[HostName, ...], Field(strict=False, max_length=64)] = ()
 

@@ -17,7 +17,7 @@ from dataplane.dpdk.ethdev import EthernetDevice, Limits
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.native import abi
 from dataplane.run.links.duty import PortLink
-from dataplane.run.links.kernel import KernelLink, interface_below
+from dataplane.run.links.kernel import KernelLink
 from dataplane.run.packet_sockets import drops_of
 from dataplane.run.vdev import QUEUE_ARGUMENTS, interface_of, reason
 
@@ -64,7 +64,7 @@ class DataPorts:
         """``descriptors``: of each queue."""
         self.devices: list[EthernetDevice] = []
         wanted = (outside, inside)
-        interfaces = [interface_below(port.device) for port in wanted]
+        interfaces = [interface_of(port.device) for port in wanted]
         self._kernel_links = [KernelLink(name) if name else None for name in interfaces]
         with ExitStack() as opened:
             for port in abi.Port:
@@ -75,7 +75,7 @@ class DataPorts:
                 _check_limits(limits[port], port, wanted[port], lcores)
             for device, settings in zip(self.devices, wanted, strict=True):
                 device.configure(lcores, descriptors, settings.mtu, pool)
-            self._drops = [drops_of(interface_of(settings.device)) for settings in wanted]
+            self._drops = [drops_of(name) for name in interfaces]
             for drops in self._drops:
                 opened.callback(drops.close)
             self._opened = opened.pop_all()
@@ -101,7 +101,8 @@ class DataPorts:
     def read(self, header: abi.StatsHeader) -> None:
         """Copy the drivers' counters and links into the page.
 
-        A driver on a kernel's interface always has a link; so that one's is asked for.
+        A driver on a kernel's interface always has a link, and counts nothing that the interface
+        drops: both are asked for.
         """
         each = zip(self.devices, self._drops, self._kernel_links, header.device, strict=True)
         for device, drops, kernel, out in each:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import socket
 
 _ON_PACKET_SOCKETS = ("net_af_packet", "eth_af_packet")
+_ON_AN_INTERFACE = (*_ON_PACKET_SOCKETS, "net_af_xdp", "net_pcap")
+"""Drivers whose ``iface=`` is one of the kernel's; others make theirs, or take it away."""
 _REMEDY = "its unit must be allowed to: docs/configuration.md#kernel-interfaces"
 
 
@@ -16,8 +18,10 @@ QUEUE_ARGUMENTS = {"net_af_packet": "qpairs", "net_af_xdp": "queue_count"}
 
 
 def interface_of(device: str) -> str | None:
-    """The kernel interface that a device string sits on (``iface=`` among its arguments)."""
-    arguments = device.split(",")[1:]
+    """The kernel's interface that a device string names; None: it sits on none."""
+    name, *arguments = device.split(",")
+    if not name.startswith(_ON_AN_INTERFACE):
+        return None
     return next((a.removeprefix("iface=") for a in arguments if a.startswith("iface=")), None)
 
 

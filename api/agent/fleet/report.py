@@ -14,7 +14,7 @@ from dataplane.base.clock import Clock
 from dataplane.shared.stats import NodeStats
 
 REASONS_MAX, REASON_LENGTH_MAX = 32, 200
-REPORTED = frozenset({"policy", "lists", "rules"})
+REPORTED = frozenset({"policy", "lists", "rules", "drain"})
 """Parts that the orchestrator is told of."""
 
 

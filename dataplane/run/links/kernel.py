@@ -13,7 +13,6 @@ import socket
 import struct
 
 from dataplane.base.errors import NativeError
-from dataplane.run.vdev import interface_of
 
 _NLMSG_ERROR, _RTM_NEWLINK, _RTM_GETLINK, _RTM_SETLINK = 2, 16, 18, 19
 _NLM_F_REQUEST, _NLM_F_ACK = 1, 4
@@ -25,13 +24,6 @@ _ERROR = struct.Struct("=i")
 _IFF_UP, _IFF_RUNNING = 1, 0x40
 _ANSWER_BYTES_MAX = 65_536
 _ANSWER_S_MAX = 1.0
-_ON_AN_INTERFACE = ("net_af_packet", "eth_af_packet", "net_af_xdp", "net_pcap")
-"""Drivers whose ``iface=`` is one of the kernel's; others make theirs, or take it away."""
-
-
-def interface_below(device: str) -> str | None:
-    """The kernel's interface that a device string sits on; None: on none that stays there."""
-    return interface_of(device) if device.startswith(_ON_AN_INTERFACE) else None
 
 
 class KernelLink:

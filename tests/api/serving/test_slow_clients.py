@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api_server import KEY, Server, free_port
+from tests.support.api_server import KEY, Server
+from tests.support.ports import free_port
 from tests.support.prober import Connect, plain, probing, tls
 from tests.support.slow_clients import crowd
 from tests.support.terminator import terminator

@@ -11,7 +11,6 @@ from dataplane.base.settings import DrainSettings
 from dataplane.native import abi
 from dataplane.native.abi import Degraded, NoticeKind, Port
 from dataplane.run.links.duty import Links
-from dataplane.run.links.kernel import interface_below
 from tests.support.clock import FakeClock
 
 KEEP = DrainSettings()
@@ -175,19 +174,3 @@ def test_a_node_that_drains_stays_down_over_a_restart(draining: Node) -> None:
     after.header.drain.wanted = 1
     after.links.start()
     assert not any(cable.is_set_up for cable in after.cables)
-
-
-@pytest.mark.parametrize(
-    ("device", "interface"),
-    [
-        ("net_af_packet0,iface=eth1,qpairs=2", "eth1"),
-        ("net_af_xdp1,iface=inside", "inside"),
-        ("net_tap0,iface=dtap0", None),
-        ("net_null0", None),
-        ("0000:01:00.0", None),
-    ],
-)
-def test_only_ports_on_an_interface_of_the_kernel_have_its_link(
-    device: str, interface: str | None
-) -> None:
-    assert interface_below(device) == interface

@@ -76,26 +76,25 @@ def make(app: typer.Typer, name: ListName) -> None:
         wanted = {key: value for key, value in wanted.items() if value is not None}
         if ip is None and not wanted:
             raise typer.BadParameter("give IP, or --reason, --created-by, --origin or --file")
-        refuse_for_fleet(fleet, wait=wait, origin=origin)
+        refuse_for_fleet(fleet, origin=origin)
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         api, wait_s = asked.api, timeout if wait else None
         if ip is not None:
             answer = api.delete(f"{name}/{quoted(ip)}", {} if fleet else {"origin": origin})
-            _say_one(asked, output, name, ip, asked.settle(answer, wait_s))
+            _say_one(asked, output, name, ip, asked.settle(answer, wait_s, "lists"))
             return
         path = f"{name}/remove"
         answer = (
             api.post(path, wanted, {"dry_run": "true"}) if dry_run else api.post_long(path, wanted)
         )
-        _say_many(asked, output, name, asked.settle(answer, wait_s))
+        _say_many(asked, output, name, asked.settle(answer, wait_s, "lists"))
 
 
 def _say_one(asked: Asked, output: Output, name: str, ip: str, answer: Answer) -> None:
     body = answer.body if isinstance(answer.body, dict) else {}
     remaining = body.get("remaining") or []
     if output.as_json:
-        state = {} if asked.is_fleet else {"state": state_of(answer), "revision": answer.revision}
-        output.document({"ip": ip, "remaining": remaining, **state})
+        output.document({"ip": ip, "remaining": remaining, **asked.state_of(answer)})
     elif remaining:
         where = f"{ip} stays on the {name} by {', '.join(remaining)}; one entry is gone"
         asked.say(output, where, answer)
