@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from api.common.disk import StorageError
-from api.orchestrator.nodes.heartbeats import StatusChange
+from api.orchestrator.nodes.heartbeats.service import StatusChange
 from api.orchestrator.webhooks import outbox
 from api.storage.database import Database
 from api.webhooks.backoff import BackOff
