@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from api.orchestrator import changes
 from api.orchestrator.following.schemas import DesiredBody
 from api.orchestrator.following.service import Following
 from api.orchestrator.nodes.filters import Filter
-from api.orchestrator.nodes.heartbeats import Heartbeats
+from api.orchestrator.nodes.heartbeats.service import Heartbeats
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.schemas import (
     AcknowledgedIncident,
+    Applied,
     DeleteQuery,
     Followed,
     Heartbeat,
@@ -138,6 +139,11 @@ def operations(services: Services) -> list[Operation]:
     """What can be done with nodes."""
     views = NodeViews(services)
     return [*_of_people(views), *_of_nodes(views)]
+
+
+def heartbeat_of(found: Sequence[Operation]) -> Operation:
+    """The one among them that a node sends every ten seconds."""
+    return next(each for each in found if each.body is Heartbeat)
 
 
 def _of_people(views: NodeViews) -> list[Operation]:
