@@ -102,7 +102,7 @@ def test_a_drain_takes_both_links_down_and_says_when_it_is_complete(lab: Lab):
         assert (status["health"], status["drain"]["connections_lost"]) == ("healthy", 0)
         lab.kill("dataplane", signal.SIGKILL)
         wait_for(lambda: lab.api("GET", "/drain").json()["drain"]["complete"], "it is so again")
-        assert not has_carrier(lab, "client")
+        wait_for(lambda: not has_carrier(lab, "client"), "and the link is down again")
     finally:
         lab.api("DELETE", "/drain")
     both_back(lab)
