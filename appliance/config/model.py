@@ -128,6 +128,14 @@ class LinksSection(Section):
     hold_seconds: int = Field(default=5, ge=0, le=300)
 
 
+class DrainSection(Section):
+    """``[drain]``: what the node does while it drains."""
+
+    links: Literal["keep", "down"] = "keep"
+    connections_seconds: int = Field(default=30, ge=0, le=86_400)
+    quiet_seconds: int = Field(default=10, ge=1, le=3600)
+
+
 class ManagementSection(Section):
     """``[management]``: the NIC that stays with the kernel; None: not our business."""
 
@@ -257,6 +265,7 @@ class NodeConfig(Section):
     ports: PortsSection
     node: NodeSection = NodeSection()
     links: LinksSection = LinksSection()
+    drain: DrainSection = DrainSection()
     management: ManagementSection = ManagementSection()
     dataplane: DataplaneSection = DataplaneSection()
     lists: ListsSection = ListsSection()

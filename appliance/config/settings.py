@@ -33,6 +33,7 @@ from dataplane.base.settings import (
     ConnectionCapacities,
     ConnectionTimeouts,
     DataplaneSettings,
+    DrainSettings,
     HttpCapacities,
     LimitCapacities,
     PortSettings,
@@ -87,6 +88,11 @@ def dataplane_settings(
         has_http=config.node.mode in {"l7", "auto"},
         has_syn_proxy=config.node.mode != "tcp",
         link_hold_ms=_link_hold_ms(config),
+        drain=DrainSettings(
+            takes_links_down=config.drain.links == "down",
+            connections_ms=1000 * config.drain.connections_seconds,
+            quiet_ms=1000 * config.drain.quiet_seconds,
+        ),
         rules_cache=rules_cache(config) if config.node.mode in INSPECTING_MODES else None,
         syn_cookie_secret=_syn_cookiesecret_text(environment or {}),
     )

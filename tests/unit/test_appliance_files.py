@@ -23,7 +23,7 @@ ROOTFS = APPLIANCE / "rootfs"
 Settings = dict[str, list[str]]
 
 PROCESSES = ("dataplane", "api", "agent")
-CONFINED = (*PROCESSES, "tls", "rebuild", "orchestrator")
+CONFINED = (*PROCESSES, "tls", "rebuild", "orchestrator", "orchestrator-tls")
 DATAPLANE_USER = ("dataplane", "rebuild")
 CAPABILITIES = {
     "dataplane": "",
@@ -38,8 +38,11 @@ CAPABILITIES = {
     "rebuild": "",
     "provisioner": "",
     "orchestrator": "",
+    "orchestrator-tls": "",
 }
-OPTIONAL = {"secbeat-orchestrator.service", "secbeat-provisioner.service"}
+OPTIONAL = {
+    f"secbeat-{name}.service" for name in ("orchestrator", "orchestrator-tls", "provisioner")
+}
 """Not of every node: an operator enables them."""
 
 
@@ -100,7 +103,8 @@ def test_a_process_is_always_started_again_and_watched(name: str) -> None:
 @pytest.mark.parametrize("name", CONFINED)
 def test_a_process_has_a_user_of_its_own_and_can_gain_nothing(name: str) -> None:
     settings = service(name)
-    users = {"tls": "haproxy", **dict.fromkeys(DATAPLANE_USER, "secbeat-dp")}
+    terminators = dict.fromkeys(("tls", "orchestrator-tls"), "haproxy")
+    users = {**terminators, **dict.fromkeys(DATAPLANE_USER, "secbeat-dp")}
     assert settings["User"] == settings["Group"] == [users.get(name, "secbeat")]
     for key in (
         *("NoNewPrivileges", "ProtectHome", "PrivateTmp", "MemoryDenyWriteExecute"),
