@@ -108,7 +108,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     receipts = Receipts(database, clock)
     exemptions = Exemptions(database, clock, settings.countries)
     overlays = Overlays(database, publisher, clock)
-    draining = Draining(database, clock)
+    draining = Draining(database, publisher, clock)
     view = NodeView(
         settings,
         database,
@@ -131,7 +131,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     ]
     operations = [
         *node_views.operations(view),
-        *drain_views.operations(draining),
+        *drain_views.operations(draining, dataplane),
         *(replace(each, handler=start.once_rebased(each.handler, storage)) for each in with_ends),
         *policy_views.operations(Policies(database, publisher, clock, exemptions), effects),
         *revision_views.operations(effects),

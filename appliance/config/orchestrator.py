@@ -16,7 +16,7 @@ from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats.incidents import Retention
 from api.storage.opening import sqlite_path
 from appliance.config.checks import webhook_problems
-from appliance.config.load import problem_error, read_document
+from appliance.config.load import problem_error, read_document, value_for_people
 from appliance.config.model import AbsolutePath, Binds, Section, UserName, WebhooksSection
 from appliance.config.secrets import secret
 from appliance.config.settings import webhook_settings
@@ -80,7 +80,7 @@ class OrchestratorConfig(Section):
     """A whole ``orchestrator.toml``; everything has a default."""
 
     state_dir: AbsolutePath = Path("/var/lib/secbeat-orchestrator")
-    database: Annotated[str, AfterValidator(_database)] | None = None
+    database: Annotated[str, AfterValidator(_database)] | None = Field(default=None, repr=False)
     """None: SQLite in the state directory."""
     bind: Binds = ("127.0.0.1:3030", "[::1]:3030")
     socket: AbsolutePath | None = None
@@ -94,7 +94,7 @@ class OrchestratorConfig(Section):
     @model_validator(mode="after")
     def _receivers(self) -> Self:
         for key, value, rule in webhook_problems(self.webhooks):
-            raise ValueError(f"{key} = {value}: {rule}")
+            raise ValueError(f"{key} = {value_for_people(key, value)}: {rule}")
         return self
 
 

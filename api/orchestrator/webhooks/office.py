@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from api.common.disk import StorageError
 from api.common.schemas import rfc3339
-from api.orchestrator.nodes.heartbeats import StatusChange
+from api.orchestrator.nodes.heartbeats.service import StatusChange
 from api.orchestrator.webhooks import outbox
 from api.storage.database import AnyRow, Database
 from api.webhooks.backoff import BackOff
