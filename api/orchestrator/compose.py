@@ -40,8 +40,6 @@ from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
 from api.orchestrator.rules import views as rule_views
-from api.orchestrator.rules.following import FollowedRuleSet
-from api.orchestrator.rules.service import FleetRules
 from api.orchestrator.scaling import compose as scaling
 from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
@@ -125,14 +123,14 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     threats = Threats(database, clock, settings.retention)
     office = Office(settings.webhooks, database, clock)
     entries = entry_views.Services.make(database, clock)
-    rules = FleetRules(database, clock)
-    followed_rules = FollowedRuleSet(database, clock, rules.log)
-    following = Following(database, (ruling.part, entries.followed.part, followed_rules.part))
+    rules = rule_views.Services.make(database, clock)
+    following = Following(database, (ruling.part, entries.followed.part, rules.followed.part))
     registry = Registry(database, clock, ())
     nodes = node_views.Services(
         Nodes(database, clock),
         registry,
         Heartbeats(database, clock, office.tell),
+        following,
         database,
     )
     jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
@@ -149,7 +147,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     telling = (nodes.heartbeats, office, threats)
     housekeeper = _housekeeper(storage, database, receipts, clock, telling)
     housekeeper.register("purge lists", entries.lists.purge, RETENTION_S)
-    housekeeper.register("purge rules", rules.purge, RETENTION_S)
+    housekeeper.register("purge rules", rules.rules.purge, RETENTION_S)
     return Orchestrator(
         settings=settings,
         database=database,
@@ -161,7 +159,8 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *token_views.operations(tokens),
             *followed,
             *entry_views.operations(entries),
-            *rule_views.operations(rules, followed_rules),
+            *rule_views.operations(rules),
+            *following_views.revisions([entries.spread, rules.spread]),
             *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
             *scaling_views.operations(jobs),

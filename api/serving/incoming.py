@@ -44,6 +44,7 @@ class Incoming:
         if self._is_held_back or self.complete:
             return
         with suppress(TimeoutError, ClientGoneError):
-            async with asyncio.timeout(0):
-                while not self.complete:
+            async with asyncio.timeout(0) as limit:
+                # While more comes, Gunicorn's wait may swallow the cancellation that ends this one.
+                while not (self.complete or limit.expired()):
                     await self.next()

@@ -121,6 +121,13 @@ class PortsSection(Section):
     inside: PortSection
 
 
+class LinksSection(Section):
+    """``[links]``: what a port's link says about the other's."""
+
+    loss_forwarding: Literal["off", "on"] = "off"
+    hold_seconds: int = Field(default=5, ge=0, le=300)
+
+
 class ManagementSection(Section):
     """``[management]``: the NIC that stays with the kernel; None: not our business."""
 
@@ -249,6 +256,7 @@ class NodeConfig(Section):
 
     ports: PortsSection
     node: NodeSection = NodeSection()
+    links: LinksSection = LinksSection()
     management: ManagementSection = ManagementSection()
     dataplane: DataplaneSection = DataplaneSection()
     lists: ListsSection = ListsSection()

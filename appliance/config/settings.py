@@ -85,9 +85,14 @@ def dataplane_settings(
         http=HttpCapacities(config.http.pool_mib),
         has_http=config.node.mode in {"l7", "auto"},
         has_syn_proxy=config.node.mode != "tcp",
+        link_hold_ms=_link_hold_ms(config),
         rules_cache=rules_cache(config) if config.node.mode in INSPECTING_MODES else None,
         syn_cookie_secret=_syn_cookiesecret_text(environment or {}),
     )
+
+
+def _link_hold_ms(config: NodeConfig) -> int | None:
+    return 1000 * config.links.hold_seconds if config.links.loss_forwarding == "on" else None
 
 
 def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSettings:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from appliance.doctor import (
     checks_cpu,
+    checks_dataplane,
+    checks_links,
     checks_memory,
     checks_network,
     checks_pci,
@@ -31,6 +33,8 @@ CHECKS: tuple[Check, ...] = (
     checks_pci.check_modules,
     checks_pci.check_nics,
     checks_ports.check_ports,
+    checks_dataplane.check_dataplane,
+    checks_links.check_links,
     checks_network.check_tcp_ports,
     checks_software.check_users,
     checks_software.check_python,

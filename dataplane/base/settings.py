@@ -113,6 +113,8 @@ class DataplaneSettings:
     """False: the policy's ``syn`` is not heeded (mode ``tcp``)."""
     syn_cookie_secret: bytes = field(default=b"", repr=False)
     """That nodes share; empty: one of the node's own, kept beside the socket."""
+    link_hold_ms: int | None = None
+    """How long both links stay down at least after one was lost; None: a loss is not forwarded."""
     rules_cache: Path | None = None
     """Directory of the WAF's compiled rules, the data plane's own; None: the node has no WAF."""
     eal_arguments: tuple[str, ...] = field(default=())

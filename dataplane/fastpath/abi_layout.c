@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "bca151c15ded6fab61c590b6ad563022828c9ae04ecadf050fc8af49d60b9f67";
+const char sb_abi_hash[] = "2e0c99f06fc04e84c8d6833b9d6a8d7fefe39eaa70e3fc6a6d20646ea103b2a8";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -461,13 +461,21 @@ _Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6429832, "make abi")
 _Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8526984, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, capture) == 8526992, "make abi");
 
-_Static_assert(sizeof(struct sb_device_stats) == 48, "make abi");
+_Static_assert(sizeof(struct sb_device_stats) == 64, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, errors) == 8, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, no_mbuf) == 16, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, tx_errors) == 24, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, link_up) == 32, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, speed_mbps) == 40, "make abi");
+_Static_assert(offsetof(struct sb_device_stats, link_can_be_held) == 48, "make abi");
+_Static_assert(offsetof(struct sb_device_stats, link_held) == 56, "make abi");
+
+_Static_assert(sizeof(struct sb_links) == 32, "make abi");
+_Static_assert(offsetof(struct sb_links, state) == 0, "make abi");
+_Static_assert(offsetof(struct sb_links, since_boot_ms) == 8, "make abi");
+_Static_assert(offsetof(struct sb_links, loss_forwarding) == 16, "make abi");
+_Static_assert(offsetof(struct sb_links, losses) == 24, "make abi");
 
 _Static_assert(sizeof(struct sb_rejected) == 264, "make abi");
 _Static_assert(offsetof(struct sb_rejected, revision) == 0, "make abi");
@@ -527,13 +535,14 @@ _Static_assert(offsetof(struct sb_stats_header, rules_databases) == 384, "make a
 _Static_assert(offsetof(struct sb_stats_header, rejected_count) == 392, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, rejected) == 400, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, device) == 67984, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_version) == 68080, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_label) == 68088, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199160, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202040, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726328, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726336, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, detection) == 734528, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, links) == 68112, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_version) == 68144, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_label) == 68152, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199224, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202104, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726392, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726400, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, detection) == 734592, "make abi");
 
 _Static_assert(sizeof(struct sb_stats) == 141774848, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
@@ -1277,6 +1286,12 @@ _Static_assert(SB_HTTP_SLOW_COUNT == 3, "make abi");
 
 _Static_assert(SB_HTTP_STATUS_CLASSES == 6, "make abi");
 
+_Static_assert(SB_LINKS_STATE_SETTLING == 0, "make abi");
+_Static_assert(SB_LINKS_STATE_WATCHING == 1, "make abi");
+_Static_assert(SB_LINKS_STATE_LOST == 2, "make abi");
+_Static_assert(SB_LINKS_STATE_HOLDING == 3, "make abi");
+_Static_assert(SB_LINKS_STATE_COUNT == 4, "make abi");
+
 _Static_assert(SB_STATE_STARTING == 0, "make abi");
 _Static_assert(SB_STATE_RUNNING == 1, "make abi");
 _Static_assert(SB_STATE_DRAINING == 2, "make abi");
@@ -1288,6 +1303,7 @@ _Static_assert(SB_DEGRADED_LINK == 4, "make abi");
 _Static_assert(SB_DEGRADED_COUNTRIES == 8, "make abi");
 _Static_assert(SB_DEGRADED_RULES == 16, "make abi");
 _Static_assert(SB_DEGRADED_DETECTION == 32, "make abi");
+_Static_assert(SB_DEGRADED_LINK_HOLD == 64, "make abi");
 
 _Static_assert(SB_RULES_READY == 1, "make abi");
 _Static_assert(SB_RULES_BUILDING == 2, "make abi");
@@ -1327,7 +1343,9 @@ _Static_assert(SB_NOTICE_COMPILER_LOST == 11, "make abi");
 _Static_assert(SB_NOTICE_COMPILER_BACK == 12, "make abi");
 _Static_assert(SB_NOTICE_RULES_IN_FORCE == 13, "make abi");
 _Static_assert(SB_NOTICE_POLICY_APPLIED == 14, "make abi");
-_Static_assert(SB_NOTICE_COUNT == 15, "make abi");
+_Static_assert(SB_NOTICE_LINK_HELD == 15, "make abi");
+_Static_assert(SB_NOTICE_LINK_RELEASED == 16, "make abi");
+_Static_assert(SB_NOTICE_COUNT == 17, "make abi");
 
 _Static_assert(SB_EXPLAIN_BY_DESTINATION == 65535, "make abi");
 _Static_assert(SB_EXPLAINED_FINDINGS_MAX == 16, "make abi");

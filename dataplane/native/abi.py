@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "bca151c15ded6fab61c590b6ad563022828c9ae04ecadf050fc8af49d60b9f67"
+ABI_HASH = "2e0c99f06fc04e84c8d6833b9d6a8d7fefe39eaa70e3fc6a6d20646ea103b2a8"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -123,10 +123,11 @@ WAF_RESULT_COUNT = 3
 HTTP_UNINSPECTED_COUNT = 9
 HTTP_SLOW_COUNT = 3
 HTTP_STATUS_CLASSES = 6
+LINKS_STATE_COUNT = 4
 STATE_COUNT = 3
 REJECTED_COUNT = 6
 MESSAGE_COUNT = 7
-NOTICE_COUNT = 15
+NOTICE_COUNT = 17
 EXPLAIN_BY_DESTINATION = 65535
 EXPLAINED_FINDINGS_MAX = 16
 EXPLAINED_ENTRIES_MAX = 16
@@ -645,6 +646,15 @@ class HttpSlow(enum.IntEnum):
     READ = 2
 
 
+class LinksState(enum.IntEnum):
+    """enum sb_links_state."""
+
+    SETTLING = 0
+    WATCHING = 1
+    LOST = 2
+    HOLDING = 3
+
+
 class State(enum.IntEnum):
     """enum sb_state."""
 
@@ -662,6 +672,7 @@ class Degraded(enum.IntFlag):
     COUNTRIES = 8
     RULES = 16
     DETECTION = 32
+    LINK_HOLD = 64
 
 
 class RulesState(enum.IntFlag):
@@ -715,6 +726,8 @@ class NoticeKind(enum.IntEnum):
     COMPILER_BACK = 12
     RULES_IN_FORCE = 13
     POLICY_APPLIED = 14
+    LINK_HELD = 15
+    LINK_RELEASED = 16
 
 
 class ExplainedFlag(enum.IntFlag):
@@ -1820,7 +1833,7 @@ class LcoreStats(ctypes.Structure):
 
 
 class DeviceStats(ctypes.Structure):
-    """struct sb_device_stats: 48 bytes."""
+    """struct sb_device_stats: 64 bytes."""
 
     missed: int
     errors: int
@@ -1828,6 +1841,8 @@ class DeviceStats(ctypes.Structure):
     tx_errors: int
     link_up: int
     speed_mbps: int
+    link_can_be_held: int
+    link_held: int
 
     _fields_ = [
         ("missed", ctypes.c_uint64),  # 0
@@ -1836,6 +1851,24 @@ class DeviceStats(ctypes.Structure):
         ("tx_errors", ctypes.c_uint64),  # 24
         ("link_up", ctypes.c_uint64),  # 32
         ("speed_mbps", ctypes.c_uint64),  # 40
+        ("link_can_be_held", ctypes.c_uint64),  # 48
+        ("link_held", ctypes.c_uint64),  # 56
+    ]
+
+
+class Links(ctypes.Structure):
+    """struct sb_links: 32 bytes."""
+
+    state: int
+    since_boot_ms: int
+    loss_forwarding: int
+    losses: int
+
+    _fields_ = [
+        ("state", ctypes.c_uint64),  # 0
+        ("since_boot_ms", ctypes.c_uint64),  # 8
+        ("loss_forwarding", ctypes.c_uint64),  # 16
+        ("losses", ctypes.c_uint64),  # 24
     ]
 
 
@@ -1913,6 +1946,7 @@ class StatsHeader(ctypes.Structure):
     rejected_count: int
     rejected: ctypes.Array[Rejected]
     device: ctypes.Array[DeviceStats]
+    links: Links
     profile_version: int
     profile_label: ctypes.Array[ProfileLabel]
     profile_removed: ProfileStats
@@ -1969,14 +2003,15 @@ class StatsHeader(ctypes.Structure):
         ("rejected_count", ctypes.c_uint64),  # 392
         ("rejected", Rejected * 256),  # 400
         ("device", DeviceStats * 2),  # 67984
-        ("profile_version", ctypes.c_uint64),  # 68080
-        ("profile_label", ProfileLabel * 2048),  # 68088
-        ("profile_removed", ProfileStats),  # 199160
-        ("rule_number", ctypes.c_uint64 * 65536),  # 202040
-        ("rule_group_count", ctypes.c_uint64),  # 726328
-        ("rule_group_label", RuleGroupLabel * 128),  # 726336
-        ("detection", DetectionPages),  # 734528
-        ("_padding_1132376", ctypes.c_uint8 * 2216),  # 1132376
+        ("links", Links),  # 68112
+        ("profile_version", ctypes.c_uint64),  # 68144
+        ("profile_label", ProfileLabel * 2048),  # 68152
+        ("profile_removed", ProfileStats),  # 199224
+        ("rule_number", ctypes.c_uint64 * 65536),  # 202104
+        ("rule_group_count", ctypes.c_uint64),  # 726392
+        ("rule_group_label", RuleGroupLabel * 128),  # 726400
+        ("detection", DetectionPages),  # 734592
+        ("_padding_1132440", ctypes.c_uint8 * 2152),  # 1132440
     ]
 
 

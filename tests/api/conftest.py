@@ -238,6 +238,11 @@ class Api:
         path = path if path.startswith(("/api", "/docs", "/openapi")) else "/api/v1" + path
         return self.client.open(path, method=method, headers=headers, **rest)
 
+    @property
+    def agent_key(self) -> str:
+        """The key of the node's agent."""
+        return self.settings.agent_key.read_text().strip()
+
     def get(self, path: str, **rest: Any) -> Any:
         return self.call("GET", path, **rest)
 
@@ -248,7 +253,8 @@ class Api:
         return self.call("DELETE", path, **rest)
 
     def ban(self, ip: str, **rest: Any) -> Any:
-        return self.post("/blacklist", {"ip": ip, **rest})
+        key = self.agent_key if rest.get("origin") == "fleet" else ADMIN_KEY
+        return self.post("/blacklist", {"ip": ip, **rest}, key=key)
 
     def bring(self, body: str, name: str = "blacklist", query: str = "", **rest: Any) -> Any:
         rest.setdefault("content_type", "text/plain")

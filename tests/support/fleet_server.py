@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from api.orchestrator.settings import OrchestratorSettings
-from tests.support.api_server import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "key-of-the-fleet-s-tests-0123456789abcdef"
@@ -89,7 +89,7 @@ class FleetServer:
     def kill(self) -> None:
         """As a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
         self.log.close()
 
     def _wait(self) -> None:

@@ -25,6 +25,7 @@ DOORS = {
     "dataplane.shared.explained",
     "dataplane.shared.incidents",
     "dataplane.shared.labels",
+    "dataplane.shared.links",
     "dataplane.shared.stats",
     "dataplane.statelog",
     "dataplane.waf.document",

@@ -6,18 +6,13 @@ the database runs by itself, puts them on the list as one change.
 
 from __future__ import annotations
 
-import itertools
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.disk import StorageError
 from api.lists import kinds, lines
 from api.lists.lines import Defaults
 from api.orchestrator import changes
@@ -27,14 +22,12 @@ from api.orchestrator.entries.schemas import OnConflict
 from api.orchestrator.entries.service import check_room
 from api.orchestrator.entries.staged import Skipped, Staged
 from api.orchestrator.following.log import ITEMS_MAX, ChangeLog
+from api.orchestrator.staging import Staging
 from api.storage.database import Database
 from dataplane.base.clock import Clock
 from dataplane.statelog import ListName
 
-STAGED_AT_ONCE = 2_000
-LEFT_MS = 3_600_000
-"""What is staged for longer is of an import that did not come to its end."""
-_staged, _entry = fleet_entries_staged.c, fleet_entries.c
+_entry = fleet_entries.c
 _LINE = ("key", "prefix_length", "line", "reason", "duration_s")
 
 
@@ -66,25 +59,15 @@ class Importer:
         self._database = database
         self._clock = clock
         self._log = log
+        self._staging = Staging(database, clock, fleet_entries_staged)
 
     def run(self, actor: Actor, name: ListName, upload: Upload) -> ImportResult:
         """Import a body. Raises `BadLineError`, `ConflictError`."""
-        import_id = uuid.uuid4().hex
-        with self._unstaged(import_id):
-            count = self._stage(import_id, upload)
-            return self._commit(actor, name, upload.on_conflict, import_id, count)
-
-    def _stage(self, import_id: str, upload: Upload) -> int:
-        """Stage all lines; returns how many there are."""
-        count, common = 0, {"import_id": import_id, "staged_ms": self._clock.utc_ms()}
         with upload.source.open("rb") as file:
             found = lines.entries(file, upload.media_type, upload.defaults)
-            while some := list(itertools.islice(found, STAGED_AT_ONCE)):
-                count += len(some)
-                values = [{**common, **{n: getattr(row, n) for n in _LINE}} for row in some]
-                with self._database.write(bulk=True) as connection:
-                    connection.execute(insert(fleet_entries_staged), values)
-        return count
+            values = ({name: getattr(row, name) for name in _LINE} for row in found)
+            with self._staging.staged(values) as (import_id, count):
+                return self._commit(actor, name, upload.on_conflict, import_id, count)
 
     def _commit(
         self, actor: Actor, name: ListName, on_conflict: OnConflict, import_id: str, count: int
@@ -106,17 +89,6 @@ class Importer:
             audit.record(connection, actor, f"{name}.import", target, now_ms, change)
             actor.on_commit(connection, result, change)
         return replace(result, change=change)
-
-    @contextmanager
-    def _unstaged(self, import_id: str) -> Iterator[None]:
-        """What is staged goes at the end, and so does what a crash has left of another import."""
-        try:
-            yield
-        finally:
-            old = self._clock.utc_ms() - LEFT_MS
-            which = (_staged.import_id == import_id) | (_staged.staged_ms < old)
-            with suppress(StorageError), self._database.write(bulk=True) as connection:
-                connection.execute(delete(fleet_entries_staged).where(which))
 
 
 def _items(connection: Connection, number: int, change: int) -> list[bytes] | None:

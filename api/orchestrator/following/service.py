@@ -79,6 +79,15 @@ class Following:
         state.tags[node] = entity_tag(to_text(found).encode())
         return found
 
+    def newest(self) -> Callable[[str], DesiredBody | None]:
+        """The same of every node, as it is now; None: there is no such node."""
+        with self._lock:
+            self._refresh()
+            state = self._state
+        if state is None:
+            raise RuntimeError("nothing has been read")
+        return lambda node: state.document(node) if node in state.desired else None
+
     def tag_at_hand(self, node: str) -> str | None:
         """The tag of what the node would be answered now; None: that has to be made first."""
         state = self._state

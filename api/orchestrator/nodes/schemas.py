@@ -63,6 +63,14 @@ class Applied(Strict):
     message: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
 
 
+class Followed(Applied):
+    """The same, and whether it is all that there is."""
+
+    wanted: int | None
+    """The number that the node is to have now; null: the fleet has no policy for it."""
+    is_newest: bool
+
+
 class Heartbeat(Strict):
     """How a node is, every ten seconds and at once when that changes."""
 
@@ -123,7 +131,10 @@ class NodeBody(Strict):
     labels: dict[str, str]
     desired: Literal["active", "draining"]
     clock_off_ms: int | None
-    policy: Applied | None
+    policy: Followed | None
+    """Null: the node has not said anything of it; the same of the others."""
+    lists: Followed | None
+    rules: Followed | None
     registered_at: Timestamp
     last_seen_at: Timestamp | None
     stats: dict[str, float | int | None]

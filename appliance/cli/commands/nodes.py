@@ -18,7 +18,12 @@ from appliance.cli.terminal.options import (
 )
 from appliance.cli.terminal.output import Cell, Output
 
-COLUMNS = ("id", "status", "mode", "load", "address", "version", "last_seen_at", "reasons")
+COLUMNS = (
+    *("id", "status", "mode", "load", "address", "version", "last_seen_at", "follows"),
+    "reasons",
+)
+PARTS = ("policy", "lists", "rules")
+"""What a node follows."""
 Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
 
@@ -132,11 +137,10 @@ def _tell(output: Output, found: dict[str, Any]) -> None:
     if output.as_json:
         output.document(found)
         return
-    policy = found["policy"]
     shown = found | {
         "reasons": ", ".join(found["reasons"]) or None,
         "labels": _labels(found["labels"]),
-        "policy": None if policy is None else f"{policy['number']} {policy['state']}",
+        **{part: _part(found[part]) for part in PARTS},
     }
     stats = shown.pop("stats")
     output.table(("field", "value"), [*shown.items(), *stats.items()])
@@ -144,8 +148,25 @@ def _tell(output: Output, found: dict[str, Any]) -> None:
 
 def _rows(nodes: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for node in nodes:
-        shown = node | {"reasons": ", ".join(node["reasons"]) or None}
+        shown = node | {
+            "reasons": ", ".join(node["reasons"]) or None,
+            "follows": _follows(node),
+        }
         yield [shown[column] for column in COLUMNS]
+
+
+def _follows(node: dict[str, Any]) -> str:
+    """``newest``, or what the node does not have in its newest form."""
+    behind = [part for part in PARTS if not (node[part] or {}).get("is_newest")]
+    return f"behind: {', '.join(behind)}" if behind else "newest"
+
+
+def _part(found: dict[str, Any] | None) -> str | None:
+    if found is None:
+        return None
+    newest = "newest" if found["is_newest"] else f"wanted: {found['wanted'] or 'none'}"
+    why = f": {found['message']}" if found["message"] else ""
+    return f"{found['number']} {found['state']}, {newest}{why}"
 
 
 def _label(text: str) -> tuple[str, str | None]:

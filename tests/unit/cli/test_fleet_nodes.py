@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+FOLLOWED = {"epoch": "e", "state": "applied", "message": None, "is_newest": True}
 NODE = {
     "id": "node-1",
     "uuid": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
@@ -18,7 +19,9 @@ NODE = {
     "labels": {"site": "fra"},
     "desired": "active",
     "clock_off_ms": 9000,
-    "policy": {"epoch": "e", "number": 3, "state": "applied", "message": None},
+    "policy": FOLLOWED | {"number": 3, "wanted": 3},
+    "lists": FOLLOWED | {"number": 7, "wanted": 9, "is_newest": False},
+    "rules": None,
     "registered_at": "2026-11-30T00:00:00.000Z",
     "last_seen_at": "2026-11-30T00:00:10.000Z",
     "stats": {"packets_processed": 7},
@@ -67,14 +70,16 @@ def test_nodes_are_listed_by_what_is_asked_for(api: Any, secbeat: Any) -> None:
     assert {"status": "degraded", "labels": "site=fra"}.items() <= asked.query.items()
     assert done.out.splitlines()[1].split("\t") == [
         *("node-1", "degraded", "l7", "0.12", "10.0.1.10:9090", "0.1.0"),
-        *("2026-11-30T00:00:10.000Z", "clock_off"),
+        *("2026-11-30T00:00:10.000Z", "behind: lists, rules", "clock_off"),
     ]
 
 
 def test_a_node_is_shown_field_by_field(api: Any, secbeat: Any) -> None:
     api.answers_with(200, NODE)
     lines = secbeat("nodes", "show", "node-1").out.splitlines()
-    assert {"labels\tsite=fra", "policy\t3 applied", "packets_processed\t7"} <= set(lines)
+    assert {"labels\tsite=fra", "packets_processed\t7"} <= set(lines)
+    said = {"policy\t3 applied, newest", "lists\t7 applied, wanted: 9", "rules\t-"}
+    assert said <= set(lines)
 
 
 def test_labels_are_set_and_taken_away(api: Any, secbeat: Any) -> None:

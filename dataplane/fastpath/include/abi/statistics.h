@@ -205,6 +205,24 @@ struct sb_device_stats {
     uint64_t tx_errors;
     uint64_t link_up; /* 0 or 1 */
     uint64_t speed_mbps;
+    uint64_t link_can_be_held; /* 1: somebody can take its link down ... */
+    uint64_t link_held;        /* ... and we keep it down */
+};
+
+/* Links that are kept down so that routers see what is the matter. */
+enum sb_links_state {
+    SB_LINKS_STATE_SETTLING, /* after a start or a release: links may still come */
+    SB_LINKS_STATE_WATCHING,
+    SB_LINKS_STATE_LOST,    /* one port has lost its link, the other is kept down */
+    SB_LINKS_STATE_HOLDING, /* that link is back too early: both are kept down */
+    SB_LINKS_STATE_COUNT
+};
+
+struct sb_links {
+    uint64_t state; /* enum sb_links_state */
+    uint64_t since_boot_ms;
+    uint64_t loss_forwarding; /* 1: on */
+    uint64_t losses;          /* that were forwarded, ever */
 };
 
 enum sb_state { SB_STATE_STARTING, SB_STATE_RUNNING, SB_STATE_DRAINING, SB_STATE_COUNT };
@@ -217,7 +235,8 @@ enum sb_degraded {
     SB_DEGRADED_COUNTRIES = 1 << 3, /* no database though the policy asks, or one that is no good */
     SB_DEGRADED_RULES = 1 << 4,     /* WAF rules wait, and nobody compiles them; or not all of those
                                         from before the start are in force yet */
-    SB_DEGRADED_DETECTION = 1 << 5  /* it has failed: no attack is seen until a restart */
+    SB_DEGRADED_DETECTION = 1 << 5, /* it has failed: no attack is seen until a restart */
+    SB_DEGRADED_LINK_HOLD = 1 << 6  /* links are to be taken down, and not every port's can be */
 };
 
 /* How the WAF's rules are: bits. */
@@ -301,6 +320,7 @@ struct sb_stats_header {
     uint64_t rejected_count; /* ever; the newest SB_REJECTED_MAX are kept */
     struct sb_rejected rejected[SB_REJECTED_MAX];
     struct sb_device_stats device[SB_PORT_COUNT];
+    struct sb_links links;
     uint64_t profile_version; /* odd while names and profile_removed change */
     struct sb_profile_label profile_label[SB_PROFILES_MAX];
     struct sb_profile_stats profile_removed; /* what profiles had counted that are no more */

@@ -71,6 +71,7 @@ class Case:
         before, end = self.beats, self.now_s + seconds
         while self.now_s < end:
             self.now_s += 0.5
+            self.clock.now_boot_ms += 500
             self.heart.turn()
         return self.beats - before
 
@@ -110,6 +111,23 @@ def test_what_is_new_is_said_at_once(case: Case, what: str) -> None:
     else:
         case.heart.news()
     assert case.pass_s(1) == 1
+
+
+def test_stall_that_is_over_at_the_next_look_is_not_told(case: Case) -> None:
+    """As after a pause of the whole machine, if the agent goes on first."""
+    case.pass_s(3)
+    stats = case.source.stats
+    assert stats is not None
+    case.source.stats = replace(stats, heartbeat_age_s=5.0)
+    assert case.pass_s(0.5) == 0
+    case.source.stats = stats
+    assert case.pass_s(3) == 0
+    case.source.stats = replace(stats, heartbeat_age_s=5.0)
+    assert case.pass_s(3) == 1
+    assert (case.last()["health"], case.last()["reasons"]) == (
+        "unhealthy",
+        ["dataplane_stalled", "link"],
+    )
 
 
 def test_flapping_node_says_so_once_a_second(case: Case) -> None:

@@ -29,17 +29,17 @@ class Line:
     wanted: Wanted
 
 
-def read_lines(source: Path, now_ms: int) -> list[Line]:
+def read_lines(source: Path, now_ms: int) -> Iterator[Line]:
     """The rules of a body; empty lines don't count. About 30 us each.
 
-    Raises `InvalidInputError` for the first line that breaks a rule, ``UnprocessableError`` for an
-    end that has passed.
+    Raises `InvalidInputError` for the first line that breaks a rule or is one too many,
+    ``UnprocessableError`` for an end that has passed.
     """
     with source.open("rb") as file:
-        found = list(itertools.islice(_lines(file, now_ms), RULES_MAX + 1))
-    if len(found) > RULES_MAX:
-        raise _bad(found[-1].number, len(found), f"{RULES_MAX} rules", "one rule too many")
-    return found
+        for count, line in enumerate(_lines(file, now_ms), 1):
+            if count > RULES_MAX:
+                raise _bad(line.number, count, f"{RULES_MAX} rules", "one rule too many")
+            yield line
 
 
 def _lines(file: BinaryIO, now_ms: int) -> Iterator[Line]:
