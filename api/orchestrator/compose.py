@@ -54,6 +54,7 @@ from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
+from api.webhooks import views as webhook_views
 from dataplane.base.clock import Clock
 
 RETENTION_S = 600.0
@@ -133,7 +134,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         following,
         database,
     )
-    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry, following)
     limits = _limits(settings)
     receipts = Receipts(database, clock)
     doors = FleetKeys(keys, database, clock, freshness)
@@ -163,6 +164,7 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
             *following_views.revisions([entries.spread, rules.spread]),
             *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
+            *webhook_views.operations(office),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),

@@ -19,6 +19,7 @@ from api.orchestrator.nodes.heartbeats.service import Heartbeats
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.schemas import (
     AcknowledgedIncident,
+    Applied,
     DeleteQuery,
     Followed,
     Heartbeat,
@@ -65,7 +66,7 @@ class NodeViews:
         labels = None if query.labels is None else parse_selector(query.labels)
         wanted = Filter(query.status, query.mode, labels, query.text)
         rows, total, following = self._nodes.page(wanted, query.limit, query.cursor)
-        now_ms, newest = self._nodes.now_ms(), self._following.newest()
+        now_ms, newest = self._nodes.now_ms(), self._following.newest_of_all()
         found = [_body(row, now_ms, newest(row.id)) for row in rows]
         return Answer(200, NodePage(nodes=found, total=total, next_cursor=following))
 
@@ -119,7 +120,7 @@ class NodeViews:
         return Answer(200, HeartbeatAnswer(at=rfc3339(at_ms), acknowledged=acknowledged))
 
     def _answer(self, row: AnyRow) -> Answer:
-        wanted = self._following.newest()(row.id)
+        wanted = self._following.newest_of_all()(row.id)
         return Answer(200, _body(row, self._nodes.now_ms(), wanted))
 
 
@@ -240,6 +241,7 @@ def _actor(call: Call) -> Actor:
 
 def _body(row: AnyRow, now_ms: int, wanted: DesiredBody | None) -> NodeBody:
     status, reasons = judge(row, now_ms)
+    drain = row.applied.get("drain")
     return NodeBody(
         id=row.id,
         uuid=row.uuid,
@@ -255,6 +257,7 @@ def _body(row: AnyRow, now_ms: int, wanted: DesiredBody | None) -> NodeBody:
         policy=_followed(row.applied.get("policy"), wanted, "policy"),
         lists=_followed(row.applied.get("lists"), wanted, "lists"),
         rules=_followed(row.applied.get("rules"), wanted, "rules"),
+        drain=None if drain is None else Applied.model_validate(drain),
         registered_at=rfc3339(row.registered_ms),
         last_seen_at=None if row.seen_ms is None else rfc3339(row.seen_ms),
         stats=row.stats,

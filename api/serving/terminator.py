@@ -13,19 +13,19 @@ from pathlib import Path
 from dataplane.base.errors import ConfigurationError
 
 
-def check(path: Path | None) -> None:
-    """ConfigurationError: the socket can't be made there."""
+def check(key: str, path: Path | None) -> None:
+    """ConfigurationError: the socket that ``key`` names can't be made there."""
     if path is None:
         return
     if not path.parent.is_dir():
-        raise ConfigurationError(f"api.socket: there is no directory {path.parent}")
+        raise ConfigurationError(f"{key}: there is no directory {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"api.socket: {path.parent} can't be written by this user")
+        raise ConfigurationError(f"{key}: {path.parent} can't be written by this user")
     if path.exists() and not stat.S_ISSOCK(path.lstat().st_mode):
-        raise ConfigurationError(f"api.socket: {path} is there and is no socket")
+        raise ConfigurationError(f"{key}: {path} is there and is no socket")
 
 
-def open_to_group(path: Path | None) -> None:
+def open_to_group(key: str, path: Path | None) -> None:
     """Give the socket to its directory's group; ConfigurationError: it is not ours to give."""
     if path is None:
         return
@@ -35,6 +35,6 @@ def open_to_group(path: Path | None) -> None:
             os.chown(path, -1, group)
     except OSError as exc:
         raise ConfigurationError(
-            f"api.socket: {path} can't be given to group {group}, that of its directory: "
+            f"{key}: {path} can't be given to group {group}, that of its directory: "
             "this user must be in it (in a unit: SupplementaryGroups=)"
         ) from exc
