@@ -10,7 +10,7 @@ from pathlib import Path
 from appliance.lab.network import NETNS
 from tests.fleet.support.host import hierarchies
 from tests.fleet.support.run import sweep
-from tests.fleet.support.tree import TREE
+from tests.fleet.support.tree import TREE, host_tree
 from tests.support.waiting import wait_for
 
 _RUN = """
@@ -30,7 +30,7 @@ def left(pid: int) -> list[str]:
     found = [str(path) for place in places if place.exists() for path in place.glob(f"*{name}*")]
     for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
         try:
-            if name in mounts.read_text():
+            if f"/secbeat-{name}/" in mounts.read_text():
                 found.append(str(mounts))
         except OSError:  # it has just ended
             continue
@@ -38,6 +38,7 @@ def left(pid: int) -> list[str]:
 
 
 def test_a_run_that_was_killed_leaves_nothing() -> None:
+    host_tree()  # made, if it must be, where Ctrl-C ends it
     with subprocess.Popen(
         [sys.executable, "-c", _RUN], cwd=TREE, stdout=subprocess.PIPE, text=True
     ) as killed:

@@ -16,16 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from appliance.image.contain import NAMESPACES
 from appliance.lab.instance import Namespaces
 from appliance.lab.network import NETNS
 from tests.fleet.support.tree import ADMINISTRATOR
 
 END_S = 30.0
-_CONTAINED = (
-    *("setpriv", "--pdeathsig", "KILL"),
-    *("unshare", "--mount", "--propagation", "private"),
-    *("--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
-)
 # What nspawn keeps below /run is its own here, or it would stay on the machine.
 _START = """\
 set -eu
@@ -92,7 +88,7 @@ class Host:
         )
         self._console = (self.directory / "console.log").open("ab")
         self._process = subprocess.Popen(
-            [*_CONTAINED, "sh", "-c", _START, "host", tree, self.directory, *nspawn],
+            [*NAMESPACES, "sh", "-c", _START, "host", tree, self.directory, *nspawn],
             env={
                 **os.environ,
                 "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from appliance.commands import run
 from appliance.image import debian, inputs
+from appliance.image.contain import NAMESPACES
 from appliance.image.options import MIRROR, SECURITY_MIRROR
 
 TREE = Path(__file__).resolve().parents[3]
@@ -57,7 +58,7 @@ def _make(root: Path) -> None:
         f'--customize-hook=chroot "$1" {download}',
         f'--customize-hook=mkdir "$1/{REPOSITORY}" && mv "{archives}"/*.deb "$1/{REPOSITORY}"',
     )
-    run(*command[:1], *hooks, *command[1:], timeout_s=MAKING_S)
+    run(*NAMESPACES, *command[:1], *hooks, *command[1:], timeout_s=MAKING_S)
     _index(root / REPOSITORY)
     (root / _SOURCES).write_text(f"deb [trusted=yes] file:/{REPOSITORY} ./\n")
     for file in (*(root / "etc/apt/sources.list.d").iterdir(), *root.glob("etc/ssh/ssh_host_*")):
