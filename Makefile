@@ -10,7 +10,7 @@ AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench setup-image setup-fleet build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test wheels fleet-test clean
+.PHONY: help setup setup-bench setup-image setup-fleet build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics wheels fleet-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -70,6 +70,9 @@ image: setup-image ## the appliance image in build/image (IMAGE_ARGS="--no-metal
 
 image-test: setup-image ## boot the image that is in build/image and verify it (PYTEST_ARGS="-k uefi")
 	@$(PYTHON) tests/run.py image -- $(PYTEST_ARGS)
+
+image-test-nics: setup-image ## boot it once with each other NIC: e1000, e1000e, vmxnet3, two queues
+	@$(PYTHON) tests/run.py image-nics -- $(PYTEST_ARGS)
 
 wheels: setup-image ## the release as wheels in build/wheelhouse, for hosts that are no image (docs/operations.md)
 	@$(AS_ROOT) $(PYTHON) -m appliance.image wheels $(WHEELS_ARGS)

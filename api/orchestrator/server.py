@@ -109,6 +109,7 @@ def _make(
     collector: FleetCollector,
 ) -> Serving:
     from api.orchestrator.app import create_app, orchestrator_of  # noqa: PLC0415
+    from api.orchestrator.shortcuts import first_of  # noqa: PLC0415
     from api.serving.application import lanes  # noqa: PLC0415
     from api.serving.running import Serving  # noqa: PLC0415
     from api.storage.alone import wait_for_lock  # noqa: PLC0415
@@ -120,4 +121,4 @@ def _make(
     collector.open(made.database, [each.name for each in made.operations], made.metrics)
     made.start()
     works = made.housekeeper.works
-    return Serving(app, lanes(made.operations), works, made.close, made.shortcut)
+    return Serving(app, lanes(made.operations), works, made.close, first_of(made.shortcuts))

@@ -53,8 +53,13 @@ def test_every_process_is_killed_on_a_full_disk_and_comes_back(full: Lab) -> Non
         wait_for(lambda: _storage_writable(full) == 0, "the metric says so", bound_s=60)
         assert full.instance.admin_key.exists()
         assert full.api("GET", "/blacklist/192.0.2.1").status_code == 200
-        reasons = set(full.api("GET", "/status").json()["reasons"])
-        assert {"storage"} <= reasons <= {"storage", "events_not_recorded"}  # the agent's disk too
+
+        def is_for_its_disk() -> bool:
+            """The agent's too; for a moment also that it was away."""
+            reasons = set(full.api("GET", "/status").json()["reasons"])
+            return {"storage"} <= reasons <= {"storage", "events_not_recorded"}
+
+        wait_for(is_for_its_disk, "the status says so")
         refused = full.api("POST", "/blacklist", json={"ip": SOURCE})
         assert refused.status_code == 503
         assert str(full.instance.directory) in refused.json()["detail"]

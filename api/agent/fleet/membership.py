@@ -108,6 +108,10 @@ class Membership:
 
     def _token(self) -> str:
         file = self._settings.token_file
+        if file is None:
+            if self._settings.token is None:
+                raise RequestError(0, "no enrolment token: neither fleet.token_file nor credential")
+            return self._settings.token
         try:
             text = file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:

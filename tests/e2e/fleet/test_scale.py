@@ -30,13 +30,14 @@ def test_a_fleet_grows_and_shrinks(fleet: FleetLab) -> None:
     (name,) = asked["nodes"]
     grown = _ended(fleet, asked["id"])
     assert grown["state"] == "succeeded", grown
+    assert any("the fleet wants" in line["message"] for line in grown["log"])
 
     found = {node["id"]: node for node in fleet.nodes()}
     assert found.keys() == {first, name}
     assert found[name]["status"] == "healthy"
     assert found[name]["labels"]["secbeat-job"] == asked["id"]
     second = Lab(name)
-    page = second.curl(f"http://{ORIGIN.plain()[0]}/", timeout_s=20)
+    page = second.curl(f"http://{ORIGIN.plain()[0]}/")
     assert page.returncode == 0, page.stderr
     assert _niceness(second) == [19]
     wait_for(lambda: _limit(second) == 1234, "the fleet's policy is in force on the new node")

@@ -1,14 +1,12 @@
-"""``/webhooks``: asked of the agent, on its control socket."""
+"""``/webhooks``: of a node and of a fleet alike; who delivers them answers."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from api.common.line_protocol import ask
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
-from api.management.webhooks.schemas import (
+from api.webhooks.schemas import (
     RetryBody,
     RetryRequest,
     TestBody,
@@ -17,27 +15,35 @@ from api.management.webhooks.schemas import (
     WebhooksQuery,
 )
 
-_ASK_S = 5.0
-_TEST_S = 15.0
+
+class Deliverer(Protocol):
+    """Whoever delivers: an office in this process, or the agent's."""
+
+    def listed(self, dead_max: int) -> dict[str, Any]:
+        """Receivers and the newest dead letters, as a `WebhooksBody` has them."""
+        ...
+
+    def test(self, name: str | None) -> list[dict[str, Any]]:
+        """Send receivers a test; how it went. Raises `NotFoundError`."""
+        ...
+
+    def retry(self, name: str | None, event_id: str | None) -> int:
+        """Send dead letters again; returns how many. Raises `NotFoundError`."""
+        ...
 
 
-def operations(agent: Path) -> list[Operation]:
-    """What can be done with webhooks; ``agent``: its control socket."""
+def operations(deliverer: Deliverer) -> list[Operation]:
+    """What can be done with webhooks."""
 
     def listed(call: Call) -> Answer:
-        found = _ask("list", _ASK_S, limit=call.query.limit)
-        return Answer(200, WebhooksBody.model_validate(found))
+        return Answer(200, WebhooksBody.model_validate(deliverer.listed(call.query.limit)))
 
     def test(call: Call) -> Answer:
-        found = _ask("test", _TEST_S, **call.body.model_dump())
-        return Answer(200, TestBody.model_validate(found))
+        found = deliverer.test(call.body.endpoint)
+        return Answer(200, TestBody.model_validate({"results": found}))
 
     def retry(call: Call) -> Answer:
-        found = _ask("retry", _ASK_S, **call.body.model_dump())
-        return Answer(200, RetryBody.model_validate(found))
-
-    def _ask(action: str, timeout_s: float, **what: Any) -> dict[str, Any]:
-        return ask(agent, {"do": f"webhooks.{action}", **what}, timeout_s)
+        return Answer(200, RetryBody(retried=deliverer.retry(call.body.endpoint, call.body.event)))
 
     return [
         Operation(
