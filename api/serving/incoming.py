@@ -41,7 +41,7 @@ class Incoming:
 
     async def skip_what_is_here(self) -> None:
         """Forget what has come and nobody wanted, without waiting for more."""
-        if self._is_held_back:
+        if self._is_held_back or self.complete:
             return
         with suppress(TimeoutError, ClientGoneError):
             async with asyncio.timeout(0) as limit:

@@ -68,7 +68,8 @@ def _run_dataplane(file: Path) -> int:
         "--config",
         str(file),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=child_environment()) as reading:
+    environment = child_environment(keep=("SYN_COOKIE_SECRET", "CREDENTIALS_DIRECTORY"))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as reading:
         from dataplane.run.process import run  # while it reads
 
         output, _ = reading.communicate()

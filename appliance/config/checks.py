@@ -128,8 +128,6 @@ def _fleet(config: NodeConfig) -> Iterator[Problem]:
         yield "fleet.url", section.url, limit
     elif section.url.startswith("http:") and section.ca_file is not None:
         yield "fleet.ca_file", str(section.ca_file), "needs an https URL in fleet.url"
-    if section.token_file is None:
-        yield "fleet.token_file", "", "must name the file with the enrolment token"
 
 
 def _broken_url(text: str) -> str | None:

@@ -17,9 +17,9 @@ the data plane tries every driver at its start."""
 
 
 def check_links(context: Context) -> Iterator[Finding]:
-    """Link-loss forwarding needs both ports."""
+    """Link-loss forwarding, and a drain that takes links down, need both ports."""
     config = context.config
-    if config is None or config.links.loss_forwarding == "off":
+    if config is None or not (wishes := _wishes(config)):
         return
     survey = Survey(context.host, config)
     unable = [
@@ -34,9 +34,18 @@ def check_links(context: Context) -> Iterator[Finding]:
         "links",
         Status.WARN,
         f"the link can't be taken down: {', '.join(unable)}",
-        "links.loss_forwarding is on: the loss of the other port's link is not forwarded there",
+        f"{' and '.join(wishes)}: routers there are not told",
         "secbeat status   # links says what the running data plane can",
     )
+
+
+def _wishes(config: NodeConfig) -> list[str]:
+    """What of the configuration takes links down."""
+    found = {
+        "links.loss_forwarding is on": config.links.loss_forwarding == "on",
+        'drain.links is "down"': config.drain.links == "down",
+    }
+    return [text for text, is_wanted in found.items() if is_wanted]
 
 
 def _driver(config: NodeConfig, survey: Survey, name: str) -> str | None:

@@ -57,6 +57,8 @@ class Context:
 
     host: Host = field(default_factory=Host)
     config: NodeConfig | None = None
+    config_file: Path | None = None
+    """Where that was read."""
     kernel_release: Callable[[], str] = platform.release
     load_library: Callable[[], object] = library.load
     installed_version: Callable[[str], str | None] = installed_version

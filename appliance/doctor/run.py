@@ -12,6 +12,7 @@ from appliance.doctor import (
     checks_network,
     checks_pci,
     checks_ports,
+    checks_secrets,
     checks_software,
 )
 from appliance.doctor.context import Context, Finding, Status
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     checks_links.check_links,
     checks_network.check_tcp_ports,
     checks_software.check_users,
+    checks_secrets.check_secrets,
     checks_software.check_python,
 )
 

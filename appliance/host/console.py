@@ -37,6 +37,8 @@ class _Unit:
     name: str
     state: str
     """``failed`` also where it is started again and again."""
+    restarts: int
+    """How often it was, if it is not up."""
     invocation: str
     """Of this start; its lines in the journal bear it."""
     status: str
@@ -148,10 +150,13 @@ def _unit(values: Mapping[str, str]) -> _Unit:
     state = values["ActiveState"]
     # It is "activating" from one failed start to the next, but for the moments in between.
     waits = values.get("SubState", "").startswith("auto-restart")
-    again = state == "activating" and values.get("NRestarts", "0") != "0"
+    count = values.get("NRestarts", "")
+    restarts = int(count) if count.isdigit() else 0
+    again = state == "activating" and restarts > 0
     return _Unit(
         name=values["Id"],
         state="failed" if waits or again else state,
+        restarts=restarts if waits or again else 0,
         invocation=values.get("InvocationID", "") if again and not waits else "",
         status=values.get("StatusText", ""),
     )
@@ -172,7 +177,8 @@ def _reason(run: Run, unit: _Unit) -> str:
         said = record.get("MESSAGE")
         ours = record.get("_SYSTEMD_INVOCATION_ID") == unit.invocation != ""
         if isinstance(said, str) and said.strip() and not ours:
-            return _event(said.strip())
+            event = _event(said.strip())
+            return f"restarted {unit.restarts} times, said: {event}" if unit.restarts else event
     return "is not up"
 
 

@@ -23,12 +23,12 @@ from types import FrameType
 from appliance.image.errors import ImageError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# setpriv: the inner processes die with the outer one, even when that is killed.
-_NAMESPACES = (
+NAMESPACES = (
     *("setpriv", "--pdeathsig", "KILL"),
     *("unshare", "--mount", "--propagation", "private"),
     *("--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
 )
+"""Before a command: it, what it starts and what it mounts end with whoever has started it."""
 
 
 class Interrupted(BaseException):
@@ -105,7 +105,7 @@ def _locked(cache: Path) -> Iterator[None]:
 
 def _run_inside(command: Sequence[str]) -> int:
     # A process group of its own: Ctrl-C is for the outer process alone.
-    process = subprocess.Popen([*_NAMESPACES, *command], process_group=0, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([*NAMESPACES, *command], process_group=0, stdin=subprocess.DEVNULL)
     try:
         return process.wait()
     finally:

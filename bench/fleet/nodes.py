@@ -20,9 +20,15 @@ from typing import Any
 
 from api.common.roles import KEY_HEADER
 
-POLL_S, HEARTBEAT_S = 1.0, 10.0
+EVERY_S = {"poll": 1.0, "heartbeat": 10.0}
 _AT_ONCE = 20
 """Nodes that enrol at a time."""
+_RULE_TYPES = ("rate_limit", "geo_block", "syn_proxy", "fragments", "reflectors", "ports")
+_FIGURES = (
+    *("uptime_seconds", "packets_processed", "packets_dropped", "would_drop", "attacks_blocked"),
+    *("attacks_active", "requests_per_second", "latency_ms", "connections_active"),
+    *("connections_total", "cpu_percent", "memory_mb"),
+)
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -79,17 +85,23 @@ class Node:
         return status
 
     async def heartbeat(self) -> int:
-        """Say how it is."""
+        """Say how it is, as agents do: figures change each time, and nothing else."""
         body = {
-            "boot_id": "b1",
+            "boot_id": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
             "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             "mode": "l7",
             "health": "healthy",
+            "reasons": [],
             "load": round(random.random(), 3),
             "version": "0.1.0",
             "address": "10.0.1.10:9090",
-            "stats": {"packets_processed": random.getrandbits(40), "packets_dropped": 7},
-            "applied": {},
+            "rule_types": _RULE_TYPES,
+            "stats": {name: random.getrandbits(40) for name in _FIGURES},
+            "applied": {
+                part: {"epoch": self.name, "number": 7, "state": "applied", "message": None}
+                for part in ("policy", "lists", "rules")
+            },
+            "incidents": [],
         }
         status, _, _ = await self._ask("POST", f"/nodes/{self.name}/heartbeat", self.key, body)
         return status
@@ -125,24 +137,20 @@ class Node:
         return int(head[0].split()[1]), {"etag": tags[0] if tags else ""}, body
 
 
-async def live(node: Node, until_s: float, beats: bool, measured: Measured) -> None:
-    """Ask and tell until then."""
-    due_s = time.monotonic() + random.random() * POLL_S
-    beat_s = time.monotonic() + random.random() * HEARTBEAT_S if beats else until_s
-    while due_s < until_s:
-        await asyncio.sleep(due_s - time.monotonic())
+async def live(node: Node, until_s: float, every_s: dict[str, float], measured: Measured) -> None:
+    """Ask and tell until then, as often as is said for each."""
+    due_s = {what: time.monotonic() + random.random() * each for what, each in every_s.items()}
+    while (what := min(due_s, key=due_s.__getitem__)) and due_s[what] < until_s:
+        await asyncio.sleep(due_s[what] - time.monotonic())
+        began_s = time.monotonic()
         try:
-            if beat_s <= due_s:
-                beat_s += HEARTBEAT_S
-                began_s = time.monotonic()
-                measured.statuses[f"heartbeat {await node.heartbeat()}"] += 1
-                measured.heartbeats_ms.append((time.monotonic() - began_s) * 1000)
-            began_s = time.monotonic()
-            measured.statuses[f"poll {await node.poll(measured)}"] += 1
-            measured.polls_ms.append((time.monotonic() - began_s) * 1000)
+            status = await (node.heartbeat() if what == "heartbeat" else node.poll(measured))
+            took_ms = (time.monotonic() - began_s) * 1000
+            (measured.heartbeats_ms if what == "heartbeat" else measured.polls_ms).append(took_ms)
+            measured.statuses[f"{what} {status}"] += 1
         except (OSError, asyncio.IncompleteReadError):
             measured.lost += 1
-        due_s += POLL_S * random.uniform(0.9, 1.1)
+        due_s[what] += every_s[what] * random.uniform(0.9, 1.1)
 
 
 async def run(settings: dict[str, Any]) -> None:
@@ -156,8 +164,8 @@ async def run(settings: dict[str, Any]) -> None:
     print(json.dumps({"enrolled": len(nodes)}), flush=True)
     measured = Measured()
     until_s = time.monotonic() + settings["seconds"]
-    beats = settings["heartbeats"]
-    await asyncio.gather(*(live(node, until_s, beats, measured) for node in nodes))
+    every_s = settings["every_s"]
+    await asyncio.gather(*(live(node, until_s, every_s, measured) for node in nodes))
     print(json.dumps(vars(measured)), flush=True)
 
 

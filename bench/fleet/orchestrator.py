@@ -1,9 +1,10 @@
 """What a fleet costs its orchestrators: ``python -m bench.fleet.orchestrator [--nodes N]``.
 
 Light nodes over real HTTP (`bench.fleet.nodes`), two orchestrators, one PostgreSQL that syncs what
-it commits. First the nodes only ask, then they send heartbeats too, which cost what is more then;
-at last the fleet bans an address. CPU is that of processes, from /proc; the nodes' own is not
-counted, but takes a part of the cores.
+it commits. First a tenth of the nodes send heartbeats, one a second and nothing else, so that as
+many come as of all; what idle orchestrators use is subtracted. Then all nodes only ask, then they
+do both; at last the fleet bans an address. CPU is that of processes, from /proc; the nodes' own is
+not counted, but takes a part of the cores.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from api.orchestrator.database.upgrade import migrate
+from bench.fleet.nodes import EVERY_S
 from tests.support.fleet_server import FleetServer
 from tests.support.postgres import Postgres
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.fleet.orchestrator")
     parser.add_argument("--nodes", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=40.0, help="of each of the two parts")
+    parser.add_argument("--seconds", type=float, default=40.0, help="of each part")
     parser.add_argument("--workers", type=int, default=1, help="of each orchestrator")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
@@ -91,22 +93,26 @@ def fleet(workers: int) -> Iterator[Fleet]:
 
 def measure(made: Fleet, nodes: int, seconds: float) -> dict[str, Any]:
     """All parts."""
-    asking = part(made, nodes, seconds, heartbeats=False)
-    both = part(made, nodes, seconds)
-    banned = part(made, nodes, 2 * _BAN_S, ban=True)
+    idle, began_s = made.cpu_s(), time.monotonic()
+    time.sleep(seconds / 2)
+    idle_share = (made.cpu_s()[0] - idle[0]) / (time.monotonic() - began_s)
+    beating = part(made, max(1, nodes // 10), seconds, {"heartbeat": 1.0})
+    asking = part(made, nodes, seconds, {"poll": EVERY_S["poll"]})
+    both = part(made, nodes, seconds, EVERY_S)
+    banned = part(made, nodes, 2 * _BAN_S, EVERY_S, ban=True)
     poll_ms = asking["cpu_s"] * 1000 / len(asking["polls_ms"])
-    more_s = both["cpu_s"] - poll_ms / 1000 * len(both["polls_ms"])
+    beating_s = beating["cpu_s"] - idle_share * beating["seconds"]
     latencies = sorted(both["polls_ms"] + both["heartbeats_ms"])
     workers = [pid for each in made.servers for pid in each.workers()]
     return {
         "nodes": nodes,
         "requests": dict(both["statuses"]),
-        "lost": sum(each["lost"] for each in (asking, both, banned)),
+        "lost": sum(each["lost"] for each in (asking, beating, both, banned)),
         "p50_ms": round(latencies[len(latencies) // 2], 1),
         "p99_ms": round(latencies[len(latencies) * 99 // 100], 1),
         "worst_ms": round(latencies[-1], 1),
         "poll_cpu_ms": round(poll_ms, 3),
-        "heartbeat_cpu_ms": round(more_s * 1000 / len(both["heartbeats_ms"]), 3),
+        "heartbeat_cpu_ms": round(beating_s * 1000 / len(beating["heartbeats_ms"]), 3),
         "postgresql_cpu_ms_per_s": round(both["postgresql_s"] * 1000 / both["seconds"], 1),
         "nodes_banned": len(banned["banned_s"]),
         "ban_s": round(max(banned["banned_s"], default=0.0) - banned["ban_at_s"], 2),
@@ -115,7 +121,7 @@ def measure(made: Fleet, nodes: int, seconds: float) -> dict[str, Any]:
 
 
 def part(
-    made: Fleet, nodes: int, seconds: float, *, heartbeats: bool = True, ban: bool = False
+    made: Fleet, nodes: int, seconds: float, every_s: dict[str, float], *, ban: bool = False
 ) -> dict[str, Any]:
     """What the nodes have measured, and what the servers have spent meanwhile."""
     token = (made.servers[0].directory / "keys" / "enrol.key").read_text().strip()
@@ -124,7 +130,7 @@ def part(
         "token": token,
         "nodes": nodes,
         "seconds": seconds,
-        "heartbeats": heartbeats,
+        "every_s": every_s,
     }
     command = [sys.executable, "-m", "bench.fleet.nodes"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:

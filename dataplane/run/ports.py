@@ -25,7 +25,7 @@ _PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\
 _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
 _ROOM_BYTES_MIN = 2048
 _READ = ("missed", "errors", "no_mbuf", "tx_errors", "link_up", "speed_mbps")
-"""What `EthernetDevice.read` fills in."""
+"""What of a device's statistics is read; the rest belongs to `dataplane.run.links.duty`."""
 _MTU_RANGE = (1280, 16_000)  # RFC 8200, section 5; above every device's jumbo frame
 
 
@@ -104,16 +104,13 @@ class DataPorts:
         A driver on a kernel's interface always has a link, and counts nothing that the interface
         drops: both are asked for.
         """
-        each = zip(self.devices, self._kernel_links, self._drops, header.device, strict=True)
-        for device, kernel, drops, out in each:
-            if kernel is None:
-                device.read(ctypes.addressof(out))
-                continue
+        each = zip(self.devices, self._drops, self._kernel_links, header.device, strict=True)
+        for device, drops, kernel, out in each:
             found = abi.DeviceStats()
             if not device.read(ctypes.addressof(found)):
                 continue
             found.missed += drops.total()
-            is_up = kernel.is_up()
+            is_up = None if kernel is None else kernel.is_up()
             if is_up is not None:
                 found.link_up = int(is_up)
             # Readers look at any time: each word goes from one value to the next.

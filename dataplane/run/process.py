@@ -102,7 +102,11 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     opened.callback(events.close)
     for index, lcore in enumerate(workers.lcores):
         lcore.events = events.producer_address(index)
-    links = Links(stats.header, path.ports.links, clock, settings.link_hold_ms)
+    links = Links(
+        *(stats.header, path.ports.links, workers.pages, clock),
+        hold_ms=settings.link_hold_ms,
+        drain=settings.drain,
+    )
     opened.callback(links.close)
     opened.callback(end_workers, workers)
 

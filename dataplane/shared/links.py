@@ -36,6 +36,26 @@ class LinksStats:
     ports: Mapping[str, PortLink] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class DrainStats:
+    """See ``enum sb_drain_state``: off, connections, traffic, complete."""
+
+    state: str = "off"
+    quiet_s: float = 0.0
+    """Since a packet came in, other than control of the link; while the node drains."""
+    lost: int = 0
+    """Proxied connections that were left when a drain was complete, ever."""
+    takes_links_down: bool = False
+
+
+def read_drain(span: Words) -> DrainStats:
+    """Likewise."""
+    size, offset = ctypes.sizeof(abi.Drain) // _WORD, abi.StatsHeader.drain.offset
+    _, state, takes_links_down, quiet_ms, lost = span(offset, size)
+    name = abi.DrainState(state).name.lower() if state < len(abi.DrainState) else "unknown"
+    return DrainStats(name, quiet_ms / 1000, lost, takes_links_down != 0)
+
+
 def read_links(span: Words, now_ms: int) -> LinksStats:
     """``span``: words at a byte offset of the page; ``now_ms``: on the boot clock."""
     links: int = abi.StatsHeader.links.offset

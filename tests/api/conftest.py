@@ -19,6 +19,7 @@ from dataplane.base.errors import DataplaneAwayError
 from dataplane.client import Evidence, PacketExplanation, PacketQuestion
 from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
+from dataplane.shared.links import DrainStats
 from dataplane.shared.stats import (
     Capacities,
     ConnectionStats,
@@ -72,6 +73,7 @@ class FakeDataplane:
         self.state = "running"
         self.http_profiles = 0
         self.detection = NO_DETECTION
+        self.drain = DrainStats()
         self.countries: CountriesStats | None = None
         self.on_announce: Callable[[int], None] = lambda _revision: None
 
@@ -191,6 +193,7 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         hugepages=False,
         capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 262_144, 4096, 10),
         connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1, 2),
+        drain=fake.drain,
         countries=fake.countries,
         rules=RulesStats(0 if fake.compiling else fake.applied, 0, 65_536, 0, 0, ("ready",)),
         http=HTTP,

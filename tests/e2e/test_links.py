@@ -1,4 +1,4 @@
-"""Link-loss forwarding on veth pairs: the client's end goes down, the origin sees it."""
+"""Links of a node on veth pairs: a loss is forwarded, a drain takes both down."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ CONFIG = """
 [links]
 loss_forwarding = "on"
 hold_seconds = 1
+[drain]
+links = "down"
 """
 
 
@@ -85,3 +87,22 @@ def test_a_data_plane_that_is_killed_while_it_holds_leaves_no_link_down(lab: Lab
     set_client(lab, "up")
     both_back(lab)
     wait_for(lambda: lab.api("GET", "/status").json()["health"] == "healthy", "the node is well")
+
+
+def test_a_drain_takes_both_links_down_and_says_when_it_is_complete(lab: Lab):
+    try:
+        lab.api("POST", "/drain")
+        wait_for(
+            lambda: not has_carrier(lab, "client") and not has_carrier(lab, "origin"),
+            "both sides see it",
+        )
+        wait_for(lambda: lab.api("GET", "/drain").json()["drain"]["complete"], "it is complete")
+        status = lab.api("GET", "/status").json()
+        assert (status["status"], status["links"]["state"]) == ("draining", "drained")
+        assert (status["health"], status["drain"]["connections_lost"]) == ("healthy", 0)
+        lab.kill("dataplane", signal.SIGKILL)
+        wait_for(lambda: lab.api("GET", "/drain").json()["drain"]["complete"], "it is so again")
+        wait_for(lambda: not has_carrier(lab, "client"), "and the link is down again")
+    finally:
+        lab.api("DELETE", "/drain")
+    both_back(lab)

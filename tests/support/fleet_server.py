@@ -1,6 +1,6 @@
 """An orchestrator in processes of its own, as it is deployed; run as a program it is the server.
 
-``python -m tests.support.fleet_server DATABASE-URL DIRECTORY PORT METRICS-PORT WORKERS``
+``python -m tests.support.fleet_server DATABASE-URL DIRECTORY PORT METRICS-PORT WORKERS [SOCKET]``
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ _START_S_MAX = 120
 class FleetServer:
     """A server; `kill` is SIGKILL for it and its workers at once."""
 
-    def __init__(self, url: str, directory: Path, workers: int = 1) -> None:
+    def __init__(
+        self, url: str, directory: Path, workers: int = 1, unix_socket: Path | None = None
+    ) -> None:
         """Its log, keys and scratch are in the directory."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port, self.metrics_port = free_port(), free_port()
         command = [sys.executable, "-m", "tests.support.fleet_server", url, str(directory)]
         command += [str(self.port), str(self.metrics_port), str(workers)]
+        command += [str(unix_socket)] if unix_socket else []
         self.log = (directory / "log").open("ab")
         self.process = subprocess.Popen(
             command,
@@ -106,7 +109,9 @@ class FleetServer:
             time.sleep(0.05)
 
 
-def main(url: str, directory: str, port: str, metrics: str, workers: str) -> int:
+def main(
+    url: str, directory: str, port: str, metrics: str, workers: str, unix_socket: str = ""
+) -> int:
     from api.orchestrator.server import run  # noqa: PLC0415 - not where the tests run
 
     return run(
@@ -114,6 +119,7 @@ def main(url: str, directory: str, port: str, metrics: str, workers: str) -> int
             database=url,
             keys=Path(directory) / "keys",
             binds=(f"127.0.0.1:{port}",),
+            unix_socket=Path(unix_socket) if unix_socket else None,
             metrics=(f"127.0.0.1:{metrics}",),
             workers=int(workers),
             orchestrator_api_key=KEY,

@@ -70,7 +70,9 @@ API_ROOMS = {
     "lists": {"common"},
     "rules": {"common"},
     "history": {"common", "storage"},
-    "management": {"common", "storage", "access", "serving", "history", "lists", "rules"},
+    "management": {
+        *("common", "storage", "access", "serving", "history", "lists", "rules", "webhooks"),
+    },
     "orchestrator": {"common", "storage", "access", "serving", "lists", "rules", "webhooks"},
     "agent": {"common", "storage", "history", "lists", "rules", "webhooks"},
     "webhooks": {"common"},

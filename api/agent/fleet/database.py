@@ -18,23 +18,25 @@ class NodeDatabase:
         self._node = node
         self._file = file
 
-    def remember(self) -> None:
-        """What was applied is in the database that the node has now. Raises RequestError."""
-        database = self._now()
+    def remember(self) -> int:
+        """What was applied is in the database that the node has now: its newest revision.
+
+        Raises RequestError.
+        """
+        status = self._node.request("GET", "status")
+        database = str(status["database_id"])
         if database != self._known():
             with suppress(StorageError):  # what it guards against is rarer than a full disk
                 write_private(self._file, json.dumps({"database_id": database}) + "\n")
+        return int(status["revision"]["committed"])
 
     def is_lost(self) -> bool:
         """Whether the node has another database by now. Raises RequestError."""
         known = self._known()
-        return known is not None and known != self._now()
+        return known is not None and known != self._node.request("GET", "status")["database_id"]
 
     def _known(self) -> str | None:
         try:
             return str(json.loads(self._file.read_bytes())["database_id"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-    def _now(self) -> str:
-        return str(self._node.request("GET", "status")["database_id"])

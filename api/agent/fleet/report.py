@@ -14,7 +14,7 @@ from dataplane.base.clock import Clock
 from dataplane.shared.stats import NodeStats
 
 REASONS_MAX, REASON_LENGTH_MAX = 32, 200
-REPORTED = frozenset({"policy", "lists", "rules"})
+REPORTED = frozenset({"policy", "lists", "rules", "drain"})
 """Parts that the orchestrator is told of."""
 
 
@@ -119,6 +119,8 @@ def _figures(stats: NodeStats) -> dict[str, float | int | None]:
         "latency_ms": latency_ns / 1e6,
         "connections_active": stats.connections.active,
         "connections_total": stats.connections.opened,
+        "connections_proxied": stats.connections.proxied,
+        "drain_complete": int(stats.drain.state == "complete"),
         "cpu_percent": round(stats.cpu_busy_percent, 2),
         "memory_mb": round(stats.memory_bytes / 1_000_000, 1),
     }

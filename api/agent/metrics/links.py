@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from api.agent.metrics.metric import Sample, Scalar, single
-from dataplane.shared.labels import LINKS_STATES
+from dataplane.shared.labels import DRAIN_STATES, LINKS_STATES
 from dataplane.shared.links import PortLink
 from dataplane.shared.stats import NodeStats
 
@@ -16,6 +16,10 @@ def _by_port(read: Callable[[PortLink], float]) -> Callable[[NodeStats], Iterato
 
 def _states(node: NodeStats) -> Iterator[Sample]:
     return (((state,), state == node.links.state) for state in LINKS_STATES)
+
+
+def _drain_states(node: NodeStats) -> Iterator[Sample]:
+    return (((state,), state == node.drain.state) for state in DRAIN_STATES)
 
 
 LINKS: tuple[Scalar[NodeStats], ...] = (
@@ -51,5 +55,24 @@ LINKS: tuple[Scalar[NodeStats], ...] = (
         "secbeat_link_losses_total",
         "Losses of a link that were forwarded.",
         lambda node: single(node.links.losses),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_drain_state",
+        "1 for how far the node's draining is.",
+        _drain_states,
+        ("state",),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_drain_connections_lost_total",
+        "Proxied connections that were left when a drain was complete.",
+        lambda node: single(node.drain.lost),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_connections_proxied",
+        "Connections that the SYN proxy has opened, not over: no other node can go on with them.",
+        lambda node: single(node.connections.proxied),
     ),
 )

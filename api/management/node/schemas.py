@@ -69,7 +69,7 @@ class PortLinkBody(Strict):
 class LinksBody(Strict):
     """What is done about the ports' links, and since when in seconds."""
 
-    state: Literal["settling", "watching", "lost", "holding"]
+    state: Literal["settling", "watching", "lost", "holding", "drained"]
     seconds: float
     loss_forwarding: Literal["off", "on"]
     ports: dict[str, PortLinkBody]

@@ -93,7 +93,7 @@ class NodeView:
             "storage": self._describe_storage(),
             "links": _links(stats),
             "fleet": fleet_body(ruling),
-            "drain": drain_state(self._draining.now()),
+            "drain": drain_state(self._draining.now(), stats),
             **self._describe_overlays(),
             "version": self._version,
         }

@@ -88,7 +88,10 @@ class Heartbeat(Strict):
         dict[Word, Annotated[int, Finite] | Real | None],
         Field(max_length=64),
     ] = Field(default_factory=dict)
-    applied: dict[Literal["policy", "lists", "rules"], Applied] = Field(default_factory=dict)
+    applied: dict[Literal["policy", "lists", "rules", "drain"], Applied] = Field(
+        default_factory=dict
+    )
+    """``drain``: number 1, it does; 0, it does not."""
     incidents: Annotated[list[ReportedIncident], Field(max_length=100)] = Field(
         default_factory=list
     )
@@ -135,6 +138,8 @@ class NodeBody(Strict):
     """Null: the node has not said anything of it; the same of the others."""
     lists: Followed | None
     rules: Followed | None
+    drain: Applied | None
+    """What the node has done about ``desired``: number 1, it drains; 0, it does not."""
     registered_at: Timestamp
     last_seen_at: Timestamp | None
     stats: dict[str, float | int | None]

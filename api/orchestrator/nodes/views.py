@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from api.orchestrator import changes
 from api.orchestrator.following.schemas import DesiredBody
 from api.orchestrator.following.service import Following
 from api.orchestrator.nodes.filters import Filter
-from api.orchestrator.nodes.heartbeats import Heartbeats
+from api.orchestrator.nodes.heartbeats.service import Heartbeats
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.schemas import (
     AcknowledgedIncident,
+    Applied,
     DeleteQuery,
     Followed,
     Heartbeat,
@@ -65,7 +66,7 @@ class NodeViews:
         labels = None if query.labels is None else parse_selector(query.labels)
         wanted = Filter(query.status, query.mode, labels, query.text)
         rows, total, following = self._nodes.page(wanted, query.limit, query.cursor)
-        now_ms, newest = self._nodes.now_ms(), self._following.newest()
+        now_ms, newest = self._nodes.now_ms(), self._following.newest_of_all()
         found = [_body(row, now_ms, newest(row.id)) for row in rows]
         return Answer(200, NodePage(nodes=found, total=total, next_cursor=following))
 
@@ -119,7 +120,7 @@ class NodeViews:
         return Answer(200, HeartbeatAnswer(at=rfc3339(at_ms), acknowledged=acknowledged))
 
     def _answer(self, row: AnyRow) -> Answer:
-        wanted = self._following.newest()(row.id)
+        wanted = self._following.newest_of_all()(row.id)
         return Answer(200, _body(row, self._nodes.now_ms(), wanted))
 
 
@@ -138,6 +139,11 @@ def operations(services: Services) -> list[Operation]:
     """What can be done with nodes."""
     views = NodeViews(services)
     return [*_of_people(views), *_of_nodes(views)]
+
+
+def heartbeat_of(found: Sequence[Operation]) -> Operation:
+    """The one among them that a node sends every ten seconds."""
+    return next(each for each in found if each.body is Heartbeat)
 
 
 def _of_people(views: NodeViews) -> list[Operation]:
@@ -235,6 +241,7 @@ def _actor(call: Call) -> Actor:
 
 def _body(row: AnyRow, now_ms: int, wanted: DesiredBody | None) -> NodeBody:
     status, reasons = judge(row, now_ms)
+    drain = row.applied.get("drain")
     return NodeBody(
         id=row.id,
         uuid=row.uuid,
@@ -250,6 +257,7 @@ def _body(row: AnyRow, now_ms: int, wanted: DesiredBody | None) -> NodeBody:
         policy=_followed(row.applied.get("policy"), wanted, "policy"),
         lists=_followed(row.applied.get("lists"), wanted, "lists"),
         rules=_followed(row.applied.get("rules"), wanted, "rules"),
+        drain=None if drain is None else Applied.model_validate(drain),
         registered_at=rfc3339(row.registered_ms),
         last_seen_at=None if row.seen_ms is None else rfc3339(row.seen_ms),
         stats=row.stats,

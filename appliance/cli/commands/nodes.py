@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from appliance.cli.client import draining
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
@@ -15,6 +16,7 @@ from appliance.cli.terminal.options import (
     FleetKeyFileOption,
     JsonOption,
     OrchestratorOption,
+    TimeoutOption,
 )
 from appliance.cli.terminal.output import Cell, Output
 
@@ -24,6 +26,8 @@ COLUMNS = (
 )
 PARTS = ("policy", "lists", "rules")
 """What a node follows."""
+DRAIN_S, RESUME_S = 300.0, 60.0
+"""How long to wait, unless told otherwise."""
 Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
 
@@ -85,23 +89,36 @@ def label(
 @app.command()
 def drain(
     node: Node,
+    *,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Return when its drain is complete."),
+    ] = False,
+    timeout: TimeoutOption = DRAIN_S,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a node drain: it is not ready, and forwards what still comes."""
-    _want(FleetApi.open(orchestrator, key_file), node, "drain", Output(as_json))
+    api, output = FleetApi.open(orchestrator, key_file), Output(as_json)
+    _want(api, node, "drain", output, timeout if wait else None)
 
 
 @app.command()
 def resume(
     node: Node,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when it says that it works again.")
+    ] = False,
+    timeout: TimeoutOption = RESUME_S,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a node's draining."""
-    _want(FleetApi.open(orchestrator, key_file), node, "resume", Output(as_json))
+    api, output = FleetApi.open(orchestrator, key_file), Output(as_json)
+    _want(api, node, "resume", output, timeout if wait else None)
 
 
 @app.command()
@@ -125,8 +142,10 @@ def delete(
         output.line(f"node {node} is deleted")
 
 
-def _want(api: FleetApi, node: str, what: str, output: Output) -> None:
+def _want(api: FleetApi, node: str, what: str, output: Output, wait_s: float | None) -> None:
     found = api.post(f"{_path(node)}/{what}", None).body
+    if wait_s is not None:
+        found = draining.wait(api, _path(node), found, wait_s)
     if output.as_json:
         output.document(found)
     else:
@@ -137,10 +156,12 @@ def _tell(output: Output, found: dict[str, Any]) -> None:
     if output.as_json:
         output.document(found)
         return
+    drain = found["drain"]
     shown = found | {
         "reasons": ", ".join(found["reasons"]) or None,
         "labels": _labels(found["labels"]),
         **{part: _part(found[part]) for part in PARTS},
+        "drain": None if drain is None else f"{drain['number']} {drain['state']}",
     }
     stats = shown.pop("stats")
     output.table(("field", "value"), [*shown.items(), *stats.items()])

@@ -22,9 +22,10 @@ SETTLE_MS = 10_000
 class LinkMachine:
     """Both ports; `turn` looks, `held` says what is to be down."""
 
-    def __init__(self, hold_ms: int | None, now_ms: int) -> None:
-        """``hold_ms``: from 0; None: link-loss forwarding is off, and nothing is ever held."""
+    def __init__(self, hold_ms: int | None, now_ms: int, *, may_drain: bool = False) -> None:
+        """``hold_ms``: from 0; None: link-loss forwarding is off. ``may_drain``: see `turn`."""
         self._hold_ms = hold_ms
+        self._may_drain = may_drain
         self._can_hold = dict.fromkeys(abi.Port, False)
         self._lost = abi.Port.OUTSIDE
         self._until_ms = now_ms
@@ -43,10 +44,20 @@ class LinkMachine:
     @property
     def is_complete(self) -> bool:
         """Whether every link that might have to be held can be."""
-        return self._hold_ms is None or all(self._can_hold.values())
+        wants_none = self._hold_ms is None and not self._may_drain
+        return wants_none or all(self._can_hold.values())
 
-    def turn(self, now_ms: int, up: Sequence[bool]) -> None:
-        """One step. ``up``: of each port, whether it has a link; not heeded where it is held."""
+    def turn(self, now_ms: int, up: Sequence[bool], *, drains: bool = False) -> None:
+        """One step.
+
+        Args:
+            up: of each port, whether it has a link; not heeded where it is held.
+            drains: both are to be held, whatever links do.
+        """
+        if drains != (self.state is abi.LinksState.DRAINED):
+            state = abi.LinksState.DRAINED if drains else abi.LinksState.SETTLING
+            self._enter(state, now_ms, abi.Port if drains else ())
+            return
         match self.state:
             case abi.LinksState.SETTLING if all(up) or now_ms - self.since_ms >= SETTLE_MS:
                 self._enter(abi.LinksState.WATCHING, now_ms, ())

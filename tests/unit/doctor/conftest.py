@@ -49,6 +49,7 @@ def findings(fake: FakeHost) -> Examine:
             installed_version=PINNED.get,
             ask_dataplane=dataplane_says,
             coalescing=lambda _: coalescing,
+            config_file=Path("/etc/secbeat/secbeat.toml"),
         )
         return {finding.check: finding for finding in examine(context)}
 

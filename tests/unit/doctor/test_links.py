@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from appliance.doctor import Status
 from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
 from tests.unit.doctor.conftest import Examine
@@ -18,11 +20,14 @@ def test_a_driver_that_can_is_fine(findings: Examine) -> None:
     assert findings(links=ON)["links"].status is Status.OK
 
 
-def test_virtio_cannot_and_is_named(fake: FakeHost, findings: Examine) -> None:
+@pytest.mark.parametrize("wish", [{"links": ON}, {"drain": {"links": "down"}}])
+def test_virtio_cannot_and_is_named(
+    fake: FakeHost, findings: Examine, wish: dict[str, object]
+) -> None:
     fake.add_pmd("librte_net_virtio", VIRTIO)
     fake.add_nic("0000:05:00.0", "vfio-pci", "1af4:1041")
     ports = {"outside": {"device": NIC}, "inside": {"device": "0000:05:00.0"}}
-    found = findings(ports=ports, links=ON)["links"]
+    found = findings(ports=ports, **wish)["links"]
     assert found.status is Status.WARN
     assert found.what == "the link can't be taken down: inside (net_virtio)"
 

@@ -131,7 +131,8 @@ def test_a_data_plane_that_fails_at_every_start_is_not_starting(
     tools.answers["journalctl"] = failed + journal('{"event": "starting"}', invocation=NOW)
     message = shown(fake, tools)
     assert row(message, "state") == "NOT FORWARDING"
-    assert "  secbeat-dataplane.service: secbeat-dataplane: ports.outside.device: no" in message
+    said = "restarted 7 times, said: secbeat-dataplane: ports.outside.device: no port"
+    assert f"  secbeat-dataplane.service: {said}\n" in message
     assert row(message, "next").startswith("log in, then: journalctl -b -u secbeat-dataplane")
 
 
@@ -140,7 +141,8 @@ def test_between_two_starts_the_line_of_the_last_one_is_told(
 ) -> None:
     tools.answers["systemctl"] = units(restarts=7, dataplane="activating/auto-restart")
     tools.answers["journalctl"] = journal("the reason", invocation=NOW)
-    assert "  secbeat-dataplane.service: the reason\n" in shown(fake, tools)
+    said = "restarted 7 times, said: the reason"
+    assert f"  secbeat-dataplane.service: {said}\n" in shown(fake, tools)
 
 
 def test_a_data_plane_that_was_restarted_and_is_up_forwards(

@@ -7,10 +7,13 @@ import errno
 import pytest
 
 from dataplane.base.errors import NativeError
+from dataplane.base.settings import DrainSettings
 from dataplane.native import abi
 from dataplane.native.abi import Degraded, NoticeKind, Port
 from dataplane.run.links.duty import Links
 from tests.support.clock import FakeClock
+
+KEEP = DrainSettings()
 
 
 class Cable:
@@ -28,11 +31,14 @@ class Cable:
 class Node:
     """A duty over two cables."""
 
-    def __init__(self, hold_ms: int | None = 5_000) -> None:
+    def __init__(self, hold_ms: int | None = 5_000, drain: DrainSettings = KEEP) -> None:
         self.header, self.clock = abi.StatsHeader(), FakeClock()
         self.cables = (Cable(), Cable())
         self.told: list[tuple[NoticeKind, int]] = []
-        self.links = Links(self.header, self.cables, self.clock, hold_ms)
+        self.page = abi.LcoreStats()
+        self.links = Links(
+            *(self.header, self.cables, [self.page], self.clock), hold_ms=hold_ms, drain=drain
+        )
         self.links.notice = lambda kind, value: self.told.append((kind, value))
 
     def turn(self, ms: int = 100) -> None:
@@ -115,3 +121,56 @@ def test_a_link_that_cannot_be_released_is_tried_again(node: Node) -> None:
     node.turn()
     assert node.cables[1].is_set_up
     assert node.header.device[1].link_held == 0
+
+
+@pytest.fixture
+def draining() -> Node:
+    made = Node(None, DrainSettings(takes_links_down=True))
+    made.links.start()
+    made.turn()
+    made.header.drain.wanted = 1
+    return made
+
+
+def test_a_drain_takes_both_links_down_and_the_node_stays_well(draining: Node) -> None:
+    draining.turn()
+    draining.turn()
+    assert not any(cable.is_set_up for cable in draining.cables)
+    assert draining.header.drain.state == abi.DrainState.COMPLETE
+    assert draining.header.links.state == abi.LinksState.DRAINED
+    assert draining.header.degraded == 0
+    draining.header.drain.wanted = 0
+    draining.turn()
+    draining.turn()
+    assert all(cable.is_set_up for cable in draining.cables)
+    assert draining.header.drain.state == abi.DrainState.OFF
+
+
+def test_a_drain_waits_for_what_the_proxy_has_opened(draining: Node) -> None:
+    draining.page.connections.proxied = 1
+    draining.turn()
+    assert draining.header.drain.state == abi.DrainState.CONNECTIONS
+    assert all(cable.is_set_up for cable in draining.cables)
+
+
+def test_control_of_the_link_is_no_traffic() -> None:
+    node = Node(None, DrainSettings(quiet_ms=10_000))
+    node.links.start()
+    node.header.drain.wanted = 1
+    node.turn()
+    node.page.port[0].received = node.page.link[0][abi.Link.ARP] = 7
+    node.turn(10_000)
+    assert node.header.drain.state == abi.DrainState.COMPLETE
+    node.page.port[0].received += 1
+    node.turn()
+    assert node.header.drain.state == abi.DrainState.TRAFFIC
+
+
+def test_a_node_that_drains_stays_down_over_a_restart(draining: Node) -> None:
+    draining.turn()
+    draining.links.close()
+    assert not any(cable.is_set_up for cable in draining.cables)
+    after = Node(None, DrainSettings(takes_links_down=True))
+    after.header.drain.wanted = 1
+    after.links.start()
+    assert not any(cable.is_set_up for cable in after.cables)

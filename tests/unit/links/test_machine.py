@@ -123,3 +123,20 @@ def test_a_port_that_turns_out_not_to_be_held_is_let_go() -> None:
     node.machine.can_hold(Port.INSIDE, can=False)
     assert node.state == (LinksState.LOST, NONE)
     assert node.see(UP).state == (LinksState.SETTLING, NONE)
+
+
+def test_a_node_that_drains_holds_both_until_it_works_again() -> None:
+    node = Node(hold_ms=None).see(UP)
+    node.machine.turn(node.now_ms, UP, drains=True)
+    assert node.state == (LinksState.DRAINED, BOTH)
+    node.machine.turn(node.now_ms, DOWN, drains=True)
+    assert node.state == (LinksState.DRAINED, BOTH)
+    assert node.see(UP).state == (LinksState.SETTLING, NONE)
+
+
+def test_a_drain_that_may_take_links_down_wants_both_ports_to_be_held() -> None:
+    machine = LinkMachine(None, 0, may_drain=True)
+    assert not machine.is_complete
+    for port in Port:
+        machine.can_hold(port, can=True)
+    assert machine.is_complete

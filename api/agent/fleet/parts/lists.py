@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api.agent.fleet.database import NodeDatabase
+from api.agent.fleet.effect import Effect
 from api.agent.fleet.lists.node_lists import NodeLists
 from api.agent.fleet.lists.snapshot import Snapshot
 from api.agent.fleet.lists.values import wanted_from
@@ -47,6 +48,7 @@ class ListsPart:
         self._database = database
         self._now_ms = now_ms
         self._lists = NodeLists(node, now_ms)
+        self._effect = Effect(node)
 
     def wanted(self, desired: Desired) -> int | None:
         """A fleet always has lists, if only empty ones."""
@@ -54,8 +56,9 @@ class ListsPart:
         return number if isinstance(number, int) else None
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
-        """See `Part`. ``pending`` and its number say what the node has until it is confirmed."""
-        del number  # what there is now is newer
+        """See `Part`. Until it is confirmed, ``pending`` has the number that the node has."""
+        if (said := self._effect.known(epoch, number)) is not None:
+            return said
         has = before or Applied(epoch, 0)
         since = "" if before is None else f"epoch={has.epoch}&since={has.number}&"
         found = self._get(f"{since}limit={PAGE_ENTRIES}")
@@ -70,8 +73,8 @@ class ListsPart:
             if error.status not in _REFUSED:
                 raise
             return Applied(str(found["epoch"]), int(found["change"]), "rejected", str(error))
-        self._database.remember()
-        return Applied(str(found["epoch"]), int(found["change"]))
+        revision = self._database.remember()
+        return self._effect.of(Applied(str(found["epoch"]), int(found["change"])), revision)
 
     def check(self, applied: Applied) -> Applied | None:
         """None if this node's database has become another: it has lost the fleet's entries."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from api.agent.fleet.effect import NOT_YET
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import MESSAGE_LENGTH_MAX, Applied, Desired
 from api.agent.node_api import NodeApi, RequestError
@@ -120,7 +121,7 @@ class PolicyPart:
             return Applied(epoch, number)
         if state == "rejected":
             return Applied(epoch, number, "rejected", "the data plane has rejected it")
-        return Applied(epoch, number, "pending", "the data plane does not have it yet")
+        return Applied(epoch, number, "pending", NOT_YET)
 
     def _now(self) -> _Now:
         return _Now.of(self._node.request("GET", "policy"))

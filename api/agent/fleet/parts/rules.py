@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from api.agent.fleet.database import NodeDatabase
+from api.agent.fleet.effect import Effect
 from api.agent.fleet.orchestrator import Session
 from api.agent.fleet.part import Applied, Desired
 from api.agent.fleet.shrinking import shrinks
@@ -50,6 +51,9 @@ class RulesPart:
         self._orchestrator = orchestrator
         self._database = database
         self._now_ms = now_ms
+        self._effect = Effect(node)
+        self._revision = 0
+        """The node's, of the newest change that was made here; 0: everything was so already."""
 
     def wanted(self, desired: Desired) -> int | None:
         """A fleet always has rules, if only none."""
@@ -58,7 +62,9 @@ class RulesPart:
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
         """See `Part`; ``pending`` until it is confirmed keeps the number that the node has."""
-        del number  # what there is now is newer
+        if (said := self._effect.known(epoch, number)) is not None:
+            return said
+        self._revision = 0
         has = before or Applied(epoch, 0)
         since = "" if before is None else f"epoch={has.epoch}&since={has.number}&"
         found = self._orchestrator.get(f"{self._url}?{since}")
@@ -74,10 +80,10 @@ class RulesPart:
             if error.status not in _REFUSED:
                 raise
             return Applied(epoch, change, "rejected", str(error))
-        self._database.remember()
+        newest = self._database.remember()
         if refused:
             return Applied(epoch, change, "rejected", _told(refused))
-        return Applied(epoch, change)
+        return self._effect.of(Applied(epoch, change), self._revision or newest)
 
     def check(self, applied: Applied) -> Applied | None:
         """None if this node's database has become another: it has lost the fleet's rules."""
@@ -115,6 +121,7 @@ class RulesPart:
 
     def _change(self, body: dict[str, Any]) -> list[str]:
         found = self._node.request("POST", "rules/fleet", body, timeout_s=_TIMEOUT_S)
+        self._revision = found["revision"] or self._revision
         return [f"{each['fleet_id']}: {each['why']}" for each in found["refused"]]
 
     def _held(self) -> Iterator[str]:

@@ -43,6 +43,8 @@ struct sb_connection_stats {
     uint64_t accepted;  /* ever opened so */
     uint64_t failed;    /* of those: refused, silent, or given up by the client */
     uint64_t bad_checksum; /* RST and FIN with a wrong one: passed, without effect */
+    uint64_t proxied; /* of the active: opened by the SYN proxy, which no other node can go on with;
+                         neither closed nor reset */
 };
 
 struct sb_waf_stats {
@@ -215,6 +217,7 @@ enum sb_links_state {
     SB_LINKS_STATE_WATCHING,
     SB_LINKS_STATE_LOST,    /* one port has lost its link, the other is kept down */
     SB_LINKS_STATE_HOLDING, /* that link is back too early: both are kept down */
+    SB_LINKS_STATE_DRAINED, /* the node drains, and both are kept down */
     SB_LINKS_STATE_COUNT
 };
 
@@ -237,6 +240,22 @@ enum sb_degraded {
                                         from before the start are in force yet */
     SB_DEGRADED_DETECTION = 1 << 5, /* it has failed: no attack is seen until a restart */
     SB_DEGRADED_LINK_HOLD = 1 << 6  /* links are to be taken down, and not every port's can be */
+};
+
+enum sb_drain_state {
+    SB_DRAIN_STATE_OFF,
+    SB_DRAIN_STATE_CONNECTIONS, /* waits for proxied connections to end */
+    SB_DRAIN_STATE_TRAFFIC,     /* waits until nothing comes in */
+    SB_DRAIN_STATE_COMPLETE,
+    SB_DRAIN_STATE_COUNT
+};
+
+struct sb_drain {
+    uint64_t wanted; /* 1: the state log says so */
+    uint64_t state;  /* enum sb_drain_state */
+    uint64_t takes_links_down;
+    uint64_t quiet_ms; /* since anything came in but control of the link; of the drain alone */
+    uint64_t lost;     /* proxied connections that were left when a drain was complete, ever */
 };
 
 /* How the WAF's rules are: bits. */
@@ -321,6 +340,7 @@ struct sb_stats_header {
     struct sb_rejected rejected[SB_REJECTED_MAX];
     struct sb_device_stats device[SB_PORT_COUNT];
     struct sb_links links;
+    struct sb_drain drain;
     uint64_t profile_version; /* odd while names and profile_removed change */
     struct sb_profile_label profile_label[SB_PROFILES_MAX];
     struct sb_profile_stats profile_removed; /* what profiles had counted that are no more */

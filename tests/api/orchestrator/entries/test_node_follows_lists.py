@@ -241,3 +241,37 @@ def test_a_node_that_leaves_keeps_its_own_entries_alone(following: FollowingNode
         following.lists.part.leave()
         assert following.held() == {"manual": {"192.0.2.9"}}
         assert following.held("allowlist") == {}
+
+
+def test_what_packets_do_not_meet_yet_is_pending_and_not_brought_again(
+    following: FollowingNode,
+) -> None:
+    following.api.ban("198.51.100.1")  # the data plane knows the database
+    following.api.plane.slow = True
+    following.ban("192.0.2.1")
+    said = following.lists.poll()
+    assert said is not None
+    assert (said.state, said.message) == ("pending", "the data plane does not have it yet")
+    committed = following.api.get("/status").json["revision"]["committed"]
+    again = following.lists.poll()
+    assert again is not None
+    assert again.state == "pending"
+    following.api.plane.slow = False
+    following.api.plane.announce(committed)
+    last = following.lists.poll()
+    assert last is not None
+    assert (last.state, last.number) == ("applied", said.number)
+    assert following.api.get("/status").json["revision"]["committed"] == committed
+
+
+def test_a_ban_that_comes_while_another_is_pending_is_brought(following: FollowingNode) -> None:
+    following.api.ban("198.51.100.1")  # the data plane knows the database
+    following.api.plane.slow = True
+    following.ban("192.0.2.1")
+    following.lists.poll()
+    following.ban("192.0.2.2")
+    following.api.plane.slow = False
+    said = following.lists.poll()
+    assert said is not None
+    assert said.state == "applied"
+    assert following.held()["fleet"] == {"192.0.2.1", "192.0.2.2"}

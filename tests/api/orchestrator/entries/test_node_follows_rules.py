@@ -164,3 +164,13 @@ def test_a_node_that_leaves_keeps_its_own_rules_alone(following: FollowingNode) 
     for _ in range(2):
         following.rules.part.leave()
         assert held(following) == {None: "own"}
+
+
+def test_a_rule_that_is_not_compiled_yet_is_pending(following: FollowingNode) -> None:
+    following.api.ban("198.51.100.1")  # the data plane knows the database
+    following.api.plane.compiling = True
+    rule = add(following, "one")
+    said = poll(following)
+    assert (said.state, said.message) == ("pending", "the data plane does not have it yet")
+    following.api.plane.compiling = False
+    assert (poll(following).state, held(following)) == ("applied", {rule: "one"})

@@ -141,7 +141,8 @@ def test_flapping_node_says_so_once_a_second(case: Case) -> None:
 
 def test_heartbeat_says_how_the_node_is(case: Case) -> None:
     case.others.append("x" * 500)
-    case.applied = {"lists": Applied("e", 7, "pending", "why"), "drain": Applied("e", 1)}
+    case.applied = {"lists": Applied("e", 7, "pending", "why"), "other": Applied("e", 1)}
+    case.applied["drain"] = Applied("e", 1)
     case.pass_s(1)
     said = case.last()
     assert said["boot_id"] == str(case.clock.boot)
@@ -150,7 +151,8 @@ def test_heartbeat_says_how_the_node_is(case: Case) -> None:
     assert said["reasons"] == ["link", "x" * REASON_LENGTH_MAX]
     assert (said["version"], said["address"]) == ("1.2.3", "192.0.2.1:9090")
     assert said["applied"] == {
-        "lists": {"epoch": "e", "number": 7, "state": "pending", "message": "why"}
+        "lists": {"epoch": "e", "number": 7, "state": "pending", "message": "why"},
+        "drain": {"epoch": "e", "number": 1, "state": "applied", "message": None},
     }
     assert said["stats"]["packets_processed"] == 150
     assert said["stats"]["packets_dropped"] == 30
