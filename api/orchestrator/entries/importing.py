@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
@@ -25,16 +25,17 @@ from api.orchestrator.database.tables.entries import fleet_entries, fleet_entrie
 from api.orchestrator.entries import rows
 from api.orchestrator.entries.schemas import OnConflict
 from api.orchestrator.entries.service import check_room
-from api.orchestrator.entries.staged import Skipped, Staged
+from api.orchestrator.entries.staged import Common, Skipped, Staged, forget, older
 from api.orchestrator.following.log import ITEMS_MAX, ChangeLog
 from api.storage.database import Database
+from api.storage.patience import be_patient
 from dataplane.base.clock import Clock
 from dataplane.statelog import ListName
 
 STAGED_AT_ONCE = 2_000
 LEFT_MS = 3_600_000
 """What is staged for longer is of an import that did not come to its end."""
-_staged, _entry = fleet_entries_staged.c, fleet_entries.c
+_entry = fleet_entries.c
 _LINE = ("key", "prefix_length", "line", "reason", "duration_s")
 
 
@@ -72,7 +73,9 @@ class Importer:
         import_id = uuid.uuid4().hex
         with self._unstaged(import_id):
             count = self._stage(import_id, upload)
-            return self._commit(actor, name, upload.on_conflict, import_id, count)
+            staged = Staged(import_id, refuses=upload.on_conflict == "fail")
+            staged.leave_out_repeats(self._database)
+            return self._commit(actor, name, upload.on_conflict, staged, count)
 
     def _stage(self, import_id: str, upload: Upload) -> int:
         """Stage all lines; returns how many there are."""
@@ -87,19 +90,20 @@ class Importer:
         return count
 
     def _commit(
-        self, actor: Actor, name: ListName, on_conflict: OnConflict, import_id: str, count: int
+        self, actor: Actor, name: ListName, on_conflict: OnConflict, staged: Staged, count: int
     ) -> ImportResult:
-        number = kinds.number[name]
+        number, replaces = kinds.number[name], on_conflict == "replace"
         with self._database.write() as connection:
+            be_patient(connection)
             now_ms = self._clock.utc_ms()
-            staged = Staged(connection, import_id, now_ms, refuses=on_conflict == "fail")
-            replaced = staged.leave_out_conflicts(number, replaces=on_conflict == "replace")
+            replaced = staged.leave_out_conflicts(connection, number, now_ms, replaces=replaces)
             added = count - staged.skipped - replaced
             result = ImportResult(None, count, added, replaced, staged.first_skipped)
             if not added and not replaced:
                 return result
             change = changes.bump(connection)
-            staged.put(number, actor.principal.name, change)
+            common = Common(actor.principal.name, change, now_ms)
+            staged.put(connection, number, common, replaces=replaces)
             check_room(connection, added, now_ms)
             self._log.note(connection, change, _items(connection, number, change))
             target = f"{added + replaced} entries"
@@ -113,10 +117,12 @@ class Importer:
         try:
             yield
         finally:
-            old = self._clock.utc_ms() - LEFT_MS
-            which = (_staged.import_id == import_id) | (_staged.staged_ms < old)
-            with suppress(StorageError), self._database.write(bulk=True) as connection:
-                connection.execute(delete(fleet_entries_staged).where(which))
+            with suppress(StorageError):
+                forget(self._database, import_id)
+                with self._database.read() as connection:
+                    left = older(connection, self._clock.utc_ms() - LEFT_MS)
+                for each in left:
+                    forget(self._database, each)
 
 
 def _items(connection: Connection, number: int, change: int) -> list[bytes] | None:
