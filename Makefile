@@ -10,7 +10,7 @@ AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench setup-image build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test clean
+.PHONY: help setup setup-bench setup-image setup-fleet build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics wheels fleet-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -62,11 +62,24 @@ setup-bench: setup
 setup-image: setup
 	@sh appliance/setup/packages.sh packages-image.txt
 
+setup-fleet: setup-image
+	@sh appliance/setup/packages.sh packages-fleet.txt
+
 image: setup-image ## the appliance image in build/image (IMAGE_ARGS="--no-metal --refresh"; docs/image.md)
 	@$(AS_ROOT) $(PYTHON) -m appliance.image build $(IMAGE_ARGS)
 
 image-test: setup-image ## boot the image that is in build/image and verify it (PYTEST_ARGS="-k uefi")
 	@$(PYTHON) tests/run.py image -- $(PYTEST_ARGS)
+
+image-test-nics: setup-image ## boot it once with each other NIC: e1000, e1000e, vmxnet3, two queues
+	@$(PYTHON) tests/run.py image-nics -- $(PYTEST_ARGS)
+
+wheels: setup-image ## the release as wheels in build/wheelhouse, for hosts that are no image (docs/operations.md)
+	@$(AS_ROOT) $(PYTHON) -m appliance.image wheels $(WHEELS_ARGS)
+
+fleet-test: setup-fleet ## roll out to Debian 13 hosts in containers and verify them (PYTEST_ARGS="-k rollout")
+	@$(AS_ROOT) $(PYTHON) -m appliance.image wheels --untested $(WHEELS_ARGS)
+	@$(PYTHON) tests/run.py fleet -- $(PYTEST_ARGS)
 
 clean: ## remove what was built; .venv stays
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis

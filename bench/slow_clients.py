@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.api_server import KEY, Server, free_port
+from tests.support.api_server import KEY, Server
+from tests.support.ports import free_port
 from tests.support.prober import Connect, Times, plain, probing, tls
 from tests.support.slow_clients import crowd, kinds
 from tests.support.terminator import terminator

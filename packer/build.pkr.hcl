@@ -8,7 +8,7 @@ build {
     command         = var.ansible_playbook
     user            = "packer"
     use_proxy       = false
-    extra_arguments = ["--extra-vars", "secbeat_node_wheelhouse=${var.wheelhouse}"]
+    extra_arguments = ["--extra-vars", "secbeat_release_wheelhouse=${var.wheelhouse}"]
     ansible_env_vars = [
       "ANSIBLE_CONFIG=${var.tree}/playbooks/ansible.cfg",
       "ANSIBLE_HOST_KEY_CHECKING=False",

@@ -1,13 +1,14 @@
 """Runs test tiers, each in a pytest of its own, and closes with one line over all of them.
 
-The end-to-end and image tiers need root. All but the image's are spread over the CPUs by files
-(``-n0`` runs one test at a time). Of the end-to-end tests those marked ``alone`` come afterwards,
-in one process. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
+The end-to-end, image and fleet tiers need root. All but the last two are spread over the CPUs by
+files (``-n0`` runs one test at a time). Of the end-to-end tests those marked ``alone`` come
+afterwards, in one process. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from xml.etree import ElementTree as ET
 TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
-AS_ROOT = ("e2e", "e2e-alone", "image")
+AS_ROOT = ("e2e", "e2e-alone", "image", "image-nics", "fleet")
 PARTS = {"e2e": ("e2e", "e2e-alone")}
 """Tiers that are run in several parts."""
 PROCESSES_MAX = {"unit": 4, "native": 4, "sanitize": 4, "api": 4, "e2e": 2}
@@ -38,6 +39,8 @@ class Outcome:
 
 def main(arguments: list[str]) -> int:
     """Run the named tiers; returns 0 when nothing failed."""
+    # Programs under test are sent it, and who is started in the background is made to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tiers, passed_on = _split(arguments)
     REPORTS.mkdir(parents=True, exist_ok=True)
     parts = [part for tier in tiers for part in PARTS.get(tier, (tier,))]
@@ -102,6 +105,7 @@ def _folders(tier: str) -> list[str]:
     # tests/image/build is Packer's: it looks into the machine that is being made.
     named = {
         "image": ["tests/image/closed", "tests/image/booted"],
+        "image-nics": ["tests/image/nics"],
         "e2e-alone": ["tests/e2e"],
         "sanitize": ["tests/native"],
     }

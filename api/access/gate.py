@@ -79,7 +79,13 @@ class KeyGate:
         return principal
 
     def may_spend(self, operation: Operation, principal: Principal) -> bool:
-        """Count one more request of somebody who is known; whether that is within the limit."""
+        """Count one more request of somebody who is known.
+
+        False, and nothing is counted: it is beyond the limit, or would be a write while those are
+        refused.
+        """
+        if operation.method != "GET" and self._storage.trouble is not None:
+            return False
         try:
             self._rates[operation.cost].spend(principal.id, principal.name)
         except TooManyRequestsError:

@@ -1,19 +1,22 @@
-"""The environment of child processes: this interpreter's path, and no secret."""
+"""The environment of child processes: this interpreter's path, and no secret they don't need."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 
 _SECRETS = (
     *("MANAGEMENT_API_KEY", "ORCHESTRATOR_API_KEY", "ORCHESTRATOR_DATABASE_URL"),
+    *("SYN_COOKIE_SECRET", "WEBHOOKS_SECRET", "FLEET_TOKEN", "CREDENTIALS_DIRECTORY"),
     *("NOTIFY_SOCKET",),
 )
 
 
-def child_environment() -> dict[str, str]:
-    """For ``python -m`` of this program's own modules."""
+def child_environment(keep: Collection[str] = ()) -> dict[str, str]:
+    """For ``python -m`` of this program's own modules; ``keep``: what the child does need."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for name in _SECRETS:
-        environment.pop(name, None)
+        if name not in keep:
+            environment.pop(name, None)
     return environment

@@ -9,6 +9,8 @@ from dataplane.shared.stats import NodeStats
 
 HEARTBEAT_S_MAX = 2.0
 """A control loop that turned last longer ago hangs; its own watchdog uses the same bound."""
+STEADY_S = 1.0
+"""How long a condition has to hold before anybody is told of it."""
 AWAY = "dataplane_away"
 STALLED = "dataplane_stalled"
 

@@ -17,10 +17,13 @@ from flask import Flask, Response, g, request
 from pydantic import BaseModel
 
 from api.common import arrival, bodies
+from api.common.errors import NotFoundError
 from api.common.roles import Principal, Role
 from api.common.streams import Stream
 
 JSON = "application/json"
+_DIGITS_MAX = 18
+"""Of a number in a path: what the databases have room for."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ class Call:
     remember: Remember = _forget
     """Makes, of a function from a change's result and revision to its answer, what the change
     calls in its own transaction, so that a repeated request finds the answer."""
+
+    def number(self, what: str) -> int:
+        """``{number}`` of the path, which is called `what`. Raises `NotFoundError`."""
+        text = self.path["number"]
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+            raise NotFoundError(f"{what} is a number, not {text!r}")
+        return int(text)
 
 
 Handler = Callable[["Call"], Answer]

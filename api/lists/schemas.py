@@ -226,6 +226,8 @@ class RemovedBody(Strict):
     state: StateName | Literal["dry_run"]
     removed: int
     removed_by_origin: dict[str, int]
+    kept_of_fleet: Annotated[int, Field(default=0, exclude_if=lambda found: not found)]
+    """Entries of the fleet that meet the filter too: they go at the orchestrator alone."""
 
 
 class BlacklistPage(Strict):

@@ -50,9 +50,10 @@ from api.management.rules.jobs import ImportJobs
 from api.management.rules.service import Rules
 from api.management.settings import KEY_VARIABLE, ApiSettings
 from api.management.start import Start
-from api.management.webhooks import views as webhook_views
+from api.management.webhooks import AgentOffice
 from api.storage.sqlite import Database
 from api.storage.trouble import Storage
+from api.webhooks import views as webhook_views
 from dataplane.base.clock import Clock
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.statelog import StateLogWriter
@@ -107,7 +108,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     receipts = Receipts(database, clock)
     exemptions = Exemptions(database, clock, settings.countries)
     overlays = Overlays(database, publisher, clock)
-    draining = Draining(database, clock)
+    draining = Draining(database, publisher, clock)
     view = NodeView(
         settings,
         database,
@@ -130,7 +131,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     ]
     operations = [
         *node_views.operations(view),
-        *drain_views.operations(draining),
+        *drain_views.operations(draining, dataplane),
         *(replace(each, handler=start.once_rebased(each.handler, storage)) for each in with_ends),
         *policy_views.operations(Policies(database, publisher, clock, exemptions), effects),
         *revision_views.operations(effects),
@@ -140,7 +141,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
         *baseline_views.operations(history, dataplane),
         *audit_views.operations(database),
         *key_views.operations(keys),
-        *webhook_views.operations(settings.agent),
+        *webhook_views.operations(AgentOffice(settings.agent)),
     ]
     return Node(
         settings=settings,

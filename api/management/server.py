@@ -12,12 +12,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from api.common.disk import StorageError
-from api.management import terminator
 from api.management.settings import ApiSettings
+from api.serving import terminator
 from api.serving.server import Server, leave_out_rich, serve
 
 if TYPE_CHECKING:
     from api.serving.running import Serving
+
+SOCKET_KEY = "api.socket"
+"""In ``secbeat.toml``."""
 
 
 def run(settings: ApiSettings) -> int:
@@ -27,7 +30,7 @@ def run(settings: ApiSettings) -> int:
     from api.storage.alone import take_lock  # noqa: PLC0415
 
     logs.configure()
-    terminator.check(settings.unix_socket)
+    terminator.check(SOCKET_KEY, settings.unix_socket)
     with suppress(StorageError):  # the worker says so, and waits
         os.close(take_lock(settings.database))  # for a clear message; the worker's is what counts
     unix_socket, environment = settings.unix_socket, dict(os.environ)
@@ -37,7 +40,7 @@ def run(settings: ApiSettings) -> int:
             [*settings.binds, *([f"unix:{unix_socket}"] if unix_socket else [])],
             lambda: _begin(settings, environment),
             logs.CONFIGURATION,
-            {"when_ready": lambda _server: terminator.open_to_group(unix_socket)},
+            {"when_ready": lambda _server: terminator.open_to_group(SOCKET_KEY, unix_socket)},
         )
     )
 

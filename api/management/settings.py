@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 KEY_VARIABLE = "MANAGEMENT_API_KEY"
@@ -36,7 +36,7 @@ class ApiSettings:
     """The configured mode: tcp, syn, l7 or auto."""
     policy_file: Path | None = None
     """Seeds an empty database, nothing else."""
-    management_api_key: str | None = None
+    management_api_key: str | None = field(default=None, repr=False)
     """One more admin key, never stored."""
     threads: int = 8
     writes_per_minute: int = 6_000

@@ -48,8 +48,9 @@ def create_app(
     app.extensions[EXTENSION] = made
     if page is not None:
         observe(app, made.operations, page)
-        place = made.operations.index(made.shortcut.operation)
-        made.shortcut.count = partial(page.request, place)
+        for each in made.shortcuts:
+            place = made.operations.index(each.door.operation)
+            each.door.count = partial(page.request, place)
         made.database.on_error = lambda error: page.error(error.kind)
     return app
 

@@ -7,21 +7,19 @@ transaction that has taken a number holds it until the end.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Integer, cast, select, update
-from sqlalchemy import Text as SqlText
+from sqlalchemy import Connection, select
 
+from api.orchestrator.counters import count
 from api.storage.tables import meta
 
 _IS_CHANGE = meta.c.name == "change"
-_NEXT = cast(cast(meta.c.value, Integer) + 1, SqlText)
-_BUMP = update(meta).where(_IS_CHANGE).values(value=_NEXT).returning(meta.c.value)
 _READ = select(meta.c.value).where(_IS_CHANGE)
 _EPOCH = select(meta.c.value).where(meta.c.name == "database_id")
 
 
 def bump(connection: Connection) -> int:
     """The next number, for the change that this write transaction makes."""
-    return int(connection.execute(_BUMP).scalar_one())
+    return count(connection, "change")
 
 
 def newest(connection: Connection) -> int:

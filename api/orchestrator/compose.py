@@ -21,13 +21,14 @@ from api.orchestrator.database import upgrade as schema
 from api.orchestrator.entries import views as entry_views
 from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
-from api.orchestrator.following.shortcut import Shortcut
+from api.orchestrator.following.shortcut import Unchanged
 from api.orchestrator.health import views as health_views
 from api.orchestrator.housekeeping import Housekeeper
 from api.orchestrator.metrics.collecting import Collect
 from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
-from api.orchestrator.nodes.heartbeats import Heartbeats
+from api.orchestrator.nodes.heartbeats.service import Heartbeats
+from api.orchestrator.nodes.heartbeats.shortcut import FiguresAlone
 from api.orchestrator.nodes.identity import FleetKeys
 from api.orchestrator.nodes.metrics import NodeMetrics
 from api.orchestrator.nodes.registry import Registry
@@ -39,13 +40,12 @@ from api.orchestrator.policies import views as policy_views
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.turn import Deploying
 from api.orchestrator.rules import views as rule_views
-from api.orchestrator.rules.following import FollowedRuleSet
-from api.orchestrator.rules.service import FleetRules
 from api.orchestrator.scaling import compose as scaling
 from api.orchestrator.scaling import metrics as scaling_metrics
 from api.orchestrator.scaling import views as scaling_views
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
+from api.orchestrator.shortcuts import Door, NodeShortcut
 from api.orchestrator.threats import views as threat_views
 from api.orchestrator.threats.metrics import ThreatMetrics
 from api.orchestrator.threats.service import Threats
@@ -54,6 +54,7 @@ from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
+from api.webhooks import views as webhook_views
 from dataplane.base.clock import Clock
 
 RETENTION_S = 600.0
@@ -73,8 +74,8 @@ class Orchestrator:
     housekeeper: Housekeeper
     metrics: Sequence[Collect]
     """What each area says on port 9091."""
-    shortcut: Shortcut
-    """Says 304 to nodes that ask what has changed."""
+    shortcuts: Sequence[NodeShortcut]
+    """What the event loop answers."""
     office: Office
     """Tells receivers once it is started."""
     scaler: Worker | None
@@ -123,26 +124,31 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
     threats = Threats(database, clock, settings.retention)
     office = Office(settings.webhooks, database, clock)
     entries = entry_views.Services.make(database, clock)
-    rules = FleetRules(database, clock)
-    followed_rules = FollowedRuleSet(database, clock, rules.log)
-    following = Following(database, (ruling.part, entries.followed.part, followed_rules.part))
+    rules = rule_views.Services.make(database, clock)
+    following = Following(database, (ruling.part, entries.followed.part, rules.followed.part))
     registry = Registry(database, clock, ())
     nodes = node_views.Services(
         Nodes(database, clock),
         registry,
         Heartbeats(database, clock, office.tell),
+        following,
         database,
     )
-    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry)
+    jobs, scaler = scaling.compose(settings.scaling, database, clock, registry, following)
     limits = _limits(settings)
     receipts = Receipts(database, clock)
     doors = FleetKeys(keys, database, clock, freshness)
     gate = KeyGate(limits, doors, receipts, storage)
     followed = following_views.operations(following)
+    of_nodes = node_views.operations(nodes)
+    shortcuts = (
+        Unchanged(Door(followed[0], gate, doors), following),
+        FiguresAlone(Door(node_views.heartbeat_of(of_nodes), gate, doors), nodes.heartbeats),
+    )
     telling = (nodes.heartbeats, office, threats)
     housekeeper = _housekeeper(storage, database, receipts, clock, telling)
     housekeeper.register("purge lists", entries.lists.purge, RETENTION_S)
-    housekeeper.register("purge rules", rules.purge, RETENTION_S)
+    housekeeper.register("purge rules", rules.rules.purge, RETENTION_S)
     return Orchestrator(
         settings=settings,
         database=database,
@@ -150,19 +156,21 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
         gate=gate,
         operations=[
             *health_views.operations(storage),
-            *node_views.operations(nodes),
+            *of_nodes,
             *token_views.operations(tokens),
             *followed,
             *entry_views.operations(entries),
-            *rule_views.operations(rules, followed_rules),
+            *rule_views.operations(rules),
+            *following_views.revisions([entries.spread, rules.spread]),
             *threat_views.operations(threats),
             *policy_views.operations(Policies(database, clock)),
+            *webhook_views.operations(office),
             *scaling_views.operations(jobs),
             *audit_views.operations(database),
             *key_views.operations(keys),
         ],
         spool=Spool(scratch),
-        shortcut=Shortcut(followed[0], gate, doors, following),
+        shortcuts=shortcuts,
         scaler=scaler,
         office=office,
         housekeeper=housekeeper,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from api.common.disk import StorageError
 from api.orchestrator.metrics.pages import Page, Pages
 from api.orchestrator.settings import OrchestratorSettings
+from api.serving import terminator
 from api.serving.server import Server, leave_out_rich, serve
 from api.storage.opening import sqlite_path
 from dataplane.base.errors import ConfigurationError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from api.orchestrator.metrics.collecting import FleetCollector
     from api.serving.running import Serving
+
+SOCKET_KEY = "socket"
+"""In ``orchestrator.toml``."""
 
 
 def run(settings: OrchestratorSettings) -> int:
@@ -35,6 +39,7 @@ def run(settings: OrchestratorSettings) -> int:
     from api.common import logs  # noqa: PLC0415 - after that
 
     logs.configure()
+    terminator.check(SOCKET_KEY, settings.unix_socket)
     file = sqlite_path(settings.database)
     if file is not None:
         _check_alone(file, settings.workers)
@@ -46,7 +51,10 @@ def run(settings: OrchestratorSettings) -> int:
             [*settings.binds, *([f"unix:{unix_socket}"] if unix_socket else [])],
             lambda: _begin(settings, file, pages, environment),
             logs.CONFIGURATION,
-            {"workers": settings.workers},
+            {
+                "workers": settings.workers,
+                "when_ready": lambda _server: terminator.open_to_group(SOCKET_KEY, unix_socket),
+            },
         )
     )
 
@@ -101,6 +109,7 @@ def _make(
     collector: FleetCollector,
 ) -> Serving:
     from api.orchestrator.app import create_app, orchestrator_of  # noqa: PLC0415
+    from api.orchestrator.shortcuts import first_of  # noqa: PLC0415
     from api.serving.application import lanes  # noqa: PLC0415
     from api.serving.running import Serving  # noqa: PLC0415
     from api.storage.alone import wait_for_lock  # noqa: PLC0415
@@ -112,4 +121,4 @@ def _make(
     collector.open(made.database, [each.name for each in made.operations], made.metrics)
     made.start()
     works = made.housekeeper.works
-    return Serving(app, lanes(made.operations), works, made.close, made.shortcut)
+    return Serving(app, lanes(made.operations), works, made.close, first_of(made.shortcuts))

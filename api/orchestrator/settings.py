@@ -17,7 +17,7 @@ KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
 class OrchestratorSettings:
     """Everything ``secbeat-orchestrator`` needs; binds are ``address:port``."""
 
-    database: str
+    database: str = field(repr=False)
     """SQLAlchemy's URL: ``sqlite:////var/lib/secbeat/orchestrator/fleet.db``, or PostgreSQL's."""
     keys: Path
     """Directory for ``admin.key`` and ``enrol.key``, made at first boot."""
@@ -29,7 +29,7 @@ class OrchestratorSettings:
     """Processes; more than one need PostgreSQL."""
     threads: int = 8
     """Of each worker."""
-    orchestrator_api_key: str | None = None
+    orchestrator_api_key: str | None = field(default=None, repr=False)
     """One more admin key, never stored."""
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)

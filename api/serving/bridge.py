@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.common.arrival import Arrival, BodyWanted
+from api.common.roles import Principal
 from api.common.streams import Stream
 from api.serving.environ import environ_of
 from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, ClientGoneError, Incoming, Receive
@@ -39,12 +40,10 @@ class Lanes:
     """Answered by one thread that does nothing else."""
 
 
-Shortcut = Callable[[Mapping[str, Any]], tuple[int, Headers] | None]
-"""Answers a request without a body at once, in the event loop; None: the application does."""
-
-
 @dataclass
-class _Answer:
+class Answered:
+    """What is sent."""
+
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
@@ -57,6 +56,19 @@ class _Answer:
         self.headers = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
         ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Who asks is admitted; the answer, if the shortcut has one, needs the body."""
+
+    principal: Principal
+    bytes_max: int
+    decide: Callable[[bytes], Answered | None]
+
+
+Shortcut = Callable[[Mapping[str, Any]], Answered | Reading | None]
+"""Answers a request at once, in the event loop; None, then or later: the application does."""
 
 
 class Bridge:
@@ -91,17 +103,21 @@ class Bridge:
         environ = environ_of(scope)
         environ[BEGAN_S] = time.monotonic()
         short = self._shortcut(environ)
-        if short is not None:
-            await _send(send, *short, b"")
+        if isinstance(short, Answered):
+            await _send(send, short.status, short.headers, short.body)
             return
         incoming = Incoming(receive, environ)
         arrival = Arrival(complete=incoming.complete)
         arrival.enter(environ)
-        answer = await self._run(environ, arrival)
+        if short is None:
+            answer = await self._run(environ, arrival)
+        else:
+            arrival.principal, answer = short.principal, BodyWanted(short.bytes_max, None)
         if isinstance(answer, BodyWanted):
             async with self._intake.collected(incoming, arrival, answer):
+                found = _decided(short, arrival)
                 environ["wsgi.input"] = io.BytesIO(arrival.body)
-                answer = await self._run(environ, arrival)
+                answer = found or await self._run(environ, arrival)
         if isinstance(answer, BodyWanted):
             raise TypeError("the application wants a second body")
         await self._answer(receive, send, answer, incoming)
@@ -110,7 +126,7 @@ class Bridge:
             raise ConnectionAbortedError("answered before the body was there")
 
     async def _answer(
-        self, receive: Receive, send: Send, answer: _Answer, incoming: Incoming
+        self, receive: Receive, send: Send, answer: Answered, incoming: Incoming
     ) -> None:
         try:
             await incoming.skip_what_is_here()
@@ -125,7 +141,7 @@ class Bridge:
             if answer.stream is not None:
                 answer.stream.close()
 
-    async def _run(self, environ: dict[str, Any], arrival: Arrival) -> _Answer | BodyWanted:
+    async def _run(self, environ: dict[str, Any], arrival: Arrival) -> Answered | BodyWanted:
         path, lanes = environ["PATH_INFO"], self._lanes()
         if path in lanes.instant:
             return self._call(environ, arrival)
@@ -137,9 +153,9 @@ class Bridge:
             future.add_done_callback(_give_up)
             raise
 
-    def _call(self, environ: dict[str, Any], arrival: Arrival) -> _Answer | BodyWanted:
+    def _call(self, environ: dict[str, Any], arrival: Arrival) -> Answered | BodyWanted:
         """In a thread, which goes on when the client, and so the task that waits, is gone."""
-        answer = _Answer()
+        answer = Answered()
         try:
             parts = self._app(environ, answer.start)
             if isinstance(parts, Stream):
@@ -158,12 +174,18 @@ class Bridge:
         return answer
 
 
-def _give_up(future: Future[_Answer | BodyWanted]) -> None:
+def _decided(short: Reading | None, arrival: Arrival) -> Answered | None:
+    if short is None or arrival.error is not None:
+        return None
+    return short.decide(bytes(arrival.body))
+
+
+def _give_up(future: Future[Answered | BodyWanted]) -> None:
     """The answer of a request whose client went while a thread worked on it."""
     if future.cancelled() or future.exception() is not None:
         return
     answer = future.result()
-    if isinstance(answer, _Answer) and answer.stream is not None:
+    if isinstance(answer, Answered) and answer.stream is not None:
         answer.stream.close()
 
 

@@ -41,9 +41,10 @@ class Incoming:
 
     async def skip_what_is_here(self) -> None:
         """Forget what has come and nobody wanted, without waiting for more."""
-        if self._is_held_back:
+        if self._is_held_back or self.complete:
             return
         with suppress(TimeoutError, ClientGoneError):
-            async with asyncio.timeout(0):
-                while not self.complete:
+            async with asyncio.timeout(0) as limit:
+                # While more comes, Gunicorn's wait may swallow the cancellation that ends this one.
+                while not (self.complete or limit.expired()):
                     await self.next()

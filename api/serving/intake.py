@@ -121,9 +121,13 @@ async def _receive(
                 if size > bytes_max:
                     raise too_large(size, bytes_max)
                 await take(chunk)
+                if deadline.expired():  # and Gunicorn's wait swallowed that: see `Incoming`
+                    raise _late(size)
                 deadline.reschedule(begin + ALLOWED_S + size / BYTES_PER_S_MIN)
     except TimeoutError:
-        allowed_s = ALLOWED_S + size / BYTES_PER_S_MIN
-        raise RequestTimeoutError(
-            f"only {size} bytes of the body arrived within {allowed_s:.0f} s"
-        ) from None
+        raise _late(size) from None
+
+
+def _late(size: int) -> RequestTimeoutError:
+    allowed_s = ALLOWED_S + size / BYTES_PER_S_MIN
+    return RequestTimeoutError(f"only {size} bytes of the body arrived within {allowed_s:.0f} s")

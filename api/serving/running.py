@@ -14,8 +14,7 @@ from gunicorn.util import parse_address
 
 from api.common.disk import StorageError
 from api.serving.application import LIVE
-from api.serving.bridge import Bridge, Lanes, Shortcut
-from api.serving.streaming import Headers
+from api.serving.bridge import Answered, Bridge, Lanes, Reading, Shortcut
 from api.serving.waiting import LANES, Waiting
 from api.serving.watchdog import Watchdog
 from dataplane.base.errors import SecBeatError
@@ -57,7 +56,7 @@ class Running:
         """Those of the application as it is now."""
         return LANES if self._serving is None else self._serving.lanes
 
-    def shortcut(self, environ: Mapping[str, Any]) -> tuple[int, Headers] | None:
+    def shortcut(self, environ: Mapping[str, Any]) -> Answered | Reading | None:
         """That of the application, once it is there."""
         return None if self._serving is None else self._serving.shortcut(environ)
 

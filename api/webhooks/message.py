@@ -8,6 +8,7 @@ stays, so that they can tell what they have got already.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from standardwebhooks import Webhook
 from api.common.schemas import rfc3339
 
 USER_AGENT = "SecBeat"
+_ID_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,8 @@ def message(
         "data": data,
     }
     return Message(event_id, json.dumps(body, separators=(",", ":"), ensure_ascii=False))
+
+
+def new_id() -> str:
+    """An event's id: ``evt_`` and 128 random bits in 22 characters."""
+    return f"evt_{secrets.token_urlsafe(_ID_BYTES)}"

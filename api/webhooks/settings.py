@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ENDPOINTS_MAX = 16
@@ -16,7 +16,7 @@ class WebhookSettings:
     endpoints: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     """Kinds of events that are delivered."""
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
     """As it is configured; None: the one in ``secret_file``, which is made if it is not there."""
     secret_file: Path | None = None
     max_retries: int = 15

@@ -15,7 +15,8 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,16 +68,34 @@ def _run_dataplane(file: Path) -> int:
         "--config",
         str(file),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=child_environment()) as reading:
+    environment = child_environment(keep=("SYN_COOKIE_SECRET", "CREDENTIALS_DIRECTORY"))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as reading:
         from dataplane.run.process import run  # while it reads
 
         output, _ = reading.communicate()
     if reading.returncode != 0:
         raise ConfigurationError(f"{file}: reading it ended with status {reading.returncode}")
-    found: DataplaneSettings | SecBeatError = pickle.loads(output)  # noqa: S301 - our own
-    if isinstance(found, SecBeatError):
-        raise found
-    return run(found)
+    directory: Path | None
+    found: DataplaneSettings | SecBeatError
+    directory, found = pickle.loads(output)  # noqa: S301 - our own
+    with _noted(directory):
+        if isinstance(found, SecBeatError):
+            raise found
+        return run(found)
+
+
+@contextmanager
+def _noted(directory: Path | None) -> Iterator[None]:
+    """A start that fails leaves its reason where the API finds it."""
+    from dataplane.base import failure
+
+    try:
+        yield
+    except Exception as error:
+        if directory is not None:
+            known = isinstance(error, SecBeatError)
+            failure.note(directory, str(error) if known else repr(error))
+        raise
 
 
 def settings(arguments: Sequence[str] | None = None) -> int:
@@ -87,11 +106,14 @@ def settings(arguments: Sequence[str] | None = None) -> int:
 def _print_settings(file: Path) -> int:
     from appliance.config import dataplane_settings, load_config
 
+    directory: Path | None = None
     try:
-        found: object = dataplane_settings(load_config(file), os.environ)
+        config = load_config(file)
+        directory = config.node.run_dir
+        found: DataplaneSettings | SecBeatError = dataplane_settings(config, os.environ)
     except SecBeatError as error:
         found = error
-    sys.stdout.buffer.write(pickle.dumps(found))
+    sys.stdout.buffer.write(pickle.dumps((directory, found)))
     return 0
 
 

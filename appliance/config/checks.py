@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from api.webhooks.targets import Target, TargetError
 from appliance.config.binds import Bind
-from appliance.config.devices import Device, data_device, interface_of, management_device
+from appliance.config.devices import Device, data_device, management_device
 from appliance.config.model import NodeConfig, PortSection, WebhooksSection
 from appliance.config.paths import agent_socket_path, socket_path
+from dataplane.run.vdev import interface_of
 
 Problem = tuple[str, object, str]
 
@@ -127,8 +128,6 @@ def _fleet(config: NodeConfig) -> Iterator[Problem]:
         yield "fleet.url", section.url, limit
     elif section.url.startswith("http:") and section.ca_file is not None:
         yield "fleet.ca_file", str(section.ca_file), "needs an https URL in fleet.url"
-    if section.token_file is None:
-        yield "fleet.token_file", "", "must name the file with the enrolment token"
 
 
 def _broken_url(text: str) -> str | None:

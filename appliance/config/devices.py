@@ -61,12 +61,6 @@ def management_device(text: str) -> Device:
     return Device(Kind.INTERFACE, text)
 
 
-def interface_of(text: str) -> str | None:
-    """The kernel interface that a vdev sits on (``iface=`` among its arguments)."""
-    arguments = text.split(",")[1:]
-    return next((a.removeprefix("iface=") for a in arguments if a.startswith("iface=")), None)
-
-
 def pci_address(text: str) -> str | None:
     """The full address if a device string begins with one (``01:00.0`` has domain 0000)."""
     match = _PCI.fullmatch(text.partition(",")[0])

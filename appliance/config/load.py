@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from appliance.defaults import CONFIG_FILE
 from dataplane.base.errors import ConfigurationError
 
 _VALUE_LENGTH_MAX = 80
+_SECRETS = ("webhooks.secret", "database")
+"""Keys whose values are in no message: a mistake is one character away from the right value."""
 
 
 def load_config(file: Path = CONFIG_FILE) -> NodeConfig:
@@ -66,8 +69,23 @@ def _error(file: Path, problems: Sequence[Problem]) -> ConfigurationError:
 
 
 def _line(file: Path, key: str, value: object, limit: str) -> str:
-    text = "" if value is _ABSENT else f" = {_shown(value)}"
-    return f"{file}: {key}{text}: {limit}"
+    hidden = value is _ABSENT or isinstance(value, dict) or key in _SECRETS
+    named = key if hidden else f"{key} = {_shown(value_for_people(key, value))}"
+    return f"{file}: {named}: {limit}" if named else f"{file}: {limit}"
+
+
+def value_for_people(key: str, value: object) -> object:
+    """Without what may be a secret: user and password of a URL, and the path of a receiver's."""
+    if isinstance(value, (list, tuple)):
+        return [value_for_people(key, each) for each in value]
+    if not isinstance(value, str) or "//" not in value:
+        return value
+    scheme, _, rest = value.partition("//")
+    end = re.search(r"[/?#]", rest)
+    authority, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+    if key.startswith("webhooks.endpoints") and len(path) > 1:
+        path = "/..."
+    return f"{scheme}//{authority.rpartition('@')[2]}{path}"
 
 
 def _shown(value: object) -> str:
@@ -114,8 +132,6 @@ def _problem(error: ErrorDetails) -> Problem:
     """What pydantic found, in our words; a kind not listed keeps pydantic's."""
     kind, location = error["type"], error["loc"]
     value = _ABSENT if kind in {"missing", "model_type"} else error["input"]
-    if kind == "extra_forbidden" and isinstance(value, dict):
-        value = _ABSENT
     if kind == "string_pattern_mismatch":
         named = (str(part) for part in reversed(location) if part in _PATTERN_LIMITS)
         name = next(named, None)

@@ -121,6 +121,21 @@ class PortsSection(Section):
     inside: PortSection
 
 
+class LinksSection(Section):
+    """``[links]``: what a port's link says about the other's."""
+
+    loss_forwarding: Literal["off", "on"] = "off"
+    hold_seconds: int = Field(default=5, ge=0, le=300)
+
+
+class DrainSection(Section):
+    """``[drain]``: what the node does while it drains."""
+
+    links: Literal["keep", "down"] = "keep"
+    connections_seconds: int = Field(default=30, ge=0, le=86_400)
+    quiet_seconds: int = Field(default=10, ge=1, le=3600)
+
+
 class ManagementSection(Section):
     """``[management]``: the NIC that stays with the kernel; None: not our business."""
 
@@ -213,7 +228,7 @@ class WebhooksSection(Section):
     enabled: bool = False
     endpoints: Annotated[tuple[str, ...], Field(strict=False, max_length=ENDPOINTS_MAX)] = ()
     events: Annotated[tuple[EventKind, ...], Field(strict=False)] = MAIN_KINDS
-    secret: Secret | None = None
+    secret: Secret | None = Field(default=None, repr=False)
     max_retries: int = Field(default=15, ge=0, le=RETRIES_MAX)
     allow_hosts: Annotated[tuple[HostName, ...], Field(strict=False, max_length=64)] = ()
 
@@ -249,6 +264,8 @@ class NodeConfig(Section):
 
     ports: PortsSection
     node: NodeSection = NodeSection()
+    links: LinksSection = LinksSection()
+    drain: DrainSection = DrainSection()
     management: ManagementSection = ManagementSection()
     dataplane: DataplaneSection = DataplaneSection()
     lists: ListsSection = ListsSection()

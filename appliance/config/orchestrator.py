@@ -14,18 +14,26 @@ from api.orchestrator.scaling.protocol import PROVIDER
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import KEY_VARIABLE, OrchestratorSettings
 from api.orchestrator.threats.incidents import Retention
+from api.storage.opening import sqlite_path
 from appliance.config.checks import webhook_problems
-from appliance.config.load import problem_error, read_document
+from appliance.config.load import problem_error, read_document, value_for_people
 from appliance.config.model import AbsolutePath, Binds, Section, UserName, WebhooksSection
 from appliance.config.secrets import secret
 from appliance.config.settings import webhook_settings
 from appliance.defaults import ORCHESTRATOR_FILE
+from dataplane.base.errors import ConfigurationError
 
 ORCHESTRATOR_API_KEY = (KEY_VARIABLE, "secbeat.orchestrator-api-key")
 DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url")
 """Environment variables, and names of the systemd credentials that stand in for them."""
 BACKENDS = ("sqlite", "postgresql")
 SCALED_NODES_MAX = 10_000
+_MUST_SIGN_ALIKE = (
+    "webhooks.secret is missing: the orchestrators of a PostgreSQL database have to sign alike, so "
+    "none makes a secret of its own. Set it, or the credential secbeat.webhooks-secret, to what "
+    "receivers know ({file} has it if it was made there), or to a new one: "
+    "echo whsec_$(openssl rand -base64 32)"
+)
 _SCALING = ScalingSettings()
 _RETENTION = Retention()
 
@@ -72,7 +80,7 @@ class OrchestratorConfig(Section):
     """A whole ``orchestrator.toml``; everything has a default."""
 
     state_dir: AbsolutePath = Path("/var/lib/secbeat-orchestrator")
-    database: Annotated[str, AfterValidator(_database)] | None = None
+    database: Annotated[str, AfterValidator(_database)] | None = Field(default=None, repr=False)
     """None: SQLite in the state directory."""
     bind: Binds = ("127.0.0.1:3030", "[::1]:3030")
     socket: AbsolutePath | None = None
@@ -86,7 +94,7 @@ class OrchestratorConfig(Section):
     @model_validator(mode="after")
     def _receivers(self) -> Self:
         for key, value, rule in webhook_problems(self.webhooks):
-            raise ValueError(f"{key} = {value}: {rule}")
+            raise ValueError(f"{key} = {value_for_people(key, value)}: {rule}")
         return self
 
 
@@ -104,11 +112,16 @@ def orchestrator_settings(
     """Settings of ``secbeat-orchestrator``; the environment may hold one more admin key and the
     database's URL, or say where.
 
-    Raises `ConfigurationError` if a credential of systemd can't be read.
+    Raises `ConfigurationError` if a credential of systemd can't be read, or if there are receivers
+    of webhooks and the secret could become another at each orchestrator of the database.
     """
     default = f"sqlite:///{config.state_dir / 'fleet.db'}"
+    database = secret(environment, *DATABASE_URL) or config.database or default
+    webhooks = webhook_settings(config.webhooks, environment, config.state_dir)
+    if webhooks.endpoints and webhooks.secret is None and sqlite_path(database) is None:
+        raise ConfigurationError(_MUST_SIGN_ALIKE.format(file=webhooks.secret_file))
     return OrchestratorSettings(
-        database=secret(environment, *DATABASE_URL) or config.database or default,
+        database=database,
         keys=config.state_dir / "keys",
         binds=config.bind,
         unix_socket=config.socket,
@@ -116,7 +129,7 @@ def orchestrator_settings(
         workers=config.workers,
         orchestrator_api_key=secret(environment, *ORCHESTRATOR_API_KEY),
         scaling=_scaling(config),
-        webhooks=webhook_settings(config.webhooks, environment, config.state_dir),
+        webhooks=webhooks,
         retention=Retention(config.retention.incident_days, config.retention.incidents_max),
     )
 

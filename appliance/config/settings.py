@@ -33,6 +33,7 @@ from dataplane.base.settings import (
     ConnectionCapacities,
     ConnectionTimeouts,
     DataplaneSettings,
+    DrainSettings,
     HttpCapacities,
     LimitCapacities,
     PortSettings,
@@ -43,6 +44,7 @@ from dataplane.policy.rules import RULES
 MANAGEMENT_API_KEY = (KEY_VARIABLE, "secbeat.management-api-key")
 SYN_COOKIE_SECRET = ("SYN_COOKIE_SECRET", "secbeat.syn-cookie-secret")
 WEBHOOKS_SECRET = ("WEBHOOKS_SECRET", "secbeat.webhooks-secret")
+FLEET_TOKEN = ("FLEET_TOKEN", "secbeat.fleet-token")
 """Environment variables, and names of the systemd credentials that stand in for them."""
 SECRET_BYTES_MIN = 16
 INSPECTING_MODES = ("l7", "auto")
@@ -85,9 +87,19 @@ def dataplane_settings(
         http=HttpCapacities(config.http.pool_mib),
         has_http=config.node.mode in {"l7", "auto"},
         has_syn_proxy=config.node.mode != "tcp",
+        link_hold_ms=_link_hold_ms(config),
+        drain=DrainSettings(
+            takes_links_down=config.drain.links == "down",
+            connections_ms=1000 * config.drain.connections_seconds,
+            quiet_ms=1000 * config.drain.quiet_seconds,
+        ),
         rules_cache=rules_cache(config) if config.node.mode in INSPECTING_MODES else None,
         syn_cookie_secret=_syn_cookiesecret_text(environment or {}),
     )
+
+
+def _link_hold_ms(config: NodeConfig) -> int | None:
+    return 1000 * config.links.hold_seconds if config.links.loss_forwarding == "on" else None
 
 
 def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSettings:
@@ -115,7 +127,8 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
 
 
 def agent_settings(config: NodeConfig, environment: Mapping[str, str]) -> AgentSettings:
-    """Settings of ``secbeat-agent``; the environment may hold the secret of webhooks, or say where.
+    """Settings of ``secbeat-agent``; the environment may hold the secret of webhooks and the
+    enrolment token, or say where.
 
     Raises ConfigurationError: that is no such secret, or the node has no id yet.
     """
@@ -130,7 +143,7 @@ def agent_settings(config: NodeConfig, environment: Mapping[str, str]) -> AgentS
         state_dir=config.node.state_dir,
         webhooks=webhook_settings(config.webhooks, environment, agent_directory(config)),
         keep=Keep(**config.retention.model_dump()),
-        fleet=_fleet(config),
+        fleet=_fleet(config, environment),
     )
 
 
@@ -153,13 +166,14 @@ def _uuid(config: NodeConfig, otherwise: str = "") -> UUID:
         raise ConfigurationError(f"{file}: no UUID can be read ({error}): {remedy}") from error
 
 
-def _fleet(config: NodeConfig) -> FleetSettings | None:
+def _fleet(config: NodeConfig, environment: Mapping[str, str]) -> FleetSettings | None:
     section = config.fleet
-    if section.url is None or section.token_file is None:
+    if section.url is None:
         return None
     return FleetSettings(
         url=section.url,
         token_file=section.token_file,
+        token=secret_text(environment, *FLEET_TOKEN),
         directory=agent_directory(config),
         uuid=str(_uuid(config)),
         ca_file=section.ca_file,

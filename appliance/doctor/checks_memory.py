@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from appliance.doctor.context import Context, Finding, Status, wants_pci
 from appliance.host.files import Host
@@ -14,6 +16,18 @@ _PACKET_MEMORY_MIB = 64
 _AVAILABLE_MIB_MIN = 256
 """Data plane 128, API 80, exporter 60 (MiB), rounded."""
 _AVAILABLE_MIB_GOOD = 512
+
+_PREFIX, _MODULE = "secbeat-", "appliance.cli.processes"
+"""How a process is started: by its command, or in a source tree by the module behind it."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """By the processes of a node that runs on this host, in MiB: in use, and not missing."""
+
+    memory: int
+    """Ordinary memory of its own."""
+    hugepages: int
 
 
 def check_hugepages(context: Context) -> Iterator[Finding]:
@@ -26,17 +40,20 @@ def check_hugepages(context: Context) -> Iterator[Finding]:
     needed_mib = _packet_memory_mib(context)
     pools = _pools(context.host)
     free_mib = sum(size_kib * free for size_kib, _, free in pools) // 1024
+    held_mib = _held_by_node(context.host).hugepages
     what = ", ".join(
         f"{total} of {size_kib // 1024} MiB, {free} free" for size_kib, total, free in pools
     )
-    if free_mib >= needed_mib:
+    if held_mib:
+        what += f"; {held_mib} MiB held by the node that runs"
+    if free_mib + held_mib >= needed_mib:
         yield Finding("hugepages", Status.OK, what)
     else:
         yield Finding(
             "hugepages",
             bad,
             f"{free_mib} MiB free, {needed_mib} MiB wanted" + (f" ({what})" if what else ""),
-            "without hugepages a packet costs more TLB misses; a running node holds its own",
+            "without hugepages a packet costs more TLB misses",
             "secbeat host prepare" if context.config else _reserve_command(pools, needed_mib),
         )
 
@@ -47,13 +64,16 @@ def check_memory(context: Context) -> Iterator[Finding]:
     if match is None:
         yield Finding("memory", Status.WARN, "unknown", "/proc/meminfo has no MemAvailable")
         return
-    available_mib = int(match[1]) // 1024
+    available_mib, held_mib = int(match[1]) // 1024, _held_by_node(context.host).memory
     status = Status.OK
-    if available_mib < _AVAILABLE_MIB_GOOD:
-        status = Status.WARN if available_mib >= _AVAILABLE_MIB_MIN else Status.FAIL
+    if available_mib + held_mib < _AVAILABLE_MIB_GOOD:
+        enough = available_mib + held_mib >= _AVAILABLE_MIB_MIN
+        status = Status.WARN if enough else Status.FAIL
     why = f"the processes of a node want {_AVAILABLE_MIB_MIN} MiB, an import more for a while"
     command = None if status is Status.OK else "ps -eo pid,rss,args --sort=-rss | head"
-    yield Finding("memory", status, f"{available_mib} MiB available", why, command)
+    what = f"{available_mib} MiB available"
+    what += f", {held_mib} MiB held by the node that runs" if held_mib else ""
+    yield Finding("memory", status, what, why, command)
 
 
 def check_locked_memory(context: Context) -> Iterator[Finding]:
@@ -102,3 +122,25 @@ def _reserve_command(pools: list[tuple[int, int, int]], needed_mib: int) -> str:
     small = next(((total, free) for size, total, free in pools if size == 2048), (0, 0))  # noqa: PLR2004
     total, free = small
     return f"sysctl -w vm.nr_hugepages={total - free + (needed_mib + 1) // 2}"
+
+
+def _held_by_node(host: Host) -> _Held:
+    """All processes of nodes together; those that we may not look at are left out."""
+    statuses = [host.text(f"/proc/{pid}/status") or "" for pid in _processes(host)]
+    memory, hugepages = (
+        sum(_kib(status, field) for status in statuses) // 1024
+        for field in ("RssAnon", "HugetlbPages")
+    )
+    return _Held(memory, hugepages)
+
+
+def _processes(host: Host) -> Iterator[str]:
+    for pid in filter(str.isdigit, host.names("/proc")):
+        words = (host.text(f"/proc/{pid}/cmdline") or "").split("\0")[:4]
+        if _MODULE in words or any(PurePosixPath(w).name.startswith(_PREFIX) for w in words):
+            yield pid
+
+
+def _kib(status: str, field: str) -> int:
+    match = re.search(rf"^{field}:\s+(\d+) kB", status, re.M)
+    return int(match[1]) if match else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.config.model import PortSection
+from appliance.doctor.checks_interface import check_interface
 from appliance.doctor.checks_software import dpdk_abi
 from appliance.doctor.context import Context, Finding, Status
 from appliance.host.files import Host
@@ -12,10 +13,12 @@ from appliance.host.fitness import UnfitError
 from appliance.host.pci import Nic
 from appliance.host.pmd import Pmd, package_of, pmd_of_vdev
 from appliance.host.survey import PORTS, PortPlan, Survey
+from dataplane.run.vdev import QUEUE_ARGUMENTS, interface_of
 
 _ON_AN_INTERFACE = ("net_af_packet", "net_af_xdp", "net_pcap")
 """Virtual devices whose ``iface=`` must exist before; net_tap makes its own."""
-_IFF_UP = 1
+_ONE_QUEUE = ("net_e1000_em",)
+"""Drivers of NICs that have never more than one."""
 
 
 def check_ports(context: Context) -> Iterator[Finding]:
@@ -23,7 +26,7 @@ def check_ports(context: Context) -> Iterator[Finding]:
     if context.config is None:
         yield Finding("ports", Status.OK, "not checked", "--config FILE names them")
         return
-    survey = Survey(context.host, context.config)
+    survey, lcores = Survey(context.host, context.config), context.config.dataplane.lcores
     nodes: dict[str, int | None] = {}
     for name in PORTS:
         try:
@@ -34,10 +37,11 @@ def check_ports(context: Context) -> Iterator[Finding]:
             continue
         if plan.nic is None:
             port = getattr(context.config.ports, name)
-            yield from _check_vdev(context.host, f"port {name}", port, survey.pmds)
+            yield _check_vdev(context, f"port {name}", port, survey.pmds, lcores)
             continue
         nodes[name] = plan.nic.numa_node
         yield _check_binding(f"port {name}", plan, plan.nic)
+        yield from _check_queues(context.host, f"queues {name}", plan, plan.nic, lcores)
     if None not in nodes.values() and len(set(nodes.values())) > 1:
         yield Finding(
             "ports",
@@ -58,47 +62,46 @@ def _check_binding(check: str, plan: PortPlan, nic: Nic) -> Finding:
     return Finding(check, Status.FAIL, what, why, "secbeat host nics")
 
 
-def _check_vdev(
-    host: Host, check: str, port: PortSection, pmds: tuple[Pmd, ...]
+def _check_queues(
+    host: Host, check: str, plan: PortPlan, nic: Nic, lcores: int
 ) -> Iterator[Finding]:
+    """As far as it can be seen from outside: the data plane looks when it starts."""
+    why = "each worker polls a queue of its own on both ports"
+    if plan.pmd is not None and plan.pmd.name in _ONE_QUEUE and lcores > 1:
+        what = f"{nic} has 1 queue, dataplane.lcores = {lcores} needs one each"
+        yield Finding(check, Status.FAIL, what, why, "dataplane.lcores = 1 in secbeat.toml")
+        return
+    for interface in nic.interfaces:
+        names = host.names(f"/sys/class/net/{interface}/queues")
+        count = sum(name.startswith("rx-") for name in names)
+        if 0 < count < lcores:
+            what = f"{nic} shows {count} of its queues, dataplane.lcores = {lcores} needs one each"
+            command = f"ethtool -l {interface}   # has it fewer, lower dataplane.lcores"
+            yield Finding(check, Status.WARN, what, why, command)
+
+
+def _check_vdev(
+    context: Context, check: str, port: PortSection, pmds: tuple[Pmd, ...], lcores: int
+) -> Finding:
     name, *arguments = port.device.split(",")
     pmd = pmd_of_vdev(name, pmds)
     if pmd is None:
         library = "librte_" + name.rstrip("0123456789")
-        yield Finding(
+        return Finding(
             check,
             Status.FAIL,
             f"no DPDK driver for {name} is installed",
             "a virtual device is named after its driver, with a number",
-            f"apt-get install {package_of(library, dpdk_abi(host) or '23')}",
+            f"apt-get install {package_of(library, dpdk_abi(context.host) or '23')}",
         )
-        return
-    interface = next((a.removeprefix("iface=") for a in arguments if a.startswith("iface=")), None)
+    if pmd.name in QUEUE_ARGUMENTS:
+        argument = QUEUE_ARGUMENTS[pmd.name]
+        text = next((a for a in arguments if a.startswith(f"{argument}=")), f"{argument}=1")
+        if text != f"{argument}={lcores}":
+            what = f"{name} has {text}, dataplane.lcores = {lcores}"
+            why = "each worker polls a queue of its own; the kernel spreads over all that there are"
+            return Finding(check, Status.FAIL, what, why, f"{argument}={lcores} in its device")
+    interface = interface_of(port.device)
     if interface is None or pmd.name not in _ON_AN_INTERFACE:
-        yield Finding(check, Status.OK, f"{port.device}, DPDK {pmd.name}")
-        return
-    yield _check_interface(host, check, port, pmd, interface)
-
-
-def _check_interface(
-    host: Host, check: str, port: PortSection, pmd: Pmd, interface: str
-) -> Finding:
-    place = f"/sys/class/net/{interface}"
-    what = f"interface {interface}, DPDK {pmd.name}"
-    if not host.exists(place):
-        return Finding(
-            check,
-            Status.FAIL,
-            f"interface {interface} is not there",
-            "it must be in the network namespace of the data plane",
-            "ip -brief link",
-        )
-    if not (host.number(f"{place}/flags") or 0) & _IFF_UP:
-        command = f"ip link set dev {interface} up"
-        return Finding(check, Status.WARN, f"{what}, down", "no packet arrives", command)
-    mtu = host.number(f"{place}/mtu") or 0
-    if mtu < port.mtu:
-        why = "larger frames are lost on the way out"
-        command = f"ip link set dev {interface} mtu {port.mtu}"
-        return Finding(check, Status.WARN, f"{what}, MTU {mtu} below {port.mtu}", why, command)
-    return Finding(check, Status.OK, what)
+        return Finding(check, Status.OK, f"{port.device}, DPDK {pmd.name}")
+    return check_interface(context, check, port, pmd, interface)

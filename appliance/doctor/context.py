@@ -7,11 +7,15 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from appliance.config import NodeConfig
 from appliance.config.devices import data_device
 from appliance.host.files import Host
+from dataplane.base.offloads import coalescing
+from dataplane.client.door import observe
 from dataplane.native import library
+from dataplane.shared.stats import NodeStats
 
 
 class Status(StrEnum):
@@ -41,15 +45,25 @@ def installed_version(package: str) -> str | None:
         return None
 
 
+def ask_dataplane(socket: Path) -> NodeStats:
+    """What a running data plane publishes; DataplaneAwayError: none that we may ask."""
+    with observe(socket) as observer:
+        return observer.stats()
+
+
 @dataclass(frozen=True)
 class Context:
     """Everything a check may look at; the callables are what isn't a file."""
 
     host: Host = field(default_factory=Host)
     config: NodeConfig | None = None
+    config_file: Path | None = None
+    """Where that was read."""
     kernel_release: Callable[[], str] = platform.release
     load_library: Callable[[], object] = library.load
     installed_version: Callable[[str], str | None] = installed_version
+    ask_dataplane: Callable[[Path], NodeStats] = ask_dataplane
+    coalescing: Callable[[str], tuple[str, ...]] = coalescing
 
 
 def wants_pci(config: NodeConfig | None) -> bool:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from appliance.doctor import (
     checks_cpu,
+    checks_dataplane,
+    checks_links,
     checks_memory,
     checks_network,
     checks_pci,
     checks_ports,
+    checks_secrets,
     checks_software,
 )
 from appliance.doctor.context import Context, Finding, Status
@@ -31,8 +34,11 @@ CHECKS: tuple[Check, ...] = (
     checks_pci.check_modules,
     checks_pci.check_nics,
     checks_ports.check_ports,
+    checks_dataplane.check_dataplane,
+    checks_links.check_links,
     checks_network.check_tcp_ports,
     checks_software.check_users,
+    checks_secrets.check_secrets,
     checks_software.check_python,
 )
 

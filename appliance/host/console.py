@@ -10,21 +10,42 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from appliance.commands import CommandError, Run
 from appliance.host.files import Host
 from appliance.host.firstboot.account import NAME as ACCOUNT
 from appliance.host.firstboot.identity import CERTIFICATE, NODE_ID
+from dataplane.base.notify import NO_LINK
 from dataplane.base.version import version
 
 FILE = "/run/issue.d/50-secbeat.issue"
 UNITS = ("firstboot", "host", "network", "nics", "dataplane", "api", "agent", "tls")
 _ADDRESSES_MAX = 8
 _LINE_MAX = 300
-_WELL = {"active", "inactive", "activating"}
-"""A one-shot that has nothing to do in this boot is inactive; of a service systemd says why."""
+_LINES_MAX = 64
+"""Lines of the journal that are looked through for a unit's last words."""
+_DATAPLANE = "secbeat-dataplane.service"
+_PROPERTIES = "Id,LoadState,ActiveState,SubState,NRestarts,InvocationID,StatusText"
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A unit as systemd shows it."""
+
+    name: str
+    state: str
+    """``failed`` also where it is started again and again."""
+    invocation: str
+    """Of this start; its lines in the journal bear it."""
+    status: str
+    """What it says of itself."""
+
+    @property
+    def is_well(self) -> bool:
+        """A one-shot with nothing to do in this boot is inactive; of a service systemd says why."""
+        return self.state in {"active", "inactive", "activating"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +56,8 @@ class Node:
     forwarding: bool
     starting: bool
     """A unit is on its way up."""
+    no_link: str
+    """The data ports without one, in words; empty: all have, or nobody knows."""
     troubles: tuple[tuple[str, str], ...]
     """Unit and reason of each that is not as it should be."""
     addresses: tuple[tuple[str, str], ...]
@@ -45,13 +68,16 @@ class Node:
 
 def look(host: Host, run: Run) -> Node:
     """Find out; what can't be found out is left out."""
-    states = _unit_states(run)
-    troubles = tuple((u, _reason(run, u)) for u, state in states.items() if state not in _WELL)
+    units = _units(run)
+    dataplane = next((unit for unit in units if unit.name == _DATAPLANE), None)
+    forwarding = dataplane is not None and dataplane.state == "active"
+    said = dataplane.status if dataplane is not None and forwarding else ""
     return Node(
         node_id=host.text(NODE_ID) or "none yet",
-        forwarding=states.get("secbeat-dataplane.service") == "active",
-        starting="activating" in states.values(),
-        troubles=troubles,
+        forwarding=forwarding,
+        starting=any(unit.state == "activating" for unit in units),
+        no_link=said.removeprefix(NO_LINK) if said.startswith(NO_LINK) else "",
+        troubles=tuple((unit.name, _reason(run, unit)) for unit in units if not unit.is_well),
         addresses=_addresses(run),
         fingerprint=_fingerprint(host.text(CERTIFICATE) or ""),
         login=_login(host),
@@ -67,6 +93,8 @@ def text(node: Node) -> str:
 
 def _rows(node: Node) -> Iterator[tuple[str, str]]:
     yield "state", _state(node)
+    if node.no_link:
+        yield "", f"no link at data port {node.no_link}"
     for unit, reason in node.troubles:
         yield "", f"{unit}: {reason}"
     yield from node.addresses
@@ -81,13 +109,15 @@ def _rows(node: Node) -> Iterator[tuple[str, str]]:
 
 def _state(node: Node) -> str:
     if node.forwarding:
-        return "forwarding"
+        return "NOT FORWARDING" if node.no_link else "forwarding"
     return "starting" if node.starting and not node.troubles else "NOT FORWARDING"
 
 
 def _next(node: Node) -> str:
     if node.troubles:
         return f"log in, then: journalctl -b -u {node.troubles[0][0]}; sudo secbeat doctor"
+    if node.no_link:
+        return f"look at cable and switch of {node.no_link}; sudo secbeat doctor"
     if node.starting:
         return "wait: the node is starting"
     if not node.addresses:
@@ -99,40 +129,64 @@ def _next(node: Node) -> str:
     return f"{where}; the API's key: sudo cat /var/lib/secbeat/keys/admin.key"
 
 
-def _unit_states(run: Run) -> dict[str, str]:
+def _units(run: Run) -> list[_Unit]:
     names = [f"secbeat-{name}.service" for name in UNITS]
     try:
-        shown = run("systemctl", "show", "--property=Id,LoadState,ActiveState,SubState", *names)
+        shown = run("systemctl", "show", f"--property={_PROPERTIES}", *names)
     except CommandError:
-        return {}
-    states = {}
+        return []
+    units = {}
     for block in shown.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if values.get("LoadState") == "loaded":
-            restarts = values.get("SubState", "").startswith("auto-restart")
-            states[values["Id"]] = "failed" if restarts else values["ActiveState"]
-    return {name: states[name] for name in names if name in states}
+            unit = _unit(values)
+            units[unit.name] = unit
+    return [units[name] for name in names if name in units]
 
 
-def _reason(run: Run, unit: str) -> str:
-    """The last thing that the unit itself has written in this boot."""
+def _unit(values: Mapping[str, str]) -> _Unit:
+    state = values["ActiveState"]
+    # It is "activating" from one failed start to the next, but for the moments in between.
+    waits = values.get("SubState", "").startswith("auto-restart")
+    again = state == "activating" and values.get("NRestarts", "0") != "0"
+    return _Unit(
+        name=values["Id"],
+        state="failed" if waits or again else state,
+        invocation=values.get("InvocationID", "") if again and not waits else "",
+        status=values.get("StatusText", ""),
+    )
+
+
+def _reason(run: Run, unit: _Unit) -> str:
+    """The last thing that the unit itself has written in this boot, before the start under way."""
     try:
-        said = run(
-            *("journalctl", "--boot", "--quiet", "--output=cat", "--lines=1"),
-            *(f"_SYSTEMD_UNIT={unit}", "_TRANSPORT=stdout"),
+        written = run(
+            *("journalctl", "--boot", "--quiet", "--output=json", f"--lines={_LINES_MAX}"),
+            "--output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID",
+            *(f"_SYSTEMD_UNIT={unit.name}", "_TRANSPORT=stdout"),
         )
     except CommandError:
-        said = ""
-    return _event(said.strip()) or "is not up"
+        written = ""
+    for line in reversed(written.splitlines()):
+        record = _record(line)
+        said = record.get("MESSAGE")
+        ours = record.get("_SYSTEMD_INVOCATION_ID") == unit.invocation != ""
+        if isinstance(said, str) and said.strip() and not ours:
+            return _event(said.strip())
+    return "is not up"
+
+
+def _record(line: str) -> dict[str, object]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _event(line: str) -> str:
     """What a line says: the processes log JSON, the commands plain text."""
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return line
-    return str(record["event"]) if isinstance(record, dict) and "event" in record else line
+    return str(_record(line).get("event", line))
 
 
 def _addresses(run: Run) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,7 @@ IOMMU_GROUPS = "/sys/kernel/iommu_groups"
 MODULES = {"vfio-pci": "vfio_pci", "uio_pci_generic": "uio_pci_generic"}
 """Drivers that hand a device to user space, and the kernel's names of their modules."""
 LIST_NICS = "lspci -D | grep -i eth"
+KERNEL_INTERFACES = "docs/configuration.md#kernel-interfaces"
 _ROUTES_V4, _ROUTES_V6 = "/proc/net/route", "/proc/net/ipv6_route"
 _GROUP_MATES = ("vfio-pci", "pcieport", "pci-stub", None)
 """Drivers beside which vfio takes a group (vfio_dev_driver_allowed of the kernel)."""
@@ -30,7 +31,9 @@ class UnfitError(HostError):
         self.command = command
 
 
-def find_nic(host: Host, device: Device, known_macs: Mapping[str, str]) -> Nic:
+def find_nic(
+    host: Host, device: Device, known_macs: Mapping[str, str], pmds: Sequence[Pmd] = ()
+) -> Nic:
     """The one NIC that a device string means.
 
     Args:
@@ -38,6 +41,7 @@ def find_nic(host: Host, device: Device, known_macs: Mapping[str, str]) -> Nic:
         device: one that means a NIC.
         known_macs: PCI address to MAC of NICs that user space may have already; such a NIC does
             not show its own.
+        pmds: drivers of DPDK: with one a NIC that shows no MAC address can be named otherwise.
 
     Raises:
         UnfitError: there is none, or more than one.
@@ -49,7 +53,7 @@ def find_nic(host: Host, device: Device, known_macs: Mapping[str, str]) -> Nic:
         return found
     if device.kind is Kind.ORDER:
         return _by_order(host, int(device.value))
-    return _by_mac(host, device.value, known_macs)
+    return _by_mac(host, device.value, known_macs, pmds)
 
 
 def nic_of_interface(host: Host, interface: str) -> Nic | None:
@@ -57,19 +61,26 @@ def nic_of_interface(host: Host, interface: str) -> Nic | None:
     return next((nic for nic in nics(host) if interface in nic.interfaces), None)
 
 
-def pmd_for(nic: Nic, pmds: Sequence[Pmd]) -> Pmd:
+def pmd_for(nic: Nic, pmds: Sequence[Pmd], vdev: str) -> Pmd:
     """DPDK's driver for a NIC; UnfitError: no installed one names it.
 
-    Where several do, one that works through the kernel's driver comes last.
+    Where several do, one that works through the kernel's driver comes last. ``vdev``: what the port
+    on the NIC's kernel interface would be called.
     """
     supporting = [pmd for pmd in pmds if pmd.supports(nic.pci_id)]
-    if not supporting:
-        interface = nic.interfaces[0] if nic.interfaces else "NAME"
-        raise UnfitError(
-            f"{nic} is not supported by an installed DPDK driver; use its kernel interface",
-            f'device = "net_af_packet0,iface={interface}"',
-        )
-    return min(supporting, key=lambda pmd: pmd.bifurcated)
+    if supporting:
+        return min(supporting, key=lambda pmd: pmd.bifurcated)
+    if not pmds:
+        raise UnfitError(f"no DPDK driver is installed for {nic}", "apt-get install libdpdk-dev")
+    unsupported = f"{nic} is not supported by an installed DPDK driver"
+    if not nic.interfaces:
+        what = f"{unsupported}, and this kernel shows no interface of it: take another NIC"
+        raise UnfitError(what, LIST_NICS)
+    raise UnfitError(
+        f"{unsupported}; use its kernel interface, which the unit of the data plane must be "
+        f"allowed to open ({KERNEL_INTERFACES})",
+        f'device = "{vdev},iface={nic.interfaces[0]}"',
+    )
 
 
 def check_vfio(host: Host, nic: Nic, together: Collection[str]) -> str:
@@ -136,7 +147,7 @@ def _by_order(host: Host, index: int) -> Nic:
     return found[index]
 
 
-def _by_mac(host: Host, mac: str, known_macs: Mapping[str, str]) -> Nic:
+def _by_mac(host: Host, mac: str, known_macs: Mapping[str, str], pmds: Sequence[Pmd]) -> Nic:
     everyone = nics(host)
     found = [nic for nic in everyone if mac in (*nic.macs, known_macs.get(nic.address))]
     if len(found) == 1:
@@ -144,9 +155,12 @@ def _by_mac(host: Host, mac: str, known_macs: Mapping[str, str]) -> Nic:
     if found:
         addresses = " and ".join(nic.address for nic in found)
         raise UnfitError(f"{addresses} have this MAC address: name the PCI address", LIST_NICS)
-    mute = [nic.address for nic in everyone if not nic.macs and nic.address not in known_macs]
-    hint = f" ({', '.join(mute)} without an interface show none)" if mute else ""
-    raise UnfitError(f"no NIC shows this MAC address{hint}", "ip -brief link")
+    mute = [nic for nic in everyone if not nic.macs and nic.address not in known_macs]
+    addresses = ", ".join(nic.address for nic in mute)
+    hint = f" ({addresses} without an interface show none)" if mute else ""
+    usable = [nic.address for nic in mute if any(pmd.supports(nic.pci_id) for pmd in pmds)]
+    named = ", or ".join(f'device = "{address}"' for address in usable)
+    raise UnfitError(f"no NIC shows this MAC address{hint}", named or "ip -brief link")
 
 
 def _routed_interfaces(host: Host) -> set[str]:

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 
 from appliance.commands import CommandError, Run, wait_for_udev
 from appliance.config import NodeConfig
 from appliance.config.resolution import Resolution, Resolved, resolution_path
 from appliance.host.binding import bind, give_back, load_driver
-from appliance.host.files import Host, group_of
-from appliance.host.fitness import check_free
+from appliance.host.files import Host, HostError, group_of
+from appliance.host.fitness import UnfitError, check_free
 from appliance.host.pci import Nic
 from appliance.host.survey import PORTS, Plan, PortPlan, Survey
+
+
+@dataclass(frozen=True)
+class Released:
+    """What became of the data NICs that the kernel did not have."""
+
+    given: tuple[str, ...]
+    """Addresses of those that it has now."""
+    refusals: tuple[str, ...]
+    """A line for each of the others."""
 
 
 def wait_for_drivers(host: Host, config: NodeConfig, run: Run) -> None:
@@ -44,16 +55,32 @@ def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
     return resolution
 
 
-def release(host: Host, config: NodeConfig, *, dry_run: bool = False) -> list[str]:
-    """Give the data NICs back to the kernel; returns those that it did not have. HostError."""
+def release(host: Host, config: NodeConfig, *, dry_run: bool = False) -> Released:
+    """Give the data NICs back to the kernel; HostError: a process has one, and nothing is changed.
+
+    One that is not there, or that this kernel has no driver for, does not keep the other.
+    """
     survey = Survey(host, config)
-    nics = [nic for name in PORTS if (nic := survey.nic(name)) and nic.must_be_given_back]
+    nics, refusals = [], []
+    for name in PORTS:
+        try:
+            nic = survey.nic(name)
+        except UnfitError as error:
+            refusals.append(str(error))
+            continue
+        if nic is not None and nic.must_be_given_back:
+            nics.append(nic)
     for nic in nics:
         check_free(host, nic)
+    given = []
     for nic in nics:
-        if not dry_run:
-            give_back(host, nic)
-    return [nic.address for nic in nics]
+        try:
+            if not dry_run:
+                give_back(host, nic)
+            given.append(nic.address)
+        except HostError as error:
+            refusals.append(str(error))
+    return Released(tuple(given), tuple(refusals))
 
 
 def _settle(run: Run) -> None:

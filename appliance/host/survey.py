@@ -100,7 +100,9 @@ class Survey:
         if not device.is_nic:
             return None
         return _named(
-            f"ports.{name}.device", text, lambda: find_nic(self._host, device, self._known)
+            f"ports.{name}.device",
+            text,
+            lambda: find_nic(self._host, device, self._known, self.pmds),
         )
 
     def port(self, name: str) -> PortPlan:
@@ -108,7 +110,8 @@ class Survey:
         text, nic = self._device(name), self.nic(name)
         if nic is None:
             return PortPlan(text)
-        return _named(f"ports.{name}.device", text, lambda: self._plan(text, nic))
+        vdev = f"net_af_packet{PORTS.index(name)}"
+        return _named(f"ports.{name}.device", text, lambda: self._plan(text, nic, vdev))
 
     def management(self) -> Resolved | None:
         """The NIC that stays with the kernel; None: the configuration names none. UnfitError."""
@@ -120,8 +123,8 @@ class Survey:
             return Resolved(text)
         return Resolved(text, nic.address, self._mac(nic), nic.driver, None, nic.numa_node)
 
-    def _plan(self, text: str, nic: Nic) -> PortPlan:
-        pmd = pmd_for(nic, self.pmds)
+    def _plan(self, text: str, nic: Nic, vdev: str) -> PortPlan:
+        pmd = pmd_for(nic, self.pmds, vdev)
         plan = PortPlan(text, nic, self._mac(nic), pmd)
         if pmd.bifurcated:
             return plan

@@ -1,4 +1,4 @@
-"""``python -m appliance.image``: build the image, or say how machines would run here."""
+"""``python -m appliance.image``: build the image, or the release as wheels alone."""
 
 from __future__ import annotations
 
@@ -37,13 +37,22 @@ def main(arguments: Sequence[str]) -> int:
             _require_root()
             command = [sys.executable, "-m", "appliance.image", *arguments, _INSIDE]
             return run_contained(command, layout.cache, layout.work)
-        from appliance.image.build import build  # noqa: PLC0415 - the inner process alone needs it
-
-        build(options, layout)
+        _build(parsed, options, layout)
     except SecBeatError as error:
         print(f"image: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _build(parsed: argparse.Namespace, options: Options, layout: Layout) -> None:
+    # The inner process alone needs them.
+    from appliance.image.build import build  # noqa: PLC0415
+    from appliance.image.wheels import build_wheels  # noqa: PLC0415
+
+    if parsed.command == "wheels":
+        build_wheels(options, layout, tested=parsed.tested)
+    else:
+        build(options, layout)
 
 
 def _require_root() -> None:
@@ -55,17 +64,14 @@ def _require_root() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m appliance.image", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="build the image into build/image")
-    build.add_argument(
-        "--cache",
-        type=Path,
-        default=given.default_cache(),
-        metavar="FOLDER",
-        help="what is kept between builds (default: %(default)s)",
-    )
-    build.add_argument(
-        "--refresh", action="store_true", help="make everything anew, whatever is kept"
+    wheels = commands.add_parser("wheels", help="make the release as wheels in build/wheelhouse")
+    for command in (build, wheels):
+        _add_common(command)
+    wheels.set_defaults(metal=False, accelerator="auto", memory_mib=0, cpus=0)
+    wheels.add_argument(
+        "--untested", dest="tested", action="store_false", help="leave out the tests in the root"
     )
     build.add_argument(
         "--metal",
@@ -79,13 +85,6 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="how the machine runs; auto boots a kernel under KVM to find out (default: auto)",
     )
-    build.add_argument("--mirror", default=given.MIRROR, metavar="URL", help="default: %(default)s")
-    build.add_argument(
-        "--security-mirror",
-        default=given.SECURITY_MIRROR,
-        metavar="URL",
-        help="default: %(default)s",
-    )
     build.add_argument(
         "--memory-mib",
         type=int,
@@ -96,8 +95,30 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--cpus", type=int, default=2, metavar="N", help="of it (default: %(default)s)"
     )
-    build.add_argument(_INSIDE, action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cache",
+        type=Path,
+        default=given.default_cache(),
+        metavar="FOLDER",
+        help="what is kept between builds (default: %(default)s)",
+    )
+    command.add_argument(
+        "--refresh", action="store_true", help="make everything anew, whatever is kept"
+    )
+    command.add_argument(
+        "--mirror", default=given.MIRROR, metavar="URL", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--security-mirror",
+        default=given.SECURITY_MIRROR,
+        metavar="URL",
+        help="default: %(default)s",
+    )
+    command.add_argument(_INSIDE, action="store_true", help=argparse.SUPPRESS)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.image import debian, inputs
@@ -20,6 +21,8 @@ from appliance.image.progress import say, step
 
 AGE_MAX_DAYS = 30
 TIERS = ("unit", "native")
+TESTED, UNTESTED = "wheelhouse", "untested"
+"""Kinds of entries in the cache."""
 REQUIREMENTS = "requirements.txt"
 LIBRARY = "libsecbeat.so"
 COUNTRIES = "countries.db"
@@ -70,18 +73,23 @@ def _make_root(made: Path, context: Context) -> None:
             chroot.run("useradd", "--system", "--user-group", "--no-create-home", user)
 
 
-def wheelhouse(context: Context) -> Path:
-    """The folder of wheels and ``requirements.txt``, from the cache or made and tested."""
+def wheelhouse(context: Context, *, tested: bool = True) -> Path:
+    """The folder of wheels and ``requirements.txt``, from the cache or made, and tested there.
+
+    Without ``tested`` the tests in the builder root are left out, where nobody has run them yet.
+    """
     key = inputs.key(*_made_from(context.layout.tree))
-    found = None if context.options.refresh else context.cache.find("wheelhouse", key)
-    if found:
-        say(f"libsecbeat and wheels: kept as {found.name}, tested when it was made")
-        return found
-    root = builder_root(context)
-    return context.cache.make("wheelhouse", key, lambda made: _make_wheelhouse(made, root, context))
+    for kind in (TESTED,) if tested else (TESTED, UNTESTED):
+        found = None if context.options.refresh else context.cache.find(kind, key)
+        if found:
+            say(f"libsecbeat and wheels: kept as {found.name}")
+            return found
+    root, tiers = builder_root(context), TIERS if tested else ()
+    kind = TESTED if tested else UNTESTED
+    return context.cache.make(kind, key, lambda made: _make_wheelhouse(made, root, tiers, context))
 
 
-def _make_wheelhouse(made: Path, root: Path, context: Context) -> None:
+def _make_wheelhouse(made: Path, root: Path, tiers: Sequence[str], context: Context) -> None:
     layout, commands = context.layout, context.commands
     scratch = layout.work / "builder"
     downloads = layout.cache / "downloads"
@@ -96,8 +104,9 @@ def _make_wheelhouse(made: Path, root: Path, context: Context) -> None:
             _make_environment(chroot)
         with step("libsecbeat, against Debian 13's DPDK"):
             chroot.run("make", "-C", "dataplane/fastpath", cwd=_TREE)
-        with step(f"tests in the builder root: {', '.join(TIERS)}"):
-            chroot.run(_PYTHON, "tests/run.py", *TIERS, cwd=_TREE)
+        if tiers:
+            with step(f"tests in the builder root: {', '.join(tiers)}"):
+                chroot.run(_PYTHON, "tests/run.py", *tiers, cwd=_TREE)
         with step("wheels"):
             _make_wheels(chroot)
         with step("country database, of Debian's tor-geoipdb"):

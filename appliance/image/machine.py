@@ -26,7 +26,7 @@ _MADE_FROM = (
 _MODULES = ("access.py", "close.py", "machine.py", "packer.py")
 _DISK = "closed.raw"
 _ENVIRONMENT = "/opt/secbeat"
-_NODE_FILES = Path("playbooks/roles/node/files")
+_ROLE_FILES = Path("playbooks/roles/release/files")
 _WHEELHOUSE, _FILES = "/tmp/wheelhouse", "/tmp/files"  # noqa: S108 - the chroot's own
 
 
@@ -58,7 +58,7 @@ def make_closed(
 
 
 def environment_command(requirements: str) -> list[str]:
-    """The role's script with the arguments that the role gives it (playbooks/roles/node)."""
+    """The role's script with the arguments that the role gives it (playbooks/roles/release)."""
     # Ansible's lookup of a file leaves out what blank there is at its end.
     release = hashlib.sha256(requirements.rstrip().encode()).hexdigest()
     stamp = f"{_ENVIRONMENT}/release-{release}"
@@ -83,7 +83,7 @@ def _prepare(base: Base, wheels: Path, accelerator: Accelerator, context: Contex
         commands.run("cp", "--sparse=always", base.disk, disk)
         key = access.make_key(layout.work, commands)
         public = key.with_suffix(".pub").read_text()
-        role_files = layout.tree / _NODE_FILES
+        role_files = layout.tree / _ROLE_FILES
         folders = {_WHEELHOUSE: wheels, _FILES: role_files}
         with (
             root_mounted(disk, layout.work / "root", commands) as root,

@@ -12,7 +12,8 @@ from dataplane.base.errors import ConfigurationError
 
 READY_PATH = "/api/v1/health/ready"
 REQUEST_TIMEOUT_S = 0.5
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 180.0
+"""A machine that is busy with other things takes more than a minute."""
 RESTARTS_MAX = 5
 LOG_LINES = 12
 LOG_COLUMNS = 400

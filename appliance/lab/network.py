@@ -7,6 +7,7 @@ network changes, and a namespace that goes takes its interfaces and sysctls alon
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from contextlib import suppress
@@ -91,11 +92,14 @@ def remove_mount() -> None:
                 pass
             NETNS.rmdir()
     except OSError as exc:
-        raise LabError(f"{NETNS} can't be removed: {exc.strerror}") from exc
+        if exc.errno not in _SOMEBODY_S:
+            raise LabError(f"{NETNS} can't be removed: {exc.strerror}") from exc
 
 
 def _add(namespace: str, disable_ipv6: int) -> None:
-    run("ip", "netns", "add", namespace)
+    if not try_run("ip", "netns", "add", namespace):
+        # Whoever was the last one out may have removed the directory just then.
+        run("ip", "netns", "add", namespace)
     for scope in ("all", "default"):
         assignment = f"net.ipv6.conf.{scope}.disable_ipv6={disable_ipv6}"
         run("ip", "netns", "exec", namespace, "sysctl", "-qw", assignment)
@@ -113,4 +117,6 @@ def _join(endpoint: str, node: str, port: str) -> None:
     run("ip", "-n", node, "link", "set", port, "promisc", "on", "up")
 
 
+_SOMEBODY_S = (errno.ENOTEMPTY, errno.ENOENT)
+"""Somebody else has made a namespace meanwhile, or has removed the last one."""
 _OFFLOADS = ("tx", "off", "gso", "off", "gro", "off", "tso", "off")

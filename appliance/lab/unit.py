@@ -22,8 +22,8 @@ from appliance.lab.services import TREE, Service
 RESTART_DELAY_S = 0.1
 RETRY_DELAY_S = 1.0
 """When a process could not even be started."""
-STOP_TIMEOUT_S = 10.0
-START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 
 
 class State(StrEnum):

@@ -23,6 +23,12 @@ from api.common.roles import KEY_HEADER
 POLL_S, HEARTBEAT_S = 1.0, 10.0
 _AT_ONCE = 20
 """Nodes that enrol at a time."""
+_RULE_TYPES = ("rate_limit", "geo_block", "syn_proxy", "fragments", "reflectors", "ports")
+_FIGURES = (
+    *("uptime_seconds", "packets_processed", "packets_dropped", "would_drop", "attacks_blocked"),
+    *("attacks_active", "requests_per_second", "latency_ms", "connections_active"),
+    *("connections_total", "cpu_percent", "memory_mb"),
+)
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -79,17 +85,23 @@ class Node:
         return status
 
     async def heartbeat(self) -> int:
-        """Say how it is."""
+        """Say how it is, as agents do: figures change each time, and nothing else."""
         body = {
-            "boot_id": "b1",
+            "boot_id": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
             "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             "mode": "l7",
             "health": "healthy",
+            "reasons": [],
             "load": round(random.random(), 3),
             "version": "0.1.0",
             "address": "10.0.1.10:9090",
-            "stats": {"packets_processed": random.getrandbits(40), "packets_dropped": 7},
-            "applied": {},
+            "rule_types": _RULE_TYPES,
+            "stats": {name: random.getrandbits(40) for name in _FIGURES},
+            "applied": {
+                part: {"epoch": self.name, "number": 7, "state": "applied", "message": None}
+                for part in ("policy", "lists", "rules")
+            },
+            "incidents": [],
         }
         status, _, _ = await self._ask("POST", f"/nodes/{self.name}/heartbeat", self.key, body)
         return status

@@ -7,9 +7,12 @@ Never blocks and never raises for a manager that does not listen.
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Self
+
+FORWARDING, NO_LINK = "forwarding", "no link: "
+"""Statuses of the data plane: all is well, or the beginning of one that names ports."""
 
 
 class Notifier:
@@ -24,6 +27,10 @@ class Notifier:
     def ready(self) -> None:
         """Say that start-up is over."""
         self._send("READY=1")
+
+    def status(self, text: str) -> None:
+        """Say on one line how it is, for `systemctl status`."""
+        self._send(f"STATUS={text}")
 
     def watchdog(self) -> None:
         """Say that the process does its work; not calling this gets it killed."""
@@ -49,6 +56,11 @@ class Notifier:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.send(message.encode())
+
+
+def status_of(without_link: Sequence[str]) -> str:
+    """The data plane's status, by the names of the data ports without a link."""
+    return f"{NO_LINK}{', '.join(without_link)}" if without_link else FORWARDING
 
 
 def _connect(address: str) -> socket.socket | None:

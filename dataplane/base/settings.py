@@ -77,6 +77,17 @@ class HttpCapacities:
 
 
 @dataclass(frozen=True)
+class DrainSettings:
+    """What the node does while it drains; see `dataplane.run.links.drain`."""
+
+    takes_links_down: bool = False
+    connections_ms: int = 30_000
+    """For so long at most proxied connections are waited for."""
+    quiet_ms: int = 10_000
+    """Without a packet for so long, nobody sends here any more."""
+
+
+@dataclass(frozen=True)
 class DataplaneSettings:
     """Everything ``secbeat-dataplane`` needs; sizes are entries, memory is MiB."""
 
@@ -113,6 +124,9 @@ class DataplaneSettings:
     """False: the policy's ``syn`` is not heeded (mode ``tcp``)."""
     syn_cookie_secret: bytes = field(default=b"", repr=False)
     """That nodes share; empty: one of the node's own, kept beside the socket."""
+    link_hold_ms: int | None = None
+    """How long both links stay down at least after one was lost; None: a loss is not forwarded."""
+    drain: DrainSettings = DrainSettings()
     rules_cache: Path | None = None
     """Directory of the WAF's compiled rules, the data plane's own; None: the node has no WAF."""
     eal_arguments: tuple[str, ...] = field(default=())

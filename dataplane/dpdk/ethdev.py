@@ -60,6 +60,17 @@ class EthernetDevice:
         if error != -errno.ENOTSUP:  # a virtual device that filters nothing
             self._check("can't be made promiscuous", error)
 
+    def set_link(self, *, up: bool) -> None:
+        """Take the link down, or let it come up again; the device is started.
+
+        Raises NativeError, with ENOTSUP where the driver can't.
+        """
+        if up:
+            error = self._library.rte_eth_dev_set_link_up(self.port_id)
+        else:
+            error = self._library.rte_eth_dev_set_link_down(self.port_id)
+        self._check(f"can't set its link {'up' if up else 'down'}", error)
+
     def read(self, out: int) -> bool:
         """Copy counters and link into the ``abi.DeviceStats`` at ``out``; False: not now."""
         return int(self._library.sb_port_read(self.port_id, out)) == 0
@@ -108,6 +119,8 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "rte_eth_dev_start",
         "rte_eth_dev_stop",
         "rte_eth_dev_close",
+        "rte_eth_dev_set_link_up",
+        "rte_eth_dev_set_link_down",
         "rte_eth_promiscuous_enable",
     ):
         function = getattr(library, name)

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "bca151c15ded6fab61c590b6ad563022828c9ae04ecadf050fc8af49d60b9f67";
+const char sb_abi_hash[] = "9d74bca6ad0d52630df6f9264626252bcffd4c45b1bf33544182787e32b0467a";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -365,7 +365,7 @@ _Static_assert(offsetof(struct sb_origin_stats, originated) == 0, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, sent) == 8, "make abi");
 _Static_assert(offsetof(struct sb_origin_stats, tx_full) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_connection_stats) == 80, "make abi");
+_Static_assert(sizeof(struct sb_connection_stats) == 88, "make abi");
 _Static_assert(offsetof(struct sb_connection_stats, active) == 0, "make abi");
 _Static_assert(offsetof(struct sb_connection_stats, proven) == 8, "make abi");
 _Static_assert(offsetof(struct sb_connection_stats, opened) == 16, "make abi");
@@ -376,6 +376,7 @@ _Static_assert(offsetof(struct sb_connection_stats, opening) == 48, "make abi");
 _Static_assert(offsetof(struct sb_connection_stats, accepted) == 56, "make abi");
 _Static_assert(offsetof(struct sb_connection_stats, failed) == 64, "make abi");
 _Static_assert(offsetof(struct sb_connection_stats, bad_checksum) == 72, "make abi");
+_Static_assert(offsetof(struct sb_connection_stats, proxied) == 80, "make abi");
 
 _Static_assert(sizeof(struct sb_waf_stats) == 56, "make abi");
 _Static_assert(offsetof(struct sb_waf_stats, scans) == 0, "make abi");
@@ -445,29 +446,44 @@ _Static_assert(offsetof(struct sb_lcore_stats, latency) == 48, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, request_latency) == 232, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, response_time) == 416, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, connections) == 600, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, http) == 680, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, waf) == 888, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, port) == 944, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, stage) == 2976, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3328, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, link) == 3448, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4008, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4152, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4224, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 5902464, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6426752, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6429824, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6429832, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8526984, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8526992, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, http) == 688, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, waf) == 896, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, port) == 952, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, stage) == 2984, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3336, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, link) == 3456, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4016, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4160, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4232, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 5902472, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6426760, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6429832, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6429840, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8526992, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8527000, "make abi");
 
-_Static_assert(sizeof(struct sb_device_stats) == 48, "make abi");
+_Static_assert(sizeof(struct sb_device_stats) == 64, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, errors) == 8, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, no_mbuf) == 16, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, tx_errors) == 24, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, link_up) == 32, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, speed_mbps) == 40, "make abi");
+_Static_assert(offsetof(struct sb_device_stats, link_can_be_held) == 48, "make abi");
+_Static_assert(offsetof(struct sb_device_stats, link_held) == 56, "make abi");
+
+_Static_assert(sizeof(struct sb_links) == 32, "make abi");
+_Static_assert(offsetof(struct sb_links, state) == 0, "make abi");
+_Static_assert(offsetof(struct sb_links, since_boot_ms) == 8, "make abi");
+_Static_assert(offsetof(struct sb_links, loss_forwarding) == 16, "make abi");
+_Static_assert(offsetof(struct sb_links, losses) == 24, "make abi");
+
+_Static_assert(sizeof(struct sb_drain) == 40, "make abi");
+_Static_assert(offsetof(struct sb_drain, wanted) == 0, "make abi");
+_Static_assert(offsetof(struct sb_drain, state) == 8, "make abi");
+_Static_assert(offsetof(struct sb_drain, takes_links_down) == 16, "make abi");
+_Static_assert(offsetof(struct sb_drain, quiet_ms) == 24, "make abi");
+_Static_assert(offsetof(struct sb_drain, lost) == 32, "make abi");
 
 _Static_assert(sizeof(struct sb_rejected) == 264, "make abi");
 _Static_assert(offsetof(struct sb_rejected, revision) == 0, "make abi");
@@ -527,13 +543,15 @@ _Static_assert(offsetof(struct sb_stats_header, rules_databases) == 384, "make a
 _Static_assert(offsetof(struct sb_stats_header, rejected_count) == 392, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, rejected) == 400, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, device) == 67984, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_version) == 68080, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_label) == 68088, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199160, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202040, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726328, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726336, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, detection) == 734528, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, links) == 68112, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, drain) == 68144, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_version) == 68184, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_label) == 68192, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199264, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202144, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726432, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726440, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, detection) == 734632, "make abi");
 
 _Static_assert(sizeof(struct sb_stats) == 141774848, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
@@ -1277,6 +1295,13 @@ _Static_assert(SB_HTTP_SLOW_COUNT == 3, "make abi");
 
 _Static_assert(SB_HTTP_STATUS_CLASSES == 6, "make abi");
 
+_Static_assert(SB_LINKS_STATE_SETTLING == 0, "make abi");
+_Static_assert(SB_LINKS_STATE_WATCHING == 1, "make abi");
+_Static_assert(SB_LINKS_STATE_LOST == 2, "make abi");
+_Static_assert(SB_LINKS_STATE_HOLDING == 3, "make abi");
+_Static_assert(SB_LINKS_STATE_DRAINED == 4, "make abi");
+_Static_assert(SB_LINKS_STATE_COUNT == 5, "make abi");
+
 _Static_assert(SB_STATE_STARTING == 0, "make abi");
 _Static_assert(SB_STATE_RUNNING == 1, "make abi");
 _Static_assert(SB_STATE_DRAINING == 2, "make abi");
@@ -1288,6 +1313,13 @@ _Static_assert(SB_DEGRADED_LINK == 4, "make abi");
 _Static_assert(SB_DEGRADED_COUNTRIES == 8, "make abi");
 _Static_assert(SB_DEGRADED_RULES == 16, "make abi");
 _Static_assert(SB_DEGRADED_DETECTION == 32, "make abi");
+_Static_assert(SB_DEGRADED_LINK_HOLD == 64, "make abi");
+
+_Static_assert(SB_DRAIN_STATE_OFF == 0, "make abi");
+_Static_assert(SB_DRAIN_STATE_CONNECTIONS == 1, "make abi");
+_Static_assert(SB_DRAIN_STATE_TRAFFIC == 2, "make abi");
+_Static_assert(SB_DRAIN_STATE_COMPLETE == 3, "make abi");
+_Static_assert(SB_DRAIN_STATE_COUNT == 4, "make abi");
 
 _Static_assert(SB_RULES_READY == 1, "make abi");
 _Static_assert(SB_RULES_BUILDING == 2, "make abi");
@@ -1327,7 +1359,9 @@ _Static_assert(SB_NOTICE_COMPILER_LOST == 11, "make abi");
 _Static_assert(SB_NOTICE_COMPILER_BACK == 12, "make abi");
 _Static_assert(SB_NOTICE_RULES_IN_FORCE == 13, "make abi");
 _Static_assert(SB_NOTICE_POLICY_APPLIED == 14, "make abi");
-_Static_assert(SB_NOTICE_COUNT == 15, "make abi");
+_Static_assert(SB_NOTICE_LINK_HELD == 15, "make abi");
+_Static_assert(SB_NOTICE_LINK_RELEASED == 16, "make abi");
+_Static_assert(SB_NOTICE_COUNT == 17, "make abi");
 
 _Static_assert(SB_EXPLAIN_BY_DESTINATION == 65535, "make abi");
 _Static_assert(SB_EXPLAINED_FINDINGS_MAX == 16, "make abi");

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "bca151c15ded6fab61c590b6ad563022828c9ae04ecadf050fc8af49d60b9f67"
+ABI_HASH = "9d74bca6ad0d52630df6f9264626252bcffd4c45b1bf33544182787e32b0467a"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -123,10 +123,12 @@ WAF_RESULT_COUNT = 3
 HTTP_UNINSPECTED_COUNT = 9
 HTTP_SLOW_COUNT = 3
 HTTP_STATUS_CLASSES = 6
+LINKS_STATE_COUNT = 5
 STATE_COUNT = 3
+DRAIN_STATE_COUNT = 4
 REJECTED_COUNT = 6
 MESSAGE_COUNT = 7
-NOTICE_COUNT = 15
+NOTICE_COUNT = 17
 EXPLAIN_BY_DESTINATION = 65535
 EXPLAINED_FINDINGS_MAX = 16
 EXPLAINED_ENTRIES_MAX = 16
@@ -645,6 +647,16 @@ class HttpSlow(enum.IntEnum):
     READ = 2
 
 
+class LinksState(enum.IntEnum):
+    """enum sb_links_state."""
+
+    SETTLING = 0
+    WATCHING = 1
+    LOST = 2
+    HOLDING = 3
+    DRAINED = 4
+
+
 class State(enum.IntEnum):
     """enum sb_state."""
 
@@ -662,6 +674,16 @@ class Degraded(enum.IntFlag):
     COUNTRIES = 8
     RULES = 16
     DETECTION = 32
+    LINK_HOLD = 64
+
+
+class DrainState(enum.IntEnum):
+    """enum sb_drain_state."""
+
+    OFF = 0
+    CONNECTIONS = 1
+    TRAFFIC = 2
+    COMPLETE = 3
 
 
 class RulesState(enum.IntFlag):
@@ -715,6 +737,8 @@ class NoticeKind(enum.IntEnum):
     COMPILER_BACK = 12
     RULES_IN_FORCE = 13
     POLICY_APPLIED = 14
+    LINK_HELD = 15
+    LINK_RELEASED = 16
 
 
 class ExplainedFlag(enum.IntFlag):
@@ -1591,7 +1615,7 @@ class OriginStats(ctypes.Structure):
 
 
 class ConnectionStats(ctypes.Structure):
-    """struct sb_connection_stats: 80 bytes."""
+    """struct sb_connection_stats: 88 bytes."""
 
     active: int
     proven: int
@@ -1603,6 +1627,7 @@ class ConnectionStats(ctypes.Structure):
     accepted: int
     failed: int
     bad_checksum: int
+    proxied: int
 
     _fields_ = [
         ("active", ctypes.c_uint64),  # 0
@@ -1615,6 +1640,7 @@ class ConnectionStats(ctypes.Structure):
         ("accepted", ctypes.c_uint64),  # 56
         ("failed", ctypes.c_uint64),  # 64
         ("bad_checksum", ctypes.c_uint64),  # 72
+        ("proxied", ctypes.c_uint64),  # 80
     ]
 
 
@@ -1800,27 +1826,27 @@ class LcoreStats(ctypes.Structure):
         ("request_latency", Latency),  # 232
         ("response_time", Latency),  # 416
         ("connections", ConnectionStats),  # 600
-        ("http", HttpStats),  # 680
-        ("waf", WafStats),  # 888
-        ("port", PortStats * 2),  # 944
-        ("stage", StageStats * 11),  # 2976
-        ("origin", OriginStats * 5),  # 3328
-        ("link", (ctypes.c_uint64 * 35) * 2),  # 3448
-        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4008
-        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4152
-        ("profile", ProfileStats * 2048),  # 4224
-        ("rule_hits", ctypes.c_uint64 * 65536),  # 5902464
-        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6426752
-        ("evidence_count", ctypes.c_uint64),  # 6429824
-        ("evidence", Evidence * 4096),  # 6429832
-        ("capture_count", ctypes.c_uint64),  # 8526984
-        ("capture", Capture * 1024),  # 8526992
-        ("_padding_8789136", ctypes.c_uint8 * 880),  # 8789136
+        ("http", HttpStats),  # 688
+        ("waf", WafStats),  # 896
+        ("port", PortStats * 2),  # 952
+        ("stage", StageStats * 11),  # 2984
+        ("origin", OriginStats * 5),  # 3336
+        ("link", (ctypes.c_uint64 * 35) * 2),  # 3456
+        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4016
+        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4160
+        ("profile", ProfileStats * 2048),  # 4232
+        ("rule_hits", ctypes.c_uint64 * 65536),  # 5902472
+        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6426760
+        ("evidence_count", ctypes.c_uint64),  # 6429832
+        ("evidence", Evidence * 4096),  # 6429840
+        ("capture_count", ctypes.c_uint64),  # 8526992
+        ("capture", Capture * 1024),  # 8527000
+        ("_padding_8789144", ctypes.c_uint8 * 872),  # 8789144
     ]
 
 
 class DeviceStats(ctypes.Structure):
-    """struct sb_device_stats: 48 bytes."""
+    """struct sb_device_stats: 64 bytes."""
 
     missed: int
     errors: int
@@ -1828,6 +1854,8 @@ class DeviceStats(ctypes.Structure):
     tx_errors: int
     link_up: int
     speed_mbps: int
+    link_can_be_held: int
+    link_held: int
 
     _fields_ = [
         ("missed", ctypes.c_uint64),  # 0
@@ -1836,6 +1864,42 @@ class DeviceStats(ctypes.Structure):
         ("tx_errors", ctypes.c_uint64),  # 24
         ("link_up", ctypes.c_uint64),  # 32
         ("speed_mbps", ctypes.c_uint64),  # 40
+        ("link_can_be_held", ctypes.c_uint64),  # 48
+        ("link_held", ctypes.c_uint64),  # 56
+    ]
+
+
+class Links(ctypes.Structure):
+    """struct sb_links: 32 bytes."""
+
+    state: int
+    since_boot_ms: int
+    loss_forwarding: int
+    losses: int
+
+    _fields_ = [
+        ("state", ctypes.c_uint64),  # 0
+        ("since_boot_ms", ctypes.c_uint64),  # 8
+        ("loss_forwarding", ctypes.c_uint64),  # 16
+        ("losses", ctypes.c_uint64),  # 24
+    ]
+
+
+class Drain(ctypes.Structure):
+    """struct sb_drain: 40 bytes."""
+
+    wanted: int
+    state: int
+    takes_links_down: int
+    quiet_ms: int
+    lost: int
+
+    _fields_ = [
+        ("wanted", ctypes.c_uint64),  # 0
+        ("state", ctypes.c_uint64),  # 8
+        ("takes_links_down", ctypes.c_uint64),  # 16
+        ("quiet_ms", ctypes.c_uint64),  # 24
+        ("lost", ctypes.c_uint64),  # 32
     ]
 
 
@@ -1913,6 +1977,8 @@ class StatsHeader(ctypes.Structure):
     rejected_count: int
     rejected: ctypes.Array[Rejected]
     device: ctypes.Array[DeviceStats]
+    links: Links
+    drain: Drain
     profile_version: int
     profile_label: ctypes.Array[ProfileLabel]
     profile_removed: ProfileStats
@@ -1969,14 +2035,16 @@ class StatsHeader(ctypes.Structure):
         ("rejected_count", ctypes.c_uint64),  # 392
         ("rejected", Rejected * 256),  # 400
         ("device", DeviceStats * 2),  # 67984
-        ("profile_version", ctypes.c_uint64),  # 68080
-        ("profile_label", ProfileLabel * 2048),  # 68088
-        ("profile_removed", ProfileStats),  # 199160
-        ("rule_number", ctypes.c_uint64 * 65536),  # 202040
-        ("rule_group_count", ctypes.c_uint64),  # 726328
-        ("rule_group_label", RuleGroupLabel * 128),  # 726336
-        ("detection", DetectionPages),  # 734528
-        ("_padding_1132376", ctypes.c_uint8 * 2216),  # 1132376
+        ("links", Links),  # 68112
+        ("drain", Drain),  # 68144
+        ("profile_version", ctypes.c_uint64),  # 68184
+        ("profile_label", ProfileLabel * 2048),  # 68192
+        ("profile_removed", ProfileStats),  # 199264
+        ("rule_number", ctypes.c_uint64 * 65536),  # 202144
+        ("rule_group_count", ctypes.c_uint64),  # 726432
+        ("rule_group_label", RuleGroupLabel * 128),  # 726440
+        ("detection", DetectionPages),  # 734632
+        ("_padding_1132480", ctypes.c_uint8 * 2112),  # 1132480
     ]
 
 

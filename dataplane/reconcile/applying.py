@@ -76,6 +76,10 @@ class Published(rejections.Published, Protocol):
         """Every revision up to this one is in force, but the one that is loading."""
         ...
 
+    def drain(self, *, on: bool) -> None:
+        """The node is to drain, or not."""
+        ...
+
     def rules_through(self, revision: int) -> None:
         """Every revision up to this one has its rules of the WAF in force."""
         ...

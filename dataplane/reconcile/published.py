@@ -32,6 +32,10 @@ class StatsPublisher:
         """See `reconcile.Published`."""
         self._header.applied_through = revision
 
+    def drain(self, *, on: bool) -> None:
+        """See `reconcile.Published`."""
+        self._header.drain.wanted = int(on)
+
     def rules_through(self, revision: int) -> None:
         """See `reconcile.Published`."""
         self._header.rules_through = revision

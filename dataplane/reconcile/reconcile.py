@@ -33,6 +33,7 @@ from dataplane.statelog import (
     PutRule,
     Remove,
     RemoveRule,
+    SetDrain,
     SetOverlays,
     SetPolicy,
     StateLogError,
@@ -226,6 +227,8 @@ class Reconciler:
             case SetOverlays(overlays=overlays):
                 self._profiles.lay_over(overlays)
                 self._tables.rejections.accept([abi.RejectedKind.OVERLAYS])
+            case SetDrain(on=on):
+                self._publish.drain(on=on)
             case Import():
                 self._touched.clear()
                 self._publish.loading(revision)
@@ -354,6 +357,7 @@ class Reconciler:
             self._tables.rules.put(rows, revision)
             yield None
         self._tables.rules.sweep()
+        self._apply(SetDrain(snapshot.drain), revision)
         self._apply(SetOverlays(snapshot.overlays), revision)
         self._apply(SetPolicy(policy), revision)
         self._database_id, self._revision = database_id, revision

@@ -22,6 +22,7 @@ from dataplane.statelog import (
     Import,
     PutRule,
     RemoveRule,
+    SetDrain,
     SetOverlays,
     SetPolicy,
     StateLogError,
@@ -124,7 +125,7 @@ def place_of(change: Change) -> Place:
     match change:
         case SetPolicy():
             return abi.RejectedKind.POLICY
-        case SetOverlays():
+        case SetOverlays() | SetDrain():  # the latter is never rejected
             return abi.RejectedKind.OVERLAYS
         case Import():
             return abi.RejectedKind.IMPORT

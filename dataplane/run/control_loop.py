@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dataplane.base.clock import Clock
 from dataplane.base.logs import Log
-from dataplane.base.notify import Notifier
+from dataplane.base.notify import Notifier, status_of
 from dataplane.control.server import ControlServer
 from dataplane.detection.duty import Detection
 from dataplane.detection.judge import TICK_MS
@@ -24,6 +24,7 @@ from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.commands import Commands
 from dataplane.run.gauges import Gauges
+from dataplane.run.links.duty import Links
 from dataplane.run.packet_path import PacketPath
 from dataplane.run.turns import Turns
 from dataplane.run.watchdog import STALL_MS, HeartbeatWatchdog
@@ -54,6 +55,7 @@ class Parts:
     rules: Rules | NoRules
     cookies: CookieSecrets
     detection: Detection
+    links: Links
     commands: Commands
     control: ControlServer
     reconciler: Reconciler
@@ -66,8 +68,8 @@ class ControlLoop:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._header = parts.stats.header
-        self._links = [True] * abi.PORT_COUNT
         self._beats_told: tuple[int, ...] = ()
+        self._status = ""
         self._workers = parts.path.workers
         self._watchdog = HeartbeatWatchdog(
             len(self._workers.lcores), parts.clock.boot_ms(), self._workers.threads.ran
@@ -92,6 +94,7 @@ class ControlLoop:
         if parts.commands.stop_wanted:
             return
         parts.path.ports.start()
+        parts.links.start()
         self._workers.launch()
         self._header.state = abi.State.RUNNING
         self._add_duties()
@@ -162,14 +165,14 @@ class ControlLoop:
     def _read_ports(self) -> None:
         self._parts.path.ports.read(self._header)
         self._header.mbufs_used = self._parts.path.pool.used()
-        links = [bool(device.link_up) for device in self._header.device]
-        for port in abi.Port:
-            if links[port] != self._links[port]:
-                _log.warning("link changed", port=port.name.lower(), up=links[port])
-                self._parts.control.notice(abi.NoticeKind.LINK_CHANGED, port)
-        self._links = links
-        others = self._header.degraded & ~abi.Degraded.LINK
-        self._header.degraded = others if all(links) else others | abi.Degraded.LINK
+        self._parts.links.turn()
+        self._tell_status([bool(device.link_up) for device in self._header.device])
+
+    def _tell_status(self, links: list[bool]) -> None:
+        status = status_of([port.name.lower() for port in abi.Port if not links[port]])
+        if status != self._status:
+            self._status = status
+            self._parts.notifier.status(status)
 
     def _tell_manager(self) -> None:
         """Only on behalf of workers that turn: a hung one is the manager's business too."""

@@ -7,14 +7,19 @@ import secrets
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from dataplane.base.logs import Log
+from dataplane.base.offloads import remedy, stop_coalescing
 from dataplane.base.settings import DataplaneSettings
 from dataplane.dpdk.memory import Memory
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.run.buffers import Budget, pool_size
 from dataplane.run.eal_setup import EalPlan, start_eal
 from dataplane.run.ports import DataPorts, room_bytes
+from dataplane.run.vdev import interface_of
 from dataplane.run.workers import WorkerPlan, Workers
 from dataplane.shared.shm import SharedStats
+
+_log = Log()
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ def open_packet_path(
 
     Raises ConfigurationError or NativeError.
     """
+    for port in (settings.outside, settings.inside):
+        _stop_coalescing(interface_of(port.device))
     eal = opened.enter_context(start_eal(library, eal_plan, settings.socket.parent))
     memory = opened.enter_context(Memory(library))
     room = room_bytes(max(settings.outside.mtu, settings.inside.mtu))
@@ -64,3 +71,9 @@ def open_packet_path(
     )
     workers.give_outboxes(memory, pool.address)
     return PacketPath(memory, pool, ports, workers)
+
+
+def _stop_coalescing(interface: str | None) -> None:
+    still_on = stop_coalescing(interface) if interface else ()
+    if interface and still_on:
+        _log.warning("segments are coalesced", interface=interface, do=remedy(interface, still_on))

@@ -12,6 +12,7 @@ import os
 import signal
 from contextlib import ExitStack
 
+from dataplane.base import failure
 from dataplane.base.clock import DS_PER_S, MS_PER_DS, SystemClock
 from dataplane.base.logs import Log
 from dataplane.base.notify import Notifier
@@ -34,6 +35,7 @@ from dataplane.run.cookie_secret import kept_secret
 from dataplane.run.detection import open_collector
 from dataplane.run.eal_setup import EalPlan, plan
 from dataplane.run.explaining import Explaining
+from dataplane.run.links.duty import Links
 from dataplane.run.packet_path import open_packet_path
 from dataplane.run.tables import open_lists, open_tables
 from dataplane.run.waf import open_waf, start_compiler
@@ -53,6 +55,7 @@ def run(settings: DataplaneSettings) -> int:
     """
     with ExitStack() as opened:
         loop = _compose(settings, opened)
+        failure.forget(settings.socket.parent)
         # What has been imported and built stays: no collection need look at it again.
         gc.collect()
         gc.freeze()
@@ -99,6 +102,12 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     opened.callback(events.close)
     for index, lcore in enumerate(workers.lcores):
         lcore.events = events.producer_address(index)
+    links = Links(
+        *(stats.header, path.ports.links, workers.pages, clock),
+        hold_ms=settings.link_hold_ms,
+        drain=settings.drain,
+    )
+    opened.callback(links.close)
     opened.callback(end_workers, workers)
 
     explaining = Explaining(library, workers.node, workers.lcores)
@@ -108,7 +117,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     control = opened.enter_context(
         ControlServer(settings, stats, events, library, clock, commands.on_command)
     )
-    publisher.notice = control.notice
+    publisher.notice = links.notice = control.notice
     log = StateLogReader(settings.state_log)
     overlaid = Overlaid(profiles, publisher, clock)
     reconciler = Reconciler(log, lists, overlaid, rules, publisher, clock)
@@ -119,7 +128,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     return ControlLoop(
         Parts(
             *(clock, stats, path, lists, profiles, overlaid, countries, rules, cookies),
-            *(detection, commands, control, reconciler, notifier),
+            *(detection, links, commands, control, reconciler, notifier),
         )
     )
 

@@ -19,6 +19,9 @@ STAGES = _labels(abi.Stage)
 STATES = _labels(abi.State)
 DEGRADED = _labels(abi.Degraded)
 """Why a node is degraded."""
+LINKS_STATES = _labels(abi.LinksState)
+"""What is done about the ports' links."""
+DRAIN_STATES = _labels(abi.DrainState)
 RULES_STATES = _labels(abi.RulesState)
 """How the WAF's rules are."""
 NOTICES = _labels(abi.NoticeKind)

@@ -24,7 +24,7 @@ def read_port(port: abi.Port, span: Words, summed: Words) -> stats.PortStats:
     dropped = words[_PORT.dropped.offset // _WORD :][: abi.REASON_COUNT]  # type: ignore[attr-defined]
     size = ctypes.sizeof(abi.DeviceStats)
     device = span(_HEADER.device.offset + port * size, size // _WORD)  # type: ignore[attr-defined]
-    missed, errors, no_mbuf, tx_errors, link_up, speed_mbps = device
+    missed, errors, no_mbuf, tx_errors, link_up, speed_mbps, *_ = device
     return stats.PortStats(
         name=named(port),
         received=words[0],

@@ -7,13 +7,14 @@ instant: every counter is exact, two counters may be a few packets apart.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from uuid import UUID
 
 from dataplane.base.networks import Network
 from dataplane.shared.http_stats import GroupStats, HttpStats, ScanStats
 from dataplane.shared.incidents import DetectionStats
+from dataplane.shared.links import DrainStats, LinksStats
 from dataplane.statelog.changes import ListName
 
 _WAF_RULE = "waf_rule"
@@ -161,6 +162,8 @@ class ConnectionStats:
     """Of those: refused, silent, or given up by the client."""
     bad_checksum: int
     """RST and FIN of a connection with a wrong one: without effect."""
+    proxied: int = 0
+    """Of the active: opened by the SYN proxy, and neither closed nor reset."""
 
 
 @dataclass(frozen=True)
@@ -266,6 +269,8 @@ class NodeStats:
     rejected_count: int
     rejected: tuple[Rejected, ...]
     """The newest, oldest first."""
+    links: LinksStats = field(default_factory=LinksStats)
+    drain: DrainStats = field(default_factory=DrainStats)
 
     @property
     def attacks_blocked(self) -> int:

@@ -22,6 +22,7 @@ from dataplane.shared.detection_pages import DetectionPages
 from dataplane.shared.evidence import Evidence
 from dataplane.shared.http_stats import read_http, read_scans
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
+from dataplane.shared.links import read_drain, read_links
 from dataplane.shared.port_pages import read_neighbors_beyond, read_port
 from dataplane.shared.rejected_pages import read_rejected
 from dataplane.shared.rules_pages import RulesPages, read_labels
@@ -160,6 +161,8 @@ class StatsView:
             reasons=self._settled(self._reasons),
             rejected_count=rejected_count,
             rejected=tuple(read_rejected(rejected_count, self._bytes)),
+            links=read_links(self._span, now_ms),
+            drain=read_drain(self._span),
         )
 
     def _connections(self) -> stats.ConnectionStats:

@@ -20,6 +20,7 @@ from dataplane.statelog.changes import (
     Remove,
     RemoveRule,
     RuleRow,
+    SetDrain,
     SetOverlays,
     SetPolicy,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Remove",
     "RemoveRule",
     "RuleRow",
+    "SetDrain",
     "SetOverlays",
     "SetPolicy",
     "State",

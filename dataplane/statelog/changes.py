@@ -88,7 +88,16 @@ class SetOverlays:
     overlays: tuple[Overlay, ...]
 
 
-Change: TypeAlias = Put | Remove | PutRule | RemoveRule | Import | SetPolicy | SetOverlays
+@dataclass(frozen=True, slots=True)
+class SetDrain:
+    """Lets the node drain, or work as usual."""
+
+    on: bool
+
+
+Change: TypeAlias = (
+    Put | Remove | PutRule | RemoveRule | Import | SetPolicy | SetOverlays | SetDrain
+)
 
 
 @dataclass(frozen=True, slots=True)

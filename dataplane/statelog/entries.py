@@ -104,6 +104,7 @@ class State:
     policy: Policy | None = None
     rules: Iterable[RuleRow] = ()
     overlays: Sequence[Overlay] = ()
+    drain: bool = False
 
 
 def write_snapshot(fd: int, identity: Identity, state: State) -> str:
@@ -113,6 +114,7 @@ def write_snapshot(fd: int, identity: Identity, state: State) -> str:
         revision=identity.revision,
         policy=state.policy,
         overlays=fmt.encode_overlays(state.overlays),
+        drain=state.drain,
     )
     body = EntriesWriter(fd, header)
     body.write(state.entries)

@@ -17,8 +17,8 @@ from pathlib import Path
 from dataplane.base.durable import sync_directory
 from dataplane.base.errors import SecBeatError
 
-FORMAT = 4
-FORMATS_READ = (2, 3, FORMAT)
+FORMAT = 5
+FORMATS_READ = (2, 3, 4, FORMAT)
 """Format 2 knew no rules."""
 LINE_BYTES_MAX = 1 << 20
 POLICY_BYTES_MAX = LINE_BYTES_MAX - 1024

@@ -1,8 +1,8 @@
-"""The lines of a state log, format 4.
+"""The lines of a state log, format 5.
 
 Snapshot and import: a header, entries, rules, a footer. ::
 
-    {"format":4,"kind":"snapshot",...,"generation":3,"revision":7,"policy":null,"overlays":[]}
+    {"format":5,"kind":"snapshot",...,"generation":3,"revision":7,"policy":null,...}
     {"boot":"<uuid>"}
     ["b","203.0.113.7",0,3600000,1790000000000,3600]
     ["a","2001:db8::/32"]
@@ -10,22 +10,24 @@ Snapshot and import: a header, entries, rules, a footer. ::
     {"end":true,"count":3,"rules":1,"rules_at":211,"crc32":"f99cf3a3"}
 
 An entry is list (``b`` or ``a``) and network; one that ends has the index of its boot among the
-boot lines so far, boot clock and UTC deadline in ms, and the duration in s. An import's header has
-neither database, generation, revision, policy nor overlays. A rule is ``r``, its number, and what
-`dataplane.waf.document` makes of it, which this package does not look at; at most
-`RULE_BYTES_MAX`. The footer counts entries and rules together, counts the rules, and says at which
-byte they begin: whoever wants one kind reads no line of the other, a chunk in memory at a time.
+boot lines so far, boot clock and UTC deadline in ms, and the duration in s. A snapshot's header
+ends with ``"overlays":[],"drain":false``; an import's has neither database, generation, revision,
+policy, overlays nor drain. A rule is ``r``, its number, and what `dataplane.waf.document` makes of
+it, which this package does not look at; at most `RULE_BYTES_MAX`. The footer counts entries and
+rules together, counts the rules, and says at which byte they begin: whoever wants one kind reads no
+line of the other, a chunk in memory at a time.
 
 Log: a header, which names the checksum of the snapshot that it continues, then one line per
 revision, strictly increasing; an import's names the checksum of its file. ::
 
-    {"format":4,"kind":"log","database":"<uuid>","generation":3,"base":7,"snapshot":"f99cf3a3",...}
+    {"format":5,"kind":"log","database":"<uuid>","generation":3,"base":7,"snapshot":"f99cf3a3",...}
     {"revision":8,"boots":["<uuid>"],"changes":[["put","b","203.0.113.7",0,36,1790,3600]],...}
     {"revision":9,"boots":[],"changes":[["remove","b","203.0.113.7"],["policy",null]],...}
     {"revision":10,"boots":[],"changes":[["import","import-10.ndjson",9,"0123abcd",[]]],...}
     {"revision":11,"boots":[],"changes":[["rule",17,"(?i)union.*select","block",...]],...}
     {"revision":12,"boots":[],"changes":[["unrule",17]],...}
     {"revision":13,"boots":[],"changes":[["overlays",[[{...},"<uuid>",36,1790,3600]]]],...}
+    {"revision":14,"boots":[],"changes":[["drain",true]],...}
 
 What is laid over the policy is written whole each time: of each overlay its document, the boot that
 its deadline is of, boot clock and UTC deadline in ms, and the duration in s.
@@ -46,8 +48,9 @@ last revision and the size (`StateLogWriter`). A last line without its newline w
 acknowledged. Nor is this a signature: whoever may write the directory is believed.
 
 Format 1 had no checksums in logs and is not read. Format 2 had no rules; it is read, so that a data
-plane is not without its state until the API has started; so is format 3, which had no overlays.
-None of them is appended to: the API starts a new generation when it finds one.
+plane is not without its state until the API has started; so are format 3, which had no
+overlays, and 4, which had no drain. None of them is appended to: the API starts a new generation
+when it finds one.
 """
 
 from __future__ import annotations
@@ -71,6 +74,7 @@ from dataplane.statelog.changes import (
     Remove,
     RemoveRule,
     RuleRow,
+    SetDrain,
     SetOverlays,
     SetPolicy,
 )
@@ -262,6 +266,8 @@ def _encode_change(  # noqa: PLR0911 - one for each kind
             return ["policy", change.document]
         case SetOverlays():
             return ["overlays", encode_overlays(change.overlays)]
+        case SetDrain():
+            return ["drain", change.on]
 
 
 def _decode_change(  # noqa: PLR0911 - one for each kind
@@ -284,6 +290,8 @@ def _decode_change(  # noqa: PLR0911 - one for each kind
             return SetPolicy(document)
         case ["overlays", value]:
             return SetOverlays(read_overlays(value))
+        case ["drain", bool() as on]:
+            return SetDrain(on)
     raise StateLogError("a line has a change that this version does not know")
 
 

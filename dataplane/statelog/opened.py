@@ -117,6 +117,14 @@ class EntriesFile(OpenFile):
         except StateLogError as exc:
             raise self.fault(exc) from exc
 
+    @property
+    def drain(self) -> bool:
+        """Of a snapshot: whether the node drains."""
+        drain = self.header.get("drain", False)
+        if not isinstance(drain, bool):
+            raise self.fault("drain is neither true nor false")
+        return drain
+
     def check(self) -> Iterator[None]:
         """Compares the checksum, about 1 ms a step; raises at the end if the file is damaged."""
         crc, offset, end = 0, 0, self._size - sums.TAIL_BYTES

@@ -155,12 +155,13 @@ class StateLogWriter:
         rules: Iterable[RuleRow] = (),
         *,
         overlays: Sequence[Overlay] = (),
+        drain: bool = False,
     ) -> None:
         """Start a generation whose snapshot is the state at that revision; keeps the one before."""
         self.close()
         identity = Identity(database_id, self._next_generation(), revision)
         with replacing(self.directory / snapshot_name(identity.generation)) as fd:
-            crc32 = write_snapshot(fd, identity, State(entries, policy, rules, overlays))
+            crc32 = write_snapshot(fd, identity, State(entries, policy, rules, overlays, drain))
             # The log first: a generation exists as soon as its snapshot has its name.
             self._write_log(identity, crc32, [])
         self._resume(identity.generation, database_id)

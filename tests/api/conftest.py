@@ -19,6 +19,7 @@ from dataplane.base.errors import DataplaneAwayError
 from dataplane.client import Evidence, PacketExplanation, PacketQuestion
 from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
+from dataplane.shared.links import DrainStats
 from dataplane.shared.stats import (
     Capacities,
     ConnectionStats,
@@ -72,6 +73,7 @@ class FakeDataplane:
         self.state = "running"
         self.http_profiles = 0
         self.detection = NO_DETECTION
+        self.drain = DrainStats()
         self.countries: CountriesStats | None = None
         self.on_announce: Callable[[int], None] = lambda _revision: None
 
@@ -191,6 +193,7 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         hugepages=False,
         capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 262_144, 4096, 10),
         connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1, 2),
+        drain=fake.drain,
         countries=fake.countries,
         rules=RulesStats(0 if fake.compiling else fake.applied, 0, 65_536, 0, 0, ("ready",)),
         http=HTTP,
@@ -238,6 +241,11 @@ class Api:
         path = path if path.startswith(("/api", "/docs", "/openapi")) else "/api/v1" + path
         return self.client.open(path, method=method, headers=headers, **rest)
 
+    @property
+    def agent_key(self) -> str:
+        """The key of the node's agent."""
+        return self.settings.agent_key.read_text().strip()
+
     def get(self, path: str, **rest: Any) -> Any:
         return self.call("GET", path, **rest)
 
@@ -248,7 +256,8 @@ class Api:
         return self.call("DELETE", path, **rest)
 
     def ban(self, ip: str, **rest: Any) -> Any:
-        return self.post("/blacklist", {"ip": ip, **rest})
+        key = self.agent_key if rest.get("origin") == "fleet" else ADMIN_KEY
+        return self.post("/blacklist", {"ip": ip, **rest}, key=key)
 
     def bring(self, body: str, name: str = "blacklist", query: str = "", **rest: Any) -> Any:
         rest.setdefault("content_type", "text/plain")

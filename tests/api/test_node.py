@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import socket
+from pathlib import Path
 
 import pytest
 
 from api.agent.control.server import ControlServer
 from api.common.disk import DiskError
-from api.management.agent import AgentSight
+from api.management.agent import KEPT_S, AgentSight
+from dataplane.base import failure
 from dataplane.shared.stats import CountriesStats, ReasonCount
 from tests.support.incidents import DETECTION
 
@@ -28,10 +31,12 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "attacks": {"active": 0, "suppressed": 0},
         "health": "healthy",
         "reasons": [],
+        "dataplane_error": None,
         "revision": {"committed": 1, "applied": 1},
         "database_id": str(api.node.publisher.database_id),
         "countries": None,
         "storage": body["storage"],
+        "links": {"state": "watching", "seconds": 0.0, "loss_forwarding": "off", "ports": {}},
         "panic": None,
         "fleet": None,
         "drain": None,
@@ -54,6 +59,19 @@ def test_a_degraded_data_plane_says_why(api: Api) -> None:
         "degraded",
         ["state_log"],
     )
+
+
+def test_a_data_plane_that_does_not_start_is_told_with_its_last_line(api: Api) -> None:
+    run_directory = api.settings.socket.parent
+    run_directory.mkdir(parents=True, exist_ok=True)
+    failure.note(run_directory, "ports.outside.device: no port\nhugepages: 0 MiB are free")
+    assert api.get("/status").json["dataplane_error"] is None, "it runs: that was before"
+    api.plane.away = True
+    said = "ports.outside.device: no port; hugepages: 0 MiB are free"
+    assert api.get("/status").json["dataplane_error"] == said
+    assert said in api.get("/health/ready").text
+    failure.forget(run_directory)
+    assert api.get("/status").json["dataplane_error"] is None
 
 
 def test_without_a_data_plane_status_is_degraded_and_stats_503(api: Api) -> None:
@@ -155,6 +173,19 @@ def test_status_has_the_date_of_the_country_database(api: Api) -> None:
         "ranges_ipv4": 390_000,
         "ranges_ipv6": 300_000,
     }
+
+
+def test_an_agent_that_is_late_is_away_when_it_is_late_for_two_seconds(tmp_path: Path) -> None:
+    now_s = 100.0
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "agent.sock"))
+        silent.listen()
+        found = AgentSight(tmp_path / "agent.sock", lambda: now_s)
+        assert found.reasons() == ()
+        now_s += KEPT_S / 2
+        assert found.reasons() == ()
+        now_s += KEPT_S / 2
+        assert found.reasons() == ("agent_away",)
 
 
 def test_a_node_whose_agent_is_away_or_in_trouble_is_degraded_and_says_so(

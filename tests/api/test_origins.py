@@ -88,7 +88,7 @@ def test_a_delete_takes_one_origins_entry_and_says_which_remain(api: Api) -> Non
     assert missing.status_code == 404
     assert "fleet" in missing.json["detail"]
     assert (lasts(api), origins(api)) == (30, [(IP, "fleet")])
-    assert api.delete(f"/blacklist/{IP}?origin=fleet").status_code == 204
+    assert api.delete(f"/blacklist/{IP}?origin=fleet", key=api.agent_key).status_code == 204
     assert lasts(api) == -1
     check_totals(api)
 
@@ -202,12 +202,12 @@ def test_entries_that_have_ended_make_room(api: Api, clock: FakeClock) -> None:
 
 def test_the_allowlist_has_origins_too_and_one_of_them_is_enough(api: Api) -> None:
     api.post("/allowlist", {"ip": IP})
-    api.post("/allowlist", {"ip": IP, "origin": "fleet"})
+    api.post("/allowlist", {"ip": IP, "origin": FEED})
     assert api.delete(f"/allowlist/{IP}").status_code == 200
     assert api.ban(IP).status_code == 409
     warned = api.ban("192.0.2.0/24").json["warnings"]
     assert len(warned) == 1, "a network is named once, however many hold it"
-    assert api.delete(f"/allowlist/{IP}?origin=fleet").status_code == 204
+    assert api.delete(f"/allowlist/{IP}?origin={FEED}").status_code == 204
     assert api.ban(IP).status_code == 201
 
 
@@ -293,7 +293,7 @@ def test_lists_and_log_agree_with_the_rule_whatever_happens(
 
 
 NETWORKS = [f"192.0.2.{n}" for n in range(6)] + ["10.0.0.0/8", "2001:db8::/32"]
-ORIGINS = ["manual", FEED, "fleet"]
+ORIGINS = ["manual", FEED, "crowdsec"]
 
 
 def listed(api: Api) -> dict[tuple[str, str, str], int | None]:
@@ -365,5 +365,6 @@ def test_a_ban_of_the_fleet_is_taken_although_the_allowlist_covers_it(api: Api) 
     assert answer.json["warnings"] == [
         "192.0.2.0/24 is on the allowlist: the ban does not act on it"
     ]
-    answer = api.bring("192.0.2.1\n192.0.2.2\n", query="?origin=fleet&on_conflict=replace")
+    query = "?origin=fleet&on_conflict=replace"
+    answer = api.bring("192.0.2.1\n192.0.2.2\n", query=query, key=api.agent_key)
     assert (answer.json["added"], answer.json["replaced"], answer.json["skipped"]) == (1, 1, 0)

@@ -14,7 +14,7 @@ FLEET = {"name": "fleet", "rules": [{"type": "rate_limit", "value": 1000}]}
 
 
 def from_fleet(api: Api, number: int, document: Any = FLEET, key: str | None = None) -> Any:
-    key = key or api.settings.agent_key.read_text().strip()
+    key = key or api.agent_key
     return put(api, document, f"?fleet={EPOCH}.{number}", key=key)
 
 

@@ -121,7 +121,7 @@ def test_a_network_twice_is_refused_naming_both_places_but_not_for_two_origins(a
     both = put(
         api,
         {"ip": "192.0.2.1", "duration_seconds": 60},
-        {"ip": "192.0.2.1", "duration_seconds": 30, "origin": "fleet"},
+        {"ip": "192.0.2.1", "duration_seconds": 30, "origin": "crowdsec"},
     )
     assert both.json["created"] == 2
     assert list(in_force(api).values()) == [api.clock.boot_ms() + 60_000]

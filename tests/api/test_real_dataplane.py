@@ -17,7 +17,6 @@ from api.common.roles import Principal, Role
 from api.management.app import create_app, node_of
 from api.management.connection import Connection
 from api.management.database.tables import policies
-from api.management.revisions import effects
 from api.management.revisions.publisher import Outcome
 from api.management.settings import ApiSettings
 from dataplane.base.errors import NativeError
@@ -28,6 +27,7 @@ from tests.support.clock import FakeClock
 from tests.support.dataplane import ROOT, PortlessDataplane, spawn, turning
 from tests.support.dataplane import settings as dataplane_settings
 from tests.support.old_state_log import make_format_1
+from tests.support.patient import be_patient
 from tests.support.policy_limits import every_limit, policy
 
 from .conftest import Api
@@ -66,8 +66,7 @@ def _library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _patient_api(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is answered here is whether there is an effect, not whether this machine is fast."""
-    monkeypatch.setattr(effects, "WAIT_S", 5.0)
+    be_patient(monkeypatch)
 
 
 @pytest.fixture

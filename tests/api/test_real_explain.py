@@ -11,11 +11,11 @@ import pytest
 
 from api.management.app import create_app, node_of
 from api.management.connection import Connection
-from api.management.revisions import effects
 from api.management.settings import ApiSettings
 from dataplane.native.library import ENVIRONMENT_VARIABLE
 from tests.support.clock import FakeClock
 from tests.support.dataplane import ROOT, spawn
+from tests.support.patient import be_patient
 
 from .conftest import Api
 
@@ -45,7 +45,7 @@ class RealApi(Api):
 
 @pytest.fixture
 def real(settings: ApiSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealApi]:
-    monkeypatch.setattr(effects, "WAIT_S", 5.0)
+    be_patient(monkeypatch)
     pipeline = ROOT / "build" / "libsecbeat-pipeline.so"
     if pipeline.exists() and ENVIRONMENT_VARIABLE not in os.environ:
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(pipeline))

@@ -150,11 +150,11 @@ def test_what_another_request_writes_meanwhile_wins(
     def write() -> None:
         assert api.ban("192.0.2.1", reason="mine").status_code == 200
         assert api.delete("/blacklist/192.0.2.2").status_code == 204
-        assert api.ban("192.0.2.3", origin="fleet").status_code == 201
+        assert api.ban("192.0.2.3", origin="crowdsec").status_code == 201
 
     between_chunks(monkeypatch, [lambda: None, lambda: None, write])
     assert remove(api, reason="x").status_code == 200
-    assert left(api) == [("192.0.2.1", "manual"), ("192.0.2.3", "fleet")]
+    assert left(api) == [("192.0.2.1", "manual"), ("192.0.2.3", "crowdsec")]
     assert {ip for _, ip in in_force(api)} == {"192.0.2.1", "192.0.2.3"}
     check_totals(api)
 

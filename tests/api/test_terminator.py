@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from api.management import terminator
 from api.management.settings import ApiSettings
+from api.serving import terminator
 from dataplane.base.errors import ConfigurationError
 from tests.support.api_server import KEY, Server
 from tests.support.clock import FakeClock
@@ -186,13 +186,13 @@ def test_a_socket_that_can_not_be_is_told_before_the_start(
     tmp_path: Path, path: str, complaint: str
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=complaint):
-        terminator.check(tmp_path / path)
+    with pytest.raises(ConfigurationError, match=f"api.socket: .*{complaint}"):
+        terminator.check("api.socket", tmp_path / path)
 
 
 def test_without_a_socket_there_is_nothing_to_check() -> None:
-    terminator.check(None)
-    terminator.open_to_group(None)
+    terminator.check("api.socket", None)
+    terminator.open_to_group("api.socket", None)
 
 
 def test_a_group_that_is_not_ours_is_told_with_its_remedy(
@@ -211,4 +211,4 @@ def test_a_group_that_is_not_ours_is_told_with_its_remedy(
 
     monkeypatch.setattr(os, "chown", refuse)
     with pytest.raises(ConfigurationError, match="SupplementaryGroups="):
-        terminator.open_to_group(path)
+        terminator.open_to_group("api.socket", path)

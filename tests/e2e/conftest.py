@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.support.lab import Lab
 
 PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
 LONGEST = "test_syn_proxy_peers.py"
+TEST_TIMEOUT_S = 900
+"""For what never ends: 100 MB over a bad line take a slow machine minutes."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,8 +28,13 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file comes first, so that no process is busy with it when the rest is done."""
+    """The longest file comes first, so that no process is busy with it when the rest is done; each
+    test has its time."""
     items.sort(key=lambda item: item.path.name != LONGEST)
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")

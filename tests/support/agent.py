@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.agent.settings import AgentSettings
 from api.webhooks.settings import WebhookSettings
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BOUND_S = 60
@@ -85,7 +86,7 @@ class Agent:
 
 def settings_in(directory: Path, **changes: Any) -> AgentSettings:
     """Settings of an agent that keeps everything in this directory."""
-    public, internal = free_binds()
+    public, internal = (f"127.0.0.1:{free_port()}" for _ in range(2))
     fixed = AgentSettings(
         socket=directory / "dataplane.sock",
         events=directory / "agent" / "events.db",
@@ -134,13 +135,3 @@ def run_agent(
         finally:
             process.kill()
             process.communicate()
-
-
-def free_binds() -> tuple[str, str]:
-    """Two binds that were free a moment ago."""
-    with socket.socket() as one, socket.socket() as other:
-        binds = []
-        for each in (one, other):
-            each.bind(("127.0.0.1", 0))
-            binds.append(f"127.0.0.1:{each.getsockname()[1]}")
-    return binds[0], binds[1]

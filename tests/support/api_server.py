@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from api.management.settings import ApiSettings
+from tests.support.ports import free_port
 from tests.support.small_disk import SmallDisk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,14 +41,6 @@ def settings(directory: Path, port: int, unix_socket: Path | None = None) -> Api
         writes_per_minute=1_000_000,
         reads_per_minute=1_000_000,
     )
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Server:

@@ -112,6 +112,12 @@ class FakeHost:
             self.link(f"/proc/{pid}/fd/3", f"socket:[{inode}]")
             self.write(f"/proc/{pid}/cmdline", command.replace(" ", "\0"))
 
+    def run_node(self, pid: int, command: str, memory_mib: int = 0, hugepages_mib: int = 0) -> None:
+        """A process, with what it holds."""
+        self.write(f"/proc/{pid}/cmdline", command.replace(" ", "\0") + "\0")
+        held = f"RssAnon:\t  {memory_mib << 10} kB\nHugetlbPages:\t   {hugepages_mib << 10} kB\n"
+        self.write(f"/proc/{pid}/status", f"Name:\tpython3\n{held}")
+
     def healthy(self) -> None:
         """Everything as a node on bare metal wants it."""
         self.write("/proc/cpuinfo", f"vendor_id : GenuineIntel\nflags\t\t: {FLAGS} avx512f\n")

@@ -1,7 +1,7 @@
 """An orchestrator in processes of its own, as it is deployed; run as a program it is the server.
 
-``python -m tests.support.fleet_server URL DIRECTORY PORT METRICS-PORT WORKERS [PROVISIONER]``, the
-URL that of a database.
+``python -m tests.support.fleet_server URL DIRECTORY PORT METRICS-PORT WORKERS SOCKET PROVISIONER``;
+the URL is of a database, and of the last two, sockets both, either may be empty.
 """
 
 from __future__ import annotations
@@ -18,20 +18,25 @@ from typing import Any
 
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import OrchestratorSettings
-from tests.support.api_server import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "key-of-the-fleet-s-tests-0123456789abcdef"
-_START_S_MAX = 120
 PROVIDER = "cloud"
 """Its name in the provisioner's configuration."""
+_START_S_MAX = 120
 
 
 class FleetServer:
     """A server; `kill` is SIGKILL for it and its workers at once."""
 
     def __init__(
-        self, url: str, directory: Path, workers: int = 1, provisioner: Path | None = None
+        self,
+        url: str,
+        directory: Path,
+        workers: int = 1,
+        unix_socket: Path | None = None,
+        provisioner: Path | None = None,
     ) -> None:
         """Its log, keys and scratch are in the directory; ``provisioner``: the socket of one."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -39,7 +44,7 @@ class FleetServer:
         self.port, self.metrics_port = free_port(), free_port()
         command = [sys.executable, "-m", "tests.support.fleet_server", url, str(directory)]
         command += [str(self.port), str(self.metrics_port), str(workers)]
-        command += [] if provisioner is None else [str(provisioner)]
+        command += [str(each) if each else "" for each in (unix_socket, provisioner)]
         self.log = (directory / "log").open("ab")
         self.process = subprocess.Popen(
             command,
@@ -96,7 +101,7 @@ class FleetServer:
     def kill(self) -> None:
         """As a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
         self.log.close()
 
     def _wait(self) -> None:
@@ -116,22 +121,23 @@ class FleetServer:
 def main(url: str, directory: str, *others: str) -> int:
     from api.orchestrator.server import run  # noqa: PLC0415 - not where the tests run
 
-    port, metrics, workers, *provisioners = others
-    here = f"http://127.0.0.1:{port}"
-    scaling = [
-        ScalingSettings(provider=PROVIDER, socket=Path(each), url=here) for each in provisioners
-    ]
+    port, metrics, workers, unix_socket, provisioner = others
+    scaling = ScalingSettings()
+    if provisioner:
+        here = f"http://127.0.0.1:{port}"
+        scaling = ScalingSettings(provider=PROVIDER, socket=Path(provisioner), url=here)
     return run(
         OrchestratorSettings(
             database=url,
             keys=Path(directory) / "keys",
             binds=(f"127.0.0.1:{port}",),
+            unix_socket=Path(unix_socket) if unix_socket else None,
             metrics=(f"127.0.0.1:{metrics}",),
             workers=int(workers),
             orchestrator_api_key=KEY,
             writes_per_minute=1_000_000,
             reads_per_minute=1_000_000,
-            scaling=scaling[0] if scaling else ScalingSettings(),
+            scaling=scaling,
         )
     )
 

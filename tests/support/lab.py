@@ -22,7 +22,8 @@ TREE = Path(__file__).resolve().parents[2]
 SECBEAT = (sys.executable, "-m", "appliance.cli.main")
 KEY_HEADER = "X-SecBeat-API-Key"
 COMMAND_TIMEOUT_S = 60.0
-UP_TIMEOUT_S = 120.0
+UP_TIMEOUT_S = 240.0
+"""Longer than the lab itself waits."""
 
 
 def run(*command: str, timeout_s: float = COMMAND_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
@@ -90,7 +91,7 @@ class Lab:
             now = self.process(name)
             return now["restarts"] > before["restarts"] and now["state"] == "ready"
 
-        wait_for(back, f"{name} is back after signal {number}", bound_s=60)
+        wait_for(back, f"{name} is back after signal {number}", bound_s=180)
 
     # --- peers
 

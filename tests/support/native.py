@@ -13,5 +13,5 @@ def build_pipeline() -> Path:
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     make = ("make", "-s", "-C", str(ROOT / "dataplane" / "fastpath"), "pipeline")
-    subprocess.run(["flock", str(build / ".lock"), *make], check=True, timeout=120)
+    subprocess.run(["flock", str(build / ".lock"), *make], check=True, timeout=280)
     return build / "libsecbeat-pipeline.so"

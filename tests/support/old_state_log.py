@@ -8,15 +8,22 @@ from pathlib import Path
 
 from dataplane.statelog import sums
 
+_DRAIN = rb',"drain":false'
+
+
+def make_format_4(directory: Path) -> None:
+    """Every file: format 4 had no drain."""
+    _rewrite(directory, 4, _DRAIN)
+
 
 def make_format_3(directory: Path) -> None:
-    """Every file: format 3 had no overlays."""
-    _rewrite(directory, 3, rb',"overlays":\[\]')
+    """Every file: format 3 had no overlays either."""
+    _rewrite(directory, 3, rb',"overlays":\[\]|' + _DRAIN)
 
 
 def make_format_2(directory: Path) -> None:
     """Every file: format 2 had no rules either."""
-    _rewrite(directory, 2, rb',"overlays":\[\]|,"rules":0,"rules_at":\d+')
+    _rewrite(directory, 2, rb',"overlays":\[\]|,"rules":0,"rules_at":\d+|' + _DRAIN)
 
 
 def _rewrite(directory: Path, number: int, absent: bytes) -> None:
@@ -25,7 +32,7 @@ def _rewrite(directory: Path, number: int, absent: bytes) -> None:
     for path in sorted(directory.glob("*.snapshot.ndjson")) + sorted(
         directory.glob("*.log.ndjson")
     ):
-        lines = path.read_bytes().replace(b'"format":4', b'"format":%d' % number).splitlines()
+        lines = path.read_bytes().replace(b'"format":5', b'"format":%d' % number).splitlines()
         is_log = path.name.endswith(".log.ndjson")
         content, crc, shorter = b"", 0, 0
         for index, line in enumerate(lines):
@@ -50,7 +57,7 @@ def _rewrite(directory: Path, number: int, absent: bytes) -> None:
 def make_format_1(directory: Path) -> None:
     """Every file: format 1 had no checksums in logs."""
     for path in directory.glob("*.ndjson"):
-        lines = path.read_bytes().replace(b'"format":4', b'"format":1').splitlines()
+        lines = path.read_bytes().replace(b'"format":5', b'"format":1').splitlines()
         if path.name.endswith(".log.ndjson"):
             lines = [line.rpartition(b",")[0] + b"}" for line in lines]
         path.write_bytes(b"".join(line + b"\n" for line in lines))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,11 +28,6 @@ class Times:
     def longest_s(self) -> float:
         """Of all answers."""
         return max(self.seconds)
-
-    @property
-    def median_s(self) -> float:
-        """Of all answers."""
-        return statistics.median(self.seconds)
 
 
 def plain(port: int) -> Connect:

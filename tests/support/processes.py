@@ -60,4 +60,4 @@ class Processes:
             assert unit.state is not State.WAITING, unit.log.read_text()
             return unit.state is state
 
-        wait_for(reached, f"{unit.name} is {state}", bound_s=60)
+        wait_for(reached, f"{unit.name} is {state}", bound_s=180)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 from tests.support.lab import Lab
@@ -91,6 +94,30 @@ def tool(*command: str) -> Attacking:
             yield
             if process.poll() is not None:
                 raise RuntimeError(f"{command[0]} has ended: {process.communicate()[0]}")
+
+    return attacking
+
+
+def repeated(*command: str) -> Attacking:
+    """One that ends when the node has reset all of its connections, and is then started anew."""
+
+    @contextmanager
+    def attacking(lab: Lab) -> Iterator[None]:
+        loop = ("sh", "-c", 'while "$@"; do :; done', "repeated", *command)
+        # Its own group: whatever the shell has started ends with it.
+        with subprocess.Popen(
+            [*lab.enter("client"), *loop],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield
+                assert process.poll() is None, f"{command[0]} has failed"
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     return attacking
 
@@ -243,7 +270,7 @@ STORIES = (
     ),
     Story(
         *("slowloris", "slowloris"),
-        tool(
+        repeated(
             *("slowhttptest", "-H", "-c", "100", "-r", "50", "-i", "1", "-l", "600"),
             *("-u", f"http://{ORIGIN}/"),
         ),

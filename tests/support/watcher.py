@@ -42,6 +42,10 @@ class Watcher:
         """Of all attacks so far."""
         return {each["id"] for each in self.attacks()}
 
+    def since(self, before: set[str]) -> list[Attack]:
+        """Those besides, the newest first."""
+        return [each for each in self.attacks() if each["id"] not in before]
+
     def wait_for_active(self, besides: set[str]) -> Attack:
         """The first attack that is none of those."""
 
@@ -49,6 +53,18 @@ class Watcher:
             return [each for each in self.attacks("active") if each["id"] not in besides]
 
         return wait_for(found, "an attack is listed", every_s=0.1)[0]
+
+    def wait_for_one(self, besides: set[str], holds: Callable[[Attack], bool], what: str) -> Attack:
+        """Wait until something is said of an attack that is none of those; returns it."""
+
+        def found() -> list[Attack]:
+            return list(filter(holds, self.since(besides)))
+
+        try:
+            return wait_for(found, what, every_s=0.2)[0]
+        except AssertionError as failed:
+            failed.add_note(str(self.since(besides)))
+            raise
 
     def wait_for_state(self, public_id: str, holds: Callable[[Attack], bool], what: str) -> Attack:
         """Wait until something is said of an attack; returns it."""

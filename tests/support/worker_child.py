@@ -112,7 +112,7 @@ def _run(
                 workers.launch()
             reached = _wait(lambda: _settled(stats) >= scenario.settled, scenario.timeout_s)
             workers.stop()
-            joined = workers.join(5.0)
+            joined = workers.join(60.0)
             profiles.close()
             result = _result(stats, workers)
     return {**result, "reached": reached, "joined": joined, "mbufs_used": pool.used()}

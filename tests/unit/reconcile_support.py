@@ -162,6 +162,7 @@ class FakePublished:
         self.database_id: UUID | None = None
         self.applied = self.through_rules = 0
         self.loading_revision = 0
+        self.drains = False
         self.flags = abi.Degraded(0)
         self.rejections: list[tuple[int, int]] = []
         self.reasons: list[str] = []
@@ -176,6 +177,9 @@ class FakePublished:
 
     def rules_through(self, revision: int) -> None:
         self.through_rules = revision
+
+    def drain(self, *, on: bool) -> None:
+        self.drains = on
 
     def loading(self, revision: int) -> None:
         self.loading_revision = revision

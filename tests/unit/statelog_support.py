@@ -44,7 +44,7 @@ RULES: list[RuleRow] = [
     [17, "(?i)union.*select", "block", "high", ["any"], [], 1, None, None, 10],
     [18, "näme\u2028\\x00", "log", "low", ["header:host"], ["web"], 0, None, "n", 10],
 ]
-IMPORT = Import("import-5.ndjson", 4, "9d666e33", (("allowlist", Network.parse("10.0.0.0/8")),))
+IMPORT = Import("import-5.ndjson", 4, "8ead4b6c", (("allowlist", Network.parse("10.0.0.0/8")),))
 REVISIONS: list[tuple[Change, ...]] = [
     (put("192.0.2.2", 60),),
     (Remove("blacklist", Network.parse("192.0.2.1")), put("192.0.2.3"), PutRule(RULES[0])),

@@ -10,6 +10,12 @@ import pytest
 
 from api.serving.server import CONNECTIONS_MAX, OTHER_FILES
 from appliance.config.orchestrator import DATABASE_URL, ORCHESTRATOR_API_KEY, OrchestratorConfig
+from appliance.config.settings import (
+    FLEET_TOKEN,
+    MANAGEMENT_API_KEY,
+    SYN_COOKIE_SECRET,
+    WEBHOOKS_SECRET,
+)
 
 APPLIANCE = Path(__file__).parents[2] / "appliance"
 UNITS = APPLIANCE / "systemd"
@@ -17,7 +23,7 @@ ROOTFS = APPLIANCE / "rootfs"
 Settings = dict[str, list[str]]
 
 PROCESSES = ("dataplane", "api", "agent")
-CONFINED = (*PROCESSES, "tls", "rebuild", "orchestrator")
+CONFINED = (*PROCESSES, "tls", "rebuild", "orchestrator", "orchestrator-tls")
 DATAPLANE_USER = ("dataplane", "rebuild")
 CAPABILITIES = {
     "dataplane": "",
@@ -32,8 +38,11 @@ CAPABILITIES = {
     "rebuild": "",
     "provisioner": "",
     "orchestrator": "",
+    "orchestrator-tls": "",
 }
-OPTIONAL = {"secbeat-orchestrator.service", "secbeat-provisioner.service"}
+OPTIONAL = {
+    f"secbeat-{name}.service" for name in ("orchestrator", "orchestrator-tls", "provisioner")
+}
 """Not of every node: an operator enables them."""
 
 
@@ -94,7 +103,8 @@ def test_a_process_is_always_started_again_and_watched(name: str) -> None:
 @pytest.mark.parametrize("name", CONFINED)
 def test_a_process_has_a_user_of_its_own_and_can_gain_nothing(name: str) -> None:
     settings = service(name)
-    users = {"tls": "haproxy", **dict.fromkeys(DATAPLANE_USER, "secbeat-dp")}
+    terminators = dict.fromkeys(("tls", "orchestrator-tls"), "haproxy")
+    users = {**terminators, **dict.fromkeys(DATAPLANE_USER, "secbeat-dp")}
     assert settings["User"] == settings["Group"] == [users.get(name, "secbeat")]
     for key in (
         *("NoNewPrivileges", "ProtectHome", "PrivateTmp", "MemoryDenyWriteExecute"),
@@ -196,10 +206,15 @@ def test_rules_are_rebuilt_where_the_data_plane_keeps_them() -> None:
 def test_no_secret_travels_in_the_environment() -> None:
     for path in UNITS.iterdir():
         assert not {"Environment", "EnvironmentFile", "PassEnvironment"} & unit(path.name).keys()
-    assert service("api")["ImportCredential"] == ["secbeat.management-api-key"]
-    assert service("agent")["ImportCredential"] == ["secbeat.webhooks-secret"]
-    names = " ".join(name for _, name in (ORCHESTRATOR_API_KEY, DATABASE_URL))
-    assert service("orchestrator")["ImportCredential"] == [names]
+    # One in a line: systemd takes what stands behind the sign for one name.
+    assert {
+        name: service(name).get("ImportCredential", []) for name in (*PROCESSES, "orchestrator")
+    } == {
+        "dataplane": [SYN_COOKIE_SECRET[1]],
+        "api": [MANAGEMENT_API_KEY[1]],
+        "agent": [WEBHOOKS_SECRET[1], FLEET_TOKEN[1]],
+        "orchestrator": [ORCHESTRATOR_API_KEY[1], DATABASE_URL[1], WEBHOOKS_SECRET[1]],
+    }
 
 
 def test_the_orchestrator_keeps_its_state_where_no_node_looks() -> None:

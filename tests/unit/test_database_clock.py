@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from api.storage.clock import ASK_S, DatabaseClock
+from api.storage.clock import ASK_S, STALE_S, DatabaseClock, utc_ms_at_hand
 from tests.support.clock import FakeClock
 
 
@@ -60,3 +60,16 @@ def test_it_is_asked_once_a_second_and_follows_a_step() -> None:
     server.pass_ms(round(ASK_S * 1000))
     assert clock.utc_ms() == server.now_ms
     assert server.asked == 2
+
+
+def test_what_is_at_hand_is_the_same_time_and_never_asked_for() -> None:
+    server, host = Server(), FakeClock()
+    clock = made(server, host)
+    assert utc_ms_at_hand(clock) is None
+    clock.utc_ms()
+    server.pass_ms(round(STALE_S * 1000) - 50)
+    assert utc_ms_at_hand(clock) == server.now_ms
+    server.pass_ms(50)
+    assert utc_ms_at_hand(clock) is None
+    assert server.asked == 1
+    assert utc_ms_at_hand(host) == host.utc_ms()

@@ -25,6 +25,7 @@ DOORS = {
     "dataplane.shared.explained",
     "dataplane.shared.incidents",
     "dataplane.shared.labels",
+    "dataplane.shared.links",
     "dataplane.shared.stats",
     "dataplane.statelog",
     "dataplane.waf.document",
@@ -69,7 +70,9 @@ API_ROOMS = {
     "lists": {"common"},
     "rules": {"common"},
     "history": {"common", "storage"},
-    "management": {"common", "storage", "access", "serving", "history", "lists", "rules"},
+    "management": {
+        *("common", "storage", "access", "serving", "history", "lists", "rules", "webhooks"),
+    },
     "orchestrator": {"common", "storage", "access", "serving", "lists", "rules", "webhooks"},
     "agent": {"common", "storage", "history", "lists", "rules", "webhooks"},
     "webhooks": {"common"},

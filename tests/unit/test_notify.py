@@ -24,10 +24,12 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 def test_each_message_is_one_datagram(manager: socket.socket) -> None:
     with Notifier({"NOTIFY_SOCKET": manager.getsockname()}, PID) as notifier:
         notifier.ready()
+        notifier.status("forwarding")
         notifier.watchdog()
         notifier.stopping()
 
-    assert [manager.recv(64) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]
+    heard = [manager.recv(64) for _ in range(4)]
+    assert heard == [b"READY=1", b"STATUS=forwarding", b"WATCHDOG=1", b"STOPPING=1"]
 
 
 def test_an_abstract_address_begins_with_at() -> None:

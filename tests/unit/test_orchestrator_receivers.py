@@ -41,6 +41,26 @@ def test_a_receiver_without_tls_is_refused(tmp_path: Path) -> None:
         load_orchestrator(_file(tmp_path, text))
 
 
+RECEIVER = """
+database = "postgresql://secbeat@db.example.net/fleet"
+[webhooks]
+enabled = true
+endpoints = ["https://your-app.com/"]
+"""
+SECRET = "whsec_" + 16 * "AAAA"
+
+
+def test_orchestrators_that_share_a_database_make_no_secret_of_their_own(tmp_path: Path) -> None:
+    config = load_orchestrator(_file(tmp_path, RECEIVER))
+    with pytest.raises(ConfigurationError, match=r"webhooks\.secret is missing"):
+        orchestrator_settings(config, {})
+    url = {"ORCHESTRATOR_DATABASE_URL": "sqlite:////srv/fleet.db"}
+    assert orchestrator_settings(config, url).webhooks.secret is None
+    assert orchestrator_settings(config, {"WEBHOOKS_SECRET": SECRET}).webhooks.secret == SECRET
+    told = load_orchestrator(_file(tmp_path, f'{RECEIVER}secret = "{SECRET}"'))
+    assert orchestrator_settings(told, {}).webhooks.secret == SECRET
+
+
 def test_how_long_attacks_are_kept(tmp_path: Path) -> None:
     text = "[retention]\nincident_days = 30\nincidents_max = 5000\n"
     found = orchestrator_settings(load_orchestrator(_file(tmp_path, text)), {}).retention

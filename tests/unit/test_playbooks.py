@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ COMMANDS = {f"{BUILTIN}{name}" for name in ("command", "shell", "script")}
 KEYWORDS = {
     *("name", "when", "vars", "loop", "register", "notify", "listen", "changed_when", "check_mode"),
     *("delegate_to", "become", "run_once", "diff", "environment"),
+    *("no_log", "until", "retries", "delay"),
 }
 
 
@@ -67,11 +69,26 @@ def test_every_argument_is_described_and_bears_the_roles_name(role: Path) -> Non
         assert load(defaults).keys() - internal <= options.keys()
 
 
-@pytest.mark.parametrize("playbook", ["site.yml", "image.yml"])
-def test_ansible_reads_the_playbook(playbook: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("playbook", "inventory"),
+    [
+        *((path.name, "example") for path in sorted(PLAYBOOKS.glob("*.yml"))),
+        ("site.yml", "lab"),
+        ("site.yml", "production.example"),
+    ],
+)
+def test_ansible_reads_playbook_and_inventory(
+    playbook: str, inventory: str, tmp_path: Path
+) -> None:
     command = Path(sys.executable).with_name("ansible-playbook")
     done = subprocess.run(
-        [command, "--syntax-check", "-i", TREE / "inventory" / "example.yml", PLAYBOOKS / playbook],
+        [
+            command,
+            "--syntax-check",
+            "-i",
+            TREE / "inventory" / f"{inventory}.yml",
+            PLAYBOOKS / playbook,
+        ],
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"},
         capture_output=True,
         text=True,
@@ -95,3 +112,13 @@ def test_rules_are_compiled_for_the_engine_before_the_packet_path_is_restarted()
     assert [rebuild[0][key] for key in ("listen", "when")] == [
         restart[0][key] for key in ("listen", "when")
     ]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_says_what_it_is_for_and_names_only_variables_that_it_has(role: Path) -> None:
+    text = (role / "README.md").read_text()
+    assert text.startswith(f"# {role.name}\n")
+    options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    kept = load(role / "vars" / "main.yml") if (role / "vars" / "main.yml").exists() else {}
+    named = set(re.findall(rf"secbeat_{role.name}_[a-z_]+", text)) - {"secbeat_rootfs_laid"}
+    assert named <= options.keys() | kept.keys()

@@ -10,9 +10,7 @@ import pytest
 from dataplane.base.clock import Deadline
 from dataplane.base.networks import Network
 from dataplane.native import abi
-from dataplane.statelog import (
-    SetPolicy,
-)
+from dataplane.statelog import SetDrain, SetPolicy
 from tests.support.clock import DAY_MS
 from tests.unit.reconcile_support import DATABASE, Node, put, remove
 
@@ -92,6 +90,18 @@ def test_a_prefix_is_not_said_to_be_in_force_before_its_commit(node: Node) -> No
         assert node.published.applied == 1
     node.settle()
     assert node.published.applied == 2
+
+
+def test_a_drain_is_followed_and_known_after_a_restart(node: Node) -> None:
+    node.begin()
+    node.append(1, SetDrain(on=True))
+    node.settle()
+    assert node.published.drains
+    node.restart()
+    assert node.published.drains
+    node.append(2, SetDrain(on=False))
+    node.settle()
+    assert not node.published.drains
 
 
 def test_after_a_restart_everything_is_there_before_start_returns(node: Node) -> None:

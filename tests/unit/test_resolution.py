@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from appliance.config import NodeConfig, dataplane_settings
-from appliance.config.devices import Device, Kind, data_device, interface_of, management_device
+from appliance.config.devices import Device, Kind, data_device, management_device
 from appliance.config.resolution import Resolution, Resolved, read_resolution, resolution_path
 from dataplane.base.errors import ConfigurationError
+from dataplane.run.vdev import interface_of
 
 OUTSIDE, INSIDE = "mac:52:54:00:00:01:01", "nic:2"
 FOUND = Resolution(
@@ -54,9 +55,19 @@ def test_a_management_nic_may_be_an_interface() -> None:
             management_device(name)
 
 
-def test_the_interface_below_a_vdev() -> None:
-    assert interface_of("net_af_packet0,qpairs=1,iface=e0") == "e0"
-    assert interface_of("net_null0") is None
+@pytest.mark.parametrize(
+    ("device", "interface"),
+    [
+        ("net_af_packet0,iface=eth1,qpairs=2", "eth1"),
+        ("net_af_packet0,qpairs=1,iface=e0", "e0"),
+        ("net_af_xdp1,iface=inside", "inside"),
+        ("net_tap0,iface=dtap0", None),
+        ("net_null0", None),
+        ("0000:01:00.0", None),
+    ],
+)
+def test_the_kernels_interface_below_a_port(device: str, interface: str | None) -> None:
+    assert interface_of(device) == interface
 
 
 def test_the_data_plane_is_given_the_addresses_that_were_found(tmp_path: Path) -> None:

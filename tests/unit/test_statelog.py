@@ -148,10 +148,10 @@ def test_an_endless_line_is_refused(writer: StateLogWriter, tmp_path: Path) -> N
 
 def test_another_format_is_refused_by_its_number(writer: StateLogWriter, tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
-        path.write_bytes(path.read_bytes().replace(b'"format":4', b'"format":5'))
-    with pytest.raises(StateLogError, match="format 5; this version reads formats 2, 3, 4"):
+        path.write_bytes(path.read_bytes().replace(b'"format":5', b'"format":6'))
+    with pytest.raises(StateLogError, match="format 6; this version reads formats 2, 3, 4, 5"):
         read_lines(tmp_path)
-    with pytest.raises(StateLogError, match="format 5; this version reads formats 2, 3, 4"):
+    with pytest.raises(StateLogError, match="format 6; this version reads formats 2, 3, 4, 5"):
         read_entries(tmp_path)
 
 

@@ -12,12 +12,13 @@ from dataplane.base.clock import Deadline
 from dataplane.statelog import (
     Line,
     Overlay,
+    SetDrain,
     SetOverlays,
     StateLogError,
     StateLogReader,
     StateLogWriter,
 )
-from tests.support.old_state_log import make_format_2, make_format_3
+from tests.support.old_state_log import make_format_2, make_format_3, make_format_4
 from tests.unit.statelog_support import (
     CLOCK,
     DATABASE,
@@ -65,6 +66,32 @@ def test_a_log_of_format_3_is_read_but_not_continued(tmp_path: Path) -> None:
     with StateLogReader(tmp_path).snapshot(1) as snapshot:
         assert snapshot.overlays == ()
     assert StateLogWriter(tmp_path, CLOCK).open(DATABASE) is None
+
+
+def test_a_log_of_format_4_is_read_but_not_continued(tmp_path: Path) -> None:
+    writer = StateLogWriter(tmp_path, CLOCK)
+    writer.open(DATABASE)
+    writer.snapshot(DATABASE, 10, ENTRIES, None, RULES)
+    writer.append(11, [put("192.0.2.2")])
+    make_format_4(tmp_path)
+    assert read_lines(tmp_path) == [Line(11, (put("192.0.2.2"),))]
+    with StateLogReader(tmp_path).snapshot(1) as snapshot:
+        assert snapshot.drain is False
+    assert StateLogWriter(tmp_path, CLOCK).open(DATABASE) is None
+
+
+def test_a_drain_comes_back_from_a_snapshot_and_from_a_line(tmp_path: Path) -> None:
+    writer = StateLogWriter(tmp_path, CLOCK)
+    writer.open(DATABASE)
+    writer.snapshot(DATABASE, 10, [], None, drain=True)
+    writer.append(11, [SetDrain(on=False)])
+    writer.append(12, [SetDrain(on=True)])
+    with StateLogReader(tmp_path).snapshot(1) as snapshot:
+        assert snapshot.drain is True
+    assert read_lines(tmp_path) == [
+        Line(11, (SetDrain(on=False),)),
+        Line(12, (SetDrain(on=True),)),
+    ]
 
 
 def test_overlays_come_back_from_a_snapshot_and_from_a_line(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def _describe(fleet: Fleet) -> dict[str, Any]:
     view = fleet.contact.view()
     has_answered = view.answered_s is not None
     return {
+        "node": fleet.membership.node_id,
         "url": fleet.url,
         "registered": view.is_registered,
         "up": view.is_up(time.monotonic()),

@@ -1,6 +1,7 @@
 """The thread that asks once a second what the fleet wants of this node, and sees to it.
 
-An orchestrator that is away is asked less often, down to every 30 s: nothing else changes here.
+An orchestrator that is away is asked less often, in the end every 30 s: nothing else changes here.
+One that is back within seconds is asked as often as always.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ from api.agent.node_api import RequestError
 
 POLL_S = 1.0
 BACKOFF_MAX_S = 30.0
+QUICK_RETRIES = 5
+"""Turns in a row that may fail before the next ones come later and later."""
 JOINED_S = 0.3
 """After the node was registered: every worker of the orchestrator knows it then."""
 LEAVE_S = 3600.0
 """A node that is refused for so long is in the fleet no more."""
 JITTER = 0.1
 """So that the nodes of a fleet do not ask all at once."""
+SOONER = 0.5
+"""Up to so much of a wait is left out after a failure: not all ask one that has just come back."""
+_DOUBLINGS_MAX = 10
 
 log = structlog.get_logger("agent.fleet")
 
@@ -61,7 +67,8 @@ class Follower:
         """Since when; None: it is not."""
         self._etag: str | None = None
         self._desired: Desired | None = None
-        self._wait_s = POLL_S
+        self._failures = 0
+        """In a row."""
         self._said = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
@@ -77,16 +84,25 @@ class Follower:
     def turn(self) -> float:
         """Ask once; seconds until it is to be asked again, before jitter."""
         try:
-            if not self._is_registered:
-                self._join()
-                return JOINED_S
-            self._membership.turn()
-            desired = self._ask()
+            return self._turn()
         except RequestError as error:
-            return self._failed(error)
+            self._contact.failed()
+            self._say(str(error))
+        except Exception:
+            log.exception("following failed")
+        self._failures += 1
+        return _late(self._failures)
+
+    def _turn(self) -> float:
+        if not self._is_registered:
+            self._join()
+            return JOINED_S
+        self._membership.turn()
+        desired = self._ask()
         self._reached()
         self._pursuit.turn(desired, self._clock())
         self._state.save(self._is_registered, self._pursuit.progress())
+        self._failures = 0
         return POLL_S
 
     def _join(self) -> None:
@@ -128,29 +144,26 @@ class Follower:
 
     def _reached(self) -> None:
         self._contact.answered()
-        self._wait_s = POLL_S
         if self._said:
             log.info("the orchestrator is back")
             self._said = ""
 
-    def _failed(self, error: RequestError) -> float:
-        self._contact.failed()
-        if str(error) != self._said:
-            self._said = str(error)
-            log.warning("the orchestrator can't be followed", why=self._said)
-        wait_s = self._wait_s
-        self._wait_s = min(2 * wait_s, BACKOFF_MAX_S)
-        return wait_s
+    def _say(self, why: str) -> None:
+        if why != self._said:
+            self._said = why
+            log.warning("the orchestrator can't be followed", why=why)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
-                wait_s = self.turn()
-            except Exception:
-                log.exception("following failed")
-                wait_s = BACKOFF_MAX_S
-            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not a secret
-            self._stop.wait(wait_s * spread)
+            wait_s = self.turn()
+            between = (1 - SOONER, 1.0) if self._failures else (1 - JITTER, 1 + JITTER)
+            self._stop.wait(wait_s * random.uniform(*between))  # noqa: S311 - not a secret
+
+
+def _late(failures: int) -> float:
+    """Seconds until the next turn after so many in a row that failed."""
+    doublings = min(max(0, failures - QUICK_RETRIES), _DOUBLINGS_MAX)
+    return min(POLL_S * 2.0**doublings, BACKOFF_MAX_S)
 
 
 def _desired(document: Mapping[str, Any]) -> Desired:

@@ -41,7 +41,8 @@ class Membership:
     ) -> None:
         """``about``: what a registration tells beside the node's identity."""
         self._settings = settings
-        self._node_id = node_id
+        self.node_id = node_id
+        """What the fleet knows this node by."""
         self._session = session
         self._key = key
         self._about = about
@@ -58,7 +59,7 @@ class Membership:
         """
         document = {
             **self._about(),
-            "id": self._node_id,
+            "id": self.node_id,
             "uuid": self._settings.uuid,
             "key_sha256": self._key.sha256(),
             "labels": dict(self._settings.labels),
@@ -70,7 +71,7 @@ class Membership:
             if error.status == HTTPStatus.GONE:
                 raise DeletedError(error.status, str(error)) from error
             raise
-        log.info("registered", node=self._node_id, epoch=answer.get("epoch"))
+        log.info("registered", node=self.node_id, epoch=answer.get("epoch"))
 
     def replace_key(self) -> None:
         """Have another key from now on; done by the next `turn`."""
@@ -89,7 +90,7 @@ class Membership:
         # With the next one, if a crash came after that was used: the old one has ended then.
         if self._told(fresh, None) or self._told(fresh, fresh):
             self._key.use_next()
-            log.info("has another key", node=self._node_id)
+            log.info("has another key", node=self.node_id)
         else:
             self._key.drop_next()  # the node is not known at all: the next poll finds that out
         self._wants_key.clear()
@@ -97,7 +98,7 @@ class Membership:
     def _told(self, fresh: str, key: str | None) -> bool:
         """Whether the orchestrator took the next key; False: it does not know this one."""
         try:
-            path = f"nodes/{self._node_id}/key"
+            path = f"nodes/{self.node_id}/key"
             self._session.post(path, {"key_sha256": digest(fresh)}, key=key)
         except RequestError as error:
             if error.status in UNKNOWN:
@@ -107,6 +108,10 @@ class Membership:
 
     def _token(self) -> str:
         file = self._settings.token_file
+        if file is None:
+            if self._settings.token is None:
+                raise RequestError(0, "no enrolment token: neither fleet.token_file nor credential")
+            return self._settings.token
         try:
             text = file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from api.agent.fleet.load import Load
 from api.agent.fleet.part import Applied
-from api.common.health import effective_mode, judge
+from api.common.health import STALLED, STEADY_S, Health, effective_mode, judge
 from api.common.schemas import rfc3339
 from dataplane.base.clock import Clock
 from dataplane.shared.stats import NodeStats
 
 REASONS_MAX, REASON_LENGTH_MAX = 32, 200
-REPORTED = frozenset({"policy", "lists", "rules"})
+REPORTED = frozenset({"policy", "lists", "rules", "drain"})
 """Parts that the orchestrator is told of."""
 
 
@@ -49,6 +50,7 @@ class Reporter:
         self._clock = clock
         self._rule_types = list(rule_types)
         self._load = Load()
+        self._stalled_s: float | None = None
 
     def utc_ms(self) -> int:
         """What time heartbeats say it is."""
@@ -61,7 +63,7 @@ class Reporter:
     def heartbeat(self) -> dict[str, Any]:
         """Everything but the incidents."""
         stats = self._stats()
-        health, reasons = judge(stats, self._others())
+        health, reasons = self._condition(stats)
         load = self._load.note(stats, self._clock.boot_ms() / 1000)
         return {
             **self.about(),
@@ -85,6 +87,21 @@ class Reporter:
             },
         }
 
+    def _condition(self, stats: NodeStats | None) -> tuple[Health, list[str]]:
+        """A stall is told when it lasts. A machine that was paused has paused both, and who goes on
+        first would see one that is over, for which a canary gives back its policy."""
+        others = self._others()
+        health, reasons = judge(stats, others)
+        if stats is None or STALLED not in reasons:
+            self._stalled_s = None
+            return health, reasons
+        now_s = self._clock.boot_ms() / 1000
+        if self._stalled_s is None:
+            self._stalled_s = now_s
+        if now_s - self._stalled_s < STEADY_S:
+            return judge(replace(stats, heartbeat_age_s=0.0), others)
+        return health, reasons
+
 
 def _figures(stats: NodeStats) -> dict[str, float | int | None]:
     """Named as in the node's ``GET /stats`` and ``/status``."""
@@ -102,6 +119,8 @@ def _figures(stats: NodeStats) -> dict[str, float | int | None]:
         "latency_ms": latency_ns / 1e6,
         "connections_active": stats.connections.active,
         "connections_total": stats.connections.opened,
+        "connections_proxied": stats.connections.proxied,
+        "drain_complete": int(stats.drain.state == "complete"),
         "cpu_percent": round(stats.cpu_busy_percent, 2),
         "memory_mb": round(stats.memory_bytes / 1_000_000, 1),
     }

@@ -13,8 +13,8 @@ class FleetSettings:
 
     url: str
     """``https://HOST[:PORT]``, or ``http://`` to an address of this host."""
-    token_file: Path
-    """Holds the enrolment token; needed until the node is registered."""
+    token_file: Path | None
+    """Holds the enrolment token, needed until the node is registered; None: ``token`` is it."""
     directory: Path
     """The agent's own: `fleet.key` and `fleet.json` lie in it."""
     uuid: str
@@ -22,5 +22,6 @@ class FleetSettings:
     ca_file: Path | None = None
     """The CA that alone is believed; None: the system's."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    token: str | None = field(default=None, repr=False)
     rule_types: tuple[str, ...] = ()
     """Types of a policy's rules that this version knows."""

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from api.agent.link import StatsSource
 from api.agent.metrics.attacks import ATTACKS
 from api.agent.metrics.http import HTTP
+from api.agent.metrics.links import LINKS
 from api.agent.metrics.metric import Histogram, Sample, Scalar, families, single
 from api.agent.metrics.recording import RECORDING, Recording
 from api.agent.metrics.surroundings import SURROUNDINGS, Sight
@@ -286,4 +287,5 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
         _by_port(lambda port: port.speed_mbps * _BYTES_PER_MBIT),
         ("port",),
     ),
+    *LINKS,
 )

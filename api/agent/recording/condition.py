@@ -9,12 +9,10 @@ from sqlalchemy import select
 
 from api.agent.recording.event import NODE_HEALTH, Event
 from api.agent.recording.journal import Journal
-from api.common.health import Health, judge
+from api.common.health import STEADY_S, Health, judge
 from api.history.tables import events
 from dataplane.shared.stats import NodeStats
 
-STEADY_S = 1.0
-"""How long a condition has to hold before it is told."""
 START_S = 10.0
 """After the agent's start, the same: it may have been started before the data plane."""
 

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, func, insert, select, update
 
-from api.agent.recording.event import RULE_TRIGGERED, Event, new_id
+from api.agent.recording.event import RULE_TRIGGERED, Event
 from api.common.disk import DiskError, StorageError
 from api.history import upgrade
 from api.history.tables import deliveries, events, incidents
@@ -26,6 +26,7 @@ from api.storage.sqlite.damage import is_damaged, last_put_aside_ms, put_aside
 from api.storage.tables import meta
 from api.storage.trouble import Storage
 from api.storage.upsert import upsert
+from api.webhooks.message import new_id
 from dataplane.base.clock import Clock, SystemClock
 
 PENDING_MAX = 10_000

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from api.agent.recording.event import TEST, new_id
 from api.agent.recording.journal import Journal
 from api.agent.webhooks import queue
 from api.agent.webhooks.courier import Courier
 from api.common.disk import StorageError
-from api.common.errors import NotFoundError
 from api.common.schemas import rfc3339
 from api.history.tables import deliveries, endpoints, events
 from api.webhooks.backoff import BackOff
 from api.webhooks.carrier import Carrier, Key, Rules, Sender, system_tls
-from api.webhooks.message import message
-from api.webhooks.settings import ENDPOINTS_MAX, WebhookSettings
-from api.webhooks.targets import Target
+from api.webhooks.receivers import DEAD_SHOWN_MAX, Receivers, Standing, shown_time
+from api.webhooks.settings import WebhookSettings
 from dataplane.base.clock import Clock
 from dataplane.base.errors import SecBeatError
 
-DEAD_SHOWN_MAX = 1000
-TEST_TIMEOUT_S = 10.0
 COUNTS_S = 5.0
 """How old what metrics show of the queues may be."""
 
@@ -59,19 +53,15 @@ class Office:
         self.key = Key(settings)
         self._settings = settings
         self._journal = journal
-        self._node_id = node_id
         self._clock = clock
-        self._sender = sender or Carrier(self.key, settings.allow_hosts, system_tls, clock)
+        sender = sender or Carrier(self.key, settings.allow_hosts, system_tls, clock)
+        self._receivers = Receivers.of(settings, sender, clock, node_id)
         back_off = BackOff(settings.first_retry_s, settings.last_retry_s)
         rules = Rules(settings.max_retries, back_off, settings.timeout_s)
-        targets = [Target.parse(url, settings.allow_hosts) for url in settings.endpoints]
         self.couriers = {
-            f"{number}:{target.host}": Courier(
-                target, journal, self._sender, rules, node_id=node_id, clock=clock
-            )
-            for number, target in enumerate(targets, 1)
+            name: Courier(target, journal, sender, rules, node_id=node_id, clock=clock)
+            for name, target in self._receivers.targets.items()
         }
-        """By a name that is short, unique, and no secret."""
         self._counts: dict[str, Counts] = {}
         self._counted_s = 0.0
 
@@ -106,8 +96,8 @@ class Office:
             letters = list(self._dead(connection, min(dead_max, DEAD_SHOWN_MAX)))
             rows = {row.url: row for row in connection.execute(select(endpoints))}
         found = [
-            _receiver(name, each, counts[name], rows.get(each.target.url))
-            for name, each in self.couriers.items()
+            _standing(counts[name], rows.get(target.url)).body(name, target)
+            for name, target in self._receivers.targets.items()
         ]
         return {
             "endpoints": found,
@@ -118,7 +108,7 @@ class Office:
 
     def retry(self, name: str | None, event_id: str | None) -> int:
         """Send dead letters again; returns how many. Raises NotFoundError, `StorageError`."""
-        urls = [each.target.url for each in self._chosen(name).values()]
+        urls = [each.url for each in self._receivers.chosen(name).values()]
         with self._journal.write() as connection:
             found = queue.retry(connection, urls, event_id, self._clock.utc_ms())
         self.wake()
@@ -126,9 +116,7 @@ class Office:
 
     def test(self, name: str | None) -> list[dict[str, Any]]:
         """Send each receiver, or one, a message at once; how it went. Raises NotFoundError."""
-        chosen = self._chosen(name)
-        with ThreadPoolExecutor(ENDPOINTS_MAX, "webhook-test") as pool:
-            return list(pool.map(self._test_one, chosen.items()))
+        return self._receivers.test(name)
 
     def counts(self) -> dict[str, Counts]:
         """Of each receiver, at most `COUNTS_S` old while the database can be read."""
@@ -149,35 +137,6 @@ class Office:
             name: 0.0 if each.oldest_ms is None else max(0.0, (now_ms - each.oldest_ms) / 1000)
             for name, each in self.counts().items()
         }
-
-    def _test_one(self, item: tuple[str, Courier]) -> dict[str, Any]:
-        name, courier = item
-        at_ms = self._clock.utc_ms()
-        sent = message(
-            event_id=new_id(),
-            kind=TEST,
-            at_ms=at_ms,
-            node_id=self._node_id,
-            sequence=None,
-            data={"message": "A test of SecBeat's webhooks; nothing has happened."},
-        )
-        outcome = self._sender(courier.target, sent, TEST_TIMEOUT_S)
-        return {
-            "name": name,
-            "url": courier.target.shown,
-            "webhook_id": sent.id,
-            "delivered": outcome.is_delivered,
-            "status": outcome.status,
-            "error": outcome.error,
-        }
-
-    def _chosen(self, name: str | None) -> dict[str, Courier]:
-        if name is None:
-            return self.couriers
-        if name not in self.couriers:
-            known = ", ".join(self.couriers) or "none"
-            raise NotFoundError(f"there is no endpoint {name!r}; there are: {known}")
-        return {name: self.couriers[name]}
 
     def _count(self, connection: Connection) -> Iterator[tuple[str, Counts]]:
         for name, courier in self.couriers.items():
@@ -207,26 +166,20 @@ class Office:
                 "at": rfc3339(row.at),
                 "endpoint": names[row.endpoint],
                 "attempts": row.attempts,
-                "last_at": _time(row.last_at),
+                "last_at": shown_time(row.last_at),
                 "last_status": row.last_status,
                 "last_error": row.last_error,
             }
 
 
-def _receiver(name: str, courier: Courier, counts: Counts, row: Any) -> dict[str, Any]:
-    failures = row.failures if row else 0
-    return {
-        "name": name,
-        "url": courier.target.shown,
-        "state": "failing" if failures else "idle" if not counts.pending else "delivering",
-        "pending": counts.pending,
-        "dead": counts.dead,
-        "failures": failures,
-        "next_attempt_at": _time(row.next_at if row and failures else None),
-        "last_success_at": _time(row.last_success_at if row else None),
-        "last_error": row.last_error if row else None,
-    }
-
-
-def _time(utc_ms: int | None) -> str | None:
-    return None if utc_ms is None else rfc3339(utc_ms)
+def _standing(counts: Counts, row: Any) -> Standing:
+    if row is None:
+        return Standing(counts.pending, counts.dead)
+    return Standing(
+        counts.pending,
+        counts.dead,
+        row.failures,
+        row.next_at,
+        row.last_success_at,
+        row.last_error,
+    )

@@ -124,6 +124,7 @@ def to_remove_many(result: RemovalResult, state: State, *, dry_run: bool = False
         state="dry_run" if dry_run else state,
         removed=sum(result.removed.values()),
         removed_by_origin=dict(result.removed),
+        kept_of_fleet=result.kept_of_fleet,
     )
     if result.revision is None or state == "in_force":
         return Answer(200, body)

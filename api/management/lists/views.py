@@ -34,9 +34,11 @@ from api.lists.schemas import (
 from api.management.dataplane import Dataplane
 from api.management.lists import answers
 from api.management.lists.importing.service import Importer, ImportRequest, ImportResult
+from api.management.lists.ownership import require_owner
 from api.management.lists.removing.filters import Filter
 from api.management.lists.removing.service import RemovalResult, Remover
 from api.management.lists.service import Entry, Lists, Wanted
+from api.management.policy.fleet import is_agent
 from api.management.revisions.effects import Effects, State
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName
@@ -84,6 +86,7 @@ class ListViews:
         request: PutRequest = call.body
         if isinstance(request.root, EntriesRequest):
             return self._add_many(call, request.root)
+        require_owner(call.principal, request.root.origin)
         actor = Actor(call.principal, call.request_id, call.remember(_committed))
         (entry,) = self._lists.put(actor, self._name, [_wanted(request.root)])
         state = self._effects.settle(entry.revision)
@@ -92,6 +95,7 @@ class ListViews:
     def remove(self, call: Call) -> Answer:
         """Remove an entry."""
         query: OriginQuery = call.query
+        require_owner(call.principal, query.origin)
         network = Network.parse(call.path["network"])
         actor = Actor(call.principal, call.request_id)
         done = self._lists.remove(actor, self._name, network, query.origin)
@@ -101,7 +105,8 @@ class ListViews:
     def remove_many(self, call: Call) -> Answer:
         """Remove what a filter meets."""
         query: RemoveQuery = call.query
-        wanted = _filter(call.body)
+        require_owner(call.principal, call.body.origin)
+        wanted = _filter(call.body, spares_fleet=not is_agent(call.principal))
         if query.dry_run:
             counted = self._remover.count(self._name, wanted)
             return answers.to_remove_many(counted, "in_force", dry_run=True)
@@ -114,6 +119,7 @@ class ListViews:
     def import_(self, call: Call) -> Answer:
         """Import many entries."""
         query: ImportQuery = call.query
+        require_owner(call.principal, query.origin)
         upload: Upload = call.body
         request = ImportRequest(
             list=self._name,
@@ -131,6 +137,8 @@ class ListViews:
         return answers.to_import(result, state)
 
     def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
+        for n, each in enumerate(request.entries):
+            require_owner(call.principal, each.origin, f"entries.{n}.origin")
         wanted = [_wanted(each, f"entries.{n}.") for n, each in enumerate(request.entries)]
         _refuse_repeats(wanted)
         actor = Actor(call.principal, call.request_id, call.remember(_committed_many))
@@ -253,11 +261,11 @@ def _refuse_repeats(wanted: Sequence[Wanted]) -> None:
             raise UnprocessableError(message, errors=[what])
 
 
-def _filter(request: RemoveRequest) -> Filter:
+def _filter(request: RemoveRequest, *, spares_fleet: bool) -> Filter:
     networks = None
     if request.networks is not None:
         networks = tuple(dict.fromkeys(map(Network.parse, request.networks)))
-    return Filter(networks, request.reason, request.created_by, request.origin)
+    return Filter(networks, request.reason, request.created_by, request.origin, spares_fleet)
 
 
 def _committed(entries: list[Entry], _revision: int) -> Answer:
@@ -272,5 +280,5 @@ def _imported(result: ImportResult, revision: int) -> Answer:
     return answers.to_import(replace(result, revision=revision), "pending")
 
 
-def _removed(removed: dict[str, int], revision: int) -> Answer:
-    return answers.to_remove_many(RemovalResult(revision, removed), "pending")
+def _removed(result: RemovalResult, revision: int) -> Answer:
+    return answers.to_remove_many(replace(result, revision=revision), "pending")

@@ -58,6 +58,23 @@ class PanicState(Strict):
     reason: str | None
 
 
+class PortLinkBody(Strict):
+    """One port's link; it is not up while the node holds it down."""
+
+    up: bool
+    held: bool
+    can_be_held: bool
+
+
+class LinksBody(Strict):
+    """What is done about the ports' links, and since when in seconds."""
+
+    state: Literal["settling", "watching", "lost", "holding", "drained"]
+    seconds: float
+    loss_forwarding: Literal["off", "on"]
+    ports: dict[str, PortLinkBody]
+
+
 class StatusBody(Strict):
     """The node at a glance."""
 
@@ -69,10 +86,14 @@ class StatusBody(Strict):
     attacks: AttacksNow
     health: Literal["healthy", "degraded", "unhealthy"]
     reasons: list[str]
+    dataplane_error: str | None
+    """With what its last start has failed, while it is away; null: it has not said."""
     revision: RevisionPair
     database_id: str
     countries: CountriesBody | None
     storage: StorageBody
+    links: LinksBody | None
+    """null: the data plane is away."""
     panic: PanicState | None
     fleet: FleetBody | None
     """Whose policy rules; null: the node's own."""

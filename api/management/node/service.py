@@ -17,9 +17,11 @@ from api.management.node.schemas import (
     CapacityBody,
     Connections,
     CountriesBody,
+    LinksBody,
     ListsBody,
     PanicState,
     PortBody,
+    PortLinkBody,
     RevisionPair,
     StatsBody,
     StatusBody,
@@ -32,6 +34,7 @@ from api.management.revisions.publisher import Publisher, newest_revision
 from api.management.settings import ApiSettings
 from api.storage.sqlite import Database
 from api.storage.trouble import CAUSE, Storage
+from dataplane.base import failure
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.base.version import version
 from dataplane.shared.stats import NodeStats, PortStats
@@ -81,14 +84,16 @@ class NodeView:
             "attacks": _attacks(stats),
             "health": health,
             "reasons": reasons,
+            "dataplane_error": None if stats else self._dataplane_error(),
             "revision": RevisionPair(
                 committed=committed, applied=stats.applied_through if stats and mine else None
             ),
             "database_id": str(self._publisher.database_id),
             "countries": _countries(stats),
             "storage": self._describe_storage(),
+            "links": _links(stats),
             "fleet": fleet_body(ruling),
-            "drain": drain_state(self._draining.now()),
+            "drain": drain_state(self._draining.now(), stats),
             **self._describe_overlays(),
             "version": self._version,
         }
@@ -135,7 +140,9 @@ class NodeView:
         trouble = self._storage.trouble
         missing = [] if trouble is None else list(trouble.anew().errors)
         if self._stats() is None:
-            missing.append(FieldError("dataplane", None, "observed", "the data plane is away"))
+            said = self._dataplane_error()
+            message = "the data plane is away" + (f": {said}" if said else "")
+            missing.append(FieldError("dataplane", None, "observed", message))
         drain = self._draining.now()
         if drain is not None:
             message = f"the node drains, as {drain.by!r} asked"
@@ -161,6 +168,9 @@ class NodeView:
         until = rfc3339(panic.expires_utc_ms)
         found = PanicState(until=until, by=panic.created_by, reason=panic.reason)
         return {"panic": found, "overlays": len(laid)}
+
+    def _dataplane_error(self) -> str | None:
+        return failure.noted(self._settings.socket.parent)
 
     def _stats(self) -> NodeStats | None:
         try:
@@ -190,6 +200,24 @@ def _countries(stats: NodeStats | None) -> CountriesBody | None:
         date=rfc3339(found.date_s * 1000),
         ranges_ipv4=found.ranges_ipv4,
         ranges_ipv6=found.ranges_ipv6,
+    )
+
+
+def _links(stats: NodeStats | None) -> LinksBody | None:
+    if stats is None:
+        return None
+    found = stats.links
+    ports = {
+        name: PortLinkBody(up=port.is_up, held=port.is_held, can_be_held=port.can_be_held)
+        for name, port in found.ports.items()
+    }
+    return LinksBody.model_validate(
+        {
+            "state": found.state,
+            "seconds": found.age_s,
+            "loss_forwarding": "on" if found.loss_forwarding else "off",
+            "ports": ports,
+        }
     )
 
 

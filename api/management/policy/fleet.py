@@ -48,9 +48,14 @@ def read(connection: Connection) -> Ruling | None:
     return None if found is None else Ruling(**found)
 
 
+def is_agent(principal: Principal) -> bool:
+    """Whether it is this node's agent that asks."""
+    return principal.name == AGENT
+
+
 def require_agent(principal: Principal, *, or_admin: bool = False) -> None:
     """Raise `ForbiddenError` unless it is this node's agent that asks."""
-    if principal.name == AGENT or (or_admin and principal.role is Role.ADMIN):
+    if is_agent(principal) or (or_admin and principal.role is Role.ADMIN):
         return
     raise ForbiddenError(
         f"only the key {AGENT!r} of this node's agent brings what the fleet wants, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.errors import NotFoundError
 from api.common.operations import Answer, Call, Operation
 from api.common.policies import ChangeBody, HistoryQuery, PolicyRequest
 from api.common.roles import Role
@@ -23,8 +22,6 @@ from api.management.policy.schemas import (
 from api.management.policy.service import Committed, Made, Policies, Policy
 from api.management.revisions.effects import Effects, State
 from api.management.revisions.location import location
-
-_DIGITS_MAX = 18
 
 
 class PolicyViews:
@@ -76,10 +73,7 @@ class PolicyViews:
 
     def past(self, call: Call) -> Answer:
         """One policy that was."""
-        text = call.path["number"]
-        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-            raise NotFoundError(f"a revision is a number, not {text!r}")
-        return Answer(200, self._body(self._policies.get(int(text))))
+        return Answer(200, self._body(self._policies.get(call.number("a revision"))))
 
     def rollback(self, call: Call) -> Answer:
         """Make an earlier policy the newest again."""

@@ -25,6 +25,7 @@ from api.common.errors import UnavailableError
 from api.management.database.tables import outbox, policies, revisions
 from api.management.revisions.back_off import BackOff
 from api.management.revisions.state import (
+    state_drain,
     state_entries,
     state_overlays,
     state_policy,
@@ -245,6 +246,7 @@ class Publisher:
                     state_policy(connection),
                     state_rules(connection, self._clock),
                     state_overlays(connection, self._clock),
+                    state_drain(connection),
                 ),
                 self._database.lock.hold(),
             )
@@ -294,6 +296,7 @@ class Publisher:
                 state_policy(connection),
                 state_rules(connection, self._clock),
                 overlays=state_overlays(connection, self._clock),
+                drain=state_drain(connection),
             )
 
     def _replace_database_id(self) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from api.lists.kinds import LISTS
 from api.management.database.tables import entries, policies
+from api.management.drain import rows as drain_rows
 from api.management.lists.rows import visible
 from api.management.overlays import rows as overlay_rows
 from api.management.rules import rows
@@ -54,6 +55,11 @@ def state_overlays(connection: Connection, clock: Clock) -> tuple[Overlay, ...]:
     """What is laid over the policy and has not ended."""
     found = overlay_rows.live(connection, clock.boot_ms())
     return overlay_rows.to_log(found, _boot_id(connection))
+
+
+def state_drain(connection: Connection) -> bool:
+    """Whether the node drains."""
+    return drain_rows.read(connection) is not None
 
 
 def _boot_id(connection: Connection) -> UUID:

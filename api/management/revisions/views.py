@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from api.common.errors import NotFoundError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
 from api.common.schemas import Strict, Timestamp, rfc3339
 from api.management.revisions.effects import Effects, State
-
-_DIGITS_MAX = 18
 
 
 class RevisionBody(Strict):
@@ -26,10 +23,7 @@ def operations(effects: Effects) -> list[Operation]:
     """What can be done with revisions: look at one."""
 
     def get(call: Call) -> Answer:
-        text = call.path["number"]
-        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-            raise NotFoundError(f"a revision is a number, not {text!r}")
-        found, state = effects.revision(int(text))
+        found, state = effects.revision(call.number("a revision"))
         body = RevisionBody.model_validate(
             {
                 "revision": found["number"],

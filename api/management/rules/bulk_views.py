@@ -8,7 +8,6 @@ from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
 from api.common.schemas import rfc3339
 from api.management.rules.jobs import Job
-from api.management.rules.lines import NDJSON, read_lines
 from api.management.rules.schemas import (
     EvidenceBody,
     EvidencePage,
@@ -19,6 +18,7 @@ from api.management.rules.schemas import (
 )
 from api.management.rules.values import Stored
 from api.management.rules.views import Parts
+from api.rules.lines import NDJSON, read_lines
 from dataplane.client import Evidence
 from dataplane.waf.document import parse_rule_id, rule_id
 
@@ -34,7 +34,7 @@ class BulkViews:
         query: ImportQuery = call.query
         upload: Upload = call.body
         now_ms = self._parts.clock.utc_ms()
-        lines = read_lines(upload.path, now_ms)
+        lines = list(read_lines(upload.path, now_ms))
         self._parts.rules.check_many([line.wanted for line in lines])
         actor = Actor(call.principal, call.request_id)
         job = self._parts.jobs.begin(actor, lines, query.on_refused, now_ms)

@@ -20,7 +20,7 @@ from api.access.audit.service import Actor
 from api.common.disk import StorageError
 from api.common.errors import NotFoundError, TooManyRequestsError
 from api.management.rules.admission import UNCHECKED, Admissions, explained
-from api.management.rules.lines import Line
+from api.rules.lines import Line
 from api.rules.wanted import Wanted
 from dataplane.base.errors import SecBeatError
 from dataplane.client.compiler import Candidate

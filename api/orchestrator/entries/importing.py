@@ -6,18 +6,13 @@ the database runs by itself, puts them on the list as one change.
 
 from __future__ import annotations
 
-import itertools
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.disk import StorageError
 from api.lists import kinds, lines
 from api.lists.lines import Defaults
 from api.orchestrator import changes
@@ -25,16 +20,14 @@ from api.orchestrator.database.tables.entries import fleet_entries, fleet_entrie
 from api.orchestrator.entries import rows
 from api.orchestrator.entries.schemas import OnConflict
 from api.orchestrator.entries.service import check_room
-from api.orchestrator.entries.staged import Common, Skipped, Staged, forget, older
+from api.orchestrator.entries.staged import Common, Skipped, Staged
 from api.orchestrator.following.log import ITEMS_MAX, ChangeLog
+from api.orchestrator.staging import Staging
 from api.storage.database import Database
 from api.storage.patience import be_patient
 from dataplane.base.clock import Clock
 from dataplane.statelog import ListName
 
-STAGED_AT_ONCE = 2_000
-LEFT_MS = 3_600_000
-"""What is staged for longer is of an import that did not come to its end."""
 _entry = fleet_entries.c
 _LINE = ("key", "prefix_length", "line", "reason", "duration_s")
 
@@ -67,27 +60,17 @@ class Importer:
         self._database = database
         self._clock = clock
         self._log = log
+        self._staging = Staging(database, clock, fleet_entries_staged)
 
     def run(self, actor: Actor, name: ListName, upload: Upload) -> ImportResult:
         """Import a body. Raises `BadLineError`, `ConflictError`."""
-        import_id = uuid.uuid4().hex
-        with self._unstaged(import_id):
-            count = self._stage(import_id, upload)
-            staged = Staged(import_id, refuses=upload.on_conflict == "fail")
-            staged.leave_out_repeats(self._database)
-            return self._commit(actor, name, upload.on_conflict, staged, count)
-
-    def _stage(self, import_id: str, upload: Upload) -> int:
-        """Stage all lines; returns how many there are."""
-        count, common = 0, {"import_id": import_id, "staged_ms": self._clock.utc_ms()}
         with upload.source.open("rb") as file:
             found = lines.entries(file, upload.media_type, upload.defaults)
-            while some := list(itertools.islice(found, STAGED_AT_ONCE)):
-                count += len(some)
-                values = [{**common, **{n: getattr(row, n) for n in _LINE}} for row in some]
-                with self._database.write(bulk=True) as connection:
-                    connection.execute(insert(fleet_entries_staged), values)
-        return count
+            values = ({name: getattr(row, name) for name in _LINE} for row in found)
+            with self._staging.staged(values) as (import_id, count):
+                lines_left = Staged(import_id, refuses=upload.on_conflict == "fail")
+                lines_left.leave_out_repeats(self._database)
+                return self._commit(actor, name, upload.on_conflict, lines_left, count)
 
     def _commit(
         self, actor: Actor, name: ListName, on_conflict: OnConflict, staged: Staged, count: int
@@ -110,19 +93,6 @@ class Importer:
             audit.record(connection, actor, f"{name}.import", target, now_ms, change)
             actor.on_commit(connection, result, change)
         return replace(result, change=change)
-
-    @contextmanager
-    def _unstaged(self, import_id: str) -> Iterator[None]:
-        """What is staged goes at the end, and so does what a crash has left of another import."""
-        try:
-            yield
-        finally:
-            with suppress(StorageError):
-                forget(self._database, import_id)
-                with self._database.read() as connection:
-                    left = older(connection, self._clock.utc_ms() - LEFT_MS)
-                for each in left:
-                    forget(self._database, each)
 
 
 def _items(connection: Connection, number: int, change: int) -> list[bytes] | None:

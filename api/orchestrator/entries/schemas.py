@@ -34,6 +34,7 @@ from api.lists.schemas import (
     few_enough,
     form,
 )
+from api.orchestrator.following.schemas import NodeCounts, SinceQuery
 
 Cursor = Annotated[str, Field(pattern="^0[01][0-9a-f]{34}$")]
 OnConflict = Literal["fail", "skip", "replace"]
@@ -82,6 +83,12 @@ class FleetEntryBody(Strict):
     created_by: str
     revision: int
     warnings: Annotated[list[str], Field(default_factory=list, exclude_if=lambda found: not found)]
+
+
+class SpreadEntryBody(FleetEntryBody):
+    """The same, and on how many nodes the change that put it there is in force."""
+
+    nodes: NodeCounts
 
 
 class PutEntryBody(FleetEntryBody):
@@ -166,11 +173,9 @@ class RemovedBody(Strict):
     removed: int
 
 
-class FollowQuery(Strict):
+class FollowQuery(SinceQuery):
     """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
 
-    epoch: Annotated[str, Field(max_length=64)] | None = None
-    since: Annotated[int, Field(ge=0, le=10**18), FromDecimal] = 0
     limit: Annotated[int, Field(ge=1, le=FOLLOWED_MAX), FromDecimal] = FOLLOWED_MAX
     """Of a page of everything; what has changed comes whole."""
     cursor: Cursor | None = None

@@ -35,7 +35,6 @@ _staged, _entry = fleet_entries_staged.c, fleet_entries.c
 _LIMIT = "no conflict, or on_conflict=skip or replace"
 
 _SAME = and_(_entry.key == _staged.key, _entry.prefix_length == _staged.prefix_length)
-_FORGOTTEN_AT_ONCE = 10_000
 
 Skipped = tuple[int, str, str]
 """Line, network and why."""
@@ -145,27 +144,6 @@ class Staged:
     def _first(self, connection: Connection, which: ColumnElement[bool]) -> Sequence[AnyRow]:
         query = select(_staged.line, _staged.key, _staged.prefix_length).where(self._mine, which)
         return connection.execute(query.order_by(_staged.line).limit(SKIPPED_LISTED_MAX)).all()
-
-
-def forget(database: Database, import_id: str) -> None:
-    """Remove what is staged of an import, in small transactions."""
-    mine, last = _staged.import_id == import_id, 0
-    while True:
-        some = (mine, _staged.line > last)
-        with database.write(bulk=True) as connection:
-            query = select(_staged.line).where(*some).order_by(_staged.line)
-            end = connection.execute(query.offset(_FORGOTTEN_AT_ONCE - 1).limit(1)).scalar()
-            if end is None:
-                connection.execute(delete(fleet_entries_staged).where(mine))
-                return
-            connection.execute(delete(fleet_entries_staged).where(*some, _staged.line <= end))
-            last = end
-
-
-def older(connection: Connection, than_ms: int) -> Sequence[str]:
-    """Imports of which something was staged before a time, and is still there."""
-    query = select(_staged.import_id).where(_staged.staged_ms < than_ms).distinct()
-    return connection.execute(query).scalars().all()
 
 
 def _within(holder: Network) -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from api.lists import kinds
 from api.lists.lines import NDJSON, TEXT, Defaults
 from api.lists.schemas import LineRequest, RemoveQuery
 from api.orchestrator.entries import answers, importing, rows
-from api.orchestrator.entries.following import FollowedEntries
+from api.orchestrator.entries.following import followed
 from api.orchestrator.entries.importing import Importer
 from api.orchestrator.entries.removing import Filter, Remover
 from api.orchestrator.entries.schemas import (
@@ -34,8 +34,11 @@ from api.orchestrator.entries.schemas import (
     PutRequest,
     RemovedBody,
     RemoveRequest,
+    SpreadEntryBody,
 )
 from api.orchestrator.entries.service import FleetLists, Wanted
+from api.orchestrator.following.part import FollowedPart
+from api.orchestrator.following.spread import Spread, revision_location
 from api.orchestrator.nodes.views import own_node
 from api.storage.database import Database
 from dataplane.base.clock import Clock
@@ -56,7 +59,8 @@ class Services:
     lists: FleetLists
     importer: Importer
     remover: Remover
-    followed: FollowedEntries
+    followed: FollowedPart[FollowQuery]
+    spread: Spread
 
     @classmethod
     def make(cls, database: Database, clock: Clock) -> Services:
@@ -67,7 +71,8 @@ class Services:
             lists,
             Importer(database, clock, log),
             Remover(database, clock, log),
-            FollowedEntries(database, clock, log),
+            followed(database, clock, log),
+            Spread(database, clock, log),
         )
 
 
@@ -95,7 +100,8 @@ class ListViews:
     def get(self, call: Call) -> Answer:
         """One entry."""
         entry = self._lists.get(self._name, Network.parse(call.path["network"]))
-        return Answer(200, FleetEntryBody(**answers.fields_of(entry)))
+        counts = self._bulk.spread.counts(entry.change)
+        return Answer(200, SpreadEntryBody(**answers.fields_of(entry), nodes=counts))
 
     def add(self, call: Call) -> Answer:
         """Add or replace an entry, or many."""
@@ -110,8 +116,8 @@ class ListViews:
     def remove(self, call: Call) -> Answer:
         """Remove an entry."""
         actor = Actor(call.principal, call.request_id)
-        self._lists.remove(actor, self._name, Network.parse(call.path["network"]))
-        return Answer(204)
+        change = self._lists.remove(actor, self._name, Network.parse(call.path["network"]))
+        return Answer(204, None, revision_location(self._lists.log.part, change))
 
     def import_(self, call: Call) -> Answer:
         """Import many entries."""
@@ -182,9 +188,9 @@ def _of_list(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path + "/{network}",
             views.get,
-            f"One entry of the fleet's {name}",
+            f"One entry of the fleet's {name}, and on how many nodes it is in force",
             read,
-            {200: FleetEntryBody},
+            {200: SpreadEntryBody},
             errors=(404,),
             etag=True,
         ),
@@ -228,7 +234,7 @@ def _in_bulk(views: ListViews, name: ListName) -> list[Operation]:
     ]
 
 
-def _following(lists: FleetLists, followed: FollowedEntries) -> list[Operation]:
+def _following(lists: FleetLists, followed: FollowedPart[FollowQuery]) -> list[Operation]:
     def follow(call: Call) -> Answer:
         own_node(call)
         return Answer(200, followed.answer(call.query))

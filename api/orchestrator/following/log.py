@@ -45,7 +45,7 @@ class ChangeLog:
     def __init__(self, part: str) -> None:
         self._is_part = followed.c.part == part
         self._of_part = followed_log.c.part == part
-        self._part = part
+        self.part = part
 
     def note(self, connection: Connection, change: int, items: Collection[bytes] | None) -> None:
         """A change has touched these items; None: so many that nodes fetch everything."""
@@ -54,7 +54,7 @@ class ChangeLog:
             connection.execute(delete(followed_log).where(self._of_part))
             values["log_begins"] = change
         elif items:
-            common = {"part": self._part, "change": change}
+            common = {"part": self.part, "change": change}
             connection.execute(insert(followed_log), [{**common, "item": each} for each in items])
             values |= self._shorten(connection)
         connection.execute(update(followed).where(self._is_part).values(values))

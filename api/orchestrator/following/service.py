@@ -70,14 +70,23 @@ class Following:
     def desired(self, node: str) -> DesiredBody:
         """At most `FRESH_S` old. Raises `NotFoundError`."""
         with self._lock:
-            if not self._is_fresh():
-                self._refresh()
             state = self._state
-        if state is None:
-            raise RuntimeError("nothing has been read")
+            if state is None or not self._is_fresh():
+                state = self._refresh()
         found = state.document(node)
         state.tags[node] = entity_tag(to_text(found).encode())
         return found
+
+    def newest(self, node: str) -> DesiredBody:
+        """The same, as of now. Raises `NotFoundError`."""
+        with self._lock:
+            return self._refresh().document(node)
+
+    def newest_of_all(self) -> Callable[[str], DesiredBody | None]:
+        """The same of every node; None: there is no such node."""
+        with self._lock:
+            state = self._refresh()
+        return lambda node: state.document(node) if node in state.desired else None
 
     def tag_at_hand(self, node: str) -> str | None:
         """The tag of what the node would be answered now; None: that has to be made first."""
@@ -87,14 +96,15 @@ class Following:
     def _is_fresh(self) -> bool:
         return self._clock() - self._read_s < FRESH_S
 
-    def _refresh(self) -> None:
-        began_s = self._clock()
+    def _refresh(self) -> _State:
+        began_s, state = self._clock(), self._state
         with self._database.peek() as connection:
             change = changes.newest(connection)
-        if self._state is None or change != self._state.change:
+        if state is None or change != state.change:
             with self._database.read() as connection:
-                self._state = self._read(connection)
+                state = self._state = self._read(connection)
         self._read_s = began_s
+        return state
 
     def _read(self, connection: Connection) -> _State:
         rows = connection.execute(select(nodes.c.id, nodes.c.desired))

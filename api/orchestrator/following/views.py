@@ -1,11 +1,14 @@
-"""``/nodes/{node}/desired``."""
+"""``/nodes/{node}/desired``, and how far changes of what nodes follow have come."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
-from api.orchestrator.following.schemas import DesiredBody
+from api.orchestrator.following.schemas import DesiredBody, RevisionBody
 from api.orchestrator.following.service import Following
+from api.orchestrator.following.spread import Spread
 from api.orchestrator.nodes.views import own_node
 
 
@@ -27,3 +30,24 @@ def operations(following: Following) -> list[Operation]:
             etag=True,
         )
     ]
+
+
+def revisions(spreads: Iterable[Spread]) -> list[Operation]:
+    """What people ask after a change."""
+    return [_revision(each) for each in spreads]
+
+
+def _revision(spread: Spread) -> Operation:
+    def get(call: Call) -> Answer:
+        return Answer(200, spread.of(call.number("a revision")))
+
+    part = spread.log.part
+    return Operation(
+        "GET",
+        f"/fleet/{part}/revisions/{{number}}",
+        get,
+        f"How far a change of the fleet's {part} has come: on how many nodes it is in force",
+        Role.READ,
+        {200: RevisionBody},
+        errors=(404,),
+    )

@@ -63,6 +63,14 @@ class Applied(Strict):
     message: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
 
 
+class Followed(Applied):
+    """The same, and whether it is all that there is."""
+
+    wanted: int | None
+    """The number that the node is to have now; null: the fleet has no policy for it."""
+    is_newest: bool
+
+
 class Heartbeat(Strict):
     """How a node is, every ten seconds and at once when that changes."""
 
@@ -80,7 +88,10 @@ class Heartbeat(Strict):
         dict[Word, Annotated[int, Finite] | Real | None],
         Field(max_length=64),
     ] = Field(default_factory=dict)
-    applied: dict[Literal["policy", "lists", "rules"], Applied] = Field(default_factory=dict)
+    applied: dict[Literal["policy", "lists", "rules", "drain"], Applied] = Field(
+        default_factory=dict
+    )
+    """``drain``: number 1, it does; 0, it does not."""
     incidents: Annotated[list[ReportedIncident], Field(max_length=100)] = Field(
         default_factory=list
     )
@@ -123,7 +134,12 @@ class NodeBody(Strict):
     labels: dict[str, str]
     desired: Literal["active", "draining"]
     clock_off_ms: int | None
-    policy: Applied | None
+    policy: Followed | None
+    """Null: the node has not said anything of it; the same of the others."""
+    lists: Followed | None
+    rules: Followed | None
+    drain: Applied | None
+    """What the node has done about ``desired``: number 1, it drains; 0, it does not."""
     registered_at: Timestamp
     last_seen_at: Timestamp | None
     stats: dict[str, float | int | None]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from api.access.audit.service import Actor
 from api.common.errors import ForbiddenError
@@ -10,13 +12,16 @@ from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
 from api.common.schemas import rfc3339
 from api.orchestrator import changes
+from api.orchestrator.following.schemas import DesiredBody
+from api.orchestrator.following.service import Following
 from api.orchestrator.nodes.filters import Filter
-from api.orchestrator.nodes.heartbeats import Heartbeats
+from api.orchestrator.nodes.heartbeats.service import Heartbeats
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.schemas import (
     AcknowledgedIncident,
     Applied,
     DeleteQuery,
+    Followed,
     Heartbeat,
     HeartbeatAnswer,
     LabelsRequest,
@@ -41,6 +46,7 @@ class Services:
     nodes: Nodes
     registry: Registry
     heartbeats: Heartbeats
+    following: Following
     database: Database
 
 
@@ -51,6 +57,7 @@ class NodeViews:
         self._nodes = services.nodes
         self._registry = services.registry
         self._heartbeats = services.heartbeats
+        self._following = services.following
         self._database = services.database
 
     def page(self, call: Call) -> Answer:
@@ -59,8 +66,8 @@ class NodeViews:
         labels = None if query.labels is None else parse_selector(query.labels)
         wanted = Filter(query.status, query.mode, labels, query.text)
         rows, total, following = self._nodes.page(wanted, query.limit, query.cursor)
-        now_ms = self._nodes.now_ms()
-        found = [_body(row, now_ms) for row in rows]
+        now_ms, newest = self._nodes.now_ms(), self._following.newest_of_all()
+        found = [_body(row, now_ms, newest(row.id)) for row in rows]
         return Answer(200, NodePage(nodes=found, total=total, next_cursor=following))
 
     def show(self, call: Call) -> Answer:
@@ -113,7 +120,8 @@ class NodeViews:
         return Answer(200, HeartbeatAnswer(at=rfc3339(at_ms), acknowledged=acknowledged))
 
     def _answer(self, row: AnyRow) -> Answer:
-        return Answer(200, _body(row, self._nodes.now_ms()))
+        wanted = self._following.newest_of_all()(row.id)
+        return Answer(200, _body(row, self._nodes.now_ms(), wanted))
 
 
 def own_node(call: Call) -> str:
@@ -131,6 +139,11 @@ def operations(services: Services) -> list[Operation]:
     """What can be done with nodes."""
     views = NodeViews(services)
     return [*_of_people(views), *_of_nodes(views)]
+
+
+def heartbeat_of(found: Sequence[Operation]) -> Operation:
+    """The one among them that a node sends every ten seconds."""
+    return next(each for each in found if each.body is Heartbeat)
 
 
 def _of_people(views: NodeViews) -> list[Operation]:
@@ -226,9 +239,9 @@ def _actor(call: Call) -> Actor:
     return Actor(call.principal, call.request_id)
 
 
-def _body(row: AnyRow, now_ms: int) -> NodeBody:
+def _body(row: AnyRow, now_ms: int, wanted: DesiredBody | None) -> NodeBody:
     status, reasons = judge(row, now_ms)
-    policy = row.applied.get("policy")
+    drain = row.applied.get("drain")
     return NodeBody(
         id=row.id,
         uuid=row.uuid,
@@ -241,8 +254,26 @@ def _body(row: AnyRow, now_ms: int) -> NodeBody:
         labels=row.labels,
         desired=row.desired,
         clock_off_ms=row.clock_off_ms,
-        policy=None if policy is None else Applied.model_validate(policy),
+        policy=_followed(row.applied.get("policy"), wanted, "policy"),
+        lists=_followed(row.applied.get("lists"), wanted, "lists"),
+        rules=_followed(row.applied.get("rules"), wanted, "rules"),
+        drain=None if drain is None else Applied.model_validate(drain),
         registered_at=rfc3339(row.registered_ms),
         last_seen_at=None if row.seen_ms is None else rfc3339(row.seen_ms),
         stats=row.stats,
     )
+
+
+def _followed(
+    said: Mapping[str, Any] | None, wanted: DesiredBody | None, part: str
+) -> Followed | None:
+    """What a node has said of a part; ``wanted``: what it is to enforce, None: it was deleted."""
+    if said is None:
+        return None
+    number = None if wanted is None else getattr(wanted, part)
+    is_newest = (
+        wanted is not None
+        and said["state"] == "applied"
+        and (said["epoch"], said["number"]) == (wanted.epoch, number or 0)
+    )
+    return Followed(**said, wanted=number, is_newest=is_newest)

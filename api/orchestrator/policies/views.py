@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.errors import NotFoundError
 from api.common.operations import Answer, Call, Operation
 from api.common.policies import HistoryQuery, PolicyRequest
 from api.common.roles import Role
@@ -24,8 +23,6 @@ from api.orchestrator.policies.schemas import (
 from api.orchestrator.policies.service import Policies
 from api.orchestrator.policies.sight import Sight
 from dataplane.policy import PolicyDocument
-
-_DIGITS_MAX = 18
 
 
 class PolicyViews:
@@ -59,7 +56,7 @@ class PolicyViews:
 
     def past(self, call: Call) -> Answer:
         """One version."""
-        number = _number(call.path["number"], "a version")
+        number = call.number("a version")
         return Answer(200, bodies.version(self._policies.version(number)))
 
     def of_node(self, call: Call) -> Answer:
@@ -230,10 +227,4 @@ def _accepted(sight: Sight) -> Answer:
 
 
 def _deployment(call: Call) -> int:
-    return _number(call.path["number"], "a deployment")
-
-
-def _number(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-        raise NotFoundError(f"{what} is a number, not {text!r}")
-    return int(text)
+    return call.number("a deployment")

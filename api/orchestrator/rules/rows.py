@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, or_, select, update
 
-from api.orchestrator.database.tables.rules import fleet_rules
+from api.orchestrator.database.tables.rules import fleet_rules, fleet_rules_staged
+from api.rules.wanted import Wanted
 from api.storage.database import AnyRow
 
-_rule = fleet_rules.c
+_rule, _staged = fleet_rules.c, fleet_rules_staged.c
 
 
 def item_of(number: int) -> bytes:
@@ -41,6 +42,42 @@ def add(connection: Connection, values: Mapping[str, Any]) -> int:
     """A new row; returns its number."""
     query = insert(fleet_rules).values(**values).returning(_rule.number)
     return int(connection.execute(query).scalar_one())
+
+
+def values_of(wanted: Wanted) -> dict[str, Any]:
+    """What of a row the rule itself says."""
+    return {
+        "name": wanted.name,
+        "group_name": wanted.group,
+        "pattern": wanted.pattern,
+        "pattern_bytes": len(wanted.pattern.encode()),
+        "action": wanted.action,
+        "severity": wanted.severity,
+        "targets": list(wanted.targets),
+        "profiles": list(wanted.profiles),
+        "enabled": wanted.enabled,
+        "expires_ms": wanted.expires_utc_ms,
+    }
+
+
+def staged(connection: Connection, import_id: str) -> tuple[int, int, frozenset[str]]:
+    """Of an import's lines: how many there are, the bytes of their patterns, their groups."""
+    mine = _staged.import_id == import_id
+    size = func.coalesce(func.sum(_staged.pattern_bytes), 0)
+    count, size_bytes = connection.execute(select(func.count(), size).where(mine)).one()
+    names = select(_staged.group_name).where(mine, _staged.group_name.is_not(None)).distinct()
+    return int(count), int(size_bytes), frozenset(connection.execute(names).scalars())
+
+
+def add_staged(
+    connection: Connection, import_id: str, created_by: str, change: int, now_ms: int
+) -> None:
+    """An import's lines become rules, in their order."""
+    common = {"created_ms": now_ms, "created_by": created_by, "change": change}
+    copied = [column.name for column in fleet_rules_staged.c if column.name in _rule]
+    chosen = select(*map(literal, common.values()), *(_staged[name] for name in copied))
+    chosen = chosen.where(_staged.import_id == import_id).order_by(_staged.line)
+    connection.execute(insert(fleet_rules).from_select([*common, *copied], chosen))
 
 
 def change(connection: Connection, number: int, values: Mapping[str, Any]) -> None:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
+from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+from api.orchestrator.following.schemas import NodeCounts, SinceQuery
 from dataplane.waf.document import RuleAction, Severity
 
 Cursor = Annotated[str, Field(pattern="^[0-9]{1,18}$")]
@@ -42,6 +43,12 @@ class FleetRuleBody(Strict):
     revision: int
 
 
+class SpreadRuleBody(FleetRuleBody):
+    """The same, and on how many nodes the change that last touched it is in force."""
+
+    nodes: NodeCounts
+
+
 class FleetRulesPage(Strict):
     """A part of the rules in the order of their ids; ``total`` counts all."""
 
@@ -50,11 +57,18 @@ class FleetRulesPage(Strict):
     next_cursor: str | None
 
 
-class FollowRulesQuery(Strict):
+class RulesImportBody(Strict):
+    """What an import added; ``revision`` null: the body had no rule."""
+
+    revision: int | None
+    lines: int
+    """That are rules."""
+    added: int
+
+
+class FollowRulesQuery(SinceQuery):
     """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
 
-    epoch: Annotated[str, Field(max_length=64)] | None = None
-    since: Annotated[int, Field(ge=0, le=10**18), FromDecimal] = 0
     cursor: Cursor | None = None
 
 

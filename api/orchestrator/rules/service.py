@@ -14,17 +14,15 @@ from sqlalchemy import Connection
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.common.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.following.log import ChangeLog
 from api.orchestrator.rules import rows
+from api.orchestrator.rules.room import check_groups, check_room
 from api.rules.wanted import Wanted, check_end
 from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
-from dataplane.waf.document import GROUPS_MAX, RULES_MAX, rule_id
-
-PATTERN_BYTES_SUM_MAX = 32 << 20
-"""Of all patterns together, as on a node."""
+from dataplane.waf.document import rule_id
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ class FleetRules:
         with self._database.write() as connection:
             change = changes.bump(connection)
             rows.purge(connection, now_ms)
-            _check_room(connection, wanted, now_ms)
+            size_bytes = len(wanted.pattern.encode())
+            check_room(connection, 1, size_bytes, _groups(wanted.group), now_ms)
             number = rows.add(connection, _values(actor, wanted, change, now_ms))
             row = self._noted(connection, actor, "add", number, change, now_ms)
             actor.on_commit(connection, row, change)
@@ -66,18 +65,19 @@ class FleetRules:
         with self._database.write() as connection:
             change = changes.bump(connection)
             _require(connection, number, now_ms)
-            _check_group(connection, values.get("group_name"), now_ms)
+            check_groups(connection, _groups(values.get("group_name")), now_ms)
             rows.change(connection, number, {**values, "change": change})
             return self._noted(connection, actor, "change", number, change, now_ms)
 
-    def remove(self, actor: Actor, number: int) -> None:
-        """Raises `NotFoundError`."""
+    def remove(self, actor: Actor, number: int) -> int:
+        """Returns the change. Raises `NotFoundError`."""
         now_ms = self._clock.utc_ms()
         with self._database.write() as connection:
             change = changes.bump(connection)
             _require(connection, number, now_ms)
             self._noted(connection, actor, "remove", number, change, now_ms)
             rows.remove(connection, number)
+        return change
 
     def get(self, number: int) -> AnyRow:
         """Raises `NotFoundError`."""
@@ -125,42 +125,12 @@ def _require(connection: Connection, number: int, now_ms: int) -> AnyRow:
 
 def _values(actor: Actor, wanted: Wanted, change: int, now_ms: int) -> dict[str, Any]:
     return {
-        "name": wanted.name,
-        "group_name": wanted.group,
-        "pattern": wanted.pattern,
-        "pattern_bytes": len(wanted.pattern.encode()),
-        "action": wanted.action,
-        "severity": wanted.severity,
-        "targets": list(wanted.targets),
-        "profiles": list(wanted.profiles),
-        "enabled": wanted.enabled,
+        **rows.values_of(wanted),
         "created_ms": now_ms,
         "created_by": actor.principal.name,
-        "expires_ms": wanted.expires_utc_ms,
         "change": change,
     }
 
 
-def _check_room(connection: Connection, wanted: Wanted, now_ms: int) -> None:
-    """Raise `ConflictError` unless there is room for one more rule."""
-    _check_group(connection, wanted.group, now_ms)
-    count, size_bytes = rows.usage(connection, now_ms)
-    if count >= RULES_MAX:
-        raise _full(f"{RULES_MAX} rules", count, 1, "rules")
-    more_bytes = len(wanted.pattern.encode())
-    if size_bytes + more_bytes > PATTERN_BYTES_SUM_MAX:
-        limit = f"{PATTERN_BYTES_SUM_MAX} bytes of patterns"
-        raise _full(limit, size_bytes, more_bytes, "pattern")
-
-
-def _check_group(connection: Connection, name: str | None, now_ms: int) -> None:
-    if name is None:
-        return
-    known = rows.groups(connection, now_ms)
-    if name not in known and len(known) >= GROUPS_MAX:
-        raise _full(f"{GROUPS_MAX} groups", len(known), 1, "group")
-
-
-def _full(limit: str, used: int, wanted: int, what: str) -> ConflictError:
-    message = f"there is no room in the fleet: {used} of {limit} used, {wanted} more wanted"
-    return ConflictError(message, errors=[FieldError(what, used + wanted, limit, message)])
+def _groups(name: object) -> tuple[str, ...]:
+    return (name,) if isinstance(name, str) else ()

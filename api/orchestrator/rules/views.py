@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from api.access.audit.service import Actor
+from api.common.bodies import Upload
 from api.common.errors import NotFoundError
 from api.common.operations import Answer, Call, Operation
 from api.common.roles import Role
 from api.common.schemas import Strict, rfc3339
+from api.orchestrator.following.part import FollowedPart
+from api.orchestrator.following.spread import Spread, revision_location
 from api.orchestrator.nodes.views import own_node
-from api.orchestrator.rules.following import FollowedRuleSet, fields_of
+from api.orchestrator.rules.following import fields_of, followed
+from api.orchestrator.rules.importing import Imported, Importer
 from api.orchestrator.rules.schemas import (
     FleetRuleBody,
     FleetRulesPage,
     FollowedRules,
     FollowRulesQuery,
+    RulesImportBody,
     RulesQuery,
+    SpreadRuleBody,
 )
 from api.orchestrator.rules.service import FleetRules
+from api.rules.lines import NDJSON
 from api.rules.schemas import PatchRequest, RuleRequest
 from api.rules.wanted import wanted_of
-from api.storage.database import AnyRow
+from api.storage.database import AnyRow, Database
+from dataplane.base.clock import Clock
 from dataplane.base.errors import InvalidInputError
 from dataplane.waf.document import parse_rule_id
 
@@ -33,11 +44,30 @@ class ConfirmedRulesBody(Strict):
     revision: int
 
 
+@dataclass(frozen=True)
+class Services:
+    """What the handlers stand on."""
+
+    rules: FleetRules
+    importer: Importer
+    followed: FollowedPart[FollowRulesQuery]
+    spread: Spread
+
+    @classmethod
+    def make(cls, database: Database, clock: Clock) -> Services:
+        """All of them, for the threads of one worker."""
+        rules = FleetRules(database, clock)
+        common = (database, clock, rules.log)
+        return cls(rules, Importer(*common), followed(*common), Spread(*common))
+
+
 class RuleViews:
     """The handlers."""
 
-    def __init__(self, rules: FleetRules) -> None:
-        self._rules = rules
+    def __init__(self, services: Services) -> None:
+        self._rules = services.rules
+        self._importer = services.importer
+        self._spread = services.spread
 
     def show(self, call: Call) -> Answer:
         """A page of the rules."""
@@ -49,13 +79,21 @@ class RuleViews:
 
     def get(self, call: Call) -> Answer:
         """One rule."""
-        return Answer(200, _body(self._rules.get(_number(call))))
+        row = self._rules.get(_number(call))
+        return Answer(200, SpreadRuleBody(**_fields(row), nodes=self._spread.counts(row.change)))
 
     def add(self, call: Call) -> Answer:
         """Add a rule."""
         request: RuleRequest = call.body
         actor = Actor(call.principal, call.request_id, call.remember(lambda row, _: _added(row)))
         return _added(self._rules.add(actor, wanted_of(request)))
+
+    def import_(self, call: Call) -> Answer:
+        """Add many rules."""
+        upload: Upload = call.body
+        remember = call.remember(lambda found, _: _imported(found))
+        actor = Actor(call.principal, call.request_id, remember)
+        return _imported(self._importer.run(actor, upload.path))
 
     def change(self, call: Call) -> Answer:
         """Another action or group, or on or off."""
@@ -68,8 +106,8 @@ class RuleViews:
 
     def remove(self, call: Call) -> Answer:
         """Remove a rule."""
-        self._rules.remove(Actor(call.principal, call.request_id), _number(call))
-        return Answer(204)
+        change = self._rules.remove(Actor(call.principal, call.request_id), _number(call))
+        return Answer(204, None, revision_location(self._rules.log.part, change))
 
     def confirm(self, call: Call) -> Answer:
         """What is gone is meant."""
@@ -77,9 +115,9 @@ class RuleViews:
         return Answer(200, ConfirmedRulesBody(revision=change))
 
 
-def operations(rules: FleetRules, followed: FollowedRuleSet) -> list[Operation]:
+def operations(services: Services) -> list[Operation]:
     """What can be done with the fleet's rules, by people and by nodes."""
-    views, read, operate = RuleViews(rules), Role.READ, Role.OPERATE
+    views, read, operate = RuleViews(services), Role.READ, Role.OPERATE
     return [
         Operation(
             "GET",
@@ -106,9 +144,9 @@ def operations(rules: FleetRules, followed: FollowedRuleSet) -> list[Operation]:
             "GET",
             "/rules/{rule}",
             views.get,
-            "One rule of the fleet's",
+            "One rule of the fleet's, and on how many nodes it is in force",
             read,
-            {200: FleetRuleBody},
+            {200: SpreadRuleBody},
             errors=(404,),
             etag=True,
         ),
@@ -131,14 +169,25 @@ def operations(rules: FleetRules, followed: FollowedRuleSet) -> list[Operation]:
             {204: None},
             errors=(404,),
         ),
-        *_following(views, followed),
+        Operation(
+            "POST",
+            "/rules/import",
+            views.import_,
+            "Add up to 50,000 rules to the WAF of every node, all or none",
+            operate,
+            {200: RulesImportBody, 201: RulesImportBody},
+            errors=(409,),
+            uploads=(NDJSON,),
+            idempotent=True,
+        ),
+        *_following(views, services.followed),
     ]
 
 
-def _following(views: RuleViews, followed: FollowedRuleSet) -> list[Operation]:
+def _following(views: RuleViews, told: FollowedPart[FollowRulesQuery]) -> list[Operation]:
     def follow(call: Call) -> Answer:
         own_node(call)
-        return Answer(200, followed.answer(call.query))
+        return Answer(200, told.answer(call.query))
 
     return [
         Operation(
@@ -177,11 +226,20 @@ def _added(row: AnyRow) -> Answer:
     return Answer(201, body, {"Location": f"/api/v1/rules/{body.id}"})
 
 
+def _imported(found: Imported) -> Answer:
+    body = RulesImportBody(revision=found.change, lines=found.added, added=found.added)
+    return Answer(200 if found.change is None else 201, body)
+
+
 def _body(row: AnyRow) -> FleetRuleBody:
-    return FleetRuleBody(
+    return FleetRuleBody(**_fields(row))
+
+
+def _fields(row: AnyRow) -> dict[str, Any]:
+    return {
         **fields_of(row),
-        status="active" if row.enabled else "disabled",
-        created_at=rfc3339(row.created_ms),
-        created_by=row.created_by,
-        revision=row.change,
-    )
+        "status": "active" if row.enabled else "disabled",
+        "created_at": rfc3339(row.created_ms),
+        "created_by": row.created_by,
+        "revision": row.change,
+    }

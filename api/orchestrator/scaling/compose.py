@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.orchestrator.following.service import Following
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling.provisioner import SocketProvisioner
 from api.orchestrator.scaling.service import Jobs
@@ -13,11 +14,15 @@ from dataplane.base.clock import Clock
 
 
 def compose(
-    settings: ScalingSettings, database: Database, clock: Clock, registry: Registry
+    settings: ScalingSettings,
+    database: Database,
+    clock: Clock,
+    registry: Registry,
+    following: Following,
 ) -> tuple[Jobs, Worker | None]:
     """What people ask, and what runs jobs; without a provider nothing does."""
     if settings.provider is None:
         return Jobs(database, clock, settings, None), None
     provisioner = SocketProvisioner(settings.socket, settings.provider)
-    worker = Worker(database, clock, Means(provisioner, settings, registry))
+    worker = Worker(database, clock, Means(provisioner, settings, registry, following.newest))
     return Jobs(database, clock, settings, provisioner), worker

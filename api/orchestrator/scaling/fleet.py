@@ -6,19 +6,25 @@ All of it converges: what has been done already is not done again.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from api.access.audit import service as audit
 from api.access.keys.freshness import revoked
+from api.common.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.jobs import job_nodes
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
+from api.orchestrator.following.schemas import DesiredBody
 from api.orchestrator.nodes.identity import digest
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.nodes.status import judge
+from api.orchestrator.scaling.following import Missing, drains, missing
 from api.orchestrator.scaling.held import Held
 
+Desired = Callable[[str], DesiredBody]
+"""What the fleet wants of a node now; raises `NotFoundError`."""
 _TOKEN_MARGIN_S = 60
 
 
@@ -102,15 +108,34 @@ def set_desired(held: Held, chosen: list[str], desired: str) -> list[str]:
     return [row.id for row in found if judge(row, now_ms)[0] not in {"unreachable", "registering"}]
 
 
-def connections_left(held: Held, chosen: list[str], since_ms: int) -> dict[str, int | None]:
-    """Connections of each node that still has some; None: it has not said since then."""
+def lacks(held: Held, desired: Desired, node: str) -> list[Missing] | None:
+    """What a node has not in force of what the fleet wants; None: it is not registered any more."""
+    with held.database.read() as connection:
+        applied = connection.execute(select(nodes.c.applied).where(nodes.c.id == node)).scalar()
+    try:
+        return None if applied is None else missing(desired(node), applied)
+    except NotFoundError:
+        return None
+
+
+def undrained(held: Held, desired: Desired, chosen: list[str], since_ms: int) -> dict[str, str]:
+    """What each node lacks, for people, that does not drain or has connections; as it said since
+    then.
+    """
     with held.database.read() as connection:
         found = list(connection.execute(select(nodes).where(nodes.c.id.in_(chosen))))
-    said = {
-        row.id: row.stats.get("connections_active") if (row.seen_ms or 0) > since_ms else None
-        for row in found
-    }
-    return {node: count for node, count in said.items() if count != 0}
+    left = {}
+    for row in found:
+        count = row.stats.get("connections_active") if (row.seen_ms or 0) > since_ms else None
+        try:
+            is_draining = drains(desired(row.id), row.applied)
+        except NotFoundError:
+            continue
+        if not is_draining:
+            left[row.id] = "has not said that it drains"
+        elif count != 0:
+            left[row.id] = f"has {'an unknown number of' if count is None else count} connections"
+    return left
 
 
 def begin_removal(held: Held, registry: Registry, node: str) -> bool:

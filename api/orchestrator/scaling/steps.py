@@ -12,11 +12,14 @@ from typing import Any
 from api.common.errors import UnavailableError
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling import fleet
+from api.orchestrator.scaling.following import Missing
 from api.orchestrator.scaling.held import Held
 from api.orchestrator.scaling.provisioner import TURN_S, Provisioner, ProvisionerError
 from api.orchestrator.scaling.settings import ScalingSettings
 
 DESTROY_S = 180
+FOLLOW_S = 60
+"""How long nodes that are healthy may take to apply what the fleet wants, all together."""
 _JOB_LABEL = "secbeat-job"
 
 
@@ -27,12 +30,16 @@ class Means:
     provisioner: Provisioner
     settings: ScalingSettings
     registry: Registry
+    desired: fleet.Desired
     wait: Callable[[float], None] = time.sleep
     seconds: Callable[[], float] = time.monotonic
 
 
 def grow(held: Held, means: Means) -> None:
-    """Make the job's nodes, one after the other. Raises `ProvisionerError`, `UnavailableError`."""
+    """Make the job's nodes, one after the other, and see them follow the fleet.
+
+    Raises `ProvisionerError`, `UnavailableError`.
+    """
     for ordinal, node in enumerate(held.row.nodes):
         held.go_on()
         state = fleet.state_of(held, node)
@@ -44,6 +51,7 @@ def grow(held: Held, means: Means) -> None:
             _remove(held, means, node)
         fleet.begin_node(held, node, ordinal + 1)
         _make(held, means, node)
+    _await_followed(held, means, held.row.nodes)
 
 
 def take_back(held: Held, means: Means) -> str | None:
@@ -96,6 +104,32 @@ def _await_health(held: Held, means: Means, node: str, end_s: float) -> None:
         means.wait(TURN_S)
 
 
+def _await_followed(held: Held, means: Means, chosen: list[str]) -> None:
+    """Until each node has in force what the fleet wants of it; the log names what it has not."""
+    end_s, waiting = means.seconds() + FOLLOW_S, list(chosen)
+    while waiting:
+        is_over, still = means.seconds() >= end_s, []
+        for node in waiting:
+            lacks = fleet.lacks(held, means.desired, node)
+            may_come = lacks is not None and any(each.state == "pending" for each in lacks)
+            if may_come and not is_over:
+                still.append(node)
+            else:
+                held.say(f"{node}: {_followed(lacks)}")
+        waiting = still
+        if waiting:
+            held.go_on()
+            means.wait(TURN_S)
+
+
+def _followed(lacks: list[Missing] | None) -> str:
+    if lacks is None:
+        return "is not registered any more"
+    if not lacks:
+        return "has applied what the fleet wants"
+    return f"does not have all that the fleet wants: {'; '.join(map(str, lacks))}"
+
+
 def _drain(held: Held, means: Means, chosen: list[str]) -> None:
     since_ms = held.clock.utc_ms()
     heard = fleet.set_desired(held, chosen, "draining")
@@ -104,14 +138,14 @@ def _drain(held: Held, means: Means, chosen: list[str]) -> None:
     limit_s = means.settings.drain_s
     held.say(f"draining {', '.join(heard)} for at most {limit_s} s")
     end_s = means.seconds() + limit_s
-    while left := fleet.connections_left(held, heard, since_ms):
+    while left := fleet.undrained(held, means.desired, heard, since_ms):
         if means.seconds() >= end_s:
-            known = [f"{node} has {count}" for node, count in left.items() if count is not None]
-            held.say(f"connections are left: {', '.join(known) or 'how many is not known'}")
+            known = [f"{node} {what}" for node, what in left.items()]
+            held.say(f"not drained within {limit_s} s: {', '.join(known)}")
             return
         held.go_on()
         means.wait(TURN_S)
-    held.say("no connections are left")
+    held.say("drained: no connections are left")
 
 
 def _remove_all(held: Held, means: Means, chosen: list[str]) -> str | None:

@@ -33,7 +33,7 @@ class Worker:
     def __init__(self, database: Database, clock: Clock, means: Means) -> None:
         self._database = database
         self._clock = clock
-        self._means = means
+        self.means = means
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scaling", daemon=True)
@@ -79,7 +79,7 @@ class Worker:
                 raise ProvisionerError(
                     f"given up: {ATTEMPTS_MAX} processes ended while they ran it"
                 )
-            (steps.grow if grows else steps.shrink)(held, self._means)
+            (steps.grow if grows else steps.shrink)(held, self.means)
         except CancelledError:
             state = "cancelled"
         except StorageError:
@@ -96,7 +96,7 @@ class Worker:
         if not grows:
             steps.keep(held)
             return error
-        left = steps.take_back(held, self._means)
+        left = steps.take_back(held, self.means)
         return "; ".join(each for each in (error, left) if each) or None
 
     def _run(self) -> None:

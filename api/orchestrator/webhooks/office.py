@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
 from api.common.disk import StorageError
-from api.orchestrator.nodes.heartbeats import StatusChange
+from api.common.schemas import rfc3339
+from api.orchestrator.nodes.heartbeats.service import StatusChange
 from api.orchestrator.webhooks import outbox
-from api.storage.database import Database
+from api.storage.database import AnyRow, Database
 from api.webhooks.backoff import BackOff
 from api.webhooks.carrier import Carrier, Key, Rules, Sender, system_tls
 from api.webhooks.message import message
+from api.webhooks.receivers import DEAD_SHOWN_MAX, Receivers, shown_time
 from api.webhooks.settings import WebhookSettings
 from api.webhooks.targets import Target
 from dataplane.base.clock import Clock
 
 NODE_HEALTH = "node_health"
+ORCHESTRATOR = "orchestrator"
+"""``node_id`` of a test: of no node."""
 LOOK_S = 1.0
 """How often each worker looks for what another one has written."""
 TROUBLE_S = 5.0
@@ -56,7 +61,7 @@ class Courier:
             kind=due.kind,
             at_ms=due.at_ms,
             node_id=due.node,
-            sequence=None,
+            sequence=due.sequence,
             data=due.data,
         )
         outcome = self._sender(self._target, sent, self._rules.timeout_s)
@@ -89,11 +94,12 @@ class Office:
         self._clock = clock
         self._key = Key(settings)
         carrier = sender or Carrier(self._key, settings.allow_hosts, system_tls, clock)
+        self._receivers = Receivers.of(settings, carrier, clock, ORCHESTRATOR)
         back_off = BackOff(settings.first_retry_s, settings.last_retry_s)
         rules = Rules(settings.max_retries, back_off, settings.timeout_s)
         self.couriers = [
-            Courier(Target.parse(url, settings.allow_hosts), database, carrier, rules, clock)
-            for url in settings.endpoints
+            Courier(target, database, carrier, rules, clock)
+            for target in self._receivers.targets.values()
         ]
         self._stop = threading.Event()
 
@@ -120,6 +126,32 @@ class Office:
         for each in self.couriers:
             threading.Thread(target=self._run, args=[each], name="courier", daemon=True).start()
 
+    def listed(self, dead_max: int) -> dict[str, Any]:
+        """See `api.webhooks.views.Deliverer`; the same of every worker."""
+        targets = self._receivers.targets
+        names = {target.url: name for name, target in targets.items()}
+        with self._database.read() as connection:
+            standing = outbox.standing(connection, names)
+            letters = outbox.dead_letters(connection, names, min(dead_max, DEAD_SHOWN_MAX))
+        return {
+            "endpoints": [
+                standing[target.url].body(name, target) for name, target in targets.items()
+            ],
+            "events": sorted(self._settings.events),
+            "dead_total": sum(each.dead for each in standing.values()),
+            "dead": [_letter(row, names[row.endpoint]) for row in letters],
+        }
+
+    def test(self, name: str | None) -> list[dict[str, Any]]:
+        """See `Deliverer`."""
+        return self._receivers.test(name)
+
+    def retry(self, name: str | None, event_id: str | None) -> int:
+        """See `Deliverer`; workers look every `LOOK_S`."""
+        urls = [each.url for each in self._receivers.chosen(name).values()]
+        with self._database.write() as connection:
+            return outbox.retry(connection, urls, event_id, self._clock.utc_ms())
+
     def purge(self) -> None:
         """See `outbox.purge`."""
         with self._database.write(bulk=True) as connection:
@@ -139,3 +171,16 @@ class Office:
             except Exception:
                 log.exception("delivering failed")
                 wait_s = TROUBLE_S
+
+
+def _letter(row: AnyRow, name: str) -> dict[str, Any]:
+    return {
+        "event": row.event,
+        "kind": row.kind,
+        "at": rfc3339(row.at_ms),
+        "endpoint": name,
+        "attempts": row.attempts,
+        "last_at": shown_time(row.last_ms),
+        "last_status": row.last_status,
+        "last_error": row.last_error,
+    }

@@ -7,19 +7,23 @@ one node keep their order.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from api.orchestrator.database.tables.outbox import outbox
+from api.orchestrator.counters import count
+from api.orchestrator.database.tables.outbox import outbox, receivers
 from api.storage.claim import claim
+from api.storage.database import AnyRow
+from api.storage.upsert import upsert
 from api.webhooks.backoff import BackOff
+from api.webhooks.message import new_id
+from api.webhooks.receivers import Standing
 from api.webhooks.sending import Outcome
 
-PENDING, DEAD = "pending", "dead"
+PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
 PENDING_MAX = 10_000
 """Of one receiver. Beyond, what is new is not told."""
 DEAD_MAX = 10_000
@@ -38,6 +42,8 @@ class Due:
     at_ms: int
     data: Any
     attempts: int
+    sequence: int | None
+    """None: of before they were counted."""
 
 
 def put(
@@ -48,16 +54,22 @@ def put(
     at_ms: int,
     data: dict[str, Any],
 ) -> int:
-    """One event to all receivers; returns to how many there was no room for it."""
-    event, full = f"evt_{secrets.token_urlsafe(16)}", 0
+    """One event to all receivers; returns to how many there was no room for it.
+
+    Its sequence is counted also for those: the row of the count orders events as they are
+    committed, whichever orchestrator has them.
+    """
+    event, full = new_id(), 0
+    sequence = count(connection, "events")
     for endpoint in endpoints:
         waiting = (outbox.c.endpoint == endpoint) & (outbox.c.state == PENDING)
-        count = select(func.count()).select_from(outbox).where(waiting)
-        if connection.execute(count).scalar_one() >= PENDING_MAX:
+        used = select(func.count()).select_from(outbox).where(waiting)
+        if connection.execute(used).scalar_one() >= PENDING_MAX:
             full += 1
             continue
         row = {"event": event, "endpoint": endpoint, "kind": kind, "node": node, "at_ms": at_ms}
         row |= {"data": data, "state": PENDING, "attempts": 0, "next_ms": at_ms}
+        row |= {"sequence": sequence}
         connection.execute(insert(outbox).values(row))
     return full
 
@@ -76,7 +88,7 @@ def take(connection: Connection, endpoint: str, now_ms: int, lease_ms: int) -> D
     for row in claim(connection, query.order_by(outbox.c.number).limit(1)):
         lease = update(outbox).where(outbox.c.number == row.number)
         connection.execute(lease.values(next_ms=now_ms + lease_ms))
-        return Due(row.number, row.event, row.kind, row.node, row.at_ms, row.data, row.attempts)
+        return Due(*(getattr(row, each.name) for each in fields(Due)))
     return None
 
 
@@ -90,10 +102,14 @@ def settle(
 ) -> str:
     """Note how an attempt went; returns the message's state."""
     mine = outbox.c.number == due.number
+    endpoint = connection.execute(select(outbox.c.endpoint).where(mine)).scalar()
+    if endpoint is None:  # another worker has delivered it after the lease
+        return DELIVERED
+    _note(connection, endpoint, outcome, now_ms)
     if outcome.is_delivered:
-        _wake(connection, due, now_ms)
+        _wake(connection, endpoint, now_ms)
         connection.execute(delete(outbox).where(mine))
-        return "delivered"
+        return DELIVERED
     attempts = due.attempts + 1
     state = DEAD if attempts > max_retries else PENDING
     wait_ms = max(back_off.wait_ms(attempts), outcome.retry_after_s * 1000)
@@ -106,6 +122,7 @@ def settle(
             next_ms=now_ms + wait_ms,
             last_status=outcome.status,
             last_error=outcome.error,
+            last_ms=now_ms,
         )
     )
     return state
@@ -122,9 +139,61 @@ def purge(connection: Connection, now_ms: int) -> None:
         connection.execute(delete(outbox).where(is_dead, outbox.c.number <= beyond))
 
 
-def _wake(connection: Connection, due: Due, now_ms: int) -> None:
+def standing(connection: Connection, endpoints: Collection[str]) -> dict[str, Standing]:
+    """How it stands with each receiver."""
+    lines, soonest = func.count().label("lines"), func.min(outbox.c.next_ms).label("next_ms")
+    query = select(outbox.c.endpoint, outbox.c.state, lines, soonest)
+    query = query.where(outbox.c.endpoint.in_(endpoints))
+    grouped = connection.execute(query.group_by(outbox.c.endpoint, outbox.c.state))
+    waiting = {(row.endpoint, row.state): row for row in grouped}
+    known = {row.endpoint: row for row in connection.execute(select(receivers))}
+    found = {}
+    for each in endpoints:
+        pending, dead = waiting.get((each, PENDING)), waiting.get((each, DEAD))
+        row = known.get(each)
+        found[each] = Standing(
+            pending=pending.lines if pending else 0,
+            dead=dead.lines if dead else 0,
+            failures=row.failures if row else 0,
+            next_ms=pending.next_ms if pending else None,
+            last_success_ms=row.last_success_ms if row else None,
+            last_error=row.last_error if row else None,
+        )
+    return found
+
+
+def dead_letters(
+    connection: Connection, endpoints: Collection[str], rows_max: int
+) -> Sequence[AnyRow]:
+    """The newest that were given up."""
+    query = select(outbox).where(outbox.c.state == DEAD, outbox.c.endpoint.in_(endpoints))
+    return connection.execute(query.order_by(outbox.c.number.desc()).limit(rows_max)).all()
+
+
+def retry(
+    connection: Connection, endpoints: Collection[str], event: str | None, now_ms: int
+) -> int:
+    """Dead letters of these receivers, or of one event, are due at once; returns how many."""
+    chosen = (outbox.c.state == DEAD) & outbox.c.endpoint.in_(endpoints)
+    if event is not None:
+        chosen &= outbox.c.event == event
+    values = {"state": PENDING, "attempts": 0, "next_ms": now_ms}
+    return connection.execute(update(outbox).where(chosen).values(values)).rowcount
+
+
+def _note(connection: Connection, endpoint: str, outcome: Outcome, now_ms: int) -> None:
+    """A receiver that refuses a message works."""
+    works = outcome.is_delivered or outcome.is_refused
+    mine = select(receivers.c.failures).where(receivers.c.endpoint == endpoint)
+    before = connection.execute(mine).scalar() or 0
+    values = {"failures": 0 if works else before + 1, "last_error": outcome.error}
+    if outcome.is_delivered:
+        values["last_success_ms"] = now_ms
+    upsert(connection, receivers, {"endpoint": endpoint}, values)
+
+
+def _wake(connection: Connection, endpoint: str, now_ms: int) -> None:
     """The receiver is there: what it did not answer before need not wait any longer."""
-    endpoint = select(outbox.c.endpoint).where(outbox.c.number == due.number).scalar_subquery()
     waits = (outbox.c.endpoint == endpoint) & (outbox.c.state == PENDING)
     unanswered = (outbox.c.attempts > 0) & outbox.c.last_status.is_(None)
     later = outbox.c.next_ms > now_ms

@@ -19,9 +19,21 @@ def settle(api: NodeApi, answer: Answer, timeout_s: float | None) -> Answer:
     is_awaited = timeout_s is not None and answer.pending
     if answer.revision is None or not (is_rejected or is_awaited):
         return answer
-    state = api.wait_in_force(answer.revision, timeout_s or 0)
+    state = str(api.wait_in_force(answer.revision, timeout_s or 0)["state"])
     body = {**answer.body, "state": state} if isinstance(answer.body, dict) else answer.body
     return replace(answer, status=200, body=body)
+
+
+def settle_in_fleet(api: NodeApi, answer: Answer, timeout_s: float | None, part: str) -> Answer:
+    """The same of a change of the fleet's ``lists`` or ``rules``, on all nodes that are heard.
+
+    The body gets ``state`` and ``nodes``, how many have it. Raises as `settle`.
+    """
+    if answer.revision is None or timeout_s is None:
+        return answer
+    found = api.wait_in_force(answer.revision, timeout_s, f"fleet/{part}/revisions")
+    body = answer.body if isinstance(answer.body, dict) else {}
+    return replace(answer, body={**body, "state": found["state"], "nodes": found["nodes"]})
 
 
 def state_of(answer: Answer) -> str:

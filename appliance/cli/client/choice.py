@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import typer
 
@@ -27,13 +28,16 @@ class Asked:
             return cls(FleetApi.open(orchestrator, key_file), is_fleet=True)
         return cls(NodeApi.open(url, key_file), is_fleet=False)
 
-    def settle(self, answer: Answer, timeout_s: float | None) -> Answer:
-        """The answer once it is in force, if that was asked for; see `changes.settle`.
+    def settle(
+        self, answer: Answer, timeout_s: float | None, part: Literal["lists", "rules"]
+    ) -> Answer:
+        """The answer once it is in force, if that was asked for.
 
-        Raises:
-            typer.BadParameter: a fleet can't be waited for.
+        See `changes.settle` and `changes.settle_in_fleet`.
         """
-        return answer if self.is_fleet else changes.settle(self.api, answer, timeout_s)
+        if self.is_fleet:
+            return changes.settle_in_fleet(self.api, answer, timeout_s, part)
+        return changes.settle(self.api, answer, timeout_s)
 
     def say(self, output: Output, what: str, answer: Answer) -> None:
         """One line on what was done; of a fleet, that its nodes follow within seconds."""
@@ -44,11 +48,26 @@ class Asked:
         for warning in body.get("warnings") or ():
             warn(f"warning: {warning}")
         revision = f" (revision {answer.revision})" if answer.revision is not None else ""
-        output.line(f"{what} in the fleet: its nodes follow{revision}")
+        nodes = body.get("nodes")
+        effect = "its nodes follow" if nodes is None else _in_force_on(nodes)
+        output.line(f"{what} in the fleet: {effect}{revision}")
+
+    def state_of(self, answer: Answer) -> dict[str, object]:
+        """What is said of a change whose answer has no body of its own."""
+        body = answer.body if isinstance(answer.body, dict) else {}
+        if not self.is_fleet:
+            return {"state": changes.state_of(answer), "revision": answer.revision}
+        known = {name: body[name] for name in ("state", "nodes") if name in body}
+        return {"revision": answer.revision, **known}
 
     def columns(self, *names: str) -> tuple[str, ...]:
         """Without those that only a node has."""
         return tuple(n for n in names if not (self.is_fleet and n in {"state", "hits"}))
+
+
+def _in_force_on(nodes: dict[str, int]) -> str:
+    away = f", {nodes['unreachable']} unreachable" if nodes["unreachable"] else ""
+    return f"in force on {nodes['applied']} of {nodes['of']} nodes{away}"
 
 
 def refuse_for_fleet(fleet: bool, **given: object) -> None:

@@ -176,8 +176,10 @@ class NodeApi:
             if cursor is None:
                 return
 
-    def wait_in_force(self, revision: int, timeout_s: float) -> str:
-        """Poll a revision until it is decided, at most ``timeout_s`` seconds; its state.
+    def wait_in_force(
+        self, revision: int, timeout_s: float, path: str = "revisions"
+    ) -> dict[str, Any]:
+        """Poll a revision until it is decided, at most ``timeout_s`` seconds; what is said of it.
 
         Raises:
             TryLaterError: still pending when the time was over.
@@ -185,16 +187,17 @@ class NodeApi:
         """
         until = time.monotonic() + timeout_s
         while True:
-            body = self.get(f"revisions/{revision}").body
-            state = str(body.get("state"))
+            body: dict[str, Any] = self.get(f"{path}/{revision}").body
+            state = body.get("state")
             if state == "rejected":
                 reason = body.get("reason") or "the node gives no reason"
                 raise RefusedError(f"revision {revision} was rejected: {reason}")
             if state != "pending":
-                return state
+                return body
             if time.monotonic() >= until:
                 raise TryLaterError(
                     f"revision {revision} is committed and still pending after {timeout_s:g} s"
+                    + _where(body)
                 )
             time.sleep(POLL_S)
 
@@ -243,7 +246,7 @@ class NodeApi:
 
     def _decoded(self, response: requests.Response) -> Answer:
         if response.status_code == requests.codes.no_content:
-            return Answer(response.status_code, None)
+            return Answer(response.status_code, None, response.headers.get("Location"))
         try:
             body = response.json() if response.content else None
         except ValueError:
@@ -256,6 +259,15 @@ class NodeApi:
         if not response.ok or response.is_redirect:
             raise _refusal(response, body or {})
         return Answer(response.status_code, body, response.headers.get("Location"))
+
+
+def _where(body: dict[str, Any]) -> str:
+    """On which nodes of a fleet a revision is pending."""
+    behind = [str(each["node"]) for each in body.get("without", ()) if each["state"] == "pending"]
+    if not behind:
+        return ""
+    nodes = body["nodes"]
+    return f" on {nodes['pending']} of {nodes['of']} nodes: {', '.join(behind)}"
 
 
 def _refusal(response: requests.Response, problem: dict[str, Any]) -> RefusedError:

@@ -28,7 +28,8 @@ ConfigOption = Annotated[
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check hugepages, drivers, IOMMU, ports and versions. Exit code 1 if something fails."""
     file = config or (CONFIG_FILE if CONFIG_FILE.is_file() else None)
-    findings = examine(Context(config=load_config(file) if file else None))
+    found = load_config(file) if file else None
+    findings = examine(Context(config=found, config_file=file.absolute() if file else None))
     status = worst(findings)
     output = Output(as_json)
     if as_json:

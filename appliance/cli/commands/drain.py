@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,4 +25,17 @@ def drain(
     elif off:
         output.line("the node works as usual")
     else:
-        output.line(f"the node drains since {found['drain']['since']}, by {found['drain']['by']}")
+        drain = found["drain"]
+        output.line(f"the node drains since {drain['since']}, by {drain['by']}; {_progress(drain)}")
+
+
+def _progress(drain: dict[str, Any]) -> str:
+    """How far it is."""
+    match drain["waiting_for"]:
+        case "dataplane":
+            return "the data plane does not know of it yet"
+        case "connections":
+            return f"{drain['proxied_connections']} proxied connections are waited for"
+        case "traffic":
+            return f"packets still come; quiet for {drain['quiet_seconds']} s"
+    return f"it is complete, {drain['connections_lost']} proxied connections are lost"

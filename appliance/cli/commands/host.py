@@ -90,7 +90,10 @@ def nics(call: Call) -> None:
 
     config, host, is_dry = call.config, call.host, call.is_dry
     if call.options.release:
-        call.tell("released", of_host.release(host, config, dry_run=is_dry))
+        released = of_host.release(host, config, dry_run=is_dry)
+        call.tell("released", released.given)
+        if released.refusals:
+            raise HostError("\n".join(released.refusals))
         return
     if is_dry:
         call.tell("steps", Survey(host, config).plan().steps)

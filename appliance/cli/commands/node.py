@@ -22,6 +22,9 @@ def status(
         output.document(body)
     else:
         output.table(("what", "value"), _flat(body))
+        reason = _not_forwarding(body)
+        if reason:
+            output.line(f"NOT FORWARDING: {reason}")
     if body.get("health") != "healthy":
         raise typer.Exit(Exit.NOT_HEALTHY)
 
@@ -36,6 +39,17 @@ def stats(
         output.document(body)
     else:
         output.table(("what", "value"), _flat(body))
+
+
+def _not_forwarding(body: dict[str, Any]) -> str | None:
+    """Why no packet passes, as far as the status says so."""
+    reasons = body.get("reasons", [])
+    if "dataplane_away" in reasons:
+        error = body.get("dataplane_error")
+        return str(error or "the data plane is away; `journalctl -b -u secbeat-dataplane`")
+    if "link" in reasons:
+        return "a data port has no link; `secbeat stats` says which (ports.*.link_up)"
+    return None
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Cell]]:

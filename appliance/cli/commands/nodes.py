@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from appliance.cli.client import draining
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
@@ -15,10 +16,18 @@ from appliance.cli.terminal.options import (
     FleetKeyFileOption,
     JsonOption,
     OrchestratorOption,
+    TimeoutOption,
 )
 from appliance.cli.terminal.output import Cell, Output
 
-COLUMNS = ("id", "status", "mode", "load", "address", "version", "last_seen_at", "reasons")
+COLUMNS = (
+    *("id", "status", "mode", "load", "address", "version", "last_seen_at", "follows"),
+    "reasons",
+)
+PARTS = ("policy", "lists", "rules")
+"""What a node follows."""
+DRAIN_S, RESUME_S = 300.0, 60.0
+"""How long to wait, unless told otherwise."""
 Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
 
@@ -80,23 +89,36 @@ def label(
 @app.command()
 def drain(
     node: Node,
+    *,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Return when it drains and has no connections any more."),
+    ] = False,
+    timeout: TimeoutOption = DRAIN_S,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a node drain: it is not ready, and forwards what still comes."""
-    _want(FleetApi.open(orchestrator, key_file), node, "drain", Output(as_json))
+    api, output = FleetApi.open(orchestrator, key_file), Output(as_json)
+    _want(api, node, "drain", output, timeout if wait else None)
 
 
 @app.command()
 def resume(
     node: Node,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when it says that it works again.")
+    ] = False,
+    timeout: TimeoutOption = RESUME_S,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a node's draining."""
-    _want(FleetApi.open(orchestrator, key_file), node, "resume", Output(as_json))
+    api, output = FleetApi.open(orchestrator, key_file), Output(as_json)
+    _want(api, node, "resume", output, timeout if wait else None)
 
 
 @app.command()
@@ -120,8 +142,10 @@ def delete(
         output.line(f"node {node} is deleted")
 
 
-def _want(api: FleetApi, node: str, what: str, output: Output) -> None:
+def _want(api: FleetApi, node: str, what: str, output: Output, wait_s: float | None) -> None:
     found = api.post(f"{_path(node)}/{what}", None).body
+    if wait_s is not None:
+        found = draining.wait(api, _path(node), found, wait_s)
     if output.as_json:
         output.document(found)
     else:
@@ -132,11 +156,12 @@ def _tell(output: Output, found: dict[str, Any]) -> None:
     if output.as_json:
         output.document(found)
         return
-    policy = found["policy"]
+    drain = found["drain"]
     shown = found | {
         "reasons": ", ".join(found["reasons"]) or None,
         "labels": _labels(found["labels"]),
-        "policy": None if policy is None else f"{policy['number']} {policy['state']}",
+        **{part: _part(found[part]) for part in PARTS},
+        "drain": None if drain is None else f"{drain['number']} {drain['state']}",
     }
     stats = shown.pop("stats")
     output.table(("field", "value"), [*shown.items(), *stats.items()])
@@ -144,8 +169,25 @@ def _tell(output: Output, found: dict[str, Any]) -> None:
 
 def _rows(nodes: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for node in nodes:
-        shown = node | {"reasons": ", ".join(node["reasons"]) or None}
+        shown = node | {
+            "reasons": ", ".join(node["reasons"]) or None,
+            "follows": _follows(node),
+        }
         yield [shown[column] for column in COLUMNS]
+
+
+def _follows(node: dict[str, Any]) -> str:
+    """``newest``, or what the node does not have in its newest form."""
+    behind = [part for part in PARTS if not (node[part] or {}).get("is_newest")]
+    return f"behind: {', '.join(behind)}" if behind else "newest"
+
+
+def _part(found: dict[str, Any] | None) -> str | None:
+    if found is None:
+        return None
+    newest = "newest" if found["is_newest"] else f"wanted: {found['wanted'] or 'none'}"
+    why = f": {found['message']}" if found["message"] else ""
+    return f"{found['number']} {found['state']}, {newest}{why}"
 
 
 def _label(text: str) -> tuple[str, str | None]:

@@ -7,9 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from appliance.cli.client.node_api import NodeApi
+from appliance.cli.client.choice import Asked
 from appliance.cli.exits import Exit
-from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
+    DEFAULT_URL,
+    FleetOption,
+    FleetUrlOption,
+    JsonOption,
+    KeyFileOption,
+    UrlOption,
+)
 from appliance.cli.terminal.output import Output
 
 ENDPOINTS = ("name", "state", "pending", "dead", "last_success_at", "last_error")
@@ -33,12 +41,14 @@ def webhooks() -> None:
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Dead letters to show.")] = 100,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the endpoints, and the newest events that could not be delivered."""
-    body = NodeApi.open(url, key_file).get("webhooks", {"limit": limit}).body
+    body = Asked.open(fleet, orchestrator, url, key_file).api.get("webhooks", {"limit": limit}).body
     output = Output(as_json)
     if as_json:
         output.document(body)
@@ -52,12 +62,18 @@ def list_(
 @app.command("test")
 def send_test(
     endpoint: EndpointOption = None,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send the endpoints a test at once; exits with 1 if one did not take it."""
-    body = NodeApi.open(url, key_file).post("webhooks/test", {"endpoint": endpoint}).body
+    body = (
+        Asked.open(fleet, orchestrator, url, key_file)
+        .api.post("webhooks/test", {"endpoint": endpoint})
+        .body
+    )
     output = Output(as_json)
     if as_json:
         output.document(body)
@@ -71,13 +87,16 @@ def send_test(
 def retry(
     endpoint: EndpointOption = None,
     event: Annotated[str | None, typer.Option("--event", help="One event, by its id.")] = None,
+    *,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send events that could not be delivered again."""
     what = {"endpoint": endpoint, "event": event}
-    body = NodeApi.open(url, key_file).post("webhooks/retry", what).body
+    body = Asked.open(fleet, orchestrator, url, key_file).api.post("webhooks/retry", what).body
     output = Output(as_json)
     if as_json:
         output.document(body)

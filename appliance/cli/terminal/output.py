@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 _LAST_WIDTH_MIN = 8
@@ -86,6 +86,11 @@ def _whole_columns(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width
     widths = [max(len(_text(cell)) for cell in column) for column in cells]
     needed = sum(widths[:-1]) + _LAST_WIDTH_MIN + _BETWEEN * len(columns)
     return len(columns) - 1 if needed <= width else 1
+
+
+def counts(found: Mapping[str, object]) -> str:
+    """Counts by name, on one line: ``applied 19, pending 1, of 20``; without those of nothing."""
+    return ", ".join(f"{name} {count}" for name, count in found.items() if count) or "none"
 
 
 def warn(text: str) -> None:

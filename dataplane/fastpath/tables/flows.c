@@ -273,6 +273,11 @@ static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow)
     return (struct place){set, (uint32_t)(flow - set->flow)};
 }
 
+/* Opened by the SYN proxy, and not over. */
+static bool is_proxied(const struct sb_flow *flow) {
+    return (flow->flags & SB_FLOW_TRANSLATED) != 0 && flow->rank != SB_FLOW_RANK_ENDED;
+}
+
 void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
     struct place place = place_of(flows, flow);
     uint16_t way = (uint16_t)(1u << place.way);
@@ -285,6 +290,7 @@ void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
     if ((flow->flags & SB_FLOW_STRAYED) != 0)
         sb_flow_home(flows, sb_flow_hash(flows, flow->key))->tags.strayed--;
     flows->stats->proven -= (flow->flags & SB_FLOW_PROVEN) != 0;
+    flows->stats->proxied -= is_proxied(flow);
     flows->stats->active--;
     place.set->tags.used &= (uint16_t)~way;
     place.set->tags.rank[flow->rank] &= (uint16_t)~way;
@@ -327,6 +333,7 @@ void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source
 }
 
 void sb_flow_retire(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds) {
+    flows->stats->proxied -= is_proxied(flow);
     set_rank(place_of(flows, flow).set, flow, SB_FLOW_RANK_ENDED);
     sb_source_release(flows, flow);
     sb_flow_touch(flows, flow, boot_ds);

@@ -37,6 +37,10 @@ _READ_BYTES = 4096
 _log = Log()
 
 
+_NOT_FOR_IT = ("NOTIFY_SOCKET", "SYN_COOKIE_SECRET", "CREDENTIALS_DIRECTORY")
+"""Of the data plane's environment: it reads what others write."""
+
+
 class Keeper:
     """The data plane's end: starts the process; it ends with `close`, or with the data plane."""
 
@@ -57,7 +61,7 @@ class Keeper:
             [sys.executable, "-m", "dataplane.waf.compiling.keeper", arguments],
             stdin=subprocess.PIPE,
             start_new_session=True,
-            env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
+            env={name: text for name, text in os.environ.items() if name not in _NOT_FOR_IT},
         )
 
     @property

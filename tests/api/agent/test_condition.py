@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from api.agent.recording.condition import START_S, STEADY_S, ConditionWatch
+from api.agent.recording.condition import START_S, ConditionWatch
 from api.agent.recording.event import Event
 from api.agent.recording.journal import Journal
+from api.common.health import STEADY_S
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_replacing_skips_and_lists_what_a_post_would_refuse(api: Api) -> None:
 
 def test_replacing_needs_no_room_and_leaves_other_origins(api: Api) -> None:
     api.plane.addresses_max = 2
-    api.ban("192.0.2.1", origin="fleet", duration_seconds=600)
+    api.ban("192.0.2.1", origin="crowdsec", duration_seconds=600)
     for _ in range(3):
         answer = api.bring(
             "192.0.2.1\n192.0.2.2\n", query="?duration_seconds=60&on_conflict=replace"

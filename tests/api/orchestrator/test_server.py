@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +40,26 @@ def test_several_workers_on_sqlite_are_refused(tmp_path: Path) -> None:
         database=f"sqlite:///{tmp_path / 'fleet.db'}", keys=tmp_path, workers=2
     )
     with pytest.raises(ConfigurationError, match=r"workers = 2: .* several need PostgreSQL"):
+        run(settings)
+
+
+def test_the_terminators_socket_is_its_directorys_groups(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="sb-") as directory:  # short: 107 bytes at most
+        if os.geteuid() == 0:
+            os.chown(directory, -1, 12_345)
+        place = Path(directory) / "api.sock"
+        server = FleetServer(f"sqlite:///{tmp_path / 'fleet.db'}", tmp_path, unix_socket=place)
+        try:
+            assert place.stat().st_gid == place.parent.stat().st_gid
+            assert stat.S_IMODE(place.stat().st_mode) == 0o660
+        finally:
+            server.kill()
+
+
+def test_a_socket_that_can_not_be_is_told_before_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "api.sock"
+    settings = OrchestratorSettings(database="sqlite://", keys=tmp_path, unix_socket=path)
+    with pytest.raises(ConfigurationError, match="socket: there is no directory"):
         run(settings)
 
 

@@ -22,7 +22,7 @@ class Asking:
     """A node that asks, by both ways."""
 
     def __init__(self, app: Flask, node: FlaskClient) -> None:
-        self._shortcut = orchestrator_of(app).shortcut
+        self._shortcut = orchestrator_of(app).shortcuts[0]
         self.node = node
         self.key: str = node.environ_base[KEY]
 
@@ -34,7 +34,8 @@ class Asking:
     def short_way(self, tag: str | None, path: str = PATH, **more: str) -> Any:
         environ = {"PATH_INFO": path, "REQUEST_METHOD": "GET", "QUERY_STRING": "", KEY: self.key}
         tags = {} if tag is None else {"HTTP_IF_NONE_MATCH": tag}
-        return self._shortcut({**environ, **tags, BEGAN_S: time.monotonic(), **more})
+        answer = self._shortcut({**environ, **tags, BEGAN_S: time.monotonic(), **more})
+        return answer and (answer.status, answer.headers)
 
     def fresh(self) -> str:
         """The tag, at a moment at which all is at hand."""
@@ -54,7 +55,7 @@ def asking(fleet: Flask, enrol: Callable[..., FlaskClient]) -> Asking:
 def test_a_node_that_has_what_there_is_is_told_so_with_the_same_tag(asking: Asking) -> None:
     tag = asking.fresh()
     counted: list[int] = []
-    asking._shortcut.count = lambda _seconds, status: counted.append(status)
+    asking._shortcut.door.count = lambda _seconds, status: counted.append(status)
 
     def said() -> Any:
         return asking.short_way(asking.long_way())

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from api.management.database.tables import rules_staged
-from api.management.rules import jobs, lines, rows, service
+from api.management.rules import jobs, rows, service
+from api.rules import lines
 from appliance.cli.commands.rules.rule_files import exported
 from dataplane.client.compiler import Admission
 from dataplane.statelog import Import, StateLogReader

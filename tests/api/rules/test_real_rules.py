@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from api.management.revisions import effects
 from api.management.settings import ApiSettings
 from dataplane.native import abi
 from dataplane.native.library import ENVIRONMENT_VARIABLE
 from tests.native.waf.waf_support import Request
 from tests.support.dataplane import ROOT, PortlessDataplane, turning
 from tests.support.dataplane import settings as dataplane_settings
+from tests.support.patient import be_patient
 
 from ..test_real_dataplane import RealApi
 
@@ -35,7 +35,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = ROOT / "build" / "libsecbeat-pipeline.so"
     if pipeline.exists() and ENVIRONMENT_VARIABLE not in os.environ:
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(pipeline))
-    monkeypatch.setattr(effects, "WAIT_S", 60.0)
+    be_patient(monkeypatch)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:

@@ -11,9 +11,8 @@ from ..conftest import Api
 
 
 def put(api: Api, *rules: dict[str, Any], removed: tuple[str, ...] = ()) -> Any:
-    key = api.settings.agent_key.read_text().strip()
     body = {"put": [{"action": "block"} | each for each in rules], "removed": list(removed)}
-    return api.call("POST", "/rules/fleet", key, json=body)
+    return api.call("POST", "/rules/fleet", api.agent_key, json=body)
 
 
 def test_a_rule_is_put_once_however_often_it_is_asked_for(api: Api) -> None:

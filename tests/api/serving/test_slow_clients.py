@@ -14,17 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api_server import KEY, Server, free_port
+from tests.support.api_server import KEY, Server
+from tests.support.ports import free_port
 from tests.support.prober import Connect, plain, probing, tls
 from tests.support.slow_clients import crowd
 from tests.support.terminator import terminator
 
 COUNT = 500
 HELD_S = float(os.environ.get("SECBEAT_SLOW_CLIENTS_S", "7"))
-MEDIAN_S_MAX, LONGEST_S_MAX = 1.0, 9.0
-"""Wide enough for a machine with ten times the work it can do; who waits for a thread that a slow
-client holds waits for that client's deadline at least, which is ten seconds or more.
+LONGEST_S_MAX = 9.0
+"""Who waits for a thread that a slow client holds waits for that client's deadline at least, which
+is ten seconds or more; a machine with ten times the work it can do is faster.
 """
+ANSWERS_MIN = 3
 HEADS = ("silent", "half-line", "slow-head", "unread")
 BODIES = ("body-no-key", "body-wrong-key", "body-good-key", "body-chunked")
 UPLOADS = ("upload-no-key", "upload-good-key")
@@ -51,8 +53,7 @@ def hold(port: int, connect: Connect, kinds: tuple[str, ...], *, through_tls: bo
             clients.connected()  # which waits for the next second
     for name, found in times.items():
         assert found.errors == [], name
-        assert len(found.seconds) > HELD_S, name
-        assert found.median_s < MEDIAN_S_MAX, name
+        assert len(found.seconds) >= ANSWERS_MIN, name
         assert found.longest_s < LONGEST_S_MAX, name
 
 

@@ -37,8 +37,7 @@ def test_a_crowd_a_backup_a_monitor_and_a_reboot_are_no_attacks(lab: Lab, watche
     assert "http" in scan.stdout, scan.stdout + scan.stderr
     reboot_beside_clients(lab)
     watcher.wait_for_a_window()
-    new = [each for each in watcher.attacks() if each["id"] not in before]
-    assert [(each["type"], each["trigger"]) for each in new] == []
+    assert [(each["type"], each["trigger"]) for each in watcher.since(before)] == []
 
 
 def own(lab: Lab, prefix: str) -> None:

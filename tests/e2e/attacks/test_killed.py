@@ -9,12 +9,13 @@ from functools import partial
 import pytest
 
 from tests.support.lab import Lab
-from tests.support.stories import LOW_POLICY, ORIGIN, hping3
+from tests.support.stories import LOW_POLICY, ORIGIN, THRESHOLDS, hping3
 from tests.support.waiting import wait_for
 from tests.support.watcher import Watcher
 
 pytestmark = pytest.mark.alone
-POLICY = LOW_POLICY
+POLICY = LOW_POLICY | {"rules": [{"type": "detection", **THRESHOLDS, "quiet_seconds": 6}]}
+"""A flood goes on, also if a busy machine stalls its tool for a while."""
 FLOOD = hping3("--syn", "--destport", "80")
 
 

@@ -32,9 +32,7 @@ def node() -> Iterator[Lab]:
         pytest.fail("a lab is up: its ports are the examples'; stop it with 'secbeat lab down'")
     made.up("--mode", "l7", has_orchestrator=True)
     made.change("PUT", "/policy", json=INSPECTING)
-    wait_for(
-        lambda: made.api("GET", "/status").json()["mode"] == "l7", "the node inspects HTTP", 30
-    )
+    wait_for(lambda: made.api("GET", "/status").json()["mode"] == "l7", "the node inspects HTTP")
     yield made
     made.down()
 

@@ -66,7 +66,7 @@ def reaches(lab: Lab) -> bool:
 def test_the_policy_is_in_force_on_the_node_and_blocks_countries(
     node: Lab, runner: Runner, fleet_key: str, in_china: None
 ):
-    wait_for(lambda: reaches(node), "the client reaches the origin", 30)
+    wait_for(lambda: reaches(node), "the client reaches the origin")
     made = runner.json(example(f"POST {FLEET}/policy"), fleet_key)
 
     def deployed() -> bool:
@@ -80,7 +80,7 @@ def test_the_policy_is_in_force_on_the_node_and_blocks_countries(
         "the node has the policy",
         60,
     )
-    wait_for(lambda: not reaches(node), "the client's country is blocked", 30)
+    wait_for(lambda: not reaches(node), "the client's country is blocked")
     assert node.stats().ports["outside"].dropped["geo_block"] > 0
 
 

@@ -11,6 +11,7 @@ import pytest
 from appliance.lab import orchestrator
 from tests.support.countries_file import build
 from tests.support.fleet import FleetLab
+from tests.support.frozen import frozen
 from tests.support.lab import SECBEAT, run
 from tests.support.waiting import wait_for
 
@@ -146,6 +147,30 @@ def test_a_canary_that_drops_its_clients_gets_back_what_it_had(fleet: FleetLab, 
     wait_for(withdrawn, "the canary is withdrawn", bound_s=120)
     assert f"{node} drops" in look(fleet, number)["reason"]
     wait_for(lambda: reaches(fleet), "the policy of before is in force")
+
+
+def test_a_node_that_is_killed_during_a_deployment_has_the_policy_when_it_is_back(
+    fleet: FleetLab, node: str
+) -> None:
+    settle(fleet, deploy(fleet, OPEN), "done")
+    wait_for(lambda: reaches(fleet), "the client is let through")
+    before = {name: fleet.process(name) for name in ("agent", "dataplane")}
+    states = []
+    with frozen(before["agent"]["pid"]), frozen(before["dataplane"]["pid"]):
+        answer = fleet.fleet("POST", "/policy", json=OF_THE_CONTRACT)
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["counts"] == {"pending": 1}
+    number = int(answer.json()["id"])
+
+    def applied() -> bool:
+        states.append(look(fleet, number)["nodes"][0]["state"])
+        return states[-1] == "applied"
+
+    wait_for(applied, "the node has applied it", bound_s=180, every_s=0.2)
+    assert set(states) <= {"pending", "unreachable", "applied"}, "it was said to be without it"
+    assert all(fleet.process(name)["restarts"] > before[name]["restarts"] for name in before)
+    wait_for(lambda: not reaches(fleet), "the client's country is blocked")
+    assert settle(fleet, number, "done")["nodes"][0]["state"] == "applied"
 
 
 def test_the_command_line_deploys_and_waits(fleet: FleetLab, node: str, tmp_path: Path) -> None:

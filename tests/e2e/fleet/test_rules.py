@@ -11,7 +11,7 @@ INSPECTING = {"name": "inspecting", "http": {"ports": [80]}}
 
 def status(fleet: FleetLab, path: str) -> str:
     done = fleet.in_client(
-        *("curl", "-gsS", "-o", "/dev/null", "--max-time", "10", "-w", "%{http_code}"), URL + path
+        *("curl", "-gsS", "-o", "/dev/null", "--max-time", "30", "-w", "%{http_code}"), URL + path
     )
     return done.stdout
 

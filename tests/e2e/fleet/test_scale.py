@@ -30,6 +30,7 @@ def test_a_fleet_grows_and_shrinks(fleet: FleetLab) -> None:
     (name,) = asked["nodes"]
     grown = _ended(fleet, asked["id"])
     assert grown["state"] == "succeeded", grown
+    assert any("the fleet wants" in line["message"] for line in grown["log"])
 
     found = {node["id"]: node for node in fleet.nodes()}
     assert found.keys() == {first, name}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 
 from appliance.lab.network import ORIGIN
 from tests.support.fleet import FleetLab
+from tests.support.frozen import frozen
 from tests.support.waiting import wait_for
 
 PAGE = f"http://{ORIGIN.plain()[0]}/"
@@ -38,11 +36,15 @@ def test_heartbeats_tell_what_the_node_counts(fleet: FleetLab) -> None:
 def test_node_goes_on_without_its_orchestrator(fleet: FleetLab) -> None:
     fleet.healthy_node()
     before = fleet.process("orchestrator")
-    with _stopped(before["pid"]) as kill:
+    with frozen(before["pid"]) as kill:
         assert fleet.curl(PAGE).returncode == 0
         entry = {"ip": "203.0.113.7", "reason": "test", "duration_seconds": 60}
         assert fleet.change("POST", "/blacklist", json=entry).ok
-        assert fleet.api("GET", "/status").json()["health"] == "healthy"
+
+        def is_healthy() -> bool:
+            return bool(fleet.api("GET", "/status").json()["health"] == "healthy")
+
+        wait_for(is_healthy, "the node is healthy")  # a control loop that has just stalled is not
         kill()
 
     def back() -> bool:
@@ -81,20 +83,3 @@ def test_key_of_the_node_is_its_own(fleet: FleetLab) -> None:
     assert fleet.fleet("GET", f"/nodes/{node}/desired", key=key).status_code == 200
     assert fleet.fleet("GET", "/nodes", key=key).status_code == 403
     assert fleet.fleet("GET", "/nodes/another/desired", key=key).status_code == 403
-
-
-@contextmanager
-def _stopped(pid: int) -> Iterator[Callable[[], None]]:
-    """A process that does nothing; gives what kills it. By a descriptor: no other one is hit."""
-    descriptor = os.pidfd_open(pid)
-    signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
-
-    def kill() -> None:
-        with suppress(ProcessLookupError):  # its watchdog was faster
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-
-    try:
-        yield kill
-    finally:
-        kill()
-        os.close(descriptor)

@@ -17,7 +17,7 @@ from tests.support.peers import background
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone
-SQLMAP_S = 300
+SQLMAP_S = 400
 FOUND = "identified the following injection point"
 
 

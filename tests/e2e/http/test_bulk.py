@@ -31,13 +31,13 @@ def test_sixteen_megabytes_up_and_down(lab: Lab, key: str, rule: str, tmp_path: 
         path.chmod(0o644)
     put(lab, key, policy(syn=syn))
     before = dropped(lab)
-    curl = "curl -gsS --max-time 280"
+    curl = "curl -gsS --max-time 580"
     script = (
         f"{curl} -H Expect: -T {sent} {url(ORIGIN, RECORDED, '/up')} & "
         f"{curl} {url(ORIGIN, 80, '/random.bin')} | sha256sum; wait"
     )
     with sink(lab, RECORDED) as uploaded, vlan(lab, 83, VLAN, bad=(LOST, LATE)):
-        done = lab.in_client("sh", "-c", script, timeout_s=300)
+        done = lab.in_client("sh", "-c", script, timeout_s=600)
     served.unlink()
     digest = hashlib.sha256(content).hexdigest()
     assert digest in done.stdout, done.stdout + done.stderr

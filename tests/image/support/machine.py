@@ -15,6 +15,8 @@ FORWARD_HOST = "127.0.0.1"
 LEASE = "10.0.2.15"
 """What QEMU's DHCP server gives a machine."""
 MANAGEMENT_MAC = "52:54:00:00:01:00"
+DATA_PLACE = 0x5
+"""Of the first data NIC on the PCI bus; the second follows."""
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 
@@ -34,13 +36,30 @@ class Forward:
     guest_port: int
 
 
+class NicModel(enum.StrEnum):
+    """What a data NIC is: QEMU's device with its options."""
+
+    VIRTIO = "virtio-net-pci,iommu_platform=on,disable-legacy=on"
+    TWO_QUEUES = f"{VIRTIO},mq=on,vectors=6"
+    NO_CHECKSUMS = f"{VIRTIO},csum=off,guest_csum=off"
+    E1000 = "e1000"
+    E1000E = "e1000e"
+    VMXNET3 = "vmxnet3"
+
+    @property
+    def queues(self) -> int:
+        """Each is a descriptor of the tap."""
+        return 2 if self is NicModel.TWO_QUEUES else 1
+
+
 @dataclass(frozen=True)
 class DataNic:
-    """A virtio NIC behind the IOMMU, on a tap that is open already."""
+    """A NIC behind the IOMMU, on a tap that is open already: one descriptor for each queue."""
 
     name: str
     mac: str
-    descriptor: int
+    descriptors: tuple[int, ...]
+    model: NicModel = NicModel.VIRTIO
 
 
 @dataclass(frozen=True)
@@ -81,7 +100,7 @@ class Machine:
     @property
     def descriptors(self) -> tuple[int, ...]:
         """File descriptors that QEMU inherits."""
-        return tuple(nic.descriptor for nic in self.data_nics)
+        return tuple(fd for nic in self.data_nics for fd in nic.descriptors)
 
     def command(self) -> list[str]:
         """The whole command line."""
@@ -153,8 +172,10 @@ _READ_ONLY = "format=raw,readonly=on"
 
 
 def _data(index: int, nic: DataNic) -> list[str]:
-    device = f"virtio-net-pci,netdev={nic.name},mac={nic.mac},addr=0x{5 + index:x},romfile="
+    fds = ":".join(map(str, nic.descriptors))
+    place = f"netdev={nic.name},mac={nic.mac},addr=0x{DATA_PLACE + index:x},romfile="
+    kind, comma, options = nic.model.partition(",")
     return [
-        *("-netdev", f"tap,id={nic.name},fd={nic.descriptor}"),
-        *("-device", f"{device},iommu_platform=on,disable-legacy=on"),
+        *("-netdev", f"tap,id={nic.name},{'fds' if ':' in fds else 'fd'}={fds}"),
+        *("-device", f"{kind},{place}{comma}{options}"),
     ]

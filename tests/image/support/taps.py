@@ -15,14 +15,14 @@ from pathlib import Path
 from appliance.commands import run
 from appliance.lab import network, nginx
 from appliance.lab.network import CLIENT, ENDPOINT_INTERFACE, INSIDE, ORIGIN, OUTSIDE
-from tests.image.support.machine import DataNic
+from tests.image.support.machine import DataNic, NicModel
 from tests.support.lab import Lab
 from tests.support.peers import background
 from tests.support.waiting import wait_for
 
 _TUN = Path("/dev/net/tun")
 _TUNSETIFF = 0x400454CA  # linux/if_tun.h
-_IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
+_IFF_TAP, _IFF_NO_PI, _IFF_MULTI_QUEUE = 0x0002, 0x1000, 0x0100
 _IFREQ = struct.Struct("16sH22x")
 
 ORIGIN4, ORIGIN6 = f"http://{ORIGIN.plain()[0]}/", f"http://[{ORIGIN.plain()[1]}]/"
@@ -36,10 +36,12 @@ class Wire:
 
     Args:
         peers: the instance that the namespaces belong to; it is never started as a lab.
+        model: what the NICs are.
     """
 
-    def __init__(self, peers: Lab) -> None:
+    def __init__(self, peers: Lab, model: NicModel = NicModel.VIRTIO) -> None:
         self.peers = peers
+        self._model = model
         self.nics: tuple[DataNic, ...] = ()
         self._stack = ExitStack()
 
@@ -70,11 +72,13 @@ class Wire:
     def _tap(self, name: str, mac: str, namespace: str) -> DataNic:
         network.add_endpoint(namespace)
         temporary = f"sbt{os.getpid()}{name[:1]}"
-        descriptor = open_tap(temporary)
-        self._stack.callback(os.close, descriptor)
+        descriptors = []
+        for _ in range(self._model.queues):
+            descriptors.append(open_tap(temporary, has_queues=self._model.queues > 1))
+            self._stack.callback(os.close, descriptors[-1])
         move = ("netns", namespace, "name", ENDPOINT_INTERFACE)
         run("ip", "link", "set", "dev", temporary, *move)
-        return DataNic(name, mac, descriptor)
+        return DataNic(name, mac, tuple(descriptors), self._model)
 
     def _serve(self) -> None:
         directory = self.peers.instance.directory / "nginx"
@@ -84,15 +88,16 @@ class Wire:
         self._stack.enter_context(background(*self.peers.enter("origin"), *command))
 
 
-def open_tap(name: str) -> int:
-    """Make a tap and hold it: it goes with the last descriptor.
+def open_tap(name: str, *, has_queues: bool = False) -> int:
+    """Make a tap, or open another of its queues, and hold it: it goes with the last descriptor.
 
     Without virtio headers (IFF_VNET_HDR) the kernel finishes every checksum before a frame goes in,
     so no offload has to be switched off on either side.
     """
     descriptor = os.open(_TUN, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        fcntl.ioctl(descriptor, _TUNSETIFF, _IFREQ.pack(name.encode(), _IFF_TAP | _IFF_NO_PI))
+        flags = _IFF_TAP | _IFF_NO_PI | (_IFF_MULTI_QUEUE if has_queues else 0)
+        fcntl.ioctl(descriptor, _TUNSETIFF, _IFREQ.pack(name.encode(), flags))
     except BaseException:
         os.close(descriptor)
         raise

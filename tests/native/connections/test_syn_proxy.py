@@ -236,6 +236,23 @@ def test_what_a_client_sends_early_waits_for_the_host(
     assert harness.stats.port[OUTSIDE].held_now == 0
 
 
+@pytest.mark.parametrize("end", ["R", "FA"])
+def test_a_proxied_connection_is_counted_until_it_is_over(
+    harness: Harness, secrets: CookieSecrets, like: bytes, end: str
+) -> None:
+    cookie = answered(harness, syn(like, [])).tcp.seq
+    opening(harness, like, cookie)
+    assert harness.stats.connections.proxied == 0
+    step(harness, segment(like, INSIDE, "SA", HOST_ISN, ISN + 1))
+    assert harness.stats.connections.proxied == 1
+    step(harness, segment(like, OUTSIDE, end, ISN + 1, cookie + 1))
+    if end == "FA":
+        assert harness.stats.connections.proxied == 1
+        step(harness, segment(like, INSIDE, "FA", HOST_ISN + 1, ISN + 2))
+        step(harness, segment(like, OUTSIDE, "A", ISN + 2, cookie + 2))
+    assert harness.stats.connections.proxied == 0
+
+
 def test_more_than_four_are_not_held(harness: Harness, secrets: CookieSecrets, like: bytes) -> None:
     cookie = answered(harness, syn(like, [])).tcp.seq
     for i in range(6):

@@ -90,7 +90,7 @@ def turn_until(countries: Countries, what: Callable[[], bool]) -> None:
         countries.turn(is_wanted=True)
         return what()
 
-    wait_for(turned, "the new file is taken over", 10)
+    wait_for(turned, "the new file is taken over")
 
 
 def test_without_a_file_nobody_has_a_country_and_who_asks_is_degraded(

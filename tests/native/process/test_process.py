@@ -134,6 +134,19 @@ def test_it_forwards_and_says_so(start: Callable[..., Node]) -> None:
     assert not stats.hugepages
 
 
+def test_what_a_driver_can_do_about_its_link_is_tried_and_said(start: Callable[..., Node]) -> None:
+    node = start(inside="net_ring0", link_hold_ms=0)
+    node.await_message(b"READY=1")
+
+    stats = node.await_stats(lambda stats: stats.degraded != ())
+
+    assert stats.degraded == ("link_hold",)
+    ports = stats.links.ports
+    assert (ports["outside"].can_be_held, ports["inside"].can_be_held) == (False, True)
+    assert ports["inside"].is_up
+    assert not ports["inside"].is_held
+
+
 def test_sigterm_drains_and_exits_with_zero_while_traffic_runs(
     start: Callable[..., Node], tmp_path: Path
 ) -> None:
@@ -171,7 +184,7 @@ def test_two_lcores_drain_as_one_does(start: Callable[..., Node]) -> None:
 def test_the_service_manager_hears_from_it_while_workers_turn(start: Callable[..., Node]) -> None:
     node = start()
 
-    for message in (b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"):
+    for message in (b"READY=1", b"STATUS=forwarding", b"WATCHDOG=1", b"WATCHDOG=1"):
         node.await_message(message)
     node.process.terminate()
     node.await_message(b"STOPPING=1")

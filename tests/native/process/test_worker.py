@@ -242,4 +242,4 @@ def test_a_port_without_a_queue_for_each_lcore_is_refused(tmp_path: Path) -> Non
     )
 
     assert process.returncode != 0
-    assert "has 1 queues, lcores = 2 needs one each" in process.stderr
+    assert "has 1 queue, dataplane.lcores = 2 needs one each: lower it to 1" in process.stderr

@@ -224,6 +224,24 @@ def test_status_exits_with_the_health(
         assert "connections.active\t-" in done.out.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("reasons", "error", "line"),
+    [
+        (["dataplane_away"], "ports.outside.device: no port", "ports.outside.device: no port"),
+        (["dataplane_away"], None, "the data plane is away; `journalctl -b -u secbeat-dataplane`"),
+        (["link"], None, "a data port has no link; `secbeat stats` says which (ports.*.link_up)"),
+        (["agent_away"], None, None),
+    ],
+)
+def test_status_says_that_nothing_is_forwarded_and_why(
+    reasons: list[str], error: str | None, line: str | None, api: Any, secbeat: Any
+) -> None:
+    body = {"status": "degraded", "health": "x", "reasons": reasons, "dataplane_error": error}
+    api.answers_with(200, body)
+    said = [each for each in secbeat("status").out.splitlines() if "NOT FORWARDING" in each]
+    assert said == ([f"NOT FORWARDING: {line}"] if line else [])
+
+
 def test_stats_flattens_what_is_nested(api: Any, secbeat: Any) -> None:
     api.answers_with(200, {"packets_processed": 5, "dropped_by_reason": {"blacklist": 2}})
     done = secbeat("stats")

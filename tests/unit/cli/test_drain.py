@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-DRAIN = {"draining": True, "drain": {"since": "2026-01-01T00:00:00.000Z", "by": "admin"}}
+import pytest
+
+DRAIN = {
+    "since": "2026-01-01T00:00:00.000Z",
+    "by": "admin",
+    "complete": False,
+    "proxied_connections": 3,
+    "quiet_seconds": 1.5,
+    "connections_lost": 2,
+    "takes_links_down": True,
+}
 
 
-def test_a_node_is_drained(api: Any, secbeat: Any) -> None:
-    api.answers_with(200, DRAIN)
+@pytest.mark.parametrize(
+    ("waiting_for", "progress"),
+    [
+        ("dataplane", "the data plane does not know of it yet"),
+        ("connections", "3 proxied connections are waited for"),
+        ("traffic", "packets still come; quiet for 1.5 s"),
+        (None, "it is complete, 2 proxied connections are lost"),
+    ],
+)
+def test_a_node_is_drained_and_says_how_far_it_is(
+    api: Any, secbeat: Any, waiting_for: str | None, progress: str
+) -> None:
+    api.answers_with(200, {"draining": True, "drain": {**DRAIN, "waiting_for": waiting_for}})
     done = secbeat("drain")
     assert (api.requests[0].method, api.requests[0].path) == ("POST", "/api/v1/drain")
-    assert done.out == "the node drains since 2026-01-01T00:00:00.000Z, by admin\n"
+    assert done.out == f"the node drains since 2026-01-01T00:00:00.000Z, by admin; {progress}\n"
 
 
 def test_off_ends_it(api: Any, secbeat: Any) -> None:

@@ -12,6 +12,7 @@ from api.agent.control.server import ControlServer
 from api.common.errors import NotFoundError
 
 BODY: dict[str, Any] = {
+    "node": "edge-1",
     "url": "https://fleet.example:3030",
     "registered": True,
     "up": True,
@@ -43,6 +44,7 @@ def agent(tmp_path: Path) -> Iterator[Start]:
 def test_it_shows_how_the_node_stands(agent: Start, secbeat: Any) -> None:
     done = secbeat("fleet", "membership", "show", "--socket", agent(lambda _: BODY))
     assert done.code == 0
+    assert "edge-1" in done.out
     assert "https://fleet.example:3030: answers" in done.out
     assert "clock_off" in done.out
     assert "policy\t7\trejected\tunknown type" in done.out

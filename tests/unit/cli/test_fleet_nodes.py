@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+FOLLOWED = {"epoch": "e", "state": "applied", "message": None, "is_newest": True}
 NODE = {
     "id": "node-1",
     "uuid": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
@@ -18,7 +19,10 @@ NODE = {
     "labels": {"site": "fra"},
     "desired": "active",
     "clock_off_ms": 9000,
-    "policy": {"epoch": "e", "number": 3, "state": "applied", "message": None},
+    "policy": FOLLOWED | {"number": 3, "wanted": 3},
+    "lists": FOLLOWED | {"number": 7, "wanted": 9, "is_newest": False},
+    "rules": None,
+    "drain": None,
     "registered_at": "2026-11-30T00:00:00.000Z",
     "last_seen_at": "2026-11-30T00:00:10.000Z",
     "stats": {"packets_processed": 7},
@@ -56,6 +60,7 @@ THREATS = {
 def _orchestrator(monkeypatch: pytest.MonkeyPatch, api: Any) -> None:
     monkeypatch.setenv("SECBEAT_ORCHESTRATOR", api.url)
     monkeypatch.setenv("ORCHESTRATOR_API_KEY", "k" * 32)
+    monkeypatch.setattr("appliance.cli.client.draining.POLL_S", 0)
 
 
 def test_nodes_are_listed_by_what_is_asked_for(api: Any, secbeat: Any) -> None:
@@ -67,14 +72,16 @@ def test_nodes_are_listed_by_what_is_asked_for(api: Any, secbeat: Any) -> None:
     assert {"status": "degraded", "labels": "site=fra"}.items() <= asked.query.items()
     assert done.out.splitlines()[1].split("\t") == [
         *("node-1", "degraded", "l7", "0.12", "10.0.1.10:9090", "0.1.0"),
-        *("2026-11-30T00:00:10.000Z", "clock_off"),
+        *("2026-11-30T00:00:10.000Z", "behind: lists, rules", "clock_off"),
     ]
 
 
 def test_a_node_is_shown_field_by_field(api: Any, secbeat: Any) -> None:
     api.answers_with(200, NODE)
     lines = secbeat("nodes", "show", "node-1").out.splitlines()
-    assert {"labels\tsite=fra", "policy\t3 applied", "packets_processed\t7"} <= set(lines)
+    assert {"labels\tsite=fra", "packets_processed\t7"} <= set(lines)
+    said = {"policy\t3 applied, newest", "lists\t7 applied, wanted: 9", "rules\t-", "drain\t-"}
+    assert said <= set(lines)
 
 
 def test_labels_are_set_and_taken_away(api: Any, secbeat: Any) -> None:
@@ -100,6 +107,80 @@ def test_nodes_drain_and_resume(api: Any, secbeat: Any, verb: str) -> None:
         f"/api/v1/nodes/node-1/{verb}",
     )
     assert done.out == "node-1: draining\n"
+
+
+def drained(number: int, connections: int | None, seen: int = 20, **more: Any) -> dict[str, Any]:
+    """A node as the orchestrator tells of it some seconds later."""
+    return NODE | {
+        "status": "draining",
+        "reasons": [],
+        "desired": "draining",
+        "drain": {"epoch": "e", "number": number, "state": "applied", "message": None},
+        "last_seen_at": f"2026-11-30T00:00:{seen}.000Z",
+        "stats": {"connections_active": connections},
+        **more,
+    }
+
+
+def test_a_drain_is_waited_for_until_no_connections_are_left(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, drained(1, 0, seen=10))
+    api.answers_with(200, drained(1, 0, seen=10))  # said before it was asked for
+    api.answers_with(503, {"title": "away", "status": 503})
+    api.answers_with(200, drained(0, 0))
+    api.answers_with(200, drained(1, 3))
+    api.answers_with(200, drained(1, None))
+    api.answers_with(200, drained(1, 0))
+    done = secbeat("nodes", "drain", "node-1", "--wait", "--json")
+    assert done.code == 0, done.err
+    assert done.json["stats"] == {"connections_active": 0}
+    assert [request.method for request in api.requests] == ["POST"] + ["GET"] * 6
+    first, away, *rest = done.err.splitlines()
+    assert first == "secbeat: node-1: has not said that it drains"
+    assert "away" in away
+    assert rest == [
+        "secbeat: node-1: has not said that it drains",
+        "secbeat: node-1: drains, 3 connections are left",
+        "secbeat: node-1: drains, an unknown number of connections are left",
+    ]
+
+
+def test_the_end_of_a_drain_is_waited_for_whatever_connections_there_are(
+    api: Any, secbeat: Any
+) -> None:
+    active = {"status": "healthy", "desired": "active"}
+    api.answers_with(200, drained(1, 5, seen=10, **active))
+    api.answers_with(200, drained(1, 5, **active))
+    api.answers_with(200, drained(0, 5, **active))
+    done = secbeat("nodes", "resume", "node-1", "--wait")
+    assert (done.code, done.out) == (0, "node-1: healthy\n")
+    assert done.err == "secbeat: node-1: has not said that it works again\n"
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (drained(1, 3), "drains, 3 connections are left"),
+        (drained(0, 0, drain=None), "has not said that it drains"),
+        (drained(1, 0, status="unreachable", reasons=["silent for 40 s"]), "silent for 40 s"),
+    ],
+)
+def test_a_drain_that_takes_too_long_is_said_with_what_is_left(
+    api: Any, secbeat: Any, found: dict[str, Any], why: str
+) -> None:
+    api.answers_with(200, drained(0, 3, seen=10))
+    api.answers_with(200, found)
+    done = secbeat("nodes", "drain", "node-1", "--wait", "--timeout", "0.1")
+    assert done.code == 75
+    assert "node 'node-1' is not drained within 0.1 s" in done.err
+    assert why in done.err.splitlines()[-1]
+
+
+def test_a_drain_that_somebody_has_ended_is_not_waited_for(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, drained(0, 3))
+    api.answers_with(200, drained(0, 3, desired="active", status="healthy"))
+    done = secbeat("nodes", "drain", "node-1", "--wait")
+    assert done.code == 1
+    assert "somebody has set node 'node-1' to active meanwhile" in done.err
 
 
 def test_nodes_are_deleted_and_may_come_again(api: Any, secbeat: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.fake_agent import LISTED, RESULT, answering
 
 
@@ -46,3 +48,17 @@ def test_the_secret_is_asked_of_the_agent_itself(tmp_path: Path, secbeat: Any) -
     done = secbeat("webhooks", "secret", "--socket", str(socket))
     assert done.code == 69
     assert f"the agent does not answer on {socket}" in done.err
+
+
+def test_the_fleet_s_are_asked_of_the_orchestrator(
+    api: Any, secbeat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECBEAT_ORCHESTRATOR", api.url)
+    monkeypatch.setenv("ORCHESTRATOR_API_KEY", "of the orchestrator".ljust(32, "."))
+    api.answers_with(200, LISTED)
+    api.answers_with(200, {"results": [RESULT | {"delivered": True}]})
+    api.answers_with(200, {"retried": 1})
+    for verb in ("list", "test", "retry"):
+        assert secbeat("webhooks", verb, "--fleet").code == 0
+    keys = {each.headers["X-SecBeat-API-Key"] for each in api.requests}
+    assert keys == {"of the orchestrator".ljust(32, ".")}

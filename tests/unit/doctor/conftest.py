@@ -11,6 +11,8 @@ import pytest
 from appliance.config import NodeConfig
 from appliance.doctor import Context, Finding, examine
 from appliance.host.files import Host
+from dataplane.base.errors import DataplaneAwayError
+from dataplane.shared.stats import NodeStats
 from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
 
 Examine = Callable[..., dict[str, Finding]]
@@ -27,7 +29,16 @@ def fake(tmp_path: Path) -> FakeHost:
 def findings(fake: FakeHost) -> Examine:
     """Run the doctor; findings by check. Configuration sections are given as keywords."""
 
-    def run(*, config: bool = True, **sections: Any) -> dict[str, Finding]:
+    def away(socket: Path) -> NodeStats:
+        raise DataplaneAwayError(f"no data plane answers on {socket}")
+
+    def run(
+        *,
+        config: bool = True,
+        dataplane_says: Callable[[Path], NodeStats] = away,
+        coalescing: tuple[str, ...] = (),
+        **sections: Any,
+    ) -> dict[str, Finding]:
         ports = {"outside": {"device": NIC}, "inside": {"device": OTHER_NIC}}
         document = {"ports": ports, **sections}
         context = Context(
@@ -36,6 +47,9 @@ def findings(fake: FakeHost) -> Examine:
             kernel_release=lambda: "6.1.0-1-amd64",
             load_library=lambda: None,
             installed_version=PINNED.get,
+            ask_dataplane=dataplane_says,
+            coalescing=lambda _: coalescing,
+            config_file=Path("/etc/secbeat/secbeat.toml"),
         )
         return {finding.check: finding for finding in examine(context)}
 

@@ -124,3 +124,39 @@ def test_locked_memory_must_hold_the_packets(
     fake.write("/proc/self/limits", f"Max locked memory         {limit}   {limit}   bytes\n")
     assert findings()["locked memory"].status is status
     assert findings(config=False)["locked memory"].status is Status.OK
+
+
+DATAPLANE = "/opt/secbeat/bin/python3 /opt/secbeat/bin/secbeat-dataplane"
+IN_A_TREE = "python -m appliance.cli.processes dataplane --config /x.toml"
+
+
+@pytest.mark.parametrize("wanted", ["on", "auto"])
+@pytest.mark.parametrize("command", [DATAPLANE, IN_A_TREE])
+def test_the_hugepages_that_the_running_node_holds_are_not_missing(
+    fake: FakeHost, findings: Examine, wanted: str, command: str
+) -> None:
+    fake.write(f"{PAGES}/nr_hugepages", "32")
+    fake.write(f"{PAGES}/free_hugepages", "0")
+    fake.run_node(77, command, hugepages_mib=64)
+    found = findings(dataplane={"hugepages": wanted, "memory_mib": 64})["hugepages"]
+    assert found.status is Status.OK
+    assert found.what == "32 of 2 MiB, 0 free; 64 MiB held by the node that runs"
+    more = findings(dataplane={"hugepages": wanted, "memory_mib": 66})["hugepages"]
+    assert more.status is not Status.OK
+
+
+def test_hugepages_of_another_program_are_missing(fake: FakeHost, findings: Examine) -> None:
+    fake.write(f"{PAGES}/free_hugepages", "0")
+    fake.run_node(77, "/usr/bin/qemu-system-x86_64 -name secbeat", hugepages_mib=128)
+    assert findings(dataplane={"hugepages": "on"})["hugepages"].status is Status.FAIL
+
+
+def test_the_memory_that_the_running_node_holds_is_not_missing(
+    fake: FakeHost, findings: Examine
+) -> None:
+    fake.write("/proc/meminfo", f"MemAvailable: {200 * 1024} kB\n")
+    fake.run_node(77, DATAPLANE, memory_mib=200)
+    fake.run_node(78, "/opt/secbeat/bin/python3 /opt/secbeat/bin/secbeat-api", memory_mib=112)
+    found = findings()["memory"]
+    assert found.status is Status.OK
+    assert found.what == "200 MiB available, 312 MiB held by the node that runs"

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from appliance.config import NodeConfig
+from appliance.config.resolution import Resolution
+from appliance.host.nics import apply
+from appliance.host.survey import Survey
 from tests.support.fake_host import FakeHost
-from tests.support.fake_kernel import DRIVERS, FakeKernel, FakeTools
+from tests.support.fake_kernel import DEVICES, DRIVERS, FakeKernel, FakeTools
 
 MANAGEMENT, OUTSIDE, INSIDE = "0000:00:02.0", "0000:00:03.0", "0000:00:04.0"
 MACS = {MANAGEMENT: "52:54:00:00:01:00", OUTSIDE: "52:54:00:00:01:01", INSIDE: "52:54:00:00:01:02"}
@@ -19,6 +22,16 @@ VIRTIO = {"name": "net_virtio", "kmod": "* igb_uio | uio_pci_generic | vfio-pci"
 }
 
 Configure = Callable[..., NodeConfig]
+
+
+def bring(kernel: FakeKernel, tools: FakeTools, config: object) -> Resolution:
+    """Have the NICs bound as configured."""
+    return apply(kernel, config, Survey(kernel, config).plan(), tools)  # type: ignore[arg-type]
+
+
+def driver(kernel: FakeKernel, address: str) -> str | None:
+    """Who has a NIC."""
+    return kernel.link_name(f"{DEVICES}/{address}/driver")
 
 
 @pytest.fixture

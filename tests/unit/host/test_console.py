@@ -10,6 +10,7 @@ from appliance.commands import run
 from appliance.host.console import UNITS, look, text
 from appliance.host.files import Host
 from appliance.host.firstboot.run import first_boot
+from dataplane.base.notify import status_of
 from tests.support.fake_host import FakeHost
 from tests.support.fake_kernel import FakeTools
 
@@ -27,8 +28,15 @@ LINKS = [
 ]
 
 
-def units(**states: str) -> str:
-    """As `systemctl show` prints them; ``active`` unless told otherwise."""
+NOW, BEFORE = "a" * 32, "b" * 32
+"""Invocations: of the start under way, and of the one before."""
+
+
+def units(restarts: int = 0, status: str = "", **states: str) -> str:
+    """As `systemctl show` prints them; ``active`` unless told otherwise.
+
+    ``restarts`` of those that are not active; ``status``: what the data plane says of itself.
+    """
     blocks = []
     for name in UNITS:
         state, _, sub = states.get(name, "active/running").partition("/")
@@ -38,9 +46,18 @@ def units(**states: str) -> str:
             f"LoadState={loaded}",
             f"ActiveState={state}",
             f"SubState={sub}",
+            f"NRestarts={0 if state == 'active' else restarts}",
+            f"InvocationID={NOW}",
+            f"StatusText={status if name == 'dataplane' else ''}",
         )
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
+
+
+def journal(*lines: str, invocation: str = BEFORE) -> str:
+    """As `journalctl --output=json` prints lines."""
+    records = ({"MESSAGE": line, "_SYSTEMD_INVOCATION_ID": invocation} for line in lines)
+    return "".join(f"{json.dumps(record)}\n" for record in records)
 
 
 @pytest.fixture
@@ -75,7 +92,9 @@ def test_a_unit_that_failed_is_named_with_its_own_last_words(
     fake: FakeHost, tools: FakeTools
 ) -> None:
     tools.answers["systemctl"] = units(nics="failed/failed", dataplane="inactive/dead")
-    tools.answers["journalctl"] = "secbeat: ports.outside.device: no such NIC; `lspci`\n"
+    tools.answers["journalctl"] = journal(
+        "x", "secbeat: ports.outside.device: no such NIC; `lspci`"
+    )
     message = shown(fake, tools)
     assert row(message, "state") == "NOT FORWARDING"
     assert "secbeat-nics.service: secbeat: ports.outside.device: no such NIC; `lspci`" in message
@@ -94,13 +113,63 @@ def test_a_node_on_its_way_up_asks_for_patience(fake: FakeHost, tools: FakeTools
 
 def test_of_a_log_line_the_event_is_shown(fake: FakeHost, tools: FakeTools) -> None:
     tools.answers["systemctl"] = units(api="failed/failed")
-    tools.answers["journalctl"] = '{"event": "no space is left", "level": "error"}'
+    tools.answers["journalctl"] = journal('{"event": "no space is left", "level": "error"}')
     assert "  secbeat-api.service: no space is left\n" in shown(fake, tools)
 
 
 def test_a_process_that_ends_again_and_again_is_a_trouble(fake: FakeHost, tools: FakeTools) -> None:
     tools.answers["systemctl"] = units(api="activating/auto-restart")
     assert "secbeat-api.service: is not up" in shown(fake, tools)
+
+
+def test_a_data_plane_that_fails_at_every_start_is_not_starting(
+    fake: FakeHost, tools: FakeTools
+) -> None:
+    # Nearly all the time it is on its way up again: Python loads, and then the NIC is not there.
+    tools.answers["systemctl"] = units(restarts=7, dataplane="activating/start")
+    failed = journal("EAL: no such device", "secbeat-dataplane: ports.outside.device: no port")
+    tools.answers["journalctl"] = failed + journal('{"event": "starting"}', invocation=NOW)
+    message = shown(fake, tools)
+    assert row(message, "state") == "NOT FORWARDING"
+    assert "  secbeat-dataplane.service: secbeat-dataplane: ports.outside.device: no" in message
+    assert row(message, "next").startswith("log in, then: journalctl -b -u secbeat-dataplane")
+
+
+def test_between_two_starts_the_line_of_the_last_one_is_told(
+    fake: FakeHost, tools: FakeTools
+) -> None:
+    tools.answers["systemctl"] = units(restarts=7, dataplane="activating/auto-restart")
+    tools.answers["journalctl"] = journal("the reason", invocation=NOW)
+    assert "  secbeat-dataplane.service: the reason\n" in shown(fake, tools)
+
+
+def test_a_data_plane_that_was_restarted_and_is_up_forwards(
+    fake: FakeHost, tools: FakeTools
+) -> None:
+    tools.answers["systemctl"] = units(status=status_of([])).replace("NRestarts=0", "NRestarts=3")
+    assert row(shown(fake, tools), "state") == "forwarding"
+
+
+@pytest.mark.parametrize("without", [["outside"], ["outside", "inside"]])
+def test_a_data_port_without_a_link_is_told(
+    fake: FakeHost, tools: FakeTools, without: list[str]
+) -> None:
+    tools.answers["systemctl"] = units(status=status_of(without))
+    message, ports = shown(fake, tools), ", ".join(without)
+    assert row(message, "state") == "NOT FORWARDING"
+    assert f"  no link at data port {ports}\n" in message
+    assert row(message, "next") == f"look at cable and switch of {ports}; sudo secbeat doctor"
+
+
+@pytest.mark.parametrize(
+    "written", ["not JSON\n", "[]\n", '{"MESSAGE": null}\n', '{"MESSAGE": [1, 2]}\n', ""]
+)
+def test_a_journal_of_another_shape_leaves_the_unit_named(
+    fake: FakeHost, tools: FakeTools, written: str
+) -> None:
+    tools.answers["systemctl"] = units(nics="failed/failed")
+    tools.answers["journalctl"] = written
+    assert "secbeat-nics.service: is not up" in shown(fake, tools)
 
 
 @pytest.mark.parametrize("state", ["inactive/dead", "absent/dead"])
@@ -159,7 +228,7 @@ def test_what_somebody_wrote_into_a_log_does_not_reach_the_terminal(
     fake: FakeHost, tools: FakeTools
 ) -> None:
     tools.answers["systemctl"] = units(nics="failed/failed")
-    tools.answers["journalctl"] = "a\x1b[2Jb\\4{eth0}" + "x" * 1000
+    tools.answers["journalctl"] = journal("a\x1b[2Jb\\4{eth0}" + "x" * 1000)
     message = shown(fake, tools)
     assert "a?[2Jb\\\\4{eth0}" in message
     assert max(map(len, message.splitlines())) < 320

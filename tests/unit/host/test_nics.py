@@ -8,23 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config.resolution import Resolution
 from appliance.host.files import HostError
-from appliance.host.nics import apply, release, wait_for_drivers
+from appliance.host.nics import wait_for_drivers
 from appliance.host.survey import Survey
-from tests.support.fake_host import IXGBE, MLX5, FakeHost
+from tests.support.fake_host import IXGBE, MLX5, PMDS, FakeHost
 from tests.support.fake_kernel import DEVICES, DRIVERS, FakeKernel, FakeTools
-from tests.unit.host.conftest import INSIDE, MACS, MANAGEMENT, OUTSIDE, Configure
+from tests.unit.host.conftest import (
+    INSIDE,
+    MACS,
+    MANAGEMENT,
+    OUTSIDE,
+    Configure,
+    bring,
+    driver,
+)
 
 PORTS = "/run/secbeat-nics/ports.json"
-
-
-def bring(kernel: FakeKernel, tools: FakeTools, config: object) -> Resolution:
-    return apply(kernel, config, Survey(kernel, config).plan(), tools)  # type: ignore[arg-type]
-
-
-def driver(kernel: FakeKernel, address: str) -> str | None:
-    return kernel.link_name(f"{DEVICES}/{address}/driver")
 
 
 def complaint(kernel: FakeKernel, config: object) -> str:
@@ -187,6 +186,25 @@ def test_a_nic_that_user_space_has_is_named_when_a_mac_is_not_found(
     assert f"no NIC shows this MAC address ({INSIDE} without an interface show none)" in line
 
 
+def test_of_the_nics_that_show_no_mac_those_that_dpdk_drives_are_named_as_devices(
+    fake: FakeHost, kernel: FakeKernel, configure: Configure
+) -> None:
+    # As in a cloud kernel without e1000e and rtl8139: no driver, so no interface and no MAC.
+    e1000e, rtl8139, igb = "0000:00:05.0", "0000:00:06.0", "0000:00:07.0"
+    infos = [("8086:10d3", e1000e), ("10ec:8139", rtl8139), ("8086:10c9", igb)]
+    for ids, address in infos:
+        fake.add_nic(address, None, ids)
+    drives = {"kmod": "* vfio-pci", "pci_ids": [[0x8086, 0x10D3, 0xFFFF, 0xFFFF]]}
+    fake.add_pmd("librte_net_e1000", {"name": "net_e1000_em"} | drives)
+    line = complaint(kernel, configure("mac:52:54:00:00:09:09"))
+    assert f"({e1000e}, {rtl8139}, {igb} without an interface show none)" in line
+    assert line.endswith(f'; `device = "{e1000e}"`')
+    fake.add_pmd("librte_net_igb", {**IXGBE, "pci_ids": [[0x8086, 0x10C9, 0xFFFF, 0xFFFF]]})
+    line = complaint(kernel, configure("mac:52:54:00:00:09:09"))
+    assert line.endswith(f'; `device = "{e1000e}", or device = "{igb}"`')
+    assert Survey(kernel, configure(e1000e)).plan().steps, "and named so it is taken"
+
+
 def test_without_an_iommu_the_remedy_depends_on_the_processor(
     fake: FakeHost, kernel: FakeKernel, configure: Configure
 ) -> None:
@@ -236,6 +254,33 @@ def test_a_nic_without_a_dpdk_driver_is_refused(
     line = complaint(kernel, configure())
     assert "(10ec:8139) is not supported by an installed DPDK driver; use its kernel" in line
     assert 'device = "net_af_packet0,iface=ens3"' in line
+    assert "docs/configuration.md#kernel-interfaces" in line
+
+
+def test_each_port_on_a_kernel_interface_has_a_name_of_its_own(
+    fake: FakeHost, kernel: FakeKernel, configure: Configure
+) -> None:
+    fake.add_nic(INSIDE, "8139too", "10ec:8139")
+    line = complaint(kernel, configure("nic:1", "nic:2"))
+    assert 'device = "net_af_packet1,iface=ens4"' in line
+
+
+def test_a_nic_without_a_dpdk_driver_and_without_an_interface_can_not_be_a_port(
+    fake: FakeHost, kernel: FakeKernel, configure: Configure
+) -> None:
+    fake.add_nic(OUTSIDE, None, "10ec:8139")
+    shutil.rmtree(kernel.path(f"{DEVICES}/{OUTSIDE}/virtio1"))
+    line = complaint(kernel, configure())
+    assert "(10ec:8139) is not supported by an installed DPDK driver, and this kernel" in line
+    assert "take another NIC" in line
+    assert "af_packet" not in line
+
+
+def test_without_any_dpdk_driver_the_package_is_named(
+    kernel: FakeKernel, configure: Configure
+) -> None:
+    shutil.rmtree(kernel.path(PMDS))
+    assert "no DPDK driver is installed for" in complaint(kernel, configure())
 
 
 @pytest.mark.parametrize(
@@ -301,20 +346,6 @@ def test_the_nic_below_the_management_interface_is_no_data_nic(
     assert f'"nic:1": is {OUTSIDE}, as management.nic is' in line
 
 
-def test_nics_are_given_back(
-    fake: FakeHost, kernel: FakeKernel, tools: FakeTools, configure: Configure
-) -> None:
-    config = configure()
-    bring(kernel, tools, config)
-    assert release(kernel, config) == [OUTSIDE, INSIDE]
-    assert driver(kernel, OUTSIDE) == driver(kernel, INSIDE) == "virtio-pci"
-    assert release(kernel, config) == []
-    fake.add_pmd("librte_net_ixgbe", IXGBE)
-    fake.add_nic(OUTSIDE, "vfio-pci", "8086:10fb")
-    with pytest.raises(HostError, match="was taken by no kernel driver"):
-        release(kernel, config)
-
-
 def test_only_the_first_run_of_a_boot_waits_for_drivers(
     kernel: FakeKernel, tools: FakeTools, configure: Configure
 ) -> None:
@@ -331,32 +362,6 @@ def test_ports_json_lies_where_it_is_configured(
 ) -> None:
     bring(kernel, tools, configure(node={"nics_dir": Path("/run/elsewhere")}))
     assert kernel.exists("/run/elsewhere/ports.json")
-
-
-def test_a_dry_release_only_says_what_it_would_do(
-    kernel: FakeKernel, tools: FakeTools, configure: Configure
-) -> None:
-    bring(kernel, tools, configure())
-    assert release(kernel, configure(), dry_run=True) == [OUTSIDE, INSIDE]
-    assert driver(kernel, OUTSIDE) == "vfio-pci"
-
-
-def test_a_nic_that_a_process_has_is_not_taken_away(
-    fake: FakeHost, kernel: FakeKernel, tools: FakeTools, configure: Configure
-) -> None:
-    bring(kernel, tools, configure())
-    fake.link("/proc/77/fd/9", "/dev/vfio/7")
-    fake.write("/proc/77/comm", "secbeat-datapl\n")
-    kernel.told.clear()
-    line = r"in use by secbeat-datapl \(pid 77\); `systemctl stop secbeat-dataplane`"
-    with pytest.raises(HostError, match=line):
-        release(kernel, configure())
-    fake.write(f"{DRIVERS}/uio_pci_generic/module")
-    fake.link("/proc/77/fd/9", "/dev/vfio/6")
-    with pytest.raises(HostError, match=line):
-        bring(kernel, tools, configure(dataplane={"nic_driver": "uio_pci_generic"}))
-    assert kernel.told == []
-    assert bring(kernel, tools, configure()).outside.driver == "vfio-pci", "as it is: no matter"
 
 
 def test_a_udev_that_is_busy_does_not_keep_the_nics_from_being_bound(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.support.machine import DataNic, Firmware, Forward, Machine
+from tests.image.support.machine import DataNic, Firmware, Forward, Machine, NicModel
 
 NICS = (
-    DataNic("outside", "52:54:00:00:01:01", 7),
-    DataNic("inside", "52:54:00:00:01:02", 8),
+    DataNic("outside", "52:54:00:00:01:01", (7,)),
+    DataNic("inside", "52:54:00:00:01:02", (8,)),
 )
 
 
@@ -107,3 +107,15 @@ def test_no_image_is_written_to_but_the_overlay():
     drives = values(command(seed=Path("/d/seed.iso")), "-drive")
     writable = [drive for drive in drives if "readonly=on" not in drive]
     assert writable == ["if=none,id=disk,file=/d/disk.qcow2,format=qcow2"]
+
+
+@pytest.mark.parametrize("model", NicModel)
+def test_each_kind_of_nic_sits_at_the_same_place_with_a_descriptor_for_each_queue(model: NicModel):
+    fds = tuple(range(7, 7 + model.queues))
+    words = command(data_nics=(DataNic("outside", "52:54:00:00:01:01", fds, model),))
+    kind, _, options = model.partition(",")
+    found = device(words, f"{kind},netdev=outside")
+    assert ",mac=52:54:00:00:01:01,addr=0x5,romfile=" in found
+    assert found.endswith(options)
+    wanted = "fds=7:8" if model is NicModel.TWO_QUEUES else "fd=7"
+    assert values(words, "-netdev")[1] == f"tap,id=outside,{wanted}"

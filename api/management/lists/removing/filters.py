@@ -1,10 +1,14 @@
-"""Which entries a removal in bulk takes: those that meet every condition it names."""
+"""Which entries a removal in bulk takes: those that meet every condition it names.
+
+Of the fleet's it takes none but for the agent (`api.management.lists.ownership`).
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from api.lists.schemas import FLEET
 from dataplane.base.networks import Network
 
 _CONDITIONS = {
@@ -12,6 +16,7 @@ _CONDITIONS = {
     "created_by": "e.created_by = :by",
     "origin": "e.origin = :origin",
 }
+_NOT_FLEET = f"e.origin <> '{FLEET}'"
 
 
 @dataclass(frozen=True)
@@ -22,12 +27,22 @@ class Filter:
     reason: str | None = None
     created_by: str | None = None
     origin: str | None = None
+    spares_fleet: bool = False
+    """Leave the fleet's entries where they are."""
 
     @property
     def conditions(self) -> str:
         """SQL on a row ``e``, but for the networks."""
         named = [text for name, text in _CONDITIONS.items() if getattr(self, name) is not None]
+        named += [_NOT_FLEET] if self.spares_fleet else []
         return " AND ".join(named) or "TRUE"
+
+    @property
+    def spared(self) -> Filter | None:
+        """What meets all the same, and is left."""
+        if not self.spares_fleet or self.origin is not None:
+            return None
+        return replace(self, origin=FLEET, spares_fleet=False)
 
     @property
     def parameters(self) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.access.audit.service import Actor
@@ -23,6 +23,8 @@ class RemovalResult:
 
     revision: int | None
     removed: Mapping[str, int]
+    kept_of_fleet: int = 0
+    """How many entries of the fleet meet the filter too, and stay."""
 
 
 class Remover:
@@ -36,7 +38,8 @@ class Remover:
         database, number = self._bulk.database, kinds.number[name]
         with self._bulk.scratch() as scratch, database.attached(scratch) as connection:
             stage = RemovalStage(database, connection, wanted, number)
-            return RemovalResult(None, stage.count(self._bulk.clock.boot_ms()))
+            boot_ms = self._bulk.clock.boot_ms()
+            return RemovalResult(None, stage.count(boot_ms), stage.spared(boot_ms))
 
     def run(self, actor: Actor, name: ListName, wanted: Filter) -> RemovalResult:
         """Remove what the filter meets; `TooManyRequestsError` while another is under way."""
@@ -53,8 +56,9 @@ class Remover:
             stage.select(staging)
             stage.copy(staging)
             removed = stage.removed()
+            result = RemovalResult(None, removed, stage.spared(staging.boot_ms))
             if not removed:
-                return RemovalResult(None, {})
+                return result
             count = sum(removed.values())
             what = Publication(
                 scratch=scratch,
@@ -63,7 +67,7 @@ class Remover:
                 removes=True,
                 action="remove_many",
                 target=f"{count} entries: {wanted}",
-                result=removed,
+                result=result,
             )
             revision = self._bulk.publish(actor, staging, stage, what)
-        return RemovalResult(revision, removed)
+        return replace(result, revision=revision)

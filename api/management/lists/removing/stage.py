@@ -95,8 +95,12 @@ class RemovalStage(Stage):
 
     def count(self, boot_ms: int) -> dict[str, int]:
         """How many entries the removal would take, by origin."""
-        parameters = {"list": self._lists, "boot_ms": boot_ms, **self._filter.parameters}
-        return dict(self._connection.execute(_COUNT.format(**self._parts), parameters))
+        return self._count(self._filter, boot_ms)
+
+    def spared(self, boot_ms: int) -> int:
+        """How many of the fleet meet its conditions, and stay."""
+        spared = self._filter.spared
+        return 0 if spared is None else sum(self._count(spared, boot_ms).values())
 
     def select(self, staging: Staging) -> None:
         """Find the networks: reads ``node.db``, and holds nobody up."""
@@ -128,6 +132,11 @@ class RemovalStage(Stage):
         for kind, origin, count in self._connection.execute(_ROWS.format(part), of):
             tally.rows[kind, origin] = -count
         return tally
+
+    def _count(self, wanted: Filter, boot_ms: int) -> dict[str, int]:
+        parameters = {"list": self._lists, "boot_ms": boot_ms, **wanted.parameters}
+        parts = self._parts | {"conditions": wanted.conditions}
+        return dict(self._connection.execute(_COUNT.format(**parts), parameters))
 
     def _stage(self, parameters: dict[str, object]) -> None:
         run, every = self._connection.execute, {**parameters, **self._filter.parameters}

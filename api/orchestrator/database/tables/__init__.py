@@ -20,4 +20,5 @@ METADATA = (
     *(nodes, policies, entries, rules, incidents, outbox, jobs),
 )
 """All of the database. ``meta`` has database_id (the epoch of everything that nodes follow),
-keys_made, and change: a number that grows with every change of what a node is to enforce."""
+keys_made, change: a number that grows with every change of what a node is to enforce, and events:
+how many there were for receivers of webhooks."""

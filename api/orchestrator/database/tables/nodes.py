@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+import secrets
+
+from sqlalchemy import JSON, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 from api.storage.tables import INT64
 
 metadata = MetaData()
+
+
+def new_stamp() -> int:
+    """A number that no row has had before, however often it was deleted and made anew."""
+    return secrets.randbits(62)
+
 
 nodes = Table(
     "nodes",
@@ -36,12 +44,21 @@ nodes = Table(
     Column("clock_off_ms", INT64),
     Column("previous_boot_id", Text),
     Column("duplicate_ms", INT64),
+    Column(
+        "stamp",
+        INT64,
+        nullable=False,
+        default=new_stamp,
+        onupdate=new_stamp,
+        server_default=text("0"),
+    ),
 )
 """``desired``: ``active`` or ``draining``. ``change``: the fleet's change that last touched what
 this node alone is to do. ``stats_before``, ``seen_before_ms``: of the heartbeat before the last.
 NULL until the first heartbeat: seen_ms, mode, health, load, boot_id. ``status``: the one that was
 told last. ``clock_off_ms``: the node's clock less the database's. ``duplicate_ms``: when its
-heartbeats last went back to an earlier boot (`nodes.heartbeats`)."""
+heartbeats last went back to an earlier boot. ``stamp``: another one after each write of anything
+but figures, so that a worker knows whether it still knows the row (`nodes.heartbeats`)."""
 
 Index("nodes_seen", nodes.c.seen_ms)
 

@@ -23,9 +23,22 @@ outbox = Table(
     Column("next_ms", INT64, nullable=False),
     Column("last_status", Integer),
     Column("last_error", Text),
+    Column("last_ms", INT64),
+    Column("sequence", INT64),
     sqlite_autoincrement=True,
 )
 """``state``: pending, delivered or dead. ``next_ms``: when it may be tried; a worker that tries it
-moves this beyond the attempt's longest time, so that another one takes over if it dies."""
+moves this beyond the attempt's longest time, so that another one takes over if it dies.
+``sequence`` counts the events, and is the same for all receivers of one."""
 
 Index("outbox_due", outbox.c.state, outbox.c.endpoint, outbox.c.next_ms)
+
+receivers = Table(
+    "receivers",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_success_ms", INT64),
+    Column("last_error", Text),
+)
+"""How each did: ``failures`` in a row. What was delivered leaves the outbox."""

@@ -31,3 +31,22 @@ fleet_rules = Table(
 last touched the row; the log of changes (`followed_log`) has its number in eight bytes."""
 
 Index("fleet_rules_by_change", fleet_rules.c.change)
+
+fleet_rules_staged = Table(
+    "fleet_rules_staged",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("staged_ms", INT64, nullable=False),
+    Column("name", Text),
+    Column("group_name", Text),
+    Column("pattern", Text, nullable=False),
+    Column("pattern_bytes", Integer, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("targets", JSON, nullable=False),
+    Column("profiles", JSON, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("expires_ms", INT64),
+)
+"""Lines of imports that are not committed yet, or what a crash has left of one."""

@@ -43,6 +43,7 @@ def _print(body: dict[str, Any], as_json: bool) -> None:
         output.document(body)
         return
     reasons = ", ".join(body["reasons"]) or "none"
+    output.line(f"node             {body['node']}")
     output.line(f"orchestrator     {body['url']}: {'answers' if body['up'] else 'away'}")
     output.line(f"registered       {'yes' if body['registered'] else 'no'}")
     output.line(f"last contact     {body['last_contact_at'] or '-'}")

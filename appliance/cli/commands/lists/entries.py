@@ -25,7 +25,7 @@ from appliance.cli.terminal.options import (
     UrlOption,
     WaitOption,
 )
-from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.output import Cell, Output, counts, warn
 
 ListName = Literal["blacklist", "allowlist"]
 WAIT_S = 60.0
@@ -45,7 +45,7 @@ Duration = Annotated[
 ]
 Origin = Annotated[
     str | None,
-    typer.Option(help="Who says so: manual, incident, fleet, crowdsec or feed:NAME."),
+    typer.Option(help="Who says so: manual, incident, crowdsec or feed:NAME."),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
 Source = Annotated[
@@ -88,11 +88,11 @@ def _add(app: typer.Typer, name: ListName) -> None:
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        refuse_for_fleet(fleet, wait=wait, origin=origin)
+        refuse_for_fleet(fleet, origin=origin)
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         body = {"ip": ip, "reason": reason, "duration_seconds": duration, "origin": origin}
         body = {key: value for key, value in body.items() if value is not None}
-        answer = asked.settle(asked.api.post(name, body), timeout if wait else None)
+        answer = asked.settle(asked.api.post(name, body), timeout if wait else None, "lists")
         if as_json:
             output.document(answer.body)
         else:
@@ -162,7 +162,7 @@ def _import(app: typer.Typer, name: ListName) -> None:
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        refuse_for_fleet(fleet, wait=wait, origin=origin)
+        refuse_for_fleet(fleet, origin=origin)
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         query = {
             "reason": reason,
@@ -171,7 +171,7 @@ def _import(app: typer.Typer, name: ListName) -> None:
             "on_conflict": on_conflict,
         }
         answer = upload(asked.api, f"{name}/import", source, file_format, query)
-        answer = asked.settle(answer, timeout if wait else None)
+        answer = asked.settle(answer, timeout if wait else None, "lists")
         if as_json:
             output.document(answer.body)
             return
@@ -192,6 +192,8 @@ def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable
 
 
 def _cell(value: Any) -> Cell:
+    if isinstance(value, dict):
+        return counts(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 

@@ -24,7 +24,7 @@ from appliance.cli.terminal.options import (
     UrlOption,
     WaitOption,
 )
-from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.output import Output, warn
 
 ListName = Literal["blacklist", "allowlist"]
 NETWORKS_MAX = 10_000
@@ -76,26 +76,25 @@ def make(app: typer.Typer, name: ListName) -> None:
         wanted = {key: value for key, value in wanted.items() if value is not None}
         if ip is None and not wanted:
             raise typer.BadParameter("give IP, or --reason, --created-by, --origin or --file")
-        refuse_for_fleet(fleet, wait=wait, origin=origin)
+        refuse_for_fleet(fleet, origin=origin)
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         api, wait_s = asked.api, timeout if wait else None
         if ip is not None:
             answer = api.delete(f"{name}/{quoted(ip)}", {} if fleet else {"origin": origin})
-            _say_one(asked, output, name, ip, asked.settle(answer, wait_s))
+            _say_one(asked, output, name, ip, asked.settle(answer, wait_s, "lists"))
             return
         path = f"{name}/remove"
         answer = (
             api.post(path, wanted, {"dry_run": "true"}) if dry_run else api.post_long(path, wanted)
         )
-        _say_many(asked, output, name, asked.settle(answer, wait_s))
+        _say_many(asked, output, name, asked.settle(answer, wait_s, "lists"))
 
 
 def _say_one(asked: Asked, output: Output, name: str, ip: str, answer: Answer) -> None:
     body = answer.body if isinstance(answer.body, dict) else {}
     remaining = body.get("remaining") or []
     if output.as_json:
-        state = {} if asked.is_fleet else {"state": state_of(answer), "revision": answer.revision}
-        output.document({"ip": ip, "remaining": remaining, **state})
+        output.document({"ip": ip, "remaining": remaining, **asked.state_of(answer)})
     elif remaining:
         where = f"{ip} stays on the {name} by {', '.join(remaining)}; one entry is gone"
         asked.say(output, where, answer)
@@ -110,6 +109,8 @@ def _say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
         return
     by = [f"{count} of {origin}" for origin, count in (body.get("removed_by_origin") or {}).items()]
     what = f"{body.get('removed')} entries" + (f" ({', '.join(by)})" if by else "")
+    if kept := body.get("kept_of_fleet"):
+        warn(f"{kept} more are the fleet's and stay: remove them with --fleet")
     if state_of(answer) == "dry_run":
         output.line(f"{what} would go from the {name}; nothing is changed")
     else:

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from appliance.cli.client.changes import state_of
-from appliance.cli.client.choice import Asked, refuse_for_fleet
+from appliance.cli.client.choice import Asked
 from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
@@ -27,7 +26,7 @@ from appliance.cli.terminal.options import (
     UrlOption,
     WaitOption,
 )
-from appliance.cli.terminal.output import Cell, Output
+from appliance.cli.terminal.output import Cell, Output, counts
 
 WAIT_S = 60.0
 SHOWN = ("id", "status", "action", "hits", "pattern")
@@ -84,7 +83,6 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add a rule."""
-    refuse_for_fleet(fleet, wait=wait)
     asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
     api = asked.api
     body: dict[str, object] = {"pattern": pattern, "action": action}
@@ -99,7 +97,7 @@ def add(
     body |= {"enabled": False} if disabled else {}
     body |= {} if duration is None else {"expires_at": _time_in(duration)}
     answer = api.post("rules", body)
-    answer = asked.settle(answer, timeout if wait else None)
+    answer = asked.settle(answer, timeout if wait else None, "rules")
     if as_json:
         output.document(answer.body)
     else:
@@ -164,7 +162,6 @@ def set_(
     as_json: JsonOption = False,
 ) -> None:
     """Change a rule's action or group, or switch it on or off."""
-    refuse_for_fleet(fleet, wait=wait)
     said = {"action": action, "enabled": enabled, "group": group}
     body: dict[str, object] = {key: value for key, value in said.items() if value is not None}
     if not body:
@@ -174,7 +171,7 @@ def set_(
     asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
     api = asked.api
     answer = api.patch(f"rules/{quoted(rule)}", body)
-    answer = asked.settle(answer, timeout if wait else None)
+    answer = asked.settle(answer, timeout if wait else None, "rules")
     if as_json:
         output.document(answer.body)
     else:
@@ -195,13 +192,12 @@ def delete(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a rule; its id is never used again."""
-    refuse_for_fleet(fleet, wait=wait)
     asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
     api = asked.api
-    answer = asked.settle(api.delete(f"rules/{quoted(rule)}"), timeout if wait else None)
+    answer = api.delete(f"rules/{quoted(rule)}")
+    answer = asked.settle(answer, timeout if wait else None, "rules")
     if as_json:
-        state = {} if fleet else {"state": state_of(answer), "revision": answer.revision}
-        output.document({"id": rule, **state})
+        output.document({"id": rule, **asked.state_of(answer)})
     else:
         asked.say(output, f"{rule} is removed", answer)
 
@@ -241,6 +237,8 @@ def cell(value: Any) -> Cell:
     """What a cell can show of a value."""
     if isinstance(value, list):
         return ",".join(map(str, value)) or None
+    if isinstance(value, dict):
+        return counts(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 

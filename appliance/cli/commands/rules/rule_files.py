@@ -12,13 +12,17 @@ from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
-from appliance.cli.client.changes import say, settle
+from appliance.cli.client.changes import settle
+from appliance.cli.client.choice import Asked, refuse_for_fleet
 from appliance.cli.client.node_api import Answer, NodeApi
 from appliance.cli.client.problems import RefusedError
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.lists.imports import upload
 from appliance.cli.terminal.options import (
+    DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
+    FleetOption,
+    FleetUrlOption,
     JsonOption,
     KeyFileOption,
     TimeoutOption,
@@ -56,36 +60,57 @@ def import_(
     on_refused: OnRefused = "fail",
     wait: WaitOption = False,
     timeout: TimeoutOption = _WAIT_S,
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add up to 50,000 rules, all or none; returns when they are committed."""
-    api, output = NodeApi.open(url, key_file), Output(as_json)
+    refuse_for_fleet(fleet, on_refused=on_refused == "skip")
+    asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
+    wait_s = timeout if wait else None
+    if fleet:
+        answer = upload(asked.api, "rules/import", source, "ndjson", {})
+        _tell(asked, output, asked.settle(answer, wait_s, "rules"))
+    else:
+        _tell(asked, output, _import_into_node(asked.api, source, on_refused, wait_s))
+
+
+def _import_into_node(
+    api: NodeApi, source: str, on_refused: str, timeout_s: float | None
+) -> Answer:
+    """The job that tries the patterns, at its end."""
     begun = upload(api, "rules/import", source, "ndjson", {"on_refused": on_refused}).body
     job = _follow(api, begun)
     for each in job.get("refused_lines") or ():
         warn(f"line {each.get('line')}: {each.get('pattern')}: {each.get('why')}")
     if job.get("state") != "done":
         raise RefusedError(f"no rule is added: {job.get('error')}")
-    answer = _settled(api, job, timeout if wait else None)
-    if as_json:
-        output.document(answer.body)
-    elif job.get("revision") is None:
+    return _settled(api, job, timeout_s)
+
+
+def _tell(asked: Asked, output: Output, answer: Answer) -> None:
+    body = answer.body
+    if output.as_json:
+        output.document(body)
+    elif body.get("revision") is None:
         output.line("0 rules are added: nothing is changed")
     else:
-        refused = f", {job['refused']} refused" if job.get("refused") else ""
-        say(output, f"{job.get('added')} rules are added{refused}", answer)
+        refused = f", {body['refused']} refused" if body.get("refused") else ""
+        asked.say(output, f"{body.get('added')} rules are added{refused}", answer)
 
 
 def export(
     target: Target = "-",
+    fleet: FleetOption = False,
+    orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write all rules as import takes them, a line each."""
-    api, count = NodeApi.open(url, key_file), 0
+    api, count = Asked.open(fleet, orchestrator, url, key_file).api, 0
     if as_json and target == "-":
         raise typer.BadParameter("--json needs a FILE: the rules themselves go to stdout")
     with opened(target) as file:

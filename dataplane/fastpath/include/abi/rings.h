@@ -99,6 +99,8 @@ enum sb_notice_kind {
     SB_NOTICE_COMPILER_BACK,
     SB_NOTICE_RULES_IN_FORCE, /* all of the WAF's rules are; value: how many */
     SB_NOTICE_POLICY_APPLIED, /* one that came while this data plane ran; value: its revision */
+    SB_NOTICE_LINK_HELD,      /* taken down on purpose; value: the port */
+    SB_NOTICE_LINK_RELEASED,
     SB_NOTICE_COUNT
 };
 

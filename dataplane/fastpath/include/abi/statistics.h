@@ -43,6 +43,8 @@ struct sb_connection_stats {
     uint64_t accepted;  /* ever opened so */
     uint64_t failed;    /* of those: refused, silent, or given up by the client */
     uint64_t bad_checksum; /* RST and FIN with a wrong one: passed, without effect */
+    uint64_t proxied; /* of the active: opened by the SYN proxy, which no other node can go on with;
+                         neither closed nor reset */
 };
 
 struct sb_waf_stats {
@@ -205,6 +207,25 @@ struct sb_device_stats {
     uint64_t tx_errors;
     uint64_t link_up; /* 0 or 1 */
     uint64_t speed_mbps;
+    uint64_t link_can_be_held; /* 1: somebody can take its link down ... */
+    uint64_t link_held;        /* ... and we keep it down */
+};
+
+/* Links that are kept down so that routers see what is the matter. */
+enum sb_links_state {
+    SB_LINKS_STATE_SETTLING, /* after a start or a release: links may still come */
+    SB_LINKS_STATE_WATCHING,
+    SB_LINKS_STATE_LOST,    /* one port has lost its link, the other is kept down */
+    SB_LINKS_STATE_HOLDING, /* that link is back too early: both are kept down */
+    SB_LINKS_STATE_DRAINED, /* the node drains, and both are kept down */
+    SB_LINKS_STATE_COUNT
+};
+
+struct sb_links {
+    uint64_t state; /* enum sb_links_state */
+    uint64_t since_boot_ms;
+    uint64_t loss_forwarding; /* 1: on */
+    uint64_t losses;          /* that were forwarded, ever */
 };
 
 enum sb_state { SB_STATE_STARTING, SB_STATE_RUNNING, SB_STATE_DRAINING, SB_STATE_COUNT };
@@ -217,7 +238,24 @@ enum sb_degraded {
     SB_DEGRADED_COUNTRIES = 1 << 3, /* no database though the policy asks, or one that is no good */
     SB_DEGRADED_RULES = 1 << 4,     /* WAF rules wait, and nobody compiles them; or not all of those
                                         from before the start are in force yet */
-    SB_DEGRADED_DETECTION = 1 << 5  /* it has failed: no attack is seen until a restart */
+    SB_DEGRADED_DETECTION = 1 << 5, /* it has failed: no attack is seen until a restart */
+    SB_DEGRADED_LINK_HOLD = 1 << 6  /* links are to be taken down, and not every port's can be */
+};
+
+enum sb_drain_state {
+    SB_DRAIN_STATE_OFF,
+    SB_DRAIN_STATE_CONNECTIONS, /* waits for proxied connections to end */
+    SB_DRAIN_STATE_TRAFFIC,     /* waits until nothing comes in */
+    SB_DRAIN_STATE_COMPLETE,
+    SB_DRAIN_STATE_COUNT
+};
+
+struct sb_drain {
+    uint64_t wanted; /* 1: the state log says so */
+    uint64_t state;  /* enum sb_drain_state */
+    uint64_t takes_links_down;
+    uint64_t quiet_ms; /* since anything came in but control of the link; of the drain alone */
+    uint64_t lost;     /* proxied connections that were left when a drain was complete, ever */
 };
 
 /* How the WAF's rules are: bits. */
@@ -301,6 +339,8 @@ struct sb_stats_header {
     uint64_t rejected_count; /* ever; the newest SB_REJECTED_MAX are kept */
     struct sb_rejected rejected[SB_REJECTED_MAX];
     struct sb_device_stats device[SB_PORT_COUNT];
+    struct sb_links links;
+    struct sb_drain drain;
     uint64_t profile_version; /* odd while names and profile_removed change */
     struct sb_profile_label profile_label[SB_PROFILES_MAX];
     struct sb_profile_stats profile_removed; /* what profiles had counted that are no more */

@@ -189,6 +189,7 @@ static void complete(const struct sb_proxy *proxy, struct sb_flow *flow,
         record->time_delta = opening->time_told - options.time_value;
     }
     proxy->flows->stats->opening--;
+    proxy->flows->stats->proxied++;
     sb_inspect_proxied(proxy->lcore, flow, &opening->held[0], opening->client_isn + 1,
                        opening->cookie + 1);
     release(proxy, opening, flow);

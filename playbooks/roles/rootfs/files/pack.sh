@@ -1,6 +1,7 @@
 #!/bin/sh
 # pack.sh FOLDER ARCHIVE: packs the files of a tree for root, with fixed modes and times, so that unarchive finds a
 # difference where there is one and nowhere else. Links are followed: the units lie in a folder of their own.
+# Prints a line "MODE SHA256 PATH" for each: what compare.sh reads.
 set -eu
 cd "$1"
 mkdir -p "$(dirname "$2")"
@@ -11,6 +12,8 @@ pack() { # TAR_OPERATION MODE FIND_EXPRESSION...
     find -L . -type f "$@" -printf '%P\0' | LC_ALL=C sort -z |
         tar "$operation" --file="$archive" --null --files-from=- --dereference --mode="$mode" \
             --owner=root:0 --group=root:0 --mtime='2026-01-01 UTC'
+    find -L . -type f "$@" -printf '%P\0' | LC_ALL=C sort -z | xargs -0 --no-run-if-empty sha256sum |
+        sed "s,^\([0-9a-f]*\)  ,$mode \1 /,"
 }
 
 # Whole or not at all: two plays may pack the same tree.

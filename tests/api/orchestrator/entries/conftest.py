@@ -64,7 +64,7 @@ class RelayedNodeApi(NodeApi):
     ) -> dict[str, Any]:
         del timeout_s, size
         body = content if content is None or isinstance(content, bytes) else content.read()
-        key = self.api.settings.agent_key.read_text().strip()
+        key = self.api.agent_key
         ask = lambda: self.api.call(  # noqa: E731
             method,
             f"/{path}",

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from api.orchestrator import staging
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.database.tables.entries import fleet_entries_staged
 from api.orchestrator.entries import importing, removing, service, staged
@@ -30,9 +31,9 @@ def listed(admin: FlaskClient, name: str = "blacklist") -> list[str]:
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "STAGED_AT_ONCE", 2)
+    monkeypatch.setattr(staging, "STAGED_AT_ONCE", 2)
     monkeypatch.setattr(staged, "_ALLOWED_AT_ONCE", 1)
-    monkeypatch.setattr(staged, "_FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr(staging, "FORGOTTEN_AT_ONCE", 2)
     monkeypatch.setattr(removing, "_AT_ONCE", 2)
 
 

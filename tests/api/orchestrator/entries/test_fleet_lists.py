@@ -35,7 +35,7 @@ def test_a_ban_of_the_contract_is_listed_with_its_fields(admin: FlaskClient) -> 
     assert body.items() <= found.items()
     assert found == answer.json
     assert found["origin"] == "fleet"
-    assert admin.get(f"{URL}/192.0.2.100").json == found
+    assert found.items() <= admin.get(f"{URL}/192.0.2.100").json.items()
 
 
 def test_the_same_network_again_replaces_the_entry(admin: FlaskClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.orchestrator.rules import following, service
+from api.orchestrator.rules import following, room
 from tests.support.clock import FakeClock
 
 Enrol = Callable[..., FlaskClient]
@@ -36,7 +36,7 @@ def test_a_rule_of_the_contract_is_listed_with_its_fields(admin: FlaskClient) ->
     assert made["status"] == "active"
     assert made["created_at"].endswith("Z")
     assert admin.get(URL).json == {"rules": [made], "total": 1, "next_cursor": None}
-    assert admin.get(f"{URL}/rule_1").json == made
+    assert made.items() <= admin.get(f"{URL}/rule_1").json.items()
 
 
 def test_a_rule_that_is_none_is_refused_with_the_field(admin: FlaskClient) -> None:
@@ -75,8 +75,8 @@ def test_an_end_that_has_passed_is_refused(admin: FlaskClient) -> None:
 def test_there_is_room_for_so_many_rules_and_groups(
     admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "RULES_MAX", 2)
-    monkeypatch.setattr(service, "GROUPS_MAX", 1)
+    monkeypatch.setattr(room, "RULES_MAX", 2)
+    monkeypatch.setattr(room, "GROUPS_MAX", 1)
     add(admin, group="one")
     refused = admin.post(URL, json={"pattern": "x", "action": "log", "group": "two"})
     assert (refused.status_code, refused.json["errors"][0]["limit"]) == (409, "1 groups")

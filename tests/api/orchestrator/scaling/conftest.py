@@ -12,10 +12,8 @@ from flask.testing import FlaskClient
 
 from api.common.schemas import rfc3339
 from api.orchestrator.app import create_app, orchestrator_of
-from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling.provisioner import Hear, ProvisionerError
 from api.orchestrator.scaling.settings import ScalingSettings
-from api.orchestrator.scaling.steps import Means
 from api.orchestrator.scaling.worker import Worker
 from api.orchestrator.settings import OrchestratorSettings
 from tests.api.orchestrator.conftest import client_of, heartbeat, registration
@@ -42,6 +40,9 @@ class FakeProvisioner:
         self.connections = 0
         self.health: Callable[[str], str | None] = lambda _node: "healthy"
         """None: the node is not heard of."""
+        self.follows: Callable[[str, str], str] = lambda _node, _part: "applied"
+        """What becomes of a part that the fleet wants."""
+        self.drains = True
         self.before: Callable[[str, str], None] = lambda _verb, _node: None
         self.after: Callable[[str, str], None] = lambda _verb, _node: None
 
@@ -66,6 +67,18 @@ class FakeProvisioner:
         """A node that is made anew makes itself another key."""
         return f"key {self._made[node]} of {node}".ljust(40, ".")
 
+    def applied(self, node: str) -> dict[str, Any]:
+        """What the node says of what the fleet wants."""
+        client = client_of(self.app, self._key(node))
+        wanted = client.get(f"/api/v1/nodes/{node}/desired").json
+        epoch, drains = wanted["epoch"], self.drains and wanted["state"] == "draining"
+        said = {"drain": {"epoch": epoch, "number": int(drains)}}
+        for part in ("policy", "lists", "rules"):
+            if wanted[part] is not None:
+                state = self.follows(node, part)
+                said[part] = {"epoch": epoch, "number": wanted[part], "state": state}
+        return said
+
     def speak(self, node: str) -> None:
         """The node's heartbeat."""
         health = self.health(node)
@@ -75,6 +88,7 @@ class FakeProvisioner:
                 at=rfc3339(self.clock.utc_ms()),
                 version=f"0.1.{self._spoken}",  # what is new in other words is written at once
                 health=health,
+                applied=self.applied(node),
                 stats={"connections_active": self.connections},
             )
             url = f"/api/v1/nodes/{node}/heartbeat"
@@ -133,10 +147,10 @@ def make_worker(fleet: Flask, provisioner: FakeProvisioner, clock: FakeClock) ->
             provisioner.speak(node)
 
     def make() -> Worker:
-        database = orchestrator_of(fleet).database
-        registry = Registry(database, clock, ())
-        means = Means(provisioner, LIMITS, registry, wait, lambda: clock.boot_ms() / 1000)
-        return Worker(database, clock, means)
+        scaler = orchestrator_of(fleet).scaler
+        assert scaler is not None
+        means = replace(scaler.means, wait=wait, seconds=lambda: clock.boot_ms() / 1000)
+        return Worker(orchestrator_of(fleet).database, clock, means)
 
     return make
 

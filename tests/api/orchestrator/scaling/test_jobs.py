@@ -150,8 +150,34 @@ def test_a_node_drains_before_it_goes(
     said = [line["message"] for line in job_of(admin, asked)["log"]]
     node = asked.json["nodes"][0]
     assert f"draining {node} for at most 20 s" in said
-    assert f"connections are left: {node} has 3" in said
+    assert f"not drained within 20 s: {node} has 3 connections" in said
     assert statuses == ["destroy"]
+
+
+def test_a_node_that_does_not_say_that_it_drains_is_waited_for_though_it_has_no_connections(
+    admin: FlaskClient, worker: Worker, provisioner: FakeProvisioner
+) -> None:
+    scale(admin, "scale_up", 1)
+    worker.turn()
+    provisioner.drains = False
+    asked = scale(admin, "scale_down", 1)
+    worker.turn()
+    job = job_of(admin, asked)
+    said, node = [line["message"] for line in job["log"]], asked.json["nodes"][0]
+    assert f"not drained within 20 s: {node} has not said that it drains" in said
+    assert (job["state"], provisioner.there) == ("succeeded", [])
+
+
+def test_a_drained_node_is_not_waited_for(
+    admin: FlaskClient, worker: Worker, provisioner: FakeProvisioner
+) -> None:
+    scale(admin, "scale_up", 1)
+    worker.turn()
+    asked = scale(admin, "scale_down", 1)
+    worker.turn()
+    said = [line["message"] for line in job_of(admin, asked)["log"]]
+    assert "drained: no connections are left" in said
+    assert provisioner.there == []
 
 
 def test_what_a_failed_job_has_made_is_removed(

@@ -42,6 +42,7 @@ class Host:
             [sys.executable, "-m", "appliance.cli.processes", "provisioner", "--config", str(file)],
             cwd=ROOT,
         )
+        wait_for(socket.exists, "the provisioner listens", BOUND_S)
         self.server = FleetServer(url, directory / "o", provisioner=socket)
 
     def close(self) -> None:

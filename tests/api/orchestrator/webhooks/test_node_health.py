@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.database.tables.outbox import outbox
-from api.orchestrator.nodes.heartbeats import Heartbeats
+from api.orchestrator.nodes.heartbeats.service import Heartbeats
 from api.orchestrator.settings import OrchestratorSettings
 from api.orchestrator.webhooks.office import Office
 from api.webhooks.message import Message

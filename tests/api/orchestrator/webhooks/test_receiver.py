@@ -77,3 +77,16 @@ def test_a_change_is_told_once_and_signed(
     told = [(each.event["node_id"], each.event["data"]["status"]) for each in receiver.taken]
     assert told == [("node-1", "healthy"), ("node-1", "degraded")]
     assert len(set(receiver.ids())) == 2
+
+
+def test_a_test_that_is_asked_for_arrives_signed(
+    admin: FlaskClient, receiver: Receiver, webhooks: WebhookSettings
+) -> None:
+    answer = admin.post("/api/v1/webhooks/test", json={})
+    assert answer.status_code == 200
+    (result,) = answer.json["results"]
+    assert (result["delivered"], result["name"]) == (True, "1:127.0.0.1")
+    (got,) = receiver.taken
+    assert webhooks.secret_file is not None
+    got.verify(secret.load(webhooks.secret_file))
+    assert (got.event["event"], got.event["id"]) == ("test", result["webhook_id"])

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from api.agent.fleet.contact import Contact
-from api.agent.fleet.follower import BACKOFF_MAX_S, LEAVE_S, POLL_S, Follower
+from api.agent.fleet.follower import (
+    BACKOFF_MAX_S,
+    LEAVE_S,
+    POLL_S,
+    QUICK_RETRIES,
+    Follower,
+)
 from api.agent.fleet.key import NodeKey, digest
 from api.agent.fleet.membership import Membership
 from api.agent.fleet.orchestrator import Session
@@ -124,10 +130,10 @@ def test_orchestrator_that_is_away_is_asked_less_often(start: Start) -> None:
         side = start(fake.url)
         side.turns(2)
         side.session.close()
-    waits = side.turns(8)
-    assert waits[:3] == [1, 2, 4]
+    waits = side.turns(12)
+    assert waits[: QUICK_RETRIES + 3] == [POLL_S] * QUICK_RETRIES + [2, 4, 8]
     assert waits[-1] == BACKOFF_MAX_S
-    assert side.contact.view().errors == 8
+    assert side.contact.view().errors == 12
     assert side.contact.view().reasons() == []
 
 
@@ -135,11 +141,28 @@ def test_back_off_ends_with_the_first_answer(orchestrator: FakeOrchestrator, sta
     side = start(orchestrator.url)
     side.turns(2)
     orchestrator.answers["desired"] = 503, {"detail": "database away"}
-    assert side.turns(3) == [1, 2, 4]
+    assert side.turns(QUICK_RETRIES + 2)[-2:] == [2, 4]
     del orchestrator.answers["desired"]
     assert side.turns(1) == [POLL_S]
     orchestrator.answers["desired"] = 503, {}
-    assert side.turns(1) == [1]
+    assert side.turns(1) == [POLL_S]
+
+
+def test_what_was_not_foreseen_is_a_failure_like_others(
+    orchestrator: FakeOrchestrator, start: Start, part: FakePart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = start(orchestrator.url)
+    side.turns(2)
+
+    def fails() -> None:
+        raise OSError("disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(side.membership, "turn", fails)
+        assert side.turns(QUICK_RETRIES + 2)[-3:] == [POLL_S, 2, 4]
+    orchestrator.desired["lists"] = 8
+    assert side.turns(1) == [POLL_S]
+    assert part.calls[-1] == ("epoch-1", 8, Applied("epoch-1", 0))
 
 
 def test_restored_orchestrator_that_does_not_know_the_node_gets_it_again(
@@ -169,7 +192,7 @@ def test_refused_node_is_degraded_and_keeps_what_it_has(
         orchestrator.tokens.clear()
     else:
         orchestrator.keys["n1"] = "0" * 64
-    waits = side.turns(8)
+    waits = side.turns(12)
     assert side.contact.view().reasons() == ["fleet_refused"]
     assert waits[-1] == BACKOFF_MAX_S
     assert part.left == 0
@@ -262,7 +285,7 @@ def test_missing_token_is_said(
 ) -> None:
     (tmp_path / "token").write_text("")
     side = start(orchestrator.url)
-    assert side.turns(2) == [1, 2]
+    assert side.turns(2) == [POLL_S, POLL_S]
     assert orchestrator.asked == []
 
 

@@ -71,6 +71,7 @@ class Case:
         before, end = self.beats, self.now_s + seconds
         while self.now_s < end:
             self.now_s += 0.5
+            self.clock.now_boot_ms += 500
             self.heart.turn()
         return self.beats - before
 
@@ -112,6 +113,23 @@ def test_what_is_new_is_said_at_once(case: Case, what: str) -> None:
     assert case.pass_s(1) == 1
 
 
+def test_stall_that_is_over_at_the_next_look_is_not_told(case: Case) -> None:
+    """As after a pause of the whole machine, if the agent goes on first."""
+    case.pass_s(3)
+    stats = case.source.stats
+    assert stats is not None
+    case.source.stats = replace(stats, heartbeat_age_s=5.0)
+    assert case.pass_s(0.5) == 0
+    case.source.stats = stats
+    assert case.pass_s(3) == 0
+    case.source.stats = replace(stats, heartbeat_age_s=5.0)
+    assert case.pass_s(3) == 1
+    assert (case.last()["health"], case.last()["reasons"]) == (
+        "unhealthy",
+        ["dataplane_stalled", "link"],
+    )
+
+
 def test_flapping_node_says_so_once_a_second(case: Case) -> None:
     case.pass_s(3)
     before = case.beats
@@ -123,7 +141,8 @@ def test_flapping_node_says_so_once_a_second(case: Case) -> None:
 
 def test_heartbeat_says_how_the_node_is(case: Case) -> None:
     case.others.append("x" * 500)
-    case.applied = {"lists": Applied("e", 7, "pending", "why"), "drain": Applied("e", 1)}
+    case.applied = {"lists": Applied("e", 7, "pending", "why"), "other": Applied("e", 1)}
+    case.applied["drain"] = Applied("e", 1)
     case.pass_s(1)
     said = case.last()
     assert said["boot_id"] == str(case.clock.boot)
@@ -132,7 +151,8 @@ def test_heartbeat_says_how_the_node_is(case: Case) -> None:
     assert said["reasons"] == ["link", "x" * REASON_LENGTH_MAX]
     assert (said["version"], said["address"]) == ("1.2.3", "192.0.2.1:9090")
     assert said["applied"] == {
-        "lists": {"epoch": "e", "number": 7, "state": "pending", "message": "why"}
+        "lists": {"epoch": "e", "number": 7, "state": "pending", "message": "why"},
+        "drain": {"epoch": "e", "number": 1, "state": "applied", "message": None},
     }
     assert said["stats"]["packets_processed"] == 150
     assert said["stats"]["packets_dropped"] == 30

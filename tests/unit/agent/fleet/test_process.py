@@ -60,6 +60,7 @@ def test_key_is_replaced_when_the_operator_wants_it(
 
     def done() -> bool:
         found = ask(agent.control, {"do": "fleet.membership"}, BOUND_S)
+        assert found["node"] == "node-1"
         return not found["key_is_replaced"] and found["up"]
 
     wait_for(done, "the key is replaced", bound_s=BOUND_S)

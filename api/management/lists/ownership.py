@@ -1,0 +1,25 @@
+"""Whose entries are whose: those of origin ``fleet`` are written and deleted by the agent alone.
+
+What anybody else took off here would be missing until the fleet sends everything again, and what he
+added would stay until then.
+"""
+
+from __future__ import annotations
+
+from api.common.errors import FieldError, ForbiddenError
+from api.common.roles import Principal
+from api.lists.schemas import FLEET
+from api.management.policy.fleet import AGENT, is_agent
+
+
+def require_owner(principal: Principal, origin: str | None, field: str = "origin") -> None:
+    """Raise `ForbiddenError` unless this key may change entries of the origin (None: of no one)."""
+    if origin != FLEET or is_agent(principal):
+        return
+    message = (
+        f"{field}: entries of origin {FLEET!r} are changed by the key {AGENT!r} of this node's "
+        f"agent alone, not by {principal.name!r}: change them at the orchestrator "
+        f"(secbeat ... --fleet), or name an origin of this node's own"
+    )
+    limit = f"any origin but {FLEET}"
+    raise ForbiddenError(message, errors=[FieldError(field, FLEET, limit, message)])

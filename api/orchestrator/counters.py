@@ -1,0 +1,20 @@
+"""Numbers in ``meta`` that only grow; whoever has taken one holds its row until the end.
+
+So they come in the order in which transactions are committed, whichever orchestrator makes these.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Integer, bindparam, cast, update
+from sqlalchemy import Text as SqlText
+
+from api.storage.tables import meta
+
+_NEXT = cast(cast(meta.c.value, Integer) + 1, SqlText)
+_COUNT = update(meta).where(meta.c.name == bindparam("counter")).values(value=_NEXT)
+_TAKE = _COUNT.returning(meta.c.value)
+
+
+def count(connection: Connection, name: str) -> int:
+    """The next number, in a write transaction."""
+    return int(connection.execute(_TAKE, {"counter": name}).scalar_one())

@@ -1,0 +1,103 @@
+"""What nodes are told of one part: what has changed since they asked, or everything.
+
+A thousand nodes ask for the same change within a second. So a worker keeps the newest answers, as
+the text that is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from api.common.schemas import rfc3339
+from api.orchestrator.following.answers import Answers
+from api.orchestrator.following.log import ChangeLog, Position
+from api.orchestrator.following.schemas import SinceQuery
+from api.storage.database import Database
+from dataplane.base.clock import Clock
+
+QueryT = TypeVar("QueryT", bound=SinceQuery)
+
+
+@dataclass(frozen=True)
+class Asked(Generic[QueryT]):
+    """A node's question, and what holds when it is answered."""
+
+    query: QueryT
+    position: Position
+    now_ms: int
+
+    @property
+    def is_confirmed(self) -> bool:
+        """See `Position.is_confirmed`."""
+        return self.position.is_confirmed(self.query.epoch, self.query.since)
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether what has changed may be the answer."""
+        return self.query.cursor is None and self.position.is_delta(
+            self.query.epoch, self.query.since
+        )
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for all that get the same answer."""
+        since = self.query.since if self.is_delta else None
+        rest = self.query.model_dump(exclude={"epoch", "since"})
+        return (self.position, self.is_confirmed, since, *rest.values())
+
+    def head(self) -> dict[str, Any]:
+        """The fields of every answer about a part."""
+        return {
+            "at": rfc3339(self.now_ms),
+            "epoch": self.position.epoch,
+            "change": self.position.change,
+        }
+
+
+class FollowedPart(Generic[QueryT]):
+    """For the threads of one worker."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        log: ChangeLog,
+        delta: Callable[[Connection, Asked[QueryT]], BaseModel | None],
+        page: Callable[[Connection, Asked[QueryT]], BaseModel],
+    ) -> None:
+        """
+        Args:
+            database: the fleet's.
+            clock: for the time of answers.
+            log: of the part.
+            delta: what has changed; None: it is more than is told at once.
+            page: a page of everything. The first field of both is ``at``.
+        """
+        self._database = database
+        self._clock = clock
+        self._log = log
+        self._delta = delta
+        self._page = page
+        self._answers = Answers()
+
+    def part(self, connection: Connection) -> Callable[[str], Mapping[str, Any]]:
+        """How far the part is, for `DesiredBody`; the same for every node."""
+        fields = {self._log.part: self._log.position(connection).change}
+        return lambda _node: fields
+
+    def answer(self, query: QueryT) -> bytes:
+        """The answer as JSON; its time is that of the asking."""
+        with self._database.read() as connection:
+            asked = Asked(query, self._log.position(connection), self._clock.utc_ms())
+
+            def make() -> BaseModel:
+                found = self._delta(connection, asked) if asked.is_delta else None
+                return found or self._page(connection, asked)
+
+            found = self._answers.get(asked.key, make)
+        return b'{"at":"' + rfc3339(asked.now_ms).encode() + b'",' + found

@@ -1,0 +1,68 @@
+"""Answers a heartbeat that brings figures and nothing else."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.common.operations import JSON, to_text
+from api.common.schemas import rfc3339
+from api.orchestrator.nodes.heartbeats.service import Heartbeats
+from api.orchestrator.nodes.schemas import Heartbeat, HeartbeatAnswer
+from api.orchestrator.shortcuts import Door
+from api.serving.bridge import Answered, Reading
+
+BYTES_MAX = 16_384
+"""A heartbeat without incidents has about 1 KB."""
+_OTHERS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONTENT_ENCODING", "HTTP_X_REQUEST_ID")
+"""Headers that only the whole way knows."""
+
+_LENGTH = re.compile("[0-9]{1,5}", re.ASCII)
+
+
+class FiguresAlone:
+    """See `api.orchestrator.shortcuts`."""
+
+    def __init__(self, door: Door, heartbeats: Heartbeats) -> None:
+        self.door = door
+        self._heartbeats = heartbeats
+
+    def __call__(self, environ: Mapping[str, Any]) -> Reading | None:
+        """Wants a small JSON body of a node that is at hand."""
+        node = self.door.node(environ)
+        if node is None or not _is_plain(environ):
+            return None
+        principal = self.door.admit(environ, node)
+        if principal is None:
+            return None
+        return Reading(principal, BYTES_MAX, partial(self._decide, environ, node))
+
+    def _decide(self, environ: Mapping[str, Any], node: str, body: bytes) -> Answered | None:
+        """What is wrong with a body, the whole way says."""
+        try:
+            sent = Heartbeat.model_validate_json(body)
+        except ValidationError:
+            return None
+        at_ms = self._heartbeats.take_at_hand(node, sent)
+        if at_ms is None:
+            return None
+        text = to_text(HeartbeatAnswer(at=rfc3339(at_ms), acknowledged=[])).encode()
+        headers = [
+            (b"content-type", JSON.encode()),
+            (b"content-length", b"%d" % len(text)),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", uuid.uuid4().hex.encode()),
+        ]
+        return self.door.answered(environ, 200, headers, text)
+
+
+def _is_plain(environ: Mapping[str, Any]) -> bool:
+    length = environ.get("CONTENT_LENGTH", "")
+    is_small = _LENGTH.fullmatch(length) is not None and int(length) <= BYTES_MAX
+    is_json = environ.get("CONTENT_TYPE") == JSON
+    return is_small and is_json and not any(name in environ for name in _OTHERS)

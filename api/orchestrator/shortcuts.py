@@ -1,0 +1,86 @@
+"""What the event loop itself answers: the two things that a thousand nodes say all the time.
+
+Only if all that the answer needs is at hand and fresh; nothing here waits, and nobody is refused.
+Whatever is not at hand, and every other answer, goes the whole way, which leaves it at hand. These
+answers are counted like all others, and not logged.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from api.access.gate import KeyGate
+from api.common.operations import Operation
+from api.common.roles import KEY_HEADER, Principal
+from api.orchestrator.nodes.identity import FleetKeys
+from api.serving.application import PREFIX
+from api.serving.bridge import BEGAN_S, Answered, Reading, Shortcut
+
+_KEY = f"HTTP_{KEY_HEADER.upper().replace('-', '_')}"
+
+
+class Door:
+    """One operation of nodes, for their own keys."""
+
+    def __init__(self, operation: Operation, gate: KeyGate, keys: FleetKeys) -> None:
+        path = re.escape(PREFIX + operation.path).replace(r"\{node\}", "([^/]+)")
+        self._path = re.compile(path)
+        self.operation = operation
+        self._gate = gate
+        self._keys = keys
+        self.count: Callable[[float, int], None] = lambda _seconds, _status: None
+        """Told how long each answer took, and its status."""
+
+    def node(self, environ: Mapping[str, Any]) -> str | None:
+        """Whom the path of this operation names; None: it is another request."""
+        if environ["REQUEST_METHOD"] != self.operation.method or environ["QUERY_STRING"]:
+            return None
+        found = self._path.fullmatch(environ["PATH_INFO"])
+        return None if found is None else found[1]
+
+    def admit(self, environ: Mapping[str, Any], node: str) -> Principal | None:
+        """The node, if it asks and may; the request then counts against its limit."""
+        principal = self._keys.at_hand(environ.get(_KEY, ""), node)
+        if principal is None or not self._gate.may_spend(self.operation, principal):
+            return None
+        return principal
+
+    def answered(
+        self,
+        environ: Mapping[str, Any],
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes = b"",
+    ) -> Answered:
+        """An answer, which is counted."""
+        self.count(time.monotonic() - environ[BEGAN_S], status)
+        return Answered(status, [*headers, (b"x-content-type-options", b"nosniff")], body)
+
+
+class NodeShortcut(Protocol):
+    """An `api.serving.bridge.Shortcut` for one operation."""
+
+    @property
+    def door(self) -> Door:
+        """Of the operation."""
+        ...
+
+    def __call__(self, environ: Mapping[str, Any]) -> Answered | Reading | None:
+        """See `Shortcut`."""
+        ...
+
+
+def first_of(shortcuts: Sequence[NodeShortcut]) -> Shortcut:
+    """The shortcut of whichever operation it is."""
+
+    def shortcut(environ: Mapping[str, Any]) -> Answered | Reading | None:
+        for each in shortcuts:
+            found = each(environ)
+            if found is not None:
+                return found
+        return None
+
+    return shortcut

@@ -1,0 +1,65 @@
+"""Waits until a node has done what draining or its end asks of it, as far as heartbeats tell."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from appliance.cli.client.fleet_api import FleetApi
+from appliance.cli.client.problems import RefusedError, TryLaterError, UnavailableError
+from appliance.cli.terminal.output import warn
+
+POLL_S = 1.0
+Desired = Literal["draining", "active"]
+
+
+def wait(api: FleetApi, path: str, asked: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    """The node once it drains and has no connections, or works again; progress goes to stderr.
+
+    Args:
+        path: of the node.
+        asked: the answer to what was asked of it: only a later heartbeat counts.
+        timeout_s: at most so long, also while the orchestrator is away.
+
+    Raises:
+        RefusedError: somebody has asked for the opposite meanwhile.
+        TryLaterError: not within that time.
+    """
+    node, desired, said = str(asked["id"]), asked["desired"], ""
+    until_s = time.monotonic() + timeout_s
+    while True:
+        found = asked
+        try:
+            found = api.get(path).body
+            lacks = _lacks(found, asked)
+        except (UnavailableError, TryLaterError) as error:
+            lacks = str(error)
+        if not lacks:
+            return found
+        if found["desired"] != desired:
+            raise RefusedError(f"somebody has set node {node!r} to {found['desired']} meanwhile")
+        if lacks != said:
+            warn(f"{node}: {lacks}")
+        said = lacks
+        if time.monotonic() >= until_s:
+            state = "drained" if desired == "draining" else "at work again"
+            raise TryLaterError(
+                f"node {node!r} is not {state} within {timeout_s:g} s: {lacks}; "
+                f"it is still wanted {desired}"
+            )
+        time.sleep(POLL_S)
+
+
+def _lacks(found: dict[str, Any], asked: dict[str, Any]) -> str | None:
+    """What is left to wait for, for people."""
+    drains, drain = asked["desired"] == "draining", found["drain"]
+    if found["status"] in {"unreachable", "registering"}:
+        reasons = "".join(f", {each}" for each in found["reasons"])
+        return f"is {found['status']}{reasons}"
+    is_done = drain is not None and drain["state"] == "applied" and bool(drain["number"]) == drains
+    if not is_done or found["last_seen_at"] == asked["last_seen_at"]:
+        return f"has not said that it {'drains' if drains else 'works again'}"
+    count = found["stats"].get("connections_active")
+    if not drains or count == 0:
+        return None
+    return f"drains, {'an unknown number of' if count is None else count} connections are left"

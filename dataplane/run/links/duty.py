@@ -1,0 +1,159 @@
+"""Watches the links of both ports and takes down what `LinkMachine` says: a duty of the loop.
+
+Drains the node, too, as that is mostly a matter of links. Writes ``links``, ``drain`` and, of each
+device, the link's fields of the stats page. Whoever can sets a link:
+DPDK's driver, or the kernel for a port that sits on one of its interfaces. At the start every link
+is set up, which shows who can, and ends what a data plane before this one has left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from dataplane.base.clock import Clock
+from dataplane.base.errors import NativeError
+from dataplane.base.logs import Log
+from dataplane.base.settings import DrainSettings
+from dataplane.native import abi
+from dataplane.run.links.drain import DrainMachine
+from dataplane.run.links.machine import LinkMachine
+
+_log = Log()
+Notice = Callable[[abi.NoticeKind, int], None]
+
+
+class PortLink(Protocol):
+    """How to set one port's link."""
+
+    def set_link(self, *, up: bool) -> None:
+        """Raises NativeError where nobody can."""
+        ...
+
+
+class Links:
+    """One per process."""
+
+    def __init__(
+        self,
+        header: abi.StatsHeader,
+        setters: Sequence[PortLink],
+        pages: Sequence[abi.LcoreStats],
+        clock: Clock,
+        *,
+        hold_ms: int | None,
+        drain: DrainSettings,
+    ) -> None:
+        """``pages``: of the workers; ``hold_ms``: see `LinkMachine`."""
+        self.notice: Notice = lambda _kind, _value: None
+        """Tells the events client; it exists later than links do."""
+        self._header = header
+        self._setters = setters
+        self._clock = clock
+        self._pages = pages
+        self._machine = LinkMachine(hold_ms, clock.boot_ms(), may_drain=drain.takes_links_down)
+        self._drain = DrainMachine(drain)
+        self._were_up = [True] * abi.PORT_COUNT
+        self._held: frozenset[abi.Port] = frozenset()
+        self._failed: dict[abi.Port, str] = {}
+        header.links.loss_forwarding = int(hold_ms is not None)
+        header.drain.takes_links_down = int(drain.takes_links_down)
+
+    def start(self) -> None:
+        """After the ports have: set every link up, and learn where that is possible.
+
+        A node that drains has them down again at once.
+        """
+        for port in abi.Port:
+            can = self._set(port, up=True)
+            self._machine.can_hold(port, can=can)
+            self._header.device[port].link_can_be_held = int(can)
+        if not self._machine.is_complete:
+            _log.warning("links are to be taken down, and not every port's can be")
+        if self._header.drain.wanted:
+            self.turn()
+
+    def turn(self) -> None:
+        """Look at the links as they have been read, hold and release, and say how it is."""
+        now_ms, devices = self._clock.boot_ms(), self._header.device
+        self._turn_drain(now_ms)
+        up = [bool(device.link_up) for device in devices]
+        self._machine.turn(now_ms, up, drains=self._drain.holds_links)
+        self._carry_out()
+        for port in self._held:
+            devices[port].link_up = 0
+        self._tell([bool(device.link_up) for device in devices])
+
+    def close(self) -> None:
+        """Nobody forwards any more: leave no link down, but those of a node that drains."""
+        for port in () if self._header.drain.wanted else self._held:
+            self._set(port, up=True)
+        self._held = frozenset()
+
+    def _turn_drain(self, now_ms: int) -> None:
+        told = self._header.drain
+        if told.wanted:
+            self._drain.turn(
+                now_ms,
+                proxied=sum(
+                    page.connections.proxied + page.connections.opening for page in self._pages
+                ),
+                packets=sum(map(_packets, self._pages)),
+                are_links_down=len(self._held) == abi.PORT_COUNT,
+            )
+        else:
+            self._drain.end()
+        if told.state != self._drain.state:
+            _log.info("drain", state=self._drain.state.name.lower(), lost=self._drain.lost)
+        told.state, told.quiet_ms = self._drain.state, self._drain.quiet_ms
+        told.lost = self._drain.lost
+
+    def _carry_out(self) -> None:
+        wanted = self._machine.held
+        for port in sorted(wanted ^ self._held):
+            down = port in wanted
+            if not self._set(port, up=not down):
+                self._machine.can_hold(port, can=False)
+                self._header.device[port].link_can_be_held = 0
+                continue
+            self._held ^= {port}
+            self._header.device[port].link_held = int(down)
+            kind = abi.NoticeKind.LINK_HELD if down else abi.NoticeKind.LINK_RELEASED
+            self.notice(kind, port)
+            _log.warning("link taken down" if down else "link released", port=port.name.lower())
+
+    def _set(self, port: abi.Port, *, up: bool) -> bool:
+        try:
+            self._setters[port].set_link(up=up)
+        except NativeError as error:
+            if self._failed.get(port) != str(error):  # a release is tried again every turn
+                _log.info("link can't be set", port=port.name.lower(), error=str(error))
+            self._failed[port] = str(error)
+            return False
+        return True
+
+    def _tell(self, links: Sequence[bool]) -> None:
+        for port in abi.Port:
+            if links[port] != self._were_up[port]:
+                _log.warning("link changed", port=port.name.lower(), up=links[port])
+                self.notice(abi.NoticeKind.LINK_CHANGED, port)
+        self._were_up = list(links)
+        told = self._header.links
+        told.state, told.since_boot_ms = self._machine.state, self._machine.since_ms
+        told.losses = self._machine.losses
+        drained = self._held if self._machine.state is abi.LinksState.DRAINED else frozenset()
+        self._flag(
+            abi.Degraded.LINK, on=not all(links[port] or port in drained for port in abi.Port)
+        )
+        self._flag(abi.Degraded.LINK_HOLD, on=not self._machine.is_complete)
+
+    def _flag(self, flag: abi.Degraded, *, on: bool) -> None:
+        others = self._header.degraded & ~flag
+        self._header.degraded = others | flag if on else others
+
+
+def _packets(page: abi.LcoreStats) -> int:
+    """That came in, but what is of the link, not IP, or of routers that speak through the node."""
+    received = sum(port.received for port in page.port)
+    beside = sum(sum(page.link[port]) + sum(page.neighbor[port]) for port in abi.Port)
+    return received - beside

@@ -1,0 +1,51 @@
+"""Virtual ports: the kernel interface below one, and why DPDK has not made one.
+
+DPDK starts all the same, without the port; its own lines name a call at best.
+"""
+
+from __future__ import annotations
+
+import socket
+
+_ON_PACKET_SOCKETS = ("net_af_packet", "eth_af_packet")
+_ON_AN_INTERFACE = (*_ON_PACKET_SOCKETS, "net_af_xdp", "net_pcap")
+"""Drivers whose ``iface=`` is one of the kernel's; others make theirs, or take it away."""
+_REMEDY = "its unit must be allowed to: docs/configuration.md#kernel-interfaces"
+
+
+QUEUE_ARGUMENTS = {"net_af_packet": "qpairs", "net_af_xdp": "queue_count"}
+"""By driver, what says how many queues a port has; one without."""
+
+
+def interface_of(device: str) -> str | None:
+    """The kernel's interface that a device string names; None: it sits on none."""
+    name, *arguments = device.split(",")
+    if not name.startswith(_ON_AN_INTERFACE):
+        return None
+    return next((a.removeprefix("iface=") for a in arguments if a.startswith("iface=")), None)
+
+
+def reason(device: str) -> str:
+    """What keeps a device string from becoming a port."""
+    interface = interface_of(device)
+    if interface is not None and not _exists(interface):
+        return f"interface {interface} is not there, in the network namespace of the data plane"
+    if device.startswith(_ON_PACKET_SOCKETS) and (refusal := _refusal()):
+        return f"the data plane may not open packet sockets ({refusal}); {_REMEDY}"
+    return "DPDK says why above"
+
+
+def _exists(interface: str) -> bool:
+    try:
+        socket.if_nametoindex(interface)
+    except OSError:
+        return False
+    return True
+
+
+def _refusal() -> str | None:
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except OSError as error:
+        return error.strerror
+    return None

@@ -1,0 +1,76 @@
+"""Runs a playbook as an operator does, over ssh, and reads what it has come to."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.fleet.support.run import Run
+from tests.fleet.support.tree import TREE
+
+PLAYBOOK_S = 1500
+"""For one run over all hosts, on a machine that others use."""
+INVENTORY = TREE / "inventory" / "lab.yml"
+_RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was printed, and by host the counts of the last lines."""
+
+    code: int
+    text: str
+    hosts: Mapping[str, Mapping[str, int]]
+
+    def changed(self) -> dict[str, int]:
+        """How many tasks have changed something, by host."""
+        return {name: counts["changed"] for name, counts in self.hosts.items()}
+
+
+def play(run: Run, playbook: str, *options: str) -> Outcome:
+    """Run it on the hosts that the run has; its failure is an answer."""
+    command = Path(sys.executable).with_name("ansible-playbook")
+    given = ("-e", f"secbeat_lab_pki={run.pki}", "--limit", ",".join(run.hosts))
+    done = subprocess.run(
+        [command, "-i", INVENTORY, TREE / "playbooks" / playbook, *given, *options],
+        cwd=TREE,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(run.directory),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(TREE / "playbooks" / "ansible.cfg"),
+            "ANSIBLE_SSH_COMMON_ARGS": f"-F {run.ssh_configuration}",
+            "ANSIBLE_TIMEOUT": "120",
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PLAYBOOK_S,
+        check=False,
+    )
+    log = run.directory / "playbooks.log"
+    with log.open("a") as file:
+        file.write(f"$ {playbook} {' '.join(options)}\n{done.stdout}\n")
+    return Outcome(done.returncode, done.stdout, _recap(done.stdout))
+
+
+def play_well(run: Run, playbook: str, *options: str) -> Outcome:
+    """Run it to its end, which must be a good one."""
+    outcome = play(run, playbook, *options)
+    assert outcome.code == 0, outcome.text[-6000:]
+    return outcome
+
+
+def _recap(text: str) -> dict[str, dict[str, int]]:
+    _, _, recap = text.partition("PLAY RECAP")
+    return {
+        name: {key: int(value) for key, value in (word.split("=") for word in counts.split())}
+        for name, counts in _RECAP.findall(recap)
+    }
