@@ -8,7 +8,8 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import DictSchema
 
 from api.common.operations import JSON, Operation
 from api.common.problems import MEDIA_TYPE
@@ -47,6 +48,18 @@ def build(
     }
 
 
+class _Generator(GenerateJsonSchema):
+    """A field of an object whose names have a pattern has no other names."""
+
+    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
+        """With the types of all values, which generated clients know by this keyword alone."""
+        found = super().dict_schema(schema)
+        for pattern, values in found.pop("patternProperties", {}).items():
+            found["propertyNames"] = {**found.get("propertyNames", {}), "pattern": pattern}
+            found["additionalProperties"] = values
+        return found
+
+
 Schemas = tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]
 """By model, and the definitions that they refer to."""
 
@@ -62,7 +75,7 @@ def _described(bodies: frozenset[type[BaseModel]], answers: frozenset[type[BaseM
     wanted: list[tuple[type[BaseModel], Any]] = [(model, "validation") for model in bodies]
     wanted += [(model, "serialization") for model in answers]
     wanted.sort(key=lambda pair: (pair[0].__name__, pair[1]))
-    found, rest = models_json_schema(wanted, ref_template=_REF)
+    found, rest = models_json_schema(wanted, ref_template=_REF, schema_generator=_Generator)
     by_model = {cast("type[BaseModel]", model): schema for (model, _), schema in found.items()}
     return by_model, rest["$defs"]
 

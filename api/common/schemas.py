@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -18,11 +18,13 @@ from dataplane.base.numbers import whole
 
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
-_RFC3339 = re.compile(
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
-    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\Z",
-    re.ASCII,
+_TIME = (
+    r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
+    r"[Tt][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,9})?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
+"""RFC 3339 without leap seconds, as digital clocks have it."""
+_RFC3339 = re.compile(rf"^{_TIME}\Z", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 Timestamp = Annotated[
@@ -31,6 +33,13 @@ Timestamp = Annotated[
         {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, ends with Z"}
     ),
 ]
+SENT_TIME = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": f"^{_TIME}$",
+    "description": "RFC 3339 with its offset",
+}
+"""The schema of a time that a client sends: what `utc_ms` reads."""
 
 
 class Strict(BaseModel):
@@ -56,6 +65,11 @@ def utc_ms(text: str) -> int:
     except (ValueError, OverflowError) as exc:
         message, limit = f"{text[:40]!r} is no time", "RFC 3339, as 2026-11-08T10:30:00Z"
         raise InvalidInputError(message, field="time", value=text, limit=limit) from exc
+
+
+def not_all_null(*fields: str) -> dict[str, Any]:
+    """For the schema of a body: at least one of these fields has a value."""
+    return {"not": {"properties": {name: {"type": "null"} for name in fields}}}
 
 
 def _decimal(value: object) -> object:

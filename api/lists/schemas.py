@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     RootModel,
@@ -24,28 +25,19 @@ from api.common.schemas import (
     Strict,
     Timestamp,
     Whole,
+    not_all_null,
 )
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.network_schema import network_schema
 from dataplane.base.networks import Network
 
 DURATION_S_MAX = 315_360_000
 """Ten years."""
 REASON_CHARACTERS_MAX = 256
-NETWORK_CHARACTERS_MAX = 64
 
-NETWORK_SCHEMA: dict[str, Any] = {
-    "description": "an address, or a prefix without host bits; ::ffff: mapped IPv4 becomes IPv4",
-    "examples": ["192.0.2.100", "203.0.113.0/24", "2001:db8::/32"],
-    "anyOf": [
-        {"type": "string", "format": "ipv4"},
-        {"type": "string", "format": "ipv6"},
-        {"type": "string", "pattern": "^[0-9.]{7,15}/([0-9]|[12][0-9]|3[0-2])$"},
-        {
-            "type": "string",
-            "pattern": "^[0-9A-Fa-f:.]{2,45}/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])$",
-        },
-    ],
-}
+NETWORK_SCHEMA = network_schema(
+    "an address, or a prefix without host bits; ::ffff: mapped IPv4 becomes IPv4"
+)
 
 
 def _network(text: str) -> str:
@@ -123,7 +115,7 @@ class EntriesRequest(Strict):
 
     entries: Annotated[
         list[EntryRequest],
-        Field(min_length=1, max_length=ENTRIES_MAX),
+        Field(min_length=1, max_length=ENTRIES_MAX, json_schema_extra={"uniqueItems": True}),
         BeforeValidator(few_enough),
     ]
 
@@ -198,6 +190,10 @@ class RemainingBody(Strict):
 
 class RemoveRequest(Strict):
     """Which entries to remove: those that meet every condition that is given, at least one."""
+
+    model_config = ConfigDict(
+        json_schema_extra=not_all_null("networks", "reason", "created_by", "origin")
+    )
 
     networks: Annotated[list[NetworkText], Field(min_length=1, max_length=NETWORKS_MAX)] | None = (
         None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dataplane.base.errors import InvalidInputError
 
@@ -20,6 +21,16 @@ _TERM = re.compile(
     rf"\s*({_LABEL})\s*(?:==?\s*({_LABEL})|\s+in\s*\(([^()]*)\))\s*(?:,|\Z)", re.ASCII
 )
 _VALUE = re.compile(rf"\s*({_LABEL})\s*", re.ASCII)
+_SPACE = r"[ \t\n\r\f\v]"
+_WORD = f"{_SPACE}*{_LABEL}{_SPACE}*"
+_VALUES = f"==?{_WORD}|{_SPACE}in{_SPACE}*\\({_WORD}(,{_WORD})*\\){_SPACE}*"
+SELECTOR_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "maxLength": CHARACTERS_MAX,
+    "pattern": f"^({_SPACE}*|{_WORD}({_VALUES})(,{_WORD}({_VALUES})){{0,{TERMS_MAX - 1}}})$",
+    "description": "labels that a node has, as edge=yes,site in (ams,fra); each label once",
+}
+"""What JSON Schema can say of the texts that `parse_selector` takes."""
 _LIMIT = "label=value or label in (value,value), with commas between them"
 
 

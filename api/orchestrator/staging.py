@@ -9,13 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Table, delete, insert, select
 
 from api.common.disk import StorageError
 from api.storage.database import Database
 from dataplane.base.clock import Clock
 
 STAGED_AT_ONCE = 2_000
+FORGOTTEN_AT_ONCE = 10_000
 LEFT_MS = 3_600_000
 """What is staged for longer is of an import that did not come to its end."""
 
@@ -48,7 +49,24 @@ class Staging:
 
     def _unstage(self, import_id: str) -> None:
         """Also what a crash has left of another import."""
-        old = self.clock.utc_ms() - LEFT_MS
-        which = (self.table.c.import_id == import_id) | (self.table.c.staged_ms < old)
-        with suppress(StorageError), self.database.write(bulk=True) as connection:
-            connection.execute(delete(self.table).where(which))
+        is_old = self.table.c.staged_ms < self.clock.utc_ms() - LEFT_MS
+        with suppress(StorageError):
+            self._forget(import_id)
+            with self.database.read() as connection:
+                query = select(self.table.c.import_id).where(is_old).distinct()
+                left = connection.execute(query).scalars().all()
+            for each in left:
+                self._forget(each)
+
+    def _forget(self, import_id: str) -> None:
+        line, mine, last = self.table.c.line, self.table.c.import_id == import_id, 0
+        while True:
+            some = (mine, line > last)
+            query = select(line).where(*some).order_by(line).offset(FORGOTTEN_AT_ONCE - 1)
+            with self.database.write(bulk=True) as connection:
+                end = connection.execute(query.limit(1)).scalar()
+                if end is None:
+                    connection.execute(delete(self.table).where(mine))
+                    return
+                connection.execute(delete(self.table).where(*some, line <= end))
+            last = end

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import Strict, utc_ms
+from api.common.schemas import SENT_TIME, Strict, utc_ms
 from dataplane.base.errors import InvalidInputError
 from dataplane.waf.document import (
     GROUP_PATTERN,
     NAME_CHARACTERS_MAX,
+    NO_GROUP,
     PATTERN_BYTES_MAX,
     PROFILES_MAX,
     TARGETS_MAX,
@@ -54,6 +62,7 @@ Pattern = Annotated[
             "type": "string",
             "minLength": 1,
             "maxLength": PATTERN_BYTES_MAX,
+            "pattern": "^[^\\u0000]*$",
             "description": "a regular expression, matched as UTF-8 bytes; at most "
             f"{PATTERN_BYTES_MAX} of them, none of which is NUL",
             "examples": ["(?i)(union.*select|select.*from)"],
@@ -63,7 +72,15 @@ Pattern = Annotated[
 Action = Annotated[RuleAction, BeforeValidator(_known)]
 Targets = Annotated[
     list[Annotated[str, Field(pattern=_TARGET)]],
-    Field(min_length=1, max_length=TARGETS_MAX, description="what of a request is searched"),
+    Field(
+        min_length=1,
+        max_length=TARGETS_MAX,
+        description="what of a request is searched",
+        json_schema_extra={
+            "if": {"contains": {"const": "any"}},
+            "then": {"items": {"const": "any"}},
+        },
+    ),
     AfterValidator(_checked(lambda targets: list(parse_targets(targets)))),
 ]
 Profiles = Annotated[
@@ -80,13 +97,17 @@ Name = Annotated[
 ]
 Group = Annotated[
     str,
-    Field(pattern=GROUP_PATTERN, description="what a policy switches the rule by, with others"),
+    Field(
+        pattern=GROUP_PATTERN,
+        description="what a policy switches the rule by, with others",
+        json_schema_extra={"not": {"const": NO_GROUP}},
+    ),
     AfterValidator(_checked(parse_group)),
 ]
 ExpiresAt = Annotated[
     str,
     AfterValidator(_checked(lambda text: (utc_ms(text), text)[1])),
-    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339"}),
+    WithJsonSchema(SENT_TIME),
 ]
 
 
@@ -109,6 +130,17 @@ class PatchRequest(Strict):
 
     Its pattern stays: add another rule.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {
+                "properties": {
+                    **{name: {"type": "null"} for name in ("action", "enabled")},
+                    "group": {"not": {}},
+                }
+            }
+        }
+    )
 
     action: Action | None = None
     enabled: bool | None = None

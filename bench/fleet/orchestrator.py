@@ -36,7 +36,7 @@ TARGETS = {
 }
 _BAN_S = 8.0
 _TICKS = os.sysconf("SC_CLK_TCK")
-_SYNCED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+SYNCED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,7 +77,7 @@ class Fleet:
 def fleet(workers: int) -> Iterator[Fleet]:
     """Everything but the nodes, for the block."""
     with tempfile.TemporaryDirectory(prefix="secbeat-pg-") as directory:
-        postgres = Postgres(Path(directory), _SYNCED)
+        postgres = Postgres(Path(directory), SYNCED)
         postgres.start()
         url = postgres.make_database(migrate)
         with tempfile.TemporaryDirectory(prefix="secbeat-fleet-") as room:
@@ -116,7 +116,7 @@ def measure(made: Fleet, nodes: int, seconds: float) -> dict[str, Any]:
         "postgresql_cpu_ms_per_s": round(both["postgresql_s"] * 1000 / both["seconds"], 1),
         "nodes_banned": len(banned["banned_s"]),
         "ban_s": round(max(banned["banned_s"], default=0.0) - banned["ban_at_s"], 2),
-        "worker_mb": max(round(_pss_mb(pid), 1) for pid in workers),
+        "worker_mb": max(round(pss_mb(pid), 1) for pid in workers),
     }
 
 
@@ -174,7 +174,8 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS  # utime, stime: proc(5)
 
 
-def _pss_mb(pid: int) -> float:
+def pss_mb(pid: int) -> float:
+    """Memory of a process, its part of what it shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
 

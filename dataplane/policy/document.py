@@ -8,10 +8,11 @@ reason: those are in ``reasons.def``, and C fills them in.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from dataplane.base.network_schema import network_schema
 from dataplane.native import abi
 from dataplane.policy.http import OptionalHttp
 from dataplane.policy.neighbors import Neighbors
@@ -47,14 +48,45 @@ SynRate = Annotated[
 """SYNs a second to one destination that switch ``auto`` on."""
 
 
+_NEEDS: list[Any] = [
+    {
+        "if": {"required": ["syn_rate"], "properties": {"syn_rate": {"type": "integer"}}},
+        "then": {"properties": {"syn": {"const": Syn.AUTO.value}}},
+    },
+    {
+        "if": {
+            "required": ["rules"],
+            "properties": {
+                "rules": {
+                    "contains": {
+                        "required": ["unit"],
+                        "properties": {"unit": {"const": "requests"}},
+                    }
+                }
+            },
+        },
+        "then": {"required": ["http"], "properties": {"http": {"type": "object"}}},
+    },
+]
+"""In the schema: which fields want others."""
+_NOT_BY_TARGET: dict[str, Any] = {
+    "properties": {
+        "rules": {"items": {"properties": {"type": {"not": {"enum": ["ethertypes", "link"]}}}}}
+    }
+}
+_TARGET = network_schema("a protected address or prefix")
+
+
 class ProfileDocument(BaseModel):
     """What protects some destinations. It stands alone: no rule of the default one applies."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"allOf": [*_NEEDS, _NOT_BY_TARGET]}
+    )
 
     name: Annotated[str, Field(pattern=f"^[a-z0-9][a-z0-9_.-]{{0,{PROFILE_NAME_LENGTH_MAX - 1}}}$")]
     targets: Annotated[
-        tuple[Annotated[str, Field(max_length=64)], ...],
+        tuple[Annotated[str, Field(max_length=64), WithJsonSchema(_TARGET)], ...],
         Field(min_length=1, max_length=abi.PROFILE_TARGETS_MAX),
     ]
     mode: Action = Action.ENFORCE
@@ -67,7 +99,7 @@ class ProfileDocument(BaseModel):
 class PolicyDocument(BaseModel):
     """A policy as written; its own mode and rules are those of the default profile."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"allOf": _NEEDS})
 
     name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
     mode: Annotated[Action, Field(exclude_if=lambda mode: mode is Action.ENFORCE)] = Action.ENFORCE

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Set as AbstractSet
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from dataplane.countries.codes import COUNTRIES, UNKNOWN, index_of
 from dataplane.native import abi
@@ -14,6 +14,7 @@ from dataplane.native.abi import Use
 from dataplane.policy.rule import Rule, refuse
 
 _WORD_BITS = 64
+_CODE = {"type": "string", "enum": sorted(COUNTRIES)}
 
 
 class GeoRule(Rule):
@@ -25,7 +26,7 @@ class GeoRule(Rule):
     """The answer to sources without a country that puts them among those that the rule names."""
 
     countries: Annotated[
-        tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...],
+        tuple[Annotated[str, Field(pattern="^[A-Z]{2}$"), WithJsonSchema(_CODE)], ...],
         Field(min_length=1, max_length=len(COUNTRIES)),
     ]
 

@@ -31,7 +31,11 @@ class HttpSection(BaseModel):
 
     ports: Annotated[
         tuple[Annotated[int, Field(ge=1, le=65535)], ...],
-        Field(min_length=1, max_length=abi.HTTP_PORTS_MAX),
+        Field(
+            min_length=1,
+            max_length=abi.HTTP_PORTS_MAX,
+            json_schema_extra={"uniqueItems": True},
+        ),
     ]
     fail: Fail = "open"
     body_limit: Annotated[int, Field(ge=0, le=abi.HTTP_BODY_LIMIT_MAX)] = abi.HTTP_BODY_LIMIT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -38,6 +38,11 @@ _BITS = {
     Per.GLOBAL: (0, 0),
 }
 """Of an address that are told apart. An IPv6 source is a /64: who has one address has them all."""
+NO_PREFIX: dict[str, Any] = {
+    "if": {"properties": {"per": {"enum": [Per.SOURCE.value, Per.GLOBAL.value]}}},
+    "then": {"properties": {"prefix_ipv4": {"type": "null"}, "prefix_ipv6": {"type": "null"}}},
+}
+"""For the schema of a limit: prefixes only where it counts by them."""
 _SHARED = {Per.PREFIX, Per.DESTINATION, Per.GLOBAL}
 """What several lcores count parts of."""
 

@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.network_schema import network_schema
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.policy.rule import refuse
@@ -19,6 +27,9 @@ from dataplane.policy.rule import refuse
 NAME_LENGTH_MAX = 64
 BITS_MIN: dict[Literal[4, 6], int] = {4: 96 + 24, 6: 64}
 """The shortest prefix of each family, of 128 bits: a few routers, not a part of the internet."""
+_ADDRESS = network_schema(
+    "a router, or a few", ("(2[4-9]|3[0-2])", "(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-8])")
+)
 Protocol: TypeAlias = Literal["bgp", "bfd", "ospf", "eigrp", "rip", "ldp", "msdp", "pim", "vrrp"]
 """``fastpath/include/neighbor.def``; a test says so."""
 
@@ -28,7 +39,7 @@ class NeighborDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    address: Annotated[str, Field(max_length=64)]
+    address: Annotated[str, Field(max_length=64), WithJsonSchema(_ADDRESS)]
     protocols: Annotated[tuple[Protocol, ...], Field(min_length=1, max_length=abi.NEIGHBOR_COUNT)]
     name: Annotated[
         Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)] | None,

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.numbers import whole
 from dataplane.policy.checking import check
 from dataplane.policy.document import PolicyDocument
 from dataplane.policy.rules import RULES
@@ -26,11 +27,16 @@ def parse_policy(document: Mapping[str, Any]) -> PolicyDocument:
     Raises InvalidInputError that names the field (``rules[0].type``), its value and the limit.
     """
     try:
-        policy = PolicyDocument.model_validate_json(json.dumps(document), strict=True)
+        policy = PolicyDocument.model_validate_json(_json(document), strict=True)
     except (TypeError, ValueError) as error:
         raise _translate(error, document) from error
     check(policy)
     return policy
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    """With whole numbers as such, also those that are written as 60.0."""
+    return json.dumps(json.loads(json.dumps(document), parse_float=lambda text: whole(float(text))))
 
 
 def load_policy_file(path: Path) -> PolicyDocument:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from dataplane.native.abi import REASON_MODES, REASON_STAGE, Reason, Stage
 from dataplane.policy.rule import Rule, refuse
@@ -22,6 +24,16 @@ class ReasonsRule(Rule):
     """The base of those types; a later rule wins."""
 
     reasons: Reasons
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """With the names of the type's reasons."""
+        found = handler.resolve_ref_schema(handler(core))
+        names = [reason.name.lower() for reason in cls.REASONS]
+        found["properties"]["reasons"]["anyOf"][0]["items"]["enum"] = names
+        return found
 
     @property
     def kind(self) -> None:

@@ -21,6 +21,16 @@ OptionalInt: TypeAlias = Annotated[
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
 
 
+ALLOW_OR_DENY = ConfigDict(
+    json_schema_extra={
+        "if": {"properties": {"allow": {"type": "null"}}},
+        "then": {"required": ["deny"], "properties": {"deny": {"type": "array"}}},
+        "else": {"properties": {"deny": {"type": "null"}}},
+    }
+)
+"""Of a type that has one of the two."""
+
+
 class Action(StrEnum):
     """What becomes of a packet that a rule hits."""
 

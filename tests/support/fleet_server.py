@@ -1,6 +1,7 @@
 """An orchestrator in processes of its own, as it is deployed; run as a program it is the server.
 
-``python -m tests.support.fleet_server DATABASE-URL DIRECTORY PORT METRICS-PORT WORKERS [SOCKET]``
+``python -m tests.support.fleet_server URL DIRECTORY PORT METRICS-PORT WORKERS SOCKET PROVISIONER``;
+the URL is of a database, and of the last two, sockets both, either may be empty.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import OrchestratorSettings
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "key-of-the-fleet-s-tests-0123456789abcdef"
+PROVIDER = "cloud"
+"""Its name in the provisioner's configuration."""
 _START_S_MAX = 120
 
 
@@ -27,15 +31,20 @@ class FleetServer:
     """A server; `kill` is SIGKILL for it and its workers at once."""
 
     def __init__(
-        self, url: str, directory: Path, workers: int = 1, unix_socket: Path | None = None
+        self,
+        url: str,
+        directory: Path,
+        workers: int = 1,
+        unix_socket: Path | None = None,
+        provisioner: Path | None = None,
     ) -> None:
-        """Its log, keys and scratch are in the directory."""
+        """Its log, keys and scratch are in the directory; ``provisioner``: the socket of one."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port, self.metrics_port = free_port(), free_port()
         command = [sys.executable, "-m", "tests.support.fleet_server", url, str(directory)]
         command += [str(self.port), str(self.metrics_port), str(workers)]
-        command += [str(unix_socket)] if unix_socket else []
+        command += [str(each) if each else "" for each in (unix_socket, provisioner)]
         self.log = (directory / "log").open("ab")
         self.process = subprocess.Popen(
             command,
@@ -109,11 +118,14 @@ class FleetServer:
             time.sleep(0.05)
 
 
-def main(
-    url: str, directory: str, port: str, metrics: str, workers: str, unix_socket: str = ""
-) -> int:
+def main(url: str, directory: str, *others: str) -> int:
     from api.orchestrator.server import run  # noqa: PLC0415 - not where the tests run
 
+    port, metrics, workers, unix_socket, provisioner = others
+    scaling = ScalingSettings()
+    if provisioner:
+        here = f"http://127.0.0.1:{port}"
+        scaling = ScalingSettings(provider=PROVIDER, socket=Path(provisioner), url=here)
     return run(
         OrchestratorSettings(
             database=url,
@@ -125,6 +137,7 @@ def main(
             orchestrator_api_key=KEY,
             writes_per_minute=1_000_000,
             reads_per_minute=1_000_000,
+            scaling=scaling,
         )
     )
 

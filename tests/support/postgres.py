@@ -18,6 +18,8 @@ import psycopg
 from tests.support.waiting import wait_for
 
 _ROOM = Path("/usr/lib/postgresql")
+_OTHER = "SECBEAT_TEST_POSTGRESQL"
+"""Names the directory of another version's programs, in the environment."""
 _USER, _GROUP = "nobody", "nogroup"
 _SETTINGS = {
     "listen_addresses": "",
@@ -144,7 +146,9 @@ def _confined() -> list[str]:
 
 
 def programs() -> Path:
-    """The newest version that Debian has installed."""
+    """The newest version that Debian has installed, unless the environment names another."""
+    if other := os.environ.get(_OTHER):
+        return Path(other)
     found = sorted(_ROOM.glob("[0-9]*/bin"), key=lambda path: int(path.parent.name))
     found = [path for path in found if (path / "initdb").exists()]
     if not found:

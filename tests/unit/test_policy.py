@@ -131,6 +131,13 @@ def test_what_is_no_json_value_is_refused() -> None:
     assert "JSON" in str(error)
 
 
+def test_a_whole_number_may_be_written_with_a_fraction() -> None:
+    limit = {"type": "rate_limit", "value": 5000.0, "burst": 6e3}
+    found = parse_policy({"name": "x", "syn_rate": 7.0, "rules": [limit]})
+    assert (found.syn_rate, found.rules[0].model_dump()["burst"]) == (7, 6000)
+    assert refused({"name": "x", "syn_rate": 7.5}).field == "syn_rate"
+
+
 def test_the_published_schema_is_that_of_the_document() -> None:
     file = Path(__file__).parents[2] / "docs" / "policy.schema.json"
     published = json.loads(file.read_text())

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp, utc_ms
+from api.common.schemas import PAGE_DEFAULT, SENT_TIME, PageLimit, Strict, Timestamp, utc_ms
 from dataplane.base.errors import InvalidInputError
 from dataplane.shared.labels import ATTACKS
 
@@ -42,9 +42,7 @@ def _time(text: str) -> str:
 AttackType = Annotated[
     str, AfterValidator(_type), WithJsonSchema({"type": "string", "enum": list(ATTACKS)})
 ]
-Time = Annotated[
-    str, AfterValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})
-]
+Time = Annotated[str, AfterValidator(_time), WithJsonSchema(SENT_TIME)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

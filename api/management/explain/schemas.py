@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.common.schemas import FromDecimal, Strict, Timestamp
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.network_schema import address_schema
 from dataplane.base.networks import Network
 
 PORT = 443
@@ -28,7 +29,12 @@ def _address(text: str) -> str:
     return text
 
 
-Address = Annotated[str, Field(min_length=1, max_length=_TEXT_MAX), AfterValidator(_address)]
+Address = Annotated[
+    str,
+    Field(min_length=1, max_length=_TEXT_MAX),
+    AfterValidator(_address),
+    WithJsonSchema(address_schema("one address")),
+]
 Verdict = Literal["forwarded", "dropped", "challenged"]
 Mode = Literal["off", "monitor", "enforce"]
 

@@ -20,10 +20,11 @@ from api.orchestrator.database.tables.entries import fleet_entries, fleet_entrie
 from api.orchestrator.entries import rows
 from api.orchestrator.entries.schemas import OnConflict
 from api.orchestrator.entries.service import check_room
-from api.orchestrator.entries.staged import Skipped, Staged
+from api.orchestrator.entries.staged import Common, Skipped, Staged
 from api.orchestrator.following.log import ITEMS_MAX, ChangeLog
 from api.orchestrator.staging import Staging
 from api.storage.database import Database
+from api.storage.patience import be_patient
 from dataplane.base.clock import Clock
 from dataplane.statelog import ListName
 
@@ -67,22 +68,25 @@ class Importer:
             found = lines.entries(file, upload.media_type, upload.defaults)
             values = ({name: getattr(row, name) for name in _LINE} for row in found)
             with self._staging.staged(values) as (import_id, count):
-                return self._commit(actor, name, upload.on_conflict, import_id, count)
+                lines_left = Staged(import_id, refuses=upload.on_conflict == "fail")
+                lines_left.leave_out_repeats(self._database)
+                return self._commit(actor, name, upload.on_conflict, lines_left, count)
 
     def _commit(
-        self, actor: Actor, name: ListName, on_conflict: OnConflict, import_id: str, count: int
+        self, actor: Actor, name: ListName, on_conflict: OnConflict, staged: Staged, count: int
     ) -> ImportResult:
-        number = kinds.number[name]
+        number, replaces = kinds.number[name], on_conflict == "replace"
         with self._database.write() as connection:
+            be_patient(connection)
             now_ms = self._clock.utc_ms()
-            staged = Staged(connection, import_id, now_ms, refuses=on_conflict == "fail")
-            replaced = staged.leave_out_conflicts(number, replaces=on_conflict == "replace")
+            replaced = staged.leave_out_conflicts(connection, number, now_ms, replaces=replaces)
             added = count - staged.skipped - replaced
             result = ImportResult(None, count, added, replaced, staged.first_skipped)
             if not added and not replaced:
                 return result
             change = changes.bump(connection)
-            staged.put(number, actor.principal.name, change)
+            common = Common(actor.principal.name, change, now_ms)
+            staged.put(connection, number, common, replaces=replaces)
             check_room(connection, added, now_ms)
             self._log.note(connection, change, _items(connection, number, change))
             target = f"{added + replaced} entries"

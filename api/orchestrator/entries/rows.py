@@ -87,13 +87,15 @@ def changed(connection: Connection, change: int, now_ms: int) -> Sequence[AnyRow
 
 
 def totals(connection: Connection, now_ms: int) -> dict[int, int]:
-    """How many rows are visible, by list; what has none is not there."""
-    query = (
-        select(_entry.list, func.count().label("entries"))
-        .where(visible(now_ms))
-        .group_by(_entry.list)
-    )
-    return {row.list: row.entries for row in connection.execute(query)}
+    """How many rows are visible, by list; what has none is not there.
+
+    All but those that have ended: indices tell both, and a million rows need not be read.
+    """
+    counted = select(_entry.list, func.count().label("entries")).group_by(_entry.list)
+    found = {row.list: row.entries for row in connection.execute(counted)}
+    for row in connection.execute(counted.where(_entry.expires_ms <= now_ms)):
+        found[row.list] -= row.entries
+    return {lists: entries for lists, entries in found.items() if entries}
 
 
 def holders(connection: Connection, lists: int, network: Network, now_ms: int) -> list[Network]:

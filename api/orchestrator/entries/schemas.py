@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, RootModel, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    RootModel,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
+from api.common.schemas import (
+    PAGE_DEFAULT,
+    FromDecimal,
+    PageLimit,
+    Strict,
+    Timestamp,
+    not_all_null,
+)
 from api.lists.schemas import (
     ENTRIES_MAX,
     NETWORKS_MAX,
@@ -39,7 +54,7 @@ class EntriesRequest(Strict):
 
     entries: Annotated[
         list[LineRequest],
-        Field(min_length=1, max_length=ENTRIES_MAX),
+        Field(min_length=1, max_length=ENTRIES_MAX, json_schema_extra={"uniqueItems": True}),
         BeforeValidator(few_enough),
     ]
 
@@ -132,6 +147,8 @@ class ImportBody(Strict):
 
 class RemoveRequest(Strict):
     """Which entries to remove: those that meet every condition that is given, at least one."""
+
+    model_config = ConfigDict(json_schema_extra=not_all_null("networks", "reason", "created_by"))
 
     networks: Annotated[list[NetworkText], Field(min_length=1, max_length=NETWORKS_MAX)] | None = (
         None

@@ -6,6 +6,9 @@ client.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -22,26 +25,34 @@ from api.common.errors import ConflictError, FieldError
 from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
 from api.orchestrator.database.tables.entries import fleet_entries, fleet_entries_staged
 from api.orchestrator.entries import rows
+from api.storage.database import AnyRow, Database
+from api.storage.patience import be_patient
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
 SKIPPED_LISTED_MAX = 100
 _ALLOWED_AT_ONCE = 1_000
 _staged, _entry = fleet_entries_staged.c, fleet_entries.c
-_other = fleet_entries_staged.alias("other")
 _LIMIT = "no conflict, or on_conflict=skip or replace"
+
+_SAME = and_(_entry.key == _staged.key, _entry.prefix_length == _staged.prefix_length)
 
 Skipped = tuple[int, str, str]
 """Line, network and why."""
 
 
-class Staged:
-    """The lines of one import, in the transaction that commits them."""
+@dataclass(frozen=True)
+class Common:
+    """What all entries of an import have."""
 
-    def __init__(
-        self, connection: Connection, import_id: str, now_ms: int, *, refuses: bool
-    ) -> None:
-        self._connection = connection
-        self._now_ms = now_ms
+    created_by: str
+    change: int
+    now_ms: int
+
+
+class Staged:
+    """The lines of one import. Nobody else touches them."""
+
+    def __init__(self, import_id: str, *, refuses: bool) -> None:
         self._refuses = refuses
         self._import_id = import_id
         self._mine = _staged.import_id == import_id
@@ -53,72 +64,86 @@ class Staged:
         """Of the lines that are left out, the first hundred."""
         return tuple(sorted(self._skipped)[:SKIPPED_LISTED_MAX])
 
-    def leave_out_conflicts(self, number: int, *, replaces: bool) -> int:
-        """Leave out what can't be put on the list; returns how many lines replace an entry.
+    def leave_out_repeats(self, database: Database) -> None:
+        """Leave out what an earlier line says: needs no look at the lists, and holds nobody up.
 
         Raises `ConflictError` if one line that is to be left out refuses all.
         """
-        earlier = exists().where(
-            _other.c.import_id == self._import_id,
-            _other.c.key == _staged.key,
-            _other.c.prefix_length == _staged.prefix_length,
-            _other.c.line < _staged.line,
-        )
-        self._leave_out(earlier, "repeats an earlier line")
+        network = (_staged.key, _staged.prefix_length)
+        nth = func.row_number().over(partition_by=network, order_by=_staged.line).label("nth")
+        numbered = select(_staged.line, nth).where(self._mine).subquery()
+        repeats = _staged.line.in_(select(numbered.c.line).where(numbered.c.nth > 1))
+        with database.read() as connection:
+            be_patient(connection)
+            has_some = self._first(connection, repeats)
+        if has_some:
+            with database.write(bulk=True) as connection:
+                be_patient(connection)
+                self._leave_out(connection, repeats, "repeats an earlier line")
+
+    def leave_out_conflicts(
+        self, connection: Connection, number: int, now_ms: int, *, replaces: bool
+    ) -> int:
+        """Leave out what can't be put on the list; returns how many lines replace an entry.
+
+        Raises `ConflictError` as above.
+        """
         if number == BLACKLIST:
-            self._leave_out_allowed()
-        same = and_(_entry.key == _staged.key, _entry.prefix_length == _staged.prefix_length)
-        listed = exists().where(_entry.list == number, same, rows.visible(self._now_ms))
+            self._leave_out_allowed(connection, now_ms)
+        listed = exists().where(_entry.list == number, _SAME, rows.visible(now_ms))
         if not replaces:
-            self._leave_out(listed, "is on the list already")
+            self._leave_out(connection, listed, "is on the list already")
             return 0
         query = select(func.count()).select_from(fleet_entries_staged).where(self._mine, listed)
-        return int(self._connection.execute(query).scalar_one())
+        return int(connection.execute(query).scalar_one())
 
-    def put(self, number: int, created_by: str, change: int) -> None:
+    def put(self, connection: Connection, number: int, entry: Common, *, replaces: bool) -> None:
         """What is left becomes entries, in the place of those that were there."""
-        same = and_(_entry.key == _staged.key, _entry.prefix_length == _staged.prefix_length)
-        replaced = exists().where(self._mine, same)
-        query = delete(fleet_entries).where(_entry.list == number, replaced)
-        self._connection.execute(query)
+        there = delete(fleet_entries).where(
+            _entry.list == number, exists().where(self._mine, _SAME)
+        )
+        has_ended = () if replaces else (_entry.expires_ms <= entry.now_ms,)
+        connection.execute(there.where(*has_ended))
         chosen = select(
             literal(number),
             _staged.key,
             _staged.prefix_length,
             _staged.reason,
             _staged.duration_s,
-            literal(self._now_ms),
-            literal(created_by),
-            _staged.duration_s * 1000 + self._now_ms,
-            literal(change),
+            literal(entry.now_ms),
+            literal(entry.created_by),
+            _staged.duration_s * 1000 + entry.now_ms,
+            literal(entry.change),
         ).where(self._mine)
         columns = [column.name for column in fleet_entries.columns]
-        self._connection.execute(insert(fleet_entries).from_select(columns, chosen))
+        connection.execute(insert(fleet_entries).from_select(columns, chosen))
 
-    def _leave_out_allowed(self) -> None:
+    def _leave_out_allowed(self, connection: Connection, now_ms: int) -> None:
         """Bans that could never act: entries of the allowlist cover them."""
         after = (ALLOWLIST, b"", 0)
-        while some := rows.page(self._connection, after, _ALLOWED_AT_ONCE, self._now_ms, ALLOWLIST):
+        while some := rows.page(connection, after, _ALLOWED_AT_ONCE, now_ms, ALLOWLIST):
             for row in some:
                 holder = rows.network_of(row)
                 why = f"is covered by {holder} on the fleet's allowlist"
-                self._leave_out(_within(holder), why)
+                self._leave_out(connection, _within(holder), why)
             after = (ALLOWLIST, some[-1].key, some[-1].prefix_length)
 
-    def _leave_out(self, which: ColumnElement[bool], why: str) -> None:
-        query = select(_staged.line, _staged.key, _staged.prefix_length).where(self._mine, which)
-        query = query.order_by(_staged.line).limit(SKIPPED_LISTED_MAX)
+    def _leave_out(self, connection: Connection, which: ColumnElement[bool], why: str) -> None:
         found = [
             (row.line, str(Network(row.key, row.prefix_length)), why)
-            for row in self._connection.execute(query)
+            for row in self._first(connection, which)
         ]
         if not found:
             return
         if self._refuses:
             raise _conflict(found[0])
-        done = self._connection.execute(delete(fleet_entries_staged).where(self._mine, which))
+        done = connection.execute(delete(fleet_entries_staged).where(self._mine, which))
         self.skipped += done.rowcount
         self._skipped += found
+
+    def _first(self, connection: Connection, which: ColumnElement[bool]) -> Sequence[AnyRow]:
+        query = select(_staged.line, _staged.key, _staged.prefix_length).where(self._mine, which)
+        return connection.execute(query.order_by(_staged.line).limit(SKIPPED_LISTED_MAX)).all()
 
 
 def _within(holder: Network) -> ColumnElement[bool]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AllowInfNan, Field
+from pydantic import AfterValidator, AllowInfNan, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.common.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Timestamp, Whole
-from api.orchestrator.selector import CHARACTERS_MAX, parse_selector
+from api.orchestrator.selector import CHARACTERS_MAX, SELECTOR_SCHEMA, parse_selector
 from api.orchestrator.threats.reports import ReportedIncident, Time
 from dataplane.base.errors import InvalidInputError
 
@@ -150,9 +150,15 @@ class NodesQuery(Strict):
 
     status: Status | None = None
     mode: Mode | None = None
-    labels: Annotated[str, Field(max_length=CHARACTERS_MAX), AfterValidator(_selector)] | None = (
-        None
-    )
+    labels: (
+        Annotated[
+            str,
+            Field(max_length=CHARACTERS_MAX),
+            AfterValidator(_selector),
+            WithJsonSchema(SELECTOR_SCHEMA),
+        ]
+        | None
+    ) = None
     """``site=fra,role in (edge,core)``: a node has all of them."""
     text: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
     """Part of its id or address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SkipValidation
+from pydantic import BeforeValidator, Field, SkipValidation, WithJsonSchema
 
 from api.common.policies import ChangeBody
 from api.common.schemas import (
@@ -18,7 +18,7 @@ from api.common.schemas import (
     Whole,
 )
 from api.orchestrator.nodes.schemas import NODE_ID, Status
-from api.orchestrator.selector import CHARACTERS_MAX
+from api.orchestrator.selector import CHARACTERS_MAX, SELECTOR_SCHEMA
 from dataplane.policy import Stored
 
 HOLD_S = 60
@@ -31,11 +31,11 @@ NodeState = Literal[
 ]  # fmt: skip
 
 
-_DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,32})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
 def _ratio(value: object) -> object:
-    """A number in a query string: decimal digits with at most one point."""
+    """A number in a query string, as programs write it: 0.01, 1e-05."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         return float(value)
     return value
@@ -51,7 +51,7 @@ class DeployQuery(Strict):
     somebody confirms. With ``dry_run`` nothing is changed. ``accept_exempt``: as on a node.
     """
 
-    selector: Annotated[str, Field(max_length=CHARACTERS_MAX)] = ""
+    selector: Annotated[str, Field(max_length=CHARACTERS_MAX), WithJsonSchema(SELECTOR_SCHEMA)] = ""
     strategy: Strategy = "all"
     canary: Annotated[str, Field(pattern=NODE_ID)] | None = None
     hold_seconds: Annotated[int, Field(ge=5, le=3600), FromDecimal] = HOLD_S

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp, Whole
 from api.orchestrator.nodes.schemas import NodeId
@@ -19,9 +19,27 @@ NodeState = Literal["creating", "active", "removing"]
 class ScaleRequest(Strict):
     """How many nodes more or fewer; ``nodes`` chooses which go, else the newest do."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"action": {"const": "scale_up"}}},
+            "then": {"properties": {"nodes": {"type": "null"}}},
+        }
+    )
+
     action: Action
     count: Annotated[int, Field(ge=1, le=COUNT_MAX), Whole]
-    nodes: Annotated[list[NodeId], Field(min_length=1, max_length=COUNT_MAX)] | None = None
+    nodes: (
+        Annotated[
+            list[NodeId],
+            Field(
+                min_length=1,
+                max_length=COUNT_MAX,
+                description="as many as count says",
+                json_schema_extra={"uniqueItems": True},
+            ),
+        ]
+        | None
+    ) = None
 
 
 class JobBody(Strict):

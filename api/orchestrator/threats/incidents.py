@@ -87,7 +87,7 @@ def _trim(connection: Connection, node: str) -> None:
 def _values(each: ReportedIncident, now_ms: int, ahead_ms: int) -> dict[str, Any]:
     version_ms = utc_ms(each.updated_at)
     last = each.updated_at if each.ended_at is None else each.ended_at
-    started_ms = min(utc_ms(each.started_at) - ahead_ms, now_ms)
+    started_ms = max(0, min(utc_ms(each.started_at) - ahead_ms, now_ms))
     return {
         "type": each.type,
         "target_kind": each.target_kind,

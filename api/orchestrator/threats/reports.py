@@ -9,10 +9,18 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
-from api.common.schemas import Timestamp, Whole, utc_ms
+from api.common.schemas import SENT_TIME, Whole, utc_ms
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.network_schema import address_schema, network_schema
 from dataplane.base.networks import Network
 
 SOURCES_MAX = 64
@@ -31,7 +39,7 @@ def _address(text: str) -> str:
     return str(ip_address(text))
 
 
-Time = Annotated[Timestamp, Field(max_length=40), AfterValidator(_time)]
+Time = Annotated[str, Field(max_length=40), AfterValidator(_time), WithJsonSchema(SENT_TIME)]
 Count = Annotated[int, Field(ge=0, le=COUNT_MAX), Whole]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
 
@@ -43,7 +51,12 @@ class _Part(BaseModel):
 class ReportedSource(_Part):
     """One of the heaviest."""
 
-    address: Annotated[str, Field(max_length=45), AfterValidator(_address)]
+    address: Annotated[
+        str,
+        Field(max_length=45),
+        AfterValidator(_address),
+        WithJsonSchema(address_schema("a source")),
+    ]
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "ZZ"
     packets: Count
     error: Count
@@ -73,6 +86,25 @@ class ReportedTotals(_Part):
 
 class ReportedIncident(_Part):
     """One attack on one node; of its fields, those that are kept."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {
+                    "if": {"properties": {"state": {"const": "ended"}}},
+                    "then": {
+                        "required": ["ended_at"],
+                        "properties": {"ended_at": {"type": "string"}},
+                    },
+                    "else": {"properties": {"ended_at": {"type": "null"}}},
+                },
+                {
+                    "if": {"properties": {"target_kind": {"enum": ["address", "prefix"]}}},
+                    "then": {"properties": {"target": network_schema("an address or a prefix")}},
+                },
+            ]
+        }
+    )
 
     id: Annotated[str, Field(pattern="^attack_[0-9a-f]{16}$")]
     type: Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,47}$")]

@@ -9,7 +9,7 @@ from pydantic import Field
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Use
 from dataplane.policy.ranges import fill_ranges, merged
-from dataplane.policy.rule import Rule, refuse, refuse_in_profile
+from dataplane.policy.rule import ALLOW_OR_DENY, Rule, refuse, refuse_in_profile
 
 NAMES: dict[str, tuple[int, int]] = {
     "llc": (0x0000, 0x05FF),
@@ -29,6 +29,8 @@ EtherTypes: TypeAlias = Annotated[
 
 class EthertypesRule(Rule):
     """EtherTypes that are neither IP nor control of the link: those alone, or all but those."""
+
+    model_config = ALLOW_OR_DENY
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.ETHERTYPES,)
     TAGS: ClassVar[frozenset[str]] = frozenset(

@@ -9,7 +9,7 @@ from pydantic import Field
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Use
 from dataplane.policy.ranges import fill_ranges, merged
-from dataplane.policy.rule import Port, Rule, refuse
+from dataplane.policy.rule import ALLOW_OR_DENY, Port, Rule, refuse
 
 PortItem: TypeAlias = Port | Annotated[str, Field(pattern="^[0-9]{1,5}-[0-9]{1,5}$")]
 Ports: TypeAlias = Annotated[
@@ -21,6 +21,8 @@ _PORT_MAX = 65535
 
 class PortsRule(Rule):
     """Destination ports of one protocol: those alone, or all but those."""
+
+    model_config = ALLOW_OR_DENY
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.PORTS_TCP, Reason.PORTS_UDP)
     TAGS: ClassVar[frozenset[str]] = frozenset({"constrained-int", "constrained-str"})

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Use
-from dataplane.policy.rule import Rule, refuse
+from dataplane.policy.rule import ALLOW_OR_DENY, Rule, refuse
 
 Name: TypeAlias = Literal[
     "icmp",
@@ -36,6 +36,8 @@ _WORD_BITS = 64
 
 class ProtocolsRule(Rule):
     """IP protocols: those alone, or all but those."""
+
+    model_config = ALLOW_OR_DENY
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.PROTOCOLS,)
     TAGS: ClassVar[frozenset[str]] = frozenset(

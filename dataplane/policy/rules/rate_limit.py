@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Unit
-from dataplane.policy.limit import LimitRule, Per
+from dataplane.policy.limit import BITS_MAX, BITS_MIN, NO_PREFIX, PACKETS_MAX, LimitRule, Per
 from dataplane.policy.rule import refuse
 
 PATH_FORM = (
@@ -16,6 +16,19 @@ PATH_FORM = (
     "? and #, control characters, // and the segments . and .."
 )
 
+_CHARACTER, _NO_DOT = r"[^%?#/\x00-\x1f\x7f]", r"[^%?#/.\x00-\x1f\x7f]"
+_SEGMENT = rf"((\.?{_NO_DOT}){_CHARACTER}*|\.\.{_CHARACTER}+)"
+_PATH = {
+    "anyOf": [
+        {
+            "type": "string",
+            "maxLength": abi.REQUEST_PATH,
+            "pattern": f"^(/{_SEGMENT})*/{_SEGMENT}?$",
+            "description": PATH_FORM,
+        },
+        {"type": "null"},
+    ]
+}
 _NOT_IN_PATH = frozenset("%?#\x7f") | frozenset(map(chr, range(ord(" "))))
 
 
@@ -28,11 +41,29 @@ class RateLimitRule(LimitRule):
         Reason.RATE_PATH_REQUESTS,
     )
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                NO_PREFIX,
+                {
+                    "if": {"required": ["unit"], "properties": {"unit": {"const": "bits"}}},
+                    "then": {"properties": {"value": {"minimum": BITS_MIN, "maximum": BITS_MAX}}},
+                    "else": {"properties": {"value": {"maximum": PACKETS_MAX}}},
+                },
+                {
+                    "if": {"required": ["unit"], "properties": {"unit": {"const": "requests"}}},
+                    "else": {"properties": {"path": {"type": "null"}}},
+                },
+            ]
+        }
+    )
+
     type: Literal["rate_limit"]
     unit: Literal["packets", "bits", "connections", "requests"] = "packets"
     path: Annotated[
         str | None,
         Field(default=None, min_length=1, exclude_if=lambda value: value is None),
+        WithJsonSchema(_PATH),
     ]
     """Of requests: those whose path begins like that."""
 

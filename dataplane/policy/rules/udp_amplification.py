@@ -15,7 +15,14 @@ from dataplane.policy.rule import Port, Rule, refuse
 class Reflector(BaseModel):
     """A UDP service that answers with more than it was asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "if": {"properties": {"port": {"not": {"const": NTP_PORT}}}},
+            "then": {"properties": {"ntp_modes": {"type": "null"}}},
+        },
+    )
 
     port: Port
     size_min: Annotated[int, Field(ge=8, le=65535)] = 8

@@ -22,7 +22,14 @@ class WafRule(Rule):
     type: Literal["waf"]
     groups: Annotated[
         dict[GroupName, Action],
-        Field(default_factory=dict, max_length=GROUPS_MAX, exclude_if=lambda groups: not groups),
+        Field(
+            default_factory=dict,
+            max_length=GROUPS_MAX,
+            exclude_if=lambda groups: not groups,
+            json_schema_extra={
+                "propertyNames": {"pattern": GROUP_PATTERN, "not": {"const": NO_GROUP}}
+            },
+        ),
     ]
 
     def check(self, path: str) -> None:

@@ -8,9 +8,7 @@ import signal
 import stat
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -120,58 +118,5 @@ def test_without_its_database_it_starts_says_so_and_serves_when_that_is_there(
         )
         own_postgres.start()
         wait_for(lambda: server.request("GET", "/nodes")[0] == 200, "it serves")
-    finally:
-        server.kill()
-
-
-class Load:
-    """Clients that make tokens until they are told to stop."""
-
-    def __init__(self, server: FleetServer) -> None:
-        self._server = server
-        self._end = Event()
-        self.acknowledged: set[str] = set()
-        self.refused: list[tuple[int, bool]] = []
-
-    def run(self, client: int) -> None:
-        number = 0
-        while not self._end.is_set():
-            name = f"t{client}-{number}"
-            number += 1
-            status, _, headers = self._server.request("POST", "/tokens", {"name": name})
-            if status == 201:
-                self.acknowledged.add(name)
-            else:
-                self.refused.append((status, "retry-after" in headers))
-                self._end.wait(0.05)
-
-    def end(self) -> None:
-        self._end.set()
-
-
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_restarting_postgresql_under_load_is_503_and_loses_nothing_acknowledged(
-    own_postgres: Postgres, tmp_path: Path, mode: str
-) -> None:
-    url = own_postgres.make_database(migrate)
-    server = FleetServer(url, tmp_path, workers=2)
-    load = Load(server)
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            clients = [pool.submit(load.run, number) for number in range(4)]
-            try:
-                wait_for(lambda: len(load.acknowledged) >= 20, "writes before")
-                own_postgres.stop(mode)
-                wait_for(lambda: load.refused, "a refused write")
-                own_postgres.start()
-                before = len(load.acknowledged)
-                wait_for(lambda: len(load.acknowledged) >= before + 20, "writes after", 60)
-            finally:
-                load.end()
-            for each in clients:
-                each.result(60)
-        assert set(load.refused) == {(503, True)}
-        kept = {token["name"] for token in server.request("GET", "/tokens")[1]["tokens"]}
-        assert load.acknowledged <= kept
     finally:
         server.kill()

@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from api.agent.fleet.lists.values import Entry, held_from
@@ -24,6 +24,13 @@ IMPORT_LINES_MAX = 20_000
 """Of one import: what the agent has in memory at once, some 10 MB."""
 _BULK_TIMEOUT_S = 120.0
 _OF_FLEET = f"origin={FLEET}"
+
+
+T = TypeVar("T")
+
+
+def _nothing() -> None:
+    """For who has nothing to do between."""
 
 
 class NodeLists:
@@ -47,10 +54,15 @@ class NodeLists:
                 return
             cursor = f"&cursor={page['next_cursor']}"
 
-    def put(self, name: ListName, wanted: Iterable[Entry]) -> None:
-        """Add entries, or replace those of the same networks."""
+    def put(
+        self, name: ListName, wanted: Iterable[Entry], between: Callable[[], None] = _nothing
+    ) -> None:
+        """Add entries, or replace those of the same networks.
+
+        ``between``: called before some of them are taken together.
+        """
         rest = iter(wanted)
-        while some := list(itertools.islice(rest, IMPORT_LINES_MAX)):
+        while some := _some(rest, IMPORT_LINES_MAX, between):
             if len(some) <= ENTRIES_MAX:
                 entries = [each | {"origin": FLEET} for each in self._bodies(some)]
                 if entries:
@@ -60,10 +72,12 @@ class NodeLists:
             else:
                 self._import(name, some)
 
-    def remove(self, name: ListName, networks: Iterable[Network]) -> None:
+    def remove(
+        self, name: ListName, networks: Iterable[Network], between: Callable[[], None] = _nothing
+    ) -> None:
         """Take networks off a list; one that is not there is none to take off."""
         rest = iter(networks)
-        while some := list(itertools.islice(rest, NETWORKS_MAX)):
+        while some := _some(rest, NETWORKS_MAX, between):
             if len(some) <= SINGLE_MAX:
                 for network in some:
                     self._remove_one(name, network)
@@ -96,3 +110,8 @@ class NodeLists:
     def _remove_many(self, name: ListName, which: dict[str, Any]) -> None:
         body = which | {"origin": FLEET}
         self._node.request("POST", f"{name}/remove", body, timeout_s=_BULK_TIMEOUT_S)
+
+
+def _some(rest: Iterator[T], most: int, between: Callable[[], None]) -> list[T]:
+    between()
+    return list(itertools.islice(rest, most))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -29,9 +30,16 @@ Fetch = Callable[[str | None], dict[str, Any]]
 class Snapshot:
     """A context: the file goes with it."""
 
-    def __init__(self, directory: Path, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        now_ms: Callable[[], int],
+        left_alone: AbstractSet[tuple[ListName, Network]] = frozenset(),
+    ) -> None:
+        """``left_alone``: neither missing nor too much, whatever the snapshot says of them."""
         self._directory = directory
         self._now_ms = now_ms
+        self._left_alone = left_alone
         self._stack = ExitStack()
         self.epoch = ""
         self.change = 0
@@ -61,13 +69,15 @@ class Snapshot:
     def missing(self, name: ListName, node: NodeLists) -> Iterator[Entry]:
         """What the node has not, or has otherwise."""
         for wanted, held in self._walk(name, node):
-            if wanted is not None and (held is None or _differ(wanted, held)):
+            if wanted is None or (name, wanted.network) in self._left_alone:
+                continue
+            if held is None or _differ(wanted, held):
                 yield wanted
 
     def surplus(self, name: ListName, node: NodeLists) -> Iterator[Network]:
         """What the node has, and the fleet has not."""
         for wanted, held in self._walk(name, node):
-            if wanted is None and held is not None:
+            if wanted is None and held is not None and (name, held.network) not in self._left_alone:
                 yield held.network
 
     def _add(self, page: dict[str, Any]) -> None:

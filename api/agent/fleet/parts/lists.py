@@ -13,6 +13,7 @@ from typing import Any
 
 from api.agent.fleet.database import NodeDatabase
 from api.agent.fleet.effect import Effect
+from api.agent.fleet.lists.meanwhile import Meanwhile
 from api.agent.fleet.lists.node_lists import NodeLists
 from api.agent.fleet.lists.snapshot import Snapshot
 from api.agent.fleet.lists.values import wanted_from
@@ -102,12 +103,18 @@ class ListsPart:
     def _replace(self, page: dict[str, Any], since: str) -> None:
         """Make the fleet's entries here those of a snapshot, of which the first page is there."""
         query = f"{since}limit={PAGE_ENTRIES}"
-        with Snapshot(self._directory, self._now_ms) as snapshot:
-            snapshot.fetch(page, lambda cursor: self._get(f"{query}&cursor={cursor}"))
+        meanwhile = Meanwhile(page, self._get, self._change)
+
+        def fetch(cursor: str | None) -> dict[str, Any]:
+            meanwhile.turn()
+            return self._get(f"{query}&cursor={cursor}")
+
+        with Snapshot(self._directory, self._now_ms, meanwhile.touched) as snapshot:
+            snapshot.fetch(page, fetch)
             for name in reversed(LISTS):
-                self._lists.put(name, snapshot.missing(name, self._lists))
+                self._lists.put(name, snapshot.missing(name, self._lists), meanwhile.turn)
             for name in LISTS:
-                self._lists.remove(name, snapshot.surplus(name, self._lists))
+                self._lists.remove(name, snapshot.surplus(name, self._lists), meanwhile.turn)
 
     def _shrinks(self, page: dict[str, Any]) -> str | None:
         """Why a snapshot has to wait; None: it has not."""

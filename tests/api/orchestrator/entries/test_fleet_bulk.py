@@ -33,6 +33,7 @@ def listed(admin: FlaskClient, name: str = "blacklist") -> list[str]:
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "STAGED_AT_ONCE", 2)
     monkeypatch.setattr(staged, "_ALLOWED_AT_ONCE", 1)
+    monkeypatch.setattr(staging, "FORGOTTEN_AT_ONCE", 2)
     monkeypatch.setattr(removing, "_AT_ONCE", 2)
 
 

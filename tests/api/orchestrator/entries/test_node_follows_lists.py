@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
 
 from api.agent.fleet import shrinking
+from api.agent.fleet.lists import meanwhile
 from api.agent.fleet.part import Applied
 from api.agent.fleet.parts import lists
 from api.agent.node_api import RequestError
@@ -17,7 +19,7 @@ from api.orchestrator.app import orchestrator_of
 from api.orchestrator.following import log
 from api.storage.tables import meta
 
-from .conftest import FollowingNode
+from .conftest import FollowingNode, RelayedSession
 
 
 def test_a_new_node_gets_both_lists_and_keeps_its_own_entries(following: FollowingNode) -> None:
@@ -124,6 +126,33 @@ def test_a_node_that_was_away_for_longer_than_the_log_gets_a_snapshot(
         following.unban(ip)
     following.lists.poll()
     assert following.held() == {"fleet": {*many(1), *many(1, 4), *many(5, 100)}}
+
+
+def test_what_changes_while_a_snapshot_is_on_its_way_does_not_wait_for_it(
+    following: FollowingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ban before the pages that are to come, and the end of one that was on a page."""
+    monkeypatch.setattr(meanwhile, "ASK_S", 0.0)
+    monkeypatch.setattr(lists, "PAGE_ENTRIES", 3)
+    following.ban(*many(9))
+    get, held = RelayedSession.get, list[dict[str, set[str]]]()
+
+    def get_and_change(session: RelayedSession, path: str) -> dict[str, Any]:
+        found = get(session, path)
+        if "cursor=" in path:
+            held.append(following.held())
+            if len(held) == 1:
+                following.ban("9.0.0.1")
+                following.unban("10.0.0.1")
+        return found
+
+    monkeypatch.setattr(RelayedSession, "get", get_and_change)
+    following.lists.poll()
+    assert held == [{}, {"fleet": {"9.0.0.1"}}]
+    wanted = {"fleet": {"9.0.0.1", *many(1), *many(7, 2)}}
+    assert following.held() == wanted
+    following.lists.poll()
+    assert following.held() == wanted
 
 
 def test_a_long_list_is_imported_and_what_is_right_is_left_alone(

@@ -62,10 +62,16 @@ def test_a_name_that_a_database_can_t_store_is_refused(admin: FlaskClient) -> No
     assert answer.json["errors"][0]["field"] == "name"
 
 
-@pytest.mark.parametrize("text", ["x", "nan", "-1", "1.5", "1e-3", ""])
+@pytest.mark.parametrize("text", ["x", "nan", "-1", "1.5", "1e3", "1e-", "0x1", ""])
 def test_a_ratio_is_a_number_from_0_to_1(admin: FlaskClient, text: str) -> None:
     answer = admin.post(f"/api/v1/policy?max_drop_ratio={text}", json=POLICY)
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("text", ["0", "1", "0.5", "0.6472033484574920", "5.960464477539063e-08"])
+def test_a_ratio_may_be_written_as_programs_write_numbers(admin: FlaskClient, text: str) -> None:
+    answer = admin.post(f"/api/v1/policy?max_drop_ratio={text}&dry_run=true", json=POLICY)
+    assert answer.status_code == 200
 
 
 def test_a_selector_chooses_nodes_by_their_labels(admin: FlaskClient, join: Join) -> None:

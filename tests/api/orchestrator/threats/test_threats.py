@@ -49,6 +49,15 @@ def test_one_attack_that_two_nodes_see_is_one_threat(
     assert threat["state"] == "active"
 
 
+def test_an_attack_that_began_before_all_times_is_a_threat_like_others(
+    admin: FlaskClient, enrol: Enrol, incident: Callable[..., Any]
+) -> None:
+    before = incident(1, started_at="0001-01-01T00:00:00.123456789+10:00")
+    assert _report(enrol("node-1"), "node-1", before).status_code == 200
+    (threat,) = _threats(admin)["threats"]
+    assert threat["first_seen_at"] == rfc3339(0)
+
+
 def test_active_threats_is_the_sum_of_the_types(
     admin: FlaskClient, enrol: Enrol, incident: Callable[..., Any]
 ) -> None:

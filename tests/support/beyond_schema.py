@@ -1,0 +1,57 @@
+"""Rules of the APIs that JSON Schema can't say: such a request is well-formed, and 422.
+
+Everything else that a document allows has to be taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; ``paths`` and ``message`` are patterns of where it holds and what it says."""
+
+    paths: str
+    message: str
+    why: str
+
+
+_LISTS = "/(blacklist|allowlist)"
+_POLICY = "/policy"
+SAME_FOR_BOTH = (
+    Rule("/", "has host bits set", "the last bits of a prefix may be anywhere in its text"),
+    Rule(_LISTS, "repeats entries", "one network has several texts, and an entry has other fields"),
+    Rule("/[a-z]+/import", "^line [0-9]+: ", "a schema of a text knows nothing of its lines"),
+    Rule("/rules", "must lie in the future", "a schema has no clock"),
+    Rule(_POLICY, "is there already", "what two items have in common but a part of them"),
+    Rule(_POLICY, "must differ from", "what two items have in common but a part of them"),
+    Rule(
+        _POLICY, "each (port|target|one|once)", "what two items have in common but a part of them"
+    ),
+    Rule(_POLICY, "s of value", "no keyword compares two numbers"),
+    Rule(_POLICY, "FIRST-LAST with", "nor two numbers within a text"),
+    Rule(_POLICY, "contradicts the countries", "what one field says of the items of another"),
+    Rule(_POLICY, "is no neighbour but a network", "IPv4 may be written as IPv6"),
+)
+NODE = (
+    *SAME_FOR_BOTH,
+    Rule("/explain", "is IPv[46], and .* is not", "what two parameters have in common"),
+)
+FLEET = (
+    *SAME_FOR_BOTH,
+    Rule("/", "is named twice", "a pattern can't compare two parts of a text"),
+    Rule("/scale", "as many different nodes as count", "a number that is the length of a list"),
+)
+
+
+def is_beyond(rules: Iterable[Rule], path: str, problem: Mapping[str, Any]) -> bool:
+    """Whether a problem document is about such rules and nothing else."""
+    about = [rule for rule in rules if re.match(rule.paths, path)]
+    messages = [error["message"] for error in problem["errors"]]
+    return bool(messages) and all(
+        any(re.search(rule.message, message) for rule in about) for message in messages
+    )
