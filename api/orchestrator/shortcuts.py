@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from api.serving.application import PREFIX
 from api.serving.bridge import BEGAN_S, Answered, Reading, Shortcut
 
 _KEY = f"HTTP_{KEY_HEADER.upper().replace('-', '_')}"
+_REQUEST_ID = "HTTP_X_REQUEST_ID"
 
 
 class Door:
@@ -37,6 +39,8 @@ class Door:
     def node(self, environ: Mapping[str, Any]) -> str | None:
         """Whom the path of this operation names; None: it is another request."""
         if environ["REQUEST_METHOD"] != self.operation.method or environ["QUERY_STRING"]:
+            return None
+        if _REQUEST_ID in environ:  # which has to be checked and sent back
             return None
         found = self._path.fullmatch(environ["PATH_INFO"])
         return None if found is None else found[1]
@@ -57,7 +61,9 @@ class Door:
     ) -> Answered:
         """An answer, which is counted."""
         self.count(time.monotonic() - environ[BEGAN_S], status)
-        return Answered(status, [*headers, (b"x-content-type-options", b"nosniff")], body)
+        request_id = uuid.uuid4().hex.encode()
+        more = ((b"x-content-type-options", b"nosniff"), (b"x-request-id", request_id))
+        return Answered(status, [*headers, *more], body)
 
 
 class NodeShortcut(Protocol):

@@ -63,6 +63,7 @@ def test_a_node_that_has_what_there_is_is_told_so_with_the_same_tag(asking: Aski
     status, headers = wait_for(said, "all is at hand")
     assert status == 304
     assert dict(headers)[b"etag"] == tag.encode()
+    assert len(dict(headers)[b"x-request-id"]) == 32
     assert counted[-1:] == [304]
 
 
@@ -78,6 +79,7 @@ def test_whatever_else_is_asked_goes_the_long_way(
         asking.short_way(tag, path="/api/v1/nodes/node-1"),
         asking.short_way(tag, REQUEST_METHOD="HEAD"),
         asking.short_way(tag, QUERY_STRING="x=1"),
+        asking.short_way(tag, HTTP_X_REQUEST_ID="mine"),
         asking.short_way(tag, **{KEY: "unknown"}),
         asking.short_way(tag, **{KEY: other}),
     ):

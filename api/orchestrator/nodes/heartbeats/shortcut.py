@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from api.serving.bridge import Answered, Reading
 
 BYTES_MAX = 16_384
 """A heartbeat without incidents has about 1 KB."""
-_OTHERS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONTENT_ENCODING", "HTTP_X_REQUEST_ID")
+_OTHERS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONTENT_ENCODING")
 """Headers that only the whole way knows."""
 
 _LENGTH = re.compile("[0-9]{1,5}", re.ASCII)
@@ -56,7 +55,6 @@ class FiguresAlone:
             (b"content-type", JSON.encode()),
             (b"content-length", b"%d" % len(text)),
             (b"cache-control", b"no-store"),
-            (b"x-request-id", uuid.uuid4().hex.encode()),
         ]
         return self.door.answered(environ, 200, headers, text)
 
