@@ -29,7 +29,7 @@ _PACKAGES = (
     "structlog",
     "typer",
 )
-_LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
+_LOCK = Path(__file__).resolve().parents[3] / "requirements.lock"
 
 
 def check_kernel(context: Context) -> Iterator[Finding]:

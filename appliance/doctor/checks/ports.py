@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.config.model import PortSection
-from appliance.doctor.checks_interface import check_interface
-from appliance.doctor.checks_software import dpdk_abi
+from appliance.doctor.checks.interface import check_interface
+from appliance.doctor.checks.software import dpdk_abi
 from appliance.doctor.context import Context, Finding, Status
 from appliance.host.files import Host
 from appliance.host.fitness import UnfitError
