@@ -13,7 +13,7 @@ from appliance.host.fitness import UnfitError
 from appliance.host.pci import Nic
 from appliance.host.pmd import Pmd, package_of, pmd_of_vdev
 from appliance.host.survey import PORTS, PortPlan, Survey
-from dataplane.run.vdev import QUEUE_ARGUMENTS, interface_of
+from dataplane.run.ports.vdev import QUEUE_ARGUMENTS, interface_of
 
 _ON_AN_INTERFACE = ("net_af_packet", "net_af_xdp", "net_pcap")
 """Virtual devices whose ``iface=`` must exist before; net_tap makes its own."""

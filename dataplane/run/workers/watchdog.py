@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dataplane.run.threads import Ran
+from dataplane.run.workers.threads import Ran
 
 STALL_MS = 2_000
 """A worker whose heartbeat stands that long while it runs has stopped polling."""

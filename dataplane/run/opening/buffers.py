@@ -14,7 +14,7 @@ from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import DataplaneSettings, SynProxyCapacities
 from dataplane.dpdk.mempool import CACHE_COUNT, bytes_of
 from dataplane.native import abi
-from dataplane.run.ports import device_name, room_bytes
+from dataplane.run.ports.data_ports import device_name, room_bytes
 
 DESCRIPTORS_MAX = 512
 SHARE_MIN = 64

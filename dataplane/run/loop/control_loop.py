@@ -22,13 +22,13 @@ from dataplane.reconcile.country_reload import Countries
 from dataplane.reconcile.overlaid import Overlaid
 from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.reconcile import Reconciler
-from dataplane.run.commands import Commands
-from dataplane.run.gauges import Gauges
 from dataplane.run.links.duty import Links
-from dataplane.run.packet_path import PacketPath
-from dataplane.run.turns import Turns
-from dataplane.run.watchdog import STALL_MS, HeartbeatWatchdog
-from dataplane.run.workers import Workers
+from dataplane.run.loop.commands import Commands
+from dataplane.run.loop.gauges import Gauges
+from dataplane.run.loop.turns import Turns
+from dataplane.run.opening.packet_path import PacketPath
+from dataplane.run.workers.watchdog import STALL_MS, HeartbeatWatchdog
+from dataplane.run.workers.workers import Workers
 from dataplane.shared.shm import SharedStats
 from dataplane.tables.lists import Lists
 from dataplane.tables.syn_proxy_table import CookieSecrets

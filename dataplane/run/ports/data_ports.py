@@ -18,8 +18,8 @@ from dataplane.dpdk.mempool import PacketPool
 from dataplane.native import abi
 from dataplane.run.links.duty import PortLink
 from dataplane.run.links.kernel import KernelLink
-from dataplane.run.packet_sockets import drops_of
-from dataplane.run.vdev import QUEUE_ARGUMENTS, interface_of, reason
+from dataplane.run.ports.packet_sockets import drops_of
+from dataplane.run.ports.vdev import QUEUE_ARGUMENTS, interface_of, reason
 
 _PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
 _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags

@@ -14,7 +14,7 @@ from dataplane.base.clock import Clock
 from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import DataplaneSettings
 from dataplane.native import abi
-from dataplane.run.workers import Workers
+from dataplane.run.workers.workers import Workers
 from dataplane.tables.waf_table import engine_version
 from dataplane.waf.compiling.helper import HelperSettings
 from dataplane.waf.compiling.keeper import Keeper

@@ -16,8 +16,8 @@ from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import DataplaneSettings
 from dataplane.dpdk.eal import Eal
 from dataplane.native import abi
-from dataplane.run.ports import is_pci_address, pci_address
-from dataplane.run.vfio import Vfio
+from dataplane.run.ports.data_ports import is_pci_address, pci_address
+from dataplane.run.ports.vfio import Vfio
 
 _RUNTIME_DIRECTORY = "RUNTIME_DIRECTORY"  # EAL asks it first, as root too
 _HUGEPAGES = Path("/sys/kernel/mm/hugepages")

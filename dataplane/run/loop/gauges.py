@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dataplane.base.clock import Clock
 from dataplane.native import abi
-from dataplane.run.workers import Workers
+from dataplane.run.workers.workers import Workers
 
 _LATENCY_WINDOW_S = 10
 _MEMORY_EVERY = 10

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 from dataplane.base.settings import DataplaneSettings, SynProxyCapacities
 from dataplane.native import abi
-from dataplane.run.buffers import Budget
-from dataplane.run.workers import Workers
+from dataplane.run.opening.buffers import Budget
+from dataplane.run.workers.workers import Workers
 from dataplane.tables.connection_table import FLOW_KEY_BYTES, ConnectionTable
 from dataplane.tables.http_table import HttpTable
 from dataplane.tables.limits_table import Limits

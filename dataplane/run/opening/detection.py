@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from dataplane.base.settings import DataplaneSettings
 from dataplane.detection.collector import KEY_BYTES, Collector
-from dataplane.run.workers import Workers
+from dataplane.run.workers.workers import Workers
 from dataplane.tables.traffic_table import TRAFFIC_KEY_BYTES, TrafficTable
 
 

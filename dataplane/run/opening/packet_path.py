@@ -12,11 +12,11 @@ from dataplane.base.offloads import remedy, stop_coalescing
 from dataplane.base.settings import DataplaneSettings
 from dataplane.dpdk.memory import Memory
 from dataplane.dpdk.mempool import PacketPool
-from dataplane.run.buffers import Budget, pool_size
-from dataplane.run.eal_setup import EalPlan, start_eal
-from dataplane.run.ports import DataPorts, room_bytes
-from dataplane.run.vdev import interface_of
-from dataplane.run.workers import WorkerPlan, Workers
+from dataplane.run.opening.buffers import Budget, pool_size
+from dataplane.run.opening.eal_setup import EalPlan, start_eal
+from dataplane.run.ports.data_ports import DataPorts, room_bytes
+from dataplane.run.ports.vdev import interface_of
+from dataplane.run.workers.workers import WorkerPlan, Workers
 from dataplane.shared.shm import SharedStats
 
 _log = Log()

@@ -11,7 +11,7 @@ from types import FrameType
 from dataplane.base.clock import MS_PER_DS, Clock
 from dataplane.native import abi
 from dataplane.reconcile.reconcile import Reconciler
-from dataplane.run.explaining import Explaining
+from dataplane.run.loop.explaining import Explaining
 from dataplane.shared.explained import PacketQuestion
 from dataplane.shared.protocol import Command, Doorbell, Explain, Explanation
 from dataplane.tables.lists import Lists

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from dataplane.dpdk.lcore import Lcore
 from dataplane.dpdk.memory import Memory
 from dataplane.native import abi
-from dataplane.run.threads import WorkerThreads
+from dataplane.run.workers.threads import WorkerThreads
 
 _Q24 = 1 << 24
 
