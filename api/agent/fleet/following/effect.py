@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from api.agent.fleet.part import Applied
+from api.agent.fleet.following.part import Applied
 from api.agent.node_api import NodeApi, RequestError
 from api.common.errors import NotFoundError
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from api.agent.fleet.part import MESSAGE_LENGTH_MAX, Applied, Desired, Part
-from api.agent.fleet.state import Progress
+from api.agent.fleet.following.part import MESSAGE_LENGTH_MAX, Applied, Desired, Part
+from api.agent.fleet.following.state import Progress
 from api.agent.node_api import RequestError
 
 CHECK_S = 10.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.journal import Journal
 from api.history.tables import captures
 from dataplane.base.clock import Clock
 from dataplane.shared.captures import Capture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from api.agent.link import Observer
-from api.agent.recording.captures import TURN_MAX
-from api.agent.recording.incidents import Sight
+from api.agent.recording.attacks.captures import TURN_MAX
+from api.agent.recording.attacks.incidents import Sight
 from dataplane.base.clock import Clock
 from dataplane.shared.captures import Seen
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
-from api.agent.fleet.key import NodeKey, digest
-from api.agent.fleet.orchestrator import Session
+from api.agent.fleet.orchestrator.key import NodeKey, digest
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.settings import FleetSettings
 from api.agent.node_api import RequestError
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import structlog
 
-from api.agent.fleet.contact import Contact
-from api.agent.fleet.membership import REFUSED, UNKNOWN, DeletedError, Membership
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Desired
-from api.agent.fleet.pursuit import Pursuit
-from api.agent.fleet.state import StateFile
+from api.agent.fleet.following.part import Desired
+from api.agent.fleet.following.pursuit import Pursuit
+from api.agent.fleet.following.state import StateFile
+from api.agent.fleet.orchestrator.contact import Contact
+from api.agent.fleet.orchestrator.membership import REFUSED, UNKNOWN, DeletedError, Membership
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import RequestError
 
 POLL_S = 1.0

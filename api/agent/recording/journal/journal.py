@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, func, insert, select, update
 
-from api.agent.recording.event import RULE_TRIGGERED, Event
+from api.agent.recording.journal.event import RULE_TRIGGERED, Event
 from api.common.disk import DiskError, StorageError
 from api.history import upgrade
 from api.history.tables import deliveries, events, incidents

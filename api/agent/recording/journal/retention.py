@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Delete, delete, func, select
 
-from api.agent.recording.journal import Journal
-from api.agent.recording.keep import Keep
+from api.agent.recording.journal.journal import Journal
+from api.agent.recording.journal.keep import Keep
 from api.history.tables import captures, deliveries, events, incidents
 
 DAY_MS = 86_400_000

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, func, select
 
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.journal import Journal
 from api.common.disk import StorageError
 from api.history.tables import incidents
 from api.storage.tables import meta

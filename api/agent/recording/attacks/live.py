@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.agent.recording.incidents import Sight
+from api.agent.recording.attacks.incidents import Sight
 from dataplane.shared.incidents import Incident
 
 

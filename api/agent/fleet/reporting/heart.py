@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import structlog
 
-from api.agent.fleet.contact import Contact
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.report import Reporter
+from api.agent.fleet.orchestrator.contact import Contact
+from api.agent.fleet.orchestrator.session import Session
+from api.agent.fleet.reporting.report import Reporter
 from api.agent.node_api import RequestError
 from api.common.schemas import utc_ms
 from dataplane.base.errors import InvalidInputError

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from api.agent.fleet.part import Applied
+from api.agent.fleet.following.part import Applied
 from api.common.disk import StorageError
 from api.common.files import write_private
 

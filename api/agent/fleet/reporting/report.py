@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from api.agent.fleet.load import Load
-from api.agent.fleet.part import Applied
+from api.agent.fleet.following.part import Applied
+from api.agent.fleet.reporting.load import Load
 from api.common.health import STALLED, STEADY_S, Health, effective_mode, judge
 from api.common.schemas import rfc3339
 from dataplane.base.clock import Clock
