@@ -40,7 +40,7 @@ from dataplane.run.opening.packet_path import open_packet_path
 from dataplane.run.opening.tables import open_lists, open_tables
 from dataplane.run.opening.waf import open_waf, start_compiler
 from dataplane.shared.profile_names import ProfileNames
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 from dataplane.statelog import StateLogReader
 from dataplane.tables.syn_proxy_table import CookieSecrets
 

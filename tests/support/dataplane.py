@@ -38,7 +38,7 @@ from dataplane.run.loop.commands import Commands
 from dataplane.run.loop.explaining import Explaining
 from dataplane.run.opening.waf import start_compiler
 from dataplane.shared.profile_names import ProfileNames
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 from dataplane.statelog import StateLogReader
 from dataplane.tables.lists import Lists, random_hash_key
 from dataplane.waf.composing import open_rules

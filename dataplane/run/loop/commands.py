@@ -13,7 +13,7 @@ from dataplane.native import abi
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.loop.explaining import Explaining
 from dataplane.shared.explained import PacketQuestion
-from dataplane.shared.protocol import Command, Doorbell, Explain, Explanation
+from dataplane.shared.transport.protocol import Command, Doorbell, Explain, Explanation
 from dataplane.tables.lists import Lists
 
 
@@ -36,7 +36,7 @@ class Commands:
         self.stop_wanted = True
 
     def on_command(self, command: Command) -> Explanation | abi.PacketExplained | None:
-        """See `dataplane.shared.protocol.OnCommand`."""
+        """See `dataplane.shared.transport.protocol.OnCommand`."""
         match command:
             case Doorbell() if self._reconciler is not None:
                 self._reconciler.doorbell()

@@ -29,7 +29,7 @@ from dataplane.run.loop.turns import Turns
 from dataplane.run.opening.packet_path import PacketPath
 from dataplane.run.workers.watchdog import STALL_MS, HeartbeatWatchdog
 from dataplane.run.workers.workers import Workers
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 from dataplane.tables.lists import Lists
 from dataplane.tables.syn_proxy_table import CookieSecrets
 from dataplane.waf.no_rules import NoRules

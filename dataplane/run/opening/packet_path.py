@@ -17,7 +17,7 @@ from dataplane.run.opening.eal_setup import EalPlan, start_eal
 from dataplane.run.ports.data_ports import DataPorts, room_bytes
 from dataplane.run.ports.vdev import interface_of
 from dataplane.run.workers.workers import WorkerPlan, Workers
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 
 _log = Log()
 

@@ -18,14 +18,14 @@ from dataplane.base.errors import DataplaneAwayError
 from dataplane.native import abi
 from dataplane.shared import stats
 from dataplane.shared.captures import Capture, CapturePages, Seen
-from dataplane.shared.detection_pages import DetectionPages
 from dataplane.shared.evidence import Evidence
 from dataplane.shared.http_stats import read_http, read_scans
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
 from dataplane.shared.links import read_drain, read_links
-from dataplane.shared.port_pages import read_neighbors_beyond, read_port
-from dataplane.shared.rejected_pages import read_rejected
-from dataplane.shared.rules_pages import RulesPages, read_labels
+from dataplane.shared.pages.detection import DetectionPages
+from dataplane.shared.pages.ports import read_neighbors_beyond, read_port
+from dataplane.shared.pages.rejected import read_rejected
+from dataplane.shared.pages.rules import RulesPages, read_labels
 
 _Value = TypeVar("_Value")
 REMOVED = "(removed)"

@@ -20,7 +20,7 @@ from typing import Self
 from dataplane.base.clock import Clock
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.native import abi
-from dataplane.shared.ring import Part
+from dataplane.shared.transport.ring import Part
 
 _F_SEAL_FUTURE_WRITE = 0x10  # linux/fcntl.h; the fcntl module does not have it yet
 _FIXED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
