@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from dataplane.native.abi import Reason, Stage
 from dataplane.policy.reasons import ReasonsRule, reasons_of_stage
-from dataplane.policy.rules.http_slow import HttpSlowRule
+from dataplane.policy.rules.http.http_slow import HttpSlowRule
 
 
 class HttpFramingRule(ReasonsRule):
