@@ -15,9 +15,9 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
-from appliance.lab.niceness import give_way
-from appliance.lab.notify import NotifySocket
-from appliance.lab.services import TREE, Service
+from appliance.lab.processes.niceness import give_way
+from appliance.lab.processes.notify import NotifySocket
+from appliance.lab.processes.services import TREE, Service
 
 RESTART_DELAY_S = 0.1
 RETRY_DELAY_S = 1.0
@@ -70,7 +70,12 @@ class Unit:
         """Start the process."""
         self.notify.receive()  # what an earlier process has left
         specification = replace(self.service.specification, parent=os.getpid())
-        command = [sys.executable, "-m", "appliance.lab.launcher", specification.to_argument()]
+        command = [
+            sys.executable,
+            "-m",
+            "appliance.lab.processes.launcher",
+            specification.to_argument(),
+        ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config import NodeConfig
-from appliance.lab import scaled
+from appliance.lab.fleet import scaled
 from appliance.lab.instance import Instance
 
 PORT, METRICS_PORT = 3030, 9091

@@ -1,4 +1,6 @@
-"""Starts one process the way systemd would: ``python -m appliance.lab.launcher SPECIFICATION``.
+"""Starts one process the way systemd would.
+
+``python -m appliance.lab.processes.launcher SPECIFICATION``
 
 Run as root by the supervisor. Enters the network namespace, makes a mount namespace in which the
 source tree and the Python environment are readable wherever they lie (a home directory may be

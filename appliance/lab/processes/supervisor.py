@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import FrameType
 
-from appliance.lab.unit import State, Unit
+from appliance.lab.processes.unit import State, Unit
 
 TURN_S_MAX = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)

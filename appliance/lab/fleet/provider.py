@@ -1,8 +1,8 @@
 """Provider ``lab``: a new node is a lab instance, with its processes, data plane and namespaces.
 
-``python -m appliance.lab.provider --directory DIRECTORY --max N``, as root, run by the provisioner.
-It speaks the protocol of ``docs/scaling-providers.md`` and remembers in the directory what it has
-made, before it makes it; so all of it can be done again after a crash at any point.
+``python -m appliance.lab.fleet.provider --directory DIRECTORY --max N``, as root, run by the
+provisioner. It speaks the protocol of ``docs/scaling-providers.md`` and remembers in the directory
+what it has made, before it makes it; so all of it can be done again after a crash at any point.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.lab import lifecycle, preflight, scaled, status
+from appliance.lab import lifecycle, preflight, status
 from appliance.lab.commands import LabError
 from appliance.lab.configuration import dump
 from appliance.lab.detach import up_detached
+from appliance.lab.fleet import scaled
 from appliance.lab.instance import Instance
 from dataplane.base.errors import SecBeatError
 
@@ -41,7 +42,7 @@ class Lab:
 
 def main(arguments: Sequence[str]) -> int:
     """Answer the question on standard input."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.lab.provider")
+    parser = argparse.ArgumentParser(prog="python -m appliance.lab.fleet.provider")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--max", type=int, required=True)
     options = parser.parse_args(arguments)

@@ -42,7 +42,7 @@ def most() -> int:
 
 def provisioner_tables(lab: Instance, python: str, tree: Path) -> dict[str, Any]:
     """Configuration of the provisioner: the lab's provider and no other."""
-    command = [python, "-B", "-m", "appliance.lab.provider"]
+    command = [python, "-B", "-m", "appliance.lab.fleet.provider"]
     options = ["--directory", str(directory(lab)), "--max", str(most())]
     return {
         "socket": str(socket(lab)),

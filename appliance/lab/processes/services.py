@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.lab import orchestrator as orchestrators
-from appliance.lab import scaled
+from appliance.lab.fleet import orchestrator as orchestrators
+from appliance.lab.fleet import scaled
 from appliance.lab.instance import MARK, Instance
-from appliance.lab.launcher import Specification
 from appliance.lab.network import NETNS
+from appliance.lab.processes.launcher import Specification
 
-TREE = Path(__file__).resolve().parents[2]
+TREE = Path(__file__).resolve().parents[3]
 """Where the packages lie: the source tree, or site-packages."""
 ENVIRONMENT = Path(sys.prefix)
 KEY_VARIABLE = "MANAGEMENT_API_KEY"
@@ -37,7 +37,7 @@ class Service:
     watchdog_s: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     gives_way: bool = False
-    """Its packet workers: see `appliance.lab.niceness`."""
+    """Its packet workers: see `appliance.lab.processes.niceness`."""
 
     @property
     def user(self) -> str | None:

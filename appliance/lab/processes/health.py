@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.lab.commands import LabError
-from appliance.lab.unit import State, Unit
+from appliance.lab.processes.unit import State, Unit
 from dataplane.base.errors import ConfigurationError
 
 READY_PATH = "/api/v1/health/ready"
