@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
-_BOUND_S = 240
+_BOUND_S = 400
 
 
 def ansible(
