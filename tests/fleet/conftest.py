@@ -17,7 +17,10 @@ from tests.fleet.support.tree import TREE
 from tests.image.support.run import exit_on_sigterm
 
 _HERE = Path(__file__).parent
-MODULES = ("test_nothing_stays", "test_rollout", "test_register", "test_traffic", "test_verify")
+MODULES = (
+    *("test_nothing_stays", "test_rollout", "test_register", "test_traffic"),
+    *("test_upgrade", "test_verify"),
+)
 TEST_TIMEOUT_S = 3600
 """Above the bounds of the waits in one test; the first ones roll out."""
 ORCHESTRATOR = "orchestrator-1"

@@ -1,0 +1,17 @@
+#!/bin/sh
+# keep.sh ENVIRONMENT KEPT: keeps an environment, and the files whose paths are on standard input, in the folder KEPT.
+# The environment's files become links: a release is never written to, it is made anew. No path of ours has a newline.
+set -eu
+environment=$1 kept=$2
+new=$kept.new
+
+rm -rf "$new"
+mkdir -m 0700 "$new"
+cp -al "$environment" "$new/environment"
+cat >"$new/paths"
+while IFS= read -r path || [ -n "$path" ]; do
+    if [ -e "$path" ]; then printf '%s\n' "$path"; fi
+done <"$new/paths" >"$new/present"
+tar --create --file="$new/files.tar" --absolute-names --files-from="$new/present"
+rm -rf "$kept"
+mv "$new" "$kept"
