@@ -14,15 +14,15 @@ from api.agent.fleet.compose import Fleet
 from api.agent.link import Link, LinkStats, Observer
 from api.agent.metrics.fleet import FleetView
 from api.agent.node_api import NodeApi
+from api.agent.recording.attacks.captures import CaptureKeeper
+from api.agent.recording.attacks.incidents import IncidentKeeper
+from api.agent.recording.attacks.sight import TableSight
 from api.agent.recording.baseline import BaselineKeeper
-from api.agent.recording.captures import CaptureKeeper
 from api.agent.recording.feed import Feed
-from api.agent.recording.incidents import IncidentKeeper
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.journal import Journal
+from api.agent.recording.journal.retention import Retention
 from api.agent.recording.names import RuleNames
 from api.agent.recording.recorder import Recorder
-from api.agent.recording.retention import Retention
-from api.agent.recording.sight import TableSight
 from api.agent.response.responder import FAILING, Responder
 from api.agent.settings import AgentSettings
 from api.agent.webhooks.office import Office

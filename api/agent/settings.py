@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.agent.fleet.settings import FleetSettings
-from api.agent.recording.keep import Keep
+from api.agent.recording.journal.keep import Keep
 from api.webhooks.settings import WebhookSettings
 
 

@@ -13,7 +13,7 @@ from appliance.config.binds import Bind
 from appliance.config.devices import Device, data_device, management_device
 from appliance.config.model import NodeConfig, PortSection, WebhooksSection
 from appliance.config.paths import agent_socket_path, socket_path
-from dataplane.run.vdev import interface_of
+from dataplane.run.ports.vdev import interface_of
 
 Problem = tuple[str, object, str]
 

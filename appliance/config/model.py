@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from api.agent.recording.event import KINDS, MAIN_KINDS
-from api.agent.recording.keep import Keep
+from api.agent.recording.journal.event import KINDS, MAIN_KINDS
+from api.agent.recording.journal.keep import Keep
 from api.webhooks import secret
 from api.webhooks.settings import ENDPOINTS_MAX, RETRIES_MAX
 from appliance.config.binds import Bind

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from api.agent.fleet.settings import FleetSettings
-from api.agent.recording.keep import Keep
+from api.agent.recording.journal.keep import Keep
 from api.agent.settings import AgentSettings
 from api.management.settings import KEY_VARIABLE, ApiSettings
 from api.webhooks import secret

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from appliance.doctor import (
-    checks_cpu,
-    checks_dataplane,
-    checks_links,
-    checks_memory,
-    checks_network,
-    checks_pci,
-    checks_ports,
-    checks_secrets,
-    checks_software,
+from appliance.doctor.checks import (
+    cpu,
+    dataplane,
+    links,
+    memory,
+    network,
+    pci,
+    ports,
+    secrets,
+    software,
 )
 from appliance.doctor.context import Context, Finding, Status
 
 Check = Callable[[Context], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    checks_software.check_kernel,
-    checks_cpu.check_instruction_set,
-    checks_cpu.check_cpus,
-    checks_cpu.check_isolation,
-    checks_cpu.check_clock,
-    checks_memory.check_memory,
-    checks_memory.check_hugepages,
-    checks_memory.check_locked_memory,
-    checks_software.check_dpdk,
-    checks_software.check_library,
-    checks_pci.check_iommu,
-    checks_pci.check_modules,
-    checks_pci.check_nics,
-    checks_ports.check_ports,
-    checks_dataplane.check_dataplane,
-    checks_links.check_links,
-    checks_network.check_tcp_ports,
-    checks_software.check_users,
-    checks_secrets.check_secrets,
-    checks_software.check_python,
+    software.check_kernel,
+    cpu.check_instruction_set,
+    cpu.check_cpus,
+    cpu.check_isolation,
+    cpu.check_clock,
+    memory.check_memory,
+    memory.check_hugepages,
+    memory.check_locked_memory,
+    software.check_dpdk,
+    software.check_library,
+    pci.check_iommu,
+    pci.check_modules,
+    pci.check_nics,
+    ports.check_ports,
+    dataplane.check_dataplane,
+    links.check_links,
+    network.check_tcp_ports,
+    software.check_users,
+    secrets.check_secrets,
+    software.check_python,
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config.load import parse_config, read_document
-from appliance.lab import orchestrator, scaled
+from appliance.lab.fleet import orchestrator, scaled
 from appliance.lab.instance import Instance
 from appliance.lab.network import INSIDE, OUTSIDE
 from dataplane.policy import load_policy_file

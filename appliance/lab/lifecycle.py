@@ -17,25 +17,16 @@ from typing import Any
 
 from appliance.config import NodeConfig
 from appliance.config.load import parse_config
-from appliance.lab import (
-    advice,
-    cleanup,
-    configuration,
-    network,
-    nginx,
-    orchestrator,
-    preflight,
-    scaled,
-    services,
-    status,
-)
+from appliance.lab import advice, cleanup, configuration, network, nginx, preflight, status
 from appliance.lab.claim import Claim, claim_new, supervisor_pid, try_claim
 from appliance.lab.commands import LabError
-from appliance.lab.health import START_TIMEOUT_S, Health
+from appliance.lab.fleet import orchestrator, scaled
 from appliance.lab.instance import Instance
-from appliance.lab.notify import NotifySocket
-from appliance.lab.supervisor import Supervisor
-from appliance.lab.unit import Unit
+from appliance.lab.processes import services
+from appliance.lab.processes.health import START_TIMEOUT_S, Health
+from appliance.lab.processes.notify import NotifySocket
+from appliance.lab.processes.supervisor import Supervisor
+from appliance.lab.processes.unit import Unit
 
 DOWN_TIMEOUT_S = 60.0
 Say = Callable[[str], None]

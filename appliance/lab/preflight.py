@@ -13,11 +13,12 @@ from pathlib import Path
 from api.common.binds import present
 from appliance.config import NodeConfig
 from appliance.config.binds import Bind
-from appliance.lab import advice, orchestrator
+from appliance.lab import advice
 from appliance.lab.commands import LabError
+from appliance.lab.fleet import orchestrator
 from appliance.lab.instance import DEFAULT, Instance
 from appliance.lab.network import existing
-from appliance.lab.services import ENVIRONMENT, TREE
+from appliance.lab.processes.services import ENVIRONMENT, TREE
 
 TOOLS = ("ip", "sysctl", "ethtool", "nginx", "setpriv", "umount")
 USERS = ("secbeat", "secbeat-dp", "www-data")

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance.config import NodeConfig
-from appliance.lab import network, orchestrator
+from appliance.lab import network
 from appliance.lab.claim import supervisor_pid, try_claim
+from appliance.lab.fleet import orchestrator
 from appliance.lab.instance import Instance
-from appliance.lab.unit import Unit
+from appliance.lab.processes.unit import Unit
 
 Document = dict[str, Any]
 

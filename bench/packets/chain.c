@@ -12,7 +12,7 @@
 #include "stages.h"
 
 enum {
-    FRAMES = 512,        /* descriptors of a receive queue: dataplane/run/ports.py */
+    FRAMES = 512,        /* descriptors of a receive queue: dataplane/run/ports/data_ports.py */
     FRAME_STRIDE = 2304, /* an mbuf with its headroom */
     FRAME_OFFSET = 256
 };

@@ -29,10 +29,10 @@ from dataplane.dpdk.mempool import PacketPool
 from dataplane.dpdk.rings import PacketRing, ring_port
 from dataplane.native import abi, library
 from dataplane.reconcile.profiles import Profiles
-from dataplane.run.buffers import DESCRIPTORS_MAX
-from dataplane.run.eal_setup import plan, start_eal
-from dataplane.run.ports import DataPorts, room_bytes
-from dataplane.run.workers import WorkerPlan, Workers
+from dataplane.run.opening.buffers import DESCRIPTORS_MAX
+from dataplane.run.opening.eal_setup import plan, start_eal
+from dataplane.run.ports.data_ports import DataPorts, room_bytes
+from dataplane.run.workers.workers import WorkerPlan, Workers
 from dataplane.shared.profile_names import ProfileNames
 from dataplane.waf.no_rules import NoRules
 

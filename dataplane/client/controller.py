@@ -16,8 +16,8 @@ from dataplane.client.lease import Lease
 from dataplane.client.observer import Observer, translated
 from dataplane.native import abi
 from dataplane.shared.explained import PacketExplanation, PacketQuestion, joined, read, to_native
-from dataplane.shared.protocol import Explanation
-from dataplane.shared.ring import Consumer, Producer, RingError
+from dataplane.shared.transport.protocol import Explanation
+from dataplane.shared.transport.ring import Consumer, Producer, RingError
 from dataplane.statelog.changes import ListName
 
 EntryKey: TypeAlias = tuple[ListName, Network]

@@ -20,7 +20,7 @@ from dataplane.native.library import load
 from dataplane.shared.events import DropSample, Notice, RuleTriggered
 from dataplane.shared.evidence import Evidence
 from dataplane.shared.explained import PacketExplanation, PacketQuestion
-from dataplane.shared.protocol import Explanation, Want
+from dataplane.shared.transport.protocol import Explanation, Want
 
 __all__ = [
     "Control",

@@ -12,7 +12,7 @@ from pathlib import Path
 from dataplane.base.connecting import connect_waiting
 from dataplane.base.errors import DataplaneAwayError, LeaseBusyError
 from dataplane.native import abi
-from dataplane.shared.protocol import (
+from dataplane.shared.transport.protocol import (
     WAIT_MS_MAX,
     WAKE,
     ProtocolError,
@@ -25,7 +25,7 @@ from dataplane.shared.protocol import (
     receive,
     send,
 )
-from dataplane.shared.shm import Memory
+from dataplane.shared.transport.shm import Memory
 
 _ANSWER_SLACK_S = 1.0
 _STATS_BYTES = ctypes.sizeof(abi.Stats)

@@ -13,9 +13,9 @@ from dataplane.client.lease import Lease
 from dataplane.shared.captures import Capture, Seen
 from dataplane.shared.evidence import Evidence
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
-from dataplane.shared.ring import RingError
+from dataplane.shared.pages.statsview import StatsView
 from dataplane.shared.stats import Capacities, NodeStats
-from dataplane.shared.statsview import StatsView
+from dataplane.shared.transport.ring import RingError
 
 
 class Observer:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dataplane.client.lease import Lease
 from dataplane.client.observer import Observer, translated
 from dataplane.shared.events import Event, RuleTriggered, decode_event
-from dataplane.shared.ring import Consumer
+from dataplane.shared.transport.ring import Consumer
 
 
 class Events(Observer):

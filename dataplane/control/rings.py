@@ -18,15 +18,15 @@ from dataplane.base.clock import MS_PER_DS
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.shared.explained import PacketQuestion, from_native, parts
-from dataplane.shared.protocol import (
+from dataplane.shared.transport.protocol import (
     Doorbell,
     Explain,
     Explanation,
     OnCommand,
     ProtocolError,
 )
-from dataplane.shared.ring import Consumer, Element, Producer
-from dataplane.shared.shm import Memory
+from dataplane.shared.transport.ring import Consumer, Element, Producer
+from dataplane.shared.transport.shm import Memory
 from dataplane.tables.retired import Retired
 
 _PRODUCER_BYTES = ctypes.sizeof(abi.RingProducer)

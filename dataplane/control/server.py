@@ -20,7 +20,7 @@ from dataplane.base.listener import Peer, listen, peer_of, uids_of
 from dataplane.base.settings import DataplaneSettings
 from dataplane.control.rings import CommandRings, EventRings
 from dataplane.native import abi
-from dataplane.shared.protocol import (
+from dataplane.shared.transport.protocol import (
     GRANT,
     WAKE,
     OnCommand,
@@ -34,8 +34,8 @@ from dataplane.shared.protocol import (
     receive,
     send,
 )
-from dataplane.shared.ring import RingError
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.ring import RingError
+from dataplane.shared.transport.shm import SharedStats
 
 COMMANDS_PER_TURN = 256
 ANSWER_S_MAX = 0.003

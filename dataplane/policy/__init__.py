@@ -11,7 +11,7 @@ from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDo
 from dataplane.policy.geo import GeoRule
 from dataplane.policy.neighbors import CompiledNeighbor, NeighborDocument, compile_neighbors
 from dataplane.policy.overlay import OVERLAYS_MAX, AnyOverlay, lay_over, parse_overlay
-from dataplane.policy.parsing import FILE_BYTES_MAX, load_policy_file, parse_policy
+from dataplane.policy.parsing import FILE_BYTES_MAX, load_policy_file, parse_policy, read_policy
 from dataplane.policy.rule import Action
 from dataplane.policy.rules import RULES
 from dataplane.policy.stored import Stored, neighbors_of, profiles_of, rules_of
@@ -42,5 +42,6 @@ __all__ = [
     "parse_overlay",
     "parse_policy",
     "profiles_of",
+    "read_policy",
     "rules_of",
 ]

@@ -19,7 +19,7 @@ from dataplane.policy.compiling import CompiledProfile
 from dataplane.policy.document import PROFILE_NAME_LENGTH_MAX
 from dataplane.policy.limit import PACKETS_MAX
 from dataplane.policy.rule import Rule
-from dataplane.policy.rules.rate_limit import RateLimitRule
+from dataplane.policy.rules.limits.rate_limit import RateLimitRule
 
 OVERLAYS_MAX = 64
 """At a time; the API refuses more."""

@@ -6,7 +6,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import ValidationError
 
@@ -43,24 +43,36 @@ def load_policy_file(path: Path) -> PolicyDocument:
     """Read a policy from a ``.toml`` or ``.json`` file of at most 1 MiB, as the API takes."""
     try:
         with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
+            return read_policy(file, str(path), as_json=path.suffix == ".json")
     except OSError as error:
-        raise _file_error(path, f"can't be read: {error.strerror}") from error
+        raise _file_error(str(path), f"can't be read: {error.strerror}") from error
+
+
+def read_policy(file: IO[bytes], name: str, *, as_json: bool | None = None) -> PolicyDocument:
+    """Read a policy as `load_policy_file` does; ``as_json`` None: JSON if it begins with ``{``.
+
+    Args:
+        file: read to its end, or to the limit.
+        name: what errors call it.
+        as_json: else TOML.
+    """
+    content = file.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
-        raise _file_error(path, f"is larger than {FILE_BYTES_MAX} bytes")
+        raise _file_error(name, f"is larger than {FILE_BYTES_MAX} bytes")
+    if as_json is None:
+        as_json = content.lstrip().startswith(b"{")  # no line of TOML does
     try:
         text = content.decode()
-        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        document = json.loads(text) if as_json else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        wanted = "JSON" if path.suffix == ".json" else "TOML"
-        raise _file_error(path, f"is not {wanted}: {error}") from error
+        raise _file_error(name, f"is not {'JSON' if as_json else 'TOML'}: {error}") from error
     if not isinstance(document, dict):
-        raise _file_error(path, "is not an object with 'name' and 'rules'")
+        raise _file_error(name, "is not an object with 'name' and 'rules'")
     try:
         return parse_policy(document)
     except InvalidInputError as error:
         raise InvalidInputError(
-            f"policy file {path}: {error}", field=error.field, value=error.value, limit=error.limit
+            f"policy file {name}: {error}", field=error.field, value=error.value, limit=error.limit
         ) from error
 
 
@@ -96,7 +108,7 @@ def _field(location: tuple[int | str, ...]) -> str:
     return text.lstrip(".") or "policy"
 
 
-def _file_error(path: Path, problem: str) -> InvalidInputError:
+def _file_error(name: str, problem: str) -> InvalidInputError:
     return InvalidInputError(
-        f"policy file {path} {problem}", field="policy", value=str(path), limit=problem
+        f"policy file {name} {problem}", field="policy", value=name, limit=problem
     )

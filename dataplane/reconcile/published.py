@@ -8,7 +8,7 @@ from uuid import UUID
 from dataplane.native import abi
 from dataplane.reconcile.records import KINDS
 from dataplane.reconcile.rejections import Rejection, RulePlace
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 from dataplane.tables.lists import ListsUsage
 
 _MORE = "…".encode()

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from dataplane.base.clock import Clock
 from dataplane.base.logs import Log
 from dataplane.native import abi
 from dataplane.reconcile.applying import ListTable, Profiles, Published, Tables
+from dataplane.reconcile.health import LogHealth
 from dataplane.reconcile.importing import Importing
 from dataplane.reconcile.records import EntryKey
 from dataplane.reconcile.rejections import place_of
 from dataplane.reconcile.rules import RuleTable
+from dataplane.reconcile.snapshots import fill
+from dataplane.reconcile.work import Work, step
 from dataplane.statelog import (
     Change,
     Import,
@@ -50,12 +52,7 @@ TOUCHED_MAX = 65_536
 LOOK_EVERY_MS = 40
 _LINES_PER_READ = 64
 _START_BUDGET_MS = 5
-_SWEEP_BUDGET = 4096
-_NEXT_TURN = True
-_ROOM_TURNS_MAX = 32
 _log = Log()
-Work: TypeAlias = Iterator[bool | None]
-"""Yields about every millisecond, and `_NEXT_TURN` to go on in a later turn only."""
 
 
 class Reconciler:
@@ -77,9 +74,8 @@ class Reconciler:
         self._tables = Tables(lists, rules, publish, clock)
         self._applied = 0
         self._generation = 0
-        self._bad_generation = -1
+        self._health = LogHealth(publish)
         self._unloadable: set[int] = set()
-        self._unlisted = False
         self._log: LogFollower | None = None
         self._database_id: UUID | None = None
         self._revision = 0
@@ -119,12 +115,12 @@ class Reconciler:
         """Read, apply, go on with bulk work; about so long, a chunk or a commit more at most."""
         end = time.perf_counter() + budget_ms / 1000
         if self._reload is not None:
-            self._reload = _step(self._reload, end)
+            self._reload = step(self._reload, end)
             return
         if self._ahead or self._clock.boot_ms() >= self._look_at_ms:
             self._read_and_apply(end)
         if self._import is not None:
-            self._import = _step(self._import, end)
+            self._import = step(self._import, end)
         self._publish_rules()
 
     def rule_refused(self, number: int, revision: int, text: str) -> None:
@@ -167,7 +163,7 @@ class Reconciler:
             except StateLogError:
                 self._log.close()
                 self._log = None
-                self._degrade(self._generation)
+                self._health.unreadable(self._generation, self._revision)
         return bool(self._ahead)
 
     def _apply_next(self) -> bool:
@@ -267,11 +263,11 @@ class Reconciler:
         try:
             newer = self._newer_generations()
         except StateLogError:
-            self._unlisted = self._unlisted or self._bad_generation < 0
-            self._degrade(self._generation)
+            self._health.unlisted(self._generation, self._revision)
             newer = []
         else:
-            self._listed()
+            follows = self._generation == 0 or (self._log is not None and not self._lost_import)
+            self._health.listed(self._generation, self._revision, follows=follows)
         if newer and (self._more_to_read() or self._continue_with(newer[-1])):
             return  # and look again: there may be one more
         self._mark = mark
@@ -279,7 +275,7 @@ class Reconciler:
         if loadable := [generation for generation in newer if generation not in self._unloadable]:
             self._reload = self._load_generation([*loadable, self._generation])
         elif self._lost_import:
-            self._degrade(self._generation)
+            self._health.unreadable(self._generation, self._revision)
 
     def _newer_generations(self) -> list[int]:
         """Those that may be gone over to; all there are, if ours is of a directory that is gone."""
@@ -291,7 +287,8 @@ class Reconciler:
         # A restored backup counts from where it was: its numbers say nothing about ours.
         self._log.close()
         self._log = None
-        self._generation, self._bad_generation = 0, min(self._bad_generation, 0)
+        self._generation = 0
+        self._health.count_anew()
         self._unloadable.clear()
         return found
 
@@ -328,7 +325,7 @@ class Reconciler:
                     yield from self._load_snapshot(snapshot)
             except Exception as exc:
                 _log.error("generation not loaded", generation=generation, error=repr(exc))
-                self._degrade(generation)
+                self._health.unreadable(generation, self._revision)
                 if spoiled:  # to try again would load ours again, for ever
                     self._unloadable.add(generation)
                 if log is not None:
@@ -342,21 +339,7 @@ class Reconciler:
         database_id, revision, policy = snapshot.database_id, snapshot.revision, snapshot.policy
         if database_id != self._database_id or revision < self._revision:
             self._publish.database(None)
-        self._tables.begin_generation()
-        complete = True
-        for chunk in snapshot.chunks():
-            complete = self._tables.put_reloaded(chunk) and complete
-            yield None
-        while self._tables.lists.sweep(_SWEEP_BUDGET):
-            yield None
-        while not self._tables.commit(revision):
-            yield None
-        if not complete:
-            yield from self._put_again(snapshot, revision)
-        for rows in snapshot.rule_chunks():
-            self._tables.rules.put(rows, revision)
-            yield None
-        self._tables.rules.sweep()
+        yield from fill(self._tables, snapshot)
         self._apply(SetDrain(snapshot.drain), revision)
         self._apply(SetOverlays(snapshot.overlays), revision)
         self._apply(SetPolicy(policy), revision)
@@ -366,19 +349,6 @@ class Reconciler:
         self._publish.database(database_id)
         self._publish_applied()
 
-    def _put_again(self, snapshot: EntriesFile, revision: int) -> Work:
-        """What had no room beside the generation before has it now, or is rejected."""
-        turns_left = _ROOM_TURNS_MAX
-        for chunk in snapshot.chunks():
-            while turns_left and not self._tables.put_reloaded(chunk):
-                turns_left -= 1
-                yield _NEXT_TURN  # a worker may still hold what was swept
-            if not turns_left:
-                self._tables.put_bulk(chunk, revision)
-            yield None
-        while not self._tables.commit(revision):
-            yield None
-
     def _follow(self, generation: int, log: LogFollower) -> None:
         if self._log is not None:
             self._log.close()
@@ -386,31 +356,4 @@ class Reconciler:
         self._ahead.clear()
         self._mark = None
         self._look_at_ms = 0
-        if 0 <= self._bad_generation < generation:
-            self._recover()
-
-    def _listed(self) -> None:
-        """The directory can be read; if nothing else was wrong with the log, nothing is now."""
-        follows = self._generation == 0 or (self._log is not None and not self._lost_import)
-        if self._unlisted and self._bad_generation == self._generation and follows:
-            self._recover()
-        self._unlisted = False
-
-    def _recover(self) -> None:
-        self._bad_generation = -1
-        self._publish.degraded(abi.Degraded.STATE_LOG, on=False)
-        self._publish.notice(abi.NoticeKind.STATE_LOG_RECOVERED, self._revision)
-
-    def _degrade(self, generation: int) -> None:
-        if self._bad_generation < 0:
-            self._publish.degraded(abi.Degraded.STATE_LOG, on=True)
-            self._publish.notice(abi.NoticeKind.STATE_LOG_DEGRADED, self._revision)
-        self._bad_generation = max(generation, self._bad_generation)
-
-
-def _step(work: Work, end: float) -> Work | None:
-    """Go on with bulk work until then; None: it is done."""
-    for wish in work:
-        if wish is _NEXT_TURN or time.perf_counter() >= end:
-            return work
-    return None
+        self._health.followed(generation, self._revision)

@@ -28,19 +28,19 @@ from dataplane.reconcile.overlaid import Overlaid
 from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.published import StatsPublisher
 from dataplane.reconcile.reconcile import Reconciler
-from dataplane.run.buffers import Budget, budget
-from dataplane.run.commands import Commands
-from dataplane.run.control_loop import ControlLoop, Parts, end_workers
-from dataplane.run.cookie_secret import kept_secret
-from dataplane.run.detection import open_collector
-from dataplane.run.eal_setup import EalPlan, plan
-from dataplane.run.explaining import Explaining
 from dataplane.run.links.duty import Links
-from dataplane.run.packet_path import open_packet_path
-from dataplane.run.tables import open_lists, open_tables
-from dataplane.run.waf import open_waf, start_compiler
+from dataplane.run.loop.commands import Commands
+from dataplane.run.loop.control_loop import ControlLoop, Parts, end_workers
+from dataplane.run.loop.explaining import Explaining
+from dataplane.run.opening.buffers import Budget, budget
+from dataplane.run.opening.cookie_secret import kept_secret
+from dataplane.run.opening.detection import open_collector
+from dataplane.run.opening.eal_setup import EalPlan, plan
+from dataplane.run.opening.packet_path import open_packet_path
+from dataplane.run.opening.tables import open_lists, open_tables
+from dataplane.run.opening.waf import open_waf, start_compiler
 from dataplane.shared.profile_names import ProfileNames
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 from dataplane.statelog import StateLogReader
 from dataplane.tables.syn_proxy_table import CookieSecrets
 

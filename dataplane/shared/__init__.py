@@ -1,4 +1,4 @@
-"""What crosses a process: rings, shared memory, statistics, events, and the names of their labels.
+"""What crosses a process: the plain values here, the pages they are read from, and the transport.
 
-Layouts come from `dataplane.native.abi`. `protocol` is what is said on the control socket.
+Layouts come from `dataplane.native.abi`. Names of labels are in `labels`.
 """

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from dataplane.base.networks import address_text
 from dataplane.native import abi
 from dataplane.shared.evidence import Evidence, incident_id
-from dataplane.shared.ring import Element
+from dataplane.shared.transport.ring import Element
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from api.common import policies as documents
 from api.management.database.tables import policies
 from dataplane.policy import PolicyDocument, parsing
-from dataplane.policy.rules.blacklist import BlacklistRule
+from dataplane.policy.rules.sources.blacklist import BlacklistRule
 from dataplane.shared.stats import RejectedWhole
 from dataplane.statelog import StateLogReader
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.lab.launcher import Specification
-from appliance.lab.notify import NotifySocket
-from appliance.lab.services import Service, visible
-from appliance.lab.supervisor import Supervisor
-from appliance.lab.unit import State, Unit
+from appliance.lab.processes.launcher import Specification
+from appliance.lab.processes.notify import NotifySocket
+from appliance.lab.processes.services import Service, visible
+from appliance.lab.processes.supervisor import Supervisor
+from appliance.lab.processes.unit import State, Unit
 from tests.support.waiting import wait_for
 
 PRELUDE = """

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.lab.launcher import Specification
-from appliance.lab.services import TREE, visible
+from appliance.lab.processes.launcher import Specification
+from appliance.lab.processes.services import TREE, visible
 from dataplane.native.library import ENVIRONMENT_VARIABLE
 
 
@@ -48,5 +48,10 @@ class Confined:
             "PYTHONDONTWRITEBYTECODE": "1",
             ENVIRONMENT_VARIABLE: str(self._tree / "build" / "libsecbeat-pipeline.so"),
         }
-        launch = (sys.executable, "-m", "appliance.lab.launcher", specification.to_argument())
+        launch = (
+            sys.executable,
+            "-m",
+            "appliance.lab.processes.launcher",
+            specification.to_argument(),
+        )
         return subprocess.Popen(launch, cwd=TREE, env=environment, **options)

@@ -34,11 +34,11 @@ from dataplane.reconcile.overlaid import Overlaid
 from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.published import StatsPublisher
 from dataplane.reconcile.reconcile import Reconciler
-from dataplane.run.commands import Commands
-from dataplane.run.explaining import Explaining
-from dataplane.run.waf import start_compiler
+from dataplane.run.loop.commands import Commands
+from dataplane.run.loop.explaining import Explaining
+from dataplane.run.opening.waf import start_compiler
 from dataplane.shared.profile_names import ProfileNames
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 from dataplane.statelog import StateLogReader
 from dataplane.tables.lists import Lists, random_hash_key
 from dataplane.waf.composing import open_rules

@@ -19,7 +19,7 @@ from dataplane.policy.limit import (
     PACKETS_MAX,
 )
 from dataplane.policy.neighbors import NAME_LENGTH_MAX as NEIGHBOR_NAME_LENGTH_MAX
-from dataplane.policy.rules.connection_limit import CONNECTIONS_OF_SOURCE_MAX
+from dataplane.policy.rules.connections.connection_limit import CONNECTIONS_OF_SOURCE_MAX
 from dataplane.policy.rules.detection import (
     CARPET_FACTOR_MAX,
     QUIET_SECONDS_MAX,

@@ -11,7 +11,7 @@ from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import DataplaneSettings, PortSettings, SynProxyCapacities
 from dataplane.dpdk.mempool import CACHE_COUNT, bytes_of
 from dataplane.native import abi
-from dataplane.run.buffers import DESCRIPTORS_MAX, SHARE_MIN, Budget, budget, pool_size
+from dataplane.run.opening.buffers import DESCRIPTORS_MAX, SHARE_MIN, Budget, budget, pool_size
 
 PLENTY = DataplaneSettings(
     outside=PortSettings("0000:01:00.0"),

@@ -10,7 +10,7 @@ import pytest
 
 from dataplane.base.networks import Network
 from dataplane.native import abi
-from dataplane.shared.statsview import StatsView
+from dataplane.shared.pages.statsview import StatsView
 from tests.support.clock import FakeClock
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dataplane.base.errors import ConfigurationError
 from dataplane.native import abi
-from dataplane.run.cookie_secret import FILE_NAME, SECRET_BYTES, kept_secret
+from dataplane.run.opening.cookie_secret import FILE_NAME, SECRET_BYTES, kept_secret
 from dataplane.tables.syn_proxy_table import CookieSecrets
 
 SLOT_MS = 1000 * abi.COOKIE_SLOT_S

@@ -12,8 +12,8 @@ import pytest
 from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import PortSettings
 from dataplane.native import abi
-from dataplane.run.packet_sockets import PacketSocketDrops, drops_of
-from dataplane.run.ports import DataPorts
+from dataplane.run.ports.data_ports import DataPorts
+from dataplane.run.ports.packet_sockets import PacketSocketDrops, drops_of
 from tests.support.fake_ethdev import FakeEthdev
 
 OUTSIDE, INSIDE = "0000:00:05.0", "0000:00:06.0"
@@ -76,7 +76,7 @@ def test_a_unit_that_forbids_packet_sockets_is_named(monkeypatch: pytest.MonkeyP
             assert family == socket.AF_PACKET
             raise OSError(97, "Address family not supported by protocol")
 
-    monkeypatch.setattr("dataplane.run.vdev.socket.socket", Forbidden)
+    monkeypatch.setattr("dataplane.run.ports.vdev.socket.socket", Forbidden)
     said = refusal(FakeEthdev(()), "net_af_packet0,iface=lo", INSIDE)
     assert "may not open packet sockets (Address family not supported by protocol)" in said
     assert said.endswith("its unit must be allowed to: docs/configuration.md#kernel-interfaces")
@@ -103,7 +103,7 @@ def test_what_the_kernel_drops_for_a_port_on_packet_sockets_is_missed(
 ) -> None:
     rings = cast("Any", [FullRing(5, 0, 2), FullRing(1, 1, 1)])
     found = {"e0": PacketSocketDrops(rings), None: PacketSocketDrops([])}
-    monkeypatch.setattr("dataplane.run.ports.drops_of", found.__getitem__)
+    monkeypatch.setattr("dataplane.run.ports.data_ports.drops_of", found.__getitem__)
     library = FakeEthdev(("net_af_packet0", INSIDE), driver="net_af_packet")
     made = ports(library, "net_af_packet0,iface=e0", INSIDE)
     header = abi.StatsHeader()

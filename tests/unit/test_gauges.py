@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 
 from dataplane.native import abi
-from dataplane.run import gauges
-from dataplane.run.gauges import Gauges, memory_bytes
-from dataplane.run.workers import Workers
+from dataplane.run.loop import gauges
+from dataplane.run.loop.gauges import Gauges, memory_bytes
+from dataplane.run.workers.workers import Workers
 from tests.support.clock import FakeClock
 
 SMAPS = """\
@@ -26,7 +26,7 @@ CLOCK = FakeClock()
 
 
 class Counters:
-    """What is asked of `dataplane.run.workers.Workers`."""
+    """What is asked of `dataplane.run.workers.workers.Workers`."""
 
     def __init__(self) -> None:
         self.busy = self.total = self.packets = self.latency_ns = self.inspected = 0

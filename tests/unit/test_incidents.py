@@ -12,7 +12,7 @@ from dataplane.base.networks import Network
 from dataplane.countries.codes import index_of
 from dataplane.native import abi
 from dataplane.shared.incidents import DELAY_BOUNDS_MS
-from dataplane.shared.statsview import StatsView
+from dataplane.shared.pages.statsview import StatsView
 from tests.support.clock import FakeClock
 
 

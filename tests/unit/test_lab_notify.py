@@ -2,7 +2,7 @@
 
 import socket
 
-from appliance.lab.notify import NotifySocket
+from appliance.lab.processes.notify import NotifySocket
 
 
 def send(path, *messages):

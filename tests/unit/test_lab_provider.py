@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from appliance.lab import provider
+from appliance.lab.fleet import provider
 from appliance.lab.instance import Instance
 
 NODE = "scale-0011aabb-1"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.lab.launcher import Specification
-from appliance.lab.notify import NotifySocket
-from appliance.lab.services import Service
-from appliance.lab.supervisor import Supervisor
-from appliance.lab.unit import RESTART_DELAY_S, RETRY_DELAY_S, State, Unit
+from appliance.lab.processes.launcher import Specification
+from appliance.lab.processes.notify import NotifySocket
+from appliance.lab.processes.services import Service
+from appliance.lab.processes.supervisor import Supervisor
+from appliance.lab.processes.unit import RESTART_DELAY_S, RETRY_DELAY_S, State, Unit
 
 
 def test_a_status_that_finds_no_room_is_said_once_and_written_later() -> None:

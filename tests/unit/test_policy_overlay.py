@@ -15,7 +15,7 @@ from dataplane.policy import (
     parse_overlay,
     parse_policy,
 )
-from dataplane.policy.rules.rate_limit import RateLimitRule
+from dataplane.policy.rules.limits.rate_limit import RateLimitRule
 
 PANIC = {"kind": "panic"}
 WEB = {"name": "web", "targets": ["203.0.113.0/24"]}

@@ -60,7 +60,7 @@ def thresholds(document: Document) -> Thresholds:
 
 def test_each_type_is_one_file_and_each_file_is_registered() -> None:
     folder = Path(str(rules.__file__)).parent
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    files = {path.stem for path in folder.rglob("*.py")} - {"__init__"}
     assert files == RULES.keys()
     homes = {kind: model.__module__.rpartition(".")[2] for kind, model in RULES.items()}
     assert homes == {kind: kind for kind in RULES}

@@ -10,8 +10,8 @@ import pytest
 
 from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import DataplaneSettings, PortSettings
-from dataplane.run.eal_setup import lcores_argument, plan
-from dataplane.run.ports import device_name, room_bytes
+from dataplane.run.opening.eal_setup import lcores_argument, plan
+from dataplane.run.ports.data_ports import device_name, room_bytes
 
 
 def settings(**changes: Any) -> DataplaneSettings:

@@ -12,7 +12,7 @@ from appliance.config import NodeConfig, dataplane_settings
 from appliance.config.devices import Device, Kind, data_device, management_device
 from appliance.config.resolution import Resolution, Resolved, read_resolution, resolution_path
 from dataplane.base.errors import ConfigurationError
-from dataplane.run.vdev import interface_of
+from dataplane.run.ports.vdev import interface_of
 
 OUTSIDE, INSIDE = "mac:52:54:00:00:01:01", "nic:2"
 FOUND = Resolution(

@@ -15,9 +15,9 @@ from dataplane.reconcile.rejections import Rejection, RulePlace
 from dataplane.shared.events import RuleTriggered, decode_event
 from dataplane.shared.evidence import incident_id
 from dataplane.shared.http_stats import GroupStats
-from dataplane.shared.ring import Element
+from dataplane.shared.pages.statsview import StatsView
 from dataplane.shared.stats import RejectedRule
-from dataplane.shared.statsview import StatsView
+from dataplane.shared.transport.ring import Element
 from tests.support.clock import FakeClock
 
 DATABASE = UUID(int=7)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.agent.fleet.key import NodeKey
-from api.agent.fleet.membership import Membership
+from api.agent.fleet.orchestrator.key import NodeKey
+from api.agent.fleet.orchestrator.membership import Membership
 from api.agent.fleet.settings import FleetSettings
 from api.agent.node_api import RequestError
 from api.common.children import child_environment

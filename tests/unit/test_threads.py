@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.run.threads import Ran, WorkerThreads
+from dataplane.run.workers.threads import Ran, WorkerThreads
 
 
 def make(directory: Path, thread: int, name: str, state: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from dataplane.run.turns import IDLE_S, TURN_S, Turns
+from dataplane.run.loop.turns import IDLE_S, TURN_S, Turns
 from tests.support.clock import FakeClock
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from dataplane.base.errors import ConfigurationError
 from dataplane.base.settings import DataplaneSettings, PortSettings
-from dataplane.run.eal_setup import plan
-from dataplane.run.vfio import Vfio
+from dataplane.run.opening.eal_setup import plan
+from dataplane.run.ports.vfio import Vfio
 
 OUTSIDE, INSIDE = "0000:01:00.0", "0000:01:00.1"
 SETTINGS = DataplaneSettings(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataplane.run.threads import Ran
-from dataplane.run.watchdog import STALL_MS, STARVED_MS, HeartbeatWatchdog
+from dataplane.run.workers.threads import Ran
+from dataplane.run.workers.watchdog import STALL_MS, STARVED_MS, HeartbeatWatchdog
 
 
 def check_every_10_ms(watchdog: HeartbeatWatchdog, beats: list[int], until_ms: int) -> int | None:

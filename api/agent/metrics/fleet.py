@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from api.agent.fleet.contact import ContactView
-from api.agent.fleet.part import Applied
+from api.agent.fleet.following.part import Applied
+from api.agent.fleet.orchestrator.contact import ContactView
 from api.agent.metrics.metric import Sample, Scalar, families, single
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.journal import Journal
 from api.history.rates import ATTACKED, PERIOD_S, PERIODS, bucket_of, hour_of_week
 from api.history.tables import baseline
 from dataplane.shared.incidents import BaselinePeriod, ProfileRates

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from api.agent.recording.event import NODE_HEALTH, Event
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.event import NODE_HEALTH, Event
+from api.agent.recording.journal.journal import Journal
 from api.common.health import STEADY_S, Health, judge
 from api.history.tables import events
 from dataplane.shared.stats import NodeStats

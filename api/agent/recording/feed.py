@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from api.agent.events.log import Budget
-from api.agent.recording.event import RULE_TRIGGERED, Event
+from api.agent.recording.journal.event import RULE_TRIGGERED, Event
 from dataplane.base.clock import Clock
 from dataplane.client import DropSample, Notice, RuleTriggered
 from dataplane.waf.document import rule_id

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from api.agent.recording.attacks.captures import CaptureKeeper
+from api.agent.recording.attacks.incidents import IncidentKeeper, Sight
+from api.agent.recording.attacks.live import LiveTable
 from api.agent.recording.baseline import BaselineKeeper
-from api.agent.recording.captures import CaptureKeeper
 from api.agent.recording.condition import ConditionWatch
-from api.agent.recording.event import Event
 from api.agent.recording.feed import Feed
-from api.agent.recording.incidents import IncidentKeeper, Sight
-from api.agent.recording.journal import Journal
-from api.agent.recording.live import LiveTable
-from api.agent.recording.retention import Retention
+from api.agent.recording.journal.event import Event
+from api.agent.recording.journal.journal import Journal
+from api.agent.recording.journal.retention import Retention
 from api.agent.response.responder import Responder
 from api.common.disk import StorageError
 from dataplane.base.clock import Clock

@@ -7,7 +7,7 @@ from collections import Counter
 
 import structlog
 
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.journal import Journal
 from api.agent.webhooks import queue
 from api.common.disk import StorageError
 from api.webhooks.carrier import Rules, Sender

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.journal import Journal
 from api.agent.webhooks import queue
 from api.agent.webhooks.courier import Courier
 from api.common.disk import StorageError

@@ -1,4 +1,4 @@
-"""The types of rules: one file each, and the one list in which they are registered.
+"""The types of rules: one file each, in the room of what it judges; registered in one list here.
 
 "Adding a rule type" in CONTRIBUTING.md says what belongs to one.
 """
@@ -8,25 +8,25 @@ from __future__ import annotations
 from typing import TypeAlias, get_args
 
 from dataplane.policy.rule import Rule
-from dataplane.policy.rules.blacklist import BlacklistRule
-from dataplane.policy.rules.bogons import BogonsRule
-from dataplane.policy.rules.connection_limit import ConnectionLimitRule
-from dataplane.policy.rules.connection_state import ConnectionStateRule
+from dataplane.policy.rules.connections.connection_limit import ConnectionLimitRule
+from dataplane.policy.rules.connections.connection_state import ConnectionStateRule
 from dataplane.policy.rules.detection import DetectionRule
-from dataplane.policy.rules.ethertypes import EthertypesRule
-from dataplane.policy.rules.fragments import FragmentsRule
-from dataplane.policy.rules.geo_allow import GeoAllowRule
-from dataplane.policy.rules.geo_block import GeoBlockRule
-from dataplane.policy.rules.http_framing import HttpFramingRule
-from dataplane.policy.rules.http_slow import HttpSlowRule
-from dataplane.policy.rules.icmp_limit import IcmpLimitRule
-from dataplane.policy.rules.link import LinkRule
-from dataplane.policy.rules.ports import PortsRule
-from dataplane.policy.rules.protocols import ProtocolsRule
-from dataplane.policy.rules.rate_limit import RateLimitRule
-from dataplane.policy.rules.sanity import SanityRule
-from dataplane.policy.rules.udp_amplification import UdpAmplificationRule
-from dataplane.policy.rules.waf import WafRule
+from dataplane.policy.rules.http.http_framing import HttpFramingRule
+from dataplane.policy.rules.http.http_slow import HttpSlowRule
+from dataplane.policy.rules.http.waf import WafRule
+from dataplane.policy.rules.limits.icmp_limit import IcmpLimitRule
+from dataplane.policy.rules.limits.rate_limit import RateLimitRule
+from dataplane.policy.rules.packets.ethertypes import EthertypesRule
+from dataplane.policy.rules.packets.fragments import FragmentsRule
+from dataplane.policy.rules.packets.link import LinkRule
+from dataplane.policy.rules.packets.ports import PortsRule
+from dataplane.policy.rules.packets.protocols import ProtocolsRule
+from dataplane.policy.rules.packets.sanity import SanityRule
+from dataplane.policy.rules.packets.udp_amplification import UdpAmplificationRule
+from dataplane.policy.rules.sources.blacklist import BlacklistRule
+from dataplane.policy.rules.sources.bogons import BogonsRule
+from dataplane.policy.rules.sources.geo_allow import GeoAllowRule
+from dataplane.policy.rules.sources.geo_block import GeoBlockRule
 
 AnyRule: TypeAlias = (
     SanityRule

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from api.agent.recording.baseline import PERIODS_MAX, PROFILES_MAX, WRITE_S, BaselineKeeper
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.journal import Journal
 from api.common.disk import DiskError, StorageError
 from api.history.rates import ATTACKED, PERIODS, bucket_of
 from api.history.tables import baseline

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from api.agent.recording.captures import INCIDENT_MAX, CaptureKeeper
-from api.agent.recording.journal import Journal
+from api.agent.recording.attacks.captures import INCIDENT_MAX, CaptureKeeper
+from api.agent.recording.journal.journal import Journal
 from api.history.tables import captures
 from dataplane.base.networks import Network
 from dataplane.shared.captures import Capture

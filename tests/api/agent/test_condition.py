@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from api.agent.recording.condition import START_S, ConditionWatch
-from api.agent.recording.event import Event
-from api.agent.recording.journal import Journal
+from api.agent.recording.journal.event import Event
+from api.agent.recording.journal.journal import Journal
 from api.common.health import STEADY_S
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from api.agent.fleet.spool import Spool
-from api.agent.recording.event import ATTACK_DETECTED, ATTACK_ENDED, NODE_HEALTH, Event
-from api.agent.recording.incidents import IncidentKeeper, Sight
-from api.agent.recording.journal import DAMAGE_TOLD_MS, Journal
+from api.agent.fleet.reporting.spool import Spool
+from api.agent.recording.attacks.incidents import IncidentKeeper, Sight
+from api.agent.recording.journal.event import ATTACK_DETECTED, ATTACK_ENDED, NODE_HEALTH, Event
+from api.agent.recording.journal.journal import DAMAGE_TOLD_MS, Journal
 from api.common.disk import StorageError
 from api.history.tables import events, incidents
 from api.storage.sqlite.damage import KEPT_MAX

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from api.agent.recording.event import ATTACK_DETECTED, KINDS, NODE_HEALTH, Event
-from api.agent.recording.journal import PENDING_MAX, Journal
+from api.agent.recording.journal.event import ATTACK_DETECTED, KINDS, NODE_HEALTH, Event
+from api.agent.recording.journal.journal import PENDING_MAX, Journal
 from api.agent.webhooks.office import Office
 from api.history.tables import deliveries
 from api.webhooks.settings import WebhookSettings

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from api.agent.recording.incidents import REFRESH_MS, IncidentKeeper, Sight
-from api.agent.recording.journal import Journal
+from api.agent.recording.attacks.incidents import REFRESH_MS, IncidentKeeper, Sight
+from api.agent.recording.journal.journal import Journal
 from api.common.attacks import attack_document
 from api.common.disk import DiskError, StorageError
 from api.history.tables import events, incidents

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table, func, insert, select
 
-from api.agent.recording.event import KINDS, Event
 from api.agent.recording.feed import Feed
-from api.agent.recording.journal import Journal
-from api.agent.recording.keep import Keep
-from api.agent.recording.retention import DAY_MS, STEP_ROWS, Retention
+from api.agent.recording.journal.event import KINDS, Event
+from api.agent.recording.journal.journal import Journal
+from api.agent.recording.journal.keep import Keep
+from api.agent.recording.journal.retention import DAY_MS, STEP_ROWS, Retention
 from api.history.tables import captures, deliveries, events, incidents
 from dataplane.client import DropSample, RuleTriggered
 from tests.support.clock import FakeClock

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.agent.fleet.spool import BATCH_CHARACTERS_MAX, BATCH_MAX, OLD_MS, Spool
-from api.agent.recording.journal import Journal, Row
+from api.agent.fleet.reporting.spool import BATCH_CHARACTERS_MAX, BATCH_MAX, OLD_MS, Spool
+from api.agent.recording.journal.journal import Journal, Row
 from tests.support.clock import FakeClock
 
 

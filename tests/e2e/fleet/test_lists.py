@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from appliance.lab import orchestrator
+from appliance.lab.fleet import orchestrator
 from tests.support.fleet import FleetLab
 from tests.support.lab import SECBEAT, run
 from tests.support.waiting import wait_for

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from appliance.lab import orchestrator
+from appliance.lab.fleet import orchestrator
 from tests.support.countries_file import build
 from tests.support.fleet import FleetLab
 from tests.support.frozen import frozen

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from appliance.lab import orchestrator
+from appliance.lab.fleet import orchestrator
 from appliance.lab.instance import Instance
 from appliance.lab.network import ORIGIN, existing
 from tests.support.fleet import FleetLab

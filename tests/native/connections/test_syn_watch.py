@@ -13,7 +13,7 @@ from dataplane.base.settings import ConnectionCapacities
 from dataplane.native import abi
 from dataplane.native.abi import Origin, SynProxy
 from dataplane.shared.events import Event, Notice, decode_event
-from dataplane.shared.ring import Consumer
+from dataplane.shared.transport.ring import Consumer
 from dataplane.tables.syn_proxy_table import CookieSecrets
 from tests.native.connections.connections_support import INSIDE, OUTSIDE
 from tests.native.connections.syn_proxy_support import (

@@ -15,7 +15,7 @@ from dataplane.detection.thresholds import ProfileThresholds, Thresholds
 from dataplane.native import abi
 from dataplane.policy.reflectors import REFLECTORS
 from dataplane.shared.incidents import Incident, Top
-from dataplane.shared.statsview import StatsView
+from dataplane.shared.pages.statsview import StatsView
 from dataplane.tables.traffic_table import TRAFFIC_KEY_BYTES, TrafficTable
 from tests.native.connections.connections_support import tracking
 from tests.native.harness import Frame, Harness

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataplane.base.networks import Network
 from dataplane.client import PacketExplanation, PacketQuestion
-from dataplane.run.explaining import Explaining
+from dataplane.run.loop.explaining import Explaining
 from dataplane.shared.explained import PROTOCOLS, read
 from tests.native.harness import Harness
 

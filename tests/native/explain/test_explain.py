@@ -13,7 +13,7 @@ from dataplane.base.networks import Network
 from dataplane.client import PacketQuestion
 from dataplane.native import abi
 from dataplane.native.abi import ListKind, Mode, Reason, Scope, SynProxy, Unit, Verdict
-from dataplane.run.explaining import Explaining
+from dataplane.run.loop.explaining import Explaining
 from dataplane.shared.labels import STAGES
 from dataplane.tables.lists import Lists, pack
 from dataplane.tables.policy_table import PolicyTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataplane.native import abi
 from dataplane.native.abi import Message, Mode, PacketFlag, Port, Reason, Stage, Verdict
-from dataplane.shared.ring import Consumer, Element
+from dataplane.shared.transport.ring import Consumer, Element
 from dataplane.tables.policy_table import KEY_BYTES, PolicyTable
 from tests.native import frames
 from tests.native.harness import Frame, Harness

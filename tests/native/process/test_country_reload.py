@@ -21,7 +21,7 @@ from dataplane.countries.sources import Source
 from dataplane.native import abi
 from dataplane.reconcile.country_reload import RETIRED_MAX, Countries
 from dataplane.reconcile.published import StatsPublisher
-from dataplane.shared.shm import SharedStats
+from dataplane.shared.transport.shm import SharedStats
 from tests.native.tables.policy_support import Lcores
 from tests.support.waiting import wait_for
 

@@ -22,7 +22,7 @@ from dataplane.base.clock import SystemClock
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.base.networks import Network
 from dataplane.client import Observer, PacketQuestion, control, observe
-from dataplane.run.watchdog import STALL_MS
+from dataplane.run.workers.watchdog import STALL_MS
 from dataplane.shared.stats import NodeStats
 from dataplane.statelog import Put, StateLogWriter
 from tests.support.captures import inbound, write_frames

@@ -14,7 +14,7 @@ import pytest
 
 from dataplane.native import abi
 from dataplane.native.abi import Message
-from dataplane.shared.ring import PAYLOAD_BYTES, Consumer, Element, Producer, RingError
+from dataplane.shared.transport.ring import PAYLOAD_BYTES, Consumer, Element, Producer, RingError
 
 HALFWAY = 1 << 63
 

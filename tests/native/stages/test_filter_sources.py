@@ -10,7 +10,7 @@ from scapy.packet import Raw
 
 from dataplane.native import abi
 from dataplane.native.abi import Mode, Port, Reason, Use, Verdict
-from dataplane.policy.rules.protocols import ProtocolsRule
+from dataplane.policy.rules.packets.protocols import ProtocolsRule
 from tests.native import frames
 from tests.native.harness import Frame, Harness
 

@@ -22,7 +22,7 @@ from dataplane.policy.limit import (
     BURST_SECONDS_MAX,
     PACKETS_MAX,
 )
-from dataplane.policy.rules.sanity import SanityRule
+from dataplane.policy.rules.packets.sanity import SanityRule
 from tests.native.tables.policy_support import Lcores, built, opened_profiles
 from tests.support.policy_limits import (
     PER,

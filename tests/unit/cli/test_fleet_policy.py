@@ -97,6 +97,19 @@ def test_a_node_that_rejects_it_is_an_error_in_its_words(api: Any, fleet: Any) -
     )
 
 
+def test_every_node_that_rejects_it_is_named_up_to_a_limit(api: Any, fleet: Any) -> None:
+    nodes = [{"node": f"node-{n}", "state": "rejected", "message": f"no {n}"} for n in (1, 2)]
+    over = {"state": "done", "counts": {"applied": 1, "rejected": 30}, "nodes": nodes}
+    api.answers_with(200, DEPLOYMENT | over)
+    done = fleet("fleet", "deployments", "wait", "3")
+    assert api.requests[-1].query == {"state": "rejected", "limit": "20"}
+    assert done.err.splitlines() == [
+        "secbeat: deployment 3: 30 of 31 nodes rejected it: node-1: no 1",
+        "secbeat: node-2: no 2",
+        "secbeat: and 28 more: secbeat fleet deployments show 3 --state rejected",
+    ]
+
+
 def test_what_goes_on_after_the_timeout_is_for_later(api: Any, fleet: Any) -> None:
     api.answers_with(200, DEPLOYMENT)
     done = fleet("fleet", "deployments", "wait", "3", "--timeout", "0.1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,22 @@ def test_validate_needs_no_node(secbeat: Any, file: Path) -> None:
         f"{file}: watch, 0 profiles beside the default, 1 rules: valid\n",
     )
     assert secbeat("policy", "validate", str(file), "--json").json["name"] == "watch"
+
+
+@pytest.mark.parametrize("text", ['name = "piped"', ' {"name": "piped"}'])
+def test_a_policy_from_stdin_is_json_if_it_begins_so(
+    secbeat: Any, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert secbeat("policy", "validate", "-", "--json").json["name"] == "piped"
+
+
+def test_what_comes_from_stdin_and_is_none_is_refused(
+    secbeat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"{")))
+    done = secbeat("policy", "validate", "-")
+    assert (done.code, done.err.startswith("secbeat: policy file - is not JSON")) == (65, True)
 
 
 def test_show_lists_the_rules(api: Any, secbeat: Any) -> None:

@@ -13,7 +13,7 @@ from dataplane.detection.incident_table import IncidentTable
 from dataplane.detection.thresholds import DEFAULT, ProfileThresholds, Thresholds
 from dataplane.native import abi
 from dataplane.shared.incidents import Incident
-from dataplane.shared.statsview import StatsView
+from dataplane.shared.pages.statsview import StatsView
 from tests.support.clock import FakeClock
 from tests.support.traffic import TICK_MS, TICKS_PER_S, FakeCollector, Row
 

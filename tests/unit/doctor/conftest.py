@@ -57,7 +57,7 @@ def findings(fake: FakeHost) -> Examine:
 
 
 def _pinned() -> dict[str, str]:
-    from appliance.doctor.checks_software import locked_versions  # noqa: PLC0415
+    from appliance.doctor.checks.software import locked_versions  # noqa: PLC0415
 
     return locked_versions(Path(__file__).resolve().parents[3] / "requirements.lock")
 

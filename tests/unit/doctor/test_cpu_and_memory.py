@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.doctor import Status
-from appliance.doctor.checks_cpu import V2_FLAGS
+from appliance.doctor.checks.cpu import V2_FLAGS
 from tests.support.fake_host import FLAGS, FakeHost
 from tests.unit.doctor.conftest import Examine
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.doctor import Context, Status, examine
-from appliance.doctor.checks_software import locked_versions
+from appliance.doctor.checks.software import locked_versions
 from appliance.host.files import Host
 from dataplane.base.errors import ConfigurationError
 from tests.support.fake_host import FakeHost
@@ -117,7 +117,7 @@ def test_ipv6_listeners_count(fake: FakeHost, findings: Examine) -> None:
 def test_a_python_that_is_too_old_is_mended_by_a_command(
     monkeypatch: pytest.MonkeyPatch, findings: Examine
 ) -> None:
-    monkeypatch.setattr("appliance.doctor.checks_software._PYTHON_MIN", (4, 0))
+    monkeypatch.setattr("appliance.doctor.checks.software._PYTHON_MIN", (4, 0))
     found = findings()["python"]
     assert found.status is Status.FAIL
     assert "at least 4.0" in found.why

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.agent.fleet.database import NodeDatabase
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Part
+from api.agent.fleet.following.database import NodeDatabase
+from api.agent.fleet.following.part import Part
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.parts.drain import DrainPart
 from api.agent.fleet.parts.lists import ListsPart
 from api.agent.fleet.parts.policy import PolicyPart

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.agent.fleet.part import Applied, Desired
+from api.agent.fleet.following.part import Applied, Desired
 from api.agent.node_api import NodeApi
 
 AGENT = "agent"
@@ -15,7 +15,7 @@ AGENT = "agent"
 
 
 class DrainPart:
-    """See `api.agent.fleet.part.Part`; 1: it is to drain, 0: it is not. The node keeps it."""
+    """See `api.agent.fleet.following.part.Part`; 1: it is to drain, 0: not. The node keeps it."""
 
     name = "drain"
 

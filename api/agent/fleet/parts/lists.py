@@ -11,15 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from api.agent.fleet.database import NodeDatabase
-from api.agent.fleet.effect import Effect
+from api.agent.fleet.following.database import NodeDatabase
+from api.agent.fleet.following.effect import Effect
+from api.agent.fleet.following.part import Applied, Desired
+from api.agent.fleet.following.shrinking import shrinks
 from api.agent.fleet.lists.meanwhile import Meanwhile
 from api.agent.fleet.lists.node_lists import NodeLists
 from api.agent.fleet.lists.snapshot import Snapshot
 from api.agent.fleet.lists.values import wanted_from
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Applied, Desired
-from api.agent.fleet.shrinking import shrinks
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import NodeApi, RequestError
 from api.common.errors import ConflictError, UnprocessableError
 from api.lists.kinds import LISTS
@@ -30,7 +30,7 @@ _REFUSED = (ConflictError.http_status, UnprocessableError.http_status)
 
 
 class ListsPart:
-    """See `api.agent.fleet.part.Part`."""
+    """See `api.agent.fleet.following.part.Part`."""
 
     name = "lists"
 

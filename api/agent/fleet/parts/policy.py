@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from api.agent.fleet.effect import NOT_YET
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import MESSAGE_LENGTH_MAX, Applied, Desired
+from api.agent.fleet.following.effect import NOT_YET
+from api.agent.fleet.following.part import MESSAGE_LENGTH_MAX, Applied, Desired
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import NodeApi, RequestError
 
 _CONFLICT, _NOT_FOUND, _UNPROCESSABLE, _TOO_LARGE = 409, 404, 422, 413
@@ -43,7 +43,7 @@ class _Now:
 
 
 class PolicyPart:
-    """See `api.agent.fleet.part.Part`."""
+    """See `api.agent.fleet.following.part.Part`."""
 
     name = "policy"
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from api.agent.fleet.database import NodeDatabase
-from api.agent.fleet.effect import Effect
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Applied, Desired
-from api.agent.fleet.shrinking import shrinks
+from api.agent.fleet.following.database import NodeDatabase
+from api.agent.fleet.following.effect import Effect
+from api.agent.fleet.following.part import Applied, Desired
+from api.agent.fleet.following.shrinking import shrinks
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import NodeApi, RequestError
 from api.common.errors import ConflictError, UnprocessableError
 from api.common.schemas import PAGE_MAX, rfc3339, utc_ms
@@ -34,7 +34,7 @@ _LEFT_MS_MIN = 1_000
 
 
 class RulesPart:
-    """See `api.agent.fleet.part.Part`."""
+    """See `api.agent.fleet.following.part.Part`."""
 
     name = "rules"
 

@@ -13,7 +13,7 @@ from appliance.cli.terminal.output import Output, clean
 
 POLL_S = 0.5
 ROWS_MAX = 20
-"""Nodes that the table shows: those that are not done come first."""
+"""Nodes that the table shows, those that are not done first; and of those that reject it."""
 _GOES_ON = {"canary", "rolling"}
 _STANDS = {"done", "confirming"}
 Deployment = dict[str, Any]
@@ -55,12 +55,15 @@ def _judged(api: FleetApi, found: Deployment) -> Deployment:
     number = found["id"]
     if found["state"] not in _STANDS:
         raise RefusedError(f"deployment {number} is {found['state']}: {found['reason']}")
-    if found["counts"].get("rejected"):
-        query: dict[str, str | int | None] = {"state": "rejected", "limit": 1}
+    if count := found["counts"].get("rejected"):
+        query: dict[str, str | int | None] = {"state": "rejected", "limit": ROWS_MAX}
         nodes = api.get(f"deployments/{number}", query).body["nodes"]
-        first = f": {nodes[0]['node']}: {nodes[0]['message']}" if nodes else ""
-        count, total = found["counts"]["rejected"], sum(found["counts"].values())
-        raise RefusedError(f"deployment {number}: {count} of {total} nodes rejected it{first}")
+        said = "\n".join(f"{one['node']}: {clean(one['message'] or '-')}" for one in nodes)
+        if count > len(nodes):
+            all_of_them = f"secbeat fleet deployments show {number} --state rejected"
+            said += f"\nand {count - len(nodes)} more: {all_of_them}"
+        total = sum(found["counts"].values())
+        raise RefusedError(f"deployment {number}: {count} of {total} nodes rejected it: {said}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,14 +34,17 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Cell, Output, warn
-from dataplane.policy import load_policy_file
+from dataplane.policy import PolicyDocument, load_policy_file, read_policy
 
 WAIT_S = 60.0
 CHANGES = ("profile", "setting", "before", "after")
 HISTORY = ("revision", "name", "profiles", "rules", "action", "created_at", "created_by")
 
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A policy: JSON if it ends in .json, else TOML.")
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A policy: JSON if it ends in .json, else TOML; - is stdin."
+    ),
 ]
 
 AcceptOption = Annotated[
@@ -101,7 +105,7 @@ def show(
 @app.command()
 def validate(file: File, as_json: JsonOption = False) -> None:
     """Check a policy file, without a node."""
-    output, document = Output(as_json), load_policy_file(file)
+    output, document = Output(as_json), _document(file)
     if as_json:
         output.document(document.model_dump(mode="json"))
     else:
@@ -240,8 +244,12 @@ def give_back(
     _tell(Output(as_json), "given back to the fleet", answer)
 
 
+def _document(file: Path) -> PolicyDocument:
+    return read_policy(sys.stdin.buffer, "-") if str(file) == "-" else load_policy_file(file)
+
+
 def _read(file: Path) -> dict[str, Any]:
-    return load_policy_file(file).model_dump(mode="json")
+    return _document(file).model_dump(mode="json")
 
 
 def _accepting(accept_exempt: bool) -> dict[str, str]:

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from api.agent.fleet.database import NodeDatabase
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Applied, Part
+from api.agent.fleet.following.database import NodeDatabase
+from api.agent.fleet.following.part import Applied, Part
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.parts.lists import ListsPart
 from api.agent.fleet.parts.rules import RulesPart
 from api.agent.node_api import NodeApi, RequestError

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from api.agent.fleet import shrinking
+from api.agent.fleet.following import shrinking
+from api.agent.fleet.following.part import Applied
 from api.agent.fleet.lists import meanwhile
-from api.agent.fleet.part import Applied
 from api.agent.fleet.parts import lists
 from api.agent.node_api import RequestError
 from api.orchestrator import changes

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.agent.fleet import shrinking
-from api.agent.fleet.part import Applied
+from api.agent.fleet.following import shrinking
+from api.agent.fleet.following.part import Applied
 from api.agent.fleet.parts import rules
 from api.agent.node_api import RequestError
 from dataplane.client.compiler import Admission

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataplane.base.networks import Network
-from dataplane.shared.protocol import (
+from dataplane.shared.transport.protocol import (
     MESSAGE_BYTES_MAX,
     Request,
     Want,

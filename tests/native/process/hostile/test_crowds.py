@@ -25,7 +25,7 @@ from dataplane.control.server import (
     CONNECTIONS_PER_PROCESS_MAX,
     SILENT_MS_MAX,
 )
-from dataplane.shared.protocol import (
+from dataplane.shared.transport.protocol import (
     Request,
     Want,
     encode_request,

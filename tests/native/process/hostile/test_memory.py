@@ -13,11 +13,11 @@ import pytest
 from dataplane.base.clock import SystemClock
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.native import abi
-from dataplane.shared.protocol import (
+from dataplane.shared.pages.statsview import StatsView
+from dataplane.shared.transport.protocol import (
     Want,
 )
-from dataplane.shared.shm import Memory
-from dataplane.shared.statsview import StatsView
+from dataplane.shared.transport.shm import Memory
 from tests.native.process.hostile.hostile_support import (
     connected,
     take,

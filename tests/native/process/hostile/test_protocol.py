@@ -13,7 +13,7 @@ import pytest
 
 from dataplane import client
 from dataplane.native import abi
-from dataplane.shared.protocol import (
+from dataplane.shared.transport.protocol import (
     MESSAGE_BYTES_MAX,
     WAKE,
     Request,

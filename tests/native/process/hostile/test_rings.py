@@ -17,7 +17,7 @@ from dataplane.control.server import (
     COMMANDS_PER_TURN,
 )
 from dataplane.native import abi
-from dataplane.shared.protocol import (
+from dataplane.shared.transport.protocol import (
     Want,
 )
 from tests.native.process.hostile.hostile_support import (

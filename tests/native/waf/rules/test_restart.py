@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from dataplane.waf import rules
-from dataplane.waf.compiling.engine import Engine
 from dataplane.waf.document import Rule
 from tests.native.harness import Harness
 from tests.native.waf.dear import DEAR, limit_between
@@ -85,7 +84,7 @@ def test_a_rule_that_was_found_to_be_too_dear_is_not_in_force_after_a_restart(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = [Rule(1, DEAR), Rule(2, "good")]
-    limit_between(Engine(), monkeypatch)
+    limit_between(monkeypatch)
     first = Node(harness, tmp_path)
     first.rules.start()
     with monkeypatch.context() as patch:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from api.agent.fleet.part import Applied, Desired
+from api.agent.fleet.following.part import Applied, Desired
 from api.agent.node_api import RequestError
 from tests.support.fake_orchestrator import FakeOrchestrator, orchestrating
 

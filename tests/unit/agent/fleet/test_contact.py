@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from api.agent.fleet.contact import UP_S_MAX, Contact
+from api.agent.fleet.orchestrator.contact import UP_S_MAX, Contact
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from api.agent.fleet.contact import Contact
-from api.agent.fleet.follower import (
+from api.agent.fleet.following.follower import (
     BACKOFF_MAX_S,
     LEAVE_S,
     POLL_S,
     QUICK_RETRIES,
     Follower,
 )
-from api.agent.fleet.key import NodeKey, digest
-from api.agent.fleet.membership import Membership
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Applied
-from api.agent.fleet.pursuit import Pursuit
+from api.agent.fleet.following.part import Applied
+from api.agent.fleet.following.pursuit import Pursuit
+from api.agent.fleet.following.state import StateFile
+from api.agent.fleet.orchestrator.contact import Contact
+from api.agent.fleet.orchestrator.key import NodeKey, digest
+from api.agent.fleet.orchestrator.membership import Membership
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.settings import FleetSettings
-from api.agent.fleet.state import StateFile
 from tests.support.fake_orchestrator import TOKEN, FakeOrchestrator, orchestrating
 from tests.unit.agent.fleet.conftest import FakePart
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from api.agent.fleet.compose import address
-from api.agent.fleet.contact import Contact
-from api.agent.fleet.heart import BEAT_S, SPACING_S, Heart
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Applied
-from api.agent.fleet.report import REASON_LENGTH_MAX, REASONS_MAX, Reporter
+from api.agent.fleet.following.part import Applied
+from api.agent.fleet.orchestrator.contact import Contact
+from api.agent.fleet.orchestrator.session import Session
+from api.agent.fleet.reporting.heart import BEAT_S, SPACING_S, Heart
+from api.agent.fleet.reporting.report import REASON_LENGTH_MAX, REASONS_MAX, Reporter
 from tests.support.clock import FakeClock
 from tests.support.fake_orchestrator import FakeOrchestrator
 from tests.unit.agent.conftest import NODE, FakeSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from api.agent.fleet.load import Load
+from api.agent.fleet.reporting.load import Load
 from dataplane.shared.stats import NodeStats
 from tests.unit.agent.conftest import NODE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.agent.fleet.key import digest
+from api.agent.fleet.orchestrator.key import digest
 from api.agent.fleet.settings import FleetSettings
 from api.common.line_protocol import ask
 from tests.support.agent import BOUND_S, Agent, run_agent, settings_in

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from api.agent.fleet.part import MESSAGE_LENGTH_MAX, Applied, Desired
-from api.agent.fleet.pursuit import BACKOFF_MAX_S, CHECK_S, Pursuit
-from api.agent.fleet.state import Progress
+from api.agent.fleet.following.part import MESSAGE_LENGTH_MAX, Applied, Desired
+from api.agent.fleet.following.pursuit import BACKOFF_MAX_S, CHECK_S, Pursuit
+from api.agent.fleet.following.state import Progress
 from tests.unit.agent.fleet.conftest import FakePart, away
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from api.agent.fleet import orchestrator as module
-from api.agent.fleet.orchestrator import Session
+from api.agent.fleet.orchestrator import session as module
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import RequestError
 from tests.support.certificates import Authority
 from tests.support.fake_orchestrator import FakeOrchestrator, orchestrating

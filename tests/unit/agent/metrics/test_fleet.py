@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from api.agent.fleet.contact import Contact
-from api.agent.fleet.part import Applied
+from api.agent.fleet.following.part import Applied
+from api.agent.fleet.orchestrator.contact import Contact
 from api.agent.metrics.fleet import FleetCollector, FleetView
 
 

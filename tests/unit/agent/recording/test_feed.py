@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 
-from api.agent.recording.event import Event
 from api.agent.recording.feed import (
     NOTICES_AT_ONCE,
     RULES_MAX,
@@ -13,6 +12,7 @@ from api.agent.recording.feed import (
     WINDOW_MS,
     Feed,
 )
+from api.agent.recording.journal.event import Event
 from dataplane.client import DropSample, Notice
 from dataplane.waf.document import rule_id
 from tests.support.clock import FakeClock

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.agent.recording.incidents import Sight
-from api.agent.recording.live import LiveTable
+from api.agent.recording.attacks.incidents import Sight
+from api.agent.recording.attacks.live import LiveTable
 from dataplane.shared.incidents import Incident
 from tests.support.incidents import SYN_FLOOD, ended
 

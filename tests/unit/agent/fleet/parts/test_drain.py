@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from api.agent.fleet.part import Applied, Desired
+from api.agent.fleet.following.part import Applied, Desired
 from api.agent.fleet.parts.drain import AGENT, DrainPart
 from api.agent.node_api import NodeApi
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from api.agent.fleet.orchestrator import Session
-from api.agent.fleet.part import Applied, Desired
+from api.agent.fleet.following.part import Applied, Desired
+from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.parts.policy import PolicyPart
 from api.agent.node_api import NodeApi, RequestError
 

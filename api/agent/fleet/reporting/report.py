@@ -1,0 +1,126 @@
+"""What a heartbeat says of the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from api.agent.fleet.following.part import Applied
+from api.agent.fleet.reporting.load import Load
+from api.common.health import STALLED, STEADY_S, Health, effective_mode, judge
+from api.common.schemas import rfc3339
+from dataplane.base.clock import Clock
+from dataplane.shared.stats import NodeStats
+
+REASONS_MAX, REASON_LENGTH_MAX = 32, 200
+REPORTED = frozenset({"policy", "lists", "rules", "drain"})
+"""Parts that the orchestrator is told of."""
+
+
+class Reporter:
+    """Belongs to the thread that reports."""
+
+    def __init__(
+        self,
+        stats: Callable[[], NodeStats | None],
+        others: Callable[[], Sequence[str]],
+        applied: Callable[[], Mapping[str, Applied]],
+        address: Callable[[], str],
+        version: str,
+        clock: Clock,
+        *,
+        rule_types: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            stats: what the data plane publishes; None: it is away.
+            others: what degrades the node beside it.
+            applied: what became of each part of the fleet's wishes.
+            address: where the node's public metrics are.
+            version: of the product.
+            clock: for the time, and which boot this is.
+            rule_types: of a policy, that this release knows.
+        """
+        self._stats = stats
+        self._others = others
+        self._applied = applied
+        self._address = address
+        self._version = version
+        self._clock = clock
+        self._rule_types = list(rule_types)
+        self._load = Load()
+        self._stalled_s: float | None = None
+
+    def utc_ms(self) -> int:
+        """What time heartbeats say it is."""
+        return self._clock.utc_ms()
+
+    def about(self) -> dict[str, Any]:
+        """What a registration tells too."""
+        return {"address": self._address(), "version": self._version}
+
+    def heartbeat(self) -> dict[str, Any]:
+        """Everything but the incidents."""
+        stats = self._stats()
+        health, reasons = self._condition(stats)
+        load = self._load.note(stats, self._clock.boot_ms() / 1000)
+        return {
+            **self.about(),
+            "rule_types": self._rule_types,
+            "boot_id": str(self._clock.boot_id()),
+            "at": rfc3339(self._clock.utc_ms()),
+            "mode": effective_mode(stats),
+            "health": health,
+            "reasons": [each[:REASON_LENGTH_MAX] for each in reasons[:REASONS_MAX]],
+            "load": load,
+            "stats": {} if stats is None else _figures(stats),
+            "applied": {
+                name: {
+                    "epoch": each.epoch,
+                    "number": each.number,
+                    "state": each.state,
+                    "message": each.message,
+                }
+                for name, each in self._applied().items()
+                if name in REPORTED
+            },
+        }
+
+    def _condition(self, stats: NodeStats | None) -> tuple[Health, list[str]]:
+        """A stall is told when it lasts. A machine that was paused has paused both, and who goes on
+        first would see one that is over, for which a canary gives back its policy."""
+        others = self._others()
+        health, reasons = judge(stats, others)
+        if stats is None or STALLED not in reasons:
+            self._stalled_s = None
+            return health, reasons
+        now_s = self._clock.boot_ms() / 1000
+        if self._stalled_s is None:
+            self._stalled_s = now_s
+        if now_s - self._stalled_s < STEADY_S:
+            return judge(replace(stats, heartbeat_age_s=0.0), others)
+        return health, reasons
+
+
+def _figures(stats: NodeStats) -> dict[str, float | int | None]:
+    """Named as in the node's ``GET /stats`` and ``/status``."""
+    of_requests = effective_mode(stats) == "l7"
+    dropped = sum(sum(port.dropped.values()) for port in stats.ports.values())
+    latency_ns = stats.request_latency_mean_ns if of_requests else stats.latency_mean_ns
+    return {
+        "uptime_seconds": int(stats.uptime_s),
+        "packets_processed": sum(port.received for port in stats.ports.values()),
+        "packets_dropped": dropped,
+        "would_drop": sum(each.packets for each in stats.reasons if each.mode == "monitor"),
+        "attacks_blocked": stats.attacks_blocked,
+        "attacks_active": sum(stats.detection.active.values()),
+        "requests_per_second": round(stats.requests_per_second, 1) if of_requests else None,
+        "latency_ms": latency_ns / 1e6,
+        "connections_active": stats.connections.active,
+        "connections_total": stats.connections.opened,
+        "connections_proxied": stats.connections.proxied,
+        "drain_complete": int(stats.drain.state == "complete"),
+        "cpu_percent": round(stats.cpu_busy_percent, 2),
+        "memory_mb": round(stats.memory_bytes / 1_000_000, 1),
+    }

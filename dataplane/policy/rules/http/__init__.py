@@ -1,0 +1,1 @@
+"""Rules about HTTP: requests, and connections that carry them."""

@@ -1,0 +1,1 @@
+"""Rules about what kind of packet comes in."""

@@ -1,0 +1,1 @@
+"""Rules about where a packet comes from: lists, countries, addresses that nobody can have."""

@@ -1,0 +1,1 @@
+"""What is opened before anything is forwarded: secret, EAL, buffers, tables, detection, WAF."""
