@@ -71,7 +71,8 @@ class Following:
         """At most `FRESH_S` old. Raises `NotFoundError`."""
         with self._lock:
             state = self._state
-            if state is None or not self._is_fresh():
+            # A node that has just enrolled asks at once.
+            if state is None or node not in state.desired or not self._is_fresh():
                 state = self._refresh()
         found = state.document(node)
         state.tags[node] = entity_tag(to_text(found).encode())

@@ -100,3 +100,12 @@ def test_a_node_that_is_deleted_is_refused_within_a_second(
     assert admin.delete("/api/v1/nodes/node-1").status_code == 204
     wait_for(lambda: asking.node.get(PATH).status_code == 401, "its key opens nothing")
     assert asking.short_way(tag) is None
+
+
+def test_a_node_that_has_just_enrolled_is_told_what_to_enforce(
+    asking: Asking, enrol: Callable[..., FlaskClient]
+) -> None:
+    asking.fresh()
+    for number in range(2, 7):
+        answer = enrol(f"node-{number}").get(f"/api/v1/nodes/node-{number}/desired")
+        assert answer.status_code == 200, answer.json
