@@ -92,7 +92,8 @@ def is_proven(attack: Attack, story: Story) -> bool:
         top = [each["address"] for each in sources["top"]]
         named = not sources["spoofed"] and top[:1] == [story.source]
     ports = [(each["protocol"], each["port"]) for each in attack["ports"][:1]]
-    flags = [each["flags"] for each in attack["tcp_flags"][:1]]
+    # Who floods from an address of his own resets each answer: as many RSTs as SYNs.
+    flags = [each["flags"] for each in attack["tcp_flags"][:2]]
     return (
         named
         and story.port in {None, *ports}
