@@ -13,6 +13,7 @@ import json
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ def upload(port: int, lines: int) -> Any:
     return json.loads(text)
 
 
-class Beside:
+class Beside(ABC):
     """A thread that does something once a second, or oftener."""
 
     every_s = 1.0
@@ -135,9 +136,9 @@ class Beside:
         self._end.set()
         self._thread.join(60)
 
+    @abstractmethod
     def turn(self) -> None:
         """What is to be done."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         while not self._end.wait(self.every_s):

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import JSON, Boolean, Column, Index, Integer, MetaData, Table, Text
 
 from api.storage.tables import INT64
 
 metadata = MetaData()
 
+
+def _rule_columns() -> tuple[Column[Any], ...]:
+    """What a rule itself says, be it in force or a line of an import."""
+    return (
+        Column("name", Text),
+        Column("group_name", Text),
+        Column("pattern", Text, nullable=False),
+        Column("pattern_bytes", Integer, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("severity", Text, nullable=False),
+        Column("targets", JSON, nullable=False),
+        Column("profiles", JSON, nullable=False),
+        Column("enabled", Boolean, nullable=False),
+        Column("expires_ms", INT64),
+    )
+
+
 fleet_rules = Table(
     "fleet_rules",
     metadata,
     Column("number", INT64, primary_key=True),
-    Column("name", Text),
-    Column("group_name", Text),
-    Column("pattern", Text, nullable=False),
-    Column("pattern_bytes", Integer, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("severity", Text, nullable=False),
-    Column("targets", JSON, nullable=False),
-    Column("profiles", JSON, nullable=False),
-    Column("enabled", Boolean, nullable=False),
+    *_rule_columns(),
     Column("created_ms", INT64, nullable=False),
     Column("created_by", Text, nullable=False),
-    Column("expires_ms", INT64),
     Column("change", INT64, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -38,15 +48,6 @@ fleet_rules_staged = Table(
     Column("import_id", Text, primary_key=True),
     Column("line", Integer, primary_key=True, autoincrement=False),
     Column("staged_ms", INT64, nullable=False),
-    Column("name", Text),
-    Column("group_name", Text),
-    Column("pattern", Text, nullable=False),
-    Column("pattern_bytes", Integer, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("severity", Text, nullable=False),
-    Column("targets", JSON, nullable=False),
-    Column("profiles", JSON, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("expires_ms", INT64),
+    *_rule_columns(),
 )
 """Lines of imports that are not committed yet, or what a crash has left of one."""
