@@ -103,9 +103,13 @@ def test_what_is_too_dear_on_sample_traffic_is_refused(
 ) -> None:
     pattern = "[a-z]+=[^a]*[0-9].*[a-z]"
     assert examined(engine, pattern)[0].refusal is None
-    monkeypatch.setattr(admission, "RULE_NS_MAX", 0)
-    (found,) = examined(engine, pattern)
-    assert found.refusal == f"it takes {found.cost_ns} ns of a request, the limit is 0 ns"
+    monkeypatch.setattr(admission, "SAMPLE", [[b"z" * 100_000]])  # far over the limit on any CPU
+    (found,) = examined(engine, DEAR)
+    assert found.refusal is not None
+    took_ns, limit_ns = (int(found.refusal.split()[place]) for place in (2, -2))
+    assert found.refusal == f"it takes {took_ns} ns of a request, the limit is {limit_ns} ns"
+    assert took_ns == found.cost_ns
+    assert took_ns > limit_ns >= admission.RULE_NS_MAX
 
 
 def test_a_slow_machine_is_no_reason_to_refuse_a_pattern(
