@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from api.common.streams import STREAMS_MAX, STREAMS_OF_KEY_MAX
+from api.common.exchange.streams import STREAMS_MAX, STREAMS_OF_KEY_MAX
 from tests.support.api_server import Server
 from tests.support.recorded import Recorded
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 from api.orchestrator.database.upgrade import migrate
 from bench.fleet.orchestrator import SYNCED, pss_mb
 from tests.api.orchestrator.conftest import registration

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from api.access.audit.service import Actor
-from api.common.roles import Principal, Role
+from api.common.contract.roles import Principal, Role
 from api.management.app import create_app, node_of
 from api.management.connection import Connection
 from api.management.database.tables import policies

@@ -14,8 +14,8 @@ import schemathesis
 from flask import Flask
 from schemathesis import GenerationMode
 
-from api.common.operations import Operation
-from api.common.roles import KEY_HEADER, Role
+from api.common.contract.operations import Operation
+from api.common.contract.roles import KEY_HEADER, Role
 from api.serving.application import PREFIX
 from tests.support.beyond_schema import Rule, is_beyond
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from api.agent.control.server import ControlServer
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 
 NAME = "1:hooks.example"
 LISTED = {

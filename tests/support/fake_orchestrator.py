@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 
 TOKEN = "enrolment-token"  # noqa: S105 - of a test
 

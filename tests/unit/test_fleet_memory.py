@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.nodes.heartbeats import memory as module
 from api.orchestrator.nodes.heartbeats.memory import Figures, Known, Memory, saying_of
 from api.orchestrator.nodes.schemas import Heartbeat

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from api.common.contract.errors import ConflictError
 from api.common.disk import DiskError, StorageError, probe, storage_error, written
-from api.common.errors import ConflictError
 from api.storage.trouble import BACK_OFF_S_MAX, PROBE_S, Storage
 from dataplane.statelog import StateLogError
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.common.attacks import attack_document
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.management.attacks.schemas import AttackBody
 from dataplane.base.networks import Network
 from dataplane.shared.incidents import Incident, Ranked, Top

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from api.common.streams import STREAMS_OF_KEY_MAX
+from api.common.exchange.streams import STREAMS_OF_KEY_MAX
 from tests.support.api_server import KEY, Server
 from tests.support.ports import free_port
 from tests.support.recorded import Recorded

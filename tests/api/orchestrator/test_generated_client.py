@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.bridge import Bridge, Lanes

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from tests.support.fleet_server import FleetServer
 
 from .conftest import heartbeat, registration

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from schemathesis import GenerationMode
 
-from api.common.roles import KEY_HEADER, Role
+from api.common.contract.roles import KEY_HEADER, Role
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.settings import OrchestratorSettings
 from tests.support import beyond_schema, document

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from api.common import arrival
-from api.common.errors import ApiError
-from api.common.roles import Principal, Role
+from api.common.contract.errors import ApiError
+from api.common.contract.roles import Principal, Role
+from api.common.exchange import arrival
 from api.serving import bridge, incoming, intake, protocol
 from api.serving.bridge import Bridge, Lanes
 from tests.support.serving import Serving, connected, serving, until_closed

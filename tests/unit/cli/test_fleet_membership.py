@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.agent.control.server import ControlServer
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 
 BODY: dict[str, Any] = {
     "node": "edge-1",

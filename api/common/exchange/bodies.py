@@ -1,6 +1,6 @@
 """Reading what a client sends: query strings, JSON bodies into models, uploads into a spool file.
 
-Nothing is read beyond its limit, and nothing before it is there: see `api.common.arrival`.
+Nothing is read beyond its limit, and nothing before it is there: see `api.common.exchange.arrival`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import ClientDisconnected
 
-from api.common import arrival
-from api.common.disk import written
-from api.common.errors import (
+from api.common.contract.errors import (
     FieldError,
     MalformedError,
     UnprocessableError,
     UnsupportedMediaTypeError,
 )
-from api.common.problems import from_validation
+from api.common.contract.problems import from_validation
+from api.common.disk import written
+from api.common.exchange import arrival
 
 BODY_BYTES_MAX = 1 << 20
 UPLOAD_BYTES_MAX = 128 << 20

@@ -16,10 +16,10 @@ from typing import Any, Literal, Protocol
 from flask import Flask, Response, g, request
 from pydantic import BaseModel
 
-from api.common import arrival, bodies
-from api.common.errors import NotFoundError
-from api.common.roles import Principal, Role
-from api.common.streams import Stream
+from api.common.contract.errors import NotFoundError
+from api.common.contract.roles import Principal, Role
+from api.common.exchange import arrival, bodies
+from api.common.exchange.streams import Stream
 
 JSON = "application/json"
 _DIGITS_MAX = 18

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict, deque
 from math import ceil
 
-from api.common.errors import TooManyRequestsError
+from api.common.contract.errors import TooManyRequestsError
 
 WINDOW_S = 60.0
 SUBJECTS_MAX = 10_000

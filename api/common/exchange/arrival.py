@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from api.common.errors import ApiError, FieldError, TooLargeError
-from api.common.roles import Principal
+from api.common.contract.errors import ApiError, FieldError, TooLargeError
+from api.common.contract.roles import Principal
 
 _KEY = "secbeat.arrival"
 

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core.core_schema import DictSchema
 
-from api.common.operations import JSON, Operation
-from api.common.problems import MEDIA_TYPE
-from api.common.roles import KEY_HEADER
-from api.common.schemas import Problem
+from api.common.contract.operations import JSON, Operation
+from api.common.contract.problems import MEDIA_TYPE
+from api.common.contract.roles import KEY_HEADER
+from api.common.contract.schemas import Problem
 
 _REF = "#/components/schemas/{model}"
 _HEADER = {"schema": {"type": "string"}}

@@ -9,7 +9,7 @@ import uuid
 import structlog
 from flask import Flask, Response, g, request
 
-from api.common.source import UNKNOWN, source_of_request
+from api.common.exchange.source import UNKNOWN, source_of_request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from flask import request
 
-from api.common.errors import MalformedError
+from api.common.contract.errors import MalformedError
 
 HEADER = "X-Forwarded-For"
 LOCAL = "unix socket"

@@ -12,8 +12,8 @@ from flask import Flask, Response, g
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from api.common.errors import ApiError, FieldError, MalformedError, UnprocessableError
-from api.common.roles import KEY_HEADER
+from api.common.contract.errors import ApiError, FieldError, MalformedError, UnprocessableError
+from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import InvalidInputError, SecBeatError
 
 MEDIA_TYPE = "application/problem+json"

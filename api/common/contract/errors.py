@@ -1,6 +1,6 @@
 """Errors of the HTTP services: each knows its status, and what a client can do about it.
 
-They end in `api.common.problems`, which makes an RFC 9457 document of them.
+They end in `api.common.contract.problems`, which makes an RFC 9457 document of them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from api.common.errors import UnavailableError
+from api.common.contract.errors import UnavailableError
 
 STREAMS_MAX = 32
 STREAMS_OF_KEY_MAX = 4
