@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-FASTPATH = Path(__file__).resolve().parents[2] / "dataplane" / "fastpath"
+FASTPATH = Path(__file__).resolve().parents[3] / "dataplane" / "fastpath"
 MODEL = FASTPATH.parent / "model"
 SOURCES = sorted([*FASTPATH.rglob("*.c"), *FASTPATH.rglob("*.h")])
 ABOVE_TABLES = {"verdict.h", "stages.h", "pipeline.h"}

@@ -12,7 +12,7 @@ from dataplane.native import abi
 from dataplane.reconcile import rules
 from dataplane.statelog import PutRule, RemoveRule, RuleRow
 from dataplane.waf.document import Rule, to_row
-from tests.unit.reconcile_support import Node, put
+from tests.unit.reconcile.support import Node, put
 
 
 @pytest.fixture

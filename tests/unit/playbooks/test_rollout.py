@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 FILES = PLAYBOOKS / "roles" / "rollout" / "files"
 
 FAKE_TASKS = """

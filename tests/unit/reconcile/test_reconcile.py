@@ -12,7 +12,7 @@ from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.statelog import SetDrain, SetPolicy
 from tests.support.clock import DAY_MS
-from tests.unit.reconcile_support import DATABASE, Node, put, remove
+from tests.unit.reconcile.support import DATABASE, Node, put, remove
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from dataplane.statelog import (
     StateLogWriter,
 )
 from tests.support.old_state_log import make_format_2, make_format_3, make_format_4
-from tests.unit.statelog_support import (
+from tests.unit.statelog.support import (
     CLOCK,
     DATABASE,
     ENTRIES,

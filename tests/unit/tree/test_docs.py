@@ -28,7 +28,7 @@ from appliance.cli.exits import Exit
 from appliance.config.model import NodeConfig
 from dataplane.native.abi import TrafficKind
 
-TREE = Path(__file__).parents[2]
+TREE = Path(__file__).parents[3]
 DOCS = TREE / "docs"
 IN_TREE = ("dataplane", "api", "appliance", "tests", "bench", "docs")
 DOCUMENTS = sorted(

@@ -16,7 +16,7 @@ from dataplane.statelog import (
     State,
     follower,
 )
-from tests.unit.reconcile_support import DATABASE, Node, put, remove
+from tests.unit.reconcile.support import DATABASE, Node, put, remove
 
 
 @pytest.fixture

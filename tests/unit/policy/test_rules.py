@@ -24,7 +24,7 @@ from dataplane.policy import (
 from dataplane.policy.rule import Rule
 from tests.support.policy_limits import Document, edges
 
-TREE = Path(__file__).parents[2]
+TREE = Path(__file__).parents[3]
 EMPTY = PolicyDocument(name="x")
 COMMON = {"type", "action"}
 """Fields of every rule."""

@@ -15,7 +15,7 @@ from dataplane.base.errors import InvalidInputError, NativeError
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.statelog import Change, Import, Put, SetPolicy
-from tests.unit.reconcile_support import DATABASE, Node, put, remove
+from tests.unit.reconcile.support import DATABASE, Node, put, remove
 
 BAD = "192.0.2.66"
 ERRORS: list[tuple[Exception, int, str]] = [

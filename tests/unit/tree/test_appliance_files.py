@@ -17,7 +17,7 @@ from appliance.config.settings import (
     WEBHOOKS_SECRET,
 )
 
-APPLIANCE = Path(__file__).parents[2] / "appliance"
+APPLIANCE = Path(__file__).parents[3] / "appliance"
 UNITS = APPLIANCE / "systemd"
 ROOTFS = APPLIANCE / "rootfs"
 Settings = dict[str, list[str]]

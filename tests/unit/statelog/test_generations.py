@@ -23,7 +23,7 @@ from dataplane.statelog import (
 )
 from dataplane.statelog.opened import EntriesFile
 from dataplane.statelog.pruning import remove_old
-from tests.unit.statelog_support import (
+from tests.unit.statelog.support import (
     CLOCK,
     DATABASE,
     ENTRIES,

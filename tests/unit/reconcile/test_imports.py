@@ -16,7 +16,7 @@ from dataplane.statelog import (
     Put,
     Remove,
 )
-from tests.unit.reconcile_support import DATABASE, LISTS, Node, put, spoil
+from tests.unit.reconcile.support import DATABASE, LISTS, Node, put, spoil
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from dataplane.statelog import (
 )
 from dataplane.statelog.files import LINE_BYTES_MAX
 from dataplane.statelog.format import Entry
-from tests.unit.statelog_support import (
+from tests.unit.statelog.support import (
     DATABASE,
     ENTRIES,
     REVISIONS,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-TREE = Path(__file__).parents[2]
+TREE = Path(__file__).parents[3]
 PLAYBOOKS = TREE / "playbooks"
 ROLES = sorted(path for path in (PLAYBOOKS / "roles").iterdir())
 BUILTIN = "ansible.builtin."

@@ -139,7 +139,7 @@ def test_a_whole_number_may_be_written_with_a_fraction() -> None:
 
 
 def test_the_published_schema_is_that_of_the_document() -> None:
-    file = Path(__file__).parents[2] / "docs" / "policy.schema.json"
+    file = Path(__file__).parents[3] / "docs" / "policy.schema.json"
     published = json.loads(file.read_text())
     assert published.pop("$schema").endswith("2020-12/schema")
     assert published.pop("$id") == "urn:secbeat:policy"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FORBIDDEN = {
     "dataplane": {"api", "appliance", "tests", "flask", "apiflask", "sqlalchemy", "gunicorn"},
     "api": {"appliance", "tests", "ctypes"},

@@ -16,7 +16,7 @@ from dataplane.statelog import (
     files,
 )
 from tests.support.old_state_log import make_format_1
-from tests.unit.reconcile_support import DATABASE, Node, put, spoil
+from tests.unit.reconcile.support import DATABASE, Node, put, spoil
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import tarfile
 from contextlib import closing
 from pathlib import Path
 
-FILES = Path(__file__).parents[2] / "playbooks" / "roles" / "backup" / "files"
+FILES = Path(__file__).parents[3] / "playbooks" / "roles" / "backup" / "files"
 
 
 def shell(script: str, archive: Path, *paths: Path) -> str:
