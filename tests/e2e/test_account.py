@@ -8,7 +8,7 @@ from pathlib import Path
 from appliance.host.files import Host
 from appliance.host.firstboot import account
 from appliance.host.steps import carry_out
-from tests.support.fake_kernel import FakeTools
+from tests.support.fakes.fake_kernel import FakeTools
 
 PARTS = "passwd shadow group gshadow login.defs pam.d default nsswitch.conf security skel"
 

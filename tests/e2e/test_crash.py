@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import background
+from tests.support.clients.writer import Writer
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import background
 from tests.support.waiting import wait_for
-from tests.support.writer import Writer
 
 ROUNDS = 2
 ORIGIN = "198.19.0.1"
-PATIENT = Path(__file__).parents[1] / "support" / "patient_client.py"
+PATIENT = Path(__file__).parents[1] / "support" / "clients" / "patient_client.py"
 
 
 @pytest.fixture(scope="module")

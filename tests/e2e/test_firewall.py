@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.peers import background
-from tests.support.two_hosts import TwoHosts, run, two_hosts
+from tests.support.network.peers import background
+from tests.support.network.two_hosts import TwoHosts, run, two_hosts
 from tests.support.waiting import wait_for
 
 RULES = Path(__file__).parents[2] / "appliance/rootfs/firewall/etc/nftables.conf"

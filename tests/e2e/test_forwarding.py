@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import iperf, iperf_server, vlan
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import iperf, iperf_server, vlan
 from tests.support.waiting import wait_for
 
 ORIGIN4, ORIGIN6 = "198.19.0.1", "2001:2::2:1"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.support.lab import Lab, run
+from tests.support.instances.lab import Lab, run
 from tests.support.small_disk import FILL, kept_full
 from tests.support.waiting import wait_for
 

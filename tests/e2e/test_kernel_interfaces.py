@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from appliance.lab.network import OUTSIDE
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 ORIGIN = "198.19.0.1"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Lab, run
+from tests.support.instances.lab import Lab, run
 from tests.support.waiting import wait_for
 
 ORIGIN = "http://198.19.0.1/"

@@ -10,9 +10,9 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 import requests
 
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.passage import Passage
-from tests.support.peers import flood, sequence
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.instances.passage import Passage
+from tests.support.network.peers import flood, sequence
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone  # floods, and datagrams of which none may be lost

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab import Lab
-from tests.support.processes import Processes
+from tests.support.instances.lab import Lab
+from tests.support.instances.processes import Processes
 from tests.support.waiting import wait_for
 
 SOURCE = "198.18.0.1"

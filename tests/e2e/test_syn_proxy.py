@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.heard import heard
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import background, iperf, iperf_server, vlan, wrk_until
-from tests.support.proxied import until_proxied
-from tests.support.syn_flood import good_connections, mac, trafgen
+from tests.support.clients.syn_flood import good_connections, mac, trafgen
+from tests.support.instances.heard import heard
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.instances.proxied import until_proxied
+from tests.support.network.peers import background, iperf, iperf_server, vlan, wrk_until
 from tests.support.waiting import wait_for
 
 ORIGINS = {"ipv4": "198.19.0.1", "ipv6": "2001:2::2:1"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import neighbour
-from tests.support.lab import Lab, assert_ledgers, run
-from tests.support.peers import background
+from tests.support.instances.lab import Lab, assert_ledgers, run
+from tests.support.network import neighbour
+from tests.support.network.peers import background
 from tests.support.waiting import wait_for
 
 ENDS = {

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import Lab, assert_ledgers, run
-from tests.support.peers import background, iperf, iperf_server, vlan
-from tests.support.proxied import until_proxied
+from tests.support.instances.lab import Lab, assert_ledgers, run
+from tests.support.instances.proxied import until_proxied
+from tests.support.network.peers import background, iperf, iperf_server, vlan
 from tests.support.waiting import wait_for
 
 ORIGINS = {"ipv4": "198.19.0.1", "ipv6": "2001:2::2:1"}
@@ -27,7 +27,7 @@ MINUTE_S = 60
 STREAMS = 8
 SSH_PORT = 2222
 SSH_BYTES = 8 << 20
-ROUTER = Path(__file__).parents[1] / "support" / "narrow_router.py"
+ROUTER = Path(__file__).parents[1] / "support" / "network" / "narrow_router.py"
 MTU = {"ipv4": 1000, "ipv6": 1300}
 CLIENTS = {"ipv4": "198.18.30.1/15", "ipv6": "2001:2::30:1/64"}
 """Of the narrow link: their own, as the origin remembers its MTU."""

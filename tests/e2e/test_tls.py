@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.peers import background
-from tests.support.terminator import CONFIGURATION, SOCKET, make_credentials, program
-from tests.support.two_hosts import TwoHosts, run, two_hosts
+from tests.support.network.peers import background
+from tests.support.network.two_hosts import TwoHosts, run, two_hosts
+from tests.support.servers.terminator import CONFIGURATION, SOCKET, make_credentials, program
 from tests.support.waiting import wait_for
 
 PORT = 9443

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import Lab, assert_ledgers, run
-from tests.support.syn_flood import mac
+from tests.support.clients.syn_flood import mac
+from tests.support.instances.lab import Lab, assert_ledgers, run
 
-CLIENT = Path(__file__).parents[1] / "support" / "cookie_client.py"
+CLIENT = Path(__file__).parents[1] / "support" / "clients" / "cookie_client.py"
 SOURCE, TARGET = "198.18.55.1", "198.19.0.1"
 SECRET = "shared by both nodes"  # noqa: S105
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.confined import Confined
-from tests.support.dataplane import spawn
+from tests.support.instances.confined import Confined
 from tests.support.native import build_pipeline
+from tests.support.servers.dataplane import spawn
 
 API, DATAPLANE, STRANGER = "secbeat", "secbeat-dp", "www-data"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import iperf, iperf_server
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import iperf, iperf_server
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 
 from tests.support.certificates import Authority
-from tests.support.playbooks import TREE, ansible
+from tests.support.documents.playbooks import TREE, ansible
 
 KEY = "key-that-nobody-is-to-see-0123456789"
 HEADER = "X-SecBeat-API-Key"

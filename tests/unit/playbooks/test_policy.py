@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.playbooks import TREE, ansible
+from tests.support.documents.playbooks import TREE, ansible
 
 
 def refused(home: Path, **variables: Any) -> str:

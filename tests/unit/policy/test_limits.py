@@ -14,7 +14,7 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.policy import parse_policy
 from dataplane.statelog import SetPolicy, StateLogReader, StateLogWriter
 from dataplane.statelog.files import POLICY_BYTES_MAX
-from tests.support.policy_limits import Document, Edge, edges, policy, profile
+from tests.support.documents.policy_limits import Document, Edge, edges, policy, profile
 
 EDGES = list(edges())
 

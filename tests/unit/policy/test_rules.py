@@ -22,7 +22,7 @@ from dataplane.policy import (
     rules,
 )
 from dataplane.policy.rule import Rule
-from tests.support.policy_limits import Document, edges
+from tests.support.documents.policy_limits import Document, edges
 
 TREE = Path(__file__).parents[3]
 EMPTY = PolicyDocument(name="x")

@@ -15,7 +15,7 @@ from dataplane.native import abi
 from dataplane.statelog import (
     files,
 )
-from tests.support.old_state_log import make_format_1
+from tests.support.documents.old_state_log import make_format_1
 from tests.unit.reconcile.support import DATABASE, Node, put, spoil
 
 

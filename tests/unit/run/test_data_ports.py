@@ -14,7 +14,7 @@ from dataplane.base.settings import PortSettings
 from dataplane.native import abi
 from dataplane.run.ports.data_ports import DataPorts
 from dataplane.run.ports.packet_sockets import PacketSocketDrops, drops_of
-from tests.support.fake_ethdev import FakeEthdev
+from tests.support.fakes.fake_ethdev import FakeEthdev
 
 OUTSIDE, INSIDE = "0000:00:05.0", "0000:00:06.0"
 POOL = cast("Any", SimpleNamespace(address=1))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dataplane.statelog import Line, StateLogError, StateLogReader, StateLogWriter
 from dataplane.statelog.files import log_name, snapshot_name
-from tests.support.old_state_log import make_format_1
+from tests.support.documents.old_state_log import make_format_1
 from tests.unit.statelog.support import (
     CLOCK,
     DATABASE,

@@ -18,7 +18,7 @@ from dataplane.statelog import (
     StateLogReader,
     StateLogWriter,
 )
-from tests.support.old_state_log import make_format_2, make_format_3, make_format_4
+from tests.support.documents.old_state_log import make_format_2, make_format_3, make_format_4
 from tests.unit.statelog.support import (
     CLOCK,
     DATABASE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.contract import examples, unlike
+from tests.support.documents.contract import examples, unlike
 
 
 def test_the_page_has_all_examples_of_the_contract():

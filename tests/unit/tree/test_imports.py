@@ -169,7 +169,7 @@ def test_what_any_database_may_serve_knows_no_kind_of_database(package: str, kin
 
 def test_what_runs_as_a_program_hides_no_module_of_python() -> None:
     """Python looks for modules beside a program first, and some of tests/support are programs."""
-    names = {file.stem for file in (ROOT / "tests" / "support").iterdir()}
+    names = {file.stem for file in (ROOT / "tests" / "support").rglob("*.py")}
     assert names & sys.stdlib_module_names == set()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.support.slow_clients import trusting
+from tests.support.clients.slow_clients import trusting
 
 Connect = Callable[[], http.client.HTTPConnection]
 _PAUSE_S = 0.05

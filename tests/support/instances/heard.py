@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.support.lab import Lab, run
+from tests.support.instances.lab import Lab, run
 
 CLIENT = "198.18.0.1"
 """The lab's client; forged sources are others."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.documented_receiver import DocumentedReceiver
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
+from tests.support.servers.documented_receiver import DocumentedReceiver
 from tests.support.waiting import wait_for
 
 Attack = dict[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parents[2] / "docs" / "api-examples.md"
+PAGE = Path(__file__).parents[3] / "docs" / "api-examples.md"
 KEY_IN_THE_TEXT = re.compile(r"your-(?:api-)?key")
 MAPS = ("attack_types",)
 """Objects whose names are data."""

@@ -1,7 +1,7 @@
 """An orchestrator in processes of its own, as it is deployed; run as a program it is the server.
 
-``python -m tests.support.fleet_server URL DIRECTORY PORT METRICS-PORT WORKERS SOCKET PROVISIONER``;
-the URL is of a database, and of the last two, sockets both, either may be empty.
+``python -m tests.support.servers.fleet_server URL DIRECTORY PORT METRICS-PORT WORKERS SOCKET
+PROVISIONER``; the URL is of a database, and of the last two, sockets both, either may be empty.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 from api.orchestrator.scaling.settings import ScalingSettings
 from api.orchestrator.settings import OrchestratorSettings
-from tests.support.ports import free_port
+from tests.support.network.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = "key-of-the-fleet-s-tests-0123456789abcdef"
 PROVIDER = "cloud"
 """Its name in the provisioner's configuration."""
@@ -42,7 +42,7 @@ class FleetServer:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port, self.metrics_port = free_port(), free_port()
-        command = [sys.executable, "-m", "tests.support.fleet_server", url, str(directory)]
+        command = [sys.executable, "-m", "tests.support.servers.fleet_server", url, str(directory)]
         command += [str(self.port), str(self.metrics_port), str(workers)]
         command += [str(each) if each else "" for each in (unix_socket, provisioner)]
         self.log = (directory / "log").open("ab")

@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 from api.common.contract.operations import Operation
 from api.common.contract.roles import KEY_HEADER, Role
 from api.serving.application import PREFIX
-from tests.support.beyond_schema import Rule, is_beyond
+from tests.support.documents.beyond_schema import Rule, is_beyond
 
 EXAMPLES = 12
 """Generated requests of each kind for each operation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.lab import SECBEAT, run
+from tests.support.instances.lab import SECBEAT, run
 
 HEAD = "# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n"
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
-from tests.support.lab import Lab
-from tests.support.peers import background, iperf_server
-from tests.support.syn_flood import mac, trafgen_of
+from tests.support.clients.syn_flood import mac, trafgen_of
+from tests.support.instances.lab import Lab
+from tests.support.network.peers import background, iperf_server
 
 ORIGIN, ORIGIN_IPV6 = "198.19.0.1", "2001:2::2:1"
 ATTACKER, ATTACKER_IPV6 = "198.18.0.1", "2001:2::1:1"

@@ -1,6 +1,6 @@
 """A management API in processes of its own, as it is deployed; run as a program it is the server.
 
-``python -m tests.support.api_server DIRECTORY PORT [UNIX-SOCKET]``
+``python -m tests.support.servers.api_server DIRECTORY PORT [UNIX-SOCKET]``
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from api.management.settings import ApiSettings
-from tests.support.ports import free_port
+from tests.support.network.ports import free_port
 from tests.support.small_disk import SmallDisk
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = "key-of-the-server-tests-0123456789abcdef"
 _START_S_MAX = 60
 
@@ -58,7 +58,13 @@ class Server:
         self.directory = directory
         state = directory if disk is None else disk.inside
         self.port = free_port()
-        command = [sys.executable, "-m", "tests.support.api_server", str(state), str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.servers.api_server",
+            str(state),
+            str(self.port),
+        ]
         command = [*(disk.enter if disk else ()), *command]
         command += [str(unix_socket)] if unix_socket else []
         self.log = (directory / "log").open("ab")

@@ -20,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.agent.settings import AgentSettings
 from api.webhooks.settings import WebhookSettings
-from tests.support.ports import free_port
+from tests.support.network.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BOUND_S = 60
 _RUN = """
 import pickle, sys

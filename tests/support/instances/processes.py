@@ -9,7 +9,7 @@ from appliance.lab import cleanup, configuration, network
 from appliance.lab.claim import Claim, claim_new
 from appliance.lab.lifecycle import Wish, prepare
 from appliance.lab.processes.unit import State, Unit
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 

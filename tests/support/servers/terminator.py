@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.waiting import wait_for
 
-CONFIGURATION = Path(__file__).parents[2] / "appliance/rootfs/tls/etc/secbeat/haproxy.cfg"
+CONFIGURATION = Path(__file__).parents[3] / "appliance/rootfs/tls/etc/secbeat/haproxy.cfg"
 SOCKET = "/run/secbeat-api/api.sock"
 _LISTENERS = ("bind 0.0.0.0:9443", "bind [::]:9443")
 

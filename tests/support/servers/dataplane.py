@@ -45,7 +45,7 @@ from dataplane.waf.composing import open_rules
 from dataplane.waf.no_rules import NoRules
 from dataplane.waf.rules import Rules
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _START_S_MAX = 60
 
 
@@ -199,7 +199,7 @@ def spawn(
     `arguments`: see ``main``; `start` may start it as another user. It is terminated when the block
     ends, if it still runs.
     """
-    command = ("-m", "tests.support.dataplane", str(socket), str(state_log), *arguments)
+    command = ("-m", "tests.support.servers.dataplane", str(socket), str(state_log), *arguments)
     process = start(*command, stdout=subprocess.PIPE)
     try:
         _wait_until_ready(process)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from appliance.lab.network import INSIDE, OUTSIDE
 from dataplane.shared.stats import NodeStats
-from tests.support.lab import Lab, run
+from tests.support.instances.lab import Lab, run
 from tests.support.waiting import wait_for
 
 _ACROSS = {OUTSIDE: INSIDE, INSIDE: OUTSIDE}

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support.lab import run
+from tests.support.instances.lab import run
 from tests.support.waiting import wait_for
 
 _GOOD = Path(__file__).with_name("good_connections.py")

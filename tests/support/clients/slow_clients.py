@@ -1,8 +1,8 @@
 """Clients that keep a server waiting, hundreds of each kind, in a process of their own.
 
-``python -m tests.support.slow_clients HOST PORT KEY COUNT KIND... [--tls]`` connects COUNT clients
-of each kind, comes back with each that the server has cut, prints how many are connected once a
-second, and ends with its standard input.
+``python -m tests.support.clients.slow_clients HOST PORT KEY COUNT KIND... [--tls]`` connects COUNT
+clients of each kind, comes back with each that the server has cut, prints how many are connected
+once a second, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _TURN_S = 1.0
 _CONNECTIONS_PER_S = 250
 """They are slow, not many: a flood of requests is another thing."""
@@ -90,7 +90,14 @@ def crowd(
     port: int, key: str, count: int, names: Sequence[str], *, tls: bool = False
 ) -> Iterator[Crowd]:
     """So many clients of each of these kinds, most of them connected: who is refused comes back."""
-    command = [sys.executable, "-m", "tests.support.slow_clients", "127.0.0.1", str(port), key]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.clients.slow_clients",
+        "127.0.0.1",
+        str(port),
+        key,
+    ]
     command += [str(count), *names, *(["--tls"] if tls else [])]
     with subprocess.Popen(
         command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE

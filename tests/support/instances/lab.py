@@ -18,7 +18,7 @@ from dataplane.client import observe
 from dataplane.shared.stats import NodeStats
 from tests.support.waiting import wait_for
 
-TREE = Path(__file__).resolve().parents[2]
+TREE = Path(__file__).resolve().parents[3]
 SECBEAT = (sys.executable, "-m", "appliance.cli.main")
 KEY_HEADER = "X-SecBeat-API-Key"
 COMMAND_TIMEOUT_S = 60.0

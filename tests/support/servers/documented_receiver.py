@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.lab import TREE
-from tests.support.ports import free_port
+from tests.support.instances.lab import TREE
+from tests.support.network.ports import free_port
 from tests.support.waiting import wait_for
 
 _DOCUMENT = TREE / "docs" / "webhooks.md"

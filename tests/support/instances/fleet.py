@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from appliance.lab.fleet import orchestrator
-from tests.support.lab import KEY_HEADER, Lab
+from tests.support.instances.lab import KEY_HEADER, Lab
 from tests.support.waiting import wait_for
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 _AGAIN_S = 1.1

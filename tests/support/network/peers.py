@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.support.lab import Lab, run
+from tests.support.instances.lab import Lab, run
 from tests.support.waiting import wait_for
 
 SEQUENCE = Path(__file__).with_name("sequence.py")
