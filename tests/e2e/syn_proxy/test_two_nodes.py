@@ -12,7 +12,7 @@ import pytest
 from tests.support.clients.syn_flood import mac
 from tests.support.instances.lab import Lab, assert_ledgers, run
 
-CLIENT = Path(__file__).parents[1] / "support" / "clients" / "cookie_client.py"
+CLIENT = Path(__file__).parents[2] / "support" / "clients" / "cookie_client.py"
 SOURCE, TARGET = "198.18.55.1", "198.19.0.1"
 SECRET = "shared by both nodes"  # noqa: S105
 

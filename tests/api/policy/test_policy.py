@@ -9,7 +9,7 @@ import pytest
 from api.management.policy.service import HISTORY_MAX
 from dataplane.statelog import SetPolicy, StateLogReader
 
-from .conftest import Api
+from ..conftest import Api
 
 WATCH = {"name": "watch", "rules": [{"type": "sanity", "action": "monitor", "reasons": ["land"]}]}
 OFF = {"name": "off", "rules": [{"type": "blacklist", "action": "off"}]}

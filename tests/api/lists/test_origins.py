@@ -14,7 +14,7 @@ from api.management.lists.importing import stage
 from api.management.lists.importing.stage import Stage
 from tests.support.clock import FakeClock
 
-from .conftest import Api
+from ..conftest import Api
 from .lists_model import Model, check_totals, in_force, pages
 
 IP = "192.0.2.1"

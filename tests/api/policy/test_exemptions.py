@@ -14,7 +14,7 @@ from dataplane.countries.codes import index_of
 from dataplane.countries.ranges import pack_ranges
 from dataplane.countries.sources import Source
 
-from .conftest import Api
+from ..conftest import Api
 
 FIRST = 0xC0000200
 """192.0.2.0: its first half is in Germany, its second in France, nothing else is anywhere."""

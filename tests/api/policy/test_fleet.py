@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Api
+from ..conftest import Api
 from .test_policy import OFF, WATCH, logged, put
 
 EPOCH = "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002"

@@ -12,7 +12,7 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.statelog import SetPolicy, StateLogReader
 from tests.support.clock import FakeClock
 
-from .conftest import Api, FakeDataplane
+from ..conftest import Api, FakeDataplane
 
 
 def test_a_policy_file_seeds_an_empty_database_only(

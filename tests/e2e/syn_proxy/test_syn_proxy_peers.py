@@ -27,7 +27,7 @@ MINUTE_S = 60
 STREAMS = 8
 SSH_PORT = 2222
 SSH_BYTES = 8 << 20
-ROUTER = Path(__file__).parents[1] / "support" / "network" / "narrow_router.py"
+ROUTER = Path(__file__).parents[2] / "support" / "network" / "narrow_router.py"
 MTU = {"ipv4": 1000, "ipv6": 1300}
 CLIENTS = {"ipv4": "198.18.30.1/15", "ipv6": "2001:2::30:1/64"}
 """Of the narrow link: their own, as the origin remembers its MTU."""

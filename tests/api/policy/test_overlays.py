@@ -9,7 +9,7 @@ import pytest
 from dataplane.policy import OVERLAYS_MAX
 from dataplane.statelog import Change, SetOverlays, StateLogReader
 
-from .conftest import Api
+from ..conftest import Api
 
 LIMIT = {"kind": "limit", "profile": "web", "unit": "packets", "value": 500}
 

@@ -16,7 +16,7 @@ from dataplane.policy.rules.sources.blacklist import BlacklistRule
 from dataplane.shared.stats import RejectedWhole
 from dataplane.statelog import StateLogReader
 
-from .conftest import Api
+from ..conftest import Api
 
 LAND = {"type": "sanity", "action": "monitor", "reasons": ["land"]}
 GONE = {"type": "sanity", "action": "off", "reasons": ["teardrop"]}

@@ -15,7 +15,7 @@ from dataplane.base.clock import Clock
 from dataplane.base.networks import Network
 from dataplane.statelog import Import, Put, Remove, StateLogReader
 
-from .conftest import Api
+from ..conftest import Api
 
 Ends = dict[tuple[str, str], int | None]
 """List and network, with the boot clock in ms when the data plane lets go of it; None: never."""

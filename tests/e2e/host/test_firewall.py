@@ -16,7 +16,7 @@ from tests.support.network.peers import background
 from tests.support.network.two_hosts import TwoHosts, run, two_hosts
 from tests.support.waiting import wait_for
 
-RULES = Path(__file__).parents[2] / "appliance/rootfs/firewall/etc/nftables.conf"
+RULES = Path(__file__).parents[3] / "appliance/rootfs/firewall/etc/nftables.conf"
 PORTS = (22, 80, 9090, 9191, 9443, 9999)
 LISTENER = """
 import socket, sys, threading

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.clock import DAY_MS, FakeClock
 
-from .conftest import Api
+from ..conftest import Api
 
 
 def listed(api: Api) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from dataplane.base.networks import Network
 
-from .conftest import Api
+from ..conftest import Api
 
 
 def test_a_new_entry_is_answered_201_with_the_entry_in_force(api: Api) -> None:

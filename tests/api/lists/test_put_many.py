@@ -8,7 +8,7 @@ import pytest
 
 from dataplane.statelog import Put, StateLogReader
 
-from .conftest import Api
+from ..conftest import Api
 from .lists_model import check_totals, in_force
 
 

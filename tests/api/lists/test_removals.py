@@ -12,7 +12,7 @@ from api.management.lists.importing import program
 from api.management.lists.removing.stage import RemovalStage
 from dataplane.statelog import Import, StateLogReader
 
-from .conftest import Api
+from ..conftest import Api
 from .lists_model import check_totals, in_force, pages
 from .test_origins import between_chunks
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import KEY
+from ..conftest import KEY
 
 DEPLOYMENT = {
     "id": 3,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import KEY
+from ..conftest import KEY
 
 ENTRY = {
     "ip": "192.0.2.7",

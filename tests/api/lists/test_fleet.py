@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Api
+from ..conftest import Api
 from .lists_model import check_totals, pages
 
 ONE, TWO = "192.0.2.1", "192.0.2.2"

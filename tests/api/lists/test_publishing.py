@@ -16,7 +16,7 @@ from dataplane.base.networks import Network
 from dataplane.statelog import Put, Remove, StateLogError, StateLogReader, StateLogWriter
 from tests.support.clock import FakeClock
 
-from .conftest import Api, FakeDataplane
+from ..conftest import Api, FakeDataplane
 
 
 def state(api: Api) -> tuple[dict[str, int], int, Any]:

@@ -20,7 +20,7 @@ from tests.support.waiting import wait_for
 
 ROUNDS = 2
 ORIGIN = "198.19.0.1"
-PATIENT = Path(__file__).parents[1] / "support" / "clients" / "patient_client.py"
+PATIENT = Path(__file__).parents[2] / "support" / "clients" / "patient_client.py"
 
 
 @pytest.fixture(scope="module")
