@@ -27,10 +27,10 @@ from tests.fleet.support.certificates import AUTHORITY
 from tests.fleet.support.host import Host, remove_groups
 from tests.fleet.support.tree import ADMINISTRATOR, TREE, host_tree
 from tests.image.support.ssh import CONNECT_S, KeyPair
-from tests.support.lab import Lab
-from tests.support.lab import run as run_any
-from tests.support.namespaces import inside
-from tests.support.peers import background
+from tests.support.instances.lab import Lab
+from tests.support.instances.lab import run as run_any
+from tests.support.network.namespaces import inside
+from tests.support.network.peers import background
 from tests.support.waiting import wait_for
 
 TEMPORARY = Path("/var/tmp")  # noqa: S108 - overlays of hundreds of megabytes: not on a tmpfs
