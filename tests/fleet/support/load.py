@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.fleet.support import network
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 
 CLIENTS = 2
 REQUEST_S = 50

@@ -8,7 +8,7 @@ import tarfile
 import time
 from pathlib import Path
 
-PACK = Path(__file__).parents[2] / "playbooks" / "roles" / "release" / "files" / "pack.sh"
+PACK = Path(__file__).parents[3] / "playbooks" / "roles" / "release" / "files" / "pack.sh"
 DAY_S = 86_400
 
 

@@ -19,7 +19,7 @@ from api.storage.copying import CopyError
 from api.storage.opening import open_database, revision
 from tests.api.orchestrator.conftest import client_of
 from tests.support.clock import FakeClock
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 
 KEPT, LATER = "203.0.113.7", "203.0.113.8"
 
