@@ -68,8 +68,9 @@ class Run:
         """A host is gone with all that it had; one that Debian has just made takes its place."""
         host = self.hosts[name]
         host.kill()
+        remove_groups(host.group)
         shutil.rmtree(host.directory)
-        run_any("ssh", "-F", str(self.ssh_configuration), "-O", "exit", name)
+        _hang_up(self.directory)
         self._known_hosts.unlink(missing_ok=True)
         host.make(self.tree, self.key.public, self._names())
         host.start(self.tree)
@@ -246,10 +247,15 @@ def _remove(instance: Instance) -> None:
     for number in range(HOSTS_MAX + 1):
         cleanup.clean(_numbered(instance, number))
     remove_groups(_group(instance))
-    for shared in directory_of(instance).glob("*.sock"):
-        run_any("ssh", "-o", f"ControlPath={shared}", "-O", "exit", "host")
+    _hang_up(directory_of(instance))
     shutil.rmtree(directory_of(instance), ignore_errors=True)
     cleanup.clean(instance)
+
+
+def _hang_up(directory: Path) -> None:
+    """End the connections of ssh that wait to be used again: this run's own, and Ansible's."""
+    for shared in (*directory.glob("*.sock"), *directory.glob(".ansible/cp/*")):
+        run_any("ssh", "-o", f"ControlPath={shared}", "-O", "exit", "host")
 
 
 def _numbered(instance: Instance, number: int) -> Instance:
