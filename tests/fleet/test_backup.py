@@ -48,7 +48,7 @@ def works(run: Run, name: str) -> bool:
 
 
 def banned(run: Run, name: str) -> set[str]:
-    return {each["ip"] for each in told(run, name, "blacklist", "list").get("entries", [])}
+    return {each["ip"] for each in told(run, name, "blacklist", "list").get("blacklist", [])}
 
 
 def follow_it(run: Run) -> bool:

@@ -54,7 +54,7 @@ def ban(client: FlaskClient, address: str) -> None:
 def banned(client: FlaskClient) -> set[str]:
     answer = client.get("/api/v1/blacklist").json
     assert answer is not None
-    return {each["ip"] for each in answer["entries"]}
+    return {each["ip"] for each in answer["blacklist"]}
 
 
 def epoch(url: str) -> str:
