@@ -17,7 +17,7 @@ from api.management.events import tail
 from api.management.events.rows import Filter
 from api.management.events.tail import Newest, Tail
 from tests.api.conftest import Api
-from tests.support.recorded import Recorded
+from tests.support.values.recorded import Recorded
 
 ATTACK = "attack_0123456789abcdef"
 AT_MS = 1_764_000_000_000

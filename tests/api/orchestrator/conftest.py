@@ -16,7 +16,7 @@ from api.orchestrator.app import create_app, orchestrator_of
 from api.orchestrator.database.upgrade import migrate
 from api.orchestrator.settings import OrchestratorSettings
 from tests.support.clock import FakeClock
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 
 HEADER = "X-SecBeat-API-Key"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.common.contract.schemas import rfc3339
-from tests.support.fleet_server import FleetServer
+from tests.support.servers.fleet_server import FleetServer
 
 from .conftest import heartbeat, registration
 

@@ -16,7 +16,7 @@ from api.common.contract.roles import Principal, Role
 from api.common.exchange import arrival
 from api.serving import bridge, incoming, intake, protocol
 from api.serving.bridge import Bridge, Lanes
-from tests.support.serving import Serving, connected, serving, until_closed
+from tests.support.servers.serving import Serving, connected, serving, until_closed
 from tests.support.waiting import wait_for
 
 BODY_BYTES_MAX = 100_000

@@ -13,7 +13,7 @@ from api.common.contract.roles import Principal, Role
 from api.common.exchange import arrival
 from api.serving import incoming
 from api.serving.bridge import Answered, Bridge, Lanes, Reading
-from tests.support.serving import serving
+from tests.support.servers.serving import serving
 
 NODE = Principal("node-1", "node-1", Role.NODE, "")
 BODY = b'{"a": 1}'
