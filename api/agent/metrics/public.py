@@ -176,7 +176,7 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "gauge",
         "secbeat_overlays",
-        "What is laid over the policy for a time: panic mode, and responses to attacks.",
+        "The overlays of the policy: panic mode, and responses to attacks.",
         lambda node: single(node.overlays),
     ),
     Scalar(

@@ -65,7 +65,7 @@ def _lacks(found: dict[str, Any], asked: dict[str, Any]) -> str | None:
 
 
 def _left(stats: dict[str, Any]) -> str | None:
-    """Of a drain: a node of this release says when the drain is complete, an older one counts alone."""
+    """A node of this release reports when its drain is complete; an older one only counts."""
     complete, count = stats.get("drain_complete"), stats.get("connections_active")
     if complete is not None:
         proxied = stats.get("connections_proxied")
