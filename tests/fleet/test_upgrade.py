@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tests.fleet.conftest import NODES
 from tests.fleet.support.playbook import INVENTORY, play, play_well
-from tests.fleet.support.release import release_with
 from tests.fleet.support.run import Run
+from tests.fleet.support.tree import TREE
+from tests.support.release import release_with
 
+WHEELHOUSE = TREE / "build" / "wheelhouse"
 MODULE = "appliance/cli/processes.py"
 SECOND = "\nSECOND = True\n"
 NO_PACKET_PATH = "\n\ndef dataplane() -> int:\n    return 1\n"
@@ -33,7 +35,7 @@ def given(folder: Path, configuration: Path = CONFIGURATION) -> tuple[str, ...]:
 
 
 def test_a_release_comes_to_each_node_which_works_again(run: Run) -> None:
-    release = release_with(run.directory / "second", MODULE, SECOND)
+    release = release_with(WHEELHOUSE, run.directory / "second", MODULE, SECOND)
     play_well(run, "rollout.yml", *given(release))
     for name in NODES:
         assert end_of_module(run, name) == SECOND.strip()
@@ -41,7 +43,7 @@ def test_a_release_comes_to_each_node_which_works_again(run: Run) -> None:
 
 
 def test_a_release_that_does_not_work_goes_back_with_its_configuration(run: Run) -> None:
-    release = release_with(run.directory / "broken", MODULE, NO_PACKET_PATH)
+    release = release_with(WHEELHOUSE, run.directory / "broken", MODULE, NO_PACKET_PATH)
     configuration = run.directory / "other.toml"
     configuration.write_text(CONFIGURATION.read_text() + "\n[node]\nname = 'other'\n")
     before = {name: run.ssh(name, "cat /etc/secbeat/secbeat.toml") for name in NODES}
