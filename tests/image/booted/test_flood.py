@@ -18,8 +18,8 @@ from tests.image.support.outside import Outside
 from tests.image.support.taps import ORIGIN4, Wire
 from tests.image.support.vm import VM
 from tests.image.support.waf import DONE
-from tests.support.heard import heard
-from tests.support.receiver import Got, Receiver
+from tests.support.instances.heard import heard
+from tests.support.servers.receiver import Got, Receiver
 from tests.support.waiting import wait_for
 
 TARGET = ORIGIN.plain()[0]

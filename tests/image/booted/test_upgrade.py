@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.fleet.support.release import release_with
 from tests.image.support.artifacts import OUTPUT
 from tests.image.support.identity import identity
 from tests.image.support.outside import Outside
@@ -22,8 +23,7 @@ from tests.image.support.ssh import HOST
 from tests.image.support.taps import Wire
 from tests.image.support.vm import FLEET_PORT, VM
 from tests.image.support.waf import ATTACK, DONE, code_of, protect, status_of
-from tests.support.playbooks import TREE, ansible, recap
-from tests.support.release import release_with
+from tests.support.documents.playbooks import TREE, ansible, recap
 from tests.support.waiting import wait_for
 
 PLAYBOOK_S = 3000
@@ -103,7 +103,7 @@ def upgraded(
     assert made.status_code == 201, made.text
     database = node.api("GET", "/status").json()["database_id"]
     before = Before(identity(node), database, made.json()["key"], rule, of_the_fleet(outside))
-    release = release_with(WHEELHOUSE, run.directory / "second", MODULE, f"\n{SECOND}\n")
+    release = release_with(run.directory / "second", MODULE, f"\n{SECOND}\n", WHEELHOUSE)
     counts = controller.play("rollout.yml", release, "nodes")
     assert counts["changed"] > 0
     yield before

@@ -23,10 +23,10 @@ from appliance.lab.instance import MARK
 from tests.image.support.machine import GATEWAY
 from tests.image.support.seed import Written
 from tests.support.certificates import Authority
-from tests.support.lab import KEY_HEADER, TREE
-from tests.support.ports import free_port
-from tests.support.receiver import Receiver, receiving
-from tests.support.terminator import ORCHESTRATOR, terminator
+from tests.support.instances.lab import KEY_HEADER, TREE
+from tests.support.network.ports import free_port
+from tests.support.servers.receiver import Receiver, receiving
+from tests.support.servers.terminator import ORCHESTRATOR, terminator
 from tests.support.waiting import wait_for
 
 AUTHORITY = "/etc/secbeat/fleet-ca.crt"

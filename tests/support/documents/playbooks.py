@@ -1,0 +1,49 @@
+"""Ansible's own programs, as an operator runs them, without ssh and without a user's settings."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parents[3]
+_BOUND_S = 400
+_RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
+
+
+def recap(text: str) -> Mapping[str, Mapping[str, int]]:
+    """What a run has come to by host: the counts of its last lines."""
+    _, _, last = text.partition("PLAY RECAP")
+    return {
+        name: {key: int(value) for key, value in (word.split("=") for word in counts.split())}
+        for name, counts in _RECAP.findall(last)
+    }
+
+
+def ansible(
+    program: str,
+    *arguments: str | Path,
+    home: Path,
+    bound_s: float = _BOUND_S,
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of ansible-core with the project's configuration; its failure is an answer."""
+    return subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments],
+        cwd=TREE,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(TREE / "playbooks" / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            **environment,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=bound_s,
+        check=False,
+    )
