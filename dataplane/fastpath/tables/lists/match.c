@@ -262,7 +262,7 @@ static inline void prefetch_entries(const struct work *work) {
 
         /* The last slot is never used: its entry is 0. */
         first[i] = &table->slots[work->bucket[i] - table->tags]
-                        .entry[__builtin_ctz(slots | 1u << SB_BUCKET_SLOTS)];
+                        .entry[__builtin_ctz(slots | 1u << SB_ADDRESS_BUCKET_SLOTS)];
         __builtin_prefetch(first[i]);
     }
     while (covered != 0) {
