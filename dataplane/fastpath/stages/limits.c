@@ -27,8 +27,8 @@ struct work {
     bool is_charge; /* connections that begin alone */
 };
 
-/* Where a packet pays. */
-struct purse {
+/* The token bucket that a packet is charged to: its set, and the tag to find it there. */
+struct bucket_ref {
     struct sb_bucket_set *set;
     uint32_t tag;
 };
@@ -44,12 +44,12 @@ static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
 static inline uint32_t shared_of(const struct work *work, const struct sb_limit *limit,
                                  uint32_t packets);
 static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets);
-static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                        struct purse purses[SB_BURST_MAX]);
+static void find_buckets(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+                        struct bucket_ref buckets[SB_BURST_MAX]);
 static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                         const struct purse purses[SB_BURST_MAX]);
+                         const struct bucket_ref buckets[SB_BURST_MAX]);
 static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
-                              const struct purse *purse);
+                              const struct bucket_ref *bucket);
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet);
 static uint32_t reject(const struct work *work, const struct sb_limit *limit, uint32_t index);
 
@@ -99,7 +99,7 @@ static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_bu
 /* Those that were dropped. All buckets are asked for before the first is paid into. */
 static inline uint32_t limit_all(struct work *work, uint32_t packets) {
     const struct sb_profile *profile = work->profile;
-    struct purse purses[SB_LIMITS_MAX][SB_BURST_MAX];
+    struct bucket_ref buckets[SB_LIMITS_MAX][SB_BURST_MAX];
     uint32_t counted[SB_LIMITS_MAX], dropped = 0;
 
     for (uint32_t i = 0; i < profile->limit_count; i++) {
@@ -108,7 +108,7 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
         counted[i] =
             profile->mode[limit->reason] == SB_MODE_OFF ? 0 : counted_of(work, limit, packets);
         if (limit->scope != SB_SCOPE_GLOBAL)
-            find_purses(work, limit, counted[i], purses[i]);
+            find_buckets(work, limit, counted[i], buckets[i]);
     }
     for (uint32_t i = 0; i < profile->limit_count; i++) {
         const struct sb_limit *limit = &profile->limit[i];
@@ -117,7 +117,7 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
         if (paying == 0)
             continue;
         dropped |= limit->scope == SB_SCOPE_GLOBAL ? pay_whole(work, limit, paying)
-                                                   : pay_each(work, limit, paying, purses[i]);
+                                                   : pay_each(work, limit, paying, buckets[i]);
     }
     return dropped;
 }
@@ -186,8 +186,8 @@ static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit,
     return dropped;
 }
 
-static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                        struct purse purses[SB_BURST_MAX]) {
+static void find_buckets(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+                        struct bucket_ref buckets[SB_BURST_MAX]) {
     const struct sb_buckets *table = &work->limits->table[limit->scope];
     const struct sb_limit_masks masks = sb_limit_masks(limit);
 
@@ -195,13 +195,13 @@ static void find_purses(const struct work *work, const struct sb_limit *limit, u
         uint32_t i = sb_take_packet(&packets);
         uint64_t hash = sb_limit_hash(work->limits, limit, &masks, &work->burst->packets[i]);
 
-        purses[i] = (struct purse){sb_buckets_home(table, hash), sb_bucket_tag(hash)};
-        __builtin_prefetch(purses[i].set, 1);
+        buckets[i] = (struct bucket_ref){sb_buckets_home(table, hash), sb_bucket_tag(hash)};
+        __builtin_prefetch(buckets[i].set, 1);
     }
 }
 
 static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                         const struct purse purses[SB_BURST_MAX]) {
+                         const struct bucket_ref buckets[SB_BURST_MAX]) {
     const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
     const bool is_bits = limit->unit == SB_UNIT_BITS;
     const uint32_t shared = shared_of(work, limit, packets);
@@ -212,12 +212,12 @@ static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, 
         uint32_t i = sb_take_packet(&packets);
 
         if (SB_UNLIKELY((shared >> i & 1) != 0)) {
-            refused |= (uint32_t)!pay_on_each_lcore(work, limit, i, &purses[i]) << i;
+            refused |= (uint32_t)!pay_on_each_lcore(work, limit, i, &buckets[i]) << i;
             continue;
         }
         if (is_bits)
             cost = cost_of(limit, &work->burst->packets[i]);
-        if (SB_UNLIKELY(!sb_buckets_pay(purses[i].set, purses[i].tag, cost, burst_q16, now_q16)))
+        if (SB_UNLIKELY(!sb_buckets_pay(buckets[i].set, buckets[i].tag, cost, burst_q16, now_q16)))
             refused |= 1u << i;
     }
     while (refused != 0)
@@ -244,13 +244,13 @@ static inline uint32_t shared_of(const struct work *work, const struct sb_limit 
 /* For all of them. A burst of less has room for one all the same, which is paid off before the
  * next. */
 static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
-                              const struct purse *purse) {
+                              const struct bucket_ref *bucket) {
     uint64_t cost = cost_of(limit, &work->burst->packets[index]);
 
     if (__builtin_mul_overflow(cost, (uint64_t)work->lcore_count, &cost) ||
         cost > SB_BUCKET_DEBT_MAX)
         cost = SB_BUCKET_DEBT_MAX;
-    return sb_buckets_pay(purse->set, purse->tag, cost,
+    return sb_buckets_pay(bucket->set, bucket->tag, cost,
                           cost > limit->burst_q16 ? cost : limit->burst_q16, work->now_q16);
 }
 
