@@ -16,7 +16,7 @@
 #include "verdict.h"
 
 /* The packets of one profile; sets of them are bitmaps. */
-struct work {
+struct profile_work {
     struct sb_lcore *lcore;
     struct sb_burst *burst;
     const struct sb_time *now;
@@ -33,28 +33,28 @@ struct bucket_ref {
     uint32_t tag;
 };
 
-static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_burst *burst,
+static inline bool begin(struct profile_work *work, struct sb_lcore *lcore, struct sb_burst *burst,
                          const struct sb_time *now);
-static inline uint32_t limit_all(struct work *work, uint32_t packets);
-static inline uint32_t counted_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t limit_all(struct profile_work *work, uint32_t packets);
+static inline uint32_t counted_of(const struct profile_work *work, const struct sb_limit *limit,
                                   uint32_t packets);
-static uint32_t opening_of(const struct work *work, uint32_t packets);
-static inline bool is_charged_later(const struct work *work);
+static uint32_t opening_of(const struct profile_work *work, uint32_t packets);
+static inline bool is_charged_later(const struct profile_work *work);
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
-static inline uint32_t shared_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t shared_of(const struct profile_work *work, const struct sb_limit *limit,
                                  uint32_t packets);
-static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets);
-static void find_buckets(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets);
+static void find_buckets(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
                         struct bucket_ref buckets[SB_BURST_MAX]);
-static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
                          const struct bucket_ref buckets[SB_BURST_MAX]);
-static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
+static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit, uint32_t index,
                               const struct bucket_ref *bucket);
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet);
-static uint32_t reject(const struct work *work, const struct sb_limit *limit, uint32_t index);
+static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit, uint32_t index);
 
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
-    struct work work;
+    struct profile_work work;
     uint32_t dropped = 0;
 
     if (!begin(&work, lcore, burst, now))
@@ -71,7 +71,7 @@ void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 
 bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
                       const struct sb_time *now) {
-    struct work work;
+    struct profile_work work;
 
     if ((burst->judged >> index & 1) == 0 || !begin(&work, lcore, burst, now))
         return false;
@@ -81,11 +81,11 @@ bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t i
 }
 
 /* False: nothing is limited. */
-static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_burst *burst,
+static inline bool begin(struct profile_work *work, struct sb_lcore *lcore, struct sb_burst *burst,
                          const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
 
-    *work = (struct work){.lcore = lcore,
+    *work = (struct profile_work){.lcore = lcore,
                           .burst = burst,
                           .now = now,
                           .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
@@ -97,7 +97,7 @@ static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_bu
 }
 
 /* Those that were dropped. All buckets are asked for before the first is paid into. */
-static inline uint32_t limit_all(struct work *work, uint32_t packets) {
+static inline uint32_t limit_all(struct profile_work *work, uint32_t packets) {
     const struct sb_profile *profile = work->profile;
     struct bucket_ref buckets[SB_LIMITS_MAX][SB_BURST_MAX];
     uint32_t counted[SB_LIMITS_MAX], dropped = 0;
@@ -123,7 +123,7 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
 }
 
 /* Those that a limit is about. */
-static inline uint32_t counted_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t counted_of(const struct profile_work *work, const struct sb_limit *limit,
                                   uint32_t packets) {
     if (work->is_charge)
         return limit->unit == SB_UNIT_CONNECTIONS ? packets : 0;
@@ -132,7 +132,7 @@ static inline uint32_t counted_of(const struct work *work, const struct sb_limit
     return limit->icmp_only ? icmp_of(work->burst, packets) : packets;
 }
 
-static uint32_t opening_of(const struct work *work, uint32_t packets) {
+static uint32_t opening_of(const struct profile_work *work, uint32_t packets) {
     const bool is_later = is_charged_later(work);
     uint32_t opening = 0;
 
@@ -147,7 +147,7 @@ static uint32_t opening_of(const struct work *work, uint32_t packets) {
     return opening;
 }
 
-static inline bool is_charged_later(const struct work *work) {
+static inline bool is_charged_later(const struct profile_work *work) {
     return work->profile->syn_proxy != SB_SYN_PROXY_OFF && work->lcore->flows != 0 &&
            work->lcore->syn_proxy != 0;
 }
@@ -163,7 +163,7 @@ static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets) {
     return icmp;
 }
 
-static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets) {
+static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets) {
     uint32_t profile = work->burst->packets[__builtin_ctz(packets)].profile, dropped = 0;
     uint64_t *full_at = sb_limits_whole(work->limits, profile, limit);
     uint64_t debt = sb_bucket_debt(*full_at, work->now_q16, limit->burst_q16);
@@ -186,7 +186,7 @@ static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit,
     return dropped;
 }
 
-static void find_buckets(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+static void find_buckets(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
                         struct bucket_ref buckets[SB_BURST_MAX]) {
     const struct sb_buckets *table = &work->limits->table[limit->scope];
     const struct sb_limit_masks masks = sb_limit_masks(limit);
@@ -200,7 +200,7 @@ static void find_buckets(const struct work *work, const struct sb_limit *limit, 
     }
 }
 
-static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
+static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
                          const struct bucket_ref buckets[SB_BURST_MAX]) {
     const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
     const bool is_bits = limit->unit == SB_UNIT_BITS;
@@ -226,7 +226,7 @@ static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, 
 }
 
 /* Those whose source pays on more than one lcore. */
-static inline uint32_t shared_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t shared_of(const struct profile_work *work, const struct sb_limit *limit,
                                  uint32_t packets) {
     uint32_t errors = 0;
 
@@ -243,7 +243,7 @@ static inline uint32_t shared_of(const struct work *work, const struct sb_limit 
 
 /* For all of them. A burst of less has room for one all the same, which is paid off before the
  * next. */
-static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
+static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit, uint32_t index,
                               const struct bucket_ref *bucket) {
     uint64_t cost = cost_of(limit, &work->burst->packets[index]);
 
@@ -265,7 +265,7 @@ static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_pac
     return cost;
 }
 
-static uint32_t reject(const struct work *work, const struct sb_limit *limit, uint32_t index) {
+static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit, uint32_t index) {
     struct sb_packet *packet = &work->burst->packets[index];
 
     return (uint32_t)sb_reject(work->lcore, packet, (enum sb_reason)limit->reason, work->now)
