@@ -21,8 +21,8 @@ struct lookup {
     uint32_t value[SB_BURST_MAX];                       /* longest prefix entry + 1 */
 };
 
-/* Who speaks for a client; NULL: nobody. */
-struct spoken {
+/* The hit counters of the entries that decide about a client, by list; NULL: no entry. */
+struct decision {
     uint64_t *hits[SB_LIST_COUNT];
 };
 
@@ -41,8 +41,8 @@ static void probe(struct lookup *lookup, uint32_t count);
 static inline void ask_for_slots(const struct lookup *lookup) __attribute__((always_inline));
 static void search_ranges(struct lookup *lookup);
 static inline void prefetch_entries(const struct lookup *lookup) __attribute__((always_inline));
-static void ask_addresses(const struct lookup *lookup, uint32_t i, struct spoken *spoken);
-static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct spoken *spoken);
+static void ask_addresses(const struct lookup *lookup, uint32_t i, struct decision *decision);
+static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct decision *decision);
 
 static uint32_t take_bit(uint32_t *set) {
     uint32_t i = (uint32_t)__builtin_ctz(*set);
@@ -124,17 +124,17 @@ static __attribute__((noinline)) uint32_t match(const struct sb_lists *lists, ui
         prefetch_entries(&lookup);
     while (set != 0) {
         uint32_t i = take_bit(&set);
-        struct spoken spoken = {{NULL}};
+        struct decision decision = {{NULL}};
         uint32_t list;
 
         if ((lookup.tagged >> i & 1) != 0)
-            ask_addresses(&lookup, i, &spoken);
-        if ((lookup.covered >> i & 1) != 0 && spoken.hits[SB_LIST_ALLOWLIST] == NULL)
-            ask_prefixes(&lookup, i, &spoken);
-        list = spoken.hits[SB_LIST_ALLOWLIST] != NULL ? SB_LIST_ALLOWLIST : SB_LIST_BLACKLIST;
-        if (spoken.hits[list] == NULL)
+            ask_addresses(&lookup, i, &decision);
+        if ((lookup.covered >> i & 1) != 0 && decision.hits[SB_LIST_ALLOWLIST] == NULL)
+            ask_prefixes(&lookup, i, &decision);
+        list = decision.hits[SB_LIST_ALLOWLIST] != NULL ? SB_LIST_ALLOWLIST : SB_LIST_BLACKLIST;
+        if (decision.hits[list] == NULL)
             continue;
-        matches[i] = (struct sb_lists_match){.hits = spoken.hits[list], .list = list};
+        matches[i] = (struct sb_lists_match){.hits = decision.hits[list], .list = list};
         matched |= 1u << i;
     }
     return matched;
@@ -278,7 +278,7 @@ static inline void prefetch_entries(const struct lookup *lookup) {
 /* --- single addresses ------------------------------------------------------------------------- */
 
 static void ask_entry(const struct lookup *lookup, uint32_t i, const uint32_t *index,
-                      struct spoken *spoken) {
+                      struct decision *decision) {
     const struct sb_address_key *key = &lookup->keys[i];
     struct sb_address *entry =
         &lookup->lists->addresses.entries[__atomic_load_n(index, __ATOMIC_ACQUIRE)];
@@ -286,43 +286,43 @@ static void ask_entry(const struct lookup *lookup, uint32_t i, const uint32_t *i
     if (entry->hi != key->hi || entry->lo != key->lo ||
         sb_deadline_over(__atomic_load_n(&entry->deadline_ds, __ATOMIC_RELAXED), lookup->boot_ds))
         return;
-    spoken->hits[sb_address_list(entry)] = &entry->hits;
+    decision->hits[sb_address_list(entry)] = &entry->hits;
 }
 
 static void ask_bucket(const struct lookup *lookup, uint32_t i, uint32_t bucket,
-                       struct spoken *spoken) {
+                       struct decision *decision) {
     const struct sb_addresses *table = &lookup->lists->addresses;
     uint32_t set = sb_address_tags_match(&table->tags[bucket], sb_address_tag(lookup->high[i]));
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE); /* tags before indices: addresses.h */
     while (set != 0)
-        ask_entry(lookup, i, &table->slots[bucket].entry[take_bit(&set)], spoken);
+        ask_entry(lookup, i, &table->slots[bucket].entry[take_bit(&set)], decision);
 }
 
-static void ask_stash(const struct lookup *lookup, uint32_t i, struct spoken *spoken) {
+static void ask_stash(const struct lookup *lookup, uint32_t i, struct decision *decision) {
     const struct sb_address_stash *stash = &lookup->lists->addresses.stash;
 
     for (uint32_t k = 0; k < SB_ADDRESS_STASH; k++)
         if (__atomic_load_n(&stash->tag[k], __ATOMIC_ACQUIRE) == sb_address_tag(lookup->high[i]))
-            ask_entry(lookup, i, &stash->entry[k], spoken);
+            ask_entry(lookup, i, &stash->entry[k], decision);
 }
 
-static void ask_addresses(const struct lookup *lookup, uint32_t i, struct spoken *spoken) {
+static void ask_addresses(const struct lookup *lookup, uint32_t i, struct decision *decision) {
     const struct sb_addresses *table = &lookup->lists->addresses;
     uint32_t home = (uint32_t)(lookup->bucket[i] - table->tags);
     uint32_t away = __atomic_load_n(&lookup->bucket[i]->away, __ATOMIC_RELAXED);
 
-    ask_bucket(lookup, i, home, spoken);
+    ask_bucket(lookup, i, home, decision);
     if (sb_away_second(away) != 0)
-        ask_bucket(lookup, i, sb_address_second(table, lookup->high[i], home), spoken);
+        ask_bucket(lookup, i, sb_address_second(table, lookup->high[i], home), decision);
     if (sb_away_stash(away) != 0)
-        ask_stash(lookup, i, spoken);
+        ask_stash(lookup, i, decision);
 }
 
 /* --- prefixes --------------------------------------------------------------------------------- */
 
 /* From the longest entry up; a ban has the last word only when no entry further up could allow. */
-static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct spoken *spoken) {
+static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct decision *decision) {
     uint32_t family = family_of(&lookup->keys[i]);
     const struct sb_prefixes *prefixes = &lookup->lists->prefixes[family];
     const struct sb_ranges *ranges = lookup->ranges[family];
@@ -335,12 +335,12 @@ static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct spoken 
 
         if (!sb_deadline_over(__atomic_load_n(&entry->deadline_ds, __ATOMIC_RELAXED),
                               lookup->boot_ds)) {
-            if (spoken->hits[entry->list] == NULL)
-                spoken->hits[entry->list] = &hits[value - 1];
+            if (decision->hits[entry->list] == NULL)
+                decision->hits[entry->list] = &hits[value - 1];
             if (entry->list == SB_LIST_ALLOWLIST)
                 return;
         }
-        if (spoken->hits[SB_LIST_BLACKLIST] != NULL && (link & SB_PREFIX_ALLOW_ABOVE) == 0)
+        if (decision->hits[SB_LIST_BLACKLIST] != NULL && (link & SB_PREFIX_ALLOW_ABOVE) == 0)
             return;
         value = link & SB_PREFIX_LINK;
     }
