@@ -1,4 +1,4 @@
-/* match.c: the readers' side of lists.h: one burst in passes, so that the cache misses of its
+/* lookup.c: the readers' side of lists.h: one burst in passes, so that the cache misses of its
  * packets overlap.
  *
  * A client about whom nobody says anything costs one line of the address table and one of the
