@@ -42,7 +42,7 @@ static uint16_t checksum_flags(uint64_t ol_flags);
 static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
                      uint64_t rx_tsc);
 static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t count,
-                   enum sb_port from);
+                      enum sb_port from);
 static void settle_both(struct worker *worker, struct sb_packet *packets, uint32_t count);
 static void hand_over(struct worker *worker, struct sb_packet *packet);
 static void transmit(struct worker *worker, enum sb_port from);
@@ -159,7 +159,7 @@ static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_po
 
 /* Carries out the verdicts on the packets of one rx port, in their order. */
 static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t count,
-                   enum sb_port from) {
+                      enum sb_port from) {
     struct tx_batch *batch = &worker->tx;
     uint32_t passed = 0, answered = 0, freed = 0;
 

@@ -43,15 +43,17 @@ static inline bool is_charged_later(const struct profile_work *work);
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
 static inline uint32_t shared_of(const struct profile_work *work, const struct sb_limit *limit,
                                  uint32_t packets);
-static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets);
-static void find_buckets(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
-                        struct bucket_ref buckets[SB_BURST_MAX]);
-static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
-                         const struct bucket_ref buckets[SB_BURST_MAX]);
-static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit, uint32_t index,
-                              const struct bucket_ref *bucket);
+static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit,
+                          uint32_t packets);
+static void find_buckets(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, struct bucket_ref buckets[SB_BURST_MAX]);
+static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, const struct bucket_ref buckets[SB_BURST_MAX]);
+static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit,
+                              uint32_t index, const struct bucket_ref *bucket);
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet);
-static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit, uint32_t index);
+static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit,
+                       uint32_t index);
 
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     struct profile_work work;
@@ -86,9 +88,9 @@ static inline bool begin(struct profile_work *work, struct sb_lcore *lcore, stru
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
 
     *work = (struct profile_work){.lcore = lcore,
-                          .burst = burst,
-                          .now = now,
-                          .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
+                                  .burst = burst,
+                                  .now = now,
+                                  .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
     if (work->limits == NULL || (sb_policy_of(lcore)->uses & SB_USE_LIMITS) == 0)
         return false;
     work->lcore_count = node->lcore_count;
@@ -163,7 +165,8 @@ static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets) {
     return icmp;
 }
 
-static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets) {
+static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit,
+                          uint32_t packets) {
     uint32_t profile = work->burst->packets[__builtin_ctz(packets)].profile, dropped = 0;
     uint64_t *full_at = sb_limits_whole(work->limits, profile, limit);
     uint64_t debt = sb_bucket_debt(*full_at, work->now_q16, limit->burst_q16);
@@ -186,8 +189,8 @@ static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit
     return dropped;
 }
 
-static void find_buckets(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
-                        struct bucket_ref buckets[SB_BURST_MAX]) {
+static void find_buckets(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, struct bucket_ref buckets[SB_BURST_MAX]) {
     const struct sb_buckets *table = &work->limits->table[limit->scope];
     const struct sb_limit_masks masks = sb_limit_masks(limit);
 
@@ -200,8 +203,8 @@ static void find_buckets(const struct profile_work *work, const struct sb_limit 
     }
 }
 
-static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit, uint32_t packets,
-                         const struct bucket_ref buckets[SB_BURST_MAX]) {
+static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, const struct bucket_ref buckets[SB_BURST_MAX]) {
     const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
     const bool is_bits = limit->unit == SB_UNIT_BITS;
     const uint32_t shared = shared_of(work, limit, packets);
@@ -243,8 +246,8 @@ static inline uint32_t shared_of(const struct profile_work *work, const struct s
 
 /* For all of them. A burst of less has room for one all the same, which is paid off before the
  * next. */
-static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit, uint32_t index,
-                              const struct bucket_ref *bucket) {
+static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit,
+                              uint32_t index, const struct bucket_ref *bucket) {
     uint64_t cost = cost_of(limit, &work->burst->packets[index]);
 
     if (__builtin_mul_overflow(cost, (uint64_t)work->lcore_count, &cost) ||
@@ -265,7 +268,8 @@ static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_pac
     return cost;
 }
 
-static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit, uint32_t index) {
+static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit,
+                       uint32_t index) {
     struct sb_packet *packet = &work->burst->packets[index];
 
     return (uint32_t)sb_reject(work->lcore, packet, (enum sb_reason)limit->reason, work->now)

@@ -24,7 +24,8 @@
 
 enum {
     SB_ADDRESS_BUCKET_SLOTS = 31,
-    SB_ADDRESS_BUCKET_LOAD = 16, /* mean keys per bucket at capacity: one in 10,000 lives away from home */
+    SB_ADDRESS_BUCKET_LOAD =
+        16, /* mean keys per bucket at capacity: one in 10,000 lives away from home */
     SB_ADDRESS_STASH = 64,      /* at that load about one of a million needs it */
     SB_ADDRESS_SLACK_SHIFT = 4, /* 1/16 more entries than live, for those in their grace period */
     SB_AWAY_SECOND_MAX = 0xfff,

@@ -243,7 +243,8 @@ static void search_ranges(struct lookup *lookup) {
         uint32_t i = take_bit(&searched);
         struct place place = place_of(lookup, i);
 
-        lookup->value[i] = sb_ranges_value(place.ranges, lookup->value[i], place.hi, lookup->keys[i].lo);
+        lookup->value[i] =
+            sb_ranges_value(place.ranges, lookup->value[i], place.hi, lookup->keys[i].lo);
         lookup->covered ^= (uint32_t)(lookup->value[i] == 0) << i;
     }
 }
