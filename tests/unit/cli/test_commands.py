@@ -58,7 +58,7 @@ def test_pending_is_said(api: Any, secbeat: Any) -> None:
     api.answers_with(202, {**ENTRY, "state": "pending"}, Location="/api/v1/revisions/7")
     done = secbeat("blacklist", "add", "192.0.2.7")
     assert done.code == 0
-    assert "pending: committed, packets don't meet it yet (revision 7)" in done.out
+    assert "pending: committed, not yet in force (revision 7)" in done.out
 
 
 def test_wait_polls_until_in_force(api: Any, secbeat: Any) -> None:
