@@ -20,6 +20,7 @@ COMMANDS = {
     "events": ("attacks.events:events", "What has happened, or happens."),
     "top": ("top.command:top", "Rates, heaviest sources and attacks, live."),
     "explain": ("explain.command:explain", "What would happen to a packet now, and why."),
+    "reasons": ("reasons:reasons", "Why packets are dropped, and what to do about it."),
     "blacklist": (
         "lists.entries:blacklist",
         "Addresses and prefixes that are dropped.",
