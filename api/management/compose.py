@@ -28,6 +28,7 @@ from api.management.housekeeping import Housekeeper
 from api.management.lists import views as list_views
 from api.management.lists.bulk import Bulk
 from api.management.lists.importing.service import Importer
+from api.management.lists.reading import ListReader
 from api.management.lists.removing.service import Remover
 from api.management.lists.service import Capacity, Lists
 from api.management.node import views as node_views
@@ -123,7 +124,16 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     parts = rule_views.Parts(rules, admissions, effects, dataplane, jobs, clock)
     history = History(settings.events)
     with_ends = [
-        *_list_operations(lists, bulk, effects, dataplane),
+        *_list_operations(
+            list_views.Services(
+                lists=lists,
+                reader=ListReader(database, dataplane, clock),
+                importer=Importer(bulk, lists),
+                remover=Remover(bulk),
+                effects=effects,
+                plane=dataplane,
+            )
+        ),
         *rule_views.operations(parts),
         *bulk_rule_views.operations(parts),
         *fleet_rule_views.operations(FleetRules(database, publisher, clock, admissions), effects),
@@ -167,14 +177,10 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     )
 
 
-def _list_operations(
-    lists: Lists, bulk: Bulk, effects: Effects, dataplane: Dataplane
-) -> list[Operation]:
-    importer, remover = Importer(bulk, lists), Remover(bulk)
+def _list_operations(services: list_views.Services) -> list[Operation]:
     found: list[Operation] = []
     for name in kinds.LISTS:
-        views = list_views.ListViews(name, lists, importer, remover, effects, dataplane)
-        found += list_views.operations(views, name)
+        found += list_views.operations(list_views.ListViews(name, services), name)
     return found
 
 

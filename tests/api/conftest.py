@@ -16,6 +16,7 @@ from api.management.app import create_app, node_of
 from api.management.database import upgrade
 from api.management.settings import ApiSettings
 from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.networks import Network
 from dataplane.client import Evidence, PacketExplanation, PacketQuestion
 from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
@@ -101,6 +102,12 @@ class FakeDataplane:
 
     def hits(self, keys: Sequence[Any]) -> Mapping[Any, int]:
         return {key: self.hits_by_key[key] for key in keys if key in self.hits_by_key}
+
+    def most_hit(self, name: str) -> Sequence[Network]:
+        if self.away:
+            raise DataplaneAwayError("away")
+        hits = {key: count for (of, key), count in self.hits_by_key.items() if of == name}
+        return sorted(hits, key=lambda key: -hits[key])
 
     def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
         known = set(numbers) - self.lacks_rules

@@ -19,7 +19,6 @@ from api.common.errors import ConflictError, FieldError, NotFoundError
 from api.lists import kinds
 from api.lists.schemas import FLEET
 from api.management.lists import neighbors, rows, writes
-from api.management.lists.rows import Place
 from api.management.revisions.publisher import Outcome, Publisher
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
@@ -85,15 +84,6 @@ class Entry:
     """There was no entry of that network and origin."""
     is_first: bool = False
     """There was no entry of that network at all: the data plane did not know it."""
-
-
-@dataclass(frozen=True)
-class EntryPage:
-    """A part of a list, the number of all entries, and where the next part begins."""
-
-    entries: tuple[Entry, ...]
-    total: int
-    next: Place | None
 
 
 @dataclass(frozen=True)
@@ -173,22 +163,11 @@ class Lists:
         Raises `NotFoundError`.
         """
         with self._database.read() as connection:
-            found = rows.find(connection, kinds.number[name], network, self._clock.boot_ms())
+            boot_ms = self._clock.boot_ms()
+            found = rows.lasting(connection, kinds.number[name], network, boot_ms)
         if not found:
             raise NotFoundError(f"{network} is no entry of the {name}")
-        return [entry_of(row) for row in sorted(found, key=_lasts, reverse=True)]
-
-    def page(
-        self, name: ListName, after: Place | None, limit: int, origin: str | None = None
-    ) -> EntryPage:
-        """Entries in the order of networks and origins, an order that no change upsets."""
-        boot_ms, number = self._clock.boot_ms(), kinds.number[name]
-        with self._database.read() as connection:
-            found = rows.page(connection, number, after, limit + 1, boot_ms, origin)
-            total = rows.total(connection, number, boot_ms, origin)
-        entries = tuple(entry_of(row) for row in found[:limit])
-        last = Place(entries[-1].network, entries[-1].origin) if len(found) > limit else None
-        return EntryPage(entries, total, last)
+        return [entry_of(row) for row in found]
 
     def reserve(self, wanted: Room) -> None:
         """Take places under the lock, so that nobody gets them meanwhile. `ConflictError`: full."""
@@ -334,10 +313,6 @@ def _not_there(
     return NotFoundError(
         f"{network} is no entry of origin {origin} of the {name}; it is of {known}"
     )
-
-
-def _lasts(row: AnyRow) -> tuple[bool, int]:
-    return row.expires_boot_ms is None, row.expires_boot_ms or 0
 
 
 def _target(wanted: Sequence[Wanted]) -> str:

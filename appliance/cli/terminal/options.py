@@ -56,6 +56,14 @@ FleetUrlOption = Annotated[
         help="With --fleet: the orchestrator API.",
     ),
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only from then on: 2026-11-08T10:30:00Z."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only before then: 2026-11-08T10:30:00Z."),
+]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Return when packets meet the change, at most --timeout.")
 ]
