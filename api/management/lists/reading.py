@@ -17,14 +17,14 @@ from api.lists import kinds
 from api.management.dataplane import Dataplane
 from api.management.lists import rows
 from api.management.lists.rows import Only, Place
+from api.management.lists.schemas import Verdict
 from api.management.lists.service import Entry, entry_of
 from api.storage.sqlite import Database
 from dataplane.base.clock import Clock
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
-ALLOWED, BANNED, NONE = "allowed", "banned", "none"
-_VERDICTS = {"allowlist": ALLOWED, "blacklist": BANNED}
+_VERDICTS: dict[ListName, Verdict] = {"allowlist": "allowed", "blacklist": "banned"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LookUp:
     asked: Network
     entries: Sequence[Entry]
     """Of one list: of the network itself, else of the longest that covers it."""
-    verdict: str
+    verdict: Verdict
     decided_by: Listed | None
     covering: Sequence[Listed]
     """Of both lists, the longest first."""
@@ -119,7 +119,7 @@ class ListReader:
         if not found[name]:
             raise _says_nothing(name, asked, covering)
         decided_by = _decided_by(found)
-        verdict = NONE if decided_by is None else _VERDICTS[decided_by.list]
+        verdict: Verdict = "none" if decided_by is None else _VERDICTS[decided_by.list]
         longest = next(iter(found[name].values()))
         return LookUp(asked, longest, verdict, decided_by, covering, inside)
 

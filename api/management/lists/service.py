@@ -18,7 +18,7 @@ from api.access.audit.service import Actor
 from api.common.errors import ConflictError, FieldError, NotFoundError
 from api.lists import kinds
 from api.lists.schemas import FLEET
-from api.management.lists import neighbors, rows, writes
+from api.management.lists import neighbors, rows, trail, writes
 from api.management.revisions.publisher import Outcome, Publisher
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
@@ -122,18 +122,21 @@ class Lists:
             boot_ms, number = self._clock.boot_ms(), kinds.number[name]
             warnings = _check(connection, name, wanted, boot_ms)
             made, changes, tally = list[Entry](), list[Change](), writes.Tally()
+            before: list[dict[str, Any] | None] = []
             for each, warning in zip(wanted, warnings, strict=True):
                 values, deadline = self._values(actor, each, revision)
                 found = writes.put(connection, number, each.network, each.origin, values, tally)
                 live = [row for row in found if rows.is_counted(row) and rows.is_live(row, boot_ms)]
                 others = [row for row in live if row.origin != each.origin]
+                before.append(_of_origin(each.network, each.origin, live))
                 ends = [rows.deadline_of(row, self._clock.boot_id()) for row in others]
                 changes.append(Put(name, each.network, rows.latest([*ends, deadline])))
                 how = {"is_new": len(live) == len(others), "is_first": not live}
                 made.append(_made(each, values, list=name, warnings=warning, **how))
             tally.write(connection, number)
             self._check_room(connection, capacity, made, boot_ms)
-            return Outcome(made, changes, _target(wanted))
+            after = [trail.values(each.network, each.origin, each) for each in made]
+            return Outcome(made, changes, _target(wanted), trail.difference(before, after))
 
         return self._publisher.commit(actor, f"{name}.put", apply)[0]
 
@@ -152,7 +155,9 @@ class Lists:
             tally.write(connection, kinds.number[name])
             changes = [rows.change(name, network, others, self._clock)]
             target = str(network) if origin == MANUAL else f"{network} of {origin}"
-            return Outcome(tuple(row.origin for row in others), changes, target)
+            left = tuple(row.origin for row in others)
+            before = _of_origin(network, origin, found)
+            return Outcome(left, changes, target, trail.difference([before], [None]))
 
         remaining, revision = self._publisher.commit(actor, f"{name}.remove", apply)
         return Removed(revision, remaining)
@@ -313,6 +318,12 @@ def _not_there(
     return NotFoundError(
         f"{network} is no entry of origin {origin} of the {name}; it is of {known}"
     )
+
+
+def _of_origin(network: Network, origin: str, found: Sequence[AnyRow]) -> dict[str, Any] | None:
+    """The entry of an origin among rows of a network, as the audit trail has it."""
+    held = (trail.values(network, origin, row) for row in found if row.origin == origin)
+    return next(held, None)
 
 
 def _target(wanted: Sequence[Wanted]) -> str:

@@ -56,11 +56,11 @@ FleetUrlOption = Annotated[
         help="With --fleet: the orchestrator API.",
     ),
 ]
-Since = Annotated[
+SinceOption = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Only from then on: 2026-11-08T10:30:00Z."),
 ]
-Until = Annotated[
+UntilOption = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Only before then: 2026-11-08T10:30:00Z."),
 ]

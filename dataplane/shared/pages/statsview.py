@@ -15,6 +15,7 @@ from uuid import UUID
 
 from dataplane.base.clock import Clock
 from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.shared import stats
 from dataplane.shared.captures import Capture, CapturePages, Seen
@@ -23,6 +24,7 @@ from dataplane.shared.http_stats import read_http, read_scans
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
 from dataplane.shared.links import read_drain, read_links
 from dataplane.shared.pages.detection import DetectionPages
+from dataplane.shared.pages.hits import read_most_hit
 from dataplane.shared.pages.ports import read_neighbors_beyond, read_port
 from dataplane.shared.pages.rejected import read_rejected
 from dataplane.shared.pages.rules import RulesPages, read_labels
@@ -96,6 +98,10 @@ class StatsView:
     def top(self) -> Top:
         """The heaviest sources and targets."""
         return self._detection_pages.top()
+
+    def most_hit(self, kind: abi.ListKind) -> list[Network]:
+        """The networks of a list that packets hit most, the most hit first."""
+        return read_most_hit(self._bytes, kind)
 
     def baseline(self) -> BaselinePeriod:
         """The rates of profiles in the last period that is over."""

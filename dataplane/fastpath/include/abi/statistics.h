@@ -289,6 +289,19 @@ struct sb_rejected {
     uint8_t text[SB_REJECTED_TEXT]; /* why, in UTF-8, filled up with 0; empty: see error */
 };
 
+struct sb_hit_entry {
+    uint8_t key[16];
+    uint64_t hits;
+    uint64_t prefix_length;
+};
+
+/* The entries of a list that were hit most, as of the last walk over all of them. */
+struct sb_most_hit {
+    uint64_t version; /* odd while the rest changes */
+    uint64_t count;
+    struct sb_hit_entry entry[SB_MOST_HIT_MAX]; /* the most hit first */
+};
+
 /* First page(s) of the stats mapping; written by the control loop only. */
 struct sb_stats_header {
     uint64_t magic; /* SB_STATS_MAGIC */
@@ -348,6 +361,7 @@ struct sb_stats_header {
     uint64_t rule_group_count;               /* labels that have ever been used, 0 included */
     struct sb_rule_group_label rule_group_label[SB_RULE_GROUPS_MAX];
     struct sb_detection_pages detection;
+    struct sb_most_hit most_hit[SB_LIST_COUNT];
 } __attribute__((aligned(4096)));
 
 #define SB_STATS_MAGIC 0x53656342656174ull /* "SecBeat" */
