@@ -110,6 +110,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     exemptions = Exemptions(database, clock, settings.countries)
     overlays = Overlays(database, publisher, clock)
     draining = Draining(database, publisher, clock)
+    policies = Policies(database, publisher, clock, exemptions)
     view = NodeView(
         settings,
         database,
@@ -118,6 +119,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
         storage,
         overlays=overlays,
         draining=draining,
+        policies=policies,
     )
     rules, admissions = Rules(database, publisher, clock, settings.state_log), Admissions(compiler)
     jobs = ImportJobs(admissions, rules.add_many, storage.failed)
@@ -143,7 +145,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
         *node_views.operations(view),
         *drain_views.operations(draining, dataplane),
         *(replace(each, handler=start.once_rebased(each.handler, storage)) for each in with_ends),
-        *policy_views.operations(Policies(database, publisher, clock, exemptions), effects),
+        *policy_views.operations(policies, effects),
         *revision_views.operations(effects),
         *event_views.operations(history, keys.is_valid),
         *explain_views.operations(Explaining(dataplane, lists, overlays)),

@@ -31,6 +31,8 @@ from dataplane.shared.stats import (
     ReasonCount,
     Rejected,
     RulesStats,
+    SynProxyOn,
+    TrafficRates,
 )
 from tests.support.clock import FakeClock
 from tests.support.explained import PASSED
@@ -68,6 +70,8 @@ class FakeDataplane:
         self.announced: list[int] = []
         self.rejected: list[Rejected] = []
         self.hits_by_key: dict[Any, int] = {}
+        self.rates = TrafficRates(0, 0, 0, 0, 0)
+        self.syn_proxy_on = SynProxyOn(0, ())
         self.addresses_max = 1000
         self.prefixes_max = 100
         self.degraded: tuple[str, ...] = ()
@@ -193,6 +197,8 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         heartbeat_age_s=0.001,
         pid=fake.pid,
         tsc_hz=2_600_000_000,
+        rates=fake.rates,
+        syn_proxy_on=fake.syn_proxy_on,
         syn_proxy_profiles=0,
         http_profiles=fake.http_profiles,
         overlays=0,

@@ -26,6 +26,7 @@ from dataplane.shared.links import read_drain, read_links
 from dataplane.shared.pages.detection import DetectionPages
 from dataplane.shared.pages.hits import read_most_hit
 from dataplane.shared.pages.ports import read_neighbors_beyond, read_port
+from dataplane.shared.pages.protected import read_protected
 from dataplane.shared.pages.rejected import read_rejected
 from dataplane.shared.pages.rules import RulesPages, read_labels
 
@@ -36,6 +37,7 @@ _TRIES_MAX = 8
 _WORD = 8
 _MASK = (1 << 64) - 1
 _HEADER = abi.StatsHeader
+_RATES_WORDS = ctypes.sizeof(abi.TrafficRates) // _WORD
 _LCORE = abi.LcoreStats
 
 
@@ -138,6 +140,8 @@ class StatsView:
             heartbeat_age_s=max(0, now_ms - header("heartbeat_boot_ms")) / 1000,
             pid=header("pid"),
             tsc_hz=header("tsc_hz"),
+            rates=stats.TrafficRates(*self._span(_HEADER.rates.offset, _RATES_WORDS)),
+            syn_proxy_on=read_protected(self._bytes, dict(self._profiles())),
             syn_proxy_profiles=header("syn_proxy_profiles"),
             http_profiles=header("http_profiles"),
             overlays=header("overlays"),
