@@ -35,11 +35,11 @@ from dataplane.shared.stats import (
     TrafficRates,
 )
 from tests.support.clock import FakeClock
-from tests.support.explained import PASSED
-from tests.support.fake_agent import answering
-from tests.support.http_stats import GROUPS, HTTP, SCANS
-from tests.support.incidents import NO_DETECTION
-from tests.support.postgres import Postgres
+from tests.support.fakes.fake_agent import answering
+from tests.support.servers.postgres import Postgres
+from tests.support.values.explained import PASSED
+from tests.support.values.http_stats import GROUPS, HTTP, SCANS
+from tests.support.values.incidents import NO_DETECTION
 
 HEADER = "X-SecBeat-API-Key"
 ADMIN_KEY = "admin-key-of-the-tests-0123456789abcdef"
@@ -72,6 +72,7 @@ class FakeDataplane:
         self.hits_by_key: dict[Any, int] = {}
         self.rates = TrafficRates(0, 0, 0, 0, 0)
         self.syn_proxy_on = SynProxyOn(0, ())
+        self.syn_proxy_profiles = 0
         self.addresses_max = 1000
         self.prefixes_max = 100
         self.degraded: tuple[str, ...] = ()
@@ -199,7 +200,7 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         tsc_hz=2_600_000_000,
         rates=fake.rates,
         syn_proxy_on=fake.syn_proxy_on,
-        syn_proxy_profiles=0,
+        syn_proxy_profiles=fake.syn_proxy_profiles,
         http_profiles=fake.http_profiles,
         overlays=0,
         panic_until_boot_ms=0,

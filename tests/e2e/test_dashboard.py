@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.lab import TREE, Lab
-from tests.support.ports import free_port
+from tests.support.instances.lab import TREE, Lab
+from tests.support.network.ports import free_port
 from tests.support.waiting import wait_for
 
 DASHBOARD = json.loads((TREE / "docs" / "grafana-dashboard.json").read_text())

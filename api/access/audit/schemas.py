@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Time, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Time, Timestamp
 
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from api.access.tables import audit
-from api.common.roles import Principal, Role
+from api.common.contract.roles import Principal, Role
 from api.storage.database import AnyRow, Database
 
 DAYS_MAX = 90

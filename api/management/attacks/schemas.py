@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Time, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Time, Timestamp
 from dataplane.shared.labels import ATTACKS
 
 ID = r"^attack_[0-9a-f]{16}$"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.lists import kinds
 from api.management.dataplane import Dataplane
 from api.management.lists import rows

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Time
+from api.common.contract.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Time
 from api.lists.schemas import NetworkBody, Origin, Reason
 
 _TEXT_MAX = 64

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.access.audit.service import Difference
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from dataplane.base.networks import Network
 
 TOLD_MAX = 20

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from api.access.audit.service import Actor, Difference
-from api.common.errors import ConflictError, FieldError, NotFoundError
-from api.common.schemas import rfc3339
+from api.common.contract.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.schemas import rfc3339
 from api.management.overlays import rows
 from api.management.overlays.rows import Stored
 from api.management.revisions.publisher import Outcome, Publisher

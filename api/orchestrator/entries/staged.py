@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from api.common.errors import ConflictError, FieldError
+from api.common.contract.errors import ConflictError, FieldError
 from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
 from api.orchestrator.database.tables.entries import fleet_entries, fleet_entries_staged
 from api.orchestrator.entries import rows

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.common.roles import Role
+from api.common.contract.roles import Role
 from api.management.settings import ApiSettings
 from tests.support.clock import FakeClock
 
@@ -242,7 +242,10 @@ def test_the_audit_trail_says_who_what_when_from_where(api: Api) -> None:
         "target": "192.0.2.1",
         "revision": 1,
         "request_id": "req-1",
+        "before": None,
+        "after": row["after"],
     }
+    assert row["after"]["created_by"] == "ops"
     api.delete("/blacklist/192.0.2.1")
     api.delete(f"/keys/{made['id']}")
     actions = [each["action"] for each in api.get("/audit").json["audit"]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError
+from api.common.contract.errors import ConflictError, FieldError
 from api.lists import kinds
 from api.lists.lines import Defaults
 from api.management.lists import rows

@@ -17,7 +17,7 @@ from dataplane.base.errors import (
 from dataplane.base.networks import Network
 from dataplane.statelog import Put, StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE, wait_until
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
 def test_the_socket_is_for_its_group_and_goes_with_the_data_plane(
