@@ -10,6 +10,8 @@ import typer
 from typer.main import get_command
 
 from appliance.cli.lazy import LazyCommand, LazyGroup
+from appliance.cli.terminal.plain import HELP_OPTIONS, prepare_help
+from appliance.cli.words import with_json_last
 from dataplane.base.version import version
 
 _ROOM = "appliance.cli.commands"
@@ -88,4 +90,7 @@ def root(
 
 def run(words: Sequence[str]) -> None:
     """Run a command; always ends in SystemExit, or raises SecBeatError."""
-    get_command(app)(words, prog_name="secbeat")
+    prepare_help()
+    get_command(app)(
+        with_json_last(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS)
+    )
