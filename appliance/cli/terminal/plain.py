@@ -28,12 +28,12 @@ def prepare_help() -> None:
     """Help and errors that typer prints: flags without the type of their value, no escapes."""
     from typer.core import TyperOption  # noqa: PLC0415 - `secbeat host` needs no typer
 
-    shown = TyperOption.display_type
+    shown = TyperOption.display_type_rich
 
-    def display_type(self: TyperOption, ctx: Any) -> str | None:
+    def display_type_rich(self: TyperOption, ctx: Any) -> str | None:
         return None if self.is_flag else shown(self, ctx)
 
-    TyperOption.display_type = display_type  # type: ignore[method-assign]
+    TyperOption.display_type_rich = display_type_rich  # type: ignore[method-assign]
     if is_plain():
         from typer import rich_utils  # noqa: PLC0415 - only who asks for it pays
 

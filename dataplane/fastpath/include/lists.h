@@ -45,8 +45,8 @@ int sb_lists_sweep(struct sb_lists *lists, uint32_t budget);
 uint32_t sb_lists_expire(struct sb_lists *lists, uint32_t boot_ds, uint32_t budget);
 
 /* Looks at most at budget entries, round and round, and collects the most hit of each list that are
- * not over, those without a hit left out. Returns 1 when a round is complete: found then has the most
- * hit first, and the next call begins anew. Between two calls found is the walk's own. */
+ * not over, those without a hit left out. Returns 1 when a round is complete: found then has the
+ * most hit first, and the next call begins anew. Between two calls found is the walk's own. */
 int sb_lists_most_hit(struct sb_lists *lists, struct sb_most_hit found[SB_LIST_COUNT],
                       uint32_t budget);
 

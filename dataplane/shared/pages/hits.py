@@ -8,7 +8,7 @@ from dataplane.base.networks import Network
 from dataplane.native import abi
 
 _TRIES_MAX = 8
-_FIRST: int = abi.StatsHeader.most_hit.offset
+_FIRST: int = abi.StatsHeader.most_hit.offset  # type: ignore[attr-defined]
 _BYTES = ctypes.sizeof(abi.MostHit)
 
 

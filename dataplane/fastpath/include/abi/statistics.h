@@ -359,8 +359,8 @@ struct sb_stats_header {
     uint64_t request_latency_mean_ns; /* of HTTP requests: complete to transmitted; the same */
     uint64_t requests_mps;            /* HTTP requests in 1000 s, at the pace of the last second */
     struct sb_traffic_rates rates;
-    uint64_t memory_bytes;            /* proportional set size and reserved hugepages */
-    uint64_t events_lost;             /* of the control loop's own ring */
+    uint64_t memory_bytes;   /* proportional set size and reserved hugepages */
+    uint64_t events_lost;    /* of the control loop's own ring */
     uint64_t countries_date; /* of the country database's data, seconds since 1970; 0: none */
     uint64_t countries_ranges_ipv4;
     uint64_t countries_ranges_ipv6;

@@ -1,8 +1,8 @@
 /* most_hit.c: the writer's walk that finds the entries with the most hits of each list.
  *
  * While it goes on, found is a heap with the least hit entry on top, which the next better one
- * replaces. A table that grows between two calls moves a position back, so an entry may be met twice
- * in a round: it is collected twice then, and told once more with the next round.
+ * replaces. A table that grows between two calls moves a position back, so an entry may be met
+ * twice in a round: it is collected twice then, and told once more with the next round.
  */
 #include <string.h>
 
@@ -20,7 +20,8 @@ static void swap(struct sb_most_hit *heap, uint64_t left, uint64_t right) {
 }
 
 static void sift_up(struct sb_most_hit *heap, uint64_t index) {
-    for (; index > 0 && hits_at(heap, index) < hits_at(heap, (index - 1) / 2); index = (index - 1) / 2)
+    for (; index > 0 && hits_at(heap, index) < hits_at(heap, (index - 1) / 2);
+         index = (index - 1) / 2)
         swap(heap, index, (index - 1) / 2);
 }
 
