@@ -75,7 +75,9 @@ class ListReader:
         with self._database.read() as connection:
             found = rows.page(connection, number, after, limit + 1, boot_ms, only)
             total = None
-            if after is None or only.is_counted:
+            if after is None and not only.is_counted and len(found) <= limit:
+                total = len(found)  # spares a second look at every entry
+            elif after is None or only.is_counted:
                 total = rows.total(connection, number, boot_ms, only)
         entries = tuple(entry_of(row) for row in found[:limit])
         last = Place(entries[-1].network, entries[-1].origin) if len(found) > limit else None

@@ -94,7 +94,7 @@ def test_rules_are_told(api: Api) -> None:
 @pytest.fixture
 def changed(api: Api) -> Api:
     """Three changes, a minute apart, by two keys."""
-    key = api.post("/keys", {"name": "night shift", "role": "operate"}).json["key"]
+    key = api.post("/keys", {"name": "night-shift", "role": "operate"}).json["key"]
     api.clock.pass_ms(60_000)
     api.ban("192.0.2.1", reason="Port scan")
     api.clock.pass_ms(60_000)
@@ -105,7 +105,7 @@ def changed(api: Api) -> Api:
 @pytest.mark.parametrize(
     ("query", "targets"),
     [
-        ("key=night%20shift", ["192.0.2.2"]),
+        ("key=night-shift", ["192.0.2.2"]),
         ("action=blacklist", ["192.0.2.2", "192.0.2.1"]),
         ("action=blacklist.put", ["192.0.2.2", "192.0.2.1"]),
         ("action=black", []),

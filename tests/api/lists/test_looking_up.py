@@ -91,7 +91,7 @@ def filled(api: Api) -> Api:
     for ip, rest in entries:
         assert api.ban(ip, **rest).status_code == 201
         api.clock.pass_ms(60_000)
-    key = api.post("/keys", {"name": "night shift", "role": "operate"}).json["key"]
+    key = api.post("/keys", {"name": "night-shift", "role": "operate"}).json["key"]
     answer = api.post("/blacklist", {"ip": "192.0.2.5", "reason": "100% sure"}, key=key)
     assert answer.status_code == 201
     return api
@@ -103,13 +103,13 @@ def filled(api: Api) -> Api:
         ("reason=spam", "23"),
         ("reason=spa", ""),
         ("origin=feed:drop", "23"),
-        ("created_by=night%20shift", "5"),
+        ("created_by=night-shift", "5"),
         ("text=port", "1"),
         ("text=SCAN", "1"),
         ("text=night", "5"),
         ("text=feed:", "23"),
         ("text=%25", "5"),
-        ("text=_", ""),
+        ("text=__", ""),
         ("since=2026-09-21T14:14:20Z", "2345"),
         ("until=2026-09-21T14:14:20Z", "1"),
         ("since=2026-09-21T14:14:20Z&text=spam&until=2026-09-21T14:15:20Z", "2"),
