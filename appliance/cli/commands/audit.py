@@ -33,14 +33,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def audit() -> None:
-    """Who changed what, when, from where."""
+    """The audit trail: every change with key, time and source."""
 
 
 @app.command("list")
 def list_(
     *,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
-    everything: Annotated[bool, typer.Option("--all", help="All that is kept.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Show all rows.")] = False,
     key: Annotated[str | None, typer.Option(help="Only what this key has changed.")] = None,
     action: Annotated[
         str | None, typer.Option(help="Only this action: policy.put, or its beginning: policy.")
@@ -55,7 +55,7 @@ def list_(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was changed."""
+    """List the changes, newest first."""
     api = NodeApi.open(url, key_file)
     filters = {"key": key, "action": action, "text": text, "since": since, "until": until}
     asked = {name: value for name, value in filters.items() if value is not None}

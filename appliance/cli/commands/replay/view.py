@@ -15,16 +15,16 @@ from dataplane.replay.waf import REQUESTS_MAX
 SHOWN_MAX = 50
 """Requests in the table."""
 _NOTES = {
-    "link_scope": "of the link or not IP (ARP, ND, OSPF, LLDP, ...): judged by no stage",
-    "link_other": "of those, neither IP nor control (MPLS, PPPoE): judged by nobody",
+    "link_scope": "link control or not IP (ARP, ND, OSPF, LLDP, ...): judged by no stage",
+    "link_other": "of those, neither IP nor link control (MPLS, PPPoE): payload not judged",
     "allowed": "source on the allowlist",
-    "neighbors": "of neighbours that the policy names: judged by sanity and lists alone",
+    "neighbors": "routing protocols of neighbours in the policy: judged by sanity and lists only",
     "cut": "cut by the capture's snaplen",
-    "cut_unjudged": "of those, cut before their headers ended: forwarded without judgement",
-    "inside_both": "source and destination inside: taken as from outside",
-    "inside_neither": "neither address inside: taken as from outside",
-    "no_address": "no IP address to tell the direction: taken as from outside",
-    "clock_backwards": "stamped earlier than a packet before them: taken as of that packet's time",
+    "cut_unjudged": "of those, cut inside their headers: forwarded without being judged",
+    "inside_both": "source and destination inside: treated as from outside",
+    "inside_neither": "neither address inside: treated as from outside",
+    "no_address": "no IP address to derive the direction: treated as from outside",
+    "clock_backwards": "earlier time than the packet before: set to that packet's time",
 }
 
 
