@@ -6,14 +6,14 @@ stricter refuses one of them only when it is to be in force again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import NotFoundError
 from api.management.database.tables import policies, revisions
 from api.management.lists import neighbors
@@ -221,11 +221,18 @@ class Policies:
 def _insert(
     connection: Connection, revision: int, document: PolicyDocument, warnings: list[str]
 ) -> Outcome[Made]:
-    made = Made(changes(_newest(connection).document, document), warnings)
-    raw = to_json(document)
+    before, raw = _newest(connection), to_json(document)
+    made = Made(changes(before.document, document), warnings)
     connection.execute(insert(policies), {"revision": revision, "document": raw})
     connection.execute(_FORGET)
-    return Outcome(made, [SetPolicy(raw)], document.name)
+    told = Difference(_told(before.revision, before.document), _told(revision, raw))
+    return Outcome(made, [SetPolicy(raw)], document.name, told)
+
+
+def _told(revision: int, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy as the audit trail has it: the whole stands under its revision."""
+    mode = document.get("mode", DEFAULT.mode.value)
+    return {"revision": revision, "name": document.get("name"), "mode": mode}
 
 
 def to_json(document: PolicyDocument) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import IO, Any
 import typer
 
 from appliance.cli.client.node_api import Answer, NodeApi, Query
+from appliance.cli.terminal.plain import console
 
 BODY_MAX = 128 * 1024 * 1024
 """The API's limit for an import."""
@@ -110,11 +111,10 @@ def _progress(stream: IO[bytes], size: int) -> Iterator[Any]:
     if not sys.stderr.isatty():
         yield _Counted(stream, size, lambda _: None)
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("sending", total=size)
         sent = 0
 
