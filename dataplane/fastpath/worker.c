@@ -247,7 +247,7 @@ static void send_outbox(struct worker *worker) {
         send_own(worker, &outbox->own[i]);
     for (uint32_t i = 0; i < outbox->released_count; i += SB_BURST_MAX)
         carry_out_both(worker, &outbox->released[i],
-                    RTE_MIN(outbox->released_count - i, (uint32_t)SB_BURST_MAX));
+                       RTE_MIN(outbox->released_count - i, (uint32_t)SB_BURST_MAX));
     outbox->own_count = outbox->released_count = 0;
     fill_outbox(worker);
 }
