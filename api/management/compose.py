@@ -25,6 +25,7 @@ from api.management.events import views as event_views
 from api.management.explain import views as explain_views
 from api.management.explain.service import Explaining
 from api.management.housekeeping import Housekeeper
+from api.management.lists import bulk_views as bulk_list_views
 from api.management.lists import views as list_views
 from api.management.lists.bulk import Bulk
 from api.management.lists.importing.service import Importer
@@ -171,7 +172,7 @@ def _list_operations(
     lists: Lists, bulk: Bulk, effects: Effects, dataplane: Dataplane
 ) -> list[Operation]:
     importer, remover = Importer(bulk, lists), Remover(bulk)
-    found: list[Operation] = []
+    found = bulk_list_views.operations(bulk)
     for name in kinds.LISTS:
         views = list_views.ListViews(name, lists, importer, remover, effects, dataplane)
         found += list_views.operations(views, name)

@@ -59,7 +59,7 @@ def load_provisioner(file: Path = PROVISIONER_FILE) -> ProvisionerConfig:
     try:
         return ProvisionerConfig.model_validate(document)
     except ValidationError as error:
-        raise problem_error(file, error) from None
+        raise problem_error(file, error, ProvisionerConfig) from None
 
 
 def _check_owner(file: Path) -> None:
