@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "9d74bca6ad0d52630df6f9264626252bcffd4c45b1bf33544182787e32b0467a";
+const char sb_abi_hash[] = "094b5d014be61b5f7c8d5c5f6cfe2e2bc24dab7b31be510099cd91800a71b0a7";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -735,7 +735,7 @@ _Static_assert(sizeof(struct sb_replay_prefix) == 32, "make abi");
 _Static_assert(offsetof(struct sb_replay_prefix, key) == 0, "make abi");
 _Static_assert(offsetof(struct sb_replay_prefix, mask) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_replay) == 120, "make abi");
+_Static_assert(sizeof(struct sb_replay) == 168, "make abi");
 _Static_assert(offsetof(struct sb_replay, lcore) == 0, "make abi");
 _Static_assert(offsetof(struct sb_replay, prefixes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_replay, prefix_count) == 16, "make abi");
@@ -751,6 +751,12 @@ _Static_assert(offsetof(struct sb_replay, cut_short) == 88, "make abi");
 _Static_assert(offsetof(struct sb_replay, link_scope) == 96, "make abi");
 _Static_assert(offsetof(struct sb_replay, allowed) == 104, "make abi");
 _Static_assert(offsetof(struct sb_replay, neighbors) == 112, "make abi");
+_Static_assert(offsetof(struct sb_replay, tso) == 120, "make abi");
+_Static_assert(offsetof(struct sb_replay, big_tcp) == 128, "make abi");
+_Static_assert(offsetof(struct sb_replay, checksum_unfinished) == 136, "make abi");
+_Static_assert(offsetof(struct sb_replay, surplus) == 144, "make abi");
+_Static_assert(offsetof(struct sb_replay, syns_auto) == 152, "make abi");
+_Static_assert(offsetof(struct sb_replay, syns_always) == 160, "make abi");
 
 _Static_assert(sizeof(struct sb_reader) == 64, "make abi");
 _Static_assert(offsetof(struct sb_reader, quiescent) == 0, "make abi");

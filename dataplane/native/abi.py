@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "9d74bca6ad0d52630df6f9264626252bcffd4c45b1bf33544182787e32b0467a"
+ABI_HASH = "094b5d014be61b5f7c8d5c5f6cfe2e2bc24dab7b31be510099cd91800a71b0a7"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -2505,7 +2505,7 @@ class ReplayPrefix(ctypes.Structure):
 
 
 class Replay(ctypes.Structure):
-    """struct sb_replay: 120 bytes."""
+    """struct sb_replay: 168 bytes."""
 
     lcore: int
     prefixes: int
@@ -2522,6 +2522,12 @@ class Replay(ctypes.Structure):
     link_scope: int
     allowed: int
     neighbors: int
+    tso: int
+    big_tcp: int
+    checksum_unfinished: int
+    surplus: int
+    syns_auto: int
+    syns_always: int
 
     _fields_ = [
         ("lcore", ctypes.c_uint64),  # 0
@@ -2539,6 +2545,12 @@ class Replay(ctypes.Structure):
         ("link_scope", ctypes.c_uint64),  # 96
         ("allowed", ctypes.c_uint64),  # 104
         ("neighbors", ctypes.c_uint64),  # 112
+        ("tso", ctypes.c_uint64),  # 120
+        ("big_tcp", ctypes.c_uint64),  # 128
+        ("checksum_unfinished", ctypes.c_uint64),  # 136
+        ("surplus", ctypes.c_uint64),  # 144
+        ("syns_auto", ctypes.c_uint64),  # 152
+        ("syns_always", ctypes.c_uint64),  # 160
     ]
 
 
