@@ -38,10 +38,12 @@ test-sanitize: setup ## the native tests against the sanitizer build (ASan, UBSa
 	@$(NATIVE) sanitize
 	@$(PYTHON) tests/run.py sanitize -- $(PYTEST_ARGS)
 
-lint: setup ## ruff, mypy, C format, C warnings with gcc and clang, generated files
+lint: setup ## ruff, mypy, yamllint, ansible-lint, C format, C warnings with gcc and clang, generated files
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	.venv/bin/yamllint --strict -c playbooks/.yamllint playbooks inventory
+	PATH=$(CURDIR)/.venv/bin:$$PATH ANSIBLE_HOME=$(CURDIR)/build/ansible ansible-lint -q -c playbooks/.ansible-lint playbooks
 	$(NATIVE) format-check
 	$(NATIVE) CC=gcc BUILD=$(CURDIR)/build/lint-gcc
 	$(NATIVE) CC=clang BUILD=$(CURDIR)/build/lint-clang

@@ -20,15 +20,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dataplane.shared.stats import NodeStats
-from tests.support.lab import TREE, Lab, run
-from tests.support.peers import background, iperf_server, sequence
+from tests.support.instances.lab import TREE, Lab, run
+from tests.support.network.peers import background, iperf_server, sequence
 
 MINUTES = 20.0
 SHARE = 0.05
 """Of what iperf3 gets alone, and of what wrk gets alone: a tenth together."""
 ORIGIN, ORIGIN_IPV6 = "198.19.0.1", "2001:2::2:1"
 POLICY = {"name": "benign", "http": {"ports": [80]}}
-CROWD = TREE / "tests" / "support" / "crowd_client.py"
+CROWD = TREE / "tests" / "support" / "clients" / "crowd_client.py"
 CROWD_PREFIX, CROWD_FIRST, CLIENTS = "198.18.40.0/22", "198.18.40.1", 200
 PORTS, MEGABYTES, DNS_PPS = 200, 64, 100
 KEPT = 20

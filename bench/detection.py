@@ -30,7 +30,7 @@ from typing import Any
 from dataplane.client import Observer, observe
 from dataplane.shared.incidents import DELAY_BOUNDS_MS, Incident
 from dataplane.shared.stats import NodeStats
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 FLOODS = 20

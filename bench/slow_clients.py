@@ -1,9 +1,9 @@
 """The management API beside clients that keep it waiting: ``python -m bench.slow_clients``.
 
-500 clients of each kind (`tests.support.slow_clients`) for a minute: kind by kind straight to the
-API, then some through the TLS terminator with the configuration of a node. Beside them one client
-asks for health and bans addresses, each time on a new connection. There is no data plane; bans are
-answered 202.
+500 clients of each kind (`tests.support.clients.slow_clients`) for a minute: kind by kind
+straight to the API, then some through the TLS terminator with the configuration of a node.
+Beside them one client asks for health and bans addresses, each time on a new connection. There
+is no data plane; bans are answered 202.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.api_server import KEY, Server
-from tests.support.ports import free_port
-from tests.support.prober import Connect, Times, plain, probing, tls
-from tests.support.slow_clients import crowd, kinds
-from tests.support.terminator import terminator
+from tests.support.clients.prober import Connect, Times, plain, probing, tls
+from tests.support.clients.slow_clients import crowd, kinds
+from tests.support.network.ports import free_port
+from tests.support.servers.api_server import KEY, Server
+from tests.support.servers.terminator import terminator
 
 _COUNT = 500
 _HELD_S = 60.0

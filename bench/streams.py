@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from api.common.streams import STREAMS_MAX, STREAMS_OF_KEY_MAX
-from tests.support.api_server import Server
-from tests.support.recorded import Recorded
+from api.common.exchange.streams import STREAMS_MAX, STREAMS_OF_KEY_MAX
+from tests.support.servers.api_server import Server
+from tests.support.values.recorded import Recorded
 
 _SILENT_S = 20.0
 _EVENTS = 50

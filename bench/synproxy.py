@@ -23,9 +23,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.support.lab import Lab, run
-from tests.support.peers import background
-from tests.support.syn_flood import good_connections, mac, trafgen
+from tests.support.clients.syn_flood import good_connections, mac, trafgen
+from tests.support.instances.lab import Lab, run
+from tests.support.network.peers import background
 
 SECONDS = 8
 RATE = "100000pps"

@@ -4,7 +4,7 @@
 # A good guess: what is older than the window goes, so memory is bounded by the traffic of a window; and a limit in memory
 # counts on a clock that nobody sets. Seen: entries go, but an empty list for every subject that ever came stays; and where
 # the host's clock is set back by an hour, a subject that was at its limit is refused for that hour. SecBeat therefore keeps its
-# own limits (api/common/limits.py, docs/adr/0015-own-layer-for-apis.md).
+# own limits (api/common/contract/limits.py, docs/adr/0015-own-layer-for-apis.md).
 #
 # Runs without SecBeat, in a temporary folder, for a few seconds. Exits with 1 when the behaviour is another one.
 set -euo pipefail

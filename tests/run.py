@@ -3,6 +3,9 @@
 The end-to-end, image and fleet tiers need root. All but the last two are spread over the CPUs by
 files (``-n0`` runs one test at a time). Of the end-to-end tests those marked ``alone`` come
 afterwards, in one process. Usage: ``tests/run.py TIER... [-- PYTEST_ARGUMENT...]``
+
+Files whose tests fail are run a second time, by themselves, when there are at most
+`FILES_AGAIN_MAX` of them (``docs/adr/0016-failed-files-run-again.md``). Each is named at the end.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -24,6 +28,10 @@ PARTS = {"e2e": ("e2e", "e2e-alone")}
 """Tiers that are run in several parts."""
 PROCESSES_MAX = {"unit": 4, "native": 4, "sanitize": 4, "api": 4, "e2e": 2}
 """Of the tiers that are spread over the CPUs. Each end-to-end process has a node that polls."""
+FILES_AGAIN_MAX = 3
+"""In a tier. More than these are no accident of a busy machine."""
+FATAL = ("crashed while running", "ERROR: AddressSanitizer", ": runtime error: ")
+"""What pytest-xdist says of a test whose process has died, and what the sanitizers report."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class Outcome:
     failed: int
     skipped: int
     seconds: float
+    again: Sequence[str] = ()
+    """Files that failed, and passed by themselves."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,6 +58,9 @@ def main(arguments: list[str]) -> int:
     print()
     for outcome in outcomes:
         print(f"{outcome.tier:10} {outcome.passed:5} passed {outcome.seconds:7.1f} s")
+    for outcome in outcomes:
+        for file in outcome.again:
+            print(f"{outcome.tier:10} {file} FAILED at first, and passed by itself: see above")
     failed = sum(outcome.failed for outcome in outcomes)
     skipped = sum(outcome.skipped for outcome in outcomes)
     passed = sum(outcome.passed for outcome in outcomes)
@@ -62,22 +75,50 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def _run(tier: str, passed_on: list[str]) -> Outcome:
     report = REPORTS / f"{tier}.xml"
-    report.unlink(missing_ok=True)
     print(f"== tests: {tier}", flush=True)
     started = time.monotonic()
+    code = _pytest(tier, report, [*_folders(tier), *_selection(tier), *passed_on])
+    passed, failed, skipped = _count(report)
+    if code not in (0, NO_TESTS_COLLECTED) and failed == 0:
+        failed = 1  # pytest itself broke, or was killed before it could report
+    files = _worth_a_second_try(report) if failed else []
+    if files:
+        print(f"== tests: {tier}, again by themselves: {' '.join(files)}", flush=True)
+        second = REPORTS / f"{tier}-again.xml"
+        if _pytest(tier, second, [*files, *_selection(tier), "-n0", *passed_on]) == 0:
+            passed, failed = passed + failed, 0
+        else:
+            files = []
+    return Outcome(tier, passed, failed, skipped, time.monotonic() - started, files)
+
+
+def _pytest(tier: str, report: Path, arguments: list[str]) -> int:
+    """Run it; returns its exit code."""
+    report.unlink(missing_ok=True)
     command = [*_prefix(tier), sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
-    code = subprocess.run(
-        [*command, *_selection(tier), *passed_on],
+    return subprocess.run(
+        [*command, "-o", "junit_family=xunit1", *arguments],  # xunit1 names files
         cwd=TREE,
         env=_environment(tier),
         stdin=subprocess.DEVNULL,
         check=False,
     ).returncode
-    seconds = time.monotonic() - started
-    passed, failed, skipped = _count(report)
-    if code not in (0, NO_TESTS_COLLECTED) and failed == 0:
-        failed = 1  # pytest itself broke, or was killed before it could report
-    return Outcome(tier, passed, failed, skipped, seconds)
+
+
+def _worth_a_second_try(report: Path) -> list[str]:
+    """The files with failed tests; none when they are many, or memory is at fault."""
+    if not report.exists():
+        return []
+    text = report.read_text()
+    if any(sign in text for sign in FATAL):
+        return []
+    # Written by the pytest that has just run.
+    cases = ET.fromstring(text).iter("testcase")  # noqa: S314
+    failed = [case for case in cases if {"failure", "error"} & {part.tag for part in case}]
+    files = {case.get("file") for case in failed}
+    if None in files or len(files) > FILES_AGAIN_MAX:
+        return []
+    return sorted(file for file in files if file is not None)
 
 
 def _prefix(tier: str) -> list[str]:
@@ -98,7 +139,7 @@ def _selection(tier: str) -> list[str]:
         options += ["-m", "not alone", "--no-loadscope-reorder"]  # its conftest.py knows the order
     if tier == "e2e-alone":
         options += ["-m", "alone"]
-    return [*_folders(tier), *options]
+    return options
 
 
 def _folders(tier: str) -> list[str]:

@@ -9,12 +9,12 @@ from flask import Response, g, request
 
 from api.access.keys.service import ENVIRONMENT, EnvironmentKey
 from api.access.receipts import Receipts
+from api.common.contract.errors import ForbiddenError, TooManyRequestsError, UnauthenticatedError
+from api.common.contract.limits import Named, RateLimit
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import KEY_HEADER, Principal, Role
 from api.common.disk import StorageError
-from api.common.errors import ForbiddenError, TooManyRequestsError, UnauthenticatedError
-from api.common.limits import Named, RateLimit
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import KEY_HEADER, Principal, Role
-from api.common.source import neighbourhood
+from api.common.exchange.source import neighbourhood
 from api.storage.trouble import Storage
 
 _ANYBODY = ("anybody", "anybody")
@@ -63,7 +63,7 @@ class KeyGate:
         }
 
     def admit(self, operation: Operation) -> Principal:
-        """See `api.common.operations.Gate`."""
+        """See `api.common.contract.operations.Gate`."""
         source: str = g.source
         if operation.role is None:
             return Principal(*_ANYBODY, Role.READ, source)
@@ -93,7 +93,7 @@ class KeyGate:
         return True
 
     def once(self, call: Call) -> Answer | Response:
-        """See `api.common.operations.Gate`."""
+        """See `api.common.contract.operations.Gate`."""
         try:
             return self._receipts.once(call)
         except StorageError as exc:

@@ -19,9 +19,9 @@ from pydantic import BaseModel
 from sqlalchemy import Connection, and_, delete, select
 
 from api.access.tables import idempotency
+from api.common.contract.errors import ConflictError, FieldError, UnprocessableError
+from api.common.contract.operations import JSON, Answer, Call, to_text
 from api.common.disk import StorageError
-from api.common.errors import ConflictError, FieldError, UnprocessableError
-from api.common.operations import JSON, Answer, Call, to_text
 from api.storage.database import AnyRow, Database
 from api.storage.upsert import upsert
 from dataplane.base.clock import Clock

@@ -8,7 +8,7 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import SecBeatError
 
 TIMEOUT_S = 2.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from dataplane.shared.incidents import Incident, Ranked, Rates
 
 Document = dict[str, Any]

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.common.errors import FieldError, UnavailableError
+from api.common.contract.errors import FieldError, UnavailableError
 
 PROBE_BYTES = 1 << 16
 """What must fit: a small change with all that SQLite and the state log write for it."""

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from api.common.errors import ApiError, NotFoundError, UnavailableError
+from api.common.contract.errors import ApiError, NotFoundError, UnavailableError
 from dataplane.base.connecting import connect_waiting
 
 LINE_BYTES_MAX = 1 << 20

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict
 from dataplane.policy import PolicyDocument, parse_policy
 
 

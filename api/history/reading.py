@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from api.common.errors import FieldError, UnavailableError
+from api.common.contract.errors import FieldError, UnavailableError
 from api.storage.sqlite.reading import make_reader
 
 BUSY_MS = 250

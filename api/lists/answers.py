@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from api.common.errors import ConflictError, FieldError
+from api.common.contract.errors import ConflictError, FieldError
 from api.lists.lines import Found
 from api.lists.schemas import RefusedLine, SkippedLine
 

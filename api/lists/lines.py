@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.common.schemas import Strict
+from api.common.contract.schemas import Strict
 from api.lists.kinds import ADDRESS, kind
 from api.lists.schemas import Duration, Reason
 from api.lists.wide import WIDE_BITS, refuse_everything, warnings_about

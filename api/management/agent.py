@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from api.common.errors import ApiError
+from api.common.contract.errors import ApiError
 from api.common.line_protocol import ask
 
 AWAY = "agent_away"

@@ -10,8 +10,8 @@ from api.access.gate import KeyGate, Limits
 from api.access.keys import views as key_views
 from api.access.keys.service import EnvironmentKey, Keys
 from api.access.receipts import Receipts
-from api.common.bodies import Spool
-from api.common.operations import Operation
+from api.common.contract.operations import Operation
+from api.common.exchange.bodies import Spool
 from api.history.reading import History
 from api.lists import kinds
 from api.management.attacks import views as attack_views

@@ -9,10 +9,10 @@ from pathlib import Path
 from uuid import UUID
 
 from api.access.keys.service import Keys
+from api.common.contract.errors import UnavailableError
+from api.common.contract.operations import Answer, Call, Handler
+from api.common.contract.roles import Role
 from api.common.disk import StorageError, written
-from api.common.errors import UnavailableError
-from api.common.operations import Answer, Call, Handler
-from api.common.roles import Role
 from api.management.database import ends
 from api.management.dataplane import Dataplane
 from api.management.lists.bulk import Bulk

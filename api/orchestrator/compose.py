@@ -13,10 +13,10 @@ from api.access.keys import views as key_views
 from api.access.keys.freshness import Freshness
 from api.access.keys.service import EnvironmentKey, Keys
 from api.access.receipts import Receipts
-from api.common.bodies import Spool
+from api.common.contract.operations import Operation
+from api.common.contract.roles import Role
 from api.common.disk import written
-from api.common.operations import Operation
-from api.common.roles import Role
+from api.common.exchange.bodies import Spool
 from api.orchestrator.database import upgrade as schema
 from api.orchestrator.entries import views as entry_views
 from api.orchestrator.following import views as following_views

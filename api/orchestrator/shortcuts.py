@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from api.access.gate import KeyGate
-from api.common.operations import Operation
-from api.common.roles import KEY_HEADER, Principal
+from api.common.contract.operations import Operation
+from api.common.contract.roles import KEY_HEADER, Principal
 from api.orchestrator.nodes.identity import FleetKeys
 from api.serving.application import PREFIX
 from api.serving.bridge import BEGAN_S, Answered, Reading, Shortcut

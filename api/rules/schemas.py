@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import SENT_TIME, Strict, utc_ms
+from api.common.contract.schemas import SENT_TIME, Strict, utc_ms
 from dataplane.base.errors import InvalidInputError
 from dataplane.waf.document import (
     GROUP_PATTERN,

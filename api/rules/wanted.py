@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.common.errors import FieldError, UnprocessableError
-from api.common.schemas import utc_ms
+from api.common.contract.errors import FieldError, UnprocessableError
+from api.common.contract.schemas import utc_ms
 from api.rules.schemas import RuleRequest
 from dataplane.waf.document import ANY, RuleAction, Severity
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from flask import Flask, Response
 
-from api.common import bodies, docs, openapi, operations, problems, requests
-from api.common.operations import JSON, Gate, Operation
+from api.common.contract import docs, openapi, operations, problems
+from api.common.contract.operations import JSON, Gate, Operation
+from api.common.exchange import bodies, requests
 from api.serving.bridge import Lanes
 from dataplane.base.version import version
 

@@ -1,9 +1,9 @@
 """An ASGI application that runs a WSGI application in a few threads, and waits for nobody in them.
 
 The event loop reads heads and bodies and sends answers, however slow the client is. The
-application runs in a thread when a head is there, so that it can refuse before a body is read, and
-again when the body that it wants is there (`api.common.arrival`). What has to be answered while all
-threads are busy does not need one of them (`Lanes`).
+application runs in a thread when a head is there, so that it can refuse before a body is read,
+and again when the body that it wants is there (`api.common.exchange.arrival`). What has to be
+answered while all threads are busy does not need one of them (`Lanes`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from api.common.arrival import Arrival, BodyWanted
-from api.common.roles import Principal
-from api.common.streams import Stream
+from api.common.contract.roles import Principal
+from api.common.exchange.arrival import Arrival, BodyWanted
+from api.common.exchange.streams import Stream
 from api.serving.environ import environ_of
 from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, ClientGoneError, Incoming, Receive
 from api.serving.intake import Intake

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from api.common.source import UNIX_SOCKET
+from api.common.exchange.source import UNIX_SOCKET
 
 
 def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,15 +11,15 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from api.common.arrival import Arrival, BodyWanted, too_large
-from api.common.disk import storage_error
-from api.common.errors import (
+from api.common.contract.errors import (
     ApiError,
     FieldError,
     RequestTimeoutError,
     TooManyRequestsError,
     UnavailableError,
 )
+from api.common.disk import storage_error
+from api.common.exchange.arrival import Arrival, BodyWanted, too_large
 from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, Incoming
 
 HELD_BYTES_MAX = 32 << 20

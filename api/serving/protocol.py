@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 
 from gunicorn.asgi.protocol import ASGIProtocol
 
-from api.common import problems
+from api.common.contract import problems
 
 HEAD_S = 10.0
 """From the connection to the end of its first head; the next ones have Gunicorn's keepalive."""

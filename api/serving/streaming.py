@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from api.common.streams import Stream, StreamEndedError
+from api.common.exchange.streams import Stream, StreamEndedError
 from api.serving.incoming import Receive
 
 POLL_S = 0.1

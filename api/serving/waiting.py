@@ -17,8 +17,9 @@ from typing import Any
 import structlog
 from flask import Flask, Response, jsonify
 
-from api.common import problems, requests
+from api.common.contract import problems
 from api.common.disk import StorageError
+from api.common.exchange import requests
 from api.serving.application import LIVE
 from api.serving.bridge import Lanes
 from dataplane.base.errors import SecBeatError

@@ -55,6 +55,17 @@ def database_clock(url: str, database: Database) -> Clock:
     return host if kind(url) == "sqlite" else DatabaseClock(database, host)
 
 
+def revision(url: str) -> str | None:
+    """Of the schema; None: there is no database, or nothing in it. Raises `StorageError`."""
+    found: str | None = _upgrades(url).current(sqlite_path(url) or url)
+    return found
+
+
+def copying(url: str) -> Any:
+    """The module that copies a database of this kind, ``api.storage.KIND.copying``."""
+    return import_module(f"api.storage.{kind(url)}.copying")
+
+
 def migrate(module: str, url: str, head: str) -> None:
     """Run the program ``module`` unless the database has the schema of ``head``.
 
@@ -63,7 +74,7 @@ def migrate(module: str, url: str, head: str) -> None:
 
     Raises `StorageError` if that is what hinders, else `ConfigurationError`.
     """
-    if _upgrades(url).current(sqlite_path(url) or url) == head:
+    if revision(url) == head:
         return
     done = subprocess.run(
         [sys.executable, "-m", module],

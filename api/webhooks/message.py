@@ -16,7 +16,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 
 USER_AGENT = "SecBeat"
 _ID_BYTES = 16

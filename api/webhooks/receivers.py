@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from api.common.errors import NotFoundError
-from api.common.schemas import rfc3339
+from api.common.contract.errors import NotFoundError
+from api.common.contract.schemas import rfc3339
 from api.webhooks.carrier import Sender
 from api.webhooks.message import message, new_id
 from api.webhooks.settings import ENDPOINTS_MAX, WebhookSettings

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
 
 Name = Annotated[
     str, Field(min_length=1, max_length=300, description="of an endpoint, as in `GET /webhooks`")

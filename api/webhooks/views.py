@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
 from api.webhooks.schemas import (
     RetryBody,
     RetryRequest,

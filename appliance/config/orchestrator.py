@@ -106,6 +106,12 @@ def load_orchestrator(file: Path = ORCHESTRATOR_FILE) -> OrchestratorConfig:
         raise problem_error(file, error, OrchestratorConfig) from None
 
 
+def database_url(config: OrchestratorConfig, environment: Mapping[str, str]) -> str:
+    """Of the fleet's database, which may have a password; raises `ConfigurationError`."""
+    default = f"sqlite:///{config.state_dir / 'fleet.db'}"
+    return secret(environment, *DATABASE_URL) or config.database or default
+
+
 def orchestrator_settings(
     config: OrchestratorConfig, environment: Mapping[str, str]
 ) -> OrchestratorSettings:
@@ -115,8 +121,7 @@ def orchestrator_settings(
     Raises `ConfigurationError` if a credential of systemd can't be read, or if there are receivers
     of webhooks and the secret could become another at each orchestrator of the database.
     """
-    default = f"sqlite:///{config.state_dir / 'fleet.db'}"
-    database = secret(environment, *DATABASE_URL) or config.database or default
+    database = database_url(config, environment)
     webhooks = webhook_settings(config.webhooks, environment, config.state_dir)
     if webhooks.endpoints and webhooks.secret is None and sqlite_path(database) is None:
         raise ConfigurationError(_MUST_SIGN_ALIKE.format(file=webhooks.secret_file))

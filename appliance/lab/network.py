@@ -50,8 +50,8 @@ def build(namespaces: Namespaces) -> None:
     _add(namespaces.node, disable_ipv6=1)
     add_endpoint(namespaces.client)
     add_endpoint(namespaces.origin)
-    _join(namespaces.client, namespaces.node, OUTSIDE)
-    _join(namespaces.origin, namespaces.node, INSIDE)
+    join(namespaces.client, namespaces.node, OUTSIDE)
+    join(namespaces.origin, namespaces.node, INSIDE)
     set_addresses(namespaces.client, CLIENT)
     set_addresses(namespaces.origin, ORIGIN)
 
@@ -69,6 +69,19 @@ def set_addresses(namespace: str, endpoint: Endpoint) -> None:
     # nodad: usable at once, without asking neighbours through a node that does not forward yet.
     run(*ip, "address", "add", endpoint.ipv6, "dev", ENDPOINT_INTERFACE, "nodad")
     run(*ip, "link", "set", ENDPOINT_INTERFACE, "up")
+
+
+def join(endpoint: str, node: str, port: str, interface: str = ENDPOINT_INTERFACE) -> None:
+    """Lay a cable from an interface of an endpoint to a data port of a node; both are made."""
+    run(
+        *("ip", "link", "add", interface, "netns", endpoint, "type", "veth"),
+        *("peer", "name", port, "netns", node),
+    )
+    # Virtual ports carry no checksums that a sender has left for its hardware to finish, and no
+    # packets larger than the MTU.
+    run("ip", "netns", "exec", endpoint, "ethtool", "-K", interface, *_OFFLOADS)
+    run("ip", "netns", "exec", node, "ethtool", "-K", port, *_OFFLOADS)
+    run("ip", "-n", node, "link", "set", port, "promisc", "on", "up")
 
 
 def remove(namespaces: Namespaces) -> None:
@@ -103,18 +116,6 @@ def _add(namespace: str, disable_ipv6: int) -> None:
     for scope in ("all", "default"):
         assignment = f"net.ipv6.conf.{scope}.disable_ipv6={disable_ipv6}"
         run("ip", "netns", "exec", namespace, "sysctl", "-qw", assignment)
-
-
-def _join(endpoint: str, node: str, port: str) -> None:
-    run(
-        *("ip", "link", "add", ENDPOINT_INTERFACE, "netns", endpoint, "type", "veth"),
-        *("peer", "name", port, "netns", node),
-    )
-    # Virtual ports carry no checksums that a sender has left for its hardware to finish, and no
-    # packets larger than the MTU.
-    run("ip", "netns", "exec", endpoint, "ethtool", "-K", ENDPOINT_INTERFACE, *_OFFLOADS)
-    run("ip", "netns", "exec", node, "ethtool", "-K", port, *_OFFLOADS)
-    run("ip", "-n", node, "link", "set", port, "promisc", "on", "up")
 
 
 _SOMEBODY_S = (errno.ENOTEMPTY, errno.ENOENT)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from api.common.schemas import Strict
+from api.common.contract.schemas import Strict
 from api.orchestrator.nodes.schemas import Labels
 from api.orchestrator.scaling.protocol import LINE_BYTES_MAX, NODE, OF_A_NODE, PROVIDER
 from dataplane.base.errors import SecBeatError

@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 from api.orchestrator.database.upgrade import migrate
 from bench.fleet.orchestrator import SYNCED, pss_mb
 from tests.api.orchestrator.conftest import registration
-from tests.support.fleet_server import KEY, FleetServer
-from tests.support.postgres import Postgres
+from tests.support.servers.fleet_server import KEY, FleetServer
+from tests.support.servers.postgres import Postgres
 
 LINES = 999_000
 """Of the million entries that lists have room for; the rest is for the bans beside it."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 
 EVERY_S = {"poll": 1.0, "heartbeat": 10.0}
 _AT_ONCE = 20

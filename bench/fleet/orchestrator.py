@@ -24,8 +24,8 @@ from typing import Any
 
 from api.orchestrator.database.upgrade import migrate
 from bench.fleet.nodes import EVERY_S
-from tests.support.fleet_server import FleetServer
-from tests.support.postgres import Postgres
+from tests.support.servers.fleet_server import FleetServer
+from tests.support.servers.postgres import Postgres
 
 TARGETS = {
     "p99_ms": 250.0,

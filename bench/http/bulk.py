@@ -20,8 +20,8 @@ from pathlib import Path
 from tests.support.http_peers.exchange import dropped
 from tests.support.http_peers.inspection import PROXIES, RECORDED, add_rule, policy, put, url
 from tests.support.http_peers.recorder import sink
-from tests.support.lab import Lab
-from tests.support.peers import vlan
+from tests.support.instances.lab import Lab
+from tests.support.network.peers import vlan
 
 MEGABYTES = 1000
 LOST, LATE = 10, 50

@@ -22,7 +22,7 @@ from bench.http import modsecurity
 from bench.http.request import REQUEST_BYTES, fields, target
 from bench.rules import patterns
 from dataplane.shared.stats import LatencyHistogram, NodeStats, StageStats
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 ORIGIN = "http://198.19.0.1"

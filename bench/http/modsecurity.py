@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.http.request import REQUEST_BYTES, fields, request, target
-from tests.support.ports import free_port
+from tests.support.network.ports import free_port
 
 ROUNDS = 5
 SECONDS = 3

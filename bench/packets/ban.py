@@ -21,7 +21,7 @@ from uuid import UUID
 
 from bench.packets import node
 from dataplane.client import Observer, observe
-from tests.support.lab import KEY_HEADER, Lab
+from tests.support.instances.lab import KEY_HEADER, Lab
 
 IDLE_BANS = 200
 DURING_BANS_MAX = 2000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.packets import node
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 
 TARGETS_MB = {"dataplane": 128, "api": 96, "agent": 60}
 """Of the issue, in the default configuration."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 ADDRESSES = 1_000_000

@@ -32,11 +32,11 @@ from dataplane.shared.stats import (
     RulesStats,
 )
 from tests.support.clock import FakeClock
-from tests.support.explained import PASSED
-from tests.support.fake_agent import answering
-from tests.support.http_stats import GROUPS, HTTP, SCANS
-from tests.support.incidents import NO_DETECTION
-from tests.support.postgres import Postgres
+from tests.support.fakes.fake_agent import answering
+from tests.support.servers.postgres import Postgres
+from tests.support.values.explained import PASSED
+from tests.support.values.http_stats import GROUPS, HTTP, SCANS
+from tests.support.values.incidents import NO_DETECTION
 
 HEADER = "X-SecBeat-API-Key"
 ADMIN_KEY = "admin-key-of-the-tests-0123456789abcdef"

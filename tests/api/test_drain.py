@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from dataplane.shared.links import DrainStats
 from dataplane.statelog import Change, SetDrain, StateLogReader
 

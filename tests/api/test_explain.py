@@ -12,8 +12,8 @@ from dataplane.client import PacketExplanation, PacketQuestion
 from dataplane.shared.explained import CoveringEntry, Finding, LimitState
 from dataplane.shared.labels import STAGES
 from dataplane.statelog import ListName
-from tests.support.explained import PASSED
-from tests.support.incidents import SYN_FLOOD, ended
+from tests.support.values.explained import PASSED
+from tests.support.values.incidents import SYN_FLOOD, ended
 
 from .conftest import Api
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.serving.bridge import Bridge, Lanes
-from tests.support import document, generator
-from tests.support.serving import serving
+from tests.support.clients import generator
+from tests.support.documents import document
+from tests.support.servers.serving import serving
 
 from .conftest import ADMIN_KEY, HEADER, Api
 

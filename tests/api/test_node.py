@@ -14,7 +14,7 @@ from api.common.disk import DiskError
 from api.management.agent import KEPT_S, AgentSight
 from dataplane.base import failure
 from dataplane.shared.stats import CountriesStats, ReasonCount
-from tests.support.incidents import DETECTION
+from tests.support.values.incidents import DETECTION
 
 from .conftest import Api
 

@@ -9,10 +9,10 @@ import pytest
 from schemathesis import GenerationMode
 
 from api.management.settings import ApiSettings
-from tests.support import beyond_schema, document
 from tests.support.clock import FakeClock
-from tests.support.incidents import SYN_FLOOD
-from tests.support.recorded import Recorded
+from tests.support.documents import beyond_schema, document
+from tests.support.values.incidents import SYN_FLOOD
+from tests.support.values.recorded import Recorded
 
 from .conftest import ADMIN_KEY, Api, FakeDataplane
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from api.access.audit.service import Actor
-from api.common.roles import Principal, Role
+from api.common.contract.roles import Principal, Role
 from api.management.app import create_app, node_of
 from api.management.connection import Connection
 from api.management.database.tables import policies
@@ -24,11 +24,11 @@ from dataplane.base.networks import Network
 from dataplane.native.library import ENVIRONMENT_VARIABLE
 from dataplane.statelog import Change, SetPolicy
 from tests.support.clock import FakeClock
-from tests.support.dataplane import ROOT, PortlessDataplane, spawn, turning
-from tests.support.dataplane import settings as dataplane_settings
-from tests.support.old_state_log import make_format_1
+from tests.support.documents.old_state_log import make_format_1
+from tests.support.documents.policy_limits import every_limit, policy
 from tests.support.patient import be_patient
-from tests.support.policy_limits import every_limit, policy
+from tests.support.servers.dataplane import ROOT, PortlessDataplane, spawn, turning
+from tests.support.servers.dataplane import settings as dataplane_settings
 
 from .conftest import Api
 

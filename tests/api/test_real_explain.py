@@ -14,8 +14,8 @@ from api.management.connection import Connection
 from api.management.settings import ApiSettings
 from dataplane.native.library import ENVIRONMENT_VARIABLE
 from tests.support.clock import FakeClock
-from tests.support.dataplane import ROOT, spawn
 from tests.support.patient import be_patient
+from tests.support.servers.dataplane import ROOT, spawn
 
 from .conftest import Api
 

@@ -21,7 +21,7 @@ import pytest
 from api.serving.server import room_for_connections
 from dataplane.base.errors import ConfigurationError
 from dataplane.statelog import Put, StateLogReader
-from tests.support.api_server import KEY, ROOT, Server
+from tests.support.servers.api_server import KEY, ROOT, Server
 
 SEED = 20_261_124
 MEMORY_MB_MAX = 96
@@ -81,7 +81,7 @@ def said_to(server: Server, request: bytes) -> tuple[bytes, Any]:
 
 
 def test_a_second_server_on_the_same_database_ends_at_once_and_says_why(server: Server) -> None:
-    command = [sys.executable, "-m", "tests.support.api_server", str(server.directory), "1"]
+    command = [sys.executable, "-m", "tests.support.servers.api_server", str(server.directory), "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
     assert done.returncode != 0
     assert b"node.db" in done.stderr

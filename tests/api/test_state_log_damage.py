@@ -20,7 +20,7 @@ from api.management.revisions.state import state_entries
 from dataplane.base.clock import Clock
 from dataplane.statelog import Put, StateLogError, StateLogReader, StateLogWriter
 from tests.support.clock import FakeClock
-from tests.support.old_state_log import make_format_1
+from tests.support.documents.old_state_log import make_format_1
 
 from .conftest import Api, FakeDataplane
 

@@ -19,8 +19,8 @@ import pytest
 from api.management.settings import ApiSettings
 from api.serving import terminator
 from dataplane.base.errors import ConfigurationError
-from tests.support.api_server import KEY, Server
 from tests.support.clock import FakeClock
+from tests.support.servers.api_server import KEY, Server
 
 from .conftest import Api, FakeDataplane
 

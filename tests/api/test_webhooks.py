@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fake_agent import LISTED, NAME, RESULT
+from tests.support.fakes.fake_agent import LISTED, NAME, RESULT
 
 from .conftest import Api
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 
 PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
 LONGEST = "test_syn_proxy_peers.py"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import KEY_HEADER, SECBEAT, TREE, Lab, run
-from tests.support.peers import background
+from tests.support.instances.lab import KEY_HEADER, SECBEAT, TREE, Lab, run
+from tests.support.network.peers import background
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dataplane.client import Observer, observe
-from tests.support.lab import Lab, run
-from tests.support.peers import background, iperf, iperf_server
+from tests.support.instances.lab import Lab, run
+from tests.support.network.peers import background, iperf, iperf_server
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.heard import heard
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import iperf, iperf_server, vlan
+from tests.support.instances.heard import heard
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import iperf, iperf_server, vlan
 from tests.support.waiting import wait_for
 
 ORIGINS = {"ipv4": "198.19.0.1", "ipv6": "2001:2::2:1"}

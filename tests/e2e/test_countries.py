@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.countries_file import build
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
+from tests.support.values.countries_file import build
 from tests.support.waiting import wait_for
 
 ORIGIN_IP, CLIENT = "198.19.0.1", "198.18.9.2"

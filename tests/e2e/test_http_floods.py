@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab import Lab, run
+from tests.support.instances.lab import Lab, run
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone  # two hundred connections, and times in seconds

@@ -17,7 +17,7 @@ import pytest
 
 from appliance.lab import cleanup, network
 from appliance.lab.instance import Instance
-from tests.support.lab import SECBEAT, TREE, UP_TIMEOUT_S, Lab, run
+from tests.support.instances.lab import SECBEAT, TREE, UP_TIMEOUT_S, Lab, run
 from tests.support.waiting import wait_for
 
 

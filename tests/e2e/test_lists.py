@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.lab import SECBEAT, Lab, run
-from tests.support.peers import vlan, wait_until_refused
+from tests.support.instances.lab import SECBEAT, Lab, run
+from tests.support.network.peers import vlan, wait_until_refused
 from tests.support.waiting import wait_for
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import neighbour
-from tests.support.countries_file import build
-from tests.support.lab import Lab, assert_ledgers, run
-from tests.support.peers import background
+from tests.support.instances.lab import Lab, assert_ledgers, run
+from tests.support.network import neighbour
+from tests.support.network.peers import background
+from tests.support.values.countries_file import build
 from tests.support.waiting import wait_for
 
 ENDS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import SECBEAT, Lab, run
-from tests.support.passage import Passage
+from tests.support.instances.lab import SECBEAT, Lab, run
+from tests.support.instances.passage import Passage
 from tests.support.waiting import wait_for
 
 ORIGIN_IP, CLIENT = "198.19.0.1", "198.18.9.1"

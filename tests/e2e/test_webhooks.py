@@ -12,8 +12,8 @@ import pytest
 
 from api.common.line_protocol import ask
 from api.webhooks import secret
-from tests.support.lab import Lab
-from tests.support.receiver import Got, Receiver, failing, receiving
+from tests.support.instances.lab import Lab
+from tests.support.servers.receiver import Got, Receiver, failing, receiving
 from tests.support.waiting import wait_for
 
 TARGET, SOURCE = "198.19.0.1", "198.18.0.1"

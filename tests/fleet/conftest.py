@@ -21,10 +21,10 @@ MODULES = (
     *("test_nothing_stays", "test_rollout", "test_register", "test_traffic"),
     *("test_upgrade", "test_backup", "test_verify"),
 )
-TEST_TIMEOUT_S = 3600
+TEST_TIMEOUT_S = 7200
 """Above the bounds of the waits in one test; the first ones roll out."""
 ORCHESTRATOR = "orchestrator-1"
-NODES = ("node-1",)
+NODES = ("node-1", "node-2", "node-3")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

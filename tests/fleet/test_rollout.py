@@ -16,7 +16,7 @@ def test_check_mode_tells_what_a_bare_host_lacks_and_changes_nothing(run: Run) -
 
 
 def test_one_run_makes_an_orchestrator_and_nodes(run: Run) -> None:
-    play_well(run, "site.yml")
+    play_well(run, "site.yml", "-e", f"secbeat_serial={len(NODES)}")
     assert run.get("https://orchestrator-1:3030/api/v1/health/ready").status_code == 200
     units = {ORCHESTRATOR: "secbeat-orchestrator", **dict.fromkeys(NODES, "secbeat-dataplane")}
     for name, unit in units.items():

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.fleet.conftest import NODES
+from tests.fleet.support.load import Load
 from tests.fleet.support.playbook import INVENTORY, play, play_well
 from tests.fleet.support.release import release_with
 from tests.fleet.support.run import Run
+from tests.support.waiting import wait_for
 
 MODULE = "appliance/cli/processes.py"
-SECOND = "\nSECOND = True\n"
+FIRST, SECOND = "\nFIRST = True\n", "\nSECOND = True\n"
 NO_PACKET_PATH = "\n\ndef dataplane() -> int:\n    return 1\n"
 """The last definition is what counts: API and agent of this release start."""
+PROCESS = "systemctl show --property=MainPID,NRestarts secbeat-dataplane"
+MOVES_S = 120
 CONFIGURATION = INVENTORY.parent / "lab" / "node.toml"
 
 
@@ -32,19 +39,46 @@ def given(folder: Path, configuration: Path = CONFIGURATION) -> tuple[str, ...]:
     return tuple(word for name in values for word in ("-e", f"secbeat_{name}={values[name]}"))
 
 
-def test_a_release_comes_to_each_node_which_works_again(run: Run) -> None:
+@pytest.fixture(scope="module")
+def load(run: Run) -> Iterator[Load]:
+    """Requests to the origin, all the time."""
+    run.spread(*NODES)
+    with run.origin() as lab, Load(lab) as load:
+        yield load
+
+
+def test_check_mode_tells_who_would_get_a_release_and_drains_nobody(run: Run) -> None:
+    release = release_with(run.directory / "first", MODULE, FIRST)
+    before = {name: run.ssh(name, PROCESS) for name in NODES}
+    outcome = play_well(run, "rollout.yml", "--check", *given(release))
+    assert all(outcome.changed()[name] > 0 for name in NODES), outcome.text
+    assert {name: run.ssh(name, PROCESS) for name in NODES} == before
+    for name in NODES:
+        assert end_of_module(run, name) != FIRST.strip()
+        assert works(run, name)
+
+
+def test_a_release_comes_to_each_node_and_no_request_is_lost(run: Run, load: Load) -> None:
     release = release_with(run.directory / "second", MODULE, SECOND)
+    sent = {name: run.sent(name) for name in NODES}
     play_well(run, "rollout.yml", *given(release))
     for name in NODES:
         assert end_of_module(run, name) == SECOND.strip()
         assert works(run, name)
+        wait_for(lambda name=name: run.sent(name) > sent[name], f"{name} has requests", MOVES_S)
+    assert load.lost == {}
+    outcome = play_well(run, "rollout.yml", "--check", *given(release))
+    assert outcome.changed() == dict.fromkeys(NODES, 0), outcome.text
 
 
-def test_a_release_that_does_not_work_goes_back_with_its_configuration(run: Run) -> None:
+def test_a_release_that_does_not_work_ends_with_the_first_batch_and_goes_back(
+    run: Run, load: Load
+) -> None:
     release = release_with(run.directory / "broken", MODULE, NO_PACKET_PATH)
     configuration = run.directory / "other.toml"
     configuration.write_text(CONFIGURATION.read_text() + "\n[node]\nname = 'other'\n")
     before = {name: run.ssh(name, "cat /etc/secbeat/secbeat.toml") for name in NODES}
+    others = {name: run.ssh(name, PROCESS) for name in NODES[1:]}
     outcome = play(run, "rollout.yml", *given(release, configuration))
     assert outcome.code != 0
     assert f"the batch {NODES[0]} has failed and was taken back" in outcome.text, outcome.text
@@ -52,3 +86,5 @@ def test_a_release_that_does_not_work_goes_back_with_its_configuration(run: Run)
         assert end_of_module(run, name) == SECOND.strip()
         assert run.ssh(name, "cat /etc/secbeat/secbeat.toml") == before[name]
         assert works(run, name)
+    assert {name: run.ssh(name, PROCESS) for name in NODES[1:]} == others
+    assert load.lost == {}

@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 from api.common.attacks import attack_data, attack_document
-from tests.support.contract import example, unlike
-from tests.support.incidents import SYN_FLOOD, ended
+from tests.support.documents.contract import example, unlike
+from tests.support.values.incidents import SYN_FLOOD, ended
 
 NAMED = replace(SYN_FLOOD, sources=replace(SYN_FLOOD.sources, is_spoofed=False))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
 
 
 class AuditQuery(Strict):

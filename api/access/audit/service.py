@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from api.access.tables import audit
-from api.common.roles import Principal, Role
+from api.common.contract.roles import Principal, Role
 from api.storage.database import AnyRow, Database
 
 DAYS_MAX = 90

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from api.access.audit import service
 from api.access.audit.schemas import AuditPage, AuditQuery, AuditRow
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 from api.storage.database import AnyRow, Database
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.common.schemas import Strict, Timestamp, Whole
+from api.common.contract.schemas import Strict, Timestamp, Whole
 
 RoleName = Literal["read", "operate", "admin"]
 

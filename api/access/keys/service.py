@@ -22,9 +22,9 @@ from api.access.audit import service as audit
 from api.access.audit.service import Actor
 from api.access.keys.freshness import Freshness, revoked
 from api.access.tables import api_keys
+from api.common.contract.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.roles import Principal, Role
 from api.common.disk import written
-from api.common.errors import ConflictError, FieldError, NotFoundError
-from api.common.roles import Principal, Role
 from api.storage.database import AnyRow, Database
 from api.storage.tables import meta
 from dataplane.base.clock import Clock

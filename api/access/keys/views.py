@@ -5,9 +5,9 @@ from __future__ import annotations
 from api.access.audit.service import Actor
 from api.access.keys.schemas import KeyBody, KeyList, KeyRequest, NewKeyBody
 from api.access.keys.service import Key, Keys
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 
 
 def operations(keys: Keys) -> list[Operation]:

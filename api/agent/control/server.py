@@ -19,8 +19,8 @@ from typing import Any
 
 import structlog
 
+from api.common.contract.errors import ApiError, NotFoundError
 from api.common.disk import StorageError
-from api.common.errors import ApiError, NotFoundError
 from api.common.line_protocol import LINE_BYTES_MAX, receive_line
 from dataplane.base.errors import ConfigurationError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from api.agent.control.server import Action, Question
 from api.agent.fleet.compose import Fleet
-from api.common.errors import NotFoundError
-from api.common.schemas import rfc3339
+from api.common.contract.errors import NotFoundError
+from api.common.contract.schemas import rfc3339
 
 
 def actions(fleet: Callable[[], Fleet | None]) -> dict[str, Action]:

@@ -10,7 +10,7 @@ import structlog
 
 from api.agent.node_api import RequestError
 from api.agent.response.measures import ORIGIN, Api, Done, carry_out, undo
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from dataplane.base.clock import Clock
 from dataplane.shared.incidents import Incident
 

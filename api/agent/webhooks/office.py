@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, select
 from api.agent.recording.journal.journal import Journal
 from api.agent.webhooks import queue
 from api.agent.webhooks.courier import Courier
+from api.common.contract.schemas import rfc3339
 from api.common.disk import StorageError
-from api.common.schemas import rfc3339
 from api.history.tables import deliveries, endpoints, events
 from api.webhooks.backoff import BackOff
 from api.webhooks.carrier import Carrier, Key, Rules, Sender, system_tls

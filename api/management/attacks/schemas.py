@@ -11,7 +11,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, SENT_TIME, PageLimit, Strict, Timestamp, utc_ms
+from api.common.contract.schemas import (
+    PAGE_DEFAULT,
+    SENT_TIME,
+    PageLimit,
+    Strict,
+    Timestamp,
+    utc_ms,
+)
 from dataplane.base.errors import InvalidInputError
 from dataplane.shared.labels import ATTACKS
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api.common.attacks import Document, attack_document
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.history.reading import History, HistoryAwayError
 from api.management.attacks import rows
 from api.management.attacks.rows import Filter, Position

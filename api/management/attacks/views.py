@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Sequence
 
-from api.common.errors import NotFoundError
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339, utc_ms
+from api.common.contract.errors import NotFoundError
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339, utc_ms
 from api.management.attacks import evidence
 from api.management.attacks.rows import Filter, Position
 from api.management.attacks.schemas import (

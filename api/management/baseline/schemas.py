@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.common.schemas import Strict
+from api.common.contract.schemas import Strict
 from api.history.rates import HOURS_OF_WEEK
 from dataplane.policy.document import PROFILE_NAME_LENGTH_MAX
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
 from api.history.rates import PERIOD_S
 from api.history.reading import History
 from api.management.baseline import service

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api.common.schemas import Strict, Timestamp
+from api.common.contract.schemas import Strict, Timestamp
 
 
 class DrainState(Strict):

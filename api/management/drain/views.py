@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 from api.management.dataplane import Dataplane
 from api.management.drain.rows import Drain
 from api.management.drain.schemas import DrainBody, DrainState

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
 from api.management.attacks.schemas import ID
 
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -10,8 +10,8 @@ import json
 import time
 from collections.abc import Callable
 
-from api.common.schemas import rfc3339
-from api.common.streams import StreamEndedError
+from api.common.contract.schemas import rfc3339
+from api.common.exchange.streams import StreamEndedError
 from api.history.reading import History, HistoryAwayError
 from api.management.events import rows
 from api.management.events.rows import Filter

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.streams import Places, Stream
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.exchange.streams import Places, Stream
 from api.history.reading import History
 from api.management.events import rows
 from api.management.events.rows import Filter

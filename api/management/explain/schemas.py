@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import FromDecimal, Strict, Timestamp
+from api.common.contract.schemas import FromDecimal, Strict, Timestamp
 from dataplane.base.errors import InvalidInputError
 from dataplane.base.network_schema import address_schema
 from dataplane.base.networks import Network

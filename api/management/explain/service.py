@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.management.dataplane import Dataplane
 from api.management.lists.service import Entry, Lists
 from api.management.overlays.rows import Stored

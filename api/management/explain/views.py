@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 from api.management.explain.schemas import (
     ConcerningAttackBody,
     ConnectionsBody,

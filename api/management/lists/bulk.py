@@ -22,8 +22,8 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select, union, update
 
 from api.access.audit.service import Actor
+from api.common.contract.errors import FieldError, TooManyRequestsError, UnavailableError
 from api.common.disk import StorageError, written
-from api.common.errors import FieldError, TooManyRequestsError, UnavailableError
 from api.lists import kinds
 from api.management.database.tables import entries, import_skips, imports
 from api.management.lists import rows, writes

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import Strict, Timestamp, rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import Strict, Timestamp, rfc3339
 from api.management.lists.bulk import Bulk
 from api.management.lists.progress import Kind, Phase
 from dataplane.statelog import ListName

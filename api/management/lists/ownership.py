@@ -6,8 +6,8 @@ added would stay until then.
 
 from __future__ import annotations
 
-from api.common.errors import FieldError, ForbiddenError
-from api.common.roles import Principal
+from api.common.contract.errors import FieldError, ForbiddenError
+from api.common.contract.roles import Principal
 from api.lists.schemas import FLEET
 from api.management.policy.fleet import AGENT, is_agent
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.errors import ConflictError, FieldError, NotFoundError
 from api.lists import kinds, wide
 from api.lists.schemas import FLEET
 from api.management.lists import neighbors, rows, writes

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pydantic import BaseModel
 
 from api.access.audit.service import Actor
-from api.common.bodies import Upload
-from api.common.errors import FieldError, UnprocessableError
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
+from api.common.contract.errors import FieldError, UnprocessableError
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.exchange.bodies import Upload
 from api.lists.lines import NDJSON, TEXT, Defaults
 from api.lists.schemas import (
     FLEET,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import cast
 
-from api.common.errors import FieldError, UnavailableError
+from api.common.contract.errors import FieldError, UnavailableError
+from api.common.contract.schemas import rfc3339
 from api.common.health import Health, effective_mode, judge
-from api.common.schemas import rfc3339
 from api.management.agent import AgentSight
 from api.management.dataplane import Dataplane
 from api.management.drain.service import Draining

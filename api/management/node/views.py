@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
 from api.management.node.schemas import HealthBody, StatsBody, StatusBody
 from api.management.node.service import NodeView
 

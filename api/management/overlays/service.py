@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.errors import ConflictError, FieldError, NotFoundError
 from api.management.overlays import rows
 from api.management.overlays.rows import Stored
 from api.management.revisions.publisher import Outcome, Publisher

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 from api.management.overlays.rows import Stored
 from api.management.overlays.schemas import (
     OverlayBody,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.common.errors import ConflictError, FieldError
+from api.common.contract.errors import ConflictError, FieldError
 from api.lists import kinds
 from api.management.lists import rows
 from api.storage.sqlite import Database

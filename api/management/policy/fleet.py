@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from api.common.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
-from api.common.roles import Principal, Role
+from api.common.contract.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
+from api.common.contract.roles import Principal, Role
 from api.storage.tables import meta
 from api.storage.upsert import upsert
 from dataplane.policy import Stored

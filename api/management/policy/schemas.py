@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SkipValidation
 
+from api.common.contract.schemas import FromFlag, Strict, Timestamp, Whole
 from api.common.policies import ChangeBody
-from api.common.schemas import FromFlag, Strict, Timestamp, Whole
 from api.management.policy.fleet import FLEET_NUMBER, Ruling
 from dataplane.policy import PolicyDocument, Stored
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import structlog
 
 from api.access.audit import service as audit
+from api.common.contract.errors import UnavailableError
 from api.common.disk import StorageError
-from api.common.errors import UnavailableError
 from api.management.revisions.publisher import Publisher, newest_revision
 from api.storage.sqlite import Database
 

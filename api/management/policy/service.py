@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
 from api.access.audit.service import Actor
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.management.database.tables import policies, revisions
 from api.management.lists import neighbors
 from api.management.policy import fleet

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.operations import Answer, Call, Operation
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 from api.common.policies import ChangeBody, HistoryQuery, PolicyRequest
-from api.common.roles import Role
-from api.common.schemas import rfc3339
 from api.management.policy import fleet
 from api.management.policy.fleet import Ruling
 from api.management.policy.schemas import (

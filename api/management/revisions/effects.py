@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
+from api.common.contract.errors import NotFoundError
 from api.common.disk import StorageError
-from api.common.errors import NotFoundError
 from api.lists import kinds
 from api.management.database.tables import entries, imports, policies, revisions, rules
 from api.management.dataplane import Dataplane

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
+from api.common.contract.errors import UnavailableError
 from api.common.disk import storage_error, written
-from api.common.errors import UnavailableError
 from api.management.database.tables import outbox, policies, revisions
 from api.management.revisions.back_off import BackOff
 from api.management.revisions.state import (

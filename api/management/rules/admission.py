@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from api.common.errors import FieldError, TooManyRequestsError, UnprocessableError
+from api.common.contract.errors import FieldError, TooManyRequestsError, UnprocessableError
 from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
 
 UNDER_WAY_MAX = 4

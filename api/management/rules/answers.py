@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.common.operations import Answer
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer
+from api.common.contract.schemas import rfc3339
 from api.management.revisions.effects import State
 from api.management.revisions.location import location
 from api.management.rules.schemas import RuleBody, Status

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.bodies import Upload
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
+from api.common.exchange.bodies import Upload
 from api.management.rules.jobs import Job
 from api.management.rules.schemas import (
     EvidenceBody,

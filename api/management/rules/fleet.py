@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError
+from api.common.contract.errors import ConflictError, FieldError
 from api.management.revisions.publisher import Outcome, Publisher
 from api.management.rules import rows
 from api.management.rules.admission import Admissions, explained

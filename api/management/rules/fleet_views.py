@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.errors import FieldError, UnprocessableError
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
+from api.common.contract.errors import FieldError, UnprocessableError
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
 from api.management.policy.fleet import require_agent
 from api.management.revisions.effects import Effects, State
 from api.management.rules.fleet import FleetRules

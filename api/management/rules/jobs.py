@@ -17,8 +17,8 @@ from typing import Literal
 import structlog
 
 from api.access.audit.service import Actor
+from api.common.contract.errors import FieldError, NotFoundError, TooManyRequestsError
 from api.common.disk import StorageError
-from api.common.errors import FieldError, NotFoundError, TooManyRequestsError
 from api.management.rules.admission import UNCHECKED, Admissions, explained
 from api.rules.lines import Line
 from api.rules.wanted import Wanted

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.common.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
 from api.rules.schemas import RuleRequest
 from dataplane.waf.document import RuleAction, Severity
 

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
-from api.common.disk import StorageError, written
-from api.common.errors import (
+from api.common.contract.errors import (
     ConflictError,
     FieldError,
     NotFoundError,
     UnavailableError,
 )
+from api.common.disk import StorageError, written
 from api.management.revisions.publisher import Outcome, Publisher
 from api.management.revisions.state import state_policy
 from api.management.rules import rows

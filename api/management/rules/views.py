@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from api.access.audit.service import Actor
-from api.common.errors import NotFoundError
-from api.common.limits import Named, RateLimit
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
+from api.common.contract.errors import NotFoundError
+from api.common.contract.limits import Named, RateLimit
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
 from api.management.dataplane import Dataplane
 from api.management.revisions.effects import Effects, State
 from api.management.rules import answers

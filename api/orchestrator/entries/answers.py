@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from api.common.operations import Answer
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer
+from api.common.contract.schemas import rfc3339
 from api.lists.answers import fields_of_lines
 from api.orchestrator.entries.importing import ImportResult
 from api.orchestrator.entries.schemas import (

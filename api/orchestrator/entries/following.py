@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.lists import kinds
 from api.orchestrator.entries import rows
 from api.orchestrator.entries.schemas import (

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import (
+from api.common.contract.schemas import (
     PAGE_DEFAULT,
     FromDecimal,
     PageLimit,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.errors import ConflictError, FieldError, NotFoundError
 from api.lists import kinds
 from api.lists.kinds import ALLOWLIST, BLACKLIST
 from api.lists.wide import warnings_about

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from api.access.audit.service import Actor
-from api.common.bodies import Upload
-from api.common.errors import FieldError, UnprocessableError
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import Strict
+from api.common.contract.errors import FieldError, UnprocessableError
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import Strict
+from api.common.exchange.bodies import Upload
 from api.lists import kinds
 from api.lists.lines import NDJSON, TEXT, Defaults
 from api.lists.schemas import ForceQuery, LineRequest, LinesQuery, RemoveQuery

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.following.answers import Answers
 from api.orchestrator.following.log import ChangeLog, Position
 from api.orchestrator.following.schemas import SinceQuery

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.common.schemas import FromDecimal, Strict
+from api.common.contract.schemas import FromDecimal, Strict
 
 
 class DesiredBody(Strict):

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from api.common.errors import NotFoundError
-from api.common.operations import entity_tag, to_text
+from api.common.contract.errors import NotFoundError
+from api.common.contract.operations import entity_tag, to_text
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.following.schemas import DesiredBody

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, select
 
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.following.log import ChangeLog

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
 from api.orchestrator.following.schemas import DesiredBody, RevisionBody
 from api.orchestrator.following.service import Following
 from api.orchestrator.following.spread import Spread

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api.common.operations import Answer, Call, Operation
-from api.common.schemas import Strict
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.schemas import Strict
 from api.storage.trouble import Storage
 
 

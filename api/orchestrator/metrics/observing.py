@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from flask import Flask, Response, request
 
-from api.common.operations import Operation
+from api.common.contract.operations import Operation
 from api.orchestrator.metrics.pages import Page
 from api.serving.bridge import BEGAN_S
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from api.access.keys.freshness import Freshness, revoked
 from api.access.keys.service import EnvironmentKey, Keys
-from api.common.roles import Principal, Role
+from api.common.contract.roles import Principal, Role
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
 from api.storage.database import Database
 from dataplane.base.clock import Clock

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
 from api.access.keys.freshness import revoked
-from api.common.errors import (
+from api.common.contract.errors import (
     ConflictError,
     FieldError,
     GoneError,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AllowInfNan, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Timestamp, Whole
+from api.common.contract.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Timestamp, Whole
 from api.orchestrator.selector import CHARACTERS_MAX, SELECTOR_SCHEMA, parse_selector
 from api.orchestrator.threats.reports import ReportedIncident, Time
 from dataplane.base.errors import InvalidInputError

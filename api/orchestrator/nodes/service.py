@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.errors import FieldError, NotFoundError, UnprocessableError
+from api.common.contract.errors import FieldError, NotFoundError, UnprocessableError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.filters import Filter

@@ -11,7 +11,7 @@ from api.access.audit import service as audit
 from api.access.audit.service import Actor
 from api.access.keys.freshness import revoked
 from api.access.keys.service import write_key_file
-from api.common.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.errors import ConflictError, FieldError, NotFoundError
 from api.orchestrator.database.tables.nodes import enrolment_tokens
 from api.orchestrator.nodes.identity import digest
 from api.storage.database import AnyRow, Database

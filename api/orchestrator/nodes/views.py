@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.access.audit.service import Actor
-from api.common.errors import ForbiddenError
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.errors import ForbiddenError
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 from api.orchestrator import changes
 from api.orchestrator.following.schemas import DesiredBody
 from api.orchestrator.following.service import Following

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.common.contract.schemas import PAGE_DEFAULT, rfc3339
 from api.common.policies import ChangeBody
-from api.common.schemas import PAGE_DEFAULT, rfc3339
 from api.orchestrator.policies import versions
 from api.orchestrator.policies.planning import Planned
 from api.orchestrator.policies.schemas import (

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from api.common.errors import ConflictError, NotFoundError
+from api.common.contract.errors import ConflictError, NotFoundError
 from api.orchestrator.database.tables.policies import deployments
 from api.orchestrator.policies.ruling import Standing
 from api.storage.database import AnyRow

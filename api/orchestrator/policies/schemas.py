@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SkipValidation, WithJsonSchema
 
-from api.common.policies import ChangeBody
-from api.common.schemas import (
+from api.common.contract.schemas import (
     PAGE_DEFAULT,
     FromDecimal,
     FromFlag,
@@ -17,6 +16,7 @@ from api.common.schemas import (
     Timestamp,
     Whole,
 )
+from api.common.policies import ChangeBody
 from api.orchestrator.nodes.schemas import NODE_ID, Status
 from api.orchestrator.selector import CHARACTERS_MAX, SELECTOR_SCHEMA
 from dataplane.policy import Stored

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, NotFoundError
+from api.common.contract.errors import ConflictError, NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.policies import deployments, planning, starting, versions

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.errors import ConflictError, FieldError
+from api.common.contract.errors import ConflictError, FieldError
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.status import judge
 from api.orchestrator.policies import canary, deployments, versions

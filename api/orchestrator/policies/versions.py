@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from api.access.audit.service import Actor
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.orchestrator.database.tables.policies import deployments, fleet_policies
 from api.storage.database import AnyRow
 from dataplane.base.errors import InvalidInputError

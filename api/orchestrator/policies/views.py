@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from api.access.audit.service import Actor
-from api.common.operations import Answer, Call, Operation
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
 from api.common.policies import HistoryQuery, PolicyRequest
-from api.common.roles import Role
 from api.orchestrator.nodes.views import own_node
 from api.orchestrator.policies import bodies
 from api.orchestrator.policies.schemas import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.following.log import ChangeLog
 from api.orchestrator.following.part import Asked, FollowedPart
 from api.orchestrator.rules import rows

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from api.common.errors import ConflictError, FieldError
+from api.common.contract.errors import ConflictError, FieldError
 from api.orchestrator.rules import rows
 from dataplane.waf.document import GROUPS_MAX, RULES_MAX
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.following.log import ChangeLog
 from api.orchestrator.rules import rows

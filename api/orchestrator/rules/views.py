@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.access.audit.service import Actor
-from api.common.bodies import Upload
-from api.common.errors import NotFoundError
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import Strict, rfc3339
+from api.common.contract.errors import NotFoundError
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import Strict, rfc3339
+from api.common.exchange.bodies import Upload
 from api.orchestrator.following.part import FollowedPart
 from api.orchestrator.following.spread import Spread, revision_location
 from api.orchestrator.nodes.views import own_node

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from api.access.audit import service as audit
 from api.access.keys.freshness import revoked
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.jobs import job_nodes
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from api.common.errors import UnavailableError
+from api.common.contract.errors import UnavailableError
 from api.orchestrator.scaling.protocol import (
     ANSWER_BYTES_MAX,
     LINE_BYTES_MAX,

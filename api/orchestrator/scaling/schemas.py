@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp, Whole
+from api.common.contract.schemas import (
+    PAGE_DEFAULT,
+    FromDecimal,
+    PageLimit,
+    Strict,
+    Timestamp,
+    Whole,
+)
 from api.orchestrator.nodes.schemas import NodeId
 
 COUNT_MAX = 100

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from api.common.errors import UnavailableError
+from api.common.contract.errors import UnavailableError
 from api.orchestrator.nodes.registry import Registry
 from api.orchestrator.scaling import fleet
 from api.orchestrator.scaling.following import Missing

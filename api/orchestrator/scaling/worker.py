@@ -9,8 +9,8 @@ import threading
 
 import structlog
 
+from api.common.contract.errors import UnavailableError
 from api.common.disk import StorageError
-from api.common.errors import UnavailableError
 from api.orchestrator.scaling import rows, steps
 from api.orchestrator.scaling.held import CancelledError, Held, LostError
 from api.orchestrator.scaling.provisioner import ProvisionerError

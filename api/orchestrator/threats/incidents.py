@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, tuple_
 
-from api.common.schemas import utc_ms
+from api.common.contract.schemas import utc_ms
 from api.orchestrator.database.tables.incidents import incidents
 from api.orchestrator.threats.reports import ReportedIncident
 from api.storage.database import Database

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from api.common.schemas import SENT_TIME, Whole, utc_ms
+from api.common.contract.schemas import SENT_TIME, Whole, utc_ms
 from dataplane.base.errors import InvalidInputError
 from dataplane.base.network_schema import address_schema, network_schema
 from dataplane.base.networks import Network

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.common.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, FromDecimal, PageLimit, Strict, Timestamp
 
 WINDOW_S_DEFAULT = 3_600
 WINDOW_S_MAX = 396 * 86_400

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Role
-from api.common.schemas import rfc3339
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.threats.schemas import (
     SHOWN_MAX,
     AttackerBody,

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from api.common.contract.schemas import rfc3339
 from api.common.disk import StorageError
-from api.common.schemas import rfc3339
 from api.orchestrator.nodes.heartbeats.service import StatusChange
 from api.orchestrator.webhooks import outbox
 from api.storage.database import AnyRow, Database

@@ -14,8 +14,8 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from api.common.contract.errors import FieldError
 from api.common.disk import StorageError
-from api.common.errors import FieldError
 
 RETRY_AFTER_S = 2
 

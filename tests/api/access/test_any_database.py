@@ -16,9 +16,9 @@ from api.access import tables
 from api.access.audit import service as audit
 from api.access.keys.service import EnvironmentKey, Keys
 from api.access.receipts import KEPT_MS, Receipts
-from api.common.errors import ConflictError
-from api.common.operations import Answer, Call, Operation
-from api.common.roles import Principal, Role
+from api.common.contract.errors import ConflictError
+from api.common.contract.operations import Answer, Call, Operation
+from api.common.contract.roles import Principal, Role
 from api.storage import tables as storage
 from api.storage.upsert import upsert
 from tests.support.clock import FakeClock

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.common.roles import Role
+from api.common.contract.roles import Role
 from api.management.settings import ApiSettings
 from tests.support.clock import FakeClock
 

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from api.access.audit import service as audit
 from api.access.keys.freshness import FRESH_S, Freshness
 from api.access.keys.service import EnvironmentKey, Keys
-from api.common.roles import Role
+from api.common.contract.roles import Role
 from api.orchestrator.database.tables.nodes import enrolment_tokens, nodes
 from api.orchestrator.nodes.identity import KNOWN_S, FleetKeys, digest
 from tests.support.clock import FakeClock

@@ -16,7 +16,7 @@ from api.history.tables import captures
 from dataplane.base.networks import Network
 from dataplane.shared.captures import Capture
 from tests.support.clock import FakeClock
-from tests.support.incidents import SYN_FLOOD
+from tests.support.values.incidents import SYN_FLOOD
 
 CARPET = replace(
     SYN_FLOOD,

@@ -17,7 +17,7 @@ from api.common.disk import StorageError
 from api.history.tables import events, incidents
 from api.storage.sqlite.damage import KEPT_MAX
 from tests.support.clock import FakeClock
-from tests.support.incidents import SYN_FLOOD, ended
+from tests.support.values.incidents import SYN_FLOOD, ended
 
 MANY = 400
 """Events: more than the pages that one writer keeps in its cache."""

@@ -17,7 +17,7 @@ from api.agent.webhooks.office import Office
 from api.history.tables import deliveries
 from api.webhooks.settings import WebhookSettings
 from dataplane.base.clock import Clock, SystemClock
-from tests.support.receiver import Receiver, failing, receiving
+from tests.support.servers.receiver import Receiver, failing, receiving
 from tests.support.waiting import wait_for
 
 KEY = bytes(range(32))

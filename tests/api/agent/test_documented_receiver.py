@@ -9,7 +9,7 @@ import requests
 from api.webhooks import secret
 from api.webhooks.message import Message
 from dataplane.base.clock import SystemClock
-from tests.support.documented_receiver import documented_receiver
+from tests.support.servers.documented_receiver import documented_receiver
 
 KEY = bytes(range(32))
 MESSAGE = Message("evt_1", '{"event":"test","id":"evt_1","data":{"n":1}}')

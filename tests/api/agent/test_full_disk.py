@@ -10,8 +10,8 @@ import pytest
 
 from api.agent.settings import AgentSettings
 from api.webhooks.settings import WebhookSettings
-from tests.support.agent import Agent, run_agent, settings_in
-from tests.support.receiver import Receiver, receiving
+from tests.support.servers.agent import Agent, run_agent, settings_in
+from tests.support.servers.receiver import Receiver, receiving
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.waiting import wait_for
 

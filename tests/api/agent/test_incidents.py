@@ -17,7 +17,7 @@ from api.common.attacks import attack_document
 from api.common.disk import DiskError, StorageError
 from api.history.tables import events, incidents
 from dataplane.shared.incidents import Incident
-from tests.support.incidents import SYN_FLOOD, ended
+from tests.support.values.incidents import SYN_FLOOD, ended
 
 OTHER = replace(SYN_FLOOD, id="attack_00000000000000ff", number=2, target="203.0.113.11")
 NOW = SYN_FLOOD.updated_at

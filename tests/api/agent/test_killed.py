@@ -8,8 +8,8 @@ from pathlib import Path
 
 from api.agent.settings import AgentSettings
 from api.webhooks.settings import WebhookSettings
-from tests.support.agent import run_agent, settings_in
-from tests.support.receiver import Answer, Got, Receiver, receiving
+from tests.support.servers.agent import run_agent, settings_in
+from tests.support.servers.receiver import Answer, Got, Receiver, receiving
 from tests.support.waiting import wait_for
 
 MEMORY_KIB_MAX = 70 * 1024

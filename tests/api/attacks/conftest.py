@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.management.settings import ApiSettings
-from tests.support.recorded import Recorded
+from tests.support.values.recorded import Recorded
 
 
 @pytest.fixture

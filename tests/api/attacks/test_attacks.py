@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from api.common.attacks import attack_document
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.management.attacks.schemas import AttackBody
 from dataplane.base.networks import Network
 from dataplane.shared.incidents import Incident, Ranked, Top
 from tests.api.conftest import Api
-from tests.support.incidents import SYN_FLOOD, ended
-from tests.support.recorded import Recorded
+from tests.support.values.incidents import SYN_FLOOD, ended
+from tests.support.values.recorded import Recorded
 
 
 def attack(number: int, **changes: Any) -> Incident:

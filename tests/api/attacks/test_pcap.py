@@ -9,8 +9,8 @@ from api.management.attacks.rows import CAPTURES_MAX
 from api.management.settings import ApiSettings
 from tests.api.conftest import Api, FakeDataplane
 from tests.support.clock import FakeClock
-from tests.support.incidents import SYN_FLOOD
-from tests.support.recorded import Recorded
+from tests.support.values.incidents import SYN_FLOOD
+from tests.support.values.recorded import Recorded
 
 SYN = bytes.fromhex(
     "020000000002020000000001080045000028000140004006fd3cc0000264cb00710a"

@@ -11,7 +11,7 @@ from api.management.baseline.service import percentile
 from api.management.settings import ApiSettings
 from dataplane.shared.incidents import BaselinePeriod
 from tests.api.conftest import Api
-from tests.support.recorded import Recorded
+from tests.support.values.recorded import Recorded
 
 HOUR = 360
 """Periods."""

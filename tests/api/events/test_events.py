@@ -9,15 +9,15 @@ import pytest
 
 from api.access.audit import service as audit
 from api.access.keys.service import ENVIRONMENT, EnvironmentKey, Keys
-from api.common.roles import Role
-from api.common.schemas import rfc3339
-from api.common.streams import StreamEndedError
+from api.common.contract.roles import Role
+from api.common.contract.schemas import rfc3339
+from api.common.exchange.streams import StreamEndedError
 from api.history.reading import History
 from api.management.events import tail
 from api.management.events.rows import Filter
 from api.management.events.tail import Newest, Tail
 from tests.api.conftest import Api
-from tests.support.recorded import Recorded
+from tests.support.values.recorded import Recorded
 
 ATTACK = "attack_0123456789abcdef"
 AT_MS = 1_764_000_000_000

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from api.common.streams import STREAMS_OF_KEY_MAX
-from tests.support.api_server import KEY, Server
-from tests.support.ports import free_port
-from tests.support.recorded import Recorded
-from tests.support.terminator import terminator
+from api.common.exchange.streams import STREAMS_OF_KEY_MAX
+from tests.support.network.ports import free_port
+from tests.support.servers.api_server import KEY, Server
+from tests.support.servers.terminator import terminator
+from tests.support.values.recorded import Recorded
 
 PATH = "/api/v1/events/stream"
 AT_MS = 1_764_000_000_000

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 from api.history import tables, upgrade
 from api.storage.sqlite.upgrade import current
-from tests.support.schema import shape
+from tests.support.documents.schema import shape
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.common import bodies
+from api.common.exchange import bodies
 from api.lists import kinds, lines
 from api.management.lists.importing import parse
 from dataplane.statelog import StateLogReader

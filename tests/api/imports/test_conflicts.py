@@ -17,7 +17,7 @@ from tests.api.imports.imports_support import (
 from tests.support.clock import FakeClock
 
 from ..conftest import Api
-from ..lists_model import check_totals, in_force
+from ..lists.lists_model import check_totals, in_force
 
 
 def test_a_conflict_refuses_everything_and_each_is_named(api: Api) -> None:

@@ -19,7 +19,7 @@ from tests.api.imports.imports_support import (
 from tests.support.clock import FakeClock
 
 from ..conftest import Api
-from ..lists_model import check_totals
+from ..lists.lists_model import check_totals
 
 
 def test_a_replacing_import_that_fails_half_way_leaves_everything(

@@ -11,12 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.app import create_app, orchestrator_of
 from api.orchestrator.database.upgrade import migrate
 from api.orchestrator.settings import OrchestratorSettings
 from tests.support.clock import FakeClock
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 
 HEADER = "X-SecBeat-API-Key"
 

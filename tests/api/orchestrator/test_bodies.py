@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.common.bodies import BODY_BYTES_MAX
+from api.common.exchange.bodies import BODY_BYTES_MAX
 
 from .conftest import heartbeat
 

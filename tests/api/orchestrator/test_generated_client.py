@@ -8,12 +8,13 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.settings import OrchestratorSettings
 from api.serving.bridge import Bridge, Lanes
-from tests.support import document, generator
-from tests.support.serving import serving
+from tests.support.clients import generator
+from tests.support.documents import document
+from tests.support.servers.serving import serving
 
 PROGRAM = """
 import json

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from api.common.schemas import rfc3339
-from tests.support.fleet_server import FleetServer
+from api.common.contract.schemas import rfc3339
+from tests.support.servers.fleet_server import FleetServer
 
 from .conftest import heartbeat, registration
 

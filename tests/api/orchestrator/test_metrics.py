@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry, generate_latest
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.metrics.collecting import FleetCollector
 from api.orchestrator.metrics.pages import CLASSES, Pages, errors_of, requests_of

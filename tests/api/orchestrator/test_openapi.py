@@ -12,10 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from schemathesis import GenerationMode
 
-from api.common.roles import KEY_HEADER, Role
+from api.common.contract.roles import KEY_HEADER, Role
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.settings import OrchestratorSettings
-from tests.support import beyond_schema, document
+from tests.support.documents import beyond_schema, document
 
 DOCS = Path(__file__).parents[3] / "docs"
 PLENTY = 1_000_000

@@ -13,8 +13,8 @@ import pytest
 from api.orchestrator.database.upgrade import migrate
 from dataplane.base.clock import SystemClock
 from tests.api.orchestrator.conftest import heartbeat, registration, sources
-from tests.support.fleet_server import FleetServer
-from tests.support.postgres import Postgres
+from tests.support.servers.fleet_server import FleetServer
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import wait_for
 
 NODE, NODE_KEY = "node-1", "the key of node-1".ljust(40, ".")

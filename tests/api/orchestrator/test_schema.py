@@ -14,8 +14,8 @@ from sqlalchemy import inspect
 
 from api.orchestrator.database import upgrade
 from api.orchestrator.database.tables import METADATA
-from tests.support.postgres import Postgres
-from tests.support.schema import shape
+from tests.support.documents.schema import shape
+from tests.support.servers.postgres import Postgres
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -16,8 +16,8 @@ from api.orchestrator.database.upgrade import migrate
 from api.orchestrator.server import run
 from api.orchestrator.settings import OrchestratorSettings
 from dataplane.base.errors import ConfigurationError
-from tests.support.fleet_server import FleetServer
-from tests.support.postgres import Postgres
+from tests.support.servers.fleet_server import FleetServer
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import wait_for
 
 

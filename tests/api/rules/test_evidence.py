@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.evidence import EVIDENCE
+from tests.support.values.evidence import EVIDENCE
 
 from ..conftest import Api
 from .rules_support import add

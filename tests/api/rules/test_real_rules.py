@@ -19,9 +19,9 @@ from api.management.settings import ApiSettings
 from dataplane.native import abi
 from dataplane.native.library import ENVIRONMENT_VARIABLE
 from tests.native.waf.waf_support import Request
-from tests.support.dataplane import ROOT, PortlessDataplane, turning
-from tests.support.dataplane import settings as dataplane_settings
 from tests.support.patient import be_patient
+from tests.support.servers.dataplane import ROOT, PortlessDataplane, turning
+from tests.support.servers.dataplane import settings as dataplane_settings
 
 from ..test_real_dataplane import RealApi
 

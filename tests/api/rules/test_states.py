@@ -16,7 +16,7 @@ from dataplane.waf.document import from_row
 from tests.support.clock import DAY_MS, FakeClock
 
 from ..conftest import Api
-from ..test_publishing import BrokenDisk
+from ..lists.test_publishing import BrokenDisk
 from .rules_support import add, changes, snapshot_rules
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.common.arrival import Arrival, BodyWanted
-from api.common.errors import RequestTimeoutError
+from api.common.contract.errors import RequestTimeoutError
+from api.common.exchange.arrival import Arrival, BodyWanted
 from api.serving import intake
 from api.serving.incoming import Incoming
 from api.serving.intake import Intake

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from api.common import arrival
-from api.common.errors import ApiError
-from api.common.roles import Principal, Role
+from api.common.contract.errors import ApiError
+from api.common.contract.roles import Principal, Role
+from api.common.exchange import arrival
 from api.serving import bridge, incoming, intake, protocol
 from api.serving.bridge import Bridge, Lanes
-from tests.support.serving import Serving, connected, serving, until_closed
+from tests.support.servers.serving import Serving, connected, serving, until_closed
 from tests.support.waiting import wait_for
 
 BODY_BYTES_MAX = 100_000

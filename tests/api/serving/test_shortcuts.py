@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from api.common import arrival
-from api.common.errors import ApiError
-from api.common.roles import Principal, Role
+from api.common.contract.errors import ApiError
+from api.common.contract.roles import Principal, Role
+from api.common.exchange import arrival
 from api.serving import incoming
 from api.serving.bridge import Answered, Bridge, Lanes, Reading
-from tests.support.serving import serving
+from tests.support.servers.serving import serving
 
 NODE = Principal("node-1", "node-1", Role.NODE, "")
 BODY = b'{"a": 1}'

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api_server import KEY, Server
-from tests.support.ports import free_port
-from tests.support.prober import Connect, plain, probing, tls
-from tests.support.slow_clients import crowd
-from tests.support.terminator import terminator
+from tests.support.clients.prober import Connect, plain, probing, tls
+from tests.support.clients.slow_clients import crowd
+from tests.support.network.ports import free_port
+from tests.support.servers.api_server import KEY, Server
+from tests.support.servers.terminator import terminator
 
 COUNT = 500
 HELD_S = float(os.environ.get("SECBEAT_SLOW_CLIENTS_S", "7"))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from api.common.errors import UnavailableError
-from api.common.streams import Places, Stream, StreamEndedError
+from api.common.contract.errors import UnavailableError
+from api.common.exchange.streams import Places, Stream, StreamEndedError
 from api.serving import protocol, streaming
 from api.serving.bridge import Bridge, Lanes
-from tests.support.serving import Serving, connected, serving, until_closed
+from tests.support.servers.serving import Serving, connected, serving, until_closed
 from tests.support.waiting import wait_for
 
 GET = b"GET /stream HTTP/1.1\r\nHost: node\r\n\r\n"

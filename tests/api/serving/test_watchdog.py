@@ -12,7 +12,7 @@ import pytest
 from api.serving.bridge import Bridge, Lanes
 from api.serving.watchdog import Watchdog
 from dataplane.base.notify import Notifier
-from tests.support.serving import serving
+from tests.support.servers.serving import serving
 
 PATH = "/live"
 ENVIRONMENT = {"WATCHDOG_USEC": "200000"}

@@ -16,7 +16,7 @@ from api.orchestrator.database.upgrade import migrate
 from api.storage.claim import claim
 from api.storage.database import OpenDatabase
 from api.storage.opening import open_database
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 
 metadata = MetaData()
 jobs = Table(

@@ -17,7 +17,7 @@ from api.management.database.upgrade import migrate
 from api.storage.sqlite import Database
 from api.storage.sqlite.upgrade import back_up, current
 from dataplane.base.errors import ConfigurationError
-from tests.support.schema import shape
+from tests.support.documents.schema import shape
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_server import Server
-from tests.support.dataplane import spawn
+from tests.support.servers.api_server import Server
+from tests.support.servers.dataplane import spawn
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.waiting import wait_for
 

@@ -23,7 +23,7 @@ from api.storage.postgresql.upgrade import current
 from api.storage.tables import meta
 from api.storage.trouble import Storage
 from dataplane.base.errors import ConfigurationError
-from tests.support.postgres import Postgres
+from tests.support.servers.postgres import Postgres
 
 BOUND_S = 30
 A = meta.c.name == "a"

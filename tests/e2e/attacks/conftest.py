@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.documented_receiver import DocumentedReceiver, documented_receiver
-from tests.support.lab import Lab
-from tests.support.watcher import Watcher
+from tests.support.instances.lab import Lab
+from tests.support.instances.watcher import Watcher
+from tests.support.servers.documented_receiver import DocumentedReceiver, documented_receiver
 
 
 @pytest.fixture(scope="package")

@@ -9,14 +9,14 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.support.lab import TREE, Lab, run
-from tests.support.peers import background, iperf, iperf_server
-from tests.support.stories import ORIGIN, THRESHOLDS
+from tests.support.instances.lab import TREE, Lab, run
+from tests.support.instances.stories import ORIGIN, THRESHOLDS
+from tests.support.instances.watcher import Watcher
+from tests.support.network.peers import background, iperf, iperf_server
 from tests.support.waiting import wait_for
-from tests.support.watcher import Watcher
 
 pytestmark = pytest.mark.alone
-CROWD = TREE / "tests" / "support" / "crowd_client.py"
+CROWD = TREE / "tests" / "support" / "clients" / "crowd_client.py"
 CROWD_PREFIX, CROWD_FIRST = "198.18.40.0/22", "198.18.40.1"
 DETECTION = {"type": "detection", **THRESHOLDS, "requests": 5000}
 POLICY = {"name": "benign", "http": {"ports": [80]}, "rules": [DETECTION]}

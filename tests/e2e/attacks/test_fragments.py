@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab import Lab
-from tests.support.stories import ATTACKER, HONEST, ORIGIN, hping3
+from tests.support.instances.lab import Lab
+from tests.support.instances.stories import ATTACKER, HONEST, ORIGIN, hping3
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone

@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
-from tests.support.lab import Lab
-from tests.support.stories import LOW_POLICY, ORIGIN, THRESHOLDS, hping3
+from tests.support.instances.lab import Lab
+from tests.support.instances.stories import LOW_POLICY, ORIGIN, THRESHOLDS, hping3
+from tests.support.instances.watcher import Watcher
 from tests.support.waiting import wait_for
-from tests.support.watcher import Watcher
 
 pytestmark = pytest.mark.alone
 POLICY = LOW_POLICY | {"rules": [{"type": "detection", **THRESHOLDS, "quiet_seconds": 6}]}

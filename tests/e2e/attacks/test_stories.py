@@ -13,9 +13,9 @@ from datetime import datetime
 
 import pytest
 
-from tests.support.lab import Lab
-from tests.support.stories import HONEST, LOW_POLICY, ORIGIN, STORIES, THRESHOLDS, Story
-from tests.support.watcher import Attack, Watcher
+from tests.support.instances.lab import Lab
+from tests.support.instances.stories import HONEST, LOW_POLICY, ORIGIN, STORIES, THRESHOLDS, Story
+from tests.support.instances.watcher import Attack, Watcher
 
 pytestmark = pytest.mark.alone
 POLICY = LOW_POLICY

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from api.common.binds import has_ipv6_loopback
-from tests.support.contract import Example
-from tests.support.lab import COMMAND_TIMEOUT_S, Lab
+from tests.support.documents.contract import Example
+from tests.support.instances.lab import COMMAND_TIMEOUT_S, Lab
 from tests.support.waiting import wait_for
 
 FAMILIES = ("ipv4", "ipv6") if has_ipv6_loopback() else ("ipv4",)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.contract import example, unlike
-from tests.support.lab import Lab
+from tests.support.documents.contract import example, unlike
+from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 from .conftest import FAMILIES, Runner

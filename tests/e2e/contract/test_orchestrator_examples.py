@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.contract import example, unlike
-from tests.support.countries_file import build
-from tests.support.lab import KEY_HEADER, Lab
+from tests.support.documents.contract import example, unlike
+from tests.support.instances.lab import KEY_HEADER, Lab
+from tests.support.values.countries_file import build
 from tests.support.waiting import wait_for
 
 from .conftest import FAMILIES, Runner

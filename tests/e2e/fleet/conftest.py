@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import PROCESS
-from tests.support.fleet import FleetLab
+from tests.support.instances.fleet import FleetLab
 
 
 @pytest.fixture(scope="module")

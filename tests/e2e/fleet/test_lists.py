@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from appliance.lab.fleet import orchestrator
-from tests.support.fleet import FleetLab
-from tests.support.lab import SECBEAT, run
+from tests.support.instances.fleet import FleetLab
+from tests.support.instances.lab import SECBEAT, run
 from tests.support.waiting import wait_for
 
 CLIENTS = {"ipv4": "198.18.9.1", "ipv6": "2001:2::9:1"}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from appliance.lab.fleet import orchestrator
-from tests.support.countries_file import build
-from tests.support.fleet import FleetLab
 from tests.support.frozen import frozen
-from tests.support.lab import SECBEAT, run
+from tests.support.instances.fleet import FleetLab
+from tests.support.instances.lab import SECBEAT, run
+from tests.support.values.countries_file import build
 from tests.support.waiting import wait_for
 
 TERMS_S = (20, 60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.fleet import FleetLab
+from tests.support.instances.fleet import FleetLab
 from tests.support.waiting import wait_for
 
 URL = "http://198.19.0.1"

@@ -13,8 +13,8 @@ import pytest
 from appliance.lab.fleet import orchestrator
 from appliance.lab.instance import Instance
 from appliance.lab.network import ORIGIN, existing
-from tests.support.fleet import FleetLab
-from tests.support.lab import KEY_HEADER, SECBEAT, Lab, run
+from tests.support.instances.fleet import FleetLab
+from tests.support.instances.lab import KEY_HEADER, SECBEAT, Lab, run
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone  # a node more needs the machine

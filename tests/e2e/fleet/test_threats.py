@@ -13,7 +13,7 @@ import requests
 
 from appliance.lab.network import CLIENT, ORIGIN
 from tests.e2e.conftest import PROCESS
-from tests.support.fleet import FleetLab
+from tests.support.instances.fleet import FleetLab
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 
 from appliance.lab.network import ORIGIN
-from tests.support.fleet import FleetLab
 from tests.support.frozen import frozen
+from tests.support.instances.fleet import FleetLab
 from tests.support.waiting import wait_for
 
 PAGE = f"http://{ORIGIN.plain()[0]}/"

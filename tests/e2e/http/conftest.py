@@ -17,7 +17,7 @@ from tests.support.http_peers.inspection import (
 )
 from tests.support.http_peers.recorder import Recorder, recorder
 from tests.support.http_peers.servers import Servers, servers
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pytest
 
 from dataplane.waf.starter import starter_rules
 from tests.support.http_peers.inspection import ORIGINS, RECORDED, UNSEEN, policy, put, secbeat, url
-from tests.support.lab import TREE, Lab, run
-from tests.support.peers import background
+from tests.support.instances.lab import TREE, Lab, run
+from tests.support.network.peers import background
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.alone

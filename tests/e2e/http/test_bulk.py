@@ -11,8 +11,8 @@ import pytest
 from tests.support.http_peers.exchange import dropped
 from tests.support.http_peers.inspection import PROXIES, RECORDED, policy, put, url
 from tests.support.http_peers.recorder import sink
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import vlan
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import vlan
 
 VLAN = {"client": ["10.83.0.1/24"], "origin": ["10.83.0.2/24"]}
 ORIGIN = "10.83.0.2"

@@ -12,8 +12,8 @@ from tests.support.http_peers.exchange import Sending, dropped, send
 from tests.support.http_peers.inspection import HARMLESS, ORIGINS, RECORDED, url
 from tests.support.http_peers.recorder import ANSWER, Recorder
 from tests.support.http_peers.servers import PORTS, Servers
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import wrk_until
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import wrk_until
 
 HOST = ORIGINS["ipv4"]
 CURL = ("curl", "-gsS", "--max-time", "60")

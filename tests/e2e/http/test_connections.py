@@ -27,8 +27,8 @@ from tests.support.http_peers.inspection import (
 )
 from tests.support.http_peers.recorder import ANSWER, CONTINUE, Recorder
 from tests.support.http_peers.switching import switching
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import vlan
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import vlan
 
 HOST = ORIGINS["ipv4"]
 SWITCHING = 8083

@@ -14,7 +14,7 @@ from tests.support.http_peers.disagreements import CASES, WORD_SIZE, Case
 from tests.support.http_peers.exchange import BRIEF_S, PATIENT_S, Answer, Sending, dropped, send_all
 from tests.support.http_peers.inspection import HARMLESS, MARKER, ORIGINS
 from tests.support.http_peers.servers import PORTS, Servers
-from tests.support.lab import Lab, assert_ledgers
+from tests.support.instances.lab import Lab, assert_ledgers
 
 UNSERVED = {400, 408, 413, 414, 417, 431, 501, 505}
 Answers = dict[tuple[str, str, bytes], Answer]

@@ -20,7 +20,7 @@ from tests.support.http_peers.inspection import (
     put,
 )
 from tests.support.http_peers.recorder import ANSWER, Recorder
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 
 SQL = (b"union select", b"onion select")
 SCRIPT = (b"<script>", b"<skript>")

@@ -12,7 +12,7 @@ import pytest
 from tests.support.http_peers.exchange import Sending, connected, dropped, send
 from tests.support.http_peers.inspection import MARKER, ORIGINS, RECORDED, add_rule, put
 from tests.support.http_peers.recorder import ANSWER, Recorder, recorder
-from tests.support.lab import Lab, assert_ledgers
+from tests.support.instances.lab import Lab, assert_ledgers
 from tests.support.waiting import wait_for
 
 SOURCES = [f"198.18.24.{number}" for number in range(1, 9)]

@@ -36,7 +36,7 @@ from tests.support.http_peers.segments import (
     Segment,
     Wire,
 )
-from tests.support.lab import Lab, assert_ledgers, run
+from tests.support.instances.lab import Lab, assert_ledgers, run
 from tests.support.waiting import wait_for
 
 SOURCES = {"ipv4": "198.18.77.1", "ipv6": "2001:2::77:1"}

@@ -24,8 +24,8 @@ from tests.support.http_peers.inspection import (
     url,
 )
 from tests.support.http_peers.recorder import ANSWER, Recorder
-from tests.support.lab import Lab, assert_ledgers
-from tests.support.peers import vlan
+from tests.support.instances.lab import Lab, assert_ledgers
+from tests.support.network.peers import vlan
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("recording")  # somebody listens

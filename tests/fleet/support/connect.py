@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from tests.support.namespaces import inside
+from tests.support.network.namespaces import inside
 
 _CONNECT_S = 20.0
 

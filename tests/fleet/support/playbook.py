@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.fleet.support.run import Run
 from tests.fleet.support.tree import TREE
 
-PLAYBOOK_S = 1500
+PLAYBOOK_S = 3600
 """For one run over all hosts, on a machine that others use."""
 INVENTORY = TREE / "inventory" / "lab.yml"
 _RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
@@ -32,12 +32,17 @@ class Outcome:
         return {name: counts["changed"] for name, counts in self.hosts.items()}
 
 
-def play(run: Run, playbook: str, *options: str) -> Outcome:
-    """Run it on the hosts that the run has; its failure is an answer."""
+def play(run: Run, playbook: str, *options: str, inventories: tuple[Path, ...] = ()) -> Outcome:
+    """Run it on the hosts that the run has; its failure is an answer.
+
+    Args:
+        inventories: Sources of the inventory before the lab's.
+    """
     command = Path(sys.executable).with_name("ansible-playbook")
+    sources = [word for file in (*inventories, INVENTORY) for word in ("-i", file)]
     given = ("-e", f"secbeat_lab_pki={run.pki}", "--limit", ",".join(run.hosts))
     done = subprocess.run(
-        [command, "-i", INVENTORY, TREE / "playbooks" / playbook, *given, *options],
+        [command, *sources, TREE / "playbooks" / playbook, *given, *options],
         cwd=TREE,
         env={
             "PATH": os.environ["PATH"],
@@ -61,9 +66,11 @@ def play(run: Run, playbook: str, *options: str) -> Outcome:
     return Outcome(done.returncode, done.stdout, _recap(done.stdout))
 
 
-def play_well(run: Run, playbook: str, *options: str) -> Outcome:
+def play_well(
+    run: Run, playbook: str, *options: str, inventories: tuple[Path, ...] = ()
+) -> Outcome:
     """Run it to its end, which must be a good one."""
-    outcome = play(run, playbook, *options)
+    outcome = play(run, playbook, *options, inventories=inventories)
     assert outcome.code == 0, outcome.text[-6000:]
     return outcome
 

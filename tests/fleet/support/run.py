@@ -21,21 +21,23 @@ import requests
 
 from appliance.lab import cleanup, nginx
 from appliance.lab.claim import claim_new, try_claim
-from appliance.lab.instance import LABS, Instance
+from appliance.lab.instance import LABS, Instance, Namespaces
 from tests.fleet.support import network
 from tests.fleet.support.certificates import AUTHORITY
 from tests.fleet.support.host import Host, remove_groups
 from tests.fleet.support.tree import ADMINISTRATOR, TREE, host_tree
 from tests.image.support.ssh import CONNECT_S, KeyPair
-from tests.support.lab import Lab
-from tests.support.lab import run as run_any
-from tests.support.namespaces import inside
-from tests.support.peers import background
+from tests.support.instances.lab import Lab
+from tests.support.instances.lab import run as run_any
+from tests.support.network.namespaces import inside
+from tests.support.network.peers import background
 from tests.support.waiting import wait_for
 
 TEMPORARY = Path("/var/tmp")  # noqa: S108 - overlays of hundreds of megabytes: not on a tmpfs
 PREFIX = "fleet-"
 HOSTS_MAX = 8
+ROUTERS = 0
+"""Their number, beside those of hosts."""
 BOOT_S = 180
 SILENCE_S = 5.0
 """An open port has answered in this time many times over."""
@@ -62,17 +64,43 @@ class Run:
         for name in names:
             self._wait_until_up(self.hosts[name])
 
+    def lose(self, name: str) -> None:
+        """A host is gone with all that it had; one that Debian has just made takes its place."""
+        host = self.hosts[name]
+        host.kill()
+        remove_groups(host.group)
+        shutil.rmtree(host.directory)
+        _hang_up(self.directory)
+        self._known_hosts.unlink(missing_ok=True)
+        host.make(self.tree, self.key.public, self._names())
+        host.start(self.tree)
+        self._wait_until_up(host)
+
     @contextmanager
-    def origin(self, name: str) -> Iterator[Lab]:
-        """A web server behind a host; before it is the client of the lab that this gives."""
-        number = list(self.hosts).index(name) + 1
-        lab = Lab(_instance_of_host(self.instance, number).name)
+    def origin(self) -> Iterator[Lab]:
+        """A web server behind the nodes; before them is the client of the lab that this gives."""
+        lab = Lab(_numbered(self.instance, ROUTERS).name)
         directory = lab.instance.directory / "nginx"
         directory.mkdir(parents=True)
         configuration = nginx.prepare(lab.instance, directory)
         command = ("nginx", "-e", "stderr", "-c", str(configuration))
-        with background(*lab.enter("origin"), *command):
-            yield lab
+        try:
+            with background(*lab.enter("origin"), *command):
+                yield lab
+        finally:
+            shutil.rmtree(lab.instance.directory)
+
+    def spread(self, *names: str) -> None:
+        """Requests to the origin go through these hosts, as far as their links are up."""
+        network.spread(self.routers, [self.number(name) for name in names])
+
+    def sent(self, name: str) -> int:
+        """Packets that the client has sent towards a host."""
+        return network.sent(self.routers, self.number(name))
+
+    def number(self, name: str) -> int:
+        """Of a host; the first is 1."""
+        return list(self.hosts).index(name) + 1
 
     def ssh(self, name: str, command: str, timeout_s: float = 120) -> str:
         """What a command prints there, run as root; it must succeed."""
@@ -117,10 +145,22 @@ class Run:
         """Its namespace."""
         return network.controller(self.instance)
 
+    @property
+    def routers(self) -> Namespaces:
+        """Before and behind the nodes."""
+        return _numbered(self.instance, ROUTERS).namespaces
+
+    @property
+    def _known_hosts(self) -> Path:
+        return self.directory / "known_hosts"
+
+    def _names(self) -> dict[str, str]:
+        return {each.name: each.address for each in self.hosts.values()}
+
     def _make(self, name: str) -> Host:
         number = len(self.hosts) + 1
         assert number <= HOSTS_MAX, f"{HOSTS_MAX} hosts are a run's most"
-        namespaces = _instance_of_host(self.instance, number).namespaces
+        namespaces = _numbered(self.instance, number).namespaces
         host = Host(
             name,
             network.address(number),
@@ -129,9 +169,8 @@ class Run:
             f"{_group(self.instance)}/{name}",
         )
         self.hosts[name] = host
-        network.build_host(self.instance, namespaces, number)
-        names = {each.name: each.address for each in self.hosts.values()}
-        host.make(self.tree, self.key.public, names)
+        network.build_host(self.instance, self.routers, namespaces.node, number)
+        host.make(self.tree, self.key.public, self._names())
         return host
 
     def _write_ssh_configuration(self) -> None:
@@ -147,7 +186,7 @@ class Run:
             "  IdentitiesOnly yes\n"
             "  BatchMode yes\n"
             "  StrictHostKeyChecking accept-new\n"
-            f"  UserKnownHostsFile {self.directory / 'known_hosts'}\n"
+            f"  UserKnownHostsFile {self._known_hosts}\n"
             "  LogLevel ERROR\n"
             f"  ConnectTimeout {CONNECT_S}\n"
             "  ServerAliveInterval 15\n"
@@ -179,6 +218,7 @@ def new_run() -> Iterator[Run]:
         directory = directory_of(instance)
         directory.mkdir(mode=0o700)
         network.build_controller(instance)
+        network.build_routers(_numbered(instance, ROUTERS).namespaces)
         made = Run(instance, directory, KeyPair.make(directory), tree)
         stack.callback(_end, made)
         yield made
@@ -204,16 +244,22 @@ def _end(made: Run) -> None:
 
 
 def _remove(instance: Instance) -> None:
-    for number in range(1, HOSTS_MAX + 1):
-        cleanup.clean(_instance_of_host(instance, number))
+    for number in range(HOSTS_MAX + 1):
+        cleanup.clean(_numbered(instance, number))
     remove_groups(_group(instance))
-    for shared in directory_of(instance).glob("*.sock"):
-        run_any("ssh", "-o", f"ControlPath={shared}", "-O", "exit", "host")
+    _hang_up(directory_of(instance))
     shutil.rmtree(directory_of(instance), ignore_errors=True)
     cleanup.clean(instance)
 
 
-def _instance_of_host(instance: Instance, number: int) -> Instance:
+def _hang_up(directory: Path) -> None:
+    """End the connections of ssh that wait to be used again: this run's own, and Ansible's."""
+    for shared in (*directory.glob("*.sock"), *directory.glob(".ansible/cp/*")):
+        run_any("ssh", "-o", f"ControlPath={shared}", "-O", "exit", "host")
+
+
+def _numbered(instance: Instance, number: int) -> Instance:
+    """Of a host, or of the routers."""
     return Instance(f"{instance.name}-{number}")
 
 

@@ -20,8 +20,8 @@ from appliance.lab.instance import Instance
 from tests.image.support.run import PREFIX, Run, directory_of, sweep
 from tests.image.support.taps import Wire
 from tests.image.support.vm import VM, Plan
-from tests.support.lab import TREE
-from tests.support.lab import run as command
+from tests.support.instances.lab import TREE
+from tests.support.instances.lab import run as command
 from tests.support.waiting import wait_for
 
 END_S = 60

@@ -11,8 +11,8 @@ from tests.image.support import inside
 from tests.image.support.taps import Wire
 from tests.image.support.vm import BOOT_S, VM
 from tests.image.support.waf import ATTACK, code_of, protect
+from tests.support.clients.writer import Writer
 from tests.support.waiting import wait_for
-from tests.support.writer import Writer
 
 BEFORE_MAX = 24
 """At most so many acknowledged changes before the power goes."""

@@ -11,7 +11,7 @@ from tests.image.support import inside
 from tests.image.support.taps import ORIGIN4, ORIGIN6, Wire
 from tests.image.support.vm import VM
 from tests.image.support.waf import ATTACK, DONE, LOOK_ALIKE, code_of, protect
-from tests.support.slow_pattern import SLOW
+from tests.support.values.slow_pattern import SLOW
 from tests.support.waiting import wait_for
 
 RULES = "/var/lib/secbeat/rules"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.image.support.run import Run
-from tests.support.lab import TREE
+from tests.support.instances.lab import TREE
 
 OUTPUT = TREE / "build" / "image"
 MANIFEST = OUTPUT / "manifest.json"

@@ -20,7 +20,7 @@ from appliance.lab import cleanup
 from appliance.lab.claim import claim_new, try_claim
 from appliance.lab.instance import LABS, Instance
 from tests.image.support.ssh import KeyPair
-from tests.support.lab import Lab
+from tests.support.instances.lab import Lab
 
 TEMPORARY = Path("/var/tmp")  # noqa: S108 - disks of gigabytes: not on a tmpfs
 PREFIX = "image-"

@@ -16,8 +16,8 @@ from appliance.commands import run
 from appliance.lab import network, nginx
 from appliance.lab.network import CLIENT, ENDPOINT_INTERFACE, INSIDE, ORIGIN, OUTSIDE
 from tests.image.support.machine import DataNic, NicModel
-from tests.support.lab import Lab
-from tests.support.peers import background
+from tests.support.instances.lab import Lab
+from tests.support.network.peers import background
 from tests.support.waiting import wait_for
 
 _TUN = Path("/dev/net/tun")

@@ -33,7 +33,7 @@ from tests.image.support.machine import (
     Machine,
 )
 from tests.image.support.ssh import HOST, Access, KeyPair, free_port
-from tests.support.lab import KEY_HEADER
+from tests.support.instances.lab import KEY_HEADER
 from tests.support.waiting import wait_for
 
 SSH_PORT, API_PORT, METRICS_PORT = 22, 9999, 9090

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from dataplane.native import library as loader
-from tests.support.agent import BOUND_S, ROOT, Agent, run_agent
-from tests.support.dataplane import spawn
+from tests.support.servers.agent import BOUND_S, ROOT, Agent, run_agent
+from tests.support.servers.dataplane import spawn
 
 MEMORY_KIB_MAX = 70_000_000 // 1024
 

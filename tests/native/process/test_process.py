@@ -25,7 +25,7 @@ from dataplane.client import Observer, PacketQuestion, control, observe
 from dataplane.run.workers.watchdog import STALL_MS
 from dataplane.shared.stats import NodeStats
 from dataplane.statelog import Put, StateLogWriter
-from tests.support.captures import inbound, write_frames
+from tests.support.values.captures import inbound, write_frames
 
 pytestmark = pytest.mark.skipif(
     "sanitize" in os.environ.get("SECBEAT_LIBRARY", ""), reason="the library part without DPDK"
@@ -68,7 +68,7 @@ class Node:
         }
         environment.pop("WATCHDOG_PID", None)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.dataplane_child"],
+            [sys.executable, "-m", "tests.support.servers.dataplane_child"],
             stdin=subprocess.PIPE,
             stderr=self.log,
             env=environment,

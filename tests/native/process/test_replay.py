@@ -23,7 +23,14 @@ from dataplane.replay.inputs import INSIDE_MAX, ListCapacities
 from dataplane.replay.replay import Replay
 from dataplane.replay.replay_report import ReplayReport
 from tests.native.frames import CLIENT4, TCP, ip4, link
-from tests.support.mixed_capture import ALLOWLIST, BLACKLIST, INSIDE, Sample, mixed, write_mixed
+from tests.support.values.mixed_capture import (
+    ALLOWLIST,
+    BLACKLIST,
+    INSIDE,
+    Sample,
+    mixed,
+    write_mixed,
+)
 
 NETWORKS = [Network.parse(text) for text in INSIDE]
 Start = Callable[..., Replay]

@@ -28,7 +28,7 @@ from dataplane.native import library as loader
 from dataplane.native.library import ENVIRONMENT_VARIABLE
 from dataplane.pcap import read_packets
 from dataplane.replay import replay as native_replay
-from tests.support.mixed_capture import (
+from tests.support.values.mixed_capture import (
     ALLOWLIST,
     BLACKLIST,
     CLIENT4,

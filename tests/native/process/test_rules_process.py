@@ -17,7 +17,7 @@ from dataplane.statelog import StateLogWriter
 from dataplane.statelog.changes import PutRule
 from dataplane.waf.document import Rule, to_row
 from tests.native.process.test_process import Node
-from tests.support.rules_header import RulesHeader
+from tests.support.documents.rules_header import RulesHeader
 
 pytestmark = pytest.mark.skipif(
     "sanitize" in os.environ.get("SECBEAT_LIBRARY", ""), reason="the library part without DPDK"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dataplane.native.abi import HANDOVER_SLOTS
-from tests.support.captures import (
+from tests.support.values.captures import (
     assorted,
     client_of,
     inbound,
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 def run(directory: Path, **scenario: object) -> dict[str, Any]:
     """Run a scenario of ``worker_child``; the ledger must hold whatever it was."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.support.worker_child"],
+        [sys.executable, "-m", "tests.support.servers.worker_child"],
         input=json.dumps({"directory": str(directory), **scenario}),
         capture_output=True,
         text=True,
@@ -225,7 +225,7 @@ class TestTwoLcores:
 def test_a_port_without_a_queue_for_each_lcore_is_refused(tmp_path: Path) -> None:
     empty = capture(tmp_path, "none", [])
     process = subprocess.run(
-        [sys.executable, "-m", "tests.support.worker_child"],
+        [sys.executable, "-m", "tests.support.servers.worker_child"],
         input=json.dumps(
             {
                 "directory": str(tmp_path),

@@ -24,7 +24,7 @@ from dataplane.policy.limit import (
 )
 from dataplane.policy.rules.packets.sanity import SanityRule
 from tests.native.tables.policy_support import Lcores, built, opened_profiles
-from tests.support.policy_limits import (
+from tests.support.documents.policy_limits import (
     PER,
     UNITS,
     Document,

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.support.lab import Lab
-from tests.support.namespaces import inside
+from tests.support.instances.lab import Lab
+from tests.support.network.namespaces import inside
 
 _CONNECT_S = 30.0
 PATIENT_S = 30.0

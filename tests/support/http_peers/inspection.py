@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.http_peers.servers import PORTS
-from tests.support.lab import SECBEAT, Lab, run
+from tests.support.instances.lab import SECBEAT, Lab, run
 from tests.support.waiting import wait_for
 
 ORIGINS = {"ipv4": "198.19.0.1", "ipv6": "2001:2::2:1"}

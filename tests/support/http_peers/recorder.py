@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.support.lab import Lab
-from tests.support.namespaces import inside
+from tests.support.instances.lab import Lab
+from tests.support.network.namespaces import inside
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

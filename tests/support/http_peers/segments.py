@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.support.lab import Lab, run
-from tests.support.namespaces import inside
-from tests.support.syn_flood import mac
+from tests.support.clients.syn_flood import mac
+from tests.support.instances.lab import Lab, run
+from tests.support.network.namespaces import inside
 
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _ETH_P_ALL = 0x0003

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.lab import TREE, Lab, run
+from tests.support.instances.lab import TREE, Lab, run
 from tests.support.waiting import wait_for
 
 PORTS = {"nginx": 8080, "apache": 8081, "gunicorn": 8082, "haproxy": 8083}

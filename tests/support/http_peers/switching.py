@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.support.lab import Lab
-from tests.support.namespaces import inside
+from tests.support.instances.lab import Lab
+from tests.support.network.namespaces import inside
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from dataplane.shared.stats import (
     RulesStats,
     StageStats,
 )
-from tests.support.http_stats import GROUPS, HTTP, SCANS
-from tests.support.incidents import DETECTION
+from tests.support.values.http_stats import GROUPS, HTTP, SCANS
+from tests.support.values.incidents import DETECTION
 
 
 def port(name: str, received: int, dropped: dict[str, int]) -> PortStats:

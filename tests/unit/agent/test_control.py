@@ -11,7 +11,7 @@ import pytest
 
 from api.agent.control import server as control
 from api.agent.control.server import ControlServer
-from api.common.errors import NotFoundError, UnavailableError
+from api.common.contract.errors import NotFoundError, UnavailableError
 from api.common.line_protocol import LINE_BYTES_MAX, ask
 from dataplane.base.errors import ConfigurationError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent import BOUND_S, ROOT, Agent, run_agent
+from tests.support.servers.agent import BOUND_S, ROOT, Agent, run_agent
 
 MEMORY_KIB_MAX = 70_000_000 // 1024
 

@@ -10,7 +10,7 @@ import pytest
 
 from api.common.attacks import attack_document
 from appliance.cli.client import server_events
-from tests.support.incidents import SYN_FLOOD, ended
+from tests.support.values.incidents import SYN_FLOOD, ended
 
 ATTACK = attack_document(SYN_FLOOD)
 PAGE = {"attacks": [ATTACK], "total": 1, "next_cursor": None, "warnings": []}

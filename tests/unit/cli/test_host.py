@@ -12,8 +12,8 @@ import pytest
 
 from appliance.cli.commands.host import VERBS
 from appliance.cli.main import main
-from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
-from tests.support.fake_kernel import DRIVERS, FakeKernel, FakeTools
+from tests.support.fakes.fake_host import NIC, OTHER_NIC, FakeHost
+from tests.support.fakes.fake_kernel import DRIVERS, FakeKernel, FakeTools
 from tests.unit.cli.conftest import Done
 
 Host = Callable[..., Done]

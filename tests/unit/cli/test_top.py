@@ -18,7 +18,7 @@ import pytest
 from api.common.attacks import attack_document
 from appliance.cli.commands.top.poll import Poll, rates
 from appliance.cli.commands.top.view import lines, short
-from tests.support.incidents import SYN_FLOOD
+from tests.support.values.incidents import SYN_FLOOD
 
 PORT = {
     "received": 1000,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fake_agent import LISTED, RESULT, answering
+from tests.support.fakes.fake_agent import LISTED, RESULT, answering
 
 
 def test_the_list_shows_receivers_and_what_was_given_up(api: Any, secbeat: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.config import agent_settings
 from dataplane.base.errors import ConfigurationError
-from tests.support.contract import example
+from tests.support.documents.contract import example
 from tests.unit.config.documents import complaints, parsed
 
 HOOK = "https://hooks.example/secbeat"

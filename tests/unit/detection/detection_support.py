@@ -15,7 +15,7 @@ from dataplane.native import abi
 from dataplane.shared.incidents import Incident
 from dataplane.shared.pages.statsview import StatsView
 from tests.support.clock import FakeClock
-from tests.support.traffic import TICK_MS, TICKS_PER_S, FakeCollector, Row
+from tests.support.values.traffic import TICK_MS, TICKS_PER_S, FakeCollector, Row
 
 WEB = "203.0.113.10"
 

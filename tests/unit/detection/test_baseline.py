@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataplane.detection.thresholds import ProfileThresholds, Thresholds
 from dataplane.native import abi
 from dataplane.shared.incidents import ProfileRates
-from tests.support.traffic import row, target
+from tests.support.values.traffic import row, target
 from tests.unit.detection.detection_support import WEB, Watched
 
 OTHER = "203.0.113.11"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dataplane.native.abi import Sample
-from tests.support.traffic import Row, evidence, row, target
+from tests.support.values.traffic import Row, evidence, row, target
 from tests.unit.detection.detection_support import WEB, Watched
 
 DOWN = "203.0.113.20"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dataplane.detection.pause import CALM_MS, FIRST_MS, LONGEST_MS, Pause
-from tests.support.traffic import row
+from tests.support.values.traffic import row
 from tests.unit.detection.detection_support import WEB, Watched
 
 FLOOD = row(syn=9000, packets=9000)

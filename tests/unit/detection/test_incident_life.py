@@ -6,7 +6,7 @@ from dataplane.detection.duty import CAPTURES_PER_TICK
 from dataplane.detection.thresholds import ProfileThresholds, Thresholds
 from dataplane.detection.traffic import Ranked
 from dataplane.native import abi
-from tests.support.traffic import amplified, evidence, row, target
+from tests.support.values.traffic import amplified, evidence, row, target
 from tests.unit.detection.detection_support import WEB, Watched
 
 FLOOD = row(syn=10_000, syn_ack=8000)

@@ -6,7 +6,7 @@ from dataplane.detection.judge import FOLLOWED_MAX
 from dataplane.detection.thresholds import ProfileThresholds, Thresholds
 from dataplane.native import abi
 from dataplane.shared.incidents import Incident
-from tests.support.traffic import Row, row, target
+from tests.support.values.traffic import Row, row, target
 from tests.unit.detection.detection_support import WEB, Watched
 
 PREFIX = "203.0.113.0/24"

@@ -8,7 +8,7 @@ import pytest
 
 from dataplane.detection.thresholds import DEFAULT, Thresholds
 from dataplane.native.abi import ATTACK_METRIC, Attack, TrafficKind
-from tests.support.traffic import Row, amplified, evidence, row, target
+from tests.support.values.traffic import Row, amplified, evidence, row, target
 from tests.unit.detection.detection_support import WEB, Watched
 
 FLOODS: dict[str, Row] = {

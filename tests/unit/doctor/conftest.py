@@ -13,7 +13,7 @@ from appliance.doctor import Context, Finding, examine
 from appliance.host.files import Host
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.shared.stats import NodeStats
-from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
+from tests.support.fakes.fake_host import NIC, OTHER_NIC, FakeHost
 
 Examine = Callable[..., dict[str, Finding]]
 

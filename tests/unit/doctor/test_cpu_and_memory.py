@@ -6,7 +6,7 @@ import pytest
 
 from appliance.doctor import Status
 from appliance.doctor.checks.cpu import V2_FLAGS
-from tests.support.fake_host import FLAGS, FakeHost
+from tests.support.fakes.fake_host import FLAGS, FakeHost
 from tests.unit.doctor.conftest import Examine
 
 PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"

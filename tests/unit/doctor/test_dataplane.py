@@ -11,7 +11,7 @@ from appliance.doctor import Status
 from dataplane.base import failure
 from dataplane.base.errors import LeaseBusyError
 from dataplane.shared.stats import NodeStats
-from tests.support.fake_host import FakeHost
+from tests.support.fakes.fake_host import FakeHost
 from tests.unit.agent.conftest import NODE
 from tests.unit.doctor.conftest import Examine
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from appliance.cli.app import app
 from appliance.doctor import Context, Finding, Status, examine, run, worst
 from appliance.host.files import Host
-from tests.support.fake_host import FakeHost
+from tests.support.fakes.fake_host import FakeHost
 from tests.unit.doctor.conftest import Examine
 
 

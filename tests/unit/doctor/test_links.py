@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.doctor import Status
-from tests.support.fake_host import NIC, OTHER_NIC, FakeHost
+from tests.support.fakes.fake_host import NIC, OTHER_NIC, FakeHost
 from tests.unit.doctor.conftest import Examine
 
 ON = {"loss_forwarding": "on"}

@@ -10,7 +10,7 @@ from appliance.doctor import Status
 from appliance.host.files import Host
 from appliance.host.pci import PciId
 from appliance.host.pmd import installed_pmds, package_of, pmd_of_vdev, read_pmds
-from tests.support.fake_host import AF_PACKET, IXGBE, MLX5, NIC, OTHER_NIC, FakeHost
+from tests.support.fakes.fake_host import AF_PACKET, IXGBE, MLX5, NIC, OTHER_NIC, FakeHost
 from tests.unit.doctor.conftest import Examine
 
 RELEASE = "/lib/modules/6.1.0-1-amd64"

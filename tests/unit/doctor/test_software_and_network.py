@@ -10,7 +10,7 @@ from appliance.doctor import Context, Status, examine
 from appliance.doctor.checks.software import locked_versions
 from appliance.host.files import Host
 from dataplane.base.errors import ConfigurationError
-from tests.support.fake_host import FakeHost
+from tests.support.fakes.fake_host import FakeHost
 from tests.unit.doctor.conftest import PINNED, Examine
 
 API = "api 127.0.0.1:9999"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.doctor import Finding, Status
-from tests.support.fake_host import IXGBE, NIC, OTHER_NIC, FakeHost
+from tests.support.fakes.fake_host import IXGBE, NIC, OTHER_NIC, FakeHost
 from tests.unit.doctor.conftest import Examine
 
 UNIT = "/usr/lib/systemd/system/secbeat-dataplane.service"

@@ -12,8 +12,8 @@ from appliance.config import NodeConfig
 from appliance.config.resolution import Resolution
 from appliance.host.nics import apply
 from appliance.host.survey import Survey
-from tests.support.fake_host import FakeHost
-from tests.support.fake_kernel import DEVICES, DRIVERS, FakeKernel, FakeTools
+from tests.support.fakes.fake_host import FakeHost
+from tests.support.fakes.fake_kernel import DEVICES, DRIVERS, FakeKernel, FakeTools
 
 MANAGEMENT, OUTSIDE, INSIDE = "0000:00:02.0", "0000:00:03.0", "0000:00:04.0"
 MACS = {MANAGEMENT: "52:54:00:00:01:00", OUTSIDE: "52:54:00:00:01:01", INSIDE: "52:54:00:00:01:02"}

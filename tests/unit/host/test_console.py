@@ -11,8 +11,8 @@ from appliance.host.console import UNITS, look, text
 from appliance.host.files import Host
 from appliance.host.firstboot.run import first_boot
 from dataplane.base.notify import status_of
-from tests.support.fake_host import FakeHost
-from tests.support.fake_kernel import FakeTools
+from tests.support.fakes.fake_host import FakeHost
+from tests.support.fakes.fake_kernel import FakeTools
 
 LINKS = [
     {},  # filtered out by ip: loopback has no address of that scope

@@ -13,8 +13,8 @@ from appliance.commands import TIMEOUT_S, run
 from appliance.host.files import HostError
 from appliance.host.firstboot.identity import CERTIFICATE, KEY, NODE_ID
 from appliance.host.firstboot.run import DONE, NO_CLOUD_INIT, NO_CLOUD_INIT_EVER, first_boot
-from tests.support.fake_host import FakeHost
-from tests.support.fake_kernel import FakeKernel, FakeTools
+from tests.support.fakes.fake_host import FakeHost
+from tests.support.fakes.fake_kernel import FakeKernel, FakeTools
 
 CONFIGURATION = "/etc/secbeat/secbeat.toml"
 KEYS = "/home/admin/.ssh/authorized_keys"

@@ -10,8 +10,8 @@ from appliance.config import NodeConfig
 from appliance.host.files import HostError
 from appliance.host.management import plan
 from appliance.host.steps import carry_out
-from tests.support.fake_host import FakeHost
-from tests.support.fake_kernel import FakeKernel, FakeTools
+from tests.support.fakes.fake_host import FakeHost
+from tests.support.fakes.fake_kernel import FakeKernel, FakeTools
 from tests.unit.host.conftest import MANAGEMENT, Configure
 
 NETWORK = "/run/systemd/network/zz-secbeat-management.network"

@@ -11,8 +11,8 @@ import pytest
 from appliance.host.files import HostError
 from appliance.host.nics import wait_for_drivers
 from appliance.host.survey import Survey
-from tests.support.fake_host import IXGBE, MLX5, PMDS, FakeHost
-from tests.support.fake_kernel import DEVICES, DRIVERS, FakeKernel, FakeTools
+from tests.support.fakes.fake_host import IXGBE, MLX5, PMDS, FakeHost
+from tests.support.fakes.fake_kernel import DEVICES, DRIVERS, FakeKernel, FakeTools
 from tests.unit.host.conftest import (
     INSIDE,
     MACS,

@@ -9,8 +9,8 @@ from appliance.host import cpus
 from appliance.host.files import HostError
 from appliance.host.prepare import plan
 from appliance.host.steps import carry_out
-from tests.support.fake_host import FakeHost
-from tests.support.fake_kernel import FakeKernel, FakeTools
+from tests.support.fakes.fake_host import FakeHost
+from tests.support.fakes.fake_kernel import FakeKernel, FakeTools
 from tests.unit.host.conftest import INSIDE, OUTSIDE, Configure
 
 PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"

@@ -11,8 +11,8 @@ from appliance.cli.commands import host as host_command
 from appliance.cli.terminal.output import Output
 from appliance.host.files import HostError
 from appliance.host.nics import Released, release
-from tests.support.fake_host import IXGBE, FakeHost
-from tests.support.fake_kernel import DRIVERS, FakeKernel, FakeTools
+from tests.support.fakes.fake_host import IXGBE, FakeHost
+from tests.support.fakes.fake_kernel import DRIVERS, FakeKernel, FakeTools
 from tests.unit.host.conftest import INSIDE, OUTSIDE, Configure, bring, driver
 
 

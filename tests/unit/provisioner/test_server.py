@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.common.errors import UnavailableError
+from api.common.contract.errors import UnavailableError
 from api.orchestrator.scaling.provisioner import ProvisionerError, SocketProvisioner, ignore
 from tests.unit.provisioner.conftest import ANSWER_S, Provisioned, collect, create
 

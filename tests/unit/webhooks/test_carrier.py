@@ -11,7 +11,7 @@ from api.webhooks.carrier import Carrier
 from api.webhooks.message import Message
 from api.webhooks.targets import Target
 from tests.support.clock import FakeClock
-from tests.support.receiver import Receiver, receiving
+from tests.support.servers.receiver import Receiver, receiving
 
 MESSAGE = Message("evt_1", "{}")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from api.agent.fleet.following.part import Applied
 from api.agent.node_api import NodeApi, RequestError
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 
 NOT_YET = "the data plane does not have it yet"
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from api.agent.fleet.lists.values import Entry, held_from
 from api.agent.node_api import NodeApi, RequestError
-from api.common.errors import NotFoundError
-from api.common.schemas import PAGE_MAX
+from api.common.contract.errors import NotFoundError
+from api.common.contract.schemas import PAGE_MAX
 from api.lists.lines import NDJSON
 from api.lists.schemas import ENTRIES_MAX, FLEET, NETWORKS_MAX
 from dataplane.base.networks import Network

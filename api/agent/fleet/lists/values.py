@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from api.common.schemas import utc_ms
+from api.common.contract.schemas import utc_ms
 from api.lists import kinds
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from api.agent.node_api import RequestError
-from api.common.roles import KEY_HEADER
+from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import SecBeatError
 
 TIMEOUT_S = 5.0

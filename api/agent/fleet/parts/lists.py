@@ -21,7 +21,7 @@ from api.agent.fleet.lists.snapshot import Snapshot
 from api.agent.fleet.lists.values import wanted_from
 from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import NodeApi, RequestError
-from api.common.errors import ConflictError, UnprocessableError
+from api.common.contract.errors import ConflictError, UnprocessableError
 from api.lists.kinds import LISTS
 from dataplane.base.networks import Network
 

@@ -18,8 +18,8 @@ from api.agent.fleet.following.part import Applied, Desired
 from api.agent.fleet.following.shrinking import shrinks
 from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import NodeApi, RequestError
-from api.common.errors import ConflictError, UnprocessableError
-from api.common.schemas import PAGE_MAX, rfc3339, utc_ms
+from api.common.contract.errors import ConflictError, UnprocessableError
+from api.common.contract.schemas import PAGE_MAX, rfc3339, utc_ms
 
 PUT_MAX = 100
 PUT_BYTES_MAX = 1 << 17

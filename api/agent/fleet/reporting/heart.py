@@ -13,7 +13,7 @@ from api.agent.fleet.orchestrator.contact import Contact
 from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.reporting.report import Reporter
 from api.agent.node_api import RequestError
-from api.common.schemas import utc_ms
+from api.common.contract.schemas import utc_ms
 from dataplane.base.errors import InvalidInputError
 
 BEAT_S = 10.0

@@ -8,8 +8,8 @@ from typing import Any
 
 from api.agent.fleet.following.part import Applied
 from api.agent.fleet.reporting.load import Load
+from api.common.contract.schemas import rfc3339
 from api.common.health import STALLED, STEADY_S, Health, effective_mode, judge
-from api.common.schemas import rfc3339
 from dataplane.base.clock import Clock
 from dataplane.shared.stats import NodeStats
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from api.agent.recording.journal.event import ATTACK_DETECTED, ATTACK_ENDED, Event
 from api.agent.recording.journal.journal import Journal, Row
 from api.common.attacks import attack_data, attack_document
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.history.tables import incidents
 from dataplane.shared.captures import Capture
 from dataplane.shared.incidents import Incident

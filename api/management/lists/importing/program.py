@@ -19,8 +19,8 @@ from typing import Any
 from uuid import UUID
 
 from api.common.children import child_environment
+from api.common.contract.errors import ApiError
 from api.common.disk import DiskError, StorageError, written
-from api.common.errors import ApiError
 from api.lists.lines import BadLineError, BadLinesError, Defaults
 from api.management.lists.importing.parse import Parsing, parse
 from api.management.lists.progress import note

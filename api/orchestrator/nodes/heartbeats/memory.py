@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from api.common.schemas import utc_ms
+from api.common.contract.schemas import utc_ms
 from api.orchestrator.nodes.schemas import Heartbeat
 from api.orchestrator.nodes.status import SILENT_MS, judge
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from api.common.errors import NotFoundError
+from api.common.contract.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import new_stamp, nodes
 from api.orchestrator.nodes.heartbeats import figures as many

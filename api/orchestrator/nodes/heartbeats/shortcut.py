@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.common.operations import JSON, to_text
-from api.common.schemas import rfc3339
+from api.common.contract.operations import JSON, to_text
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.nodes.heartbeats.service import Heartbeats
 from api.orchestrator.nodes.schemas import Heartbeat, HeartbeatAnswer
 from api.orchestrator.shortcuts import Door

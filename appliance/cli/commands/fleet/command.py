@@ -13,6 +13,7 @@ COMMANDS = {
     "membership": ("membership:app", "This node in its fleet; its key."),
     "deployments": ("deployments:app", "Which policy goes to which nodes, and how far it is."),
     "tokens": ("tokens:app", "What nodes enrol with."),
+    "database": ("database:app", "A copy of the orchestrator's database, and back."),
 }
 
 

@@ -14,8 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from api.common.contract.schemas import rfc3339
 from api.common.disk import DiskError
-from api.common.schemas import rfc3339
 from api.orchestrator.app import create_app, orchestrator_of
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.heartbeats.shortcut import BYTES_MAX

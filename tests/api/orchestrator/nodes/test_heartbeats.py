@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.app import orchestrator_of
 from api.orchestrator.database.tables.nodes import nodes
 from tests.api.orchestrator.conftest import heartbeat

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from tests.api.orchestrator.conftest import heartbeat, registration
-from tests.support.fleet_server import FleetServer
+from tests.support.servers.fleet_server import FleetServer
 from tests.support.waiting import wait_for
 
 _EVERY_S = 0.3

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.fleet_server import FleetServer
-from tests.support.playbooks import ansible
+from tests.support.documents.playbooks import ansible
+from tests.support.servers.fleet_server import FleetServer
 
 from .conftest import Nodes
 

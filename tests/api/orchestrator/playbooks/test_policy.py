@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fleet_server import KEY, FleetServer
-from tests.support.playbooks import TREE, ansible
+from tests.support.documents.playbooks import TREE, ansible
+from tests.support.servers.fleet_server import KEY, FleetServer
 
 from .conftest import Nodes
 

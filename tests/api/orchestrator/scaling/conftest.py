@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from api.orchestrator.app import create_app, orchestrator_of
 from api.orchestrator.scaling.provisioner import Hear, ProvisionerError
 from api.orchestrator.scaling.settings import ScalingSettings

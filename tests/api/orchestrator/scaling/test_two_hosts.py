@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from api.orchestrator.database.upgrade import migrate
-from tests.support import cloud_provider
-from tests.support.fleet_server import PROVIDER, ROOT, FleetServer
-from tests.support.postgres import Postgres
+from tests.support.fakes import cloud_provider
+from tests.support.servers.fleet_server import PROVIDER, ROOT, FleetServer
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import wait_for
 
 BOUND_S = 240

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.common.schemas import rfc3339
+from api.common.contract.schemas import rfc3339
 from tests.api.orchestrator.conftest import heartbeat, sources
 from tests.support.clock import FakeClock
 

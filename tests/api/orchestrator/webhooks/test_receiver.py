@@ -18,7 +18,7 @@ from api.webhooks.settings import WebhookSettings
 from dataplane.base.clock import SystemClock
 from tests.api.orchestrator.conftest import heartbeat
 from tests.support.clock import FakeClock
-from tests.support.receiver import Receiver, receiving
+from tests.support.servers.receiver import Receiver, receiving
 from tests.support.waiting import wait_for
 
 

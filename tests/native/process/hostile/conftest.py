@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dataplane import client
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from tests.native.process.hostile.hostile_support import (
     refusal_of,
 )
 from tests.support.clock import FakeClock
-from tests.support.dataplane import PortlessDataplane, settings
+from tests.support.servers.dataplane import PortlessDataplane, settings
 from tests.support.waiting import wait_for
 
 

@@ -22,7 +22,7 @@ from tests.native.process.hostile.hostile_support import (
     connected,
     take,
 )
-from tests.support.dataplane import PortlessDataplane
+from tests.support.servers.dataplane import PortlessDataplane
 
 
 def test_no_descriptor_lets_a_client_resize_or_reseal(

@@ -27,7 +27,7 @@ from tests.native.process.hostile.hostile_support import (
     refusal_of,
     take,
 )
-from tests.support.dataplane import PortlessDataplane
+from tests.support.servers.dataplane import PortlessDataplane
 from tests.support.waiting import wait_for
 
 GARBAGE = [

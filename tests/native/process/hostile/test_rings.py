@@ -26,7 +26,7 @@ from tests.native.process.hostile.hostile_support import (
     is_closed,
     take,
 )
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 from tests.support.waiting import wait_for
 
 

@@ -11,7 +11,7 @@ import pytest
 from dataplane.base.clock import SystemClock
 from dataplane.statelog import StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataplane.base.networks import Network
 from dataplane.control.rings import RETIRED_LEASES_MAX
 from dataplane.native import abi
 from tests.native.process.leases.leases_support import wait_until
-from tests.support.dataplane import PortlessDataplane, settings
+from tests.support.servers.dataplane import PortlessDataplane, settings
 
 
 def test_events_of_every_ring_reach_the_client(

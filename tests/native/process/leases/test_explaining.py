@@ -11,7 +11,7 @@ from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.statelog import Put, StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE, put
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
 def test_explain_answers_more_keys_than_a_ring_holds(

@@ -12,7 +12,7 @@ from dataplane.base.networks import Network
 from dataplane.client import PacketQuestion
 from dataplane.statelog import StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE, put
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 CLIENT, SERVER = Network.parse("192.0.2.1").key, Network.parse("198.51.100.1").key
 SYN = PacketQuestion(CLIENT, 6, 443, SERVER)

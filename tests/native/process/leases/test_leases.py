@@ -21,7 +21,7 @@ from dataplane.base.listener import Peer
 from dataplane.base.networks import Network
 from dataplane.control import server
 from tests.native.process.leases.leases_support import DATABASE, wait_until
-from tests.support.dataplane import ROOT, PortlessDataplane, spawn
+from tests.support.servers.dataplane import ROOT, PortlessDataplane, spawn
 
 
 def test_a_second_control_client_is_told_busy_after_the_time_it_gave(

@@ -12,7 +12,7 @@ from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.statelog import StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE, put
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
 def test_a_revision_is_in_force_after_the_doorbell(

@@ -17,7 +17,7 @@ from dataplane.base.errors import (
 from dataplane.base.networks import Network
 from dataplane.statelog import Put, StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE
-from tests.support.dataplane import PortlessDataplane, settings
+from tests.support.servers.dataplane import PortlessDataplane, settings
 
 
 def test_the_socket_is_for_its_group_and_goes_with_the_data_plane(

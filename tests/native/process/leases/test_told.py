@@ -20,7 +20,7 @@ from dataplane.reconcile.rejections import Rejection
 from dataplane.shared.stats import RejectedEntry, RejectedWhole
 from dataplane.statelog import Change, Put, SetPolicy, StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE, put, wait_until
-from tests.support.dataplane import PortlessDataplane, settings, turning
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
 def test_counters_are_summed_over_the_lcores(dataplane: PortlessDataplane, path: Path) -> None:

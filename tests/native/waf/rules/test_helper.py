@@ -14,7 +14,7 @@ from dataplane.waf.document import Rule
 from dataplane.waf.enforcing import databases
 from tests.native.harness import Harness
 from tests.native.waf.rules.node import Node, helper_of
-from tests.support.slow_pattern import SLOW
+from tests.support.values.slow_pattern import SLOW
 
 
 def test_a_helper_that_dies_comes_back_and_rules_wait_for_it(node: Node) -> None:

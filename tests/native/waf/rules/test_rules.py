@@ -7,7 +7,7 @@ from dataplane.native import abi
 from dataplane.native.abi import WafClass
 from dataplane.waf.document import Rule
 from tests.native.waf.rules.node import Node
-from tests.support.slow_pattern import SLOW
+from tests.support.values.slow_pattern import SLOW
 
 
 def test_a_rule_that_was_put_is_in_force_soon(node: Node) -> None:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from api.agent.events.log import HITS_PER_S, NOTICES_PER_S, SAMPLES_PER_S, EventLog
 from api.agent.metrics.tally import AgentTally
 from dataplane.client import DropSample, Notice
-from tests.support.evidence import HIT
+from tests.support.values.evidence import HIT
 
 SAMPLE = DropSample(
     boot_ms=1,

@@ -9,7 +9,7 @@ import pytest
 
 from api.agent.fleet.following.part import Applied, Desired
 from api.agent.node_api import RequestError
-from tests.support.fake_orchestrator import FakeOrchestrator, orchestrating
+from tests.support.fakes.fake_orchestrator import FakeOrchestrator, orchestrating
 
 
 @dataclass

@@ -22,7 +22,7 @@ from api.agent.fleet.orchestrator.key import NodeKey, digest
 from api.agent.fleet.orchestrator.membership import Membership
 from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.settings import FleetSettings
-from tests.support.fake_orchestrator import TOKEN, FakeOrchestrator, orchestrating
+from tests.support.fakes.fake_orchestrator import TOKEN, FakeOrchestrator, orchestrating
 from tests.unit.agent.fleet.conftest import FakePart
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"

@@ -15,7 +15,7 @@ from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.reporting.heart import BEAT_S, SPACING_S, Heart
 from api.agent.fleet.reporting.report import REASON_LENGTH_MAX, REASONS_MAX, Reporter
 from tests.support.clock import FakeClock
-from tests.support.fake_orchestrator import FakeOrchestrator
+from tests.support.fakes.fake_orchestrator import FakeOrchestrator
 from tests.unit.agent.conftest import NODE, FakeSource
 
 KEY = "the-nodes-key"

@@ -10,9 +10,9 @@ import pytest
 from api.agent.fleet.orchestrator.key import digest
 from api.agent.fleet.settings import FleetSettings
 from api.common.line_protocol import ask
-from tests.support.agent import BOUND_S, Agent, run_agent, settings_in
 from tests.support.certificates import Authority
-from tests.support.fake_orchestrator import TOKEN, FakeOrchestrator, orchestrating
+from tests.support.fakes.fake_orchestrator import TOKEN, FakeOrchestrator, orchestrating
+from tests.support.servers.agent import BOUND_S, Agent, run_agent, settings_in
 from tests.support.waiting import wait_for
 
 MEMORY_KIB_MAX = 70_000_000 // 1024

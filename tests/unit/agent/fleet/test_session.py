@@ -14,7 +14,7 @@ from api.agent.fleet.orchestrator import session as module
 from api.agent.fleet.orchestrator.session import Session
 from api.agent.node_api import RequestError
 from tests.support.certificates import Authority
-from tests.support.fake_orchestrator import FakeOrchestrator, orchestrating
+from tests.support.fakes.fake_orchestrator import FakeOrchestrator, orchestrating
 
 PATH = "nodes/n1/heartbeat"
 

@@ -16,7 +16,7 @@ from api.agent.recording.journal.event import Event
 from dataplane.client import DropSample, Notice
 from dataplane.waf.document import rule_id
 from tests.support.clock import FakeClock
-from tests.support.evidence import HIT as A_HIT
+from tests.support.values.evidence import HIT as A_HIT
 
 HIT = replace(A_HIT, group_index=0, group=None, hits=41)
 SAMPLE = DropSample(1, "192.0.2.7", "203.0.113.10", 0, "blacklist", "enforce", "outside", 6)

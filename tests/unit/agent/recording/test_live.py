@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.agent.recording.attacks.incidents import Sight
 from api.agent.recording.attacks.live import LiveTable
 from dataplane.shared.incidents import Incident
-from tests.support.incidents import SYN_FLOOD, ended
+from tests.support.values.incidents import SYN_FLOOD, ended
 
 
 def look(live: LiveTable, *found: Incident, is_whole: bool = True) -> set[str] | None:

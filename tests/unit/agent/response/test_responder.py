@@ -12,7 +12,7 @@ from api.agent.response.measures import SURE_MS
 from api.agent.response.responder import STRAYS_S, Responder
 from dataplane.shared.incidents import Incident, Ranked, WantedResponse
 from tests.support.clock import FakeClock
-from tests.support.incidents import SYN_FLOOD, ended
+from tests.support.values.incidents import SYN_FLOOD, ended
 
 SOURCES = (Ranked("192.0.2.1", "DE", 9_000, 7), Ranked("192.0.2.2", "DE", 8_000, 7))
 WEAK = Ranked("192.0.2.3", "DE", 500, 7)

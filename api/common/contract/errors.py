@@ -1,0 +1,111 @@
+"""Errors of the HTTP services: each knows its status, and what a client can do about it.
+
+They end in `api.common.contract.problems`, which makes an RFC 9457 document of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dataplane.base.errors import SecBeatError
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing that is wrong: where, what was sent, the rule it breaks."""
+
+    field: str
+    value: object
+    limit: str
+    message: str
+
+
+class ApiError(SecBeatError):
+    """An answer other than success; ``retry_after_s`` becomes the header Retry-After."""
+
+    http_status = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+        self.retry_after_s = retry_after_s
+
+
+class MalformedError(ApiError):
+    """The body is not what its media type says: not JSON, not UTF-8, cut."""
+
+    http_status = 400
+
+
+class UnauthenticatedError(ApiError):
+    """No key, an unknown key or one that has expired."""
+
+    http_status = 401
+
+
+class ForbiddenError(ApiError):
+    """The key's role may not do this."""
+
+    http_status = 403
+
+
+class NotFoundError(ApiError):
+    """There is no such thing."""
+
+    http_status = 404
+
+
+class RequestTimeoutError(ApiError):
+    """The body did not arrive in time."""
+
+    http_status = 408
+
+
+class ConflictError(ApiError):
+    """The request is sound, but the state of the node forbids it; ``errors`` says what does."""
+
+    http_status = 409
+
+
+class GoneError(ApiError):
+    """It was there, and is deleted for good."""
+
+    http_status = 410
+
+
+class TooLargeError(ApiError):
+    """The body is over its limit."""
+
+    http_status = 413
+
+
+class UnsupportedMediaTypeError(ApiError):
+    """The body is of a kind that is not read here."""
+
+    http_status = 415
+
+
+class UnprocessableError(ApiError):
+    """Well-formed, but against a rule; ``errors`` names field, value and limit."""
+
+    http_status = 422
+
+
+class TooManyRequestsError(ApiError):
+    """Over a rate limit; ``retry_after_s`` says when to come back."""
+
+    http_status = 429
+
+
+class UnavailableError(ApiError):
+    """A part the answer depends on is away; ``retry_after_s`` says when to ask again."""
+
+    http_status = 503
+    exit_code = 69

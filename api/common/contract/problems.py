@@ -1,0 +1,129 @@
+"""Every error becomes ``application/problem+json`` (RFC 9457) here; no stack trace gets out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from flask import Flask, Response, g
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from api.common.contract.errors import ApiError, FieldError, MalformedError, UnprocessableError
+from api.common.contract.roles import KEY_HEADER
+from dataplane.base.errors import InvalidInputError, SecBeatError
+from dataplane.base.nearest import fields_beside, instead_of
+
+MEDIA_TYPE = "application/problem+json"
+_VALUE_CHARACTERS_MAX = 200
+_ERRORS_MAX = 20
+_RETRY_AFTER_S = 1
+"""What a 503 without a better idea says."""
+
+log = structlog.get_logger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Let this module answer for every exception, the framework's included."""
+    app.register_error_handler(Exception, to_response)
+
+
+def to_response(error: Exception) -> Response:
+    """The answer to an exception; what nobody foresaw is logged and says nothing about itself."""
+    if isinstance(error, HTTPException):
+        return _from_framework(error)
+    if isinstance(error, ApiError):
+        return _respond(error.http_status, str(error), error.errors, _headers(error))
+    if isinstance(error, InvalidInputError):
+        several = [FieldError(one.field, one.value, one.limit, str(one)) for one in error.each]
+        return _respond(error.http_status, error.summary, several, {})
+    if isinstance(error, SecBeatError) and error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _respond(error.http_status, str(error), (), {})
+    if isinstance(error, SecBeatError) and error.http_status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return _respond(503, str(error), (), {"Retry-After": str(_RETRY_AFTER_S)})
+    log.error("request failed", exc_info=error)
+    return _respond(500, "the request failed; the log has the details under its request id", (), {})
+
+
+def from_validation(error: ValidationError, model: type[BaseModel], where: str = "") -> ApiError:
+    """Translate pydantic's findings about a model: not JSON is 400, everything else 422."""
+    found = error.errors(include_url=False)
+    if found[0]["type"] == "json_invalid":
+        return MalformedError(f"the body is not JSON: {found[0]['msg']}")
+    errors = []
+    for item in found[:_ERRORS_MAX]:
+        field = ".".join(str(part) for part in item["loc"] if not _is_form(part)) or where
+        value = None if item["type"] in {"missing", "json_type"} else item["input"]
+        context = item.get("ctx", {})
+        message = item["msg"]
+        if item["type"] == "extra_forbidden":
+            near = instead_of(item["loc"][-1], fields_beside(model, item["loc"]))
+            message = f"no such field{near}"
+        limit = str(context.get("limit", message))
+        errors.append(FieldError(field, value, limit, f"{field}: {message}"))
+    return UnprocessableError("; ".join(each.message for each in errors), errors=errors)
+
+
+def _is_form(part: object) -> bool:
+    """A tag of a body that has several forms: no field that a client has sent."""
+    return isinstance(part, str) and part.startswith("<")
+
+
+def document(
+    status: int, detail: str, errors: Sequence[FieldError], request_id: str
+) -> dict[str, object]:
+    """The problem document itself."""
+    title = HTTPStatus(status).phrase
+    return {
+        "type": f"urn:secbeat:problem:{title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+        "errors": [
+            {
+                "field": each.field,
+                "value": _shown(each.value),
+                "limit": each.limit,
+                "message": each.message,
+            }
+            for each in errors
+        ],
+    }
+
+
+def _from_framework(error: HTTPException) -> Response:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    kept = {"Allow", "Retry-After", "WWW-Authenticate"}
+    headers = {name: value for name, value in error.get_headers() if name in kept}
+    return _respond(status, error.description or HTTPStatus(status).phrase, (), headers)
+
+
+def _headers(error: ApiError) -> dict[str, str]:
+    headers = {}
+    if error.http_status == HTTPStatus.UNAUTHORIZED:  # RFC 9110 section 11.6.1 wants a challenge
+        headers["WWW-Authenticate"] = f'ApiKey header="{KEY_HEADER}"'
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, error.retry_after_s))
+    return headers
+
+
+def _respond(
+    status: int, detail: str, errors: Sequence[FieldError], headers: dict[str, str]
+) -> Response:
+    body = document(status, detail, errors, getattr(g, "request_id", ""))
+    text = json.dumps(body, ensure_ascii=False, default=str) + "\n"
+    return Response(text.encode("utf-8", "replace"), status, headers, content_type=MEDIA_TYPE)
+
+
+def _shown(value: object) -> object:
+    """A value as sent, cut to what an answer should carry."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no NaN
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= _VALUE_CHARACTERS_MAX else text[:_VALUE_CHARACTERS_MAX] + "..."

@@ -1,0 +1,36 @@
+"""What copies of databases have in common: a file for one user, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from api.common.disk import written
+from dataplane.base.errors import SecBeatError
+
+
+class CopyError(SecBeatError):
+    """A database could not be copied, or a copy can't become the database."""
+
+    exit_code = 74
+
+
+@contextmanager
+def new_file(file: Path) -> Iterator[Path]:
+    """A path to write to, mode 0600, which becomes ``file`` when the block ends.
+
+    Raises `StorageError`.
+    """
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    with written(file.parent):
+        unfinished.unlink(missing_ok=True)
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            yield unfinished
+            with unfinished.open("rb") as stream:
+                os.fsync(stream.fileno())
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""A copy of a database in a file while others write to it, and a copy that becomes the database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from api.storage.alone import take_lock
+from api.storage.copying import CopyError, new_file
+
+MAGIC = b"SQLite format 3\0"
+"""How a copy begins (www.sqlite.org/fileformat.html, section 1.3)."""
+
+
+def dump(database: Path, file: Path) -> None:
+    """Copy one consistent state to ``file``. Raises `CopyError`, `StorageError`."""
+    if not database.exists():
+        raise CopyError(f"{database} is not there: nothing to copy")
+    with (
+        new_file(file) as unfinished,
+        _told(database),
+        closing(sqlite3.connect(database)) as opened,
+    ):
+        opened.execute("VACUUM INTO ?", (str(unfinished),))
+
+
+def load(database: Path, file: Path, tables: Collection[str], last: str) -> None:
+    """Put a copy in the place of a database that nobody has open; ``last`` is done in it before.
+
+    Raises:
+        BusyError: a process writes the database.
+        CopyError: the copy is damaged, or of something else.
+    """
+    del tables  # the file goes as a whole
+    lock = take_lock(database)
+    try:
+        with new_file(database) as unfinished, _told(file):
+            shutil.copyfile(file, unfinished)
+            with closing(sqlite3.connect(unfinished)) as connection:
+                found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise CopyError(f"{file} is damaged: {found}")
+                connection.execute(last)
+                connection.commit()
+            for suffix in ("-wal", "-shm"):  # of the database that goes
+                database.with_name(database.name + suffix).unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as exc:
+        raise CopyError(f"{file} can't be copied: {exc}") from exc

@@ -1,0 +1,1 @@
+"""Clients, honest and not, most in processes of their own."""

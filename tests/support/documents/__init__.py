@@ -1,0 +1,1 @@
+"""What is compared with a document: contract, OpenAPI, schemas, playbooks."""

@@ -1,0 +1,181 @@
+"""An API beside its OpenAPI document: routes, errors, the page, and generated requests."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from unittest import SkipTest
+from urllib.parse import parse_qs, urlsplit
+
+import hypothesis
+import schemathesis
+from flask import Flask
+from schemathesis import GenerationMode
+
+from api.common.contract.operations import Operation
+from api.common.contract.roles import KEY_HEADER, Role
+from api.serving.application import PREFIX
+from tests.support.documents.beyond_schema import Rule, is_beyond
+
+EXAMPLES = 12
+"""Generated requests of each kind for each operation."""
+_SETTINGS = hypothesis.settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def _ndjson(_context: Any, value: Any) -> bytes:
+    """Lines are generated as one text."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+def described(app: Flask) -> dict[str, Any]:
+    """The document, asked for without a key."""
+    answer = app.test_client().get("/openapi.json")
+    assert answer.status_code == 200
+    document: dict[str, Any] = answer.get_json()
+    assert document["openapi"].startswith("3.1")
+    return document
+
+
+def operations_in(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """By method and path."""
+    return {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def routes(app: Flask) -> set[tuple[str, str]]:
+    """What is routed below the prefix, by method and path."""
+    return {
+        (method, re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith(PREFIX)
+    }
+
+
+def errors_of_another_type(document: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Answers of an error that are no problem documents."""
+    return [
+        (*name, status)
+        for name, operation in operations_in(document).items()
+        for status, answer in operation["responses"].items()
+        if int(status) >= 400 and set(answer["content"]) != {"application/problem+json"}
+    ]
+
+
+def clumsy_names(document: dict[str, Any]) -> list[str]:
+    """Of schemas: two models of one name get their modules' names, and clients both of them."""
+    return [name for name in document["components"]["schemas"] if "__" in name]
+
+
+def check_page(app: Flask, operations: Iterable[Operation]) -> None:
+    """The page says who may what, and loads nothing from elsewhere."""
+    client = app.test_client()
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert page.content_type.startswith("text/html")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    for operation in operations:
+        assert f"{PREFIX}{operation.path}" in page.text
+        row = re.escape(f"{PREFIX}{operation.path}</code></a></td>")
+        role = operation.role or "anybody"
+        assert re.search(rf"{operation.method}</td>\s*<td>[^\n]*{row}\s*<td>{role}</td>", page.text)
+    assert "http:" not in page.text.replace("http://json-schema", "")
+    assert "<script" not in page.text
+    links = re.findall(r'(?:href|src)="([^"#]*)"', page.text)
+    assert set(links) == {"", "/docs/docs.css", "/openapi.json"} - ({""} - set(links))
+    assert client.get("/docs/docs.css").content_type.startswith("text/css")
+
+
+def rows_that_lack(text: str, operations: Iterable[Operation]) -> list[str]:
+    """Rows of a written table of operations that a text has not."""
+    rows = [
+        f"| `{each.method}` | `{each.path}` | {each.role or 'anybody'} | {each.summary} |"
+        for each in operations
+    ]
+    return [row for row in rows if row not in text]
+
+
+def exercise(
+    app: Flask,
+    mode: GenerationMode,
+    key: Callable[[Any], str],
+    beyond: Sequence[Rule],
+    node: str | None = None,
+    examples: int = EXAMPLES,
+) -> int:
+    """Send generated requests to every operation, and check the answers against the document.
+
+    Args:
+        key: Which key an operation of the document is asked with.
+        beyond: Rules for which a request that the document allows may be refused all the same.
+        node: Whose key nodes' own operations are asked with: in their path it is that node.
+        examples: Of each kind for each operation.
+
+    Returns:
+        How many operations had anything to generate.
+    """
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    found = [each.ok() for each in schema.get_all_operations()]
+    settings = hypothesis.settings(_SETTINGS, max_examples=examples)
+    return sum(_exercise(each, mode, key(each), beyond, node, settings) for each in found)
+
+
+def _vanished(query: Mapping[str, Any] | None, url: str) -> set[str]:
+    """Parameters that a URL lacks, as an empty list of values is none."""
+    return set(query or {}) - set(parse_qs(urlsplit(url).query, keep_blank_values=True))
+
+
+def _exercise(
+    operation: Any,
+    mode: GenerationMode,
+    key: str,
+    beyond: Sequence[Rule],
+    node: str | None,
+    settings: hypothesis.settings,
+) -> bool:
+    """False: there is nothing of that kind to generate."""
+    numbers = itertools.count()
+    path = operation.path.removeprefix(PREFIX)
+    is_of_node = operation.definition.raw["x-secbeat-role"] == Role.NODE and "{node}" in path
+    acceptance = schemathesis.checks.CHECKS.get_one("positive_data_acceptance")
+    rejection = schemathesis.checks.CHECKS.get_one("negative_data_rejection")
+
+    @settings
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+    def run(case: Any) -> None:
+        if mode is GenerationMode.POSITIVE:
+            if "Idempotency-Key" in (case.headers or {}):
+                # no schema says that a key stands for one body
+                case.headers["Idempotency-Key"] = f"key-{next(numbers)}"
+            if is_of_node:
+                case.path_parameters["node"] = node
+        headers = {KEY_HEADER: key}
+        answer = case.call(headers=headers)
+        is_excused = answer.status_code == 422 and is_beyond(beyond, path, answer.json())
+        excluded = [acceptance] if is_excused else []
+        if _vanished(case.query, answer.request.url):
+            excluded.append(rejection)  # what was wrong with it has not been sent
+        case.validate_response(
+            answer,
+            excluded_checks=excluded,
+            headers=headers,
+            transport_kwargs={"headers": headers},
+        )
+
+    try:
+        run()
+    except (hypothesis.errors.Unsatisfiable, SkipTest):
+        return False
+    return True

@@ -1,0 +1,22 @@
+"""A node whose SYN proxy answers for a host: it must have seen first what the host can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.support.instances.lab import Lab
+from tests.support.waiting import wait_for
+
+_AGAIN_S = 1.1
+"""The node looks at a host at most once a second."""
+
+
+def until_proxied(lab: Lab, connect: Callable[[], object]) -> None:
+    """Connect until the node does not let it through to see what the origin can."""
+
+    def is_proxied() -> bool:
+        before = lab.quiet_stats().connections.accepted
+        connect()
+        return lab.quiet_stats().connections.accepted > before
+
+    wait_for(is_proxied, "the node knows the origin", every_s=_AGAIN_S)

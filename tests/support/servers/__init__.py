@@ -1,0 +1,1 @@
+"""Servers of the tests, as they are deployed."""

@@ -1,0 +1,59 @@
+"""The TLS terminator with the configuration that a node has, on loopback, in front of a socket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.waiting import wait_for
+
+CONFIGURATION = Path(__file__).parents[3] / "appliance/rootfs/tls/etc/secbeat/haproxy.cfg"
+SOCKET = "/run/secbeat-api/api.sock"
+_LISTENERS = ("bind 0.0.0.0:9443", "bind [::]:9443")
+
+
+def make_credentials(place: Path) -> None:
+    """Make a certificate and its key in a directory."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "1", "-subj", "/CN=secbeat"]
+    command += ["-keyout", str(place / "tls.key"), "-out", str(place / "tls.crt")]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def program() -> str:
+    """HAProxy."""
+    found = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert found, "haproxy is not installed: run 'make setup'"
+    return found
+
+
+@contextmanager
+def terminator(place: Path, socket: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """HAProxy on 127.0.0.1 and ::1; only its addresses and the socket's path are changed."""
+    make_credentials(place)
+    text = CONFIGURATION.read_text().replace(SOCKET, str(socket))
+    for listener, address in zip(_LISTENERS, ("127.0.0.1", "[::1]"), strict=True):
+        assert listener in text
+        text = text.replace(listener, f"bind {address}:{port}")
+    (place / "haproxy.cfg").write_text(text)
+    command = [program(), "-db", "-f", str(place / "haproxy.cfg")]
+    environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(place)}
+    with (
+        (place / "haproxy.log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
+    ):
+        try:
+            wait_for(lambda: _listens(process, port), "HAProxy listens", every_s=0.02)
+            yield process
+        finally:
+            process.terminate()
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    assert process.poll() is None, "HAProxy has ended"
+    listening = f"0100007F:{port:04X} 00000000:0000 0A"
+    return listening in Path("/proc/net/tcp").read_text(encoding="ascii")

@@ -1,0 +1,1 @@
+"""Inputs and answers as values, made for tests."""

@@ -1,0 +1,124 @@
+"""Rules that every role keeps: full names, changes that are told, arguments that are described."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+TREE = Path(__file__).parents[3]
+PLAYBOOKS = TREE / "playbooks"
+ROLES = sorted(path for path in (PLAYBOOKS / "roles").iterdir())
+BUILTIN = "ansible.builtin."
+COMMANDS = {f"{BUILTIN}{name}" for name in ("command", "shell", "script")}
+KEYWORDS = {
+    *("name", "when", "vars", "loop", "register", "notify", "listen", "changed_when", "check_mode"),
+    *("delegate_to", "become", "run_once", "diff", "environment"),
+    *("no_log", "until", "retries", "delay"),
+}
+
+
+def load(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
+
+
+def tasks() -> list[Any]:
+    return list(_tasks())
+
+
+def _tasks() -> Iterator[Any]:
+    for kind in ("tasks", "handlers"):
+        for file in sorted((PLAYBOOKS / "roles").glob(f"*/{kind}/*.yml")):
+            for task in load(file):
+                yield pytest.param(task, id=f"{file.relative_to(PLAYBOOKS)}: {task['name']}")
+
+
+@pytest.mark.parametrize("task", tasks())
+def test_a_task_names_one_module_in_full_and_hides_no_failure(task: dict[str, Any]) -> None:
+    modules = task.keys() - KEYWORDS
+    assert [name for name in modules if not name.startswith(BUILTIN)] == []
+    assert len(modules) == 1
+
+
+@pytest.mark.parametrize("task", tasks())
+def test_a_command_says_when_it_has_changed_something(task: dict[str, Any]) -> None:
+    for module in COMMANDS & task.keys():
+        assert "changed_when" in task or "creates" in task[module]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_the_main_tasks_are_a_flat_list_of_imports(role: Path) -> None:
+    for task in load(role / "tasks" / "main.yml"):
+        assert task.keys() == {"name", f"{BUILTIN}import_tasks"}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_every_argument_is_described_and_bears_the_roles_name(role: Path) -> None:
+    options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert [name for name in options if not name.startswith(f"secbeat_{role.name}_")] == []
+    assert all("description" in option and "type" in option for option in options.values())
+    defaults = role / "defaults" / "main.yml"
+    if defaults.exists():
+        internal = {"secbeat_rootfs_folder", "secbeat_rootfs_archive"}
+        assert load(defaults).keys() - internal <= options.keys()
+
+
+@pytest.mark.parametrize(
+    ("playbook", "inventory"),
+    [
+        *((path.name, "example") for path in sorted(PLAYBOOKS.glob("*.yml"))),
+        ("site.yml", "lab"),
+        ("site.yml", "production.example"),
+    ],
+)
+def test_ansible_reads_playbook_and_inventory(
+    playbook: str, inventory: str, tmp_path: Path
+) -> None:
+    command = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run(
+        [
+            command,
+            "--syntax-check",
+            "-i",
+            TREE / "inventory" / f"{inventory}.yml",
+            PLAYBOOKS / playbook,
+        ],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_rules_are_compiled_for_the_engine_before_the_packet_path_is_restarted() -> None:
+    """Handlers run in the order of their file; both on the same occasions."""
+    handlers = load(PLAYBOOKS / "roles/node/handlers/main.yml")
+    module = f"{BUILTIN}systemd_service"
+    rebuild = [task for task in handlers if "secbeat-rebuild" in str(task.get(module))]
+    restart = [
+        task
+        for task in handlers
+        if "secbeat-dataplane.service" in str(task.get(f"{BUILTIN}command"))
+    ]
+    assert (len(rebuild), len(restart)) == (1, 1)
+    assert handlers.index(rebuild[0]) < handlers.index(restart[0])
+    assert [rebuild[0][key] for key in ("listen", "when")] == [
+        restart[0][key] for key in ("listen", "when")
+    ]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_says_what_it_is_for_and_names_only_variables_that_it_has(role: Path) -> None:
+    text = (role / "README.md").read_text()
+    assert text.startswith(f"# {role.name}\n")
+    options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    kept = load(role / "vars" / "main.yml") if (role / "vars" / "main.yml").exists() else {}
+    named = set(re.findall(rf"secbeat_{role.name}_[a-z_]+", text)) - {"secbeat_rootfs_laid"}
+    assert named <= options.keys() | kept.keys()
