@@ -21,7 +21,7 @@ def operations(database: Database) -> list[Operation]:
         body = AuditPage(audit=[_body(row) for row in rows], total=total, next_cursor=cursor)
         return Answer(200, body)
 
-    summary = "Who changed what, when, from where; newest first"
+    summary = "Every change with its key, time and source address, newest first"
     return [
         Operation("GET", "/audit", show, summary, Role.OPERATE, {200: AuditPage}, query=AuditQuery)
     ]

@@ -57,7 +57,7 @@ def operations(bulk: Bulk) -> list[Operation]:
             "GET",
             "/lists/bulk",
             show,
-            "The import or removal in bulk that is under way, and how far it is",
+            "The progress of the import or removal in bulk that is running",
             Role.READ,
             {200: BulkBody},
         )

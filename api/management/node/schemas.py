@@ -42,7 +42,7 @@ class CountriesBody(Strict):
 
 
 class StorageBody(Strict):
-    """Whether changes can be made durable, and the room on the fullest disk that they go to."""
+    """Whether the storage can be written, and the room on its fullest disk."""
 
     writable: bool
     cause: str | None
@@ -76,7 +76,7 @@ class LinksBody(Strict):
 
 
 class StatusBody(Strict):
-    """The node at a glance."""
+    """State and health of the node."""
 
     status: Literal["starting", "running", "draining", "degraded"]
     mode: ModeName

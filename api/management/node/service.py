@@ -68,7 +68,7 @@ class NodeView:
         self._version = version()
 
     def status(self) -> StatusBody:
-        """The node at a glance; also without a data plane."""
+        """State and health of the node; also without a data plane."""
         stats = self._stats()
         ours = [CAUSE] if self._storage.trouble else []
         health, reasons = judge(stats, [*ours, *self._agent.reasons()])

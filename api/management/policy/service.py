@@ -166,7 +166,7 @@ class Policies:
     def rollback(
         self, actor: Actor, revision: int | None, *, accept_exempt: bool, override: bool = False
     ) -> Committed:
-        """Make an earlier policy the newest again; None: the one before the newest.
+        """Apply an earlier policy again; None: the one before the newest.
 
         Before the first there was the default. Raises `NotFoundError`, `InvalidInputError` when
         this release refuses that policy, and what `put` raises.

@@ -157,7 +157,7 @@ def operations(parts: Parts) -> list[Operation]:
             "PATCH",
             "/rules/{rule}",
             views.change,
-            "Change a rule's action or group, or switch it; 202 when that is not in force yet",
+            "Change a rule's action, group or `enabled`; 202 when that is not in force yet",
             operate,
             {200: RuleBody, 202: RuleBody},
             errors=(404, 409, 503),

@@ -23,7 +23,7 @@ def operations(following: Following) -> list[Operation]:
             "GET",
             "/nodes/{node}/desired",
             desired,
-            "What the node is to enforce, by numbers; for its own key, once a second",
+            "The numbers of the node's desired state; for its own key, once a second",
             Role.NODE,
             {200: DesiredBody},
             errors=(404,),

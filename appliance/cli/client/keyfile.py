@@ -57,7 +57,7 @@ def find_key(
             return key
         looked.append(f"{file} ({trouble})")
     if not files:
-        looked.append("key files of this host are not sent to another one")
+        looked.append("key files of this host are not sent to another host")
     message = f"no API key: --key-file (not given), {', '.join(looked)}"
     if any(_DENIED in place for place in looked):
         message += "\na key file is there that only root may read: run it with sudo"

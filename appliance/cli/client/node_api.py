@@ -293,8 +293,7 @@ class NodeApi:
             body = None
         if not isinstance(body, dict) and (response.content or not response.ok):
             raise NotTheApiError(
-                f"{self._url}: what answers there is not a {self.CALLED} "
-                f"(HTTP {response.status_code})"
+                f"{self._url}: the answer is not from a {self.CALLED} (HTTP {response.status_code})"
             )
         if not response.ok or response.is_redirect:
             raise _refusal(response, body or {})

@@ -22,18 +22,18 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def audit() -> None:
-    """Who changed what, when, from where."""
+    """The audit trail: every change with key, time and source."""
 
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
-    everything: Annotated[bool, typer.Option("--all", help="All that is kept.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Show all rows.")] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was changed."""
+    """List the changes, newest first."""
     api = NodeApi.open(url, key_file)
     pages = api.pages("audit", {}) if everything else [api.get("audit", {"limit": limit}).body]
     output = Output(as_json)

@@ -32,7 +32,7 @@ def status(
 def stats(
     url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show what the node has done with packets since it started."""
+    """Show packet counters since the node's start: received, forwarded, dropped by reason."""
     body = NodeApi.open(url, key_file).get("stats").body
     output = Output(as_json)
     if as_json:

@@ -81,9 +81,7 @@ def test_something_else_that_answers_is_named(body: bytes, api: Any, secbeat: An
     api.answers_with(404, body)
     done = secbeat("status")
     assert done.code == 76
-    assert (
-        done.err == f"secbeat: {api.url}: what answers there is not a management API (HTTP 404)\n"
-    )
+    assert done.err == f"secbeat: {api.url}: the answer is not from a management API (HTTP 404)\n"
 
 
 def test_key_does_not_follow_a_redirect(api: Any, secbeat: Any) -> None:

@@ -36,26 +36,26 @@ COLUMNS = ("ip", "state", "hits", "expires_at", "created_by", "origin", "reason"
 Network = Annotated[
     str, typer.Argument(metavar="IP", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
 ]
-Reason = Annotated[str | None, typer.Option(help="Why; up to 256 characters.")]
+Reason = Annotated[str | None, typer.Option(help="Reason; up to 256 characters.")]
 Duration = Annotated[
     int | None,
     typer.Option(
-        parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; else without end."
+        parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; default: no end."
     ),
 ]
 Origin = Annotated[
     str | None,
-    typer.Option(help="Who says so: manual, incident, crowdsec or feed:NAME."),
+    typer.Option(help="Origin of the entry: manual, incident, crowdsec or feed:NAME."),
 ]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")]
 Source = Annotated[
-    str, typer.Argument(metavar="FILE", help="A line for each address or prefix; - is stdin.")
+    str, typer.Argument(metavar="FILE", help="File with one address or prefix a line; - is stdin.")
 ]
 Conflict = Annotated[
     Literal["fail", "skip", "replace"],
     typer.Option(
         "--on-conflict",
-        help="Of lines that can't be added: fail, skip, or replace what is there (renews its end).",
+        help="For lines that can't be added: fail, skip, or replace (renews existing entries).",
     ),
 ]
 OnError = Annotated[
@@ -67,7 +67,7 @@ Force = Annotated[
 ]
 Format = Annotated[
     Literal["auto", "text", "ndjson"],
-    typer.Option("--format", help="auto: ndjson when the first character is a brace."),
+    typer.Option("--format", help="auto: ndjson if the first character is a brace, else text."),
 ]
 
 
@@ -137,7 +137,7 @@ def _list(app: typer.Typer, name: ListName) -> None:
     def list_(
         *,
         limit: Limit = 100,
-        everything: Annotated[bool, typer.Option("--all", help="All entries.")] = False,
+        everything: Annotated[bool, typer.Option("--all", help="Show all entries.")] = False,
         origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
         fleet: FleetOption = False,
         orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,

@@ -36,17 +36,17 @@ _WAIT_S = 60.0
 One = Annotated[
     str | None, typer.Argument(metavar="[IP]", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
 ]
-Reason = Annotated[str | None, typer.Option(help="All entries with this reason.")]
-CreatedBy = Annotated[str | None, typer.Option(help="All entries that this key has made.")]
+Reason = Annotated[str | None, typer.Option(help="Remove entries with this reason.")]
+CreatedBy = Annotated[str | None, typer.Option(help="Remove entries that this key has made.")]
 Origin = Annotated[
     str | None,
-    typer.Option(help="All entries of this origin; with IP: whose entry (default manual)."),
+    typer.Option(help="Remove entries of this origin; with IP the default is manual."),
 ]
 File = Annotated[
     str | None,
-    typer.Option("--file", metavar="FILE", help="All entries of these networks; - is stdin."),
+    typer.Option("--file", metavar="FILE", help="File with the networks to remove; - is stdin."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Count what would go, change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count the entries, remove none.")]
 
 
 def make(app: typer.Typer, name: ListName) -> None:
@@ -141,6 +141,6 @@ def _read(source: str) -> list[str]:
         raise typer.BadParameter(str(error)) from error
     if not 0 < len(found) <= NETWORKS_MAX:
         many = f"more than {NETWORKS_MAX}" if found else 0
-        limit = f"must be 1 to {NETWORKS_MAX}; for more, remove by origin or reason"
+        limit = f"must be 1 to {NETWORKS_MAX}; to remove more, use origin or reason"
         raise typer.BadParameter(f"{source}: {many} networks; {limit}")
     return found

@@ -33,9 +33,7 @@ from dataplane.waf.document import Rule
 CaptureArgument = Annotated[Path, typer.Argument(metavar="IN.pcap", help="pcap or pcapng.")]
 InsideOption = Annotated[
     list[str],
-    typer.Option(
-        "--inside", metavar="PREFIX", help="What the node protects, IPv4 or IPv6; repeatable."
-    ),
+    typer.Option("--inside", metavar="PREFIX", help="Protected prefix, IPv4 or IPv6; repeatable."),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -55,22 +53,20 @@ AllowlistOption = Annotated[
 ]
 CountriesOption = Annotated[
     Path | None,
-    typer.Option(
-        "--countries", metavar="FILE", help="Country database, for rules that ask for one."
-    ),
+    typer.Option("--countries", metavar="FILE", help="Country database, for country rules."),
 ]
 RulesOption = Annotated[
     Path | None,
     typer.Option(
         "--rules",
         metavar="FILE",
-        help="Rules of the WAF (NDJSON, as rules export writes): which requests they would hit.",
+        help="WAF rules (NDJSON, as rules export writes): list the requests that they would hit.",
     ),
 ]
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="OUT.pcap", help="Write what is forwarded; pcapng by its suffix."
+        "--out", metavar="OUT.pcap", help="Write the forwarded packets; pcapng by its suffix."
     ),
 ]
 
@@ -160,7 +156,7 @@ def _policy(file: Path | None) -> PolicyDocument | None:
 def _countries(file: Path | None) -> CountryDatabase:
     if file is None:
         raise InvalidInputError(
-            "the policy has rules about countries: name the database with --countries",
+            "the policy has country rules: name the database with --countries",
             field="countries",
             limit="--countries FILE",
         )

@@ -44,12 +44,14 @@ _DEFAULTS: dict[str, Any] = {
 """What an exported line leaves out."""
 _EXPORTED = ("pattern", "action", "severity", *_DEFAULTS)
 
-Source = Annotated[str, typer.Argument(metavar="FILE", help="A JSON object a line; - is stdin.")]
+Source = Annotated[
+    str, typer.Argument(metavar="FILE", help="File with one JSON object a line; - is stdin.")
+]
 Target = Annotated[str, typer.Argument(metavar="[FILE]", help="- is stdout.")]
 OnRefused = Annotated[
     Literal["fail", "skip"],
     typer.Option(
-        "--on-refused", help="Of patterns that can't be rules: refuse all, or leave them out."
+        "--on-refused", help="For refused patterns: fail (add none), or skip (add the others)."
     ),
 ]
 
@@ -186,5 +188,5 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("trying patterns", total=total)
+        task = progress.add_task("testing patterns", total=total)
         yield lambda done: progress.update(task, completed=done)
