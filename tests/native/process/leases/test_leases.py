@@ -135,7 +135,9 @@ def test_leases_leave_no_descriptors_behind(dataplane: PortlessDataplane, path: 
         with client.control(path, 60), client.events(path, 60), client.observe(path):
             pass
         control, events = dataplane.control, dataplane.events
-        wait_until(lambda: not (control._clients or control._holders.rings or events._retired.count))
+        wait_until(
+            lambda: not (control._clients or control._holders.rings or events._retired.count)
+        )
         wait_until(lambda: events.free and not events._retired.count)
         gc.collect()  # of earlier tests
         return len(list(Path("/proc/self/fd").iterdir()))
