@@ -10,7 +10,7 @@ AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench setup-image setup-fleet build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics image-test-scale wheels fleet-test clean
+.PHONY: help setup setup-bench setup-image setup-fleet build abi reasons run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics image-test-scale wheels fleet-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -24,6 +24,9 @@ build: ## compile libsecbeat
 
 abi: ## regenerate dataplane/native/abi.py from abi.h
 	@$(NATIVE) abi
+
+reasons: ## regenerate docs/reasons.md from reasons.def
+	@$(PYTHON) -m dataplane.reasons.page >docs/reasons.md
 
 run: setup ## a node in the lab, until Ctrl-C (LAB_ARGS="--mode tcp --detach")
 	@$(AS_ROOT) $(PYTHON) -m appliance.cli.main lab up $(LAB_ARGS)
