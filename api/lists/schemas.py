@@ -62,6 +62,8 @@ Origin = Annotated[
 Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), Whole]
 QueryDuration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), FromDecimal]
 StateName = Literal["pending", "in_force", "rejected"]
+OnConflict = Literal["fail", "skip", "replace"]
+OnError = Literal["fail", "skip"]
 FLEET = "fleet"
 """The origin whose bans are taken even where the allowlist covers them, since what put them there
 looks at many nodes: they act when the allowlist no longer says otherwise."""
@@ -239,12 +241,24 @@ class AllowlistPage(Strict):
     next_cursor: str | None
 
 
-class ImportQuery(Strict):
-    """Defaults for every line, and what to do about lines that conflict."""
+class ForceQuery(Strict):
+    """Whether all addresses of a family may be put on a list."""
+
+    force: Annotated[bool, FromFlag] = False
+
+
+class LinesQuery(ForceQuery):
+    """Defaults for every line, and what to do about lines that conflict or break a rule."""
 
     reason: Reason | None = None
     duration_seconds: QueryDuration | None = None
-    on_conflict: Literal["fail", "skip", "replace"] = "fail"
+    on_conflict: OnConflict = "fail"
+    on_error: OnError = "fail"
+
+
+class ImportQuery(LinesQuery):
+    """Of a node's import: also its origin."""
+
     origin: Origin = "manual"
 
 
@@ -256,13 +270,34 @@ class SkippedLine(Strict):
     why: str
 
 
-class ImportBody(Strict):
-    """What an import did; the first hundred skipped lines are listed."""
+class RefusedLine(Strict):
+    """A line that breaks a rule, and how."""
 
-    revision: int | None
-    state: StateName
+    line: int
+    value: str
+    why: str
+
+
+class LinesBody(Strict):
+    """What became of the lines of an import; of each kind, the first hundred are listed.
+
+    ``lines`` counts those that say something, ``refused`` those of them that break a rule.
+    ``networks`` counts what the others stand for (a range is several): added, replaced or skipped.
+    """
+
     lines: int
+    networks: int
     added: int
     replaced: int
     skipped: int
     skipped_lines: list[SkippedLine]
+    refused: int
+    refused_lines: list[RefusedLine]
+    warnings: list[str]
+
+
+class ImportBody(LinesBody):
+    """What an import did."""
+
+    revision: int | None
+    state: StateName

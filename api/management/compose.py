@@ -25,6 +25,7 @@ from api.management.events import views as event_views
 from api.management.explain import views as explain_views
 from api.management.explain.service import Explaining
 from api.management.housekeeping import Housekeeper
+from api.management.lists import bulk_views as bulk_list_views
 from api.management.lists import views as list_views
 from api.management.lists.bulk import Bulk
 from api.management.lists.importing.service import Importer
@@ -134,7 +135,8 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
                 remover=Remover(bulk),
                 effects=effects,
                 plane=dataplane,
-            )
+            ),
+            bulk,
         ),
         *rule_views.operations(parts),
         *bulk_rule_views.operations(parts),
@@ -179,8 +181,8 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     )
 
 
-def _list_operations(services: list_views.Services) -> list[Operation]:
-    found: list[Operation] = []
+def _list_operations(services: list_views.Services, bulk: Bulk) -> list[Operation]:
+    found = bulk_list_views.operations(bulk)
     for name in kinds.LISTS:
         found += list_views.operations(list_views.ListViews(name, services), name)
     return found

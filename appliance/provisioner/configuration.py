@@ -62,7 +62,7 @@ def load_provisioner(file: Path = PROVISIONER_FILE) -> ProvisionerConfig:
     try:
         config = ProvisionerConfig.model_validate(document)
     except ValidationError as error:
-        raise problem_error(file, error) from None
+        raise problem_error(file, error, ProvisionerConfig) from None
     for name, section in config.providers.items():
         if not section.playbook.is_file():
             raise ConfigurationError(

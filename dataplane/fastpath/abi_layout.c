@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "f61bc0c22aee4228d47bdd2c25bf24bee58529cb71dbb804d40763eaf59a5323";
+const char sb_abi_hash[] = "d4f83a9c41e895c49e38cc411ea7668b00dec19748323d278423094c54b3f62f";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -764,7 +764,7 @@ _Static_assert(sizeof(struct sb_replay_prefix) == 32, "make abi");
 _Static_assert(offsetof(struct sb_replay_prefix, key) == 0, "make abi");
 _Static_assert(offsetof(struct sb_replay_prefix, mask) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_replay) == 120, "make abi");
+_Static_assert(sizeof(struct sb_replay) == 168, "make abi");
 _Static_assert(offsetof(struct sb_replay, lcore) == 0, "make abi");
 _Static_assert(offsetof(struct sb_replay, prefixes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_replay, prefix_count) == 16, "make abi");
@@ -780,6 +780,12 @@ _Static_assert(offsetof(struct sb_replay, cut_short) == 88, "make abi");
 _Static_assert(offsetof(struct sb_replay, link_scope) == 96, "make abi");
 _Static_assert(offsetof(struct sb_replay, allowed) == 104, "make abi");
 _Static_assert(offsetof(struct sb_replay, neighbors) == 112, "make abi");
+_Static_assert(offsetof(struct sb_replay, tso) == 120, "make abi");
+_Static_assert(offsetof(struct sb_replay, big_tcp) == 128, "make abi");
+_Static_assert(offsetof(struct sb_replay, checksum_unfinished) == 136, "make abi");
+_Static_assert(offsetof(struct sb_replay, surplus) == 144, "make abi");
+_Static_assert(offsetof(struct sb_replay, syns_auto) == 152, "make abi");
+_Static_assert(offsetof(struct sb_replay, syns_always) == 160, "make abi");
 
 _Static_assert(sizeof(struct sb_reader) == 64, "make abi");
 _Static_assert(offsetof(struct sb_reader, quiescent) == 0, "make abi");

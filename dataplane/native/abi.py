@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "f61bc0c22aee4228d47bdd2c25bf24bee58529cb71dbb804d40763eaf59a5323"
+ABI_HASH = "d4f83a9c41e895c49e38cc411ea7668b00dec19748323d278423094c54b3f62f"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -2585,7 +2585,7 @@ class ReplayPrefix(ctypes.Structure):
 
 
 class Replay(ctypes.Structure):
-    """struct sb_replay: 120 bytes."""
+    """struct sb_replay: 168 bytes."""
 
     lcore: int
     prefixes: int
@@ -2602,6 +2602,12 @@ class Replay(ctypes.Structure):
     link_scope: int
     allowed: int
     neighbors: int
+    tso: int
+    big_tcp: int
+    checksum_unfinished: int
+    surplus: int
+    syns_auto: int
+    syns_always: int
 
     _fields_ = [
         ("lcore", ctypes.c_uint64),  # 0
@@ -2619,6 +2625,12 @@ class Replay(ctypes.Structure):
         ("link_scope", ctypes.c_uint64),  # 96
         ("allowed", ctypes.c_uint64),  # 104
         ("neighbors", ctypes.c_uint64),  # 112
+        ("tso", ctypes.c_uint64),  # 120
+        ("big_tcp", ctypes.c_uint64),  # 128
+        ("checksum_unfinished", ctypes.c_uint64),  # 136
+        ("surplus", ctypes.c_uint64),  # 144
+        ("syns_auto", ctypes.c_uint64),  # 152
+        ("syns_always", ctypes.c_uint64),  # 160
     ]
 
 

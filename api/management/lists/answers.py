@@ -7,6 +7,7 @@ from typing import Any
 
 from api.common.contract.operations import Answer
 from api.common.contract.schemas import rfc3339
+from api.lists.answers import fields_of_lines
 from api.lists.schemas import (
     EntriesBody,
     EntryBody,
@@ -15,7 +16,6 @@ from api.lists.schemas import (
     PutEntryBody,
     RemainingBody,
     RemovedBody,
-    SkippedLine,
 )
 from api.management.lists.importing.service import ImportResult
 from api.management.lists.reading import Listed, LookUp
@@ -118,18 +118,9 @@ def to_remove(
 
 def to_import(result: ImportResult, state: State) -> Answer:
     """The answer to an import; no revision: there was nothing to add."""
-    body = ImportBody(
-        revision=result.revision,
-        state=state,
-        lines=result.lines,
-        added=result.added,
-        replaced=result.replaced,
-        skipped=result.skipped,
-        skipped_lines=[
-            SkippedLine(line=line, ip=str(network), why=why)
-            for line, network, why in result.skipped_lines
-        ],
-    )
+    skipped = [(line, str(network), why) for line, network, why in result.skipped_lines]
+    of_lines = fields_of_lines(result.found, result.added, result.replaced, skipped)
+    body = ImportBody(revision=result.revision, state=state, **of_lines)
     if result.revision is None:
         return Answer(200, body)
     return Answer(201 if state == "in_force" else 202, body, location(result.revision))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
-from api.lists import kinds
+from api.lists import kinds, wide
 from api.lists.schemas import FLEET
 from api.management.lists import neighbors, rows, trail, writes
 from api.management.revisions.publisher import Outcome, Publisher
@@ -247,6 +247,9 @@ def _check(
 ) -> list[tuple[str, ...]]:
     """Warnings about each; refuses what could never act."""
     found = _check_against_allowlist(connection, name, wanted, boot_ms)
+    found = [
+        one + wide.warnings_about(each.network) for one, each in zip(found, wanted, strict=True)
+    ]
     if name == "allowlist":
         return found
     ended = neighbors.cut_off(connection, [each.network for each in wanted], boot_ms)

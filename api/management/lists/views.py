@@ -15,11 +15,13 @@ from api.common.contract.schemas import utc_ms
 from api.common.exchange.bodies import Upload
 from api.lists.lines import NDJSON, TEXT, Defaults
 from api.lists.schemas import (
+    FLEET,
     AllowlistPage,
     BlacklistPage,
     EntriesRequest,
     EntryBody,
     EntryRequest,
+    ForceQuery,
     ImportBody,
     ImportQuery,
     OriginQuery,
@@ -30,6 +32,7 @@ from api.lists.schemas import (
     RemoveQuery,
     RemoveRequest,
 )
+from api.lists.wide import refuse_everything
 from api.management.dataplane import Dataplane
 from api.management.lists import answers
 from api.management.lists.importing.service import Importer, ImportRequest, ImportResult
@@ -98,7 +101,8 @@ class ListViews:
             return self._add_many(call, request.root)
         require_owner(call.principal, request.root.origin)
         actor = Actor(call.principal, call.request_id, call.remember(_committed))
-        (entry,) = self._lists.put(actor, self._name, [_wanted(request.root)])
+        wanted = _wanted(request.root, force=call.query.force)
+        (entry,) = self._lists.put(actor, self._name, [wanted])
         state = self._effects.settle(entry.revision)
         return answers.to_put(entry, state, self._hits([entry], state)[0])
 
@@ -131,14 +135,16 @@ class ListViews:
         query: ImportQuery = call.query
         require_owner(call.principal, query.origin)
         upload: Upload = call.body
+        forced = _is_forced(query.force, query.origin)
         request = ImportRequest(
             list=self._name,
             source=upload.path,
             size_bytes=upload.size_bytes,
             media_type=upload.media_type,
-            defaults=Defaults(query.reason, query.duration_seconds),
+            defaults=Defaults(query.reason, query.duration_seconds, forced),
             origin=query.origin,
             on_conflict=query.on_conflict,
+            on_error=query.on_error,
         )
         actor = Actor(call.principal, call.request_id, call.remember(_imported))
         result = self._importer.run(actor, request)
@@ -165,7 +171,10 @@ class ListViews:
     def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
         for n, each in enumerate(request.entries):
             require_owner(call.principal, each.origin, f"entries.{n}.origin")
-        wanted = [_wanted(each, f"entries.{n}.") for n, each in enumerate(request.entries)]
+        wanted = [
+            _wanted(each, f"entries.{n}.", force=call.query.force)
+            for n, each in enumerate(request.entries)
+        ]
         _refuse_repeats(wanted)
         actor = Actor(call.principal, call.request_id, call.remember(_committed_many))
         entries = self._lists.put(actor, self._name, wanted)
@@ -222,6 +231,7 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             operate,
             {200: PutBody, 201: PutBody, 202: PutBody},
             errors=(409, 503),
+            query=ForceQuery,
             body=PutRequest,
             idempotent=True,
         ),
@@ -262,7 +272,7 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "POST",
             path + "/import",
             views.import_,
-            f"Add up to a million addresses and prefixes to the {name}, all or none",
+            f"Add up to a million addresses and prefixes to the {name} in one change",
             operate,
             {200: ImportBody, 201: ImportBody, 202: ImportBody},
             errors=(409, 503),
@@ -273,9 +283,16 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
     ]
 
 
-def _wanted(request: EntryRequest, prefix: str = "") -> Wanted:
-    network, seconds = Network.parse(request.ip), request.duration_seconds
-    return Wanted(network, request.reason, seconds, request.origin, f"{prefix}ip")
+def _wanted(request: EntryRequest, prefix: str = "", *, force: bool) -> Wanted:
+    network, seconds, field = Network.parse(request.ip), request.duration_seconds, f"{prefix}ip"
+    if not _is_forced(force, request.origin):
+        refuse_everything(network, field)
+    return Wanted(network, request.reason, seconds, request.origin, field)
+
+
+def _is_forced(force: bool, origin: str) -> bool:
+    """Of the fleet's entries, the orchestrator has asked."""
+    return force or origin == FLEET
 
 
 def _refuse_repeats(wanted: Sequence[Wanted]) -> None:

@@ -85,6 +85,12 @@ class Made:
 
     changes: list[Change]
     warnings: list[str]
+    name: str
+    """Of the document."""
+    replaces: int = 0
+    """The revision of the policy that was the newest; 0: nobody had set one."""
+    of_revision: int | None = None
+    """Of a rollback: the revision that had made the document the policy; 0: the default."""
 
 
 Committed: TypeAlias = tuple[int, Made]
@@ -133,7 +139,9 @@ class Policies:
         ruling = self.fleet()
         if ruling is not None and not ruling.overridden:
             warnings.append(f"the fleet's policy (number {ruling.number}) rules: set override=true")
-        return Made(changes(self.current().document, document), warnings)
+        current = self.current()
+        found = changes(current.document, document)
+        return Made(found, warnings, document.name, current.revision)
 
     def put(
         self, actor: Actor, document: PolicyDocument, *, accept_exempt: bool, override: bool = False
@@ -166,7 +174,9 @@ class Policies:
         with self._database.read() as connection:
             found = _find(connection, revision) if revision else _before_newest(connection)
         admit = partial(fleet.admit_local, override=override)
-        return self._commit(actor, "policy.rollback", _validated(found), accept_exempt, admit)
+        document = _validated(found)
+        what = (document, accept_exempt, admit, found.revision)
+        return self._commit(actor, "policy.rollback", *what)
 
     def give_back(self, actor: Actor) -> Committed:
         """The fleet rules again: what it sent last is the policy. Raises `NotFoundError`."""
@@ -183,12 +193,13 @@ class Policies:
         document: PolicyDocument,
         accept_exempt: bool,
         admit: Callable[[Connection], None],
+        of_revision: int | None = None,
     ) -> Committed:
         warnings = self._warnings(document, accept_exempt)
 
         def apply(connection: Connection, revision: int) -> Outcome[Made]:
             admit(connection)
-            return _insert(connection, revision, document, warnings)
+            return _insert(connection, revision, document, warnings, of_revision)
 
         made, revision = self._publisher.commit(actor, action, apply)
         return revision, made
@@ -219,10 +230,15 @@ class Policies:
 
 
 def _insert(
-    connection: Connection, revision: int, document: PolicyDocument, warnings: list[str]
+    connection: Connection,
+    revision: int,
+    document: PolicyDocument,
+    warnings: list[str],
+    of_revision: int | None = None,
 ) -> Outcome[Made]:
     before, raw = _newest(connection), to_json(document)
-    made = Made(changes(before.document, document), warnings)
+    found = changes(before.document, document)
+    made = Made(found, warnings, document.name, before.revision, of_revision)
     connection.execute(insert(policies), {"revision": revision, "document": raw})
     connection.execute(_FORGET)
     told = Difference(_told(before.revision, before.document), _told(revision, raw))
@@ -283,9 +299,5 @@ def _validated(policy: Policy) -> PolicyDocument:
     try:
         return parse_policy(policy.document)
     except InvalidInputError as error:
-        raise InvalidInputError(
-            f"the policy of revision {policy.revision} is none for this release: {error}",
-            field=error.field,
-            value=error.value,
-            limit=error.limit,
-        ) from error
+        what = f"the policy of revision {policy.revision} is none for this release"
+        raise error.of(what) from error

@@ -178,7 +178,15 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
 def _answer(revision: int | None, state: str, made: Made) -> Answer:
     found = [ChangeBody.model_validate(each._asdict()) for each in made.changes]
     body = PolicyAnswer.model_validate(
-        {"revision": revision, "state": state, "changes": found, "warnings": made.warnings}
+        {
+            "revision": revision,
+            "state": state,
+            "name": made.name,
+            "replaces": made.replaces,
+            "of_revision": made.of_revision,
+            "changes": found,
+            "warnings": made.warnings,
+        }
     )
     if revision is None or state == "in_force":
         return Answer(200, body)

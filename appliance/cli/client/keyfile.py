@@ -75,7 +75,7 @@ def find_key(
 def _read(file: Path) -> tuple[str, str]:
     """The key in a file, or an empty one and what is wrong."""
     try:
-        key = file.read_text(encoding="utf-8").strip()
+        key = file.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         return "", (error.strerror or str(error)).lower()
     except UnicodeDecodeError:

@@ -67,7 +67,7 @@ def load(file: Path) -> QemuConfig:
     try:
         config = QemuConfig.model_validate(read_document(file))
     except ValidationError as error:
-        raise problem_error(file, error) from None
+        raise problem_error(file, error, QemuConfig) from None
     if len(str(config.directory)) > DIRECTORY_CHARS_MAX:
         raise ConfigurationError(
             f"{file}: directory = {config.directory}: at most {DIRECTORY_CHARS_MAX} characters"

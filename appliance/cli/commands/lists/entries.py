@@ -11,7 +11,7 @@ import typer
 from appliance.cli.client.choice import Asked, refuse_for_fleet
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
-from appliance.cli.commands.lists import removals
+from appliance.cli.commands.lists import flush, removals
 from appliance.cli.commands.lists.imports import upload
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
@@ -65,6 +65,13 @@ Conflict = Annotated[
         help="For lines that can't be added: fail, skip, or replace (renews existing entries).",
     ),
 ]
+OnError = Annotated[
+    Literal["fail", "skip"],
+    typer.Option("--on-error", help="Of lines that break a rule: refuse all, or skip them."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Take 0.0.0.0/0 and ::/0, all addresses of a family.")
+]
 Format = Annotated[
     Literal["auto", "text", "ndjson"],
     typer.Option("--format", help="auto: ndjson if the first character is a brace, else text."),
@@ -74,7 +81,7 @@ Format = Annotated[
 def make_app(name: ListName) -> typer.Typer:
     """The verbs of one list."""
     app = typer.Typer(no_args_is_help=True, add_completion=False)
-    for verb in (_add, removals.make, _show, _list, _import):
+    for verb in (_add, removals.make, flush.make, _show, _list, _import):
         verb(app, name)
     return app
 
@@ -87,6 +94,7 @@ def _add(app: typer.Typer, name: ListName) -> None:
         reason: Reason = None,
         duration: Duration = None,
         origin: Origin = None,
+        force: Force = False,
         wait: WaitOption = False,
         timeout: TimeoutOption = WAIT_S,
         fleet: FleetOption = False,
@@ -99,7 +107,8 @@ def _add(app: typer.Typer, name: ListName) -> None:
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         body = {"ip": ip, "reason": reason, "duration_seconds": duration, "origin": origin}
         body = {key: value for key, value in body.items() if value is not None}
-        answer = asked.settle(asked.api.post(name, body), timeout if wait else None, "lists")
+        sent = asked.api.post(name, body, {"force": "true"} if force else None)
+        answer = asked.settle(sent, timeout if wait else None, "lists")
         if as_json:
             output.document(answer.body)
         else:
@@ -189,6 +198,8 @@ def _import(app: typer.Typer, name: ListName) -> None:
         duration: Duration = None,
         origin: Origin = None,
         on_conflict: Conflict = "fail",
+        on_error: OnError = "fail",
+        force: Force = False,
         file_format: Format = "auto",
         wait: WaitOption = False,
         timeout: TimeoutOption = WAIT_S,
@@ -205,21 +216,32 @@ def _import(app: typer.Typer, name: ListName) -> None:
             "duration_seconds": duration,
             "origin": origin,
             "on_conflict": on_conflict,
+            "on_error": None if on_error == "fail" else on_error,
+            "force": "true" if force else None,
         }
         answer = upload(asked.api, f"{name}/import", source, file_format, query)
         answer = asked.settle(answer, timeout if wait else None, "lists")
         if as_json:
             output.document(answer.body)
             return
-        body = answer.body
-        for line in body.get("skipped_lines") or ():
-            warn(f"line {line.get('line')}: {line.get('ip')}: {line.get('why')}")
-        there = int(body.get("added") or 0) + int(body.get("replaced") or 0)
-        what = f"{there} of {body.get('lines')} lines are on the {name}"
-        for how in ("replaced", "skipped"):
-            if body.get(how):
-                what += f", {body[how]} {how}"
-        asked.say(output, what, answer)
+        asked.say(output, _imported(name, answer.body), answer)
+
+
+def _imported(name: ListName, body: dict[str, Any]) -> str:
+    """What an import did, on one line; names on stderr what it left out."""
+    for line in body.get("skipped_lines") or ():
+        warn(f"line {line.get('line')}: {line.get('ip')}: {line.get('why')}")
+    for line in body.get("refused_lines") or ():
+        warn(f"line {line.get('line')}: {line.get('why')}")
+    lines, refused = int(body.get("lines") or 0), int(body.get("refused") or 0)
+    networks = body.get("networks")
+    there = int(body.get("added") or 0) + int(body.get("replaced") or 0)
+    of = f"{lines} lines" if networks in {None, lines - refused} else f"{networks} networks"
+    what = f"{there} of {of} are on the {name}"
+    for how in ("replaced", "skipped", "refused"):
+        if body.get(how):
+            what += f", {body[how]} {how}"
+    return what
 
 
 def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:

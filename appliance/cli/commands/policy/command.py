@@ -230,7 +230,10 @@ def rollback(  # noqa: PLR0917 - see apply
     wanted |= {"accept_exempt": True} if accept_exempt else {}
     answer = api.post("policy/rollback", wanted, _overriding(override))
     answer = settle(api, answer, timeout if wait else None)
-    _tell(Output(as_json), "rolled back", answer)
+    output, body = Output(as_json), answer.body
+    _tell(output, f"{_of(body)} is the policy again", answer)
+    if not as_json and body["replaces"]:
+        output.line(f"to undo it: secbeat policy rollback {body['replaces']}")
 
 
 @app.command()
@@ -245,6 +248,12 @@ def give_back(
     api = NodeApi.open(url, key_file)
     answer = settle(api, api.delete("policy/override"), timeout if wait else None)
     _tell(Output(as_json), "given back to the fleet", answer)
+
+
+def _of(body: dict[str, Any]) -> str:
+    """Which policy a rollback went back to."""
+    revision = body["of_revision"]
+    return f"{body['name']} of revision {revision}" if revision else "the default policy"
 
 
 def _document(file: Path) -> PolicyDocument:

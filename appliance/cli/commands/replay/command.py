@@ -11,13 +11,14 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from appliance.cli.commands.replay.view import as_document, print_report
+from appliance.cli.commands.replay.view import as_document, print_report, warn_of_limits
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
 from appliance.cli.terminal.plain import console
 from appliance.config import NodeConfig, load_config
 from appliance.config.paths import countries_files
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.list_file import read_list_file
 from dataplane.base.networks import Network
 from dataplane.countries import database
 from dataplane.countries.database import CountryDatabase
@@ -25,7 +26,6 @@ from dataplane.native import abi
 from dataplane.pcap import Batch, CaptureError, CaptureWriter, create_capture, read_batches
 from dataplane.policy import PolicyDocument, load_policy_file
 from dataplane.replay.inputs import ListCapacities
-from dataplane.replay.listfile import read_list_file
 from dataplane.replay.replay import Replay
 from dataplane.replay.replay_report import ReplayReport
 from dataplane.replay.rulefile import read_rules_file
@@ -117,6 +117,7 @@ def replay(  # noqa: PLR0917 - one parameter for each option of the command
         output.document(as_document(report, broken))
     elif report.packets or not broken:
         print_report(output, report)
+    warn_of_limits(report)
     if broken:
         raise broken
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from appliance.cli.terminal.output import Cell, Output
+from appliance.cli.terminal.output import Cell, Output, warn
 from dataplane.native import abi
 from dataplane.pcap import CaptureError
 from dataplane.replay.replay_report import ReplayReport, WafReport
@@ -25,6 +25,12 @@ _NOTES = {
     "inside_neither": "neither address inside: treated as from outside",
     "no_address": "no IP address to derive the direction: treated as from outside",
     "clock_backwards": "earlier time than the packet before: set to that packet's time",
+    "tso": "captured before segmentation, IP length 0: judged by the length of the frame",
+    "big_tcp": "larger than 65,535 bytes, IP length 0: judged as 65,535 bytes",
+    "checksum_unfinished": "TCP checksum that a NIC was to finish: counts as valid",
+    "surplus": "with bytes behind the IP packet that are no padding: these bytes are not counted",
+    "syns_auto": "SYNs forwarded; the SYN proxy (syn = auto) is not simulated",
+    "syns_always": "SYNs forwarded; the SYN proxy (syn = always) is not simulated",
 }
 
 
@@ -32,6 +38,15 @@ def as_document(report: ReplayReport, broken: CaptureError | None) -> dict[str, 
     """The report as JSON has it; ``error`` says where the capture broke off, if it did."""
     error = {"message": str(broken), "offset": broken.offset} if broken else None
     return {**asdict(report), "error": error}
+
+
+def warn_of_limits(report: ReplayReport) -> None:
+    """What the report leaves out, on stderr."""
+    if report.syns_always:
+        warn(
+            f"{report.syns_always} SYNs to profiles with syn = always are reported as forwarded: "
+            "replay has no SYN proxy; a node answers them itself"
+        )
 
 
 def print_report(output: Output, report: ReplayReport) -> None:

@@ -1,4 +1,5 @@
-/* lists_private.h: what the writer's side (lists.c) and the readers' (match.c) of lists.h share. */
+/* lists_private.h: what the writer's side (lists.c) and the readers' (lookup.c) of lists.h share.
+ */
 #ifndef SB_LISTS_PRIVATE_H
 #define SB_LISTS_PRIVATE_H
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,13 @@ class Programs:
 
     def mend(self) -> None:
         (self.folder / "fail").unlink()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Short, as the path of a socket must be."""
+    with tempfile.TemporaryDirectory(prefix="sb-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-/* walk.c: the writer's walks over all entries: addresses, then IPv4, then IPv6 prefixes.
+/* sweep.c: the writer removes expired or outdated entries: of addresses, IPv4, then IPv6 prefixes.
  *
  * A position counts through all three tables. A table that grows between two calls moves a position
  * back, never forward, so nothing is skipped.
