@@ -18,10 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.common.contract.schemas import (
-    PAGE_DEFAULT,
     FromDecimal,
     FromFlag,
-    PageLimit,
     Strict,
     Timestamp,
     Whole,
@@ -73,14 +71,6 @@ ENTRIES_MAX = 1000
 """Of one POST."""
 NETWORKS_MAX = 10_000
 """Of one removal: what fits well into a body of 1 MiB."""
-
-
-class PageQuery(Strict):
-    """Which part of a list: follow ``next_cursor`` until it is null."""
-
-    limit: PageLimit = PAGE_DEFAULT
-    cursor: Annotated[str, Field(pattern="^[0-9a-f]{34}([0-9a-f]{2}){0,72}$")] | None = None
-    origin: Origin | None = None
 
 
 class OriginQuery(Strict):
@@ -233,18 +223,21 @@ class RemovedBody(Strict):
 
 
 class BlacklistPage(Strict):
-    """A part of the blacklist; ``total`` counts all entries."""
+    """A part of the blacklist; ``total`` counts all entries that meet the filters.
+
+    Null: not counted again for a later page.
+    """
 
     blacklist: list[EntryBody]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 
 class AllowlistPage(Strict):
-    """A part of the allowlist; ``total`` counts all entries."""
+    """A part of the allowlist; ``total`` as of the blacklist."""
 
     allowlist: list[EntryBody]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 

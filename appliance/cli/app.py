@@ -10,6 +10,8 @@ import typer
 from typer.main import get_command
 
 from appliance.cli.lazy import LazyCommand, LazyGroup
+from appliance.cli.terminal.plain import HELP_OPTIONS, prepare_help
+from appliance.cli.words import with_json_last
 from dataplane.base.version import version
 
 _ROOM = "appliance.cli.commands"
@@ -20,6 +22,7 @@ COMMANDS = {
     "events": ("attacks.events:events", "Recorded events, or new events as they happen."),
     "top": ("top.command:top", "Rates, heaviest sources and attacks, live."),
     "explain": ("explain.command:explain", "The verdict on a packet, and the reason."),
+    "reasons": ("reasons:reasons", "Every drop reason, whom it can hit, and the remedy."),
     "blacklist": (
         "lists.entries:blacklist",
         "Addresses and prefixes whose packets are dropped.",
@@ -90,4 +93,7 @@ def root(
 
 def run(words: Sequence[str]) -> None:
     """Run a command; always ends in SystemExit, or raises SecBeatError."""
-    get_command(app)(words, prog_name="secbeat")
+    prepare_help()
+    get_command(app)(
+        with_json_last(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS)
+    )

@@ -137,6 +137,12 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     ),
     Scalar(
         "gauge",
+        "secbeat_syn_proxy_on",
+        "Addresses and profiles for which auto has switched the SYN proxy on, by each lcore.",
+        lambda node: single(node.syn_proxy_on.count),
+    ),
+    Scalar(
+        "gauge",
         "secbeat_cpu_usage_percent",
         "Busy share of the worker lcores in the last second; idle polling is not busy.",
         lambda node: single(node.cpu_busy_percent),

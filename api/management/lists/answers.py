@@ -18,8 +18,10 @@ from api.lists.schemas import (
     RemovedBody,
 )
 from api.management.lists.importing.service import ImportResult
+from api.management.lists.reading import Listed, LookUp
 from api.management.lists.removing.service import RemovalResult
 from api.management.lists.rows import Place
+from api.management.lists.schemas import ListedBody, LookupBody
 from api.management.lists.service import Entry
 from api.management.revisions.effects import State
 from api.management.revisions.location import location
@@ -50,6 +52,22 @@ def of_network(bodies: Sequence[EntryBody]) -> NetworkBody:
     """All entries of a network, the one that lasts longest first."""
     first, *others = bodies
     return NetworkBody(**{**dict(first), "others": others})
+
+
+def of_lookup(bodies: Sequence[EntryBody], found: LookUp) -> LookupBody:
+    """What the lists say of a network, with the entries of the one that is shown."""
+    return LookupBody(
+        **dict(of_network(bodies)),
+        asked=str(found.asked),
+        verdict=found.verdict,
+        decided_by=None if found.decided_by is None else _listed(found.decided_by),
+        covering=[_listed(each) for each in found.covering],
+        inside=[_listed(each) for each in found.inside],
+    )
+
+
+def _listed(found: Listed) -> ListedBody:
+    return ListedBody(list=found.list, ip=str(found.network))
 
 
 def to_put(entry: Entry, state: State, hits: int | None) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -11,6 +11,7 @@ from api.access.audit.service import Actor
 from api.common.contract.errors import FieldError, UnprocessableError
 from api.common.contract.operations import Answer, Call, Operation
 from api.common.contract.roles import Role
+from api.common.contract.schemas import utc_ms
 from api.common.exchange.bodies import Upload
 from api.lists.lines import NDJSON, TEXT, Defaults
 from api.lists.schemas import (
@@ -23,9 +24,7 @@ from api.lists.schemas import (
     ForceQuery,
     ImportBody,
     ImportQuery,
-    NetworkBody,
     OriginQuery,
-    PageQuery,
     PutBody,
     PutRequest,
     RemainingBody,
@@ -38,8 +37,11 @@ from api.management.dataplane import Dataplane
 from api.management.lists import answers
 from api.management.lists.importing.service import Importer, ImportRequest, ImportResult
 from api.management.lists.ownership import require_owner
+from api.management.lists.reading import EntryPage, ListReader
 from api.management.lists.removing.filters import Filter
 from api.management.lists.removing.service import RemovalResult, Remover
+from api.management.lists.rows import Only
+from api.management.lists.schemas import ListQuery, ShowBody, ShowQuery
 from api.management.lists.service import Entry, Lists, Wanted
 from api.management.policy.fleet import is_agent
 from api.management.revisions.effects import Effects, State
@@ -47,31 +49,35 @@ from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
 
+@dataclass(frozen=True)
+class Services:
+    """What the handlers call; the same for both lists."""
+
+    lists: Lists
+    reader: ListReader
+    importer: Importer
+    remover: Remover
+    effects: Effects
+    plane: Dataplane
+
+
 class ListViews:
     """The handlers of one list."""
 
-    def __init__(
-        self,
-        name: ListName,
-        lists: Lists,
-        importer: Importer,
-        remover: Remover,
-        effects: Effects,
-        plane: Dataplane,
-    ) -> None:
+    def __init__(self, name: ListName, services: Services) -> None:
         self._name = name
-        self._lists = lists
-        self._importer = importer
-        self._remover = remover
-        self._effects = effects
-        self._plane = plane
+        self._lists = services.lists
+        self._reader = services.reader
+        self._importer = services.importer
+        self._remover = services.remover
+        self._effects = services.effects
+        self._plane = services.plane
 
     def show(self, call: Call) -> Answer:
         """A page of the list."""
-        query: PageQuery = call.query
+        query: ListQuery = call.query
         state = self._effects.states()  # first: it stores what was rejected
-        after = answers.read_cursor(query.cursor)
-        page = self._lists.page(self._name, after, query.limit, query.origin)
+        page = self._page(query)
         following = None if page.next is None else answers.make_cursor(page.next)
         found = self._bodies(page.entries, state)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
@@ -79,9 +85,13 @@ class ListViews:
         return Answer(200, model.model_validate(fields))
 
     def get(self, call: Call) -> Answer:
-        """One network, with the entries of all origins."""
-        state = self._effects.states()
-        entries = self._lists.get(self._name, Network.parse(call.path["network"]))
+        """One network, with the entries of all origins; or what covers it."""
+        query: ShowQuery = call.query
+        state, network = self._effects.states(), Network.parse(call.path["network"])
+        if query.covering:
+            found = self._reader.look_up(self._name, network)
+            return Answer(200, answers.of_lookup(self._bodies(found.entries, state), found))
+        entries = self._lists.get(self._name, network)
         return Answer(200, answers.of_network(self._bodies(entries, state)))
 
     def add(self, call: Call) -> Answer:
@@ -142,6 +152,22 @@ class ListViews:
         state: State = "in_force" if revision is None else self._effects.settle(revision)
         return answers.to_import(result, state)
 
+    def _page(self, query: ListQuery) -> EntryPage:
+        only = Only(
+            origin=query.origin,
+            reason=query.reason,
+            created_by=query.created_by,
+            text=query.text,
+            since_ms=None if query.since is None else utc_ms(query.since),
+            until_ms=None if query.until is None else utc_ms(query.until),
+        )
+        if query.sort == "ip":
+            after = answers.read_cursor(query.cursor)
+            return self._reader.page(self._name, after, query.limit, only)
+        if query.sort == "hits":
+            return self._reader.most_hit(self._name, query.limit, only)
+        return self._reader.first(self._name, query.sort, query.limit, only)
+
     def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
         for n, each in enumerate(request.entries):
             require_owner(call.principal, each.origin, f"entries.{n}.origin")
@@ -189,10 +215,11 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path,
             views.show,
-            f"The {name}, a page at a time",
+            f"The {name}, a page at a time, under filters",
             read,
             {200: page},
-            query=PageQuery,
+            errors=(503,),
+            query=ListQuery,
             etag=True,
         ),
         Operation(
@@ -212,10 +239,11 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path + "/{network}",
             views.get,
-            f"One network of the {name}, with the entries of all origins",
+            f"One network of the {name}, with the entries of all origins; or what covers it",
             read,
-            {200: NetworkBody},
+            {200: ShowBody},
             errors=(404,),
+            query=ShowQuery,
             etag=True,
         ),
         Operation(

@@ -6,14 +6,14 @@ stricter refuses one of them only when it is to be in force again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import NotFoundError
 from api.management.database.tables import policies, revisions
 from api.management.lists import neighbors
@@ -236,13 +236,19 @@ def _insert(
     warnings: list[str],
     of_revision: int | None = None,
 ) -> Outcome[Made]:
-    newest = _newest(connection)
-    found = changes(newest.document, document)
-    made = Made(found, warnings, document.name, newest.revision, of_revision)
-    raw = to_json(document)
+    before, raw = _newest(connection), to_json(document)
+    found = changes(before.document, document)
+    made = Made(found, warnings, document.name, before.revision, of_revision)
     connection.execute(insert(policies), {"revision": revision, "document": raw})
     connection.execute(_FORGET)
-    return Outcome(made, [SetPolicy(raw)], document.name)
+    told = Difference(_told(before.revision, before.document), _told(revision, raw))
+    return Outcome(made, [SetPolicy(raw)], document.name, told)
+
+
+def _told(revision: int, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy as the audit trail has it: the whole stands under its revision."""
+    mode = document.get("mode", DEFAULT.mode.value)
+    return {"revision": revision, "name": document.get("name"), "mode": mode}
 
 
 def to_json(document: PolicyDocument) -> dict[str, Any]:

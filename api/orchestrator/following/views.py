@@ -46,7 +46,7 @@ def _revision(spread: Spread) -> Operation:
         "GET",
         f"/fleet/{part}/revisions/{{number}}",
         get,
-        f"How far a change of the fleet's {part} has come: on how many nodes it is in force",
+        f"A change of the fleet's {part}, and the number of nodes on which it is in force",
         Role.READ,
         {200: RevisionBody},
         errors=(404,),

@@ -14,6 +14,7 @@ import requests
 from appliance.cli.client.keyfile import (
     DEFAULT_FILES,
     VARIABLES,
+    Key,
     KeyMissingError,
     find_key,
 )
@@ -86,7 +87,7 @@ class NodeApi:
     def __init__(
         self,
         url: str,
-        key: str,
+        key: Key,
         session: requests.Session | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -97,7 +98,8 @@ class NodeApi:
         self._session = session or requests.Session()
         # A key is not shown to a proxy that the environment names for other purposes.
         self._session.trust_env = not is_local(url)
-        self._session.headers["X-SecBeat-API-Key"] = key
+        self._key_place = key.place
+        self._session.headers["X-SecBeat-API-Key"] = key.text
         self._session.headers["User-Agent"] = f"secbeat/{version()}"
 
     @classmethod
@@ -115,7 +117,7 @@ class NodeApi:
             return cls(url, find_key(key_file, os.environ, files, cls.VARIABLES))
         except KeyMissingError as missing:
             if is_local(url):
-                cls(url, "")._expect_answer()
+                cls(url, Key("", ""))._expect_answer()
             raise missing from None
 
     @classmethod
@@ -296,8 +298,15 @@ class NodeApi:
                 f"{self._url}: the answer is not from a {self.CALLED} (HTTP {response.status_code})"
             )
         if not response.ok or response.is_redirect:
-            raise _refusal(response, body or {})
+            raise self._refusal(response, body or {})
         return Answer(response.status_code, body, response.headers.get("Location"))
+
+    def _refusal(self, response: requests.Response, problem: dict[str, Any]) -> RefusedError:
+        """Of a key that opens nothing, or not this: also where it was found."""
+        error = _refused(response, problem)
+        if error.exit_code == Exit.NO_PERMISSION and self._key_place:
+            error.args = (f"{error}\nthe key came from {self._key_place}",)
+        return error
 
 
 def _where(body: dict[str, Any]) -> str:
@@ -309,7 +318,7 @@ def _where(body: dict[str, Any]) -> str:
     return f" on {nodes['pending']} of {nodes['of']} nodes: {', '.join(behind)}"
 
 
-def _refusal(response: requests.Response, problem: dict[str, Any]) -> RefusedError:
+def _refused(response: requests.Response, problem: dict[str, Any]) -> RefusedError:
     kind = {
         _TOO_MANY: TryLaterError,
         requests.codes.service_unavailable: UnavailableError,

@@ -57,6 +57,14 @@ FleetUrlOption = Annotated[
         help="With --fleet: the orchestrator API.",
     ),
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only from then on: 2026-11-08T10:30:00Z."),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only before then: 2026-11-08T10:30:00Z."),
+]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Return when the change is in force, or after --timeout.")
 ]

@@ -58,7 +58,7 @@ def test_pending_is_said(api: Any, secbeat: Any) -> None:
     api.answers_with(202, {**ENTRY, "state": "pending"}, Location="/api/v1/revisions/7")
     done = secbeat("blacklist", "add", "192.0.2.7")
     assert done.code == 0
-    assert "pending: committed, packets don't meet it yet (revision 7)" in done.out
+    assert "pending: committed, not yet in force (revision 7)" in done.out
 
 
 def test_wait_polls_until_in_force(api: Any, secbeat: Any) -> None:
@@ -322,7 +322,7 @@ def test_status_says_that_nothing_is_forwarded_and_why(
     body = {"status": "degraded", "health": "x", "reasons": reasons, "dataplane_error": error}
     api.answers_with(200, body)
     said = [each for each in secbeat("status").out.splitlines() if "NOT FORWARDING" in each]
-    assert said == ([f"NOT FORWARDING: {line}"] if line else [])
+    assert said == ([f"NOT FORWARDING\t{line}"] if line else [])
 
 
 def test_stats_flattens_what_is_nested(api: Any, secbeat: Any) -> None:
@@ -367,3 +367,98 @@ def test_unknown_role_is_a_usage_error(secbeat: Any) -> None:
 def test_version(secbeat: Any) -> None:
     done = secbeat("version", "--json")
     assert json.loads(done.out)["version"] == secbeat("--version").out.strip()
+
+
+def test_status_says_first_that_a_policy_drops_nothing_and_what_goes_on(
+    api: Any, secbeat: Any
+) -> None:
+    lax = [{"profile": f"p{n}", "mode": "monitor"} for n in range(12)]
+    attack = {"id": "attack_1", "type": "syn_flood", "target": "198.51.100.80", "profile": "shop"}
+    attack |= {"action": "challenged", "packets_per_second": 90_000, "bits_per_second": 46_080_000}
+    rates = {f"{one}_packets_per_second": 5 for one in ("received", "forwarded", "consumed")}
+    rates |= {"dropped_packets_per_second": 0, "received_bits_per_second": 2560}
+    body = {
+        "status": "running",
+        "policy": {"name": "trial", "mode": "off", "revision": 3, "not_enforced": lax},
+        "rates": rates,
+        "attacks": {"active": 1, "suppressed": 0, "heaviest": [attack]},
+        "syn_proxy": {
+            "profiles": 2,
+            "always": ["bank"],
+            "on_count": 2,
+            "on_for": [
+                {"profile": "shop", "address": "198.51.100.80"},
+                {"profile": "web", "address": None},
+            ],
+        },
+        "panic": {"until": "2026-11-30T12:00:00.000Z", "by": "x", "reason": None},
+        "health": "healthy",
+        "reasons": [],
+    }
+    api.answers_with(200, body)
+    lines = secbeat("status").out.splitlines()
+    assert lines[1:9] == [
+        "policy\ttrial: off (revision 3)",
+        f"NOTHING IS DROPPED\tin {', '.join(f'p{n} (monitor)' for n in range(10))} and 2 more",
+        "PANIC MODE\tuntil 2026-11-30T12:00:00.000Z: every profile only watches",
+        "packets per second\t5 received, 5 forwarded, 5 consumed, 0 dropped",
+        "bits per second\t2560 received",
+        "UNDER ATTACK\t198.51.100.80: syn_flood, 90000 packets per second, challenged, attack_1",
+        "SYN proxy\ton for 198.51.100.80, profile web, profile bank (always)",
+        "status\trunning",
+    ]
+    assert "attacks.active\t1" in lines
+    assert secbeat("status", "--json").json == body
+
+
+LOOKUP = {
+    **ENTRY,
+    "others": [],
+    "asked": "192.0.2.7",
+    "verdict": "allowed",
+    "decided_by": {"list": "allowlist", "ip": "192.0.2.0/28"},
+    "covering": [
+        {"list": "allowlist", "ip": "192.0.2.0/28"},
+        {"list": "blacklist", "ip": "192.0.2.0/24"},
+    ],
+    "inside": [],
+}
+
+
+def test_show_says_the_verdict_and_what_covers(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, LOOKUP)
+    lines = secbeat("blacklist", "show", "192.0.2.7").out.splitlines()
+    assert lines[1:4] == [
+        "asked\t192.0.2.7",
+        "verdict\tallowed by 192.0.2.0/28 of the allowlist",
+        "covered by\t192.0.2.0/28 of the allowlist, 192.0.2.0/24 of the blacklist",
+    ]
+    assert api.requests[0].query == {"covering": "true"}
+    assert secbeat("blacklist", "show", "192.0.2.7", "--json").json == LOOKUP
+
+
+def test_lists_are_filtered_and_ordered(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"blacklist": [ENTRY], "total": 1, "next_cursor": None})
+    words = ("--reason", "spam", "--created-by", "night", "--text", "x", "--sort", "hits")
+    assert secbeat("blacklist", "list", *words, "--since", "2026-11-08T10:30:00Z").code == 0
+    assert api.requests[0].query == {
+        "limit": "100",
+        "reason": "spam",
+        "created_by": "night",
+        "text": "x",
+        "sort": "hits",
+        "since": "2026-11-08T10:30:00Z",
+    }
+    refused = secbeat("blacklist", "list", "--all", "--sort", "hits")
+    assert (refused.code, "--all doesn't go with --sort hits" in refused.err) == (2, True)
+    assert secbeat("blacklist", "list", "--fleet", "--sort", "hits").code == 2
+
+
+def test_the_audit_is_filtered_and_says_before_and_after(api: Any, secbeat: Any) -> None:
+    row = {"id": 1, "at": "t", "key": "k", "role": "admin", "source": "s", "action": "a"}
+    row |= {"target": "x", "revision": 2, "request_id": "r", "before": None, "after": {"on": True}}
+    api.answers_with(200, {"audit": [row], "total": 1, "next_cursor": None})
+    done = secbeat("audit", "list", "--key", "k", "--action", "policy", "--sort", "oldest")
+    assert done.out.splitlines()[1].split("\t")[-2:] == ["-", '{"on": true}']
+    asked = {"limit": "100", "key": "k", "action": "policy", "sort": "oldest"}
+    assert api.requests[0].query == asked

@@ -21,7 +21,9 @@ from appliance.cli.terminal.options import (
     FleetUrlOption,
     JsonOption,
     KeyFileOption,
+    SinceOption,
     TimeoutOption,
+    UntilOption,
     UrlOption,
     WaitOption,
 )
@@ -46,6 +48,11 @@ Duration = Annotated[
 Origin = Annotated[
     str | None,
     typer.Option(help="Origin of the entry: manual, incident, crowdsec or feed:NAME."),
+]
+Text = Annotated[str | None, typer.Option(help="Only with this text in reason, creator or origin.")]
+Sort = Annotated[
+    Literal["ip", "newest", "oldest", "ends", "hits"],
+    typer.Option(help="Order; any but ip shows the first --limit entries alone."),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")]
 Source = Annotated[
@@ -109,7 +116,7 @@ def _add(app: typer.Typer, name: ListName) -> None:
 
 
 def _show(app: typer.Typer, name: ListName) -> None:
-    @app.command("show", help=f"Show one entry of the {name}.")
+    @app.command("show", help=f"Show what the {name} says of an address, and the verdict.")
     def show(
         ip: Network,
         fleet: FleetOption = False,
@@ -120,16 +127,35 @@ def _show(app: typer.Typer, name: ListName) -> None:
     ) -> None:
         output = Output(as_json)
         asked = Asked.open(fleet, orchestrator, url, key_file)
-        entry = asked.api.get(f"{name}/{quoted(ip)}").body
+        query = {} if fleet else {"covering": "true"}
+        entry = asked.api.get(f"{name}/{quoted(ip)}", query).body
         if as_json:
             output.document(entry)
             return
         others = entry.pop("others", ())
-        table = [(key, _cell(value)) for key, value in entry.items()]
+        table = [*_verdict(entry), *((key, _cell(value)) for key, value in entry.items())]
         for other in others:
             ends = other.get("expires_at") or "without end"
             table.append((f"also of {other.get('origin')}", f"{ends} {other.get('reason') or ''}"))
         output.table(("what", "value"), table)
+
+
+def _verdict(entry: dict[str, Any]) -> Iterable[tuple[str, Cell]]:
+    """The rows of a look-up, which are taken out of the entry."""
+    if "verdict" not in entry:  # of the fleet
+        return
+    asked, verdict, decided_by = (entry.pop(key) for key in ("asked", "verdict", "decided_by"))
+    covering, inside = entry.pop("covering"), entry.pop("inside")
+    yield "asked", asked
+    by = "" if decided_by is None else f" by {_listed(decided_by)}"
+    yield "verdict", ("neither banned nor allowed" if verdict == "none" else verdict) + by
+    yield "covered by", ", ".join(map(_listed, covering))
+    if inside:
+        yield "contains", ", ".join(map(_listed, inside))
+
+
+def _listed(found: dict[str, Any]) -> str:
+    return f"{found.get('ip')} of the {found.get('list')}"
 
 
 def _list(app: typer.Typer, name: ListName) -> None:
@@ -139,15 +165,25 @@ def _list(app: typer.Typer, name: ListName) -> None:
         limit: Limit = 100,
         everything: Annotated[bool, typer.Option("--all", help="Show all entries.")] = False,
         origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
+        reason: Annotated[str | None, typer.Option(help="Only entries with this reason.")] = None,
+        created_by: Annotated[str | None, typer.Option(help="Only what this key has made.")] = None,
+        text: Text = None,
+        since: SinceOption = None,
+        until: UntilOption = None,
+        sort: Sort = "ip",
         fleet: FleetOption = False,
         orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
         url: UrlOption = DEFAULT_URL,
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        refuse_for_fleet(fleet, origin=origin)
+        filters = {"origin": origin, "reason": reason, "created_by": created_by, "text": text}
+        filters |= {"since": since, "until": until, "sort": None if sort == "ip" else sort}
+        refuse_for_fleet(fleet, **filters)
+        if everything and sort != "ip":
+            raise typer.BadParameter(f"--all doesn't go with --sort {sort}: use --limit")
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
-        api, of = asked.api, {} if fleet else {"origin": origin}
+        api, of = asked.api, {} if fleet else filters
         pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]
         columns = asked.columns(*(SHOWN if output.terminal else COLUMNS))
         write_list(output, name, columns, pages, partial(_rows, columns))

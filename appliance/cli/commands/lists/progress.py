@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from appliance.cli.client.node_api import NodeApi
+from appliance.cli.terminal.plain import console
 from dataplane.base.errors import SecBeatError
 
 POLL_S = 1.0
@@ -26,8 +27,12 @@ def shown(api: NodeApi, request_id: str, size: int) -> Iterator[Callable[[int], 
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - only a terminal pays for it
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
@@ -35,7 +40,7 @@ def shown(api: NodeApi, request_id: str, size: int) -> Iterator[Callable[[int], 
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         bar = _Bar(progress, size)
         with _watched(api, request_id, bar):
             yield bar.sent

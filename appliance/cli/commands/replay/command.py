@@ -14,6 +14,7 @@ import typer
 from appliance.cli.commands.replay.view import as_document, print_report, warn_of_limits
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.plain import console
 from appliance.config import NodeConfig, load_config
 from appliance.config.paths import countries_files
 from dataplane.base.errors import InvalidInputError
@@ -197,10 +198,9 @@ def _with_progress(file: BinaryIO, capture: Path) -> Iterator[Iterator[Batch]]:
     if not sys.stderr.isatty():
         yield batches
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(capture.name, total=capture.stat().st_size or None)
 
         def counted() -> Iterator[Batch]:

@@ -30,6 +30,7 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Output, warn
+from appliance.cli.terminal.plain import console
 
 POLL_S = 0.2
 _WAIT_S = 600.0
@@ -183,10 +184,9 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("testing patterns", total=total)
         yield lambda done: progress.update(task, completed=done)

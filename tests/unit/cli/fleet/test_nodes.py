@@ -194,7 +194,7 @@ def test_a_drain_that_somebody_has_ended_is_not_waited_for(api: Any, secbeat: An
     api.answers_with(200, drained(0, 3, desired="active", status="healthy"))
     done = secbeat("nodes", "drain", "node-1", "--wait")
     assert done.code == 1
-    assert "somebody has set node 'node-1' to active meanwhile" in done.err
+    assert "another request has set node 'node-1' to active meanwhile" in done.err
 
 
 def test_nodes_are_deleted_and_may_come_again(api: Any, secbeat: Any) -> None:
