@@ -41,15 +41,26 @@ def load(database: Path, file: Path, tables: Collection[str], last: str) -> None
         with new_file(database) as unfinished, _told(file):
             shutil.copyfile(file, unfinished)
             with closing(sqlite3.connect(unfinished)) as connection:
-                found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-                if found != "ok":
-                    raise CopyError(f"{file} is damaged: {found}")
+                _require_whole(connection, file)
                 connection.execute(last)
                 connection.commit()
             for suffix in ("-wal", "-shm"):  # of the database that goes
                 database.with_name(database.name + suffix).unlink(missing_ok=True)
     finally:
         os.close(lock)
+
+
+def _require_whole(connection: sqlite3.Connection, file: Path) -> None:
+    """SQLite itself reads a last page that is cut off as one with zeros at its end."""
+    pages, page_size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+    )
+    found, wanted = file.stat().st_size, pages * page_size
+    if found != wanted:
+        raise CopyError(f"{file} is damaged: it has {found} bytes, not {wanted}")
+    problem = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise CopyError(f"{file} is damaged: {problem}")
 
 
 @contextmanager

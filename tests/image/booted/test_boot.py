@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from tests.image.support import inside
-from tests.image.support.vm import VM
+from tests.image.support.vm import BOOT_S, VM
 from tests.support.waiting import wait_for
 
 CONSOLE_S = 180
@@ -20,6 +22,11 @@ def test_every_unit_is_up(node: VM, host: Any):
 
 def test_it_was_started_by_the_bios(host: Any):
     assert not host.file("/sys/firmware/efi").exists
+
+
+def test_it_forwards_by_itself(booted: tuple[VM, Future[float]], say: Callable[[str], None]):
+    first_page = booted[1]
+    say(f"first boot, power on to the client's first page: {first_page.result(BOOT_S):.1f} s")
 
 
 def test_the_console_shows_state_addresses_and_the_next_step(node: VM, host: Any):
