@@ -12,8 +12,8 @@
 struct sb_lists;
 
 /* addresses_max: single addresses of both families and lists together; prefixes_max: per family.
- * lcores: how many readers count hits. hash_key: 16 random bytes. readers may be NULL: nobody reads
- * while the writer writes. 0, or -EINVAL (a capacity is 0 or above 2^27, lcores above
+ * lcores: how many readers count hits. hash_key: 16 random bytes. readers may be NULL: there are
+ * none while the writer writes. 0, or -EINVAL (a capacity is 0 or above 2^27, lcores above
  * SB_LCORES_MAX), -ENOMEM. */
 int sb_lists_create(uint32_t addresses_max, uint32_t prefixes_max, uint32_t lcores,
                     const uint8_t hash_key[16], const struct sb_readers *readers,

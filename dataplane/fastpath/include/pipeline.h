@@ -18,7 +18,7 @@
  * resume and idle leaves them with their verdicts in lcore->outbox, for the caller to take.
  *
  * The ledger received = forwarded + consumed + sum(dropped) + held_now of the rx port: the pipeline
- * counts received, dropped and held_now, stages count consumed (sb_consume); whoever transmits
+ * counts received, dropped and held_now, stages count consumed (sb_consume); the transmitting code
  * counts forwarded once a packet with verdict PASS is on its way, or sb_drop(TX_FULL). */
 void sb_pipeline_run(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 

@@ -1,4 +1,4 @@
-/* verdict.h: what can become of a packet, for stages and for whoever transmits: dropped, rejected,
+/* verdict.h: the verdicts on a packet, for stages and for the transmitting code: dropped, rejected,
  * consumed, held, handed over, released; and what the node sends of its own.
  *
  * Below every stage: knows counters, profiles and the outbox, and no stage. Keeps the ledger of the
@@ -16,11 +16,11 @@
 #include "reasons.h"
 #include "tcp_frame.h"
 
-/* Offers a drop to whoever listens for events: at most one per reason and tenth of a second. */
+/* Offers a drop to the events client: at most one per reason and tenth of a second. */
 void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet, enum sb_reason reason,
                     enum sb_mode mode, const struct sb_time *now);
 
-/* Tells whoever listens for events; address: 16 bytes, mapped. */
+/* Sends a notice to the events client; address: 16 bytes, mapped. */
 void sb_notify(struct sb_lcore *lcore, enum sb_notice_kind kind, uint64_t value,
                const uint8_t address[16], uint16_t profile, const struct sb_time *now);
 
@@ -99,7 +99,7 @@ static inline struct sb_outbox *sb_outbox_of(const struct sb_lcore *lcore) {
 /* The caller keeps the packet, its mbuf with it, until it is released or given up. */
 static inline void sb_hold(struct sb_lcore *lcore, struct sb_packet *packet) {
     packet->verdict = SB_VERDICT_HELD;
-    packet->http = 0; /* nobody has said yet what it is of */
+    packet->http = 0; /* its connection is not known yet */
     sb_stats_of(lcore)->port[packet->port].held_now++;
 }
 
@@ -144,7 +144,7 @@ struct sb_own_segment {
 bool sb_originate(struct sb_lcore *lcore, const struct sb_own_segment *segment);
 
 /* A RST with that number, the same way. Where it goes on, it says of its way what the packet like
- * says; back, 255 to who may look whether anybody has forwarded it (RFC 5082). */
+ * says; back, 255 to a client that may check for a router on the way (RFC 5082). */
 bool sb_originate_reset(struct sb_lcore *lcore, const struct sb_packet *like, bool back,
                         uint32_t sequence);
 

@@ -82,7 +82,7 @@ bool sb_waf_end(struct sb_waf_request *request);
 /* Number of the rule in a slot; 0: none. */
 uint64_t sb_waf_number(const struct sb_lcore *lcore, uint32_t slot);
 
-/* Keeps what a rule has matched for whoever asks, and tells who listens for events: at most once a
+/* Keeps what a rule has matched as evidence, and reports it as an event: at most once a
  * second for each rule and lcore. The caller fills everything but sequence, boot_ds and severity.
  * The request is counted as one of the rule's group. */
 void sb_evidence_add(struct sb_lcore *lcore, struct sb_evidence *evidence, uint32_t slot,
@@ -110,7 +110,7 @@ const char *sb_waf_engine(void);
 int sb_waf_image_create(uint64_t size, struct sb_waf_image **out);
 void sb_waf_image_destroy(struct sb_waf_image *image);
 
-/* To be filled, until it is sealed: then nobody can write to it. 0, -errno. */
+/* To be filled until it is sealed: then it can't be written any more. 0, -errno. */
 void *sb_waf_image_bytes(const struct sb_waf_image *image);
 int sb_waf_image_seal(const struct sb_waf_image *image);
 

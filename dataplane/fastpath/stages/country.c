@@ -1,6 +1,6 @@
 /* country.c: the countries that a profile blocks, and those that alone it allows, from outside.
  *
- * Without a database nobody has a country, and everybody passes: the node says that it is degraded.
+ * Without a database no source has a country, and all packets pass: the node is degraded.
  * What the database does not know has country 0, which a profile can name like any other.
  */
 #include "address.h"

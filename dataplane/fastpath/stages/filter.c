@@ -100,7 +100,7 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
 }
 
 /* The special-purpose registries of IPv4 and IPv6 (RFC 6890): what is not globally reachable. Of
- * IPv6 only 2000::/3 has been given to anybody (RFC 4291, 2.4), and 64:ff9b::/96 translates IPv4.
+ * IPv6 only 2000::/3 is allocated (RFC 4291, 2.4), and 64:ff9b::/96 translates IPv4.
  */
 static bool is_bogon(const struct sb_packet *packet) {
     const uint8_t *source = sb_client_bytes(packet);

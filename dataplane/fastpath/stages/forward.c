@@ -1,6 +1,6 @@
 /* forward.c: the survivors go out of the other port.
  *
- * Only the verdict is set here. Whoever transmits counts forwarded, once the packet is on its way:
+ * Only the verdict is set here. The transmitting code counts forwarded, once the packet is sent:
  * a full transmit queue is a drop (TX_FULL) of a packet that had passed.
  */
 #include "stages.h"

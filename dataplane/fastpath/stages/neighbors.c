@@ -3,7 +3,7 @@
  * A node that refused it would take the routers on both sides from one another: BGP over several
  * hops, OSPF's databases. So neither country nor filter, limits, connections nor the SYN proxy
  * refuse what such a router may say; the lists have judged it by now. Sources can be forged: each
- * has a budget of its own, and beyond it is judged as everybody is.
+ * has a budget of its own, and beyond it is judged like all others.
  */
 #include "tables/neighbors.h"
 

@@ -220,7 +220,7 @@ static enum sb_reason source_reason(const struct sb_packet *packet, const uint8_
 }
 
 /* 0.0.0.0/8 says who one is before one knows it (RFC 1122, 3.2.1.3), which TCP has no use for;
- * 240.0.0.0/4 is nobody's (RFC 1112, 4). */
+ * 240.0.0.0/4 is not assigned (RFC 1112, 4). */
 static enum sb_reason ipv4_source_reason(const struct sb_packet *packet, const uint8_t *ip) {
     uint32_t source = sb_load32(ip + SB_IPV4_SOURCE);
     bool is_tcp = packet->protocol == SB_PROTOCOL_TCP;

@@ -3,14 +3,14 @@
  *
  * A bucket is one number: the time at which it is full again (the theoretical arrival time of the
  * generic cell rate algorithm, ITU-T I.371, annex A, as virtual scheduling). What it lacks until
- * then is its debt: nothing is refilled, nothing divided, and a bucket that nobody has used for a
+ * then is its debt: nothing is refilled, nothing divided, and a bucket that was not used for a
  * while is the same as none. Times are nanoseconds with 16 fractional bits, modulo 2^64.
  *
  * A set that is full gives a newcomer the bucket that has been full for the longest time, which
  * says nothing, or else the one with the least debt, which loses least by being forgotten, and its
  * debt with it (as the counters of Space-Saving do: Metwally, Agrawal and El Abbadi, "Efficient
  * Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005), but never more than half
- * a burst and never so much that its first packet has no room. So nobody gains by being forgotten,
+ * a burst and never so much that its first packet has no room. So no source gains by an eviction,
  * who sends too much is forgotten last, and a flood of forged sources costs a new one half its
  * burst at most.
  */
@@ -70,7 +70,7 @@ static inline bool sb_bucket_spend(uint64_t *debt, uint64_t cost, uint64_t burst
     return fits;
 }
 
-/* One packet and a bucket of its own, which nobody forgets: whether it has room. */
+/* Whether a bucket that is never evicted has room for one packet. */
 static inline bool sb_bucket_pay(uint64_t *full_at, uint64_t cost, uint64_t burst, uint64_t now) {
     uint64_t debt = sb_bucket_debt(*full_at, now, burst);
     bool fits = sb_bucket_spend(&debt, cost, burst);
@@ -133,7 +133,7 @@ static inline bool sb_buckets_pay(struct sb_bucket_set *set, uint32_t tag, uint6
     return fits;
 }
 
-/* What the bucket of a tag lacks, and nobody pays. For another thread than the owner's: every word
+/* The debt of a tag's bucket, without charging it. For another thread than the owner's: every word
  * is read once, and may be another's for a moment. */
 static inline uint64_t sb_buckets_peek(const struct sb_bucket_set *set, uint32_t tag, uint64_t cost,
                                        uint64_t burst, uint64_t now, bool *is_known) {

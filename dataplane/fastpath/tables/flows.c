@@ -294,7 +294,7 @@ void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
     flows->stats->active--;
     place.set->tags.used &= (uint16_t)~way;
     place.set->tags.rank[flow->rank] &= (uint16_t)~way;
-    flow->key[0] = flow->key[1] = 0; /* nobody's, for who has found it before */
+    flow->key[0] = flow->key[1] = 0; /* unused, for a reader that has found it before */
 }
 
 struct sb_flow_record *sb_flow_add_record(struct sb_flows *flows, struct sb_flow *flow) {

@@ -3,7 +3,7 @@
  * Sets of 16 places: a line of tags, then a line for each connection. Each has a preferred place in
  * its home set and nearly always gets it, so that a look-up reads one line; if another has it, the
  * tags say where to look. What finds its home set full goes to one other, and the home counts how
- * many have strayed, so that nobody looks there in vain.
+ * many have strayed, so that no reader looks there in vain.
  */
 #ifndef SB_FLOWS_PRIVATE_H
 #define SB_FLOWS_PRIVATE_H
@@ -126,15 +126,15 @@ struct sb_flows {
     uint32_t source_mask;
     struct sb_hash_key hash_key, address_key[3];
     struct sb_source_set *sources;
-    struct sb_flow_record *records; /* one for each place, and that of index 0, which is nobody's */
+    struct sb_flow_record *records; /* one for each place, and index 0, which is not used */
     uint32_t record_free;           /* index of the first that was given back; 0: none */
-    uint32_t record_fresh;          /* of the first that nobody has had yet */
+    uint32_t record_fresh;          /* of the first that was never used */
     struct sb_connection_stats *stats;
     struct sb_flow_timeouts timeouts;
     uint32_t sweep_next; /* set */
     uint32_t sweep_due;  /* sets */
     uint32_t sweep_ds;
-    struct sb_http *http; /* is told what ends; NULL: nobody */
+    struct sb_http *http; /* is told about ended connections; NULL: not told */
 };
 
 static inline uint64_t sb_flow_hash(const struct sb_flows *flows, const uint64_t key[2]) {

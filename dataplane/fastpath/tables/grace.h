@@ -11,8 +11,8 @@
  *        it has moved on? then frees
  *
  * Say that W4 sees what R2 has written and W3 did not. Then R2 comes after W3, and, by the fence,
- * W1 comes before W3 for everybody: an R1 after R2 finds the new pointer. An R1 before R2 has
- * ended, because R2 releases and W4 acquires. So nobody reads what is freed. Without W2, W1 may
+ * W1 comes before W3 for every thread: an R1 after R2 finds the new pointer. An R1 before R2 has
+ * ended, because R2 releases and W4 acquires. So no reader uses what is freed. Without W2, W1 may
  * still be in the writer's store buffer at W3: the reader counts on and then loads the old pointer.
  *
  * R2 is one locked instruction, on x86 a full barrier also for the loads behind it; a machine with
@@ -26,7 +26,8 @@
 
 #include "abi.h"
 
-/* Notes every reader's counter; call it after the unlinking stores. readers NULL: nobody reads. */
+/* Notes every reader's counter; call it after the unlinking stores. readers NULL: there are none.
+ */
 void sb_grace_begin(struct sb_grace *grace, const struct sb_readers *readers);
 
 /* Whether every reader that ran at sb_grace_begin, and runs still, has been quiescent since. */

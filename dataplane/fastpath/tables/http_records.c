@@ -6,7 +6,7 @@
 
 #include "memory.h"
 
-/* Records that end in a run are given to nobody before the next one: as many as one run can end. */
+/* Records that end in a run are not reused before the next one: as many as one run can end. */
 enum { ENDING_MAX = 1024 };
 
 static size_t records_bytes(const struct sb_http *http) {

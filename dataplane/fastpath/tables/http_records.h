@@ -67,9 +67,9 @@ _Static_assert(sizeof(struct sb_http_record) == SB_CACHE_LINE, "64 bytes for eac
 _Static_assert(SB_HTTP_OUTSTANDING_MAX < 64, "outstanding has 6 bits");
 
 struct sb_http {
-    struct sb_http_record *records; /* that of index 0 is nobody's */
+    struct sb_http_record *records; /* index 0 is not used */
     uint32_t record_count;
-    uint32_t fresh;  /* index of the first that nobody has had yet */
+    uint32_t fresh;  /* index of the first that was never used */
     uint32_t free;   /* of the first that was given back; 0: none. Linked by next */
     uint32_t ending; /* of those that have ended in this run: a packet may still name one */
     struct sb_flows *flows;

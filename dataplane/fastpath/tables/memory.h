@@ -2,7 +2,7 @@
  *
  * Regions of 2 MiB and more are aligned and offered to transparent huge pages. MAP_HUGETLB is left
  * alone on purpose: it takes its pages from the pool that EAL was sized for, and takes them all
- * when an empty table is made. Pages that nobody has written cost nothing.
+ * when an empty table is made. Pages that were never written cost nothing.
  */
 #ifndef SB_MEMORY_H
 #define SB_MEMORY_H

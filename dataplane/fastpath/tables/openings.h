@@ -14,7 +14,8 @@ enum { SB_HOST_SETS = 2048, SB_HOST_WAYS = 4, SB_NO_OPENING = UINT32_MAX };
 enum { SB_ALLOWANCES = 256, SB_SHARES = 4096 };
 
 enum sb_host_flag {
-    SB_HOST_KNOWS_SCALE = 1 << 0, /* somebody has offered it, so the answer says something */
+    SB_HOST_KNOWS_SCALE =
+        1 << 0, /* a client has offered it, so the host's answer shows whether it has it */
     SB_HOST_KNOWS_TIMES = 1 << 1,
     SB_HOST_TIMES = 1 << 2,
     SB_HOST_SACK = 1 << 3
@@ -132,7 +133,7 @@ struct sb_allowance *sb_allowance_of(const struct sb_syn_proxy_table *table,
                                      struct sb_allowance allowances[SB_ALLOWANCES],
                                      struct sb_address_words address, uint32_t port);
 
-/* That of a protected address; NULL: nobody has sent it a SYN of late. */
+/* That of a protected address; NULL: it has received no SYN of late. */
 struct sb_destination *sb_destination_find(const struct sb_syn_proxy_table *table,
                                            struct sb_address_words address);
 /* The same, made if there is none, as it is sent a SYN: in the place of the one that is sent the

@@ -1,5 +1,5 @@
 /* siphash.h: SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012) of whole
- * words: what nobody without the key can foresee. */
+ * words: without the key the result can't be predicted. */
 #ifndef SB_SIPHASH_H
 #define SB_SIPHASH_H
 

@@ -71,7 +71,7 @@ struct sb_reflector {
     uint16_t ntp_modes; /* 0: whatever it holds; else of NTP, bit m: mode m (RFC 5905, 7.3) alone */
 };
 
-/* How far a connection has come; UDP and ICMP have connections of a kind. */
+/* State of a connection; UDP and ICMP echo have pseudo-connections. */
 enum sb_flow_state {
     SB_FLOW_STATE_SYN_SENT,     /* one side has sent a SYN */
     SB_FLOW_STATE_SYN_RECEIVED, /* both sides have; not both acknowledged */

@@ -1,7 +1,8 @@
 /* source_limit.h: how many connections a source may have, asked when one is proven.
  *
- * Counted are proven ones, so that nobody uses up another's by forging his address. So many may be
- * under way when the count is asked at a SYN; one too many is reset then, on both sides.
+ * Only proven connections count, so that forged packets do not use up the limit of another host. So
+ * many may be under way when the count is asked at a SYN; one too many is reset then, on both
+ * sides.
  */
 #ifndef SB_SOURCE_LIMIT_H
 #define SB_SOURCE_LIMIT_H

@@ -41,7 +41,7 @@ static bool must_ask(const struct sb_proxy *proxy, const struct sb_packet *packe
     return true;
 }
 
-/* Nobody else can sign for the host; and a cookie has no room for so small an MSS. */
+/* Only the host can sign; and a cookie can't encode so small an MSS. */
 static bool is_unanswerable(const struct sb_tcp_options *options) {
     return options->is_signed || (options->mss != 0 && options->mss < SB_TCP_MSS_DEFAULT);
 }

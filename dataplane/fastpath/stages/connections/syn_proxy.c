@@ -230,7 +230,7 @@ static void fail(const struct sb_proxy *proxy, struct sb_flow *flow, bool tell_c
     sb_flow_end(proxy->flows, flow);
 }
 
-/* Whether the host ever has, to anybody. */
+/* Whether the host has ever answered a client. */
 static bool has_answered(const struct sb_proxy *proxy, const struct sb_opening *opening) {
     const struct sb_packet *client = &opening->held[0];
 

@@ -72,7 +72,7 @@ static inline uint32_t sb_protected_port(const struct sb_packet *packet) {
         ports + (packet->port == SB_PORT_OUTSIDE ? SB_L4_DESTINATION_PORT : SB_L4_SOURCE_PORT));
 }
 
-/* Whether somebody may come back with a cookie, though it is off by now. */
+/* Whether a client may still return a cookie, though the proxy is off by now. */
 static inline bool sb_proxy_was_on(const struct sb_proxy *proxy) {
     return proxy->table != NULL && proxy->lcore->outbox != 0 && proxy->table->answered_ds != 0 &&
            proxy->now->boot_ds - proxy->table->answered_ds < 2 * SB_COOKIE_SLOT_S * 10;
@@ -90,8 +90,8 @@ static inline bool sb_proxy_may_answer(const struct sb_packet *packet) {
 
 enum sb_syn_choice {
     SB_SYN_ANSWER,
-    SB_SYN_PASS,  /* to the protected host: to see what it can, or as nobody else can answer */
-    SB_SYN_REFUSE /* nobody else can, and too many such have passed */
+    SB_SYN_PASS,  /* to the protected host: to learn its options, or as only it can answer */
+    SB_SYN_REFUSE /* only the host can answer, and too many such have passed */
 };
 
 /* What becomes of a client's SYN. */
@@ -103,7 +103,7 @@ void sb_proxy_answer(const struct sb_proxy *proxy, struct sb_burst *burst, uint3
                      const struct sb_tcp_options *options);
 
 /* What the IP header of a packet in the name of a protected host says: what that says itself, as
- * far as is known. Else a client that may look whether anybody has forwarded it (RFC 5082) gets
+ * far as is known. Else a client that may check for a router on the way (RFC 5082) gets
  * what it sends. host: NULL: nothing is known. */
 static inline void sb_proxy_speak_as(const struct sb_host_options *host,
                                      const struct sb_packet *client, struct sb_tcp_header *header) {

@@ -118,10 +118,10 @@ static bool fits(const struct sb_flow *flow, const struct sb_segment *segment) {
  * way: a route that changed for a moment, a bypass.
  *
  * What the protected host acknowledges has arrived there, so it moves the client's end, as far as
- * the host has let the client send. Nobody outside can make the host acknowledge what it has not
+ * the host has let the client send. No host outside can make the host acknowledge what it has not
  * received. The host itself moves its own end again with whatever it sends in the client's window.
  *
- * A client's word moves nothing, as it may be forged. If it acknowledges what nobody has seen the
+ * A client's packet moves nothing, as it may be forged. If it acknowledges what was not seen the
  * host send, within what the host may send, its segment passes where its sequence number is exactly
  * the next one, as RFC 5961, section 3.2, asks of a RST: of 2^32 numbers a blind attacker has one,
  * and the host, which knows what it has sent, refuses what he made up (RFC 9293, 3.10.7.4). Without
@@ -220,7 +220,7 @@ static void agree_on_scales(struct sb_flow *flow) {
         flow->scale[side] = both ? flow->scale[side] : 0;
 }
 
-/* Of a connection that was met in its midst: what its windows are, nobody knows. A RST from outside
+/* Of a picked-up connection: its windows are not known. A RST from outside
  * may be forged. */
 static void follow_liberally(struct sb_flow *flow, const struct sb_segment *segment) {
     if ((segment->flags & SB_TCP_RST) != 0 || sb_tcp_is_ended(flow))

@@ -130,7 +130,7 @@ static inline bool sb_tcp_flows(struct sb_flow *flow, const struct sb_segment *s
 
 /* A SYN that begins one. */
 void sb_tcp_open(struct sb_flow *flow, const struct sb_segment *segment);
-/* A SYN-ACK of the protected host, to a SYN that nobody knows (any more). */
+/* A SYN-ACK of the protected host, to a SYN that is not known (any more). */
 void sb_tcp_open_answered(struct sb_flow *flow, const struct sb_segment *segment);
 bool sb_tcp_is_answer_of_host(const struct sb_segment *segment);
 /* Whether a segment begins another connection in the place of this one. */

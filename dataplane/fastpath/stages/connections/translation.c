@@ -52,7 +52,7 @@ void sb_translate(const struct sb_flows *flows, const struct sb_flow *flow,
 }
 
 /* Changes a number of the quoted header. The checksum of the error covers it; that of the quoted
- * segment stays what it was, as nobody can verify it. */
+ * segment stays what it was, as it can't be verified. */
 static void put_quoted(uint8_t *icmp, uint8_t *at, uint32_t value) {
     uint64_t sum = (uint16_t)~sb_load16(icmp + SB_ICMP_CHECKSUM);
     uint32_t offset = (uint32_t)(at - icmp);

@@ -1,7 +1,7 @@
 /* answer.h: what becomes of a connection whose request was refused.
  *
  * The client gets a page where it is certain that it waits for nothing else; the host a RST, as it
- * has a part of the request. Else both get one. Whoever goes on is answered again.
+ * has a part of the request. Else both get one. A client that goes on is answered again.
  */
 #ifndef SB_HTTP_ANSWER_H
 #define SB_HTTP_ANSWER_H

@@ -82,8 +82,8 @@ static void restart(const struct sb_http_work *work, uint32_t client, uint32_t h
     record->heads = 0;
 }
 
-/* A whole request line of HTTP/1 (RFC 9112, 3): in the midst of a body nearly nobody sends one at
- * the beginning of a segment. Of what the host does not read, the numbers would be wrong. */
+/* A whole request line of HTTP/1 (RFC 9112, 3): in the middle of a body hardly any client sends one
+ * at the beginning of a segment. Of what the host does not read, the numbers would be wrong. */
 static bool begins_with_request(const struct sb_http_work *work) {
     const uint8_t *line = work->payload;
     const struct sb_flow *flow = work->record->flow;

@@ -9,7 +9,7 @@
  * begins with a request line, from which on it is inspected, but no longer than SB_HTTP_EARLIER_DS.
  * True: the segment goes no further. */
 bool sb_http_judge_earlier(const struct sb_http_work *work);
-/* Bytes of a client, of a connection that nobody knows, or in its SYN: record is NULL. One that
+/* Bytes of a client, of an unknown connection, or in its SYN: record is NULL. One that
  * found no place, or may be from before the start of the node, passes where the profile says so. */
 bool sb_http_judge_stranger(const struct sb_http_work *work);
 /* Whether the host answers a SYN on a connection that was open: it has forgotten that one, and what

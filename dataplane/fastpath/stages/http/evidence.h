@@ -1,4 +1,4 @@
-/* evidence.h: what of a request is kept for whoever asks why a rule has matched: the request line
+/* evidence.h: what of a request is kept as evidence of a match: the request line
  * and what stands around the match, without what looks like a secret.
  */
 #ifndef SB_HTTP_EVIDENCE_H

@@ -75,7 +75,7 @@ static uint32_t refuse_fragments(const struct sb_http_work *stage, struct sb_bur
     return dropped;
 }
 
-/* A record that has ended since is nobody's. */
+/* A record that has ended since belongs to no connection. */
 static void look_at(struct sb_http_work *work, struct sb_packet *packet) {
     const uint32_t flags = SB_TCP_SYN | SB_TCP_FIN;
 

@@ -10,7 +10,7 @@ struct sb_http_page {
     uint8_t bytes[SB_OWN_PAYLOAD_MAX];
 };
 
-/* A 403 with an incident's number, in header and body, that nobody may store (RFC 9110, 15.5.4;
+/* A 403 with an incident's number, in header and body, that must not be stored (RFC 9110, 15.5.4;
  * RFC 9111, 5.2.2.5), or with retry_after_s a 429 that says so (RFC 6585, 4): JSON for who asks for
  * it and not for HTML, no body for a HEAD. bytes: the message from its first one; of a head that is
  * not complete, nothing is known. */

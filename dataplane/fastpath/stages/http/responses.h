@@ -1,6 +1,6 @@
 /* responses.h: what a host answers: which request an answer is for, and where it ends.
  *
- * Nothing of it is held or refused. Behind a gap nobody knows where a response begins; then the
+ * Nothing of it is held or refused. After a gap the beginning of a response is not known; then the
  * node does not speak in the host's name until the connection has been idle.
  */
 #ifndef SB_HTTP_RESPONSES_H

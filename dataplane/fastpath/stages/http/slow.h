@@ -1,10 +1,11 @@
 /* slow.h: clients that hold a request or a response open.
  *
  * A head must be complete in a time. With a body, or while it holds a response up, a client may be
- * behind a rate for a time: every byte gives it a part of that time back, so whoever keeps the rate
- * is never late, and a pause is not either. What the client can't help is not counted: a host that
- * takes no more, or that it waits for with Expect: 100-continue, and responses of which it has all
- * that there is. It holds a response up where its window is closed, or much is not acknowledged.
+ * behind a rate for a time: every byte gives it a part of that time back, so a client that keeps
+ * the rate is never late, and a pause is not either. What the client can't help is not counted: a
+ * host that takes no more, or that it waits for with Expect: 100-continue, and responses of which
+ * it has all that there is. It holds a response up where its window is closed, or much is not
+ * acknowledged.
  *
  * Who is late has its connection reset on both sides. No packet is dropped by it, so it counts in
  * sb_http_stats.slow, and of the reasons only by profile.

@@ -234,7 +234,7 @@ static bool end_message(const struct sb_http_work *work) {
     return false;
 }
 
-/* For how long requests take from here on: whoever transmits the packet counts them. */
+/* The duration of requests from here on: the transmitting code counts them. */
 static void note_complete(const struct sb_http_work *work) {
     struct sb_packet *packet = work->packet;
     struct sb_http_record *record = work->record;

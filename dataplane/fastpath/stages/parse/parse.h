@@ -1,4 +1,4 @@
-/* parse.h: what the files of the parser share; nobody else includes it. */
+/* parse.h: shared by the files of the parser, and included only there. */
 #ifndef SB_PARSE_H
 #define SB_PARSE_H
 

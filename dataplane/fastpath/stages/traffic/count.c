@@ -237,7 +237,7 @@ static inline bool is_malformed(const struct sb_packet *packet) {
            sb_stage_of((enum sb_reason)packet->reason) == SB_STAGE_SANITY;
 }
 
-/* TCP that belongs to no connection, or was dropped before anybody has asked to which. */
+/* TCP that belongs to no connection, or was dropped before its connection was looked up. */
 static inline uint32_t is_of_none(const struct sb_packet *packet) {
     const uint32_t is_early = sb_stage_of((enum sb_reason)packet->reason) < SB_STAGE_CONNECTIONS;
 

@@ -45,7 +45,7 @@ static inline void sb_plain_words(const struct sb_packet *packet, struct sb_addr
     *destination = (struct sb_address_words){{0, (both & 0xffffffff00000000) | 0xffff0000}};
 }
 
-/* The same for all packets of a source, and nobody without the key can say which it is. */
+/* The same for all packets of a source, and not predictable without the key. */
 static inline uint64_t sb_sampled_hash(const struct sb_hash_key *key,
                                        struct sb_address_words source) {
     return sb_hash_fold(source.word[0] ^ key->word[0], source.word[1] ^ key->word[1]);

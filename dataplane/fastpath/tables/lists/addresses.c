@@ -246,7 +246,8 @@ static void splice(struct sb_addresses *table, struct sb_address_chain *to,
 }
 
 void sb_addresses_reclaim(struct sb_addresses *table) {
-    /* Twice: what was removed since the last period began may be free at once where nobody reads.
+    /* Twice: what was removed since the last period began may be free at once if there are no
+     * readers.
      */
     for (int i = 0; i < 2; i++) {
         if (table->waiting.head != CHAIN_END && sb_grace_over(&table->grace, table->readers))

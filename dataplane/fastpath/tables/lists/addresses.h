@@ -6,11 +6,11 @@
  * meets its like and is told by the key in the entry. So a million addresses take 4 MB of tags,
  * which is what decides the cost of a miss: measured against tags of 32 bits in 8 MB,
  * docs/lists.md. A key lives in its home bucket; when that is full in a second one, when both are
- * full in a small stash; the home counts those away, so that nobody looks elsewhere without need.
- * No entry moves while it lives.
+ * full in a small stash; the home counts those away, so that no reader looks elsewhere without
+ * need. No entry moves while it lives.
  *
  * Order of stores: entry, index, tag. Removal clears the tag; the entry is reused after a grace
- * period (grace.h), so whoever found the tag still compares against the old key.
+ * period (grace.h), so a reader that found the tag still compares against the old key.
  */
 #ifndef SB_ADDRESSES_H
 #define SB_ADDRESSES_H

@@ -1,7 +1,7 @@
 /* lookup.c: the readers' side of lists.h: one burst in passes, so that the cache misses of its
  * packets overlap.
  *
- * A client about whom nobody says anything costs one line of the address table and one of the
+ * A client without any entry costs one line of the address table and one of the
  * prefix map. What comes after works on the few that are left.
  */
 #include "lists_private.h"

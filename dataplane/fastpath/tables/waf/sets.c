@@ -87,7 +87,7 @@ static int fit(struct sb_waf_set *set, hs_scratch_t **model) {
     return 0;
 }
 
-/* Takes the model over, whoever had it, unless it fails. */
+/* Takes the model over from its holder, unless it fails. */
 static int make_scratch(struct sb_waf_set *set, hs_scratch_t **model, size_t size) {
     struct sb_waf_scratch *scratch = calloc(1, sizeof(*scratch));
 

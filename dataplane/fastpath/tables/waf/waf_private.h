@@ -58,7 +58,7 @@ struct sb_waf_scratch {
     uint32_t users;
     uint32_t count;
     size_t size;         /* of each */
-    hs_scratch_t *model; /* nobody scans with it: what the others are cloned from. May be larger,
+    hs_scratch_t *model; /* not used for scans: the others are cloned from it. May be larger,
                             and goes on to the next that is made: then NULL */
     hs_scratch_t *lcore[SB_LCORES_MAX];
 };

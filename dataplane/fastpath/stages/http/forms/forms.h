@@ -19,7 +19,7 @@
  * nothing to scan. But DECODED has every value of a body that is urlencoded or JSON and every field
  * of a form: in RAW they are no lines. Case is left to the engine.
  *
- * Whoever scans for SB_WAF_ANY scans the whole text of each form; other classes have pieces of it.
+ * A scan for SB_WAF_ANY covers the whole text of each form; other classes have pieces of it.
  */
 #ifndef SB_FORMS_H
 #define SB_FORMS_H

@@ -103,7 +103,7 @@ static void add_headers_that_are(struct head *head, bool secret) {
     const struct sb_http_message *message = head->message;
     struct sb_http_values *values = head->values;
     const uint32_t each = 1u << SB_WAF_HEADER | 1u << SB_WAF_COOKIE;
-    /* Mostly nobody asks for one of them, and there is nothing to decode in any. */
+    /* Mostly no rule has one of them as target, and there is nothing to decode in any. */
     bool only_again =
         !secret && (head->traits & SB_FORMS_FOLDED) == 0 && (values->classes & each) == 0;
 

@@ -54,7 +54,7 @@ static inline struct sb_forms_mark sb_forms_here(const struct sb_http_values *va
 }
 
 void sb_forms_begin(struct sb_http_values *values);
-/* Lines that come from now on are not to be shown to anybody. */
+/* Lines that come from now on are not to be shown. */
 void sb_forms_secrets_follow(struct sb_http_values *values);
 /* Sets `differs`. */
 void sb_forms_finish(struct sb_http_values *values);

@@ -126,7 +126,8 @@ static void check_length(struct sb_http_message *message, const uint8_t *bytes,
         sb_http_found(message, SB_HTTP_FAULT_CONTENT_LENGTH);
 }
 
-/* As everybody writes it: of all else there is a server that reads something else (RFC 9112, 6.1).
+/* Only the usual spelling: for every other one there is a server that reads it differently (RFC
+ * 9112, 6.1).
  */
 static void check_encoding(struct sb_http_message *message, const uint8_t *bytes,
                            const struct sb_http_header *header) {

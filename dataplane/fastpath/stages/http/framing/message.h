@@ -22,7 +22,7 @@ enum {
     SB_HTTP_TRAILER_NAME_MAX = 20 /* longer ones are none that is forbidden */
 };
 
-/* Of a body, and of a chunk: nobody has more, and sums of it and of what was read can't wrap. */
+/* Of a body, and of a chunk: none is longer, and sums of it and of what was read can't wrap. */
 #define SB_HTTP_LENGTH_MAX (1ull << 62)
 
 #define SB_HTTP_KEPT_ALL UINT64_MAX
