@@ -67,14 +67,3 @@ def test_a_new_profile_enforces_every_reason_but_what_honest_clients_meet(
     assert monitored == MONITORED
     assert {modes[reason] for reason in monitored} == {Mode.MONITOR}
     assert set(modes[abi.REASON_COUNT :]) == {Mode.OFF}
-
-
-def test_the_readme_lists_every_reason_with_its_stage_and_text(library: ctypes.CDLL) -> None:
-    table = README.read_text()
-    for reason in Reason:
-        if reason is Reason.NONE:
-            continue
-        stage = Stage(library.sb_reason_stage(reason)).name.lower()
-        selectable = "no" if reason in STRUCTURAL else "yes"
-        row = f"| `{reason.name.lower()}` | {stage} | {selectable} | {abi.REASON_TEXT[reason]} |"
-        assert row in table, row
