@@ -10,7 +10,7 @@ AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench setup-image setup-fleet build abi run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics wheels fleet-test clean
+.PHONY: help setup setup-bench setup-image setup-fleet build abi reasons run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics image-test-scale wheels fleet-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -24,6 +24,9 @@ build: ## compile libsecbeat
 
 abi: ## regenerate dataplane/native/abi.py from abi.h
 	@$(NATIVE) abi
+
+reasons: ## regenerate docs/reasons.md from reasons.def
+	@$(PYTHON) -m dataplane.reasons.page >docs/reasons.md
 
 run: setup ## a node in the lab, until Ctrl-C (LAB_ARGS="--mode tcp --detach")
 	@$(AS_ROOT) $(PYTHON) -m appliance.cli.main lab up $(LAB_ARGS)
@@ -75,6 +78,9 @@ image-test: setup-image ## boot the image that is in build/image and verify it (
 
 image-test-nics: setup-image ## boot it once with each other NIC: e1000, e1000e, vmxnet3, two queues
 	@$(PYTHON) tests/run.py image-nics -- $(PYTEST_ARGS)
+
+image-test-scale: setup-image ## an orchestrator makes two nodes of it as virtual machines, and removes them
+	@$(PYTHON) tests/run.py image-scale -- $(PYTEST_ARGS)
 
 wheels: setup-image ## the release as wheels in build/wheelhouse, for hosts that are no image (docs/operations.md)
 	@$(AS_ROOT) $(PYTHON) -m appliance.image wheels $(WHEELS_ARGS)

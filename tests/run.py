@@ -23,7 +23,7 @@ from xml.etree import ElementTree as ET
 TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
-AS_ROOT = ("e2e", "e2e-alone", "image", "image-nics", "fleet")
+AS_ROOT = ("e2e", "e2e-alone", "image", "image-nics", "image-scale", "fleet")
 PARTS = {"e2e": ("e2e", "e2e-alone")}
 """Tiers that are run in several parts."""
 PROCESSES_MAX = {"unit": 4, "native": 4, "sanitize": 4, "api": 4, "e2e": 2}
@@ -147,6 +147,7 @@ def _folders(tier: str) -> list[str]:
     named = {
         "image": ["tests/image/closed", "tests/image/booted"],
         "image-nics": ["tests/image/nics"],
+        "image-scale": ["tests/image/scaling"],
         "e2e-alone": ["tests/e2e"],
         "sanitize": ["tests/native"],
     }

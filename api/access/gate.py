@@ -10,7 +10,7 @@ from flask import Response, g, request
 from api.access.keys.service import ENVIRONMENT, EnvironmentKey
 from api.access.receipts import Receipts
 from api.common.contract.errors import ForbiddenError, TooManyRequestsError, UnauthenticatedError
-from api.common.contract.limits import RateLimit
+from api.common.contract.limits import Named, RateLimit
 from api.common.contract.operations import Answer, Call, Operation
 from api.common.contract.roles import KEY_HEADER, Principal, Role
 from api.common.disk import StorageError
@@ -73,7 +73,7 @@ class KeyGate:
                 f"this needs the role {operation.role}; "
                 f"the key {principal.name!r} has {principal.role}"
             )
-        self._rates[operation.cost].spend(principal.id, f"the key {principal.name!r}")
+        self._rates[operation.cost].spend(principal.id, Named("key", principal.name))
         if operation.method != "GET":
             self._storage.check()
         return principal
@@ -87,7 +87,7 @@ class KeyGate:
         if operation.method != "GET" and self._storage.trouble is not None:
             return False
         try:
-            self._rates[operation.cost].spend(principal.id, principal.name)
+            self._rates[operation.cost].spend(principal.id, Named("key", principal.name))
         except TooManyRequestsError:
             return False
         return True
@@ -106,8 +106,8 @@ class KeyGate:
             raise UnauthenticatedError(f"no key: send it in the header {KEY_HEADER}")
         principal = self._keys.authenticate(text, source)
         if principal is None:
-            self._failures.spend(neighbourhood(source), f"the source {source}")
+            self._failures.spend(neighbourhood(source), Named("source", source))
             raise UnauthenticatedError("the key is unknown or has expired")
         if principal.id == ENVIRONMENT and self._keys.environment.is_weak:
-            self._failures.check(neighbourhood(source), f"the source {source}")
+            self._failures.check(neighbourhood(source), Named("source", source))
         return principal

@@ -34,9 +34,13 @@ audit = Table(
     Column("target", Text, nullable=False),
     Column("revision", INT64),
     Column("request_id", Text, nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
 Index("audit_by_time", audit.c.at_ms)
+"""Who did what, when, from where; ``before`` and ``after`` what a change made of what: NULL before,
+it is new; NULL after, it is gone; both, the target says all."""
 
 idempotency = Table(
     "idempotency",

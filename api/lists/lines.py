@@ -1,47 +1,68 @@
-"""Lines of an import: addresses and prefixes as text, or bodies of POST as JSON.
+"""Lines of an import: addresses, prefixes and ranges as text, or bodies of POST as JSON.
 
-``text/plain``: one address or prefix a line, ``#`` begins a comment. ``application/x-ndjson``: one
-body of POST a line, without its origin, which is that of the import. Empty lines don't count.
+``text/plain``: one address, prefix or range a line (`dataplane.base.list_file`).
+``application/x-ndjson``: one body of POST a line, without its origin, which is that of the import.
+Lines of feeds are taken too: ``cidr`` stands for ``ip``, and other fields of such a line are the
+feed's own; a line with ``"type": "metadata"`` is about the feed. Empty lines don't count.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.lists.kinds import kind
-from api.lists.schemas import LineRequest
-from dataplane.base.errors import InvalidInputError
-from dataplane.base.networks import Network
+from api.common.contract.schemas import Strict
+from api.lists.kinds import ADDRESS, kind
+from api.lists.schemas import Duration, Reason
+from api.lists.wide import WIDE_BITS, refuse_everything, warnings_about
+from dataplane.base.errors import InvalidInputError, InvalidInputsError
+from dataplane.base.list_file import UTF8_SIGNATURE, networks_of, without_comment
+from dataplane.base.networks import KEY_BITS, Network
 
 LINES_MAX = 1_000_000
 LINE_BYTES_MAX = 4096
+NAMED_MAX = 100
+"""Lines that an answer names, of each kind."""
 TEXT, NDJSON = "text/plain", "application/x-ndjson"
+_SHOWN = 64
+_FIELDS = "the field ip or cidr"
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What holds for lines that say nothing themselves."""
+    """What holds for lines that say nothing themselves, and for all of them."""
 
     reason: str | None
     duration_s: int | None
+    force: bool = False
+    """All addresses of a family may be put on the list."""
 
 
 class BadLineError(InvalidInputError):
     """A line that breaks a rule; ``line`` counts from 1."""
 
     def __init__(self, message: str, *, line: int, value: object, limit: str) -> None:
-        super().__init__(f"line {line}: {message}", field="ip", value=value, limit=limit)
-        self.field = f"line {line}"
+        field = f"line {line}"
+        super().__init__(f"{field}: {message}", field=field, value=value, limit=limit)
         self.line = line
+        self.why = message
+
+
+class BadLinesError(InvalidInputsError):
+    """Lines that break a rule; the first `NAMED_MAX` are named."""
+
+    def __init__(self, lines: Sequence[BadLineError], count: int) -> None:
+        super().__init__(lines, count)
+        self.lines = lines
 
 
 class Row(NamedTuple):
-    """One line's entry."""
+    """One network of a line; a range has several."""
 
     line: int
     key: bytes
@@ -51,61 +72,187 @@ class Row(NamedTuple):
     duration_s: int | None
 
 
-Reader = Callable[[int, bytes, Defaults], Row | None]
+class EntryLine(Strict):
+    """A body of POST on a line of its own."""
+
+    ip: str
+    reason: Reason | None = None
+    duration_seconds: Duration | None = None
 
 
-def entries(file: BinaryIO, media_type: str, defaults: Defaults) -> Iterator[Row]:
-    """The entries of a body, checked; `BadLineError` for the first line that breaks a rule."""
-    read: Reader = _read_json if media_type == NDJSON else _read_text
-    count = 0
-    for line in itertools.count(1):
-        text = file.readline(LINE_BYTES_MAX + 1)
-        if not text:
-            return
-        if len(text) > LINE_BYTES_MAX:
-            value = text[:64].decode("ascii", "replace")
-            limit = f"{LINE_BYTES_MAX} bytes"
-            raise BadLineError("is too long", line=line, value=value, limit=limit)
-        row = read(line, text, defaults)
-        if row is None:
-            continue
-        count += 1
-        if count > LINES_MAX:
-            limit = f"{LINES_MAX} lines"
-            raise BadLineError("one line too many", line=line, value=count, limit=limit)
-        yield row
+class FeedLine(BaseModel):
+    """A line of somebody's feed; fields of its own are not read."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    ip: str = Field(validation_alias="cidr")
+    reason: Reason | None = None
+    duration_seconds: Duration | None = None
 
 
-def _read_text(line: int, raw: bytes, defaults: Defaults) -> Row | None:
-    text = raw.partition(b"#")[0].strip().decode("utf-8", "replace")
-    if not text:
-        return None
-    network = _network(line, text)
-    of_kind = kind(network)
-    return Row(line, *network, of_kind, defaults.reason, defaults.duration_s)
+@dataclass(frozen=True)
+class Found:
+    """What was in a body."""
+
+    lines: int
+    """That say something."""
+    networks: int
+    """Of all lines that were not refused."""
+    refused: int
+    """Lines that break a rule."""
+    refused_lines: Sequence[tuple[int, str, str]]
+    """Of those the first: line, value and why."""
+    warnings: Sequence[str]
+    """Of prefixes that are suspiciously short, the first."""
 
 
-def _read_json(line: int, raw: bytes, defaults: Defaults) -> Row | None:
-    if not raw.strip():
+class Lines:
+    """The lines of one body, read once. Lines that break a rule are counted and left out."""
+
+    def __init__(self, file: BinaryIO, media_type: str, defaults: Defaults) -> None:
+        self._file = file
+        self._read: _Read = _read_json if media_type == NDJSON else _read_text
+        self._defaults = defaults
+        self._lines = self._networks = self._refused = 0
+        self._named: list[BadLineError] = []
+        self._warnings: list[str] = []
+
+    def __iter__(self) -> Iterator[Row]:
+        """The networks in the order of the lines. Raises `BadLineError`: there are too many."""
+        readline, read, defaults = self._file.readline, self._read, self._defaults
+        for line in itertools.count(1):
+            raw = readline(LINE_BYTES_MAX + 1)
+            if not raw:
+                return
+            try:
+                if len(raw) > LINE_BYTES_MAX:
+                    raise self._too_long(raw)
+                said = read(raw, defaults)
+                if said is None:
+                    continue
+                text, reason, duration_s = said
+                networks = self._networks_of(line, text)
+            except InvalidInputError as error:
+                self._refuse(line, error)
+                networks = ()
+            self._lines += 1
+            self._networks += len(networks)
+            if self._networks > LINES_MAX or self._lines > LINES_MAX:
+                raise self._too_many(line)
+            for network in networks:
+                key, length = network
+                of_kind = ADDRESS if length == KEY_BITS else kind(network)
+                yield Row(line, key, length, of_kind, reason, duration_s)
+
+    @property
+    def found(self) -> Found:
+        """What has been read so far."""
+        named = [(each.line, _shown(each.value), each.why) for each in self._named]
+        return Found(self._lines, self._networks, self._refused, named, self._warnings)
+
+    def refuse(self) -> None:
+        """Raise `BadLinesError` if a line that was read so far breaks a rule."""
+        if self._refused:
+            raise BadLinesError(self._named, self._refused)
+
+    def _networks_of(self, line: int, text: str) -> Sequence[Network]:
+        networks = networks_of(text)
+        for network in networks:
+            if network.prefix_length < WIDE_BITS:
+                self._warn(line, network)
+        return networks
+
+    def _warn(self, line: int, network: Network) -> None:
+        if not self._defaults.force:
+            refuse_everything(network)
+        if len(self._warnings) < NAMED_MAX:
+            self._warnings += [f"line {line}: {each}" for each in warnings_about(network)]
+
+    def _refuse(self, line: int, error: InvalidInputError) -> None:
+        self._refused += 1
+        if len(self._named) < NAMED_MAX:
+            bad = BadLineError(str(error), line=line, value=error.value, limit=error.limit)
+            self._named.append(bad)
+
+    def _too_long(self, raw: bytes) -> InvalidInputError:
+        """Reads the rest of the line, too."""
+        value, limit = raw[:_SHOWN].decode("ascii", "replace"), f"{LINE_BYTES_MAX} bytes"
+        while raw and not raw.endswith(b"\n"):
+            raw = self._file.readline(LINE_BYTES_MAX)
+        return InvalidInputError("is too long", field="line", value=value, limit=limit)
+
+    def _too_many(self, line: int) -> BadLineError:
+        limit = f"{LINES_MAX} lines; a range counts once for each of its prefixes"
+        count = max(self._networks, self._lines)
+        return BadLineError("one line too many", line=line, value=count, limit=limit)
+
+
+_Said = tuple[str, str | None, int | None]
+"""Networks as text, reason and duration of a line."""
+_Read = Callable[[bytes, Defaults], _Said | None]
+"""What a line says; None: nothing. Raises InvalidInputError."""
+
+
+def _read_text(raw: bytes, defaults: Defaults) -> _Said | None:
+    text = without_comment(raw.decode("utf-8", "replace"))
+    return (text, defaults.reason, defaults.duration_s) if text else None
+
+
+def _read_json(raw: bytes, defaults: Defaults) -> _Said | None:
+    raw = raw.removeprefix(UTF8_SIGNATURE).strip()
+    if not raw:
         return None
     try:
-        entry = LineRequest.model_validate_json(raw)
+        entry = _entry_of(raw)
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "line"
-        value = raw[:64].decode("utf-8", "replace") if field == "line" else first["input"]
-        message = f"{field}: {first['msg']}"
-        raise BadLineError(message, line=line, value=value, limit=first["msg"]) from exc
-    network = _network(line, entry.ip)
+        raise _refusal(raw, exc) from exc
+    if entry is None:
+        return None
     reason = defaults.reason if entry.reason is None else entry.reason
     duration = entry.duration_seconds
     if "duration_seconds" not in entry.model_fields_set:  # null says: no end
         duration = defaults.duration_s
-    return Row(line, *network, kind(network), reason, duration)
+    return entry.ip, reason, duration
 
 
-def _network(line: int, text: str) -> Network:
+def _entry_of(raw: bytes) -> EntryLine | FeedLine | None:
+    """What a line of JSON says; None: it is about the feed."""
     try:
-        return Network.parse(text)
-    except InvalidInputError as exc:
-        raise BadLineError(str(exc), line=line, value=exc.value, limit=exc.limit) from exc
+        return (EntryLine if b'"ip"' in raw else FeedLine).model_validate_json(raw)
+    except ValidationError as exc:
+        fields = _fields_of(raw)
+        if "ip" in fields:
+            return EntryLine.model_validate_json(raw)
+        if "cidr" in fields:
+            return FeedLine.model_validate_json(raw)
+        if fields.get("type") == "metadata":
+            return None
+        if not fields:
+            raise
+        named = ", ".join(sorted(fields))[:_SHOWN]
+        message = f"has neither ip nor cidr; its fields are {named}"
+        raise InvalidInputError(message, field="ip", limit=_FIELDS) from exc
+
+
+def _fields_of(raw: bytes) -> dict[str, object]:
+    """Those of an object; none: it is no JSON object, or one without fields."""
+    try:
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _refusal(raw: bytes, error: ValidationError) -> InvalidInputError:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "line"
+    value = raw[:_SHOWN].decode("utf-8", "replace") if field == "line" else first["input"]
+    return InvalidInputError(
+        f"{field}: {first['msg']}", field=field, value=value, limit=first["msg"]
+    )
+
+
+def _shown(value: object) -> str:
+    """A value of a line, cut to what an answer should carry."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

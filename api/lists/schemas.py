@@ -18,10 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.common.contract.schemas import (
-    PAGE_DEFAULT,
     FromDecimal,
     FromFlag,
-    PageLimit,
     Strict,
     Timestamp,
     Whole,
@@ -64,6 +62,8 @@ Origin = Annotated[
 Duration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), Whole]
 QueryDuration = Annotated[int, Field(ge=1, le=DURATION_S_MAX), FromDecimal]
 StateName = Literal["pending", "in_force", "rejected"]
+OnConflict = Literal["fail", "skip", "replace"]
+OnError = Literal["fail", "skip"]
 FLEET = "fleet"
 """The origin whose bans are taken even where the allowlist covers them, since what put them there
 looks at many nodes: they act when the allowlist no longer says otherwise."""
@@ -71,14 +71,6 @@ ENTRIES_MAX = 1000
 """Of one POST."""
 NETWORKS_MAX = 10_000
 """Of one removal: what fits well into a body of 1 MiB."""
-
-
-class PageQuery(Strict):
-    """Which part of a list: follow ``next_cursor`` until it is null."""
-
-    limit: PageLimit = PAGE_DEFAULT
-    cursor: Annotated[str, Field(pattern="^[0-9a-f]{34}([0-9a-f]{2}){0,72}$")] | None = None
-    origin: Origin | None = None
 
 
 class OriginQuery(Strict):
@@ -231,27 +223,42 @@ class RemovedBody(Strict):
 
 
 class BlacklistPage(Strict):
-    """A part of the blacklist; ``total`` counts all entries."""
+    """A part of the blacklist; ``total`` counts all entries that meet the filters.
+
+    Null: not counted again for a later page.
+    """
 
     blacklist: list[EntryBody]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 
 class AllowlistPage(Strict):
-    """A part of the allowlist; ``total`` counts all entries."""
+    """A part of the allowlist; ``total`` as of the blacklist."""
 
     allowlist: list[EntryBody]
-    total: int
+    total: int | None
     next_cursor: str | None
 
 
-class ImportQuery(Strict):
-    """Defaults for every line, and what to do about lines that conflict."""
+class ForceQuery(Strict):
+    """Whether all addresses of a family may be put on a list."""
+
+    force: Annotated[bool, FromFlag] = False
+
+
+class LinesQuery(ForceQuery):
+    """Defaults for every line, and what to do about lines that conflict or break a rule."""
 
     reason: Reason | None = None
     duration_seconds: QueryDuration | None = None
-    on_conflict: Literal["fail", "skip", "replace"] = "fail"
+    on_conflict: OnConflict = "fail"
+    on_error: OnError = "fail"
+
+
+class ImportQuery(LinesQuery):
+    """Of a node's import: also its origin."""
+
     origin: Origin = "manual"
 
 
@@ -263,13 +270,34 @@ class SkippedLine(Strict):
     why: str
 
 
-class ImportBody(Strict):
-    """What an import did; the first hundred skipped lines are listed."""
+class InvalidLine(Strict):
+    """A line that breaks a rule, and how."""
 
-    revision: int | None
-    state: StateName
+    line: int
+    value: str
+    why: str
+
+
+class LinesBody(Strict):
+    """What became of the lines of an import; of each kind, the first hundred are listed.
+
+    ``lines`` counts those that say something, ``refused`` those of them that break a rule.
+    ``networks`` counts what the others stand for (a range is several): added, replaced or skipped.
+    """
+
     lines: int
+    networks: int
     added: int
     replaced: int
     skipped: int
     skipped_lines: list[SkippedLine]
+    refused: int
+    refused_lines: list[InvalidLine]
+    warnings: list[str]
+
+
+class ImportBody(LinesBody):
+    """What an import did."""
+
+    revision: int | None
+    state: StateName

@@ -25,9 +25,11 @@ from api.management.events import views as event_views
 from api.management.explain import views as explain_views
 from api.management.explain.service import Explaining
 from api.management.housekeeping import Housekeeper
+from api.management.lists import bulk_views as bulk_list_views
 from api.management.lists import views as list_views
 from api.management.lists.bulk import Bulk
 from api.management.lists.importing.service import Importer
+from api.management.lists.reading import ListReader
 from api.management.lists.removing.service import Remover
 from api.management.lists.service import Capacity, Lists
 from api.management.node import views as node_views
@@ -109,6 +111,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     exemptions = Exemptions(database, clock, settings.countries)
     overlays = Overlays(database, publisher, clock)
     draining = Draining(database, publisher, clock)
+    policies = Policies(database, publisher, clock, exemptions)
     view = NodeView(
         settings,
         database,
@@ -117,13 +120,24 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
         storage,
         overlays=overlays,
         draining=draining,
+        policies=policies,
     )
     rules, admissions = Rules(database, publisher, clock, settings.state_log), Admissions(compiler)
     jobs = ImportJobs(admissions, rules.add_many, storage.failed)
     parts = rule_views.Parts(rules, admissions, effects, dataplane, jobs, clock)
     history = History(settings.events)
     with_ends = [
-        *_list_operations(lists, bulk, effects, dataplane),
+        *_list_operations(
+            list_views.Services(
+                lists=lists,
+                reader=ListReader(database, dataplane, clock),
+                importer=Importer(bulk, lists),
+                remover=Remover(bulk),
+                effects=effects,
+                plane=dataplane,
+            ),
+            bulk,
+        ),
         *rule_views.operations(parts),
         *bulk_rule_views.operations(parts),
         *fleet_rule_views.operations(FleetRules(database, publisher, clock, admissions), effects),
@@ -133,7 +147,7 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
         *node_views.operations(view),
         *drain_views.operations(draining, dataplane),
         *(replace(each, handler=start.once_rebased(each.handler, storage)) for each in with_ends),
-        *policy_views.operations(Policies(database, publisher, clock, exemptions), effects),
+        *policy_views.operations(policies, effects),
         *revision_views.operations(effects),
         *event_views.operations(history, keys.is_valid),
         *explain_views.operations(Explaining(dataplane, lists, overlays)),
@@ -167,14 +181,10 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
     )
 
 
-def _list_operations(
-    lists: Lists, bulk: Bulk, effects: Effects, dataplane: Dataplane
-) -> list[Operation]:
-    importer, remover = Importer(bulk, lists), Remover(bulk)
-    found: list[Operation] = []
+def _list_operations(services: list_views.Services, bulk: Bulk) -> list[Operation]:
+    found = bulk_list_views.operations(bulk)
     for name in kinds.LISTS:
-        views = list_views.ListViews(name, lists, importer, remover, effects, dataplane)
-        found += list_views.operations(views, name)
+        found += list_views.operations(list_views.ListViews(name, services), name)
     return found
 
 

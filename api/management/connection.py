@@ -14,9 +14,11 @@ import structlog
 
 from api.management.dataplane import Key
 from dataplane.base.errors import DataplaneAwayError, LeaseBusyError, SecBeatError
+from dataplane.base.networks import Network
 from dataplane.client import Control, Evidence, PacketExplanation, PacketQuestion, control
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
 from dataplane.shared.stats import Capacities, NodeStats
+from dataplane.statelog import ListName
 
 T = TypeVar("T")
 _CONNECT_S_MAX = 0.2
@@ -72,6 +74,10 @@ class Connection:
         except SecBeatError:
             return {}
         return {key: answer.hits for key, answer in answers.items() if answer.found}
+
+    def most_hit(self, name: ListName) -> Sequence[Network]:
+        """See `Dataplane`."""
+        return self._read(lambda lease: lease.most_hit(name))
 
     def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
         """See `Dataplane`."""

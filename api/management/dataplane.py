@@ -46,6 +46,13 @@ class Dataplane(Protocol):
         """Packets that each entry hit; keys without an answer in time are missing."""
         ...
 
+    def most_hit(self, name: ListName) -> Sequence[Network]:
+        """The networks of a list that packets hit most, at most 1,000, the most hit first.
+
+        As of some seconds ago; raises `DataplaneAwayError`.
+        """
+        ...
+
     def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
         """Requests that each rule of the WAF hit; one that it does not have is missing.
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from api.rules.schemas import RuleRequest
 from api.rules.wanted import Wanted, check_end, wanted_of
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.list_file import UTF8_SIGNATURE
 from dataplane.waf.document import RULES_MAX
 
 NDJSON = "application/x-ndjson"
@@ -50,6 +51,7 @@ def _lines(file: BinaryIO, now_ms: int) -> Iterator[Line]:
         if len(raw) > LINE_BYTES_MAX:
             shown = raw[:_SHOWN].decode("ascii", "replace")
             raise _bad(number, shown, f"{LINE_BYTES_MAX} bytes", "is too long")
+        raw = raw.removeprefix(UTF8_SIGNATURE)
         if raw.strip():
             wanted = _read(number, raw)
             check_end(wanted, now_ms, f"line {number}")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from api.common.contract.errors import (
     ApiError,
+    FieldError,
     RequestTimeoutError,
     TooManyRequestsError,
     UnavailableError,
@@ -77,10 +78,7 @@ class Intake:
         self, incoming: Incoming, arrival: Arrival, bytes_max: int, directory: Path
     ) -> None:
         if self._uploads >= UPLOADS_MAX:
-            raise TooManyRequestsError(
-                f"{UPLOADS_MAX} uploads are under way, the most at once",
-                retry_after_s=_RETRY_UPLOAD_S,
-            )
+            raise _too_many_uploads(arrival)
         self._uploads += 1
         try:
             await self._write(incoming, arrival, bytes_max, directory)
@@ -131,3 +129,14 @@ async def _receive(
 def _late(size: int) -> RequestTimeoutError:
     allowed_s = ALLOWED_S + size / BYTES_PER_S_MIN
     return RequestTimeoutError(f"only {size} bytes of the body arrived within {allowed_s:.0f} s")
+
+
+def _too_many_uploads(arrival: Arrival) -> TooManyRequestsError:
+    limit = f"{UPLOADS_MAX} uploads at once, of all keys"
+    key = None if arrival.principal is None else arrival.principal.name
+    message = f"{UPLOADS_MAX} uploads are under way, the most at once"
+    return TooManyRequestsError(
+        message,
+        errors=[FieldError("key", key, limit, message)],
+        retry_after_s=_RETRY_UPLOAD_S,
+    )

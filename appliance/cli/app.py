@@ -10,47 +10,53 @@ import typer
 from typer.main import get_command
 
 from appliance.cli.lazy import LazyCommand, LazyGroup
+from appliance.cli.terminal.plain import HELP_OPTIONS, prepare_help
+from appliance.cli.words import with_json_last
 from dataplane.base.version import version
 
 _ROOM = "appliance.cli.commands"
 COMMANDS = {
     "status": ("node:status", "State and health of the node."),
-    "stats": ("node:stats", "What the node has done with packets."),
+    "stats": ("node:stats", "Packet counters: received, forwarded, dropped by reason."),
     "attacks": ("attacks.incidents:app", "Attacks, active and past."),
-    "events": ("attacks.events:events", "What has happened, or happens."),
+    "events": ("attacks.events:events", "Recorded events, or new events as they happen."),
     "top": ("top.command:top", "Rates, heaviest sources and attacks, live."),
-    "explain": ("explain.command:explain", "What would happen to a packet now, and why."),
+    "explain": ("explain.command:explain", "The verdict on a packet, and the reason."),
+    "reasons": ("reasons:reasons", "Every drop reason, whom it can hit, and the remedy."),
     "blacklist": (
         "lists.entries:blacklist",
-        "Addresses and prefixes that are dropped.",
+        "Addresses and prefixes whose packets are dropped.",
     ),
     "allowlist": (
         "lists.entries:allowlist",
-        "Addresses and prefixes that no ban stops.",
+        "Addresses and prefixes that are exempt from bans.",
     ),
-    "policy": ("policy.command:app", "What becomes of a packet when a reason hits."),
+    "policy": ("policy.command:app", "The policy: profiles, modes and rules."),
     "fleet": ("fleet.command:app", "The fleet: deployments of policies, enrolment tokens."),
-    "baseline": ("baseline.command:app", "What profiles are used to, and thresholds from it."),
-    "panic": ("panic:panic", "Let every profile only watch, for a time."),
-    "drain": ("drain:drain", "Not ready, and forwarding what still comes."),
-    "rules": ("rules.entries:app", "What the WAF looks for in requests."),
-    "countries": ("countries:app", "In which country an address is."),
+    "baseline": (
+        "baseline.command:app",
+        "Recorded usual traffic, and thresholds proposed from it.",
+    ),
+    "panic": ("panic:panic", "Set all profiles to monitor for a time."),
+    "drain": ("drain:drain", 'Report "not ready" while the node goes on forwarding.'),
+    "rules": ("rules.entries:app", "The rules of the WAF."),
+    "countries": ("countries:app", "The country database."),
     "keys": ("keys:app", "API keys and their roles."),
-    "webhooks": ("webhooks:app", "Who is told of events."),
+    "webhooks": ("webhooks:app", "Receivers of events."),
     "nodes": ("nodes:app", "The nodes of the fleet."),
-    "threats": ("threats:threats", "What attacks the fleet."),
-    "scale": ("scale:app", "More nodes of the fleet, and fewer."),
-    "audit": ("audit:app", "Who changed what, when, from where."),
+    "threats": ("threats:threats", "Attacks on the fleet."),
+    "scale": ("scale:app", "Add nodes to the fleet, or remove them."),
+    "audit": ("audit:app", "The audit trail: every change with key, time and source."),
     "host": (
         "host:show_help",
-        "What makes this machine a node, at every boot; as root.",
+        "Set up this machine as a node, at every boot; as root.",
     ),
     "lab": ("lab:app", "Client, node and origin in network namespaces."),
     "replay": (
         "replay.command:replay",
         "Run the packet path over a capture.",
     ),
-    "doctor": ("doctor:doctor", "What keeps this host from being a node."),
+    "doctor": ("doctor:doctor", "Check whether this host can be a node."),
     "version": ("version:version", "The version of SecBeat."),
 }
 
@@ -87,4 +93,7 @@ def root(
 
 def run(words: Sequence[str]) -> None:
     """Run a command; always ends in SystemExit, or raises SecBeatError."""
-    get_command(app)(words, prog_name="secbeat")
+    prepare_help()
+    get_command(app)(
+        with_json_last(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS)
+    )

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from appliance.config.checks import Problem, broken_rules
 from appliance.config.model import NodeConfig
 from appliance.defaults import CONFIG_FILE
 from dataplane.base.errors import ConfigurationError
+from dataplane.base.nearest import fields_beside, instead_of
 
 _VALUE_LENGTH_MAX = 80
 _SECRETS = ("webhooks.secret", "database")
@@ -41,7 +42,7 @@ def parse_config(document: Mapping[str, Any], file: Path) -> NodeConfig:
     try:
         config = NodeConfig.model_validate(document)
     except ValidationError as error:
-        raise problem_error(file, error) from None
+        raise problem_error(file, error, NodeConfig) from None
     problems = broken_rules(config)
     if problems:
         raise _error(file, problems)
@@ -52,16 +53,16 @@ def read_document(file: Path) -> dict[str, Any]:
     """A file's tables, unchecked; raises ConfigurationError when it can't be read as TOML."""
     try:
         with file.open("rb") as stream:
-            return tomllib.load(stream)
+            return tomllib.loads(stream.read().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"{file}: can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: is not TOML: {error}") from error
 
 
-def problem_error(file: Path, error: ValidationError) -> ConfigurationError:
-    """What pydantic found in a file, a line for each mistake."""
-    return _error(file, [_problem(one) for one in error.errors(include_url=False)])
+def problem_error(file: Path, error: ValidationError, model: type[BaseModel]) -> ConfigurationError:
+    """What pydantic found in a file that is to be a ``model``, a line for each mistake."""
+    return _error(file, [_problem(one, model) for one in error.errors(include_url=False)])
 
 
 def _error(file: Path, problems: Sequence[Problem]) -> ConfigurationError:
@@ -128,7 +129,7 @@ _PATTERN_LIMITS = {
 }
 
 
-def _problem(error: ErrorDetails) -> Problem:
+def _problem(error: ErrorDetails, model: type[BaseModel]) -> Problem:
     """What pydantic found, in our words; a kind not listed keeps pydantic's."""
     kind, location = error["type"], error["loc"]
     value = _ABSENT if kind in {"missing", "model_type"} else error["input"]
@@ -138,6 +139,8 @@ def _problem(error: ErrorDetails) -> Problem:
         return _key(location), value, error["msg"] if name is None else _PATTERN_LIMITS[name]
     limit = _LIMITS.get(kind)
     text = error["msg"] if limit is None else limit.format(**error.get("ctx", {}))
+    if kind == "extra_forbidden":
+        text += instead_of(location[-1], fields_beside(model, location))
     return _key(location), value, text
 
 

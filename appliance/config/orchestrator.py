@@ -103,7 +103,7 @@ def load_orchestrator(file: Path = ORCHESTRATOR_FILE) -> OrchestratorConfig:
     try:
         return OrchestratorConfig.model_validate(read_document(file))
     except ValidationError as error:
-        raise problem_error(file, error) from None
+        raise problem_error(file, error, OrchestratorConfig) from None
 
 
 def database_url(config: OrchestratorConfig, environment: Mapping[str, str]) -> str:

@@ -127,6 +127,7 @@ def _made_from(tree: Path) -> list[Path]:
     return [
         *(tree / name for name in ("dataplane", "api", "pyproject.toml", "requirements.lock")),
         *sorted(folder for folder in appliance if folder != _HERE),
+        *(tree / "playbooks" / name for name in ("scale.yml", "roles/scale")),
         *(tree / "tests" / name for name in ("unit", "native", "support", "run.py")),
         *(_HERE / name for name in ("builder.py", "lockfile.py")),
         *(_PACKAGES, tree / _TOOLS),

@@ -1,8 +1,9 @@
-"""Which part of ``requirements.lock`` a node needs, with its hashes as they are locked.
+"""Which part of ``requirements.lock`` a host needs, with its hashes as they are locked.
 
-The lock holds the development environment too. What the project needs to run is followed from its
-metadata through that of the installed distributions. Runs inside the builder root's environment,
-whose Python is the appliance's: ``python -m appliance.image.lockfile LOCK``.
+The lock holds the development environment too; of the extras, hosts get the one for scaling. What
+the project needs to run is followed from its metadata through that of the installed distributions.
+Runs inside the builder root's environment, whose Python is the appliance's:
+``python -m appliance.image.lockfile LOCK``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+EXTRAS = frozenset({"scale"})
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==")
 
 
@@ -33,19 +35,21 @@ def blocks(lock: str) -> dict[str, str]:
     return entries
 
 
-def closure(project: str, requires_of: Callable[[str], Iterable[str]]) -> set[str]:
-    """Canonical names of all that ``project`` needs here, but itself; none of its extras."""
+def closure(
+    project: str, extras: frozenset[str], requires_of: Callable[[str], Iterable[str]]
+) -> set[str]:
+    """Canonical names of all that ``project`` needs here with these extras, but itself."""
     needed: set[str] = set()
-    waiting = list(_direct(requires_of(project), frozenset()))
+    waiting = list(_direct(requires_of(project), extras))
     done: set[tuple[str, frozenset[str]]] = set()
     while waiting:
         item = waiting.pop()
         if item in done:
             continue
         done.add(item)
-        name, extras = item
+        name, wanted = item
         needed.add(name)
-        waiting.extend(_direct(requires_of(name), extras))
+        waiting.extend(_direct(requires_of(name), wanted))
     return needed
 
 
@@ -65,7 +69,8 @@ def select(lock: str, names: Iterable[str]) -> str:
 
 def main(lock: Path) -> None:
     """Print the run-time part of ``lock``."""
-    print(select(lock.read_text(), closure("secbeat", lambda name: requires(name) or ())), end="")
+    names = closure("secbeat", EXTRAS, lambda name: requires(name) or ())
+    print(select(lock.read_text(), names), end="")
 
 
 if __name__ == "__main__":

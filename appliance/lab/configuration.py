@@ -4,12 +4,11 @@ and what only the lab can know.
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from appliance.config.dump import dump
 from appliance.config.load import parse_config, read_document
 from appliance.lab.fleet import orchestrator, scaled
 from appliance.lab.instance import Instance
@@ -81,20 +80,6 @@ def write_provisioner(instance: Instance, python: str, tree: Path) -> None:
 def _write(file: Path, tables: Tables) -> None:
     file.write_text(dump(tables))
     file.chmod(0o644)
-
-
-def dump(tables: Mapping[str, Any], prefix: str = "") -> str:
-    """Tables of strings, numbers, booleans and lists of them as TOML."""
-    plain = {key: value for key, value in tables.items() if not isinstance(value, Mapping)}
-    text = f"[{prefix}]\n" if prefix and plain else ""
-    # JSON's notation of these types is TOML's.
-    text += "".join(
-        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in plain.items()
-    )
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            text += dump(value, f"{prefix}.{key}" if prefix else key)
-    return text
 
 
 def _defaults(instance: Instance, lcores: int) -> Tables:

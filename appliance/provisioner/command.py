@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from api.orchestrator.scaling.protocol import ANSWER_BYTES_MAX, LINE_BYTES_MAX, decode
+from api.orchestrator.scaling.protocol import (
+    ANSWER_BYTES_MAX,
+    LINE_BYTES_MAX,
+    OF_A_NODE,
+    Verb,
+    decode,
+)
 from dataplane.base.errors import SecBeatError
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
@@ -39,6 +45,14 @@ class GoneError(SecBeatError):
 
 
 @dataclass(frozen=True)
+class Carrier:
+    """Words before a provider's command, which run a playbook that runs the command."""
+
+    words: tuple[str, ...]
+    directory: Path
+
+
+@dataclass(frozen=True)
 class Provider:
     """A command, where it runs, and for how long at most."""
 
@@ -46,9 +60,19 @@ class Provider:
     command: tuple[str, ...]
     directory: Path
     timeout_s: float
+    carrier: Carrier | None = None
+    """Carries the questions by which nodes are made and destroyed."""
+
+    def run_as(self, verb: Verb) -> tuple[tuple[str, ...], Path]:
+        """The words that are run, and where."""
+        if self.carrier is None or verb not in OF_A_NODE:
+            return self.command, self.directory
+        return (*self.carrier.words, *self.command), self.carrier.directory
 
 
-def run(provider: Provider, question: bytes, asker: socket.socket, say: Say) -> dict[str, Any]:
+def run(
+    provider: Provider, verb: Verb, question: bytes, asker: socket.socket, say: Say
+) -> dict[str, Any]:
     """The command's result; ``say`` gets each line of progress.
 
     Raises:
@@ -56,7 +80,7 @@ def run(provider: Provider, question: bytes, asker: socket.socket, say: Say) -> 
         GoneError: the asker has closed the connection.
     """
     end = time.monotonic() + provider.timeout_s
-    with _started(provider) as process:
+    with _started(provider, verb) as process:
         _write(process, question)
         answer: tuple[str, Any] | None = None
         for line in _lines(provider, process, asker, end):
@@ -82,11 +106,12 @@ def _judged(provider: Provider, answer: tuple[str, Any] | None, code: int) -> di
 
 
 @contextmanager
-def _started(provider: Provider) -> Iterator[subprocess.Popen[bytes]]:
+def _started(provider: Provider, verb: Verb) -> Iterator[subprocess.Popen[bytes]]:
+    words, directory = provider.run_as(verb)
     try:
         process = subprocess.Popen(
-            provider.command,
-            cwd=provider.directory,
+            words,
+            cwd=directory,
             env=ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

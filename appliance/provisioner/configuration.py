@@ -13,6 +13,7 @@ from api.orchestrator.scaling.protocol import PROVIDER
 from appliance.config.load import problem_error, read_document
 from appliance.config.model import AbsolutePath, Section, UserName
 from appliance.defaults import PROVISIONER_FILE
+from appliance.provisioner.playbook import SCALE
 from dataplane.base.errors import ConfigurationError
 
 ARGUMENTS_MAX = 32
@@ -33,10 +34,12 @@ Words = Annotated[
 
 
 class ProviderSection(Section):
-    """``[providers.NAME]``: a command, its arguments, and where and how long it runs."""
+    """``[providers.NAME]``: a command, its arguments, what runs it, and where and how long."""
 
     command: Words
     directory: AbsolutePath = Path("/")
+    playbook: AbsolutePath = SCALE
+    """Runs the command where a node is made or destroyed."""
     timeout_seconds: int = Field(default=300, ge=1, le=3600)
 
 
@@ -57,9 +60,15 @@ def load_provisioner(file: Path = PROVISIONER_FILE) -> ProvisionerConfig:
     document = read_document(file)
     _check_owner(file)
     try:
-        return ProvisionerConfig.model_validate(document)
+        config = ProvisionerConfig.model_validate(document)
     except ValidationError as error:
-        raise problem_error(file, error) from None
+        raise problem_error(file, error, ProvisionerConfig) from None
+    for name, section in config.providers.items():
+        if not section.playbook.is_file():
+            raise ConfigurationError(
+                f"{file}: providers.{name}.playbook: there is no file {section.playbook}"
+            )
+    return config
 
 
 def _check_owner(file: Path) -> None:

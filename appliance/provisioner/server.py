@@ -114,7 +114,8 @@ class Server:
         if changes and not self._alone.acquire(timeout=TURN_S):
             raise QuestionError("another node is being made or destroyed")
         try:
-            return run(provider, questions.text(question), connection, _sayer(connection))
+            text, say = questions.text(question), _sayer(connection)
+            return run(provider, question.verb, text, connection, say)
         finally:
             if changes:
                 self._alone.release()

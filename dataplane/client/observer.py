@@ -9,13 +9,16 @@ from uuid import UUID
 
 from dataplane.base.clock import SystemClock
 from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.networks import Network
 from dataplane.client.lease import Lease
+from dataplane.native import abi
 from dataplane.shared.captures import Capture, Seen
 from dataplane.shared.evidence import Evidence
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
 from dataplane.shared.pages.statsview import StatsView
 from dataplane.shared.stats import Capacities, NodeStats
 from dataplane.shared.transport.ring import RingError
+from dataplane.statelog import ListName
 
 
 class Observer:
@@ -85,6 +88,12 @@ class Observer:
         self._require_alive()
         with translated():
             return self._view.top()
+
+    def most_hit(self, name: ListName) -> list[Network]:
+        """The networks of a list that packets hit most, at most 1,000, the most hit first."""
+        self._require_alive()
+        with translated():
+            return self._view.most_hit(abi.ListKind[name.upper()])
 
     def profiles(self) -> dict[int, str]:
         """Names of the profiles, by index; 0 is the default."""

@@ -16,7 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dataplane.base.clock import Clock
+from dataplane.base.errors import ConfigurationError
 from dataplane.base.listener import Peer, listen, peer_of, uids_of
+from dataplane.base.logs import Log
 from dataplane.base.settings import DataplaneSettings
 from dataplane.control.rings import CommandRings, EventRings
 from dataplane.native import abi
@@ -51,6 +53,8 @@ ACCEPTS_PER_TURN = 8
 _EVENTS_PER_TURN = 64
 _WAKES_PER_TURN = 64
 _REPORT_MS_MIN = 100
+_LOOK_MS = 1000
+_log = Log()
 
 
 @dataclass(eq=False)
@@ -106,7 +110,9 @@ class ControlServer:
         self._reported_ms = -_REPORT_MS_MIN
         self._poll = select.epoll()
         self._path = settings.socket
-        self._listener = listen(settings.socket, settings.client_users)
+        self._users = settings.client_users
+        self._looked_ms, self._trouble = clock.boot_ms(), ""
+        self._listener = listen(self._path, self._users)
         self._inode = self._path.stat().st_ino
         self._poll.register(self._listener, select.EPOLLIN)
 
@@ -122,6 +128,9 @@ class ControlServer:
     def turn(self) -> None:
         """Accept, answer, carry commands out, give up on who is late."""
         now_ms = self._clock.boot_ms()
+        if now_ms - self._looked_ms >= _LOOK_MS:
+            self._looked_ms = now_ms
+            self._look_after_socket()
         for fd, _ in self._poll.poll(0, _EVENTS_PER_TURN):
             if fd == self._listener.fileno():
                 self._accept(now_ms)
@@ -155,8 +164,35 @@ class ControlServer:
         self._listener.close()
         self._poll.close()
         with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:
+            if self._is_ours():
                 self._path.unlink()
+
+    def _look_after_socket(self) -> None:
+        """Make it again when somebody has removed it; clients that are connected do not notice.
+
+        Where that can't be, it is said once and tried again a second later.
+        """
+        if self._is_ours():
+            return
+        try:
+            listener = listen(self._path, self._users)
+            inode = self._path.stat().st_ino
+        except (ConfigurationError, OSError) as exc:
+            if str(exc) != self._trouble:
+                _log.warning("the control socket is gone", why=str(exc))
+            self._trouble = str(exc)
+            return
+        self._poll.unregister(self._listener)
+        self._listener.close()
+        self._listener, self._inode, self._trouble = listener, inode, ""
+        self._poll.register(listener, select.EPOLLIN)
+        _log.warning("the control socket was gone and is made again", socket=str(self._path))
+
+    def _is_ours(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def __enter__(self) -> ControlServer:
         return self

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "9d74bca6ad0d52630df6f9264626252bcffd4c45b1bf33544182787e32b0467a";
+const char sb_abi_hash[] = "d4f83a9c41e895c49e38cc411ea7668b00dec19748323d278423094c54b3f62f";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -495,7 +495,33 @@ _Static_assert(offsetof(struct sb_rejected, list) == 48, "make abi");
 _Static_assert(offsetof(struct sb_rejected, rule) == 56, "make abi");
 _Static_assert(offsetof(struct sb_rejected, text) == 64, "make abi");
 
-_Static_assert(sizeof(struct sb_stats_header) == 1134592, "make abi");
+_Static_assert(sizeof(struct sb_traffic_rates) == 40, "make abi");
+_Static_assert(offsetof(struct sb_traffic_rates, received_pps) == 0, "make abi");
+_Static_assert(offsetof(struct sb_traffic_rates, received_bps) == 8, "make abi");
+_Static_assert(offsetof(struct sb_traffic_rates, forwarded_pps) == 16, "make abi");
+_Static_assert(offsetof(struct sb_traffic_rates, consumed_pps) == 24, "make abi");
+_Static_assert(offsetof(struct sb_traffic_rates, dropped_pps) == 32, "make abi");
+
+_Static_assert(sizeof(struct sb_protected) == 24, "make abi");
+_Static_assert(offsetof(struct sb_protected, address) == 0, "make abi");
+_Static_assert(offsetof(struct sb_protected, profile) == 16, "make abi");
+
+_Static_assert(sizeof(struct sb_syn_proxy_on) == 784, "make abi");
+_Static_assert(offsetof(struct sb_syn_proxy_on, version) == 0, "make abi");
+_Static_assert(offsetof(struct sb_syn_proxy_on, count) == 8, "make abi");
+_Static_assert(offsetof(struct sb_syn_proxy_on, shown) == 16, "make abi");
+
+_Static_assert(sizeof(struct sb_hit_entry) == 32, "make abi");
+_Static_assert(offsetof(struct sb_hit_entry, key) == 0, "make abi");
+_Static_assert(offsetof(struct sb_hit_entry, hits) == 16, "make abi");
+_Static_assert(offsetof(struct sb_hit_entry, prefix_length) == 24, "make abi");
+
+_Static_assert(sizeof(struct sb_most_hit) == 32016, "make abi");
+_Static_assert(offsetof(struct sb_most_hit, version) == 0, "make abi");
+_Static_assert(offsetof(struct sb_most_hit, count) == 8, "make abi");
+_Static_assert(offsetof(struct sb_most_hit, entry) == 16, "make abi");
+
+_Static_assert(sizeof(struct sb_stats_header) == 1200128, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, magic) == 0, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, abi_hash) == 8, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, boot_id) == 40, "make abi");
@@ -527,35 +553,38 @@ _Static_assert(offsetof(struct sb_stats_header, cpu_busy_ppm) == 256, "make abi"
 _Static_assert(offsetof(struct sb_stats_header, latency_mean_ns) == 264, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, request_latency_mean_ns) == 272, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, requests_mps) == 280, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, memory_bytes) == 288, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, events_lost) == 296, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_date) == 304, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv4) == 312, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv6) == 320, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, countries_bytes) == 328, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rules_through) == 336, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rules_state) == 344, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rules_max) == 352, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rules_used) == 360, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rules_pending) == 368, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rules_bytes) == 376, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rules_databases) == 384, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rejected_count) == 392, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rejected) == 400, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, device) == 67984, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, links) == 68112, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, drain) == 68144, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_version) == 68184, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_label) == 68192, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199264, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202144, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726432, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726440, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, detection) == 734632, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rates) == 288, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, memory_bytes) == 328, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, events_lost) == 336, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_date) == 344, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv4) == 352, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_ranges_ipv6) == 360, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, countries_bytes) == 368, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rules_through) == 376, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rules_state) == 384, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rules_max) == 392, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rules_used) == 400, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rules_pending) == 408, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rules_bytes) == 416, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rules_databases) == 424, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rejected_count) == 432, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rejected) == 440, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, device) == 68024, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, links) == 68152, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, drain) == 68184, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_version) == 68224, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_label) == 68232, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199304, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202184, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726472, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726480, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, detection) == 734672, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, most_hit) == 1132520, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, syn_proxy_on) == 1196552, "make abi");
 
-_Static_assert(sizeof(struct sb_stats) == 141774848, "make abi");
+_Static_assert(sizeof(struct sb_stats) == 141840384, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
-_Static_assert(offsetof(struct sb_stats, lcore) == 1134592, "make abi");
+_Static_assert(offsetof(struct sb_stats, lcore) == 1200128, "make abi");
 
 _Static_assert(sizeof(struct sb_ring_element) == 64, "make abi");
 _Static_assert(offsetof(struct sb_ring_element, sequence) == 0, "make abi");
@@ -735,7 +764,7 @@ _Static_assert(sizeof(struct sb_replay_prefix) == 32, "make abi");
 _Static_assert(offsetof(struct sb_replay_prefix, key) == 0, "make abi");
 _Static_assert(offsetof(struct sb_replay_prefix, mask) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_replay) == 120, "make abi");
+_Static_assert(sizeof(struct sb_replay) == 168, "make abi");
 _Static_assert(offsetof(struct sb_replay, lcore) == 0, "make abi");
 _Static_assert(offsetof(struct sb_replay, prefixes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_replay, prefix_count) == 16, "make abi");
@@ -751,6 +780,12 @@ _Static_assert(offsetof(struct sb_replay, cut_short) == 88, "make abi");
 _Static_assert(offsetof(struct sb_replay, link_scope) == 96, "make abi");
 _Static_assert(offsetof(struct sb_replay, allowed) == 104, "make abi");
 _Static_assert(offsetof(struct sb_replay, neighbors) == 112, "make abi");
+_Static_assert(offsetof(struct sb_replay, tso) == 120, "make abi");
+_Static_assert(offsetof(struct sb_replay, big_tcp) == 128, "make abi");
+_Static_assert(offsetof(struct sb_replay, checksum_unfinished) == 136, "make abi");
+_Static_assert(offsetof(struct sb_replay, surplus) == 144, "make abi");
+_Static_assert(offsetof(struct sb_replay, syns_auto) == 152, "make abi");
+_Static_assert(offsetof(struct sb_replay, syns_always) == 160, "make abi");
 
 _Static_assert(sizeof(struct sb_reader) == 64, "make abi");
 _Static_assert(offsetof(struct sb_reader, quiescent) == 0, "make abi");
@@ -846,6 +881,8 @@ _Static_assert(SB_RING_SLOTS == 1024, "make abi");
 _Static_assert(SB_LATENCY_BUCKETS == 21, "make abi");
 _Static_assert(SB_REJECTED_MAX == 256, "make abi");
 _Static_assert(SB_REJECTED_TEXT == 200, "make abi");
+_Static_assert(SB_PROTECTED_SHOWN == 32, "make abi");
+_Static_assert(SB_MOST_HIT_MAX == 1000, "make abi");
 _Static_assert(SB_SAMPLED_BURSTS == 64, "make abi");
 _Static_assert(SB_COOKIE_SLOT_S == 64, "make abi");
 _Static_assert(SB_COOKIE_EPOCH == 64, "make abi");

@@ -2,6 +2,8 @@
  *
  * Does what a worker does around the pipeline: makes bursts, says where a packet came in, and
  * counts what goes out. Reads no file; Python finds the packets and writes what passes.
+ *
+ * A capture shows packets as their sender's NIC had not finished them (replay_offload.h).
  */
 #include "replay.h"
 
@@ -10,6 +12,7 @@
 #include "address.h"
 #include "checksum.h"
 #include "pipeline.h"
+#include "replay_offload.h"
 #include "stages.h"
 #include "verdict.h"
 
@@ -17,6 +20,7 @@
 struct filling {
     struct sb_burst burst;
     uint32_t record[SB_BURST_MAX];
+    struct sb_replay_length set[SB_BURST_MAX];
     uint64_t first_ns;
 };
 
@@ -126,18 +130,26 @@ static enum sb_port port_of(struct sb_replay *replay, const struct sb_packet *pa
 
 /* Captured before the NIC of its sender had finished it, or not whole: the checksum says nothing.
  */
-static bool has_no_checksum(const struct sb_packet *packet) {
-    return (packet->flags & SB_PACKET_CUT) != 0 || sb_tcp_checksum_is_unfinished(packet);
+static bool has_no_checksum(struct sb_replay *replay, const struct sb_packet *packet) {
+    if ((packet->flags & SB_PACKET_CUT) != 0)
+        return true;
+    bool is_unfinished = sb_tcp_checksum_is_unfinished(packet);
+
+    replay->checksum_unfinished += is_unfinished;
+    return is_unfinished;
 }
 
 /* What a worker knows from its port and its driver. The pipeline's own parser finds the addresses,
  * so that there is no second one to disagree. */
-static void describe(struct sb_replay *replay, struct sb_burst *burst) {
-    for (uint32_t i = 0; i < burst->count; i++) {
-        struct sb_packet *packet = &burst->packets[i];
+static void describe(struct sb_replay *replay, struct filling *filling) {
+    for (uint32_t i = 0; i < filling->burst.count; i++) {
+        struct sb_packet *packet = &filling->burst.packets[i];
 
         sb_parse_packet(packet);
-        packet->flags |= has_no_checksum(packet) ? SB_PACKET_L4_GOOD : 0;
+        filling->set[i] = sb_replay_set_length(replay, packet);
+        if (filling->set[i].field == NULL && has_no_checksum(replay, packet))
+            packet->flags |= SB_PACKET_L4_GOOD;
+        sb_replay_drop_surplus(replay, packet);
         packet->port = (uint16_t)port_of(replay, packet);
     }
 }
@@ -153,11 +165,24 @@ static struct sb_time time_of(const struct sb_replay *replay) {
         .boot_ds = (uint32_t)(boot_ds < SB_DEADLINE_NEVER ? boot_ds : SB_DEADLINE_NEVER - 1)};
 }
 
-static void count(struct sb_replay *replay, struct sb_lcore *lcore,
-                  const struct sb_packet *packet) {
+static void count_syn(struct sb_replay *replay, const struct sb_lcore *lcore,
+                      const struct sb_packet *packet) {
+    const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
+
+    if (packet->port != SB_PORT_OUTSIDE || packet->protocol != SB_PROTOCOL_TCP ||
+        packet->payload_offset == 0 ||
+        (tcp[SB_TCP_FLAGS] & (SB_TCP_SYN | SB_TCP_ACK)) != SB_TCP_SYN)
+        return;
+    uint32_t mode = sb_profile_of(lcore, packet)->syn_proxy;
+    replay->syns_auto += mode == SB_SYN_PROXY_AUTO;
+    replay->syns_always += mode == SB_SYN_PROXY_ALWAYS;
+}
+
+static void count(struct sb_replay *replay, struct sb_lcore *lcore, const struct sb_packet *packet,
+                  bool is_cut) {
     struct sb_port_stats *port = &sb_stats_of(lcore)->port[packet->port];
 
-    replay->cut += (packet->flags & SB_PACKET_CUT) != 0;
+    replay->cut += is_cut;
     replay->cut_short += (packet->flags & SB_PACKET_CUT_SHORT) != 0;
     replay->link_scope += (packet->flags & SB_PACKET_LINK_SCOPE) != 0;
     replay->allowed += (packet->flags & SB_PACKET_ALLOWED) != 0;
@@ -166,6 +191,7 @@ static void count(struct sb_replay *replay, struct sb_lcore *lcore,
         return;
     port->forwarded++;
     port->forwarded_bytes += packet->length;
+    count_syn(replay, lcore, packet);
 }
 
 static void run(struct sb_replay *replay, struct filling *filling, uint8_t *verdicts) {
@@ -174,11 +200,15 @@ static void run(struct sb_replay *replay, struct filling *filling, uint8_t *verd
 
     if (filling->burst.count == 0)
         return;
-    describe(replay, &filling->burst);
+    describe(replay, filling);
     sb_pipeline_run(lcore, &filling->burst, &now);
     for (uint32_t i = 0; i < filling->burst.count; i++) {
-        count(replay, lcore, &filling->burst.packets[i]);
-        verdicts[filling->record[i]] = filling->burst.packets[i].verdict;
+        const struct sb_packet *packet = &filling->burst.packets[i];
+        bool is_cut = (packet->flags & SB_PACKET_CUT) != 0 && filling->set[i].field == NULL;
+
+        count(replay, lcore, packet, is_cut);
+        verdicts[filling->record[i]] = packet->verdict;
+        sb_replay_restore_length(&filling->set[i]);
     }
     filling->burst.count = 0;
 }

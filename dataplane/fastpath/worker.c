@@ -41,8 +41,8 @@ static uint32_t resume(struct worker *worker, uint32_t from);
 static uint16_t checksum_flags(uint64_t ol_flags);
 static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
                      uint64_t rx_tsc);
-static void settle(struct worker *worker, struct sb_packet *packets, uint32_t count,
-                   enum sb_port from);
+static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t count,
+                      enum sb_port from);
 static void settle_both(struct worker *worker, struct sb_packet *packets, uint32_t count);
 static void hand_over(struct worker *worker, struct sb_packet *packet);
 static void transmit(struct worker *worker, enum sb_port from);
@@ -50,7 +50,7 @@ static void answer(struct worker *worker, enum sb_port from);
 static void send_outbox(struct worker *worker);
 static void send_own(struct worker *worker, const struct sb_packet *packet);
 static void fill_outbox(struct worker *worker);
-static void shape(const struct sb_packet *packet);
+static void trim(const struct sb_packet *packet);
 static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
                             uint32_t sent);
 static void sample_drop(struct worker *worker, struct sb_packet *packet, enum sb_reason reason);
@@ -112,7 +112,7 @@ static uint32_t receive(struct worker *worker, enum sb_port port) {
         describe(&worker->burst.packets[i], mbufs[i], port, worker->now.tsc);
     worker->burst.count = count;
     sb_pipeline_run(worker->lcore, &worker->burst, &worker->now);
-    settle(worker, worker->burst.packets, count, port);
+    carry_out(worker, worker->burst.packets, count, port);
     send_outbox(worker);
     return count;
 }
@@ -157,9 +157,9 @@ static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_po
     packet->port = (uint16_t)port;
 }
 
-/* Does with every packet that came in from one port what its verdict says, in their order. */
-static void settle(struct worker *worker, struct sb_packet *packets, uint32_t count,
-                   enum sb_port from) {
+/* Carries out the verdicts on the packets of one rx port, in their order. */
+static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t count,
+                      enum sb_port from) {
     struct tx_batch *batch = &worker->tx;
     uint32_t passed = 0, answered = 0, freed = 0;
 
@@ -175,7 +175,7 @@ static void settle(struct worker *worker, struct sb_packet *packets, uint32_t co
             batch->packets[passed++] = packet;
         } else if (packet->verdict == SB_VERDICT_CONSUMED &&
                    (packet->flags & SB_PACKET_ANSWER) != 0) {
-            shape(packet);
+            trim(packet);
             worker->answers.mbufs[answered++] = (struct rte_mbuf *)packet->mbuf;
         } else if (packet->verdict != SB_VERDICT_HELD &&
                    packet->verdict != SB_VERDICT_HANDED_OVER) {
@@ -194,7 +194,7 @@ static void settle(struct worker *worker, struct sb_packet *packets, uint32_t co
 
 static void settle_both(struct worker *worker, struct sb_packet *packets, uint32_t count) {
     for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
-        settle(worker, packets, count, port);
+        carry_out(worker, packets, count, port);
 }
 
 static void hand_over(struct worker *worker, struct sb_packet *packet) {
@@ -257,7 +257,7 @@ static void send_own(struct worker *worker, const struct sb_packet *packet) {
     struct rte_mbuf *mbuf = (struct rte_mbuf *)packet->mbuf;
     uint32_t sent;
 
-    shape(packet);
+    trim(packet);
     sent = rte_eth_tx_burst(worker->lcore->port_id[packet->port ^ 1],
                             (uint16_t)worker->lcore->index, &mbuf, 1);
     stats->sent += sent;
@@ -281,8 +281,8 @@ static void fill_outbox(struct worker *worker) {
     }
 }
 
-/* As long as its descriptor says, in one segment. */
-static void shape(const struct sb_packet *packet) {
+/* Trims the mbuf to the length in its descriptor, in one segment. */
+static void trim(const struct sb_packet *packet) {
     struct rte_mbuf *mbuf = (struct rte_mbuf *)packet->mbuf;
 
     if (unlikely(mbuf->next != NULL)) {

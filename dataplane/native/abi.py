@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "9d74bca6ad0d52630df6f9264626252bcffd4c45b1bf33544182787e32b0467a"
+ABI_HASH = "d4f83a9c41e895c49e38cc411ea7668b00dec19748323d278423094c54b3f62f"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -43,6 +43,8 @@ RING_SLOTS = 1024
 LATENCY_BUCKETS = 21
 REJECTED_MAX = 256
 REJECTED_TEXT = 200
+PROTECTED_SHOWN = 32
+MOST_HIT_MAX = 1000
 SAMPLED_BURSTS = 64
 COOKIE_SLOT_S = 64
 COOKIE_EPOCH = 64
@@ -1927,8 +1929,80 @@ class Rejected(ctypes.Structure):
     ]
 
 
+class TrafficRates(ctypes.Structure):
+    """struct sb_traffic_rates: 40 bytes."""
+
+    received_pps: int
+    received_bps: int
+    forwarded_pps: int
+    consumed_pps: int
+    dropped_pps: int
+
+    _fields_ = [
+        ("received_pps", ctypes.c_uint64),  # 0
+        ("received_bps", ctypes.c_uint64),  # 8
+        ("forwarded_pps", ctypes.c_uint64),  # 16
+        ("consumed_pps", ctypes.c_uint64),  # 24
+        ("dropped_pps", ctypes.c_uint64),  # 32
+    ]
+
+
+class Protected(ctypes.Structure):
+    """struct sb_protected: 24 bytes."""
+
+    address: ctypes.Array[ctypes.c_uint8]
+    profile: int
+
+    _fields_ = [
+        ("address", ctypes.c_uint8 * 16),  # 0
+        ("profile", ctypes.c_uint64),  # 16
+    ]
+
+
+class SynProxyOn(ctypes.Structure):
+    """struct sb_syn_proxy_on: 784 bytes."""
+
+    version: int
+    count: int
+    shown: ctypes.Array[Protected]
+
+    _fields_ = [
+        ("version", ctypes.c_uint64),  # 0
+        ("count", ctypes.c_uint64),  # 8
+        ("shown", Protected * 32),  # 16
+    ]
+
+
+class HitEntry(ctypes.Structure):
+    """struct sb_hit_entry: 32 bytes."""
+
+    key: ctypes.Array[ctypes.c_uint8]
+    hits: int
+    prefix_length: int
+
+    _fields_ = [
+        ("key", ctypes.c_uint8 * 16),  # 0
+        ("hits", ctypes.c_uint64),  # 16
+        ("prefix_length", ctypes.c_uint64),  # 24
+    ]
+
+
+class MostHit(ctypes.Structure):
+    """struct sb_most_hit: 32016 bytes."""
+
+    version: int
+    count: int
+    entry: ctypes.Array[HitEntry]
+
+    _fields_ = [
+        ("version", ctypes.c_uint64),  # 0
+        ("count", ctypes.c_uint64),  # 8
+        ("entry", HitEntry * 1000),  # 16
+    ]
+
+
 class StatsHeader(ctypes.Structure):
-    """struct sb_stats_header: 1134592 bytes."""
+    """struct sb_stats_header: 1200128 bytes."""
 
     magic: int
     abi_hash: ctypes.Array[ctypes.c_uint8]
@@ -1961,6 +2035,7 @@ class StatsHeader(ctypes.Structure):
     latency_mean_ns: int
     request_latency_mean_ns: int
     requests_mps: int
+    rates: TrafficRates
     memory_bytes: int
     events_lost: int
     countries_date: int
@@ -1986,6 +2061,8 @@ class StatsHeader(ctypes.Structure):
     rule_group_count: int
     rule_group_label: ctypes.Array[RuleGroupLabel]
     detection: DetectionPages
+    most_hit: ctypes.Array[MostHit]
+    syn_proxy_on: SynProxyOn
 
     _fields_ = [
         ("magic", ctypes.c_uint64),  # 0
@@ -2019,44 +2096,47 @@ class StatsHeader(ctypes.Structure):
         ("latency_mean_ns", ctypes.c_uint64),  # 264
         ("request_latency_mean_ns", ctypes.c_uint64),  # 272
         ("requests_mps", ctypes.c_uint64),  # 280
-        ("memory_bytes", ctypes.c_uint64),  # 288
-        ("events_lost", ctypes.c_uint64),  # 296
-        ("countries_date", ctypes.c_uint64),  # 304
-        ("countries_ranges_ipv4", ctypes.c_uint64),  # 312
-        ("countries_ranges_ipv6", ctypes.c_uint64),  # 320
-        ("countries_bytes", ctypes.c_uint64),  # 328
-        ("rules_through", ctypes.c_uint64),  # 336
-        ("rules_state", ctypes.c_uint64),  # 344
-        ("rules_max", ctypes.c_uint64),  # 352
-        ("rules_used", ctypes.c_uint64),  # 360
-        ("rules_pending", ctypes.c_uint64),  # 368
-        ("rules_bytes", ctypes.c_uint64),  # 376
-        ("rules_databases", ctypes.c_uint64),  # 384
-        ("rejected_count", ctypes.c_uint64),  # 392
-        ("rejected", Rejected * 256),  # 400
-        ("device", DeviceStats * 2),  # 67984
-        ("links", Links),  # 68112
-        ("drain", Drain),  # 68144
-        ("profile_version", ctypes.c_uint64),  # 68184
-        ("profile_label", ProfileLabel * 2048),  # 68192
-        ("profile_removed", ProfileStats),  # 199264
-        ("rule_number", ctypes.c_uint64 * 65536),  # 202144
-        ("rule_group_count", ctypes.c_uint64),  # 726432
-        ("rule_group_label", RuleGroupLabel * 128),  # 726440
-        ("detection", DetectionPages),  # 734632
-        ("_padding_1132480", ctypes.c_uint8 * 2112),  # 1132480
+        ("rates", TrafficRates),  # 288
+        ("memory_bytes", ctypes.c_uint64),  # 328
+        ("events_lost", ctypes.c_uint64),  # 336
+        ("countries_date", ctypes.c_uint64),  # 344
+        ("countries_ranges_ipv4", ctypes.c_uint64),  # 352
+        ("countries_ranges_ipv6", ctypes.c_uint64),  # 360
+        ("countries_bytes", ctypes.c_uint64),  # 368
+        ("rules_through", ctypes.c_uint64),  # 376
+        ("rules_state", ctypes.c_uint64),  # 384
+        ("rules_max", ctypes.c_uint64),  # 392
+        ("rules_used", ctypes.c_uint64),  # 400
+        ("rules_pending", ctypes.c_uint64),  # 408
+        ("rules_bytes", ctypes.c_uint64),  # 416
+        ("rules_databases", ctypes.c_uint64),  # 424
+        ("rejected_count", ctypes.c_uint64),  # 432
+        ("rejected", Rejected * 256),  # 440
+        ("device", DeviceStats * 2),  # 68024
+        ("links", Links),  # 68152
+        ("drain", Drain),  # 68184
+        ("profile_version", ctypes.c_uint64),  # 68224
+        ("profile_label", ProfileLabel * 2048),  # 68232
+        ("profile_removed", ProfileStats),  # 199304
+        ("rule_number", ctypes.c_uint64 * 65536),  # 202184
+        ("rule_group_count", ctypes.c_uint64),  # 726472
+        ("rule_group_label", RuleGroupLabel * 128),  # 726480
+        ("detection", DetectionPages),  # 734672
+        ("most_hit", MostHit * 2),  # 1132520
+        ("syn_proxy_on", SynProxyOn),  # 1196552
+        ("_padding_1197336", ctypes.c_uint8 * 2792),  # 1197336
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 141774848 bytes."""
+    """struct sb_stats: 141840384 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
 
     _fields_ = [
         ("header", StatsHeader),  # 0
-        ("lcore", LcoreStats * 16),  # 1134592
+        ("lcore", LcoreStats * 16),  # 1200128
     ]
 
 
@@ -2505,7 +2585,7 @@ class ReplayPrefix(ctypes.Structure):
 
 
 class Replay(ctypes.Structure):
-    """struct sb_replay: 120 bytes."""
+    """struct sb_replay: 168 bytes."""
 
     lcore: int
     prefixes: int
@@ -2522,6 +2602,12 @@ class Replay(ctypes.Structure):
     link_scope: int
     allowed: int
     neighbors: int
+    tso: int
+    big_tcp: int
+    checksum_unfinished: int
+    surplus: int
+    syns_auto: int
+    syns_always: int
 
     _fields_ = [
         ("lcore", ctypes.c_uint64),  # 0
@@ -2539,6 +2625,12 @@ class Replay(ctypes.Structure):
         ("link_scope", ctypes.c_uint64),  # 96
         ("allowed", ctypes.c_uint64),  # 104
         ("neighbors", ctypes.c_uint64),  # 112
+        ("tso", ctypes.c_uint64),  # 120
+        ("big_tcp", ctypes.c_uint64),  # 128
+        ("checksum_unfinished", ctypes.c_uint64),  # 136
+        ("surplus", ctypes.c_uint64),  # 144
+        ("syns_auto", ctypes.c_uint64),  # 152
+        ("syns_always", ctypes.c_uint64),  # 160
     ]
 
 

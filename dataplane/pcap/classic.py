@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 from array import array
 
-from dataplane.pcap.common import CAPTURED_BYTES_MAX, LINK_TYPE_ETHERNET, CaptureError
+from dataplane.pcap.common import CAPTURED_BYTES_MAX, CaptureError, unknown_link_type
+from dataplane.pcap.framing import LINK_TYPES, Adjust, adjustment
 
 MAGICS = {
     b"\xa1\xb2\xc3\xd4": (">", 1000),
@@ -19,6 +20,8 @@ MAGICS = {
 """Byte order and nanoseconds per unit of the second half of a timestamp."""
 HEADER_BYTES = 24
 RECORD_BYTES = 16
+_FCS_PRESENT, _FCS_SHIFT = 0x04000000, 28
+"""In the word of the link type: whether frames end with a check sequence, and its 16-bit words."""
 
 
 class ClassicParser:
@@ -27,6 +30,7 @@ class ClassicParser:
     def __init__(self) -> None:
         self._record: struct.Struct | None = None
         self._ns_per_unit = 1
+        self._adjust: Adjust | None = None
 
     def parse(self, window: bytearray, offset: int, records: array[int]) -> int:
         """As ``Parser.parse``."""
@@ -40,12 +44,12 @@ class ClassicParser:
 
     def _read_header(self, window: bytearray) -> struct.Struct:
         order, self._ns_per_unit = MAGICS[bytes(window[:4])]
-        # The upper half of the word says whether a frame check sequence follows the frame.
-        link_type = struct.unpack_from(order + "I", window, 20)[0] & 0xFFFF
-        if link_type != LINK_TYPE_ETHERNET:
-            raise CaptureError(
-                f"link type is {link_type}, only Ethernet (1) can be read", 20, "link type 1"
-            )
+        (word,) = struct.unpack_from(order + "I", window, 20)
+        link_type = word & 0xFFFF
+        if link_type not in LINK_TYPES:
+            raise unknown_link_type("link type", link_type, 20)
+        fcs_bytes = 2 * (word >> _FCS_SHIFT) if word & _FCS_PRESENT else 0
+        self._adjust = adjustment(link_type, fcs_bytes)
         return struct.Struct(order + "IIII")
 
     def _walk(
@@ -57,7 +61,7 @@ class ClassicParser:
         records: array[int],
     ) -> int:
         unpack, extend, scale = record.unpack_from, records.extend, self._ns_per_unit
-        last = len(window) - RECORD_BYTES
+        last, adjust = len(window) - RECORD_BYTES, self._adjust
         while position <= last:
             seconds, fraction, captured, length = unpack(window, position)
             if captured > CAPTURED_BYTES_MAX:
@@ -70,6 +74,9 @@ class ClassicParser:
             if start + captured > len(window):
                 break
             timestamp_ns = seconds * 1_000_000_000 + fraction * scale
-            extend((timestamp_ns, start, captured, length if length > captured else captured))
             position = start + captured
+            length = length if length > captured else captured
+            if adjust is not None:
+                start, captured, length = adjust(window, (start, captured, length))
+            extend((timestamp_ns, start, captured, length))
         return position

@@ -32,6 +32,12 @@ class CaptureError(InvalidInputError):
         self.offset = offset
 
 
+def unknown_link_type(what: str, link_type: int, offset: int) -> CaptureError:
+    """The refusal of a capture of another kind of link."""
+    limit = "Ethernet (1), raw IP (101, 228, 229), Linux cooked (113, 276), BSD loopback (0, 108)"
+    return CaptureError(f"{what} is {link_type}; can be read: {limit}", offset, limit)
+
+
 class CapturedPacket(NamedTuple):
     """One packet; ``data`` is shorter than ``length`` where the capture's snaplen cut it."""
 

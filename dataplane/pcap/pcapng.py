@@ -14,10 +14,11 @@ from dataplane.pcap.common import (
     BLOCK_BYTES_MAX,
     CAPTURED_BYTES_MAX,
     INTERFACES_MAX,
-    LINK_TYPE_ETHERNET,
     TIMESTAMP_NS_MAX,
     CaptureError,
+    unknown_link_type,
 )
+from dataplane.pcap.framing import LINK_TYPES, Adjust, adjustment, fcs_bytes_of
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
@@ -35,7 +36,11 @@ BODY_BYTES_MIN = {
 }
 OPTION_TSRESOL = 9
 OPTION_TSOFFSET = 14
+OPTION_FCSLEN = 13
+OPTION_FLAGS = 2
+"""Of an enhanced packet block; bits 5 to 8: bytes of its check sequence (4.3.1)."""
 TSOFFSET_BYTES = 8
+FLAGS_BYTES = 4
 NS_PER_S = 1_000_000_000
 
 
@@ -48,6 +53,9 @@ class Interface:
     multiplier: int = 1000
     divisor: int = 1
     offset_ns: int = 0
+    fcs_bytes: int = 0
+    adjust: Adjust | None = None
+    """Makes frames of its packets."""
 
 
 class _Order:
@@ -117,17 +125,16 @@ class PcapngParser:
         order = self._order
         if kind == ENHANCED_PACKET:
             number, high, low, captured, length = order.enhanced.unpack_from(window, body)
-            self._add(
-                (number, high << 32 | low), (body + 20, captured, length), body_end, where, records
-            )
+            place = body + 20, captured, length
+            self._add(window, (number, high << 32 | low), place, (body_end, where), records)
         elif kind == OBSOLETE_PACKET:
             number, _, high, low, captured, length = order.obsolete.unpack_from(window, body)
-            self._add(
-                (number, high << 32 | low), (body + 20, captured, length), body_end, where, records
-            )
+            place = body + 20, captured, length
+            self._add(window, (number, high << 32 | low), place, (body_end, where), records)
         elif kind == SIMPLE_PACKET:
             (length,) = order.word.unpack_from(window, body)
-            self._add((0, None), (body + 4, length, length), body_end, where, records)
+            place = body + 4, length, length
+            self._add(window, (0, None), place, (body_end, where), records)
         elif kind == INTERFACE_DESCRIPTION:
             self._add_interface(window, body, body_end, where)
         else:
@@ -138,26 +145,23 @@ class PcapngParser:
 
     def _add(
         self,
+        window: bytearray,
         stamp: tuple[int, int | None],
         place: tuple[int, int, int],
-        body_end: int,
-        where: int,
+        block: tuple[int, int],
         records: array[int],
     ) -> None:
+        """One packet; ``block``: where its body ends in the window, and where it is in the file."""
         number, units = stamp
         start, captured, length = place
+        body_end, where = block
         if number >= len(self._interfaces):
             raise CaptureError(
                 f"packet of interface {number}, but {len(self._interfaces)} are described", where
             )
         interface = self._interfaces[number]
-        if interface.link_type != LINK_TYPE_ETHERNET:
-            raise CaptureError(
-                f"link type of interface {number} is {interface.link_type}, "
-                "only Ethernet (1) can be read",
-                where,
-                "link type 1",
-            )
+        if interface.link_type not in LINK_TYPES:
+            raise unknown_link_type(f"link type of interface {number}", interface.link_type, where)
         if units is None:
             # A simple packet block has no time of its own and no captured length: snaplen says it.
             timestamp_ns = self._last_ns
@@ -173,7 +177,25 @@ class PcapngParser:
             )
         if not 0 <= timestamp_ns <= TIMESTAMP_NS_MAX:
             raise CaptureError(f"timestamp of {timestamp_ns} ns is beyond 64 bits", where)
-        records.extend((timestamp_ns, start, captured, max(length, captured)))
+        place = start, captured, max(length, captured)
+        if adjust := self._adjustment(interface, window, start + captured, body_end, units):
+            place = adjust(window, place)
+        records.extend((timestamp_ns, *place))
+
+    def _adjustment(
+        self, interface: Interface, window: bytearray, end: int, body_end: int, units: int | None
+    ) -> Adjust | None:
+        """The interface's, unless the packet says something else of its check sequence."""
+        options = end + (-end) % 4
+        if units is None or body_end - options <= 4:  # noqa: PLR2004 - no more than the last option
+            return interface.adjust
+        flags = self._read_options(window, options, body_end).get(OPTION_FLAGS, b"")
+        if len(flags) != FLAGS_BYTES:
+            return interface.adjust
+        fcs_bytes = self._order.word.unpack(flags)[0] >> 5 & 15
+        if fcs_bytes in {0, interface.fcs_bytes}:
+            return interface.adjust
+        return adjustment(interface.link_type, fcs_bytes)
 
     def _add_interface(self, window: bytearray, body: int, body_end: int, where: int) -> None:
         if len(self._interfaces) >= INTERFACES_MAX:
@@ -187,7 +209,11 @@ class PcapngParser:
                 f"if_tsoffset has {len(offset)} bytes instead of {TSOFFSET_BYTES}", where
             )
         offset_ns = self._order.signed.unpack(offset)[0] * NS_PER_S
-        self._interfaces.append(Interface(link_type, snaplen, multiplier, divisor, offset_ns))
+        fcs_bytes = fcs_bytes_of(int.from_bytes(options.get(OPTION_FCSLEN, b"\0")[:1]))
+        adjust = adjustment(link_type, fcs_bytes) if link_type in LINK_TYPES else None
+        self._interfaces.append(
+            Interface(link_type, snaplen, multiplier, divisor, offset_ns, fcs_bytes, adjust)
+        )
 
     def _read_options(self, window: bytearray, position: int, end: int) -> dict[int, bytes]:
         options: dict[int, bytes] = {}

@@ -22,6 +22,7 @@ from dataplane.policy.rules import AnyRule
 NAME_LENGTH_MAX = 128
 PROFILE_NAME_LENGTH_MAX = abi.PROFILE_NAME - 1
 """In C it ends with a 0."""
+PROFILE_NAME_PATTERN = f"^[a-z0-9][a-z0-9_.-]{{0,{PROFILE_NAME_LENGTH_MAX - 1}}}$"
 RULES_MAX = 256
 DEFAULT_PROFILE = "default"
 """The name of the profile of every destination that has no other."""
@@ -84,7 +85,7 @@ class ProfileDocument(BaseModel):
         frozen=True, extra="forbid", json_schema_extra={"allOf": [*_NEEDS, _NOT_BY_TARGET]}
     )
 
-    name: Annotated[str, Field(pattern=f"^[a-z0-9][a-z0-9_.-]{{0,{PROFILE_NAME_LENGTH_MAX - 1}}}$")]
+    name: Annotated[str, Field(pattern=PROFILE_NAME_PATTERN)]
     targets: Annotated[
         tuple[Annotated[str, Field(max_length=64), WithJsonSchema(_TARGET)], ...],
         Field(min_length=1, max_length=abi.PROFILE_TARGETS_MAX),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.countries.codes import COUNTRIES, UNKNOWN, index_of
 from dataplane.native import abi
 from dataplane.native.abi import Use
-from dataplane.policy.rule import Rule, refuse
+from dataplane.policy.rule import Rule, mistake
 
+COUNTRY_PATTERN = "^[A-Z]{2}$"
 _WORD_BITS = 64
 _CODE = {"type": "string", "enum": sorted(COUNTRIES)}
 
@@ -26,7 +29,7 @@ class GeoRule(Rule):
     """The answer to sources without a country that puts them among those that the rule names."""
 
     countries: Annotated[
-        tuple[Annotated[str, Field(pattern="^[A-Z]{2}$"), WithJsonSchema(_CODE)], ...],
+        tuple[Annotated[str, Field(pattern=COUNTRY_PATTERN), WithJsonSchema(_CODE)], ...],
         Field(min_length=1, max_length=len(COUNTRIES)),
     ]
 
@@ -48,15 +51,15 @@ class GeoRule(Rule):
     def refused(self, codes: AbstractSet[str]) -> AbstractSet[str]:
         """Those of some countries that the rule refuses."""
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
         for index, code in enumerate(self.countries):
             if code not in COUNTRIES:
                 limit = "a code of ISO 3166-1 alpha-2, or EU, XK or ZZ (not known)"
-                refuse(f"{path}.countries[{index}]", code, limit, "is no country")
+                yield mistake(f"{path}.countries[{index}]", code, limit, "is no country")
         if UNKNOWN in self.countries and self.unknown not in {None, self.NAMES_UNKNOWN}:
             limit = f"{self.NAMES_UNKNOWN!r}, or no {UNKNOWN} among the countries"
-            refuse(f"{path}.unknown", self.unknown, limit, "contradicts the countries")
+            yield mistake(f"{path}.unknown", self.unknown, limit, "contradicts the countries")
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing
         """See `Rule`."""

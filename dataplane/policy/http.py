@@ -5,14 +5,15 @@ What is done about a request say the rules ``http_framing`` and ``waf``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 from dataplane.native.abi import Use
-from dataplane.policy.rule import refuse
+from dataplane.policy.rule import mistake
 
 Fail: TypeAlias = Literal["open", "closed"]
 """What becomes of a connection that can't be inspected."""
@@ -50,11 +51,11 @@ class HttpSection(BaseModel):
     """That it may be behind with acknowledging a response at `read_rate`."""
     read_rate: Annotated[int, Field(ge=1, le=RATE_MAX)] = 500
 
-    def check(self, path: str) -> None:
-        """What its types leave open. Raises InvalidInputError that names field, value and limit."""
+    def check(self, path: str) -> Iterator[InvalidInputError]:
+        """The mistakes in it that its types can't see."""
         for index, port in enumerate(self.ports):
             if port in self.ports[:index]:
-                refuse(f"{path}.ports[{index}]", port, "each port once", "is there already")
+                yield mistake(f"{path}.ports[{index}]", port, "each port once", "is there already")
 
     def fill(self, profile: abi.Profile, *, enforced: bool) -> None:
         """Write it into a profile; not ``enforced``: nothing is to be refused by it."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Scope, Unit, Use
-from dataplane.policy.rule import OptionalInt, Rule, refuse
+from dataplane.policy.rule import OptionalInt, Rule, mistake
 
 PACKETS_MAX = 100_000_000
 BITS_MIN, BITS_MAX = 8_000, 400_000_000_000
@@ -74,21 +76,21 @@ class LimitRule(Rule):
         """The one reason that it gives."""
         return self.reasons_set[0]
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
         unit, is_bits = self.counted.name.lower(), self.counted is Unit.BITS
         least, most = (BITS_MIN, BITS_MAX) if is_bits else (1, PACKETS_MAX)
         if not least <= self.value <= most:
-            refuse(f"{path}.value", self.value, f"{least:,} to {most:,} {unit} per second")
+            yield mistake(f"{path}.value", self.value, f"{least:,} to {most:,} {unit} per second")
         burst_least = BURST_BITS_MIN if is_bits else 1
         burst_most = BURST_SECONDS_MAX * self.value
         if not burst_least <= self.full <= max(burst_most, burst_least):
             limit = f"{burst_least:,} to {burst_most:,} {unit} ({BURST_SECONDS_MAX} s of value)"
-            refuse(f"{path}.burst", self.full, limit)
+            yield mistake(f"{path}.burst", self.full, limit)
         if self.per not in {Per.PREFIX, Per.DESTINATION}:
             for name in ("prefix_ipv4", "prefix_ipv6"):
                 if (value := getattr(self, name)) is not None:
-                    refuse(f"{path}.{name}", value, "only with per prefix or destination")
+                    yield mistake(f"{path}.{name}", value, "only with per prefix or destination")
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:
         """See `Rule`."""

@@ -6,7 +6,7 @@ way, or has a TTL as if it had.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import (
@@ -22,7 +22,7 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.base.network_schema import network_schema
 from dataplane.base.networks import Network
 from dataplane.native import abi
-from dataplane.policy.rule import refuse
+from dataplane.policy.rule import mistake
 
 NAME_LENGTH_MAX = 64
 BITS_MIN: dict[Literal[4, 6], int] = {4: 96 + 24, 6: 64}
@@ -83,22 +83,23 @@ def compile_neighbors(neighbors: Sequence[NeighborDocument]) -> list[CompiledNei
     ]
 
 
-def check_neighbors(neighbors: Sequence[NeighborDocument]) -> None:
-    """What their types leave open. Raises InvalidInputError that names field, value and limit."""
+def check_neighbors(neighbors: Sequence[NeighborDocument]) -> Iterator[InvalidInputError]:
+    """The mistakes in them that their types can't see."""
     seen = dict[Network, str]()
     for index, neighbor in enumerate(neighbors):
         here = f"neighbors[{index}].address"
         try:
             network = neighbor.network
         except InvalidInputError as error:
-            raise InvalidInputError(
+            yield InvalidInputError(
                 f"{here}: {error}", field=here, value=neighbor.address, limit=error.limit
-            ) from error
+            )
+            continue
         if network.prefix_length < BITS_MIN[network.family]:
             limit = "an address, or a prefix of at least /24 of IPv4 or /64 of IPv6"
-            refuse(here, neighbor.address, limit, "is no neighbour but a network")
+            yield mistake(here, neighbor.address, limit, "is no neighbour but a network")
         if network in seen:
-            refuse(here, neighbor.address, "each once", f"is there already, {seen[network]}")
+            yield mistake(here, neighbor.address, "each once", f"is there already, {seen[network]}")
         seen[network] = here
 
 
@@ -106,7 +107,6 @@ def read_neighbor(written: Any) -> NeighborDocument | None:
     """A stored one as its type has it; None: this release refuses it."""
     try:
         neighbor = _NEIGHBOR.validate_python(written)
-        check_neighbors([neighbor])
-    except (ValidationError, InvalidInputError):
+    except ValidationError:
         return None
-    return neighbor
+    return None if any(check_neighbors([neighbor])) else neighbor

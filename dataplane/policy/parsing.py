@@ -1,42 +1,62 @@
-"""From what somebody wrote to a policy document, or to one line that says what is wrong with it."""
+"""From what somebody wrote to a policy document, or to lines that say what is wrong with it."""
 
 from __future__ import annotations
 
 import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
-from dataplane.base.errors import InvalidInputError
+from dataplane.base.errors import InvalidInputError, InvalidInputsError
+from dataplane.base.list_file import UTF8_SIGNATURE
 from dataplane.base.numbers import whole
 from dataplane.policy.checking import check
 from dataplane.policy.document import PolicyDocument
-from dataplane.policy.rules import RULES
+from dataplane.policy.mistakes import mistakes_of, without_mistakes
 
 FILE_BYTES_MAX = 1 << 20
-_TYPES = "one of " + ", ".join(RULES)
-_TAGS = frozenset[str]().union(*(model.TAGS for model in RULES.values()))
+MISTAKES_NAMED_MAX = 100
 
 
 def parse_policy(document: Mapping[str, Any]) -> PolicyDocument:
     """Validate a document that came as JSON or TOML.
 
-    Raises InvalidInputError that names the field (``rules[0].type``), its value and the limit.
+    Raises InvalidInputError that names field (``rules[0].type``), value and limit of each mistake.
     """
     try:
-        policy = PolicyDocument.model_validate_json(_json(document), strict=True)
+        plain = _plain(document)
     except (TypeError, ValueError) as error:
-        raise _translate(error, document) from error
-    check(policy)
+        message = f"policy can't be written as JSON: {error}"
+        raise InvalidInputError(message, field="policy", limit="JSON values") from error
+    found = list[InvalidInputError]()
+    try:
+        policy = _validate(plain)
+    except ValidationError as error:
+        found = mistakes_of(error, plain)
+        with suppress(ValidationError):
+            found += check(_validate(without_mistakes(error, plain)))
+    else:
+        found += check(policy)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise InvalidInputsError(found[:MISTAKES_NAMED_MAX], len(found))
     return policy
 
 
-def _json(document: Mapping[str, Any]) -> str:
+def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
     """With whole numbers as such, also those that are written as 60.0."""
-    return json.dumps(json.loads(json.dumps(document), parse_float=lambda text: whole(float(text))))
+    number = lambda text: whole(float(text))  # noqa: E731 - its type is json's affair
+    found: dict[str, Any] = json.loads(json.dumps(document), parse_float=number)
+    return found
+
+
+def _validate(document: Mapping[str, Any]) -> PolicyDocument:
+    return PolicyDocument.model_validate_json(json.dumps(document), strict=True)
 
 
 def load_policy_file(path: Path) -> PolicyDocument:
@@ -59,6 +79,7 @@ def read_policy(file: IO[bytes], name: str, *, as_json: bool | None = None) -> P
     content = file.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
         raise _file_error(name, f"is larger than {FILE_BYTES_MAX} bytes")
+    content = content.removeprefix(UTF8_SIGNATURE)
     if as_json is None:
         as_json = content.lstrip().startswith(b"{")  # no line of TOML does
     try:
@@ -69,43 +90,16 @@ def read_policy(file: IO[bytes], name: str, *, as_json: bool | None = None) -> P
     if not isinstance(document, dict):
         raise _file_error(name, "is not an object with 'name' and 'rules'")
     try:
-        return parse_policy(document)
+        return parse_policy(_shown(document) or document)
     except InvalidInputError as error:
-        raise InvalidInputError(
-            f"policy file {name}: {error}", field=error.field, value=error.value, limit=error.limit
-        ) from error
+        raise error.of(f"policy file {name}") from error
 
 
-def _translate(error: Exception, document: Mapping[str, Any]) -> InvalidInputError:
-    if not isinstance(error, ValidationError):
-        return InvalidInputError(
-            f"policy can't be written as JSON: {error}", field="policy", limit="JSON values"
-        )
-    first = error.errors(include_url=False)[0]
-    field = _field(first["loc"])
-    value = None if first["type"] == "missing" else first["input"]
-    limit = "no such field" if first["type"] == "extra_forbidden" else first["msg"]
-    if first["type"].startswith("union_tag"):
-        value = first.get("ctx", {}).get("tag")
-        field, limit = f"{field}.type", _TYPES
-    shown = f" (is {value!r:.80})" if value is not None and value is not document else ""
-    return InvalidInputError(f"{field}: {limit}{shown}", field=field, value=value, limit=limit)
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    """A path as an operator writes it: without what pydantic puts behind a rule or a port."""
-    text, before = "", ("", "")
-    for part in location:
-        is_tag = before[1] == "[]" and (part in _TAGS or (before[0] == "rules" and part in RULES))
-        if isinstance(part, int):
-            text += f"[{part}]"
-            before = (before[1], "[]")
-        elif is_tag:
-            before = (before[0], part)  # what follows is a field, be it named as a type
-        else:
-            text += f".{part}"
-            before = (before[1], part)
-    return text.lstrip(".") or "policy"
+def _shown(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The policy in what ``GET /policy`` and ``secbeat policy show --json`` say of it."""
+    policy = document.get("policy")
+    has_number = "revision" in document or "number" in document
+    return policy if isinstance(policy, dict) and has_number else None
 
 
 def _file_error(name: str, problem: str) -> InvalidInputError:

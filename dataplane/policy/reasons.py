@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, TypeAlias
 
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.nearest import instead_of
 from dataplane.native.abi import REASON_MODES, REASON_STAGE, Reason, Stage
-from dataplane.policy.rule import Rule, refuse
+from dataplane.policy.rule import Rule, mistake
 
 Reasons: TypeAlias = Annotated[
     Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] | None,
@@ -47,7 +50,7 @@ class ReasonsRule(Rule):
             return self.REASONS
         return tuple(_BY_LABEL[label] for label in self.reasons)
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
         for position, label in enumerate(self.reasons or ()):
             reason = _BY_LABEL.get(label)
@@ -57,8 +60,9 @@ class ReasonsRule(Rule):
                 why = "is structural (the node can't do otherwise) and has no choice of action"
             else:
                 why = f"is not a reason of rule type '{self.type}'"
-            valid = ", ".join(one.name.lower() for one in self.REASONS)
-            refuse(f"{path}.reasons[{position}]", label, f"one of {valid}", why)
+            valid = [one.name.lower() for one in self.REASONS]
+            limit = f"one of {', '.join(valid)}{instead_of(label, valid)}"
+            yield mistake(f"{path}.reasons[{position}]", label, limit, why)
 
 
 def reasons_of_stage(stage: Stage) -> tuple[Reason, ...]:

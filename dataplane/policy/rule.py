@@ -5,9 +5,9 @@ A type is one file in ``rules/``; nothing outside of it knows what it says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, NoReturn, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -64,8 +64,9 @@ class Rule(BaseModel):
         """The reasons that get this rule's action, and that are counted as its doing."""
         return self.REASONS
 
-    def check(self, path: str) -> None:
-        """What its types leave open. Raises InvalidInputError that names field, value and limit."""
+    def check(self, path: str) -> Iterator[InvalidInputError]:  # noqa: ARG002 - see `Rule`
+        """The mistakes in it that its types can't see; ``path``: where it stands."""
+        yield from ()
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:
         """Write what it says beside its action; not called for a rule that is off.
@@ -89,15 +90,15 @@ class Rule(BaseModel):
         return None
 
 
-def refuse(field: str, value: object, limit: str, why: str = "can't be") -> NoReturn:
-    """Raise InvalidInputError: a value breaks a rule of the policy."""
-    raise InvalidInputError(
+def mistake(field: str, value: object, limit: str, why: str = "can't be") -> InvalidInputError:
+    """A value that breaks a rule of the policy."""
+    return InvalidInputError(
         f"{field}: {value!r} {why}; {limit}", field=field, value=value, limit=limit
     )
 
 
-def refuse_in_profile(path: str, kind: str) -> None:
-    """Refuse a rule about what has no protected address, but for the default profile's."""
+def only_by_default(path: str, kind: str) -> Iterator[InvalidInputError]:
+    """A rule about what has no protected address is a mistake but in the default profile."""
     if path.startswith("profiles["):
         limit = "only in the policy's own rules: what is not IP goes to no target"
-        refuse(path, kind, limit)
+        yield mistake(path, kind, limit)

@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
-from dataplane.base.errors import InvalidInputError
 from dataplane.policy.document import DEFAULT_PROFILE, OneRule
 from dataplane.policy.rule import Rule
 
@@ -41,10 +40,9 @@ def read_rule(written: Any) -> Rule | None:
     """A rule as its type has it; None: this release refuses it."""
     try:
         rule = _RULE.validate_python(written)
-        rule.check("")
-    except (ValidationError, InvalidInputError):
+    except ValidationError:
         return None
-    return rule
+    return None if any(rule.check("")) else rule
 
 
 def _list(holder: Stored, name: str) -> list[Any]:

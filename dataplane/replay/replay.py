@@ -201,6 +201,12 @@ class Replay:
             inside_neither=replay.inside_neither,
             no_address=replay.no_address,
             clock_backwards=replay.backwards,
+            tso=replay.tso,
+            big_tcp=replay.big_tcp,
+            checksum_unfinished=replay.checksum_unfinished,
+            surplus=replay.surplus,
+            syns_auto=replay.syns_auto,
+            syns_always=replay.syns_always,
             waf=self._waf.report() if self._waf else None,
         )
 

@@ -105,6 +105,19 @@ class ReplayReport:
     inside_neither: int
     no_address: int
     clock_backwards: int
+    tso: int
+    """Captured before their NIC segmented them: IP length 0. Judged by the length of the frame."""
+    big_tcp: int
+    """The same of more than 65,535 bytes: judged as if they had so many."""
+    checksum_unfinished: int
+    """TCP checksums that a NIC was to finish: taken for right."""
+    surplus: int
+    """With bytes behind the IP packet that are no padding: these are not counted."""
+    syns_auto: int
+    """Forwarded SYNs from outside that a node answers once a flood has switched its SYN proxy on:
+    a replay has none."""
+    syns_always: int
+    """Those that a node always answers."""
     waf: WafReport | None = None
     """None: no rules were given."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.list_file import UTF8_SIGNATURE
 from dataplane.waf.document import (
     ACTIONS,
     RULES_MAX,
@@ -47,11 +48,12 @@ def read_rules_file(path: Path) -> list[Rule]:
 def _rules(path: Path, lines: Iterator[bytes]) -> Iterator[Rule]:
     count = 0
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        said = line.removeprefix(UTF8_SIGNATURE)
+        if not said.strip():
             continue
         count += 1
         try:
-            yield _rule(number, line, count)
+            yield _rule(number, said, count)
         except (ValueError, InvalidInputError) as error:
             raise InvalidInputError(
                 f"{path}, line {number}: {error}", field="rules", value=str(path)

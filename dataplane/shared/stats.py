@@ -51,6 +51,38 @@ class PortStats:
 
 
 @dataclass(frozen=True)
+class TrafficRates:
+    """Of both ports together, at the pace of the last second."""
+
+    received_pps: int
+    received_bps: int
+    """Bits a second."""
+    forwarded_pps: int
+    consumed_pps: int
+    """Answered or absorbed by the node."""
+    dropped_pps: int
+
+
+@dataclass(frozen=True)
+class Protected:
+    """For whom ``syn = "auto"`` has switched the SYN proxy on."""
+
+    profile: str
+    address: str | None
+    """None: all of the profile."""
+
+
+@dataclass(frozen=True)
+class SynProxyOn:
+    """All of them, as of the last second."""
+
+    count: int
+    """Some may stand there for each lcore; 0: none."""
+    shown: tuple[Protected, ...]
+    """The first of them, each once."""
+
+
+@dataclass(frozen=True)
 class StageStats:
     """One stage on one lcore; cycles are measured on a sample of the bursts."""
 
@@ -224,6 +256,8 @@ class NodeStats:
     """Since the control loop's last turn."""
     pid: int
     tsc_hz: int
+    rates: TrafficRates
+    syn_proxy_on: SynProxyOn
     syn_proxy_profiles: int
     """How many profiles have the SYN proxy."""
     http_profiles: int

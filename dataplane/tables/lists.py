@@ -120,6 +120,14 @@ class Lists(NativeTable):
         """
         return int(self._library.sb_lists_expire(self.address, boot_ds, budget))
 
+    def most_hit(self, found: ctypes.Array[abi.MostHit], budget: int) -> bool:
+        """Collect the most hit entries of each list, looking at ``budget`` entries.
+
+        ``found``: one for each list, the same with every call. True: a round over all entries is
+        complete, and ``found`` has the most hit first; the next call begins anew.
+        """
+        return bool(self._library.sb_lists_most_hit(self.address, found, budget))
+
     def get(self, network_key: bytes, prefix_length: int, kind: abi.ListKind) -> ListEntry | None:
         """Look up one exact entry, over or not; None: there is none."""
         record = pack([(network_key, prefix_length, kind, 0)])
@@ -191,6 +199,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         ("begin_generation", None, pointer),
         ("sweep", ctypes.c_int, pointer, u32),
         ("expire", u32, pointer, u32, u32),
+        ("most_hit", ctypes.c_int, pointer, ctypes.POINTER(abi.MostHit), u32),
         ("get", None, pointer, records, ctypes.POINTER(abi.ListEntry)),
         ("usage", None, pointer, ctypes.POINTER(abi.ListsUsage)),
     )

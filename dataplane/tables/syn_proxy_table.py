@@ -39,6 +39,14 @@ class SynProxyTable(NativeTable):
         return int(self._library.sb_syn_proxy_bytes(self.address))
 
 
+def protected_now(library: ctypes.CDLL, address: int, found: ctypes.Array[abi.Protected]) -> int:
+    """For whom the proxy of an lcore, whose table is at ``address``, is on; returns how many.
+
+    As many as ``found`` has room for are written to it. May be called beside the lcore.
+    """
+    return int(_declare(library).sb_syn_proxy_protected(address, found, len(found)))
+
+
 class CookieSecrets:
     """Derives the secrets of each epoch from one that nodes may share.
 
@@ -80,4 +88,5 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         ("create", ctypes.c_int, u32, u32, ctypes.c_char_p, pointer),
         ("destroy", None, pointer),
         ("bytes", ctypes.c_uint64, pointer),
+        ("protected", u32, pointer, ctypes.POINTER(abi.Protected), u32),
     )

@@ -16,6 +16,7 @@ from api.management.app import create_app, node_of
 from api.management.database import upgrade
 from api.management.settings import ApiSettings
 from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.networks import Network
 from dataplane.client import Evidence, PacketExplanation, PacketQuestion
 from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
@@ -30,6 +31,8 @@ from dataplane.shared.stats import (
     ReasonCount,
     Rejected,
     RulesStats,
+    SynProxyOn,
+    TrafficRates,
 )
 from tests.support.clock import FakeClock
 from tests.support.fakes.fake_agent import answering
@@ -67,6 +70,9 @@ class FakeDataplane:
         self.announced: list[int] = []
         self.rejected: list[Rejected] = []
         self.hits_by_key: dict[Any, int] = {}
+        self.rates = TrafficRates(0, 0, 0, 0, 0)
+        self.syn_proxy_on = SynProxyOn(0, ())
+        self.syn_proxy_profiles = 0
         self.addresses_max = 1000
         self.prefixes_max = 100
         self.degraded: tuple[str, ...] = ()
@@ -101,6 +107,12 @@ class FakeDataplane:
 
     def hits(self, keys: Sequence[Any]) -> Mapping[Any, int]:
         return {key: self.hits_by_key[key] for key in keys if key in self.hits_by_key}
+
+    def most_hit(self, name: str) -> Sequence[Network]:
+        if self.away:
+            raise DataplaneAwayError("away")
+        hits = {key: count for (of, key), count in self.hits_by_key.items() if of == name}
+        return sorted(hits, key=lambda key: -hits[key])
 
     def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
         known = set(numbers) - self.lacks_rules
@@ -186,7 +198,9 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         heartbeat_age_s=0.001,
         pid=fake.pid,
         tsc_hz=2_600_000_000,
-        syn_proxy_profiles=0,
+        rates=fake.rates,
+        syn_proxy_on=fake.syn_proxy_on,
+        syn_proxy_profiles=fake.syn_proxy_profiles,
         http_profiles=fake.http_profiles,
         overlays=0,
         panic_until_boot_ms=0,

@@ -81,6 +81,28 @@ def test_every_wrong_field_is_named_with_what_was_sent(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "meant"),
+    [
+        ({"ip": "192.0.2.1", "resaon": "x"}, "resaon", "reason"),
+        (
+            {"entries": [{"ip": "192.0.2.1", "duration_second": 5}]},
+            "entries.0.duration_second",
+            "duration_seconds",
+        ),
+    ],
+)
+def test_the_nearest_known_field_is_named(api: Api, body: Any, field: str, meant: str) -> None:
+    (error,) = check(api.post("/blacklist", body), 422)["errors"]
+    assert (error["field"], error["limit"]) == (field, f"no such field; did you mean {meant!r}?")
+
+
+def test_a_signature_of_utf_8_before_json_is_nothing(api: Api) -> None:
+    body = b'\xef\xbb\xbf{"ip": "192.0.2.1"}'
+    answer = api.call("POST", "/blacklist", data=body, content_type="application/json")
+    assert answer.status_code == 201
+
+
 def test_a_large_value_is_not_repeated_whole(api: Api) -> None:
     body = check(api.ban("192.0.2.1", reason="x" * 100_000), 422)
     assert len(json.dumps(body)) < 2000

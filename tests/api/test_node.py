@@ -27,8 +27,11 @@ def test_status_has_the_contracts_fields_and_those_beside_them(api: Api) -> None
         "mode": "tcp",
         "mode_configured": "auto",
         "uptime_seconds": 12,
+        "policy": {"name": "default", "mode": "enforce", "revision": 0, "not_enforced": []},
+        "rates": dict.fromkeys(body["rates"], 0),
         "connections": {"active": 7, "total": 9},
-        "attacks": {"active": 0, "suppressed": 0},
+        "attacks": {"active": 0, "suppressed": 0, "heaviest": []},
+        "syn_proxy": {"profiles": 0, "always": [], "on_count": 0, "on_for": []},
         "health": "healthy",
         "reasons": [],
         "dataplane_error": None,
@@ -105,9 +108,11 @@ def test_stats_have_the_contracts_fields_with_null_where_there_is_no_such_part(a
 
 def test_status_says_how_many_attacks_go_on(api: Api) -> None:
     api.plane.detection = DETECTION
-    assert api.get("/status").json["attacks"] == {"active": 1, "suppressed": 5}
+    found = api.get("/status").json["attacks"]
+    assert (found["active"], found["suppressed"]) == (1, 5)
     api.plane.away = True
-    assert api.get("/status").json["attacks"] == {"active": None, "suppressed": None}
+    away = {"active": None, "suppressed": None, "heaviest": []}
+    assert api.get("/status").json["attacks"] == away
 
 
 def test_attacks_blocked_are_incidents_that_lost_packets_and_requests_that_rules_have_blocked(

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Time, Timestamp
+
+Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class AuditQuery(Strict):
-    """Which part of the trail: follow ``next_cursor`` until it is null."""
+    """Which part of the trail: follow ``next_cursor`` until it is null.
+
+    Filters are joined by "and".
+    """
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
+    key: Text | None = None
+    """Name of the key."""
+    action: Text | None = None
+    """An action, or its beginning up to a dot: ``blacklist`` is also ``blacklist.put``."""
+    text: Text | None = None
+    """Part of the target, of ``before`` or of ``after``; upper and lower case are the same."""
+    since: Time | None = None
+    until: Time | None = None
+    """Before then."""
+    sort: Literal["newest", "oldest"] = "newest"
 
 
 class AuditRow(Strict):
@@ -28,11 +43,18 @@ class AuditRow(Strict):
     target: str
     revision: int | None
     request_id: str
+    before: dict[str, JsonValue] | None
+    """What was changed, as it was; null: it is new, or the target says all."""
+    after: dict[str, JsonValue] | None
+    """As it is since; null: it is gone, or the target says all."""
 
 
 class AuditPage(Strict):
-    """A part of the trail, newest first; ``total`` counts all rows."""
+    """A part of the trail; ``total`` counts all rows that meet the filters.
+
+    Null: not counted again for a later page.
+    """
 
     audit: list[AuditRow]
-    total: int
+    total: int | None
     next_cursor: str | None

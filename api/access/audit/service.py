@@ -5,11 +5,21 @@ Kept 90 days or a million rows, whichever is less; older rows go in the backgrou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from api.access.tables import audit
 from api.common.contract.roles import Principal, Role
@@ -35,6 +45,47 @@ class Actor:
     on_commit: Callable[[Connection, Any, int], None] = _nothing
 
 
+@dataclass(frozen=True)
+class Difference:
+    """What a change made of what, as JSON. None before: it is new; None after: it is gone."""
+
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+UNTOLD = Difference()
+"""The target says all."""
+
+
+@dataclass(frozen=True)
+class Only:
+    """Filters of the trail, joined by "and"."""
+
+    key: str | None = None
+    action: str | None = None
+    """An action, or the beginning of one up to a dot: ``blacklist`` is also ``blacklist.put``."""
+    text: str | None = None
+    """Part of the target, of what was before or of what is after, whatever its case (of ASCII)."""
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """On a row."""
+        if self.key is not None:
+            yield audit.c.key == self.key
+        if self.action is not None:
+            begins = audit.c.action.startswith(f"{self.action}.", autoescape=True)
+            yield or_(audit.c.action == self.action, begins)
+        if self.text is not None:
+            values = (cast(audit.c[name], Text) for name in ("before", "after"))
+            columns = (audit.c.target, *(func.coalesce(value, "") for value in values))
+            yield or_(*(each.icontains(self.text, autoescape=True) for each in columns))
+        if self.since_ms is not None:
+            yield audit.c.at_ms >= self.since_ms
+        if self.until_ms is not None:
+            yield audit.c.at_ms < self.until_ms
+
+
 def system(occasion: str) -> Actor:
     """The program itself; the occasion stands where a request's id does."""
     return Actor(Principal("system", "system", Role.ADMIN, "local"), occasion)
@@ -47,6 +98,8 @@ def record(
     target: str,
     at_ms: int,
     revision: int | None = None,
+    *,
+    difference: Difference = UNTOLD,
 ) -> None:
     """Add the row; it exists if and only if the change does."""
     connection.execute(
@@ -60,19 +113,30 @@ def record(
             "target": target,
             "revision": revision,
             "request_id": actor.request_id,
+            "before": difference.before,
+            "after": difference.after,
         },
     )
 
 
 def page(
-    database: Database, limit: int, before: int | None
-) -> tuple[list[AnyRow], int, int | None]:
-    """Rows, newest first; the number of all; and where the next page begins."""
+    database: Database, limit: int, beyond: int | None, only: Only, *, oldest_first: bool = False
+) -> tuple[list[AnyRow], int | None, int | None]:
+    """Rows, the number of all that meet the filters, and where the next page begins.
+
+    Newest first, or oldest; ``beyond``: the last of the page before. The number is counted with the
+    first page alone where there are filters.
+    """
+    conditions = list(only.conditions())
+    order = audit.c.id if oldest_first else audit.c.id.desc()
+    query = select(audit).where(*conditions).order_by(order).limit(limit + 1)
+    if beyond is not None:
+        query = query.where(audit.c.id > beyond if oldest_first else audit.c.id < beyond)
+    total = None
     with database.read() as connection:
-        total = connection.execute(select(func.count()).select_from(audit)).scalar_one()
-        query = select(audit).order_by(audit.c.id.desc()).limit(limit + 1)
-        if before is not None:
-            query = query.where(audit.c.id < before)
+        if beyond is None or not conditions:
+            counted = select(func.count()).select_from(audit).where(*conditions)
+            total = connection.execute(counted).scalar_one()
         rows = list(connection.execute(query))
     more = len(rows) > limit
     return rows[:limit], total, rows[limit - 1].id if more else None

@@ -19,11 +19,12 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.access.keys.freshness import Freshness, revoked
 from api.access.tables import api_keys
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
 from api.common.contract.roles import Principal, Role
+from api.common.contract.schemas import rfc3339
 from api.common.disk import written
 from api.storage.database import AnyRow, Database
 from api.storage.tables import meta
@@ -158,7 +159,9 @@ class Keys:
             connection.execute(delete(api_keys).where(api_keys.c.id == key_id))
             if self._freshness is not None:
                 revoked(connection)
-            audit.record(connection, actor, "key.remove", row.name, self._clock.utc_ms())
+            told = Difference(_told(row.name, row.role, row.expires_ms), None)
+            now_ms = self._clock.utc_ms()
+            audit.record(connection, actor, "key.remove", row.name, now_ms, difference=told)
         self._changed()
 
     def _insert(
@@ -183,7 +186,9 @@ class Keys:
                 expires_ms=expires_ms,
             )
         )
-        audit.record(connection, actor, "key.make", f"{name} ({role})", now_ms)
+        told = Difference(None, _told(name, str(role), expires_ms))
+        target = f"{name} ({role})"
+        audit.record(connection, actor, "key.make", target, now_ms, difference=told)
         return key
 
     def _find(self, digest: bytes) -> Key | None:
@@ -229,6 +234,12 @@ class _Known:
 
 def _key(row: AnyRow) -> Key:
     return Key(row.id, row.name, Role(row.role), row.created_ms, row.expires_ms)
+
+
+def _told(name: str, role: str, expires_ms: int | None) -> dict[str, str | None]:
+    """A key as the audit trail has it."""
+    ends = None if expires_ms is None else rfc3339(expires_ms)
+    return {"name": name, "role": role, "expires_at": ends}
 
 
 def _digest(text: str) -> bytes:

@@ -38,7 +38,7 @@ ATTACKS: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "gauge",
         "secbeat_attacks_active",
-        "Attacks that go on, by type.",
+        "Active attacks, by type.",
         _by_type(lambda node: node.detection.active),
         ("type",),
     ),
@@ -52,12 +52,12 @@ ATTACKS: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_detection_failures_total",
-        "Faults of detection itself: it sees nothing until it has begun anew.",
+        "Faults of detection: no attack is detected until it has restarted.",
         lambda node: single(node.detection.failures),
     ),
     Histogram(
         "secbeat_attack_detection_seconds",
-        "From the packet that crosses the threshold, estimated, to the incident.",
+        "Time from the packet that crosses the threshold (estimated) to the incident.",
         _delay,
     ),
 )

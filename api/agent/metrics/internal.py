@@ -89,43 +89,43 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_connections_opened_total",
-        "Connections that were begun, or met in their midst.",
+        "Connections that were opened or picked up.",
         lambda node: single(node.connections.opened),
     ),
     Scalar(
         "gauge",
         "secbeat_connections_proven",
-        "Of those tracked now: the client has shown that it receives what is sent to it.",
+        "Tracked connections that are proven: the client receives packets sent to its address.",
         lambda node: single(node.connections.proven),
     ),
     Scalar(
         "gauge",
         "secbeat_connections_max",
-        "Connections that there is room for.",
+        "Capacity for connections.",
         lambda node: single(node.capacities.connections_max),
     ),
     Scalar(
         "gauge",
         "secbeat_connections_opening",
-        "Of those tracked now: the SYN proxy waits for the protected host.",
+        "Tracked connections for which the SYN proxy waits for the protected host.",
         lambda node: single(node.connections.opening),
     ),
     Scalar(
         "counter",
         "secbeat_connections_proxied_total",
-        "Connections that the SYN proxy has opened for clients that brought a cookie back.",
+        "Connections that the SYN proxy has opened for clients that returned a cookie.",
         lambda node: single(node.connections.accepted),
     ),
     Scalar(
         "counter",
         "secbeat_connections_proxied_failed_total",
-        "Of those: the protected host refused or was silent, or the client gave up.",
+        "SYN proxy: connections whose host refused or was silent, or whose client gave up.",
         lambda node: single(node.connections.failed),
     ),
     Scalar(
         "counter",
         "secbeat_connections_bad_checksum_packets_total",
-        "RST and FIN of a connection with a wrong TCP checksum: they end nothing.",
+        "RST and FIN with a wrong TCP checksum, which do not end their connection.",
         lambda node: single(node.connections.bad_checksum),
     ),
     Scalar(
@@ -217,7 +217,7 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_link_packets_total",
-        "Packets that came in and are of the link or not IP, which no stage judges.",
+        "Received packets that are link control or not IP, which no stage judges.",
         _by_link,
         ("port", "kind"),
     ),
@@ -238,21 +238,21 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_origin_originated_packets_total",
-        "Packets of the node's own; sent and tx_full add up to it.",
+        "Packets that the node originated; the sum of sent and tx_full.",
         _by_origin(lambda origin: origin.originated),
         ("kind",),
     ),
     Scalar(
         "counter",
         "secbeat_origin_sent_packets_total",
-        "Packets of the node's own that were sent.",
+        "Originated packets that were sent.",
         _by_origin(lambda origin: origin.sent),
         ("kind",),
     ),
     Scalar(
         "counter",
         "secbeat_origin_tx_full_packets_total",
-        "Packets of the node's own that found the transmit queue full.",
+        "Originated packets that were lost because the transmit queue was full.",
         _by_origin(lambda origin: origin.tx_full),
         ("kind",),
     ),
@@ -311,7 +311,7 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "gauge",
         "secbeat_control_heartbeat_age_seconds",
-        "Since the control loop's last turn.",
+        "Time since the control loop's last turn.",
         lambda node: single(node.heartbeat_age_s),
     ),
     Scalar(
@@ -323,7 +323,7 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "gauge",
         "secbeat_revision_applied",
-        "Newest revision read and applied, but for the one that is loading.",
+        "Newest applied revision, except the one that is loading.",
         lambda node: single(node.applied_through),
     ),
     Scalar(
@@ -351,7 +351,7 @@ AGENT: tuple[Scalar[AgentTally], ...] = (
     Scalar(
         "counter",
         "secbeat_agent_events_unlogged_total",
-        "Events counted but not logged, because there were too many.",
+        "Events that were counted but not logged, because there were too many.",
         lambda tally: single(tally.unlogged),
     ),
     Scalar(

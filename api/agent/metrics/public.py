@@ -116,35 +116,41 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     *HTTP,
     Histogram(
         "secbeat_latency_seconds",
-        "HTTP requests: complete to forwarded. Empty where no profile has them inspected.",
+        "HTTP requests: time from complete to forwarded. Empty if no profile inspects HTTP.",
         lambda node: node.request_latency,
     ),
     Histogram(
         "secbeat_response_seconds",
-        "HTTP requests: forwarded to the first byte of the origin's response.",
+        "HTTP requests: time from forwarded to the first byte of the origin's response.",
         lambda node: node.response_time,
     ),
     Histogram(
         "secbeat_packet_latency_seconds",
-        "Packets: received to transmitted, measured in the node.",
+        "Packets: time from received to transmitted, measured in the node.",
         lambda node: node.latency,
     ),
     Scalar(
         "gauge",
         "secbeat_connections_active",
-        "Connections tracked now: TCP, and of a kind UDP and ICMP echo.",
+        "Connections tracked now: TCP, and pseudo-connections of UDP and ICMP echo.",
         lambda node: single(node.connections.active),
     ),
     Scalar(
         "gauge",
+        "secbeat_syn_proxy_on",
+        "Addresses and profiles for which auto has switched the SYN proxy on, by each lcore.",
+        lambda node: single(node.syn_proxy_on.count),
+    ),
+    Scalar(
+        "gauge",
         "secbeat_cpu_usage_percent",
-        "Busy share of the worker lcores, last second; polling idly is not busy.",
+        "Busy share of the worker lcores in the last second; idle polling is not busy.",
         lambda node: single(node.cpu_busy_percent),
     ),
     Scalar(
         "gauge",
         "secbeat_memory_usage_bytes",
-        "The data plane's proportional set size and reserved hugepages.",
+        "Memory of the data plane: proportional set size and reserved hugepages.",
         lambda node: single(node.memory_bytes),
     ),
     Scalar(
@@ -170,13 +176,13 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "gauge",
         "secbeat_panic_active",
-        "1 while panic mode lets every profile only watch.",
+        "1: panic mode is on, all profiles are in monitor.",
         lambda node: single(node.panic_until_boot_ms > 0),
     ),
     Scalar(
         "gauge",
         "secbeat_overlays",
-        "What is laid over the policy for a time: panic mode, and responses to attacks.",
+        "The overlays of the policy: panic mode, and responses to attacks.",
         lambda node: single(node.overlays),
     ),
     Scalar(
@@ -220,7 +226,7 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_port_received_packets_total",
-        "Packets received; forwarded, consumed, dropped and held add up to it.",
+        "Packets received; the sum of forwarded, consumed, dropped and held.",
         _by_port(lambda port: port.received),
         ("port",),
     ),
@@ -234,7 +240,7 @@ PUBLIC: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_port_forwarded_packets_total",
-        "Packets of this rx port that went out of the other one.",
+        "Packets of this rx port that were sent from the other port.",
         _by_port(lambda port: port.forwarded),
         ("port",),
     ),

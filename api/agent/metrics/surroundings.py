@@ -109,13 +109,13 @@ SURROUNDINGS: tuple[Scalar[View], ...] = (
     Scalar(
         "gauge",
         "secbeat_storage_writable",
-        "1: changes can be made durable; no sample while the management API does not answer.",
+        "1: the storage can be written; no sample while the management API does not answer.",
         lambda view: _if_known(view.writable),
     ),
     Scalar(
         "gauge",
         "secbeat_storage_free_bytes",
-        "Room for the node's own user on the file system of the state directory.",
+        "Free space for the node's user on the file system of the state directory.",
         lambda view: _if_known(view.free_bytes),
     ),
     Scalar(

@@ -40,7 +40,7 @@ class Courier:
         self.outcomes: Counter[str] = Counter()
         """Attempts since the start, by `Outcome.label`."""
         self.states: Counter[str] = Counter()
-        """Deliveries that have come to an end since the start: delivered, dead."""
+        """Finished deliveries since the start: delivered, dead."""
         self._journal = journal
         self._sender = sender
         self._rules = rules

@@ -9,12 +9,23 @@ import threading
 import time
 from collections import OrderedDict, deque
 from math import ceil
+from typing import Literal, NamedTuple
 
-from api.common.contract.errors import TooManyRequestsError
+from api.common.contract.errors import FieldError, TooManyRequestsError
 
 WINDOW_S = 60.0
 SUBJECTS_MAX = 10_000
 """Beyond that, whoever has been quiet longest is forgotten."""
+
+
+class Named(NamedTuple):
+    """Whom a limit counts, as an operator knows it."""
+
+    field: Literal["key", "source"]
+    value: str
+
+    def __str__(self) -> str:
+        return f"the {self.field} {self.value if self.field == 'source' else repr(self.value)}"
 
 
 class RateLimit:
@@ -26,8 +37,8 @@ class RateLimit:
         self._lock = threading.Lock()
         self._spent: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def spend(self, subject: str, named: str) -> None:
-        """Count one; `named` is the subject as an operator knows it.
+    def spend(self, subject: str, named: Named) -> None:
+        """Count one.
 
         Over the limit: `TooManyRequestsError`, which says when to come back.
         """
@@ -36,7 +47,7 @@ class RateLimit:
             self._refuse_if_over(times, named)
             times.append(time.monotonic())
 
-    def check(self, subject: str, named: str) -> None:
+    def check(self, subject: str, named: Named) -> None:
         """Refuse like `spend` if nothing is left, but count nothing."""
         with self._lock:
             self._refuse_if_over(self._recent(subject), named)
@@ -51,9 +62,12 @@ class RateLimit:
             times.popleft()
         return times
 
-    def _refuse_if_over(self, times: deque[float], named: str) -> None:
+    def _refuse_if_over(self, times: deque[float], named: Named) -> None:
         if len(times) >= self._per_minute:
+            limit = f"{self._per_minute} {self._name} in a minute"
+            message = f"{named}: more than {limit}"
             raise TooManyRequestsError(
-                f"{named}: more than {self._per_minute} {self._name} in a minute",
+                message,
+                errors=[FieldError(named.field, named.value, limit, message)],
                 retry_after_s=ceil(times[0] + WINDOW_S - time.monotonic()),
             )

@@ -9,12 +9,13 @@ from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response, g
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from api.common.contract.errors import ApiError, FieldError, MalformedError, UnprocessableError
 from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import InvalidInputError, SecBeatError
+from dataplane.base.nearest import fields_beside, instead_of
 
 MEDIA_TYPE = "application/problem+json"
 _VALUE_CHARACTERS_MAX = 200
@@ -37,8 +38,8 @@ def to_response(error: Exception) -> Response:
     if isinstance(error, ApiError):
         return _respond(error.http_status, str(error), error.errors, _headers(error))
     if isinstance(error, InvalidInputError):
-        what = FieldError(error.field, error.value, error.limit, str(error))
-        return _respond(error.http_status, str(error), (what,), {})
+        several = [FieldError(one.field, one.value, one.limit, str(one)) for one in error.each]
+        return _respond(error.http_status, error.summary, several, {})
     if isinstance(error, SecBeatError) and error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _respond(error.http_status, str(error), (), {})
     if isinstance(error, SecBeatError) and error.http_status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -47,8 +48,8 @@ def to_response(error: Exception) -> Response:
     return _respond(500, "the request failed; the log has the details under its request id", (), {})
 
 
-def from_validation(error: ValidationError, where: str = "") -> ApiError:
-    """Translate pydantic's findings: not JSON is 400, everything else 422."""
+def from_validation(error: ValidationError, model: type[BaseModel], where: str = "") -> ApiError:
+    """Translate pydantic's findings about a model: not JSON is 400, everything else 422."""
     found = error.errors(include_url=False)
     if found[0]["type"] == "json_invalid":
         return MalformedError(f"the body is not JSON: {found[0]['msg']}")
@@ -57,8 +58,12 @@ def from_validation(error: ValidationError, where: str = "") -> ApiError:
         field = ".".join(str(part) for part in item["loc"] if not _is_form(part)) or where
         value = None if item["type"] in {"missing", "json_type"} else item["input"]
         context = item.get("ctx", {})
-        limit = str(context["limit"]) if "limit" in context else item["msg"]
-        errors.append(FieldError(field, value, limit, f"{field}: {item['msg']}"))
+        message = item["msg"]
+        if item["type"] == "extra_forbidden":
+            near = instead_of(item["loc"][-1], fields_beside(model, item["loc"]))
+            message = f"no such field{near}"
+        limit = str(context.get("limit", message))
+        errors.append(FieldError(field, value, limit, f"{field}: {message}"))
     return UnprocessableError("; ".join(each.message for each in errors), errors=errors)
 
 

@@ -10,7 +10,14 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from dataplane.base.errors import InvalidInputError
@@ -65,6 +72,19 @@ def utc_ms(text: str) -> int:
     except (ValueError, OverflowError) as exc:
         message, limit = f"{text[:40]!r} is no time", "RFC 3339, as 2026-11-08T10:30:00Z"
         raise InvalidInputError(message, field="time", value=text, limit=limit) from exc
+
+
+def _time(text: str) -> str:
+    try:
+        utc_ms(text)
+    except InvalidInputError as exc:
+        context = {"limit": exc.limit, "error": str(exc)}
+        raise PydanticCustomError("time", "{error}", context) from exc
+    return text
+
+
+Time = Annotated[str, AfterValidator(_time), WithJsonSchema(SENT_TIME)]
+"""A time that a client sends, as text: `utc_ms` reads it."""
 
 
 def not_all_null(*fields: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from api.common.contract.errors import (
 from api.common.contract.problems import from_validation
 from api.common.disk import written
 from api.common.exchange import arrival
+from dataplane.base.list_file import UTF8_SIGNATURE
 
 BODY_BYTES_MAX = 1 << 20
 UPLOAD_BYTES_MAX = 128 << 20
@@ -66,7 +67,7 @@ def read_query(model: type[BaseModel] | None) -> Any:
     try:
         return model.model_validate(request.args.to_dict())
     except ValidationError as exc:
-        raise from_validation(exc) from exc
+        raise from_validation(exc, model) from exc
 
 
 def read_idempotency_key() -> str | None:
@@ -101,9 +102,9 @@ def read_body(
 
 def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
     try:
-        return model.model_validate_json(raw)
+        return model.model_validate_json(raw.removeprefix(UTF8_SIGNATURE))
     except ValidationError as exc:
-        raise from_validation(exc, "body") from exc
+        raise from_validation(exc, model, "body") from exc
 
 
 def _read_all() -> bytes:

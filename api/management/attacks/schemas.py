@@ -11,15 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.common.contract.schemas import (
-    PAGE_DEFAULT,
-    SENT_TIME,
-    PageLimit,
-    Strict,
-    Timestamp,
-    utc_ms,
-)
-from dataplane.base.errors import InvalidInputError
+from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Time, Timestamp
 from dataplane.shared.labels import ATTACKS
 
 ID = r"^attack_[0-9a-f]{16}$"
@@ -37,19 +29,9 @@ def _type(text: str) -> str:
     return text
 
 
-def _time(text: str) -> str:
-    try:
-        utc_ms(text)
-    except InvalidInputError as exc:
-        context = {"limit": exc.limit, "error": str(exc)}
-        raise PydanticCustomError("time", "{error}", context) from exc
-    return text
-
-
 AttackType = Annotated[
     str, AfterValidator(_type), WithJsonSchema({"type": "string", "enum": list(ATTACKS)})
 ]
-Time = Annotated[str, AfterValidator(_time), WithJsonSchema(SENT_TIME)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

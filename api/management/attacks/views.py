@@ -99,7 +99,7 @@ def operations(attacks: Attacks, plane: Dataplane, clock: Clock) -> list[Operati
             "GET",
             "/attacks/{attack}/pcap",
             views.capture,
-            "Packets of an attack that were dropped, or would have been, with the reason of each",
+            "Captured packets of an attack, dropped or would-be dropped, with the reason of each",
             Role.OPERATE,
             {200: None},
             errors=(404, 503),

@@ -41,7 +41,7 @@ def operations(history: History, plane: Dataplane) -> list[Operation]:
             "GET",
             "/baseline",
             BaselineViews(history, plane).show,
-            "What the addresses of each profile are used to",
+            "Recorded usual traffic of each profile",
             Role.READ,
             {200: BaselineBody},
             errors=(503,),

@@ -141,7 +141,7 @@ overlays = Table(
     Column("expires_utc_ms", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
 )
-"""What is laid over the policy for a time; ends as in ``entries``."""
+"""The overlays of the policy; ends as in ``entries``."""
 
 rules = Table(
     "rules",

@@ -9,7 +9,7 @@ from api.storage.migrations import Schema
 from api.storage.sqlite import program
 from api.storage.sqlite import upgrade as sqlite
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in ``migrations/versions``; a test compares."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.management.drain import rows
 from api.management.drain.rows import Drain
 from api.management.revisions.publisher import Outcome, Publisher
@@ -44,7 +44,9 @@ class Draining:
     def _commit(self, actor: Actor, action: str, wanted: Drain | None) -> None:
         def apply(connection: Connection, _revision: int) -> Outcome[None]:
             rows.write(connection, wanted)
-            return Outcome(None, [SetDrain(on=wanted is not None)], "node")
+            on = wanted is not None
+            told = Difference({"draining": not on}, {"draining": on})
+            return Outcome(None, [SetDrain(on=on)], "node", told)
 
         try:
             self._publisher.commit(actor, action, apply)

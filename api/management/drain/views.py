@@ -36,16 +36,23 @@ def operations(draining: Draining, dataplane: Dataplane) -> list[Operation]:
 
     found = {200: DrainBody}
     return [
-        Operation("GET", "/drain", show, "Whether the node drains, and how far", Role.READ, found),
+        Operation(
+            "GET",
+            "/drain",
+            show,
+            "Whether the node drains, and the progress of the drain",
+            Role.READ,
+            found,
+        ),
         Operation(
             "POST",
             "/drain",
             begin,
-            "Let the node drain: not ready, and forwarding what still comes",
+            "Drain the node: it reports 'not ready' and goes on forwarding",
             Role.OPERATE,
             found,
         ),
-        Operation("DELETE", "/drain", end, "Let the node work as usual", Role.OPERATE, found),
+        Operation("DELETE", "/drain", end, "End the drain", Role.OPERATE, found),
     ]
 
 

@@ -63,7 +63,7 @@ def operations(history: History, is_valid: Callable[[str], bool]) -> list[Operat
             "GET",
             "/events",
             views.show,
-            "What has happened, newest first",
+            "Recorded events, newest first",
             Role.OPERATE,
             {200: EventsPage},
             errors=(503,),

@@ -46,7 +46,7 @@ def operations(explaining: Explaining) -> list[Operation]:
             "GET",
             "/explain",
             ExplainViews(explaining).explain,
-            "What would happen to a packet now, and why",
+            "The verdict on a packet, and the reason",
             Role.READ,
             {200: ExplainBody},
             errors=(503,),

@@ -7,6 +7,7 @@ from typing import Any
 
 from api.common.contract.operations import Answer
 from api.common.contract.schemas import rfc3339
+from api.lists.answers import fields_of_lines
 from api.lists.schemas import (
     EntriesBody,
     EntryBody,
@@ -15,11 +16,12 @@ from api.lists.schemas import (
     PutEntryBody,
     RemainingBody,
     RemovedBody,
-    SkippedLine,
 )
 from api.management.lists.importing.service import ImportResult
+from api.management.lists.reading import Listed, LookUp
 from api.management.lists.removing.service import RemovalResult
 from api.management.lists.rows import Place
+from api.management.lists.schemas import ListedBody, LookupBody
 from api.management.lists.service import Entry
 from api.management.revisions.effects import State
 from api.management.revisions.location import location
@@ -50,6 +52,22 @@ def of_network(bodies: Sequence[EntryBody]) -> NetworkBody:
     """All entries of a network, the one that lasts longest first."""
     first, *others = bodies
     return NetworkBody(**{**dict(first), "others": others})
+
+
+def of_lookup(bodies: Sequence[EntryBody], found: LookUp) -> LookupBody:
+    """What the lists say of a network, with the entries of the one that is shown."""
+    return LookupBody(
+        **dict(of_network(bodies)),
+        asked=str(found.asked),
+        verdict=found.verdict,
+        decided_by=None if found.decided_by is None else _listed(found.decided_by),
+        covering=[_listed(each) for each in found.covering],
+        inside=[_listed(each) for each in found.inside],
+    )
+
+
+def _listed(found: Listed) -> ListedBody:
+    return ListedBody(list=found.list, ip=str(found.network))
 
 
 def to_put(entry: Entry, state: State, hits: int | None) -> Answer:
@@ -100,18 +118,9 @@ def to_remove(
 
 def to_import(result: ImportResult, state: State) -> Answer:
     """The answer to an import; no revision: there was nothing to add."""
-    body = ImportBody(
-        revision=result.revision,
-        state=state,
-        lines=result.lines,
-        added=result.added,
-        replaced=result.replaced,
-        skipped=result.skipped,
-        skipped_lines=[
-            SkippedLine(line=line, ip=str(network), why=why)
-            for line, network, why in result.skipped_lines
-        ],
-    )
+    skipped = [(line, str(network), why) for line, network, why in result.skipped_lines]
+    of_lines = fields_of_lines(result.found, result.added, result.replaced, skipped)
+    body = ImportBody(revision=result.revision, state=state, **of_lines)
     if result.revision is None:
         return Answer(200, body)
     return Answer(201 if state == "in_force" else 202, body, location(result.revision))

@@ -22,13 +22,14 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select, union, update
 
 from api.access.audit.service import Actor
-from api.common.contract.errors import TooManyRequestsError, UnavailableError
+from api.common.contract.errors import FieldError, TooManyRequestsError, UnavailableError
 from api.common.disk import StorageError, written
 from api.lists import kinds
 from api.management.database.tables import entries, import_skips, imports
 from api.management.lists import rows, writes
 from api.management.lists.importing import program
 from api.management.lists.importing.stage import Stage, Staging
+from api.management.lists.progress import Kind, Progress
 from api.management.revisions.publisher import Outcome, Publisher
 from api.storage.sqlite import Database
 from dataplane.base.clock import Clock
@@ -39,6 +40,7 @@ TOUCHED_MAX = 5_000
 """Networks that others may change meanwhile: they have to fit into one line of the state log."""
 SWEEP_CHUNK = 400
 _RETRY_AFTER_S = 10
+_NAMES = {"import": "import", "remove": "removal in bulk"}
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +79,8 @@ class Bulk:
         self._state_log = state_log
         self._scratch = scratch
         self._lock = threading.Lock()
+        self.progress: Progress | None = None
+        """Of the bulk change under way."""
         self._has_unfinished = False
 
     @property
@@ -93,18 +97,20 @@ class Bulk:
         self._remove_unfinished()
 
     @contextmanager
-    def alone(self) -> Iterator[Path]:
+    def alone(self, actor: Actor, kind: Kind, name: ListName) -> Iterator[tuple[Path, Progress]]:
         """The name of a scratch database; `TooManyRequestsError` while another is under way."""
         if not self._lock.acquire(blocking=False):
-            message = "another import or removal in bulk is under way"
-            raise TooManyRequestsError(message, retry_after_s=_RETRY_AFTER_S)
+            raise _busy(self.progress)
+        by, now_ms = actor.principal.name, self.clock.utc_ms()
+        progress = self.progress = Progress(kind, name, by, actor.request_id, now_ms)
         try:
             if self._has_unfinished:
                 self._remove_unfinished()
             self._sweep()
             with self.scratch() as path:
-                yield path
+                yield path, progress
         finally:
+            self.progress = None
             self._lock.release()
 
     @contextmanager
@@ -242,6 +248,14 @@ class Bulk:
             mine = import_skips.c.import_id == staging.import_id
             connection.execute(delete(import_skips).where(mine))
             connection.execute(delete(imports).where(imports.c.id == staging.import_id))
+
+
+def _busy(now: Progress | None) -> TooManyRequestsError:
+    what = f"the {_NAMES[now.kind]} of the {now.list} by the key {now.created_by!r}" if now else ""
+    message = f"{what or 'another bulk change'} is under way; at most one at a time"
+    limit = "one import or removal in bulk at a time"
+    errors = [FieldError("key", now and now.created_by, limit, message)]
+    return TooManyRequestsError(message, errors=errors, retry_after_s=_RETRY_AFTER_S)
 
 
 def _remove(path: Path) -> None:

@@ -9,7 +9,8 @@ rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -45,6 +46,49 @@ _revision = func.coalesce(
     select(imports.c.revision).where(imports.c.id == entries.c.import_id).scalar_subquery(),
 ).label("revision")
 _columns = [column for column in entries.c if column.name != "revision"]
+
+
+Order = Literal["newest", "oldest", "ends"]
+
+
+@dataclass(frozen=True)
+class Only:
+    """Filters, joined by "and": which entries of a list."""
+
+    origin: str | None = None
+    reason: str | None = None
+    created_by: str | None = None
+    text: str | None = None
+    """Part of reason, creator or origin, whatever its case (of ASCII)."""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    has_end: bool = False
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether ``origin_totals`` knows how many there are."""
+        return self == Only(origin=self.origin)
+
+    def with_end(self) -> Only:
+        """Of those that have one."""
+        return replace(self, has_end=True)
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """On a row of ``entries``."""
+        row = entries.c
+        for column in (row.origin, row.reason, row.created_by):
+            value = getattr(self, column.name)
+            if value is not None:
+                yield column == value
+        if self.text is not None:
+            said = func.coalesce(row.reason, "") + "\n" + row.created_by + "\n" + row.origin
+            yield func.instr(func.lower(said), func.lower(self.text)) > 0
+        if self.since_ms is not None:
+            yield row.created_ms >= self.since_ms
+        if self.until_ms is not None:
+            yield row.created_ms < self.until_ms
+        if self.has_end:
+            yield row.expires_boot_ms.is_not(None)
 
 
 class Place(NamedTuple):
@@ -137,17 +181,43 @@ def page(
     after: Place | None,
     limit: int,
     boot_ms: int,
-    origin: str | None = None,
+    only: Only,
 ) -> list[AnyRow]:
     """Visible rows in the order of networks and origins, beginning after one."""
-    query = select(*_columns, _revision).where(entries.c.list == lists, visible(boot_ms))
+    query = _of_list(lists, boot_ms, only)
     if after is not None:
         columns = tuple_(entries.c.key, entries.c.prefix_length, entries.c.origin)
         query = query.where(columns > tuple_(*after.network, after.origin))
-    if origin is not None:
-        query = query.where(entries.c.origin == origin)
-    order = (entries.c.key, entries.c.prefix_length, entries.c.origin)
-    return list(connection.execute(query.order_by(*order).limit(limit)))
+    return list(connection.execute(query.order_by(*_PLACE).limit(limit)))
+
+
+def first(
+    connection: Connection, lists: int, order: Order, limit: int, boot_ms: int, only: Only
+) -> list[AnyRow]:
+    """The first visible rows in another order; those that are equal in that of `page`."""
+    by = {
+        "newest": entries.c.created_ms.desc(),
+        "oldest": entries.c.created_ms,
+        "ends": entries.c.expires_boot_ms,
+    }[order]
+    query = _of_list(lists, boot_ms, only).order_by(by, *_PLACE).limit(limit)
+    return list(connection.execute(query))
+
+
+def among(
+    connection: Connection, lists: int, wanted: Sequence[Network], boot_ms: int, only: Only
+) -> list[AnyRow]:
+    """Visible rows of these networks, in no order; at most some thousand networks."""
+    keys = sorted({network.key for network in wanted})
+    query = _of_list(lists, boot_ms, only).where(entries.c.key.in_(keys))
+    known = set(wanted)
+    return [row for row in connection.execute(query) if network_of(row) in known]
+
+
+def lasting(connection: Connection, lists: int, network: Network, boot_ms: int) -> list[AnyRow]:
+    """The visible rows of exactly that network, the one that lasts longest first."""
+    found = find(connection, lists, network, boot_ms)
+    return sorted(found, key=_lasts, reverse=True)
 
 
 def networks(connection: Connection, lists: int, boot_ms: int) -> Iterator[Network]:
@@ -160,8 +230,12 @@ def networks(connection: Connection, lists: int, boot_ms: int) -> Iterator[Netwo
         yield network_of(row)
 
 
-def total(connection: Connection, lists: int, boot_ms: int, origin: str | None = None) -> int:
-    """How many rows of a list are visible; those of one origin, if it is named."""
+def total(connection: Connection, lists: int, boot_ms: int, only: Only) -> int:
+    """How many rows of a list are visible and meet the filters."""
+    if not only.is_counted:
+        of_list = (entries.c.list == lists, visible(boot_ms), *only.conditions())
+        return int(connection.execute(select(func.count()).where(*of_list)).scalar_one())
+    origin = only.origin
     counted = select(func.coalesce(func.sum(origin_totals.c.count), 0))
     # "+ 0" keeps SQLite from walking the whole list: few rows have ended
     over = select(func.count()).where(entries.c.list + 0 == lists, ended(boot_ms), committed())
@@ -220,6 +294,15 @@ def contained(
     return [network_of(row) for row in connection.execute(_WITHIN, parameters)]
 
 
+def _of_list(lists: int, boot_ms: int, only: Only) -> Select[Any]:
+    where = (entries.c.list == lists, visible(boot_ms), *only.conditions())
+    return select(*_columns, _revision).where(*where)
+
+
+def _lasts(row: AnyRow) -> tuple[bool, int]:
+    return row.expires_boot_ms is None, row.expires_boot_ms or 0
+
+
 def key_of(lists: int, network: Network) -> dict[str, Any]:
     """The columns that every row of a network shares."""
     return {"list": lists, "key": network.key, "prefix_length": network.prefix_length}
@@ -231,6 +314,7 @@ def _over(boot_ms: int) -> Select[Any]:
     return select(*columns).where(ended(boot_ms), committed()).distinct()
 
 
+_PLACE = (entries.c.key, entries.c.prefix_length, entries.c.origin)
 # Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _NOW = bindparam("boot_ms", type_=Integer)
 _IS = and_(

@@ -16,10 +16,9 @@ from sqlalchemy import Connection
 
 from api.access.audit.service import Actor
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
-from api.lists import kinds
+from api.lists import kinds, wide
 from api.lists.schemas import FLEET
-from api.management.lists import neighbors, rows, writes
-from api.management.lists.rows import Place
+from api.management.lists import neighbors, rows, trail, writes
 from api.management.revisions.publisher import Outcome, Publisher
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
@@ -88,15 +87,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class EntryPage:
-    """A part of a list, the number of all entries, and where the next part begins."""
-
-    entries: tuple[Entry, ...]
-    total: int
-    next: Place | None
-
-
-@dataclass(frozen=True)
 class Removed:
     """A removal's revision, and the origins that still hold the network."""
 
@@ -132,18 +122,21 @@ class Lists:
             boot_ms, number = self._clock.boot_ms(), kinds.number[name]
             warnings = _check(connection, name, wanted, boot_ms)
             made, changes, tally = list[Entry](), list[Change](), writes.Tally()
+            before: list[dict[str, Any] | None] = []
             for each, warning in zip(wanted, warnings, strict=True):
                 values, deadline = self._values(actor, each, revision)
                 found = writes.put(connection, number, each.network, each.origin, values, tally)
                 live = [row for row in found if rows.is_counted(row) and rows.is_live(row, boot_ms)]
                 others = [row for row in live if row.origin != each.origin]
+                before.append(_of_origin(each.network, each.origin, live))
                 ends = [rows.deadline_of(row, self._clock.boot_id()) for row in others]
                 changes.append(Put(name, each.network, rows.latest([*ends, deadline])))
                 how = {"is_new": len(live) == len(others), "is_first": not live}
                 made.append(_made(each, values, list=name, warnings=warning, **how))
             tally.write(connection, number)
             self._check_room(connection, capacity, made, boot_ms)
-            return Outcome(made, changes, _target(wanted))
+            after = [trail.values(each.network, each.origin, each) for each in made]
+            return Outcome(made, changes, _target(wanted), trail.difference(before, after))
 
         return self._publisher.commit(actor, f"{name}.put", apply)[0]
 
@@ -162,7 +155,9 @@ class Lists:
             tally.write(connection, kinds.number[name])
             changes = [rows.change(name, network, others, self._clock)]
             target = str(network) if origin == MANUAL else f"{network} of {origin}"
-            return Outcome(tuple(row.origin for row in others), changes, target)
+            left = tuple(row.origin for row in others)
+            before = _of_origin(network, origin, found)
+            return Outcome(left, changes, target, trail.difference([before], [None]))
 
         remaining, revision = self._publisher.commit(actor, f"{name}.remove", apply)
         return Removed(revision, remaining)
@@ -173,22 +168,11 @@ class Lists:
         Raises `NotFoundError`.
         """
         with self._database.read() as connection:
-            found = rows.find(connection, kinds.number[name], network, self._clock.boot_ms())
+            boot_ms = self._clock.boot_ms()
+            found = rows.lasting(connection, kinds.number[name], network, boot_ms)
         if not found:
             raise NotFoundError(f"{network} is no entry of the {name}")
-        return [entry_of(row) for row in sorted(found, key=_lasts, reverse=True)]
-
-    def page(
-        self, name: ListName, after: Place | None, limit: int, origin: str | None = None
-    ) -> EntryPage:
-        """Entries in the order of networks and origins, an order that no change upsets."""
-        boot_ms, number = self._clock.boot_ms(), kinds.number[name]
-        with self._database.read() as connection:
-            found = rows.page(connection, number, after, limit + 1, boot_ms, origin)
-            total = rows.total(connection, number, boot_ms, origin)
-        entries = tuple(entry_of(row) for row in found[:limit])
-        last = Place(entries[-1].network, entries[-1].origin) if len(found) > limit else None
-        return EntryPage(entries, total, last)
+        return [entry_of(row) for row in found]
 
     def reserve(self, wanted: Room) -> None:
         """Take places under the lock, so that nobody gets them meanwhile. `ConflictError`: full."""
@@ -263,6 +247,9 @@ def _check(
 ) -> list[tuple[str, ...]]:
     """Warnings about each; refuses what could never act."""
     found = _check_against_allowlist(connection, name, wanted, boot_ms)
+    found = [
+        one + wide.warnings_about(each.network) for one, each in zip(found, wanted, strict=True)
+    ]
     if name == "allowlist":
         return found
     ended = neighbors.cut_off(connection, [each.network for each in wanted], boot_ms)
@@ -336,8 +323,10 @@ def _not_there(
     )
 
 
-def _lasts(row: AnyRow) -> tuple[bool, int]:
-    return row.expires_boot_ms is None, row.expires_boot_ms or 0
+def _of_origin(network: Network, origin: str, found: Sequence[AnyRow]) -> dict[str, Any] | None:
+    """The entry of an origin among rows of a network, as the audit trail has it."""
+    held = (trail.values(network, origin, row) for row in found if row.origin == origin)
+    return next(held, None)
 
 
 def _target(wanted: Sequence[Wanted]) -> str:

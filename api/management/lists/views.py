@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -11,19 +11,20 @@ from api.access.audit.service import Actor
 from api.common.contract.errors import FieldError, UnprocessableError
 from api.common.contract.operations import Answer, Call, Operation
 from api.common.contract.roles import Role
+from api.common.contract.schemas import utc_ms
 from api.common.exchange.bodies import Upload
 from api.lists.lines import NDJSON, TEXT, Defaults
 from api.lists.schemas import (
+    FLEET,
     AllowlistPage,
     BlacklistPage,
     EntriesRequest,
     EntryBody,
     EntryRequest,
+    ForceQuery,
     ImportBody,
     ImportQuery,
-    NetworkBody,
     OriginQuery,
-    PageQuery,
     PutBody,
     PutRequest,
     RemainingBody,
@@ -31,12 +32,16 @@ from api.lists.schemas import (
     RemoveQuery,
     RemoveRequest,
 )
+from api.lists.wide import refuse_everything
 from api.management.dataplane import Dataplane
 from api.management.lists import answers
 from api.management.lists.importing.service import Importer, ImportRequest, ImportResult
 from api.management.lists.ownership import require_owner
+from api.management.lists.reading import EntryPage, ListReader
 from api.management.lists.removing.filters import Filter
 from api.management.lists.removing.service import RemovalResult, Remover
+from api.management.lists.rows import Only
+from api.management.lists.schemas import ListQuery, ShowBody, ShowQuery
 from api.management.lists.service import Entry, Lists, Wanted
 from api.management.policy.fleet import is_agent
 from api.management.revisions.effects import Effects, State
@@ -44,31 +49,35 @@ from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
 
+@dataclass(frozen=True)
+class Services:
+    """What the handlers call; the same for both lists."""
+
+    lists: Lists
+    reader: ListReader
+    importer: Importer
+    remover: Remover
+    effects: Effects
+    plane: Dataplane
+
+
 class ListViews:
     """The handlers of one list."""
 
-    def __init__(
-        self,
-        name: ListName,
-        lists: Lists,
-        importer: Importer,
-        remover: Remover,
-        effects: Effects,
-        plane: Dataplane,
-    ) -> None:
+    def __init__(self, name: ListName, services: Services) -> None:
         self._name = name
-        self._lists = lists
-        self._importer = importer
-        self._remover = remover
-        self._effects = effects
-        self._plane = plane
+        self._lists = services.lists
+        self._reader = services.reader
+        self._importer = services.importer
+        self._remover = services.remover
+        self._effects = services.effects
+        self._plane = services.plane
 
     def show(self, call: Call) -> Answer:
         """A page of the list."""
-        query: PageQuery = call.query
+        query: ListQuery = call.query
         state = self._effects.states()  # first: it stores what was rejected
-        after = answers.read_cursor(query.cursor)
-        page = self._lists.page(self._name, after, query.limit, query.origin)
+        page = self._page(query)
         following = None if page.next is None else answers.make_cursor(page.next)
         found = self._bodies(page.entries, state)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
@@ -76,9 +85,13 @@ class ListViews:
         return Answer(200, model.model_validate(fields))
 
     def get(self, call: Call) -> Answer:
-        """One network, with the entries of all origins."""
-        state = self._effects.states()
-        entries = self._lists.get(self._name, Network.parse(call.path["network"]))
+        """One network, with the entries of all origins; or what covers it."""
+        query: ShowQuery = call.query
+        state, network = self._effects.states(), Network.parse(call.path["network"])
+        if query.covering:
+            found = self._reader.look_up(self._name, network)
+            return Answer(200, answers.of_lookup(self._bodies(found.entries, state), found))
+        entries = self._lists.get(self._name, network)
         return Answer(200, answers.of_network(self._bodies(entries, state)))
 
     def add(self, call: Call) -> Answer:
@@ -88,7 +101,8 @@ class ListViews:
             return self._add_many(call, request.root)
         require_owner(call.principal, request.root.origin)
         actor = Actor(call.principal, call.request_id, call.remember(_committed))
-        (entry,) = self._lists.put(actor, self._name, [_wanted(request.root)])
+        wanted = _wanted(request.root, force=call.query.force)
+        (entry,) = self._lists.put(actor, self._name, [wanted])
         state = self._effects.settle(entry.revision)
         return answers.to_put(entry, state, self._hits([entry], state)[0])
 
@@ -121,14 +135,16 @@ class ListViews:
         query: ImportQuery = call.query
         require_owner(call.principal, query.origin)
         upload: Upload = call.body
+        forced = _is_forced(query.force, query.origin)
         request = ImportRequest(
             list=self._name,
             source=upload.path,
             size_bytes=upload.size_bytes,
             media_type=upload.media_type,
-            defaults=Defaults(query.reason, query.duration_seconds),
+            defaults=Defaults(query.reason, query.duration_seconds, forced),
             origin=query.origin,
             on_conflict=query.on_conflict,
+            on_error=query.on_error,
         )
         actor = Actor(call.principal, call.request_id, call.remember(_imported))
         result = self._importer.run(actor, request)
@@ -136,10 +152,29 @@ class ListViews:
         state: State = "in_force" if revision is None else self._effects.settle(revision)
         return answers.to_import(result, state)
 
+    def _page(self, query: ListQuery) -> EntryPage:
+        only = Only(
+            origin=query.origin,
+            reason=query.reason,
+            created_by=query.created_by,
+            text=query.text,
+            since_ms=None if query.since is None else utc_ms(query.since),
+            until_ms=None if query.until is None else utc_ms(query.until),
+        )
+        if query.sort == "ip":
+            after = answers.read_cursor(query.cursor)
+            return self._reader.page(self._name, after, query.limit, only)
+        if query.sort == "hits":
+            return self._reader.most_hit(self._name, query.limit, only)
+        return self._reader.first(self._name, query.sort, query.limit, only)
+
     def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
         for n, each in enumerate(request.entries):
             require_owner(call.principal, each.origin, f"entries.{n}.origin")
-        wanted = [_wanted(each, f"entries.{n}.") for n, each in enumerate(request.entries)]
+        wanted = [
+            _wanted(each, f"entries.{n}.", force=call.query.force)
+            for n, each in enumerate(request.entries)
+        ]
         _refuse_repeats(wanted)
         actor = Actor(call.principal, call.request_id, call.remember(_committed_many))
         entries = self._lists.put(actor, self._name, wanted)
@@ -180,21 +215,23 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path,
             views.show,
-            f"The {name}, a page at a time",
+            f"The {name}, a page at a time, under filters",
             read,
             {200: page},
-            query=PageQuery,
+            errors=(503,),
+            query=ListQuery,
             etag=True,
         ),
         Operation(
             "POST",
             path,
             views.add,
-            f"Put addresses or prefixes on the {name}, one or up to a thousand; "
-            "200 when they were there and are replaced",
+            f"Add one to a thousand addresses or prefixes to the {name}; "
+            "200 when existing entries are replaced",
             operate,
             {200: PutBody, 201: PutBody, 202: PutBody},
             errors=(409, 503),
+            query=ForceQuery,
             body=PutRequest,
             idempotent=True,
         ),
@@ -202,17 +239,18 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path + "/{network}",
             views.get,
-            f"One network of the {name}, with the entries of all origins",
+            f"One network of the {name}, with the entries of all origins; or what covers it",
             read,
-            {200: NetworkBody},
+            {200: ShowBody},
             errors=(404,),
+            query=ShowQuery,
             etag=True,
         ),
         Operation(
             "DELETE",
             path + "/{network}",
             views.remove,
-            f"Take an origin's entry off the {name}; 202 when that is not in force yet",
+            f"Remove an origin's entry from the {name}; 202 when that is not in force yet",
             operate,
             {200: RemainingBody, 204: None, 202: RemainingBody},
             errors=(404, 503),
@@ -222,7 +260,7 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "POST",
             path + "/remove",
             views.remove_many,
-            f"Take entries off the {name} by network, reason, creator or origin, all or none",
+            f"Remove entries from the {name} by network, reason, creator or origin, all or none",
             operate,
             {200: RemovedBody, 202: RemovedBody},
             errors=(503,),
@@ -234,7 +272,7 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "POST",
             path + "/import",
             views.import_,
-            f"Put up to a million addresses and prefixes on the {name}, all or none",
+            f"Add up to a million addresses and prefixes to the {name} in one change",
             operate,
             {200: ImportBody, 201: ImportBody, 202: ImportBody},
             errors=(409, 503),
@@ -245,9 +283,16 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
     ]
 
 
-def _wanted(request: EntryRequest, prefix: str = "") -> Wanted:
-    network, seconds = Network.parse(request.ip), request.duration_seconds
-    return Wanted(network, request.reason, seconds, request.origin, f"{prefix}ip")
+def _wanted(request: EntryRequest, prefix: str = "", *, force: bool) -> Wanted:
+    network, seconds, field = Network.parse(request.ip), request.duration_seconds, f"{prefix}ip"
+    if not _is_forced(force, request.origin):
+        refuse_everything(network, field)
+    return Wanted(network, request.reason, seconds, request.origin, field)
+
+
+def _is_forced(force: bool, origin: str) -> bool:
+    """Of the fleet's entries, the orchestrator has asked."""
+    return force or origin == FLEET
 
 
 def _refuse_repeats(wanted: Sequence[Wanted]) -> None:

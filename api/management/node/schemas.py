@@ -18,12 +18,75 @@ class Connections(Strict):
     total: int | None
 
 
+class AttackNow(Strict):
+    """An attack that goes on; rates to its target, those that are dropped among them."""
+
+    id: str
+    type: str
+    target: str
+    profile: str
+    action: str
+    packets_per_second: int
+    bits_per_second: int
+
+
 class AttacksNow(Strict):
     """Attacks that go on, and those that found no place among them, ever; null while the data plane
     is away."""
 
     active: int | None
     suppressed: int | None
+    heaviest: list[AttackNow]
+    """At most ten, by packets."""
+
+
+class ProfileMode(Strict):
+    """A profile that enforces nothing."""
+
+    profile: str
+    mode: Literal["monitor", "off"]
+
+
+class PolicyNow(Strict):
+    """The newest policy; ``mode`` is that of its default profile."""
+
+    name: str
+    mode: Literal["enforce", "monitor", "off"]
+    revision: int
+    """0: nobody has set one."""
+    not_enforced: list[ProfileMode]
+    """The default profile among them; at most a hundred."""
+
+
+class RatesNow(Strict):
+    """Of both ports together, at the pace of the last second."""
+
+    received_packets_per_second: int
+    received_bits_per_second: int
+    forwarded_packets_per_second: int
+    consumed_packets_per_second: int
+    """Answered or absorbed by the node."""
+    dropped_packets_per_second: int
+
+
+class ProtectedBody(Strict):
+    """For whom the SYN proxy is on; no address: for all of the profile."""
+
+    profile: str
+    address: str | None
+
+
+class SynProxyNow(Strict):
+    """Whether the SYN proxy answers for somebody now."""
+
+    profiles: int
+    """That have it: ``auto`` or ``always``."""
+    always: list[str]
+    """Profiles for which it is always on; at most a hundred."""
+    on_count: int
+    """How often ``auto`` has switched it on, each lcore by itself; 0: for nobody."""
+    on_for: list[ProtectedBody]
+    """The first of them."""
 
 
 class RevisionPair(Strict):
@@ -42,7 +105,7 @@ class CountriesBody(Strict):
 
 
 class StorageBody(Strict):
-    """Whether changes can be made durable, and the room on the fullest disk that they go to."""
+    """Whether the storage can be written, and the room on its fullest disk."""
 
     writable: bool
     cause: str | None
@@ -76,14 +139,19 @@ class LinksBody(Strict):
 
 
 class StatusBody(Strict):
-    """The node at a glance."""
+    """State and health of the node."""
 
     status: Literal["starting", "running", "draining", "degraded"]
     mode: ModeName
     mode_configured: Literal["tcp", "syn", "l7", "auto"]
     uptime_seconds: int
+    policy: PolicyNow
+    rates: RatesNow | None
+    """null: the data plane is away."""
     connections: Connections
     attacks: AttacksNow
+    syn_proxy: SynProxyNow | None
+    """null: the data plane is away."""
     health: Literal["healthy", "degraded", "unhealthy"]
     reasons: list[str]
     dataplane_error: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import cast
 
 from api.common.contract.errors import FieldError, UnavailableError
@@ -12,8 +13,8 @@ from api.management.agent import AgentSight
 from api.management.dataplane import Dataplane
 from api.management.drain.service import Draining
 from api.management.drain.views import state as drain_state
+from api.management.node import now
 from api.management.node.schemas import (
-    AttacksNow,
     CapacityBody,
     Connections,
     CountriesBody,
@@ -30,6 +31,7 @@ from api.management.node.schemas import (
 from api.management.overlays.service import PANIC, Overlays
 from api.management.policy import fleet
 from api.management.policy.schemas import fleet_body
+from api.management.policy.service import Policies
 from api.management.revisions.publisher import Publisher, newest_revision
 from api.management.settings import ApiSettings
 from api.storage.sqlite import Database
@@ -37,6 +39,7 @@ from api.storage.trouble import CAUSE, Storage
 from dataplane.base import failure
 from dataplane.base.errors import DataplaneAwayError
 from dataplane.base.version import version
+from dataplane.shared.incidents import Incident
 from dataplane.shared.stats import NodeStats, PortStats
 
 _RETRY_AFTER_S = 1
@@ -56,6 +59,7 @@ class NodeView:
         *,
         overlays: Overlays,
         draining: Draining,
+        policies: Policies,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -65,23 +69,28 @@ class NodeView:
         self._agent = AgentSight(settings.agent)
         self._overlays = overlays
         self._draining = draining
+        self._policies = policies
         self._version = version()
 
     def status(self) -> StatusBody:
-        """The node at a glance; also without a data plane."""
+        """State and health of the node; also without a data plane."""
         stats = self._stats()
         ours = [CAUSE] if self._storage.trouble else []
         health, reasons = judge(stats, [*ours, *self._agent.reasons()])
         with self._database.read() as connection:
             committed, ruling = newest_revision(connection), fleet.read(connection)
+        policy = self._policies.current()
         mine = stats is not None and stats.database_id == self._publisher.database_id
         body = {
             "status": _status(stats, health, is_draining=self._draining.now() is not None),
             "mode": effective_mode(stats),
             "mode_configured": self._settings.mode,
             "uptime_seconds": int(stats.uptime_s) if stats else 0,
+            "policy": now.policy(policy),
+            "rates": now.rates(stats),
             "connections": _connections(stats),
-            "attacks": _attacks(stats),
+            "attacks": now.attacks(stats, self._incidents()),
+            "syn_proxy": now.syn_proxy(stats, policy),
             "health": health,
             "reasons": reasons,
             "dataplane_error": None if stats else self._dataplane_error(),
@@ -172,6 +181,12 @@ class NodeView:
     def _dataplane_error(self) -> str | None:
         return failure.noted(self._settings.socket.parent)
 
+    def _incidents(self) -> Sequence[Incident]:
+        try:
+            return self._dataplane.incidents()
+        except DataplaneAwayError:
+            return ()
+
     def _stats(self) -> NodeStats | None:
         try:
             return self._dataplane.stats()
@@ -183,13 +198,6 @@ def _connections(stats: NodeStats | None) -> Connections:
     if stats is None:
         return Connections(active=None, total=None)
     return Connections(active=stats.connections.active, total=stats.connections.opened)
-
-
-def _attacks(stats: NodeStats | None) -> AttacksNow:
-    if stats is None:
-        return AttacksNow(active=None, suppressed=None)
-    found = stats.detection
-    return AttacksNow(active=sum(found.active.values()), suppressed=found.suppressed)
 
 
 def _countries(stats: NodeStats | None) -> CountriesBody | None:

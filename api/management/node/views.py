@@ -25,7 +25,9 @@ def operations(node: NodeView) -> list[Operation]:
         return Answer(200, HealthBody(status="ready"))
 
     return [
-        Operation("GET", "/status", status, "The node at a glance", Role.READ, {200: StatusBody}),
+        Operation(
+            "GET", "/status", status, "State and health of the node", Role.READ, {200: StatusBody}
+        ),
         Operation("GET", "/stats", stats, "Counters", Role.READ, {200: StatsBody}, errors=(503,)),
         Operation(
             "GET",
@@ -40,7 +42,7 @@ def operations(node: NodeView) -> list[Operation]:
             "GET",
             "/health/ready",
             ready,
-            "Whether the node works: data plane there, changes durable, not draining",
+            "Whether the node works: data plane running, database writable, not draining",
             None,
             {200: HealthBody},
             errors=(503,),

@@ -1,1 +1,1 @@
-"""What is laid over the policy for a time: panic mode, and responses to attacks."""
+"""The overlays of the policy: panic mode, and responses to attacks."""

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
+from api.common.contract.schemas import rfc3339
 from api.management.overlays import rows
 from api.management.overlays.rows import Stored
 from api.management.revisions.publisher import Outcome, Publisher
@@ -134,16 +135,34 @@ class Overlays:
             revision=revision,
         )
         rows.add(connection, made)
-        return Outcome(made, [self._change([*found, made])], _target(made))
+        told = Difference(None, _told([made]))
+        return Outcome(made, [self._change([*found, made])], _target(made), told)
 
     def _lift(self, connection: Connection, ids: Sequence[str]) -> Outcome[None]:
+        found = rows.live(connection, self._clock.boot_ms())
+        told = Difference(_told([each for each in found if each.id in ids]), None)
         rows.remove(connection, ids)
         rows.remove_ended(connection, self._clock.boot_ms())
         left = rows.live(connection, self._clock.boot_ms())
-        return Outcome(None, [self._change(left)], ", ".join(ids))
+        return Outcome(None, [self._change(left)], ", ".join(ids), told)
 
     def _change(self, found: Sequence[Stored]) -> SetOverlays:
         return SetOverlays(rows.to_log(found, self._clock.boot_id()))
+
+
+def _told(found: Sequence[Stored]) -> dict[str, Any]:
+    """As the audit trail has them."""
+    return {
+        "overlays": [
+            {
+                "id": each.id,
+                "document": each.document,
+                "reason": each.reason,
+                "expires_at": rfc3339(each.expires_utc_ms),
+            }
+            for each in found
+        ]
+    }
 
 
 def _target(overlay: Stored) -> str:

@@ -65,6 +65,12 @@ class PolicyAnswer(Strict):
 
     revision: int | None
     state: Literal["pending", "in_force", "rejected", "dry_run"]
+    name: str
+    """Of the policy."""
+    replaces: int
+    """The revision of the policy that was the newest before; 0: nobody had set one."""
+    of_revision: int | None
+    """Of a rollback: the revision that had made this the policy before; 0: the default policy."""
     changes: list[ChangeBody]
     warnings: list[str]
 

@@ -6,14 +6,14 @@ stricter refuses one of them only when it is to be in force again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import NotFoundError
 from api.management.database.tables import policies, revisions
 from api.management.lists import neighbors
@@ -85,6 +85,12 @@ class Made:
 
     changes: list[Change]
     warnings: list[str]
+    name: str
+    """Of the document."""
+    replaces: int = 0
+    """The revision of the policy that was the newest; 0: nobody had set one."""
+    of_revision: int | None = None
+    """Of a rollback: the revision that had made the document the policy; 0: the default."""
 
 
 Committed: TypeAlias = tuple[int, Made]
@@ -133,7 +139,9 @@ class Policies:
         ruling = self.fleet()
         if ruling is not None and not ruling.overridden:
             warnings.append(f"the fleet's policy (number {ruling.number}) rules: set override=true")
-        return Made(changes(self.current().document, document), warnings)
+        current = self.current()
+        found = changes(current.document, document)
+        return Made(found, warnings, document.name, current.revision)
 
     def put(
         self, actor: Actor, document: PolicyDocument, *, accept_exempt: bool, override: bool = False
@@ -158,7 +166,7 @@ class Policies:
     def rollback(
         self, actor: Actor, revision: int | None, *, accept_exempt: bool, override: bool = False
     ) -> Committed:
-        """Make an earlier policy the newest again; None: the one before the newest.
+        """Apply an earlier policy again; None: the one before the newest.
 
         Before the first there was the default. Raises `NotFoundError`, `InvalidInputError` when
         this release refuses that policy, and what `put` raises.
@@ -166,7 +174,9 @@ class Policies:
         with self._database.read() as connection:
             found = _find(connection, revision) if revision else _before_newest(connection)
         admit = partial(fleet.admit_local, override=override)
-        return self._commit(actor, "policy.rollback", _validated(found), accept_exempt, admit)
+        document = _validated(found)
+        what = (document, accept_exempt, admit, found.revision)
+        return self._commit(actor, "policy.rollback", *what)
 
     def give_back(self, actor: Actor) -> Committed:
         """The fleet rules again: what it sent last is the policy. Raises `NotFoundError`."""
@@ -183,12 +193,13 @@ class Policies:
         document: PolicyDocument,
         accept_exempt: bool,
         admit: Callable[[Connection], None],
+        of_revision: int | None = None,
     ) -> Committed:
         warnings = self._warnings(document, accept_exempt)
 
         def apply(connection: Connection, revision: int) -> Outcome[Made]:
             admit(connection)
-            return _insert(connection, revision, document, warnings)
+            return _insert(connection, revision, document, warnings, of_revision)
 
         made, revision = self._publisher.commit(actor, action, apply)
         return revision, made
@@ -219,13 +230,25 @@ class Policies:
 
 
 def _insert(
-    connection: Connection, revision: int, document: PolicyDocument, warnings: list[str]
+    connection: Connection,
+    revision: int,
+    document: PolicyDocument,
+    warnings: list[str],
+    of_revision: int | None = None,
 ) -> Outcome[Made]:
-    made = Made(changes(_newest(connection).document, document), warnings)
-    raw = to_json(document)
+    before, raw = _newest(connection), to_json(document)
+    found = changes(before.document, document)
+    made = Made(found, warnings, document.name, before.revision, of_revision)
     connection.execute(insert(policies), {"revision": revision, "document": raw})
     connection.execute(_FORGET)
-    return Outcome(made, [SetPolicy(raw)], document.name)
+    told = Difference(_told(before.revision, before.document), _told(revision, raw))
+    return Outcome(made, [SetPolicy(raw)], document.name, told)
+
+
+def _told(revision: int, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy as the audit trail has it: the whole stands under its revision."""
+    mode = document.get("mode", DEFAULT.mode.value)
+    return {"revision": revision, "name": document.get("name"), "mode": mode}
 
 
 def to_json(document: PolicyDocument) -> dict[str, Any]:
@@ -276,9 +299,5 @@ def _validated(policy: Policy) -> PolicyDocument:
     try:
         return parse_policy(policy.document)
     except InvalidInputError as error:
-        raise InvalidInputError(
-            f"the policy of revision {policy.revision} is none for this release: {error}",
-            field=error.field,
-            value=error.value,
-            limit=error.limit,
-        ) from error
+        what = f"the policy of revision {policy.revision} is none for this release"
+        raise error.of(what) from error

@@ -76,7 +76,7 @@ class PolicyViews:
         return Answer(200, self._body(self._policies.get(call.number("a revision"))))
 
     def rollback(self, call: Call) -> Answer:
-        """Make an earlier policy the newest again."""
+        """Apply an earlier policy again."""
         wanted: RollbackRequest = call.body
         actor = Actor(call.principal, call.request_id, call.remember(_pending))
         query: OverrideQuery = call.query
@@ -117,7 +117,7 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             "PUT",
             "/policy",
             views.put,
-            "Make a document the policy, whole or not at all; 202 when that is not in force yet",
+            "Apply a policy, completely or not at all; 202 when that is not in force yet",
             operate,
             change,
             errors=(409, 503),
@@ -128,7 +128,7 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             "GET",
             "/policy/history",
             views.history,
-            "The policies that were, newest first",
+            "Earlier policies, newest first",
             read,
             {200: HistoryPage},
             query=HistoryQuery,
@@ -146,7 +146,7 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             "POST",
             "/policy/rollback",
             views.rollback,
-            "Make an earlier policy the newest again",
+            "Apply an earlier policy again",
             operate,
             change,
             errors=(404, 409, 503),
@@ -158,7 +158,7 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             "DELETE",
             "/policy/override",
             views.give_back,
-            "Give an overridden policy back: what the fleet sent last is in force again",
+            "End an override: the fleet's last policy is in force again",
             operate,
             change,
             errors=(404, 503),
@@ -167,7 +167,7 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
             "DELETE",
             "/policy/fleet",
             views.release,
-            "No fleet rules this node any more; for its agent and for admins",
+            "Remove the fleet's policy from this node; for its agent and for admins",
             operate,
             change,
             errors=(404, 503),
@@ -178,7 +178,15 @@ def operations(policies: Policies, effects: Effects) -> list[Operation]:
 def _answer(revision: int | None, state: str, made: Made) -> Answer:
     found = [ChangeBody.model_validate(each._asdict()) for each in made.changes]
     body = PolicyAnswer.model_validate(
-        {"revision": revision, "state": state, "changes": found, "warnings": made.warnings}
+        {
+            "revision": revision,
+            "state": state,
+            "name": made.name,
+            "replaces": made.replaces,
+            "of_revision": made.of_revision,
+            "changes": found,
+            "warnings": made.warnings,
+        }
     )
     if revision is None or state == "in_force":
         return Answer(200, body)

@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import UNTOLD, Actor, Difference
 from api.common.contract.errors import UnavailableError
 from api.common.disk import storage_error, written
 from api.management.database.tables import outbox, policies, revisions
@@ -57,6 +57,8 @@ class Outcome(Generic[T]):
     result: T
     changes: Sequence[Change]
     target: str
+    difference: Difference = UNTOLD
+    """For the audit trail."""
 
 
 class Publisher:
@@ -180,7 +182,8 @@ class Publisher:
         if self._published:  # cleared with the next change: a commit of its own would cost more
             connection.execute(_CLEAR_OUTBOX, {"through": self._published})
         connection.execute(_INSERT_OUTBOX, {"revision": revision, "line": line})
-        audit.record(connection, actor, action, made.target, now_ms, revision)
+        told = made.difference
+        audit.record(connection, actor, action, made.target, now_ms, revision, difference=told)
 
     def _is_sound(self) -> bool:
         """Whether the log is as it was left: what was cut or restored is not appended to."""

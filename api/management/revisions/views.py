@@ -41,7 +41,7 @@ def operations(effects: Effects) -> list[Operation]:
             "GET",
             "/revisions/{number}",
             get,
-            "How far a change has come: pending, in force or rejected",
+            "The state of a change: pending, in force or rejected",
             Role.READ,
             {200: RevisionBody},
             errors=(404,),

@@ -59,8 +59,10 @@ class Admissions:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._room.acquire(blocking=False):
+            limit = f"{UNDER_WAY_MAX} patterns at once, of all keys"
             message = f"{UNDER_WAY_MAX} other patterns are being tried"
-            raise TooManyRequestsError(message, retry_after_s=1)
+            what = FieldError("pattern", None, limit, message)
+            raise TooManyRequestsError(message, errors=[what], retry_after_s=1)
         try:
             yield
         finally:

@@ -40,7 +40,7 @@ def operations(rules: FleetRules, effects: Effects) -> list[Operation]:
             "POST",
             "/rules/fleet",
             apply,
-            "Put the fleet's rules on this node or take them away; for the agent's key",
+            "Add or remove the fleet's rules on this node; for the agent's key",
             Role.OPERATE,
             {200: FleetRulesBody},
             errors=(409, 503),

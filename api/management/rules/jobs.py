@@ -17,7 +17,7 @@ from typing import Literal
 import structlog
 
 from api.access.audit.service import Actor
-from api.common.contract.errors import NotFoundError, TooManyRequestsError
+from api.common.contract.errors import FieldError, NotFoundError, TooManyRequestsError
 from api.common.disk import StorageError
 from api.management.rules.admission import UNCHECKED, Admissions, explained
 from api.rules.lines import Line
@@ -64,6 +64,13 @@ class Job:
         return self.state in {"checking", "committing"}
 
 
+def _busy(job: Job) -> TooManyRequestsError:
+    key, limit = job.actor.principal.name, "one import of rules at a time"
+    message = f"the import of rules {job.id} by the key {key!r} is under way; at most one at a time"
+    what = FieldError("key", key, limit, message)
+    return TooManyRequestsError(message, errors=[what], retry_after_s=_RETRY_AFTER_S)
+
+
 Commit = Callable[[Actor, Sequence[Wanted]], int]
 """Makes rules a revision, all of them or none; returns its number."""
 
@@ -89,9 +96,8 @@ class ImportJobs:
         """Begin one. `TooManyRequestsError`: another is under way."""
         job = Job(uuid.uuid4().hex[:16], actor, len(lines), on_refused, now_ms)
         with self._lock:
-            if running := [each.id for each in self._jobs.values() if each.is_running]:
-                message = f"the import of rules {running[0]} is under way; at most one at a time"
-                raise TooManyRequestsError(message, retry_after_s=_RETRY_AFTER_S)
+            if running := [each for each in self._jobs.values() if each.is_running]:
+                raise _busy(running[0])
             self._jobs[job.id] = job
             while len(self._jobs) > JOBS_KEPT:
                 self._jobs.popitem(last=False)

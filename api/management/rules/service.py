@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import (
     ConflictError,
     FieldError,
@@ -132,11 +132,12 @@ class Rules:
         """
 
         def apply(connection: Connection, revision: int) -> Outcome[Stored]:
-            _refuse_fleet_s(self._require(connection, number))
+            before = self._require(connection, number)
+            _refuse_fleet_s(before)
             _check_groups(connection, {values.get("group_name")})
             rows.change(connection, number, {**values, "revision": revision, "rejected": None})
             row = rows.find(connection, number, self._clock.boot_ms())
-            return self._outcome(row, number)
+            return self._outcome(row, number, before)
 
         return self._publisher.commit(actor, "rules.change", apply)[0]
 
@@ -147,9 +148,11 @@ class Rules:
         """
 
         def apply(connection: Connection, _revision: int) -> Outcome[None]:
-            _refuse_fleet_s(self._require(connection, number))
+            before = self._require(connection, number)
+            _refuse_fleet_s(before)
             rows.remove(connection, number)
-            return Outcome(None, [RemoveRule(number)], rule_id(number))
+            told = Difference(_told(before), None)
+            return Outcome(None, [RemoveRule(number)], rule_id(number), told)
 
         return self._publisher.commit(actor, "rules.remove", apply)[1]
 
@@ -193,11 +196,26 @@ class Rules:
             raise NotFoundError(f"there is no rule {rule_id(number)}")
         return row
 
-    def _outcome(self, row: AnyRow | None, number: int) -> Outcome[Stored]:
+    def _outcome(
+        self, row: AnyRow | None, number: int, before: AnyRow | None = None
+    ) -> Outcome[Stored]:
         if row is None:
             raise NotFoundError(f"{rule_id(number)} has ended")
         change = PutRule(to_row(rows.rule_of(row._asdict(), self._clock.boot_id())))
-        return Outcome(stored_of(row), [change], rule_id(number))
+        told = Difference(None if before is None else _told(before), _told(row))
+        return Outcome(stored_of(row), [change], rule_id(number), told)
+
+
+def _told(row: AnyRow) -> dict[str, Any]:
+    """A rule as the audit trail has it."""
+    return {
+        "name": row.name,
+        "pattern": row.pattern,
+        "action": row.action,
+        "severity": row.severity,
+        "enabled": bool(row.enabled),
+        "group": row.group_name,
+    }
 
 
 def check_room(connection: Connection, wanted: Sequence[Wanted], boot_ms: int) -> None:

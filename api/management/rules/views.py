@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from api.access.audit.service import Actor
 from api.common.contract.errors import NotFoundError
-from api.common.contract.limits import RateLimit
+from api.common.contract.limits import Named, RateLimit
 from api.common.contract.operations import Answer, Call, Operation
 from api.common.contract.roles import Role
 from api.management.dataplane import Dataplane
@@ -78,7 +78,7 @@ class RuleViews:
     def add(self, call: Call) -> Answer:
         """Add a rule."""
         principal = call.principal
-        self._additions.spend(principal.id, f"the key {principal.name!r}")
+        self._additions.spend(principal.id, Named("key", principal.name))
         wanted = wanted_of(call.body)
         warnings = self._admissions.check(Candidate(wanted.pattern, wanted.targets))
         warnings += self._rules.warnings(wanted)
@@ -157,7 +157,7 @@ def operations(parts: Parts) -> list[Operation]:
             "PATCH",
             "/rules/{rule}",
             views.change,
-            "Change a rule's action or group, or switch it; 202 when that is not in force yet",
+            "Change a rule's action, group or `enabled`; 202 when that is not in force yet",
             operate,
             {200: RuleBody, 202: RuleBody},
             errors=(404, 409, 503),

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.common.contract.operations import Answer
 from api.common.contract.schemas import rfc3339
-from api.lists.schemas import SkippedLine
+from api.lists.answers import fields_of_lines
 from api.orchestrator.entries.importing import ImportResult
 from api.orchestrator.entries.schemas import (
     EntriesBody,
@@ -59,13 +59,7 @@ def to_import(result: ImportResult, change: int | None) -> Answer:
     """The answer to an import; no change: there was nothing to add."""
     body = ImportBody(
         revision=change,
-        lines=result.lines,
-        added=result.added,
-        replaced=result.replaced,
-        skipped=result.lines - result.added - result.replaced,
-        skipped_lines=[
-            SkippedLine(line=line, ip=ip, why=why) for line, ip, why in result.skipped_lines
-        ],
+        **fields_of_lines(result.found, result.added, result.replaced, result.skipped_lines),
     )
     return Answer(200 if change is None else 201, body)
 

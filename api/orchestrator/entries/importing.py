@@ -1,4 +1,4 @@
-"""Puts up to a million lines on a list of the fleet, all or none.
+"""Puts up to a million lines on a list of the fleet, as one change.
 
 Lines are staged in small transactions, which hold nobody up; then one transaction, whose statements
 the database runs by itself, puts them on the list as one change.
@@ -6,19 +6,21 @@ the database runs by itself, puts them on the list as one change.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from api.access.audit import service as audit
 from api.access.audit.service import Actor
-from api.lists import kinds, lines
-from api.lists.lines import Defaults
+from api.lists import kinds
+from api.lists.lines import Defaults, Found, Lines, Row
+from api.lists.schemas import OnConflict, OnError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.entries import fleet_entries, fleet_entries_staged
 from api.orchestrator.entries import rows
-from api.orchestrator.entries.schemas import OnConflict
 from api.orchestrator.entries.service import check_room
 from api.orchestrator.entries.staged import Common, Skipped, Staged
 from api.orchestrator.following.log import ITEMS_MAX, ChangeLog
@@ -40,6 +42,7 @@ class Upload:
     media_type: str
     defaults: Defaults
     on_conflict: OnConflict
+    on_error: OnError
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class ImportResult:
     """What became of an import; no change: there was nothing to add."""
 
     change: int | None
-    lines: int
+    found: Found
     added: int
     replaced: int
     skipped_lines: tuple[Skipped, ...]
@@ -63,25 +66,26 @@ class Importer:
         self._staging = Staging(database, clock, fleet_entries_staged)
 
     def run(self, actor: Actor, name: ListName, upload: Upload) -> ImportResult:
-        """Import a body. Raises `BadLineError`, `ConflictError`."""
+        """Import a body. Raises `BadLinesError`, `BadLineError`, `ConflictError`."""
         with upload.source.open("rb") as file:
-            found = lines.entries(file, upload.media_type, upload.defaults)
-            values = ({name: getattr(row, name) for name in _LINE} for row in found)
-            with self._staging.staged(values) as (import_id, count):
+            lines = Lines(file, upload.media_type, upload.defaults)
+            with self._staging.staged(_values(lines)) as (import_id, _):
+                if upload.on_error == "fail":
+                    lines.refuse()
                 lines_left = Staged(import_id, refuses=upload.on_conflict == "fail")
                 lines_left.leave_out_repeats(self._database)
-                return self._commit(actor, name, upload.on_conflict, lines_left, count)
+                return self._commit(actor, name, upload.on_conflict, lines_left, lines.found)
 
     def _commit(
-        self, actor: Actor, name: ListName, on_conflict: OnConflict, staged: Staged, count: int
+        self, actor: Actor, name: ListName, on_conflict: OnConflict, staged: Staged, found: Found
     ) -> ImportResult:
         number, replaces = kinds.number[name], on_conflict == "replace"
         with self._database.write() as connection:
             be_patient(connection)
             now_ms = self._clock.utc_ms()
             replaced = staged.leave_out_conflicts(connection, number, now_ms, replaces=replaces)
-            added = count - staged.skipped - replaced
-            result = ImportResult(None, count, added, replaced, staged.first_skipped)
+            added = found.networks - staged.skipped - replaced
+            result = ImportResult(None, found, added, replaced, staged.first_skipped)
             if not added and not replaced:
                 return result
             change = changes.bump(connection)
@@ -93,6 +97,15 @@ class Importer:
             audit.record(connection, actor, f"{name}.import", target, now_ms, change)
             actor.on_commit(connection, result, change)
         return replace(result, change=change)
+
+
+def _values(lines: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """Rows of the staged table; ``part`` counts the networks of one line."""
+    line = part = 0
+    for row in lines:
+        part = part + 1 if row.line == line else 0
+        line = row.line
+        yield {"part": part, **{name: getattr(row, name) for name in _LINE}}
 
 
 def _items(connection: Connection, number: int, change: int) -> list[bytes] | None:

@@ -27,17 +27,15 @@ from api.lists.schemas import (
     ENTRIES_MAX,
     NETWORKS_MAX,
     LineRequest,
+    LinesBody,
     NetworkText,
-    QueryDuration,
     Reason,
-    SkippedLine,
     few_enough,
     form,
 )
 from api.orchestrator.following.schemas import NodeCounts, SinceQuery
 
 Cursor = Annotated[str, Field(pattern="^0[01][0-9a-f]{34}$")]
-OnConflict = Literal["fail", "skip", "replace"]
 FOLLOWED_MAX = 10_000
 """Entries on a page that a node asks for."""
 
@@ -126,23 +124,10 @@ class AllowlistPage(Strict):
     next_cursor: str | None
 
 
-class ImportQuery(Strict):
-    """Defaults for every line, and what to do about lines that conflict."""
-
-    reason: Reason | None = None
-    duration_seconds: QueryDuration | None = None
-    on_conflict: OnConflict = "fail"
-
-
-class ImportBody(Strict):
-    """What an import did; the first hundred skipped lines are listed."""
+class ImportBody(LinesBody):
+    """What an import did."""
 
     revision: int | None
-    lines: int
-    added: int
-    replaced: int
-    skipped: int
-    skipped_lines: list[SkippedLine]
 
 
 class RemoveRequest(Strict):

@@ -17,6 +17,7 @@ from api.access.audit.service import Actor
 from api.common.contract.errors import ConflictError, FieldError, NotFoundError
 from api.lists import kinds
 from api.lists.kinds import ALLOWLIST, BLACKLIST
+from api.lists.wide import warnings_about
 from api.orchestrator import changes
 from api.orchestrator.entries import rows
 from api.orchestrator.entries.rows import Place
@@ -166,8 +167,10 @@ def check(
     connection: Connection, name: ListName, wanted: Sequence[Wanted], now_ms: int
 ) -> list[tuple[str, ...]]:
     """Warnings about each. Raises `ConflictError`: the allowlist covers one whole."""
+    wide = [warnings_about(each.network) for each in wanted]
     if name == "allowlist":
-        return [_overridden(connection, each.network, now_ms) for each in wanted]
+        overridden = (_overridden(connection, each.network, now_ms) for each in wanted)
+        return [one + other for one, other in zip(overridden, wide, strict=True)]
     warnings, refused = list[tuple[str, ...]](), list[FieldError]()
     for each in wanted:
         if holders := rows.holders(connection, ALLOWLIST, each.network, now_ms):
@@ -178,7 +181,7 @@ def check(
     if refused:
         text = "; ".join(each.message for each in refused[:_NAMED_MAX])
         raise ConflictError(text, errors=refused)
-    return warnings
+    return [one + other for one, other in zip(warnings, wide, strict=True)]
 
 
 def _overridden(connection: Connection, network: Network, now_ms: int) -> tuple[str, ...]:

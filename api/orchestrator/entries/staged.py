@@ -19,9 +19,10 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    tuple_,
 )
 
-from api.common.contract.errors import ConflictError, FieldError
+from api.lists.answers import lines_conflict
 from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
 from api.orchestrator.database.tables.entries import fleet_entries, fleet_entries_staged
 from api.orchestrator.entries import rows
@@ -32,7 +33,6 @@ from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 SKIPPED_LISTED_MAX = 100
 _ALLOWED_AT_ONCE = 1_000
 _staged, _entry = fleet_entries_staged.c, fleet_entries.c
-_LIMIT = "no conflict, or on_conflict=skip or replace"
 
 _SAME = and_(_entry.key == _staged.key, _entry.prefix_length == _staged.prefix_length)
 
@@ -71,8 +71,10 @@ class Staged:
         """
         network = (_staged.key, _staged.prefix_length)
         nth = func.row_number().over(partition_by=network, order_by=_staged.line).label("nth")
-        numbered = select(_staged.line, nth).where(self._mine).subquery()
-        repeats = _staged.line.in_(select(numbered.c.line).where(numbered.c.nth > 1))
+        place = (_staged.line, _staged.part)
+        numbered = select(*place, nth).where(self._mine).subquery()
+        later = select(numbered.c.line, numbered.c.part).where(numbered.c.nth > 1)
+        repeats = tuple_(*place).in_(later)
         with database.read() as connection:
             be_patient(connection)
             has_some = self._first(connection, repeats)
@@ -136,7 +138,7 @@ class Staged:
         if not found:
             return
         if self._refuses:
-            raise _conflict(found[0])
+            raise lines_conflict(found)
         done = connection.execute(delete(fleet_entries_staged).where(self._mine, which))
         self.skipped += done.rowcount
         self._skipped += found
@@ -157,9 +159,3 @@ def _within(holder: Network) -> ColumnElement[bool]:
     first, last = MAPPED_PREFIX + bytes(4), MAPPED_PREFIX + b"\xff" * 4
     is_ipv4 = and_(_staged.key.between(first, last), _staged.prefix_length >= KEY_BITS - 32)
     return and_(inside, ~is_ipv4)
-
-
-def _conflict(skipped: Skipped) -> ConflictError:
-    line, network, why = skipped
-    message = f"line {line}: {network} {why}"
-    return ConflictError(message, errors=[FieldError(f"line {line}", network, _LIMIT, message)])

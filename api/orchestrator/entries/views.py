@@ -15,7 +15,8 @@ from api.common.contract.schemas import Strict
 from api.common.exchange.bodies import Upload
 from api.lists import kinds
 from api.lists.lines import NDJSON, TEXT, Defaults
-from api.lists.schemas import LineRequest, RemoveQuery
+from api.lists.schemas import ForceQuery, LineRequest, LinesQuery, RemoveQuery
+from api.lists.wide import refuse_everything
 from api.orchestrator.entries import answers, importing, rows
 from api.orchestrator.entries.following import followed
 from api.orchestrator.entries.importing import Importer
@@ -28,7 +29,6 @@ from api.orchestrator.entries.schemas import (
     FollowedLists,
     FollowQuery,
     ImportBody,
-    ImportQuery,
     PageQuery,
     PutBody,
     PutRequest,
@@ -111,7 +111,8 @@ class ListViews:
         actor = Actor(
             call.principal, call.request_id, call.remember(lambda made, _: answers.to_put(*made))
         )
-        return answers.to_put(*self._lists.put(actor, self._name, [_wanted(request.root)]))
+        wanted = _wanted(request.root, force=call.query.force)
+        return answers.to_put(*self._lists.put(actor, self._name, [wanted]))
 
     def remove(self, call: Call) -> Answer:
         """Remove an entry."""
@@ -121,10 +122,11 @@ class ListViews:
 
     def import_(self, call: Call) -> Answer:
         """Import many entries."""
-        query: ImportQuery = call.query
+        query: LinesQuery = call.query
         sent: Upload = call.body
-        defaults = Defaults(query.reason, query.duration_seconds)
-        upload = importing.Upload(sent.path, sent.media_type, defaults, query.on_conflict)
+        defaults = Defaults(query.reason, query.duration_seconds, query.force)
+        how = query.on_conflict, query.on_error
+        upload = importing.Upload(sent.path, sent.media_type, defaults, *how)
         actor = Actor(call.principal, call.request_id, call.remember(answers.to_import))
         result = self._bulk.importer.run(actor, self._name, upload)
         return answers.to_import(result, result.change)
@@ -142,7 +144,10 @@ class ListViews:
         return answers.to_remove_many(count, change)
 
     def _add_many(self, call: Call, request: EntriesRequest) -> Answer:
-        wanted = [_wanted(each, f"entries.{n}.") for n, each in enumerate(request.entries)]
+        wanted = [
+            _wanted(each, f"entries.{n}.", force=call.query.force)
+            for n, each in enumerate(request.entries)
+        ]
         _refuse_repeats(wanted)
         remember = call.remember(lambda made, _: answers.to_put_many(made))
         actor = Actor(call.principal, call.request_id, remember)
@@ -176,11 +181,12 @@ def _of_list(views: ListViews, name: ListName) -> list[Operation]:
             "POST",
             path,
             views.add,
-            f"Put addresses or prefixes on the {name} of every node, one or up to a thousand; "
-            "200 when they were there and are replaced",
+            f"Add one to a thousand addresses or prefixes to the {name} of every node; "
+            "200 when existing entries are replaced",
             operate,
             {200: PutBody, 201: PutBody},
             errors=(409,),
+            query=ForceQuery,
             body=PutRequest,
             idempotent=True,
         ),
@@ -188,7 +194,7 @@ def _of_list(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path + "/{network}",
             views.get,
-            f"One entry of the fleet's {name}, and on how many nodes it is in force",
+            f"One entry of the fleet's {name}, and the number of nodes on which it is in force",
             read,
             {200: SpreadEntryBody},
             errors=(404,),
@@ -198,7 +204,7 @@ def _of_list(views: ListViews, name: ListName) -> list[Operation]:
             "DELETE",
             path + "/{network}",
             views.remove,
-            f"Take the fleet's entry off the {name} of every node; the nodes' own entries stay",
+            f"Remove the fleet's entry from the {name} of every node; the nodes' own entries stay",
             operate,
             {204: None},
             errors=(404,),
@@ -212,7 +218,7 @@ def _in_bulk(views: ListViews, name: ListName) -> list[Operation]:
             "POST",
             f"/{name}/remove",
             views.remove_many,
-            f"Take entries off the fleet's {name} by network, reason or creator, all or none",
+            f"Remove entries from the fleet's {name} by network, reason or creator, all or none",
             Role.OPERATE,
             {200: RemovedBody},
             query=RemoveQuery,
@@ -223,11 +229,11 @@ def _in_bulk(views: ListViews, name: ListName) -> list[Operation]:
             "POST",
             f"/{name}/import",
             views.import_,
-            f"Put up to a million addresses and prefixes on the fleet's {name}, all or none",
+            f"Add up to a million addresses and prefixes to the fleet's {name} in one change",
             Role.OPERATE,
             {200: ImportBody, 201: ImportBody},
             errors=(409,),
-            query=ImportQuery,
+            query=LinesQuery,
             uploads=(TEXT, NDJSON),
             idempotent=True,
         ),
@@ -248,7 +254,7 @@ def _following(lists: FleetLists, followed: FollowedPart[FollowQuery]) -> list[O
             "GET",
             "/nodes/{node}/lists",
             follow,
-            "What has changed on the fleet's lists since a change, or all of them",
+            "The changes of the fleet's lists since a revision, or all entries",
             Role.NODE,
             {200: FollowedLists},
             query=FollowQuery,
@@ -265,9 +271,11 @@ def _following(lists: FleetLists, followed: FollowedPart[FollowQuery]) -> list[O
     ]
 
 
-def _wanted(request: LineRequest, prefix: str = "") -> Wanted:
-    network = Network.parse(request.ip)
-    return Wanted(network, request.reason, request.duration_seconds, f"{prefix}ip")
+def _wanted(request: LineRequest, prefix: str = "", *, force: bool) -> Wanted:
+    network, field = Network.parse(request.ip), f"{prefix}ip"
+    if not force:
+        refuse_everything(network, field)
+    return Wanted(network, request.reason, request.duration_seconds, field)
 
 
 def _refuse_repeats(wanted: Sequence[Wanted]) -> None:

@@ -39,7 +39,7 @@ def operations(storage: Storage) -> list[Operation]:
             "GET",
             "/health/ready",
             ready,
-            "Whether changes can be made durable",
+            "Whether the database can be written",
             None,
             {200: HealthBody},
             errors=(503,),

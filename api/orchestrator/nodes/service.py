@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection, func, select, update
 
 from api.access.audit import service as audit
-from api.access.audit.service import Actor
+from api.access.audit.service import Actor, Difference
 from api.common.contract.errors import FieldError, NotFoundError, UnprocessableError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import nodes
@@ -76,9 +76,11 @@ class Nodes:
     def _set(
         self, connection: Connection, actor: Actor, node: str, action: str, **values: object
     ) -> AnyRow:
-        change = changes.bump(connection)
+        change, before = changes.bump(connection), _get(connection, node)
         connection.execute(update(nodes).where(nodes.c.id == node).values(change=change, **values))
-        audit.record(connection, actor, action, node, self._clock.utc_ms(), change)
+        told = Difference({name: getattr(before, name) for name in values}, values)
+        now_ms = self._clock.utc_ms()
+        audit.record(connection, actor, action, node, now_ms, change, difference=told)
         return _get(connection, node)
 
 

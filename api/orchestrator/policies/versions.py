@@ -92,12 +92,7 @@ def validated(row: AnyRow) -> PolicyDocument:
     try:
         return parse_policy(row.document)
     except InvalidInputError as error:
-        raise InvalidInputError(
-            f"version {row.number} is no policy for this release: {error}",
-            field=error.field,
-            value=error.value,
-            limit=error.limit,
-        ) from error
+        raise error.of(f"version {row.number} is no policy for this release") from error
 
 
 def purge(connection: Connection) -> None:

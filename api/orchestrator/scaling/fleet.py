@@ -132,7 +132,7 @@ def undrained(held: Held, desired: Desired, chosen: list[str], since_ms: int) ->
         except NotFoundError:
             continue
         if not is_draining:
-            left[row.id] = "has not said that it drains"
+            left[row.id] = "has not reported its drain"
         elif count != 0:
             left[row.id] = f"has {'an unknown number of' if count is None else count} connections"
     return left

@@ -80,7 +80,7 @@ def operations(jobs: Jobs) -> list[Operation]:
             "POST",
             "/scale",
             views.scale,
-            "Make or remove nodes: a job does it",
+            "Start a job that makes or removes nodes",
             Role.OPERATE,
             {202: JobDetail},
             errors=(409, 503),

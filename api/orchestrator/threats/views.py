@@ -30,7 +30,7 @@ def operations(threats: Threats) -> list[Operation]:
             "GET",
             "/threats",
             show,
-            "Attacks on the fleet: one that several nodes have seen is one threat",
+            "Attacks on the fleet: an attack on several nodes is one threat",
             Role.READ,
             {200: ThreatsBody},
             query=ThreatsQuery,

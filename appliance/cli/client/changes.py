@@ -51,6 +51,6 @@ def say(output: Output, what: str, answer: Answer) -> None:
     revision = f" (revision {answer.revision})" if answer.revision is not None else ""
     effect = {
         "in_force": "in force",
-        "pending": "pending: committed, packets don't meet it yet",
+        "pending": "pending: committed, not yet in force",
     }.get(state_of(answer), state_of(answer))
     output.line(f"{what}: {effect}{revision}")

@@ -37,7 +37,9 @@ def wait(api: FleetApi, path: str, asked: dict[str, Any], timeout_s: float) -> d
         if not lacks:
             return found
         if found["desired"] != desired:
-            raise RefusedError(f"somebody has set node {node!r} to {found['desired']} meanwhile")
+            raise RefusedError(
+                f"another request has set node {node!r} to {found['desired']} meanwhile"
+            )
         if lacks != said:
             warn(f"{node}: {lacks}")
         said = lacks
@@ -45,30 +47,32 @@ def wait(api: FleetApi, path: str, asked: dict[str, Any], timeout_s: float) -> d
             state = "drained" if desired == "draining" else "at work again"
             raise TryLaterError(
                 f"node {node!r} is not {state} within {timeout_s:g} s: {lacks}; "
-                f"it is still wanted {desired}"
+                f"it its desired state is still {desired}"
             )
         time.sleep(POLL_S)
 
 
 def _lacks(found: dict[str, Any], asked: dict[str, Any]) -> str | None:
-    """What is left to wait for, for people."""
+    """The remaining condition, as text for an operator."""
     drains, drain = asked["desired"] == "draining", found["drain"]
     if found["status"] in {"unreachable", "registering"}:
         reasons = "".join(f", {each}" for each in found["reasons"])
         return f"is {found['status']}{reasons}"
     is_done = drain is not None and drain["state"] == "applied" and bool(drain["number"]) == drains
     if not is_done or found["last_seen_at"] == asked["last_seen_at"]:
-        return f"has not said that it {'drains' if drains else 'works again'}"
+        return f"has not reported {'its drain' if drains else 'the end of its drain'}"
     return _left(found["stats"]) if drains else None
 
 
 def _left(stats: dict[str, Any]) -> str | None:
-    """Of a drain: a node of this release says when it is complete, an older one counts alone."""
+    """A node of this release reports when its drain is complete; an older one only counts."""
     complete, count = stats.get("drain_complete"), stats.get("connections_active")
     if complete is not None:
         proxied = stats.get("connections_proxied")
         return (
-            None if complete else f"drains, {proxied} proxied connections are left, or packets come"
+            None
+            if complete
+            else f"drains, {proxied} proxied connections are left, or packets still arrive"
         )
     if count == 0:
         return None

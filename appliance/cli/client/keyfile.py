@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from appliance.cli.exits import Exit
 from dataplane.base.errors import SecBeatError
@@ -19,6 +20,13 @@ DEFAULT_FILES = (
 _DENIED = os.strerror(errno.EACCES).lower()
 
 
+class Key(NamedTuple):
+    """A key, and where it was found: a variable with its dollar sign, or a file."""
+
+    text: str
+    place: str
+
+
 class KeyMissingError(SecBeatError):
     """No usable key; the message says where it was looked for."""
 
@@ -30,7 +38,7 @@ def find_key(
     environment: Mapping[str, str],
     files: Sequence[Path] = DEFAULT_FILES,
     variables: Sequence[str] = VARIABLES,
-) -> str:
+) -> Key:
     """The key from ``--key-file``, else from the environment, else from the first readable file.
 
     Args:
@@ -46,18 +54,18 @@ def find_key(
         key, trouble = _read(given)
         if not key:
             raise KeyMissingError(f"--key-file {given}: {trouble}")
-        return key
+        return Key(key, f"--key-file {given}")
     for name in variables:
         if key := environment.get(name, "").strip():
-            return _checked(key, f"${name}")
+            return Key(_checked(key, f"${name}"), f"${name}")
     looked = [f"${name} (not set)" for name in variables]
     for file in files:
         key, trouble = _read(file)
         if key:
-            return key
+            return Key(key, str(file))
         looked.append(f"{file} ({trouble})")
     if not files:
-        looked.append("key files of this host are not sent to another one")
+        looked.append("key files of this host are not sent to another host")
     message = f"no API key: --key-file (not given), {', '.join(looked)}"
     if any(_DENIED in place for place in looked):
         message += "\na key file is there that only root may read: run it with sudo"
@@ -67,7 +75,7 @@ def find_key(
 def _read(file: Path) -> tuple[str, str]:
     """The key in a file, or an empty one and what is wrong."""
     try:
-        key = file.read_text(encoding="utf-8").strip()
+        key = file.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         return "", (error.strerror or str(error)).lower()
     except UnicodeDecodeError:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import requests
 
 from appliance.cli.client.keyfile import (
     DEFAULT_FILES,
     VARIABLES,
+    Key,
     KeyMissingError,
     find_key,
 )
@@ -25,6 +26,7 @@ from appliance.cli.client.problems import (
 )
 from appliance.cli.client.urls import checked_url, is_local
 from appliance.cli.exits import Exit
+from appliance.cli.terminal.output import warn
 from dataplane.base.version import version
 
 CONNECT_TIMEOUT_S = 3.0
@@ -34,10 +36,24 @@ SILENCE_TIMEOUT_S = 45.0
 """Of a stream, which says every 15 s that it is still there."""
 POLL_S = 0.2
 PAGE_MAX = 1000
-RETRY_AFTER_MAX_S = 60
+PATIENCE_S = 300.0
+"""How long one request waits in all, where the API answers that there are too many."""
 _TOO_MANY = 429
 
 Query = Mapping[str, str | int | None]
+T = TypeVar("T")
+
+
+class Rewindable(Protocol):
+    """A body that can be sent more than once."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def rewind(self) -> None:
+        """Begin again."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -68,13 +84,22 @@ class NodeApi:
     CALLED: ClassVar[str] = "management API"
     VARIABLES: ClassVar[Sequence[str]] = VARIABLES
 
-    def __init__(self, url: str, key: str, session: requests.Session | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: Key,
+        session: requests.Session | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._base = f"{url}/api/v1"
         self._url = url
+        self._key = key
+        self._patience_s = patience_s
         self._session = session or requests.Session()
         # A key is not shown to a proxy that the environment names for other purposes.
         self._session.trust_env = not is_local(url)
-        self._session.headers["X-SecBeat-API-Key"] = key
+        self._key_place = key.place
+        self._session.headers["X-SecBeat-API-Key"] = key.text
         self._session.headers["User-Agent"] = f"secbeat/{version()}"
 
     @classmethod
@@ -92,13 +117,17 @@ class NodeApi:
             return cls(url, find_key(key_file, os.environ, files, cls.VARIABLES))
         except KeyMissingError as missing:
             if is_local(url):
-                cls(url, "")._expect_answer()
+                cls(url, Key("", ""))._expect_answer()
             raise missing from None
 
     @classmethod
     def default_files(cls) -> Sequence[Path]:
         """Where a key may lie on this host."""
         return DEFAULT_FILES
+
+    def another(self, patience_s: float) -> Self:
+        """A session of its own with the same API, for another thread."""
+        return type(self)(self._url, self._key, patience_s=patience_s)
 
     def get(self, path: str, query: Query | None = None) -> Answer:
         """GET a resource; ``path`` is below ``/api/v1`` and already quoted."""
@@ -124,23 +153,28 @@ class NodeApi:
         """DELETE a resource."""
         return self._send("DELETE", path, params=query)
 
-    def upload(self, path: str, stream: IO[bytes], content_type: str, query: Query) -> Answer:
-        """POST what a seekable stream holds; the API answers when all of it is committed."""
-        return self._send(
-            "POST",
-            path,
-            params=query,
-            data=stream,
-            headers={"Content-Type": content_type},
-            answer_timeout_s=UPLOAD_TIMEOUT_S,
-        )
+    def upload(
+        self, path: str, body: Rewindable, content_type: str, query: Query, request_id: str
+    ) -> Answer:
+        """POST a body; the API answers when all of it is committed."""
+
+        def send() -> Answer:
+            body.rewind()
+            response = self._request(
+                "POST",
+                path,
+                params=query,
+                data=body,
+                headers={"Content-Type": content_type, "X-Request-ID": request_id},
+                answer_timeout_s=UPLOAD_TIMEOUT_S,
+            )
+            return self._decoded(response)
+
+        return self._patiently(send)
 
     def download(self, path: str) -> bytes:
         """GET something that is no JSON."""
-        response = self._request("GET", path)
-        if not response.ok or response.is_redirect:
-            self._decoded(response)  # raises what the problem says
-        return response.content
+        return self._patiently(lambda: self._expected(self._request("GET", path))).content
 
     def follow(self, path: str, query: Query, last: str | None) -> Iterator[bytes]:
         """Lines of a stream, from the event after the last one that the caller has, until it ends.
@@ -150,27 +184,23 @@ class NodeApi:
         headers = {"Accept": "text/event-stream"} | (
             {} if last is None else {"Last-Event-ID": last}
         )
-        response = self._request(
-            "GET",
-            path,
-            params=query,
-            headers=headers,
-            stream=True,
-            answer_timeout_s=SILENCE_TIMEOUT_S,
+        how = {"params": query, "headers": headers, "stream": True}
+        response = self._patiently(
+            lambda: self._expected(
+                self._request("GET", path, answer_timeout_s=SILENCE_TIMEOUT_S, **how)
+            )
         )
         with response:
-            if not response.ok or response.is_redirect:
-                self._decoded(response)
             try:
                 yield from response.iter_lines(chunk_size=None)  # as it arrives
             except requests.RequestException as error:
                 raise UnavailableError(self._away(error)) from error
 
     def pages(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
-        """Every page of a list, from the first to the last; waits when the API says so."""
+        """Every page of a list, from the first to the last."""
         cursor: str | None = None
         while True:
-            page = self._patient_get(path, {**query, "limit": PAGE_MAX, "cursor": cursor})
+            page = self.get(path, {**query, "limit": PAGE_MAX, "cursor": cursor}).body
             yield page
             cursor = page.get("next_cursor")
             if cursor is None:
@@ -201,16 +231,22 @@ class NodeApi:
                 )
             time.sleep(POLL_S)
 
-    def _patient_get(self, path: str, query: Query) -> dict[str, Any]:
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again when the API says so (429 with Retry-After); it has done nothing until then."""
+        until = time.monotonic() + self._patience_s
         while True:
             try:
-                body: dict[str, Any] = self.get(path, query).body
+                return ask()
             except TryLaterError as error:
-                if not 0 < error.retry_after_s <= RETRY_AFTER_MAX_S:
+                wait_s = error.retry_after_s
+                if not wait_s:
                     raise
-                time.sleep(error.retry_after_s)
-            else:
-                return body
+                if time.monotonic() + wait_s > until:
+                    raise TryLaterError(
+                        f"{error}\nit takes requests again in {wait_s} s"
+                    ) from error
+                warn(f"{'; '.join(str(error).splitlines())}; trying again in {wait_s} s")
+                time.sleep(wait_s)
 
     def _expect_answer(self) -> None:
         """Raise UnavailableError when nothing answers; whatever answers is good enough."""
@@ -225,7 +261,7 @@ class NodeApi:
         return f"{self._url}: the {self.CALLED} can't be reached: {_why(error)}"
 
     def _send(self, method: str, path: str, **how: Any) -> Answer:
-        return self._decoded(self._request(method, path, **how))
+        return self._patiently(lambda: self._decoded(self._request(method, path, **how)))
 
     def _request(
         self, method: str, path: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, **how: Any
@@ -244,6 +280,12 @@ class NodeApi:
         except requests.RequestException as error:
             raise UnavailableError(self._away(error)) from error
 
+    def _expected(self, response: requests.Response) -> requests.Response:
+        """The response, if it is a success; else raises what the problem says."""
+        if not response.ok or response.is_redirect:
+            self._decoded(response)
+        return response
+
     def _decoded(self, response: requests.Response) -> Answer:
         if response.status_code == requests.codes.no_content:
             return Answer(response.status_code, None, response.headers.get("Location"))
@@ -253,12 +295,18 @@ class NodeApi:
             body = None
         if not isinstance(body, dict) and (response.content or not response.ok):
             raise NotTheApiError(
-                f"{self._url}: what answers there is not a {self.CALLED} "
-                f"(HTTP {response.status_code})"
+                f"{self._url}: the answer is not from a {self.CALLED} (HTTP {response.status_code})"
             )
         if not response.ok or response.is_redirect:
-            raise _refusal(response, body or {})
+            raise self._refusal(response, body or {})
         return Answer(response.status_code, body, response.headers.get("Location"))
+
+    def _refusal(self, response: requests.Response, problem: dict[str, Any]) -> RefusedError:
+        """Of a key that opens nothing, or not this: also where it was found."""
+        error = _refused(response, problem)
+        if error.exit_code == Exit.NO_PERMISSION and self._key_place:
+            error.args = (f"{error}\nthe key came from {self._key_place}",)
+        return error
 
 
 def _where(body: dict[str, Any]) -> str:
@@ -270,7 +318,7 @@ def _where(body: dict[str, Any]) -> str:
     return f" on {nodes['pending']} of {nodes['of']} nodes: {', '.join(behind)}"
 
 
-def _refusal(response: requests.Response, problem: dict[str, Any]) -> RefusedError:
+def _refused(response: requests.Response, problem: dict[str, Any]) -> RefusedError:
     kind = {
         _TOO_MANY: TryLaterError,
         requests.codes.service_unavailable: UnavailableError,

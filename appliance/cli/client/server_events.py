@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from appliance.cli.client.node_api import RETRY_AFTER_MAX_S, NodeApi, Query
+from appliance.cli.client.node_api import NodeApi, Query
 from appliance.cli.client.problems import UnavailableError
 from appliance.cli.terminal.output import warn
 
 RETRY_S = 1.0
+RETRY_AFTER_MAX_S = 60
 
 
 def follow(api: NodeApi, path: str, query: Query, last: str | None) -> Iterator[dict[str, Any]]:

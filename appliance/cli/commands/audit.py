@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
-from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
+from appliance.cli.terminal.options import (
+    DEFAULT_URL,
+    JsonOption,
+    KeyFileOption,
+    SinceOption,
+    UntilOption,
+    UrlOption,
+)
 from appliance.cli.terminal.output import Cell, Output
 
 SHOWN = ("at", "key", "source", "action", "target")
 """What a terminal of 80 columns has room for."""
-COLUMNS = ("id", "at", "key", "role", "source", "action", "target", "revision", "request_id")
+COLUMNS = (
+    *("id", "at", "key", "role", "source", "action", "target", "revision", "request_id"),
+    *("before", "after"),
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
 def audit() -> None:
-    """Who changed what, when, from where."""
+    """The audit trail: every change with key, time and source."""
 
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
-    everything: Annotated[bool, typer.Option("--all", help="All that is kept.")] = False,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Show all rows.")] = False,
+    key: Annotated[str | None, typer.Option(help="Only what this key has changed.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Only this action: policy.put, or its beginning: policy.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only with this text in target, before or after.")
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    sort: Annotated[Literal["newest", "oldest"], typer.Option(help="Which come first.")] = "newest",
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was changed."""
+    """List the changes, newest first."""
     api = NodeApi.open(url, key_file)
-    pages = api.pages("audit", {}) if everything else [api.get("audit", {"limit": limit}).body]
+    filters = {"key": key, "action": action, "text": text, "since": since, "until": until}
+    asked = {name: value for name, value in filters.items() if value is not None}
+    asked |= {"sort": sort} if sort != "newest" else {}
+    pages = (
+        api.pages("audit", asked)
+        if everything
+        else [api.get("audit", {**asked, "limit": limit}).body]
+    )
     output = Output(as_json)
     columns = SHOWN if output.terminal else COLUMNS
     write_list(output, "audit", columns, pages, partial(_rows, columns))
@@ -43,4 +72,9 @@ def list_(
 
 def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for entry in entries:
-        yield [entry.get(column) for column in columns]
+        yield [_cell(entry.get(column)) for column in columns]
+
+
+def _cell(value: Any) -> Cell:
+    """What was before and is after is JSON, on one line."""
+    return json.dumps(value) if isinstance(value, dict) else value

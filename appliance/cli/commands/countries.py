@@ -30,10 +30,11 @@ _NO_COUNTRY = "no address of IPv{0} has a country: all are ZZ, which geo_allow r
 
 FileOption = Annotated[
     Path | None,
-    typer.Option("--file", metavar="FILE", help="The country database; the node's if left out."),
+    typer.Option("--file", metavar="FILE", help="The country database; default: the node's."),
 ]
 MmdbOption = Annotated[
-    Path | None, typer.Option("--mmdb", metavar="FILE", help="A database in MaxMind's format.")
+    Path | None,
+    typer.Option("--mmdb", metavar="FILE", help="A database in MaxMind's format (MMDB)."),
 ]
 TorOption = Annotated[
     tuple[Path, Path] | None,
@@ -45,7 +46,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def countries() -> None:
-    """In which country an address is."""
+    """The country database."""
 
 
 @app.command()
@@ -55,7 +56,7 @@ def build(
     file: FileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the node's country database of one that others publish; it is in use a second later."""
+    """Build the node's country database from a published one; the node loads it within a second."""
     output, path = Output(as_json), file or _files()[0]
     source = _source(mmdb, tor)
     before = _existing(path)
@@ -78,7 +79,7 @@ def build(
 
 @app.command()
 def show(file: FileOption = None, as_json: JsonOption = False) -> None:
-    """Show what the country database is and how old."""
+    """Show name, date and size of the country database."""
     output = Output(as_json)
     path, found = _read(file)
     body = {"file": str(path), **_about(found)}
@@ -96,7 +97,7 @@ def lookup(
     file: FileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say in which country, or countries, addresses and prefixes are; ZZ: not known."""
+    """Show the countries of addresses and prefixes; ZZ: not known."""
     output, (_, found) = Output(as_json), _read(file)
     asked = [Network.parse(text) for text in networks]
     rows = [(str(one), sorted(found.countries_in(one))) for one in asked]

@@ -12,12 +12,12 @@ from appliance.cli.terminal.output import Output
 
 
 def drain(
-    off: Annotated[bool, typer.Option("--off", help="Let it work as usual.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="End the drain.")] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the node drain: it is not ready, and forwards what still comes."""
+    """Drain the node: it reports "not ready" and goes on forwarding."""
     api, output = NodeApi.open(url, key_file), Output(as_json)
     found = (api.delete("drain") if off else api.post("drain", None)).body
     if as_json:
@@ -33,9 +33,9 @@ def _progress(drain: dict[str, Any]) -> str:
     """How far it is."""
     match drain["waiting_for"]:
         case "dataplane":
-            return "the data plane does not know of it yet"
+            return "the data plane has not applied the drain yet"
         case "connections":
-            return f"{drain['proxied_connections']} proxied connections are waited for"
+            return f"{drain['proxied_connections']} proxied connections are still open"
         case "traffic":
-            return f"packets still come; quiet for {drain['quiet_seconds']} s"
-    return f"it is complete, {drain['connections_lost']} proxied connections are lost"
+            return f"packets still arrive; quiet for {drain['quiet_seconds']} s"
+    return f"the drain is complete, {drain['connections_lost']} proxied connections are lost"

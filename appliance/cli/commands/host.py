@@ -65,7 +65,7 @@ class Call:
 
 
 def prepare(call: Call) -> None:
-    """Reserve packet memory, and set the workers' CPUs apart."""
+    """Reserve packet memory, and isolate the workers' CPUs."""
     from appliance.host import cpus
     from appliance.host.prepare import plan
 
@@ -77,14 +77,14 @@ def prepare(call: Call) -> None:
 
 
 def network(call: Call) -> None:
-    """Have the management NIC configured by DHCP; a .network file of somebody else's wins."""
+    """Configure the management NIC by DHCP; an existing .network file takes precedence."""
     from appliance.host.management import plan
 
     call.tell("steps", call.do(plan(call.host, call.config, call.run)))
 
 
 def nics(call: Call) -> None:
-    """Find the configured NICs, bind the data NICs to DPDK's driver, write down which is which."""
+    """Find the configured NICs, bind the data NICs to DPDK's driver, and write ports.json."""
     from appliance.host import nics as of_host
     from appliance.host.survey import Survey
 
@@ -104,7 +104,7 @@ def nics(call: Call) -> None:
 
 
 def firstboot(call: Call) -> None:
-    """Make what only this node has: id, certificate. Does nothing where it is done."""
+    """Make the node's id and certificate, if they are missing."""
     from appliance.host.firstboot.run import first_boot
 
     if not call.is_dry:
@@ -112,7 +112,7 @@ def firstboot(call: Call) -> None:
 
 
 def console(call: Call) -> None:
-    """Write what the consoles show above the login: state, addresses, the next step."""
+    """Write the text that consoles show above the login: state, addresses, the next step."""
     from appliance.host.console import FILE, look, text
 
     is_dry = call.is_dry
@@ -134,10 +134,10 @@ _COMMANDS: dict[str, tuple[Callable[[Call], None], tuple[str, ...]]] = {
     "console": (console, ("dry-run",)),
 }
 _SWITCHES = {
-    "dry-run": "Say what would be done, and change nothing.",
+    "dry-run": "Show the changes without making them.",
     "release": "Give the data NICs back to the kernel instead.",
-    "image": "Also ssh host keys, the seed volume and the account.",
-    "json": "Print JSON on stdout, and nothing else there.",
+    "image": "Also make ssh host keys, and read the seed volume.",
+    "json": "Print exactly one JSON document on stdout.",
 }
 VERBS = tuple(_COMMANDS)
 
@@ -157,7 +157,7 @@ def show_help() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="secbeat host",
-        description="What makes this machine a node, at every boot; a second run changes nothing.",
+        description="Set up this machine as a node, at every boot; a second run changes nothing.",
     )
     parser.set_defaults(dry_run=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")

@@ -23,18 +23,18 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 def list_(
     url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the keys, without their material."""
+    """List the keys, without their text."""
     api = NodeApi.open(url, key_file)
     write_list(Output(as_json), "keys", COLUMNS, [api.get("keys").body], _rows)
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who or what will use it.")],
-    role: Annotated[Literal["read", "operate", "admin"], typer.Option(help="What it may do.")],
+    name: Annotated[str, typer.Argument(help="Name of the key: its user or program.")],
+    role: Annotated[Literal["read", "operate", "admin"], typer.Option(help="Role of the key.")],
     expires: Annotated[
         int | None,
-        typer.Option(parser=parse_duration, metavar="TIME", help="90d, 12h; else without end."),
+        typer.Option(parser=parse_duration, metavar="TIME", help="90d, 12h; default: no end."),
     ] = None,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
@@ -60,7 +60,7 @@ def delete(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a key: it opens nothing from now on."""
+    """Delete a key: it is invalid at once."""
     NodeApi.open(url, key_file).delete(f"keys/{quoted(key_id)}")
     output = Output(as_json)
     if as_json:

@@ -22,7 +22,10 @@ app = typer.Typer(
 )
 
 InstanceOption = Annotated[
-    str, typer.Option("--instance", metavar="NAME", help="Several labs run side by side.")
+    str,
+    typer.Option(
+        "--instance", metavar="NAME", help="Name of the lab, to run several at the same time."
+    ),
 ]
 NOT_UP = 3
 """Exit code of ``lab status``, as of ``systemctl status``."""
@@ -40,14 +43,14 @@ class Mode(StrEnum):
 @app.command()
 def up(
     detach: Annotated[bool, typer.Option(help="Return when the node is healthy.")] = False,
-    mode: Annotated[Mode | None, typer.Option(help="Of the node.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="Mode of the node.")] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A secbeat.toml laid over the lab's own."),
+        typer.Option(metavar="FILE", help="A secbeat.toml whose keys replace the lab's own."),
     ] = None,
     instance: InstanceOption = DEFAULT,
     orchestrator: Annotated[
-        bool, typer.Option(help="One of its own, which the node follows.")
+        bool, typer.Option(help="Start an orchestrator that the node follows.")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,7 +73,7 @@ def up(
 
 @app.command()
 def down(instance: InstanceOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Stop a lab, and clean what a crash left of it."""
+    """Stop a lab, and remove what a crash has left of it."""
     lab = Instance(instance)
     if not lifecycle.down(lab, _say):
         _say(f"no lab {instance!r} is there")
@@ -80,7 +83,7 @@ def down(instance: InstanceOption = DEFAULT, as_json: JsonOption = False) -> Non
 
 @app.command("status")
 def show_status(as_json: JsonOption = False, instance: InstanceOption = DEFAULT) -> None:
-    """Tell whether a lab runs, and where; exit code 3 if it is not up."""
+    """Show whether a lab runs, and its addresses; exit code 3 if it is not up."""
     document = status.read(Instance(instance))
     if as_json:
         _document(document)

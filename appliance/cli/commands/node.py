@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -10,6 +11,8 @@ from appliance.cli.client.node_api import NodeApi
 from appliance.cli.exits import Exit
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output
+
+_NAMED_MAX = 10
 
 
 def status(
@@ -21,10 +24,7 @@ def status(
     if as_json:
         output.document(body)
     else:
-        output.table(("what", "value"), _flat(body))
-        reason = _not_forwarding(body)
-        if reason:
-            output.line(f"NOT FORWARDING: {reason}")
+        output.table(("what", "value"), [*_first(body), *_flat(_rest(body))])
     if body.get("health") != "healthy":
         raise typer.Exit(Exit.NOT_HEALTHY)
 
@@ -32,13 +32,70 @@ def status(
 def stats(
     url: UrlOption = DEFAULT_URL, key_file: KeyFileOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show what the node has done with packets since it started."""
+    """Show packet counters since the node's start: received, forwarded, dropped by reason."""
     body = NodeApi.open(url, key_file).get("stats").body
     output = Output(as_json)
     if as_json:
         output.document(body)
     else:
         output.table(("what", "value"), _flat(body))
+
+
+def _first(body: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    """The rows that have to be read before all else."""
+    reason = _not_forwarding(body)
+    if reason:
+        yield "NOT FORWARDING", reason
+    policy = body.get("policy")
+    if policy:
+        said = f"{policy.get('name')}: {policy.get('mode')} (revision {policy.get('revision')})"
+        yield "policy", said
+        lax = policy.get("not_enforced") or ()
+        named = [f"{one.get('profile')} ({one.get('mode')})" for one in lax]
+        if named:
+            yield "NOTHING IS DROPPED", f"in {_some(named)}"
+    panic = body.get("panic")
+    if panic:
+        yield "PANIC MODE", f"until {panic.get('until')}: every profile only watches"
+    yield from _traffic(body)
+
+
+def _traffic(body: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    """Rates, attacks and the SYN proxy."""
+    rates = body.get("rates")
+    if rates:
+        parts = ("received", "forwarded", "consumed", "dropped")
+        said = ", ".join(f"{rates.get(f'{one}_packets_per_second')} {one}" for one in parts)
+        yield "packets per second", said
+        yield "bits per second", f"{rates.get('received_bits_per_second')} received"
+    for attack in (body.get("attacks") or {}).get("heaviest") or ():
+        pace = f"{attack.get('packets_per_second')} packets per second"
+        how = f"{attack.get('type')}, {pace}, {attack.get('action')}, {attack.get('id')}"
+        yield "UNDER ATTACK", f"{attack.get('target')}: {how}"
+    proxy = body.get("syn_proxy") or {}
+    protected = [
+        one.get("address") or f"profile {one.get('profile')}" for one in proxy.get("on_for") or ()
+    ]
+    protected += [f"profile {name} (always)" for name in proxy.get("always") or ()]
+    if protected:
+        yield "SYN proxy", f"on for {_some(protected)}"
+
+
+def _some(named: Sequence[str]) -> str:
+    more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+    return ", ".join(named[:_NAMED_MAX]) + more
+
+
+def _rest(body: dict[str, Any]) -> dict[str, Any]:
+    """What no first row has said."""
+    rest = {
+        key: value for key, value in body.items() if key not in {"policy", "rates", "syn_proxy"}
+    }
+    if "attacks" in rest:
+        rest["attacks"] = {
+            key: value for key, value in rest["attacks"].items() if key != "heaviest"
+        }
+    return rest
 
 
 def _not_forwarding(body: dict[str, Any]) -> str | None:

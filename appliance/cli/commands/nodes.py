@@ -27,7 +27,7 @@ COLUMNS = (
 PARTS = ("policy", "lists", "rules")
 """What a node follows."""
 DRAIN_S, RESUME_S = 300.0, 60.0
-"""How long to wait, unless told otherwise."""
+"""Default of --timeout."""
 Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
 
@@ -37,14 +37,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 @app.command("list")
 def list_(
     *,
-    status: Annotated[Status | None, typer.Option(help="Only nodes of this status.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only nodes with this status.")] = None,
     mode: Annotated[
-        Literal["tcp", "syn", "l7"] | None, typer.Option(help="Only nodes of this mode.")
+        Literal["tcp", "syn", "l7"] | None, typer.Option(help="Only nodes with this mode.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(help="site=fra,role in (edge,core): only nodes with all of them.")
+        str | None, typer.Option(help="Label selector, such as site=fra,role in (edge,core).")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Part of the id or address.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only nodes with this text in id or address.")
+    ] = None,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
@@ -70,13 +72,13 @@ def show(
 def label(
     node: Node,
     labels: Annotated[
-        list[str], typer.Argument(metavar="LABEL", help="site=fra sets one, site- takes it away.")
+        list[str], typer.Argument(metavar="LABEL", help="site=fra sets a label, site- removes it.")
     ],
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set labels of a node, or take some away."""
+    """Set or remove labels of a node."""
     body = {"labels": dict(map(_label, labels))}
     found = FleetApi.open(orchestrator, key_file).patch(_path(node), body).body
     output = Output(as_json)
@@ -92,14 +94,14 @@ def drain(
     *,
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Return when its drain is complete."),
+        typer.Option("--wait", help="Return when the drain of the node is complete."),
     ] = False,
     timeout: TimeoutOption = DRAIN_S,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a node drain: it is not ready, and forwards what still comes."""
+    """Drain a node: it reports "not ready" and goes on forwarding."""
     api, output = FleetApi.open(orchestrator, key_file), Output(as_json)
     _want(api, node, "drain", output, timeout if wait else None)
 
@@ -109,7 +111,7 @@ def resume(
     node: Node,
     *,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Return when it says that it works again.")
+        bool, typer.Option("--wait", help="Return when the node reports that its drain is over.")
     ] = False,
     timeout: TimeoutOption = RESUME_S,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
@@ -126,13 +128,15 @@ def delete(
     node: Node,
     allow_again: Annotated[
         bool,
-        typer.Option("--allow-again", help="It may enrol again, also if it was deleted before."),
+        typer.Option(
+            "--allow-again", help="Allow the node to enrol again, also if it was deleted before."
+        ),
     ] = False,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a node: its key opens nothing any more; its attacks stay."""
+    """Delete a node and revoke its key; its recorded attacks stay."""
     query = {"allow_again": "true"} if allow_again else None
     FleetApi.open(orchestrator, key_file).delete(_path(node), query)
     output = Output(as_json)
@@ -195,7 +199,7 @@ def _label(text: str) -> tuple[str, str | None]:
     if equals:
         return name, value
     if not text.endswith("-"):
-        raise typer.BadParameter(f"{text!r}: write name=value, or name- to take it away")
+        raise typer.BadParameter(f"{text!r}: write name=value, or name- to remove a label")
     return text[:-1], None
 
 

@@ -27,11 +27,13 @@ def panic(  # noqa: PLR0917 - one parameter for each option of the command
     duration: Annotated[
         int,
         typer.Option(
-            "--for", parser=parse_duration, metavar="DURATION", help="How long, at most a day."
+            "--for", parser=parse_duration, metavar="DURATION", help="Duration, at most a day."
         ),
     ] = DEFAULT,  # type: ignore[assignment]  # typer parses a default too
-    reason: Annotated[str | None, typer.Option(help="For the audit trail and the others.")] = None,
-    off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Reason, for the audit trail and other operators.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="End panic mode now.")] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
     url: UrlOption = DEFAULT_URL,
@@ -51,4 +53,8 @@ def panic(  # noqa: PLR0917 - one parameter for each option of the command
     elif off:
         say(output, "panic mode is off", answer)
     else:
-        say(output, f"every profile only watches until {answer.body['until']}", answer)
+        say(
+            output,
+            f"panic mode is on: all profiles are in monitor until {answer.body['until']}",
+            answer,
+        )

@@ -23,7 +23,7 @@ NODES = ("id", "state", "job", "made_at")
 OPEN = ("queued", "running")
 POLL_S = 0.5
 
-CountArgument = Annotated[int, typer.Argument(min=1, max=100, help="How many nodes.")]
+CountArgument = Annotated[int, typer.Argument(min=1, max=100, help="Number of nodes.")]
 WaitOption = Annotated[bool, typer.Option(help="Show the job's log until it has ended.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -31,7 +31,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def scale() -> None:
-    """More nodes and fewer."""
+    """Add nodes to the fleet, or remove them."""
 
 
 @app.command()
@@ -51,7 +51,8 @@ def up(
 def down(
     count: CountArgument,
     node: Annotated[
-        list[str] | None, typer.Option("--node", help="One that is to go; else the newest are.")
+        list[str] | None,
+        typer.Option("--node", help="Id of a node to remove; default: the newest."),
     ] = None,
     wait: WaitOption = True,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
@@ -67,7 +68,9 @@ def down(
 
 @app.command("jobs")
 def jobs(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The newest so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of newest rows to show.")
+    ] = 20,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
@@ -83,12 +86,14 @@ def jobs(
 
 @app.command()
 def show(
-    job: Annotated[str | None, typer.Argument(help="A job's id; else limits and nodes.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(help="A job's id; default: show limits and nodes.")
+    ] = None,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a job with its log, or what can be scaled and what has been."""
+    """Show a job with its log, or the limits and the nodes that jobs have made."""
     api, output = FleetApi.open(orchestrator, key_file), Output(as_json)
     if job is None:
         _show_nodes(api.get("scale").body, output)

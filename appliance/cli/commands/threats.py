@@ -23,10 +23,12 @@ ATTACKERS = ("ip", "attacks", "packets", "error", "country")
 def threats(
     window: Annotated[
         int | None,
-        typer.Option(parser=parse_duration, metavar="TIME", help="30m, 12h; else an hour."),
+        typer.Option(parser=parse_duration, metavar="TIME", help="30m, 12h; default: 1h."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The newest so many.")] = 100,
-    top: Annotated[int, typer.Option(min=1, max=100, help="How many attackers.")] = 10,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of newest rows to show.")
+    ] = 100,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Number of attackers to show.")] = 10,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,

@@ -27,7 +27,7 @@ SOCKET = Path("/run/secbeat-agent/agent.sock")
 _ASK_S = 5.0
 
 EndpointOption = Annotated[
-    str | None, typer.Option("--endpoint", help="One of them, by its name in 'list'.")
+    str | None, typer.Option("--endpoint", help="Name of one receiver, as list shows it.")
 ]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -35,19 +35,21 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def webhooks() -> None:
-    """Who is told of events, and what could not be delivered."""
+    """Receivers of events, and undelivered messages."""
 
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Dead letters to show.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of dead letters to show.")
+    ] = 100,
     fleet: FleetOption = False,
     orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the endpoints, and the newest events that could not be delivered."""
+    """List the receivers, and the newest undelivered events."""
     body = Asked.open(fleet, orchestrator, url, key_file).api.get("webhooks", {"limit": limit}).body
     output = Output(as_json)
     if as_json:
@@ -68,7 +70,7 @@ def send_test(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send the endpoints a test at once; exits with 1 if one did not take it."""
+    """Send the receivers a test at once; exit code 1 if one refused it or did not answer."""
     body = (
         Asked.open(fleet, orchestrator, url, key_file)
         .api.post("webhooks/test", {"endpoint": endpoint})
@@ -86,7 +88,7 @@ def send_test(
 @app.command("retry")
 def retry(
     endpoint: EndpointOption = None,
-    event: Annotated[str | None, typer.Option("--event", help="One event, by its id.")] = None,
+    event: Annotated[str | None, typer.Option("--event", help="Id of one event.")] = None,
     *,
     fleet: FleetOption = False,
     orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
@@ -94,7 +96,7 @@ def retry(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send events that could not be delivered again."""
+    """Send undelivered events again."""
     what = {"endpoint": endpoint, "event": event}
     body = Asked.open(fleet, orchestrator, url, key_file).api.post("webhooks/retry", what).body
     output = Output(as_json)
@@ -109,7 +111,7 @@ def secret(
     socket: Annotated[Path, typer.Option(help="The agent's control socket.")] = SOCKET,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what webhooks are signed with; on the node itself, as root."""
+    """Show the secret of the webhooks' signature; on the node itself, as root."""
     from api.common.line_protocol import ask  # noqa: PLC0415 - of this command alone
 
     body = ask(socket, {"do": "webhooks.secret"}, _ASK_S)

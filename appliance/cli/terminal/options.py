@@ -11,7 +11,7 @@ DEFAULT_URL = "http://127.0.0.1:9999"
 DEFAULT_ORCHESTRATOR = "http://127.0.0.1:3030"
 
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")
+    bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")
 ]
 UrlOption = Annotated[
     str,
@@ -45,7 +45,8 @@ FleetKeyFileOption = Annotated[
     ),
 ]
 FleetOption = Annotated[
-    bool, typer.Option("--fleet", help="Of the fleet: ask its orchestrator, not a node.")
+    bool,
+    typer.Option("--fleet", help="Send the request to the fleet's orchestrator, not to a node."),
 ]
 FleetUrlOption = Annotated[
     str,
@@ -56,9 +57,17 @@ FleetUrlOption = Annotated[
         help="With --fleet: the orchestrator API.",
     ),
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only from then on: 2026-11-08T10:30:00Z."),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only before then: 2026-11-08T10:30:00Z."),
+]
 WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Return when packets meet the change, at most --timeout.")
+    bool, typer.Option("--wait", help="Return when the change is in force, or after --timeout.")
 ]
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="How long --wait waits.")
+    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Longest time of --wait.")
 ]

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
+from appliance.cli.terminal.plain import console
+
 _LAST_WIDTH_MIN = 8
 _BETWEEN = 3
 """Blanks that the table puts between two columns."""
@@ -57,13 +59,12 @@ class Output:
 
     def _rich_table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only a terminal pays for it
-        from rich.console import Console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
         rows = list(rows)
-        console = Console(file=self._stream)
-        whole = _whole_columns(columns, rows, console.width)
+        screen = console(self._stream)
+        whole = _whole_columns(columns, rows, screen.width)
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for index, column in enumerate(columns):
             table.add_column(column, overflow="fold", no_wrap=index < whole)
@@ -75,7 +76,7 @@ class Output:
                     for cell, number in zip(row, numbers, strict=True)
                 )
             )
-        console.print(table)
+        screen.print(table)
 
 
 def _whole_columns(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> int:

@@ -44,7 +44,8 @@ def _in_configurations(context: Context) -> Iterator[Finding]:
 def _secrets_in(host: Host, file: Path) -> Iterator[tuple[str, tuple[str, str]]]:
     """Keys with a secret, and what stands in for each."""
     try:
-        document: dict[str, Any] = tomllib.loads(host.content(str(file)) or "")
+        text = (host.content(str(file)) or "").removeprefix("\ufeff")
+        document: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
     webhooks = document.get("webhooks")

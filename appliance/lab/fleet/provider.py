@@ -8,7 +8,6 @@ what it has made, before it makes it; so all of it can be done again after a cra
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import time
@@ -17,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.config.dump import dump
 from appliance.lab import lifecycle, preflight, status
 from appliance.lab.commands import LabError
-from appliance.lab.configuration import dump
 from appliance.lab.detach import up_detached
 from appliance.lab.fleet import scaled
 from appliance.lab.instance import Instance
-from dataplane.base.errors import SecBeatError
+from appliance.provisioner.answering import answer, say
 
 MEMORY_MIB = 64
 """Packet memory of a node."""
@@ -46,14 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--max", type=int, required=True)
     options = parser.parse_args(arguments)
-    answer: dict[str, Any]
-    try:
-        question = json.loads(sys.stdin.readline())
-        answer = {"result": _answer(Lab(options.directory, options.max), question)}
-    except (SecBeatError, OSError, ValueError, KeyError) as error:
-        answer = {"error": str(error) or type(error).__name__}
-    _print(answer)
-    return 0 if "result" in answer else 1
+    lab = Lab(options.directory, options.max)
+    return answer(lambda question: _answer(lab, question))
 
 
 def _answer(lab: Lab, question: dict[str, Any]) -> dict[str, Any]:
@@ -107,11 +100,6 @@ def capacity(lab: Lab) -> dict[str, Any]:
     return {"free": min(by_number, by_memory), "used": used, "limit": limit}
 
 
-def say(text: str) -> None:
-    """A line of progress."""
-    _print({"progress": text})
-
-
 def _write(node: Instance, kept: Path, fleet: dict[str, Any]) -> Path:
     token, file = kept / "enrol.token", kept / "secbeat.toml"
     token.touch(mode=0o600)
@@ -135,10 +123,6 @@ def _settled(node: Instance) -> str:
             raise LabError(f"node {node.name!r} is {state} for {_CHANGE_S:.0f} s")
         time.sleep(_LOOK_S)
     return str(state)
-
-
-def _print(message: dict[str, Any]) -> None:
-    print(json.dumps(message), flush=True)
 
 
 if __name__ == "__main__":

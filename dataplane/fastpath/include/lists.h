@@ -44,6 +44,12 @@ int sb_lists_sweep(struct sb_lists *lists, uint32_t budget);
  * how many it freed. */
 uint32_t sb_lists_expire(struct sb_lists *lists, uint32_t boot_ds, uint32_t budget);
 
+/* Looks at most at budget entries, round and round, and collects the most hit of each list that are
+ * not over, those without a hit left out. Returns 1 when a round is complete: found then has the
+ * most hit first, and the next call begins anew. Between two calls found is the walk's own. */
+int sb_lists_most_hit(struct sb_lists *lists, struct sb_most_hit found[SB_LIST_COUNT],
+                      uint32_t budget);
+
 /* The exact entry of record->key, prefix_length, list, over or not; found 0: there is none. */
 void sb_lists_get(const struct sb_lists *lists, const struct sb_list_record *record,
                   struct sb_list_entry *out);

@@ -17,5 +17,9 @@ int sb_syn_proxy_create(uint32_t openings_max, uint32_t held_max, const uint8_t 
                         struct sb_syn_proxy_table **out);
 void sb_syn_proxy_destroy(struct sb_syn_proxy_table *table);
 uint64_t sb_syn_proxy_bytes(const struct sb_syn_proxy_table *table);
+/* For whom it is on, at most max of them. Returns how many there are. For another thread beside the
+ * lcore: each may be of a moment ago, and nothing that the lcore could free is followed. */
+uint32_t sb_syn_proxy_protected(const struct sb_syn_proxy_table *table, struct sb_protected *out,
+                                uint32_t max);
 
 #endif

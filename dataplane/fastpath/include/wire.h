@@ -66,7 +66,11 @@ enum sb_ipv4_option { /* RFC 791, 3.1 */
                       SB_IPV4_OPTION_SSRR = 137
 };
 
-enum sb_ipv6_option { SB_IPV6_OPTION_PAD_1 = 0, SB_IPV6_OPTION_JUMBO = 0xc2 /* RFC 2675, 2 */ };
+enum sb_ipv6_option {
+    SB_IPV6_OPTION_PAD_1 = 0,
+    SB_IPV6_OPTION_PAD_N = 1,
+    SB_IPV6_OPTION_JUMBO = 0xc2 /* RFC 2675, 2 */
+};
 
 /* IANA protocol numbers: of transport headers that are read, and of the IPv6 extension headers that
  * are walked over. */

@@ -16,7 +16,7 @@
 #include "verdict.h"
 
 /* The packets of one profile; sets of them are bitmaps. */
-struct work {
+struct profile_work {
     struct sb_lcore *lcore;
     struct sb_burst *burst;
     const struct sb_time *now;
@@ -27,34 +27,36 @@ struct work {
     bool is_charge; /* connections that begin alone */
 };
 
-/* Where a packet pays. */
-struct purse {
+/* The token bucket that a packet is charged to: its set, and the tag to find it there. */
+struct bucket_ref {
     struct sb_bucket_set *set;
     uint32_t tag;
 };
 
-static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_burst *burst,
+static inline bool begin(struct profile_work *work, struct sb_lcore *lcore, struct sb_burst *burst,
                          const struct sb_time *now);
-static inline uint32_t limit_all(struct work *work, uint32_t packets);
-static inline uint32_t counted_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t limit_all(struct profile_work *work, uint32_t packets);
+static inline uint32_t counted_of(const struct profile_work *work, const struct sb_limit *limit,
                                   uint32_t packets);
-static uint32_t opening_of(const struct work *work, uint32_t packets);
-static inline bool is_charged_later(const struct work *work);
+static uint32_t opening_of(const struct profile_work *work, uint32_t packets);
+static inline bool is_charged_later(const struct profile_work *work);
 static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets);
-static inline uint32_t shared_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t shared_of(const struct profile_work *work, const struct sb_limit *limit,
                                  uint32_t packets);
-static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets);
-static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                        struct purse purses[SB_BURST_MAX]);
-static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                         const struct purse purses[SB_BURST_MAX]);
-static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
-                              const struct purse *purse);
+static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit,
+                          uint32_t packets);
+static void find_buckets(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, struct bucket_ref buckets[SB_BURST_MAX]);
+static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, const struct bucket_ref buckets[SB_BURST_MAX]);
+static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit,
+                              uint32_t index, const struct bucket_ref *bucket);
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet);
-static uint32_t reject(const struct work *work, const struct sb_limit *limit, uint32_t index);
+static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit,
+                       uint32_t index);
 
 void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
-    struct work work;
+    struct profile_work work;
     uint32_t dropped = 0;
 
     if (!begin(&work, lcore, burst, now))
@@ -71,7 +73,7 @@ void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 
 bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
                       const struct sb_time *now) {
-    struct work work;
+    struct profile_work work;
 
     if ((burst->judged >> index & 1) == 0 || !begin(&work, lcore, burst, now))
         return false;
@@ -81,14 +83,14 @@ bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t i
 }
 
 /* False: nothing is limited. */
-static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_burst *burst,
+static inline bool begin(struct profile_work *work, struct sb_lcore *lcore, struct sb_burst *burst,
                          const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
 
-    *work = (struct work){.lcore = lcore,
-                          .burst = burst,
-                          .now = now,
-                          .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
+    *work = (struct profile_work){.lcore = lcore,
+                                  .burst = burst,
+                                  .now = now,
+                                  .limits = (const struct sb_limits *)(uintptr_t)lcore->limits};
     if (work->limits == NULL || (sb_policy_of(lcore)->uses & SB_USE_LIMITS) == 0)
         return false;
     work->lcore_count = node->lcore_count;
@@ -97,9 +99,9 @@ static inline bool begin(struct work *work, struct sb_lcore *lcore, struct sb_bu
 }
 
 /* Those that were dropped. All buckets are asked for before the first is paid into. */
-static inline uint32_t limit_all(struct work *work, uint32_t packets) {
+static inline uint32_t limit_all(struct profile_work *work, uint32_t packets) {
     const struct sb_profile *profile = work->profile;
-    struct purse purses[SB_LIMITS_MAX][SB_BURST_MAX];
+    struct bucket_ref buckets[SB_LIMITS_MAX][SB_BURST_MAX];
     uint32_t counted[SB_LIMITS_MAX], dropped = 0;
 
     for (uint32_t i = 0; i < profile->limit_count; i++) {
@@ -108,7 +110,7 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
         counted[i] =
             profile->mode[limit->reason] == SB_MODE_OFF ? 0 : counted_of(work, limit, packets);
         if (limit->scope != SB_SCOPE_GLOBAL)
-            find_purses(work, limit, counted[i], purses[i]);
+            find_buckets(work, limit, counted[i], buckets[i]);
     }
     for (uint32_t i = 0; i < profile->limit_count; i++) {
         const struct sb_limit *limit = &profile->limit[i];
@@ -117,13 +119,13 @@ static inline uint32_t limit_all(struct work *work, uint32_t packets) {
         if (paying == 0)
             continue;
         dropped |= limit->scope == SB_SCOPE_GLOBAL ? pay_whole(work, limit, paying)
-                                                   : pay_each(work, limit, paying, purses[i]);
+                                                   : pay_each(work, limit, paying, buckets[i]);
     }
     return dropped;
 }
 
 /* Those that a limit is about. */
-static inline uint32_t counted_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t counted_of(const struct profile_work *work, const struct sb_limit *limit,
                                   uint32_t packets) {
     if (work->is_charge)
         return limit->unit == SB_UNIT_CONNECTIONS ? packets : 0;
@@ -132,7 +134,7 @@ static inline uint32_t counted_of(const struct work *work, const struct sb_limit
     return limit->icmp_only ? icmp_of(work->burst, packets) : packets;
 }
 
-static uint32_t opening_of(const struct work *work, uint32_t packets) {
+static uint32_t opening_of(const struct profile_work *work, uint32_t packets) {
     const bool is_later = is_charged_later(work);
     uint32_t opening = 0;
 
@@ -147,7 +149,7 @@ static uint32_t opening_of(const struct work *work, uint32_t packets) {
     return opening;
 }
 
-static inline bool is_charged_later(const struct work *work) {
+static inline bool is_charged_later(const struct profile_work *work) {
     return work->profile->syn_proxy != SB_SYN_PROXY_OFF && work->lcore->flows != 0 &&
            work->lcore->syn_proxy != 0;
 }
@@ -163,7 +165,8 @@ static uint32_t icmp_of(const struct sb_burst *burst, uint32_t packets) {
     return icmp;
 }
 
-static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit, uint32_t packets) {
+static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit *limit,
+                          uint32_t packets) {
     uint32_t profile = work->burst->packets[__builtin_ctz(packets)].profile, dropped = 0;
     uint64_t *full_at = sb_limits_whole(work->limits, profile, limit);
     uint64_t debt = sb_bucket_debt(*full_at, work->now_q16, limit->burst_q16);
@@ -186,8 +189,8 @@ static uint32_t pay_whole(const struct work *work, const struct sb_limit *limit,
     return dropped;
 }
 
-static void find_purses(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                        struct purse purses[SB_BURST_MAX]) {
+static void find_buckets(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, struct bucket_ref buckets[SB_BURST_MAX]) {
     const struct sb_buckets *table = &work->limits->table[limit->scope];
     const struct sb_limit_masks masks = sb_limit_masks(limit);
 
@@ -195,13 +198,13 @@ static void find_purses(const struct work *work, const struct sb_limit *limit, u
         uint32_t i = sb_take_packet(&packets);
         uint64_t hash = sb_limit_hash(work->limits, limit, &masks, &work->burst->packets[i]);
 
-        purses[i] = (struct purse){sb_buckets_home(table, hash), sb_bucket_tag(hash)};
-        __builtin_prefetch(purses[i].set, 1);
+        buckets[i] = (struct bucket_ref){sb_buckets_home(table, hash), sb_bucket_tag(hash)};
+        __builtin_prefetch(buckets[i].set, 1);
     }
 }
 
-static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, uint32_t packets,
-                         const struct purse purses[SB_BURST_MAX]) {
+static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit,
+                         uint32_t packets, const struct bucket_ref buckets[SB_BURST_MAX]) {
     const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
     const bool is_bits = limit->unit == SB_UNIT_BITS;
     const uint32_t shared = shared_of(work, limit, packets);
@@ -212,12 +215,12 @@ static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, 
         uint32_t i = sb_take_packet(&packets);
 
         if (SB_UNLIKELY((shared >> i & 1) != 0)) {
-            refused |= (uint32_t)!pay_on_each_lcore(work, limit, i, &purses[i]) << i;
+            refused |= (uint32_t)!pay_on_each_lcore(work, limit, i, &buckets[i]) << i;
             continue;
         }
         if (is_bits)
             cost = cost_of(limit, &work->burst->packets[i]);
-        if (SB_UNLIKELY(!sb_buckets_pay(purses[i].set, purses[i].tag, cost, burst_q16, now_q16)))
+        if (SB_UNLIKELY(!sb_buckets_pay(buckets[i].set, buckets[i].tag, cost, burst_q16, now_q16)))
             refused |= 1u << i;
     }
     while (refused != 0)
@@ -226,7 +229,7 @@ static uint32_t pay_each(const struct work *work, const struct sb_limit *limit, 
 }
 
 /* Those whose source pays on more than one lcore. */
-static inline uint32_t shared_of(const struct work *work, const struct sb_limit *limit,
+static inline uint32_t shared_of(const struct profile_work *work, const struct sb_limit *limit,
                                  uint32_t packets) {
     uint32_t errors = 0;
 
@@ -243,14 +246,14 @@ static inline uint32_t shared_of(const struct work *work, const struct sb_limit 
 
 /* For all of them. A burst of less has room for one all the same, which is paid off before the
  * next. */
-static bool pay_on_each_lcore(const struct work *work, const struct sb_limit *limit, uint32_t index,
-                              const struct purse *purse) {
+static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit,
+                              uint32_t index, const struct bucket_ref *bucket) {
     uint64_t cost = cost_of(limit, &work->burst->packets[index]);
 
     if (__builtin_mul_overflow(cost, (uint64_t)work->lcore_count, &cost) ||
         cost > SB_BUCKET_DEBT_MAX)
         cost = SB_BUCKET_DEBT_MAX;
-    return sb_buckets_pay(purse->set, purse->tag, cost,
+    return sb_buckets_pay(bucket->set, bucket->tag, cost,
                           cost > limit->burst_q16 ? cost : limit->burst_q16, work->now_q16);
 }
 
@@ -265,7 +268,8 @@ static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_pac
     return cost;
 }
 
-static uint32_t reject(const struct work *work, const struct sb_limit *limit, uint32_t index) {
+static uint32_t reject(const struct profile_work *work, const struct sb_limit *limit,
+                       uint32_t index) {
     struct sb_packet *packet = &work->burst->packets[index];
 
     return (uint32_t)sb_reject(work->lcore, packet, (enum sb_reason)limit->reason, work->now)

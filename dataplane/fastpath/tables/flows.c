@@ -29,7 +29,7 @@ static bool are_valid(const struct sb_flow_timeouts *timeouts);
 static bool is_of_unproven(uint32_t state);
 static struct sb_flow_set *other_set(const struct sb_flows *flows, uint64_t hash);
 static struct sb_flow *find_in(struct sb_flow_set *set, const uint64_t key[2], uint32_t tag);
-static struct sb_flow *settle(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
+static struct sb_flow *insert(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
                               const uint64_t key[2], uint64_t hash);
 static uint32_t free_way(const struct sb_flow_set *set, uint64_t hash);
 static struct giver first_to_give_way(const struct sb_flow_set *set, uint32_t boot_ds);
@@ -186,11 +186,11 @@ struct sb_flow *sb_flow_open(struct sb_flows *flows, const uint64_t key[2], uint
         sb_flow_end(flows, other_way == NO_WAY ? &home->flow[way] : &other->flow[other_way]);
         flows->stats->evicted++;
     }
-    return other_way == NO_WAY ? settle(flows, home, way, key, hash)
-                               : settle(flows, other, other_way, key, hash);
+    return other_way == NO_WAY ? insert(flows, home, way, key, hash)
+                               : insert(flows, other, other_way, key, hash);
 }
 
-static struct sb_flow *settle(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
+static struct sb_flow *insert(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
                               const uint64_t key[2], uint64_t hash) {
     struct sb_flow_set *home = sb_flow_home(flows, hash);
     struct sb_flow *flow = &set->flow[way];

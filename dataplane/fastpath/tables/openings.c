@@ -66,6 +66,34 @@ uint64_t sb_syn_proxy_bytes(const struct sb_syn_proxy_table *table) {
     return openings_bytes(table) + HOSTS_BYTES + DESTINATIONS_BYTES + PROFILES_BYTES;
 }
 
+static void note_protected(const struct sb_destination *destination, struct sb_protected *out) {
+    memcpy(out->address, &destination->address, sizeof(out->address));
+    out->profile = destination->profile;
+}
+
+uint32_t sb_syn_proxy_protected(const struct sb_syn_proxy_table *table, struct sb_protected *out,
+                                uint32_t max) {
+    uint32_t count = 0;
+
+    if (__atomic_load_n(&table->on_count, __ATOMIC_RELAXED) == 0)
+        return 0;
+    for (uint32_t i = 0; i < SB_PROFILES_MAX; i++) {
+        if (__atomic_load_n(&table->profiles[i].is_on, __ATOMIC_RELAXED) == 0)
+            continue;
+        if (count < max)
+            out[count] = (struct sb_protected){.profile = i};
+        count++;
+    }
+    for (uint32_t i = 0; i < SB_DESTINATION_SETS * SB_DESTINATION_WAYS; i++) {
+        if (__atomic_load_n(&table->destinations[i].is_on, __ATOMIC_RELAXED) == 0)
+            continue;
+        if (count < max)
+            note_protected(&table->destinations[i], &out[count]);
+        count++;
+    }
+    return count;
+}
+
 struct sb_opening *sb_opening_take(struct sb_syn_proxy_table *table, uint32_t source,
                                    uint32_t destination) {
     struct sb_opening *opening;

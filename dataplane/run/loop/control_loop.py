@@ -25,6 +25,7 @@ from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.links.duty import Links
 from dataplane.run.loop.commands import Commands
 from dataplane.run.loop.gauges import Gauges
+from dataplane.run.loop.most_hit import MostHit
 from dataplane.run.loop.turns import Turns
 from dataplane.run.opening.packet_path import PacketPath
 from dataplane.run.workers.watchdog import STALL_MS, HeartbeatWatchdog
@@ -75,6 +76,7 @@ class ControlLoop:
             len(self._workers.lcores), parts.clock.boot_ms(), self._workers.threads.ran
         )
         self._gauges = Gauges(self._header, self._workers, parts.clock)
+        self._most_hit = MostHit(parts.lists, self._header)
         self._turns = Turns(
             parts.clock,
             wait=parts.control.wait,
@@ -143,6 +145,7 @@ class ControlLoop:
     def _expire(self) -> None:
         self._parts.lists.expire(self._workers.node.boot_ds, _EXPIRE_BUDGET)
         self._parts.profiles.reclaim()
+        self._most_hit.turn()
 
     def _look_for_countries(self) -> None:
         self._parts.countries.turn(self._parts.profiles.uses_countries)

@@ -1,7 +1,8 @@
 """Values that are rates or come from the kernel, computed by the control loop once a second.
 
-Writes ``cpu_busy_ppm``, the means of latencies, ``requests_mps`` and ``memory_bytes`` of the stats
-page; reads the workers' counters and ``/proc/self``. Counters themselves are never touched here.
+Writes ``cpu_busy_ppm``, the means of latencies, ``requests_mps``, ``rates``, ``syn_proxy_on`` and
+``memory_bytes`` of the stats page; reads the workers' counters and ``/proc/self``. Counters
+themselves are never touched here.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Gauges:
         self._cycles = (0, 0)
         self._latency, self._request_latency = Mean(), Mean()
         self._requests = (0, clock.boot_ms())
+        self._traffic = (0, 0, 0, 0, 0)
+        self._traffic_ms = clock.boot_ms()
         self._turn = 0
 
     def update(self) -> None:
@@ -55,6 +58,8 @@ class Gauges:
             self._workers.request_latency()
         )
         self._count_requests()
+        self._count_traffic()
+        self._tell_protected()
         if self._turn % _MEMORY_EVERY == 0:
             self._header.memory_bytes = memory_bytes()
         self._turn += 1
@@ -64,6 +69,27 @@ class Gauges:
         requests, passed_ms = now[0] - self._requests[0], now[1] - self._requests[1]
         self._requests = now
         self._header.requests_mps = requests * 1_000_000 // passed_ms if passed_ms > 0 else 0
+
+    def _count_traffic(self) -> None:
+        now, now_ms = self._workers.traffic(), self._clock.boot_ms()
+        passed_ms = now_ms - self._traffic_ms
+        if passed_ms > 0:
+            pace = [(a - b) * 1000 // passed_ms for a, b in zip(now, self._traffic, strict=True)]
+            rates = self._header.rates
+            rates.received_pps, bytes_per_s, *others = pace
+            rates.received_bps = 8 * bytes_per_s
+            rates.forwarded_pps, rates.consumed_pps, rates.dropped_pps = others
+        self._traffic, self._traffic_ms = now, now_ms
+
+    def _tell_protected(self) -> None:
+        """For whom the SYN proxy is on."""
+        found = self._workers.protected()
+        shown = [each for _, first in found for each in first][: abi.PROTECTED_SHOWN]
+        told = self._header.syn_proxy_on
+        told.version += 1
+        told.count = sum(count for count, _ in found)
+        told.shown[: len(shown)] = shown
+        told.version += 1
 
 
 def memory_bytes(smaps: Path = _SMAPS) -> int:

@@ -16,6 +16,7 @@ from dataplane.dpdk.lcore import Lcore
 from dataplane.dpdk.memory import Memory
 from dataplane.native import abi
 from dataplane.run.workers.threads import WorkerThreads
+from dataplane.tables.syn_proxy_table import protected_now
 
 _Q24 = 1 << 24
 
@@ -138,6 +139,27 @@ class Workers:
             sum(stats.request_latency.count for stats in self._stats),
             sum(stats.request_latency.sum_ns for stats in self._stats),
         )
+
+    def traffic(self) -> tuple[int, int, int, int, int]:
+        """Packets received, bytes of them, packets forwarded, consumed and dropped since launch."""
+        ports = [port for stats in self._stats for port in stats.port]
+        return (
+            sum(port.received for port in ports),
+            sum(port.received_bytes for port in ports),
+            sum(port.forwarded for port in ports),
+            sum(port.consumed for port in ports),
+            sum(sum(port.dropped) for port in ports),
+        )
+
+    def protected(self) -> Sequence[tuple[int, Sequence[abi.Protected]]]:
+        """Of each lcore, for how many the SYN proxy is on, and the first of them."""
+        found = []
+        for lcore in self.lcores:
+            if lcore.syn_proxy:
+                shown = (abi.Protected * abi.PROTECTED_SHOWN)()
+                count = protected_now(self._library, lcore.syn_proxy, shown)
+                found.append((count, shown[: min(count, len(shown))]))
+        return found
 
     def requests(self) -> int:
         """HTTP requests of all lcores since launch."""

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from dataplane.base.clock import Clock
 from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.shared import stats
 from dataplane.shared.captures import Capture, CapturePages, Seen
@@ -23,7 +24,9 @@ from dataplane.shared.http_stats import read_http, read_scans
 from dataplane.shared.incidents import BaselinePeriod, Incident, Top
 from dataplane.shared.links import read_drain, read_links
 from dataplane.shared.pages.detection import DetectionPages
+from dataplane.shared.pages.hits import read_most_hit
 from dataplane.shared.pages.ports import read_neighbors_beyond, read_port
+from dataplane.shared.pages.protected import read_protected
 from dataplane.shared.pages.rejected import read_rejected
 from dataplane.shared.pages.rules import RulesPages, read_labels
 
@@ -34,6 +37,7 @@ _TRIES_MAX = 8
 _WORD = 8
 _MASK = (1 << 64) - 1
 _HEADER = abi.StatsHeader
+_RATES_WORDS = ctypes.sizeof(abi.TrafficRates) // _WORD
 _LCORE = abi.LcoreStats
 
 
@@ -97,6 +101,10 @@ class StatsView:
         """The heaviest sources and targets."""
         return self._detection_pages.top()
 
+    def most_hit(self, kind: abi.ListKind) -> list[Network]:
+        """The networks of a list that packets hit most, the most hit first."""
+        return read_most_hit(self._bytes, kind)
+
     def baseline(self) -> BaselinePeriod:
         """The rates of profiles in the last period that is over."""
         return self._detection_pages.baseline()
@@ -132,6 +140,8 @@ class StatsView:
             heartbeat_age_s=max(0, now_ms - header("heartbeat_boot_ms")) / 1000,
             pid=header("pid"),
             tsc_hz=header("tsc_hz"),
+            rates=stats.TrafficRates(*self._span(_HEADER.rates.offset, _RATES_WORDS)),
+            syn_proxy_on=read_protected(self._bytes, dict(self._profiles())),
             syn_proxy_profiles=header("syn_proxy_profiles"),
             http_profiles=header("http_profiles"),
             overlays=header("overlays"),

@@ -76,7 +76,7 @@ def test_keys_are_made_found_and_removed(
     assert [path.name for path in (tmp_path / "keys").iterdir()] == ["first.key"]
     with pytest.raises(ConflictError, match="FLEET_KEY"):
         keys.make(actor, "FLEET_KEY", Role.READ, None)
-    rows, total, _ = audit.page(database, 2, None)
+    rows, total, _ = audit.page(database, 2, None, audit.Only())
     assert ([row.action for row in rows], total) == (["key.remove", "key.make"], 3)
 
 
@@ -86,7 +86,30 @@ def test_the_audit_trail_is_purged(database: Transactions, clock: FakeClock) -> 
         later_ms = clock.utc_ms() + (audit.DAYS_MAX + 1) * 86_400_000
         audit.record(connection, audit.system("test"), "new", "", later_ms)
     assert audit.purge(database, later_ms) == 1
-    assert [row.action for row in audit.page(database, 5, None)[0]] == ["new"]
+    assert [row.action for row in audit.page(database, 5, None, audit.Only())[0]] == ["new"]
+
+
+def test_the_trail_is_filtered_in_both_databases(database: Transactions, clock: FakeClock) -> None:
+    now_ms, told = clock.utc_ms(), audit.Difference({"name": "Old_100%"}, {"name": "new"})
+    with database.write() as connection:
+        actor = audit.system("test")
+        audit.record(connection, actor, "policy.put", "shop", now_ms, difference=told)
+        audit.record(connection, actor, "policy_like", "bank", now_ms + 10)
+    found = {
+        "action": audit.Only(action="policy"),
+        "target": audit.Only(text="SHO"),
+        "before": audit.Only(text="old_100%"),
+        "until": audit.Only(until_ms=now_ms + 10),
+    }
+    for only in found.values():
+        rows, total, _ = audit.page(database, 5, None, only)
+        assert ([row.target for row in rows], total) == (["shop"], 1)
+        assert (rows[0].before, rows[0].after) == ({"name": "Old_100%"}, {"name": "new"})
+    rows, total, following = audit.page(database, 1, None, audit.Only(), oldest_first=True)
+    assert ([row.target for row in rows], total) == (["shop"], 2)
+    rows, _, _ = audit.page(database, 1, following, audit.Only(), oldest_first=True)
+    assert [(row.target, row.before) for row in rows] == [("bank", None)]
+    assert audit.page(database, 5, None, audit.Only(text="oldx100%"))[1] == 0
 
 
 def call_of(handler: Any, fingerprint: bytes = b"1") -> Call:
@@ -140,7 +163,7 @@ def test_of_twins_on_two_workers_one_makes_the_change(
         other.once(call_of(late))
     assert raised.value.retry_after_s == 1
     assert len(done) == 1
-    assert audit.page(database, 5, None)[1] == 1
+    assert audit.page(database, 5, None, audit.Only())[1] == 1
     again: Any = other.once(call_of(late))
     assert again.status_code == 201
 

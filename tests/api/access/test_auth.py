@@ -242,7 +242,10 @@ def test_the_audit_trail_says_who_what_when_from_where(api: Api) -> None:
         "target": "192.0.2.1",
         "revision": 1,
         "request_id": "req-1",
+        "before": None,
+        "after": row["after"],
     }
+    assert row["after"]["created_by"] == "ops"
     api.delete("/blacklist/192.0.2.1")
     api.delete(f"/keys/{made['id']}")
     actions = [each["action"] for each in api.get("/audit").json["audit"]]

@@ -20,12 +20,15 @@ from ..conftest import Api
 from ..lists.lists_model import check_totals, in_force
 
 
-def test_a_conflict_refuses_everything_and_names_the_first(api: Api) -> None:
+def test_a_conflict_refuses_everything_and_each_is_named(api: Api) -> None:
     conflicting(api)
     answer = api.bring(CONFLICTS)
     assert answer.status_code == 409
-    (error,) = answer.json["errors"]
-    assert (error["field"], error["value"]) == ("line 2", "192.0.2.1")
+    assert [(error["field"], error["value"]) for error in answer.json["errors"]] == [
+        ("line 2", "192.0.2.1"),
+        ("line 3", "203.0.113.7"),
+        ("line 4", "198.51.100.1"),
+    ]
     assert listed(api) == ["192.0.2.1"]
     assert len(logged(api)) == 2
 
@@ -111,7 +114,7 @@ def test_the_allowlist_takes_what_is_banned(api: Api) -> None:
 
 
 def test_allowing_all_of_ipv6_stops_no_import_of_ipv4(api: Api) -> None:
-    api.post("/allowlist", {"ip": "::/0"})
+    api.post("/allowlist?force=true", {"ip": "::/0"})
     assert api.bring("192.0.2.1\n10.0.0.0/8\n").status_code == 201
     assert api.bring("2001:db8::1\n").status_code == 409
 

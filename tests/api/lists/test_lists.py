@@ -65,7 +65,7 @@ def test_host_bits_are_refused_with_the_network_that_is_meant(api: Api) -> None:
 def test_a_ban_that_the_allowlist_covers_is_refused_naming_the_entry(
     api: Api, allowed: str, banned: str
 ) -> None:
-    assert api.post("/allowlist", {"ip": allowed}).status_code == 201
+    assert api.post("/allowlist?force=true", {"ip": allowed}).status_code == 201
     answer = api.ban(banned)
     assert answer.status_code == 409
     assert allowed in answer.json["errors"][0]["limit"]
@@ -73,7 +73,7 @@ def test_a_ban_that_the_allowlist_covers_is_refused_naming_the_entry(
 
 
 def test_all_of_ipv6_on_the_allowlist_is_not_ipv4(api: Api) -> None:
-    api.post("/allowlist", {"ip": "::/0"})
+    assert api.post("/allowlist?force=true", {"ip": "::/0"}).status_code == 201
     assert api.ban("192.0.2.7").status_code == 201
 
 
@@ -84,9 +84,44 @@ def test_a_ban_that_contains_an_allowed_address_is_accepted_with_a_warning(api: 
     assert "192.0.2.7" in answer.json["warnings"][0]
 
 
-def test_a_ban_of_all_of_ipv6_does_not_warn_of_an_allowed_ipv4_address(api: Api) -> None:
+def test_a_ban_of_ipv6_does_not_warn_of_an_allowed_ipv4_address(api: Api) -> None:
     api.post("/allowlist", {"ip": "192.0.2.7"})
-    assert "warnings" not in api.ban("::/0").json
+    assert "warnings" not in api.ban("::/19").json  # where IPv4 is mapped
+
+
+@pytest.mark.parametrize("name", ["blacklist", "allowlist"])
+@pytest.mark.parametrize(
+    ("ip", "length", "count"),
+    [("10.0.0.0/7", 8, "33,554,432"), ("2000::/18", 19, "2^110"), ("::/1", 19, "2^127")],
+)
+def test_a_prefix_that_is_shorter_than_anybody_has_is_taken_with_a_warning(
+    api: Api, name: str, ip: str, length: int, count: str
+) -> None:
+    answer = api.post(f"/{name}", {"ip": ip})
+    assert answer.status_code == 201
+    assert answer.json["warnings"] == [
+        f"{ip} is shorter than /{length}: it holds {count} addresses"
+    ]
+
+
+@pytest.mark.parametrize("ip", ["10.0.0.0/8", "2000::/19", "192.0.2.1", "2001:db8::1"])
+def test_an_ordinary_prefix_is_taken_without_a_warning(api: Api, ip: str) -> None:
+    assert "warnings" not in api.ban(ip).json
+
+
+@pytest.mark.parametrize("name", ["blacklist", "allowlist"])
+@pytest.mark.parametrize("ip", ["0.0.0.0/0", "::/0", "::ffff:0:0/96"])
+def test_all_addresses_of_a_family_need_force(api: Api, name: str, ip: str) -> None:
+    answer = api.post(f"/{name}", {"ip": ip})
+    assert answer.status_code == 422
+    (error,) = answer.json["errors"]
+    assert (error["field"], "force" in error["limit"]) == ("ip", True)
+    many = api.post(f"/{name}", {"entries": [{"ip": "192.0.2.1"}, {"ip": ip}]})
+    assert [each["field"] for each in many.json["errors"]] == ["entries.1.ip"]
+    assert api.get(f"/{name}").json["total"] == 0
+    forced = api.post(f"/{name}?force=true", {"ip": ip})
+    assert (forced.status_code, len(forced.json["warnings"])) == (201, 1)
+    assert api.delete(f"/{name}/{forced.json['ip']}").status_code == 204
 
 
 def test_allowing_what_is_banned_is_accepted_and_says_which_bans_it_overrides(api: Api) -> None:

@@ -48,6 +48,9 @@ def test_a_policy_is_in_force_and_says_what_it_has_changed(api: Api) -> None:
     assert answer.json == {
         "revision": 1,
         "state": "in_force",
+        "name": "watch",
+        "replaces": 0,
+        "of_revision": None,
         "changes": [LAND_MONITORED],
         "warnings": [],
     }
@@ -71,6 +74,9 @@ def test_a_dry_run_changes_nothing(api: Api) -> None:
     assert answer.json == {
         "revision": None,
         "state": "dry_run",
+        "name": "watch",
+        "replaces": 0,
+        "of_revision": None,
         "changes": [LAND_MONITORED],
         "warnings": [],
     }
@@ -106,6 +112,16 @@ def test_what_is_wrong_is_named_and_nothing_is_applied(
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json["errors"]] == [field]
     assert api.get("/policy").json["revision"] == 0
+
+
+def test_all_mistakes_are_named_at_once(api: Api) -> None:
+    rules = [{"type": "rate_limit", "vlaue": 5}, {"type": "rate_limit", "value": 5, "burst": 9999}]
+    answer = put(api, {"name": "x", "rules": rules})
+    assert [(error["field"], error["limit"]) for error in answer.json["errors"]] == [
+        ("rules[0].value", "Field required"),
+        ("rules[0].vlaue", "no such field; did you mean 'value'?"),
+        ("rules[1].burst", "1 to 300 packets (60 s of value)"),
+    ]
 
 
 @pytest.mark.parametrize("body", ["[]", "5", '"x"', "null"])
@@ -148,10 +164,20 @@ def test_a_rollback_brings_back_the_policy_before(api: Api) -> None:
     put(api, OFF)
     answer = api.post("/policy/rollback", {})
     assert (answer.status_code, answer.json["revision"]) == (200, 3)
+    said = {name: answer.json[name] for name in ("name", "of_revision", "replaces")}
+    assert said == {"name": "watch", "of_revision": 1, "replaces": 2}
     assert {change["setting"] for change in answer.json["changes"]} == {"land", "blacklist"}
     shown = api.get("/policy").json
     assert (shown["revision"], shown["policy"]["name"]) == (3, "watch")
     assert logged(api) == [WATCH, OFF, WATCH]
+
+
+def test_a_rollback_is_undone_by_one_to_what_it_has_replaced(api: Api) -> None:
+    put(api, WATCH)
+    put(api, OFF)
+    replaced = api.post("/policy/rollback", {}).json["replaces"]
+    undone = api.post("/policy/rollback", {"revision": replaced}).json
+    assert (undone["name"], undone["of_revision"], undone["replaces"]) == ("off", 2, 3)
 
 
 def test_a_rollback_goes_to_any_that_is_kept(api: Api) -> None:

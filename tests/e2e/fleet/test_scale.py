@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from appliance.lab.fleet import orchestrator
+from appliance.lab.fleet import orchestrator, scaled
 from appliance.lab.instance import Instance
 from appliance.lab.network import ORIGIN, existing
 from tests.support.instances.fleet import FleetLab
@@ -30,7 +32,9 @@ def test_a_fleet_grows_and_shrinks(fleet: FleetLab) -> None:
     (name,) = asked["nodes"]
     grown = _ended(fleet, asked["id"])
     assert grown["state"] == "succeeded", grown
-    assert any("the fleet wants" in line["message"] for line in grown["log"])
+    lines = [line["message"] for line in grown["log"]]
+    assert f"scale.yml: Have the provider create {name}" in lines
+    assert any("the fleet wants" in line for line in lines)
 
     found = {node["id"]: node for node in fleet.nodes()}
     assert found.keys() == {first, name}
@@ -49,6 +53,21 @@ def test_a_fleet_grows_and_shrinks(fleet: FleetLab) -> None:
     assert second.status()["state"] == "down"
 
 
+def test_a_job_that_is_cancelled_while_a_node_is_made_leaves_nothing(fleet: FleetLab) -> None:
+    asked, name = _half_made(fleet)
+    assert fleet.fleet("POST", f"/scale/jobs/{asked['id']}/cancel").status_code in {200, 202}
+    _expect_nothing_left(fleet, name, _ended(fleet, asked["id"]), "cancelled")
+
+
+def test_a_node_whose_provider_dies_is_removed(fleet: FleetLab) -> None:
+    asked, name = _half_made(fleet)
+    for pid in _providers(fleet):
+        os.kill(pid, signal.SIGKILL)
+    job = _ended(fleet, asked["id"])
+    assert f"create {name}" in job["error"]
+    _expect_nothing_left(fleet, name, job, "failed")
+
+
 def test_a_job_outlives_its_orchestrator_and_its_node_goes_with_the_lab(fleet: FleetLab) -> None:
     first = fleet.healthy_node()["id"]
     asked = _curl(fleet, '{"action": "scale_up", "count": 1}')
@@ -62,6 +81,40 @@ def test_a_job_outlives_its_orchestrator_and_its_node_goes_with_the_lab(fleet: F
     assert fleet.down().returncode == 0
     assert existing(Instance(name).namespaces) == []
     assert Lab(name).status()["state"] == "down"
+
+
+def _half_made(fleet: FleetLab) -> tuple[Any, str]:
+    """A job whose provider is at work, and the name of its node."""
+    fleet.healthy_node()
+    asked = _curl(fleet, '{"action": "scale_up", "count": 1}')
+    (name,) = asked["nodes"]
+    wait_for(Lab(name).instance.directory.exists, "the node is being made")
+    return asked, name
+
+
+def _expect_nothing_left(fleet: FleetLab, name: str, job: Any, state: str) -> None:
+    assert job["state"] == state, job
+    assert any(
+        line["message"] == f"scale.yml: Have the provider destroy {name}" for line in job["log"]
+    ), job
+    assert name not in {node["id"] for node in fleet.nodes()}
+    assert existing(Instance(name).namespaces) == []
+    assert Lab(name).status()["state"] == "down"
+    assert _providers(fleet) == []
+    runs = scaled.socket(fleet.instance).parent / "runs"
+    assert [path.name for path in runs.iterdir()] == ["lock"]
+
+
+def _providers(fleet: FleetLab) -> list[int]:
+    """Processes below the playbook that are the lab's provider; the supervisors are forks of it."""
+    wanted = str(scaled.directory(fleet.instance)).encode()
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            words = file.read_bytes().split(b"\0")
+            if wanted in words and words[3] == b"appliance.lab.fleet.provider":
+                found.append(int(file.parent.name))
+    return found
 
 
 def _curl(fleet: FleetLab, body: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,11 +11,11 @@ from pathlib import Path
 
 from tests.fleet.support.run import Run
 from tests.fleet.support.tree import TREE
+from tests.support.documents.playbooks import recap
 
 PLAYBOOK_S = 3600
 """For one run over all hosts, on a machine that others use."""
 INVENTORY = TREE / "inventory" / "lab.yml"
-_RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def play(run: Run, playbook: str, *options: str, inventories: tuple[Path, ...] =
     log = run.directory / "playbooks.log"
     with log.open("a") as file:
         file.write(f"$ {playbook} {' '.join(options)}\n{done.stdout}\n")
-    return Outcome(done.returncode, done.stdout, _recap(done.stdout))
+    return Outcome(done.returncode, done.stdout, recap(done.stdout))
 
 
 def play_well(
@@ -73,11 +72,3 @@ def play_well(
     outcome = play(run, playbook, *options, inventories=inventories)
     assert outcome.code == 0, outcome.text[-6000:]
     return outcome
-
-
-def _recap(text: str) -> dict[str, dict[str, int]]:
-    _, _, recap = text.partition("PLAY RECAP")
-    return {
-        name: {key: int(value) for key, value in (word.split("=") for word in counts.split())}
-        for name, counts in _RECAP.findall(recap)
-    }

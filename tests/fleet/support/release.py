@@ -1,4 +1,4 @@
-"""Another release than the one in ``build/wheelhouse``: the same, but for the end of a module."""
+"""Another release than the one in a wheelhouse: the same, but for the end of a module."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.fleet.support.tree import TREE
 WHEELHOUSE = TREE / "build" / "wheelhouse"
 
 
-def release_with(folder: Path, module: str, text: str) -> Path:
+def release_with(folder: Path, module: str, text: str, wheelhouse: Path = WHEELHOUSE) -> Path:
     """Make a wheelhouse in ``folder``, which must not be there; ``text`` ends the module."""
-    shutil.copytree(WHEELHOUSE, folder, copy_function=os.link)
+    shutil.copytree(wheelhouse, folder, copy_function=os.link)
     (wheel,) = folder.glob("secbeat-*.whl")
     pinned = folder / "requirements.txt"
     requirements, before = pinned.read_text(), _digest(wheel)

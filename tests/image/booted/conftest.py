@@ -7,6 +7,7 @@ modules is fixed, and those that hurt the machine come last.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,19 @@ from tests.image.support import seed
 from tests.image.support.artifacts import VIRTUAL, accelerator, image
 from tests.image.support.expected import NOT_FOR_THE_NETWORK, SECBEAT_TOML
 from tests.image.support.machine import Firmware
+from tests.image.support.outside import Outside
+from tests.image.support.outside import outside as outside_of
 from tests.image.support.run import Run
 from tests.image.support.taps import Wire
-from tests.image.support.vm import API_PORT, METRICS_PORT, SSH_PORT, VM, Plan
+from tests.image.support.vm import (
+    API_PORT,
+    BOOT_S,
+    FLEET_PORT,
+    METRICS_PORT,
+    SSH_PORT,
+    VM,
+    Plan,
+)
 
 _HERE = Path(__file__).parent
 MODULES = (
@@ -27,8 +38,11 @@ MODULES = (
     "test_inside",
     "test_management",
     "test_data_path",
+    "test_fleet",
+    "test_flood",
     "test_waf",
     "test_kills",
+    "test_upgrade",
     "test_power_cut",
     "test_first_boots",
     "test_metal_bios",
@@ -43,7 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     own.sort(key=lambda item: MODULES.index(item.path.stem))
     items[:] = [item for item in items if item.path.parent != _HERE] + own
     for item in own:
-        item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
 
 
 @pytest.fixture
@@ -65,10 +80,26 @@ def wire(run: Run) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="session")
-def node(run: Run, wire: Wire) -> Iterator[VM]:
-    """A machine under BIOS, seeded by cloud-init's files; its boot is over."""
+def outside(run: Run) -> Iterator[Outside]:
+    """An orchestrator and a receiver of webhooks, neither in a machine."""
+    with outside_of(run.directory / "outside", run.name) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def configuration(outside: Outside) -> str:
+    """The ``secbeat.toml`` of the machine."""
+    return SECBEAT_TOML + outside.configuration
+
+
+@pytest.fixture(scope="session")
+def booted(
+    run: Run, wire: Wire, outside: Outside, configuration: str
+) -> Iterator[tuple[VM, Future[float]]]:
+    """A machine under BIOS, seeded by cloud-init's files, its boot over; and its first page."""
     volume = run.directory / "node.iso"
-    files = seed.cloud_init_files("image-test", run.key.public, SECBEAT_TOML)
+    key = run.key.public
+    files = seed.cloud_init_files("image-test", key, configuration, more=outside.files)
     seed.write_iso(volume, files)
     plan = Plan(
         image(VIRTUAL),
@@ -77,11 +108,18 @@ def node(run: Run, wire: Wire) -> Iterator[VM]:
         accelerator=accelerator(),
         seed=volume,
         data_nics=wire.nics,
-        guest_ports=(SSH_PORT, API_PORT, METRICS_PORT, *NOT_FOR_THE_NETWORK),
+        guest_ports=(SSH_PORT, API_PORT, METRICS_PORT, FLEET_PORT, *NOT_FOR_THE_NETWORK),
     )
-    with VM(plan, run.directory, run.key, run.name) as machine:
+    with VM(plan, run.directory, run.key, run.name) as machine, ThreadPoolExecutor(1) as pool:
+        first_page = pool.submit(wire.first_page_s, BOOT_S)
         machine.wait_until_up()
-        yield machine
+        yield machine, first_page
+
+
+@pytest.fixture(scope="session")
+def node(booted: tuple[VM, Future[float]]) -> VM:
+    """The machine."""
+    return booted[0]
 
 
 @pytest.fixture(scope="session")

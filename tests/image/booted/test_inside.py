@@ -80,8 +80,8 @@ def test_hugepages_are_those_of_the_configuration(host: Any):
     assert int(free) < int(total)
 
 
-def test_the_seed_is_the_configuration(host: Any):
-    assert host.check_output("cat /etc/secbeat/secbeat.toml") == expected.SECBEAT_TOML.strip()
+def test_the_seed_is_the_configuration(host: Any, configuration: str):
+    assert host.check_output("cat /etc/secbeat/secbeat.toml") == configuration.strip()
 
 
 @pytest.fixture(scope="module")

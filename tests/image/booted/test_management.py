@@ -10,14 +10,12 @@ import pytest
 import requests
 
 from tests.image.support.expected import NOT_FOR_THE_NETWORK
-from tests.image.support.machine import FORWARD_HOST
+from tests.image.support.machine import FORWARD_HOST, GATEWAY
 from tests.image.support.vm import API_PORT, METRICS_PORT, VM
 from tests.support.waiting import wait_for
 
 SILENCE_S = 5.0
 """An open port has answered in this time many times over."""
-GATEWAY = "10.0.2.2"
-"""From here QEMU's user network forwards."""
 
 
 def says(port: int, text: bytes) -> bytes:

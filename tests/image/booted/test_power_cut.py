@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.image.support import inside
+from tests.image.support.identity import identity
 from tests.image.support.taps import Wire
 from tests.image.support.vm import BOOT_S, VM
 from tests.image.support.waf import ATTACK, code_of, protect
@@ -19,21 +23,19 @@ BEFORE_MAX = 24
 AFTER = 3
 READY_S = 180
 CHANGES_S = 300
-IDENTITY = (
-    "/etc/machine-id",
-    "/etc/secbeat/secbeat.toml",
-    "/etc/secbeat/tls/tls.crt",
-    "/etc/secbeat/tls/tls.key",
-    "/etc/ssh/ssh_host_ed25519_key",
-    "/var/lib/secbeat/agent/agent.key",
-    "/var/lib/secbeat/agent/webhooks.secret",
-    "/var/lib/secbeat/keys/admin.key",
-    "/var/lib/secbeat/node-id",
-)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the power cut has hit, and how long until the client got a page again."""
+
+    writer: Writer
+    identity: dict[str, str]
+    first_page_s: float
 
 
 @pytest.fixture(scope="module")
-def cut(node: VM) -> tuple[Writer, dict[str, str]]:
+def cut(node: VM, wire: Wire) -> Cut:
     """The power is cut in the middle of writes, and comes back; the writer went on."""
     wait_for(node.is_ready, "the node is ready", READY_S, every_s=1)
     protect(node)
@@ -50,19 +52,19 @@ def cut(node: VM) -> tuple[Writer, dict[str, str]]:
         at_cut = len(writer.acknowledged)
         print(f"power cut after {at_cut} acknowledged changes (seed {seed})")
         node.start()
-        node.wait_until_up()
+        with ThreadPoolExecutor(1) as pool:
+            first_page = pool.submit(wire.first_page_s, BOOT_S)
+            node.wait_until_up()
         wait_for(
             lambda: len(writer.acknowledged) >= at_cut + AFTER, "writes go on", BOOT_S, every_s=1
         )
     finally:
         writer.finish()
-    return writer, before
+    return Cut(writer, before, first_page.result())
 
 
-def test_no_acknowledged_change_is_lost_and_none_is_applied_twice(
-    node: VM, cut: tuple[Writer, dict[str, str]]
-):
-    writer, _ = cut
+def test_no_acknowledged_change_is_lost_and_none_is_applied_twice(node: VM, cut: Cut):
+    writer = cut.writer
     assert not writer.unexpected
     made = node.api("POST", "/keys", json={"name": "power-cut-reader", "role": "operate"})
     reader = made.json()["key"]
@@ -81,35 +83,25 @@ def test_no_acknowledged_change_is_lost_and_none_is_applied_twice(
     assert sorted(targets) == sorted(set(targets))
 
 
-def test_the_second_boot_finds_everything_up(host: Any, cut: object):
+def test_the_second_boot_finds_everything_up(host: Any, cut: Cut):
     assert inside.failed_units(host) == set()
 
 
-def test_traffic_flows_again(wire: Wire, cut: object):
+def test_traffic_flows_again(wire: Wire, cut: Cut, say: Callable[[str], None]):
+    say(f"second boot, power on to the client's first page: {cut.first_page_s:.1f} s")
     wire.wait_until_it_forwards()
 
 
-def test_rules_are_in_force_from_the_first_packet(wire: Wire, cut: object):
+def test_rules_are_in_force_from_the_first_packet(wire: Wire, cut: Cut):
     """Since the boot the client has asked for nothing but pages."""
     assert code_of(wire, ATTACK) == "403"
     assert code_of(wire, "") == "200"
 
 
-def test_the_second_boot_has_left_the_first_ones_work_alone(
-    node: VM, cut: tuple[Writer, dict[str, str]]
-):
-    _, before = cut
-    assert identity(node) == before
+def test_the_second_boot_has_left_the_first_ones_work_alone(node: VM, cut: Cut):
+    assert identity(node) == cut.identity
 
 
-def test_the_power_button_ends_it_in_order(node: VM, cut: object):
+def test_the_power_button_ends_it_in_order(node: VM, cut: Cut):
     node.power_off()
     assert "Reached target" in node.serial_text()
-
-
-def identity(node: VM) -> dict[str, str]:
-    """Digests of what a machine makes once and keeps."""
-    lines = node.root(f"sha256sum {' '.join(IDENTITY)}").splitlines()
-    digests = {path: digest for digest, path in (line.split() for line in lines)}
-    assert set(digests) == set(IDENTITY)
-    return digests

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.image.support import inside
+from tests.image.support.outside import Outside
 from tests.image.support.taps import ORIGIN4, ORIGIN6, Wire
 from tests.image.support.vm import VM
 from tests.image.support.waf import ATTACK, DONE, LOOK_ALIKE, code_of, protect
@@ -45,6 +46,14 @@ def test_the_rule_has_its_hits_and_the_operator_the_evidence(node: VM, rule: str
     done = node.ssh(f"sudo secbeat rules evidence {rule} --json")
     assert done.returncode == 0, done.stderr
     assert "union" in done.stdout
+
+
+def test_a_receiver_outside_is_told_of_the_hit(outside: Outside, rule: str):
+    def told() -> bool:
+        events = [got.event for got in outside.receiver.taken]
+        return rule in {e["data"]["rule_id"] for e in events if e["event"] == "rule_triggered"}
+
+    wait_for(told, f"a webhook for {rule}", COMPILE_S)
 
 
 def test_a_pattern_that_can_not_be_compiled_is_refused_by_the_helper(node: VM, rule: str):

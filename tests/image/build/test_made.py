@@ -111,3 +111,9 @@ def test_ssh_takes_keys_only(host: Any):
 
 def test_sudo_accepts_its_rules(host: Any):
     assert host.run("visudo --check --quiet").rc == 0
+
+
+def test_what_jobs_of_an_orchestrator_run_is_there(host: Any):
+    assert host.file("/opt/secbeat/share/secbeat/playbooks/scale.yml").is_file
+    script = "import ansible_runner"
+    assert host.run(f'/opt/secbeat/bin/python -c "{script}"').rc == 0

@@ -14,6 +14,8 @@ from typing import Literal
 FORWARD_HOST = "127.0.0.1"
 LEASE = "10.0.2.15"
 """What QEMU's DHCP server gives a machine."""
+GATEWAY = "10.0.2.2"
+"""Of QEMU's user network: to the machine it is the host's 127.0.0.1."""
 MANAGEMENT_MAC = "52:54:00:00:01:00"
 DATA_PLACE = 0x5
 """Of the first data NIC on the PCI bus; the second follows."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 
+from tests.image.support.outside import outside
 from tests.image.support.run import exit_on_sigterm, new_run
 from tests.image.support.taps import Wire
 from tests.image.support.vm import VM, Plan
@@ -15,7 +16,11 @@ from tests.image.support.vm import VM, Plan
 def main() -> None:
     """Make everything, say so, and wait."""
     exit_on_sigterm()
-    with new_run() as run, Wire(run.peers) as wire:
+    with (
+        new_run() as run,
+        Wire(run.peers) as wire,
+        outside(run.directory / "outside", run.name),
+    ):
         disk = run.directory / "empty.raw"
         with disk.open("wb") as file:
             file.truncate(1 << 20)

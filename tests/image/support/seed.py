@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.commands import run
+from tests.image.support.machine import GATEWAY
 
 LABEL = "CIDATA"
 VFAT_KIB = 2048
@@ -24,7 +25,7 @@ class Network:
 
     mac: str
     address: str = "10.0.2.77/24"
-    gateway: str = "10.0.2.2"
+    gateway: str = GATEWAY
 
     @property
     def plain(self) -> str:
@@ -32,14 +33,31 @@ class Network:
         return self.address.split("/")[0]
 
 
+@dataclass(frozen=True)
+class Written:
+    """A file that cloud-init writes."""
+
+    path: str
+    content: str
+    mode: str = "0644"
+
+
 def cloud_init_files(
-    hostname: str, public_key: str, secbeat_toml: str, network: Network | None = None
+    hostname: str,
+    public_key: str,
+    secbeat_toml: str,
+    network: Network | None = None,
+    more: Sequence[Written] = (),
 ) -> dict[str, str]:
     """User data, meta data and, unless DHCP is wanted, network configuration (version 2)."""
+    written = (Written("/etc/secbeat/secbeat.toml", secbeat_toml), *more)
     user_data = {
         "hostname": hostname,
         "ssh_authorized_keys": [public_key],
-        "write_files": [{"path": "/etc/secbeat/secbeat.toml", "content": secbeat_toml}],
+        "write_files": [
+            {"path": file.path, "content": file.content, "permissions": file.mode}
+            for file in written
+        ],
     }
     files = {
         # JSON is YAML, and needs no library.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -64,6 +65,12 @@ class Wire:
     def passes(self, url: str, source: str | None = None, timeout_s: float = 3) -> bool:
         """Whether the client gets a page from the origin, from one of its addresses."""
         return self.peers.curl(url, source, timeout_s).returncode == 0
+
+    def first_page_s(self, bound_s: float) -> float:
+        """Seconds from now until the client gets a page, to half a second."""
+        started = time.monotonic()
+        wait_for(lambda: self.passes(ORIGIN4, timeout_s=1), "the node forwards", bound_s, 0.5)
+        return time.monotonic() - started
 
     def wait_until_it_forwards(self) -> None:
         """Wait until a machine that has just booted lets the client through."""

@@ -36,7 +36,7 @@ from tests.image.support.ssh import HOST, Access, KeyPair, free_port
 from tests.support.instances.lab import KEY_HEADER
 from tests.support.waiting import wait_for
 
-SSH_PORT, API_PORT, METRICS_PORT = 22, 9999, 9090
+SSH_PORT, API_PORT, METRICS_PORT, FLEET_PORT = 22, 9999, 9090, 3030
 BOOT_S = 900
 """From power-on until systemd has nothing left to start."""
 POWER_OFF_S = 120
@@ -184,12 +184,13 @@ class VM:
         key: str | None = None,
         headers: dict[str, str] | None = None,
         timeout_s: float = 30.0,
+        port: int = API_PORT,
         **arguments: Any,
     ) -> requests.Response:
         """Ask it; the path starts after ``/api/v1``. Only the machine's own certificate will do."""
         return self._https.request(
             method,
-            f"https://{FORWARD_HOST}:{self.port(API_PORT)}/api/v1{path}",
+            f"https://{FORWARD_HOST}:{self.port(port)}/api/v1{path}",
             headers={KEY_HEADER: key or self.admin_key, **(headers or {})},
             timeout=timeout_s,
             **arguments,

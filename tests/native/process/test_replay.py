@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataplane.base.errors import InvalidInputError, NativeError
+from dataplane.base.list_file import read_list_file
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.pcap import Batch, read_batches
 from dataplane.policy import parse_policy
 from dataplane.replay.inputs import INSIDE_MAX, ListCapacities
-from dataplane.replay.listfile import read_list_file
 from dataplane.replay.replay import Replay
 from dataplane.replay.replay_report import ReplayReport
 from tests.native.frames import CLIENT4, TCP, ip4, link

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[3]
 _BOUND_S = 400
+_RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
+
+
+def recap(text: str) -> Mapping[str, Mapping[str, int]]:
+    """What a run has come to by host: the counts of its last lines."""
+    _, _, last = text.partition("PLAY RECAP")
+    return {
+        name: {key: int(value) for key, value in (word.split("=") for word in counts.split())}
+        for name, counts in _RECAP.findall(last)
+    }
 
 
 def ansible(
-    program: str, *arguments: str | Path, home: Path, **environment: str
+    program: str,
+    *arguments: str | Path,
+    home: Path,
+    bound_s: float = _BOUND_S,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program of ansible-core with the project's configuration; its failure is an answer."""
     return subprocess.run(
@@ -28,6 +44,6 @@ def ansible(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=_BOUND_S,
+        timeout=bound_s,
         check=False,
     )

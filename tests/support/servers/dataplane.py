@@ -36,6 +36,7 @@ from dataplane.reconcile.published import StatsPublisher
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.loop.commands import Commands
 from dataplane.run.loop.explaining import Explaining
+from dataplane.run.loop.most_hit import MostHit
 from dataplane.run.opening.waf import start_compiler
 from dataplane.shared.profile_names import ProfileNames
 from dataplane.shared.transport.shm import SharedStats
@@ -88,6 +89,7 @@ class PortlessDataplane:
             settings.lcores,
             random_hash_key(),
         )
+        self.most_hit = MostHit(self.lists, self.stats.header)
         self.node, names = abi.Node(lcore_count=1), ProfileNames(self.stats.header, [])
         self.lcore = abi.Lcore(stats=self.stats.lcore_address(0))
         self.lcore.node = ctypes.addressof(self.node)
@@ -126,6 +128,7 @@ class PortlessDataplane:
         self.overlaid.turn()
         self.control.answer()
         self.lists.expire(self.clock.boot_ms() // 100, 1024)
+        self.most_hit.turn()
         self.stats.header.heartbeat_boot_ms = self.clock.boot_ms()
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """An orchestrator in processes of its own, as it is deployed; run as a program it is the server.
 
 ``python -m tests.support.servers.fleet_server URL DIRECTORY PORT METRICS-PORT WORKERS SOCKET
-PROVISIONER``; the URL is of a database, and of the last two, sockets both, either may be empty.
+PROVISIONER SCALING``; the URL is of a database; of the two sockets either may be empty; SCALING is
+JSON.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +39,18 @@ class FleetServer:
         workers: int = 1,
         unix_socket: Path | None = None,
         provisioner: Path | None = None,
+        scaling: Mapping[str, str | int] | None = None,
     ) -> None:
-        """Its log, keys and scratch are in the directory; ``provisioner``: the socket of one."""
+        """Its log, keys and scratch are in the directory; ``provisioner``: the socket of one;
+        ``scaling``: fields of `ScalingSettings`.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port, self.metrics_port = free_port(), free_port()
         command = [sys.executable, "-m", "tests.support.servers.fleet_server", url, str(directory)]
         command += [str(self.port), str(self.metrics_port), str(workers)]
         command += [str(each) if each else "" for each in (unix_socket, provisioner)]
+        command += [json.dumps(scaling or {})]
         self.log = (directory / "log").open("ab")
         self.process = subprocess.Popen(
             command,
@@ -121,11 +127,11 @@ class FleetServer:
 def main(url: str, directory: str, *others: str) -> int:
     from api.orchestrator.server import run  # noqa: PLC0415 - not where the tests run
 
-    port, metrics, workers, unix_socket, provisioner = others
+    port, metrics, workers, unix_socket, provisioner, more = others
     scaling = ScalingSettings()
     if provisioner:
-        here = f"http://127.0.0.1:{port}"
-        scaling = ScalingSettings(provider=PROVIDER, socket=Path(provisioner), url=here)
+        given = {"url": f"http://127.0.0.1:{port}"} | json.loads(more)
+        scaling = ScalingSettings(provider=PROVIDER, socket=Path(provisioner), **given)
     return run(
         OrchestratorSettings(
             database=url,

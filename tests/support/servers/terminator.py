@@ -5,15 +5,32 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.waiting import wait_for
 
-CONFIGURATION = Path(__file__).parents[3] / "appliance/rootfs/tls/etc/secbeat/haproxy.cfg"
-SOCKET = "/run/secbeat-api/api.sock"
-_LISTENERS = ("bind 0.0.0.0:9443", "bind [::]:9443")
+_ROOTFS = Path(__file__).parents[3] / "appliance" / "rootfs"
+
+
+@dataclass(frozen=True)
+class Front:
+    """A configuration that is deployed: the socket behind it, and the port that it listens on."""
+
+    configuration: Path
+    socket: str
+    port: int
+
+
+NODE = Front(_ROOTFS / "tls/etc/secbeat/haproxy.cfg", "/run/secbeat-api/api.sock", 9443)
+ORCHESTRATOR = Front(
+    _ROOTFS / "tls-orchestrator/etc/secbeat/haproxy-orchestrator.cfg",
+    "/run/secbeat-orchestrator/api.sock",
+    3443,
+)
+CONFIGURATION, SOCKET = NODE.configuration, NODE.socket
 
 
 def make_credentials(place: Path) -> None:
@@ -32,15 +49,28 @@ def program() -> str:
 
 
 @contextmanager
-def terminator(place: Path, socket: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """HAProxy on 127.0.0.1 and ::1; only its addresses and the socket's path are changed."""
-    make_credentials(place)
-    text = CONFIGURATION.read_text().replace(SOCKET, str(socket))
-    for listener, address in zip(_LISTENERS, ("127.0.0.1", "[::1]"), strict=True):
+def terminator(
+    place: Path,
+    socket: Path,
+    port: int,
+    front: Front = NODE,
+    make: Callable[[Path], None] = make_credentials,
+    before: Sequence[str] = (),
+) -> Iterator[subprocess.Popen[bytes]]:
+    """HAProxy on 127.0.0.1 and ::1; only its addresses and the socket's path are changed.
+
+    Args:
+        make: puts ``tls.crt`` and ``tls.key`` into the place.
+        before: what stands before the command.
+    """
+    make(place)
+    text = front.configuration.read_text().replace(front.socket, str(socket))
+    for every, own in (("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]")):
+        listener = f"bind {every}:{front.port}"
         assert listener in text
-        text = text.replace(listener, f"bind {address}:{port}")
+        text = text.replace(listener, f"bind {own}:{port}")
     (place / "haproxy.cfg").write_text(text)
-    command = [program(), "-db", "-f", str(place / "haproxy.cfg")]
+    command = [*before, program(), "-db", "-f", str(place / "haproxy.cfg")]
     environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(place)}
     with (
         (place / "haproxy.log").open("wb") as log,

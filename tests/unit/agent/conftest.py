@@ -18,9 +18,12 @@ from dataplane.shared.stats import (
     NodeStats,
     OriginStats,
     PortStats,
+    Protected,
     ReasonCount,
     RulesStats,
     StageStats,
+    SynProxyOn,
+    TrafficRates,
 )
 from tests.support.values.http_stats import GROUPS, HTTP, SCANS
 from tests.support.values.incidents import DETECTION
@@ -63,6 +66,8 @@ NODE = NodeStats(
     heartbeat_age_s=0.001,
     pid=1,
     tsc_hz=2_600_000_000,
+    rates=TrafficRates(5000, 2_560_000, 4000, 100, 900),
+    syn_proxy_on=SynProxyOn(2, (Protected("shop", "198.51.100.80"), Protected("default", None))),
     syn_proxy_profiles=0,
     http_profiles=1,
     overlays=2,

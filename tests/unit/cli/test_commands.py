@@ -58,7 +58,7 @@ def test_pending_is_said(api: Any, secbeat: Any) -> None:
     api.answers_with(202, {**ENTRY, "state": "pending"}, Location="/api/v1/revisions/7")
     done = secbeat("blacklist", "add", "192.0.2.7")
     assert done.code == 0
-    assert "pending: committed, packets don't meet it yet (revision 7)" in done.out
+    assert "pending: committed, not yet in force (revision 7)" in done.out
 
 
 def test_wait_polls_until_in_force(api: Any, secbeat: Any) -> None:
@@ -152,13 +152,64 @@ def test_list_all_follows_the_cursor(flags: list[str], api: Any, secbeat: Any) -
     assert done.err == ""
 
 
-def test_list_all_waits_when_it_is_told_to(api: Any, secbeat: Any, monkeypatch: Any) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr("appliance.cli.client.node_api.time.sleep", waits.append)
+TOO_MANY = {
+    "detail": "the key 'admin': more than 3 writes in a minute",
+    "errors": [
+        {
+            "field": "key",
+            "value": "admin",
+            "limit": "3 writes in a minute",
+            "message": "the key 'admin': more than 3 writes in a minute",
+        }
+    ],
+}
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr("appliance.cli.client.node_api.time.sleep", found.append)
+    return found
+
+
+def test_list_all_waits_when_it_is_told_to(api: Any, secbeat: Any, waits: list[float]) -> None:
     api.answers_with(429, {"detail": "slow down"}, Retry_After="5")
     api.answers_with(200, {"blacklist": [], "total": 0, "next_cursor": None})
-    assert secbeat("blacklist", "list", "--all").code == 0
-    assert waits == [5]
+    done = secbeat("blacklist", "list", "--all")
+    assert (done.code, waits) == (0, [5])
+    assert done.err == "secbeat: slow down (HTTP 429); trying again in 5 s\n"
+
+
+def test_a_change_waits_too_and_says_which_limit_of_which_key(
+    api: Any, secbeat: Any, waits: list[float]
+) -> None:
+    api.answers_with(429, TOO_MANY, Retry_After="7")
+    api.answers_with(201, ENTRY)
+    done = secbeat("blacklist", "add", "192.0.2.7", "--json")
+    assert (done.code, waits, done.json) == (0, [7], ENTRY)
+    assert "the key 'admin': more than 3 writes in a minute; trying again in 7 s" in done.err
+    assert [each.body for each in api.requests] == [api.requests[0].body] * 2
+
+
+def test_an_import_that_is_sent_again_is_sent_whole(
+    api: Any, secbeat: Any, waits: list[float], tmp_path: Path
+) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_bytes(b"192.0.2.1\n" * 20_000)
+    api.answers_with(429, TOO_MANY, Retry_After="1")
+    api.answers_with(201, IMPORTED)
+    assert secbeat("blacklist", "import", file).code == 0
+    assert waits == [1]
+    assert [each.body for each in api.requests] == [file.read_bytes()] * 2
+
+
+def test_a_wait_that_is_too_long_is_left_to_the_caller(
+    api: Any, secbeat: Any, waits: list[float]
+) -> None:
+    api.answers_with(429, TOO_MANY, Retry_After="301")
+    done = secbeat("blacklist", "add", "192.0.2.7")
+    assert (done.code, waits) == (75, [])
+    assert done.err.endswith("secbeat: it takes requests again in 301 s\n")
 
 
 IMPORTED = {
@@ -184,6 +235,38 @@ def test_import_sends_the_file_as_it_is(api: Any, secbeat: Any, tmp_path: Path) 
     assert request.body == file.read_bytes()
     assert done.out == "2 of 3 lines are on the blacklist, 1 skipped: in force (revision 9)\n"
     assert done.err == "secbeat: line 3: x: is no address\n"
+
+
+def test_import_names_lines_that_are_refused_and_counts_networks(
+    api: Any, secbeat: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_bytes(b"x\n")
+    refused = [{"line": 2, "value": "x", "why": "'x' is not an IP address or prefix"}]
+    more = {"networks": 4, "added": 4, "skipped": 0, "skipped_lines": [], "refused": 1}
+    warning = "line 3: 10.0.0.0/7 is shorter than /8"
+    answer = {**IMPORTED, **more, "refused_lines": refused, "warnings": [warning]}
+    api.answers_with(201, answer)
+    done = secbeat("blacklist", "import", file, "--on-error", "skip", "--force")
+    assert api.requests[0].query == {"on_conflict": "fail", "on_error": "skip", "force": "true"}
+    assert done.out == "4 of 4 networks are on the blacklist, 1 refused: in force (revision 9)\n"
+    assert done.err == (
+        f"secbeat: line 2: 'x' is not an IP address or prefix\nsecbeat: warning: {warning}\n"
+    )
+
+
+def test_add_with_force_asks_for_it(api: Any, secbeat: Any) -> None:
+    api.answers_with(201, {**ENTRY, "ip": "0.0.0.0/0"})
+    assert secbeat("allowlist", "add", "0.0.0.0/0", "--force").code == 0
+    assert api.requests[0].query == {"force": "true"}
+
+
+def test_a_signature_before_ndjson_is_nothing(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    file = tmp_path / "bans.ndjson"
+    file.write_bytes(b'\xef\xbb\xbf{"ip": "192.0.2.1"}\n')
+    api.answers_with(201, IMPORTED)
+    secbeat("blacklist", "import", file)
+    assert api.requests[0].headers["Content-Type"] == "application/x-ndjson"
 
 
 def test_import_reads_stdin_and_sees_ndjson(api: Any, secbeat: Any, monkeypatch: Any) -> None:
@@ -239,7 +322,7 @@ def test_status_says_that_nothing_is_forwarded_and_why(
     body = {"status": "degraded", "health": "x", "reasons": reasons, "dataplane_error": error}
     api.answers_with(200, body)
     said = [each for each in secbeat("status").out.splitlines() if "NOT FORWARDING" in each]
-    assert said == ([f"NOT FORWARDING: {line}"] if line else [])
+    assert said == ([f"NOT FORWARDING\t{line}"] if line else [])
 
 
 def test_stats_flattens_what_is_nested(api: Any, secbeat: Any) -> None:
@@ -284,3 +367,98 @@ def test_unknown_role_is_a_usage_error(secbeat: Any) -> None:
 def test_version(secbeat: Any) -> None:
     done = secbeat("version", "--json")
     assert json.loads(done.out)["version"] == secbeat("--version").out.strip()
+
+
+def test_status_says_first_that_a_policy_drops_nothing_and_what_goes_on(
+    api: Any, secbeat: Any
+) -> None:
+    lax = [{"profile": f"p{n}", "mode": "monitor"} for n in range(12)]
+    attack = {"id": "attack_1", "type": "syn_flood", "target": "198.51.100.80", "profile": "shop"}
+    attack |= {"action": "challenged", "packets_per_second": 90_000, "bits_per_second": 46_080_000}
+    rates = {f"{one}_packets_per_second": 5 for one in ("received", "forwarded", "consumed")}
+    rates |= {"dropped_packets_per_second": 0, "received_bits_per_second": 2560}
+    body = {
+        "status": "running",
+        "policy": {"name": "trial", "mode": "off", "revision": 3, "not_enforced": lax},
+        "rates": rates,
+        "attacks": {"active": 1, "suppressed": 0, "heaviest": [attack]},
+        "syn_proxy": {
+            "profiles": 2,
+            "always": ["bank"],
+            "on_count": 2,
+            "on_for": [
+                {"profile": "shop", "address": "198.51.100.80"},
+                {"profile": "web", "address": None},
+            ],
+        },
+        "panic": {"until": "2026-11-30T12:00:00.000Z", "by": "x", "reason": None},
+        "health": "healthy",
+        "reasons": [],
+    }
+    api.answers_with(200, body)
+    lines = secbeat("status").out.splitlines()
+    assert lines[1:9] == [
+        "policy\ttrial: off (revision 3)",
+        f"NOTHING IS DROPPED\tin {', '.join(f'p{n} (monitor)' for n in range(10))} and 2 more",
+        "PANIC MODE\tuntil 2026-11-30T12:00:00.000Z: every profile only watches",
+        "packets per second\t5 received, 5 forwarded, 5 consumed, 0 dropped",
+        "bits per second\t2560 received",
+        "UNDER ATTACK\t198.51.100.80: syn_flood, 90000 packets per second, challenged, attack_1",
+        "SYN proxy\ton for 198.51.100.80, profile web, profile bank (always)",
+        "status\trunning",
+    ]
+    assert "attacks.active\t1" in lines
+    assert secbeat("status", "--json").json == body
+
+
+LOOKUP = {
+    **ENTRY,
+    "others": [],
+    "asked": "192.0.2.7",
+    "verdict": "allowed",
+    "decided_by": {"list": "allowlist", "ip": "192.0.2.0/28"},
+    "covering": [
+        {"list": "allowlist", "ip": "192.0.2.0/28"},
+        {"list": "blacklist", "ip": "192.0.2.0/24"},
+    ],
+    "inside": [],
+}
+
+
+def test_show_says_the_verdict_and_what_covers(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, LOOKUP)
+    lines = secbeat("blacklist", "show", "192.0.2.7").out.splitlines()
+    assert lines[1:4] == [
+        "asked\t192.0.2.7",
+        "verdict\tallowed by 192.0.2.0/28 of the allowlist",
+        "covered by\t192.0.2.0/28 of the allowlist, 192.0.2.0/24 of the blacklist",
+    ]
+    assert api.requests[0].query == {"covering": "true"}
+    assert secbeat("blacklist", "show", "192.0.2.7", "--json").json == LOOKUP
+
+
+def test_lists_are_filtered_and_ordered(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"blacklist": [ENTRY], "total": 1, "next_cursor": None})
+    words = ("--reason", "spam", "--created-by", "night", "--text", "x", "--sort", "hits")
+    assert secbeat("blacklist", "list", *words, "--since", "2026-11-08T10:30:00Z").code == 0
+    assert api.requests[0].query == {
+        "limit": "100",
+        "reason": "spam",
+        "created_by": "night",
+        "text": "x",
+        "sort": "hits",
+        "since": "2026-11-08T10:30:00Z",
+    }
+    refused = secbeat("blacklist", "list", "--all", "--sort", "hits")
+    assert (refused.code, "--all doesn't go with --sort hits" in refused.err) == (2, True)
+    assert secbeat("blacklist", "list", "--fleet", "--sort", "hits").code == 2
+
+
+def test_the_audit_is_filtered_and_says_before_and_after(api: Any, secbeat: Any) -> None:
+    row = {"id": 1, "at": "t", "key": "k", "role": "admin", "source": "s", "action": "a"}
+    row |= {"target": "x", "revision": 2, "request_id": "r", "before": None, "after": {"on": True}}
+    api.answers_with(200, {"audit": [row], "total": 1, "next_cursor": None})
+    done = secbeat("audit", "list", "--key", "k", "--action", "policy", "--sort", "oldest")
+    assert done.out.splitlines()[1].split("\t")[-2:] == ["-", '{"on": true}']
+    asked = {"limit": "100", "key": "k", "action": "policy", "sort": "oldest"}
+    assert api.requests[0].query == asked

@@ -20,10 +20,10 @@ DRAIN = {
 @pytest.mark.parametrize(
     ("waiting_for", "progress"),
     [
-        ("dataplane", "the data plane does not know of it yet"),
-        ("connections", "3 proxied connections are waited for"),
-        ("traffic", "packets still come; quiet for 1.5 s"),
-        (None, "it is complete, 2 proxied connections are lost"),
+        ("dataplane", "the data plane has not applied the drain yet"),
+        ("connections", "3 proxied connections are still open"),
+        ("traffic", "packets still arrive; quiet for 1.5 s"),
+        (None, "the drain is complete, 2 proxied connections are lost"),
     ],
 )
 def test_a_node_is_drained_and_says_how_far_it_is(

@@ -46,7 +46,17 @@ def test_refusals_have_their_exit_code(status: int, code: int, api: Any, secbeat
     api.answers_with(status, {"title": "T", "detail": "why it is so", "errors": []})
     done = secbeat("blacklist", "show", "192.0.2.7")
     assert done.code == code
-    assert (done.out, done.err) == ("", f"secbeat: why it is so (HTTP {status})\n")
+    place = "secbeat: the key came from $SECBEAT_API_KEY\n" if code == 77 else ""
+    assert (done.out, done.err) == ("", f"secbeat: why it is so (HTTP {status})\n{place}")
+
+
+def test_a_refused_key_is_told_with_its_file(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    api.answers_with(401, {"detail": "the key is unknown"})
+    file = tmp_path / "old.key"
+    file.write_text("k" * 32)
+    done = secbeat("status", "--key-file", str(file))
+    assert done.code == 77
+    assert done.err.splitlines()[-1] == f"secbeat: the key came from --key-file {file}"
 
 
 def test_each_error_names_field_value_and_limit(api: Any, secbeat: Any) -> None:
@@ -81,9 +91,7 @@ def test_something_else_that_answers_is_named(body: bytes, api: Any, secbeat: An
     api.answers_with(404, body)
     done = secbeat("status")
     assert done.code == 76
-    assert (
-        done.err == f"secbeat: {api.url}: what answers there is not a management API (HTTP 404)\n"
-    )
+    assert done.err == f"secbeat: {api.url}: the answer is not from a management API (HTTP 404)\n"
 
 
 def test_key_does_not_follow_a_redirect(api: Any, secbeat: Any) -> None:
@@ -161,10 +169,12 @@ def test_order_of_keys(tmp_path: Path) -> None:
     given.write_text("given\n")
     default.write_text("default\n")
     both = {"SECBEAT_API_KEY": "ours", "MANAGEMENT_API_KEY": "server's"}
-    assert find_key(given, both, (default,)) == "given"
-    assert find_key(None, both, (default,)) == "ours"
-    assert find_key(None, {"MANAGEMENT_API_KEY": "server's"}, (default,)) == "server's"
-    assert find_key(None, {"SECBEAT_API_KEY": " "}, (tmp_path / "none", default)) == "default"
+    assert find_key(given, both, (default,)) == ("given", f"--key-file {given}")
+    assert find_key(None, both, (default,)) == ("ours", "$SECBEAT_API_KEY")
+    servers = {"MANAGEMENT_API_KEY": "server's"}
+    assert find_key(None, servers, (default,)) == ("server's", "$MANAGEMENT_API_KEY")
+    unset = {"SECBEAT_API_KEY": " "}
+    assert find_key(None, unset, (tmp_path / "none", default)) == ("default", str(default))
 
 
 @pytest.mark.parametrize("content", [b"", b"a\nb", b"\xff\xfe", "ä".encode()])

@@ -96,7 +96,7 @@ def test_what_is_only_watched_stands_in_the_first_line(api: Any, secbeat: Any) -
     found = [{**REASON, "mode": "monitor"}]
     api.answers_with(200, body(stages=[{"stage": "lists", "outcome": "passed", "findings": found}]))
     first = secbeat("explain", "198.51.100.7").out.splitlines()[0]
-    assert first.endswith("tcp/443: forwarded; only watched: blacklist")
+    assert first.endswith("tcp/443: forwarded; in monitor: blacklist")
 
 
 def test_without_a_destination_other_profiles_are_named(api: Any, secbeat: Any) -> None:
@@ -145,7 +145,7 @@ def test_limits_attacks_and_overlays_are_told(api: Any, secbeat: Any) -> None:
     lines = secbeat("explain", "198.51.100.7").out.splitlines()
     assert (
         "limit\trate_source_packets (enforce): 150 of 200 packets left, 100 a second, "
-        "source /32; the packet pays"
+        "source /32; the packet is charged"
     ) in lines
     assert (
         "attack\tattack_0123456789abcdef syn_flood on 203.0.113.10 since "

@@ -58,3 +58,15 @@ def test_json_is_one_document_in_ascii() -> None:
     output.document({"reason": "ä\x1b"})
     assert not output.terminal
     assert stream.getvalue() == '{\n  "reason": "\\u00e4\\u001b"\n}\n'
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_no_color_leaves_no_escape_in_a_table(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for is_set in (False, True):
+        if is_set:
+            monkeypatch.setenv("NO_COLOR", value)
+        stream = Terminal()
+        Output(False, stream).table(("ip", "hits"), [("192.0.2.7", 7)])
+        assert ("\x1b" in stream.getvalue()) is not is_set
+        assert "192.0.2.7" in stream.getvalue()

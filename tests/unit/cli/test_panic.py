@@ -25,7 +25,8 @@ def test_panic_alone_lasts_half_an_hour(api: Any, secbeat: Any) -> None:
     assert request.json == {"duration_seconds": 1800, "reason": None}
     assert done.code == 0
     assert done.out == (
-        "every profile only watches until 2026-01-01T00:30:00.000Z: in force (revision 7)\n"
+        "panic mode is on: all profiles are in monitor until 2026-01-01T00:30:00.000Z: "
+        "in force (revision 7)\n"
     )
 
 

@@ -18,7 +18,15 @@ LIMIT = {
     "unit": "packets",
 }
 CHANGE = {"profile": "default", "setting": "land", "before": "default", "after": "monitor"}
-ANSWER = {"revision": 7, "state": "in_force", "changes": [CHANGE], "warnings": []}
+ANSWER = {
+    "revision": 7,
+    "state": "in_force",
+    "name": "watch",
+    "replaces": 6,
+    "of_revision": None,
+    "changes": [CHANGE],
+    "warnings": [],
+}
 SHOWN = {
     "revision": 7,
     "state": "in_force",
@@ -162,13 +170,48 @@ def test_history_is_listed(api: Any, secbeat: Any) -> None:
 
 
 @pytest.mark.parametrize(("words", "body"), [([], {}), (["3"], {"revision": 3})])
-def test_rollback_names_what_it_was_told(
+def test_rollback_says_which_policy_it_made_the_newest_and_how_to_undo_that(
     api: Any, secbeat: Any, words: list[str], body: dict[str, int]
 ) -> None:
-    api.answers_with(200, {**ANSWER, "changes": []})
+    api.answers_with(200, {**ANSWER, "of_revision": 3, "changes": []})
     done = secbeat("policy", "rollback", *words)
     assert (api.requests[0].path, api.requests[0].json) == ("/api/v1/policy/rollback", body)
-    assert done.out == "rolled back, nothing changed: in force (revision 7)\n"
+    assert done.out == (
+        "watch of revision 3 is the policy again, nothing changed: in force (revision 7)\n"
+        "to undo it: secbeat policy rollback 6\n"
+    )
+
+
+def test_a_rollback_to_before_the_first_policy_is_to_the_default(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {**ANSWER, "name": "default", "of_revision": 0, "changes": []})
+    out = secbeat("policy", "rollback").out
+    assert out.startswith("the default policy is the policy again, nothing changed")
+
+
+def test_what_show_prints_is_what_apply_takes(
+    api: Any, secbeat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.answers_with(200, SHOWN)
+    shown = secbeat("policy", "show", "--json").out
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(shown.encode())))
+    api.answers.clear()
+    api.answers_with(200, ANSWER)
+    assert secbeat("policy", "apply", "-").code == 0
+    assert api.requests[-1].json == SHOWN["policy"]
+
+
+def test_every_mistake_of_a_file_is_told(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text('name = "x"\nsyn = "alway"\n[[rules]]\ntype = "rate_limit"\nvlaue = 5\n')
+    done = secbeat("policy", "apply", str(path))
+    assert (done.code, api.requests) == (65, [])
+    assert [
+        line.removeprefix(f"secbeat: policy file {path}: ") for line in done.err.splitlines()
+    ] == [
+        "syn: Input should be 'off', 'auto' or 'always'; did you mean 'always'? (is 'alway')",
+        "rules[0].value: Field required",
+        "rules[0].vlaue: no such field; did you mean 'value'? (is 5)",
+    ]
 
 
 def test_show_takes_what_an_earlier_release_has_stored(api: Any, secbeat: Any) -> None:

@@ -116,6 +116,25 @@ def test_what_names_nothing_or_too_much_is_a_usage_error(
     assert api.requests == []
 
 
+def test_a_file_is_read_as_an_import_reads_it(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_bytes(b"\xef\xbb\xbf192.0.2.1 ; SBL1\r\n192.0.2.4-192.0.2.6\n")
+    api.answers_with(200, REMOVED)
+    secbeat("blacklist", "remove", "--file", file)
+    assert api.requests[0].json == {"networks": ["192.0.2.1", "192.0.2.4/31", "192.0.2.6"]}
+
+
+def test_every_bad_line_of_a_file_is_named(api: Any, secbeat: Any, tmp_path: Path) -> None:
+    file = tmp_path / "bans.txt"
+    file.write_text("x\n192.0.2.1\ny\n")
+    done = secbeat("blacklist", "remove", "--file", file)
+    assert (done.code, api.requests) == (65, [])
+    assert [line.partition(": '")[0] for line in done.err.splitlines()] == [
+        f"secbeat: {file}, line 1",
+        f"secbeat: {file}, line 3",
+    ]
+
+
 def test_more_networks_than_the_api_takes_are_refused_by_name_of_the_limit(
     api: Any, secbeat: Any, tmp_path: Path
 ) -> None:
@@ -124,3 +143,51 @@ def test_more_networks_than_the_api_takes_are_refused_by_name_of_the_limit(
     done = secbeat("blacklist", "remove", "--file", file)
     assert (done.code, api.requests) == (2, [])
     assert "10000" in done.err
+
+
+DRY = {**REMOVED, "state": "dry_run", "revision": None}
+
+
+def test_flush_counts_then_removes(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, DRY)
+    api.answers_with(200, REMOVED)
+    done = secbeat("blacklist", "flush", "--origin", "feed:drop", "--reason", "x", "--yes")
+    assert [(each.path, each.query) for each in api.requests] == [
+        ("/api/v1/blacklist/remove", {"dry_run": "true"}),
+        ("/api/v1/blacklist/remove", {}),
+    ]
+    assert api.requests[0].json == api.requests[1].json == {"origin": "feed:drop", "reason": "x"}
+    assert done.out == (
+        "3 entries (2 of feed:drop, 1 of manual) are off the blacklist: in force (revision 9)\n"
+    )
+
+
+@pytest.mark.parametrize(("said", "code", "requests"), [("y\n", 0, 2), ("n\n", 1, 1)])
+def test_flush_asks_on_a_terminal(
+    said: str, code: int, requests: int, api: Any, secbeat: Any, monkeypatch: Any
+) -> None:
+    answers = io.StringIO(said)
+    monkeypatch.setattr(answers, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", answers)
+    api.answers_with(200, DRY)
+    api.answers_with(200, REMOVED)
+    done = secbeat("allowlist", "flush", "--created-by", "robot")
+    assert (done.code, len(api.requests)) == (code, requests)
+    assert "Take 3 entries (2 of feed:drop, 1 of manual) off the allowlist?" in done.err
+    assert ("nothing is changed" in done.err) is (code == 1)
+
+
+@pytest.mark.parametrize("flags", [[], ["--yes"], ["--origin", "manual"], ["--reason", "x"]])
+def test_flush_wants_a_condition_and_a_terminal_to_ask_on(
+    flags: list[str], api: Any, secbeat: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert secbeat("blacklist", "flush", *flags).code == 2
+    assert api.requests == []
+
+
+def test_flush_of_nothing_changes_nothing(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {**DRY, "removed": 0, "removed_by_origin": {}})
+    done = secbeat("blacklist", "flush", "--origin", "feed:x", "--yes")
+    assert (done.code, len(api.requests)) == (0, 1)
+    assert done.out == "no entry of the blacklist meets that; nothing is changed\n"

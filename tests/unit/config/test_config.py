@@ -46,6 +46,8 @@ def test_example_shows_every_key() -> None:
         ({"node": {"state_dir": "x"}}, 'node.state_dir = "x": must be an absolute path'),
         ({"node": {"extra": 1}}, "node.extra = 1: is not a known key"),
         ({"elsewhere": {}}, "elsewhere: is not a known key"),
+        ({"dataplan": {}}, "dataplan: is not a known key; did you mean 'dataplane'?"),
+        ({"dataplane": {"lcore": 2}}, "dataplane.lcore = 2: is not a known key; did you mean"),
         ({"node": 3}, "node: must be a table"),
         ({"dataplane": {"lcores": 17}}, "dataplane.lcores = 17: must be at most 16"),
         ({"dataplane": {"lcores": 0}}, "dataplane.lcores = 0: must be at least 1"),
@@ -122,6 +124,12 @@ def test_file_that_is_not_there_or_not_toml(tmp_path: Path) -> None:
         broken.write_bytes(content)
         with pytest.raises(ConfigurationError, match=r"broken.toml: is not TOML: "):
             load_config(broken)
+
+
+def test_a_signature_of_utf_8_is_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "secbeat.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + EXAMPLE.read_bytes())
+    assert load_config(file) == load_config(EXAMPLE)
 
 
 def test_policy_file_lies_beside_the_configuration(tmp_path: Path) -> None:

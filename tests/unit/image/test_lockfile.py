@@ -22,7 +22,13 @@ colorama==0.4.6 ; sys_platform == 'win32' \\
     # via pytest
 """
 REQUIRES = {
-    "secbeat": ["flask>=3.1", "requests[socks]>=2", 'pytest>=9; extra == "dev"'],
+    "secbeat": [
+        "flask>=3.1",
+        "requests[socks]>=2",
+        'pytest>=9; extra == "dev"',
+        'pexpect>=4; extra == "scale"',
+    ],
+    "pexpect": [],
     "flask": ["Jinja2>=3", 'colorama; sys_platform == "win32"', 'asgiref; extra == "async"'],
     "requests": ['PySocks; extra == "socks"', 'chardet; extra == "other"', "Jinja2"],
     "jinja2": ["flask"],
@@ -38,7 +44,10 @@ def test_an_entry_keeps_its_hashes_and_loses_its_comments() -> None:
 
 
 def test_what_runs_is_followed_through_wanted_extras_and_true_markers() -> None:
-    assert closure("secbeat", REQUIRES.__getitem__) == {"flask", "jinja2", "pysocks", "requests"}
+    without = {"flask", "jinja2", "pysocks", "requests"}
+    assert closure("secbeat", frozenset(), REQUIRES.__getitem__) == without
+    with_one = closure("secbeat", frozenset({"scale"}), REQUIRES.__getitem__)
+    assert with_one == {*without, "pexpect"}
 
 
 def test_the_selection_is_what_pip_reads_in_hash_mode() -> None:

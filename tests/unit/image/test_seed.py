@@ -2,7 +2,7 @@
 
 import json
 
-from tests.image.support.seed import Network, cloud_init_files, plain_files
+from tests.image.support.seed import Network, Written, cloud_init_files, plain_files
 
 KEY = "ssh-ed25519 AAAA test"
 TOML = '[management]\nnic = "nic:0"\n'
@@ -16,8 +16,20 @@ def test_cloud_init_gets_its_two_files_and_no_network_unless_asked_for():
     assert first == "#cloud-config"
     user_data = json.loads(rest)
     assert user_data["ssh_authorized_keys"] == [KEY]
-    assert user_data["write_files"] == [{"path": "/etc/secbeat/secbeat.toml", "content": TOML}]
+    written = {"path": "/etc/secbeat/secbeat.toml", "content": TOML, "permissions": "0644"}
+    assert user_data["write_files"] == [written]
     assert json.loads(files["meta-data"])["instance-id"] == "node-1"
+
+
+def test_more_files_come_with_their_modes():
+    more = [Written("/etc/credstore/token", "secret", "0600")]
+    text = cloud_init_files("node-1", KEY, TOML, more=more)["user-data"]
+    written = json.loads(text.partition("\n")[2])["write_files"]
+    assert written[1] == {
+        "path": "/etc/credstore/token",
+        "content": "secret",
+        "permissions": "0600",
+    }
 
 
 def test_cloud_inits_network_names_the_nic_by_its_mac():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,17 @@ def test_a_role_says_what_it_is_for_and_names_only_variables_that_it_has(role: P
     kept = load(role / "vars" / "main.yml") if (role / "vars" / "main.yml").exists() else {}
     named = set(re.findall(rf"secbeat_{role.name}_[a-z_]+", text)) - {"secbeat_rootfs_laid"}
     assert named <= options.keys() | kept.keys()
+
+
+def test_a_release_carries_what_jobs_run_and_nothing_else() -> None:
+    """`scale.yml` and its role lie beside the environment of an orchestrator."""
+    data = tomllib.loads((TREE / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    carried = {
+        (Path(folder).relative_to("share/secbeat"), file.relative_to(TREE))
+        for folder, patterns in data.items()
+        for pattern in patterns
+        for file in TREE.glob(pattern)
+    }
+    assert all(target == source.parent for target, source in carried)
+    role = {*(PLAYBOOKS / "roles/scale").rglob("*.yml")}
+    assert {TREE / source for _, source in carried} == {PLAYBOOKS / "scale.yml", *role}

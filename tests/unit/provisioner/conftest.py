@@ -7,6 +7,7 @@ import socket
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from api.orchestrator.scaling.provisioner import SocketProvisioner
 from appliance.provisioner.command import Provider
+from appliance.provisioner.process import carrier
 from appliance.provisioner.server import Server
 
 ANSWER_S = 60.0
@@ -27,16 +29,18 @@ class Provisioned:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.path = directory / "p.sock"
+        self.runs = directory / "runs"
         self.timeout_s = ANSWER_S
         self.users = {os.geteuid()}
         self._servers: list[Server] = []
 
-    def start(self, script: str) -> SocketProvisioner:
-        """Listen, with this for a provider's program."""
+    def start(self, script: str, playbook: Path | None = None) -> SocketProvisioner:
+        """Listen, with this for a provider's program, carried by the playbook if there is one."""
         program = self.directory / "provider.py"
         program.write_text(_BEGINNING + textwrap.dedent(script))
         command = (sys.executable, "-I", str(program))
-        provider = Provider("fake", command, self.directory, self.timeout_s)
+        carried = playbook and carrier(playbook, self.directory, self.runs)
+        provider = Provider("fake", command, self.directory, self.timeout_s, carried)
         server = Server(self.path, {"fake": provider}, self.users)
         self._servers.append(server)
         threading.Thread(target=server.serve, daemon=True).start()
@@ -70,6 +74,20 @@ def provisioned(tmp_path: Path) -> Iterator[Provisioned]:
     made.close()
 
 
+def await_end(pid: int) -> bool:
+    """Whether a process ends; a zombie whose parent has gone too is reaped by init."""
+    end = time.monotonic() + ANSWER_S
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False
+
+
 Heard = Callable[[str | None], None]
 
 
@@ -83,7 +101,14 @@ def collect(lines: list[str]) -> Heard:
     return hear
 
 
-def create(provisioner: SocketProvisioner, hear: Heard = lambda _line: None) -> dict[str, Any]:
+TOKEN = "t" * 43
+
+
+def create(
+    provisioner: SocketProvisioner,
+    hear: Heard = lambda _line: None,
+    url: str = "http://127.0.0.1:3030",
+) -> dict[str, Any]:
     """Ask for a node."""
-    fleet = {"url": "http://127.0.0.1:3030", "token": "t" * 43, "labels": {"site": "fra"}}
+    fleet = {"url": url, "token": TOKEN, "labels": {"site": "fra"}}
     return provisioner.ask("create", {"node": "scale-1-1", "fleet": fleet}, ANSWER_S, hear)

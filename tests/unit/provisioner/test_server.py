@@ -5,31 +5,22 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
 
 from api.common.contract.errors import UnavailableError
 from api.orchestrator.scaling.provisioner import ProvisionerError, SocketProvisioner, ignore
-from tests.unit.provisioner.conftest import ANSWER_S, Provisioned, collect, create
+from tests.unit.provisioner.conftest import (
+    ANSWER_S,
+    Provisioned,
+    await_end,
+    collect,
+    create,
+)
 
 TERMS_S = (5.0, 20.0, 45.0)
 """The first is enough for a provider to begin, unless the machine stalls."""
-
-
-def _await_end(pid: int) -> bool:
-    """Whether a process ends; a zombie whose parent has gone too is reaped by init."""
-    end = time.monotonic() + ANSWER_S
-    while time.monotonic() < end:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_progress_is_passed_on_and_the_result_is_the_answer(provisioned: Provisioned) -> None:
@@ -108,7 +99,7 @@ def test_a_provider_that_takes_too_long_is_killed_with_all_that_it_has_started(
         if heard:
             break
         provisioned.close()
-    assert _await_end(int(heard[0]))
+    assert await_end(int(heard[0]))
 
 
 def test_who_gives_up_ends_the_provider(provisioned: Provisioned) -> None:
@@ -122,7 +113,7 @@ def test_who_gives_up_ends_the_provider(provisioned: Provisioned) -> None:
 
     with pytest.raises(InterruptedError):
         create(provisioner, hear)
-    assert _await_end(int(heard[0]))
+    assert await_end(int(heard[0]))
 
 
 def test_the_end_of_the_provisioner_ends_the_provider(provisioned: Provisioned) -> None:
@@ -136,7 +127,7 @@ def test_the_end_of_the_provisioner_ends_the_provider(provisioned: Provisioned) 
 
     with pytest.raises(ProvisionerError):
         create(provisioner, hear)
-    assert _await_end(int(heard[0]))
+    assert await_end(int(heard[0]))
 
 
 def test_another_user_is_refused(provisioned: Provisioned) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +31,8 @@ class Counters:
 
     def __init__(self) -> None:
         self.busy = self.total = self.packets = self.latency_ns = self.inspected = 0
+        self.passed = (0, 0, 0, 0, 0)
+        self.shielded: list[tuple[int, Sequence[abi.Protected]]] = []
 
     def cycles(self) -> tuple[int, int]:
         return self.busy, self.total
@@ -42,6 +45,12 @@ class Counters:
 
     def requests(self) -> int:
         return self.inspected
+
+    def traffic(self) -> tuple[int, int, int, int, int]:
+        return self.passed
+
+    def protected(self) -> Sequence[tuple[int, Sequence[abi.Protected]]]:
+        return self.shielded
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +110,30 @@ def test_memory_is_the_proportional_set_and_the_hugepages(tmp_path: Path) -> Non
     (tmp_path / "smaps").write_text(SMAPS, encoding="ascii")
 
     assert memory_bytes(tmp_path / "smaps") == (60_000 + 2048 + 4096) * 1024
+
+
+def test_rates_are_those_of_the_last_interval() -> None:
+    header, counters, made = begin()
+    made.update()
+    counters.passed = (3000, 192_000, 2000, 500, 400)
+    CLOCK.pass_ms(2000)
+    made.update()
+    rates = header.rates
+    assert (rates.received_pps, rates.received_bps, rates.forwarded_pps) == (1500, 768_000, 1000)
+    assert (rates.consumed_pps, rates.dropped_pps) == (250, 200)
+    CLOCK.pass_ms(1000)
+    made.update()
+    assert (rates.received_pps, rates.received_bps, rates.dropped_pps) == (0, 0, 0)
+
+
+def test_for_whom_the_syn_proxy_is_on_is_told_up_to_the_room_there_is() -> None:
+    header, counters, made = begin()
+    some = [abi.Protected(profile=index) for index in range(30)]
+    counters.shielded = [(30, some), (40, some)]
+    made.update()
+    told = header.syn_proxy_on
+    assert (told.count, told.version % 2) == (70, 0)
+    assert [each.profile for each in told.shown] == [*range(30), 0, 1]
+    counters.shielded = []
+    made.update()
+    assert told.count == 0

@@ -65,6 +65,21 @@ def test_a_path_that_is_not_there_would_be_found() -> None:
     assert (named - there, there) == ({"dataplane/statelog.py", "docs/none.md"}, {"parse.c"})
 
 
+def sections_of(document: Path) -> set[str]:
+    """Anchors of the headings, as a forge makes them."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TREE)))
+def test_sections_that_links_name_exist(document: Path) -> None:
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)", document.read_text())
+    targets = [(document.parent / path if path else document, name) for path, name in links]
+    documents = [(path, name) for path, name in targets if path.suffix == ".md"]
+    assert [(path, name) for path, name in documents if name not in sections_of(path)] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TREE)))
 def test_make_targets_in_documents_exist(document: Path) -> None:
     rules = (TREE / "Makefile").read_text()

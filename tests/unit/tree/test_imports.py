@@ -45,6 +45,7 @@ ROOMS = {
     "policy": {"base", "native", "statelog", "countries", "detection", "waf"},
     "waf": {"base", "native", "tables"},
     "detection": {"base", "native", "tables", "shared"},
+    "reasons": {"base", "native", "policy"},
     "pcap": {"base"},
     "dpdk": {"base", "native"},
     "model": {"native"},

@@ -1,4 +1,4 @@
-"""Reads an import's body into a scratch database; the first bad line refuses all of it.
+"""Reads an import's body into a scratch database.
 
 Knows neither ``node.db`` nor the state log; what a line may say is in `api.lists.lines`.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from api.lists import lines
-from api.lists.lines import Defaults
+from api.lists.lines import Defaults, Found, Lines
 
 _BATCH = 5000
 _SCHEMA = """
-CREATE TABLE lines(line INTEGER PRIMARY KEY, key BLOB, prefix_length INTEGER, kind INTEGER,
+CREATE TABLE lines(line INTEGER, key BLOB, prefix_length INTEGER, kind INTEGER,
                    reason TEXT, duration_s INTEGER);
 """
 ROWS = """
@@ -43,18 +44,33 @@ CREATE INDEX rows_skipped ON rows(line) WHERE skip IS NOT NULL;
 """In the order of the tables it goes to, so that inserting touches each page once."""
 
 
-def parse(source: Path, media_type: str, defaults: Defaults, target: Path) -> int:
-    """Parse a body into ``rows`` of a new scratch database; returns the number of entries.
+@dataclass(frozen=True)
+class Parsing:
+    """How to take a body."""
 
-    Raises `BadLineError` for the first line that breaks a rule.
+    media_type: str
+    defaults: Defaults
+    skips: bool = False
+    """Leave out lines that break a rule."""
+    advance: Callable[[int], None] = lambda _: None
+    """Is told how many bytes have been read."""
+
+
+def parse(source: Path, target: Path, how: Parsing) -> Found:
+    """Parse a body into ``rows`` of a new scratch database.
+
+    Raises `BadLinesError` if lines break a rule and are not to be skipped; `BadLineError` if there
+    are too many.
     """
     with source.open("rb") as file, closing(sqlite3.connect(target)) as connection:
         connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
-        rows = lines.entries(file, media_type, defaults)
-        count = 0
+        lines = Lines(file, how.media_type, how.defaults)
+        rows = iter(lines)
         while batch := list(itertools.islice(rows, _BATCH)):
             connection.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", batch)
-            count += len(batch)
+            how.advance(file.tell())
+        if not how.skips:
+            lines.refuse()
         connection.commit()
         connection.executescript(ROWS.format(schema="") + _ORDER)
-    return count
+    return lines.found

@@ -21,8 +21,9 @@ from uuid import UUID
 from api.common.children import child_environment
 from api.common.contract.errors import ApiError
 from api.common.disk import DiskError, StorageError, written
-from api.lists.lines import BadLineError, Defaults
-from api.management.lists.importing.parse import parse
+from api.lists.lines import BadLineError, BadLinesError, Defaults
+from api.management.lists.importing.parse import Parsing, parse
+from api.management.lists.progress import note
 from api.management.lists.rows import latest
 from dataplane.base.clock import Deadline, SystemClock
 from dataplane.base.networks import Network
@@ -50,13 +51,19 @@ class ParseJob:
     media_type: str
     reason: str | None
     duration_s: int | None
+    force: bool
+    skips: bool
     target: str
+    progress: str
+    """The file that says how much of the body has been checked."""
 
-    def run(self) -> int:
-        """See `parse`."""
-        defaults, target = Defaults(self.reason, self.duration_s), Path(self.target)
+    def run(self) -> dict[str, Any]:
+        """See `parse`: the fields of what was found."""
+        defaults = Defaults(self.reason, self.duration_s, self.force)
+        source, target, file = Path(self.source), Path(self.target), Path(self.progress)
+        how = Parsing(self.media_type, defaults, self.skips, lambda done: note(file, done))
         with written(target.parent):
-            return parse(Path(self.source), self.media_type, defaults, target)
+            return asdict(parse(source, target, how))
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,8 @@ def run(job: ParseJob | FileJob, size_bytes: int) -> Any:
     if done.returncode != 0:
         raise ApiError(f"the import's process ended with status {done.returncode}")
     answer = json.loads(done.stdout)
-    if "bad_line" in answer:
-        raise _bad_line(**answer["bad_line"])
+    if "bad_lines" in answer:
+        raise _bad_lines(**answer["bad_lines"])
     if "storage" in answer:
         directory, number = answer["storage"]
         raise DiskError(Path(directory), number)
@@ -138,10 +145,10 @@ def main() -> None:
     answer: dict[str, object]
     try:
         answer = {"result": job.run()}
+    except BadLinesError as exc:
+        answer = {"bad_lines": {"count": exc.count, "named": list(map(_fields, exc.lines))}}
     except BadLineError as exc:
-        message = str(exc).partition(": ")[2]
-        fields = {"line": exc.line, "value": exc.value, "limit": exc.limit}
-        answer = {"bad_line": {"message": message, **fields}}
+        answer = {"bad_lines": {"count": 1, "named": [_fields(exc)]}}
     except StorageError as exc:
         answer = {"storage": [exc.place, exc.number]}
     except StateLogError as exc:
@@ -149,8 +156,12 @@ def main() -> None:
     json.dump(answer, sys.stdout)
 
 
-def _bad_line(message: str, line: int, value: object, limit: str) -> BadLineError:
-    return BadLineError(message, line=line, value=value, limit=limit)
+def _fields(error: BadLineError) -> dict[str, Any]:
+    return {"message": error.why, "line": error.line, "value": error.value, "limit": error.limit}
+
+
+def _bad_lines(count: int, named: list[dict[str, Any]]) -> BadLinesError:
+    return BadLinesError([BadLineError(**each) for each in named], count)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from api.access.audit.service import Actor
-from api.common.contract.errors import ConflictError, FieldError
 from api.lists import kinds
-from api.lists.lines import Defaults
+from api.lists.answers import lines_conflict
+from api.lists.lines import Defaults, Found
+from api.lists.schemas import OnConflict, OnError
 from api.management.lists import rows
 from api.management.lists.bulk import Bulk, Publication
 from api.management.lists.importing import program
-from api.management.lists.importing.stage import ImportStage, OnConflict
+from api.management.lists.importing.stage import ImportStage
 from api.management.lists.service import Lists, Room
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName
@@ -33,6 +34,7 @@ class ImportRequest:
     defaults: Defaults
     origin: str
     on_conflict: OnConflict
+    on_error: OnError = "fail"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,15 @@ class ImportResult:
     """What an import did; no revision: there was nothing to add."""
 
     revision: int | None
-    lines: int
+    found: Found
     added: int
     replaced: int
-    skipped: int
-    skipped_lines: tuple[tuple[int, Network, str], ...]
+    skipped_lines: tuple[tuple[int, Network, str], ...] = ()
+
+    @property
+    def skipped(self) -> int:
+        """Networks of the body that were left out."""
+        return self.found.networks - self.added - self.replaced
 
 
 class Importer:
@@ -55,26 +61,29 @@ class Importer:
         self._lists = lists
 
     def run(self, actor: Actor, request: ImportRequest) -> ImportResult:
-        """Import a body whole or not at all.
+        """Import a body in one revision.
 
-        Raises `BadLineError`, `ConflictError` (a line conflicts, or there is no room),
+        Raises `BadLinesError`, `ConflictError` (a line conflicts, or there is no room),
         `TooManyRequestsError` while another bulk change is under way, and `StorageError`.
         """
-        with self._bulk.alone() as scratch:
+        with self._bulk.alone(actor, "import", request.list) as (scratch, progress):
             try:
-                lines = program.run(_parse_job(request, scratch), request.size_bytes)
+                job = _parse_job(request, scratch)
+                progress.check(request.size_bytes, Path(job.progress))
+                found = Found(**program.run(job, request.size_bytes))
                 database, replaces = self._bulk.database, request.on_conflict == "replace"
                 with database.attached(scratch) as connection:
                     stage = ImportStage(database, connection, request.origin, replaces)
-                    return self._import(actor, request, stage, scratch, lines)
+                    stage.progress = progress
+                    return self._import(actor, request, stage, scratch, found)
             finally:
                 self._lists.reserved = Room()
 
     def _import(
-        self, actor: Actor, request: ImportRequest, stage: ImportStage, scratch: Path, lines: int
+        self, actor: Actor, request: ImportRequest, stage: ImportStage, scratch: Path, found: Found
     ) -> ImportResult:
         staging = self._bulk.begin(actor, request.list, request.origin)
-        revision, added, replaced = None, 0, 0
+        result = ImportResult(None, found, 0, 0)
         with self._bulk.unless_finished(staging, stage):
             stage.mark_conflicts(staging)
             if request.on_conflict == "fail":
@@ -82,39 +91,36 @@ class Importer:
             self._lists.reserve(Room(*stage.wanted(staging)))
             stage.copy(staging)
             copied, replaced = stage.copied()
-            added = copied - replaced
+            result = replace(result, added=copied - replaced, replaced=replaced)
             if copied:
-                what = self._publication(request, scratch, lines, added, replaced)
+                what = self._publication(request, scratch, copied, result)
                 revision = self._bulk.publish(actor, staging, stage, what)
+                result = replace(result, revision=revision)
         skipped = self._explain(request, stage.first_skipped(SKIPPED_LISTED_MAX))
-        left = lines - added - replaced
-        return ImportResult(revision, lines, added, replaced, left, tuple(skipped))
+        return replace(result, skipped_lines=tuple(skipped))
 
     def _publication(
-        self, request: ImportRequest, scratch: Path, lines: int, added: int, replaced: int
+        self, request: ImportRequest, scratch: Path, copied: int, result: ImportResult
     ) -> Publication:
         def on_commit() -> None:
             self._lists.reserved = Room()  # the totals have them from here
 
-        count = f"{added + replaced} entries"
+        count = f"{copied} entries"
         return Publication(
             scratch=scratch,
             size_bytes=request.size_bytes,
-            networks=added + replaced,
+            networks=copied,
             removes=False,
             action="import",
             target=count if request.origin == "manual" else f"{count} of {request.origin}",
-            result=ImportResult(None, lines, added, replaced, lines - added - replaced, ()),
+            result=result,
             on_commit=on_commit,
         )
 
     def _refuse_conflicts(self, request: ImportRequest, stage: ImportStage) -> None:
-        for line, network, why in self._explain(request, stage.first_skipped(1)):
-            message = f"line {line}: {network} {why}"
-            what = FieldError(
-                f"line {line}", str(network), "no conflict, or on_conflict=skip or replace", message
-            )
-            raise ConflictError(message, errors=[what])
+        first = stage.first_skipped(SKIPPED_LISTED_MAX)
+        if found := [(n, str(what), why) for n, what, why in self._explain(request, first)]:
+            raise lines_conflict(found)
 
     def _explain(
         self, request: ImportRequest, skipped: list[tuple[int, Network, str]]
@@ -132,6 +138,12 @@ class Importer:
 
 def _parse_job(request: ImportRequest, target: Path) -> program.ParseJob:
     arguments: dict[str, Any] = asdict(request.defaults)
+    skips = request.on_error == "skip"
     return program.ParseJob(
-        str(request.source), request.media_type, target=str(target), **arguments
+        str(request.source),
+        request.media_type,
+        skips=skips,
+        target=str(target),
+        progress=str(target.with_name("progress")),
+        **arguments,
     )

@@ -12,15 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
 from api.lists.schemas import FLEET
+from api.management.lists.progress import Progress
 from api.management.lists.writes import Tally
 from api.storage.sqlite import Database
 from dataplane.base.networks import MAPPED_PREFIX, Network
 
-OnConflict = Literal["fail", "skip", "replace"]
 CHUNK = 400
 SAME = "e.list = :list AND e.key = r.key AND e.prefix_length = r.prefix_length"
 LIVE = "(e.expires_boot_ms IS NULL OR e.expires_boot_ms > :boot_ms)"
@@ -138,6 +137,7 @@ class Stage(ABC):
         self._database = database
         self._connection = connection
         self.rows = 0
+        self.progress: Progress | None = None
 
     @abstractmethod
     def tally(self, network: Network | None = None) -> Tally:
@@ -149,9 +149,15 @@ class Stage(ABC):
 
     def copy(self, staging: Staging) -> None:
         """Bring all rows into ``node.db``, invisible."""
+        if self.progress:
+            self.progress.begin("writing", self.rows)
         for first, last in self._chunks():
             with self._write():
                 self._stage(staging.parameters(first, last))
+            if self.progress:
+                self.progress.advance(min(last, self.rows))
+        if self.progress:
+            self.progress.begin("publishing")
 
     def remove(self, staging: Staging) -> None:
         """Take back what was staged."""

@@ -44,8 +44,12 @@ class Remover:
     def run(self, actor: Actor, name: ListName, wanted: Filter) -> RemovalResult:
         """Remove what the filter meets; `TooManyRequestsError` while another is under way."""
         database, number = self._bulk.database, kinds.number[name]
-        with self._bulk.alone() as scratch, database.attached(scratch) as connection:
+        with (
+            self._bulk.alone(actor, "remove", name) as (scratch, progress),
+            database.attached(scratch) as connection,
+        ):
             stage = RemovalStage(database, connection, wanted, number)
+            stage.progress = progress
             return self._remove(actor, name, wanted, stage, scratch)
 
     def _remove(

@@ -34,11 +34,13 @@ fleet_entries_staged = Table(
     Column("key", LargeBinary, nullable=False),
     Column("prefix_length", Integer, nullable=False),
     Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
     Column("reason", Text),
     Column("duration_s", INT64),
     Column("staged_ms", INT64, nullable=False),
 )
-"""Lines of imports that are not committed yet, or what a crash has left of one."""
+"""Networks of imports that are not committed yet, or what a crash has left of one; ``part`` counts
+those of one line."""
 
 Index(
     "fleet_entries_staged_by_network",

@@ -25,21 +25,27 @@ _FIRST = ("attack_type", "status", "name", "action", "target", "client", "packet
 def events(
     *,
     following: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what happens, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Show new events as they happen, until Ctrl-C.")
     ] = False,
     after: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="With --follow: begin after event N; 0 is all."),
+        typer.Option(
+            min=0, metavar="N", help="With --follow: begin after event N; 0 is the oldest."
+        ),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="As attack_detected.")] = None,
-    attack: Annotated[str | None, typer.Option(metavar="ID", help="Of one attack.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
-    everything: Annotated[bool, typer.Option("--all", help="All that is kept.")] = False,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of event, such as attack_detected.")
+    ] = None,
+    attack: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only events of this attack.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Show all rows.")] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what has happened, newest first; or follow it, oldest first.
+    """List recorded events, newest first; or follow new events.
 
     With --follow, --json prints one document a line.
     """

@@ -26,7 +26,9 @@ COLUMNS = (
     *("peak_bps", "packets", "dropped", "spoofed"),
 )
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="As attacks list shows it: attack_...")]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="Id of the attack, as attacks list shows it: attack_...")
+]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -39,26 +41,34 @@ class FileError(SecBeatError):
 
 @app.callback()
 def attacks() -> None:
-    """Attacks on what the node protects."""
+    """Attacks on the protected hosts."""
 
 
 @app.command("list")
 def list_(
     *,
     state: Annotated[
-        Literal["active", "ended"] | None, typer.Option(help="Only these; else all.")
+        Literal["active", "ended"] | None,
+        typer.Option(help="Only attacks in this state; default: all."),
     ] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="As syn_flood.")] = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="Type of attack, such as syn_flood.")
+    ] = None,
     target: Annotated[
-        str | None, typer.Option(help="An address, also of a prefix that was attacked; a prefix.")
+        str | None,
+        typer.Option(
+            help="Address or prefix of the target; an address also finds attacks on its prefixes."
+        ),
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="Of the policy.")] = None,
+    profile: Annotated[str | None, typer.Option(help="A profile of the policy.")] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Went on then or began later: 2026-11-08T10:30:00Z."),
+        typer.Option(
+            metavar="TIME", help="Only attacks active at this time or later: 2026-11-08T10:30:00Z."
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
-    everything: Annotated[bool, typer.Option("--all", help="All that is kept.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Show all rows.")] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
@@ -96,14 +106,14 @@ def show(
 def pcap(
     attack: Id,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Else ID.pcapng here; - is stdout.")
+        str, typer.Argument(metavar="FILE", help="Output file; default: ID.pcapng; - is stdout.")
     ] = "",
     *,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write packets of an attack as pcapng, with the reason of each in its comment."""
+    """Write captured packets of an attack as pcapng, each with its drop reason as comment."""
     content = NodeApi.open(url, key_file).download(f"attacks/{quoted(attack)}/pcap")
     name = file or f"{attack}.pcapng"
     if name == "-":

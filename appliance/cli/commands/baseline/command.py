@@ -32,19 +32,22 @@ class NoProposalError(SecBeatError):
 
 @app.callback()
 def baseline() -> None:
-    """What the addresses of each profile are used to."""
+    """Recorded usual traffic of each profile."""
 
 
 @app.command()
 def show(
     profile: Annotated[
-        str | None, typer.Argument(metavar="PROFILE", help="Hour by hour; else all, in short.")
+        str | None,
+        typer.Argument(
+            metavar="PROFILE", help="Show this profile hour by hour; default: a summary of all."
+        ),
     ] = None,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show rates per second of the address that has most, by profile and metric."""
+    """Show rates per second of the busiest address, by profile and metric."""
     query = {} if profile is None else {"profile": profile}
     body = NodeApi.open(url, key_file).get("baseline", query).body
     output = Output(as_json)
@@ -63,10 +66,14 @@ def propose_(
     *,
     factor: Annotated[
         float,
-        typer.Option(min=FACTOR_MIN, max=FACTOR_MAX, help="Times the highest rate that was seen."),
+        typer.Option(
+            min=FACTOR_MIN,
+            max=FACTOR_MAX,
+            help="Threshold as a multiple of the highest recorded rate.",
+        ),
     ] = FACTOR,
     allow_short: Annotated[
-        bool, typer.Option("--allow-short", help="Also from less than a day.")
+        bool, typer.Option("--allow-short", help="Accept less than a day of data.")
     ] = False,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
@@ -80,7 +87,7 @@ def propose_(
         raise NoProposalError(f"nothing is proposed: {'; '.join(proposal.refused)}")
     document = parse_policy(proposal.document).model_dump(mode="json")
     for reason in proposal.refused:
-        warn(f"left as it is: {reason}")
+        warn(f"not changed: {reason}")
     if as_json:
         output.document(document)
     else:

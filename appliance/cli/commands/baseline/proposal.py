@@ -95,7 +95,7 @@ def _put(
         name = metric["metric"]
         unseen.discard(name)
         if rule.get(name) == 0:
-            proposal.comments[*at, name] = [f"left off, as it was; {_seen(metric)}"]
+            proposal.comments[*at, name] = [f"stays off; {_seen(metric)}"]
             continue
         rule[name] = threshold(name, metric["max"], factor)
         proposal.comments[*at, name] = [_because(rule[name], metric, factor)]
@@ -107,16 +107,16 @@ def _heading(evidence: Mapping[str, Any], unseen: Sequence[str]) -> list[str]:
     left_out = f"{evidence['attacked_hours']} h with attacks are left out"
     lines = [
         f"Proposed from {recorded}; {left_out}.",
-        "Rates per second of the address that had most, each at most 19 in 100 too high.",
+        "Rates per second of the busiest address, each at most 19 % too high.",
     ]
-    return [*lines, f"Never seen, left as they are: {', '.join(unseen)}."] if unseen else lines
+    return [*lines, f"No traffic recorded, not changed: {', '.join(unseen)}."] if unseen else lines
 
 
 def _because(value: int, metric: Mapping[str, Any], factor: float) -> str:
     wanted = _rounded_up(metric["max"] * factor)
     why = f"{factor:g} x max"
     if value > wanted:
-        why = f"{why} would be {wanted}, below the least that is proposed"
+        why = f"{why} would be {wanted}, below the minimum for proposals"
     elif value < wanted:
         why = f"{why} would be {wanted}, above the highest possible"
     return f"{_seen(metric)}; {why}"

@@ -1,1 +1,1 @@
-"""What would happen to a packet now, and why."""
+"""The verdict on a packet, and the reason."""

@@ -13,23 +13,27 @@ from appliance.cli.terminal.output import Output, warn
 
 
 def explain(
-    address: Annotated[str, typer.Argument(help="The packet's source, outside.")],
+    address: Annotated[str, typer.Argument(help="Source address of the packet, outside.")],
     *,
     to: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Its destination; else the default profile's answer."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Destination of the packet; without it the default profile answers.",
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help="Of the destination; else 443.")
+        int | None, typer.Option(min=1, max=65_535, help="Destination port; default: 443.")
     ] = None,
     protocol: Annotated[
-        Literal["tcp", "udp", "icmp"], typer.Option(help="A SYN, a datagram or an echo request.")
+        Literal["tcp", "udp", "icmp"],
+        typer.Option(help="tcp: a SYN; udp: a datagram; icmp: an echo request."),
     ] = "tcp",
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what would happen to a packet from outside now, and why, stage by stage."""
+    """Show the verdict on a packet from outside, and the reason, stage by stage."""
     query = {"address": address, "to": to, "port": port, "protocol": protocol}
     asked = {name: value for name, value in query.items() if value is not None}
     body = NodeApi.open(url, key_file).get("explain", asked).body

@@ -8,7 +8,7 @@ from typing import Any
 Row = tuple[str, str]
 _OUTCOMES = {
     "forwarded": "forwarded",
-    "challenged": "challenged: the SYN proxy answers, and the client must show that it is there",
+    "challenged": "challenged: the SYN proxy answers, and the client must return the cookie",
 }
 
 
@@ -26,7 +26,7 @@ def verdict(body: dict[str, Any]) -> str:
         for each in stage["findings"]
         if each["mode"] == "monitor"
     ]
-    watched = f"; only watched: {', '.join(would)}" if would else ""
+    watched = f"; in monitor: {', '.join(would)}" if would else ""
     return f"{what}: {_OUTCOMES[body['verdict']]}{watched}"
 
 
@@ -59,11 +59,11 @@ def _source(body: dict[str, Any]) -> Iterator[Row]:
     yield "country", body["country"] or "no country database"
     if body["protects_source"]:
         name = body["protects_source"]
-        yield "inside", f"profile {name} protects the source: what it sends itself is not judged"
+        yield "inside", f"profile {name} protects the source: its own packets are not judged"
     if body["is_allowed"]:
-        yield "allowed", "on the allowlist: no ban, country, filter or limit stops it"
+        yield "allowed", "on the allowlist: exempt from bans, countries, filters and limits"
     if body["is_neighbor"]:
-        yield "neighbour", "a router that the policy names, as it may speak"
+        yield "neighbour", "a neighbour in the policy, in one of its routing protocols"
 
 
 def _entry(entry: dict[str, Any]) -> str:
@@ -94,9 +94,9 @@ def _stage(stage: dict[str, Any]) -> str:
 
 def _limit(limit: dict[str, Any]) -> str:
     pays = {
-        "now": "the packet pays",
-        "after_handshake": "pays when its handshake is complete",
-        "no": "the packet does not pay",
+        "now": "the packet is charged",
+        "after_handshake": "charged when the handshake is complete",
+        "no": "the packet is not charged",
     }[limit["pays"]]
     known = "" if limit["is_known"] else ", no bucket of its own yet"
     what = "ICMP packets" if limit["icmp_only"] else limit["unit"]

@@ -11,9 +11,9 @@ from appliance.cli.lazy import LazyCommand, LazyGroup
 _ROOM = "appliance.cli.commands.fleet"
 COMMANDS = {
     "membership": ("membership:app", "This node in its fleet; its key."),
-    "deployments": ("deployments:app", "Which policy goes to which nodes, and how far it is."),
-    "tokens": ("tokens:app", "What nodes enrol with."),
-    "database": ("database:app", "A copy of the orchestrator's database, and back."),
+    "deployments": ("deployments:app", "Deployments of policies to nodes, and their progress."),
+    "tokens": ("tokens:app", "Enrolment tokens."),
+    "database": ("database:app", "Dump and restore of the orchestrator's database."),
 }
 
 
@@ -31,4 +31,4 @@ app = typer.Typer(cls=FleetGroup, no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def fleet() -> None:
-    """The fleet, as its orchestrator knows it."""
+    """The fleet of an orchestrator."""

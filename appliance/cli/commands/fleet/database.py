@@ -22,14 +22,14 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="The orchestrator's
 
 @app.callback()
 def database() -> None:
-    """A copy of the orchestrator's database, and back; on its host, as its user."""
+    """Dump and restore of the orchestrator's database; on its host, as its user."""
 
 
 @app.command()
 def dump(
     file: FileArgument, config: ConfigOption = ORCHESTRATOR_FILE, as_json: JsonOption = False
 ) -> None:
-    """Copy the database to a file for its user alone, while the orchestrator works."""
+    """Copy the database to a file that only its user can read; the orchestrator may run."""
     backup.dump(_url(config), file.absolute())
     _tell(as_json, "copied", file)
 

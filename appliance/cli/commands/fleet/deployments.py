@@ -20,20 +20,20 @@ from appliance.cli.terminal.output import Output
 WAIT_S = 600.0
 NODES = ("node", "state", "status", "message")
 ROWS = ("id", "policy", "name", "selector", "strategy", "state", "nodes", "created_at", "reason")
-Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Of the deployment.")]
-State = Annotated[str | None, typer.Option("--state", help="Only nodes of this state.")]
+Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Id of the deployment.")]
+State = Annotated[str | None, typer.Option("--state", help="Only nodes in this state.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
 def deployments() -> None:
-    """Which policy goes to which nodes, and how far it is."""
+    """Deployments of policies to nodes, and their progress."""
 
 
 @app.command(name="list")
 def list_all(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 20,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
@@ -70,7 +70,7 @@ def wait(
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Wait until nothing of a deployment happens by itself any more."""
+    """Wait until a deployment has ended, or needs an operator."""
     output = Output(as_json)
     tell(output, follow(FleetApi.open(orchestrator, key_file), number, timeout, output))
 
@@ -82,7 +82,7 @@ def confirm(
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep a deployment that is withdrawn unless somebody confirms it."""
+    """Confirm a deployment, so that it is not withdrawn at its time limit."""
     api = FleetApi.open(orchestrator, key_file)
     tell(Output(as_json), api.post(f"deployments/{number}/confirm", None).body)
 
@@ -94,7 +94,7 @@ def cancel(
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Withdraw a deployment that goes on: its nodes get back what they had."""
+    """Withdraw a running deployment: its nodes get their earlier policy back."""
     api = FleetApi.open(orchestrator, key_file)
     tell(Output(as_json), api.post(f"deployments/{number}/cancel", None).body)
 

@@ -27,7 +27,7 @@ def membership() -> None:
 
 @app.command("show")
 def show(socket: SocketOption = SOCKET, as_json: JsonOption = False) -> None:
-    """Show whether the orchestrator answers, and what of the fleet's wishes is in force."""
+    """Show whether the orchestrator answers, and the fleet's revisions in force."""
     _print(ask(socket, {"do": "fleet.membership"}, _ASK_S), as_json)
 
 

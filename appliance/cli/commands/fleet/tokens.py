@@ -37,13 +37,16 @@ def list_(
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What it is for.")],
+    name: Annotated[str, typer.Argument(help="Use of the token.")],
     uses: Annotated[
-        int | None, typer.Option(min=1, max=100_000, help="So many nodes; else any number.")
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help="Number of nodes that may use the token; default: any number."
+        ),
     ] = None,
     expires: Annotated[
         int | None,
-        typer.Option(parser=parse_duration, metavar="TIME", help="90d, 12h; else without end."),
+        typer.Option(parser=parse_duration, metavar="TIME", help="90d, 12h; default: no end."),
     ] = None,
     orchestrator: OrchestratorOption = DEFAULT_ORCHESTRATOR,
     key_file: FleetKeyFileOption = None,

@@ -11,7 +11,7 @@ import typer
 from appliance.cli.client.choice import Asked, refuse_for_fleet
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
-from appliance.cli.commands.lists import removals
+from appliance.cli.commands.lists import flush, removals
 from appliance.cli.commands.lists.imports import upload
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
@@ -21,7 +21,9 @@ from appliance.cli.terminal.options import (
     FleetUrlOption,
     JsonOption,
     KeyFileOption,
+    SinceOption,
     TimeoutOption,
+    UntilOption,
     UrlOption,
     WaitOption,
 )
@@ -36,38 +38,50 @@ COLUMNS = ("ip", "state", "hits", "expires_at", "created_by", "origin", "reason"
 Network = Annotated[
     str, typer.Argument(metavar="IP", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
 ]
-Reason = Annotated[str | None, typer.Option(help="Why; up to 256 characters.")]
+Reason = Annotated[str | None, typer.Option(help="Reason; up to 256 characters.")]
 Duration = Annotated[
     int | None,
     typer.Option(
-        parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; else without end."
+        parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; default: no end."
     ),
 ]
 Origin = Annotated[
     str | None,
-    typer.Option(help="Who says so: manual, incident, crowdsec or feed:NAME."),
+    typer.Option(help="Origin of the entry: manual, incident, crowdsec or feed:NAME."),
 ]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
+Text = Annotated[str | None, typer.Option(help="Only with this text in reason, creator or origin.")]
+Sort = Annotated[
+    Literal["ip", "newest", "oldest", "ends", "hits"],
+    typer.Option(help="Order; any but ip shows the first --limit entries alone."),
+]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")]
 Source = Annotated[
-    str, typer.Argument(metavar="FILE", help="A line for each address or prefix; - is stdin.")
+    str, typer.Argument(metavar="FILE", help="File with one address or prefix a line; - is stdin.")
 ]
 Conflict = Annotated[
     Literal["fail", "skip", "replace"],
     typer.Option(
         "--on-conflict",
-        help="Of lines that can't be added: fail, skip, or replace what is there (renews its end).",
+        help="For lines that can't be added: fail, skip, or replace (renews existing entries).",
     ),
+]
+OnError = Annotated[
+    Literal["fail", "skip"],
+    typer.Option("--on-error", help="Of lines that break a rule: refuse all, or skip them."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Take 0.0.0.0/0 and ::/0, all addresses of a family.")
 ]
 Format = Annotated[
     Literal["auto", "text", "ndjson"],
-    typer.Option("--format", help="auto: ndjson when the first character is a brace."),
+    typer.Option("--format", help="auto: ndjson if the first character is a brace, else text."),
 ]
 
 
 def make_app(name: ListName) -> typer.Typer:
     """The verbs of one list."""
     app = typer.Typer(no_args_is_help=True, add_completion=False)
-    for verb in (_add, removals.make, _show, _list, _import):
+    for verb in (_add, removals.make, flush.make, _show, _list, _import):
         verb(app, name)
     return app
 
@@ -80,6 +94,7 @@ def _add(app: typer.Typer, name: ListName) -> None:
         reason: Reason = None,
         duration: Duration = None,
         origin: Origin = None,
+        force: Force = False,
         wait: WaitOption = False,
         timeout: TimeoutOption = WAIT_S,
         fleet: FleetOption = False,
@@ -92,7 +107,8 @@ def _add(app: typer.Typer, name: ListName) -> None:
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         body = {"ip": ip, "reason": reason, "duration_seconds": duration, "origin": origin}
         body = {key: value for key, value in body.items() if value is not None}
-        answer = asked.settle(asked.api.post(name, body), timeout if wait else None, "lists")
+        sent = asked.api.post(name, body, {"force": "true"} if force else None)
+        answer = asked.settle(sent, timeout if wait else None, "lists")
         if as_json:
             output.document(answer.body)
         else:
@@ -100,7 +116,7 @@ def _add(app: typer.Typer, name: ListName) -> None:
 
 
 def _show(app: typer.Typer, name: ListName) -> None:
-    @app.command("show", help=f"Show one entry of the {name}.")
+    @app.command("show", help=f"Show what the {name} says of an address, and the verdict.")
     def show(
         ip: Network,
         fleet: FleetOption = False,
@@ -111,16 +127,35 @@ def _show(app: typer.Typer, name: ListName) -> None:
     ) -> None:
         output = Output(as_json)
         asked = Asked.open(fleet, orchestrator, url, key_file)
-        entry = asked.api.get(f"{name}/{quoted(ip)}").body
+        query = {} if fleet else {"covering": "true"}
+        entry = asked.api.get(f"{name}/{quoted(ip)}", query).body
         if as_json:
             output.document(entry)
             return
         others = entry.pop("others", ())
-        table = [(key, _cell(value)) for key, value in entry.items()]
+        table = [*_verdict(entry), *((key, _cell(value)) for key, value in entry.items())]
         for other in others:
             ends = other.get("expires_at") or "without end"
             table.append((f"also of {other.get('origin')}", f"{ends} {other.get('reason') or ''}"))
         output.table(("what", "value"), table)
+
+
+def _verdict(entry: dict[str, Any]) -> Iterable[tuple[str, Cell]]:
+    """The rows of a look-up, which are taken out of the entry."""
+    if "verdict" not in entry:  # of the fleet
+        return
+    asked, verdict, decided_by = (entry.pop(key) for key in ("asked", "verdict", "decided_by"))
+    covering, inside = entry.pop("covering"), entry.pop("inside")
+    yield "asked", asked
+    by = "" if decided_by is None else f" by {_listed(decided_by)}"
+    yield "verdict", ("neither banned nor allowed" if verdict == "none" else verdict) + by
+    yield "covered by", ", ".join(map(_listed, covering))
+    if inside:
+        yield "contains", ", ".join(map(_listed, inside))
+
+
+def _listed(found: dict[str, Any]) -> str:
+    return f"{found.get('ip')} of the {found.get('list')}"
 
 
 def _list(app: typer.Typer, name: ListName) -> None:
@@ -128,17 +163,27 @@ def _list(app: typer.Typer, name: ListName) -> None:
     def list_(
         *,
         limit: Limit = 100,
-        everything: Annotated[bool, typer.Option("--all", help="All entries.")] = False,
+        everything: Annotated[bool, typer.Option("--all", help="Show all entries.")] = False,
         origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
+        reason: Annotated[str | None, typer.Option(help="Only entries with this reason.")] = None,
+        created_by: Annotated[str | None, typer.Option(help="Only what this key has made.")] = None,
+        text: Text = None,
+        since: SinceOption = None,
+        until: UntilOption = None,
+        sort: Sort = "ip",
         fleet: FleetOption = False,
         orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
         url: UrlOption = DEFAULT_URL,
         key_file: KeyFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        refuse_for_fleet(fleet, origin=origin)
+        filters = {"origin": origin, "reason": reason, "created_by": created_by, "text": text}
+        filters |= {"since": since, "until": until, "sort": None if sort == "ip" else sort}
+        refuse_for_fleet(fleet, **filters)
+        if everything and sort != "ip":
+            raise typer.BadParameter(f"--all doesn't go with --sort {sort}: use --limit")
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
-        api, of = asked.api, {} if fleet else {"origin": origin}
+        api, of = asked.api, {} if fleet else filters
         pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]
         columns = asked.columns(*(SHOWN if output.terminal else COLUMNS))
         write_list(output, name, columns, pages, partial(_rows, columns))
@@ -153,6 +198,8 @@ def _import(app: typer.Typer, name: ListName) -> None:
         duration: Duration = None,
         origin: Origin = None,
         on_conflict: Conflict = "fail",
+        on_error: OnError = "fail",
+        force: Force = False,
         file_format: Format = "auto",
         wait: WaitOption = False,
         timeout: TimeoutOption = WAIT_S,
@@ -169,21 +216,32 @@ def _import(app: typer.Typer, name: ListName) -> None:
             "duration_seconds": duration,
             "origin": origin,
             "on_conflict": on_conflict,
+            "on_error": None if on_error == "fail" else on_error,
+            "force": "true" if force else None,
         }
         answer = upload(asked.api, f"{name}/import", source, file_format, query)
         answer = asked.settle(answer, timeout if wait else None, "lists")
         if as_json:
             output.document(answer.body)
             return
-        body = answer.body
-        for line in body.get("skipped_lines") or ():
-            warn(f"line {line.get('line')}: {line.get('ip')}: {line.get('why')}")
-        there = int(body.get("added") or 0) + int(body.get("replaced") or 0)
-        what = f"{there} of {body.get('lines')} lines are on the {name}"
-        for how in ("replaced", "skipped"):
-            if body.get(how):
-                what += f", {body[how]} {how}"
-        asked.say(output, what, answer)
+        asked.say(output, _imported(name, answer.body), answer)
+
+
+def _imported(name: ListName, body: dict[str, Any]) -> str:
+    """What an import did, on one line; names on stderr what it left out."""
+    for line in body.get("skipped_lines") or ():
+        warn(f"line {line.get('line')}: {line.get('ip')}: {line.get('why')}")
+    for line in body.get("refused_lines") or ():
+        warn(f"line {line.get('line')}: {line.get('why')}")
+    lines, refused = int(body.get("lines") or 0), int(body.get("refused") or 0)
+    networks = body.get("networks")
+    there = int(body.get("added") or 0) + int(body.get("replaced") or 0)
+    of = f"{lines} lines" if networks in {None, lines - refused} else f"{networks} networks"
+    what = f"{there} of {of} are on the {name}"
+    for how in ("replaced", "skipped", "refused"):
+        if body.get(how):
+            what += f", {body[how]} {how}"
+    return what
 
 
 def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import typer
 
 from appliance.cli.client.node_api import Answer, NodeApi, Query
+from appliance.cli.commands.lists import progress
+from dataplane.base.list_file import UTF8_SIGNATURE
 
 BODY_MAX = 128 * 1024 * 1024
 """The API's limit for an import."""
@@ -35,8 +38,9 @@ def upload(api: NodeApi, path: str, source: str, file_format: str, query: Query)
         if not 0 < size <= BODY_MAX:
             raise typer.BadParameter(f"{source}: {size} bytes; must be 1 to {BODY_MAX}")
         kind = _TYPES["ndjson" if _is_ndjson(stream, file_format) else "text"]
-        with _progress(stream, size) as reader:
-            return api.upload(path, reader, kind, query)
+        request_id = uuid.uuid4().hex
+        with progress.shown(api, request_id, size) as sent:
+            return api.upload(path, _Counted(stream, size, sent), kind, query, request_id)
 
 
 @contextmanager
@@ -78,18 +82,19 @@ def _size(stream: IO[bytes]) -> int:
 def _is_ndjson(stream: IO[bytes], file_format: str) -> bool:
     if file_format != "auto":
         return file_format == "ndjson"
-    start = stream.read(4096).lstrip()
+    start = stream.read(4096)
     stream.seek(0)
-    return start.startswith(b"{")
+    return start.removeprefix(UTF8_SIGNATURE).lstrip().startswith(b"{")
 
 
 class _Counted:
     """A stream that tells how much of it was read; requests takes its length for Content-Length."""
 
-    def __init__(self, stream: IO[bytes], size: int, advance: Any) -> None:
+    def __init__(self, stream: IO[bytes], size: int, tell: Callable[[int], None]) -> None:
         self._stream = stream
         self._size = size
-        self._advance = advance
+        self._tell = tell
+        self._sent = 0
 
     def __len__(self) -> int:
         return self._size
@@ -100,28 +105,11 @@ class _Counted:
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
-        self._advance(len(data))
+        self._sent += len(data)
+        self._tell(self._sent)
         return data
 
-
-@contextmanager
-def _progress(stream: IO[bytes], size: int) -> Iterator[Any]:
-    """The stream itself, or on a terminal one that draws how much was sent, on stderr."""
-    if not sys.stderr.isatty():
-        yield _Counted(stream, size, lambda _: None)
-        return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("sending", total=size)
-        sent = 0
-
-        def advance(count: int) -> None:
-            nonlocal sent
-            sent += count
-            working = "node is checking and committing" if sent >= size else "sending"
-            progress.update(task, completed=sent, description=working)
-
-        yield _Counted(stream, size, advance)
+    def rewind(self) -> None:
+        """Begin again."""
+        self._stream.seek(0)
+        self._sent = 0

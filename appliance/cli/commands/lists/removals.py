@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,8 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Output, warn
+from dataplane.base.errors import InvalidInputError, InvalidInputsError
+from dataplane.base.list_file import read_list, read_list_file
 
 ListName = Literal["blacklist", "allowlist"]
 NETWORKS_MAX = 10_000
@@ -34,17 +36,17 @@ _WAIT_S = 60.0
 One = Annotated[
     str | None, typer.Argument(metavar="[IP]", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
 ]
-Reason = Annotated[str | None, typer.Option(help="All entries with this reason.")]
-CreatedBy = Annotated[str | None, typer.Option(help="All entries that this key has made.")]
+Reason = Annotated[str | None, typer.Option(help="Remove entries with this reason.")]
+CreatedBy = Annotated[str | None, typer.Option(help="Remove entries that this key has made.")]
 Origin = Annotated[
     str | None,
-    typer.Option(help="All entries of this origin; with IP: whose entry (default manual)."),
+    typer.Option(help="Remove entries of this origin; with IP the default is manual."),
 ]
 File = Annotated[
     str | None,
-    typer.Option("--file", metavar="FILE", help="All entries of these networks; - is stdin."),
+    typer.Option("--file", metavar="FILE", help="File with the networks to remove; - is stdin."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Count what would go, change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count the entries, remove none.")]
 
 
 def make(app: typer.Typer, name: ListName) -> None:
@@ -87,7 +89,7 @@ def make(app: typer.Typer, name: ListName) -> None:
         answer = (
             api.post(path, wanted, {"dry_run": "true"}) if dry_run else api.post_long(path, wanted)
         )
-        _say_many(asked, output, name, asked.settle(answer, wait_s, "lists"))
+        say_many(asked, output, name, asked.settle(answer, wait_s, "lists"))
 
 
 def _say_one(asked: Asked, output: Output, name: str, ip: str, answer: Answer) -> None:
@@ -102,13 +104,13 @@ def _say_one(asked: Asked, output: Output, name: str, ip: str, answer: Answer) -
         asked.say(output, f"{ip} is off the {name}", answer)
 
 
-def _say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
+def say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
+    """What a removal in bulk did, or would do."""
     body = answer.body
     if output.as_json:
         output.document(body)
         return
-    by = [f"{count} of {origin}" for origin, count in (body.get("removed_by_origin") or {}).items()]
-    what = f"{body.get('removed')} entries" + (f" ({', '.join(by)})" if by else "")
+    what = entries_text(body)
     if kept := body.get("kept_of_fleet"):
         warn(f"{kept} more are the fleet's and stay: remove them with --fleet")
     if state_of(answer) == "dry_run":
@@ -117,33 +119,28 @@ def _say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
         asked.say(output, f"{what} are off the {name}", answer)
 
 
+def entries_text(body: dict[str, Any]) -> str:
+    """How many entries, and of which origins."""
+    by = [f"{count} of {origin}" for origin, count in (body.get("removed_by_origin") or {}).items()]
+    return f"{body.get('removed')} entries" + (f" ({', '.join(by)})" if by else "")
+
+
 def _read(source: str) -> list[str]:
-    """Networks of a file, a line each; ``#`` begins a comment.
+    """The networks of a file, as imports read it.
 
     Raises:
+        InvalidInputsError: lines of it break a rule.
         typer.BadParameter: it can't be read, or has none or more than `NETWORKS_MAX`.
     """
+    networks = read_list(sys.stdin, "-") if source == "-" else read_list_file(Path(source))
     try:
-        if source == "-":
-            found = _networks(sys.stdin)
-        else:
-            with Path(source).open(encoding="utf-8") as lines:
-                found = _networks(lines)
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise typer.BadParameter(f"{source}: {why}") from error
+        found = [str(each) for each in itertools.islice(networks, NETWORKS_MAX + 1)]
+    except InvalidInputsError:
+        raise
+    except InvalidInputError as error:
+        raise typer.BadParameter(str(error)) from error
     if not 0 < len(found) <= NETWORKS_MAX:
         many = f"more than {NETWORKS_MAX}" if found else 0
-        limit = f"must be 1 to {NETWORKS_MAX}; for more, remove by origin or reason"
+        limit = f"must be 1 to {NETWORKS_MAX}; to remove more, use origin or reason"
         raise typer.BadParameter(f"{source}: {many} networks; {limit}")
-    return found
-
-
-def _networks(lines: Iterable[str]) -> list[str]:
-    found: list[str] = []
-    for line in lines:
-        if text := line.partition("#")[0].strip():
-            found.append(text)
-        if len(found) > NETWORKS_MAX:
-            break
     return found

@@ -43,7 +43,7 @@ HISTORY = ("revision", "name", "profiles", "rules", "action", "created_at", "cre
 File = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="A policy: JSON if it ends in .json, else TOML; - is stdin."
+        metavar="FILE", help="Policy file: JSON if its name ends in .json, else TOML; - is stdin."
     ),
 ]
 
@@ -51,7 +51,7 @@ AcceptOption = Annotated[
     bool,
     typer.Option(
         "--accept-exempt",
-        help="The allowlist is meant to keep open whom rules about countries cut off.",
+        help="Confirm that the allowlist exempts networks from country rules.",
     ),
 ]
 
@@ -60,13 +60,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def policy() -> None:
-    """What becomes of a packet when a reason hits."""
+    """The policy: profiles, modes and rules."""
 
 
 @app.command()
 def show(
     revision: Annotated[
-        int | None, typer.Option(min=1, help="Of the history; else the newest.")
+        int | None, typer.Option(min=1, help="A revision of the history; default: the newest.")
     ] = None,
     fleet: FleetOption = False,
     orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
@@ -74,7 +74,7 @@ def show(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the policy, or one that was."""
+    """Show the policy, or an earlier one."""
     output = Output(as_json)
     if fleet:
         found = of_fleet.get(FleetApi.open(orchestrator, key_file), revision)
@@ -127,7 +127,7 @@ def diff(  # noqa: PLR0917 - one parameter for each option of the command
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a policy file would change; change nothing."""
+    """Show the changes that a policy file would make; make none."""
     document, how = _read(file), Rollout(selector)
     how.require(fleet=fleet)
     if fleet:
@@ -157,7 +157,7 @@ def apply(  # noqa: PLR0917 - see diff
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a file the policy, whole or not at all."""
+    """Apply a policy file, completely or not at all."""
     document, more = _read(file), _accepting(accept_exempt)
     how = Rollout(selector, canary, canary_node, hold, confirm_within)
     how.require(fleet=fleet)
@@ -174,14 +174,14 @@ def apply(  # noqa: PLR0917 - see diff
 
 @app.command()
 def history(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 100,
     fleet: FleetOption = False,
     orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the policies that were, newest first."""
+    """List earlier policies, newest first."""
     output = Output(as_json)
     if fleet:
         of_fleet.tell_history(FleetApi.open(orchestrator, key_file), limit, output)
@@ -196,7 +196,10 @@ def history(
 @app.command()
 def rollback(  # noqa: PLR0917 - see apply
     revision: Annotated[
-        int | None, typer.Argument(min=1, help="Of the history; else the one before the newest.")
+        int | None,
+        typer.Argument(
+            min=1, help="A revision of the history; default: the one before the newest."
+        ),
     ] = None,
     accept_exempt: AcceptOption = False,
     override: OverrideOption = False,
@@ -213,7 +216,7 @@ def rollback(  # noqa: PLR0917 - see apply
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an earlier policy the newest again."""
+    """Apply an earlier policy again."""
     how = Rollout(selector, canary, canary_node, hold, confirm_within)
     how.require(fleet=fleet)
     if fleet:
@@ -227,7 +230,10 @@ def rollback(  # noqa: PLR0917 - see apply
     wanted |= {"accept_exempt": True} if accept_exempt else {}
     answer = api.post("policy/rollback", wanted, _overriding(override))
     answer = settle(api, answer, timeout if wait else None)
-    _tell(Output(as_json), "rolled back", answer)
+    output, body = Output(as_json), answer.body
+    _tell(output, f"{_of(body)} is the policy again", answer)
+    if not as_json and body["replaces"]:
+        output.line(f"to undo it: secbeat policy rollback {body['replaces']}")
 
 
 @app.command()
@@ -238,10 +244,16 @@ def give_back(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End an override: the fleet's policy rules the node again."""
+    """End an override: the fleet's policy applies to the node again."""
     api = NodeApi.open(url, key_file)
     answer = settle(api, api.delete("policy/override"), timeout if wait else None)
     _tell(Output(as_json), "given back to the fleet", answer)
+
+
+def _of(body: dict[str, Any]) -> str:
+    """Which policy a rollback went back to."""
+    revision = body["of_revision"]
+    return f"{body['name']} of revision {revision}" if revision else "the default policy"
 
 
 def _document(file: Path) -> PolicyDocument:

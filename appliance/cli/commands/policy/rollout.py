@@ -15,30 +15,32 @@ HOLD_S = 60
 SelectorOption = Annotated[
     str,
     typer.Option(
-        "--selector", metavar="LABELS", help="With --fleet: nodes as edge=yes,site in (ams,fra)."
+        "--selector",
+        metavar="LABELS",
+        help="With --fleet: label selector, such as edge=yes,site in (ams,fra).",
     ),
 ]
 CanaryOption = Annotated[
-    bool, typer.Option("--canary", help="With --fleet: one node first, watched before the rest.")
+    bool, typer.Option("--canary", help="With --fleet: deploy to one node first, and observe it.")
 ]
 CanaryNodeOption = Annotated[
     str | None,
-    typer.Option("--canary-node", metavar="ID", help="With --fleet: that node first."),
+    typer.Option("--canary-node", metavar="ID", help="With --fleet: the id of the canary."),
 ]
 HoldOption = Annotated[
     str | None,
-    typer.Option("--hold", metavar="DURATION", help="How long a canary is watched; else 60s."),
+    typer.Option("--hold", metavar="DURATION", help="Observation time of a canary; default: 60s."),
 ]
 ConfirmOption = Annotated[
     str | None,
     typer.Option(
         "--confirm-within",
         metavar="DURATION",
-        help="With --fleet: withdrawn unless confirmed in time.",
+        help="With --fleet: withdraw the policy unless it is confirmed within this time.",
     ),
 ]
 OverrideOption = Annotated[
-    bool, typer.Option("--override", help="On a node: in the place of the fleet's policy.")
+    bool, typer.Option("--override", help="On a node: replace the fleet's policy.")
 ]
 
 

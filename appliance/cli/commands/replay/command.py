@@ -11,12 +11,14 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from appliance.cli.commands.replay.view import as_document, print_report
+from appliance.cli.commands.replay.view import as_document, print_report, warn_of_limits
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.plain import console
 from appliance.config import NodeConfig, load_config
 from appliance.config.paths import countries_files
 from dataplane.base.errors import InvalidInputError
+from dataplane.base.list_file import read_list_file
 from dataplane.base.networks import Network
 from dataplane.countries import database
 from dataplane.countries.database import CountryDatabase
@@ -24,7 +26,6 @@ from dataplane.native import abi
 from dataplane.pcap import Batch, CaptureError, CaptureWriter, create_capture, read_batches
 from dataplane.policy import PolicyDocument, load_policy_file
 from dataplane.replay.inputs import ListCapacities
-from dataplane.replay.listfile import read_list_file
 from dataplane.replay.replay import Replay
 from dataplane.replay.replay_report import ReplayReport
 from dataplane.replay.rulefile import read_rules_file
@@ -33,9 +34,7 @@ from dataplane.waf.document import Rule
 CaptureArgument = Annotated[Path, typer.Argument(metavar="IN.pcap", help="pcap or pcapng.")]
 InsideOption = Annotated[
     list[str],
-    typer.Option(
-        "--inside", metavar="PREFIX", help="What the node protects, IPv4 or IPv6; repeatable."
-    ),
+    typer.Option("--inside", metavar="PREFIX", help="Protected prefix, IPv4 or IPv6; repeatable."),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -55,22 +54,20 @@ AllowlistOption = Annotated[
 ]
 CountriesOption = Annotated[
     Path | None,
-    typer.Option(
-        "--countries", metavar="FILE", help="Country database, for rules that ask for one."
-    ),
+    typer.Option("--countries", metavar="FILE", help="Country database, for country rules."),
 ]
 RulesOption = Annotated[
     Path | None,
     typer.Option(
         "--rules",
         metavar="FILE",
-        help="Rules of the WAF (NDJSON, as rules export writes): which requests they would hit.",
+        help="WAF rules (NDJSON, as rules export writes): list the requests that they would hit.",
     ),
 ]
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="OUT.pcap", help="Write what is forwarded; pcapng by its suffix."
+        "--out", metavar="OUT.pcap", help="Write the forwarded packets; pcapng by its suffix."
     ),
 ]
 
@@ -120,6 +117,7 @@ def replay(  # noqa: PLR0917 - one parameter for each option of the command
         output.document(as_document(report, broken))
     elif report.packets or not broken:
         print_report(output, report)
+    warn_of_limits(report)
     if broken:
         raise broken
 
@@ -159,7 +157,7 @@ def _policy(file: Path | None) -> PolicyDocument | None:
 def _countries(file: Path | None) -> CountryDatabase:
     if file is None:
         raise InvalidInputError(
-            "the policy has rules about countries: name the database with --countries",
+            "the policy has country rules: name the database with --countries",
             field="countries",
             limit="--countries FILE",
         )
@@ -200,10 +198,9 @@ def _with_progress(file: BinaryIO, capture: Path) -> Iterator[Iterator[Batch]]:
     if not sys.stderr.isatty():
         yield batches
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(capture.name, total=capture.stat().st_size or None)
 
         def counted() -> Iterator[Batch]:

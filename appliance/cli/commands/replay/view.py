@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from appliance.cli.terminal.output import Cell, Output
+from appliance.cli.terminal.output import Cell, Output, warn
 from dataplane.native import abi
 from dataplane.pcap import CaptureError
 from dataplane.replay.replay_report import ReplayReport, WafReport
@@ -15,16 +15,22 @@ from dataplane.replay.waf import REQUESTS_MAX
 SHOWN_MAX = 50
 """Requests in the table."""
 _NOTES = {
-    "link_scope": "of the link or not IP (ARP, ND, OSPF, LLDP, ...): judged by no stage",
-    "link_other": "of those, neither IP nor control (MPLS, PPPoE): judged by nobody",
+    "link_scope": "link control or not IP (ARP, ND, OSPF, LLDP, ...): judged by no stage",
+    "link_other": "of those, neither IP nor link control (MPLS, PPPoE): payload not judged",
     "allowed": "source on the allowlist",
-    "neighbors": "of neighbours that the policy names: judged by sanity and lists alone",
+    "neighbors": "routing protocols of neighbours in the policy: judged by sanity and lists only",
     "cut": "cut by the capture's snaplen",
-    "cut_unjudged": "of those, cut before their headers ended: forwarded without judgement",
-    "inside_both": "source and destination inside: taken as from outside",
-    "inside_neither": "neither address inside: taken as from outside",
-    "no_address": "no IP address to tell the direction: taken as from outside",
-    "clock_backwards": "stamped earlier than a packet before them: taken as of that packet's time",
+    "cut_unjudged": "of those, cut inside their headers: forwarded without being judged",
+    "inside_both": "source and destination inside: treated as from outside",
+    "inside_neither": "neither address inside: treated as from outside",
+    "no_address": "no IP address to derive the direction: treated as from outside",
+    "clock_backwards": "earlier time than the packet before: set to that packet's time",
+    "tso": "captured before segmentation, IP length 0: judged by the length of the frame",
+    "big_tcp": "larger than 65,535 bytes, IP length 0: judged as 65,535 bytes",
+    "checksum_unfinished": "TCP checksum that a NIC was to finish: counts as valid",
+    "surplus": "with bytes behind the IP packet that are no padding: these bytes are not counted",
+    "syns_auto": "SYNs forwarded; the SYN proxy (syn = auto) is not simulated",
+    "syns_always": "SYNs forwarded; the SYN proxy (syn = always) is not simulated",
 }
 
 
@@ -32,6 +38,15 @@ def as_document(report: ReplayReport, broken: CaptureError | None) -> dict[str, 
     """The report as JSON has it; ``error`` says where the capture broke off, if it did."""
     error = {"message": str(broken), "offset": broken.offset} if broken else None
     return {**asdict(report), "error": error}
+
+
+def warn_of_limits(report: ReplayReport) -> None:
+    """What the report leaves out, on stderr."""
+    if report.syns_always:
+        warn(
+            f"{report.syns_always} SYNs to profiles with syn = always are reported as forwarded: "
+            "replay has no SYN proxy; a node answers them itself"
+        )
 
 
 def print_report(output: Output, report: ReplayReport) -> None:

@@ -41,9 +41,11 @@ EVIDENCE_COLUMNS = (
     *("profile", "target", "incident", "request_line", "excerpt"),
 )
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="As rules list shows it: rule_17.")]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="Id of the rule, as rules list shows it: rule_17.")
+]
 Action = Literal["block", "log"]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -52,12 +54,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 def add(
     pattern: Annotated[str, typer.Argument(help="A regular expression; see docs/rules.md.")],
     *,
-    action: Annotated[Action, typer.Option(help="What becomes of a request that it hits.")],
+    action: Annotated[Action, typer.Option(help="Action for a request that the rule hits.")],
     severity: Annotated[
-        Literal["low", "medium", "high", "critical"] | None, typer.Option(help="Else medium.")
+        Literal["low", "medium", "high", "critical"] | None, typer.Option(help="Default: medium.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="What you call it.")] = None,
-    group: Annotated[str | None, typer.Option(help="What a policy switches it by.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the rule.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Group of the rule, by which a policy sets its mode.")
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,15 +69,15 @@ def add(
         ),
     ] = None,
     profile: Annotated[
-        list[str] | None, typer.Option(help="A profile of the policy; else all. Up to 16.")
+        list[str] | None, typer.Option(help="A profile of the policy; default: all. Up to 16.")
     ] = None,
     duration: Annotated[
         int | None,
         typer.Option(
-            parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; else without end."
+            parser=parse_duration, metavar="TIME", help="3600, 90s, 15m, 2h, 7d; default: no end."
         ),
     ] = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Add it switched off.")] = False,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Add the rule disabled.")] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
     fleet: FleetOption = False,
@@ -108,7 +112,7 @@ def add(
 def list_(
     *,
     limit: Limit = 100,
-    everything: Annotated[bool, typer.Option("--all", help="All rules.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show all rules.")] = False,
     fleet: FleetOption = False,
     orchestrator: FleetUrlOption = DEFAULT_ORCHESTRATOR,
     url: UrlOption = DEFAULT_URL,
@@ -146,12 +150,13 @@ def show(
 def set_(
     rule: Id,
     *,
-    action: Annotated[Action | None, typer.Option(help="Another action.")] = None,
+    action: Annotated[Action | None, typer.Option(help="The new action.")] = None,
     enabled: Annotated[
-        bool | None, typer.Option("--enable/--disable", help="Switch it on or off.")
+        bool | None, typer.Option("--enable/--disable", help="Enable or disable the rule.")
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="Put it into this group; an empty one takes it out of its.")
+        str | None,
+        typer.Option(help="New group of the rule; an empty text removes it from its group."),
     ] = None,
     wait: WaitOption = False,
     timeout: TimeoutOption = WAIT_S,
@@ -161,7 +166,7 @@ def set_(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a rule's action or group, or switch it on or off."""
+    """Change a rule's action or group, or enable or disable it."""
     said = {"action": action, "enabled": enabled, "group": group}
     body: dict[str, object] = {key: value for key, value in said.items() if value is not None}
     if not body:
@@ -205,7 +210,7 @@ def delete(
 @app.command()
 def evidence(
     rule: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Of one rule alone; else of all.")
+        str | None, typer.Argument(metavar="[ID]", help="Id of a rule; default: all rules.")
     ] = None,
     limit: Limit = 20,
     url: UrlOption = DEFAULT_URL,

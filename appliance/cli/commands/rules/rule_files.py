@@ -30,6 +30,7 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Output, warn
+from appliance.cli.terminal.plain import console
 
 POLL_S = 0.2
 _WAIT_S = 600.0
@@ -44,12 +45,14 @@ _DEFAULTS: dict[str, Any] = {
 """What an exported line leaves out."""
 _EXPORTED = ("pattern", "action", "severity", *_DEFAULTS)
 
-Source = Annotated[str, typer.Argument(metavar="FILE", help="A JSON object a line; - is stdin.")]
+Source = Annotated[
+    str, typer.Argument(metavar="FILE", help="File with one JSON object a line; - is stdin.")
+]
 Target = Annotated[str, typer.Argument(metavar="[FILE]", help="- is stdout.")]
 OnRefused = Annotated[
     Literal["fail", "skip"],
     typer.Option(
-        "--on-refused", help="Of patterns that can't be rules: refuse all, or leave them out."
+        "--on-refused", help="For refused patterns: fail (add none), or skip (add the others)."
     ),
 ]
 
@@ -181,10 +184,9 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("trying patterns", total=total)
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("testing patterns", total=total)
         yield lambda done: progress.update(task, completed=done)

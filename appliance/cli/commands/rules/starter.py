@@ -18,10 +18,12 @@ Group = Annotated[
 ]
 Action = Annotated[
     Literal["log", "block"],
-    typer.Option("--action", help="What the rules do; log first, to see whom they would block."),
+    typer.Option(
+        "--action", help="Action of the rules; use log first, to see which requests they hit."
+    ),
 ]
 Profile = Annotated[
-    list[str] | None, typer.Option("--profile", help="Look only where this profile protects.")
+    list[str] | None, typer.Option("--profile", help="Search only requests to this profile.")
 ]
 
 

@@ -21,10 +21,17 @@ ONCE_S = 1.0
 
 def top(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Print it once, over one second.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print one screen with the rates of one second.")
+    ] = False,
     interval: Annotated[
         float | None,
-        typer.Option(min=0.2, max=60, metavar="SECONDS", help="Else 2; with --once 1."),
+        typer.Option(
+            min=0.2,
+            max=60,
+            metavar="SECONDS",
+            help="Seconds between two samples; default: 2, with --once 1.",
+        ),
     ] = None,
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
@@ -35,7 +42,7 @@ def top(
     if as_json and not once:
         raise typer.BadParameter("--json needs --once")
     if not (once or output.terminal):
-        raise typer.BadParameter("stdout is no terminal: use --once")
+        raise typer.BadParameter("stdout is not a terminal: use --once")
     api = NodeApi.open(url, key_file)
     if once:
         _print(api, output, interval or ONCE_S)

@@ -39,6 +39,8 @@ enum {
     SB_LATENCY_BUCKETS = 21,         /* 20 bounds of SB_LATENCY_BOUNDS_NS and +Inf */
     SB_REJECTED_MAX = 256,           /* power of two */
     SB_REJECTED_TEXT = 200,          /* bytes */
+    SB_PROTECTED_SHOWN = 32,         /* addresses and profiles for which the SYN proxy is on */
+    SB_MOST_HIT_MAX = 1000,          /* entries of each list that are published by their hits */
     SB_SAMPLED_BURSTS = 64, /* power of two: of so many bursts, or scans, the cycles of one are
                                measured */
     SB_COOKIE_SLOT_S = 64,

@@ -91,6 +91,14 @@ struct sb_replay {
     uint64_t link_scope;
     uint64_t allowed;   /* by the allowlist */
     uint64_t neighbors; /* that nobody judged */
+    /* What a capture shows because a NIC had not yet done its part, or has added something. */
+    uint64_t tso;                 /* captured before segmentation: without a length */
+    uint64_t big_tcp;             /* of more than 65,535 bytes: without a length */
+    uint64_t checksum_unfinished; /* TCP */
+    uint64_t surplus;             /* with bytes behind the IP packet that are no padding */
+    /* Forwarded SYNs from outside: a replay has no SYN proxy. By sb_profile.syn_proxy. */
+    uint64_t syns_auto;
+    uint64_t syns_always;
 };
 
 #endif

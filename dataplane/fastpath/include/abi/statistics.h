@@ -289,6 +289,41 @@ struct sb_rejected {
     uint8_t text[SB_REJECTED_TEXT]; /* why, in UTF-8, filled up with 0; empty: see error */
 };
 
+/* Of both ports together, at the pace of the last second. */
+struct sb_traffic_rates {
+    uint64_t received_pps;
+    uint64_t received_bps; /* bits */
+    uint64_t forwarded_pps;
+    uint64_t consumed_pps;
+    uint64_t dropped_pps;
+};
+
+/* For whom AUTO has switched the SYN proxy on. */
+struct sb_protected {
+    uint8_t address[16]; /* all zero: all of the profile */
+    uint64_t profile;    /* its index */
+};
+
+/* Those of all lcores; one that is on for several stands there as often. */
+struct sb_syn_proxy_on {
+    uint64_t version; /* odd while the rest changes */
+    uint64_t count;   /* of all; the first SB_PROTECTED_SHOWN are shown */
+    struct sb_protected shown[SB_PROTECTED_SHOWN];
+};
+
+struct sb_hit_entry {
+    uint8_t key[16];
+    uint64_t hits;
+    uint64_t prefix_length;
+};
+
+/* The entries of a list that were hit most, as of the last walk over all of them. */
+struct sb_most_hit {
+    uint64_t version; /* odd while the rest changes */
+    uint64_t count;
+    struct sb_hit_entry entry[SB_MOST_HIT_MAX]; /* the most hit first */
+};
+
 /* First page(s) of the stats mapping; written by the control loop only. */
 struct sb_stats_header {
     uint64_t magic; /* SB_STATS_MAGIC */
@@ -323,8 +358,9 @@ struct sb_stats_header {
     uint64_t latency_mean_ns;         /* of a packet in the node, last 10 s */
     uint64_t request_latency_mean_ns; /* of HTTP requests: complete to transmitted; the same */
     uint64_t requests_mps;            /* HTTP requests in 1000 s, at the pace of the last second */
-    uint64_t memory_bytes;            /* proportional set size and reserved hugepages */
-    uint64_t events_lost;             /* of the control loop's own ring */
+    struct sb_traffic_rates rates;
+    uint64_t memory_bytes;   /* proportional set size and reserved hugepages */
+    uint64_t events_lost;    /* of the control loop's own ring */
     uint64_t countries_date; /* of the country database's data, seconds since 1970; 0: none */
     uint64_t countries_ranges_ipv4;
     uint64_t countries_ranges_ipv6;
@@ -348,6 +384,8 @@ struct sb_stats_header {
     uint64_t rule_group_count;               /* labels that have ever been used, 0 included */
     struct sb_rule_group_label rule_group_label[SB_RULE_GROUPS_MAX];
     struct sb_detection_pages detection;
+    struct sb_most_hit most_hit[SB_LIST_COUNT];
+    struct sb_syn_proxy_on syn_proxy_on;
 } __attribute__((aligned(4096)));
 
 #define SB_STATS_MAGIC 0x53656342656174ull /* "SecBeat" */

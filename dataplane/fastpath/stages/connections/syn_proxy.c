@@ -245,7 +245,7 @@ void sb_proxy_tick(const struct sb_proxy *proxy) {
 
     if (table == NULL)
         return;
-    sb_proxy_tell_off(proxy);
+    sb_proxy_report_off(proxy);
     if (table->held == 0)
         return;
     is_crowded = sb_openings_left(table) < table->openings_max / 2;

@@ -140,8 +140,9 @@ void sb_proxy_wait(const struct sb_proxy *proxy, struct sb_packet *packet, struc
 void sb_proxy_learn(const struct sb_proxy *proxy, const struct sb_packet *packet,
                     bool offered_scale, bool offered_times, bool offered_sack);
 
-/* Says that it is off where nobody asks any more; a bounded part at each call. */
-void sb_proxy_tell_off(const struct sb_proxy *proxy);
+/* Switches the proxy off for destinations whose flood is over, and reports each as an event; a
+ * bounded part at each call. */
+void sb_proxy_report_off(const struct sb_proxy *proxy);
 
 /* Sends SYNs again, gives up, tells; a bounded part at each call. */
 void sb_proxy_tick(const struct sb_proxy *proxy);

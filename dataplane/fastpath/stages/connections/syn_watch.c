@@ -89,7 +89,7 @@ void sb_proxy_count_completed(const struct sb_proxy *proxy, const struct sb_pack
         destination->completed++;
 }
 
-void sb_proxy_tell_off(const struct sb_proxy *proxy) {
+void sb_proxy_report_off(const struct sb_proxy *proxy) {
     struct sb_syn_proxy_table *table = proxy->table;
 
     if (table->on_count == 0)

@@ -68,7 +68,7 @@ uint64_t sb_addresses_bytes(const struct sb_addresses *table) {
 static uint32_t bucket_count(uint32_t capacity) {
     uint32_t count = 1;
 
-    while ((uint64_t)count * SB_BUCKET_LOAD < capacity)
+    while ((uint64_t)count * SB_ADDRESS_BUCKET_LOAD < capacity)
         count *= 2;
     return count;
 }
@@ -167,7 +167,7 @@ int sb_addresses_add(struct sb_addresses *table, const struct sb_address *entry,
 
 static struct place free_in_bucket(const struct sb_addresses *table, uint32_t bucket) {
     uint32_t match = sb_address_tags_match(&table->tags[bucket], 0);
-    uint32_t slot = (uint32_t)__builtin_ctz(match | 1u << SB_BUCKET_SLOTS);
+    uint32_t slot = (uint32_t)__builtin_ctz(match | 1u << SB_ADDRESS_BUCKET_SLOTS);
 
     if (match == 0)
         return (struct place){0};

@@ -23,8 +23,9 @@
 #include "tables/hash.h"
 
 enum {
-    SB_BUCKET_SLOTS = 31,
-    SB_BUCKET_LOAD = 16, /* mean keys per bucket at capacity: one in 10,000 lives away from home */
+    SB_ADDRESS_BUCKET_SLOTS = 31,
+    SB_ADDRESS_BUCKET_LOAD =
+        16, /* mean keys per bucket at capacity: one in 10,000 lives away from home */
     SB_ADDRESS_STASH = 64,      /* at that load about one of a million needs it */
     SB_ADDRESS_SLACK_SHIFT = 4, /* 1/16 more entries than live, for those in their grace period */
     SB_AWAY_SECOND_MAX = 0xfff,
@@ -35,12 +36,12 @@ enum {
 #define SB_ADDRESS_NONE UINT32_MAX
 
 struct sb_address_tags {
-    uint16_t tag[SB_BUCKET_SLOTS]; /* 0: empty */
+    uint16_t tag[SB_ADDRESS_BUCKET_SLOTS]; /* 0: empty */
     uint16_t away; /* keys at home here that live in: low 12 bits second bucket, others stash */
 } __attribute__((aligned(64)));
 
 struct sb_address_slots {
-    uint32_t entry[SB_BUCKET_SLOTS + 1]; /* the last is not used */
+    uint32_t entry[SB_ADDRESS_BUCKET_SLOTS + 1]; /* the last is not used */
 } __attribute__((aligned(64)));
 
 struct sb_address {
@@ -152,7 +153,7 @@ static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucke
     uint32_t low = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b));
     uint32_t high = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(c, d));
 
-    return (high << 16 | low) & ((1u << SB_BUCKET_SLOTS) - 1);
+    return (high << 16 | low) & ((1u << SB_ADDRESS_BUCKET_SLOTS) - 1);
 }
 
 /* Not 0: the address table may know an address with that upper half of the hash: a slot holds its

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native.abi import Reason
-from dataplane.policy.rule import Action, Rule, refuse
+from dataplane.policy.rule import Action, Rule, mistake
 from dataplane.waf.document import GROUP_PATTERN, GROUPS_MAX, NO_GROUP
 
 GroupName = Annotated[str, Field(pattern=GROUP_PATTERN)]
@@ -32,10 +33,10 @@ class WafRule(Rule):
         ),
     ]
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
         if NO_GROUP in self.groups:
-            refuse(f"{path}.groups", NO_GROUP, "it stands for rules without a group")
+            yield mistake(f"{path}.groups", NO_GROUP, "it stands for rules without a group")
 
     def groups_set(self) -> Mapping[str, Action]:
         """See `Rule`. The lower of a group's action and the rule's own counts."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Unit
 from dataplane.policy.limit import BITS_MAX, BITS_MIN, NO_PREFIX, PACKETS_MAX, LimitRule, Per
-from dataplane.policy.rule import refuse
+from dataplane.policy.rule import mistake
 
 PATH_FORM = (
     f"as servers read it: begins with /, at most {abi.REQUEST_PATH} bytes, decoded (no %), without "
@@ -85,15 +87,15 @@ class RateLimitRule(LimitRule):
             return (Reason.RATE_PATH_REQUESTS,)
         return (Reason[f"RATE_{self.per.name}_{self.unit.upper()}"],)
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
-        super().check(path)
+        yield from super().check(path)
         if self.path is None:
             return
         if self.counted is not Unit.REQUESTS:
-            refuse(f"{path}.path", self.path, "only with unit requests")
+            yield mistake(f"{path}.path", self.path, "only with unit requests")
         if not is_canonical(self.path):
-            refuse(f"{path}.path", self.path, PATH_FORM)
+            yield mistake(f"{path}.path", self.path, PATH_FORM)
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:
         """See `Rule`."""

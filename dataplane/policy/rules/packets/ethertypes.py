@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Use
 from dataplane.policy.ranges import fill_ranges, merged
-from dataplane.policy.rule import ALLOW_OR_DENY, Rule, refuse, refuse_in_profile
+from dataplane.policy.rule import ALLOW_OR_DENY, Rule, mistake, only_by_default
 
 NAMES: dict[str, tuple[int, int]] = {
     "llc": (0x0000, 0x05FF),
@@ -41,11 +43,11 @@ class EthertypesRule(Rule):
     allow: EtherTypes
     deny: EtherTypes
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
-        refuse_in_profile(path, self.type)
+        yield from only_by_default(path, self.type)
         if (self.allow is None) == (self.deny is None):
-            refuse(path, "ethertypes", "either 'allow' or 'deny'")
+            yield mistake(path, "ethertypes", "either 'allow' or 'deny'")
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing
         """See `Rule`."""

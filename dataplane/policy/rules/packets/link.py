@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native.abi import Reason
 from dataplane.policy.reasons import ReasonsRule
-from dataplane.policy.rule import refuse_in_profile
+from dataplane.policy.rule import only_by_default
 
 
 class LinkRule(ReasonsRule):
@@ -16,7 +18,7 @@ class LinkRule(ReasonsRule):
 
     type: Literal["link"]
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
-        refuse_in_profile(path, self.type)
-        super().check(path)
+        yield from only_by_default(path, self.type)
+        yield from super().check(path)

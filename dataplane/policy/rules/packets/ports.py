@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Use
 from dataplane.policy.ranges import fill_ranges, merged
-from dataplane.policy.rule import ALLOW_OR_DENY, Port, Rule, refuse
+from dataplane.policy.rule import ALLOW_OR_DENY, Port, Rule, mistake
 
-PortItem: TypeAlias = Port | Annotated[str, Field(pattern="^[0-9]{1,5}-[0-9]{1,5}$")]
+RANGE_PATTERN = "^[0-9]{1,5}-[0-9]{1,5}$"
+PortItem: TypeAlias = Port | Annotated[str, Field(pattern=RANGE_PATTERN)]
 Ports: TypeAlias = Annotated[
     Annotated[tuple[PortItem, ...], Field(max_length=64)] | None,
     Field(default=None, exclude_if=lambda ports: ports is None),
@@ -42,25 +45,24 @@ class PortsRule(Rule):
         """See `Rule`."""
         return (Reason[f"PORTS_{self.protocol.upper()}"],)
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
         if (self.allow is None) == (self.deny is None):
-            refuse(path, "ports", "either 'allow' or 'deny'")
-        self.ranges(path)
-
-    def ranges(self, path: str) -> list[tuple[int, int]]:
-        """First and last port of each range, ascending and disjoint; what touches is one."""
-        name, items = ("deny", self.deny) if self.allow is None else ("allow", self.allow)
-        found = [_range(item, f"{path}.{name}[{i}]") for i, item in enumerate(items or ())]
-        ranges = merged(found)
-        if len(ranges) > abi.PORT_RANGES_MAX:
-            refuse(f"{path}.{name}", len(ranges), f"at most {abi.PORT_RANGES_MAX} ranges")
-        return ranges
+            yield mistake(path, "ports", "either 'allow' or 'deny'")
+        for name, items in (("allow", self.allow), ("deny", self.deny)):
+            for index, item in enumerate(items or ()):
+                first, last = _range(item)
+                if not first <= last <= _PORT_MAX:
+                    limit = f"FIRST-LAST with 0 <= FIRST <= LAST <= {_PORT_MAX}"
+                    yield mistake(f"{path}.{name}[{index}]", item, limit)
+            if (count := len(merged(map(_range, items or ())))) > abi.PORT_RANGES_MAX:
+                yield mistake(f"{path}.{name}", count, f"at most {abi.PORT_RANGES_MAX} ranges")
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing
         """See `Rule`."""
+        items = self.deny if self.allow is None else self.allow
         written: abi.PortRule = getattr(profile, f"ports_{self.protocol}")
-        fill_ranges(written, self.ranges(self.type), is_deny=self.deny is not None)
+        fill_ranges(written, merged(map(_range, items or ())), is_deny=self.deny is not None)
         profile.uses |= Use[f"PORTS_{self.protocol.upper()}"]
 
     def setting(self) -> tuple[str, str]:
@@ -72,10 +74,9 @@ class PortsRule(Rule):
         return f"ports_{self.protocol} ports", text
 
 
-def _range(item: int | str, path: str) -> tuple[int, int]:
+def _range(item: int | str) -> tuple[int, int]:
+    """First and last port."""
     if isinstance(item, int):
         return item, item
     first, last = (int(part) for part in item.split("-"))
-    if not first <= last <= _PORT_MAX:
-        refuse(path, item, f"FIRST-LAST with 0 <= FIRST <= LAST <= {_PORT_MAX}")
     return first, last

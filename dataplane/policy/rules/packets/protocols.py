@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Use
-from dataplane.policy.rule import ALLOW_OR_DENY, Rule, refuse
+from dataplane.policy.rule import ALLOW_OR_DENY, Rule, mistake
 
 Name: TypeAlias = Literal[
     "icmp",
@@ -48,10 +50,10 @@ class ProtocolsRule(Rule):
     allow: Protocols
     deny: Protocols
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
         if (self.allow is None) == (self.deny is None):
-            refuse(path, "protocols", "either 'allow' or 'deny'")
+            yield mistake(path, "protocols", "either 'allow' or 'deny'")
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing
         """See `Rule`."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Use
 from dataplane.policy.reflectors import NTP_PORT, REFLECTORS, Reflected
-from dataplane.policy.rule import Port, Rule, refuse
+from dataplane.policy.rule import Port, Rule, mistake
 
 
 class Reflector(BaseModel):
@@ -51,17 +53,17 @@ class UdpAmplificationRule(Rule):
         Field(default=None, exclude_if=lambda reflectors: reflectors is None),
     ]
 
-    def check(self, path: str) -> None:
+    def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""
         seen = set[int]()
         for index, reflector in enumerate(self.reflectors or ()):
             here = f"{path}.reflectors[{index}]"
             if reflector.port in seen:
-                refuse(f"{here}.port", reflector.port, "each port once")
+                yield mistake(f"{here}.port", reflector.port, "each port once")
             seen.add(reflector.port)
             if reflector.ntp_modes is not None and reflector.port != NTP_PORT:
                 modes = sorted(reflector.ntp_modes)
-                refuse(f"{here}.ntp_modes", modes, f"only with port {NTP_PORT}")
+                yield mistake(f"{here}.ntp_modes", modes, f"only with port {NTP_PORT}")
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing
         """See `Rule`; the packet path wants them in the order of their ports."""

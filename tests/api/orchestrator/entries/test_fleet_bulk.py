@@ -46,7 +46,7 @@ def nothing_is_staged(admin: FlaskClient) -> bool:
 def test_an_import_is_one_change(admin: FlaskClient) -> None:
     answer = bring(admin, "192.0.2.1\n# a comment\n\n192.0.2.0/28\n2001:db8::1\n", "?reason=why")
     assert answer.status_code == 201
-    counts = {"lines": 3, "added": 3, "replaced": 0, "skipped": 0, "skipped_lines": []}
+    counts = {"lines": 3, "networks": 3, "added": 3, "replaced": 0, "skipped": 0, "refused": 0}
     assert counts.items() <= answer.json.items()
     found = admin.get(URL).json["blacklist"]
     assert {each["ip"] for each in found} == {"192.0.2.1", "192.0.2.0/28", "2001:db8::1"}
@@ -71,6 +71,30 @@ def test_a_bad_line_changes_nothing(admin: FlaskClient) -> None:
     assert nothing_is_staged(admin)
 
 
+BAD = "bad one\n192.0.2.1\n192.0.2.4 - 192.0.2.6\n10.0.0.0/7\nworse\n192.0.2.4/31\n"
+"""Of the range that line 3 is, line 6 repeats a part."""
+
+
+def test_bad_lines_are_all_named(admin: FlaskClient) -> None:
+    answer = bring(admin, BAD)
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json["errors"]] == ["line 1", "line 5"]
+    assert listed(admin) == []
+    assert nothing_is_staged(admin)
+
+
+def test_bad_lines_may_be_left_out(admin: FlaskClient) -> None:
+    answer = bring(admin, BAD, "?on_error=skip&on_conflict=skip")
+    assert answer.status_code == 201
+    counts = {"lines": 6, "networks": 5, "added": 4, "skipped": 1, "refused": 2}
+    assert counts.items() <= answer.json.items()
+    assert [each["line"] for each in answer.json["refused_lines"]] == [1, 5]
+    assert [each["line"] for each in answer.json["skipped_lines"]] == [6]
+    assert answer.json["warnings"][0].startswith("line 4: 10.0.0.0/7 is shorter than /8")
+    assert listed(admin) == ["10.0.0.0/7", "192.0.2.1", "192.0.2.4/31", "192.0.2.6"]
+    assert nothing_is_staged(admin)
+
+
 CONFLICTS = "198.51.100.1\n192.0.2.1\n203.0.113.7\n198.51.100.1\n"
 """Line 2 is banned already, line 3 is allowed, line 4 repeats line 1."""
 
@@ -79,13 +103,14 @@ CONFLICTS = "198.51.100.1\n192.0.2.1\n203.0.113.7\n198.51.100.1\n"
 def conflicting(admin: FlaskClient) -> FlaskClient:
     admin.post(URL, json={"ip": "192.0.2.1", "reason": "first"})
     for ip in ("203.0.113.0/24", "10.0.0.0/8", "::/0"):
-        admin.post("/api/v1/allowlist", json={"ip": ip})
+        admin.post("/api/v1/allowlist?force=true", json={"ip": ip})
     return admin
 
 
 def test_a_conflict_refuses_all_unless_it_is_to_be_skipped(conflicting: FlaskClient) -> None:
     answer = bring(conflicting, CONFLICTS)
     assert answer.status_code == 409
+    assert [each["field"] for each in answer.json["errors"]] == ["line 4"]
     assert listed(conflicting) == ["192.0.2.1"]
     assert nothing_is_staged(conflicting)
 

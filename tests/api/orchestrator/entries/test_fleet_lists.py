@@ -79,7 +79,16 @@ def test_a_ban_around_an_allowed_network_is_a_warning_and_the_reverse_too(
 
 def test_an_ipv4_entry_does_not_lie_within_an_ipv6_prefix(admin: FlaskClient) -> None:
     assert admin.post("/api/v1/allowlist", json={"ip": "192.0.2.1"}).status_code == 201
-    assert "warnings" not in ban(admin, "::/0")
+    assert "warnings" not in ban(admin, "::/19")
+
+
+@pytest.mark.parametrize("ip", ["0.0.0.0/0", "::/0"])
+def test_all_addresses_of_a_family_need_force(admin: FlaskClient, ip: str) -> None:
+    refused = admin.post(URL, json={"ip": ip})
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "ip")
+    taken = admin.post(f"{URL}?force=true", json={"ip": ip})
+    assert taken.status_code == 201
+    assert "is shorter than" in taken.json["warnings"][0]
 
 
 def test_what_is_removed_is_gone_and_what_is_not_there_is_404(admin: FlaskClient) -> None:

@@ -164,7 +164,7 @@ def test_a_node_that_does_not_say_that_it_drains_is_waited_for_though_it_has_no_
     worker.turn()
     job = job_of(admin, asked)
     said, node = [line["message"] for line in job["log"]], asked.json["nodes"][0]
-    assert f"not drained within 20 s: {node} has not said that it drains" in said
+    assert f"not drained within 20 s: {node} has not reported its drain" in said
     assert (job["state"], provisioner.there) == ("succeeded", [])
 
 

@@ -10,7 +10,8 @@ from dataplane import client
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.statelog import Put, StateLogWriter
-from tests.native.process.leases.leases_support import DATABASE, put
+from tests.native.process.leases.leases_support import DATABASE, put, wait_until
+from tests.native.tables.lists_support import Reader
 from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
@@ -28,6 +29,22 @@ def test_explain_answers_more_keys_than_a_ring_holds(
     assert len(answers) == len(networks)
     found = {network for (_, network), answer in answers.items() if answer.found}
     assert found == set(networks[::2])
+
+
+def test_the_most_hit_networks_are_published_within_a_round(
+    library: ctypes.CDLL, dataplane: PortlessDataplane, writer: StateLogWriter, path: Path
+) -> None:
+    writer.append(1, [put("192.0.2.1"), put("198.51.100.0/24"), put("203.0.113.9")])
+    with client.control(path) as control:
+        control.doorbell(1)
+        assert control.wait_in_force(DATABASE, 1, 60)
+        assert control.most_hit("blacklist") == []
+        sources = ["192.0.2.1"] * 2 + ["198.51.100.7"] * 5
+        keys = [int.from_bytes(Network.parse(source).key) for source in sources]
+        Reader(library, dataplane.lists.address).verdicts(keys, 0)
+        networks = [Network.parse(text) for text in ("198.51.100.0/24", "192.0.2.1")]
+        wait_until(lambda: control.most_hit("blacklist") == networks)
+        assert control.most_hit("allowlist") == []
 
 
 def test_a_ban_does_not_wait_for_questions_before_it(

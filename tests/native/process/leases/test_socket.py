@@ -16,8 +16,8 @@ from dataplane.base.errors import (
 )
 from dataplane.base.networks import Network
 from dataplane.statelog import Put, StateLogWriter
-from tests.native.process.leases.leases_support import DATABASE
-from tests.support.servers.dataplane import PortlessDataplane, settings
+from tests.native.process.leases.leases_support import DATABASE, wait_until
+from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 
 def test_the_socket_is_for_its_group_and_goes_with_the_data_plane(
@@ -37,6 +37,33 @@ def test_a_socket_left_by_a_crash_is_replaced_and_one_in_use_is_not(
         with pytest.raises(ConfigurationError, match="another data plane"):
             PortlessDataplane(settings(path, tmp_path / "state"))
         assert path.exists()
+
+
+def test_a_socket_that_is_gone_is_made_again_and_clients_go_on(
+    dataplane: PortlessDataplane, path: Path
+) -> None:
+    with client.observe(path) as earlier:
+        path.unlink()
+        wait_until(path.exists)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with client.observe(path) as later:
+            assert later.stats().pid == earlier.stats().pid
+
+
+def test_a_socket_that_can_not_be_made_again_is_tried_until_it_can(
+    library: ctypes.CDLL, tmp_path: Path
+) -> None:
+    directory = tmp_path / "run"
+    directory.mkdir()
+    path = directory / "dataplane.sock"
+    with PortlessDataplane(settings(path, tmp_path / "state")) as made, turning(made):
+        path.unlink()
+        directory.rmdir()
+        wait_until(lambda: made.control._trouble)
+        directory.mkdir()
+        wait_until(path.exists)
+        with client.observe(path) as observer:
+            assert observer.stats().state == "running"
 
 
 def test_an_unknown_client_user_is_named(library: ctypes.CDLL, tmp_path: Path, path: Path) -> None:

@@ -135,10 +135,10 @@ def test_a_drain_is_waited_for_until_no_connections_are_left(api: Any, secbeat: 
     assert done.json["stats"] == {"connections_active": 0}
     assert [request.method for request in api.requests] == ["POST"] + ["GET"] * 6
     first, away, *rest = done.err.splitlines()
-    assert first == "secbeat: node-1: has not said that it drains"
+    assert first == "secbeat: node-1: has not reported its drain"
     assert "away" in away
     assert rest == [
-        "secbeat: node-1: has not said that it drains",
+        "secbeat: node-1: has not reported its drain",
         "secbeat: node-1: drains, 3 connections are left",
         "secbeat: node-1: drains, an unknown number of connections are left",
     ]
@@ -154,7 +154,7 @@ def test_a_node_that_says_whether_its_drain_is_complete_is_believed(api: Any, se
     done = secbeat("nodes", "drain", "node-1", "--wait")
     assert done.code == 0, done.err
     assert done.err == (
-        "secbeat: node-1: drains, 2 proxied connections are left, or packets come\n"
+        "secbeat: node-1: drains, 2 proxied connections are left, or packets still arrive\n"
     )
 
 
@@ -167,14 +167,14 @@ def test_the_end_of_a_drain_is_waited_for_whatever_connections_there_are(
     api.answers_with(200, drained(0, 5, **active))
     done = secbeat("nodes", "resume", "node-1", "--wait")
     assert (done.code, done.out) == (0, "node-1: healthy\n")
-    assert done.err == "secbeat: node-1: has not said that it works again\n"
+    assert done.err == "secbeat: node-1: has not reported the end of its drain\n"
 
 
 @pytest.mark.parametrize(
     ("found", "why"),
     [
         (drained(1, 3), "drains, 3 connections are left"),
-        (drained(0, 0, drain=None), "has not said that it drains"),
+        (drained(0, 0, drain=None), "has not reported its drain"),
         (drained(1, 0, status="unreachable", reasons=["silent for 40 s"]), "silent for 40 s"),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_drain_that_somebody_has_ended_is_not_waited_for(api: Any, secbeat: An
     api.answers_with(200, drained(0, 3, desired="active", status="healthy"))
     done = secbeat("nodes", "drain", "node-1", "--wait")
     assert done.code == 1
-    assert "somebody has set node 'node-1' to active meanwhile" in done.err
+    assert "another request has set node 'node-1' to active meanwhile" in done.err
 
 
 def test_nodes_are_deleted_and_may_come_again(api: Any, secbeat: Any) -> None:

@@ -1,4 +1,4 @@
-/* match.c: the readers' side of lists.h: one burst in passes, so that the cache misses of its
+/* lookup.c: the readers' side of lists.h: one burst in passes, so that the cache misses of its
  * packets overlap.
  *
  * A client about whom nobody says anything costs one line of the address table and one of the
@@ -8,7 +8,7 @@
 #include "packet.h"
 
 /* One burst's look-up. Sets of clients are bitmaps. */
-struct work {
+struct lookup {
     const struct sb_lists *lists;
     const struct sb_address_key *keys;
     const struct sb_ranges *ranges[SB_FAMILY_COUNT];
@@ -21,8 +21,8 @@ struct work {
     uint32_t value[SB_BURST_MAX];                       /* longest prefix entry + 1 */
 };
 
-/* Who speaks for a client; NULL: nobody. */
-struct spoken {
+/* The hit counters of the entries that decide about a client, by list; NULL: no entry. */
+struct decision {
     uint64_t *hits[SB_LIST_COUNT];
 };
 
@@ -35,14 +35,14 @@ struct place {
 static uint32_t match(const struct sb_lists *lists, uint32_t lcore, const struct sb_burst *plain,
                       const struct sb_address_key *keys, uint32_t count, uint32_t boot_ds,
                       struct sb_lists_match *matches);
-static inline void locate_plain(struct work *work, const struct sb_burst *burst);
-static void locate(struct work *work, uint32_t count);
-static void probe(struct work *work, uint32_t count);
-static inline void ask_for_slots(const struct work *work) __attribute__((always_inline));
-static void search_ranges(struct work *work);
-static inline void prefetch_entries(const struct work *work) __attribute__((always_inline));
-static void ask_addresses(const struct work *work, uint32_t i, struct spoken *spoken);
-static void ask_prefixes(const struct work *work, uint32_t i, struct spoken *spoken);
+static inline void locate_plain(struct lookup *lookup, const struct sb_burst *burst);
+static void locate(struct lookup *lookup, uint32_t count);
+static void probe(struct lookup *lookup, uint32_t count);
+static inline void ask_for_slots(const struct lookup *lookup) __attribute__((always_inline));
+static void search_ranges(struct lookup *lookup);
+static inline void prefetch_entries(const struct lookup *lookup) __attribute__((always_inline));
+static void ask_addresses(const struct lookup *lookup, uint32_t i, struct decision *decision);
+static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct decision *decision);
 
 static uint32_t take_bit(uint32_t *set) {
     uint32_t i = (uint32_t)__builtin_ctz(*set);
@@ -55,11 +55,11 @@ static uint32_t family_of(const struct sb_address_key *key) {
     return sb_address_is_ipv4(*key) ? SB_FAMILY_IPV4 : SB_FAMILY_IPV6;
 }
 
-static inline struct place place_of(const struct work *work, uint32_t i) {
-    const struct sb_address_key *key = &work->keys[i];
+static inline struct place place_of(const struct lookup *lookup, uint32_t i) {
+    const struct sb_address_key *key = &lookup->keys[i];
     uint32_t family = family_of(key);
 
-    return (struct place){.ranges = work->ranges[family],
+    return (struct place){.ranges = lookup->ranges[family],
                           .hi = family == SB_FAMILY_IPV4 ? key->lo << 32 : key->hi};
 }
 
@@ -96,45 +96,45 @@ static __attribute__((noinline)) uint32_t match(const struct sb_lists *lists, ui
                                                 const struct sb_address_key *keys, uint32_t count,
                                                 uint32_t boot_ds, struct sb_lists_match *matches) {
     struct sb_address_key plain_keys[SB_BURST_MAX];
-    struct work work;
+    struct lookup lookup;
     uint32_t set, matched = 0;
 
-    work.lists = lists;
-    work.keys = keys;
-    work.lcore = lcore;
-    work.boot_ds = boot_ds;
+    lookup.lists = lists;
+    lookup.keys = keys;
+    lookup.lcore = lcore;
+    lookup.boot_ds = boot_ds;
     for (int family = 0; family < SB_FAMILY_COUNT; family++)
-        work.ranges[family] = __atomic_load_n(&lists->prefixes[family].ranges, __ATOMIC_ACQUIRE);
+        lookup.ranges[family] = __atomic_load_n(&lists->prefixes[family].ranges, __ATOMIC_ACQUIRE);
     if (plain != NULL) {
-        work.keys = plain_keys;
-        locate_plain(&work, plain);
-        fill_keys(plain_keys, plain, work.covered);
+        lookup.keys = plain_keys;
+        locate_plain(&lookup, plain);
+        fill_keys(plain_keys, plain, lookup.covered);
     } else {
-        locate(&work, count);
+        locate(&lookup, count);
     }
-    if (work.covered != 0)
-        ask_for_slots(&work);
-    probe(&work, count);
+    if (lookup.covered != 0)
+        ask_for_slots(&lookup);
+    probe(&lookup, count);
     if (plain != NULL)
-        fill_keys(plain_keys, plain, work.tagged);
-    if (work.covered != 0)
-        search_ranges(&work);
-    set = work.tagged | work.covered;
+        fill_keys(plain_keys, plain, lookup.tagged);
+    if (lookup.covered != 0)
+        search_ranges(&lookup);
+    set = lookup.tagged | lookup.covered;
     if (set != 0)
-        prefetch_entries(&work);
+        prefetch_entries(&lookup);
     while (set != 0) {
         uint32_t i = take_bit(&set);
-        struct spoken spoken = {{NULL}};
+        struct decision decision = {{NULL}};
         uint32_t list;
 
-        if ((work.tagged >> i & 1) != 0)
-            ask_addresses(&work, i, &spoken);
-        if ((work.covered >> i & 1) != 0 && spoken.hits[SB_LIST_ALLOWLIST] == NULL)
-            ask_prefixes(&work, i, &spoken);
-        list = spoken.hits[SB_LIST_ALLOWLIST] != NULL ? SB_LIST_ALLOWLIST : SB_LIST_BLACKLIST;
-        if (spoken.hits[list] == NULL)
+        if ((lookup.tagged >> i & 1) != 0)
+            ask_addresses(&lookup, i, &decision);
+        if ((lookup.covered >> i & 1) != 0 && decision.hits[SB_LIST_ALLOWLIST] == NULL)
+            ask_prefixes(&lookup, i, &decision);
+        list = decision.hits[SB_LIST_ALLOWLIST] != NULL ? SB_LIST_ALLOWLIST : SB_LIST_BLACKLIST;
+        if (decision.hits[list] == NULL)
             continue;
-        matches[i] = (struct sb_lists_match){.hits = spoken.hits[list], .list = list};
+        matches[i] = (struct sb_lists_match){.hits = decision.hits[list], .list = list};
         matched |= 1u << i;
     }
     return matched;
@@ -171,56 +171,56 @@ static inline uint32_t top_bits(const uint32_t words[SB_BURST_MAX]) {
 
 /* Where each client would stand; asks for its bucket. The map is small enough to be read at once.
  */
-static void locate(struct work *work, uint32_t count) {
-    const struct sb_addresses *table = &work->lists->addresses;
+static void locate(struct lookup *lookup, uint32_t count) {
+    const struct sb_addresses *table = &lookup->lists->addresses;
     uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
 
     for (uint32_t i = 0; i < count; i++) {
-        const struct sb_address_key *key = &work->keys[i];
+        const struct sb_address_key *key = &lookup->keys[i];
         uint64_t hash = sb_hash_address(&table->hash_key, key->hi, key->lo);
-        struct place place = place_of(work, i);
+        struct place place = place_of(lookup, i);
 
-        work->high[i] = sb_address_high(hash);
-        work->bucket[i] = &table->tags[sb_address_home(table->bucket_mask, hash)];
-        __builtin_prefetch(work->bucket[i]);
+        lookup->high[i] = sb_address_high(hash);
+        lookup->bucket[i] = &table->tags[sb_address_home(table->bucket_mask, hash)];
+        __builtin_prefetch(lookup->bucket[i]);
         maybe[i] = sb_ranges_maybe(place.ranges->map, (uint32_t)(place.hi >> 32));
     }
-    work->covered = top_bits(maybe) & first_bits(count);
+    lookup->covered = top_bits(maybe) & first_bits(count);
 }
 
 /* The same of a plain burst. What the loop reads of the table is copied before it: for all that the
- * compiler knows, a store to the work could change the table. */
-static inline void locate_plain(struct work *work, const struct sb_burst *burst) {
-    const struct sb_address_tags *tags = work->lists->addresses.tags;
-    const struct sb_hash_key hash_key = work->lists->addresses.hash_key;
-    const uint32_t mask = work->lists->addresses.bucket_mask, count = burst->live_count;
-    const uint32_t *map = work->ranges[SB_FAMILY_IPV4]->map;
+ * compiler knows, a store to struct lookup could change the table. */
+static inline void locate_plain(struct lookup *lookup, const struct sb_burst *burst) {
+    const struct sb_address_tags *tags = lookup->lists->addresses.tags;
+    const struct sb_hash_key hash_key = lookup->lists->addresses.hash_key;
+    const uint32_t mask = lookup->lists->addresses.bucket_mask, count = burst->live_count;
+    const uint32_t *map = lookup->ranges[SB_FAMILY_IPV4]->map;
     uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t client = plain_client(burst, i);
         uint64_t hash = sb_hash_address(&hash_key, 0, SB_ADDRESS_MAPPED << 32 | client);
 
-        work->high[i] = sb_address_high(hash);
-        work->bucket[i] = &tags[sb_address_home(mask, hash)];
-        __builtin_prefetch(work->bucket[i]);
+        lookup->high[i] = sb_address_high(hash);
+        lookup->bucket[i] = &tags[sb_address_home(mask, hash)];
+        __builtin_prefetch(lookup->bucket[i]);
         maybe[i] = sb_ranges_maybe(map, client);
     }
-    work->covered = top_bits(maybe) & first_bits(count);
+    lookup->covered = top_bits(maybe) & first_bits(count);
 }
 
 /* Sorts out those whom the address table does not know. */
-static void probe(struct work *work, uint32_t count) {
+static void probe(struct lookup *lookup, uint32_t count) {
     uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
 
     for (uint32_t i = 0; i < count; i++)
-        maybe[i] = sb_address_tags_maybe(work->bucket[i], work->high[i]);
-    work->tagged = ~zeros(maybe) & first_bits(count);
+        maybe[i] = sb_address_tags_maybe(lookup->bucket[i], lookup->high[i]);
+    lookup->tagged = ~zeros(maybe) & first_bits(count);
 }
 
-static inline void ask_for_slots(const struct work *work) {
-    for (uint32_t set = work->covered; set != 0;) {
-        struct place place = place_of(work, take_bit(&set));
+static inline void ask_for_slots(const struct lookup *lookup) {
+    for (uint32_t set = lookup->covered; set != 0;) {
+        struct place place = place_of(lookup, take_bit(&set));
 
         __builtin_prefetch(&place.ranges->root[place.hi >> (64 - SB_RANGES_ROOT_BITS)]);
     }
@@ -228,48 +228,49 @@ static inline void ask_for_slots(const struct work *work) {
 
 /* In passes, so that the misses of all clients overlap. Whether the slot of a split cell says to
  * search is as good as random: a bitmap there in place of a branch. */
-static void search_ranges(struct work *work) {
+static void search_ranges(struct lookup *lookup) {
     uint32_t searched = 0;
 
-    for (uint32_t set = work->covered; set != 0;) {
+    for (uint32_t set = lookup->covered; set != 0;) {
         uint32_t i = take_bit(&set);
-        struct place place = place_of(work, i);
+        struct place place = place_of(lookup, i);
 
-        work->value[i] = sb_ranges_slot(place.ranges, place.hi);
-        searched |= (work->value[i] >> 31) << i;
-        work->covered ^= (uint32_t)(work->value[i] == 0) << i;
+        lookup->value[i] = sb_ranges_slot(place.ranges, place.hi);
+        searched |= (lookup->value[i] >> 31) << i;
+        lookup->covered ^= (uint32_t)(lookup->value[i] == 0) << i;
     }
     while (searched != 0) {
         uint32_t i = take_bit(&searched);
-        struct place place = place_of(work, i);
+        struct place place = place_of(lookup, i);
 
-        work->value[i] = sb_ranges_value(place.ranges, work->value[i], place.hi, work->keys[i].lo);
-        work->covered ^= (uint32_t)(work->value[i] == 0) << i;
+        lookup->value[i] =
+            sb_ranges_value(place.ranges, lookup->value[i], place.hi, lookup->keys[i].lo);
+        lookup->covered ^= (uint32_t)(lookup->value[i] == 0) << i;
     }
 }
 
 /* Asks for the entries of all before the first is read: in a flood from banned addresses every
  * packet needs one. Inlined always: gcc takes a function that only prefetches for one without
  * effect and leaves its call out. */
-static inline void prefetch_entries(const struct work *work) {
-    const struct sb_addresses *table = &work->lists->addresses;
-    uint32_t tagged = work->tagged, covered = work->covered;
+static inline void prefetch_entries(const struct lookup *lookup) {
+    const struct sb_addresses *table = &lookup->lists->addresses;
+    uint32_t tagged = lookup->tagged, covered = lookup->covered;
     const uint32_t *first[SB_BURST_MAX];
 
     for (uint32_t set = tagged; set != 0;) {
         uint32_t i = take_bit(&set);
-        uint32_t slots = sb_address_tags_match(work->bucket[i], sb_address_tag(work->high[i]));
+        uint32_t slots = sb_address_tags_match(lookup->bucket[i], sb_address_tag(lookup->high[i]));
 
         /* The last slot is never used: its entry is 0. */
-        first[i] = &table->slots[work->bucket[i] - table->tags]
-                        .entry[__builtin_ctz(slots | 1u << SB_BUCKET_SLOTS)];
+        first[i] = &table->slots[lookup->bucket[i] - table->tags]
+                        .entry[__builtin_ctz(slots | 1u << SB_ADDRESS_BUCKET_SLOTS)];
         __builtin_prefetch(first[i]);
     }
     while (covered != 0) {
-        uint32_t i = take_bit(&covered), family = family_of(&work->keys[i]);
+        uint32_t i = take_bit(&covered), family = family_of(&lookup->keys[i]);
 
-        __builtin_prefetch(&work->lists->prefixes[family].entries[work->value[i] - 1]);
-        __builtin_prefetch(&work->ranges[family]->link[work->value[i] - 1]);
+        __builtin_prefetch(&lookup->lists->prefixes[family].entries[lookup->value[i] - 1]);
+        __builtin_prefetch(&lookup->ranges[family]->link[lookup->value[i] - 1]);
     }
     while (tagged != 0)
         __builtin_prefetch(&table->entries[*first[take_bit(&tagged)]], 1);
@@ -277,70 +278,70 @@ static inline void prefetch_entries(const struct work *work) {
 
 /* --- single addresses ------------------------------------------------------------------------- */
 
-static void ask_entry(const struct work *work, uint32_t i, const uint32_t *index,
-                      struct spoken *spoken) {
-    const struct sb_address_key *key = &work->keys[i];
+static void ask_entry(const struct lookup *lookup, uint32_t i, const uint32_t *index,
+                      struct decision *decision) {
+    const struct sb_address_key *key = &lookup->keys[i];
     struct sb_address *entry =
-        &work->lists->addresses.entries[__atomic_load_n(index, __ATOMIC_ACQUIRE)];
+        &lookup->lists->addresses.entries[__atomic_load_n(index, __ATOMIC_ACQUIRE)];
 
     if (entry->hi != key->hi || entry->lo != key->lo ||
-        sb_deadline_over(__atomic_load_n(&entry->deadline_ds, __ATOMIC_RELAXED), work->boot_ds))
+        sb_deadline_over(__atomic_load_n(&entry->deadline_ds, __ATOMIC_RELAXED), lookup->boot_ds))
         return;
-    spoken->hits[sb_address_list(entry)] = &entry->hits;
+    decision->hits[sb_address_list(entry)] = &entry->hits;
 }
 
-static void ask_bucket(const struct work *work, uint32_t i, uint32_t bucket,
-                       struct spoken *spoken) {
-    const struct sb_addresses *table = &work->lists->addresses;
-    uint32_t set = sb_address_tags_match(&table->tags[bucket], sb_address_tag(work->high[i]));
+static void ask_bucket(const struct lookup *lookup, uint32_t i, uint32_t bucket,
+                       struct decision *decision) {
+    const struct sb_addresses *table = &lookup->lists->addresses;
+    uint32_t set = sb_address_tags_match(&table->tags[bucket], sb_address_tag(lookup->high[i]));
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE); /* tags before indices: addresses.h */
     while (set != 0)
-        ask_entry(work, i, &table->slots[bucket].entry[take_bit(&set)], spoken);
+        ask_entry(lookup, i, &table->slots[bucket].entry[take_bit(&set)], decision);
 }
 
-static void ask_stash(const struct work *work, uint32_t i, struct spoken *spoken) {
-    const struct sb_address_stash *stash = &work->lists->addresses.stash;
+static void ask_stash(const struct lookup *lookup, uint32_t i, struct decision *decision) {
+    const struct sb_address_stash *stash = &lookup->lists->addresses.stash;
 
     for (uint32_t k = 0; k < SB_ADDRESS_STASH; k++)
-        if (__atomic_load_n(&stash->tag[k], __ATOMIC_ACQUIRE) == sb_address_tag(work->high[i]))
-            ask_entry(work, i, &stash->entry[k], spoken);
+        if (__atomic_load_n(&stash->tag[k], __ATOMIC_ACQUIRE) == sb_address_tag(lookup->high[i]))
+            ask_entry(lookup, i, &stash->entry[k], decision);
 }
 
-static void ask_addresses(const struct work *work, uint32_t i, struct spoken *spoken) {
-    const struct sb_addresses *table = &work->lists->addresses;
-    uint32_t home = (uint32_t)(work->bucket[i] - table->tags);
-    uint32_t away = __atomic_load_n(&work->bucket[i]->away, __ATOMIC_RELAXED);
+static void ask_addresses(const struct lookup *lookup, uint32_t i, struct decision *decision) {
+    const struct sb_addresses *table = &lookup->lists->addresses;
+    uint32_t home = (uint32_t)(lookup->bucket[i] - table->tags);
+    uint32_t away = __atomic_load_n(&lookup->bucket[i]->away, __ATOMIC_RELAXED);
 
-    ask_bucket(work, i, home, spoken);
+    ask_bucket(lookup, i, home, decision);
     if (sb_away_second(away) != 0)
-        ask_bucket(work, i, sb_address_second(table, work->high[i], home), spoken);
+        ask_bucket(lookup, i, sb_address_second(table, lookup->high[i], home), decision);
     if (sb_away_stash(away) != 0)
-        ask_stash(work, i, spoken);
+        ask_stash(lookup, i, decision);
 }
 
 /* --- prefixes --------------------------------------------------------------------------------- */
 
 /* From the longest entry up; a ban has the last word only when no entry further up could allow. */
-static void ask_prefixes(const struct work *work, uint32_t i, struct spoken *spoken) {
-    uint32_t family = family_of(&work->keys[i]);
-    const struct sb_prefixes *prefixes = &work->lists->prefixes[family];
-    const struct sb_ranges *ranges = work->ranges[family];
-    uint64_t *hits = prefixes->hits + (size_t)work->lcore * prefixes->hits_stride;
-    uint32_t value = work->value[i];
+static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct decision *decision) {
+    uint32_t family = family_of(&lookup->keys[i]);
+    const struct sb_prefixes *prefixes = &lookup->lists->prefixes[family];
+    const struct sb_ranges *ranges = lookup->ranges[family];
+    uint64_t *hits = prefixes->hits + (size_t)lookup->lcore * prefixes->hits_stride;
+    uint32_t value = lookup->value[i];
 
     for (uint32_t depth = 0; value != 0 && depth < SB_PREFIX_DEPTH; depth++) {
         const struct sb_prefix *entry = &prefixes->entries[value - 1];
         uint32_t link = ranges->link[value - 1];
 
         if (!sb_deadline_over(__atomic_load_n(&entry->deadline_ds, __ATOMIC_RELAXED),
-                              work->boot_ds)) {
-            if (spoken->hits[entry->list] == NULL)
-                spoken->hits[entry->list] = &hits[value - 1];
+                              lookup->boot_ds)) {
+            if (decision->hits[entry->list] == NULL)
+                decision->hits[entry->list] = &hits[value - 1];
             if (entry->list == SB_LIST_ALLOWLIST)
                 return;
         }
-        if (spoken->hits[SB_LIST_BLACKLIST] != NULL && (link & SB_PREFIX_ALLOW_ABOVE) == 0)
+        if (decision->hits[SB_LIST_BLACKLIST] != NULL && (link & SB_PREFIX_ALLOW_ABOVE) == 0)
             return;
         value = link & SB_PREFIX_LINK;
     }

@@ -1,4 +1,4 @@
-/* walk.c: the writer's walks over all entries: addresses, then IPv4, then IPv6 prefixes.
+/* sweep.c: the writer removes expired or outdated entries: of addresses, IPv4, then IPv6 prefixes.
  *
  * A position counts through all three tables. A table that grows between two calls moves a position
  * back, never forward, so nothing is skipped.
@@ -41,11 +41,6 @@ static uint32_t visit_prefix(struct sb_prefixes *prefixes, uint32_t index,
     return 1;
 }
 
-static uint64_t walk_end(const struct sb_lists *lists) {
-    return (uint64_t)lists->addresses.fresh + lists->prefixes[SB_FAMILY_IPV4].fresh +
-           lists->prefixes[SB_FAMILY_IPV6].fresh;
-}
-
 static uint32_t visit(struct sb_lists *lists, uint64_t position, const struct filter *filter) {
     if (position < lists->addresses.fresh)
         return visit_address(&lists->addresses, (uint32_t)position, filter);
@@ -69,7 +64,7 @@ void sb_lists_begin_generation(struct sb_lists *lists) {
 
 int sb_lists_sweep(struct sb_lists *lists, uint32_t budget) {
     struct filter filter = {.generation = lists->generation};
-    uint64_t end = walk_end(lists);
+    uint64_t end = sb_lists_walk_end(lists);
 
     for (; budget > 0 && lists->sweep_next < end; budget--)
         visit(lists, lists->sweep_next++, &filter);
@@ -79,7 +74,7 @@ int sb_lists_sweep(struct sb_lists *lists, uint32_t budget) {
 
 uint32_t sb_lists_expire(struct sb_lists *lists, uint32_t boot_ds, uint32_t budget) {
     struct filter filter = {.by_deadline = true, .boot_ds = boot_ds};
-    uint64_t end = walk_end(lists);
+    uint64_t end = sb_lists_walk_end(lists);
     uint64_t left = budget < end ? budget : end;
     uint32_t freed = 0;
 

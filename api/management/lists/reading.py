@@ -1,0 +1,156 @@
+"""Looks through a list: pages under filters, the most hit entries, and what covers a network.
+
+Writes nothing. A filter other than the origin has no index, as each would make imports slower: a
+page reads the list from where it begins until it is full, and the number of all that meet the
+filters is counted once, with the first page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from api.common.contract.errors import NotFoundError
+from api.lists import kinds
+from api.management.dataplane import Dataplane
+from api.management.lists import rows
+from api.management.lists.rows import Only, Place
+from api.management.lists.schemas import Verdict
+from api.management.lists.service import Entry, entry_of
+from api.storage.sqlite import Database
+from dataplane.base.clock import Clock
+from dataplane.base.networks import Network
+from dataplane.statelog import ListName
+
+_VERDICTS: dict[ListName, Verdict] = {"allowlist": "allowed", "blacklist": "banned"}
+
+
+@dataclass(frozen=True)
+class EntryPage:
+    """A part of a list, the number of all that meet the filters, and where the next part begins.
+
+    ``total`` None: it was counted with an earlier part.
+    """
+
+    entries: tuple[Entry, ...]
+    total: int | None
+    next: Place | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A network on a list."""
+
+    list: ListName
+    network: Network
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """What the lists say of a network."""
+
+    asked: Network
+    entries: Sequence[Entry]
+    """Of one list: of the network itself, else of the longest that covers it."""
+    verdict: Verdict
+    decided_by: Listed | None
+    covering: Sequence[Listed]
+    """Of both lists, the longest first."""
+    inside: Sequence[Listed]
+
+
+class ListReader:
+    """Both lists of a node, for reading."""
+
+    def __init__(self, database: Database, plane: Dataplane, clock: Clock) -> None:
+        self._database = database
+        self._plane = plane
+        self._clock = clock
+
+    def page(self, name: ListName, after: Place | None, limit: int, only: Only) -> EntryPage:
+        """Entries in the order of networks and origins, an order that no change upsets."""
+        boot_ms, number = self._clock.boot_ms(), kinds.number[name]
+        with self._database.read() as connection:
+            found = rows.page(connection, number, after, limit + 1, boot_ms, only)
+            total = None
+            if after is None and not only.is_counted and len(found) <= limit:
+                total = len(found)  # spares a second look at every entry
+            elif after is None or only.is_counted:
+                total = rows.total(connection, number, boot_ms, only)
+        entries = tuple(entry_of(row) for row in found[:limit])
+        last = Place(entries[-1].network, entries[-1].origin) if len(found) > limit else None
+        return EntryPage(entries, total, last)
+
+    def first(self, name: ListName, order: rows.Order, limit: int, only: Only) -> EntryPage:
+        """The first entries in another order, and no more."""
+        boot_ms, number = self._clock.boot_ms(), kinds.number[name]
+        only = only.with_end() if order == "ends" else only
+        with self._database.read() as connection:
+            found = rows.first(connection, number, order, limit, boot_ms, only)
+            total = rows.total(connection, number, boot_ms, only)
+        return EntryPage(tuple(entry_of(row) for row in found), total)
+
+    def most_hit(self, name: ListName, limit: int, only: Only) -> EntryPage:
+        """Of the most hit networks that the data plane names, those that meet the filters.
+
+        Raises `DataplaneAwayError`.
+        """
+        ranks = {each: rank for rank, each in enumerate(self._plane.most_hit(name))}
+        boot_ms, number = self._clock.boot_ms(), kinds.number[name]
+        with self._database.read() as connection:
+            rows_found = rows.among(connection, number, list(ranks), boot_ms, only)
+        found = [entry_of(row) for row in rows_found]
+        found.sort(key=lambda each: (ranks[each.network], each.origin))
+        return EntryPage(tuple(found[:limit]), len(found))
+
+    def look_up(self, name: ListName, asked: Network) -> LookUp:
+        """What the lists say of it. Raises `NotFoundError`: this list says nothing."""
+        boot_ms = self._clock.boot_ms()
+        with self._database.read() as connection:
+            found = {each: _holders(connection, each, asked, boot_ms) for each in kinds.LISTS}
+            inside = [
+                Listed(each, network)
+                for each in kinds.LISTS
+                for network in rows.contained(connection, kinds.number[each], asked, boot_ms)
+                if network != asked
+            ]
+        covering = [Listed(each, network) for each in kinds.LISTS for network in found[each]]
+        covering.sort(key=lambda each: each.network.prefix_length, reverse=True)
+        if not found[name]:
+            raise _says_nothing(name, asked, covering)
+        decided_by = _decided_by(found)
+        verdict: Verdict = "none" if decided_by is None else _VERDICTS[decided_by.list]
+        longest = next(iter(found[name].values()))
+        return LookUp(asked, longest, verdict, decided_by, covering, inside)
+
+
+Holders = Mapping[Network, Sequence[Entry]]
+"""Entries by network, the longest network first."""
+
+
+def _holders(connection: Connection, name: ListName, asked: Network, boot_ms: int) -> Holders:
+    """Of the networks that contain all of it."""
+    number = kinds.number[name]
+    networks = rows.holders(connection, number, asked, boot_ms)
+    return {
+        network: [entry_of(row) for row in rows.lasting(connection, number, network, boot_ms)]
+        for network in reversed(networks)
+    }
+
+
+def _decided_by(found: Mapping[ListName, Holders]) -> Listed | None:
+    """An allow beats every ban; of each list the longest decides. What was rejected has no say."""
+    for name in ("allowlist", "blacklist"):
+        for network, entries in found[name].items():
+            if any(each.rejected is None for each in entries):
+                return Listed(name, network)
+    return None
+
+
+def _says_nothing(name: ListName, asked: Network, covering: Sequence[Listed]) -> NotFoundError:
+    message = f"{asked} is no entry of the {name}, and no entry of it covers {asked}"
+    if covering:
+        message += f"; {covering[0].network} of the {covering[0].list} does"
+    return NotFoundError(message)

@@ -1,0 +1,76 @@
+"""Queries and answers of a list that is looked through: filters, order, and look-ups."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, RootModel, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.common.contract.schemas import PAGE_DEFAULT, FromFlag, PageLimit, Strict, Time
+from api.lists.schemas import NetworkBody, Origin, Reason
+
+_TEXT_MAX = 64
+Verdict = Literal["allowed", "banned", "none"]
+Order = Literal["ip", "newest", "oldest", "ends", "hits"]
+"""``ends``: what has an end, the next to end first. ``hits``: the most hit entries."""
+
+
+class ListQuery(Strict):
+    """Which entries, in which order: follow ``next_cursor`` until it is null.
+
+    Filters are joined by "and". ``reason`` and ``created_by`` are compared as a whole.
+    """
+
+    limit: PageLimit = PAGE_DEFAULT
+    cursor: Annotated[str, Field(pattern="^[0-9a-f]{34}([0-9a-f]{2}){0,72}$")] | None = None
+    origin: Origin | None = None
+    reason: Reason | None = None
+    created_by: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    text: Annotated[str, Field(min_length=1, max_length=_TEXT_MAX)] | None = None
+    """Part of the reason, the creator or the origin; upper and lower case are the same."""
+    since: Time | None = None
+    """Created then or later."""
+    until: Time | None = None
+    """Created before."""
+    sort: Order = "ip"
+    """Any other order than ``ip`` has one page: the first ``limit`` entries."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ListQuery:
+        if self.cursor is not None and self.sort != "ip":
+            text = "cursor goes with sort=ip alone: {limit}"
+            limit = "another order has one page of at most 1000 entries"
+            raise PydanticCustomError("cursor", text, {"limit": limit})
+        return self
+
+
+class ShowQuery(Strict):
+    """What to show of a network."""
+
+    covering: Annotated[bool, FromFlag] = False
+    """Also what covers it, and what both lists together say of it."""
+
+
+class ListedBody(Strict):
+    """A network on a list."""
+
+    list: Literal["blacklist", "allowlist"]
+    ip: str
+
+
+class LookupBody(NetworkBody):
+    """An entry of a list: of the network that was asked for, else the longest that covers it."""
+
+    asked: str
+    verdict: Verdict
+    """Of both lists: an allow beats every ban. ``none``: what is there was rejected."""
+    decided_by: ListedBody | None
+    covering: list[ListedBody]
+    """Networks of both lists that contain all of it, the longest first."""
+    inside: list[ListedBody]
+    """Some networks of both lists that are a part of it: at most three of each."""
+
+
+class ShowBody(RootModel[NetworkBody | LookupBody]):
+    """The entry of exactly that network, or with ``covering`` what says something of it."""

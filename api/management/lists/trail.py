@@ -1,0 +1,45 @@
+"""What the audit trail says of entries: how they were before a change, and how they are after it.
+
+Of a change of many the first are told, and how many are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.access.audit.service import Difference
+from api.common.contract.schemas import rfc3339
+from dataplane.base.networks import Network
+
+TOLD_MAX = 20
+
+
+def values(network: Network, origin: str, held: Any) -> dict[str, Any]:
+    """An entry; ``held``: its row, or the `Entry` that was made."""
+    ends = held.expires_utc_ms
+    return {
+        "ip": str(network),
+        "origin": origin,
+        "reason": held.reason,
+        "duration_seconds": held.duration_s,
+        "created_at": rfc3339(held.created_ms),
+        "created_by": held.created_by,
+        "expires_at": None if ends is None else rfc3339(ends),
+    }
+
+
+def difference(
+    before: Sequence[Mapping[str, Any] | None], after: Sequence[Mapping[str, Any] | None]
+) -> Difference:
+    """Of entries one by one; None: there was none, or there is none any more."""
+    if len(before) == 1:
+        return Difference(before[0], after[0])
+    return Difference(_some(before), _some(after))
+
+
+def _some(found: Sequence[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+    there = [each for each in found if each is not None]
+    if not there:
+        return None
+    return {"entries": there[:TOLD_MAX], "left_out": max(0, len(there) - TOLD_MAX)}

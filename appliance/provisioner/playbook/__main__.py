@@ -1,0 +1,29 @@
+"""The process in the provisioner's group: starts the keeper, hands it the question, and waits.
+
+The keeper's standard input stays open for as long as this process lives; its end is the order to
+end the playbook.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the keeper's exit code."""
+    question = sys.stdin.buffer.readline()
+    keeper = subprocess.Popen(
+        [sys.executable, "-B", "-m", "appliance.provisioner.playbook.keeper", *arguments],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    if keeper.stdin is None:
+        raise ValueError("not a pipe")
+    keeper.stdin.write(question)
+    keeper.stdin.flush()
+    return keeper.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

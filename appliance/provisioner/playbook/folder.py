@@ -1,0 +1,59 @@
+"""The folder of one run: 0700, on tmpfs, and gone afterwards, as the question holds a secret."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dataplane.base.errors import SecBeatError
+
+TURN_S = 15.0
+"""How long a run waits for one that was killed to end all that it has started."""
+_PREFIX = "run-"
+_LOOK_S = 0.05
+
+
+class BusyError(SecBeatError):
+    """Another run does not end."""
+
+
+@contextmanager
+def run_folder(scratch: Path) -> Iterator[Path]:
+    """A new folder in ``scratch`` for the only run at a time; raises `BusyError`.
+
+    Folders that a killed run has left are removed.
+    """
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(scratch / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _wait(lock, scratch)
+        for left in scratch.glob(f"{_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch))
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _wait(lock: int, scratch: Path) -> None:
+    until = time.monotonic() + TURN_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise BusyError(
+                    f"{scratch}: another run has not ended within {TURN_S:.0f} s"
+                ) from None
+            time.sleep(_LOOK_S)
+        else:
+            return

@@ -1,0 +1,152 @@
+"""What is wrong with a document, in words: every mistake, each with a way out.
+
+From pydantic's findings: where it is as an operator writes it (``rules[0].value``), the nearest
+field or value that is known, an example where a form is asked for. And what is left of a document
+without its mistakes, so that those that types can't see are told in the same go.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from dataplane.base.errors import InvalidInputError
+from dataplane.base.nearest import fields_beside, instead_of
+from dataplane.policy.document import (
+    PROFILE_NAME_LENGTH_MAX,
+    PROFILE_NAME_PATTERN,
+    PolicyDocument,
+)
+from dataplane.policy.geo import COUNTRY_PATTERN
+from dataplane.policy.rules import RULES
+from dataplane.policy.rules.packets.ports import RANGE_PATTERN
+from dataplane.waf.document import GROUP_CHARACTERS_MAX, GROUP_PATTERN
+
+_NAME = "1 to {} of a-z 0-9 _ . -, the first a letter or digit, as in 'web-1'"
+FORMS = {
+    PROFILE_NAME_PATTERN: _NAME.format(PROFILE_NAME_LENGTH_MAX),
+    GROUP_PATTERN: _NAME.format(GROUP_CHARACTERS_MAX),
+    COUNTRY_PATTERN: "two capital letters (ISO 3166-1 alpha-2), as in 'DE'",
+    RANGE_PATTERN: "a port or a range of ports, as in 443 or '8000-8100'",
+}
+"""Every pattern that a field of a policy has, in words and with an example."""
+_TYPES = "one of " + ", ".join(RULES)
+_TAGS = frozenset[str]().union(*(model.TAGS for model in RULES.values()))
+_QUOTED = re.compile(r"'([^']*)'")
+_VALUE_MAX = 80
+
+_Location = tuple[int | str, ...]
+
+
+def mistakes_of(error: ValidationError, document: Mapping[str, Any]) -> list[InvalidInputError]:
+    """One for each field that is wrong, in the order of the document."""
+    by_field = dict[str, list[ErrorDetails]]()
+    details = error.errors(include_url=False)
+    for one in details:
+        if one["type"] != "too_short" or not _is_around(one, details):
+            by_field.setdefault(field_of(one["loc"]), []).append(one)
+    return [_mistake(field, found, document) for field, found in by_field.items()]
+
+
+def field_of(location: _Location) -> str:
+    """A path as an operator writes it: without what pydantic puts behind a rule or a port."""
+    text = ""
+    for part in _written(location):
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".") or "policy"
+
+
+def without_mistakes(error: ValidationError, document: dict[str, Any]) -> dict[str, Any]:
+    """A copy in which something harmless stands for what is wrong, at the same places."""
+    left = copy.deepcopy(document)
+    for one in error.errors(include_url=False):
+        _stand_in(left, list(_written(one["loc"])))
+    return left
+
+
+def _written(location: _Location) -> Iterator[int | str]:
+    before = ("", "")
+    for part in location:
+        is_tag = before[1] == "[]" and (part in _TAGS or (before[0] == "rules" and part in RULES))
+        if isinstance(part, int):
+            yield part
+            before = (before[1], "[]")
+        elif is_tag:
+            before = (before[0], part)  # what follows is a field, be it named as a type
+        else:
+            yield part
+            before = (before[1], part)
+
+
+def _mistake(
+    field: str, found: Sequence[ErrorDetails], document: Mapping[str, Any]
+) -> InvalidInputError:
+    one = min(found, key=_rank)
+    kind, context = one["type"], one.get("ctx", {})
+    value = None if kind == "missing" else one["input"]
+    if kind == "extra_forbidden":
+        limit = "no such field" + instead_of(
+            one["loc"][-1], fields_beside(PolicyDocument, one["loc"], RULES)
+        )
+    elif kind.startswith("union_tag"):
+        value = context.get("tag")
+        field, limit = f"{field}.type", _TYPES + instead_of(value, RULES)
+    elif kind == "string_pattern_mismatch":
+        limit = FORMS.get(context["pattern"], one["msg"])
+    elif kind in {"enum", "literal_error"}:
+        limit = one["msg"] + instead_of(value, _QUOTED.findall(str(context.get("expected"))))
+    else:
+        limit = one["msg"]
+    shown = "" if value is None or value is document else f" (is {_short(value)})"
+    return InvalidInputError(f"{field}: {limit}{shown}", field=field, value=value, limit=limit)
+
+
+def _is_around(error: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Something within it is wrong, so pydantic counts fewer items than were written."""
+    place = error["loc"]
+    return any(one["loc"][: len(place)] == place != one["loc"] for one in details)
+
+
+def _rank(error: ErrorDetails) -> bool:
+    """Of a field that is a number or a text: a text is judged as one."""
+    is_about_text = error["type"] in {"string_pattern_mismatch", "literal_error"}
+    return is_about_text is not isinstance(error["input"], str)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _VALUE_MAX else text[:_VALUE_MAX] + "..."
+
+
+_HARMLESS_RULE = {"type": "sanity", "action": "off"}
+"""There may be any number of them in a profile."""
+
+
+def _stand_in(document: dict[str, Any], path: list[int | str]) -> None:
+    match path:
+        case ["rules", int(index), *_]:
+            document["rules"][index] = dict(_HARMLESS_RULE)
+        case ["profiles", int(index)]:
+            document["profiles"][index] = {"name": f"0.{index}", "targets": [f"ff00::{index:x}"]}
+        case ["profiles", int(index), *rest]:
+            _stand_in(document["profiles"][index], rest)
+            _require(document["profiles"][index], rest, index)
+        case ["name", *_]:
+            document["name"] = "nameless"
+        case ["http", *_]:
+            document["http"] = {"ports": [80]}
+        case [str(name), *_]:
+            document.pop(name, None)
+
+
+def _require(profile: dict[str, Any], path: list[int | str], index: int) -> None:
+    """A profile has a name and targets that no other has."""
+    if path[0] == "name":
+        profile["name"] = f"0.{index}"
+    elif path[0] == "targets":
+        profile["targets"] = [f"ff00::{index:x}"]

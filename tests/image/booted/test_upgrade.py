@@ -1,0 +1,158 @@
+"""The machine is upgraded in place: its disk stays, the software of another image comes to it.
+
+By the playbooks, as an operator runs them on a controller outside. The other image is this one with
+another end of a module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fleet.support.release import release_with
+from tests.image.support.artifacts import OUTPUT
+from tests.image.support.identity import identity
+from tests.image.support.outside import Outside
+from tests.image.support.run import Run
+from tests.image.support.ssh import HOST
+from tests.image.support.taps import Wire
+from tests.image.support.vm import FLEET_PORT, VM
+from tests.image.support.waf import ATTACK, DONE, code_of, protect, status_of
+from tests.support.documents.playbooks import TREE, ansible, recap
+from tests.support.waiting import wait_for
+
+PLAYBOOK_S = 3000
+"""For one run: pip and the compiling of Python files take minutes on an emulated CPU."""
+WAIT_S = 900
+"""That the machine is given to be healthy."""
+WHEELHOUSE = OUTPUT / "wheelhouse"
+MODULE = "appliance/cli/processes.py"
+SECOND = "SECOND = True"
+BANNED = "203.0.113.99"
+HEALTHY_S = 300
+pytestmark = pytest.mark.timeout(2 * PLAYBOOK_S)
+
+
+@dataclass(frozen=True)
+class Controller:
+    """Where the playbooks are run."""
+
+    node: VM
+    home: Path
+
+    def play(self, playbook: str, wheelhouse: Path, *groups: str) -> dict[str, int]:
+        """Run one to a good end, the machine being in these groups; returns its last counts."""
+        inventory = self.home / "inventory.yml"
+        inventory.write_text(json.dumps({group: {"hosts": {HOST: {}}} for group in groups}))
+        given = {"release_wheelhouse": str(wheelhouse), "rollout_wait_seconds": WAIT_S}
+        done = ansible(
+            *("ansible-playbook", "-i", inventory, TREE / "playbooks" / playbook),
+            *("-e", json.dumps({f"secbeat_{name}": value for name, value in given.items()})),
+            home=self.home,
+            bound_s=PLAYBOOK_S,
+            ANSIBLE_SSH_COMMON_ARGS=f"-F {self.node.access.configuration}",
+            ANSIBLE_TIMEOUT="120",
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+        return dict(recap(done.stdout)[HOST])
+
+
+@pytest.fixture(scope="module")
+def controller(node: VM, run: Run) -> Controller:
+    home = run.directory / "controller"
+    home.mkdir(mode=0o700)
+    return Controller(node, home)
+
+
+def test_the_roles_find_the_machine_as_they_would_make_it(controller: Controller):
+    counts = controller.play("site.yml", WHEELHOUSE, "nodes", "appliances")
+    assert (counts["changed"], counts["failed"]) == (0, 0)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the machine had."""
+
+    files: dict[str, str]
+    database: str
+    key: str
+    rule: str
+    in_the_fleet: tuple[str, str]
+
+
+def of_the_fleet(outside: Outside) -> tuple[str, str]:
+    (found,) = outside.nodes()
+    return found["id"], found["uuid"]
+
+
+@pytest.fixture(scope="module")
+def upgraded(
+    node: VM, run: Run, wire: Wire, outside: Outside, controller: Controller
+) -> Iterator[Before]:
+    """After ``rollout.yml``; the machine has a ban, a rule and a key of the time before."""
+    wire.wait_until_it_forwards()
+    rule = protect(node)
+    added = node.api("POST", "/blacklist", json={"ip": BANNED, "reason": "before the upgrade"})
+    assert added.status_code in DONE, added.text
+    made = node.api("POST", "/keys", json={"name": "before-the-upgrade", "role": "operate"})
+    assert made.status_code == 201, made.text
+    database = node.api("GET", "/status").json()["database_id"]
+    before = Before(identity(node), database, made.json()["key"], rule, of_the_fleet(outside))
+    release = release_with(run.directory / "second", MODULE, f"\n{SECOND}\n", WHEELHOUSE)
+    counts = controller.play("rollout.yml", release, "nodes")
+    assert counts["changed"] > 0
+    yield before
+    assert node.api("DELETE", f"/blacklist/{BANNED}").status_code in (*DONE, 204)
+    assert node.api("DELETE", f"/rules/{rule}").status_code in (*DONE, 204)
+    assert node.api("PUT", "/policy", json={"name": "default"}).status_code in DONE
+
+
+def test_the_software_is_the_other_images(host: Any, upgraded: Before):
+    path = f"/opt/secbeat/lib/python3*/site-packages/{MODULE}"
+    assert host.check_output(f"sh -c 'tail -n 1 {path}'") == SECOND
+
+
+def test_it_is_the_same_node_with_its_keys_and_its_configuration(node: VM, upgraded: Before):
+    assert identity(node) == upgraded.files
+
+
+def test_its_database_is_the_same_with_all_that_was_in_it(node: VM, upgraded: Before):
+    status = node.api("GET", "/status", upgraded.key).json()
+    assert status["database_id"] == upgraded.database
+    listed = node.api("GET", "/blacklist", upgraded.key, params={"limit": 1000}).json()
+    (entry,) = [each for each in listed["blacklist"] if each["ip"] == BANNED]
+    assert (entry["reason"], entry["state"]) == ("before the upgrade", "in_force")
+
+
+def test_it_forwards_and_its_rules_are_in_force(node: VM, wire: Wire, upgraded: Before):
+    wire.wait_until_it_forwards()
+    assert status_of(node, upgraded.rule) == "active"
+    assert code_of(wire, ATTACK) == "403"
+    assert code_of(wire, "") == "200"
+
+
+def test_the_orchestrator_outside_knows_it_as_the_node_that_it_was(
+    outside: Outside, upgraded: Before
+):
+    wait_for(
+        lambda: [each["status"] for each in outside.nodes()] == ["healthy"],
+        "the node is healthy at the orchestrator",
+        HEALTHY_S,
+        every_s=1,
+    )
+    assert of_the_fleet(outside) == upgraded.in_the_fleet
+
+
+def test_the_machine_can_be_an_orchestrator_too(
+    node: VM, controller: Controller, upgraded: Before, run: Run
+):
+    """The image has all that the role starts."""
+    controller.play("site.yml", run.directory / "second", "orchestrators")
+    answer = node.api("GET", "/health/ready", port=FLEET_PORT)
+    assert answer.status_code == 200, answer.text
+    node.root("systemctl disable --now secbeat-orchestrator secbeat-orchestrator-tls")
