@@ -76,8 +76,12 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     path = open_packet_path(library, settings, buffers, eal_plan, stats, opened)
     workers = path.workers
     lists = open_lists(library, settings, workers, opened)
-    known_ds = clock.boot_ms() // MS_PER_DS
-    workers.node.learning_until_ds = known_ds + DS_PER_S * settings.connections.learning_seconds
+
+    def learn() -> None:
+        now_ds = clock.boot_ms() // MS_PER_DS
+        workers.node.learning_until_ds = now_ds + DS_PER_S * settings.connections.learning_seconds
+
+    learn()
     stats.header.connections_max = settings.lcores * settings.connections.connections_max
     for lcore in workers.lcores:
         open_tables(library, settings, buffers, lcore, opened)
@@ -107,6 +111,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         hold_ms=settings.link_hold_ms,
         drain=settings.drain,
     )
+    links.learn = learn
     opened.callback(links.close)
     opened.callback(end_workers, workers)
 
