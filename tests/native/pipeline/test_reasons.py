@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 
 from dataplane.native import abi
 from dataplane.native.abi import Mode, Reason, Stage
 
-README = Path(__file__).resolve().parents[3] / "dataplane" / "fastpath" / "README.md"
-MONITORED = {
     # a node that has just come does not know what there is
     *(Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW, Reason.CONNECTIONS_FULL),
     # honest clients do it
