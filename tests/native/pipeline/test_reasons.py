@@ -7,6 +7,7 @@ import ctypes
 from dataplane.native import abi
 from dataplane.native.abi import Mode, Reason, Stage
 
+MONITORED = {
     # a node that has just come does not know what there is
     *(Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW, Reason.CONNECTIONS_FULL),
     # honest clients do it
