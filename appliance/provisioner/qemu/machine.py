@@ -13,7 +13,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from appliance.commands import run
+from appliance.commands import CommandError, run
 from appliance.provisioner.qemu.configuration import QemuConfig
 from dataplane.base.errors import SecBeatError
 
@@ -41,8 +41,12 @@ def accelerator(config: QemuConfig) -> tuple[str, str]:
 
 
 def start(config: QemuConfig, folder: Path, accelerated: str) -> None:
-    """Switch a node on; returns when QEMU has all that it needs. Raises `CommandError`."""
-    run(*command(config, folder, accelerated), timeout_s=START_S)
+    """Switch a node on; returns when QEMU has all that it needs. Raises `MachineError`."""
+    try:
+        run(*command(config, folder, accelerated), timeout_s=START_S)
+    except CommandError as exc:  # which begins with the whole command line
+        _, _, words = str(exc).rpartition("' failed: ")
+        raise MachineError(f"QEMU does not start: {words}") from exc
 
 
 def command(config: QemuConfig, folder: Path, accelerated: str) -> list[str]:
@@ -57,7 +61,8 @@ def command(config: QemuConfig, folder: Path, accelerated: str) -> list[str]:
         *("-accel", "kvm" if is_kvm else "tcg,thread=multi"),
         *("-cpu", "host" if is_kvm else "max"),
         *("-smp", str(config.cpus), "-m", str(config.memory_mib)),
-        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny"),
+        # No elevateprivileges=deny: with it -daemonize fails, without a word (QEMU 7.2).
+        *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
         *("-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"),
         *("-device", "virtio-rng-pci,addr=0x8"),
         *("-display", "none", "-vga", "std"),

@@ -33,7 +33,7 @@ def test_a_fleet_grows_and_shrinks(fleet: FleetLab) -> None:
     grown = _ended(fleet, asked["id"])
     assert grown["state"] == "succeeded", grown
     lines = [line["message"] for line in grown["log"]]
-    assert f"scale.yml: Create {name}" in lines
+    assert f"scale.yml: Have the provider create {name}" in lines
     assert any("the fleet wants" in line for line in lines)
 
     found = {node["id"]: node for node in fleet.nodes()}
@@ -64,7 +64,7 @@ def test_a_node_whose_provider_dies_is_removed(fleet: FleetLab) -> None:
     for pid in _providers(fleet):
         os.kill(pid, signal.SIGKILL)
     job = _ended(fleet, asked["id"])
-    assert f"Create {name}" in job["error"]
+    assert f"create {name}" in job["error"]
     _expect_nothing_left(fleet, name, job, "failed")
 
 
@@ -94,7 +94,9 @@ def _half_made(fleet: FleetLab) -> tuple[Any, str]:
 
 def _expect_nothing_left(fleet: FleetLab, name: str, job: Any, state: str) -> None:
     assert job["state"] == state, job
-    assert any(line["message"] == f"scale.yml: Destroy {name}" for line in job["log"]), job
+    assert any(
+        line["message"] == f"scale.yml: Have the provider destroy {name}" for line in job["log"]
+    ), job
     assert name not in {node["id"] for node in fleet.nodes()}
     assert existing(Instance(name).namespaces) == []
     assert Lab(name).status()["state"] == "down"
