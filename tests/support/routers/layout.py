@@ -169,10 +169,10 @@ class Site:
 
         def taken() -> str | None:
             before = opened()
-            assert self.hosts.curl(Client(address, server, "").url(), address).returncode == 0
+            done = self.hosts.curl(Client(address, server, "").url(), address)
             after = opened()
             used = [path for path in before if after[path] > before[path]]
-            return used[0] if len(used) == 1 else None
+            return used[0] if done.returncode == 0 and len(used) == 1 else None
 
         return Client(address, server, wait_for(taken, f"{address} takes one path"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,20 @@ class Router:
         self._set_up(LAN, addresses)
 
     def run_bird(self) -> None:
-        """Until `close`, or until it runs something else."""
-        self._replace(lambda: Bird(self.namespace, self.role, self._directory))
+        """Until `halt` or `close`."""
+        self.daemon = Bird(self.namespace, self.role, self._directory)
 
     def run_frr(self) -> None:
         """Likewise."""
-        self._replace(lambda: Frr(self.namespace, self.role))
+        self.daemon = Frr(self.namespace, self.role)
+
+    def halt(self) -> None:
+        """End what it runs, and remove the routes that it has made: nobody else does."""
+        if self.daemon is not None:
+            self.daemon.stop()
+        self.daemon = None
+        for family, protocol in product(("-4", "-6"), ("bird", "bgp")):
+            ip(self.namespace, family, "route", "flush", "proto", protocol)
 
     def close(self) -> None:
         """End what it runs and remove the namespace; may be called again."""
@@ -91,14 +99,6 @@ class Router:
         )
         hops = [hop for route in found for hop in route.get("nexthops", [route])]
         return {hop["dev"] for hop in hops if not {"linkdown", "dead"} & {*hop.get("flags", ())}}
-
-    def _replace(self, start: Callable[[], Daemon]) -> None:
-        if self.daemon is not None:
-            self.daemon.stop()
-            for family in ("-4", "-6"):  # neither takes the other's
-                ip(self.namespace, family, "route", "flush", "proto", "bird")
-                ip(self.namespace, family, "route", "flush", "proto", "bgp")
-        self.daemon = start()
 
     def _set_up(self, interface: str, addresses: tuple[str, ...]) -> None:
         for address in addresses:
