@@ -23,9 +23,9 @@ from dataplane.detection.duty import Detection
 from dataplane.detection.incident_table import IncidentTable
 from dataplane.native import abi
 from dataplane.native.library import load
+from dataplane.reconcile.active_policy import ActivePolicy
 from dataplane.reconcile.country_reload import Countries
 from dataplane.reconcile.overlaid import Overlaid
-from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.published import StatsPublisher
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.links.duty import Links
@@ -90,7 +90,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     publisher = StatsPublisher(stats)
     rules = open_waf(library, compiler, workers, stats.header, clock, opened)
     names = ProfileNames(stats.header, workers.pages)
-    profiles = Profiles(library, workers.node, names, rules)
+    profiles = ActivePolicy(library, workers.node, names, rules)
     opened.callback(profiles.close)
     countries = Countries(library, settings.countries, workers.node, publisher)
     opened.callback(countries.close)
