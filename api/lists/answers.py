@@ -7,7 +7,7 @@ from typing import Any
 
 from api.common.contract.errors import ConflictError, FieldError
 from api.lists.lines import Found
-from api.lists.schemas import RefusedLine, SkippedLine
+from api.lists.schemas import InvalidLine, SkippedLine
 
 
 def fields_of_lines(
@@ -23,7 +23,7 @@ def fields_of_lines(
         "skipped_lines": [SkippedLine(line=line, ip=ip, why=why) for line, ip, why in skipped],
         "refused": found.refused,
         "refused_lines": [
-            RefusedLine(line=line, value=value, why=why) for line, value, why in found.refused_lines
+            InvalidLine(line=line, value=value, why=why) for line, value, why in found.refused_lines
         ],
         "warnings": list(found.warnings),
     }

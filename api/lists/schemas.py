@@ -270,7 +270,7 @@ class SkippedLine(Strict):
     why: str
 
 
-class RefusedLine(Strict):
+class InvalidLine(Strict):
     """A line that breaks a rule, and how."""
 
     line: int
@@ -292,7 +292,7 @@ class LinesBody(Strict):
     skipped: int
     skipped_lines: list[SkippedLine]
     refused: int
-    refused_lines: list[RefusedLine]
+    refused_lines: list[InvalidLine]
     warnings: list[str]
 
 

@@ -20,7 +20,7 @@ from bench.packets.policy import PROFILES
 from bench.packets.worker import WorkerBench
 from dataplane.native import abi
 from dataplane.pcap import create_capture
-from dataplane.reconcile.profiles import Profiles
+from dataplane.reconcile.active_policy import ActivePolicy
 
 TIMES = 10
 WANTED_S = 1.0
@@ -74,7 +74,7 @@ def measure() -> Result:
     result = Result()
     documents = [document(0), document(1)]
 
-    def during(profiles: Profiles, stats: abi.LcoreStats) -> None:
+    def during(profiles: ActivePolicy, stats: abi.LcoreStats) -> None:
         profiles.apply(documents[1])  # the first time loads what validates policies
         before = _Snapshot(stats)
         time.sleep(_ALONE_S)

@@ -28,7 +28,7 @@ from dataplane.dpdk.memory import Memory
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.dpdk.rings import PacketRing, ring_port
 from dataplane.native import abi, library
-from dataplane.reconcile.profiles import Profiles
+from dataplane.reconcile.active_policy import ActivePolicy
 from dataplane.run.opening.buffers import DESCRIPTORS_MAX
 from dataplane.run.opening.eal_setup import plan, start_eal
 from dataplane.run.ports.data_ports import DataPorts, room_bytes
@@ -59,7 +59,7 @@ class Figures:
     tsc_hz: int
 
 
-During: TypeAlias = Callable[[Profiles, abi.LcoreStats], None]
+During: TypeAlias = Callable[[ActivePolicy, abi.LcoreStats], None]
 
 
 class WorkerBench:
@@ -115,7 +115,7 @@ class WorkerBench:
             )
             workers.node.lists = lists
             names = ProfileNames(abi.StatsHeader(), workers.pages)
-            profiles = Profiles(self.library, workers.node, names, NoRules(abi.StatsHeader()))
+            profiles = ActivePolicy(self.library, workers.node, names, NoRules(abi.StatsHeader()))
             opened.start()
             workers.launch()
             samples = _sample(stats, seconds)

@@ -156,7 +156,7 @@ class EventRings:
         """Whether a lease can be given now."""
         return not self._cursors and self._retired.has_room
 
-    def lease(self) -> list[int]:
+    def begin_lease(self) -> list[int]:
         """Begin a lease: producer and consumer of each ring, to be handed to the client."""
         for index, producer in enumerate(self._producers):
             written = abi.RingProducer.from_buffer(producer.view).cursor
@@ -168,7 +168,7 @@ class EventRings:
         pairs = zip(self._producers, self._cursors, strict=True)
         return [memory.fd for pair in pairs for memory in pair]
 
-    def release(self) -> None:
+    def end_lease(self) -> None:
         """End the lease; idempotent."""
         if self._own is not None:
             self._own.close()
@@ -185,7 +185,7 @@ class EventRings:
 
     def close(self) -> None:
         """After the workers have stopped; idempotent."""
-        self.release()
+        self.end_lease()
         self._retired.close()
         for producer in self._producers:
             producer.close()

@@ -77,7 +77,7 @@ class _Client:
 
 
 @dataclass
-class _Leases:
+class _LeaseHolders:
     """Who holds what only one may hold."""
 
     control: _Client | None = None
@@ -106,7 +106,7 @@ class ControlServer:
         self._on_command = on_command
         self._uids = {0, os.geteuid(), *uids_of(settings.client_users)}
         self._clients: dict[int, _Client] = {}
-        self._leases = _Leases()
+        self._holders = _LeaseHolders()
         self._reported_ms = -_REPORT_MS_MIN
         self._poll = select.epoll()
         self._path = settings.socket
@@ -119,7 +119,7 @@ class ControlServer:
     @property
     def is_busy(self) -> bool:
         """Whether commands that have come in are not carried out yet."""
-        return self._leases.rings is not None and self._leases.rings.has_more
+        return self._holders.rings is not None and self._holders.rings.has_more
 
     def wait(self, timeout_s: float) -> bool:
         """Until a client has something to say, at most so long; whether one has."""
@@ -144,7 +144,7 @@ class ControlServer:
 
     def answer(self) -> None:
         """Answer questions, for a bounded time. Part of the turn, after what is more urgent."""
-        if self._leases.rings is not None:
+        if self._holders.rings is not None:
             now_ms = self._clock.boot_ms()
             self._serve(lambda rings: rings.answer(self._on_command, now_ms, ANSWER_S_MAX))
 
@@ -154,8 +154,8 @@ class ControlServer:
         try:
             self._events.post(abi.Message.NOTICE, bytes(notice))
         except RingError:
-            if self._leases.events is not None:
-                self._close(self._leases.events)
+            if self._holders.events is not None:
+                self._close(self._holders.events)
 
     def close(self) -> None:
         """Ends every lease and removes the socket, if it is still ours; idempotent."""
@@ -258,11 +258,11 @@ class ControlServer:
         elif self._waiting_for(request.want) >= WAITERS_MAX:
             self._refuse(client, Refusal.BUSY, f"{WAITERS_MAX} others wait for {request.want}")
         else:
-            self._leases.waiters.append(client)
+            self._holders.waiters.append(client)
 
     def _is_free(self, want: Want) -> bool:
         if want is Want.CONTROL:
-            return self._leases.control is None
+            return self._holders.control is None
         return want is Want.OBSERVE or self._events.free
 
     def _may_observe(self, client: _Client) -> bool:
@@ -272,7 +272,7 @@ class ControlServer:
     def _waiting_for(self, want: Want) -> int:
         return sum(
             waiter.request is not None and waiter.request.want is want
-            for waiter in self._leases.waiters
+            for waiter in self._holders.waiters
         )
 
     def _grant(self, client: _Client, want: Want) -> None:
@@ -285,12 +285,12 @@ class ControlServer:
     def _take(self, client: _Client, want: Want) -> list[int]:
         """Give it what only one may hold; the descriptors of that."""
         if want is Want.CONTROL:
-            self._leases.rings = CommandRings(self._library)
-            self._leases.control = client
-            return self._leases.rings.fds
+            self._holders.rings = CommandRings(self._library)
+            self._holders.control = client
+            return self._holders.rings.fds
         if want is Want.EVENTS:
-            self._leases.events = client
-            return self._events.lease()
+            self._holders.events = client
+            return self._events.begin_lease()
         return []
 
     def _give_up(self, now_ms: int) -> None:
@@ -307,13 +307,13 @@ class ControlServer:
 
     def _serve_waiters(self) -> None:
         """First come, first served."""
-        for client in list(self._leases.waiters):
+        for client in list(self._holders.waiters):
             if client.request is not None and self._is_free(client.request.want):
-                self._leases.waiters.remove(client)
+                self._holders.waiters.remove(client)
                 self._grant(client, client.request.want)
 
     def _serve(self, work: Callable[[CommandRings], None]) -> None:
-        rings, client = self._leases.rings, self._leases.control
+        rings, client = self._holders.rings, self._holders.control
         if rings is None or client is None:
             return
         try:
@@ -343,12 +343,12 @@ class ControlServer:
         if self._clients.pop(client.connection.fileno(), None) is not None:
             self._poll.unregister(client.connection)
         client.connection.close()
-        leases = self._leases
-        if client in leases.waiters:
-            leases.waiters.remove(client)
-        if client is leases.control and leases.rings is not None:
-            leases.rings.close()
-            leases.control = leases.rings = None
-        if client is leases.events:
-            leases.events = None
-            self._events.release()
+        holders = self._holders
+        if client in holders.waiters:
+            holders.waiters.remove(client)
+        if client is holders.control and holders.rings is not None:
+            holders.rings.close()
+            holders.control = holders.rings = None
+        if client is holders.events:
+            holders.events = None
+            self._events.end_lease()

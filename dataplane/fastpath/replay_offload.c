@@ -77,16 +77,15 @@ static struct sb_replay_length length_of_ipv4(const struct sb_packet *packet, ui
 static struct sb_replay_length length_of_ipv6(const struct sb_packet *packet, uint8_t *ip) {
     uint8_t *option = ip + SB_IPV6_BYTES + 2;
     struct sb_replay_length set = {ip + SB_IPV6_LENGTH, NULL};
-    bool is_readable = packet->l3_offset + SB_IPV6_BYTES + SB_IPV6_EXTENSION_BYTES <=
-                       packet->available;
+    bool is_readable =
+        packet->l3_offset + SB_IPV6_BYTES + SB_IPV6_EXTENSION_BYTES <= packet->available;
 
     if (sb_load16(set.field) != 0 || !is_readable)
         return (struct sb_replay_length){NULL, NULL};
     if (is_segmented(ip[SB_IPV6_NEXT]))
         return set;
     if (ip[SB_IPV6_NEXT] != SB_PROTOCOL_HOP_BY_HOP || !is_segmented(ip[SB_IPV6_BYTES]) ||
-        ip[SB_IPV6_BYTES + 1] != 0 || option[0] != SB_IPV6_OPTION_JUMBO ||
-        option[1] != JUMBO_BYTES)
+        ip[SB_IPV6_BYTES + 1] != 0 || option[0] != SB_IPV6_OPTION_JUMBO || option[1] != JUMBO_BYTES)
         return (struct sb_replay_length){NULL, NULL};
     set.jumbo = option;
     return set;

@@ -43,7 +43,7 @@ static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_po
                      uint64_t rx_tsc);
 static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t count,
                       enum sb_port from);
-static void settle_both(struct worker *worker, struct sb_packet *packets, uint32_t count);
+static void carry_out_both(struct worker *worker, struct sb_packet *packets, uint32_t count);
 static void hand_over(struct worker *worker, struct sb_packet *packet);
 static void transmit(struct worker *worker, enum sb_port from);
 static void answer(struct worker *worker, enum sb_port from);
@@ -127,7 +127,7 @@ static uint32_t resume(struct worker *worker, uint32_t from) {
     worker->now.tsc = rte_rdtsc();
     worker->burst.count = (uint16_t)count;
     sb_pipeline_resume(worker->lcore, &worker->burst, &worker->now);
-    settle_both(worker, worker->burst.packets, count);
+    carry_out_both(worker, worker->burst.packets, count);
     send_outbox(worker);
     return count;
 }
@@ -192,7 +192,7 @@ static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t
         rte_pktmbuf_free_bulk(worker->freed, freed);
 }
 
-static void settle_both(struct worker *worker, struct sb_packet *packets, uint32_t count) {
+static void carry_out_both(struct worker *worker, struct sb_packet *packets, uint32_t count) {
     for (uint32_t port = 0; port < SB_PORT_COUNT; port++)
         carry_out(worker, packets, count, port);
 }
@@ -246,8 +246,8 @@ static void send_outbox(struct worker *worker) {
     for (uint32_t i = 0; i < outbox->own_count; i++)
         send_own(worker, &outbox->own[i]);
     for (uint32_t i = 0; i < outbox->released_count; i += SB_BURST_MAX)
-        settle_both(worker, &outbox->released[i],
-                    RTE_MIN(outbox->released_count - i, (uint32_t)SB_BURST_MAX));
+        carry_out_both(worker, &outbox->released[i],
+                       RTE_MIN(outbox->released_count - i, (uint32_t)SB_BURST_MAX));
     outbox->own_count = outbox->released_count = 0;
     fill_outbox(worker);
 }

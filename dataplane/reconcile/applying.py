@@ -53,8 +53,8 @@ class ListTable(Protocol):
         ...
 
 
-class Profiles(Protocol):
-    """Where policies go."""
+class PolicyAndOverlays(Protocol):
+    """Where a policy and its overlays are applied (`dataplane.reconcile.overlaid.Overlaid`)."""
 
     def apply(self, document: Mapping[str, Any] | None) -> None:
         """Bring a policy in force, None: the default. Whatever it raises: nothing has changed."""

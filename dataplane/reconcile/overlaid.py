@@ -1,6 +1,6 @@
 """The policy in force: the document, what is laid over it, and when that ends.
 
-Between the reconciler, which says what the state log has, and `Profiles`, which the workers read.
+Between the reconciler, which says what the state log has, and `ActivePolicy`, which workers read.
 Ends are judged here, on the boot clock: an overlay is gone in time though nobody writes a revision.
 """
 
@@ -18,8 +18,8 @@ from dataplane.statelog import Overlay
 _log = Log()
 
 
-class Profiles(Protocol):
-    """Where policies go (`dataplane.reconcile.profiles.Profiles`)."""
+class PolicySink(Protocol):
+    """Where policies go (`dataplane.reconcile.active_policy.ActivePolicy`)."""
 
     def apply(
         self, document: Mapping[str, Any] | None, overlays: Sequence[Mapping[str, Any]] = ()
@@ -45,7 +45,7 @@ class _Laid:
 class Overlaid:
     """Not for several threads."""
 
-    def __init__(self, profiles: Profiles, publish: Published, clock: Clock) -> None:
+    def __init__(self, profiles: PolicySink, publish: Published, clock: Clock) -> None:
         self._profiles = profiles
         self._publish = publish
         self._clock = clock

@@ -19,7 +19,7 @@ from uuid import UUID
 from dataplane.base.clock import Clock
 from dataplane.base.logs import Log
 from dataplane.native import abi
-from dataplane.reconcile.applying import ListTable, Profiles, Published, Tables
+from dataplane.reconcile.applying import ListTable, PolicyAndOverlays, Published, Tables
 from dataplane.reconcile.health import LogHealth
 from dataplane.reconcile.importing import Importing
 from dataplane.reconcile.records import EntryKey
@@ -46,7 +46,7 @@ from dataplane.statelog.format import Entry
 from dataplane.statelog.opened import EntriesFile
 from dataplane.statelog.reader import Mark
 
-__all__ = ["ListTable", "Profiles", "Published", "Reconciler"]
+__all__ = ["ListTable", "PolicyAndOverlays", "Published", "Reconciler"]
 
 TOUCHED_MAX = 65_536
 LOOK_EVERY_MS = 40
@@ -62,7 +62,7 @@ class Reconciler:
         self,
         reader: StateLogReader,
         lists: ListTable,
-        profiles: Profiles,
+        profiles: PolicyAndOverlays,
         rules: RuleTable,
         publish: Published,
         clock: Clock,

@@ -23,9 +23,9 @@ from dataplane.detection.duty import Detection
 from dataplane.detection.incident_table import IncidentTable
 from dataplane.native import abi
 from dataplane.native.library import load
+from dataplane.reconcile.active_policy import ActivePolicy
 from dataplane.reconcile.country_reload import Countries
 from dataplane.reconcile.overlaid import Overlaid
-from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.published import StatsPublisher
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.links.duty import Links
@@ -76,8 +76,12 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     path = open_packet_path(library, settings, buffers, eal_plan, stats, opened)
     workers = path.workers
     lists = open_lists(library, settings, workers, opened)
-    known_ds = clock.boot_ms() // MS_PER_DS
-    workers.node.learning_until_ds = known_ds + DS_PER_S * settings.connections.learning_seconds
+
+    def learn() -> None:
+        now_ds = clock.boot_ms() // MS_PER_DS
+        workers.node.learning_until_ds = now_ds + DS_PER_S * settings.connections.learning_seconds
+
+    learn()
     stats.header.connections_max = settings.lcores * settings.connections.connections_max
     for lcore in workers.lcores:
         open_tables(library, settings, buffers, lcore, opened)
@@ -86,7 +90,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
     publisher = StatsPublisher(stats)
     rules = open_waf(library, compiler, workers, stats.header, clock, opened)
     names = ProfileNames(stats.header, workers.pages)
-    profiles = Profiles(library, workers.node, names, rules)
+    profiles = ActivePolicy(library, workers.node, names, rules)
     opened.callback(profiles.close)
     countries = Countries(library, settings.countries, workers.node, publisher)
     opened.callback(countries.close)
@@ -107,6 +111,7 @@ def _compose(settings: DataplaneSettings, opened: ExitStack) -> ControlLoop:
         hold_ms=settings.link_hold_ms,
         drain=settings.drain,
     )
+    links.learn = learn
     opened.callback(links.close)
     opened.callback(end_workers, workers)
 

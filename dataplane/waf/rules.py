@@ -194,7 +194,7 @@ class Rules:
         if "main" in changed:
             live = self._entries.live
             self._main_dead = sum(slot not in live for slot in changed["main"].slots)
-        self._slots.settle(self._databases.names, time.monotonic())
+        self._slots.rest(self._databases.names, time.monotonic())
 
     def _plan(self) -> None:
         """Begin what should be built, drop what nothing is left of."""

@@ -18,6 +18,7 @@ from tests.support.waiting import wait_for
 DASHBOARD = json.loads((TREE / "docs" / "grafana-dashboard.json").read_text())
 RULES = TREE / "docs" / "prometheus-rules.yml"
 QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+ON_BOTH_PORTS = ("secbeat_up", "secbeat_hugepages")
 SCRAPES_MIN = 3
 """A rate needs two samples."""
 
@@ -55,11 +56,12 @@ class Prometheus:
 
     def has_scraped(self) -> bool:
         try:
-            found = self.query(f"count_over_time(secbeat_up[10m]) >= {SCRAPES_MIN}")
-            inside = self.query(f"count_over_time(secbeat_hugepages[10m]) >= {SCRAPES_MIN}")
+            if not requests.get(f"{self.url}/-/ready", timeout=30).ok:
+                return False
         except requests.ConnectionError:
             return False
-        return bool(found and inside)
+        scraped = (f"count_over_time({one}[10m]) >= {SCRAPES_MIN}" for one in ON_BOTH_PORTS)
+        return all(self.query(one) for one in scraped)
 
     def stop(self) -> None:
         self._process.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -138,3 +139,29 @@ def test_the_command_line_bans_too(lab: Lab):
     removed = run(*SECBEAT, "blacklist", "remove", "198.18.8.1", "--wait", *options)
     assert removed.returncode == 0, removed.stderr
     assert reaches(lab, ORIGIN4, "198.18.8.1")
+
+
+def test_a_feed_with_a_bad_line_bans_until_it_is_flushed(lab: Lab, tmp_path):
+    """As feeds come: a signature, comments with semicolons, a range, a line that is damaged."""
+    source, other = "198.18.3.6", "198.18.3.7"
+    for address in (source, other):
+        lab.add_address("client", f"{address}/15")
+    feed = tmp_path / "feed.txt"
+    feed.write_bytes(b"\xef\xbb\xbf; e2e\r\n198.18.3.4-198.18.3.6 ; net\r\nbad one\r\n")
+
+    def secbeat(*words: str) -> subprocess.CompletedProcess[str]:
+        api = ("--url", f"http://{lab.instance.address}:9999")
+        key = ("--key-file", str(lab.instance.admin_key), "--wait")
+        return run(*SECBEAT, "blacklist", *words, "--origin", "feed:e2e", *api, *key)
+
+    refused = secbeat("import", str(feed))
+    assert (refused.returncode, "line 3" in refused.stderr) == (1, True)
+    assert reaches(lab, ORIGIN4, source)
+    taken = secbeat("import", str(feed), "--on-error", "skip")
+    assert (taken.returncode, "line 3" in taken.stderr) == (0, True), taken.stderr
+    assert "2 of 2 networks are on the blacklist, 1 refused" in taken.stdout
+    assert is_stopped(lab, ORIGIN4, source)
+    assert reaches(lab, ORIGIN4, other)
+    flushed = secbeat("flush", "--yes")
+    assert flushed.stdout.startswith("2 entries (2 of feed:e2e) are off the blacklist")
+    assert reaches(lab, ORIGIN4, source)

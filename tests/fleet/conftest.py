@@ -25,6 +25,8 @@ TEST_TIMEOUT_S = 7200
 """Above the bounds of the waits in one test; the first ones roll out."""
 ORCHESTRATOR = "orchestrator-1"
 NODES = ("node-1", "node-2", "node-3")
+AT_ONCE = ("-e", f"secbeat_serial={len(NODES)}")
+"""All nodes in one batch, where a test is not about batches."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

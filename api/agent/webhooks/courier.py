@@ -102,7 +102,7 @@ class Courier:
         """Write it down; while that fails nothing else is sent, or it would be sent for ever."""
         self._unsettled = due, outcome
         with self._journal.write() as connection:
-            state = queue.settle(
+            state = queue.record_attempt(
                 connection,
                 self.target.url,
                 due,

@@ -85,7 +85,7 @@ def next_due(
     )
 
 
-def settle(
+def record_attempt(
     connection: Connection,
     endpoint: str,
     due: Due,
@@ -95,7 +95,7 @@ def settle(
     max_retries: int,
     back_off: BackOff,
 ) -> str:
-    """Note how an attempt went, and when the next one is; returns the delivery's state."""
+    """Record the result of an attempt, and when the next one is; returns the delivery's state."""
     attempts, before = due.attempts + 1, receiver(connection, endpoint)
     is_last = attempts > max_retries or now_ms - due.created_ms > AGE_MS_MAX
     state = DELIVERED if outcome.is_delivered else DEAD if is_last else PENDING

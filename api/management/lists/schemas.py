@@ -39,7 +39,7 @@ class ListQuery(Strict):
     @model_validator(mode="after")
     def _check(self) -> ListQuery:
         if self.cursor is not None and self.sort != "ip":
-            text = "goes with sort=ip alone: {limit}"
+            text = "cursor goes with sort=ip alone: {limit}"
             limit = "another order has one page of at most 1000 entries"
             raise PydanticCustomError("cursor", text, {"limit": limit})
         return self

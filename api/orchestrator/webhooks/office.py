@@ -67,7 +67,7 @@ class Courier:
         outcome = self._sender(self._target, sent, self._rules.timeout_s)
         rules, now_ms = self._rules, self._clock.utc_ms()
         with self._database.write(shared=True) as connection:
-            state = outbox.settle(
+            state = outbox.record_attempt(
                 connection, due, outcome, now_ms, rules.max_retries, rules.back_off
             )
         said = {"webhook": due.event, "kind": due.kind, "node": due.node}

@@ -92,7 +92,7 @@ def take(connection: Connection, endpoint: str, now_ms: int, lease_ms: int) -> D
     return None
 
 
-def settle(
+def record_attempt(
     connection: Connection,
     due: Due,
     outcome: Outcome,
@@ -100,7 +100,7 @@ def settle(
     max_retries: int,
     back_off: BackOff,
 ) -> str:
-    """Note how an attempt went; returns the message's state."""
+    """Record the result of an attempt; returns the message's state."""
     mine = outbox.c.number == due.number
     endpoint = connection.execute(select(outbox.c.endpoint).where(mine)).scalar()
     if endpoint is None:  # another worker has delivered it after the lease

@@ -47,6 +47,8 @@ class Links:
         """``pages``: of the workers; ``hold_ms``: see `LinkMachine`."""
         self.notice: Notice = lambda _kind, _value: None
         """Tells the events client; it exists later than links do."""
+        self.learn: Callable[[], None] = lambda: None
+        """Called when traffic may come back that went on elsewhere meanwhile."""
         self._header = header
         self._setters = setters
         self._clock = clock
@@ -102,6 +104,8 @@ class Links:
                 are_links_down=len(self._held) == abi.PORT_COUNT,
             )
         else:
+            if told.state != abi.DrainState.OFF:
+                self.learn()
             self._drain.end()
         if told.state != self._drain.state:
             _log.info("drain", state=self._drain.state.name.lower(), lost=self._drain.lost)
@@ -109,7 +113,7 @@ class Links:
         told.lost = self._drain.lost
 
     def _carry_out(self) -> None:
-        wanted = self._machine.held
+        wanted, were_held = self._machine.held, self._held
         for port in sorted(wanted ^ self._held):
             down = port in wanted
             if not self._set(port, up=not down):
@@ -121,6 +125,8 @@ class Links:
             kind = abi.NoticeKind.LINK_HELD if down else abi.NoticeKind.LINK_RELEASED
             self.notice(kind, port)
             _log.warning("link taken down" if down else "link released", port=port.name.lower())
+        if were_held and not self._held:
+            self.learn()
 
     def _set(self, port: abi.Port, *, up: bool) -> bool:
         try:

@@ -18,9 +18,9 @@ from dataplane.control.server import ControlServer
 from dataplane.detection.duty import Detection
 from dataplane.detection.judge import TICK_MS
 from dataplane.native import abi
+from dataplane.reconcile.active_policy import ActivePolicy
 from dataplane.reconcile.country_reload import Countries
 from dataplane.reconcile.overlaid import Overlaid
-from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.links.duty import Links
 from dataplane.run.loop.commands import Commands
@@ -50,7 +50,7 @@ class Parts:
     stats: SharedStats
     path: PacketPath
     lists: Lists
-    profiles: Profiles
+    profiles: ActivePolicy
     overlaid: Overlaid
     countries: Countries
     rules: Rules | NoRules

@@ -54,7 +54,7 @@ class Slots:
             self._number[slot] = 0
         self._left |= set(slots)
 
-    def settle(self, is_named: Callable[[int], bool], now_s: float) -> None:
+    def rest(self, is_named: Callable[[int], bool], now_s: float) -> None:
         """What was left, and is named by no database any more, may rest."""
         over = sorted(slot for slot in self._left if not is_named(slot))
         self._left.difference_update(over)

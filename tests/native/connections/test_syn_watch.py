@@ -9,12 +9,13 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
+from dataplane.base.networks import address_text
 from dataplane.base.settings import ConnectionCapacities
 from dataplane.native import abi
 from dataplane.native.abi import Origin, SynProxy
 from dataplane.shared.events import Event, Notice, decode_event
 from dataplane.shared.transport.ring import Consumer
-from dataplane.tables.syn_proxy_table import CookieSecrets
+from dataplane.tables.syn_proxy_table import CookieSecrets, protected_now
 from tests.native.connections.connections_support import INSIDE, OUTSIDE
 from tests.native.connections.syn_proxy_support import (
     ETHER,
@@ -103,6 +104,30 @@ def test_auto_goes_off_half_a_minute_after_the_attack_and_says_both(
     kinds = [(one.kind, one.address) for one in notices]
     assert kinds == [("syn_proxy_on", address), ("syn_proxy_off", address)]
     assert notices[0].value == 201
+
+
+def protected(harness: Harness, room: int = 4) -> tuple[int, list[tuple[str | None, int]]]:
+    """For how many it is on, and those that there is room for."""
+    found = (abi.Protected * room)()
+    count = protected_now(harness.library, harness.lcore.syn_proxy, found)
+    shown = found[: min(count, room)]
+    keys = [(bytes(each.address), each.profile) for each in shown]
+    return count, [(address_text(key) if any(key) else None, profile) for key, profile in keys]
+
+
+def test_for_whom_it_is_on_can_be_read_beside_the_lcore(
+    harness: Harness, secrets: CookieSecrets, like: bytes
+) -> None:
+    automatic(harness)
+    assert protected(harness) == (0, [])
+    flood(harness, like, 250)
+    address = str(Ether(like)[IP if IP in Ether(like) else IPv6].dst)
+    assert protected(harness) == (1, [(address, 0)])
+    assert protected(harness, room=0) == (1, [])
+    harness.time.boot_ds += abi.SYN_PROXY_HOLD_DS
+    for _ in range(1024):
+        idle(harness)
+    assert protected(harness) == (0, [])
 
 
 def test_an_attack_that_goes_on_keeps_it_on(

@@ -9,7 +9,7 @@ from typing import Any
 
 from dataplane.native import abi
 from dataplane.policy import compile_neighbors, compile_policy, fill_profile, parse_policy
-from dataplane.reconcile.profiles import Profiles
+from dataplane.reconcile.active_policy import ActivePolicy
 from dataplane.shared.profile_names import ProfileNames
 from dataplane.tables.policy_table import KEY_BYTES, PolicyTable
 from dataplane.waf.no_rules import NoRules
@@ -51,10 +51,10 @@ def built(library: ctypes.CDLL, document: dict[str, Any], lcores: int = 1) -> Po
 
 
 @contextmanager
-def opened_profiles(library: ctypes.CDLL, lcores: Lcores) -> Iterator[Profiles]:
+def opened_profiles(library: ctypes.CDLL, lcores: Lcores) -> Iterator[ActivePolicy]:
     """Profiles of workers that do not run."""
     header = abi.StatsHeader()
-    opened = Profiles(library, lcores.node, ProfileNames(header, []), NoRules(header))
+    opened = ActivePolicy(library, lcores.node, ProfileNames(header, []), NoRules(header))
     try:
         yield opened
     finally:

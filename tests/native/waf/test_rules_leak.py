@@ -62,10 +62,10 @@ def test_a_slot_is_given_again_when_no_database_names_it_and_it_has_rested() -> 
     assert slot is not None
     page.rule_hits[slot] = 9
     slots.leave([slot])
-    slots.settle(lambda _: True, 0)
+    slots.rest(lambda _: True, 0)
     slots.turn(10**9)
     assert slots.free_count == abi.RULES_MAX - 1
-    slots.settle(lambda _: False, 0)
+    slots.rest(lambda _: False, 0)
     slots.turn(REST_S - 0.1)
     assert slots.free_count == abi.RULES_MAX - 1
     slots.turn(REST_S)

@@ -40,6 +40,7 @@ SAME_FOR_BOTH = (
 NODE = (
     *SAME_FOR_BOTH,
     Rule("/explain", "is IPv[46], and .* is not", "what two parameters have in common"),
+    Rule(_LISTS, "goes with sort=ip alone", "which values of two parameters go together"),
 )
 FLEET = (
     *SAME_FOR_BOTH,

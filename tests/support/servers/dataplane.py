@@ -30,8 +30,8 @@ from dataplane.control.rings import EventRings
 from dataplane.control.server import ControlServer
 from dataplane.native import abi
 from dataplane.native.library import ENVIRONMENT_VARIABLE, load
+from dataplane.reconcile.active_policy import ActivePolicy
 from dataplane.reconcile.overlaid import Overlaid
-from dataplane.reconcile.profiles import Profiles
 from dataplane.reconcile.published import StatsPublisher
 from dataplane.reconcile.reconcile import Reconciler
 from dataplane.run.loop.commands import Commands
@@ -95,7 +95,7 @@ class PortlessDataplane:
         self.lcore.node = ctypes.addressof(self.node)
         self._opened = contextlib.ExitStack()
         self.rules = self._open_rules(settings)
-        self.profiles = Profiles(self.library, self.node, names, self.rules)
+        self.profiles = ActivePolicy(self.library, self.node, names, self.rules)
         self.node.lists = self.lists.address
         explaining = Explaining(self.library, self.node, [self.lcore])
         self.commands = Commands(self.lists, explaining, self.clock)

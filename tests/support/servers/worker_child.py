@@ -22,7 +22,7 @@ from dataplane.dpdk.memory import Memory
 from dataplane.dpdk.mempool import PacketPool
 from dataplane.dpdk.rings import PacketRing, ring_port
 from dataplane.native import abi, library
-from dataplane.reconcile.profiles import Profiles
+from dataplane.reconcile.active_policy import ActivePolicy
 from dataplane.run.opening.buffers import budget, pool_size
 from dataplane.run.opening.eal_setup import plan, start_eal
 from dataplane.run.ports.data_ports import DataPorts, room_bytes
@@ -104,7 +104,7 @@ def _run(
             _ban(lists, scenario.banned)
             workers.node.lists = lists.address
             names = ProfileNames(abi.StatsHeader(), workers.pages)
-            profiles = Profiles(loaded, workers.node, names, NoRules(abi.StatsHeader()))
+            profiles = ActivePolicy(loaded, workers.node, names, NoRules(abi.StatsHeader()))
             ports.start()
             if scenario.second_is_late:
                 _launch_one_by_one(workers, stats, scenario)

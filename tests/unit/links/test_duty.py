@@ -40,6 +40,8 @@ class Node:
             *(self.header, self.cables, [self.page], self.clock), hold_ms=hold_ms, drain=drain
         )
         self.links.notice = lambda kind, value: self.told.append((kind, value))
+        self.learnt_ms: list[int] = []
+        self.links.learn = lambda: self.learnt_ms.append(self.clock.boot_ms())
 
     def turn(self, ms: int = 100) -> None:
         self.clock.pass_ms(ms)
@@ -123,6 +125,17 @@ def test_a_link_that_cannot_be_released_is_tried_again(node: Node) -> None:
     assert node.header.device[1].link_held == 0
 
 
+def test_connections_are_learnt_anew_when_both_links_are_back(node: Node) -> None:
+    node.lose_outside()
+    node.cables[0].has_carrier = True
+    node.turn()  # within the hold time: both are held
+    assert node.learnt_ms == []
+    node.turn(6_000)
+    assert node.learnt_ms == [node.clock.boot_ms()]
+    node.turn()
+    assert len(node.learnt_ms) == 1
+
+
 @pytest.fixture
 def draining() -> Node:
     made = Node(None, DrainSettings(takes_links_down=True))
@@ -144,6 +157,21 @@ def test_a_drain_takes_both_links_down_and_the_node_stays_well(draining: Node) -
     draining.turn()
     assert all(cable.is_set_up for cable in draining.cables)
     assert draining.header.drain.state == abi.DrainState.OFF
+
+
+@pytest.mark.parametrize("takes_links_down", [True, False])
+def test_connections_are_learnt_anew_when_a_drain_ends(takes_links_down: bool) -> None:
+    node = Node(None, DrainSettings(takes_links_down=takes_links_down))
+    node.links.start()
+    node.header.drain.wanted = 1
+    node.turn()
+    node.turn()
+    assert node.learnt_ms == []
+    node.header.drain.wanted = 0
+    node.turn()
+    assert set(node.learnt_ms) == {node.clock.boot_ms()}
+    node.turn()
+    assert node.clock.boot_ms() not in node.learnt_ms
 
 
 def test_a_drain_waits_for_what_the_proxy_has_opened(draining: Node) -> None:

@@ -80,8 +80,8 @@ struct sb_buffer {
 };
 
 /* What stages send beside the packets of a burst. Whoever runs the pipeline fills buffers before
- * each run; after it, takes all own frames, which leave by the port that is not theirs, and settles
- * the released packets, which were held before, by their verdict. */
+ * each run; after it, sends all own frames by the port that is not theirs, and carries out the
+ * verdicts on the released packets, which were held before. */
 struct sb_outbox {
     uint32_t buffer_count;
     uint32_t own_count;

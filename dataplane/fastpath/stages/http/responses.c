@@ -151,7 +151,7 @@ void sb_http_expect_response(const struct sb_http_work *work,
     record->outstanding++;
 }
 
-void sb_http_settle_responses(const struct sb_http_work *work) {
+void sb_http_recover_responses(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
 
     if (SB_LIKELY((record->flags & SB_HTTP_RESPONSES_UNKNOWN) == 0) || record->buffer != 0 ||

@@ -15,7 +15,7 @@ void sb_http_host(const struct sb_http_work *work);
 void sb_http_expect_response(const struct sb_http_work *work,
                              const struct sb_http_message *message);
 /* Before a client's bytes are taken: an idle connection is known again. */
-void sb_http_settle_responses(const struct sb_http_work *work);
+void sb_http_recover_responses(const struct sb_http_work *work);
 /* Whether the next response is that of the request at hand, and the client has all of those before.
  * is_expected: it has been said of this request that a response will come. */
 bool sb_http_may_answer(const struct sb_http_work *work, bool is_expected);

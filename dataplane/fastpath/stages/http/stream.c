@@ -80,7 +80,7 @@ static bool take(const struct sb_http_work *work) {
         return true;
     if (!sb_is_after(to, record->next))
         return false;
-    sb_http_settle_responses(work);
+    sb_http_recover_responses(work);
     if (!sb_http_keep(work))
         return refuse_without_room(work);
     record->waits_ds = 0;

@@ -79,7 +79,7 @@ def expect_response(work: Work, record: Connection, request: Request) -> None:
         record.outstanding.append("is_head" in request.flags)
 
 
-def settle(work: Work, record: Connection) -> None:
+def recover_responses(work: Work, record: Connection) -> None:
     """After a gap: a connection on which nothing waits, and nothing was said for a second."""
     is_silent = work.now.boot_ds - record.since_ds >= IDLE_DS and not record.outstanding
     has_all = record.host_acked == record.host_end

@@ -24,7 +24,7 @@ from dataplane.model.stages.http.earlier import (
     restart,
 )
 from dataplane.model.stages.http.framing.request import Request
-from dataplane.model.stages.http.responses import expect_response, follow_host, settle
+from dataplane.model.stages.http.responses import expect_response, follow_host, recover_responses
 from dataplane.model.stages.http.stream import Listener
 from dataplane.model.stages.http.stream import Segment as Bytes
 from dataplane.model.state import Lcore, Time
@@ -48,7 +48,7 @@ class _Listener(Listener):
         return self.work.rejects(reason)
 
     def fresh(self) -> None:
-        settle(self.work, self.record)
+        recover_responses(self.work, self.record)
 
     def head(self, request: Request) -> None:
         count(self.work.lcore, self.work.packet, TrafficKind.REQUEST)

@@ -110,7 +110,7 @@ def test_a_lease_without_descriptors_for_it_is_free_again(
     with client.control(path) as holder:
         waiter = threading.Thread(target=is_refused)
         waiter.start()
-        wait_for(lambda: bool(dataplane.control._leases.waiters), "a waiter", every_s=0.001)
+        wait_for(lambda: bool(dataplane.control._holders.waiters), "a waiter", every_s=0.001)
         with monkeypatch.context() as patch:
             patch.setattr(server, "CommandRings", refuse)
             holder.close()

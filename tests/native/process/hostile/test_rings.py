@@ -135,7 +135,7 @@ def test_a_flood_of_commands_is_worked_off_a_bounded_number_a_turn(
             control = client.control(path)
         while control._commands.push(abi.Message.DOORBELL, bytes(48)):
             pass
-        rings = dataplane.control._leases.rings
+        rings = dataplane.control._holders.rings
         assert rings is not None
         consumed = abi.RingConsumer.from_buffer(rings._memories[1].view)
         dataplane.turn()
@@ -177,7 +177,7 @@ def test_a_flood_of_questions_is_answered_a_bounded_time_a_turn(
         question = bytes(abi.Explain(deadline_boot_ms=(1 << 64) - 1, prefix_length=128))
         while control._commands.push(abi.Message.EXPLAIN, question):
             pass
-        rings = dataplane.control._leases.rings
+        rings = dataplane.control._holders.rings
         assert rings is not None
         for turn in range(1, 40):
             dataplane.turn()

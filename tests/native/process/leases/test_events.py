@@ -62,8 +62,8 @@ def test_event_memory_is_kept_until_every_worker_has_moved_on(
     chosen = settings(path, tmp_path / "state", lcores=2)
     with PortlessDataplane(chosen) as dataplane:
         dataplane.readers.count = 2
-        dataplane.events.lease()
-        dataplane.events.release()
+        dataplane.events.begin_lease()
+        dataplane.events.end_lease()
         for moved_on, kept in (([], 1), ([1], 1), ([0], 0)):
             for lcore in moved_on:
                 dataplane.readers.reader[lcore].quiescent += 1
@@ -77,8 +77,8 @@ def test_no_events_lease_is_given_while_the_memory_of_several_waits_for_a_worker
     with PortlessDataplane(settings(path, tmp_path / "state", lcores=2)) as dataplane:
         dataplane.readers.count = 2
         while dataplane.events.free:
-            dataplane.events.lease()
-            dataplane.events.release()
+            dataplane.events.begin_lease()
+            dataplane.events.end_lease()
         assert dataplane.events._retired.count == RETIRED_LEASES_MAX
         for lcore in range(2):
             dataplane.readers.reader[lcore].quiescent += 1

@@ -59,7 +59,7 @@ def test_four_wait_and_the_fifth_is_told_busy_at_once(
         waiters = [threading.Thread(target=_try_control, args=(path,)) for _ in range(4)]
         for waiter in waiters:
             waiter.start()
-        wait_until(lambda: len(dataplane.control._leases.waiters) == 4)
+        wait_until(lambda: len(dataplane.control._holders.waiters) == 4)
         with pytest.raises(LeaseBusyError, match="4 others wait"):
             client.control(path, timeout_s=60)
     for waiter in waiters:
@@ -135,7 +135,9 @@ def test_leases_leave_no_descriptors_behind(dataplane: PortlessDataplane, path: 
         with client.control(path, 60), client.events(path, 60), client.observe(path):
             pass
         control, events = dataplane.control, dataplane.events
-        wait_until(lambda: not (control._clients or control._leases.rings or events._retired.count))
+        wait_until(
+            lambda: not (control._clients or control._holders.rings or events._retired.count)
+        )
         wait_until(lambda: events.free and not events._retired.count)
         gc.collect()  # of earlier tests
         return len(list(Path("/proc/self/fd").iterdir()))

@@ -63,7 +63,7 @@ class WafRules(Protocol):
         ...
 
 
-class Profiles:
+class ActivePolicy:
     """Owns the policy in force and those that a worker may still read; outlives the workers."""
 
     def __init__(

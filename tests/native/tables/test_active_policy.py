@@ -9,7 +9,7 @@ import pytest
 
 from dataplane.base.errors import InvalidInputError, NativeError
 from dataplane.native import abi, library
-from dataplane.reconcile.profiles import RETIRED_MAX, Profiles
+from dataplane.reconcile.active_policy import RETIRED_MAX, ActivePolicy
 from dataplane.shared.profile_names import ProfileNames
 from dataplane.tables.policy_table import PolicyTable
 from dataplane.waf.no_rules import NoRules
@@ -43,9 +43,9 @@ def stats() -> Stats:
 
 
 @pytest.fixture
-def profiles(lcores: Lcores, stats: Stats) -> Iterator[Profiles]:
+def profiles(lcores: Lcores, stats: Stats) -> Iterator[ActivePolicy]:
     names = ProfileNames(stats.header, stats.pages)
-    opened = Profiles(library.load(), lcores.node, names, NoRules(stats.header))
+    opened = ActivePolicy(library.load(), lcores.node, names, NoRules(stats.header))
     yield opened
     opened.close()
 
@@ -53,12 +53,12 @@ def profiles(lcores: Lcores, stats: Stats) -> Iterator[Profiles]:
 MONITOR = {"name": "look", "rules": [{"type": "blacklist", "action": "monitor"}]}
 
 
-def test_the_defaults_are_in_force_from_the_start(profiles: Profiles, lcores: Lcores) -> None:
+def test_the_defaults_are_in_force_from_the_start(profiles: ActivePolicy, lcores: Lcores) -> None:
     assert lcores.mode(abi.Reason.BLACKLIST) == abi.Mode.ENFORCE
 
 
 def test_a_document_changes_what_it_names_and_none_brings_the_defaults_back(
-    profiles: Profiles, lcores: Lcores
+    profiles: ActivePolicy, lcores: Lcores
 ) -> None:
     profiles.apply(MONITOR)
     assert lcores.mode(abi.Reason.BLACKLIST) == abi.Mode.MONITOR
@@ -68,7 +68,7 @@ def test_a_document_changes_what_it_names_and_none_brings_the_defaults_back(
     assert lcores.mode(abi.Reason.BLACKLIST) == abi.Mode.ENFORCE
 
 
-def test_what_is_no_policy_changes_nothing(profiles: Profiles, lcores: Lcores) -> None:
+def test_what_is_no_policy_changes_nothing(profiles: ActivePolicy, lcores: Lcores) -> None:
     before = lcores.node.policy
 
     with pytest.raises(InvalidInputError):
@@ -78,7 +78,7 @@ def test_what_is_no_policy_changes_nothing(profiles: Profiles, lcores: Lcores) -
 
 
 def test_the_old_ones_stay_until_every_lcore_has_gone_on(
-    profiles: Profiles, lcores: Lcores
+    profiles: ActivePolicy, lcores: Lcores
 ) -> None:
     profiles.apply(MONITOR)
 
@@ -92,7 +92,7 @@ def test_the_old_ones_stay_until_every_lcore_has_gone_on(
 
 
 def test_with_several_old_ones_about_a_new_one_is_refused_and_nothing_is_freed(
-    profiles: Profiles, lcores: Lcores
+    profiles: ActivePolicy, lcores: Lcores
 ) -> None:
     for _ in range(RETIRED_MAX):
         profiles.apply(MONITOR)
@@ -121,7 +121,7 @@ def web(*names: str) -> dict[str, Any]:
 
 
 def test_a_name_keeps_its_index_from_policy_to_policy(
-    profiles: Profiles, lcores: Lcores, stats: Stats
+    profiles: ActivePolicy, lcores: Lcores, stats: Stats
 ) -> None:
     profiles.apply(web("a", "b", "c"))
     assert stats.names() == {0: "default", 1: "a", 2: "b", 3: "c"}
@@ -133,7 +133,7 @@ def test_a_name_keeps_its_index_from_policy_to_policy(
 
 
 def test_what_a_profile_has_counted_that_is_no_more_is_kept_as_that_of_the_removed(
-    profiles: Profiles, lcores: Lcores, stats: Stats
+    profiles: ActivePolicy, lcores: Lcores, stats: Stats
 ) -> None:
     profiles.apply(web("a"))
     cell = (abi.Reason.BLACKLIST, abi.Mode.MONITOR)
@@ -149,7 +149,7 @@ def test_what_a_profile_has_counted_that_is_no_more_is_kept_as_that_of_the_remov
 
 
 def test_a_name_that_comes_back_before_it_was_let_go_of_has_its_index(
-    profiles: Profiles, stats: Stats
+    profiles: ActivePolicy, stats: Stats
 ) -> None:
     profiles.apply(web("a"))
     profiles.apply(web("b"))
@@ -158,7 +158,7 @@ def test_a_name_that_comes_back_before_it_was_let_go_of_has_its_index(
 
 
 def test_a_policy_waits_for_workers_and_says_so_when_they_do_not_let_go(
-    profiles: Profiles, lcores: Lcores
+    profiles: ActivePolicy, lcores: Lcores
 ) -> None:
     profiles.apply(web(*(f"a{i}" for i in range(1000))))
     profiles.apply(web(*(f"b{i}" for i in range(1000))))
@@ -172,7 +172,7 @@ def test_a_policy_waits_for_workers_and_says_so_when_they_do_not_let_go(
 
 
 def test_a_policy_that_can_not_be_built_changes_no_name(
-    profiles: Profiles, lcores: Lcores, stats: Stats, monkeypatch: pytest.MonkeyPatch
+    profiles: ActivePolicy, lcores: Lcores, stats: Stats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profiles.apply(web("a"))
     before = lcores.node.policy
@@ -190,7 +190,7 @@ def test_a_policy_that_can_not_be_built_changes_no_name(
 
 
 def test_overlays_are_laid_over_a_policy_and_over_the_defaults(
-    profiles: Profiles, lcores: Lcores
+    profiles: ActivePolicy, lcores: Lcores
 ) -> None:
     for document in (None, {"name": "p"}):
         profiles.apply(document, [{"kind": "panic"}])
@@ -201,14 +201,14 @@ def test_overlays_are_laid_over_a_policy_and_over_the_defaults(
         lcores.go_on()
 
 
-def test_an_overlay_that_is_none_changes_nothing(profiles: Profiles, lcores: Lcores) -> None:
+def test_an_overlay_that_is_none_changes_nothing(profiles: ActivePolicy, lcores: Lcores) -> None:
     profiles.apply(MONITOR)
     with pytest.raises(InvalidInputError):
         profiles.apply({"name": "p"}, [{"kind": "reboot"}])
     assert lcores.mode(abi.Reason.BLACKLIST) == abi.Mode.MONITOR
 
 
-def test_a_limit_that_is_laid_fits_beside_all_others(profiles: Profiles) -> None:
+def test_a_limit_that_is_laid_fits_beside_all_others(profiles: ActivePolicy) -> None:
     scopes, units = ("source", "prefix", "destination", "global"), ("packets", "bits")
     rules = [
         {"type": "rate_limit", "per": per, "unit": unit, "value": 100_000}

@@ -1,0 +1,115 @@
+"""A Linux router in a network namespace, with BIRD or FRR."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from appliance.lab import network
+from tests.support.instances.lab import run
+from tests.support.routers import page
+from tests.support.routers.daemons import Bird, Daemon, Frr
+
+LAN = "lan0"
+_OFFLOADS = ("tx", "off", "gso", "off", "gro", "off", "tso", "off")
+"""As the lab's: the ports of a node take no checksum that is left for hardware to finish."""
+
+
+def ip(namespace: str, *words: str) -> str:
+    """``ip -n NAMESPACE WORDS``."""
+    done = run("ip", "-n", namespace, *words)
+    assert done.returncode == 0, f"ip -n {namespace} {' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+class Router:
+    """One of two; ``role`` is ``outer`` or ``inner``."""
+
+    def __init__(self, role: str, directory: Path) -> None:
+        self.role = role
+        self.namespace = f"sb-e2e-{role}"
+        self._directory = directory
+        self.daemon: Daemon | None = None
+
+    # --- life
+
+    def add(self) -> None:
+        """Make the namespace, set up as the page says."""
+        network.add_endpoint(self.namespace)
+        ip(self.namespace, "link", "set", "lo", "up")
+        for key, value in page.settings(self.role).items():
+            # Some kernels lack the seed; there all namespaces share one.
+            if (Path("/proc/sys") / key.replace(".", "/")).exists():
+                self._on("sysctl", "-qw", f"{key}={value}")
+
+    def take(self, namespace: str, interface: str, *addresses: str) -> None:
+        """Make a lab endpoint's interface one of the router's."""
+        moved = ("netns", self.namespace, "name", interface)
+        ip(namespace, "link", "set", network.ENDPOINT_INTERFACE, *moved)
+        self._set_up(interface, addresses)
+
+    def join(self, namespace: str, *addresses: str) -> None:
+        """A network behind the router, with an endpoint in it that has no interface yet."""
+        ends = ("peer", "name", network.ENDPOINT_INTERFACE, "netns", namespace)
+        ip(self.namespace, "link", "add", LAN, "type", "veth", *ends)
+        for where, name in ((self.namespace, LAN), (namespace, network.ENDPOINT_INTERFACE)):
+            done = run("ip", "netns", "exec", where, "ethtool", "-K", name, *_OFFLOADS)
+            assert done.returncode == 0, done.stderr
+        self._set_up(LAN, addresses)
+
+    def run_bird(self) -> None:
+        """Until `close`, or until it runs something else."""
+        self._replace(lambda: Bird(self.namespace, self.role, self._directory))
+
+    def run_frr(self) -> None:
+        """Likewise."""
+        self._replace(lambda: Frr(self.namespace, self.role))
+
+    def close(self) -> None:
+        """End what it runs and remove the namespace; may be called again."""
+        if self.daemon is not None:
+            self.daemon.stop()
+        if (network.NETNS / self.namespace).exists():
+            for pid in run("ip", "netns", "pids", self.namespace).stdout.split():
+                run("kill", "-KILL", pid)
+            run("ip", "netns", "delete", self.namespace)
+
+    # --- what it does
+
+    @property
+    def bird(self) -> Bird:
+        """What it runs, if that is BIRD."""
+        assert isinstance(self.daemon, Bird)
+        return self.daemon
+
+    def paths(self, prefix: str) -> set[str]:
+        """The interfaces by which the kernel sends packets to a prefix now."""
+        found: list[dict[str, Any]] = json.loads(
+            ip(self.namespace, "-json", _family(prefix), "route", "show", prefix)
+        )
+        hops = [hop for route in found for hop in route.get("nexthops", [route])]
+        return {hop["dev"] for hop in hops if not {"linkdown", "dead"} & {*hop.get("flags", ())}}
+
+    def _replace(self, start: Callable[[], Daemon]) -> None:
+        if self.daemon is not None:
+            self.daemon.stop()
+            for family in ("-4", "-6"):  # neither takes the other's
+                ip(self.namespace, family, "route", "flush", "proto", "bird")
+                ip(self.namespace, family, "route", "flush", "proto", "bgp")
+        self.daemon = start()
+
+    def _set_up(self, interface: str, addresses: tuple[str, ...]) -> None:
+        for address in addresses:
+            nodad = ("nodad",) if ":" in address else ()
+            ip(self.namespace, "address", "add", address, "dev", interface, *nodad)
+        ip(self.namespace, "link", "set", interface, "up")
+
+    def _on(self, *command: str) -> None:
+        done = run("ip", "netns", "exec", self.namespace, *command)
+        assert done.returncode == 0, done.stderr
+
+
+def _family(address: str) -> str:
+    return "-6" if ":" in address else "-4"
