@@ -26,6 +26,8 @@ NO_TESTS_COLLECTED = 5
 AS_ROOT = ("e2e", "e2e-alone", "image", "image-nics", "image-scale", "fleet")
 PARTS = {"e2e": ("e2e", "e2e-alone")}
 """Tiers that are run in several parts."""
+ONE_STORY = ("fleet",)
+"""Tiers whose files go on where the one before has ended: one by itself says nothing."""
 PROCESSES_MAX = {"unit": 4, "native": 4, "sanitize": 4, "api": 4, "e2e": 2}
 """Of the tiers that are spread over the CPUs. Each end-to-end process has a node that polls."""
 FILES_AGAIN_MAX = 3
@@ -81,7 +83,7 @@ def _run(tier: str, passed_on: list[str]) -> Outcome:
     passed, failed, skipped = _count(report)
     if code not in (0, NO_TESTS_COLLECTED) and failed == 0:
         failed = 1  # pytest itself broke, or was killed before it could report
-    files = _worth_a_second_try(report) if failed else []
+    files = _worth_a_second_try(report) if failed and tier not in ONE_STORY else []
     if files:
         print(f"== tests: {tier}, again by themselves: {' '.join(files)}", flush=True)
         second = REPORTS / f"{tier}-again.xml"
