@@ -35,8 +35,12 @@ class Host:
             [sys.executable, "-m", "appliance.cli.processes", "provisioner", "--config", str(file)],
             cwd=ROOT,
         )
-        wait_for(socket.exists, "the provisioner listens", BOUND_S)
-        self.server = FleetServer(url, directory / "o", provisioner=socket)
+        try:
+            wait_for(socket.exists, "the provisioner listens", BOUND_S)
+            self.server = FleetServer(url, directory / "o", provisioner=socket)
+        except BaseException:
+            self.provisioner.kill()
+            raise
 
     def close(self) -> None:
         if self.server.process.poll() is None:
