@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from appliance.cli.client.keyfile import Key
 from appliance.cli.client.node_api import NodeApi
 from appliance.cli.commands.lists import progress
 from tests.support.waiting import wait_for
@@ -48,7 +49,7 @@ def test_what_the_node_says_is_drawn(
 ) -> None:
     monkeypatch.setattr("sys.stderr", terminal)  # here: pytest sets its own before each phase
     api.answers_with(200, {"bulk": change})
-    with progress.shown(NodeApi(api.url, KEY), "mine", 10) as sent:
+    with progress.shown(NodeApi(api.url, Key(KEY, "$MANAGEMENT_API_KEY")), "mine", 10) as sent:
         sent(10)
         wait_for(lambda: text in terminal.getvalue(), text)
     assert {each.path for each in api.requests} == {"/api/v1/lists/bulk"}
@@ -59,12 +60,12 @@ def test_an_api_that_does_not_know_of_it_is_shown_as_busy(
 ) -> None:
     monkeypatch.setattr("sys.stderr", terminal)
     api.answers_with(404, {"detail": "no such path"})
-    with progress.shown(NodeApi(api.url, KEY), "mine", 10) as sent:
+    with progress.shown(NodeApi(api.url, Key(KEY, "$MANAGEMENT_API_KEY")), "mine", 10) as sent:
         sent(10)
         wait_for(lambda: "the API is at work" in terminal.getvalue(), "the bar")
 
 
 def test_nothing_is_asked_before_all_is_sent_or_without_a_terminal(api: Any) -> None:
-    with progress.shown(NodeApi(api.url, KEY), "mine", 10) as sent:
+    with progress.shown(NodeApi(api.url, Key(KEY, "$MANAGEMENT_API_KEY")), "mine", 10) as sent:
         sent(10)
     assert api.requests == []
