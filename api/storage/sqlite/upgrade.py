@@ -1,4 +1,4 @@
-"""Brings a database in a file to the newest schema, with a backup before every migration."""
+"""Brings a database in a file to the newest schema, with a backup of it as it was before."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def current(database: Path) -> str | None:
 def upgrade(database: Path, schema: Schema) -> None:
     """Migrate one step at a time up to the head; a database that has it is not touched.
 
-    A backup comes before each step, but for a database that is only being made.
+    A backup of what the older release has left comes first, but for a database that is only being
+    made.
     """
     with written(database.parent):
         _upgrade(database, schema)
@@ -62,10 +63,10 @@ def back_up(database: Path, revision: str) -> Path:
 
 
 def _upgrade(database: Path, schema: Schema) -> None:
-    is_new = current(database) is None
-    while (revision := current(database)) != schema.head:
-        if revision is not None and not is_new:
-            back_up(database, revision)
+    begun_at = current(database)
+    if begun_at is not None and begun_at != schema.head:
+        back_up(database, begun_at)
+    while current(database) != schema.head:
         engine = make_engine(database)
         try:
             schema.step(engine)

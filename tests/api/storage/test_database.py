@@ -91,8 +91,8 @@ def test_entries_of_the_version_before_origins_become_manual(
         connection.commit()
     migrate(path)
     assert current(path) == upgrade.HEAD
-    backups = sorted(tmp_path.glob("node.db.before-*"))
-    assert [current(each) for each in backups] == ["0001", "0002", "0003", "0004", "0005"]
+    (backup,) = tmp_path.glob("node.db.before-*")  # however many steps there are
+    assert current(backup) == "0001"
     with closing(sqlite3.connect(path)) as connection:
         found = connection.execute(
             "SELECT key, origin, import_id, revision, ended_by, rejected, expires_utc_ms"

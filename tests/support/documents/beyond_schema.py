@@ -33,6 +33,7 @@ SAME_FOR_BOTH = (
         _POLICY, "each (port|target|one|once)", "what two items have in common but a part of them"
     ),
     Rule(_POLICY, "s of value", "no keyword compares two numbers"),
+    Rule(_POLICY, "path: .* bytes, decoded", "a schema counts characters, not bytes"),
     Rule(_POLICY, "FIRST-LAST with", "nor two numbers within a text"),
     Rule(_POLICY, "contradicts the countries", "what one field says of the items of another"),
     Rule(_POLICY, "is no neighbour but a network", "IPv4 may be written as IPv6"),
