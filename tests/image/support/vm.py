@@ -219,6 +219,8 @@ class VM:
     def _https(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
+        # A connection that was idle may be closed in the moment that a request is sent on it.
+        session.headers["Connection"] = "close"
         session.mount("https://", _Pinned(self.certificate))
         return session
 

@@ -10,7 +10,7 @@ POLICY = {"name": "web", "http": {"ports": [80]}}
 RULE = {"pattern": "union.{1,20}select", "action": "block", "name": "union"}
 ATTACK, LOOK_ALIKE = "?id=1+union+select+2", "?id=1+select+union+2"
 IN_FORCE_S = 180
-DONE = (200, 201, 202)
+DONE = (200, 201, 202, 204)
 
 
 def protect(node: VM) -> str:
