@@ -71,7 +71,7 @@ class DiskError(StorageError):
         remedy = _REMEDIES.get(number, "mend that")
         message = (
             f"{directory} can't be written: {self.why}{_space(directory, number)}; {remedy}. "
-            "The node goes on by itself then"
+            "The node then continues without a restart"
         )
         what = FieldError("storage", str(directory), "writable", message)
         super().__init__(message, errors=[what], retry_after_s=RETRY_AFTER_S)

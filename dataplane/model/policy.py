@@ -104,7 +104,7 @@ class Profile:
     ports_tcp: PortRule | None = None
     ports_udp: PortRule | None = None
     ethertypes: PortRule | None = None
-    """Of the default profile alone: of frames that are neither IP nor control of the link."""
+    """Of the default profile alone: for frames that are neither IP nor link control."""
     reflectors: dict[int, Reflector] = field(default_factory=dict)
     """By the source port of what they send."""
     geo_block: frozenset[int] = frozenset()

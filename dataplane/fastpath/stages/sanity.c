@@ -1,4 +1,4 @@
-/* sanity.c: drop what no honest stack sends, in both directions.
+/* sanity.c: drop malformed packets, in both directions.
  *
  * What parse has noted comes first, then the checksum, routes, TCP's flags, redirects, addresses. A
  * reason whose mode is off or monitor does not shield a packet from those behind it.

@@ -1,4 +1,4 @@
-"""Sanity: drop what no honest stack sends, in both directions.
+"""Sanity: drop malformed packets, in both directions.
 
 Reasons are raised in this order: what parse has noted, the IPv4 header checksum, routes that the
 sender has chosen, TCP's flags, redirects, the addresses. The first that enforces drops the packet.
