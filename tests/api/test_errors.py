@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Api
+from .conftest import ADMIN_KEY, Api
 
 PROBLEM = "application/problem+json"
 
@@ -171,11 +171,20 @@ def test_an_unknown_path_is_404(api: Api, path: str) -> None:
     check(answer, 404)
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE"])
-def test_an_unknown_method_is_405_and_says_what_there_is(api: Api, method: str) -> None:
-    answer = api.call(method, "/blacklist")
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "get", "X-1"])
+@pytest.mark.parametrize("key", [ADMIN_KEY, None])
+def test_a_method_that_is_not_there_is_405_and_says_what_there_is(
+    api: Api, method: str, key: str | None
+) -> None:
+    answer = api.call(method, "/blacklist", key=key)
+    assert method in check(answer, 405)["detail"]
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
+
+
+def test_a_method_is_not_looked_for_in_a_path_with_a_parameter(api: Api) -> None:
+    answer = api.get("/blacklist/import")
     check(answer, 405)
-    assert "POST" in answer.headers["Allow"]
+    assert answer.headers["Allow"] == "POST"
 
 
 def test_what_nobody_foresaw_is_500_and_says_nothing(

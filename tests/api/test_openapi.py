@@ -23,6 +23,10 @@ def test_the_document_has_every_route_and_no_other(api: Api) -> None:
     assert len(said) == len(api.node.operations)
 
 
+def test_a_method_that_a_path_lacks_is_405_and_says_which_it_has(api: Api) -> None:
+    assert document.wrong_refusals(api.app, document.described(api.app)) == []
+
+
 def test_every_error_is_a_problem_document(api: Api) -> None:
     assert document.errors_of_another_type(document.described(api.app)) == []
 
