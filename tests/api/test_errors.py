@@ -121,6 +121,7 @@ def test_a_body_of_the_contracts_curl_examples_is_read_as_json(
     [
         ("/blacklist", "text/plain"),
         ("/blacklist", "application/xml"),
+        ("/blacklist", ";;;"),
         ("/blacklist/import", "application/json"),
         ("/blacklist/import", None),
     ],
@@ -172,7 +173,7 @@ def test_an_unknown_path_is_404(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "get", "X-1"])
-@pytest.mark.parametrize("key", [ADMIN_KEY, None])
+@pytest.mark.parametrize("key", [ADMIN_KEY, None], ids=["with a key", "without"])
 def test_a_method_that_is_not_there_is_405_and_says_what_there_is(
     api: Api, method: str, key: str | None
 ) -> None:

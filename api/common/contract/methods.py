@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NoReturn
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 
@@ -31,7 +31,7 @@ def _refuse_in_another_case(methods: Mapping[str, Collection[str]]) -> None:
         _refuse(methods[request.url_rule.rule])
 
 
-def _refusing(methods: Collection[str]) -> object:
+def _refusing(methods: Collection[str]) -> Callable[..., Response]:
     return lambda **_path: _refuse(methods)
 
 

@@ -89,12 +89,17 @@ def filled(path: str) -> str:
 
 
 def errors_of_another_type(document: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Answers of an error that are no problem documents."""
+    """Answers of an error that are no problem documents of their status."""
+    problems = [
+        {"$ref": f"#/components/responses/{name}"}
+        for name, answer in document["components"]["responses"].items()
+        if set(answer["content"]) == {"application/problem+json"}
+    ]
     return [
         (*name, status)
         for name, operation in operations_in(document).items()
         for status, answer in operation["responses"].items()
-        if int(status) >= 400 and set(answer["content"]) != {"application/problem+json"}
+        if int(status) >= 400 and answer not in problems
     ]
 
 
