@@ -209,3 +209,25 @@ def test_a_request_id_that_is_sent_is_kept_and_a_bad_one_replaced(api: Api) -> N
 def test_every_body_ends_its_line(api: Api) -> None:
     for method, path in (("GET", "/status"), ("GET", "/blacklist"), ("GET", "/nothing")):
         assert api.call(method, path).text.endswith("}\n")
+
+
+@pytest.mark.parametrize("number", ["1047.0", "1e3"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/blacklist", '{"ip": "192.0.2.1", "duration_seconds": %s}'),
+        ("POST", "/panic", '{"duration_seconds": %s}'),
+        ("PUT", "/policy", '{"name": "p", "syn": "auto", "syn_rate": %s}'),
+    ],
+)
+def test_a_body_has_an_integer_as_json_schema_has_it(
+    api: Api, method: str, path: str, body: str, number: str
+) -> None:
+    answer = api.call(method, path, data=body % number, content_type="application/json")
+    assert answer.status_code in {200, 201}, answer.data
+
+
+@pytest.mark.parametrize("number", ["10.0", "1e1", "+1", "%0A1"])
+def test_a_query_has_an_integer_in_decimal_digits(api: Api, number: str) -> None:
+    (error,) = check(api.get(f"/audit?limit={number}"), 422)["errors"]
+    assert error["field"] == "limit"
