@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response
 
-from api.common.contract import docs, openapi, operations, problems
+from api.common.contract import docs, methods, openapi, operations, problems
 from api.common.contract.operations import JSON, Gate, Operation
 from api.common.exchange import bodies, requests
 from api.serving.bridge import Lanes
@@ -42,6 +42,7 @@ def make_app(
         methods=["GET"],
         provide_automatic_options=False,
     )
+    methods.refuse_others(app)
     return app
 
 

@@ -1,7 +1,7 @@
 """One connection, on Gunicorn's asyncio protocol, which reads heads and bodies without a thread.
 
-Added here: a deadline and a size for the head, errors as problem documents, an end that lets the
-client see the last answer, and no protocol but HTTP/1.
+Added here: a deadline and more rules for the head (`api.serving.head`), errors as problem
+documents, an end that lets the client see the last answer, and no protocol but HTTP/1.
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ import json
 import logging
 import uuid
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from api.common.contract import problems
+from api.serving import head
 
 HEAD_S = 10.0
 """From the connection to the end of its first head; the next ones have Gunicorn's keepalive."""
-HEAD_BYTES_MAX = 16_384
 CLOSE_S = 5.0
 """How long a client may take to read its last answer and close."""
 _READ_BYTES = 65_536
 _FAILED = 500
+_LIMITS = {
+    414: f"{head.LINE_BYTES_MAX} bytes of request line",
+    431: f"{head.FIELDS_MAX} fields of {head.FIELD_BYTES_MAX} bytes, "
+    f"{head.HEAD_BYTES_MAX} bytes of head",
+}
+"""What a status says of the head."""
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +71,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         if self._current_request is not None or self._closed:
             return
         self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES_MAX:
-            self._refuse(431, f"the head is larger than {HEAD_BYTES_MAX} bytes")
+        if self._head_bytes > head.HEAD_BYTES_MAX:
+            self._send_error_response(431, "the head is too large")
             self.finish()
 
     def eof_received(self) -> bool:
@@ -100,6 +105,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._request_ready.set()  # its task waits for that
 
     def _on_headers_complete(self) -> bool:
+        head.check(self._callback_parser)
         self._head_bytes = 0
         self._connections.busy(self)
         return bool(super()._on_headers_complete())
@@ -122,8 +128,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self, status: int, message: str, extra_headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         """Gunicorn's own: the request is not HTTP, or the application failed."""
+        limit = _LIMITS.get(status)
         detail = f"the request is not HTTP this server reads: {message}"
-        self._refuse(status, detail if status < _FAILED else message, extra_headers)
+        if limit is not None:
+            detail = f"{detail}: at most {limit}"
+        self._refuse(status, message if status == _FAILED else detail, extra_headers)
 
     def _refuse(
         self, status: int, detail: str, extra_headers: tuple[tuple[str, str], ...] = ()
@@ -132,15 +141,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         request_id = uuid.uuid4().hex
         log.info("not a request: %s, request id %s", detail, request_id)
         text = json.dumps(problems.document(status, detail, (), request_id)) + "\n"
-        head = [
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        lines = [
+            f"HTTP/1.1 {status} {problems.phrase(status)}",
             "Connection: close",
             f"Content-Type: {problems.MEDIA_TYPE}",
             f"X-Request-ID: {request_id}",
             f"Content-Length: {len(text.encode())}",
             *(f"{name}: {value}" for name, value in extra_headers),
         ]
-        self._safe_write(("\r\n".join(head) + "\r\n\r\n" + text).encode("utf-8", "replace"))
+        body = "" if self._callback_parser.method == b"HEAD" else text
+        self._safe_write(("\r\n".join(lines) + "\r\n\r\n" + body).encode("utf-8", "replace"))
 
     def _close_transport(self) -> None:
         """Say the end and wait for the client's: closing with unread bytes resets the connection,

@@ -18,6 +18,7 @@ from typing import Any, cast
 from gunicorn.app.base import BaseApplication
 
 from api.common.binds import present
+from api.serving.head import PARSER
 from dataplane.base.errors import ConfigurationError
 
 GRACE_S = 20
@@ -78,6 +79,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "logconfig_dict": self._logging,
             "worker_exit": lambda _server, _worker: self._stop(),
             "proc_name": self._name,
+            **PARSER,
             **self._options,
         }.items():
             self.cfg.set(name, value)

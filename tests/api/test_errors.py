@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Api
+from .conftest import ADMIN_KEY, Api
 
 PROBLEM = "application/problem+json"
 
@@ -121,6 +121,7 @@ def test_a_body_of_the_contracts_curl_examples_is_read_as_json(
     [
         ("/blacklist", "text/plain"),
         ("/blacklist", "application/xml"),
+        ("/blacklist", ";;;"),
         ("/blacklist/import", "application/json"),
         ("/blacklist/import", None),
     ],
@@ -171,11 +172,20 @@ def test_an_unknown_path_is_404(api: Api, path: str) -> None:
     check(answer, 404)
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE"])
-def test_an_unknown_method_is_405_and_says_what_there_is(api: Api, method: str) -> None:
-    answer = api.call(method, "/blacklist")
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "get", "X-1"])
+@pytest.mark.parametrize("key", [ADMIN_KEY, None], ids=["with a key", "without"])
+def test_a_method_that_is_not_there_is_405_and_says_what_there_is(
+    api: Api, method: str, key: str | None
+) -> None:
+    answer = api.call(method, "/blacklist", key=key)
+    assert method in check(answer, 405)["detail"]
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
+
+
+def test_a_method_is_not_looked_for_in_a_path_with_a_parameter(api: Api) -> None:
+    answer = api.get("/blacklist/import")
     check(answer, 405)
-    assert "POST" in answer.headers["Allow"]
+    assert answer.headers["Allow"] == "POST"
 
 
 def test_what_nobody_foresaw_is_500_and_says_nothing(
@@ -199,3 +209,25 @@ def test_a_request_id_that_is_sent_is_kept_and_a_bad_one_replaced(api: Api) -> N
 def test_every_body_ends_its_line(api: Api) -> None:
     for method, path in (("GET", "/status"), ("GET", "/blacklist"), ("GET", "/nothing")):
         assert api.call(method, path).text.endswith("}\n")
+
+
+@pytest.mark.parametrize("number", ["1047.0", "1e3"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/blacklist", '{"ip": "192.0.2.1", "duration_seconds": %s}'),
+        ("POST", "/panic", '{"duration_seconds": %s}'),
+        ("PUT", "/policy", '{"name": "p", "syn": "auto", "syn_rate": %s}'),
+    ],
+)
+def test_a_body_has_an_integer_as_json_schema_has_it(
+    api: Api, method: str, path: str, body: str, number: str
+) -> None:
+    answer = api.call(method, path, data=body % number, content_type="application/json")
+    assert answer.status_code in {200, 201}, answer.data
+
+
+@pytest.mark.parametrize("number", ["10.0", "1e1", "+1", "%0A1"])
+def test_a_query_has_an_integer_in_decimal_digits(api: Api, number: str) -> None:
+    (error,) = check(api.get(f"/audit?limit={number}"), 422)["errors"]
+    assert error["field"] == "limit"

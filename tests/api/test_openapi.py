@@ -23,8 +23,28 @@ def test_the_document_has_every_route_and_no_other(api: Api) -> None:
     assert len(said) == len(api.node.operations)
 
 
+def test_a_method_that_a_path_lacks_is_405_and_says_which_it_has(api: Api) -> None:
+    assert document.wrong_refusals(api.app, document.described(api.app)) == []
+
+
 def test_every_error_is_a_problem_document(api: Api) -> None:
     assert document.errors_of_another_type(document.described(api.app)) == []
+
+
+def test_every_operation_names_what_the_server_says_of_heads_and_what_any_answer_has(
+    api: Api,
+) -> None:
+    described = document.described(api.app)
+    for operation in document.operations_in(described).values():
+        assert {"400", "405", "408", "414", "431", "500", "501"} <= set(operation["responses"])
+    has = {
+        name: {header for header, each in answer["headers"].items() if each.get("required")}
+        for name, answer in described["components"]["responses"].items()
+    }
+    assert all("X-Request-ID" in headers for headers in has.values())
+    assert "Allow" in has["MethodNotAllowed"]
+    assert "WWW-Authenticate" in has["Unauthorized"]
+    assert "Retry-After" in has["TooManyRequests"] & has["ServiceUnavailable"]
 
 
 def test_no_two_schemas_have_the_same_name(api: Api) -> None:

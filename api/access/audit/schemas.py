@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Time, Timestamp
 
-Text = Annotated[str, Field(min_length=1, max_length=256)]
+Text = Annotated[str, Field(min_length=1, max_length=256, pattern="^[^\\u0000-\\u001f\\u007f]*$")]
 
 
 class AuditQuery(Strict):

@@ -38,13 +38,21 @@ def register(app: Flask, document: dict[str, Any]) -> None:
 
 
 def rows(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row for each operation: method, path, who may, what."""
+    """One row for each operation: method, path, who may, what, answers without references."""
+    shared = {
+        f"#/components/responses/{name}": answer
+        for name, answer in document["components"]["responses"].items()
+    }
     return [
         {
             "method": method.upper(),
             "path": path,
             "role": operation["x-secbeat-role"] or "anybody",
             "operation": operation,
+            "responses": {
+                status: shared.get(answer.get("$ref"), answer)
+                for status, answer in sorted(operation["responses"].items())
+            },
         }
         for path, methods in document["paths"].items()
         for method, operation in methods.items()

@@ -12,13 +12,23 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core.core_schema import DictSchema
 
 from api.common.contract.operations import JSON, Operation
-from api.common.contract.problems import MEDIA_TYPE
+from api.common.contract.problems import MEDIA_TYPE, phrase
 from api.common.contract.roles import KEY_HEADER
 from api.common.contract.schemas import Problem
 
 _REF = "#/components/schemas/{model}"
 _HEADER = {"schema": {"type": "string"}}
-_WITH_RETRY_AFTER = (409, 429, 503)
+_ALWAYS = {"schema": {"type": "string"}, "required": True}
+_RETRY_AFTER = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds"}
+_ERROR_HEADERS: dict[int, dict[str, Any]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": _ALWAYS},
+    HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": _ALWAYS},
+    HTTPStatus.CONFLICT: {"Retry-After": _RETRY_AFTER},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": {**_RETRY_AFTER, "required": True}},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": {**_RETRY_AFTER, "required": True}},
+}
+_OF_THE_SERVER = {400, 405, 408, 414, 431, 500, 501}
+"""Of any request, whatever its operation: its head is no HTTP, too long or late, or we failed."""
 
 
 def build(
@@ -30,6 +40,7 @@ def build(
 ) -> dict[str, Any]:
     """The document; ``path_parameters`` has schema and description by name."""
     schemas, definitions = _schemas(operations)
+    statuses = sorted({status for each in operations for status in _error_statuses(each)})
     paths: dict[str, Any] = {}
     for operation in operations:
         entry = _operation(operation, schemas)
@@ -43,6 +54,7 @@ def build(
         "paths": paths,
         "components": {
             "schemas": definitions,
+            "responses": {_error_name(each): _error(each, schemas[Problem]) for each in statuses},
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER}},
         },
     }
@@ -93,6 +105,8 @@ def _operation(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dic
         parameters.append(_idempotency_parameter())
     if operation.resumes:
         parameters.append(_last_event_parameter())
+    if operation.etag:
+        parameters.append(_condition_parameter())
     if parameters:
         entry["parameters"] = parameters
     if operation.body:
@@ -109,8 +123,8 @@ def _operation(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dic
 def _responses(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, model in sorted(operation.answers.items()):
-        answer: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": {}}
-        answer["headers"]["X-Request-ID"] = _HEADER
+        answer: dict[str, Any] = {"description": phrase(status), "headers": {}}
+        answer["headers"]["X-Request-ID"] = _ALWAYS
         if status in (HTTPStatus.ACCEPTED, HTTPStatus.CREATED):
             answer["headers"]["Location"] = _HEADER
         if model is not None:
@@ -118,30 +132,37 @@ def _responses(operation: Operation, schemas: dict[type[BaseModel], Any]) -> dic
         elif operation.media != JSON:
             answer["content"] = {operation.media: {"schema": {"type": "string"}}}
         responses[str(status)] = answer
+        if operation.etag:
+            answer["headers"]["ETag"] = _ALWAYS
     for status in _error_statuses(operation):
-        content = {MEDIA_TYPE: {"schema": schemas[Problem]}}
-        headers = {"X-Request-ID": _HEADER}
-        if status in _WITH_RETRY_AFTER:
-            headers["Retry-After"] = _HEADER
-        responses[str(status)] = {
-            "description": HTTPStatus(status).phrase,
-            "headers": headers,
-            "content": content,
-        }
+        responses[str(status)] = {"$ref": f"#/components/responses/{_error_name(status)}"}
     if operation.etag:
-        responses["304"] = {"description": "Not Modified"}
+        headers = {"X-Request-ID": _ALWAYS, "ETag": _ALWAYS}
+        responses["304"] = {"description": "Not Modified", "headers": headers}
     return responses
+
+
+def _error_name(status: int) -> str:
+    return phrase(status).replace(" ", "").replace("-", "")
+
+
+def _error(status: int, problem: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": phrase(status),
+        "headers": {"X-Request-ID": _ALWAYS, **_ERROR_HEADERS.get(status, {})},
+        "content": {MEDIA_TYPE: {"schema": problem}},
+    }
 
 
 def _error_statuses(operation: Operation) -> list[int]:
     """What an operation says, and what follows from how it is declared."""
-    statuses = set(operation.errors) | {405, 422, 500}
+    statuses = set(operation.errors) | _OF_THE_SERVER | {422}
     if operation.role is not None:  # who has a key is looked for in the database
         statuses.add(503)
     if operation.role:
         statuses |= {401, 403, 429}
     if operation.body or operation.uploads:
-        statuses |= {400, 408, 413, 415, 503}
+        statuses |= {413, 415, 503}
     if operation.idempotent:
         statuses |= {409, 422}
     return sorted(statuses)
@@ -174,6 +195,16 @@ def _idempotency_parameter() -> dict[str, Any]:
         "required": False,
         "description": "kept 24 hours: the same request again gets the same answer",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    }
+
+
+def _condition_parameter() -> dict[str, Any]:
+    return {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "the ETag that the client has: 304 if it is still that",
+        "schema": {"type": "string"},
     }
 
 

@@ -18,10 +18,13 @@ from dataplane.base.errors import InvalidInputError, SecBeatError
 from dataplane.base.nearest import fields_beside, instead_of
 
 MEDIA_TYPE = "application/problem+json"
+_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+"""As RFC 9110 has them: those of `HTTPStatus` are older in versions of Python before 3.13."""
 _VALUE_CHARACTERS_MAX = 200
 _ERRORS_MAX = 20
 _RETRY_AFTER_S = 1
-"""What a 503 without a better idea says."""
+"""What one of these without a better idea says."""
+_WITH_RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 log = structlog.get_logger(__name__)
 
@@ -72,11 +75,16 @@ def _is_form(part: object) -> bool:
     return isinstance(part, str) and part.startswith("<")
 
 
+def phrase(status: int) -> str:
+    """What a status is called: the title of its problem."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
 def document(
     status: int, detail: str, errors: Sequence[FieldError], request_id: str
 ) -> dict[str, object]:
     """The problem document itself."""
-    title = HTTPStatus(status).phrase
+    title = phrase(status)
     return {
         "type": f"urn:secbeat:problem:{title.lower().replace(' ', '-')}",
         "title": title,
@@ -99,7 +107,7 @@ def _from_framework(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     kept = {"Allow", "Retry-After", "WWW-Authenticate"}
     headers = {name: value for name, value in error.get_headers() if name in kept}
-    return _respond(status, error.description or HTTPStatus(status).phrase, (), headers)
+    return _respond(status, error.description or phrase(status), (), headers)
 
 
 def _headers(error: ApiError) -> dict[str, str]:
@@ -108,6 +116,8 @@ def _headers(error: ApiError) -> dict[str, str]:
         headers["WWW-Authenticate"] = f'ApiKey header="{KEY_HEADER}"'
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, error.retry_after_s))
+    elif error.http_status in _WITH_RETRY_AFTER:
+        headers["Retry-After"] = str(_RETRY_AFTER_S)
     return headers
 
 

@@ -109,10 +109,11 @@ def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
 
 def _read_all() -> bytes:
     _check_not_encoded()
-    if request.mimetype not in _JSON_TYPES:
+    if request.mimetype not in _JSON_TYPES or _is_nonsense(request.content_type):
+        sent = request.mimetype or request.content_type
         raise UnsupportedMediaTypeError(
-            f"a body of type {request.mimetype!r}: this takes application/json",
-            errors=[FieldError("Content-Type", request.mimetype, "application/json", "wrong type")],
+            f"a body of type {sent!r}: this takes application/json",
+            errors=[FieldError("Content-Type", sent, "application/json", "wrong type")],
         )
     _check_length(BODY_BYTES_MAX)
     arrival.want(request.environ, BODY_BYTES_MAX)
@@ -168,6 +169,11 @@ def _check_not_encoded() -> None:
             f"a body in the coding {coding!r}: this takes plain bodies",
             errors=[FieldError("Content-Encoding", coding, "identity", "wrong coding")],
         )
+
+
+def _is_nonsense(content_type: str | None) -> bool:
+    """A header Content-Type that has no media type in it."""
+    return bool(content_type) and not request.mimetype
 
 
 def _check_length(bytes_max: int) -> None:

@@ -131,3 +131,10 @@ def test_pages_go_on_in_both_orders_and_count_once(changed: Api) -> None:
         found = [page["audit"][0]["target"] for page in (first, second)]
         assert found == [f"192.0.2.{last}" for last in targets]
         assert (first["total"], second["total"], second["next_cursor"]) == (2, None, None)
+
+
+@pytest.mark.parametrize("name", ["key", "action", "text"])
+def test_a_filter_with_a_nul_is_refused_for_databases_end_a_text_there(api: Api, name: str) -> None:
+    answer = api.get(f"/audit?{name}=%00")
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["field"] == name

@@ -55,6 +55,10 @@ def test_the_document_has_every_route_and_no_other(fleet: Flask) -> None:
     assert len(said) == len(orchestrator_of(fleet).operations)
 
 
+def test_a_method_that_a_path_lacks_is_405_and_says_which_it_has(fleet: Flask) -> None:
+    assert document.wrong_refusals(fleet, document.described(fleet)) == []
+
+
 def test_every_error_is_a_problem_document(fleet: Flask) -> None:
     assert document.errors_of_another_type(document.described(fleet)) == []
 

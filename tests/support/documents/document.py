@@ -19,6 +19,10 @@ from api.common.contract.roles import KEY_HEADER, Role
 from api.serving.application import PREFIX
 from tests.support.documents.beyond_schema import Rule, is_beyond
 
+METHODS = (
+    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"),
+    *("PROPFIND", "M-SEARCH", "QUERY", "get", "Post", "X"),
+)
 EXAMPLES = 12
 """Generated requests of each kind for each operation."""
 _SETTINGS = hypothesis.settings(
@@ -64,13 +68,38 @@ def routes(app: Flask) -> set[tuple[str, str]]:
     }
 
 
+def wrong_refusals(app: Flask, document: dict[str, Any]) -> list[tuple[str, str, int, str | None]]:
+    """Answers other than 405 with the right Allow, to methods that a path of the document lacks."""
+    client = app.test_client()
+    found = []
+    for path, operations in document["paths"].items():
+        has = {method.upper() for method in operations}
+        has |= {"HEAD"} if "GET" in has else set()
+        for method in set(METHODS) - has:
+            answer = client.open(filled(path), method=method)
+            allowed = answer.headers.get("Allow")
+            if (answer.status_code, allowed) != (405, ", ".join(sorted(has))):
+                found.append((method, path, answer.status_code, allowed))
+    return found
+
+
+def filled(path: str) -> str:
+    """A path with something for each of its parameters."""
+    return re.sub(r"{\w+}", "1", path)
+
+
 def errors_of_another_type(document: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Answers of an error that are no problem documents."""
+    """Answers of an error that are no problem documents of their status."""
+    problems = [
+        {"$ref": f"#/components/responses/{name}"}
+        for name, answer in document["components"]["responses"].items()
+        if set(answer["content"]) == {"application/problem+json"}
+    ]
     return [
         (*name, status)
         for name, operation in operations_in(document).items()
         for status, answer in operation["responses"].items()
-        if int(status) >= 400 and set(answer["content"]) != {"application/problem+json"}
+        if int(status) >= 400 and answer not in problems
     ]
 
 

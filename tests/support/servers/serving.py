@@ -16,6 +16,7 @@ from gunicorn.glogging import Logger
 from gunicorn.sock import TCPSocket
 
 from api.serving.bridge import Bridge
+from api.serving.head import PARSER
 from api.serving.worker import Worker
 
 KEEPALIVE_S = 5
@@ -38,10 +39,14 @@ class Serving:
 def serving(application: Bridge, connections_max: int = 100) -> Iterator[Serving]:
     """A server that serves this."""
     config = Config()
-    config.set("worker_connections", connections_max)
-    config.set("keepalive", KEEPALIVE_S)
-    config.set("asgi_disconnect_grace_period", 0)
-    config.set("graceful_timeout", 1)
+    for name, value in {
+        **PARSER,
+        "worker_connections": connections_max,
+        "keepalive": KEEPALIVE_S,
+        "asgi_disconnect_grace_period": 0,
+        "graceful_timeout": 1,
+    }.items():
+        config.set(name, value)
     listener = TCPSocket(("127.0.0.1", 0), config, Logger(config))
     worker = Worker(1, os.getppid(), [listener], None, 30, config, Logger(config))
     worker.asgi = application
