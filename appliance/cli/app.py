@@ -1,5 +1,5 @@
-"""The commands of ``secbeat``. All but countries, host, lab, replay and doctor are asked of an
-API: the node's, or with ``fleet`` the orchestrator's."""
+"""The commands of ``secbeat``. All but backup, countries, host, lab, replay and doctor are asked of
+an API: the node's, or with ``fleet`` the orchestrator's."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ COMMANDS = {
     "threats": ("threats:threats", "Attacks on the fleet."),
     "scale": ("scale:app", "Add nodes to the fleet, or remove them."),
     "audit": ("audit:app", "The audit trail: every change with key, time and source."),
+    "backup": ("backup:app", "Backup of this host in one archive, and restore; as root."),
     "host": (
         "host:show_help",
         "Set up this machine as a node, at every boot; as root.",

@@ -1,60 +1,53 @@
-"""``backup.yml``: databases are packed while others write to them, and all of it comes back."""
+"""The role ``backup`` calls ``secbeat backup`` as that command takes its words."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import sqlite3
-import subprocess
-import tarfile
-from contextlib import closing
+import re
 from pathlib import Path
+from typing import Any
 
-FILES = Path(__file__).parents[3] / "playbooks" / "roles" / "backup" / "files"
+import pytest
+import yaml
+from typer.main import get_command
 
+from appliance.cli.app import COMMANDS
+from appliance.cli.commands import backup
 
-def shell(script: str, archive: Path, *paths: Path) -> str:
-    return subprocess.run(
-        ["sh", FILES / script, archive],
-        input="\n".join(map(str, paths)),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout.strip()
-
-
-def values(connection: sqlite3.Connection) -> list[int]:
-    return [row[0] for row in connection.execute("SELECT value FROM kept ORDER BY value")]
+ROLE = Path(__file__).parents[3] / "playbooks" / "roles" / "backup"
+VARIABLES = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+PACKED = VARIABLES["secbeat_backup_packed"]
 
 
-def test_what_was_packed_comes_back_and_nothing_of_the_time_after(tmp_path: Path) -> None:
-    host, archive = tmp_path / "host", tmp_path / "archive"
-    keys, database = host / "keys", host / "api" / "node.db"
-    keys.mkdir(parents=True, mode=0o700)
-    database.parent.mkdir()
-    (keys / "admin.key").write_text("secret")
-    (keys / "admin.key").chmod(0o600)
-    with closing(sqlite3.connect(database)) as writer:
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("CREATE TABLE kept (value INTEGER)")
-        writer.execute("INSERT INTO kept VALUES (1)")
-        writer.commit()
-        assert database.with_name("node.db-wal").stat().st_size > 0
-        digest = shell("pack.sh", archive, keys, database, host / "missing")
-        writer.execute("INSERT INTO kept VALUES (2)")
-        writer.commit()
+def words(file: str) -> list[str]:
+    """What follows ``secbeat backup`` in the task of a file, with the fleet's database left out."""
+    tasks = yaml.safe_load((ROLE / "tasks" / file).read_text())
+    calls = [str(task.get("ansible.builtin.command", {}).get("argv")) for task in tasks]
+    call = next(each for each in calls if "secbeat_backup_command" in each)
+    assert "secbeat_backup_options" in call
+    found = re.search(r"\+ \[(.*?)\]", call)
+    assert found is not None
+    literal = [word.strip().strip("'") for word in found[1].split(",")]
+    return [PACKED if word == "secbeat_backup_packed" else word for word in literal]
 
-    assert digest == hashlib.sha256(archive.read_bytes()).hexdigest()
-    assert archive.stat().st_mode & 0o777 == 0o600
-    with tarfile.open(archive) as packed:
-        names = {f"/{each.name}" for each in packed if each.isfile()}
-    assert names == {str(keys / "admin.key"), str(database)}
 
-    database.with_name("node.db-wal").write_text("of another database")
-    shutil.rmtree(keys)
-    shell("unpack.sh", archive)
-    with closing(sqlite3.connect(database)) as reader:
-        assert values(reader) == [1]
-    assert (keys / "admin.key").read_text() == "secret"
-    assert keys.stat().st_mode & 0o777 == 0o700
-    assert (keys / "admin.key").stat().st_mode & 0o777 == 0o600
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("pack.yml", {"file": Path(PACKED), "force": True, "as_json": True}),
+        ("restore.yml", {"file": Path(PACKED), "yes": True, "as_json": True}),
+    ],
+)
+def test_its_words_are_those_of_the_command(file: str, expected: dict[str, Any]) -> None:
+    verb, *rest = words(file)
+    commands: Any = get_command(backup.app)
+    context = commands.commands[verb].make_context(verb, [*rest, "--without-database"])
+    assert context.params.items() >= {**expected, "without_database": True}.items()
+
+
+def test_it_runs_the_installed_command_with_the_credential_of_the_database() -> None:
+    command = VARIABLES["secbeat_backup_command"]
+    assert command[0] == "systemd-run"
+    assert "--property=ImportCredential=secbeat.orchestrator-database-url" in command
+    assert command[-2:] == ["/opt/secbeat/bin/secbeat", "backup"]
+    assert "backup" in COMMANDS
+    assert "--without-database" in VARIABLES["secbeat_backup_options"]

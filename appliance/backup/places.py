@@ -1,0 +1,145 @@
+"""What belongs to the backup of a host, and where it is: an archive names files by their root.
+
+A member of an archive is ``ROOT/PATH``. The roots are `ETC` and so on; their directories follow
+from the configuration files, so an archive can only write below the directories of SecBeat.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.config.load import load_config
+from appliance.config.orchestrator import load_orchestrator
+from appliance.defaults import CONFIG_FILE, ORCHESTRATOR_FILE
+
+ETC, CREDENTIALS, NODE = "etc", "credentials", "node"
+ORCHESTRATOR, PROVISIONER = "orchestrator", "provisioner"
+ROOTS = (ETC, CREDENTIALS, NODE, ORCHESTRATOR, PROVISIONER)
+NODE_DATABASE, EVENTS_DATABASE = f"{NODE}/api/node.db", f"{NODE}/agent/events.db"
+FLEET_DUMP = f"{ORCHESTRATOR}/fleet.dump"
+STAGING, ASIDE = ".secbeat-restore", "before-restore-"
+JOURNAL, LOCK = f"{STAGING}.json", f"{STAGING}.lock"
+"""What a restore keeps beside the files that it replaces; left out of a backup."""
+FILES_MAX = 20_000
+
+_NODE = ("node-id", "keys", "agent", "api/node.db", "countries/countries.db")
+_FLEET = ("keys", "webhooks.secret")
+WHOLE = (f"{NODE}/keys", f"{NODE}/agent", f"{ORCHESTRATOR}/keys", PROVISIONER)
+"""Directories in which a restore leaves no other file than those of the archive."""
+_BESIDE_A_DATABASE = ("-wal", "-shm", ".lock")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a host keeps what is backed up."""
+
+    etc: Path = CONFIG_FILE.parent
+    node_file: str = CONFIG_FILE.name
+    only_node_file: bool = False
+    """Another node's configuration (``--config``): the rest of its directory and of this host is
+    not that node's."""
+    credentials: Path = Path("/etc/credstore")
+    provisioner: Path = Path("/var/lib/secbeat-provisioner")
+    has_units: bool = True
+    """Whether the processes are this host's systemd units."""
+
+    @classmethod
+    def of(cls, config: Path) -> Places:
+        """The host's own for the default file; else those of the node with this configuration."""
+        if config == CONFIG_FILE:
+            return cls()
+        config = config.absolute()
+        return cls(config.parent, config.name, only_node_file=True, has_units=False)
+
+    @property
+    def fleet_file(self) -> str:
+        """Name of the orchestrator's configuration file."""
+        return ORCHESTRATOR_FILE.name
+
+    def roots(self, etc: Mapping[str, Path] | None = None) -> dict[str, Path]:
+        """The directory of each root that this host has.
+
+        Args:
+            etc: configuration files by name that count instead of those in ``etc``.
+
+        Raises `ConfigurationError`: a configuration file can't be read.
+        """
+        files = etc if etc is not None else self._config_files()
+        found = {ETC: self.etc}
+        if self.node_file in files:
+            found[NODE] = load_config(files[self.node_file]).node.state_dir
+        if self.only_node_file:
+            return found
+        found |= {CREDENTIALS: self.credentials, PROVISIONER: self.provisioner}
+        if self.fleet_file in files:
+            found[ORCHESTRATOR] = load_orchestrator(files[self.fleet_file]).state_dir
+        return found
+
+    def _config_files(self) -> dict[str, Path]:
+        names = [self.node_file] if self.only_node_file else [self.node_file, self.fleet_file]
+        return {name: self.etc / name for name in names if (self.etc / name).is_file()}
+
+
+def members(places: Places, roots: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    """The files of a host that a backup contains, as ``(member, path)``.
+
+    Each directory comes before what is in it. The fleet's database is not among them: it is copied
+    by its own means.
+    """
+    for root, parts in _parts(places, roots).items():
+        directory = roots[root]
+        if not directory.is_dir():
+            continue
+        yield root, directory
+        for part in parts:
+            path = directory / part
+            if path.exists():
+                for above in reversed(Path(part).parents[:-1]):
+                    yield f"{root}/{above}", directory / above
+                yield from _walk(f"{root}/{part}", path)
+
+
+def _parts(places: Places, roots: Mapping[str, Path]) -> dict[str, list[str]]:
+    """What of each root is backed up."""
+    found = {
+        ETC: [places.node_file] if places.only_node_file else _names(places.etc),
+        CREDENTIALS: [name for name in _names(places.credentials) if name.startswith("secbeat.")],
+        NODE: list(_NODE),
+        ORCHESTRATOR: list(_FLEET),
+        PROVISIONER: _names(places.provisioner),
+    }
+    return {root: parts for root, parts in found.items() if root in roots}
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(one.name for one in directory.iterdir() if not _is_left_out(one.name))
+    except FileNotFoundError:
+        return []
+
+
+def _walk(member: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """Regular files and directories; of a link, the file that it names."""
+    if path.is_symlink() and path.is_dir():
+        return
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:  # gone since, or a link to nothing
+        return
+    if stat.S_ISREG(mode):
+        yield member, path
+    elif stat.S_ISDIR(mode):
+        yield member, path
+        for name in _names(path):
+            yield from _walk(f"{member}/{name}", path / name)
+
+
+def _is_left_out(name: str) -> bool:
+    return (
+        name.startswith((STAGING, ASIDE))
+        or any(name.endswith(f".db{end}") for end in _BESIDE_A_DATABASE)
+        or ".db.corrupt-" in name
+    )
