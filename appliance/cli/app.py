@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.main import get_command
 
 from appliance.cli.lazy import LazyCommand, LazyGroup
-from appliance.cli.terminal.plain import HELP_OPTIONS, prepare_help
-from appliance.cli.words import with_json_last
-from dataplane.base.version import version
+from appliance.cli.terminal import apps
+from appliance.cli.terminal.apps import command_group
 
 _ROOM = "appliance.cli.commands"
 COMMANDS = {
@@ -70,11 +68,13 @@ class SecBeatGroup(LazyGroup):
             self.add_command(LazyCommand(name, f"{_ROOM}.{target}", summary))
 
 
-app = typer.Typer(cls=SecBeatGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+app = command_group(SecBeatGroup)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from dataplane.base.version import version  # noqa: PLC0415 - help does without
+
         typer.echo(version())
         raise typer.Exit
 
@@ -93,7 +93,4 @@ def root(
 
 def run(words: Sequence[str]) -> None:
     """Run a command; always ends in SystemExit, or raises SecBeatError."""
-    prepare_help()
-    get_command(app)(
-        with_json_last(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS)
-    )
+    apps.run(app, words)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from appliance import commands
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, Column, Columns
 from appliance.defaults import CONFIG_FILE
 from appliance.host.files import Host, HostError
 from appliance.host.steps import Step, carry_out
@@ -140,6 +141,14 @@ _SWITCHES = {
     "json": "Print exactly one JSON document on stdout.",
 }
 VERBS = tuple(_COMMANDS)
+PORTS: Columns = {
+    "port": KEY,
+    "device": KEY,
+    "address": Column(1),
+    "mac": Column(2),
+    "driver": Column(3),
+    "DPDK": Column(4),
+}
 
 
 def run(words: Sequence[str]) -> None:
@@ -179,9 +188,8 @@ def _print_found(output: Output, found: Resolution, steps: list[str]) -> None:
         output.document({**found.document(), "steps": steps})
         return
     ports = {"outside": found.outside, "inside": found.inside, "management": found.management}
-    columns = ("port", "device", "address", "mac", "driver", "DPDK")
     output.table(
-        columns,
+        PORTS,
         [
             (name, port.device, port.address, port.mac, port.driver, port.pmd)
             for name, port in ports.items()

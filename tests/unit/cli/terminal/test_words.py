@@ -14,7 +14,7 @@ import pytest
 
 from appliance.cli.words import with_json_last
 
-TREE = Path(__file__).parents[3]
+TREE = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize(
