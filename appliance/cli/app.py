@@ -1,5 +1,5 @@
-"""The commands of ``secbeat``. All but countries, host, lab, replay and doctor are asked of an
-API: the node's, or with ``fleet`` the orchestrator's."""
+"""The commands of ``secbeat``. Most send requests to an API: the node's, or with ``fleet`` the
+orchestrator's; docs/cli.md names those that work on the local host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from appliance.cli.lazy import LazyCommand, LazyGroup
 from appliance.cli.terminal import apps
 from appliance.cli.terminal.apps import command_group
 
-_ROOM = "appliance.cli.commands"
+_ROOM, _REFERENCE = "appliance.cli.commands", "appliance.cli.reference"
 COMMANDS = {
     "status": ("node:status", "State and health of the node."),
     "stats": ("node:stats", "Packet counters: received, forwarded, dropped by reason."),
@@ -41,9 +41,9 @@ COMMANDS = {
     "countries": ("countries:app", "The country database."),
     "keys": ("keys:app", "API keys and their roles."),
     "webhooks": ("webhooks:app", "Receivers of events."),
-    "nodes": ("nodes:app", "The nodes of the fleet."),
-    "threats": ("threats:threats", "Attacks on the fleet."),
-    "scale": ("scale:app", "Add nodes to the fleet, or remove them."),
+    "nodes": ("fleet.nodes:app", "The nodes of the fleet."),
+    "threats": ("fleet.threats:threats", "Attacks on the fleet."),
+    "scale": ("fleet.scale:app", "Add nodes to the fleet, or remove them."),
     "audit": ("audit:app", "The audit trail: every change with key, time and source."),
     "host": (
         "host:show_help",
@@ -66,6 +66,9 @@ class SecBeatGroup(LazyGroup):
         super().__init__(**attributes)
         for name, (target, summary) in COMMANDS.items():
             self.add_command(LazyCommand(name, f"{_ROOM}.{target}", summary))
+        summary = "Completion of commands and options in bash, zsh or fish."
+        target = f"{_REFERENCE}.completion:completion"
+        self.add_command(LazyCommand("completion", target, summary))
 
 
 app = command_group(SecBeatGroup)

@@ -127,20 +127,22 @@ def console(call: Call) -> None:
         call.output.line(line)
 
 
-_COMMANDS: dict[str, tuple[Callable[[Call], None], tuple[str, ...]]] = {
+COMMANDS: dict[str, tuple[Callable[[Call], None], tuple[str, ...]]] = {
     "prepare": (prepare, ("config", "dry-run")),
     "network": (network, ("config", "dry-run")),
     "nics": (nics, ("config", "dry-run", "release")),
     "firstboot": (firstboot, ("image",)),
     "console": (console, ("dry-run",)),
 }
-_SWITCHES = {
+SWITCHES = {
     "dry-run": "Show the changes without making them.",
     "release": "Give the data NICs back to the kernel instead.",
     "image": "Also make ssh host keys, and read the seed volume.",
     "json": "Print exactly one JSON document on stdout.",
 }
-VERBS = tuple(_COMMANDS)
+VERBS = tuple(COMMANDS)
+DESCRIPTION = "Set up this machine as a node, at every boot; a second run changes nothing."
+CONFIG_HELP = "The node's configuration (default: %(default)s)."
 PORTS: Columns = {
     "port": KEY,
     "device": KEY,
@@ -154,7 +156,7 @@ PORTS: Columns = {
 def run(words: Sequence[str]) -> None:
     """Run a command of ``secbeat host``; SecBeatError, or SystemExit for help and wrong usage."""
     options = _parser().parse_args(words)
-    command, _ = _COMMANDS[options.verb]
+    command, _ = COMMANDS[options.verb]
     command(Call(options, Host(), commands.run, Output(options.json)))
 
 
@@ -166,20 +168,19 @@ def show_help() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="secbeat host",
-        description="Set up this machine as a node, at every boot; a second run changes nothing.",
+        description=DESCRIPTION,
     )
     parser.set_defaults(dry_run=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    for name, (command, options) in _COMMANDS.items():
+    for name, (command, options) in COMMANDS.items():
         verb = verbs.add_parser(name, help=command.__doc__, description=command.__doc__)
         for option in (*options, "json"):
             if option == "config":
-                text = "The node's configuration (default: %(default)s)."
                 verb.add_argument(
-                    "--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=text
+                    "--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=CONFIG_HELP
                 )
             else:
-                verb.add_argument(f"--{option}", action="store_true", help=_SWITCHES[option])
+                verb.add_argument(f"--{option}", action="store_true", help=SWITCHES[option])
     return parser
 
 
