@@ -1,5 +1,5 @@
-"""The commands of ``secbeat``. All but backup, countries, host, lab, replay and doctor are asked of
-an API: the node's, or with ``fleet`` the orchestrator's."""
+"""The commands of ``secbeat``. Most send requests to an API: the node's, or with ``fleet`` the
+orchestrator's; docs/cli.md names those that work on the local host."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.main import get_command
 
 from appliance.cli.lazy import LazyCommand, LazyGroup
-from appliance.cli.terminal.plain import HELP_OPTIONS, prepare_help
-from appliance.cli.words import with_json_last
-from dataplane.base.version import version
+from appliance.cli.terminal import apps
+from appliance.cli.terminal.apps import command_group
 
-_ROOM = "appliance.cli.commands"
+_ROOM, _REFERENCE = "appliance.cli.commands", "appliance.cli.reference"
 COMMANDS = {
     "status": ("node:status", "State and health of the node."),
     "stats": ("node:stats", "Packet counters: received, forwarded, dropped by reason."),
@@ -43,9 +41,9 @@ COMMANDS = {
     "countries": ("countries:app", "The country database."),
     "keys": ("keys:app", "API keys and their roles."),
     "webhooks": ("webhooks:app", "Receivers of events."),
-    "nodes": ("nodes:app", "The nodes of the fleet."),
-    "threats": ("threats:threats", "Attacks on the fleet."),
-    "scale": ("scale:app", "Add nodes to the fleet, or remove them."),
+    "nodes": ("fleet.nodes:app", "The nodes of the fleet."),
+    "threats": ("fleet.threats:threats", "Attacks on the fleet."),
+    "scale": ("fleet.scale:app", "Add nodes to the fleet, or remove them."),
     "audit": ("audit:app", "The audit trail: every change with key, time and source."),
     "backup": ("backup:app", "Backup of this host in one archive, and restore; as root."),
     "host": (
@@ -69,13 +67,18 @@ class SecBeatGroup(LazyGroup):
         super().__init__(**attributes)
         for name, (target, summary) in COMMANDS.items():
             self.add_command(LazyCommand(name, f"{_ROOM}.{target}", summary))
+        summary = "Completion of commands and options in bash, zsh or fish."
+        target = f"{_REFERENCE}.completion:completion"
+        self.add_command(LazyCommand("completion", target, summary))
 
 
-app = typer.Typer(cls=SecBeatGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+app = command_group(SecBeatGroup)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from dataplane.base.version import version  # noqa: PLC0415 - help does without
+
         typer.echo(version())
         raise typer.Exit
 
@@ -94,7 +97,4 @@ def root(
 
 def run(words: Sequence[str]) -> None:
     """Run a command; always ends in SystemExit, or raises SecBeatError."""
-    prepare_help()
-    get_command(app)(
-        with_json_last(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS)
-    )
+    apps.run(app, words)

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from appliance.cli.terminal.apps import single_command
+
 
 class LazyCommand(TyperCommand):
     """Stands in help for a command that lives in another module.
@@ -26,7 +28,7 @@ class LazyCommand(TyperCommand):
         module, _, name = self._target.partition(":")
         found = getattr(import_module(module), name)
         if not isinstance(found, typer.Typer):
-            app = typer.Typer(add_completion=False)
+            app = single_command()
             app.command(name=self.name, help=found.__doc__)(found)
             found = app
         command = get_command(found)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from appliance.cli.words import with_json_last
 from dataplane.base.errors import SecBeatError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; always ends in SystemExit."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = with_json_last(sys.argv[1:] if arguments is None else arguments)
     try:
         if words[:1] == ["host"]:
             from appliance.cli.commands import host

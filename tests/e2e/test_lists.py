@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.instances.lab import SECBEAT, Lab, run
 from tests.support.network.peers import vlan, wait_until_refused
+from tests.support.terminals import on_terminal
 from tests.support.waiting import wait_for
 
 
@@ -139,6 +140,24 @@ def test_the_command_line_bans_too(lab: Lab):
     removed = run(*SECBEAT, "blacklist", "remove", "198.18.8.1", "--wait", *options)
     assert removed.returncode == 0, removed.stderr
     assert reaches(lab, ORIGIN4, "198.18.8.1")
+
+
+def test_a_table_fits_a_narrow_terminal(lab: Lab):
+    """Of 40 columns: the entry is whole, columns without room are named, no escape is sent."""
+    options = (
+        *("--url", f"http://{lab.instance.address}:9999"),
+        *("--key-file", str(lab.instance.admin_key)),
+    )
+    network, reason = "2001:2:aaaa:bbbb::/64", "seen by the night shift, in many words"
+    added = run(*SECBEAT, "blacklist", "add", network, "--reason", reason, "--wait", *options)
+    assert added.returncode == 0, added.stderr
+    code, shown = on_terminal((*SECBEAT, "blacklist", "list", *options), 40, {"NO_COLOR": "1"})
+    removed = run(*SECBEAT, "blacklist", "remove", network, "--wait", *options)
+    assert (code, removed.returncode) == (0, 0)
+    assert network in shown
+    assert "not shown: " in shown
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 40
 
 
 def test_a_feed_with_a_bad_line_bans_until_it_is_flushed(lab: Lab, tmp_path):

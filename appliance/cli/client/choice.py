@@ -12,6 +12,7 @@ from appliance.cli.client import changes
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.node_api import Answer, NodeApi
 from appliance.cli.terminal.output import Output, warn
+from appliance.cli.terminal.tables import Columns
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,10 @@ class Asked:
         known = {name: body[name] for name in ("state", "nodes") if name in body}
         return {"revision": answer.revision, **known}
 
-    def columns(self, *names: str) -> tuple[str, ...]:
+    def columns(self, columns: Columns) -> Columns:
         """Without those that only a node has."""
-        return tuple(n for n in names if not (self.is_fleet and n in {"state", "hits"}))
+        left_out = {"state", "hits"} if self.is_fleet else set()
+        return {name: column for name, column in columns.items() if name not in left_out}
 
 
 def _in_force_on(nodes: dict[str, int]) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import Columns
 
 Page = dict[str, Any]
 Rows = Callable[[Iterable[dict[str, Any]]], Iterable[Sequence[Cell]]]
 
 
 def write_list(
-    output: Output, key: str, columns: Sequence[str], pages: Iterable[Page], rows: Rows
+    output: Output, key: str, columns: Columns, pages: Iterable[Page], rows: Rows
 ) -> None:
     """Print the entries that lie under ``key`` in each page; says on stderr what was left out."""
     iterator = iter(pages)
@@ -23,11 +24,15 @@ def write_list(
     if output.as_json:
         _write_json(key, first, iterator)
         return
-    shown = len(first[key])
-    output.table(columns, rows(first[key]))
-    for page in iterator:
-        shown += len(page[key])
-        output.rows(rows(page[key]))
+    shown = 0
+
+    def counted() -> Iterator[Iterable[Sequence[Cell]]]:
+        nonlocal shown
+        for page in chain([first], iterator):
+            shown += len(page[key])
+            yield rows(page[key])
+
+    output.pages(columns, counted())
     if shown < first.get("total", shown):
         warn(f"{shown} of {first['total']} shown")
 

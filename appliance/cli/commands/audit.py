@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
 
 from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import (
     DEFAULT_URL,
     JsonOption,
@@ -20,15 +20,23 @@ from appliance.cli.terminal.options import (
     UrlOption,
 )
 from appliance.cli.terminal.output import Cell, Output
+from appliance.cli.terminal.tables import KEY, Column, Columns
 
-SHOWN = ("at", "key", "source", "action", "target")
-"""What a terminal of 80 columns has room for."""
-COLUMNS = (
-    *("id", "at", "key", "role", "source", "action", "target", "revision", "request_id"),
-    *("before", "after"),
-)
+COLUMNS: Columns = {
+    "id": Column(5),
+    "at": KEY,
+    "key": Column(2),
+    "role": Column(6),
+    "source": Column(3),
+    "action": KEY,
+    "target": Column(1),
+    "revision": Column(4),
+    "request_id": Column(7),
+    "before": Column(9),
+    "after": Column(8),
+}
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.callback()
@@ -66,13 +74,12 @@ def list_(
         else [api.get("audit", {**asked, "limit": limit}).body]
     )
     output = Output(as_json)
-    columns = SHOWN if output.terminal else COLUMNS
-    write_list(output, "audit", columns, pages, partial(_rows, columns))
+    write_list(output, "audit", COLUMNS, pages, _rows)
 
 
-def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+def _rows(entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for entry in entries:
-        yield [_cell(entry.get(column)) for column in columns]
+        yield [_cell(entry.get(column)) for column in COLUMNS]
 
 
 def _cell(value: Any) -> Cell:

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, PAIRS, Columns
 from appliance.config import load_config
 from appliance.config.model import NodeSection
 from appliance.config.paths import countries_files
@@ -40,8 +42,9 @@ TorOption = Annotated[
     tuple[Path, Path] | None,
     typer.Option("--tor", metavar="GEOIP GEOIP6", help="The files of Debian's tor-geoipdb."),
 ]
+COLUMNS: Columns = {"network": KEY, "countries": KEY_TEXT}
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.callback()
@@ -86,7 +89,7 @@ def show(file: FileOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         output.document(body)
     else:
-        output.table(("what", "value"), list(body.items()))
+        output.table(PAIRS, list(body.items()))
 
 
 @app.command()
@@ -104,7 +107,7 @@ def lookup(
     if as_json:
         output.document([{"network": name, "countries": codes} for name, codes in rows])
     else:
-        output.table(("network", "countries"), [(name, " ".join(codes)) for name, codes in rows])
+        output.table(COLUMNS, [(name, " ".join(codes)) for name, codes in rows])
 
 
 def _files() -> tuple[Path, Path]:

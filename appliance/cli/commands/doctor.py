@@ -11,9 +11,12 @@ import typer
 
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, Columns
 from appliance.config import load_config
 from appliance.defaults import CONFIG_FILE
 from appliance.doctor import Context, Finding, Status, examine, worst
+
+COLUMNS: Columns = {"check": KEY, "status": KEY, "what": KEY_TEXT}
 
 ConfigOption = Annotated[
     Path | None,
@@ -40,8 +43,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 def _print(output: Output, findings: Sequence[Finding]) -> None:
-    columns = ("check", "status", "what")
-    output.table(columns, [(f.check, f.status.value, f.what) for f in findings])
+    output.table(COLUMNS, [(f.check, f.status.value, f.what) for f in findings])
     for finding in findings:
         if finding.status is Status.OK:
             continue

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from appliance import commands
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, Column, Columns
 from appliance.defaults import CONFIG_FILE
 from appliance.host.files import Host, HostError
 from appliance.host.steps import Step, carry_out
@@ -126,26 +127,36 @@ def console(call: Call) -> None:
         call.output.line(line)
 
 
-_COMMANDS: dict[str, tuple[Callable[[Call], None], tuple[str, ...]]] = {
+COMMANDS: dict[str, tuple[Callable[[Call], None], tuple[str, ...]]] = {
     "prepare": (prepare, ("config", "dry-run")),
     "network": (network, ("config", "dry-run")),
     "nics": (nics, ("config", "dry-run", "release")),
     "firstboot": (firstboot, ("image",)),
     "console": (console, ("dry-run",)),
 }
-_SWITCHES = {
+SWITCHES = {
     "dry-run": "Show the changes without making them.",
     "release": "Give the data NICs back to the kernel instead.",
     "image": "Also make ssh host keys, and read the seed volume.",
     "json": "Print exactly one JSON document on stdout.",
 }
-VERBS = tuple(_COMMANDS)
+VERBS = tuple(COMMANDS)
+DESCRIPTION = "Set up this machine as a node, at every boot; a second run changes nothing."
+CONFIG_HELP = "The node's configuration (default: %(default)s)."
+PORTS: Columns = {
+    "port": KEY,
+    "device": KEY,
+    "address": Column(1),
+    "mac": Column(2),
+    "driver": Column(3),
+    "DPDK": Column(4),
+}
 
 
 def run(words: Sequence[str]) -> None:
     """Run a command of ``secbeat host``; SecBeatError, or SystemExit for help and wrong usage."""
     options = _parser().parse_args(words)
-    command, _ = _COMMANDS[options.verb]
+    command, _ = COMMANDS[options.verb]
     command(Call(options, Host(), commands.run, Output(options.json)))
 
 
@@ -157,20 +168,19 @@ def show_help() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="secbeat host",
-        description="Set up this machine as a node, at every boot; a second run changes nothing.",
+        description=DESCRIPTION,
     )
     parser.set_defaults(dry_run=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    for name, (command, options) in _COMMANDS.items():
+    for name, (command, options) in COMMANDS.items():
         verb = verbs.add_parser(name, help=command.__doc__, description=command.__doc__)
         for option in (*options, "json"):
             if option == "config":
-                text = "The node's configuration (default: %(default)s)."
                 verb.add_argument(
-                    "--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=text
+                    "--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=CONFIG_HELP
                 )
             else:
-                verb.add_argument(f"--{option}", action="store_true", help=_SWITCHES[option])
+                verb.add_argument(f"--{option}", action="store_true", help=SWITCHES[option])
     return parser
 
 
@@ -179,9 +189,8 @@ def _print_found(output: Output, found: Resolution, steps: list[str]) -> None:
         output.document({**found.document(), "steps": steps})
         return
     ports = {"outside": found.outside, "inside": found.inside, "management": found.management}
-    columns = ("port", "device", "address", "mac", "driver", "DPDK")
     output.table(
-        columns,
+        PORTS,
         [
             (name, port.device, port.address, port.mac, port.driver, port.pmd)
             for name, port in ports.items()

@@ -10,13 +10,21 @@ import typer
 from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 
-COLUMNS = ("id", "name", "role", "created_at", "expires_at")
+COLUMNS: Columns = {
+    "id": KEY,
+    "name": KEY_TEXT,
+    "role": Column(1),
+    "created_at": Column(3),
+    "expires_at": Column(2),
+}
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.command("list")

@@ -10,16 +10,15 @@ from typing import Annotated
 
 import typer
 
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import JsonOption
+from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, PAIRS, Column, Columns
 from appliance.lab import advice, lifecycle, status
 from appliance.lab.detach import up_detached
 from appliance.lab.instance import DEFAULT, Instance
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Client, node and origin in network namespaces.",
-)
+app = command_group()
 
 InstanceOption = Annotated[
     str,
@@ -29,6 +28,14 @@ InstanceOption = Annotated[
 ]
 NOT_UP = 3
 """Exit code of ``lab status``, as of ``systemctl status``."""
+PROCESSES: Columns = {
+    "process": KEY,
+    "state": KEY,
+    "pid": Column(2),
+    "user": Column(3),
+    "restarts": Column(1),
+}
+FILES = ("key_file", "orchestrator_key_file", "config_file", "log_directory")
 
 
 class Mode(StrEnum):
@@ -38,6 +45,11 @@ class Mode(StrEnum):
     SYN = "syn"
     L7 = "l7"
     AUTO = "auto"
+
+
+@app.callback()
+def lab() -> None:
+    """Client, node and origin in network namespaces."""
 
 
 @app.command()
@@ -88,7 +100,7 @@ def show_status(as_json: JsonOption = False, instance: InstanceOption = DEFAULT)
     if as_json:
         _document(document)
     else:
-        _table(document)
+        _table(Output(as_json), document)
         if document["state"] == "crashed":
             _say(f"its supervisor has died: '{advice.stop(Instance(instance))}' cleans up")
     if document["state"] != "up":
@@ -104,18 +116,21 @@ def _document(document: status.Document) -> None:
     sys.stdout.flush()
 
 
-def _table(document: status.Document) -> None:
-    typer.echo(f"lab {document['instance']}: {document['state']}")
-    for name, process in document.get("processes", {}).items():
-        typer.echo(
-            f"  {name:12} {process['state']:9} pid {process['pid'] or '-':>7}  "
-            f"user {process['user'] or 'root':10} restarts {process['restarts']}"
-        )
-    for name, value in document.get("addresses", {}).items():
-        typer.echo(f"  {name:21} {value if isinstance(value, str) else ', '.join(value)}")
-    for name in ("key_file", "orchestrator_key_file", "config_file", "log_directory"):
-        if name in document:
-            typer.echo(f"  {name:21} {document[name]}")
+def _table(output: Output, document: status.Document) -> None:
+    output.line(f"lab {document['instance']}: {document['state']}")
+    processes = [
+        (name, process["state"], process["pid"], process["user"] or "root", process["restarts"])
+        for name, process in document.get("processes", {}).items()
+    ]
+    if processes:
+        output.table(PROCESSES, processes)
+    found = {
+        name: value if isinstance(value, str) else ", ".join(value)
+        for name, value in document.get("addresses", {}).items()
+    }
+    found |= {name: str(document[name]) for name in FILES if name in document}
+    if found:
+        output.table(PAIRS, list(found.items()))
 
 
 def _fleet(document: status.Document) -> str:

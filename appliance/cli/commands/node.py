@@ -11,6 +11,7 @@ from appliance.cli.client.node_api import NodeApi
 from appliance.cli.exits import Exit
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output
+from appliance.cli.terminal.tables import PAIRS
 
 _NAMED_MAX = 10
 
@@ -24,7 +25,7 @@ def status(
     if as_json:
         output.document(body)
     else:
-        output.table(("what", "value"), [*_first(body), *_flat(_rest(body))])
+        output.table(PAIRS, [*_first(body), *_flat(_rest(body))])
     if body.get("health") != "healthy":
         raise typer.Exit(Exit.NOT_HEALTHY)
 
@@ -38,7 +39,7 @@ def stats(
     if as_json:
         output.document(body)
     else:
-        output.table(("what", "value"), _flat(body))
+        output.table(PAIRS, _flat(body))
 
 
 def _first(body: dict[str, Any]) -> Iterator[tuple[str, Cell]]:

@@ -8,10 +8,16 @@ import typer
 
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, PAIRS, Column, Columns
 from dataplane.reasons.guide import Guidance, find, guide
 from dataplane.reasons.page import action
 
-COLUMNS = ("reason", "stage", "default", "meaning")
+COLUMNS: Columns = {
+    "reason": KEY,
+    "stage": Column(3),
+    "default": Column(2),
+    "meaning": Column(1, wraps=True),
+}
 
 NameArgument = Annotated[
     str | None,
@@ -38,7 +44,7 @@ def reasons(name: NameArgument = None, as_json: JsonOption = False) -> None:
         ("hit by mistake", one.written.mistaken),
         ("what to do", one.written.advice),
     ]
-    output.table(("what", "value"), table)
+    output.table(PAIRS, table)
 
 
 def _list(output: Output) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from appliance.cli.client.choice import Asked
 from appliance.cli.exits import Exit
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
@@ -19,10 +20,30 @@ from appliance.cli.terminal.options import (
     UrlOption,
 )
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, Column, Columns
 
-ENDPOINTS = ("name", "state", "pending", "dead", "last_success_at", "last_error")
-LETTERS = ("event", "kind", "at", "endpoint", "attempts", "last_error")
-RESULTS = ("name", "delivered", "status", "error")
+ENDPOINTS: Columns = {
+    "name": KEY,
+    "state": Column(1),
+    "pending": Column(3),
+    "dead": Column(4),
+    "last_success_at": Column(5),
+    "last_error": Column(2, wraps=True),
+}
+LETTERS: Columns = {
+    "event": KEY,
+    "kind": Column(2),
+    "at": Column(4),
+    "endpoint": Column(1),
+    "attempts": Column(5),
+    "last_error": Column(3, wraps=True),
+}
+RESULTS: Columns = {
+    "name": KEY,
+    "delivered": KEY,
+    "status": Column(2),
+    "error": Column(1, wraps=True),
+}
 SOCKET = Path("/run/secbeat-agent/agent.sock")
 _ASK_S = 5.0
 
@@ -30,7 +51,7 @@ EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", help="Name of one receiver, as list shows it.")
 ]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.callback()
@@ -122,5 +143,5 @@ def secret(
         output.line(body["secret"])
 
 
-def _rows(columns: tuple[str, ...], found: list[dict[str, Any]]) -> list[list[Any]]:
+def _rows(columns: Columns, found: list[dict[str, Any]]) -> list[list[Any]]:
     return [[each.get(column) for column in columns] for each in found]

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from appliance.cli.terminal.plain import console
+from appliance.cli.terminal.plain import is_plain, width_of
+from appliance.cli.terminal.tables import Columns, header, lay_out, row, rule, wrapped
 
-_LAST_WIDTH_MIN = 8
-_BETWEEN = 3
-"""Blanks that the table puts between two columns."""
 Cell = str | int | float | bool | None
+Rows = Iterable[Sequence[Cell]]
+_BOLD, _USUAL = "\x1b[1m", "\x1b[0m"
 
 
 class Output:
@@ -26,6 +26,7 @@ class Output:
         self.as_json = as_json
         self._stream = stream or sys.stdout
         self.terminal = not as_json and self._stream.isatty()
+        self._has_begun = False
 
     def document(self, value: object) -> None:
         """Print JSON."""
@@ -40,53 +41,66 @@ class Output:
         """Print one line of text."""
         self._line(clean(text))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    def table(self, columns: Columns, rows: Rows) -> None:
         """Print rows: a table on a terminal, else a header and rows with tabs between the cells."""
+        self.pages(columns, [rows])
+
+    def pages(self, columns: Columns, pages: Iterable[Rows]) -> None:
+        """Print a table whose rows come in pages, each page before the next one is asked for.
+
+        On a terminal each page has widths of its own: where they change, the header is repeated.
+        The last line names the columns that had no room.
+        """
         if self.terminal:
-            self._rich_table(columns, rows)
+            self._tables(columns, pages)
             return
         self._line("\t".join(columns))
-        self.rows(rows)
+        for page in pages:
+            self.rows(page)
 
-    def rows(self, rows: Iterable[Sequence[Cell]]) -> None:
+    def rows(self, rows: Rows) -> None:
         """Print rows with tabs between the cells, without a header."""
-        for row in rows:
-            self._line("\t".join(_text(cell) for cell in row))
+        for each in rows:
+            self._line("\t".join(_text(cell) for cell in each))
         self._stream.flush()
 
     def _line(self, text: str) -> None:
+        self._has_begun = True
         self._stream.write(text + "\n")
 
-    def _rich_table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-        from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only a terminal pays for it
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+    def _tables(self, columns: Columns, pages: Iterable[Rows]) -> None:
+        width, layout = width_of(self._stream), None
+        dropped: dict[str, None] = {}
+        if self._has_begun:
+            self._line("")
+        for page in map(list, pages):
+            texts = [[_text(cell) for cell in each] for each in page]
+            before, layout = layout, lay_out(columns, texts, width)
+            if layout != before:
+                for line in header(columns, layout):
+                    self._line(_bold(line))
+                self._line(rule(layout))
+            for cells, shown in zip(page, texts, strict=True):
+                for line in row(shown, layout, _numbers(cells)):
+                    self._line(line)
+            self._stream.flush()
+            dropped |= dict.fromkeys(layout.dropped)
+        if dropped:
+            note = f"not shown: {', '.join(dropped)} (--json or a wider terminal shows them)"
+            for line in wrapped(note, width):
+                self._line(line)
 
-        rows = list(rows)
-        screen = console(self._stream)
-        whole = _whole_columns(columns, rows, screen.width)
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for index, column in enumerate(columns):
-            table.add_column(column, overflow="fold", no_wrap=index < whole)
-        for row in rows:
-            numbers = [isinstance(cell, int | float) for cell in row]
-            table.add_row(
-                *(
-                    Text(_text(cell), justify="right" if number else "left")
-                    for cell, number in zip(row, numbers, strict=True)
-                )
-            )
-        screen.print(table)
+
+def _bold(text: str) -> str:
+    return text if is_plain() else f"{_BOLD}{text}{_USUAL}"
 
 
-def _whole_columns(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> int:
-    """How many columns are not folded: all but the last (free text) when there is room for a last
-    one that can be read, else only the first, which rows are found by.
-    """
-    cells = zip(columns, *rows, strict=True)
-    widths = [max(len(_text(cell)) for cell in column) for column in cells]
-    needed = sum(widths[:-1]) + _LAST_WIDTH_MIN + _BETWEEN * len(columns)
-    return len(columns) - 1 if needed <= width else 1
+def _numbers(cells: Sequence[Cell]) -> frozenset[int]:
+    return frozenset(
+        index
+        for index, cell in enumerate(cells)
+        if isinstance(cell, int | float) and not isinstance(cell, bool)
+    )
 
 
 def counts(found: Mapping[str, object]) -> str:

@@ -1,40 +1,40 @@
-"""What a terminal is sent beside text: nothing at all where NO_COLOR says so (no-color.org)."""
+"""What a terminal is sent beside text, and how wide it is.
+
+Where NO_COLOR is set (no-color.org), or TERM says that the terminal knows no escape sequences,
+none is sent: neither colours nor movements of the cursor.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from typer.core import TyperOption
 
-HELP_OPTIONS = ("-h", "--help")
+WIDTH = 80
+"""Columns of a terminal that does not say."""
+_DUMB = {"dumb", "unknown"}
 
 
 def is_plain() -> bool:
     """Whether no escape sequence may be sent, neither colours nor movements of the cursor."""
-    return bool(os.environ.get("NO_COLOR"))
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "").lower() in _DUMB
 
 
-def console(stream: IO[str] | None = None, *, stderr: bool = False) -> Console:
-    """For tables and progress bars."""
+def width_of(stream: IO[str]) -> int:
+    """Columns of the terminal behind a stream; $COLUMNS is believed first."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or WIDTH
+    except (OSError, ValueError):
+        return WIDTH
+
+
+def console(*, stderr: bool = False) -> Console:
+    """For progress bars and views that are drawn again and again; not where `is_plain`."""
     from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
 
-    return Console(file=stream, stderr=stderr, force_terminal=False if is_plain() else None)
-
-
-def prepare_help() -> None:
-    """Help and errors that typer prints: flags without the type of their value, no escapes."""
-    from typer.core import TyperOption  # noqa: PLC0415 - `secbeat host` needs no typer
-
-    shown = TyperOption.display_type_rich
-
-    def display_type_rich(self: TyperOption, ctx: Any) -> str | None:
-        return None if self.is_flag else shown(self, ctx)
-
-    TyperOption.display_type_rich = display_type_rich  # type: ignore[method-assign]
-    if is_plain():
-        from typer import rich_utils  # noqa: PLC0415 - only who asks for it pays
-
-        rich_utils.FORCE_TERMINAL = False
+    return Console(stderr=stderr)

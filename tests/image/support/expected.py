@@ -188,6 +188,9 @@ MODES = {
     "/etc/nftables.conf": "0644 root:root",
     "/etc/sudoers.d/secbeat": "0440 root:root",
     "/usr/local/bin/secbeat": "0777 root:root",
+    "/opt/secbeat/share/man/man1/secbeat.1": "0644 root:root",
+    "/usr/share/bash-completion/completions/secbeat": "0777 root:root",
+    "/usr/share/man/man1/secbeat-blacklist.1": "0777 root:root",
     "/usr/share/secbeat/countries.db": "0644 root:root",
 }
 """Of files and folders that the build lays; a link shows as 0777."""

@@ -182,14 +182,25 @@ def test_nobody_who_answers_is_an_error(api: Any, secbeat: Any) -> None:
     assert secbeat("top", "--once").code == 69
 
 
-def test_a_terminal_shows_it_until_ctrl_c(api: Any) -> None:
+@pytest.mark.parametrize(
+    ("more", "has_escapes"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_a_terminal_shows_it_until_ctrl_c(
+    api: Any, more: dict[str, str], has_escapes: bool
+) -> None:
     for body in (STATS, STATUS, TOP, ATTACKS):
         api.answers_with(200, body)
     api.answers_with(503, {"title": "Service Unavailable", "detail": "gone for now", "errors": []})
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     command = [sys.executable, "-m", "appliance.cli.main", "top", "--url", api.url]
-    environment = {**os.environ, "SECBEAT_API_KEY": "k" * 32, "TERM": "xterm"}
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environment |= {"SECBEAT_API_KEY": "k" * 32, **more}
     process = subprocess.Popen(
         [*command, "--interval", "0.2"],
         stdin=theirs,
@@ -206,6 +217,7 @@ def test_a_terminal_shows_it_until_ctrl_c(api: Any) -> None:
                 seen += os.read(ours, 65_536)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+        assert (b"\x1b" in seen) is has_escapes
     finally:
         process.kill()
         process.wait()

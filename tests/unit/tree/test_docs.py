@@ -20,7 +20,8 @@ from api.agent.metrics.surroundings import View
 from api.agent.metrics.tally import AgentTally
 from appliance.cli.app import COMMANDS
 from appliance.cli.client.keyfile import DEFAULT_FILES, VARIABLES
-from appliance.cli.commands import audit, countries, host, keys, nodes, scale
+from appliance.cli.commands import audit, countries, host, keys
+from appliance.cli.commands.fleet import nodes, scale
 from appliance.cli.commands.lists import entries as lists
 from appliance.cli.commands.policy import command as policy
 from appliance.cli.commands.rules import entries as rules

@@ -14,10 +14,17 @@ from appliance.cli.client.server_events import follow
 from appliance.cli.client.streams import write_list
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output
+from appliance.cli.terminal.tables import KEY, Column, Columns
 
-SHOWN = ("at", "kind", "what")
-"""What a terminal of 80 columns has room for."""
-COLUMNS = ("sequence", "at", "kind", "incident", "what")
+COLUMNS: Columns = {
+    "sequence": Column(4),
+    "at": KEY,
+    "kind": Column(1),
+    "incident": Column(3),
+    "what": Column(2, wraps=True),
+}
+FOLLOWED = ("at", "kind", "what")
+"""Of a new event, on a terminal: a line, and no table."""
 _FIRST = ("attack_type", "status", "name", "action", "target", "client", "packets_per_second")
 """Of an event's data, what is shown first."""
 
@@ -62,13 +69,12 @@ def events(
         if everything
         else [api.get("events", {**query, "limit": limit}).body]
     )
-    columns = SHOWN if output.terminal else COLUMNS
-    write_list(output, "events", columns, pages, partial(_rows, columns))
+    write_list(output, "events", COLUMNS, pages, partial(_rows, COLUMNS))
 
 
 def _follow(api: NodeApi, output: Output, query: dict[str, str], after: int | None) -> None:
     last = None if after is None else str(after)
-    columns = SHOWN if output.terminal else COLUMNS
+    columns = FOLLOWED if output.terminal else tuple(COLUMNS)
     try:
         for event in follow(api, "events/stream", query, last):
             if output.as_json:
@@ -79,7 +85,7 @@ def _follow(api: NodeApi, output: Output, query: dict[str, str], after: int | No
         return
 
 
-def _rows(columns: Sequence[str], events: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+def _rows(columns: Iterable[str], events: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for event in events:
         beside = {**event, "what": _what(event["data"])}
         yield [beside.get(column) for column in columns]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,22 +14,33 @@ from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.attacks.description import describe
 from appliance.cli.exits import Exit
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import KEY, PAIRS, Column, Columns
 from dataplane.base.errors import SecBeatError
 
-SHOWN = ("id", "type", "target", "state", "peak_pps")
-"""What a terminal of 80 columns has room for."""
-COLUMNS = (
-    *("id", "type", "target", "profile", "state", "action", "started_at", "ended_at", "peak_pps"),
-    *("peak_bps", "packets", "dropped", "spoofed"),
-)
+COLUMNS: Columns = {
+    "id": KEY,
+    "type": Column(3),
+    "target": Column(1),
+    "profile": Column(7),
+    "state": Column(2),
+    "action": Column(6),
+    "started_at": Column(5),
+    "ended_at": Column(8),
+    "peak_pps": Column(4),
+    "peak_bps": Column(9),
+    "packets": Column(11),
+    "dropped": Column(10),
+    "spoofed": Column(12),
+}
 
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the attack, as attacks list shows it: attack_...")
 ]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 class FileError(SecBeatError):
@@ -82,8 +92,7 @@ def list_(
         if everything
         else iter([api.get("attacks", {**asked, "limit": limit}).body])
     )
-    columns = SHOWN if output.terminal else COLUMNS
-    write_list(output, "attacks", columns, map(_warned, pages), partial(_rows, columns))
+    write_list(output, "attacks", COLUMNS, map(_warned, pages), _rows)
 
 
 @app.command()
@@ -99,7 +108,7 @@ def show(
     if as_json:
         output.document(body)
     else:
-        output.table(("what", "value"), describe(body))
+        output.table(PAIRS, describe(body))
 
 
 @app.command()
@@ -136,7 +145,7 @@ def _warned(page: dict[str, Any]) -> dict[str, Any]:
     return page
 
 
-def _rows(columns: Sequence[str], attacks: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+def _rows(attacks: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for attack in attacks:
         beside = {
             "peak_pps": attack["peak"]["packets_per_second"],
@@ -145,4 +154,4 @@ def _rows(columns: Sequence[str], attacks: Iterable[dict[str, Any]]) -> Iterable
             "dropped": attack["totals"]["dropped"],
             "spoofed": attack["sources"]["spoofed"],
         }
-        yield [beside.get(column, attack.get(column)) for column in columns]
+        yield [beside.get(column, attack.get(column)) for column in COLUMNS]

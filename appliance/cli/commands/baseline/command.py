@@ -12,16 +12,34 @@ from appliance.cli.commands.baseline.proposal import propose
 from appliance.cli.commands.baseline.toml import dump
 from appliance.cli.commands.baseline.weeks import hour_text
 from appliance.cli.exits import Exit
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import KEY, Column, Columns
 from dataplane.base.errors import SecBeatError
 from dataplane.policy import parse_policy
 
-COLUMNS = ("profile", "metric", "p50", "p99", "p999", "max", "max_at", "hours")
-HOUR_COLUMNS = ("metric", "hour", "p50", "p99", "max", "hours")
+COLUMNS: Columns = {
+    "profile": KEY,
+    "metric": KEY,
+    "p50": Column(3),
+    "p99": Column(2),
+    "p999": Column(6),
+    "max": Column(1),
+    "max_at": Column(5),
+    "hours": Column(4),
+}
+HOUR_COLUMNS: Columns = {
+    "metric": KEY,
+    "hour": KEY,
+    "p50": Column(3),
+    "p99": Column(2),
+    "max": Column(1),
+    "hours": Column(4),
+}
 FACTOR, FACTOR_MIN, FACTOR_MAX = 3.0, 1.1, 100.0
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 class NoProposalError(SecBeatError):

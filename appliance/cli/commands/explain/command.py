@@ -10,6 +10,7 @@ from appliance.cli.client.node_api import NodeApi
 from appliance.cli.commands.explain.description import describe, verdict
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Output, warn
+from appliance.cli.terminal.tables import PAIRS
 
 
 def explain(
@@ -44,4 +45,4 @@ def explain(
         output.document(body)
         return
     output.line(verdict(body))
-    output.table(("what", "value"), describe(body))
+    output.table(PAIRS, describe(body))

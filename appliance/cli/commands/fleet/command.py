@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-
 from appliance.cli.lazy import LazyCommand, LazyGroup
+from appliance.cli.terminal.apps import command_group
 
 _ROOM = "appliance.cli.commands.fleet"
 COMMANDS = {
@@ -26,7 +25,7 @@ class FleetGroup(LazyGroup):
             self.add_command(LazyCommand(name, f"{_ROOM}.{target}", summary))
 
 
-app = typer.Typer(cls=FleetGroup, no_args_is_help=True, add_completion=False)
+app = command_group(FleetGroup)
 
 
 @app.callback()

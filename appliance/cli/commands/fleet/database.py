@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from api.orchestrator.database import backup
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
 from appliance.config.orchestrator import database_url, load_orchestrator
 from appliance.defaults import ORCHESTRATOR_FILE
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The copy.")]
 ConfigOption = Annotated[Path, typer.Option("--config", help="The orchestrator's configuration.")]

@@ -8,6 +8,7 @@ import typer
 
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.commands.fleet.following import counted, follow
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
     FleetKeyFileOption,
@@ -16,14 +17,30 @@ from appliance.cli.terminal.options import (
     TimeoutOption,
 )
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, Column, Columns
 
 WAIT_S = 600.0
-NODES = ("node", "state", "status", "message")
-ROWS = ("id", "policy", "name", "selector", "strategy", "state", "nodes", "created_at", "reason")
+NODES: Columns = {
+    "node": KEY,
+    "state": KEY,
+    "status": Column(2),
+    "message": Column(1, wraps=True),
+}
+ROWS: Columns = {
+    "id": KEY,
+    "policy": Column(5),
+    "name": Column(3),
+    "selector": Column(6),
+    "strategy": Column(7),
+    "state": KEY,
+    "nodes": Column(1),
+    "created_at": Column(4),
+    "reason": Column(2, wraps=True),
+}
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Id of the deployment.")]
 State = Annotated[str | None, typer.Option("--state", help="Only nodes in this state.")]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.callback()

@@ -10,10 +10,13 @@ from typing import Any
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.problems import RefusedError, TryLaterError
 from appliance.cli.terminal.output import Output, clean
+from appliance.cli.terminal.plain import console, is_plain
+from appliance.cli.terminal.tables import KEY, Column, Columns, table, wrapped
 
 POLL_S = 0.5
 ROWS_MAX = 20
 """Nodes that the table shows, those that are not done first; and of those that reject it."""
+_COLUMNS: Columns = {"node": KEY, "state": KEY, "message": Column(1, wraps=True)}
 _GOES_ON = {"canary", "rolling"}
 _STANDS = {"done", "confirming"}
 Deployment = dict[str, Any]
@@ -71,23 +74,33 @@ def _judged(api: FleetApi, found: Deployment) -> Deployment:
 def _shown(output: Output) -> Iterator[Callable[[Deployment], None]]:
     if not output.terminal:
         yield lambda _found: None
-        return
-    from rich.live import Live  # noqa: PLC0415 - only a terminal pays for it
+    elif is_plain():
+        yield _Lines(output).show
+    else:
+        from rich.live import Live  # noqa: PLC0415 - only a terminal pays for it
+        from rich.text import Text  # noqa: PLC0415
 
-    with Live(auto_refresh=False, transient=True) as live:
-        yield lambda found: live.update(_table(found), refresh=True)
+        screen = console()
+        with Live(console=screen, auto_refresh=False, transient=True) as live:
+            yield lambda found: live.update(
+                Text("\n".join(_table(found, screen.width)), no_wrap=True), refresh=True
+            )
 
 
-def _table(found: Deployment) -> Any:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+class _Lines:
+    """A line whenever the counts have changed."""
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(clean(counted(found))))
-    for column in ("node", "state", "message"):
-        table.add_column(column)
+    def __init__(self, output: Output) -> None:
+        self._output, self._last = output, ""
+
+    def show(self, found: Deployment) -> None:
+        """Print the counts, if they are new."""
+        if (line := counted(found)) != self._last:
+            self._output.line(line)
+        self._last = line
+
+
+def _table(found: Deployment, width: int) -> list[str]:
     rows = sorted(found["nodes"], key=lambda each: (each["state"] == "applied", each["node"]))
-    for row in rows[:ROWS_MAX]:
-        cells = (row["node"], row["state"], row["message"] or "-")
-        table.add_row(*(Text(clean(cell)) for cell in cells))
-    return table
+    cells = [[clean(row[name] or "-") for name in _COLUMNS] for row in rows[:ROWS_MAX]]
+    return [*wrapped(clean(counted(found)), width), "", *table(_COLUMNS, cells, width)]

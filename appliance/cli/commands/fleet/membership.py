@@ -8,14 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from api.common.line_protocol import ask
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, PAIRS, Column, Columns
 
 SOCKET = Path("/run/secbeat-agent/agent.sock")
-COLUMNS = ("part", "number", "state", "message")
+COLUMNS: Columns = {
+    "part": KEY,
+    "number": Column(1),
+    "state": KEY,
+    "message": Column(2, wraps=True),
+}
 _ASK_S = 10.0
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 SocketOption = Annotated[Path, typer.Option(help="The agent's control socket.")]
 
@@ -42,13 +49,15 @@ def _print(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
         output.document(body)
         return
-    reasons = ", ".join(body["reasons"]) or "none"
-    output.line(f"node             {body['node']}")
-    output.line(f"orchestrator     {body['url']}: {'answers' if body['up'] else 'away'}")
-    output.line(f"registered       {'yes' if body['registered'] else 'no'}")
-    output.line(f"last contact     {body['last_contact_at'] or '-'}")
-    output.line(f"reasons          {reasons}")
-    output.line(f"key              {'is being replaced' if body['key_is_replaced'] else 'in use'}")
+    stands = {
+        "node": body["node"],
+        "orchestrator": f"{body['url']}: {'answers' if body['up'] else 'away'}",
+        "registered": body["registered"],
+        "last contact": body["last_contact_at"],
+        "reasons": ", ".join(body["reasons"]) or "none",
+        "key": "is being replaced" if body["key_is_replaced"] else "in use",
+    }
+    output.table(PAIRS, list(stands.items()))
     if body["applied"]:
         rows = [[each.get(column) for column in COLUMNS] for each in body["applied"]]
         output.table(COLUMNS, rows)

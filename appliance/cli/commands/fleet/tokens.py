@@ -10,6 +10,7 @@ import typer
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
@@ -18,10 +19,19 @@ from appliance.cli.terminal.options import (
     OrchestratorOption,
 )
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 
-COLUMNS = ("id", "name", "uses", "uses_max", "expires_at", "created_by", "created_at")
+COLUMNS: Columns = {
+    "id": KEY,
+    "name": KEY_TEXT,
+    "uses": Column(1),
+    "uses_max": Column(2),
+    "expires_at": Column(3),
+    "created_by": Column(4),
+    "created_at": Column(5),
+}
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.lists import flush, removals
 from appliance.cli.commands.lists.imports import upload
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
@@ -28,12 +29,19 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Cell, Output, counts, warn
+from appliance.cli.terminal.tables import KEY, PAIRS, Column, Columns
 
 ListName = Literal["blacklist", "allowlist"]
 WAIT_S = 60.0
-SHOWN = ("ip", "state", "hits", "expires_at", "reason")
-"""What a terminal of 80 columns has room for."""
-COLUMNS = ("ip", "state", "hits", "expires_at", "created_by", "origin", "reason")
+COLUMNS: Columns = {
+    "ip": KEY,
+    "state": Column(4),
+    "hits": Column(3),
+    "expires_at": Column(2),
+    "created_by": Column(6),
+    "origin": Column(5),
+    "reason": Column(1, wraps=True),
+}
 
 Network = Annotated[
     str, typer.Argument(metavar="IP", help="Address or prefix: 192.0.2.7, 2001:db8::/32.")
@@ -80,7 +88,7 @@ Format = Annotated[
 
 def make_app(name: ListName) -> typer.Typer:
     """The verbs of one list."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False)
+    app = command_group()
     for verb in (_add, removals.make, flush.make, _show, _list, _import):
         verb(app, name)
     return app
@@ -137,7 +145,7 @@ def _show(app: typer.Typer, name: ListName) -> None:
         for other in others:
             ends = other.get("expires_at") or "without end"
             table.append((f"also of {other.get('origin')}", f"{ends} {other.get('reason') or ''}"))
-        output.table(("what", "value"), table)
+        output.table(PAIRS, table)
 
 
 def _verdict(entry: dict[str, Any]) -> Iterable[tuple[str, Cell]]:
@@ -185,7 +193,7 @@ def _list(app: typer.Typer, name: ListName) -> None:
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         api, of = asked.api, {} if fleet else filters
         pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]
-        columns = asked.columns(*(SHOWN if output.terminal else COLUMNS))
+        columns = asked.columns(COLUMNS)
         write_list(output, name, columns, pages, partial(_rows, columns))
 
 
@@ -244,7 +252,7 @@ def _imported(name: ListName, body: dict[str, Any]) -> str:
     return what
 
 
-def _rows(columns: Sequence[str], entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+def _rows(columns: Columns, entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     for entry in entries:
         yield [_cell(entry.get(column)) for column in columns]
 

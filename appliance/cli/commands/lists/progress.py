@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from appliance.cli.client.node_api import NodeApi
-from appliance.cli.terminal.plain import console
+from appliance.cli.terminal.progress import Bar, bar
 from dataplane.base.errors import SecBeatError
 
 POLL_S = 1.0
@@ -27,52 +27,36 @@ def shown(api: NodeApi, request_id: str, size: int) -> Iterator[Callable[[int], 
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.progress import (  # noqa: PLC0415 - only a terminal pays for it
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[count]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        bar = _Bar(progress, size)
-        with _watched(api, request_id, bar):
-            yield bar.sent
+    with bar() as drawn:
+        phases = _Phases(drawn, size)
+        with _watched(api, request_id, phases):
+            yield phases.sent
 
 
-class _Bar:
-    """Draws one phase after the other."""
+class _Phases:
+    """Shows one phase after the other."""
 
-    def __init__(self, progress: Any, size: int) -> None:
-        self._progress, self._size = progress, size
-        self._task = progress.add_task(_SENDING, total=size, count="")
+    def __init__(self, drawn: Bar, size: int) -> None:
+        self._bar, self._size = drawn, size
         self.is_sent = False
 
     def sent(self, count: int) -> None:
         """So many bytes in all."""
         self.is_sent = count >= self._size
-        self._draw(_SENDING, count, self._size, "MiB")
+        self._show(_SENDING, count, self._size, "MiB")
 
     def change(self, change: dict[str, Any] | None) -> None:
         """What the node says of it; None: nothing."""
         if change is None:
-            self._draw("the API is at work", 0, None, "")
+            self._show("the API is at work", 0, None, "")
             return
         phase, of = str(change.get("phase")), change.get("of")
         unit = "MiB" if phase == "checking" else "networks"
-        self._draw(_PHASES.get(phase, phase), int(change.get("done") or 0), of, unit)
+        self._show(_PHASES.get(phase, phase), int(change.get("done") or 0), of, unit)
 
-    def _draw(self, what: str, done: int, of: int | None, unit: str) -> None:
+    def _show(self, what: str, done: int, of: int | None, unit: str) -> None:
         count = "" if of is None else f"{_amount(done, unit)} of {_amount(of, unit)} {unit}"
-        self._progress.update(
-            self._task, description=what, completed=done, total=of, count=count, refresh=False
-        )
+        self._bar.show(what, done, of, count)
 
 
 def _amount(count: int, unit: str) -> str:
@@ -80,15 +64,15 @@ def _amount(count: int, unit: str) -> str:
 
 
 @contextmanager
-def _watched(api: NodeApi, request_id: str, bar: _Bar) -> Iterator[None]:
+def _watched(api: NodeApi, request_id: str, phases: _Phases) -> Iterator[None]:
     """Asks beside the request, over a connection of its own."""
     done = threading.Event()
 
     def watch() -> None:
         asked = api.another(patience_s=0)
         while not done.wait(POLL_S):
-            if bar.is_sent:
-                bar.change(_of(asked, request_id))
+            if phases.is_sent:
+                phases.change(_of(asked, request_id))
 
     thread = threading.Thread(target=watch, name="import-progress", daemon=True)
     thread.start()

@@ -22,6 +22,7 @@ from appliance.cli.commands.policy.rollout import (
     Rollout,
     SelectorOption,
 )
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
     DEFAULT_URL,
@@ -34,11 +35,21 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 from dataplane.policy import PolicyDocument, load_policy_file, read_policy
 
 WAIT_S = 60.0
-CHANGES = ("profile", "setting", "before", "after")
-HISTORY = ("revision", "name", "profiles", "rules", "action", "created_at", "created_by")
+HISTORY: Columns = {
+    "revision": KEY,
+    "name": Column(2),
+    "profiles": Column(5),
+    "rules": Column(6),
+    "action": Column(3),
+    "created_at": Column(1),
+    "created_by": Column(4),
+}
+RULES: Columns = {"type": KEY, "action": Column(1), "details": KEY_TEXT}
+NEIGHBORS: Columns = {"neighbor": KEY, "protocols": Column(1), "name": Column(2)}
 
 File = Annotated[
     Path,
@@ -55,7 +66,7 @@ AcceptOption = Annotated[
     ),
 ]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.callback()
@@ -99,7 +110,7 @@ def show(
         output.line(f"profile {profile.get('name')} ({mode}): {targets}")
         rules = profile.get("rules", ())
         rows = [(rule.get("type"), rule.get("action"), _details(rule)) for rule in rules]
-        output.table(("type", "action", "details"), rows)
+        output.table(RULES, rows)
 
 
 @app.command()
@@ -285,7 +296,9 @@ def _tell(output: Output, what: str, answer: Answer) -> None:
     for warning in answer.body["warnings"]:
         warn(f"warning: {warning}")
     if changes:
-        output.table(CHANGES, [[row[name] for name in CHANGES] for row in changes])
+        output.table(
+            of_fleet.CHANGES, [[row[name] for name in of_fleet.CHANGES] for row in changes]
+        )
 
 
 def _show_ruling(output: Output, ruling: dict[str, Any] | None) -> None:
@@ -302,7 +315,7 @@ def _show_neighbors(output: Output, neighbors: Sequence[dict[str, Any]]) -> None
         for one in neighbors
     ]
     output.line("")
-    output.table(("neighbor", "protocols", "name"), rows)
+    output.table(NEIGHBORS, rows)
 
 
 def _details(rule: dict[str, Any]) -> Cell:

@@ -10,10 +10,30 @@ from appliance.cli.commands.fleet.deployments import tell
 from appliance.cli.commands.fleet.following import follow
 from appliance.cli.commands.policy.rollout import Rollout
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 
-HISTORY = ("number", "name", "profiles", "rules", "action", "created_at", "created_by")
-_CHANGES = ("profile", "setting", "before", "after")
-_NODES = ("node", "from_number", "would", "message")
+HISTORY: Columns = {
+    "number": KEY,
+    "name": Column(2),
+    "profiles": Column(5),
+    "rules": Column(6),
+    "action": Column(3),
+    "created_at": Column(1),
+    "created_by": Column(4),
+}
+CHANGES: Columns = {
+    "profile": KEY,
+    "setting": KEY_TEXT,
+    "before": Column(1, wraps=True),
+    "after": KEY_TEXT,
+}
+"""What a policy would change, or has changed."""
+_NODES: Columns = {
+    "node": KEY,
+    "from_number": Column(1),
+    "would": KEY,
+    "message": KEY_TEXT,
+}
 
 
 def get(api: FleetApi, number: int | None) -> dict[str, Any]:
@@ -36,7 +56,7 @@ def plan(api: FleetApi, document: dict[str, Any], how: Rollout, more: Query, out
         of = "no policy of the fleet" if group["from_number"] is None else group["from_number"]
         out.line("")
         out.line(f"{group['nodes']} nodes that have {of}:")
-        out.table(_CHANGES, [[row[name] for name in _CHANGES] for row in group["changes"]])
+        out.table(CHANGES, [[row[name] for name in CHANGES] for row in group["changes"]])
     kept = [each for each in body["nodes"] if each["would"] != "change"]
     if kept:
         out.line("")

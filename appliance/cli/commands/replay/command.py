@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import typer
 
 from appliance.cli.commands.replay.view import as_document, print_report, warn_of_limits
 from appliance.cli.terminal.options import JsonOption
-from appliance.cli.terminal.output import Output
-from appliance.cli.terminal.plain import console
+from appliance.cli.terminal.output import Output, clean
+from appliance.cli.terminal.progress import bar
 from appliance.config import NodeConfig, load_config
 from appliance.config.paths import countries_files
 from dataplane.base.errors import InvalidInputError
@@ -194,18 +193,12 @@ def _create(request: Request, stack: ExitStack) -> CaptureWriter | None:
 @contextmanager
 def _with_progress(file: BinaryIO, capture: Path) -> Iterator[Iterator[Batch]]:
     """The batches of a file; on a terminal with a progress bar, on stderr."""
-    batches = read_batches(file)
-    if not sys.stderr.isatty():
-        yield batches
-        return
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(capture.name, total=capture.stat().st_size or None)
+    size = capture.stat().st_size or None
+    with bar() as shown:
 
         def counted() -> Iterator[Batch]:
-            for batch in batches:
+            for batch in read_batches(file):
                 yield batch
-                progress.update(task, completed=batch.end_offset)
+                shown.show(clean(capture.name), batch.end_offset, size)
 
         yield counted()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 from dataplane.native import abi
 from dataplane.pcap import CaptureError
 from dataplane.replay.replay_report import ReplayReport, WafReport
@@ -14,6 +15,43 @@ from dataplane.replay.waf import REQUESTS_MAX
 
 SHOWN_MAX = 50
 """Requests in the table."""
+VERDICTS: Columns = {
+    "verdict": KEY,
+    "reason": KEY,
+    "packets": KEY,
+    "share": Column(1),
+    "meaning": Column(2, wraps=True),
+}
+PORTS: Columns = {
+    "from": KEY,
+    "received": KEY,
+    "bytes": Column(1),
+    "forwarded": Column(2),
+    "dropped": KEY,
+}
+RULES: Columns = {
+    "profile": KEY,
+    "rule": KEY_TEXT,
+    "dropped": KEY,
+    "would drop": Column(1),
+}
+NOTES: Columns = {"note": KEY, "packets": KEY, "meaning": Column(1, wraps=True)}
+WAF_RULES: Columns = {
+    "line": KEY,
+    "name": Column(1),
+    "pattern": Column(3, wraps=True),
+    "action": Column(2),
+    "requests": KEY,
+}
+WAF_HITS: Columns = {
+    "client": KEY,
+    "destination": Column(3),
+    "rule": KEY,
+    "action": Column(5),
+    "target": Column(4),
+    "request": Column(1, wraps=True),
+    "excerpt": Column(2, wraps=True),
+}
 _NOTES = {
     "link_scope": "link control or not IP (ARP, ND, OSPF, LLDP, ...): judged by no stage",
     "link_other": "of those, neither IP nor link control (MPLS, PPPoE): payload not judged",
@@ -53,9 +91,9 @@ def print_report(output: Output, report: ReplayReport) -> None:
     """Verdicts by reason, port and rule of the policy; what is worth knowing about the capture."""
     seconds = report.duration_ns / 1e9
     output.line(f"{report.packets} packets in {seconds:.3f} s of capture")
-    output.table(("verdict", "reason", "packets", "share", "meaning"), _verdicts(report))
+    output.table(VERDICTS, _verdicts(report))
     output.table(
-        ("from", "received", "bytes", "forwarded", "dropped"),
+        PORTS,
         (
             (name, port.received, port.received_bytes, port.forwarded, sum(port.dropped.values()))
             for name, port in report.ports.items()
@@ -63,7 +101,7 @@ def print_report(output: Output, report: ReplayReport) -> None:
     )
     if report.rules:
         output.table(
-            ("profile", "rule", "dropped", "would drop"),
+            RULES,
             ((rule.profile, rule.path, rule.dropped, rule.would_drop) for rule in report.rules),
         )
     if report.waf:
@@ -71,19 +109,19 @@ def print_report(output: Output, report: ReplayReport) -> None:
     notes = {name: getattr(report, name) for name in _NOTES}
     if any(notes.values()):
         rows = [(name, count, _NOTES[name]) for name, count in notes.items() if count]
-        output.table(("note", "packets", "meaning"), rows)
+        output.table(NOTES, rows)
 
 
 def _print_waf(output: Output, waf: WafReport) -> None:
     output.line(f"{waf.hit} of {waf.requests} HTTP requests would have been hit by a rule")
     if waf.rules:
         output.table(
-            ("line", "name", "pattern", "action", "requests"),
+            WAF_RULES,
             ((one.line, one.name, one.pattern, one.action, one.hits) for one in waf.rules),
         )
     if waf.hits:
         output.table(
-            ("client", "destination", "rule", "action", "target", "request", "excerpt"),
+            WAF_HITS,
             (
                 (
                     *(one.client, one.destination, one.line, one.action, one.target),

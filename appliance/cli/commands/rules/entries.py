@@ -14,6 +14,7 @@ from appliance.cli.client.node_api import NodeApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
 from appliance.cli.commands.rules import rule_files, starter
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.durations import parse_duration
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
@@ -27,19 +28,38 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Cell, Output, counts
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, PAIRS, Column, Columns
 
 WAIT_S = 60.0
-SHOWN = ("id", "status", "action", "hits", "pattern")
-"""What a terminal of 80 columns has room for."""
-COLUMNS = (
-    *("id", "status", "action", "severity", "hits", "group", "targets", "expires_at", "name"),
-    "pattern",
-)
-EVIDENCE_SHOWN = ("at", "rule", "mode", "client", "request_line")
-EVIDENCE_COLUMNS = (
-    *("at", "rule", "name", "group", "action", "severity", "mode", "hits", "client", "host"),
-    *("profile", "target", "incident", "request_line", "excerpt"),
-)
+COLUMNS: Columns = {
+    "id": KEY,
+    "status": Column(2),
+    "action": Column(1),
+    "severity": Column(6),
+    "hits": Column(3),
+    "group": Column(7),
+    "targets": Column(5),
+    "expires_at": Column(8),
+    "name": Column(4),
+    "pattern": KEY_TEXT,
+}
+EVIDENCE_COLUMNS: Columns = {
+    "at": Column(4),
+    "rule": KEY,
+    "name": Column(5),
+    "group": Column(9),
+    "action": Column(8),
+    "severity": Column(10),
+    "mode": Column(3),
+    "hits": Column(11),
+    "client": KEY,
+    "host": Column(6),
+    "profile": Column(12),
+    "target": Column(7),
+    "incident": Column(13),
+    "request_line": Column(1, wraps=True),
+    "excerpt": Column(2, wraps=True),
+}
 
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the rule, as rules list shows it: rule_17.")
@@ -47,7 +67,7 @@ Id = Annotated[
 Action = Literal["block", "log"]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.command()
@@ -123,7 +143,7 @@ def list_(
     asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
     api = asked.api
     pages = api.pages("rules", {}) if everything else [api.get("rules", {"limit": limit}).body]
-    columns = asked.columns(*(SHOWN if output.terminal else COLUMNS))
+    columns = asked.columns(COLUMNS)
     write_list(output, "rules", columns, pages, lambda rules: rows(columns, rules))
 
 
@@ -143,7 +163,7 @@ def show(
     if as_json:
         output.document(found)
     else:
-        output.table(("what", "value"), [(key, cell(value)) for key, value in found.items()])
+        output.table(PAIRS, [(key, cell(value)) for key, value in found.items()])
 
 
 @app.command("set")
@@ -223,8 +243,7 @@ def evidence(
     if as_json:
         output.document(found)
         return
-    columns = EVIDENCE_SHOWN if output.terminal else EVIDENCE_COLUMNS
-    output.table(columns, rows(columns, found["evidence"]))
+    output.table(EVIDENCE_COLUMNS, rows(EVIDENCE_COLUMNS, found["evidence"]))
 
 
 app.command("import")(rule_files.import_)
@@ -232,7 +251,7 @@ app.command("export")(rule_files.export)
 app.command("starter")(starter.starter)
 
 
-def rows(columns: Sequence[str], found: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
+def rows(columns: Columns, found: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
     """The cells of a table."""
     for each in found:
         yield [cell(each.get(column)) for column in columns]

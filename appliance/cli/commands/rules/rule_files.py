@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
@@ -30,7 +30,7 @@ from appliance.cli.terminal.options import (
     WaitOption,
 )
 from appliance.cli.terminal.output import Output, warn
-from appliance.cli.terminal.plain import console
+from appliance.cli.terminal.progress import bar
 
 POLL_S = 0.2
 _WAIT_S = 600.0
@@ -160,7 +160,12 @@ def opened(target: str) -> Iterator[TextIO]:
 
 def _follow(api: NodeApi, job: dict[str, Any]) -> dict[str, Any]:
     """The job at its end; a bar says how far it is."""
-    with _progress(int(job.get("lines") or 0)) as advance:
+    total = int(job.get("lines") or 0)
+    with bar() as shown:
+
+        def advance(done: int) -> None:
+            shown.show("testing patterns", done, total, f"{done}/{total}")
+
         while job.get("state") in {"checking", "committing"}:
             advance(int(job.get("checked") or 0))
             time.sleep(POLL_S)
@@ -177,16 +182,3 @@ def _settled(api: NodeApi, job: dict[str, Any], timeout_s: float | None) -> Answ
     state = api.get(f"revisions/{revision}").body.get("state")
     status = 202 if state == "pending" else 200
     return settle(api, Answer(status, {**job, "state": state}), timeout_s)
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task("testing patterns", total=total)
-        yield lambda done: progress.update(task, completed=done)

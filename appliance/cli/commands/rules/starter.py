@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from appliance.cli.commands.rules.rule_files import Target, opened
+from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output
 from dataplane.waf.starter import GROUPS, starter_rules
 
@@ -32,16 +33,24 @@ def starter(
     group: Group = None,
     action: Action = "log",
     profile: Profile = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the starter rules, a line each: pipe them into `secbeat rules import -`."""
     for name in group or ():
         if name not in GROUPS:
             raise typer.BadParameter(f"no group {name!r}: there are {', '.join(GROUPS)}")
+    if as_json and target == "-":
+        raise typer.BadParameter("--json needs a FILE: the rules themselves go to stdout")
     rows = list(_rows(group or GROUPS, action, profile or []))
     with opened(target) as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
-    if target != "-":
-        Output(as_json=False).line(f"{len(rows)} rules are in {target}")
+    if target == "-":
+        return
+    output = Output(as_json)
+    if as_json:
+        output.document({"file": target, "rules": len(rows)})
+    else:
+        output.line(f"{len(rows)} rules are in {target}")
 
 
 def _rows(groups: Sequence[str], action: str, profiles: list[str]) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -14,6 +17,7 @@ from appliance.cli.commands.top.poll import Poll, document, poll, rates
 from appliance.cli.commands.top.view import HEIGHT_MIN, WIDTH_MIN, lines
 from appliance.cli.terminal.options import DEFAULT_URL, JsonOption, KeyFileOption, UrlOption
 from appliance.cli.terminal.output import Output, clean
+from appliance.cli.terminal.plain import console, is_plain
 
 INTERVAL_S = 2.0
 ONCE_S = 1.0
@@ -63,25 +67,41 @@ def _print(api: NodeApi, output: Output, interval_s: float) -> None:
 
 
 def _watch(api: NodeApi, interval_s: float) -> None:
+    with suppress(KeyboardInterrupt), _screen() as show:
+        before: Poll | None = None
+        while True:
+            try:
+                now = poll(api)
+            except RefusedError as error:  # it is shown, and asked again
+                before, shown = None, [clean(str(error)), "", "asking again"]
+            else:
+                shown = lines(now, rates(before, now), _size())
+                before = now
+            show(shown)
+            time.sleep(interval_s)
+
+
+@contextmanager
+def _screen() -> Iterator[Callable[[Sequence[str]], None]]:
+    """Shows one screen in the place of the other; where no escape may be sent, below the other."""
+    if is_plain():
+        yield _print_below
+        return
     from rich.live import Live  # noqa: PLC0415 - only a terminal pays for it
     from rich.text import Text  # noqa: PLC0415
 
-    before: Poll | None = None
-    text = Text("asking the API ...")
-    try:
-        with Live(text, screen=True, auto_refresh=False, transient=True) as live:
-            while True:
-                try:
-                    now = poll(api)
-                except RefusedError as error:  # it is shown, and asked again
-                    before, shown = None, [clean(str(error)), "", "asking again"]
-                else:
-                    shown = lines(now, rates(before, now), _size())
-                    before = now
-                live.update(Text("\n".join(shown), no_wrap=True), refresh=True)
-                time.sleep(interval_s)
-    except KeyboardInterrupt:
-        return
+    def text(shown: Sequence[str]) -> Text:
+        return Text("\n".join(shown), no_wrap=True)
+
+    first = text(["asking the API ..."])
+    with Live(first, console=console(), screen=True, auto_refresh=False, transient=True) as live:
+        yield lambda shown: live.update(text(shown), refresh=True)
+
+
+def _print_below(shown: Sequence[str]) -> None:
+    for line in (time.strftime("%H:%M:%S"), *shown, ""):
+        print(line.rstrip())
+    sys.stdout.flush()
 
 
 def _size() -> tuple[int, int]:

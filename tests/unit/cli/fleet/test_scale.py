@@ -29,7 +29,7 @@ def _line(text: str) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch, api: Any) -> None:
-    monkeypatch.setattr("appliance.cli.commands.scale.POLL_S", 0)
+    monkeypatch.setattr("appliance.cli.commands.fleet.scale.POLL_S", 0)
     monkeypatch.setenv("SECBEAT_ORCHESTRATOR", api.url)
     monkeypatch.setenv("ORCHESTRATOR_API_KEY", "k" * 32)
 

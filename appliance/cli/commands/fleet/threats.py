@@ -15,9 +15,25 @@ from appliance.cli.terminal.options import (
     OrchestratorOption,
 )
 from appliance.cli.terminal.output import Cell, Output, warn
+from appliance.cli.terminal.tables import KEY, Column, Columns
 
-COLUMNS = ("type", "state", "targets", "nodes", "first_seen_at", "last_seen_at", "packets", "id")
-ATTACKERS = ("ip", "attacks", "packets", "error", "country")
+COLUMNS: Columns = {
+    "type": KEY,
+    "state": Column(1),
+    "targets": KEY,
+    "nodes": Column(4),
+    "first_seen_at": Column(5),
+    "last_seen_at": Column(6),
+    "packets": Column(2),
+    "id": Column(3),
+}
+ATTACKERS: Columns = {
+    "ip": KEY,
+    "attacks": Column(2),
+    "packets": Column(1),
+    "error": Column(4),
+    "country": Column(3),
+}
 
 
 def threats(

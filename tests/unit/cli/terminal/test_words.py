@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.cli.words import with_json_last
-
-TREE = Path(__file__).parents[3]
+from tests.support.terminals import on_terminal
 
 
 @pytest.mark.parametrize(
@@ -48,31 +44,24 @@ def test_help_is_short_too_and_flags_have_no_type(secbeat: Any, words: str) -> N
     assert "<bool>" not in done.out
 
 
+@pytest.mark.parametrize("more", [{"NO_COLOR": "1", "TERM": "xterm-256color"}, {"TERM": "dumb"}])
 @pytest.mark.parametrize("words", [["--help"], ["reasons", "land"], ["no-such-command"]])
-def test_no_color_leaves_no_escape_on_a_terminal(words: list[str]) -> None:
+def test_no_escape_is_left_on_a_terminal(words: list[str], more: dict[str, str]) -> None:
     """Of help, of a table and of a mistake."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "100"}
-    subprocess.run(
-        [sys.executable, "-m", "appliance.cli.main", *words],
-        cwd=TREE,
-        env=environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        timeout=120,
-        check=False,
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65_536)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
+    command = [sys.executable, "-m", "appliance.cli.main", *words]
+    _, shown = on_terminal(command, 100, more)
     assert shown
-    assert b"\x1b" not in shown, json.dumps(shown.decode())
+    assert "\x1b" not in shown, json.dumps(shown)
+
+
+def test_help_imports_nothing_that_takes_long() -> None:
+    """What draws, what validates, and what reads the metadata of packages."""
+    code = (
+        "import sys; from appliance.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "slow = {'rich', 'pydantic', 'requests', 'importlib.metadata'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")

@@ -10,6 +10,7 @@ import typer
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.urls import quoted
 from appliance.cli.exits import Exit
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
     FleetKeyFileOption,
@@ -17,16 +18,26 @@ from appliance.cli.terminal.options import (
     OrchestratorOption,
 )
 from appliance.cli.terminal.output import Output
+from appliance.cli.terminal.tables import KEY, Column, Columns
 
-JOBS = ("id", "action", "count", "state", "created_at", "ended_at", "created_by", "error")
-NODES = ("id", "state", "job", "made_at")
+JOBS: Columns = {
+    "id": KEY,
+    "action": Column(2),
+    "count": Column(4),
+    "state": Column(1),
+    "created_at": Column(5),
+    "ended_at": Column(6),
+    "created_by": Column(7),
+    "error": Column(3, wraps=True),
+}
+NODES: Columns = {"id": KEY, "state": Column(1), "job": Column(2), "made_at": Column(3)}
 OPEN = ("queued", "running")
 POLL_S = 0.5
 
 CountArgument = Annotated[int, typer.Argument(min=1, max=100, help="Number of nodes.")]
 WaitOption = Annotated[bool, typer.Option(help="Show the job's log until it has ended.")]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.callback()

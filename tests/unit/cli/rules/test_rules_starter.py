@@ -46,3 +46,10 @@ def test_a_group_that_is_not_there_is_refused(secbeat: Any) -> None:
     done = secbeat("rules", "starter", "--group", "csrf")
     assert (done.code, done.out) == (2, "")
     assert "csrf" in done.err
+
+
+def test_a_file_is_named_as_json(secbeat: Any, tmp_path: Path) -> None:
+    target = tmp_path / "starter.ndjson"
+    done = secbeat("--json", "rules", "starter", target)
+    assert done.json == {"file": str(target), "rules": len(list(starter_rules()))}
+    assert secbeat("rules", "starter", "--json").code == 2

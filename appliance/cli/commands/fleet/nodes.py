@@ -11,6 +11,7 @@ from appliance.cli.client import draining
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.streams import write_list
 from appliance.cli.client.urls import quoted
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import (
     DEFAULT_ORCHESTRATOR,
     FleetKeyFileOption,
@@ -19,11 +20,20 @@ from appliance.cli.terminal.options import (
     TimeoutOption,
 )
 from appliance.cli.terminal.output import Cell, Output
+from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 
-COLUMNS = (
-    *("id", "status", "mode", "load", "address", "version", "last_seen_at", "follows"),
-    "reasons",
-)
+COLUMNS: Columns = {
+    "id": KEY,
+    "status": Column(1),
+    "mode": Column(7),
+    "load": Column(3),
+    "address": Column(4),
+    "version": Column(8),
+    "last_seen_at": Column(6),
+    "follows": Column(5),
+    "reasons": Column(2, wraps=True),
+}
+FIELDS: Columns = {"field": KEY, "value": KEY_TEXT}
 PARTS = ("policy", "lists", "rules")
 """What a node follows."""
 DRAIN_S, RESUME_S = 300.0, 60.0
@@ -31,7 +41,7 @@ DRAIN_S, RESUME_S = 300.0, 60.0
 Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 
 @app.command("list")
@@ -168,7 +178,7 @@ def _tell(output: Output, found: dict[str, Any]) -> None:
         "drain": None if drain is None else f"{drain['number']} {drain['state']}",
     }
     stats = shown.pop("stats")
-    output.table(("field", "value"), [*shown.items(), *stats.items()])
+    output.table(FIELDS, [*shown.items(), *stats.items()])
 
 
 def _rows(nodes: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:

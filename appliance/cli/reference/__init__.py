@@ -1,0 +1,1 @@
+"""The whole tree of commands as data, and what is made from it: man pages, completion."""
