@@ -64,11 +64,13 @@ class Network(NamedTuple):
         return mine >> shift == theirs >> shift
 
     def __str__(self) -> str:
+        if self.prefix_length == KEY_BITS:
+            return address_text(self.key)
         if self.family == 4:  # noqa: PLR2004
             text, length = address_text(self.key), self.prefix_length - _MAPPED_BITS
         else:
             text, length = socket.inet_ntop(socket.AF_INET6, self.key), self.prefix_length
-        return text if self.is_address else f"{text}/{length}"
+        return f"{text}/{length}"
 
 
 def address_text(key: bytes) -> str:

@@ -48,16 +48,13 @@ class EntriesWriter:
         self._boots: list[UUID] = []
         self._emit(fmt.to_line(header))
 
-    def write(self, entries: Iterable[Put]) -> None:
+    def write(self, entries: Iterable[Put | fmt.Entry]) -> None:
         """Entries in any order; a network at most once per list. Before the rules."""
         if self._rules_at is not None:
             raise ValueError("entries stand before the rules")
         rest = iter(entries)
         while batch := list(itertools.islice(rest, _BATCH)):
-            known = len(self._boots)
-            rows = [fmt.encode_entry(entry, self._boots) for entry in batch]
-            boots = [{"boot": str(boot)} for boot in self._boots[known:]]
-            self._emit(b"".join(map(fmt.to_line, itertools.chain(boots, rows))))
+            self._emit(fmt.entry_lines(batch, self._boots))
             self.count += len(batch)
 
     def write_rules(self, rules: Iterable[RuleRow]) -> None:

@@ -173,6 +173,28 @@ def encode_entry(entry: Put | Entry, boots: list[UUID]) -> list[object]:
     return row
 
 
+def entry_lines(entries: Iterable[Put | Entry], boots: list[UUID]) -> bytes:
+    """Lines of entries as `encode_entry` has them, after lines of the boots that are new.
+
+    About 1 us each, less where neighbours share a deadline: a bulk change waits for it. Nothing in
+    them needs JSON's escapes, and none is near `LINE_BYTES_MAX`.
+    """
+    known, lines, before, end = len(boots), list[str](), None, ""
+    for entry in entries:
+        deadline = entry.deadline
+        if deadline is None:
+            lines.append(f'["{_LETTERS[entry.list]}","{entry.network}"]\n')
+            continue
+        if deadline is not before:
+            boot_id, *ends = before = deadline
+            if boot_id not in boots:
+                boots.append(boot_id)
+            end = ",".join(map(str, [boots.index(boot_id), *ends]))
+        lines.append(f'["{_LETTERS[entry.list]}","{entry.network}",{end}]\n')
+    made = [to_line({"boot": str(boot)}) for boot in boots[known:]]
+    return b"".join([*made, "".join(lines).encode("ascii")])
+
+
 def decode_entries(rows: Iterable[Any], boots: Sequence[UUID]) -> list[Entry]:
     """Entries from their arrays. About 2 us each; it is what a bulk load waits for."""
     parse, lists, entries = Network.parse, _LISTS, []

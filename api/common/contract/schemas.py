@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -55,6 +56,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+@lru_cache(maxsize=256)  # the entries of an import have their times in common
 def rfc3339(utc_ms: int) -> str:
     """Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds and ``Z``."""
     text = datetime.fromtimestamp(utc_ms / 1000, UTC).isoformat(timespec="milliseconds")

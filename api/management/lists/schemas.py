@@ -36,6 +36,10 @@ class ListQuery(Strict):
     sort: Order = "ip"
     """Any other order than ``ip`` has one page: the first ``limit`` entries."""
 
+    hits: Annotated[bool, FromFlag] = True
+    """False: the hits are null, and the data plane is not asked for them, which takes longer than
+    all the rest of a page."""
+
     @model_validator(mode="after")
     def _check(self) -> ListQuery:
         if self.cursor is not None and self.sort != "ip":

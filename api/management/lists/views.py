@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -79,10 +80,10 @@ class ListViews:
         state = self._effects.states()  # first: it stores what was rejected
         page = self._page(query)
         following = None if page.next is None else answers.make_cursor(page.next)
-        found = self._bodies(page.entries, state)
+        found = self._bodies(page.entries, state, with_hits=query.hits)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
-        fields = {self._name: found, "total": page.total, "next_cursor": following}
-        return Answer(200, model.model_validate(fields))
+        fields: dict[str, Any] = {self._name: found, "total": page.total, "next_cursor": following}
+        return Answer(200, model.model_construct(**fields))  # of a thousand bodies that are sound
 
     def get(self, call: Call) -> Answer:
         """One network, with the entries of all origins; or what covers it."""
@@ -190,12 +191,16 @@ class ListViews:
         return [0 if each.is_first else hits.get((each.list, each.network)) for each in entries]
 
     def _bodies(
-        self, entries: Sequence[Entry], state: Callable[[int, str | None], State]
+        self,
+        entries: Sequence[Entry],
+        state: Callable[[int, str | None], State],
+        *,
+        with_hits: bool = True,
     ) -> list[EntryBody]:
         keys = list(dict.fromkeys((each.list, each.network) for each in entries))
-        hits = self._plane.hits(keys) if keys else {}
+        hits = self._plane.hits(keys) if keys and with_hits else {}
         return [
-            EntryBody(
+            EntryBody.model_construct(
                 **answers.fields_of(
                     each,
                     state(each.revision, each.rejected),

@@ -81,18 +81,21 @@ class Database:
         """The driver's own connection with another database as ``stage``.
 
         For bulk work: one statement in C for thousands of rows, without the interpreter's lock.
-        Hold the write lock around writes to this one.
+        Hold the write lock around writes to this one. They are durable with the next transaction
+        of `write`, not before: it syncs the write-ahead log that they are in.
         """
         self._require_writable()
         with written(self.path.parent, _ERRORS), self._engine.connect() as connection:
             raw = cast("sqlite3.Connection", connection.connection.driver_connection)
             raw.execute("ATTACH DATABASE ? AS stage", (str(other),))
             try:
+                raw.execute("PRAGMA main.synchronous=NORMAL")
                 raw.execute("PRAGMA stage.synchronous=OFF")
                 raw.execute(f"PRAGMA stage.cache_size=-{_CACHE_KIB}")
                 yield raw
             finally:
                 raw.rollback()
+                raw.execute("PRAGMA main.synchronous=FULL")
                 raw.execute("DETACH DATABASE stage")
 
     def check_writable(self) -> None:

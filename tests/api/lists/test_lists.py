@@ -224,6 +224,14 @@ def test_without_a_data_plane_the_configured_capacity_holds(api: Api) -> None:
     assert api.ban("192.0.2.1").status_code == 202
 
 
+def test_hits_are_left_out_where_they_are_not_wanted(api: Api) -> None:
+    api.ban("192.0.2.1")
+    api.plane.hits_by_key = dict.fromkeys(_keys(api), 7)
+    assert [each["hits"] for each in api.get("/blacklist").json["blacklist"]] == [7]
+    (entry,) = api.get("/blacklist?hits=false").json["blacklist"]
+    assert (entry["ip"], entry["hits"], entry["state"]) == ("192.0.2.1", None, "in_force")
+
+
 def test_lists_and_entries_have_etags(api: Api) -> None:
     api.ban("192.0.2.1")
     for path in ("/blacklist", "/blacklist/192.0.2.1"):

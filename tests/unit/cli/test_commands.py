@@ -152,6 +152,16 @@ def test_list_all_follows_the_cursor(flags: list[str], api: Any, secbeat: Any) -
     assert done.err == ""
 
 
+def test_list_all_asks_for_hits_only_if_they_are_wanted(api: Any, secbeat: Any) -> None:
+    api.answers_with(200, {"blacklist": [], "total": 0, "next_cursor": None})
+    secbeat("blacklist", "list", "--all")
+    secbeat("blacklist", "list", "--all", "--hits")
+    secbeat("blacklist", "list")
+    asked = [request.query.get("hits") for request in api.requests]
+    assert asked == ["false", None, None]
+    assert secbeat("blacklist", "list", "--all", "--hits", "--fleet").code == 2
+
+
 TOO_MANY = {
     "detail": "the key 'admin': more than 3 writes in a minute",
     "errors": [

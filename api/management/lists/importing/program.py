@@ -27,7 +27,8 @@ from api.management.lists.progress import note
 from api.management.lists.rows import latest
 from dataplane.base.clock import Deadline, SystemClock
 from dataplane.base.networks import Network
-from dataplane.statelog import ListName, Put, StateLogError, StateLogWriter
+from dataplane.statelog import ListName, StateLogError, StateLogWriter
+from dataplane.statelog.format import Entry
 
 INLINE_BYTES_MAX = 1 << 16
 """Up to here, starting a process would cost more than it saves."""
@@ -89,20 +90,23 @@ class FileJob:
         writer = StateLogWriter(Path(self.state_log), SystemClock())
         with closing(sqlite3.connect(self.stage)) as connection:
             with written(writer.directory), writer.import_file(self.hint) as file:
-                file.write(self._puts(connection.execute(_FILED)))
+                file.write(self._entries(connection.execute(_FILED)))
             change = file.change()
             return change.file, change.crc32
 
-    def _puts(self, rows: sqlite3.Cursor) -> Iterator[Put]:
+    def _entries(self, rows: sqlite3.Cursor) -> Iterator[Entry]:
         boot_id = UUID(self.boot_id)
         over = Deadline(boot_id, 0, 0, 0) if self.removes else None
+        before, own = None, over
         for key, length, seconds, others, boot_ms, utc_ms, duration_s in rows:
-            deadline = over if seconds is None else self._end(boot_id, seconds)
+            if seconds != before:  # neighbours mostly share their deadline
+                before, own = seconds, over if seconds is None else self._end(boot_id, seconds)
+            deadline = own
             if others is not None:
                 endless = others != _WITH_AN_END
                 other = None if endless else Deadline(boot_id, boot_ms, utc_ms, duration_s)
                 deadline = other if self.removes else latest([deadline, other])
-            yield Put(self.list, Network(key, length), deadline)
+            yield Entry(self.list, Network(key, length), deadline)
 
     def _end(self, boot_id: UUID, seconds: int) -> Deadline:
         ms = seconds * 1000

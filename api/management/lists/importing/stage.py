@@ -88,7 +88,7 @@ FROM stage.rows AS r LEFT JOIN stage.met AS m ON m.ordinal = r.ordinal
 WHERE r.skip IS NULL {} GROUP BY r.kind
 """
 _OF_ALL = ""
-OF_ONE = "AND key = :key AND prefix_length = :prefix_length"
+OF_ONE = "AND r.ordinal = :ordinal"
 _MARK_ALLOWED = """
 UPDATE stage.rows SET skip = 'is covered by the allowlist'
 WHERE skip IS NULL AND ordinal IN (
@@ -166,6 +166,22 @@ class Stage(ABC):
                 for statement in (_UNSTAGE, _UNMARK):
                     self._connection.execute(statement, staging.parameters(first, last))
 
+    def find(self, network: Network) -> int:
+        """The ordinal of a network's row, if there are several of the first; 0: there is none.
+
+        The rows lie in the order of their networks: an index would cost more than is looked up.
+        """
+        query = "SELECT key, prefix_length FROM stage.rows WHERE ordinal = ?"
+        first, after = 1, self.rows + 1
+        while first < after:
+            middle = (first + after) // 2
+            if Network(*self._connection.execute(query, (middle,)).fetchone()) < network:
+                first = middle + 1
+            else:
+                after = middle
+        found = self._connection.execute(query, (first,)).fetchone()
+        return first if found == network else 0
+
     def _count_rows(self) -> int:
         query = "SELECT coalesce(max(ordinal), 0) FROM stage.rows"
         return int(self._connection.execute(query).fetchone()[0])
@@ -230,7 +246,7 @@ class ImportStage(Stage):
         """See `Stage`."""
         tally = Tally()
         query = _COPIED.format(_OF_ALL if network is None else OF_ONE)
-        of = {} if network is None else network._asdict()
+        of = {} if network is None else {"ordinal": self.find(network)}
         for kind, count, known, replaced in self._connection.execute(query, of):
             tally.networks[kind] = count - known
             tally.rows[kind, self._origin] = count - replaced
@@ -258,4 +274,6 @@ class ImportStage(Stage):
             "mapped_first": MAPPED_PREFIX + bytes(4),
             "mapped_last": MAPPED_PREFIX + b"\xff" * 4,
         }
-        run(_MARK_ALLOWED, bounds)
+        if run("SELECT EXISTS (SELECT 1 FROM stage.allowed)").fetchone()[0]:
+            run("CREATE INDEX stage.rows_by_key ON rows(key, prefix_length)")
+            run(_MARK_ALLOWED, bounds)

@@ -36,7 +36,7 @@ SELECT e.key, e.prefix_length,
             WHEN e.prefix_length >= 96 AND e.key BETWEEN :mapped_first AND :mapped_last
             THEN {kinds.PREFIX_IPV4} ELSE {kinds.PREFIX_IPV6} END
 {{source}} AND {{conditions}} AND {LIVE} AND {COUNTED}
-GROUP BY e.key, e.prefix_length
+GROUP BY e.key, e.prefix_length ORDER BY e.key, e.prefix_length
 """
 _WHOLE_LIST = "FROM main.entries AS e WHERE e.list = :list"
 _NAMED = f"FROM stage.wanted AS r CROSS JOIN main.entries AS e WHERE {SAME}"
@@ -71,6 +71,7 @@ SELECT r.kind, count(*) FROM stage.rows AS r CROSS JOIN stage.met AS m ON m.ordi
 WHERE r.skip IS NULL AND NOT m.known {} GROUP BY r.kind
 """
 _ROWS = "SELECT kind, origin, count(*) FROM stage.marked WHERE TRUE {} GROUP BY kind, origin"
+_OF_NETWORK = "AND key = :key AND prefix_length = :prefix_length"
 _COUNT = f"""
 SELECT e.origin, count(*) {{source}} AND {{conditions}} AND {LIVE} AND {COUNTED} GROUP BY e.origin
 """
@@ -110,7 +111,6 @@ class RemovalStage(Stage):
         }
         parameters = {**staging.parameters(), **self._filter.parameters, **bounds}
         self._connection.execute(_SELECT.format(**self._parts), parameters)
-        self._connection.execute("CREATE INDEX stage.rows_by_key ON rows(key, prefix_length)")
         self.rows = self._count_rows()
 
     def removed(self) -> dict[str, int]:
@@ -126,10 +126,13 @@ class RemovalStage(Stage):
     def tally(self, network: Network | None = None) -> Tally:
         """See `Stage`."""
         tally = Tally()
-        part, of = ("", {}) if network is None else (OF_ONE, network._asdict())
-        for kind, count in self._connection.execute(_NETWORKS.format(part), of):
+        one, its, of = "", "", dict[str, object]()
+        if network is not None:
+            one, its = OF_ONE, _OF_NETWORK
+            of = {**network._asdict(), "ordinal": self.find(network)}
+        for kind, count in self._connection.execute(_NETWORKS.format(one), of):
             tally.networks[kind] = -count
-        for kind, origin, count in self._connection.execute(_ROWS.format(part), of):
+        for kind, origin, count in self._connection.execute(_ROWS.format(its), of):
             tally.rows[kind, origin] = -count
         return tally
 

@@ -172,6 +172,9 @@ def _list(app: typer.Typer, name: ListName) -> None:
         *,
         limit: Limit = 100,
         everything: Annotated[bool, typer.Option("--all", help="Show all entries.")] = False,
+        hits: Annotated[
+            bool, typer.Option("--hits", help="With --all: their hits, too, which takes longer.")
+        ] = False,
         origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
         reason: Annotated[str | None, typer.Option(help="Only entries with this reason.")] = None,
         created_by: Annotated[str | None, typer.Option(help="Only what this key has made.")] = None,
@@ -187,9 +190,11 @@ def _list(app: typer.Typer, name: ListName) -> None:
     ) -> None:
         filters = {"origin": origin, "reason": reason, "created_by": created_by, "text": text}
         filters |= {"since": since, "until": until, "sort": None if sort == "ip" else sort}
-        refuse_for_fleet(fleet, **filters)
+        refuse_for_fleet(fleet, hits=hits, **filters)
         if everything and sort != "ip":
             raise typer.BadParameter(f"--all doesn't go with --sort {sort}: use --limit")
+        if everything and not hits:
+            filters["hits"] = "false"
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         api, of = asked.api, {} if fleet else filters
         pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]

@@ -1,0 +1,1 @@
+"""Long lists by the command line: importing, listing and flushing them, on one tree or on two."""
