@@ -7,8 +7,10 @@ another end of a module.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,8 @@ MODULE = "appliance/cli/processes.py"
 SECOND = "SECOND = True"
 BANNED = "203.0.113.99"
 HEALTHY_S = 300
+SHOWN_MAX = 6000
+"""Characters of a playbook's output in a failure."""
 pytestmark = pytest.mark.timeout(2 * PLAYBOOK_S)
 
 
@@ -44,21 +48,34 @@ class Controller:
 
     node: VM
     home: Path
+    lasted: list[str] = field(default_factory=list)
+    """A line for each run: what ran, and for how long."""
 
     def play(self, playbook: str, wheelhouse: Path, *groups: str) -> dict[str, int]:
-        """Run one to a good end, the machine being in these groups; returns its last counts."""
+        """Run one to a good end, the machine being in these groups; returns its last counts.
+
+        Raises:
+            AssertionError: it failed, or was not over within `PLAYBOOK_S`; with its last output.
+        """
         inventory = self.home / "inventory.yml"
         inventory.write_text(json.dumps({group: {"hosts": {HOST: {}}} for group in groups}))
         given = {"release_wheelhouse": str(wheelhouse), "rollout_wait_seconds": WAIT_S}
-        done = ansible(
-            *("ansible-playbook", "-i", inventory, TREE / "playbooks" / playbook),
-            *("-e", json.dumps({f"secbeat_{name}": value for name, value in given.items()})),
-            home=self.home,
-            bound_s=PLAYBOOK_S,
-            ANSIBLE_SSH_COMMON_ARGS=f"-F {self.node.access.configuration}",
-            ANSIBLE_TIMEOUT="120",
-        )
-        assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+        started = time.monotonic()
+        try:
+            done = ansible(
+                *("ansible-playbook", "-i", inventory, TREE / "playbooks" / playbook),
+                *("-e", json.dumps({f"secbeat_{name}": value for name, value in given.items()})),
+                home=self.home,
+                bound_s=PLAYBOOK_S,
+                ANSIBLE_SSH_COMMON_ARGS=f"-F {self.node.access.configuration}",
+                ANSIBLE_TIMEOUT="120",
+            )
+        except subprocess.TimeoutExpired as late:
+            shown = (late.stdout or b"").decode(errors="replace")[-SHOWN_MAX:]
+            raise AssertionError(f"{playbook} was not over in {PLAYBOOK_S} s: {shown}") from None
+        assert done.returncode == 0, (done.stdout + done.stderr)[-SHOWN_MAX:]
+        took_s = time.monotonic() - started
+        self.lasted.append(f"{playbook} for {', '.join(groups)}: {took_s:.0f} s")
         return dict(recap(done.stdout)[HOST])
 
 
@@ -69,8 +86,11 @@ def controller(node: VM, run: Run) -> Controller:
     return Controller(node, home)
 
 
-def test_the_roles_find_the_machine_as_they_would_make_it(controller: Controller):
+def test_the_roles_find_the_machine_as_they_would_make_it(
+    controller: Controller, say: Callable[[str], None]
+):
     counts = controller.play("site.yml", WHEELHOUSE, "nodes", "appliances")
+    say(controller.lasted[-1])
     assert (counts["changed"], counts["failed"]) == (0, 0)
 
 
@@ -112,7 +132,10 @@ def upgraded(
     assert node.api("PUT", "/policy", json={"name": "default"}).status_code in DONE
 
 
-def test_the_software_is_the_other_images(host: Any, upgraded: Before):
+def test_the_software_is_the_other_images(
+    host: Any, controller: Controller, upgraded: Before, say: Callable[[str], None]
+):
+    say(controller.lasted[-1])
     path = f"/opt/secbeat/lib/python3*/site-packages/{MODULE}"
     assert host.check_output(f"sh -c 'tail -n 1 {path}'") == SECOND
 
@@ -149,10 +172,11 @@ def test_the_orchestrator_outside_knows_it_as_the_node_that_it_was(
 
 
 def test_the_machine_can_be_an_orchestrator_too(
-    node: VM, controller: Controller, upgraded: Before, run: Run
+    node: VM, controller: Controller, upgraded: Before, run: Run, say: Callable[[str], None]
 ):
     """The image has all that the role starts."""
     controller.play("site.yml", run.directory / "second", "orchestrators")
+    say(controller.lasted[-1])
     answer = node.api("GET", "/health/ready", port=FLEET_PORT)
     assert answer.status_code == 200, answer.text
     node.root("systemctl disable --now secbeat-orchestrator secbeat-orchestrator-tls")

@@ -41,6 +41,8 @@ BOOT_S = 900
 """From power-on until systemd has nothing left to start."""
 POWER_OFF_S = 120
 COMMAND_S = 120
+REQUEST_S = 120.0
+"""For one answer of the API: an emulated machine on a busy host answers late."""
 END_S = 10
 OK = 200
 CERTIFICATE = "/etc/secbeat/tls/tls.crt"
@@ -183,7 +185,7 @@ class VM:
         path: str,
         key: str | None = None,
         headers: dict[str, str] | None = None,
-        timeout_s: float = 30.0,
+        timeout_s: float = REQUEST_S,
         port: int = API_PORT,
         **arguments: Any,
     ) -> requests.Response:

@@ -91,6 +91,12 @@ def apt_hook() -> str:
     return hooks[0]
 
 
+@pytest.mark.parametrize("name", [*PROCESSES, "orchestrator", "provisioner"])
+def test_a_process_has_the_time_to_start_that_an_emulated_machine_needs(name: str) -> None:
+    """Python's imports alone take over a minute there beside other work (docs/image.md)."""
+    assert service(name)["TimeoutStartSec"] == ["300"]
+
+
 @pytest.mark.parametrize("name", [*PROCESSES, "orchestrator"])
 def test_a_process_is_always_started_again_and_watched(name: str) -> None:
     settings = service(name)
