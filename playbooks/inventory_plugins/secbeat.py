@@ -20,6 +20,7 @@ from ansible.inventory.data import InventoryData
 from ansible.module_utils.urls import open_url
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.template import trust_as_template
 
 DOCUMENTATION = r"""
 name: secbeat
@@ -119,6 +120,7 @@ PAGES_MAX = 200
 ANSWER_BYTES_MAX = 64 << 20
 _SECONDS_MAX = 600
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
+_NO_TEMPLATE = re.compile(r"[A-Za-z0-9.:-]+")
 _NODE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 _REFUSED = {
     401: "the key is missing or unknown: key_file or $ORCHESTRATOR_API_KEY",
@@ -220,6 +222,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), variables, host, strict=strict
         )
+        self._mark_address(host)
+
+    def _mark_address(self, host: str) -> None:
+        """Let ``ansible-inventory --list`` show a text: testinfra takes no marked one.
+
+        Only what can't be a template: of an address and a name, and not of an IPv6 zone.
+        """
+        address = self.inventory.get_host(host).get_vars().get("ansible_host")
+        if isinstance(address, str) and _NO_TEMPLATE.fullmatch(address):
+            self.inventory.set_variable(host, "ansible_host", trust_as_template(address))
 
 
 class Fleet:

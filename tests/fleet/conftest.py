@@ -19,7 +19,7 @@ from tests.image.support.run import exit_on_sigterm
 _HERE = Path(__file__).parent
 MODULES = (
     *("test_nothing_stays", "test_rollout", "test_register", "test_traffic"),
-    *("test_upgrade", "test_backup", "test_verify"),
+    *("test_upgrade", "test_backup", "test_verify", "test_postgresql"),
 )
 TEST_TIMEOUT_S = 7200
 """Above the bounds of the waits in one test; the first ones roll out."""

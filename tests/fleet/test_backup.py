@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.fleet.conftest import NODES, ORCHESTRATOR
-from tests.fleet.support.playbook import play_well
+from tests.fleet.support.asking import banned, follow, works
+from tests.fleet.support.losing import backed_up, given_back
 from tests.fleet.support.run import Run
 from tests.support.waiting import wait_for
 
@@ -25,38 +24,9 @@ def folder(run: Run) -> Path:
     return run.directory / "backup"
 
 
-def backed_up(run: Run, name: str, folder: Path) -> None:
-    play_well(run, "backup.yml", "-e", f"secbeat_backup_folder={folder}", "--limit", name)
-    assert (folder / f"{name}.tar.gz").stat().st_mode & 0o777 == 0o600
-
-
-def given_back(run: Run, name: str, folder: Path) -> None:
-    """To a host that has taken the place of the one that was lost."""
-    run.lose(name)
-    play_well(run, "site.yml", "--limit", name)
-    play_well(run, "restore.yml", "-e", f"secbeat_backup_folder={folder}", "--limit", name)
-
-
-def told(run: Run, name: str, *words: str) -> Any:
-    return json.loads(run.ssh(name, f"secbeat {' '.join(words)} --json || echo '{{}}'"))
-
-
-def works(run: Run, name: str) -> bool:
-    status = told(run, name, "status")
-    revision = status.get("revision", {"applied": None, "committed": 0})
-    return status.get("health") == "healthy" and revision["applied"] == revision["committed"]
-
-
-def banned(run: Run, name: str) -> set[str]:
-    return {each["ip"] for each in told(run, name, "blacklist", "list").get("blacklist", [])}
-
-
 def follow_it(run: Run) -> bool:
     """Whether every node is healthy to the orchestrator and has the newest of all parts."""
-    nodes = told(run, ORCHESTRATOR, "nodes", "list").get("nodes", [])
-    return [(each["status"], each["lists"]["is_newest"]) for each in nodes] == [
-        ("healthy", True) for _ in NODES
-    ]
+    return follow(run, ORCHESTRATOR, NODES)
 
 
 def test_a_node_that_was_lost_has_its_keys_and_bans_again(run: Run, folder: Path) -> None:

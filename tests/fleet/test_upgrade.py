@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.conftest import NODES
+from tests.fleet.conftest import NODES, ORCHESTRATOR
+from tests.fleet.support.asking import Watch, follow
 from tests.fleet.support.load import Load
 from tests.fleet.support.playbook import INVENTORY, play, play_well
 from tests.fleet.support.release import release_with
@@ -21,6 +22,8 @@ NO_PACKET_PATH = "\n\ndef dataplane() -> int:\n    return 1\n"
 """The last definition is what counts: API and agent of this release start."""
 PROCESS = "systemctl show --property=MainPID,NRestarts secbeat-dataplane"
 MOVES_S = 120
+HEARD_S = 120
+"""For heartbeats to tell that a drain has ended."""
 CONFIGURATION = INVENTORY.parent / "lab" / "node.toml"
 
 
@@ -61,10 +64,14 @@ def test_check_mode_tells_who_would_get_a_release_and_drains_nobody(run: Run) ->
 def test_a_release_comes_to_each_node_and_no_request_is_lost(run: Run, load: Load) -> None:
     release = release_with(run.directory / "second", MODULE, SECOND)
     sent = {name: run.sent(name) for name in NODES}
-    play_well(run, "rollout.yml", *given(release))
+    with Watch(run, ORCHESTRATOR) as fleet:
+        outcome = play_well(run, "rollout.yml", *given(release))
+        wait_for(lambda: follow(run, ORCHESTRATOR, NODES), "all are healthy", HEARD_S, every_s=1)
     for name in NODES:
         assert end_of_module(run, name) == SECOND.strip()
         assert works(run, name)
+        assert {"draining", "healthy"} <= fleet.seen[name]
+        assert f"ok: [{name} -> {ORCHESTRATOR}]" in outcome.text  # it was asked how the node is
         wait_for(lambda name=name: run.sent(name) > sent[name], f"{name} has requests", MOVES_S)
     assert load.lost == {}
     outcome = play_well(run, "rollout.yml", "--check", *given(release))
@@ -76,7 +83,7 @@ def test_a_release_that_does_not_work_ends_with_the_first_batch_and_goes_back(
 ) -> None:
     release = release_with(run.directory / "broken", MODULE, NO_PACKET_PATH)
     configuration = run.directory / "other.toml"
-    configuration.write_text(CONFIGURATION.read_text() + "\n[node]\nname = 'other'\n")
+    configuration.write_text(CONFIGURATION.read_text() + "\n[node]\nmode = 'tcp'\n")
     before = {name: run.ssh(name, "cat /etc/secbeat/secbeat.toml") for name in NODES}
     others = {name: run.ssh(name, PROCESS) for name in NODES[1:]}
     outcome = play(run, "rollout.yml", *given(release, configuration))
@@ -87,4 +94,5 @@ def test_a_release_that_does_not_work_ends_with_the_first_batch_and_goes_back(
         assert run.ssh(name, "cat /etc/secbeat/secbeat.toml") == before[name]
         assert works(run, name)
     assert {name: run.ssh(name, PROCESS) for name in NODES[1:]} == others
+    wait_for(lambda: follow(run, ORCHESTRATOR, NODES), "all are healthy", HEARD_S, every_s=1)
     assert load.lost == {}

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.fleet.conftest import NODES, ORCHESTRATOR
-from tests.fleet.support.playbook import play, play_well
+from tests.fleet.support.asking import ADMIN_KEY
+from tests.fleet.support.playbook import graph, play, play_well
 from tests.fleet.support.run import Run
+from tests.fleet.support.tree import TREE
+
+SOURCE = TREE / "inventory" / "fleet.secbeat.yml"
 
 
-def test_every_host_of_all_inventories_is_as_it_should_be(run: Run) -> None:
-    first = run.directory / "first.yml"
-    first.write_text(f"orchestrators:\n  hosts:\n    {ORCHESTRATOR}:\n")
-    outcome = play_well(run, "verify.yml", inventories=(first,))
+@pytest.fixture
+def fleet(run: Run) -> tuple[Path, Path]:
+    """The nodes as their orchestrator knows them, and beside that the orchestrator."""
+    own = run.directory / "orchestrators.yml"
+    own.write_text(f"orchestrators:\n  hosts:\n    {ORCHESTRATOR}:\n")
+    make = "secbeat keys create inventory --role read --url http://127.0.0.1:3030"
+    (run.pki / "read.key").write_text(run.ssh(ORCHESTRATOR, f"{make} --key-file {ADMIN_KEY}"))
+    address = run.hosts[ORCHESTRATOR].address
+    file = run.directory / "fleet.secbeat.yml"
+    file.write_text(SOURCE.read_text().replace("fleet.example", address))
+    return own, file
+
+
+def test_every_host_that_the_orchestrator_knows_is_as_it_should_be(
+    run: Run, fleet: tuple[Path, Path]
+) -> None:
+    found = graph(run, *fleet)
+    assert found["orchestrators"] == {ORCHESTRATOR}
+    for name in ("nodes", "status_healthy", "label_site_lab"):
+        assert found[name] == {*NODES}
+    outcome = play_well(run, "verify.yml", inventories=fleet)
     assert {name: counts["ok"] for name, counts in outcome.hosts.items()} == dict.fromkeys(
         run.hosts, 1
     )

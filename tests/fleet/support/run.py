@@ -111,7 +111,7 @@ class Run:
 
     # --- the controller
 
-    def get(self, url: str) -> requests.Response:
+    def get(self, url: str, key: str | None = None) -> requests.Response:
         """Ask from there, over the TLS of the fleet's own authority."""
         place = urlsplit(url)
         assert place.hostname is not None
@@ -119,7 +119,9 @@ class Run:
             session.trust_env = False
             address = self.hosts[place.hostname].address
             found = url.replace(place.hostname, address, 1)
-            return session.get(found, verify=str(self.pki / AUTHORITY), timeout=60)
+            headers = {} if key is None else {"X-SecBeat-API-Key": key}
+            authority = str(self.pki / AUTHORITY)
+            return session.get(found, headers=headers, verify=authority, timeout=60)
 
     def connects(self, name: str, port: int) -> bool:
         """Whether the network gets through to a port; a firewall's answer is silence."""

@@ -26,7 +26,10 @@ _PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2"),
     *("openssh-server", "python3", "sudo", "ca-certificates"),
 )
-_LISTS = (TREE / "packer" / "base" / "packages.txt",)
+_LISTS = (
+    TREE / "packer" / "base" / "packages.txt",
+    TREE / "playbooks/roles/orchestrator/files/packages-postgresql.txt",
+)
 _SOURCES = "etc/apt/sources.list"
 
 
@@ -51,9 +54,10 @@ def host_tree() -> Path:
 def _make(root: Path) -> None:
     wanted = [package for file in _LISTS for package in debian.packages_in(file)]
     wanted.append("python3-apt")  # Ansible brings it along where it is missing
+    wanted.append("postgresql")  # the server of a fleet's database, which no role installs
     command = debian.mmdebstrap(root, _PACKAGES, debian.sources(MIRROR, SECURITY_MIRROR))
     archives = "$1/var/cache/apt/archives"
-    download = f"apt-get install --download-only --yes {' '.join(wanted)}"
+    download = f"apt-get install --download-only --no-install-recommends --yes {' '.join(wanted)}"
     hooks = (
         f'--customize-hook=chroot "$1" {download}',
         f'--customize-hook=mkdir "$1/{REPOSITORY}" && mv "{archives}"/*.deb "$1/{REPOSITORY}"',

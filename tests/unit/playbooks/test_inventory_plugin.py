@@ -259,6 +259,25 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_key(encrypted: Orchestrat
     assert encrypted.keys == []
 
 
+@pytest.mark.parametrize("compose", [{}, {"ansible_host": "inventory_hostname ~ '.mgmt.example'"}])
+def test_an_address_is_a_plain_text_to_other_programs(
+    orchestrator: Orchestrator, compose: dict[str, str]
+) -> None:
+    """testinfra reads ``ansible-inventory --list``, and takes no text that Ansible has marked."""
+    done = orchestrator.run("--list", "-i", orchestrator.source(compose=compose))
+    found = json.loads(done.stdout)["_meta"]["hostvars"]["node-1"]
+    assert found["ansible_host"] == ("node-1.mgmt.example" if compose else "10.0.0.1")
+
+
+def test_an_address_that_could_be_a_template_is_none(orchestrator: Orchestrator) -> None:
+    compose = {"ansible_host": "secbeat.version"}
+    orchestrator.answers = [(200, page(node(version="{{ 6 * 7 }}")))]
+    source = orchestrator.source(compose=compose)
+    done = orchestrator.run("--list", "-i", source)
+    found = json.loads(done.stdout)["_meta"]["hostvars"]["node-1"]
+    assert found["ansible_host"] == {"__ansible_unsafe": "{{ 6 * 7 }}"}
+
+
 def test_an_address_of_a_source_before_it_stays(orchestrator: Orchestrator) -> None:
     static = orchestrator.directory / "static.yml"
     static.write_text("nodes: {hosts: {node-1: {ansible_host: 192.0.2.1}}}")

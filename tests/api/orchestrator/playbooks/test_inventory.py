@@ -56,9 +56,10 @@ def test_the_list_has_what_the_api_says_of_a_node(
 ) -> None:
     done = ansible("ansible-inventory", "-i", source, "--list", home=tmp_path)
     assert done.returncode == 0, done.stderr
-    variables = _plain(json.loads(done.stdout)["_meta"]["hostvars"]["node-1"])
+    listed = json.loads(done.stdout)["_meta"]["hostvars"]["node-1"]
+    variables = _plain(listed)
     said = server.request("GET", "/nodes/node-1")[1]
-    assert variables["ansible_host"] == said["address"].partition(":")[0]
+    assert listed["ansible_host"] == said["address"].partition(":")[0]
     assert variables["secbeat"].keys() == said.keys() - {"stats"}
     assert variables["secbeat"]["labels"] == {"site": "fra", "role": "edge"}
     assert "packets_processed" not in done.stdout
