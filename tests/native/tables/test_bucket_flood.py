@@ -55,7 +55,7 @@ class Crowd:
 
     def add(self, count: int = 1, home: int = -1) -> range:
         """More sources with one home set, or with any; their numbers."""
-        first = [self._code.crowd_add(self._crowd, home) for _ in range(count)][0]
+        first, *_ = [self._code.crowd_add(self._crowd, home) for _ in range(count)]
         return range(first, first + count)
 
     def send(self, source: int, packets: int = 1) -> int:
