@@ -165,6 +165,11 @@ static inline struct sb_flow_set *sb_flow_home(const struct sb_flows *flows, uin
     return &flows->sets[(hash & UINT32_MAX) * flows->set_count >> 32];
 }
 
+/* For a connection that probably begins. */
+static inline void sb_flow_ask_for_owners(const struct sb_flows *flows, uint64_t hash) {
+    __builtin_prefetch(&flows->owners[(hash & UINT32_MAX) * flows->set_count >> 32], 1);
+}
+
 static inline uint32_t sb_flow_preferred_way(uint64_t hash) {
     return (uint32_t)(hash >> 44) % SB_FLOW_WAYS;
 }

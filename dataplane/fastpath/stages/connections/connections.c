@@ -90,6 +90,8 @@ static inline void ask_for_flow(struct sb_connections_work *work, uint32_t i,
     work->hash[i] = hash;
     work->flow[i] = flow;
     __builtin_prefetch(is_opening ? (void *)&home->tags : (void *)flow, 1);
+    if (is_opening)
+        sb_flow_ask_for_owners(flows, hash);
 }
 
 /* The packets that are of a connection; asks for its preferred place. */
@@ -193,6 +195,7 @@ ALWAYS_INLINE uint32_t follow_found(struct sb_connections_work *work, uint32_t p
             others |= 1u << i;
         } else {
             *not_there |= 1u << i;
+            sb_flow_ask_for_owners(work->flows, work->hash[i]);
         }
         __builtin_prefetch(&sb_flow_home(work->flows, work->hash[i])->tags, 1);
     }
