@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "d4f83a9c41e895c49e38cc411ea7668b00dec19748323d278423094c54b3f62f"
+ABI_HASH = "8879a518ec08e90ebe023fc4484a9193628ffff9123a0243eedf739e7f8c4d35"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -81,7 +81,7 @@ VERDICT_COUNT = 5
 MODE_COUNT = 3
 STAGE_COUNT = 11
 REASON_HTTP_HEADER_COUNT = 72
-REASON_COUNT = 120
+REASON_COUNT = 121
 LINK_COUNT = 35
 NEIGHBOR_COUNT = 9
 ORIGIN_COUNT = 5
@@ -325,6 +325,7 @@ class Reason(enum.IntEnum):
     HTTP_CHECKSUM = 117
     HTTP_POOL = 118
     HTTP_BODY_OF_GET = 119
+    CONNECTIONS_SHARE = 120
 
 
 class Link(enum.IntEnum):
@@ -1020,6 +1021,7 @@ class Profile(ctypes.Structure):
     limit_count: int
     reflector_count: int
     connections_max: int
+    share_q16: int
     syn_proxy: int
     syn_rate: int
     limit: ctypes.Array[Limit]
@@ -1040,21 +1042,23 @@ class Profile(ctypes.Structure):
         ("limit_count", ctypes.c_uint32),  # 260
         ("reflector_count", ctypes.c_uint32),  # 264
         ("connections_max", ctypes.c_uint32),  # 268
-        ("syn_proxy", ctypes.c_uint32),  # 272
-        ("syn_rate", ctypes.c_uint32),  # 276
-        ("limit", Limit * 13),  # 280
-        ("ports_tcp", PortRule),  # 696
-        ("ports_udp", PortRule),  # 828
-        ("ethertypes", PortRule),  # 960
-        ("_padding_1092", ctypes.c_uint8 * 4),  # 1092
-        ("protocols", ctypes.c_uint64 * 4),  # 1096
-        ("reflector", Reflector * 64),  # 1128
-        ("geo_block", ctypes.c_uint64 * 11),  # 1512
-        ("geo_allow", ctypes.c_uint64 * 11),  # 1600
-        ("http", HttpProfile),  # 1688
-        ("waf_off", ctypes.c_uint64 * 2),  # 3832
-        ("waf_monitor", ctypes.c_uint64 * 2),  # 3848
-        ("_padding_3864", ctypes.c_uint8 * 40),  # 3864
+        ("share_q16", ctypes.c_uint32),  # 272
+        ("syn_proxy", ctypes.c_uint32),  # 276
+        ("syn_rate", ctypes.c_uint32),  # 280
+        ("_padding_284", ctypes.c_uint8 * 4),  # 284
+        ("limit", Limit * 13),  # 288
+        ("ports_tcp", PortRule),  # 704
+        ("ports_udp", PortRule),  # 836
+        ("ethertypes", PortRule),  # 968
+        ("_padding_1100", ctypes.c_uint8 * 4),  # 1100
+        ("protocols", ctypes.c_uint64 * 4),  # 1104
+        ("reflector", Reflector * 64),  # 1136
+        ("geo_block", ctypes.c_uint64 * 11),  # 1520
+        ("geo_allow", ctypes.c_uint64 * 11),  # 1608
+        ("http", HttpProfile),  # 1696
+        ("waf_off", ctypes.c_uint64 * 2),  # 3840
+        ("waf_monitor", ctypes.c_uint64 * 2),  # 3856
+        ("_padding_3872", ctypes.c_uint8 * 32),  # 3872
     ]
 
 
@@ -1273,7 +1277,7 @@ class PortPackets(ctypes.Structure):
 
 
 class TargetEvidence(ctypes.Structure):
-    """struct sb_target_evidence: 16224 bytes."""
+    """struct sb_target_evidence: 16232 bytes."""
 
     packets: int
     samples: int
@@ -1309,8 +1313,8 @@ class TargetEvidence(ctypes.Structure):
         ("country", ctypes.c_uint64 * 677),  # 3640
         ("tcp_flags", ctypes.c_uint64 * 256),  # 9056
         ("size", ctypes.c_uint64 * 8),  # 11104
-        ("reason", ctypes.c_uint64 * 120),  # 11168
-        ("sample", Sample * 64),  # 12128
+        ("reason", ctypes.c_uint64 * 121),  # 11168
+        ("sample", Sample * 64),  # 12136
     ]
 
 
@@ -1563,7 +1567,7 @@ class DetectionPages(ctypes.Structure):
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 1016 bytes."""
+    """struct sb_port_stats: 1024 bytes."""
 
     received: int
     received_bytes: int
@@ -1581,8 +1585,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 120),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 1008
+        ("dropped", ctypes.c_uint64 * 121),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 1016
     ]
 
 
@@ -1745,12 +1749,12 @@ class HttpStats(ctypes.Structure):
 
 
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 2880 bytes."""
+    """struct sb_profile_stats: 2904 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 120),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 121),  # 0
     ]
 
 
@@ -1789,7 +1793,7 @@ class Latency(ctypes.Structure):
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 8790016 bytes."""
+    """struct sb_lcore_stats: 8855552 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -1810,6 +1814,7 @@ class LcoreStats(ctypes.Structure):
     neighbor: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
     neighbor_beyond: ctypes.Array[ctypes.c_uint64]
     profile: ctypes.Array[ProfileStats]
+    connections_of: ctypes.Array[ctypes.c_uint64]
     rule_hits: ctypes.Array[ctypes.c_uint64]
     rule_group: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
     evidence_count: int
@@ -1831,19 +1836,20 @@ class LcoreStats(ctypes.Structure):
         ("http", HttpStats),  # 688
         ("waf", WafStats),  # 896
         ("port", PortStats * 2),  # 952
-        ("stage", StageStats * 11),  # 2984
-        ("origin", OriginStats * 5),  # 3336
-        ("link", (ctypes.c_uint64 * 35) * 2),  # 3456
-        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4016
-        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4160
-        ("profile", ProfileStats * 2048),  # 4232
-        ("rule_hits", ctypes.c_uint64 * 65536),  # 5902472
-        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6426760
-        ("evidence_count", ctypes.c_uint64),  # 6429832
-        ("evidence", Evidence * 4096),  # 6429840
-        ("capture_count", ctypes.c_uint64),  # 8526992
-        ("capture", Capture * 1024),  # 8527000
-        ("_padding_8789144", ctypes.c_uint8 * 872),  # 8789144
+        ("stage", StageStats * 11),  # 3000
+        ("origin", OriginStats * 5),  # 3352
+        ("link", (ctypes.c_uint64 * 35) * 2),  # 3472
+        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4032
+        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4176
+        ("profile", ProfileStats * 2048),  # 4248
+        ("connections_of", ctypes.c_uint64 * 2048),  # 5951640
+        ("rule_hits", ctypes.c_uint64 * 65536),  # 5968024
+        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6492312
+        ("evidence_count", ctypes.c_uint64),  # 6495384
+        ("evidence", Evidence * 4096),  # 6495392
+        ("capture_count", ctypes.c_uint64),  # 8592544
+        ("capture", Capture * 1024),  # 8592552
+        ("_padding_8854696", ctypes.c_uint8 * 856),  # 8854696
     ]
 
 
@@ -2118,18 +2124,18 @@ class StatsHeader(ctypes.Structure):
         ("profile_version", ctypes.c_uint64),  # 68224
         ("profile_label", ProfileLabel * 2048),  # 68232
         ("profile_removed", ProfileStats),  # 199304
-        ("rule_number", ctypes.c_uint64 * 65536),  # 202184
-        ("rule_group_count", ctypes.c_uint64),  # 726472
-        ("rule_group_label", RuleGroupLabel * 128),  # 726480
-        ("detection", DetectionPages),  # 734672
-        ("most_hit", MostHit * 2),  # 1132520
-        ("syn_proxy_on", SynProxyOn),  # 1196552
-        ("_padding_1197336", ctypes.c_uint8 * 2792),  # 1197336
+        ("rule_number", ctypes.c_uint64 * 65536),  # 202208
+        ("rule_group_count", ctypes.c_uint64),  # 726496
+        ("rule_group_label", RuleGroupLabel * 128),  # 726504
+        ("detection", DetectionPages),  # 734696
+        ("most_hit", MostHit * 2),  # 1132544
+        ("syn_proxy_on", SynProxyOn),  # 1196576
+        ("_padding_1197360", ctypes.c_uint8 * 2768),  # 1197360
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 141840384 bytes."""
+    """struct sb_stats: 142888960 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
@@ -3038,6 +3044,7 @@ REASON_STAGE: dict[Reason, Stage] = {
     Reason.HTTP_CHECKSUM: Stage.HTTP,
     Reason.HTTP_POOL: Stage.HTTP,
     Reason.HTTP_BODY_OF_GET: Stage.HTTP,
+    Reason.CONNECTIONS_SHARE: Stage.CONNECTIONS,
 }
 
 REASON_MODES: dict[Reason, tuple[Mode, ...]] = {
@@ -3161,6 +3168,7 @@ REASON_MODES: dict[Reason, tuple[Mode, ...]] = {
     Reason.HTTP_CHECKSUM: (Mode.ENFORCE,),
     Reason.HTTP_POOL: (Mode.ENFORCE,),
     Reason.HTTP_BODY_OF_GET: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
+    Reason.CONNECTIONS_SHARE: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
 }
 
 REASON_DEFAULT: dict[Reason, Mode] = {
@@ -3284,6 +3292,7 @@ REASON_DEFAULT: dict[Reason, Mode] = {
     Reason.HTTP_CHECKSUM: Mode.ENFORCE,
     Reason.HTTP_POOL: Mode.ENFORCE,
     Reason.HTTP_BODY_OF_GET: Mode.MONITOR,
+    Reason.CONNECTIONS_SHARE: Mode.MONITOR,
 }
 
 ATTACK_TEXT: dict[Attack, str] = {

@@ -98,6 +98,8 @@ def _field_text(name: str, value: Any) -> str:
     match name, value:
         case "syn_rate", int():
             return f"{value} SYNs/s per destination"
+        case "connections_share", int():
+            return f"{value} % of the room for connections"
         case "http", dict():
             return http_text(value)
         case "targets", list():

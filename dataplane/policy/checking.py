@@ -13,7 +13,13 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.native.abi import Reason, Unit
-from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument, Syn
+from dataplane.policy.document import (
+    DEFAULT_PROFILE,
+    SHARE_MAX,
+    PolicyDocument,
+    ProfileDocument,
+    Syn,
+)
 from dataplane.policy.limit import LimitRule
 from dataplane.policy.neighbors import check_neighbors
 from dataplane.policy.rule import Rule, mistake
@@ -35,6 +41,7 @@ def check(policy: PolicyDocument) -> Iterator[InvalidInputError]:
         yield from _check_targets(profile, path, targets)
         yield from _check_fields(profile, f"{path}.")
         yield from _check_rules(profile.rules, f"{path}.rules")
+    yield from _check_shares(policy)
     yield from _check_groups(policy)
     yield from _check_size(policy)
 
@@ -106,6 +113,14 @@ def _check_targets(
         if network in seen:
             yield mistake(here, text, "each target once", f"is there already, {seen[network]}")
         seen[network] = here
+
+
+def _check_shares(policy: PolicyDocument) -> Iterator[InvalidInputError]:
+    """Nothing is kept for two."""
+    shares = [policy.connections_share, *(one.connections_share for one in policy.profiles)]
+    if (found := sum(share or 0 for share in shares)) > SHARE_MAX:
+        limit = f"all profiles together have at most {SHARE_MAX} percent"
+        yield mistake("connections_share", f"{found} percent", limit)
 
 
 def _check_groups(policy: PolicyDocument) -> Iterator[InvalidInputError]:

@@ -10,9 +10,16 @@ from dataplane.base.networks import Network
 from dataplane.detection.thresholds import DEFAULT, Thresholds
 from dataplane.native import abi
 from dataplane.native.abi import Mode, Reason, SynProxy
-from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
+from dataplane.policy.document import (
+    DEFAULT_PROFILE,
+    SHARE_MAX,
+    PolicyDocument,
+    ProfileDocument,
+)
 from dataplane.policy.http import HttpSection
 from dataplane.policy.rule import Action, Rule
+
+_SHARE_OF_ONE = 1 << 16
 
 
 @dataclass
@@ -29,6 +36,8 @@ class CompiledProfile:
     """Those that are not off."""
     syn: SynProxy = SynProxy.OFF
     syn_rate: int = abi.SYN_RATE_DEFAULT
+    share_q16: int = 0
+    """Of 65,536: the part of the room for connections that is kept for it."""
     http: HttpSection | None = None
     thresholds: Thresholds = DEFAULT
     """Of detection."""
@@ -55,11 +64,14 @@ def compile_policy(document: PolicyDocument, lcores: int = 1) -> list[CompiledPr
     default = CompiledProfile(DEFAULT_PROFILE, lcores)
     _compile(default, document, "rules")
     found = [default]
-    for index, written in enumerate(document.profiles):
-        targets = tuple(Network.parse(text) for text in written.targets)
-        profile = CompiledProfile(written.name, lcores, targets)
-        _compile(profile, written, f"profiles[{index}].rules")
+    for index, one in enumerate(document.profiles):
+        targets = tuple(Network.parse(text) for text in one.targets)
+        profile = CompiledProfile(one.name, lcores, targets)
+        _compile(profile, one, f"profiles[{index}].rules")
         found.append(profile)
+    _share_out(
+        found, [document.connections_share, *(one.connections_share for one in document.profiles)]
+    )
     return found
 
 
@@ -74,6 +86,7 @@ def fill_profile(
         mode = values.modes.get(reason, profile.mode[reason])
         profile.mode[reason] = min(mode, values.cap)
     profile.syn_proxy, profile.syn_rate = values.syn, values.syn_rate
+    profile.share_q16 = values.share_q16
     if values.http is not None:
         values.http.fill(profile, enforced=values.cap is Mode.ENFORCE)
     for rule in values.rules:
@@ -81,6 +94,17 @@ def fill_profile(
     for name, mode in values.groups.items():
         words = profile.waf_off if mode is Mode.OFF else profile.waf_monitor
         words[groups[name] // 64] |= 1 << groups[name] % 64
+
+
+def _share_out(profiles: Sequence[CompiledProfile], percents: Sequence[int | None]) -> None:
+    """Profiles that name no share get equal parts of half of what the others leave."""
+    unnamed = percents.count(None)
+    left = SHARE_MAX - sum(percent or 0 for percent in percents)
+    usual = left / 2 / unnamed if unnamed and len(profiles) > 1 else 0
+    for profile, percent in zip(profiles, percents, strict=True):
+        profile.share_q16 = int(
+            (usual if percent is None else percent) * _SHARE_OF_ONE // SHARE_MAX
+        )
 
 
 def _compile(

@@ -26,6 +26,8 @@ PROFILE_NAME_PATTERN = f"^[a-z0-9][a-z0-9_.-]{{0,{PROFILE_NAME_LENGTH_MAX - 1}}}
 RULES_MAX = 256
 DEFAULT_PROFILE = "default"
 """The name of the profile of every destination that has no other."""
+SHARE_MAX = 100
+"""Percent, of all profiles together."""
 
 OneRule = Annotated[AnyRule, Field(discriminator="type")]
 Rules = Annotated[tuple[OneRule, ...], Field(max_length=RULES_MAX)]
@@ -47,6 +49,12 @@ SynRate = Annotated[
     Field(exclude_if=lambda rate: rate is None),
 ]
 """SYNs a second to one destination that switch ``auto`` on."""
+
+ConnectionsShare = Annotated[
+    Annotated[int, Field(ge=0, le=SHARE_MAX)] | None,
+    Field(exclude_if=lambda share: share is None),
+]
+"""Percent of the room for connections that is kept for a profile."""
 
 
 _NEEDS: list[Any] = [
@@ -93,6 +101,7 @@ class ProfileDocument(BaseModel):
     mode: Action = Action.ENFORCE
     syn: SynMode = Syn.AUTO
     syn_rate: SynRate = None
+    connections_share: ConnectionsShare = None
     http: OptionalHttp = None
     rules: Rules = ()
 
@@ -106,6 +115,7 @@ class PolicyDocument(BaseModel):
     mode: Annotated[Action, Field(exclude_if=lambda mode: mode is Action.ENFORCE)] = Action.ENFORCE
     syn: SynMode = Syn.AUTO
     syn_rate: SynRate = None
+    connections_share: ConnectionsShare = None
     http: OptionalHttp = None
     rules: Rules = ()
     neighbors: Neighbors = ()

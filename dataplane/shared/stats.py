@@ -185,7 +185,7 @@ class ConnectionStats:
     evicted: int
     """Unproven or ended ones that gave their place to a newer one."""
     untracked: int
-    """Found no place, as all around were proven."""
+    """Found no place: all around were proven, or others' and their profile has its share."""
     opening: int
     """Of the active: the SYN proxy waits for the protected host."""
     accepted: int
@@ -196,6 +196,8 @@ class ConnectionStats:
     """RST and FIN of a connection with a wrong one: without effect."""
     proxied: int = 0
     """Of the active: opened by the SYN proxy, and neither closed nor reset."""
+    by_profile: Mapping[str, int] = field(default_factory=dict)
+    """The active by the profile that has opened them; those without any are missing."""
 
 
 @dataclass(frozen=True)

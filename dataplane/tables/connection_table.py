@@ -32,10 +32,11 @@ class ConnectionTable(NativeTable):
             raise ValueError(f"hash_key: {len(hash_key)} bytes, must be {FLOW_KEY_BYTES}")
         timeouts = native_timeouts(capacities.timeouts)
         counters: int = stats + abi.LcoreStats.connections.offset
+        of_profile: int = stats + abi.LcoreStats.connections_of.offset  # type: ignore[attr-defined]
         super().__init__(
             _declare(library),
             f"room for {capacities.connections_max} connections",
-            *(capacities.connections_max, ctypes.byref(timeouts), hash_key, counters),
+            *(capacities.connections_max, ctypes.byref(timeouts), hash_key, counters, of_profile),
         )
 
     @property
@@ -61,7 +62,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     return declare(
         library,
         "flows",
-        ("create", ctypes.c_int, u32, pointer, ctypes.c_char_p, pointer, pointer),
+        ("create", ctypes.c_int, u32, pointer, ctypes.c_char_p, pointer, pointer, pointer),
         ("destroy", None, pointer),
         ("bytes", ctypes.c_uint64, pointer),
         ("sweep", None, pointer, u32),

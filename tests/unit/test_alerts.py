@@ -81,6 +81,7 @@ def test_a_syn_proxy_that_is_on_is_told_while_it_is(tmp_path: Path) -> None:
         ("secbeat_packets_dropped_total", "connections_full", True),
         ("secbeat_packets_dropped_total", "syn_proxy_full", True),
         ("secbeat_packets_would_drop_total", "connections_full", True),
+        ("secbeat_packets_would_drop_total", "connections_share", True),
         ("secbeat_packets_dropped_total", "blacklist", False),
     ],
 )

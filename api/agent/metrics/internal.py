@@ -73,6 +73,11 @@ def _reasons(node: NodeStats) -> Iterator[Sample]:
         yield (cell.profile, cell.reason, cell.mode), cell.packets
 
 
+def _connections_of(node: NodeStats) -> Iterator[Sample]:
+    for profile, active in node.connections.by_profile.items():
+        yield (profile,), active
+
+
 def _by_end(node: NodeStats) -> Iterator[Sample]:
     for how in ("expired", "evicted", "untracked"):
         yield (how,), getattr(node.connections, how)
@@ -97,6 +102,14 @@ NODE: tuple[Scalar[NodeStats], ...] = (
         "secbeat_connections_proven",
         "Tracked connections that are proven: the client receives packets sent to its address.",
         lambda node: single(node.connections.proven),
+    ),
+    Scalar(
+        "gauge",
+        "secbeat_profile_connections",
+        "Tracked connections by the profile of their destination; profiles without any are left "
+        "out.",
+        _connections_of,
+        ("profile",),
     ),
     Scalar(
         "gauge",

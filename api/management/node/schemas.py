@@ -216,6 +216,8 @@ class StatsBody(Strict):
     """What came in that is of the link or not IP, and so is judged by no stage."""
     neighbors_by_protocol: dict[str, int]
     """What came in of neighbours that the policy names, and was let be; see ``neighbors``."""
+    connections_by_profile: dict[str, int]
+    """Tracked now; profiles without any are left out."""
     attacks_blocked: int | None
     requests_per_second: float | None
     latency_ms: float

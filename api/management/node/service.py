@@ -129,6 +129,7 @@ class NodeView:
             would_drop_by_reason=dict(would),
             link_by_kind=dict(link),
             neighbors_by_protocol=dict(neighbors),
+            connections_by_profile=dict(stats.connections.by_profile),
             attacks_blocked=stats.attacks_blocked,
             requests_per_second=round(stats.requests_per_second, 1) if of_requests else None,
             latency_ms=(stats.request_latency_mean_ns if of_requests else stats.latency_mean_ns)

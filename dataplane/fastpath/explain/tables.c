@@ -145,10 +145,11 @@ static uint64_t debt_of(const struct sb_explaining *work, const struct sb_limit 
     if (limit->scope == SB_SCOPE_DESTINATION && !work->has_destination)
         return 0;
     const struct sb_limit_masks masks = sb_limit_masks(limit);
+    const struct sb_buckets *table = &limits->table[limit->scope];
     uint64_t hash = sb_limit_hash(limits, limit, &masks, packet);
 
-    return sb_buckets_peek(sb_buckets_home(&limits->table[limit->scope], hash), sb_bucket_tag(hash),
-                           cost, limit->burst_q16, now_q16, is_known);
+    return sb_buckets_peek(table, sb_buckets_home(table, hash), sb_bucket_tag(hash), cost,
+                           limit->burst_q16, now_q16, is_known);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */

@@ -3,7 +3,11 @@
  * One writer and reader: the connections stage on that lcore. Memory is fixed at creation. A new
  * connection that finds its place full takes that of another: of the first kind in enum
  * sb_flow_rank that is there, the one that was seen longest ago. A proven one, whose client has
- * shown that it receives what is sent to it, keeps its place until it ends. Needs no EAL.
+ * shown that it receives what is sent to it, keeps its place until it ends.
+ *
+ * Where profiles have shares (struct sb_policy), a connection takes the place of an ended one, of
+ * one of its own profile or, while that has less than its share, of one of a profile that has more.
+ * A profile that has its share and finds the rest taken replaces its own only. Needs no EAL.
  */
 #ifndef SB_FLOWS_H
 #define SB_FLOWS_H
@@ -13,11 +17,11 @@
 struct sb_flows;
 
 /* Room for connections_max of them, 1 to SB_FLOWS_MAX, and nearly half as many more, as not every
- * set fills alike. timeouts: see there; hash_key: 64 random bytes. Counts in stats, which must
- * outlive it. 0, -EINVAL, -ENOMEM. */
+ * set fills alike. timeouts: see there; hash_key: 64 random bytes. Counts in stats, and how many
+ * each profile has in of_profile (SB_PROFILES_MAX), which must outlive it. 0, -EINVAL, -ENOMEM. */
 int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *timeouts,
                     const uint8_t hash_key[64], struct sb_connection_stats *stats,
-                    struct sb_flows **out);
+                    uint64_t *of_profile, struct sb_flows **out);
 void sb_flows_destroy(struct sb_flows *flows);
 /* Memory that is reserved; what no connection has needed yet is not touched. */
 uint64_t sb_flows_bytes(const struct sb_flows *flows);

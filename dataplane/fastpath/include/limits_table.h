@@ -1,8 +1,9 @@
 /* limits_table.h: the token buckets of one lcore: of sources, of their prefixes, of destinations,
  * and of whole profiles.
  *
- * One writer and reader: the limits stage on that lcore. Memory is fixed at creation; a set that is
- * full gives the newcomer the bucket that has the least to forget (tables/buckets.c). Needs no EAL.
+ * One writer and reader: the limits stage on that lcore. Memory is fixed at creation; if the two
+ * sets of a newcomer are full, it gets the bucket that has the least to forget (tables/buckets.h).
+ * Needs no EAL.
  */
 #ifndef SB_LIMITS_TABLE_H
 #define SB_LIMITS_TABLE_H

@@ -19,6 +19,9 @@ struct sb_policy {
     const struct sb_targets *targets;     /* NULL: everything has the default profile, 0 */
     const struct sb_neighbors *neighbors; /* NULL: there are none */
     uint32_t uses;                        /* bits of enum sb_use, of all its profiles together */
+    uint32_t generation;                  /* another one for each that is built */
+    const uint32_t *share_q16; /* sb_profile.share_q16 of share_count profiles; NULL: all are 0 */
+    uint32_t share_count;
     uint8_t http_generation; /* 1 to 255, another one for each; 0: nothing is inspected */
     uint8_t reserved[3];
 };

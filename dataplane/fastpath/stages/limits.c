@@ -27,7 +27,7 @@ struct profile_work {
     bool is_charge; /* connections that begin alone */
 };
 
-/* The token bucket that a packet is charged to: its set, and the tag to find it there. */
+/* The token bucket that a packet is charged to: its home set, and the tag to find it by. */
 struct bucket_ref {
     struct sb_bucket_set *set;
     uint32_t tag;
@@ -205,6 +205,7 @@ static void find_buckets(const struct profile_work *work, const struct sb_limit 
 
 static uint32_t pay_each(const struct profile_work *work, const struct sb_limit *limit,
                          uint32_t packets, const struct bucket_ref buckets[SB_BURST_MAX]) {
+    const struct sb_buckets *table = &work->limits->table[limit->scope];
     const uint64_t burst_q16 = limit->burst_q16, now_q16 = work->now_q16;
     const bool is_bits = limit->unit == SB_UNIT_BITS;
     const uint32_t shared = shared_of(work, limit, packets);
@@ -220,7 +221,8 @@ static uint32_t pay_each(const struct profile_work *work, const struct sb_limit 
         }
         if (is_bits)
             cost = cost_of(limit, &work->burst->packets[i]);
-        if (SB_UNLIKELY(!sb_buckets_pay(buckets[i].set, buckets[i].tag, cost, burst_q16, now_q16)))
+        if (SB_UNLIKELY(
+                !sb_buckets_pay(table, buckets[i].set, buckets[i].tag, cost, burst_q16, now_q16)))
             refused |= 1u << i;
     }
     while (refused != 0)
@@ -253,7 +255,7 @@ static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_l
     if (__builtin_mul_overflow(cost, (uint64_t)work->lcore_count, &cost) ||
         cost > SB_BUCKET_DEBT_MAX)
         cost = SB_BUCKET_DEBT_MAX;
-    return sb_buckets_pay(bucket->set, bucket->tag, cost,
+    return sb_buckets_pay(&work->limits->table[limit->scope], bucket->set, bucket->tag, cost,
                           cost > limit->burst_q16 ? cost : limit->burst_q16, work->now_q16);
 }
 

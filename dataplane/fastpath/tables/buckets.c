@@ -10,6 +10,11 @@ enum { WHOLE_BYTES = SB_PROFILES_MAX * SB_WHOLE_STRIDE * sizeof(uint64_t), ENTRI
 
 static int make_table(struct sb_buckets *table, uint32_t entries_max);
 static size_t table_bytes(const struct sb_buckets *table);
+static struct sb_bucket_set *other_set(const struct sb_buckets *table,
+                                       const struct sb_bucket_set *home, uint32_t tag);
+static struct sb_bucket_place least_of(struct sb_bucket_set *set, uint64_t now);
+static uint8_t slot_of(uint64_t now);
+static void note_stray(struct sb_bucket_set *home, uint64_t now);
 
 int sb_limits_create(uint32_t sources_max, uint32_t prefixes_max, uint32_t destinations_max,
                      const uint8_t hash_key[16], struct sb_limits **out) {
@@ -67,29 +72,79 @@ static size_t table_bytes(const struct sb_buckets *table) {
     return ((size_t)table->set_mask + 1) * sizeof(*table->sets);
 }
 
-/* What has been full for the longest time comes first, so that who is seen now and then keeps a
- * place; then what lacks least. */
-uint32_t sb_bucket_least(const struct sb_bucket_set *set, uint64_t now, uint64_t *debt) {
-    const uint64_t mask = SB_BUCKET_TAG_MASK;
-    uint64_t least = UINT64_MAX, taken = 0;
+struct sb_bucket_place sb_buckets_strayed(const struct sb_buckets *table,
+                                          struct sb_bucket_set *home, uint32_t tag, uint64_t now,
+                                          uint64_t burst) {
+    const uint8_t left = (uint8_t)(home->strays_until - slot_of(now));
+    struct sb_bucket_place place = {.set = other_set(table, home, tag), .way = SB_BUCKET_WAYS};
 
-    for (uint64_t way = 0; way < SB_BUCKET_WAYS; way++) {
+    if (home->strays_until == 0 || left > SB_BUCKET_DEBT_SLOTS)
+        return place;
+    place.way = sb_bucket_find(place.set, tag);
+    if (place.way != SB_BUCKET_WAYS)
+        place.debt = sb_bucket_debt_of(place.set, place.way, now, burst);
+    return place;
+}
+
+struct sb_bucket_place sb_buckets_least(const struct sb_buckets *table, struct sb_bucket_set *home,
+                                        uint32_t tag, uint64_t now) {
+    struct sb_bucket_place found = least_of(home, now), other;
+
+    if (found.debt == 0)
+        return found;
+    other = least_of(other_set(table, home, tag), now);
+    return other.debt < found.debt ? other : found;
+}
+
+/* Not inlined: a source whose bucket is in its home set does not come here. */
+__attribute__((noinline)) struct sb_bucket_place sb_buckets_take(const struct sb_buckets *table,
+                                                                 struct sb_bucket_set *home,
+                                                                 uint32_t tag, uint64_t cost,
+                                                                 uint64_t burst, uint64_t now) {
+    struct sb_bucket_place place = sb_buckets_strayed(table, home, tag, now, burst);
+
+    if (place.way == SB_BUCKET_WAYS) {
+        place = sb_buckets_least(table, home, tag, now);
+        place.set->tag[place.way] = (uint8_t)(tag >> SB_BUCKET_FRACTION_BITS);
+        place.set->bucket[place.way] = tag & SB_BUCKET_TAG_MASK;
+        place.debt = sb_bucket_newcomer_debt(place.debt, cost, burst);
+    }
+    if (place.set != home)
+        note_stray(home, now);
+    return place;
+}
+
+/* Which set the tag selects beside its home; the same if there is only one. */
+static struct sb_bucket_set *other_set(const struct sb_buckets *table,
+                                       const struct sb_bucket_set *home, uint32_t tag) {
+    return &table->sets[((uint32_t)(home - table->sets) ^ (tag | 1)) & table->set_mask];
+}
+
+/* What has been full for the longest time comes first, so that a source that sends now and then
+ * keeps its place; then what lacks least. */
+static struct sb_bucket_place least_of(struct sb_bucket_set *set, uint64_t now) {
+    const uint64_t mask = SB_BUCKET_TAG_MASK;
+    uint64_t least = UINT64_MAX;
+    struct sb_bucket_place place = {.set = set};
+
+    for (uint32_t way = 0; way < SB_BUCKET_WAYS; way++) {
         /* Modulo 2^64: times past in their order, then debts in theirs. */
         uint64_t order = (set->bucket[way] & ~mask) - now - SB_BUCKET_DEBT_MAX - 1;
 
-        taken = order < least ? way : taken;
+        place.way = order < least ? way : place.way;
         least = order < least ? order : least;
     }
-    *debt = sb_bucket_debt(set->bucket[taken] & ~mask, now, SB_BUCKET_DEBT_MAX);
-    return (uint32_t)taken;
+    place.debt = sb_bucket_debt_of(set, place.way, now, SB_BUCKET_DEBT_MAX);
+    return place;
 }
 
-/* Not inlined: a source that is known does not come here. */
-__attribute__((noinline)) uint32_t sb_bucket_take(struct sb_bucket_set *set, uint32_t tag,
-                                                  uint64_t now, uint64_t *debt) {
-    uint32_t taken = sb_bucket_least(set, now, debt);
+static uint8_t slot_of(uint64_t now) {
+    return (uint8_t)(now >> SB_BUCKET_SLOT_BITS);
+}
 
-    set->tag[taken] = (uint8_t)(tag >> SB_BUCKET_FRACTION_BITS);
-    set->bucket[taken] = tag & SB_BUCKET_TAG_MASK;
-    return taken;
+/* Its debt is at most the largest burst. */
+static void note_stray(struct sb_bucket_set *home, uint64_t now) {
+    uint8_t until = (uint8_t)(slot_of(now) + SB_BUCKET_DEBT_SLOTS);
+
+    home->strays_until = until == 0 ? 1 : until;
 }

@@ -4,39 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_places.h"
 #include "flow_sources.h"
 #include "flows_private.h"
 #include "http_records.h"
 #include "memory.h"
 #include "packet.h"
 
-enum { SWEPT_AT_ONCE = 4, STRAYED_MAX = UINT16_MAX, NO_WAY = SB_FLOW_WAYS, HUGE_PAGE = 2 << 20 };
-
-/* Where a connection is. */
-struct place {
-    struct sb_flow_set *set;
-    uint32_t way;
-};
-
-/* Who gives way in a set: its way, or NO_WAY. */
-struct giver {
-    uint32_t way;
-    uint32_t rank;
-    uint32_t age;
-};
+enum { SWEPT_AT_ONCE = 4, HUGE_PAGE = 2 << 20 };
 
 static bool are_valid(const struct sb_flow_timeouts *timeouts);
 static bool is_of_unproven(uint32_t state);
-static struct sb_flow_set *other_set(const struct sb_flows *flows, uint64_t hash);
 static struct sb_flow *find_in(struct sb_flow_set *set, const uint64_t key[2], uint32_t tag);
-static struct sb_flow *insert(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
-                              const uint64_t key[2], uint64_t hash);
-static uint32_t free_way(const struct sb_flow_set *set, uint64_t hash);
-static struct giver first_to_give_way(const struct sb_flow_set *set, uint32_t boot_ds);
-static bool gives_way_before(const struct giver *one, const struct giver *other);
+static struct sb_flow_place place_for(struct sb_flows *flows, uint64_t hash, uint32_t profile,
+                                      uint32_t boot_ds);
+static struct sb_flow *insert(struct sb_flows *flows, struct sb_flow_place place,
+                              const uint64_t key[2], uint64_t hash, uint32_t profile);
 static uint8_t unproven_rank(const struct sb_flow *flow);
 static void set_rank(struct sb_flow_set *set, struct sb_flow *flow, uint8_t rank);
-static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow);
+static struct sb_flow_place place_of(struct sb_flows *flows, const struct sb_flow *flow);
 static void free_record(struct sb_flows *flows, struct sb_flow *flow);
 static void sweep_set(struct sb_flows *flows, struct sb_flow_set *set, uint32_t boot_ds);
 
@@ -59,9 +45,13 @@ static size_t records_bytes(const struct sb_flows *flows) {
     return ((size_t)place_count(flows) + 1) * sizeof(struct sb_flow_record);
 }
 
+static size_t owners_bytes(const struct sb_flows *flows) {
+    return flows->set_count * sizeof(struct sb_flow_owners);
+}
+
 int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *timeouts,
                     const uint8_t hash_key[64], struct sb_connection_stats *stats,
-                    struct sb_flows **out) {
+                    uint64_t *of_profile, struct sb_flows **out) {
     struct sb_flows *flows;
     uint32_t source_sets = 1;
 
@@ -76,7 +66,9 @@ int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *tim
         source_sets *= 2;
     flows->source_mask = source_sets - 1;
     flows->timeouts = *timeouts;
+    flows->connections_max = connections_max;
     flows->stats = stats;
+    flows->of_profile = of_profile;
     memcpy(&flows->hash_key, hash_key, sizeof(flows->hash_key));
     memcpy(flows->address_key, hash_key + sizeof(flows->hash_key), sizeof(flows->address_key));
     flows->hash_key.word[0] |= 1;
@@ -84,8 +76,10 @@ int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *tim
     flows->sets = sb_memory_map(sets_bytes(flows));
     flows->sources = sb_memory_map(sources_bytes(flows));
     flows->records = sb_memory_map_small(records_bytes(flows));
+    flows->owners = sb_memory_map_small(owners_bytes(flows));
     flows->record_fresh = 1;
-    if (flows->sets == NULL || flows->sources == NULL || flows->records == NULL) {
+    if (flows->sets == NULL || flows->sources == NULL || flows->records == NULL ||
+        flows->owners == NULL) {
         sb_flows_destroy(flows);
         return -ENOMEM;
     }
@@ -120,20 +114,12 @@ void sb_flows_destroy(struct sb_flows *flows) {
     sb_memory_unmap(flows->sets, sets_bytes(flows));
     sb_memory_unmap(flows->sources, sources_bytes(flows));
     sb_memory_unmap(flows->records, records_bytes(flows));
+    sb_memory_unmap(flows->owners, owners_bytes(flows));
     free(flows);
 }
 
 uint64_t sb_flows_bytes(const struct sb_flows *flows) {
-    return sets_bytes(flows) + sources_bytes(flows) + records_bytes(flows);
-}
-
-static struct sb_flow_set *other_set(const struct sb_flows *flows, uint64_t hash) {
-    struct sb_flow_set *home = sb_flow_home(flows, hash);
-    struct sb_flow_set *other = &flows->sets[(hash >> 16 & UINT32_MAX) * flows->set_count >> 32];
-
-    if (other != home)
-        return other;
-    return home + 1 == flows->sets + flows->set_count ? flows->sets : home + 1;
+    return sets_bytes(flows) + sources_bytes(flows) + records_bytes(flows) + owners_bytes(flows);
 }
 
 struct sb_flow *sb_flow_find(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
@@ -142,7 +128,7 @@ struct sb_flow *sb_flow_find(struct sb_flows *flows, const uint64_t key[2], uint
     struct sb_flow *flow = find_in(home, key, sb_flow_tag(hash));
 
     if (flow == NULL && home->tags.strayed != 0)
-        flow = find_in(other_set(flows, hash), key, sb_flow_tag(hash));
+        flow = find_in(sb_flow_other(flows, hash), key, sb_flow_tag(hash));
     if (flow == NULL || !sb_flow_is_over(flow, boot_ds))
         return flow;
     flows->stats->expired++;
@@ -163,86 +149,58 @@ static struct sb_flow *find_in(struct sb_flow_set *set, const uint64_t key[2], u
 }
 
 struct sb_flow *sb_flow_open(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
-                             uint32_t boot_ds) {
-    struct sb_flow_set *home = sb_flow_home(flows, hash), *other = other_set(flows, hash);
-    bool may_stray = home->tags.strayed < STRAYED_MAX;
-    uint32_t way = free_way(home, hash), other_way = NO_WAY;
+                             uint32_t profile, uint32_t boot_ds) {
+    struct sb_flow_place place = place_for(flows, hash, profile, boot_ds);
 
-    if (way == NO_WAY && may_stray)
-        other_way = free_way(other, hash);
-    if (way == NO_WAY && other_way == NO_WAY) {
-        struct giver giver = first_to_give_way(home, boot_ds), others = {.way = NO_WAY};
-
-        if (may_stray)
-            others = first_to_give_way(other, boot_ds);
-        if (gives_way_before(&others, &giver))
-            other_way = others.way;
-        else
-            way = giver.way;
-        if (way == NO_WAY && other_way == NO_WAY) {
-            flows->stats->untracked++;
-            return NULL;
-        }
-        sb_flow_end(flows, other_way == NO_WAY ? &home->flow[way] : &other->flow[other_way]);
-        flows->stats->evicted++;
-    }
-    return other_way == NO_WAY ? insert(flows, home, way, key, hash)
-                               : insert(flows, other, other_way, key, hash);
+    if (place.way != SB_FLOW_NO_WAY)
+        return insert(flows, place, key, hash, profile);
+    flows->stats->untracked++;
+    return NULL;
 }
 
-static struct sb_flow *insert(struct sb_flows *flows, struct sb_flow_set *set, uint32_t way,
-                              const uint64_t key[2], uint64_t hash) {
-    struct sb_flow_set *home = sb_flow_home(flows, hash);
-    struct sb_flow *flow = &set->flow[way];
+bool sb_flow_share_is_used_up(const struct sb_flows *flows, uint32_t profile) {
+    return sb_share_is_used_up(flows, profile);
+}
 
-    set->tags.tag[way] = (uint16_t)sb_flow_tag(hash);
-    set->tags.used |= (uint16_t)(1u << way);
+/* A free one, or one whose connection is ended for it. */
+static struct sb_flow_place place_for(struct sb_flows *flows, uint64_t hash, uint32_t profile,
+                                      uint32_t boot_ds) {
+    struct sb_flow_set *home = sb_flow_home(flows, hash), *other = sb_flow_other(flows, hash);
+    struct sb_flow_place place = {home, SB_FLOW_NO_WAY};
+
+    if (SB_LIKELY(!sb_share_is_used_up(flows, profile))) {
+        place.way = sb_free_way(home, hash);
+        if (place.way == SB_FLOW_NO_WAY && home->tags.strayed < SB_FLOW_STRAYED_MAX)
+            place = (struct sb_flow_place){other, sb_free_way(other, hash)};
+        if (place.way != SB_FLOW_NO_WAY)
+            return place;
+    }
+    place = sb_place_taken(flows, hash, profile, boot_ds);
+    if (place.way != SB_FLOW_NO_WAY) {
+        sb_flow_end(flows, &place.set->flow[place.way]);
+        flows->stats->evicted++;
+    }
+    return place;
+}
+
+static struct sb_flow *insert(struct sb_flows *flows, struct sb_flow_place place,
+                              const uint64_t key[2], uint64_t hash, uint32_t profile) {
+    struct sb_flow_set *set = place.set, *home = sb_flow_home(flows, hash);
+    struct sb_flow *flow = &set->flow[place.way];
+
+    set->tags.tag[place.way] = (uint16_t)sb_flow_tag(hash);
+    set->tags.used |= (uint16_t)(1u << place.way);
     *flow = (struct sb_flow){.key = {key[0], key[1]}, .rank = SB_FLOW_RANK_HALF_OPEN};
     set_rank(set, flow, SB_FLOW_RANK_HALF_OPEN);
     if (set != home) {
         flow->flags = SB_FLOW_STRAYED;
         home->tags.strayed++;
     }
+    sb_flow_owners(flows, set)[place.way] = (uint16_t)profile;
+    sb_share_count(flows, profile, 1);
     flows->stats->active++;
     flows->stats->opened++;
     return flow;
-}
-
-/* The preferred one, if it is. */
-static uint32_t free_way(const struct sb_flow_set *set, uint64_t hash) {
-    uint32_t ways = ~(uint32_t)set->tags.used & ((1u << SB_FLOW_WAYS) - 1);
-    uint32_t preferred = sb_flow_preferred_way(hash);
-
-    if ((ways >> preferred & 1) != 0)
-        return preferred;
-    return ways == 0 ? (uint32_t)NO_WAY : (uint32_t)__builtin_ctz(ways);
-}
-
-/* Of the lowest rank the one seen longest ago; of several seen together the first. */
-static struct giver first_to_give_way(const struct sb_flow_set *set, uint32_t boot_ds) {
-    struct giver found = {.way = NO_WAY, .rank = 0};
-    uint8_t now = (uint8_t)(boot_ds / SB_FLOW_SEEN_DS);
-    uint32_t ways;
-
-    while (found.rank < SB_FLOW_RANK_PROVEN && set->tags.rank[found.rank] == 0)
-        found.rank++;
-    ways = found.rank < SB_FLOW_RANK_PROVEN ? set->tags.rank[found.rank] : 0;
-    for (; ways != 0; ways &= ways - 1) {
-        uint32_t way = (uint32_t)__builtin_ctz(ways);
-        uint8_t age = (uint8_t)(now - set->tags.seen[way]);
-
-        if (found.way == NO_WAY || age > found.age) {
-            found.way = way;
-            found.age = age;
-        }
-    }
-    return found;
-}
-
-static bool gives_way_before(const struct giver *one, const struct giver *other) {
-    if (one->way == NO_WAY || other->way == NO_WAY)
-        return one->way != NO_WAY;
-    return one->rank != other->rank ? one->rank < other->rank : one->age > other->age;
 }
 
 static uint8_t unproven_rank(const struct sb_flow *flow) {
@@ -266,11 +224,11 @@ static void set_rank(struct sb_flow_set *set, struct sb_flow *flow, uint8_t rank
     flow->rank = rank;
 }
 
-static struct place place_of(struct sb_flows *flows, const struct sb_flow *flow) {
+static struct sb_flow_place place_of(struct sb_flows *flows, const struct sb_flow *flow) {
     size_t offset = (size_t)((const uint8_t *)flow - (const uint8_t *)flows->sets);
     struct sb_flow_set *set = &flows->sets[offset / sizeof(*set)];
 
-    return (struct place){set, (uint32_t)(flow - set->flow)};
+    return (struct sb_flow_place){set, (uint32_t)(flow - set->flow)};
 }
 
 /* Opened by the SYN proxy, and not over. */
@@ -279,7 +237,7 @@ static bool is_proxied(const struct sb_flow *flow) {
 }
 
 void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
-    struct place place = place_of(flows, flow);
+    struct sb_flow_place place = place_of(flows, flow);
     uint16_t way = (uint16_t)(1u << place.way);
 
     sb_source_release(flows, flow);
@@ -292,6 +250,7 @@ void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow) {
     flows->stats->proven -= (flow->flags & SB_FLOW_PROVEN) != 0;
     flows->stats->proxied -= is_proxied(flow);
     flows->stats->active--;
+    sb_share_count(flows, sb_flow_owners(flows, place.set)[place.way], -1);
     place.set->tags.used &= (uint16_t)~way;
     place.set->tags.rank[flow->rank] &= (uint16_t)~way;
     flow->key[0] = flow->key[1] = 0; /* unused, for a reader that has found it before */
@@ -316,7 +275,7 @@ static void free_record(struct sb_flows *flows, struct sb_flow *flow) {
 }
 
 void sb_flow_mark_seen(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds) {
-    struct place place = place_of(flows, flow);
+    struct sb_flow_place place = place_of(flows, flow);
 
     place.set->tags.seen[place.way] = (uint8_t)(boot_ds / SB_FLOW_SEEN_DS);
     if (flow->rank != SB_FLOW_RANK_ENDED)
@@ -324,7 +283,7 @@ void sb_flow_mark_seen(struct sb_flows *flows, struct sb_flow *flow, uint32_t bo
 }
 
 void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source) {
-    struct place place = place_of(flows, flow);
+    struct sb_flow_place place = place_of(flows, flow);
 
     flow->flags |= SB_FLOW_PROVEN;
     set_rank(place.set, flow, SB_FLOW_RANK_PROVEN);
@@ -337,6 +296,21 @@ void sb_flow_retire(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_
     set_rank(place_of(flows, flow).set, flow, SB_FLOW_RANK_ENDED);
     sb_source_release(flows, flow);
     sb_flow_touch(flows, flow, boot_ds);
+}
+
+void sb_flows_share(struct sb_flows *flows, const uint32_t *share_q16, uint32_t count,
+                    uint32_t generation) {
+    struct sb_flow_shares *shares = &flows->shares;
+
+    shares->generation = generation;
+    shares->are_in_force = share_q16 != NULL;
+    shares->all_left = 0;
+    for (uint32_t i = 0; i < SB_PROFILES_MAX; i++) {
+        shares->kept[i] = share_q16 == NULL || i >= count
+                              ? 0
+                              : (uint32_t)((uint64_t)flows->connections_max * share_q16[i] >> 16);
+        shares->all_left += sb_share_left(shares, i);
+    }
 }
 
 uint32_t sb_flow_source_count(const struct sb_flows *flows, uint64_t source) {

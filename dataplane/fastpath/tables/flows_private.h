@@ -114,6 +114,22 @@ struct sb_flow_set {
     struct sb_flow flow[SB_FLOW_WAYS];
 };
 
+/* Which profile has opened the connections of a set; half a line, read and written when one begins
+ * or ends. */
+struct sb_flow_owners {
+    uint16_t profile[SB_FLOW_WAYS];
+} __attribute__((aligned(SB_CACHE_LINE / 2)));
+
+/* See flow_shares.h. */
+struct sb_flow_shares {
+    uint32_t generation; /* of the policy that they are of */
+    bool are_in_force;   /* some profile has one */
+    uint32_t all_used;   /* connections there are */
+    uint32_t all_left;   /* what of the shares is not in use */
+    uint32_t used[SB_PROFILES_MAX];
+    uint32_t kept[SB_PROFILES_MAX]; /* the share, in connections */
+};
+
 /* How many proven connections sources have. */
 struct sb_source_set {
     uint32_t tag[SB_SOURCE_WAYS];
@@ -130,11 +146,15 @@ struct sb_flows {
     uint32_t record_free;           /* index of the first that was given back; 0: none */
     uint32_t record_fresh;          /* of the first that was never used */
     struct sb_connection_stats *stats;
+    uint64_t *of_profile;          /* what is published of shares.used */
+    struct sb_flow_owners *owners; /* by set */
+    uint32_t connections_max;
     struct sb_flow_timeouts timeouts;
     uint32_t sweep_next; /* set */
     uint32_t sweep_due;  /* sets */
     uint32_t sweep_ds;
     struct sb_http *http; /* is told about ended connections; NULL: not told */
+    struct sb_flow_shares shares;
 };
 
 static inline uint64_t sb_flow_hash(const struct sb_flows *flows, const uint64_t key[2]) {
@@ -143,6 +163,11 @@ static inline uint64_t sb_flow_hash(const struct sb_flows *flows, const uint64_t
 
 static inline struct sb_flow_set *sb_flow_home(const struct sb_flows *flows, uint64_t hash) {
     return &flows->sets[(hash & UINT32_MAX) * flows->set_count >> 32];
+}
+
+/* For a connection that probably begins. */
+static inline void sb_flow_ask_for_owners(const struct sb_flows *flows, uint64_t hash) {
+    __builtin_prefetch(&flows->owners[(hash & UINT32_MAX) * flows->set_count >> 32], 1);
 }
 
 static inline uint32_t sb_flow_preferred_way(uint64_t hash) {
@@ -198,9 +223,11 @@ static inline bool sb_flow_is_over(const struct sb_flow *flow, uint32_t boot_ds)
 /* The connection of a key; NULL: there is none, or it was over and is now ended. */
 struct sb_flow *sb_flow_find(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
                              uint32_t boot_ds);
-/* A new one, all zero but for its key; there is none of that key. NULL: no place. */
+/* A new one of a profile, all zero but for its key; there is none of that key. NULL: no place. */
 struct sb_flow *sb_flow_open(struct sb_flows *flows, const uint64_t key[2], uint64_t hash,
-                             uint32_t boot_ds);
+                             uint32_t profile, uint32_t boot_ds);
+/* Whether a new connection of a profile finds a place only where one of its own gives way. */
+bool sb_flow_share_is_used_up(const struct sb_flows *flows, uint32_t profile);
 void sb_flow_end(struct sb_flows *flows, struct sb_flow *flow);
 /* Gives a connection that has none a record, all zero: there are as many as places. */
 struct sb_flow_record *sb_flow_add_record(struct sb_flows *flows, struct sb_flow *flow);
@@ -211,6 +238,10 @@ void sb_flow_prove(struct sb_flows *flows, struct sb_flow *flow, uint64_t source
 /* Its hosts are through with it: the first to give way from now on, and no longer its source's. It
  * is there for what may still come. */
 void sb_flow_retire(struct sb_flows *flows, struct sb_flow *flow, uint32_t boot_ds);
+/* Takes over the shares of another policy: by profile, count of them, in parts of 65,536 of
+ * connections_max; NULL: there are none. */
+void sb_flows_share(struct sb_flows *flows, const uint32_t *share_q16, uint32_t count,
+                    uint32_t generation);
 /* How many proven connections a source has. */
 uint32_t sb_flow_source_count(const struct sb_flows *flows, uint64_t source);
 

@@ -15,6 +15,8 @@
 /* In place of an address's upper half; no fixed key of a test makes it the zero of a product. */
 #define SALT 0xbf58476d1ce4e5b9ull
 
+enum { SHARES_MAX = 1 << 16 }; /* sb_profile.share_q16 */
+
 _Static_assert(sizeof(struct sb_limit) == 32, "two to a line");
 _Static_assert(SB_LIMITS_MAX == SB_SCOPE_COUNT * SB_UNIT_REQUESTS + 1,
                "room for every kind of limit");
@@ -30,6 +32,7 @@ struct build {
     struct sb_neighbors neighbors;
     struct sb_profile *profiles;
     uint32_t profile_count; /* the highest index that was asked for, and one */
+    uint32_t share_q16[SB_PROFILES_MAX];
 };
 
 static int build_neighbors(struct build *build);
@@ -41,6 +44,8 @@ static bool are_sound_ports(const struct sb_port_rule *rule);
 static bool are_sound_reflectors(const struct sb_profile *profile);
 static bool is_sound_http(const struct sb_http_profile *http);
 static void salt_limits(struct sb_profile *profile, uint32_t index, const struct sb_hash_key *key);
+static uint32_t next_generation(void);
+static bool gather_shares(struct build *build);
 static uint8_t next_http_generation(void);
 
 void sb_profile_init(struct sb_profile *profile) {
@@ -114,7 +119,29 @@ int sb_policy_neighbor(struct sb_policy *policy, const uint8_t key[16], uint32_t
     return result;
 }
 
-/* Policies are built by one thread. */
+/* Policies are built by one thread, here and below. 0 is of no policy. */
+static uint32_t next_generation(void) {
+    static uint32_t newest;
+
+    newest = newest == UINT32_MAX ? 1 : newest + 1;
+    return newest;
+}
+
+/* False: they come to more than all there is. */
+static bool gather_shares(struct build *build) {
+    uint64_t all = 0;
+
+    for (uint32_t i = 0; i < build->profile_count; i++) {
+        build->share_q16[i] = build->profiles[i].share_q16;
+        all += build->share_q16[i];
+    }
+    if (all != 0) {
+        build->policy.share_q16 = build->share_q16;
+        build->policy.share_count = build->profile_count;
+    }
+    return all <= SHARES_MAX;
+}
+
 static uint8_t next_http_generation(void) {
     static uint8_t newest;
 
@@ -132,6 +159,9 @@ int sb_policy_build(struct sb_policy *policy, const uint8_t key[16]) {
         salt_limits(&build->profiles[i], i, &hash_key);
         policy->uses |= build->profiles[i].uses;
     }
+    if (!gather_shares(build))
+        return -EINVAL;
+    policy->generation = next_generation();
     if ((policy->uses & SB_USE_HTTP) != 0)
         policy->http_generation = next_http_generation();
     if (build->targets.count != 0) {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -178,7 +179,14 @@ class StatsView:
     def _connections(self) -> stats.ConnectionStats:
         size = ctypes.sizeof(abi.ConnectionStats)
         offset: int = _LCORE.connections.offset
-        return stats.ConnectionStats(*self._summed(offset, size // _WORD))
+        found = stats.ConnectionStats(*self._summed(offset, size // _WORD))  # type: ignore[arg-type]
+        return replace(found, by_profile=dict(self._settled(self._connections_of)))
+
+    def _connections_of(self) -> Iterator[tuple[str, int]]:
+        names = self._profiles()
+        offset: int = _LCORE.connections_of.offset  # type: ignore[attr-defined]
+        active = self._summed(offset, self._profile_count)
+        return ((name, active[index]) for index, name in names if active[index])
 
     def _countries(self) -> stats.CountriesStats | None:
         header = self._header
@@ -282,8 +290,11 @@ class StatsView:
     def _profiles(self) -> list[tuple[int, str]]:
         """Index and name of each that counts."""
         labels: int = _HEADER.profile_label.offset  # type: ignore[attr-defined]
-        count = min(self._header("profile_count"), abi.PROFILES_MAX)
-        return read_labels(self._bytes, labels, count, abi.PROFILE_NAME)
+        return read_labels(self._bytes, labels, self._profile_count, abi.PROFILE_NAME)
+
+    @property
+    def _profile_count(self) -> int:
+        return min(self._header("profile_count"), abi.PROFILES_MAX)
 
 
 def _lcore_offset(index: int) -> int:

@@ -181,7 +181,7 @@ static struct sb_flows *make_flows(void) {
     for (int state = 0; state < SB_FLOW_STATE_COUNT; state++)
         timeouts.ds[state] = 10;
     if (sb_flows_create(CONNECTIONS, &timeouts, (const uint8_t[64]){1}, &stats.connections,
-                        &flows) != 0)
+                        stats.connections_of, &flows) != 0)
         abort();
     return flows;
 }

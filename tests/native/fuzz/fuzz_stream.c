@@ -245,7 +245,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(&stats, 0, offsetof(struct sb_lcore_stats, profile) + sizeof(stats.profile[0]));
     for (int state = 0; state < SB_FLOW_STATE_COUNT; state++)
         timeouts.ds[state] = 100;
-    if (sb_flows_create(4, &timeouts, (const uint8_t[64]){1}, &stats.connections, &flows) != 0 ||
+    if (sb_flows_create(4, &timeouts, (const uint8_t[64]){1}, &stats.connections,
+                        stats.connections_of, &flows) != 0 ||
         sb_http_create(flows, SB_HTTP_POOL_STEP, (const uint8_t[16]){1}, &stats.http, &http) != 0)
         abort();
     lcore.flows = (uintptr_t)flows;

@@ -45,6 +45,7 @@ CASES = int(os.environ.get("SECBEAT_MODEL_CASES", "140"))
 BURSTS = 12
 ELSEWHERE = {
     *(Reason.NONE, Reason.HANDOVER_FULL, Reason.TX_FULL, Reason.CONNECTIONS_FULL),
+    Reason.CONNECTIONS_SHARE,
     *(Reason.LINK_LIMIT, Reason.NON_IP_LIMIT),
     *(reason for reason in Reason if REASON_STAGE[reason] is Stage.HTTP),
 }

@@ -10,6 +10,7 @@ from dataplane.native.abi import Mode, Reason, Stage
 MONITORED = {
     # a node that has just come does not know what there is
     *(Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW, Reason.CONNECTIONS_FULL),
+    Reason.CONNECTIONS_SHARE,
     # honest clients do it
     *(Reason.HTTP_CONTENT_ENCODING, Reason.HTTP_TRAILERS, Reason.HTTP_BODY_OF_GET),
 }

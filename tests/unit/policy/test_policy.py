@@ -138,6 +138,40 @@ def test_a_whole_number_may_be_written_with_a_fraction() -> None:
     assert refused({"name": "x", "syn_rate": 7.5}).field == "syn_rate"
 
 
+@pytest.mark.parametrize(
+    ("default", "others", "percents"),
+    [
+        (None, [], [0]),
+        (40, [], [40]),
+        (None, [None], [25, 25]),
+        (None, [20, None], [20, 20, 20]),
+        (0, [100], [0, 100]),
+        (None, [100], [0, 100]),
+        (50, [0, 50], [50, 0, 50]),
+    ],
+)
+def test_room_for_connections_is_shared_out(
+    default: int | None, others: list[int | None], percents: list[int]
+) -> None:
+    profiles = [
+        {"name": f"p{at}", "targets": [f"192.0.2.{at}"], "connections_share": share}
+        for at, share in enumerate(others)
+    ]
+    document = policy() | {"connections_share": default, "profiles": profiles}
+    found = compile_policy(parse_policy(document))
+    assert [one.share_q16 for one in found] == [int(each * 65536 / 100) for each in percents]
+
+
+def test_more_than_all_room_for_connections_is_refused() -> None:
+    profile = {"name": "p", "targets": ["192.0.2.1"], "connections_share": 51}
+    error = refused(policy() | {"connections_share": 50, "profiles": [profile]})
+    assert (error.field, error.limit) == (
+        "connections_share",
+        "all profiles together have at most 100 percent",
+    )
+    assert refused(policy() | {"connections_share": 101}).field == "connections_share"
+
+
 def test_the_published_schema_is_that_of_the_document() -> None:
     file = Path(__file__).parents[3] / "docs" / "policy.schema.json"
     published = json.loads(file.read_text())

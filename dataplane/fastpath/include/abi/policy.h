@@ -129,6 +129,8 @@ struct sb_profile {
     uint32_t limit_count;         /* at most SB_LIMITS_MAX */
     uint32_t reflector_count;
     uint32_t connections_max; /* that one source may have established; 0: any number */
+    uint32_t share_q16;       /* of 65,536: what part of the room for connections is kept for it;
+                                 all profiles of a policy together have 65,536 at most */
     uint32_t syn_proxy;       /* enum sb_syn_proxy */
     uint32_t syn_rate; /* AUTO: more SYNs a second to one destination switch it on; 1 or more */
     struct sb_limit limit[SB_LIMITS_MAX];

@@ -38,7 +38,8 @@ struct sb_connection_stats {
     uint64_t opened; /* ever */
     uint64_t expired;
     uint64_t evicted;   /* unproven or ended ones that gave their place to a newer one */
-    uint64_t untracked; /* found no place, as all around were proven */
+    uint64_t untracked; /* found no place: all around were proven, or others' and their profile has
+                           its share */
     uint64_t opening;   /* of the active: proven by a cookie, the protected host has not answered */
     uint64_t accepted;  /* ever opened so */
     uint64_t failed;    /* of those: refused, silent, or given up by the client */
@@ -190,7 +191,9 @@ struct sb_lcore_stats {
     uint64_t neighbor[SB_PORT_COUNT][SB_NEIGHBOR_COUNT]; /* came in, and nobody judged them */
     uint64_t neighbor_beyond[SB_NEIGHBOR_COUNT];         /* judged as all, being too many */
     struct sb_profile_stats profile[SB_PROFILES_MAX];
-    uint64_t rule_hits[SB_RULES_MAX];                             /* by slot: once a request */
+    uint64_t connections_of[SB_PROFILES_MAX]; /* in the table now, by the profile that has opened
+                                                 them */
+    uint64_t rule_hits[SB_RULES_MAX];         /* by slot: once a request */
     uint64_t rule_group[SB_RULE_GROUPS_MAX][SB_WAF_RESULT_COUNT]; /* requests, each once: of the
                                                                      rule that evidence shows */
     uint64_t evidence_count;                                      /* ever written */

@@ -172,8 +172,13 @@ bool sb_begin_tcp(struct sb_connections_work *work, uint32_t i, const struct sb_
 }
 
 bool sb_begin_flow(struct sb_connections_work *work, uint32_t i, struct sb_flow **flow) {
-    *flow = sb_flow_open(work->flows, work->key[i], work->hash[i], work->now->boot_ds);
-    return *flow == NULL && sb_connections_reject(work, i, SB_REASON_CONNECTIONS_FULL);
+    const uint32_t profile = work->burst->packets[i].profile;
+
+    *flow = sb_flow_open(work->flows, work->key[i], work->hash[i], profile, work->now->boot_ds);
+    return *flow == NULL && sb_connections_reject(work, i,
+                                                  sb_flow_share_is_used_up(work->flows, profile)
+                                                      ? SB_REASON_CONNECTIONS_SHARE
+                                                      : SB_REASON_CONNECTIONS_FULL);
 }
 
 void sb_begin_note_offers(const struct sb_connections_work *work, const struct sb_packet *packet,

@@ -14,6 +14,7 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+static void take_shares(struct sb_flows *flows, const struct sb_policy *policy);
 static uint32_t locate(struct sb_connections_work *work);
 static uint32_t locate_plain(struct sb_connections_work *work);
 static uint32_t follow_usual(struct sb_connections_work *work, uint32_t packets);
@@ -40,6 +41,8 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
     work.burst = burst;
     work.now = now;
     work.flows = (struct sb_flows *)(uintptr_t)lcore->flows;
+    if (SB_UNLIKELY(work.flows->shares.generation != sb_policy_of(lcore)->generation))
+        take_shares(work.flows, sb_policy_of(lcore));
     work.proxy = sb_proxy_of(lcore, now);
     work.answered = 0;
     work.http_generation = sb_http_generation(lcore);
@@ -57,6 +60,12 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
     sb_proxy_tick(&work.proxy);
     if (dropped != 0)
         sb_burst_leave_out(burst, dropped);
+}
+
+/* Not inlined: another policy is rare. */
+static __attribute__((noinline)) void take_shares(struct sb_flows *flows,
+                                                  const struct sb_policy *policy) {
+    sb_flows_share(flows, policy->share_q16, policy->share_count, policy->generation);
 }
 
 void sb_connections_idle(struct sb_lcore *lcore, const struct sb_time *now) {
@@ -81,6 +90,8 @@ static inline void ask_for_flow(struct sb_connections_work *work, uint32_t i,
     work->hash[i] = hash;
     work->flow[i] = flow;
     __builtin_prefetch(is_opening ? (void *)&home->tags : (void *)flow, 1);
+    if (is_opening)
+        sb_flow_ask_for_owners(flows, hash);
 }
 
 /* The packets that are of a connection; asks for its preferred place. */
@@ -184,6 +195,7 @@ ALWAYS_INLINE uint32_t follow_found(struct sb_connections_work *work, uint32_t p
             others |= 1u << i;
         } else {
             *not_there |= 1u << i;
+            sb_flow_ask_for_owners(work->flows, work->hash[i]);
         }
         __builtin_prefetch(&sb_flow_home(work->flows, work->hash[i])->tags, 1);
     }

@@ -64,7 +64,8 @@ void sb_proxy_open(const struct sb_proxy *proxy, struct sb_packet *packet,
     struct sb_syn_proxy_table *table = proxy->table;
     const uint32_t sharer = sb_share_of_hash(source);
     const uint32_t destination = sb_share_of_address(table, sb_protected_words(packet));
-    struct sb_flow *flow = sb_flow_open(proxy->flows, key, hash, proxy->now->boot_ds);
+    struct sb_flow *flow =
+        sb_flow_open(proxy->flows, key, hash, packet->profile, proxy->now->boot_ds);
     struct sb_opening *opening;
     struct sb_tcp_options options;
     struct sb_cookie_time says = {.scale = SB_COOKIE_NO_SCALE};

@@ -82,6 +82,6 @@ static bool pay(const struct sb_http_work *work, const struct sb_request_limit *
         hash = sb_limit_hash(limits, rate, &masks, work->packet);
         table = &limits->table[rate->scope];
     }
-    return sb_buckets_pay(sb_buckets_home(table, hash), sb_bucket_tag(hash), rate->increment_q16,
-                          rate->burst_q16, now_q16);
+    return sb_buckets_pay(table, sb_buckets_home(table, hash), sb_bucket_tag(hash),
+                          rate->increment_q16, rate->burst_q16, now_q16);
 }

@@ -15,6 +15,7 @@ class ConnectionStateRule(ReasonsRule):
         Reason.OUT_OF_STATE,
         Reason.OUT_OF_WINDOW,
         Reason.CONNECTIONS_FULL,
+        Reason.CONNECTIONS_SHARE,
     )
 
     type: Literal["connection_state"]
