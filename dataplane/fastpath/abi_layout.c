@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "d4f83a9c41e895c49e38cc411ea7668b00dec19748323d278423094c54b3f62f";
+const char sb_abi_hash[] = "1ac81e6c14bc6ac0740b5c4d792baff6741eae84593cf3d176e7c9920fda42ca";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -119,18 +119,20 @@ _Static_assert(offsetof(struct sb_profile, limit_count) == 260, "make abi");
 _Static_assert(offsetof(struct sb_profile, reflector_count) == 264, "make abi");
 _Static_assert(offsetof(struct sb_profile, connections_max) == 268, "make abi");
 _Static_assert(offsetof(struct sb_profile, syn_proxy) == 272, "make abi");
-_Static_assert(offsetof(struct sb_profile, syn_rate) == 276, "make abi");
-_Static_assert(offsetof(struct sb_profile, limit) == 280, "make abi");
-_Static_assert(offsetof(struct sb_profile, ports_tcp) == 696, "make abi");
-_Static_assert(offsetof(struct sb_profile, ports_udp) == 828, "make abi");
-_Static_assert(offsetof(struct sb_profile, ethertypes) == 960, "make abi");
-_Static_assert(offsetof(struct sb_profile, protocols) == 1096, "make abi");
-_Static_assert(offsetof(struct sb_profile, reflector) == 1128, "make abi");
-_Static_assert(offsetof(struct sb_profile, geo_block) == 1512, "make abi");
-_Static_assert(offsetof(struct sb_profile, geo_allow) == 1600, "make abi");
-_Static_assert(offsetof(struct sb_profile, http) == 1688, "make abi");
-_Static_assert(offsetof(struct sb_profile, waf_off) == 3832, "make abi");
-_Static_assert(offsetof(struct sb_profile, waf_monitor) == 3848, "make abi");
+_Static_assert(offsetof(struct sb_profile, inside) == 276, "make abi");
+_Static_assert(offsetof(struct sb_profile, reserved) == 278, "make abi");
+_Static_assert(offsetof(struct sb_profile, syn_rate) == 284, "make abi");
+_Static_assert(offsetof(struct sb_profile, limit) == 288, "make abi");
+_Static_assert(offsetof(struct sb_profile, ports_tcp) == 704, "make abi");
+_Static_assert(offsetof(struct sb_profile, ports_udp) == 836, "make abi");
+_Static_assert(offsetof(struct sb_profile, ethertypes) == 968, "make abi");
+_Static_assert(offsetof(struct sb_profile, protocols) == 1104, "make abi");
+_Static_assert(offsetof(struct sb_profile, reflector) == 1136, "make abi");
+_Static_assert(offsetof(struct sb_profile, geo_block) == 1520, "make abi");
+_Static_assert(offsetof(struct sb_profile, geo_allow) == 1608, "make abi");
+_Static_assert(offsetof(struct sb_profile, http) == 1696, "make abi");
+_Static_assert(offsetof(struct sb_profile, waf_off) == 3840, "make abi");
+_Static_assert(offsetof(struct sb_profile, waf_monitor) == 3856, "make abi");
 
 _Static_assert(sizeof(struct sb_sample) == 64, "make abi");
 _Static_assert(offsetof(struct sb_sample, source) == 0, "make abi");
@@ -219,7 +221,7 @@ _Static_assert(offsetof(struct sb_port_packets, protocol) == 16, "make abi");
 _Static_assert(offsetof(struct sb_port_packets, port) == 18, "make abi");
 _Static_assert(offsetof(struct sb_port_packets, reserved) == 20, "make abi");
 
-_Static_assert(sizeof(struct sb_target_evidence) == 16224, "make abi");
+_Static_assert(sizeof(struct sb_target_evidence) == 16240, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, packets) == 0, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, samples) == 8, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, distinct_sources) == 16, "make abi");
@@ -236,7 +238,7 @@ _Static_assert(offsetof(struct sb_target_evidence, country) == 3640, "make abi")
 _Static_assert(offsetof(struct sb_target_evidence, tcp_flags) == 9056, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, size) == 11104, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, reason) == 11168, "make abi");
-_Static_assert(offsetof(struct sb_target_evidence, sample) == 12128, "make abi");
+_Static_assert(offsetof(struct sb_target_evidence, sample) == 12144, "make abi");
 
 _Static_assert(sizeof(struct sb_rates) == 24, "make abi");
 _Static_assert(offsetof(struct sb_rates, packets) == 0, "make abi");
@@ -344,7 +346,7 @@ _Static_assert(offsetof(struct sb_detection_pages, top) == 464, "make abi");
 _Static_assert(offsetof(struct sb_detection_pages, incident) == 3064, "make abi");
 _Static_assert(offsetof(struct sb_detection_pages, baseline) == 386040, "make abi");
 
-_Static_assert(sizeof(struct sb_port_stats) == 1016, "make abi");
+_Static_assert(sizeof(struct sb_port_stats) == 1032, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received_bytes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, forwarded) == 16, "make abi");
@@ -352,7 +354,7 @@ _Static_assert(offsetof(struct sb_port_stats, forwarded_bytes) == 24, "make abi"
 _Static_assert(offsetof(struct sb_port_stats, consumed) == 32, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, held_now) == 40, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, dropped) == 48, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 1008, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 1024, "make abi");
 
 _Static_assert(sizeof(struct sb_stage_stats) == 32, "make abi");
 _Static_assert(offsetof(struct sb_stage_stats, packets) == 0, "make abi");
@@ -421,7 +423,7 @@ _Static_assert(offsetof(struct sb_http_stats, pool_bytes) == 184, "make abi");
 _Static_assert(offsetof(struct sb_http_stats, pool_used) == 192, "make abi");
 _Static_assert(offsetof(struct sb_http_stats, pool_full) == 200, "make abi");
 
-_Static_assert(sizeof(struct sb_profile_stats) == 2880, "make abi");
+_Static_assert(sizeof(struct sb_profile_stats) == 2928, "make abi");
 _Static_assert(offsetof(struct sb_profile_stats, count) == 0, "make abi");
 
 _Static_assert(sizeof(struct sb_profile_label) == 64, "make abi");
@@ -435,7 +437,7 @@ _Static_assert(offsetof(struct sb_latency, count) == 0, "make abi");
 _Static_assert(offsetof(struct sb_latency, sum_ns) == 8, "make abi");
 _Static_assert(offsetof(struct sb_latency, bucket) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore_stats) == 8790016, "make abi");
+_Static_assert(sizeof(struct sb_lcore_stats) == 8888320, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, heartbeat) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, busy_cycles) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, total_cycles) == 16, "make abi");
@@ -449,18 +451,19 @@ _Static_assert(offsetof(struct sb_lcore_stats, connections) == 600, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, http) == 688, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, waf) == 896, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, port) == 952, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, stage) == 2984, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3336, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, link) == 3456, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4016, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4160, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4232, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 5902472, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6426760, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6429832, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6429840, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8526992, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8527000, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, stage) == 3016, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3368, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, link) == 3488, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, inner) == 4048, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4080, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4224, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4296, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 6000840, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6525128, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6528200, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6528208, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8625360, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8625368, "make abi");
 
 _Static_assert(sizeof(struct sb_device_stats) == 64, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
@@ -575,14 +578,14 @@ _Static_assert(offsetof(struct sb_stats_header, drain) == 68184, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, profile_version) == 68224, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, profile_label) == 68232, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199304, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202184, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726472, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726480, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, detection) == 734672, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, most_hit) == 1132520, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, syn_proxy_on) == 1196552, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202232, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726520, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726528, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, detection) == 734720, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, most_hit) == 1132568, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, syn_proxy_on) == 1196600, "make abi");
 
-_Static_assert(sizeof(struct sb_stats) == 141840384, "make abi");
+_Static_assert(sizeof(struct sb_stats) == 143413248, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
 _Static_assert(offsetof(struct sb_stats, lcore) == 1200128, "make abi");
 
@@ -875,6 +878,7 @@ _Static_assert(SB_COUNTRY_WORDS == 11, "make abi");
 _Static_assert(SB_COUNTRY_RANGES_MAX == 1048576, "make abi");
 _Static_assert(SB_LINK_CONTROL_PPS_MAX == 10000, "make abi");
 _Static_assert(SB_LINK_OTHER_PPS_MAX == 1000, "make abi");
+_Static_assert(SB_MPLS_LABELS_MAX == 16, "make abi");
 _Static_assert(SB_NEIGHBORS_MAX == 256, "make abi");
 _Static_assert(SB_NEIGHBOR_PPS_MAX == 10000, "make abi");
 _Static_assert(SB_RING_SLOTS == 1024, "make abi");
@@ -1064,7 +1068,9 @@ _Static_assert(SB_REASON_HTTP_SLOW_READ == 116, "make abi");
 _Static_assert(SB_REASON_HTTP_CHECKSUM == 117, "make abi");
 _Static_assert(SB_REASON_HTTP_POOL == 118, "make abi");
 _Static_assert(SB_REASON_HTTP_BODY_OF_GET == 119, "make abi");
-_Static_assert(SB_REASON_COUNT == 120, "make abi");
+_Static_assert(SB_REASON_INNER_MALFORMED == 120, "make abi");
+_Static_assert(SB_REASON_INNER_REFUSED == 121, "make abi");
+_Static_assert(SB_REASON_COUNT == 122, "make abi");
 
 _Static_assert(SB_LINK_NONE == 0, "make abi");
 _Static_assert(SB_LINK_ARP == 1, "make abi");
@@ -1114,6 +1120,15 @@ _Static_assert(SB_NEIGHBOR_PIM == 7, "make abi");
 _Static_assert(SB_NEIGHBOR_VRRP == 8, "make abi");
 _Static_assert(SB_NEIGHBOR_COUNT == 9, "make abi");
 
+_Static_assert(SB_ENCAPSULATION_MPLS == 0, "make abi");
+_Static_assert(SB_ENCAPSULATION_PPPOE == 1, "make abi");
+_Static_assert(SB_ENCAPSULATION_COUNT == 2, "make abi");
+
+_Static_assert(SB_INSIDE_JUDGE == 0, "make abi");
+_Static_assert(SB_INSIDE_PASS == 1, "make abi");
+_Static_assert(SB_INSIDE_REFUSE == 2, "make abi");
+_Static_assert(SB_INSIDE_COUNT == 3, "make abi");
+
 _Static_assert(SB_ORIGIN_ANSWER == 0, "make abi");
 _Static_assert(SB_ORIGIN_RETRY == 1, "make abi");
 _Static_assert(SB_ORIGIN_RESET == 2, "make abi");
@@ -1140,6 +1155,7 @@ _Static_assert(SB_PACKET_PATH_MTU == 2048, "make abi");
 _Static_assert(SB_PACKET_REQUEST == 4096, "make abi");
 _Static_assert(SB_PACKET_NEIGHBOR == 8192, "make abi");
 _Static_assert(SB_PACKET_STRAY == 16384, "make abi");
+_Static_assert(SB_PACKET_INNER == 32768, "make abi");
 
 _Static_assert(SB_SYN_PROXY_OFF == 0, "make abi");
 _Static_assert(SB_SYN_PROXY_AUTO == 1, "make abi");

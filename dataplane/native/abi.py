@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "d4f83a9c41e895c49e38cc411ea7668b00dec19748323d278423094c54b3f62f"
+ABI_HASH = "1ac81e6c14bc6ac0740b5c4d792baff6741eae84593cf3d176e7c9920fda42ca"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -37,6 +37,7 @@ COUNTRY_WORDS = 11
 COUNTRY_RANGES_MAX = 1048576
 LINK_CONTROL_PPS_MAX = 10000
 LINK_OTHER_PPS_MAX = 1000
+MPLS_LABELS_MAX = 16
 NEIGHBORS_MAX = 256
 NEIGHBOR_PPS_MAX = 10000
 RING_SLOTS = 1024
@@ -81,9 +82,11 @@ VERDICT_COUNT = 5
 MODE_COUNT = 3
 STAGE_COUNT = 11
 REASON_HTTP_HEADER_COUNT = 72
-REASON_COUNT = 120
+REASON_COUNT = 122
 LINK_COUNT = 35
 NEIGHBOR_COUNT = 9
+ENCAPSULATION_COUNT = 2
+INSIDE_COUNT = 3
 ORIGIN_COUNT = 5
 LIST_COUNT = 2
 SYN_PROXY_COUNT = 3
@@ -325,6 +328,8 @@ class Reason(enum.IntEnum):
     HTTP_CHECKSUM = 117
     HTTP_POOL = 118
     HTTP_BODY_OF_GET = 119
+    INNER_MALFORMED = 120
+    INNER_REFUSED = 121
 
 
 class Link(enum.IntEnum):
@@ -381,6 +386,21 @@ class Neighbor(enum.IntEnum):
     VRRP = 8
 
 
+class Encapsulation(enum.IntEnum):
+    """enum sb_encapsulation."""
+
+    MPLS = 0
+    PPPOE = 1
+
+
+class Inside(enum.IntEnum):
+    """enum sb_inside."""
+
+    JUDGE = 0
+    PASS = 1
+    REFUSE = 2
+
+
 class Origin(enum.IntEnum):
     """enum sb_origin."""
 
@@ -416,6 +436,7 @@ class PacketFlag(enum.IntFlag):
     REQUEST = 4096
     NEIGHBOR = 8192
     STRAY = 16384
+    INNER = 32768
 
 
 class SynProxy(enum.IntEnum):
@@ -1021,6 +1042,8 @@ class Profile(ctypes.Structure):
     reflector_count: int
     connections_max: int
     syn_proxy: int
+    inside: ctypes.Array[ctypes.c_uint8]
+    reserved: ctypes.Array[ctypes.c_uint8]
     syn_rate: int
     limit: ctypes.Array[Limit]
     ports_tcp: PortRule
@@ -1041,20 +1064,22 @@ class Profile(ctypes.Structure):
         ("reflector_count", ctypes.c_uint32),  # 264
         ("connections_max", ctypes.c_uint32),  # 268
         ("syn_proxy", ctypes.c_uint32),  # 272
-        ("syn_rate", ctypes.c_uint32),  # 276
-        ("limit", Limit * 13),  # 280
-        ("ports_tcp", PortRule),  # 696
-        ("ports_udp", PortRule),  # 828
-        ("ethertypes", PortRule),  # 960
-        ("_padding_1092", ctypes.c_uint8 * 4),  # 1092
-        ("protocols", ctypes.c_uint64 * 4),  # 1096
-        ("reflector", Reflector * 64),  # 1128
-        ("geo_block", ctypes.c_uint64 * 11),  # 1512
-        ("geo_allow", ctypes.c_uint64 * 11),  # 1600
-        ("http", HttpProfile),  # 1688
-        ("waf_off", ctypes.c_uint64 * 2),  # 3832
-        ("waf_monitor", ctypes.c_uint64 * 2),  # 3848
-        ("_padding_3864", ctypes.c_uint8 * 40),  # 3864
+        ("inside", ctypes.c_uint8 * 2),  # 276
+        ("reserved", ctypes.c_uint8 * 6),  # 278
+        ("syn_rate", ctypes.c_uint32),  # 284
+        ("limit", Limit * 13),  # 288
+        ("ports_tcp", PortRule),  # 704
+        ("ports_udp", PortRule),  # 836
+        ("ethertypes", PortRule),  # 968
+        ("_padding_1100", ctypes.c_uint8 * 4),  # 1100
+        ("protocols", ctypes.c_uint64 * 4),  # 1104
+        ("reflector", Reflector * 64),  # 1136
+        ("geo_block", ctypes.c_uint64 * 11),  # 1520
+        ("geo_allow", ctypes.c_uint64 * 11),  # 1608
+        ("http", HttpProfile),  # 1696
+        ("waf_off", ctypes.c_uint64 * 2),  # 3840
+        ("waf_monitor", ctypes.c_uint64 * 2),  # 3856
+        ("_padding_3872", ctypes.c_uint8 * 32),  # 3872
     ]
 
 
@@ -1273,7 +1298,7 @@ class PortPackets(ctypes.Structure):
 
 
 class TargetEvidence(ctypes.Structure):
-    """struct sb_target_evidence: 16224 bytes."""
+    """struct sb_target_evidence: 16240 bytes."""
 
     packets: int
     samples: int
@@ -1309,8 +1334,8 @@ class TargetEvidence(ctypes.Structure):
         ("country", ctypes.c_uint64 * 677),  # 3640
         ("tcp_flags", ctypes.c_uint64 * 256),  # 9056
         ("size", ctypes.c_uint64 * 8),  # 11104
-        ("reason", ctypes.c_uint64 * 120),  # 11168
-        ("sample", Sample * 64),  # 12128
+        ("reason", ctypes.c_uint64 * 122),  # 11168
+        ("sample", Sample * 64),  # 12144
     ]
 
 
@@ -1563,7 +1588,7 @@ class DetectionPages(ctypes.Structure):
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 1016 bytes."""
+    """struct sb_port_stats: 1032 bytes."""
 
     received: int
     received_bytes: int
@@ -1581,8 +1606,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 120),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 1008
+        ("dropped", ctypes.c_uint64 * 122),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 1024
     ]
 
 
@@ -1745,12 +1770,12 @@ class HttpStats(ctypes.Structure):
 
 
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 2880 bytes."""
+    """struct sb_profile_stats: 2928 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 120),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 122),  # 0
     ]
 
 
@@ -1789,7 +1814,7 @@ class Latency(ctypes.Structure):
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 8790016 bytes."""
+    """struct sb_lcore_stats: 8888320 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -1807,6 +1832,7 @@ class LcoreStats(ctypes.Structure):
     stage: ctypes.Array[StageStats]
     origin: ctypes.Array[OriginStats]
     link: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+    inner: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
     neighbor: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
     neighbor_beyond: ctypes.Array[ctypes.c_uint64]
     profile: ctypes.Array[ProfileStats]
@@ -1831,19 +1857,20 @@ class LcoreStats(ctypes.Structure):
         ("http", HttpStats),  # 688
         ("waf", WafStats),  # 896
         ("port", PortStats * 2),  # 952
-        ("stage", StageStats * 11),  # 2984
-        ("origin", OriginStats * 5),  # 3336
-        ("link", (ctypes.c_uint64 * 35) * 2),  # 3456
-        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4016
-        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4160
-        ("profile", ProfileStats * 2048),  # 4232
-        ("rule_hits", ctypes.c_uint64 * 65536),  # 5902472
-        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6426760
-        ("evidence_count", ctypes.c_uint64),  # 6429832
-        ("evidence", Evidence * 4096),  # 6429840
-        ("capture_count", ctypes.c_uint64),  # 8526992
-        ("capture", Capture * 1024),  # 8527000
-        ("_padding_8789144", ctypes.c_uint8 * 872),  # 8789144
+        ("stage", StageStats * 11),  # 3016
+        ("origin", OriginStats * 5),  # 3368
+        ("link", (ctypes.c_uint64 * 35) * 2),  # 3488
+        ("inner", (ctypes.c_uint64 * 2) * 2),  # 4048
+        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4080
+        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4224
+        ("profile", ProfileStats * 2048),  # 4296
+        ("rule_hits", ctypes.c_uint64 * 65536),  # 6000840
+        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6525128
+        ("evidence_count", ctypes.c_uint64),  # 6528200
+        ("evidence", Evidence * 4096),  # 6528208
+        ("capture_count", ctypes.c_uint64),  # 8625360
+        ("capture", Capture * 1024),  # 8625368
+        ("_padding_8887512", ctypes.c_uint8 * 808),  # 8887512
     ]
 
 
@@ -2118,18 +2145,18 @@ class StatsHeader(ctypes.Structure):
         ("profile_version", ctypes.c_uint64),  # 68224
         ("profile_label", ProfileLabel * 2048),  # 68232
         ("profile_removed", ProfileStats),  # 199304
-        ("rule_number", ctypes.c_uint64 * 65536),  # 202184
-        ("rule_group_count", ctypes.c_uint64),  # 726472
-        ("rule_group_label", RuleGroupLabel * 128),  # 726480
-        ("detection", DetectionPages),  # 734672
-        ("most_hit", MostHit * 2),  # 1132520
-        ("syn_proxy_on", SynProxyOn),  # 1196552
-        ("_padding_1197336", ctypes.c_uint8 * 2792),  # 1197336
+        ("rule_number", ctypes.c_uint64 * 65536),  # 202232
+        ("rule_group_count", ctypes.c_uint64),  # 726520
+        ("rule_group_label", RuleGroupLabel * 128),  # 726528
+        ("detection", DetectionPages),  # 734720
+        ("most_hit", MostHit * 2),  # 1132568
+        ("syn_proxy_on", SynProxyOn),  # 1196600
+        ("_padding_1197384", ctypes.c_uint8 * 2744),  # 1197384
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 141840384 bytes."""
+    """struct sb_stats: 143413248 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
@@ -2901,6 +2928,8 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.HTTP_CHECKSUM: "TCP checksum of what is to be inspected is wrong, or not all of it is in the first buffer",
     Reason.HTTP_POOL: "no room to keep what is to be inspected: the pool is full, or the source has its share of it",
     Reason.HTTP_BODY_OF_GET: "GET or HEAD with a body, which some servers leave on the connection",
+    Reason.INNER_MALFORMED: "MPLS label stack without an end or of more than 16 labels; PPPoE header that is cut off or contradicts itself",
+    Reason.INNER_REFUSED: "MPLS or PPPoE session, and the default profile refuses it",
 }
 
 STAGE_TEXT: dict[Stage, str] = {
@@ -3038,6 +3067,8 @@ REASON_STAGE: dict[Reason, Stage] = {
     Reason.HTTP_CHECKSUM: Stage.HTTP,
     Reason.HTTP_POOL: Stage.HTTP,
     Reason.HTTP_BODY_OF_GET: Stage.HTTP,
+    Reason.INNER_MALFORMED: Stage.SANITY,
+    Reason.INNER_REFUSED: Stage.PARSE,
 }
 
 REASON_MODES: dict[Reason, tuple[Mode, ...]] = {
@@ -3161,6 +3192,8 @@ REASON_MODES: dict[Reason, tuple[Mode, ...]] = {
     Reason.HTTP_CHECKSUM: (Mode.ENFORCE,),
     Reason.HTTP_POOL: (Mode.ENFORCE,),
     Reason.HTTP_BODY_OF_GET: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
+    Reason.INNER_MALFORMED: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
+    Reason.INNER_REFUSED: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
 }
 
 REASON_DEFAULT: dict[Reason, Mode] = {
@@ -3284,6 +3317,8 @@ REASON_DEFAULT: dict[Reason, Mode] = {
     Reason.HTTP_CHECKSUM: Mode.ENFORCE,
     Reason.HTTP_POOL: Mode.ENFORCE,
     Reason.HTTP_BODY_OF_GET: Mode.MONITOR,
+    Reason.INNER_MALFORMED: Mode.ENFORCE,
+    Reason.INNER_REFUSED: Mode.ENFORCE,
 }
 
 ATTACK_TEXT: dict[Attack, str] = {
