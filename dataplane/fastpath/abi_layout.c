@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "8879a518ec08e90ebe023fc4484a9193628ffff9123a0243eedf739e7f8c4d35";
+const char sb_abi_hash[] = "afafe2f03623d6bcf70c6f7ee86c1d269e667eedcb511c81d2ccb905ba626f37";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -120,18 +120,20 @@ _Static_assert(offsetof(struct sb_profile, reflector_count) == 264, "make abi");
 _Static_assert(offsetof(struct sb_profile, connections_max) == 268, "make abi");
 _Static_assert(offsetof(struct sb_profile, share_q16) == 272, "make abi");
 _Static_assert(offsetof(struct sb_profile, syn_proxy) == 276, "make abi");
-_Static_assert(offsetof(struct sb_profile, syn_rate) == 280, "make abi");
-_Static_assert(offsetof(struct sb_profile, limit) == 288, "make abi");
-_Static_assert(offsetof(struct sb_profile, ports_tcp) == 704, "make abi");
-_Static_assert(offsetof(struct sb_profile, ports_udp) == 836, "make abi");
-_Static_assert(offsetof(struct sb_profile, ethertypes) == 968, "make abi");
-_Static_assert(offsetof(struct sb_profile, protocols) == 1104, "make abi");
-_Static_assert(offsetof(struct sb_profile, reflector) == 1136, "make abi");
-_Static_assert(offsetof(struct sb_profile, geo_block) == 1520, "make abi");
-_Static_assert(offsetof(struct sb_profile, geo_allow) == 1608, "make abi");
-_Static_assert(offsetof(struct sb_profile, http) == 1696, "make abi");
-_Static_assert(offsetof(struct sb_profile, waf_off) == 3840, "make abi");
-_Static_assert(offsetof(struct sb_profile, waf_monitor) == 3856, "make abi");
+_Static_assert(offsetof(struct sb_profile, inside) == 280, "make abi");
+_Static_assert(offsetof(struct sb_profile, reserved) == 282, "make abi");
+_Static_assert(offsetof(struct sb_profile, syn_rate) == 288, "make abi");
+_Static_assert(offsetof(struct sb_profile, limit) == 296, "make abi");
+_Static_assert(offsetof(struct sb_profile, ports_tcp) == 712, "make abi");
+_Static_assert(offsetof(struct sb_profile, ports_udp) == 844, "make abi");
+_Static_assert(offsetof(struct sb_profile, ethertypes) == 976, "make abi");
+_Static_assert(offsetof(struct sb_profile, protocols) == 1112, "make abi");
+_Static_assert(offsetof(struct sb_profile, reflector) == 1144, "make abi");
+_Static_assert(offsetof(struct sb_profile, geo_block) == 1528, "make abi");
+_Static_assert(offsetof(struct sb_profile, geo_allow) == 1616, "make abi");
+_Static_assert(offsetof(struct sb_profile, http) == 1704, "make abi");
+_Static_assert(offsetof(struct sb_profile, waf_off) == 3848, "make abi");
+_Static_assert(offsetof(struct sb_profile, waf_monitor) == 3864, "make abi");
 
 _Static_assert(sizeof(struct sb_sample) == 64, "make abi");
 _Static_assert(offsetof(struct sb_sample, source) == 0, "make abi");
@@ -220,7 +222,7 @@ _Static_assert(offsetof(struct sb_port_packets, protocol) == 16, "make abi");
 _Static_assert(offsetof(struct sb_port_packets, port) == 18, "make abi");
 _Static_assert(offsetof(struct sb_port_packets, reserved) == 20, "make abi");
 
-_Static_assert(sizeof(struct sb_target_evidence) == 16232, "make abi");
+_Static_assert(sizeof(struct sb_target_evidence) == 16248, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, packets) == 0, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, samples) == 8, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, distinct_sources) == 16, "make abi");
@@ -237,7 +239,7 @@ _Static_assert(offsetof(struct sb_target_evidence, country) == 3640, "make abi")
 _Static_assert(offsetof(struct sb_target_evidence, tcp_flags) == 9056, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, size) == 11104, "make abi");
 _Static_assert(offsetof(struct sb_target_evidence, reason) == 11168, "make abi");
-_Static_assert(offsetof(struct sb_target_evidence, sample) == 12136, "make abi");
+_Static_assert(offsetof(struct sb_target_evidence, sample) == 12152, "make abi");
 
 _Static_assert(sizeof(struct sb_rates) == 24, "make abi");
 _Static_assert(offsetof(struct sb_rates, packets) == 0, "make abi");
@@ -345,7 +347,7 @@ _Static_assert(offsetof(struct sb_detection_pages, top) == 464, "make abi");
 _Static_assert(offsetof(struct sb_detection_pages, incident) == 3064, "make abi");
 _Static_assert(offsetof(struct sb_detection_pages, baseline) == 386040, "make abi");
 
-_Static_assert(sizeof(struct sb_port_stats) == 1024, "make abi");
+_Static_assert(sizeof(struct sb_port_stats) == 1040, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received) == 0, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, received_bytes) == 8, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, forwarded) == 16, "make abi");
@@ -353,7 +355,7 @@ _Static_assert(offsetof(struct sb_port_stats, forwarded_bytes) == 24, "make abi"
 _Static_assert(offsetof(struct sb_port_stats, consumed) == 32, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, held_now) == 40, "make abi");
 _Static_assert(offsetof(struct sb_port_stats, dropped) == 48, "make abi");
-_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 1016, "make abi");
+_Static_assert(offsetof(struct sb_port_stats, dropped_bytes) == 1032, "make abi");
 
 _Static_assert(sizeof(struct sb_stage_stats) == 32, "make abi");
 _Static_assert(offsetof(struct sb_stage_stats, packets) == 0, "make abi");
@@ -422,7 +424,7 @@ _Static_assert(offsetof(struct sb_http_stats, pool_bytes) == 184, "make abi");
 _Static_assert(offsetof(struct sb_http_stats, pool_used) == 192, "make abi");
 _Static_assert(offsetof(struct sb_http_stats, pool_full) == 200, "make abi");
 
-_Static_assert(sizeof(struct sb_profile_stats) == 2904, "make abi");
+_Static_assert(sizeof(struct sb_profile_stats) == 2952, "make abi");
 _Static_assert(offsetof(struct sb_profile_stats, count) == 0, "make abi");
 
 _Static_assert(sizeof(struct sb_profile_label) == 64, "make abi");
@@ -436,7 +438,7 @@ _Static_assert(offsetof(struct sb_latency, count) == 0, "make abi");
 _Static_assert(offsetof(struct sb_latency, sum_ns) == 8, "make abi");
 _Static_assert(offsetof(struct sb_latency, bucket) == 16, "make abi");
 
-_Static_assert(sizeof(struct sb_lcore_stats) == 8855552, "make abi");
+_Static_assert(sizeof(struct sb_lcore_stats) == 8953856, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, heartbeat) == 0, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, busy_cycles) == 8, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, total_cycles) == 16, "make abi");
@@ -450,19 +452,20 @@ _Static_assert(offsetof(struct sb_lcore_stats, connections) == 600, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, http) == 688, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, waf) == 896, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, port) == 952, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, stage) == 3000, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3352, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, link) == 3472, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4032, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4176, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4248, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, connections_of) == 5951640, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 5968024, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6492312, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6495384, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6495392, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8592544, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8592552, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, stage) == 3032, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, origin) == 3384, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, link) == 3504, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, inner) == 4064, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4096, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4240, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4312, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, connections_of) == 6050008, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 6066392, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6590680, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6593752, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6593760, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8690912, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8690920, "make abi");
 
 _Static_assert(sizeof(struct sb_device_stats) == 64, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
@@ -577,14 +580,14 @@ _Static_assert(offsetof(struct sb_stats_header, drain) == 68184, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, profile_version) == 68224, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, profile_label) == 68232, "make abi");
 _Static_assert(offsetof(struct sb_stats_header, profile_removed) == 199304, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202208, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726496, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726504, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, detection) == 734696, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, most_hit) == 1132544, "make abi");
-_Static_assert(offsetof(struct sb_stats_header, syn_proxy_on) == 1196576, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_number) == 202256, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_count) == 726544, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, rule_group_label) == 726552, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, detection) == 734744, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, most_hit) == 1132592, "make abi");
+_Static_assert(offsetof(struct sb_stats_header, syn_proxy_on) == 1196624, "make abi");
 
-_Static_assert(sizeof(struct sb_stats) == 142888960, "make abi");
+_Static_assert(sizeof(struct sb_stats) == 144461824, "make abi");
 _Static_assert(offsetof(struct sb_stats, header) == 0, "make abi");
 _Static_assert(offsetof(struct sb_stats, lcore) == 1200128, "make abi");
 
@@ -877,6 +880,7 @@ _Static_assert(SB_COUNTRY_WORDS == 11, "make abi");
 _Static_assert(SB_COUNTRY_RANGES_MAX == 1048576, "make abi");
 _Static_assert(SB_LINK_CONTROL_PPS_MAX == 10000, "make abi");
 _Static_assert(SB_LINK_OTHER_PPS_MAX == 1000, "make abi");
+_Static_assert(SB_MPLS_LABELS_MAX == 16, "make abi");
 _Static_assert(SB_NEIGHBORS_MAX == 256, "make abi");
 _Static_assert(SB_NEIGHBOR_PPS_MAX == 10000, "make abi");
 _Static_assert(SB_RING_SLOTS == 1024, "make abi");
@@ -1067,7 +1071,9 @@ _Static_assert(SB_REASON_HTTP_CHECKSUM == 117, "make abi");
 _Static_assert(SB_REASON_HTTP_POOL == 118, "make abi");
 _Static_assert(SB_REASON_HTTP_BODY_OF_GET == 119, "make abi");
 _Static_assert(SB_REASON_CONNECTIONS_SHARE == 120, "make abi");
-_Static_assert(SB_REASON_COUNT == 121, "make abi");
+_Static_assert(SB_REASON_INNER_MALFORMED == 121, "make abi");
+_Static_assert(SB_REASON_INNER_REFUSED == 122, "make abi");
+_Static_assert(SB_REASON_COUNT == 123, "make abi");
 
 _Static_assert(SB_LINK_NONE == 0, "make abi");
 _Static_assert(SB_LINK_ARP == 1, "make abi");
@@ -1117,6 +1123,15 @@ _Static_assert(SB_NEIGHBOR_PIM == 7, "make abi");
 _Static_assert(SB_NEIGHBOR_VRRP == 8, "make abi");
 _Static_assert(SB_NEIGHBOR_COUNT == 9, "make abi");
 
+_Static_assert(SB_ENCAPSULATION_MPLS == 0, "make abi");
+_Static_assert(SB_ENCAPSULATION_PPPOE == 1, "make abi");
+_Static_assert(SB_ENCAPSULATION_COUNT == 2, "make abi");
+
+_Static_assert(SB_INSIDE_JUDGE == 0, "make abi");
+_Static_assert(SB_INSIDE_PASS == 1, "make abi");
+_Static_assert(SB_INSIDE_REFUSE == 2, "make abi");
+_Static_assert(SB_INSIDE_COUNT == 3, "make abi");
+
 _Static_assert(SB_ORIGIN_ANSWER == 0, "make abi");
 _Static_assert(SB_ORIGIN_RETRY == 1, "make abi");
 _Static_assert(SB_ORIGIN_RESET == 2, "make abi");
@@ -1143,6 +1158,7 @@ _Static_assert(SB_PACKET_PATH_MTU == 2048, "make abi");
 _Static_assert(SB_PACKET_REQUEST == 4096, "make abi");
 _Static_assert(SB_PACKET_NEIGHBOR == 8192, "make abi");
 _Static_assert(SB_PACKET_STRAY == 16384, "make abi");
+_Static_assert(SB_PACKET_INNER == 32768, "make abi");
 
 _Static_assert(SB_SYN_PROXY_OFF == 0, "make abi");
 _Static_assert(SB_SYN_PROXY_AUTO == 1, "make abi");

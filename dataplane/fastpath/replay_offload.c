@@ -20,7 +20,7 @@ struct sb_replay_length sb_replay_set_length(struct sb_replay *replay, struct sb
     uint8_t *ip = (uint8_t *)(uintptr_t)packet->data + packet->l3_offset;
 
     if (packet->ip_version == 0 || packet->anomaly == SB_REASON_NONE ||
-        !is_longer_than_padding(packet))
+        (packet->flags & SB_PACKET_INNER) != 0 || !is_longer_than_padding(packet))
         return set;
     set = packet->ip_version == 4 ? length_of_ipv4(packet, ip) : length_of_ipv6(packet, ip);
     if (set.field == NULL)
@@ -48,7 +48,7 @@ void sb_replay_restore_length(const struct sb_replay_length *set) {
 
 void sb_replay_drop_surplus(struct sb_replay *replay, struct sb_packet *packet) {
     if (packet->ip_version == 0 || packet->anomaly != SB_REASON_NONE ||
-        (packet->flags & SB_PACKET_CUT) != 0)
+        (packet->flags & (SB_PACKET_CUT | SB_PACKET_INNER)) != 0)
         return;
     uint32_t least = packet->l3_offset + ETHERNET_PAYLOAD_MIN, end = sb_end_of_ip(packet);
 

@@ -8,6 +8,8 @@ from dataplane.model.packet import UDP_BYTES
 from dataplane.native.abi import (
     HTTP_BODY_LIMIT,
     SYN_RATE_DEFAULT,
+    Encapsulation,
+    Inside,
     Mode,
     Reason,
     Scope,
@@ -105,6 +107,8 @@ class Profile:
     ports_udp: PortRule | None = None
     ethertypes: PortRule | None = None
     """Of the default profile alone: for frames that are neither IP nor link control."""
+    inside: dict[Encapsulation, Inside] = field(default_factory=dict)
+    """Of the default profile alone; what is not named is judged."""
     reflectors: dict[int, Reflector] = field(default_factory=dict)
     """By the source port of what they send."""
     geo_block: frozenset[int] = frozenset()

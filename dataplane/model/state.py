@@ -17,6 +17,7 @@ from dataplane.model.policy import Profile
 from dataplane.model.tables import Countries, Lists
 from dataplane.model.tcp_frame import IpFields
 from dataplane.native.abi import (
+    Encapsulation,
     FlowState,
     Link,
     Mode,
@@ -239,6 +240,8 @@ class Lcore:
     """Packets that arrived here and belong to another lcore."""
     link: Counter[tuple[Port, Link]] = field(default_factory=Counter)
     """What has come in that is of the link or not IP."""
+    inner: Counter[tuple[Port, Encapsulation]] = field(default_factory=Counter)
+    """What has come in inside of an encapsulation, to be judged."""
     neighbor: Counter[tuple[Port, Neighbor]] = field(default_factory=Counter)
     """What has come in from or to neighbours that nobody has judged."""
     neighbor_beyond: Counter[Neighbor] = field(default_factory=Counter)

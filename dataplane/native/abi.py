@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "8879a518ec08e90ebe023fc4484a9193628ffff9123a0243eedf739e7f8c4d35"
+ABI_HASH = "afafe2f03623d6bcf70c6f7ee86c1d269e667eedcb511c81d2ccb905ba626f37"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -37,6 +37,7 @@ COUNTRY_WORDS = 11
 COUNTRY_RANGES_MAX = 1048576
 LINK_CONTROL_PPS_MAX = 10000
 LINK_OTHER_PPS_MAX = 1000
+MPLS_LABELS_MAX = 16
 NEIGHBORS_MAX = 256
 NEIGHBOR_PPS_MAX = 10000
 RING_SLOTS = 1024
@@ -81,9 +82,11 @@ VERDICT_COUNT = 5
 MODE_COUNT = 3
 STAGE_COUNT = 11
 REASON_HTTP_HEADER_COUNT = 72
-REASON_COUNT = 121
+REASON_COUNT = 123
 LINK_COUNT = 35
 NEIGHBOR_COUNT = 9
+ENCAPSULATION_COUNT = 2
+INSIDE_COUNT = 3
 ORIGIN_COUNT = 5
 LIST_COUNT = 2
 SYN_PROXY_COUNT = 3
@@ -326,6 +329,8 @@ class Reason(enum.IntEnum):
     HTTP_POOL = 118
     HTTP_BODY_OF_GET = 119
     CONNECTIONS_SHARE = 120
+    INNER_MALFORMED = 121
+    INNER_REFUSED = 122
 
 
 class Link(enum.IntEnum):
@@ -382,6 +387,21 @@ class Neighbor(enum.IntEnum):
     VRRP = 8
 
 
+class Encapsulation(enum.IntEnum):
+    """enum sb_encapsulation."""
+
+    MPLS = 0
+    PPPOE = 1
+
+
+class Inside(enum.IntEnum):
+    """enum sb_inside."""
+
+    JUDGE = 0
+    PASS = 1
+    REFUSE = 2
+
+
 class Origin(enum.IntEnum):
     """enum sb_origin."""
 
@@ -417,6 +437,7 @@ class PacketFlag(enum.IntFlag):
     REQUEST = 4096
     NEIGHBOR = 8192
     STRAY = 16384
+    INNER = 32768
 
 
 class SynProxy(enum.IntEnum):
@@ -1023,6 +1044,8 @@ class Profile(ctypes.Structure):
     connections_max: int
     share_q16: int
     syn_proxy: int
+    inside: ctypes.Array[ctypes.c_uint8]
+    reserved: ctypes.Array[ctypes.c_uint8]
     syn_rate: int
     limit: ctypes.Array[Limit]
     ports_tcp: PortRule
@@ -1044,21 +1067,23 @@ class Profile(ctypes.Structure):
         ("connections_max", ctypes.c_uint32),  # 268
         ("share_q16", ctypes.c_uint32),  # 272
         ("syn_proxy", ctypes.c_uint32),  # 276
-        ("syn_rate", ctypes.c_uint32),  # 280
-        ("_padding_284", ctypes.c_uint8 * 4),  # 284
-        ("limit", Limit * 13),  # 288
-        ("ports_tcp", PortRule),  # 704
-        ("ports_udp", PortRule),  # 836
-        ("ethertypes", PortRule),  # 968
-        ("_padding_1100", ctypes.c_uint8 * 4),  # 1100
-        ("protocols", ctypes.c_uint64 * 4),  # 1104
-        ("reflector", Reflector * 64),  # 1136
-        ("geo_block", ctypes.c_uint64 * 11),  # 1520
-        ("geo_allow", ctypes.c_uint64 * 11),  # 1608
-        ("http", HttpProfile),  # 1696
-        ("waf_off", ctypes.c_uint64 * 2),  # 3840
-        ("waf_monitor", ctypes.c_uint64 * 2),  # 3856
-        ("_padding_3872", ctypes.c_uint8 * 32),  # 3872
+        ("inside", ctypes.c_uint8 * 2),  # 280
+        ("reserved", ctypes.c_uint8 * 6),  # 282
+        ("syn_rate", ctypes.c_uint32),  # 288
+        ("_padding_292", ctypes.c_uint8 * 4),  # 292
+        ("limit", Limit * 13),  # 296
+        ("ports_tcp", PortRule),  # 712
+        ("ports_udp", PortRule),  # 844
+        ("ethertypes", PortRule),  # 976
+        ("_padding_1108", ctypes.c_uint8 * 4),  # 1108
+        ("protocols", ctypes.c_uint64 * 4),  # 1112
+        ("reflector", Reflector * 64),  # 1144
+        ("geo_block", ctypes.c_uint64 * 11),  # 1528
+        ("geo_allow", ctypes.c_uint64 * 11),  # 1616
+        ("http", HttpProfile),  # 1704
+        ("waf_off", ctypes.c_uint64 * 2),  # 3848
+        ("waf_monitor", ctypes.c_uint64 * 2),  # 3864
+        ("_padding_3880", ctypes.c_uint8 * 24),  # 3880
     ]
 
 
@@ -1277,7 +1302,7 @@ class PortPackets(ctypes.Structure):
 
 
 class TargetEvidence(ctypes.Structure):
-    """struct sb_target_evidence: 16232 bytes."""
+    """struct sb_target_evidence: 16248 bytes."""
 
     packets: int
     samples: int
@@ -1313,8 +1338,8 @@ class TargetEvidence(ctypes.Structure):
         ("country", ctypes.c_uint64 * 677),  # 3640
         ("tcp_flags", ctypes.c_uint64 * 256),  # 9056
         ("size", ctypes.c_uint64 * 8),  # 11104
-        ("reason", ctypes.c_uint64 * 121),  # 11168
-        ("sample", Sample * 64),  # 12136
+        ("reason", ctypes.c_uint64 * 123),  # 11168
+        ("sample", Sample * 64),  # 12152
     ]
 
 
@@ -1567,7 +1592,7 @@ class DetectionPages(ctypes.Structure):
 
 
 class PortStats(ctypes.Structure):
-    """struct sb_port_stats: 1024 bytes."""
+    """struct sb_port_stats: 1040 bytes."""
 
     received: int
     received_bytes: int
@@ -1585,8 +1610,8 @@ class PortStats(ctypes.Structure):
         ("forwarded_bytes", ctypes.c_uint64),  # 24
         ("consumed", ctypes.c_uint64),  # 32
         ("held_now", ctypes.c_uint64),  # 40
-        ("dropped", ctypes.c_uint64 * 121),  # 48
-        ("dropped_bytes", ctypes.c_uint64),  # 1016
+        ("dropped", ctypes.c_uint64 * 123),  # 48
+        ("dropped_bytes", ctypes.c_uint64),  # 1032
     ]
 
 
@@ -1749,12 +1774,12 @@ class HttpStats(ctypes.Structure):
 
 
 class ProfileStats(ctypes.Structure):
-    """struct sb_profile_stats: 2904 bytes."""
+    """struct sb_profile_stats: 2952 bytes."""
 
     count: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
 
     _fields_ = [
-        ("count", (ctypes.c_uint64 * 3) * 121),  # 0
+        ("count", (ctypes.c_uint64 * 3) * 123),  # 0
     ]
 
 
@@ -1793,7 +1818,7 @@ class Latency(ctypes.Structure):
 
 
 class LcoreStats(ctypes.Structure):
-    """struct sb_lcore_stats: 8855552 bytes."""
+    """struct sb_lcore_stats: 8953856 bytes."""
 
     heartbeat: int
     busy_cycles: int
@@ -1811,6 +1836,7 @@ class LcoreStats(ctypes.Structure):
     stage: ctypes.Array[StageStats]
     origin: ctypes.Array[OriginStats]
     link: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
+    inner: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
     neighbor: ctypes.Array[ctypes.Array[ctypes.c_uint64]]
     neighbor_beyond: ctypes.Array[ctypes.c_uint64]
     profile: ctypes.Array[ProfileStats]
@@ -1836,20 +1862,21 @@ class LcoreStats(ctypes.Structure):
         ("http", HttpStats),  # 688
         ("waf", WafStats),  # 896
         ("port", PortStats * 2),  # 952
-        ("stage", StageStats * 11),  # 3000
-        ("origin", OriginStats * 5),  # 3352
-        ("link", (ctypes.c_uint64 * 35) * 2),  # 3472
-        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4032
-        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4176
-        ("profile", ProfileStats * 2048),  # 4248
-        ("connections_of", ctypes.c_uint64 * 2048),  # 5951640
-        ("rule_hits", ctypes.c_uint64 * 65536),  # 5968024
-        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6492312
-        ("evidence_count", ctypes.c_uint64),  # 6495384
-        ("evidence", Evidence * 4096),  # 6495392
-        ("capture_count", ctypes.c_uint64),  # 8592544
-        ("capture", Capture * 1024),  # 8592552
-        ("_padding_8854696", ctypes.c_uint8 * 856),  # 8854696
+        ("stage", StageStats * 11),  # 3032
+        ("origin", OriginStats * 5),  # 3384
+        ("link", (ctypes.c_uint64 * 35) * 2),  # 3504
+        ("inner", (ctypes.c_uint64 * 2) * 2),  # 4064
+        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4096
+        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4240
+        ("profile", ProfileStats * 2048),  # 4312
+        ("connections_of", ctypes.c_uint64 * 2048),  # 6050008
+        ("rule_hits", ctypes.c_uint64 * 65536),  # 6066392
+        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6590680
+        ("evidence_count", ctypes.c_uint64),  # 6593752
+        ("evidence", Evidence * 4096),  # 6593760
+        ("capture_count", ctypes.c_uint64),  # 8690912
+        ("capture", Capture * 1024),  # 8690920
+        ("_padding_8953064", ctypes.c_uint8 * 792),  # 8953064
     ]
 
 
@@ -2124,18 +2151,18 @@ class StatsHeader(ctypes.Structure):
         ("profile_version", ctypes.c_uint64),  # 68224
         ("profile_label", ProfileLabel * 2048),  # 68232
         ("profile_removed", ProfileStats),  # 199304
-        ("rule_number", ctypes.c_uint64 * 65536),  # 202208
-        ("rule_group_count", ctypes.c_uint64),  # 726496
-        ("rule_group_label", RuleGroupLabel * 128),  # 726504
-        ("detection", DetectionPages),  # 734696
-        ("most_hit", MostHit * 2),  # 1132544
-        ("syn_proxy_on", SynProxyOn),  # 1196576
-        ("_padding_1197360", ctypes.c_uint8 * 2768),  # 1197360
+        ("rule_number", ctypes.c_uint64 * 65536),  # 202256
+        ("rule_group_count", ctypes.c_uint64),  # 726544
+        ("rule_group_label", RuleGroupLabel * 128),  # 726552
+        ("detection", DetectionPages),  # 734744
+        ("most_hit", MostHit * 2),  # 1132592
+        ("syn_proxy_on", SynProxyOn),  # 1196624
+        ("_padding_1197408", ctypes.c_uint8 * 2720),  # 1197408
     ]
 
 
 class Stats(ctypes.Structure):
-    """struct sb_stats: 142888960 bytes."""
+    """struct sb_stats: 144461824 bytes."""
 
     header: StatsHeader
     lcore: ctypes.Array[LcoreStats]
@@ -2907,6 +2934,9 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.HTTP_CHECKSUM: "TCP checksum of a segment to inspect is wrong, or the segment is not all in the first buffer",
     Reason.HTTP_POOL: "no room to keep data for inspection: the pool is full, or the source already uses its share",
     Reason.HTTP_BODY_OF_GET: "GET or HEAD with a body, which some servers leave unread on the connection",
+    Reason.CONNECTIONS_SHARE: "new connection of a profile that already uses its share of the flow table, and the rest of the table is full",
+    Reason.INNER_MALFORMED: "MPLS label stack without an end or of more than 16 labels; PPPoE header that is cut off or contradicts itself",
+    Reason.INNER_REFUSED: "MPLS or PPPoE session, and the default profile refuses it",
 }
 
 STAGE_TEXT: dict[Stage, str] = {
@@ -3045,6 +3075,8 @@ REASON_STAGE: dict[Reason, Stage] = {
     Reason.HTTP_POOL: Stage.HTTP,
     Reason.HTTP_BODY_OF_GET: Stage.HTTP,
     Reason.CONNECTIONS_SHARE: Stage.CONNECTIONS,
+    Reason.INNER_MALFORMED: Stage.SANITY,
+    Reason.INNER_REFUSED: Stage.PARSE,
 }
 
 REASON_MODES: dict[Reason, tuple[Mode, ...]] = {
@@ -3169,6 +3201,8 @@ REASON_MODES: dict[Reason, tuple[Mode, ...]] = {
     Reason.HTTP_POOL: (Mode.ENFORCE,),
     Reason.HTTP_BODY_OF_GET: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
     Reason.CONNECTIONS_SHARE: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
+    Reason.INNER_MALFORMED: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
+    Reason.INNER_REFUSED: (Mode.OFF, Mode.MONITOR, Mode.ENFORCE),
 }
 
 REASON_DEFAULT: dict[Reason, Mode] = {
@@ -3293,6 +3327,8 @@ REASON_DEFAULT: dict[Reason, Mode] = {
     Reason.HTTP_POOL: Mode.ENFORCE,
     Reason.HTTP_BODY_OF_GET: Mode.MONITOR,
     Reason.CONNECTIONS_SHARE: Mode.MONITOR,
+    Reason.INNER_MALFORMED: Mode.ENFORCE,
+    Reason.INNER_REFUSED: Mode.ENFORCE,
 }
 
 ATTACK_TEXT: dict[Attack, str] = {

@@ -80,7 +80,11 @@ _NEEDS: list[Any] = [
 """In the schema: which fields want others."""
 _NOT_BY_TARGET: dict[str, Any] = {
     "properties": {
-        "rules": {"items": {"properties": {"type": {"not": {"enum": ["ethertypes", "link"]}}}}}
+        "rules": {
+            "items": {
+                "properties": {"type": {"not": {"enum": ["ethertypes", "link", "encapsulation"]}}}
+            }
+        }
     }
 }
 _TARGET = network_schema("a protected address or prefix")

@@ -193,6 +193,7 @@ class Replay:
                 for link in abi.Link
                 if link.name.startswith("OTHER_")
             ),
+            encapsulated=sum(map(sum, self._stats.inner)),
             allowed=replay.allowed,
             neighbors=replay.neighbors,
             cut=replay.cut,

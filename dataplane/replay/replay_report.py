@@ -94,6 +94,8 @@ class ReplayReport:
     link_scope: int
     link_other: int
     """Of those: neither IP nor control of the link, so that nobody judges what is inside."""
+    encapsulated: int
+    """Inside MPLS or a PPPoE session: judged by what is inside, but for connections and HTTP."""
     allowed: int
     """Found on the allowlist; sanity came before it."""
     neighbors: int

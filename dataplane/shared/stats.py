@@ -39,6 +39,8 @@ class PortStats:
     """By reason label, only reasons that ever counted."""
     link: Mapping[str, int]
     """What came in that is of the link or not IP, by kind (``link.def``)."""
+    inner: Mapping[str, int]
+    """What came in inside MPLS or PPPoE, to be judged, by kind (``enum sb_encapsulation``)."""
     neighbors: Mapping[str, int]
     """What came in of named neighbours and was not judged, by protocol (``neighbor.def``)."""
     dropped_bytes: int

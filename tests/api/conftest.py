@@ -179,6 +179,7 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         held_now=0,
         dropped={"blacklist": 3},
         link={"arp": 2, "other_mpls": 1, "ospf": 0},
+        inner={"mpls": 5, "pppoe": 0},
         neighbors={"bgp": 4, "ospf": 0},
         dropped_bytes=300,
         missed=0,

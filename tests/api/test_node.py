@@ -97,6 +97,7 @@ def test_stats_have_the_contracts_fields_with_null_where_there_is_no_such_part(a
     assert body["would_drop_by_reason"] == {"land": 2}
     assert body["link_by_kind"] == {"arp": 2, "other_mpls": 1}
     assert body["attacks_blocked"] == 0
+    assert body["encapsulated_by_kind"] == {"mpls": 5}
     assert body["neighbors_by_protocol"] == {"bgp": 4}
     assert body["connections_by_profile"] == {"default": 4, "shop": 3}
     assert body["requests_per_second"] is None

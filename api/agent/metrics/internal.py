@@ -62,6 +62,12 @@ def _by_link(node: NodeStats) -> Iterator[Sample]:
             yield (name, kind), packets
 
 
+def _by_encapsulation(node: NodeStats) -> Iterator[Sample]:
+    for name, port in node.ports.items():
+        for kind, packets in port.inner.items():
+            yield (name, kind), packets
+
+
 def _by_neighbor(node: NodeStats) -> Iterator[Sample]:
     for name, port in node.ports.items():
         for protocol, packets in port.neighbors.items():
@@ -232,6 +238,13 @@ NODE: tuple[Scalar[NodeStats], ...] = (
         "secbeat_link_packets_total",
         "Received packets that are link control or not IP, which no stage judges.",
         _by_link,
+        ("port", "kind"),
+    ),
+    Scalar(
+        "counter",
+        "secbeat_encapsulated_packets_total",
+        "Received packets inside MPLS or PPPoE that were judged by what is inside, or refused.",
+        _by_encapsulation,
         ("port", "kind"),
     ),
     Scalar(

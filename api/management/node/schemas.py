@@ -214,6 +214,8 @@ class StatsBody(Strict):
     would_drop_by_reason: dict[str, int]
     link_by_kind: dict[str, int]
     """What came in that is of the link or not IP, and so is judged by no stage."""
+    encapsulated_by_kind: dict[str, int]
+    """What came in inside MPLS or PPPoE, and is judged by what is inside."""
     neighbors_by_protocol: dict[str, int]
     """What came in of neighbours that the policy names, and was let be; see ``neighbors``."""
     connections_by_profile: dict[str, int]

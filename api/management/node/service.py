@@ -114,9 +114,11 @@ class NodeView:
         if stats is None:
             raise UnavailableError("the data plane is away", retry_after_s=_RETRY_AFTER_S)
         dropped, link, neighbors = Counter[str](), Counter[str](), Counter[str]()
+        inner = Counter[str]()
         for port in stats.ports.values():
             dropped.update(port.dropped)
             link.update({kind: packets for kind, packets in port.link.items() if packets})
+            inner.update({kind: packets for kind, packets in port.inner.items() if packets})
             neighbors.update({said: packets for said, packets in port.neighbors.items() if packets})
         would, of_requests = Counter[str](), effective_mode(stats) == "l7"
         for cell in stats.reasons:
@@ -128,6 +130,7 @@ class NodeView:
             dropped_by_reason=dict(dropped),
             would_drop_by_reason=dict(would),
             link_by_kind=dict(link),
+            encapsulated_by_kind=dict(inner),
             neighbors_by_protocol=dict(neighbors),
             connections_by_profile=dict(stats.connections.by_profile),
             attacks_blocked=stats.attacks_blocked,

@@ -20,8 +20,34 @@ enum sb_ethertype {
     SB_ETHERTYPE_IPV4 = 0x0800,
     SB_ETHERTYPE_VLAN = 0x8100,
     SB_ETHERTYPE_IPV6 = 0x86dd,
+    SB_ETHERTYPE_MPLS = 0x8847,
+    SB_ETHERTYPE_MPLS_MULTICAST = 0x8848, /* RFC 5332, 3 */
+    SB_ETHERTYPE_PPPOE_SESSION = 0x8864,
     SB_ETHERTYPE_QINQ = 0x88a8,
     SB_ETHERTYPE_QINQ_OLD = 0x9100
+};
+
+/* --- MPLS (RFC 3032, 2.1), PPPoE (RFC 2516, 4), PPP (RFC 1661, 2) --------------------------------
+ */
+
+enum {
+    SB_MPLS_BYTES = 4, /* of an entry of the label stack */
+    SB_MPLS_LABEL_SHIFT = 12,
+    SB_MPLS_BOTTOM = 1 << 8, /* of stack */
+    SB_MPLS_LABEL_IPV4 = 0,  /* explicit null: IPv4 follows */
+    SB_MPLS_LABEL_IPV6 = 2
+};
+
+enum {
+    SB_PPPOE_BYTES = 6,
+    SB_PPPOE_SESSION = 0x1100, /* version 1, type 1, code 0 */
+    SB_PPPOE_LENGTH = 4
+};
+
+enum {
+    SB_PPP_COMPRESSED = 1, /* bit of the first byte: the protocol has this byte alone (6.5) */
+    SB_PPP_IPV4 = 0x21,    /* RFC 1332 */
+    SB_PPP_IPV6 = 0x57     /* RFC 5072 */
 };
 
 /* --- IPv4 (RFC 791, 3.1), IPv6 (RFC 8200, 3) -------------------------------------------------- */

@@ -142,8 +142,8 @@ static uint32_t opening_of(const struct profile_work *work, uint32_t packets) {
         uint32_t i = sb_take_packet(&packets);
         const struct sb_packet *packet = &work->burst->packets[i];
 
-        /* The connections stage does not look at one whose header is wrong. */
-        if (!is_later || packet->payload_offset == 0)
+        /* The connections stage does not look at one whose header is wrong, nor inside. */
+        if (!is_later || packet->payload_offset == 0 || (packet->flags & SB_PACKET_INNER) != 0)
             opening |= (uint32_t)sb_packet_is_opening(packet) << i;
     }
     return opening;

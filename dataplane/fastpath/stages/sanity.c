@@ -3,6 +3,7 @@
  * What parse has noted comes first, then the checksum, routes, TCP's flags, redirects, addresses. A
  * reason whose mode is off or monitor does not shield a packet from those behind it.
  */
+#include "checksum.h"
 #include "stages.h"
 #include "verdict.h"
 
@@ -25,7 +26,6 @@ static __attribute__((noinline)) void judge_all(struct sb_lcore *lcore, struct s
                                                 uint32_t suspects, const struct sb_time *now);
 static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
 static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip);
-static inline bool is_sum_right(const uint8_t *bytes, uint32_t size);
 static inline bool is_sum_right_20(const uint8_t *bytes);
 static bool is_source_routed(const struct sb_packet *packet, const uint8_t *ip);
 static inline bool is_redirect(const struct sb_packet *packet);
@@ -131,25 +131,12 @@ static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *i
 
     if (packet->flags & SB_PACKET_CHECKSUM_GOOD || size < SB_IPV4_BYTES)
         return false;
-    return sb_packet_bytes(packet, packet->l3_offset, size) != NULL && !is_sum_right(ip, size);
+    return sb_packet_bytes(packet, packet->l3_offset, size) != NULL &&
+           !sb_ipv4_checksum_is_right(ip, size);
 }
 
-/* The one's complement sum over a header with a right checksum is 0xffff (RFC 1071), so the sum of
- * its words in any width is a multiple of 0xffff: 2^16, 2^32 and 2^64 are all 1 modulo 0xffff.
- * size: a multiple of 4. */
-static inline bool is_sum_right(const uint8_t *bytes, uint32_t size) {
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < size; i += 4) {
-        uint32_t word;
-
-        memcpy(&word, bytes + i, sizeof(word));
-        sum += word;
-    }
-    return sum % 0xffff == 0;
-}
-
-/* The same of a header without options: two words of 64 bits, their carries added again. */
+/* sb_ipv4_checksum_is_right of a header without options: two words of 64 bits, their carries added
+ * again. */
 static inline bool is_sum_right_20(const uint8_t *bytes) {
     uint64_t high = sb_load64_raw(bytes + 8), sum = sb_load64_raw(bytes);
     uint32_t last;

@@ -212,6 +212,9 @@ static bool is_sound(const struct sb_profile *profile) {
     for (uint32_t reason = 0; reason < SB_REASON_COUNT; reason++)
         if (profile->mode[reason] >= SB_MODE_COUNT)
             return false;
+    for (uint32_t kind = 0; kind < SB_ENCAPSULATION_COUNT; kind++)
+        if (profile->inside[kind] >= SB_INSIDE_COUNT)
+            return false;
     for (uint32_t i = 0; i < profile->limit_count; i++)
         if (profile->limit[i].unit == SB_UNIT_REQUESTS ||
             !is_sound_limit(&profile->limit[i], SB_STAGE_LIMITS))

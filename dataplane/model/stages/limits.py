@@ -20,7 +20,7 @@ from dataplane.model.policy import Limit
 from dataplane.model.stages.owner import is_icmp_error
 from dataplane.model.state import Lcore, Time
 from dataplane.model.verdict import is_judged, mode_of, reject
-from dataplane.native.abi import LIMIT_BURST_S_MAX, Mode, Scope, SynProxy, Unit
+from dataplane.native.abi import LIMIT_BURST_S_MAX, Mode, PacketFlag, Scope, SynProxy, Unit
 
 FRACTION = 1 << 16
 """Of a nanosecond."""
@@ -35,7 +35,8 @@ def limits(lcore: Lcore, packet: Packet, now: Time) -> bool:
     if not is_judged(packet):
         return True
     # The connections stage does not look at one whose header is wrong.
-    pays_here = not _is_charged_later(lcore, packet) or packet.payload_offset == 0
+    is_followed = packet.payload_offset != 0 and PacketFlag.INNER not in packet.flags
+    pays_here = not (_is_charged_later(lcore, packet) and is_followed)
     for limit in lcore.node.profiles[packet.profile].limits:
         if limit.icmp_only and packet.protocol not in {ICMP, ICMPV6}:
             continue

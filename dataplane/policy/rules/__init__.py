@@ -16,6 +16,7 @@ from dataplane.policy.rules.http.http_slow import HttpSlowRule
 from dataplane.policy.rules.http.waf import WafRule
 from dataplane.policy.rules.limits.icmp_limit import IcmpLimitRule
 from dataplane.policy.rules.limits.rate_limit import RateLimitRule
+from dataplane.policy.rules.packets.encapsulation import EncapsulationRule
 from dataplane.policy.rules.packets.ethertypes import EthertypesRule
 from dataplane.policy.rules.packets.fragments import FragmentsRule
 from dataplane.policy.rules.packets.link import LinkRule
@@ -42,6 +43,7 @@ AnyRule: TypeAlias = (
     | ConnectionLimitRule
     | EthertypesRule
     | LinkRule
+    | EncapsulationRule
     | ProtocolsRule
     | BogonsRule
     | HttpFramingRule

@@ -35,6 +35,7 @@ def read_port(port: abi.Port, span: Words, summed: Words) -> stats.PortStats:
         held_now=words[5],
         dropped={named(reason): dropped[reason] for reason in abi.Reason if dropped[reason]},
         link=_link(port, summed),
+        inner=_by_encapsulation(port, summed),
         neighbors=_by_neighbor(summed, _LCORE.neighbor.offset + port * abi.NEIGHBOR_COUNT * _WORD),  # type: ignore[attr-defined]
         dropped_bytes=words[-1],
         missed=missed,
@@ -57,11 +58,18 @@ def _link(port: abi.Port, summed: Words) -> dict[str, int]:
     return {named(link): packets for link, packets in found if link is not abi.Link.NONE}
 
 
+def _by_encapsulation(port: abi.Port, summed: Words) -> dict[str, int]:
+    count = abi.ENCAPSULATION_COUNT
+    offset: int = _LCORE.inner.offset + port * count * _WORD  # type: ignore[attr-defined]
+    found = zip(abi.Encapsulation, summed(offset, count), strict=True)
+    return {named(kind): packets for kind, packets in found}
+
+
 def _by_neighbor(summed: Words, offset: int) -> dict[str, int]:
     found = zip(abi.Neighbor, summed(offset, abi.NEIGHBOR_COUNT), strict=True)
     return {named(said): packets for said, packets in found}
 
 
-def named(member: abi.Port | abi.Link | abi.Neighbor | abi.Reason) -> str:
+def named(member: abi.Port | abi.Link | abi.Encapsulation | abi.Neighbor | abi.Reason) -> str:
     """As the statistics call it."""
     return member.name.lower()

@@ -9,7 +9,7 @@ from scapy.layers.l2 import Ether
 
 from dataplane.base.settings import ConnectionCapacities, ConnectionTimeouts
 from dataplane.native import abi
-from dataplane.native.abi import Mode, Origin, Reason, SynProxy
+from dataplane.native.abi import Mode, Origin, Reason, SynProxy, Verdict
 from dataplane.tables.syn_proxy_table import CookieSecrets
 from tests.native.connections.connections_support import INSIDE, OUTSIDE
 from tests.native.connections.syn_proxy_support import (
@@ -31,6 +31,7 @@ from tests.native.connections.syn_proxy_support import (
     syn,
     times,
 )
+from tests.native.encapsulated import in_mpls, in_pppoe
 from tests.native.harness import Harness
 
 RECORD_BYTES = 32
@@ -347,3 +348,14 @@ def test_records_of_connections_that_ended_are_used_again(harness: Harness) -> N
             harness.time.boot_ds += 10 * ConnectionTimeouts().reset + 1
     stats = harness.stats.connections
     assert (stats.accepted, stats.failed, stats.untracked) == (count, 0, 0)
+
+
+def test_a_syn_inside_an_encapsulation_is_not_answered(harness: Harness) -> None:
+    """The answer could not be put there: the SYN goes on, and no connection is opened for it."""
+    bare = bytes(FRAMES["ipv4"])
+    with proxying(harness):
+        for data in (in_mpls(bare), in_pppoe(bare)):
+            packet = harness.run_one(data)
+            assert (packet.verdict, harness.bytes_of(packet)) == (Verdict.PASS, data)
+            assert harness.sent() == ([], [])
+        assert harness.stats.connections.opened == 0

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from dataplane.native.abi import PacketFlag, Port
 from tests.native import frames
+from tests.native.encapsulated import label_stack, session
 from tests.native.fuzz.test_fuzz import damaged
 from tests.native.harness import Frame
 from tests.native.tables.lists_support import ipv4
@@ -82,6 +83,8 @@ OPTION_BYTES = [0, 0, 1, 1, 2, 3, 4, 0x44, 131, 137, 0xC2]
 EXTENSIONS = [43, 44, 44, 51, 60, 60, 0]
 PORTS = [53, 80, 123, 179, 520, 646, 3784, 4784, 40000]
 """Of both sides: few, so that rules about them are met."""
+LABELS = [16, 16, 1000, 1000, 0, 2, 1, 13, 0xFFFFF]
+"""Some say what follows."""
 LIES = [-40, -20, -9, -8, -1, 1, 4, 8, 12, 1480, 60000]
 
 
@@ -124,7 +127,29 @@ def _built(rng: random.Random) -> bytes:
     for _ in range(rng.choice((0,) * 14 + (1, 1, 1, 2, 2, 3))):
         tag = rng.choice((0x8100, 0x88A8, 0x9100))
         link += struct.pack("!HH", tag, rng.getrandbits(16))
-    return link + ethertype.to_bytes(2, "big") + (_ipv4(rng) if is_ipv4 else _ipv6(rng))
+    packet = _ipv4(rng) if is_ipv4 else _ipv6(rng)
+    if happens(rng, 0.12):
+        ethertype, packet = _encapsulated(rng, ethertype, packet)
+    return link + ethertype.to_bytes(2, "big") + packet
+
+
+def _encapsulated(rng: random.Random, ethertype: int, packet: bytes) -> tuple[int, bytes]:
+    """In MPLS or a PPPoE session: the EtherType, and what follows it."""
+    if happens(rng, 0.5):
+        labels = [rng.choice(LABELS) for _ in range(rng.choice((1, 1, 1, 2, 3, 15, 16, 17)))]
+        stack = bytearray(label_stack(*labels))
+        stack[4 * rng.randrange(len(labels)) + 2] ^= happens(rng, 0.1)  # the bit of the bottom
+        return rng.choice((0x8847, 0x8847, 0x8848)), bytes(stack) + packet
+    protocol = 0x21 if ethertype == 0x0800 else 0x57
+    if happens(rng, 0.1):
+        protocol = rng.choice((0x21, 0x57, 0x3D, 0xC021, 0xC0, 0xFF03))
+    size = 1 if protocol < 256 and happens(rng, 0.2) else 2
+    header = b"\x11\0" if not happens(rng, 0.05) else rng.choice((b"\x11\x09", b"\x21\0"))
+    surplus = rng.choice(LIES) if happens(rng, 0.1) else 0
+    surplus = max(surplus, -len(packet) - size)
+    return 0x8864, session(
+        protocol.to_bytes(size, "big") + packet, header=header, surplus=min(surplus, 60_000)
+    )
 
 
 def _lie(rng: random.Random, value: int, most: int = 0xFFFF) -> int:

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field, replace
 
 from dataplane.model.policy import Http, Limit, PortRule, Profile, Reflector
 from dataplane.native import abi
-from dataplane.native.abi import Mode, Neighbor, Reason, Scope, SynProxy, Unit, Use
+from dataplane.native.abi import (
+    Encapsulation,
+    Inside,
+    Mode,
+    Neighbor,
+    Reason,
+    Scope,
+    SynProxy,
+    Unit,
+    Use,
+)
 from dataplane.tables.policy_table import PolicyTable
 from tests.native.model.model_frames import ETHERTYPES, PORTS, PROTOCOLS4, happens, mapped_address
 from tests.native.tables.lists_support import first_of, key_bytes, network_of
@@ -46,6 +56,7 @@ class Rules:
     ports_tcp: PortRule | None = None
     ports_udp: PortRule | None = None
     ethertypes: PortRule | None = None
+    inside: dict[Encapsulation, Inside] = field(default_factory=dict)
     reflectors: tuple[tuple[int, Reflector], ...] = ()
     """By port, ascending."""
     geo_block: frozenset[int] = frozenset()
@@ -64,6 +75,7 @@ class Rules:
             ports_tcp=self.ports_tcp,
             ports_udp=self.ports_udp,
             ethertypes=self.ethertypes,
+            inside=self.inside,
             protocols=self.protocols,
             bogons=self.bogons,
             reflectors=dict(self.reflectors),
@@ -115,6 +127,8 @@ def fill(table: PolicyTable, policy: Sequence[Rules]) -> None:
             if (rule := getattr(rules, name)) is not None:
                 _fill_ports(getattr(profile, name), rule)
                 profile.uses |= Use[name.upper()]
+        for kind, inside in rules.inside.items():
+            profile.inside[kind] = inside
         for port, one in rules.reflectors:
             reflector = profile.reflector[profile.reflector_count]
             reflector.port, reflector.size_min = port, one.size_min
@@ -176,17 +190,13 @@ def _less(rules: Rules) -> Iterator[Rules]:
             yield replace(rules, **{name: items[:i] + items[i + 1 :]})
     for reason in rules.modes:
         yield replace(rules, modes={r: m for r, m in rules.modes.items() if r is not reason})
-    if rules.protocols:
-        yield replace(rules, protocols=frozenset())
-    if rules.bogons:
-        yield replace(rules, bogons=False)
-    if rules.fragments:
-        yield replace(rules, fragments=False)
+    empty: dict[str, object] = {"inside": {}, "protocols": frozenset(), "geo_block": frozenset()}
+    for name, nothing in (empty | {"bogons": False, "fragments": False}).items():
+        if getattr(rules, name):
+            yield replace(rules, **{name: nothing})
     for name in ("ports_tcp", "ports_udp", "ethertypes", "geo_allow"):
         if getattr(rules, name) is not None:
             yield replace(rules, **{name: None})
-    if rules.geo_block:
-        yield replace(rules, geo_block=frozenset())
 
 
 def _rules(rng: random.Random) -> Rules:
@@ -198,6 +208,7 @@ def _rules(rng: random.Random) -> Rules:
         ports_tcp=_ports(rng) if happens(rng, 0.25) else None,
         ports_udp=_ports(rng) if happens(rng, 0.25) else None,
         ethertypes=_ports(rng, ETHERTYPES) if happens(rng, 0.5) else None,
+        inside={kind: rng.choice(list(Inside)) for kind in _some(rng, list(Encapsulation), 2)},
         reflectors=tuple((port, _reflector(rng)) for port in sorted(_some(rng, PORTS, 2))),
         geo_block=frozenset(rng.sample(COUNTRIES, 1)) if happens(rng, 0.15) else frozenset(),
         geo_allow=frozenset(rng.sample(COUNTRIES, 3)) if happens(rng, 0.15) else None,

@@ -23,6 +23,7 @@ from dataplane.model.tables import Countries, ListEntry
 from dataplane.model.tables import Lists as ModelLists
 from dataplane.native import abi
 from dataplane.native.abi import (
+    Encapsulation,
     FlowState,
     Link,
     Mode,
@@ -353,6 +354,8 @@ def counted(harness: Harness) -> dict[str, int]:
             f"{port.name} dropped {r.name}": n for r, n in zip(Reason, one.dropped, strict=True)
         }
         out |= {f"{port.name} {link.name}": stats.link[port][link] for link in Link}
+        inner = stats.inner[port]
+        out |= {f"{port.name} inside {kind.name}": inner[kind] for kind in Encapsulation}
         said = stats.neighbor[port]
         out |= {f"{port.name} neighbour {one.name}": said[one] for one in Neighbor}
     out |= {f"beyond {one.name}": stats.neighbor_beyond[one] for one in Neighbor}
@@ -379,6 +382,7 @@ def modelled(lcore: Lcore) -> dict[str, int]:
         out[f"{port.name} held_now"] = one.held_now % (1 << 64)
         out |= {f"{port.name} dropped {r.name}": n for r, n in one.dropped.items()}
     out |= {f"{port.name} {link.name}": n for (port, link), n in lcore.link.items()}
+    out |= {f"{port.name} inside {kind.name}": n for (port, kind), n in lcore.inner.items()}
     out |= {f"{port.name} neighbour {said.name}": n for (port, said), n in lcore.neighbor.items()}
     out |= {f"beyond {said.name}": n for said, n in lcore.neighbor_beyond.items()}
     out |= {f"{origin.name} originated": n for origin, n in lcore.origin.items()}

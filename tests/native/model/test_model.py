@@ -114,7 +114,7 @@ def test_what_is_of_the_link_is_limited_alike(
     harness: Harness, ethertype: int, most: int, mode: Mode
 ) -> None:
     """A burst more than a second's worth at once, then what a tenth of a second gives."""
-    one = Frame(bytes(12) + ethertype.to_bytes(2, "big") + bytes(46))
+    one = Frame(bytes(12) + ethertype.to_bytes(2, "big") + b"\0\x3e\x81\0" + bytes(42))
     bursts = ((one,) * BURST_MAX,) * (most // BURST_MAX + 2)
     modes = dict.fromkeys((Reason.LINK_LIMIT, Reason.NON_IP_LIMIT), mode)
     case = Case(bursts, modes=modes, later_ns=(*(0,) * (len(bursts) - 1), 10**7))

@@ -255,14 +255,36 @@ def test_any_bytes_keep_the_ledger(start: Start, packets: list[tuple[int, bytes,
 
 
 def test_what_nobody_judges_inside_is_said(start: Start) -> None:
-    """PPPoE and MPLS with a packet in them pass, and the report says how many there were."""
-    inner = sample("v4").data[14:]
+    """PPP's own protocols and a pseudowire pass, and the report says how many there were."""
     carried = [
-        bytes(12) + bytes.fromhex("886411000001001e0021") + inner,
-        bytes(12) + bytes.fromhex("884700010140") + inner,
+        bytes(12) + bytes.fromhex("886411000001000ac021") + bytes(44),
+        bytes(12) + bytes.fromhex("884700010140") + bytes(46),
         bytes(12) + bytes.fromhex("0806") + bytes(46),
     ]
     with start() as replay:
         replay.run(batch_of([(1, data, len(data)) for data in carried]))
         report = replay.report()
     assert (report.link_scope, report.link_other, report.forwarded) == (3, 2, 3)
+    assert report.encapsulated == 0
+
+
+def test_a_banned_source_inside_a_session_or_behind_labels_is_dropped(start: Start) -> None:
+    """A DNS question of 48 bytes from 198.51.100.7 to 203.0.113.10."""
+    packet = bytes.fromhex("450000300001000040111477c6336407cb00710a00010035001ce485" + 20 * "78")
+    stations = bytes.fromhex("020000000002020000000001")
+    frames = [
+        stations + bytes.fromhex("88641100000100320021") + packet,
+        stations + bytes.fromhex("884700064140") + packet,
+    ]
+    ban = {abi.ListKind.BLACKLIST: [Network.parse("198.51.100.7")]}
+    with start([Network.parse("203.0.113.0/24")]) as replay:
+        assert set(replay.run(batch_of([(1, one, len(one)) for one in frames]))) == {
+            abi.Verdict.PASS
+        }
+    with start([Network.parse("203.0.113.0/24")]) as replay:
+        replay.load_lists(ban, ListCapacities(64, 64))
+        replay.run(batch_of([(1, one, len(one)) for one in frames]))
+        report = replay.report()
+    assert report.dropped == {"blacklist": 2}
+    assert (report.encapsulated, report.link_scope, report.no_address) == (2, 0, 0)
+    assert report.balanced

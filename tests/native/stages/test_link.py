@@ -94,8 +94,12 @@ CONTROL = {
 }
 
 
+PAYLOAD = bytes.fromhex("1100c1c1002800fd") + b"\x42" * 38
+"""Also the payload of a PPPoE session that is not IP, and of a label stack."""
+
+
 def frame(ethertype: int, station: str = "020000000002") -> bytes:
-    return bytes.fromhex(station) + b"\2" * 6 + ethertype.to_bytes(2, "big") + b"\x42" * 46
+    return bytes.fromhex(station) + b"\2" * 6 + ethertype.to_bytes(2, "big") + PAYLOAD
 
 
 def assert_passes(harness: Harness, one: Frame, link: Link) -> None:

@@ -145,6 +145,10 @@ ONCE: list[st.SearchStrategy[Document]] = [
     with_action({"type": "udp_amplification"}, reflectors=REFLECTORS),
     *(with_action({"type": kind}, countries=CODES) for kind in ("geo_block", "geo_allow")),
     with_action({"type": "ethertypes"}, deny=st.just(["llc", "mpls", 0x9200])),
+    with_action(
+        {"type": "encapsulation"},
+        **dict.fromkeys(("mpls", "pppoe"), st.sampled_from(["judge", "pass", "refuse"])),
+    ),
     with_action({"type": "bogons"}),
     with_action({"type": "protocols"}, allow=st.just(["tcp", "udp", "icmp", 132])),
     with_action({"type": "connection_limit"}, value=st.integers(1, 10**6)),
@@ -168,6 +172,7 @@ def rules(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[Document]:
     return drawn + list(itertools.islice(itertools.cycle(some), count if some else 0))
 
 
+OF_NO_TARGET = {"ethertypes", "link", "encapsulation"}
 SAID = [one.name.lower() for one in abi.Neighbor]
 NEIGHBORS = st.lists(
     st.fixed_dictionaries(
@@ -192,7 +197,7 @@ def policies(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Document:
     others = [
         profile(
             number,
-            rules=[one for one in draw(rules()) if one["type"] not in {"ethertypes", "link"}],
+            rules=[one for one in draw(rules()) if one["type"] not in OF_NO_TARGET],
             **draw(modes),
         )
         for number in range(count)

@@ -99,6 +99,7 @@ def edges() -> Iterator[Edge]:
     yield from _detection()
     yield from _sequences()
     yield from _neighbors()
+    yield from _encapsulation()
 
 
 def _documents() -> Iterator[Edge]:
@@ -245,6 +246,12 @@ def _detection() -> Iterator[Edge]:
     yield from _of_rule(rule, "spoofed_share", (0.1, 0.09), (1, 1.01))
     for response in ("none", "limit", "syn_proxy", "blacklist"):
         yield from _of_rule(rule, "response", (response, "shout"))
+
+
+def _encapsulation() -> Iterator[Edge]:
+    rule: Document = {"type": "encapsulation"}
+    for name in ("mpls", "pppoe"):
+        yield from _of_rule(rule, name, *((one, "look") for one in ("judge", "pass", "refuse")))
 
 
 def _sequences() -> Iterator[Edge]:

@@ -40,6 +40,7 @@ def port(name: str, received: int, dropped: dict[str, int]) -> PortStats:
         held_now=0,
         dropped=dropped,
         link={"arp": 2, "other_mpls": 9},
+        inner={"mpls": 5, "pppoe": 0},
         neighbors={"bgp": 8, "ospf": 0},
         dropped_bytes=sum(dropped.values()) * 100,
         missed=4,

@@ -78,3 +78,16 @@ def test_who_has_no_country_gets_the_answer_that_is_declared(
 def test_an_answer_that_contradicts_the_countries_is_refused(kind: str, unknown: str) -> None:
     rule = {"type": kind, "countries": ["ZZ"], "unknown": unknown}
     assert refused(rules=[rule]).field == "rules[0].unknown"
+
+
+def test_an_encapsulation_is_judged_unless_the_rule_says_otherwise() -> None:
+    found = filled({"type": "encapsulation", "mpls": "refuse"})
+    assert list(found.inside) == [abi.Inside.REFUSE, abi.Inside.JUDGE]
+    rule = parse_policy({"name": "x", "rules": [{"type": "encapsulation", "pppoe": "pass"}]})
+    assert rule.rules[0].setting() == ("encapsulation", "mpls judge, pppoe pass")
+
+
+def test_the_rule_about_encapsulations_is_of_the_default_profile() -> None:
+    profile = {"name": "web", "targets": ["192.0.2.0/24"], "rules": [{"type": "encapsulation"}]}
+    assert refused(profiles=[profile]).field == "profiles[0].rules[0]"
+    assert refused(rules=[{"type": "encapsulation", "mpls": "look"}]).field == "rules[0].mpls"

@@ -33,6 +33,7 @@ enum {
     SB_COUNTRY_RANGES_MAX = 1 << 20, /* of a database and family */
     SB_LINK_CONTROL_PPS_MAX = 10000, /* of one kind, port and lcore; as much at once */
     SB_LINK_OTHER_PPS_MAX = 1000,    /* the same of what is neither IP nor control */
+    SB_MPLS_LABELS_MAX = 16,         /* of a stack */
     SB_NEIGHBORS_MAX = 256,          /* of one policy */
     SB_NEIGHBOR_PPS_MAX = 10000,     /* of one of them and lcore, unjudged; as much at once */
     SB_RING_SLOTS = 1024,            /* power of two */
@@ -126,6 +127,21 @@ enum sb_neighbor {
 #undef SB_NEIGHBOR
 #undef SB_NEIGHBOR_ALSO
     SB_NEIGHBOR_COUNT
+};
+
+/* In what an IP packet may lie inside a frame. */
+enum sb_encapsulation {
+    SB_ENCAPSULATION_MPLS,  /* RFC 3032 */
+    SB_ENCAPSULATION_PPPOE, /* RFC 2516, a session */
+    SB_ENCAPSULATION_COUNT
+};
+
+/* What a policy wants of an encapsulation. */
+enum sb_inside {
+    SB_INSIDE_JUDGE, /* the packet inside is judged */
+    SB_INSIDE_PASS,  /* nobody looks inside */
+    SB_INSIDE_REFUSE,
+    SB_INSIDE_COUNT
 };
 
 /* What the node itself sends. */

@@ -24,8 +24,10 @@ enum sb_packet_flag {
     SB_PACKET_PATH_MTU = 1 << 11, /* ICMP "too big" about what an open connection has in flight */
     SB_PACKET_REQUEST = 1 << 12,  /* completes HTTP requests: packet.requests of them */
     SB_PACKET_NEIGHBOR = 1 << 13, /* from or to a router that the policy names, as it may speak */
-    SB_PACKET_STRAY = 1 << 14     /* TCP from outside that belongs to no connection, or does not fit
+    SB_PACKET_STRAY = 1 << 14,    /* TCP from outside that belongs to no connection, or does not fit
                                      the one that it says it is of */
+    SB_PACKET_INNER = 1 << 15     /* the offsets are of an IP packet inside an encapsulation: only
+                                     stages that keep no state of a client and write nothing see it */
 };
 
 /* One packet of a burst; one cache line. The owner of the mbuf fills what comes before profile (and

@@ -132,6 +132,8 @@ struct sb_profile {
     uint32_t share_q16;       /* of 65,536: what part of the room for connections is kept for it;
                                  all profiles of a policy together have 65,536 at most */
     uint32_t syn_proxy;       /* enum sb_syn_proxy */
+    uint8_t inside[SB_ENCAPSULATION_COUNT]; /* enum sb_inside; the default profile's decides */
+    uint8_t reserved[6];
     uint32_t syn_rate; /* AUTO: more SYNs a second to one destination switch it on; 1 or more */
     struct sb_limit limit[SB_LIMITS_MAX];
     struct sb_port_rule ports_tcp;

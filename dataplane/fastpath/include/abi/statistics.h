@@ -187,9 +187,10 @@ struct sb_lcore_stats {
     struct sb_port_stats port[SB_PORT_COUNT];
     struct sb_stage_stats stage[SB_STAGE_COUNT];
     struct sb_origin_stats origin[SB_ORIGIN_COUNT];
-    uint64_t link[SB_PORT_COUNT][SB_LINK_COUNT];         /* came in; some may have been dropped */
-    uint64_t neighbor[SB_PORT_COUNT][SB_NEIGHBOR_COUNT]; /* came in, and nobody judged them */
-    uint64_t neighbor_beyond[SB_NEIGHBOR_COUNT];         /* judged as all, being too many */
+    uint64_t link[SB_PORT_COUNT][SB_LINK_COUNT];           /* came in; some may have been dropped */
+    uint64_t inner[SB_PORT_COUNT][SB_ENCAPSULATION_COUNT]; /* came in inside one, to be judged */
+    uint64_t neighbor[SB_PORT_COUNT][SB_NEIGHBOR_COUNT];   /* came in, and nobody judged them */
+    uint64_t neighbor_beyond[SB_NEIGHBOR_COUNT];           /* judged as all, being too many */
     struct sb_profile_stats profile[SB_PROFILES_MAX];
     uint64_t connections_of[SB_PROFILES_MAX]; /* in the table now, by the profile that has opened
                                                  them */

@@ -16,11 +16,11 @@ void sb_quoted_connection_key(const struct sb_flows *flows, const struct sb_pack
                               uint32_t tcp_offset, uint64_t key[2]);
 
 /* Whether a packet is of a connection, or about one. A header that is wrong, and was let through,
- * has no payload. */
+ * has no payload. What is inside an encapsulation is of none: no answer could be put there. */
 static inline bool sb_has_connection(const struct sb_packet *packet) {
     uint32_t type;
 
-    if (packet->payload_offset == 0)
+    if (packet->payload_offset == 0 || (packet->flags & SB_PACKET_INNER) != 0)
         return false;
     if (SB_LIKELY(packet->protocol == SB_PROTOCOL_TCP || packet->protocol == SB_PROTOCOL_UDP))
         return true;

@@ -66,8 +66,8 @@ static uint32_t refuse_fragments(const struct sb_http_work *stage, struct sb_bur
         const uint32_t i = burst->live[n];
         const struct sb_packet *packet = work.packet = &burst->packets[i];
 
-        if ((packet->flags & SB_PACKET_FRAGMENT) != 0 && packet->protocol == SB_PROTOCOL_TCP &&
-            packet->port == SB_PORT_OUTSIDE &&
+        if ((packet->flags & (SB_PACKET_FRAGMENT | SB_PACKET_INNER)) == SB_PACKET_FRAGMENT &&
+            packet->protocol == SB_PROTOCOL_TCP && packet->port == SB_PORT_OUTSIDE &&
             (sb_profile_of(work.lcore, packet)->uses & SB_USE_HTTP) != 0 &&
             sb_http_reject(&work, SB_REASON_HTTP_FRAGMENT))
             dropped |= 1u << i;

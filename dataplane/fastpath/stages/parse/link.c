@@ -43,7 +43,6 @@ static const struct rate other = RATE(SB_LINK_OTHER_PPS_MAX);
 static enum sb_link find(enum rule rule, uint64_t value);
 static uint64_t station_of(const struct sb_packet *packet);
 static enum sb_link find_protocol(const struct sb_packet *packet, enum rule rule);
-static bool is_refused(const struct sb_profile *profile, const struct sb_packet *packet);
 static bool pay(struct sb_lcore *lcore, const struct sb_packet *packet, const struct rate *rate,
                 const struct sb_time *now);
 
@@ -81,7 +80,7 @@ void sb_link_pass(struct sb_lcore *lcore, struct sb_packet *packet, const struct
     const bool is_other = rows[packet->link].rule == OTHER;
 
     sb_stats_of(lcore)->link[packet->port][packet->link]++;
-    if (is_other && is_refused(sb_profile_of(lcore, packet), packet) &&
+    if (is_other && sb_link_is_refused(lcore, packet) &&
         sb_reject(lcore, packet, SB_REASON_ETHERTYPES, now))
         return;
     if (SB_UNLIKELY(!pay(lcore, packet, is_other ? &other : &control, now)))
@@ -119,8 +118,8 @@ static enum sb_link find_protocol(const struct sb_packet *packet, enum rule rule
     return link;
 }
 
-/* From outside; the default profile's rule, as there is no protected address. */
-static bool is_refused(const struct sb_profile *profile, const struct sb_packet *packet) {
+bool sb_link_is_refused(const struct sb_lcore *lcore, const struct sb_packet *packet) {
+    const struct sb_profile *profile = sb_policy_of(lcore)->profiles;
     const uint32_t offset = SB_ETHERNET_TYPE + packet->vlan_count * SB_VLAN_BYTES;
     const uint8_t *type = sb_packet_bytes(packet, offset, 2);
 

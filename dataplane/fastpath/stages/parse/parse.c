@@ -26,7 +26,8 @@ static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet, const s
 static inline bool is_plain_ipv4(const uint8_t *ethertype);
 static inline bool may_be_of_link(const uint8_t *ip);
 static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t total);
-static uint32_t parse_ethernet(struct sb_packet *packet, uint32_t *ethertype);
+static bool parse_ethernet(struct sb_packet *packet, struct network *network);
+static bool is_ip(const struct network *network);
 static void parse_link(struct sb_packet *packet);
 static bool is_vlan(uint32_t ethertype);
 static void reset(struct sb_packet *packet);
@@ -44,9 +45,9 @@ void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
         }
         other |= 1u << i;
         sb_parse_packet(packet);
-        outside |= (uint32_t)sb_is_client(packet) << i;
         if (leaves(lcore, packet, now))
             left |= 1u << i;
+        outside |= (uint32_t)sb_is_client(packet) << i;
     }
     burst->judged = outside;
     burst->is_plain = other == 0 && (uint32_t)__builtin_popcount(outside) == count;
@@ -59,6 +60,8 @@ void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
 
 static inline bool leaves(struct sb_lcore *lcore, struct sb_packet *packet,
                           const struct sb_time *now) {
+    if (SB_UNLIKELY((packet->flags & SB_PACKET_INNER) != 0) && sb_inner_judge(lcore, packet, now))
+        return true;
     if ((packet->flags & SB_PACKET_LINK_SCOPE) != 0)
         sb_link_pass(lcore, packet, now);
     if ((packet->flags & LEAVES) != 0)
@@ -147,23 +150,33 @@ static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol
 }
 
 __attribute__((noinline)) void sb_parse_packet(struct sb_packet *packet) {
-    uint32_t ethertype;
+    struct network network, outer;
 
     reset(packet);
-    uint32_t l3 = parse_ethernet(packet, &ethertype);
-    if (l3 == 0)
+    if (!parse_ethernet(packet, &network))
         return;
-    if (ethertype != SB_ETHERTYPE_IPV4 && ethertype != SB_ETHERTYPE_IPV6) {
-        sb_parse_other(packet, ethertype);
+    outer = network;
+    if (!is_ip(&network) && !sb_parse_inner(packet, &outer, &network))
         return;
-    }
-    packet->l3_offset = (uint16_t)l3;
-    if (ethertype == SB_ETHERTYPE_IPV4)
-        sb_parse_ipv4(packet, l3);
+    packet->l3_offset = (uint16_t)network.offset;
+    if (network.ethertype == SB_ETHERTYPE_IPV4)
+        sb_parse_ipv4(packet, &network);
     else
-        sb_parse_ipv6(packet, l3);
-    if (packet->anomaly == SB_REASON_NONE && (packet->flags & LEAVES) == 0)
+        sb_parse_ipv6(packet, &network);
+    if (packet->anomaly == SB_REASON_NONE && (packet->flags & (LEAVES | SB_PACKET_INNER)) == 0)
         parse_link(packet);
+}
+
+void sb_parse_outer(struct sb_packet *packet) {
+    struct network network;
+
+    reset(packet);
+    if (parse_ethernet(packet, &network))
+        sb_parse_other(packet, network.ethertype);
+}
+
+static bool is_ip(const struct network *network) {
+    return network->ethertype == SB_ETHERTYPE_IPV4 || network->ethertype == SB_ETHERTYPE_IPV6;
 }
 
 static void parse_link(struct sb_packet *packet) {
@@ -173,29 +186,30 @@ static void parse_link(struct sb_packet *packet) {
         sb_parse_link_ipv6(packet);
 }
 
-/* Offset of the network header behind all tags and the EtherType of it; 0: noted. */
-static uint32_t parse_ethernet(struct sb_packet *packet, uint32_t *ethertype) {
+/* What is behind all tags. False: nothing, and noted. */
+static bool parse_ethernet(struct sb_packet *packet, struct network *network) {
     const uint8_t *frame =
         take(packet, 0, SB_ETHERNET_BYTES, packet->length, SB_REASON_ETHERNET_TRUNCATED);
-    uint32_t l3 = SB_ETHERNET_BYTES;
+    uint32_t ethertype, l3 = SB_ETHERNET_BYTES;
 
     if (frame == NULL)
-        return 0;
-    *ethertype = sb_load16(frame + SB_ETHERNET_TYPE);
-    for (; is_vlan(*ethertype); l3 += SB_VLAN_BYTES) {
+        return false;
+    ethertype = sb_load16(frame + SB_ETHERNET_TYPE);
+    for (; is_vlan(ethertype); l3 += SB_VLAN_BYTES) {
         if (packet->vlan_count == VLAN_TAGS_MAX) {
             packet->anomaly = SB_REASON_VLAN_DEPTH;
-            return 0;
+            return false;
         }
         const uint8_t *tag =
             take(packet, l3, SB_VLAN_BYTES, packet->length, SB_REASON_ETHERNET_TRUNCATED);
         if (tag == NULL)
-            return 0;
+            return false;
         if (packet->vlan_count++ == 0)
             packet->vlan_id = (uint16_t)(sb_load16(tag) & SB_VLAN_ID_MASK);
-        *ethertype = sb_load16(tag + SB_VLAN_TYPE);
+        ethertype = sb_load16(tag + SB_VLAN_TYPE);
     }
-    return l3;
+    *network = (struct network){ethertype, l3, packet->length};
+    return true;
 }
 
 static bool is_vlan(uint32_t ethertype) {

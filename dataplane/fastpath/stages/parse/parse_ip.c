@@ -15,8 +15,9 @@ static bool parse_ipv6_fragment(struct walk *walk, uint32_t offset, const uint8_
 static bool parse_fragment(struct sb_packet *packet, uint32_t start, uint32_t size,
                            uint32_t before);
 
-void sb_parse_ipv4(struct sb_packet *packet, uint32_t l3) {
-    const uint8_t *ip = take(packet, l3, SB_IPV4_BYTES, packet->length, SB_REASON_IP_TRUNCATED);
+void sb_parse_ipv4(struct sb_packet *packet, const struct network *network) {
+    const uint32_t l3 = network->offset;
+    const uint8_t *ip = take(packet, l3, SB_IPV4_BYTES, network->end, SB_REASON_IP_TRUNCATED);
 
     if (ip == NULL)
         return;
@@ -32,7 +33,7 @@ void sb_parse_ipv4(struct sb_packet *packet, uint32_t l3) {
     packet->ip_version = 4;
     packet->protocol = ip[SB_IPV4_PROTOCOL];
     set_addresses(packet, l3 + SB_IPV4_SOURCE, l3 + SB_IPV4_DESTINATION);
-    packet->anomaly = (uint8_t)ipv4_anomaly(header, total, packet->length - l3);
+    packet->anomaly = (uint8_t)ipv4_anomaly(header, total, network->end - l3);
     if (packet->anomaly != SB_REASON_NONE ||
         take(packet, l3, header, walk.end, SB_REASON_IP_TRUNCATED) == NULL)
         return;
@@ -52,8 +53,9 @@ static enum sb_reason ipv4_anomaly(uint32_t header, uint32_t total, uint32_t roo
     return header > total ? SB_REASON_IP_HEADER_LENGTH : SB_REASON_NONE;
 }
 
-void sb_parse_ipv6(struct sb_packet *packet, uint32_t l3) {
-    const uint8_t *ip = take(packet, l3, SB_IPV6_BYTES, packet->length, SB_REASON_IP_TRUNCATED);
+void sb_parse_ipv6(struct sb_packet *packet, const struct network *network) {
+    const uint32_t l3 = network->offset;
+    const uint8_t *ip = take(packet, l3, SB_IPV6_BYTES, network->end, SB_REASON_IP_TRUNCATED);
 
     if (ip == NULL)
         return;
@@ -73,7 +75,7 @@ void sb_parse_ipv6(struct sb_packet *packet, uint32_t l3) {
     }
     /* Jumbograms (RFC 2675) exist on no link we serve. */
     bool jumbogram = payload == 0 && packet->protocol == SB_PROTOCOL_HOP_BY_HOP;
-    if (walk.end > packet->length || jumbogram)
+    if (walk.end > network->end || jumbogram)
         packet->anomaly = SB_REASON_IP_LENGTH;
     else
         parse_ipv6_chain(&walk, l3 + SB_IPV6_BYTES);

@@ -73,7 +73,7 @@ static void parse_icmp(struct walk *walk, uint32_t offset) {
     if (icmp == NULL)
         return;
     set_transport(packet, offset, offset + SB_ICMP_BYTES);
-    if (packet->ip_version == 6)
+    if (packet->ip_version == 6 && (packet->flags & SB_PACKET_INNER) == 0)
         set_link(packet, icmpv6_link(packet, icmp[0]));
 }
 

@@ -66,6 +66,8 @@ def connections(lcore: Lcore, packet: Packet, now: Time) -> bool:
     """Follow a packet's connection, or refuse what belongs to none."""
     if not lcore.tracks:
         return True
+    if PacketFlag.INNER in packet.flags:  # no answer could be put inside
+        return True
     quote = quoted_segment(packet)
     if quote is not None:
         flow = lcore.flows.get(quote.key)

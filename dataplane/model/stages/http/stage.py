@@ -98,6 +98,8 @@ def _as_client_says(segment: Segment, record: Connection) -> Segment:
 def _is_refused_fragment(lcore: Lcore, packet: Packet, now: Time) -> bool:
     if PacketFlag.FRAGMENT not in packet.flags or packet.protocol != TCP:
         return False
+    if PacketFlag.INNER in packet.flags:
+        return False
     if packet.port is Port.INSIDE or not lcore.node.profiles[packet.profile].http.ports:
         return False
     nothing = Segment(0, 0, 0, 0, 0, packet.port, None)

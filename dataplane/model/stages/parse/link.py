@@ -130,14 +130,19 @@ def pass_link(lcore: Lcore, packet: Packet, now: Time) -> None:
     """
     lcore.link[packet.port, packet.link] += 1
     is_other = packet.link.name.startswith("OTHER_")
-    ethertypes = lcore.node.profiles[0].ethertypes
-    if is_other and packet.port is Port.OUTSIDE and ethertypes is not None:
-        ethertype = number(packet.data, 12 + 4 * packet.vlan_count)
-        if ethertypes.refuses(ethertype) and reject(lcore, packet, Reason.ETHERTYPES):
-            return
+    if is_other and is_refused(lcore, packet) and reject(lcore, packet, Reason.ETHERTYPES):
+        return
     pps = LINK_OTHER_PPS_MAX if is_other else LINK_CONTROL_PPS_MAX
     if not _pay(lcore, packet, SECOND_Q16 // pps, pps, now):
         reject(lcore, packet, Reason.NON_IP_LIMIT if is_other else Reason.LINK_LIMIT)
+
+
+def is_refused(lcore: Lcore, packet: Packet) -> bool:
+    """From outside, and the default profile refuses its EtherType."""
+    ethertypes = lcore.node.profiles[0].ethertypes
+    if packet.port is not Port.OUTSIDE or ethertypes is None:
+        return False
+    return ethertypes.refuses(number(packet.data, 12 + 4 * packet.vlan_count))
 
 
 def _pay(lcore: Lcore, packet: Packet, increment_q16: int, burst: int, now: Time) -> bool:

@@ -13,6 +13,15 @@ from __future__ import annotations
 
 from dataplane.model.headers import CutShortError, MalformedError, take
 from dataplane.model.packet import Packet, number
+from dataplane.model.stages.parse.inner import (
+    ENCAPSULATIONS,
+    IPV4,
+    IPV6,
+    Network,
+    find,
+    is_passed,
+    judge,
+)
 from dataplane.model.stages.parse.link import note, of_frame, of_ip, pass_link
 from dataplane.model.stages.parse.parse_ip import parse_ipv4, parse_ipv6
 from dataplane.model.state import Lcore, Time
@@ -24,20 +33,17 @@ ETHERNET_BYTES = 14
 TAG_BYTES = 4
 TAGS_MAX = 2
 VLAN_ID_MASK = 0x0FFF
-IPV4, IPV6 = 0x0800, 0x86DD
 TAGS = {0x8100, 0x88A8, 0x9100}
 """EtherTypes of VLAN tags: IEEE 802.1Q, 802.1ad, and what was used for the latter before it."""
 
 
 def parse(lcore: Lcore, packet: Packet, now: Time) -> bool:
     """Find the headers; lets all go on but the three kinds above."""
-    try:
-        _parse_ethernet(packet)
-    except CutShortError:
-        packet.flags |= PacketFlag.CUT_SHORT
+    _parse(lcore, packet)
+    if PacketFlag.INNER in packet.flags and not judge(lcore, packet):
         return False
-    except MalformedError as malformed:
-        packet.anomaly = malformed.reason
+    if PacketFlag.CUT_SHORT in packet.flags:
+        return False
     if packet.anomaly is Reason.HEADER_SPLIT:
         drop(lcore, packet, Reason.HEADER_SPLIT)
         return False
@@ -47,8 +53,23 @@ def parse(lcore: Lcore, packet: Packet, now: Time) -> bool:
     return False
 
 
-def _parse_ethernet(packet: Packet) -> None:
-    """Up to two tags, then IPv4 or IPv6; by an EtherType, or an IEEE 802.3 length, else not IP."""
+def _parse(lcore: Lcore, packet: Packet) -> None:
+    try:
+        network = _parse_ethernet(packet)
+        if network.ethertype in {IPV4, IPV6}:
+            _parse_ip(packet, network)
+        elif network.ethertype in ENCAPSULATIONS and not is_passed(lcore, packet):
+            _parse_inner(packet, network)
+        else:
+            note(packet, of_frame(packet, network.ethertype or 0))
+    except CutShortError:
+        packet.flags |= PacketFlag.CUT_SHORT
+    except MalformedError as malformed:
+        packet.anomaly = malformed.reason
+
+
+def _parse_ethernet(packet: Packet) -> Network:
+    """What is behind up to two tags: by an EtherType, or an IEEE 802.3 length."""
     ethernet = take(packet, 0, ETHERNET_BYTES, packet.length, Reason.ETHERNET_TRUNCATED)
     ethertype, offset = number(ethernet, 12), ETHERNET_BYTES
     while ethertype in TAGS:
@@ -59,13 +80,25 @@ def _parse_ethernet(packet: Packet) -> None:
             packet.vlan_id = number(tag, 0) & VLAN_ID_MASK
         packet.vlan_count += 1
         ethertype, offset = number(tag, 2), offset + TAG_BYTES
-    if ethertype not in {IPV4, IPV6}:
-        note(packet, of_frame(packet, ethertype))
+    return Network(ethertype, offset, packet.length)
+
+
+def _parse_inner(packet: Packet, outer: Network) -> None:
+    """Inside of an encapsulation; only link-local IPv6 is of a link there."""
+    packet.flags |= PacketFlag.INNER
+    network = find(packet, outer)
+    if network.ethertype is not None:
+        _parse_ip(packet, network)
         return
-    packet.l3_offset = offset
-    if ethertype == IPV4:
-        parse_ipv4(packet, offset)
+    packet.flags &= ~PacketFlag.INNER
+    note(packet, of_frame(packet, outer.ethertype or 0))
+
+
+def _parse_ip(packet: Packet, network: Network) -> None:
+    packet.l3_offset = network.offset
+    if network.ethertype == IPV4:
+        parse_ipv4(packet, network.offset, network.end)
     else:
-        parse_ipv6(packet, offset)
-    if packet.link is Link.NONE:
+        parse_ipv6(packet, network.offset, network.end)
+    if packet.link is Link.NONE and PacketFlag.INNER not in packet.flags:
         note(packet, of_ip(packet))

@@ -29,15 +29,15 @@ REASSEMBLED_BYTES_MAX = 65535
 """What the length field of a reassembled packet can say."""
 
 
-def parse_ipv4(packet: Packet, l3: int) -> None:
-    """The IPv4 header at ``l3`` (RFC 791, section 3.1) and what it carries."""
-    ip = take(packet, l3, IPV4_BYTES, packet.length, Reason.IP_TRUNCATED)
+def parse_ipv4(packet: Packet, l3: int, room_end: int) -> None:
+    """The IPv4 header at ``l3`` (RFC 791, section 3.1) and what it carries, before ``room_end``."""
+    ip = take(packet, l3, IPV4_BYTES, room_end, Reason.IP_TRUNCATED)
     if ip[0] >> 4 != 4:
         raise MalformedError(Reason.IP_VERSION)
     header_bytes, total_bytes = (ip[0] & 0x0F) * 4, number(ip, 2)
     packet.ip_version, packet.protocol = 4, ip[9]
     set_addresses(packet, l3 + 12, l3 + 16)
-    _check_ipv4_lengths(header_bytes, total_bytes, packet.length - l3)
+    _check_ipv4_lengths(header_bytes, total_bytes, room_end - l3)
     end = l3 + total_bytes
     take(packet, l3, header_bytes, end, Reason.IP_TRUNCATED)
     start = (number(ip, 6) & IPV4_OFFSET_MASK) * 8
@@ -60,14 +60,14 @@ def _check_ipv4_lengths(header_bytes: int, total_bytes: int, room: int) -> None:
         raise MalformedError(Reason.IP_HEADER_LENGTH)
 
 
-def parse_ipv6(packet: Packet, l3: int) -> None:
-    """The IPv6 header at ``l3`` (RFC 8200, section 3) and what it carries.
+def parse_ipv6(packet: Packet, l3: int, room_end: int) -> None:
+    """The IPv6 header at ``l3`` (RFC 8200, section 3) and what it carries, before ``room_end``.
 
     What a link-local source sends to an address of the link is the link's own: no router takes it
     elsewhere (RFC 4291, section 2.5.6). To other destinations it sends nothing honest but neighbour
     discovery and reports of groups, which `parse_transport` knows; sanity judges the rest.
     """
-    ip = take(packet, l3, IPV6_BYTES, packet.length, Reason.IP_TRUNCATED)
+    ip = take(packet, l3, IPV6_BYTES, room_end, Reason.IP_TRUNCATED)
     if ip[0] >> 4 != 6:
         raise MalformedError(Reason.IP_VERSION)
     packet.ip_version, packet.protocol = 6, ip[6]
@@ -79,7 +79,7 @@ def parse_ipv6(packet: Packet, l3: int) -> None:
     payload_bytes = number(ip, 4)
     end = l3 + IPV6_BYTES + payload_bytes
     jumbogram = payload_bytes == 0 and packet.protocol == HOP_BY_HOP
-    if end > packet.length or jumbogram:  # jumbograms (RFC 2675) exist on no link that is served
+    if end > room_end or jumbogram:  # jumbograms (RFC 2675) exist on no link that is served
         raise MalformedError(Reason.IP_LENGTH)
     _walk_extensions(packet, l3 + IPV6_BYTES, end)
 

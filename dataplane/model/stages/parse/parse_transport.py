@@ -62,7 +62,7 @@ def _parse_icmp(packet: Packet, offset: int, end: int) -> None:
     """RFC 792, RFC 4443. Behind 8 bytes, the last 4 of which depend on the type, comes payload."""
     icmp = take(packet, offset, ICMP_BYTES, end, unless_fragment(packet, Reason.L4_TRUNCATED))
     packet.l4_offset, packet.payload_offset = offset, offset + ICMP_BYTES
-    if packet.ip_version == 6:
+    if packet.ip_version == 6 and PacketFlag.INNER not in packet.flags:
         note(packet, _icmpv6_link(packet, icmp[0]))
 
 

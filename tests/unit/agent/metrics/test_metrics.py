@@ -197,6 +197,7 @@ def test_inside_of_the_node(internal: CollectorRegistry) -> None:
     assert value(internal, "secbeat_driver_missed_packets_total", port="outside") == 4
     assert value(internal, "secbeat_origin_tx_full_packets_total", kind="answer") == 1
     assert value(internal, "secbeat_link_packets_total", port="inside", kind="other_mpls") == 9
+    assert value(internal, "secbeat_encapsulated_packets_total", port="inside", kind="mpls") == 5
     assert value(internal, "secbeat_neighbor_packets_total", port="inside", protocol="bgp") == 8
     assert value(internal, "secbeat_neighbor_beyond_packets_total", protocol="bgp") == 3
     assert value(internal, "secbeat_revision_applied") == 42
