@@ -7,7 +7,7 @@
  */
 #include <x86intrin.h>
 
-#include "packet.h"
+#include "packet/packet.h"
 #include "pipeline.h"
 #include "stages.h"
 

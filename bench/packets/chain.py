@@ -319,7 +319,7 @@ def _build() -> ctypes.CDLL:
     subprocess.run(
         [
             *("gcc", "-std=gnu11", "-O3", "-march=x86-64-v2", "-Wall", "-Wextra", "-Werror"),
-            *("-shared", "-fPIC", f"-I{fastpath / 'include'}", "-o", str(output)),
+            *("-shared", "-fPIC", f"-I{fastpath}", f"-I{fastpath / 'include'}", "-o", str(output)),
             *(str(Path(__file__).with_name("chain.c")), str(ROOT / "build/libsecbeat-pipeline.so")),
             f"-Wl,-rpath,{ROOT / 'build'}",
         ],

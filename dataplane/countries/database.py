@@ -39,7 +39,8 @@ _IPV4_BITS = 32
 _HOLDING_IPV4 = ((0xFFFF << 32, 96), (0x2001 << 112, 32), (0x2002 << 112, 16))
 """Prefixes, ascending, behind which an address of IPv4 stands: mapped, Teredo (its server), 6to4.
 
-The packet path has the same (``tables/countries_private.h``), and MMDB files alias them so."""
+The packet path has the same prefixes (``tables/countries/countries_private.h``), and MMDB files
+alias them in this way."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the collector tells of traffic, as values.
 
-Counts are of what came in from outside (``fastpath/include/traffic.def`` says of each kind what it
-is). Addresses are 16 bytes, IPv4 mapped; a prefix length runs from 0 to 128.
+Counts are of traffic from outside (``fastpath/include/defs/traffic.def`` describes each kind).
+Addresses are 16 bytes, IPv4 mapped; a prefix length runs from 0 to 128.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
  */
 #include "pipeline.h"
 
+#include "packet/verdict.h"
 #include "stages.h"
-#include "verdict.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 

@@ -11,38 +11,38 @@ const uint64_t sb_probe_latency_bounds_ns[SB_LATENCY_BUCKETS - 1] = SB_LATENCY_B
 /* One after the other, each with its terminating zero: no pointers, so no relocations. */
 const char sb_probe_reason_text[] =
 #define SB_REASON(name, stage, modes, standard, text) text "\0"
-#include "reasons.def"
+#include "defs/reasons.def"
 #undef SB_REASON
     ;
 /* By reason: the stage that decides, the modes that it may have (bit m for mode m), its default. */
 const uint8_t sb_probe_reason_stage[] = {
 #define SB_REASON(name, stage, modes, standard, text) SB_STAGE_##stage,
-#include "reasons.def"
+#include "defs/reasons.def"
 #undef SB_REASON
 };
 const uint8_t sb_probe_reason_modes[] = {
 #define SB_REASON(name, stage, modes, standard, text) SB_MODES_##modes,
-#include "reasons.def"
+#include "defs/reasons.def"
 #undef SB_REASON
 };
 const uint8_t sb_probe_reason_default[] = {
 #define SB_REASON(name, stage, modes, standard, text) SB_MODE_##standard,
-#include "reasons.def"
+#include "defs/reasons.def"
 #undef SB_REASON
 };
 const char sb_probe_stage_text[] =
 #define SB_STAGE(name, text) text "\0"
-#include "stages.def"
+#include "defs/stages.def"
 #undef SB_STAGE
     ;
 const char sb_probe_attack_text[] =
 #define SB_ATTACK(name, metric, text) text "\0"
-#include "attacks.def"
+#include "defs/attacks.def"
 #undef SB_ATTACK
     ;
 /* By attack: what is compared with its threshold. */
 const uint8_t sb_probe_attack_metric[] = {
 #define SB_ATTACK(name, metric, text) SB_METRIC_##metric,
-#include "attacks.def"
+#include "defs/attacks.def"
 #undef SB_ATTACK
 };

@@ -12,9 +12,9 @@
 #include "abi.h"
 #include "handover.h"
 #include "latency.h"
+#include "packet/verdict.h"
 #include "pipeline.h"
-#include "readers.h"
-#include "verdict.h"
+#include "tables/memory/readers.h"
 
 /* Packets on their way out of one port, all from one burst and in from the other. */
 struct tx_batch {

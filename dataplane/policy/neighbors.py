@@ -1,7 +1,7 @@
 """Neighbours: routers outside that speak with routers inside through the node, and what they say.
 
-What is of the link needs none (``fastpath/include/link.def``): only what crosses a router on its
-way, or has a TTL as if it had.
+Link control (``fastpath/include/defs/link.def``) needs no neighbour: only protocols whose
+packets cross a router, or have a TTL as if they had, need one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ADDRESS = network_schema(
     "a router, or a few", ("(2[4-9]|3[0-2])", "(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-8])")
 )
 Protocol: TypeAlias = Literal["bgp", "bfd", "ospf", "eigrp", "rip", "ldp", "msdp", "pim", "vrrp"]
-"""``fastpath/include/neighbor.def``; a test says so."""
+"""``fastpath/include/defs/neighbor.def``; a test says so."""
 
 
 class NeighborDocument(BaseModel):

@@ -2,7 +2,7 @@
 
 Written and read by the control loop. A worker holds no pointer of the node's from one turn of its
 loop to the next (``readers.h``). Nothing else in Python waits for workers; the waiting itself is
-``sb_grace``, whose fence Python has no word for (``tables/grace.h`` argues the order of memory).
+``sb_grace``, whose fence Python has no word for (``tables/memory/grace.h`` states the order).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 from dataplane.native import library as loader
 from dataplane.tables.syn_proxy_table import CookieSecrets
-from tests.native.connections.syn_proxy_support import FRAMES, proxying
+from tests.native.connections.syn.syn_proxy_support import FRAMES, proxying
 from tests.native.harness import Harness
 from tests.support.native import build_pipeline
 

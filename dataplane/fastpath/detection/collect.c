@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "detection_private.h"
-#include "tables/memory.h"
+#include "tables/memory/memory.h"
 
 enum {
     FLOORS_BYTES = SB_PROFILES_MAX * sizeof(struct sb_traffic_sum),

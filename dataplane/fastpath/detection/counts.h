@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "tables/traffic.h"
+#include "tables/traffic/traffic.h"
 
 enum { SB_HISTORY_SLOTS = 10, SB_HISTORY_SLOT_MS = 100 };
 

@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-#include "policy.h"
-#include "tables/memory.h"
+#include "tables/memory/memory.h"
+#include "tables/policy/policy.h"
 
 enum { SELECT_SLOTS = 10 /* in which the profile of each is looked for again */ };
 

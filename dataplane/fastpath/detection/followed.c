@@ -1,8 +1,8 @@
 /* followed.c: targets of which more is kept than counts. */
 #include <errno.h>
 
-#include "countries.h"
 #include "samples.h"
+#include "tables/countries/countries.h"
 
 static void sample_packet(struct sb_followed *followed, const struct sb_node *node,
                           const struct sb_sample *sample);

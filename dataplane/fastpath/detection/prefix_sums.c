@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "tables/memory.h"
+#include "tables/memory/memory.h"
 
 static size_t places_bytes(const struct sb_prefix_sums *prefixes);
 static struct sb_prefix_sum *find_or_make(struct sb_prefix_sums *prefixes,

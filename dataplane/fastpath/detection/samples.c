@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "tables/memory.h"
+#include "tables/memory/memory.h"
 
 enum {
     FOLLOWED_BYTES = SB_FOLLOWED_MAX * sizeof(struct sb_followed),

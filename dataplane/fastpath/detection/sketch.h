@@ -9,7 +9,7 @@
 #ifndef SB_SKETCH_H
 #define SB_SKETCH_H
 
-#include "address.h"
+#include "packet/address.h"
 
 struct sb_sketch {
     uint32_t max; /* places, at most SB_NODE_TOP_MAX */

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
-#include "address.h"
-#include "countries.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
 #include "stages.h"
-#include "verdict.h"
+#include "tables/countries/countries.h"
 
 typedef void stage_function(struct sb_lcore *lcore, struct sb_burst *burst,
                             const struct sb_time *now);

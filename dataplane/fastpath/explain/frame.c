@@ -1,6 +1,6 @@
 /* frame.c: the packet that is asked about. */
 #include "explain_private.h"
-#include "packet.h"
+#include "packet/packet.h"
 
 enum { SOURCE_PORT = 49152, WINDOW = 65535 }; /* the first of the dynamic ones (RFC 6335, 6) */
 

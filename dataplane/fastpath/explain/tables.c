@@ -3,14 +3,14 @@
  */
 #include "explain_private.h"
 
-#include "address.h"
-#include "lists.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
 #include "stages.h"
 #include "stages/connections/source_limit.h"
-#include "stages/connections/syn_proxy.h"
-#include "tables/limits_private.h"
-#include "tables/openings.h"
-#include "verdict.h"
+#include "stages/connections/syn/syn_proxy.h"
+#include "tables/flows/openings.h"
+#include "tables/limits/limits_private.h"
+#include "tables/lists/lists.h"
 
 enum { KEY_BITS = 128, MAPPED_BITS = 96, Q16_PER_S_SHIFT = 16 };
 

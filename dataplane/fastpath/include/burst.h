@@ -2,7 +2,7 @@
 #ifndef SB_BURST_H
 #define SB_BURST_H
 
-#include "packet.h"
+#include "packet/packet.h"
 
 /* Leaves those packets (bit i: packets[i]) out of the live set. */
 static inline void sb_burst_leave_out(struct sb_burst *burst, uint32_t packets) {

@@ -3,10 +3,10 @@
  * Without a database no source has a country, and all packets pass: the node is degraded.
  * What the database does not know has country 0, which a profile can name like any other.
  */
-#include "address.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
 #include "stages.h"
-#include "tables/countries_private.h"
-#include "verdict.h"
+#include "tables/countries/countries_private.h"
 
 enum { USES = SB_USE_GEO_BLOCK | SB_USE_GEO_ALLOW };
 

@@ -3,9 +3,9 @@
  *
  * Keeps no state. Every rule is asked: one in monitor mode does not shield from those behind it.
  */
-#include "address.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
 #include "stages.h"
-#include "verdict.h"
 
 #define TRANSLATED 0x0064ff9b00000000ull /* 64:ff9b::/96 (RFC 6052) */
 /* Of 192.0.0.0/24: anycast of PCP (RFC 7723) and TURN (RFC 8155). */

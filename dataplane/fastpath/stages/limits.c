@@ -11,9 +11,9 @@
  * Where the SYN proxy may answer, a SYN pays into no limit of new connections: its cookie could be
  * brought back again and again. The connections stage charges what begins one.
  */
+#include "packet/verdict.h"
 #include "stages.h"
-#include "tables/limits_private.h"
-#include "verdict.h"
+#include "tables/limits/limits_private.h"
 
 /* The packets of one profile; sets of them are bitmaps. */
 struct profile_work {

@@ -4,10 +4,10 @@
  * remembered in the descriptor for the stages that follow. An entry's hits count in every mode but
  * off.
  */
-#include "lists.h"
+#include "tables/lists/lists.h"
 
+#include "packet/verdict.h"
 #include "stages.h"
-#include "verdict.h"
 
 /* The packets of a burst that come from outside and have an address. */
 struct clients {

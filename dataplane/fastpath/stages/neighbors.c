@@ -5,12 +5,12 @@
  * refuse what such a router may say; the lists have judged it by now. Sources can be forged: each
  * has a budget of its own, and beyond it is judged like all others.
  */
-#include "tables/neighbors.h"
+#include "tables/policy/neighbors.h"
 
-#include "address.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
 #include "stages.h"
-#include "tables/buckets.h"
-#include "verdict.h"
+#include "tables/limits/buckets.h"
 
 #define INCREMENT_Q16 ((1000000000ull << 16) / SB_NEIGHBOR_PPS_MAX)
 #define BURST_Q16 (INCREMENT_Q16 * SB_NEIGHBOR_PPS_MAX)
@@ -25,7 +25,7 @@ struct row {
 static const struct row rows[] = {
 #define SB_NEIGHBOR(name, protocol, port, text) {port, protocol, SB_NEIGHBOR_##name},
 #define SB_NEIGHBOR_ALSO(name, protocol, port) {port, protocol, SB_NEIGHBOR_##name},
-#include "neighbor.def"
+#include "defs/neighbor.def"
 #undef SB_NEIGHBOR
 #undef SB_NEIGHBOR_ALSO
 };
@@ -36,7 +36,7 @@ static inline bool is_known(uint32_t protocol) {
 #define SB_NEIGHBOR(name, number, port, text) | (protocol == (number))
 #define SB_NEIGHBOR_ALSO(name, number, port) | (protocol == (number))
     return false
-#include "neighbor.def"
+#include "defs/neighbor.def"
         ;
 #undef SB_NEIGHBOR
 #undef SB_NEIGHBOR_ALSO

@@ -4,10 +4,10 @@
  * ICMP error belongs to the client of the packet that it quotes. The hash is keyed: nobody outside
  * can aim at one lcore.
  */
-#include "address.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
 #include "stages.h"
-#include "tables/siphash.h"
-#include "verdict.h"
+#include "tables/memory/siphash.h"
 
 static uint16_t owner_of(const struct sb_lcore *lcore, const struct sb_node *node,
                          const struct sb_packet *packet);

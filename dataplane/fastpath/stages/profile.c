@@ -3,10 +3,10 @@
  * Before the first stage that judges: modes are a profile's. A node is asked about few addresses at
  * a time, so one answer is kept from packet to packet.
  */
-#include "address.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
 #include "stages.h"
-#include "tables/targets.h"
-#include "verdict.h"
+#include "tables/limits/targets.h"
 
 void sb_profile_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_targets *targets = sb_policy_of(lcore)->targets;

@@ -3,9 +3,9 @@
  * What parse has noted comes first, then the checksum, routes, TCP's flags, redirects, addresses. A
  * reason whose mode is off or monitor does not shield a packet from those behind it.
  */
-#include "checksum.h"
+#include "packet/checksum.h"
+#include "packet/verdict.h"
 #include "stages.h"
-#include "verdict.h"
 
 /* Bit f is set where no stack sends the flags f: two of SYN, FIN and RST; or no ACK in a segment
  * that neither opens nor resets a connection (RFC 9293, 3.10.7.4: such a one is dropped unread). */

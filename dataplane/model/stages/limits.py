@@ -6,7 +6,8 @@ nothing (generic cell rate algorithm, ITU-T I.371, annex A: the same as a bucket
 that is refilled all the time).
 
 C keeps the buckets of addresses in a table of fixed size, which can forget one when many more
-sources are active than it has room for (``fastpath/tables/buckets.h``). Here nothing is forgotten.
+sources are active than it has room for (``fastpath/tables/limits/buckets.h``). This model forgets
+nothing.
 """
 
 from __future__ import annotations

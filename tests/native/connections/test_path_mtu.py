@@ -32,7 +32,7 @@ from tests.native.connections.connections_support import (
     passes,
     tracking,
 )
-from tests.native.connections.syn_proxy_support import (
+from tests.native.connections.syn.syn_proxy_support import (
     FRAMES,
     HOST_ISN,
     ISN,
@@ -43,7 +43,7 @@ from tests.native.connections.syn_proxy_support import (
 )
 from tests.native.harness import Frame, Harness
 from tests.native.stages.countries_support import country_table
-from tests.native.stages.limits_support import SMALL, put_limit
+from tests.native.stages.limits.limits_support import SMALL, put_limit
 
 ROUTERS = {4: IPv4Address("192.0.2.1"), 6: IPv6Address("2001:db8:99::1")}
 ABROAD = [Reason.GEO_ALLOW]

@@ -21,7 +21,7 @@ from tests.native.connections.connections_support import (
     passes,
     tracking,
 )
-from tests.native.connections.syn_proxy_support import (
+from tests.native.connections.syn.syn_proxy_support import (
     FRAMES,
     ISN,
     Seen,

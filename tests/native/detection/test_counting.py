@@ -22,7 +22,7 @@ from tests.native.connections.connections_support import (
     Pair,
     tracking,
 )
-from tests.native.connections.syn_proxy_support import proxying
+from tests.native.connections.syn.syn_proxy_support import proxying
 from tests.native.detection.detection_support import Node, counting, key_of
 from tests.native.harness import Frame, Harness
 

@@ -20,7 +20,7 @@ from dataplane.tables.policy_table import PolicyTable
 from tests.native.explain.explain_support import ask, key
 from tests.native.frames import ip4, link, tcp
 from tests.native.harness import Harness
-from tests.native.stages.limits_support import SECOND, buckets, put_limit
+from tests.native.stages.limits.limits_support import SECOND, buckets, put_limit
 
 CLIENT, SERVER = "203.0.113.7", "198.51.100.10"
 SYN = bytes(link("untagged") / ip4(src=CLIENT, dst=SERVER) / tcp())

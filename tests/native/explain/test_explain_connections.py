@@ -8,10 +8,10 @@ from dataplane.native import abi
 from dataplane.native.abi import Reason, SynProxy, Unit
 from dataplane.tables.syn_proxy_table import CookieSecrets
 from tests.native.connections.connections_support import Pair, passes, tracking
-from tests.native.connections.syn_proxy_support import FRAMES, step, syn
+from tests.native.connections.syn.syn_proxy_support import FRAMES, step, syn
 from tests.native.explain.explain_support import ask
 from tests.native.harness import Harness
-from tests.native.stages.limits_support import buckets, put_limit
+from tests.native.stages.limits.limits_support import buckets, put_limit
 
 CLIENT, SERVER = "203.0.113.7", "198.51.100.10"
 

@@ -12,16 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "countries.h"
-#include "flows.h"
-#include "limits_table.h"
-#include "lists.h"
-#include "packet.h"
+#include "packet/packet.h"
+#include "packet/reasons.h"
 #include "pipeline.h"
-#include "policy.h"
-#include "reasons.h"
-#include "syn_proxy_table.h"
-#include "tables/traffic.h"
+#include "tables/countries/countries.h"
+#include "tables/flows/flows.h"
+#include "tables/flows/syn_proxy_table.h"
+#include "tables/limits/limits_table.h"
+#include "tables/lists/lists.h"
+#include "tables/policy/policy.h"
+#include "tables/traffic/traffic.h"
 
 enum { STATE_BYTES = 1, HEAD_BYTES = 3, DEADLINE_DS = 1000, LISTED = 4 };
 enum { OTHER_PROFILE = 1, BUCKETS = 64, CONNECTIONS = 22, WITH_PROXY = 1 << 5 };

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flows.h"
-#include "http_table.h"
-#include "packet.h"
+#include "packet/packet.h"
+#include "packet/reasons.h"
 #include "pipeline.h"
-#include "policy.h"
-#include "reasons.h"
 #include "stages/http/framing/message.h"
+#include "tables/flows/flows.h"
+#include "tables/http/http_table.h"
+#include "tables/policy/policy.h"
 
 enum { STATE_BYTES = 1, STEP_BYTES = 6, STREAM_MAX = 1 << 14, STEPS_MAX = 64 };
 enum {

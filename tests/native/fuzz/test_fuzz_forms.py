@@ -18,8 +18,8 @@ from tests.native.fuzz.test_fuzz_pipeline import (
     build_fuzzers,
     run,
 )
-from tests.native.stages.http import test_forms_body, test_forms_head
-from tests.native.stages.http.forms_support import Request
+from tests.native.stages.http.forms import test_forms_body, test_forms_head
+from tests.native.stages.http.forms.forms_support import Request
 
 FUZZER = ROOT / "build" / "fuzz" / "fuzz_forms"
 HEAD, WHOLE = 128, 8

@@ -18,8 +18,8 @@ from tests.native.fuzz.test_fuzz_pipeline import (
     build_fuzzers,
     run,
 )
-from tests.native.stages.http.disagreements import cases
-from tests.native.stages.http.responses import RESPONSES
+from tests.native.stages.http.peers.disagreements import cases
+from tests.native.stages.http.peers.responses import RESPONSES
 
 FUZZER = ROOT / "build" / "fuzz" / "fuzz_http"
 PIECES = (0, 1, 7, 128)

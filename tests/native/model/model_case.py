@@ -20,7 +20,7 @@ from tests.native.model.model_policy import (
     random_policy,
     smaller,
 )
-from tests.native.tables.lists_support import first_of
+from tests.native.tables.lists.lists_support import first_of
 
 OUTPUT = Path(__file__).parents[3] / "build" / "model"
 NOW_DS = 1000

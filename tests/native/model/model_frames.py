@@ -16,7 +16,7 @@ from tests.native import frames
 from tests.native.encapsulated import label_stack, session
 from tests.native.fuzz.test_fuzz import damaged
 from tests.native.harness import Frame
-from tests.native.tables.lists_support import ipv4
+from tests.native.tables.lists.lists_support import ipv4
 
 CLIENTS4 = [IPv4Address("203.0.113.0") + i for i in range(8)]
 SPECIAL4 = [

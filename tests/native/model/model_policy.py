@@ -25,7 +25,7 @@ from dataplane.native.abi import (
 )
 from dataplane.tables.policy_table import PolicyTable
 from tests.native.model.model_frames import ETHERTYPES, PORTS, PROTOCOLS4, happens, mapped_address
-from tests.native.tables.lists_support import first_of, key_bytes, network_of
+from tests.native.tables.lists.lists_support import first_of, key_bytes, network_of
 
 COUNTRIES = (0, 1, 64, abi.COUNTRY_MAX)
 SECOND_Q16 = 10**9 << 16

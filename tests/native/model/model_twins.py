@@ -49,7 +49,7 @@ from tests.native.model.model_case import COOKIE_KEYS, MAPPED, NOW_DS, NOW_NS, C
 from tests.native.model.model_policy import fill, fill_neighbors, neighbors_of, targets_of
 from tests.native.stages.countries_support import country_table
 from tests.native.stages.http.rules_support import Rules as WafRules
-from tests.native.tables.lists_support import key_bytes, network_of
+from tests.native.tables.lists.lists_support import key_bytes, network_of
 
 FIELDS = (
     *("verdict", "reason", "anomaly", "ip_version", "protocol", "profile", "owner"),

@@ -38,7 +38,7 @@ from tests.native.model.model_conversations import conversation_case
 from tests.native.model.model_frames import samples
 from tests.native.model.model_http import http_case
 from tests.native.model.model_twins import PROFILES, differences, twins
-from tests.native.tables.lists_support import ipv4
+from tests.native.tables.lists.lists_support import ipv4
 
 SEEDS = [int(os.environ["SECBEAT_MODEL_SEED"])] if "SECBEAT_MODEL_SEED" in os.environ else range(8)
 CASES = int(os.environ.get("SECBEAT_MODEL_CASES", "140"))

@@ -1,5 +1,5 @@
 /* originate.c: fills in a segment of the node's own, as a stage would, for tests. */
-#include "verdict.h"
+#include "packet/verdict.h"
 
 typedef bool originate_function(struct sb_lcore *lcore, const struct sb_own_segment *segment);
 

@@ -31,7 +31,7 @@ from tests.native.connections.connections_support import (
     passes,
     tracking,
 )
-from tests.native.connections.syn_proxy_support import (
+from tests.native.connections.syn.syn_proxy_support import (
     FRAMES,
     ISN,
     answered,
@@ -43,7 +43,7 @@ from tests.native.connections.syn_proxy_support import (
 )
 from tests.native.frames import LINKS, TIMESTAMP, ip4, ip6, link, tcp
 from tests.native.harness import Frame, Harness
-from tests.native.process.test_replay import batch_of
+from tests.native.process.replay.test_replay import batch_of
 
 PAIRS = {
     "ipv4": Pair(),

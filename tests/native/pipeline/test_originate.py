@@ -14,7 +14,7 @@ from dataplane.model.packet import ACK, Packet
 from dataplane.model.tcp_frame import IpFields
 from dataplane.native import abi
 from dataplane.native.abi import Origin, Port, Verdict
-from tests.native.connections.syn_proxy_support import assert_checksums, segment
+from tests.native.connections.syn.syn_proxy_support import assert_checksums, segment
 from tests.native.harness import Harness
 
 INCLUDE = Path(__file__).parents[3] / "dataplane" / "fastpath" / "include"
@@ -34,7 +34,8 @@ Originate = Callable[[abi.Packet, bool, bytes], bool]
 def originate(harness: Harness, tmp_path: Path) -> Originate:
     """Sends a segment as ``originate.c`` fills it in, the same as `HEADER`."""
     output, source = tmp_path / "originate.so", Path(__file__).with_name("originate.c")
-    command = ["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{INCLUDE}"]
+    includes = (f"-I{INCLUDE}", f"-I{INCLUDE.parent}")
+    command = ["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", *includes]
     subprocess.run([*command, "-o", str(output), str(source)], check=True, timeout=180)
     function = ctypes.CDLL(str(output)).originate
     function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_bool, ctypes.c_char_p, ctypes.c_uint32]

@@ -14,7 +14,7 @@ from dataplane.native.abi import Stage, SynProxy, Verdict
 from dataplane.tables.policy_table import PolicyTable
 from dataplane.tables.syn_proxy_table import CookieSecrets
 from tests.native.connections.connections_support import INSIDE, OUTSIDE
-from tests.native.connections.syn_proxy_support import (
+from tests.native.connections.syn.syn_proxy_support import (
     HOST_ISN,
     ISN,
     answered,

@@ -31,7 +31,7 @@ from tests.native import frames
 from tests.native.encapsulated import PPP, good, in_mpls, in_pppoe, label_stack, session, split
 from tests.native.harness import Frame, Harness
 from tests.native.ledger import assert_ledger
-from tests.native.stages.limits_support import buckets, dropped, put_limit
+from tests.native.stages.limits.limits_support import buckets, dropped, put_limit
 
 LINKS = sorted(frames.LINKS)
 KINDS = list(Encapsulation)

@@ -223,7 +223,7 @@ def test_a_profile_that_takes_no_ethertype_takes_control_of_the_link(harness: Ha
 
 def rows() -> list[tuple[str, str, str]]:
     """Name, rule and text of each row of the table."""
-    text = (FASTPATH / "include" / "link.def").read_text()
+    text = (FASTPATH / "include" / "defs" / "link.def").read_text()
     pattern = r'^SB_LINK(?:_PROTOCOL)?\((\w+), (\w+), \w+, \w+, "(.*)"\)$'
     return re.findall(pattern, text, re.MULTILINE)
 

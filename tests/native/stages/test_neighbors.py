@@ -32,11 +32,11 @@ from tests.native.connections.connections_support import (
     passes,
     tracking,
 )
-from tests.native.connections.syn_proxy_support import FRAMES, proxying, segment, step
+from tests.native.connections.syn.syn_proxy_support import FRAMES, proxying, segment, step
 from tests.native.harness import Frame, Harness
 from tests.native.ledger import assert_ledger
 from tests.native.stages.countries_support import country_table
-from tests.native.stages.limits_support import buckets, put_limit
+from tests.native.stages.limits.limits_support import buckets, put_limit
 from tests.native.tables.policy_support import Lcores, opened_profiles
 
 FASTPATH = Path(__file__).parents[3] / "dataplane" / "fastpath"
@@ -399,7 +399,7 @@ def test_the_last_of_many_is_known(harness: Harness) -> None:
 
 
 def test_the_readme_lists_every_protocol() -> None:
-    text = (FASTPATH / "include" / "neighbor.def").read_text()
+    text = (FASTPATH / "include" / "defs" / "neighbor.def").read_text()
     rows = re.findall(r'^SB_NEIGHBOR\((\w+), \w+, \w+, "(.*)"\)$', text, re.MULTILINE)
     assert [name for name, _ in rows] == [one.name for one in Neighbor]
     readme = (FASTPATH / "README.md").read_text()

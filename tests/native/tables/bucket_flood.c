@@ -2,8 +2,8 @@
  * has ways, all with one home set, which needs chosen hashes. */
 #include <stdlib.h>
 
-#include "tables/buckets.h"
-#include "tables/limits_private.h"
+#include "tables/limits/buckets.h"
+#include "tables/limits/limits_private.h"
 
 enum { SOURCES_MAX = 1 << 16 };
 

@@ -252,7 +252,7 @@ def fold(one: int, other: int) -> int:
 
 
 def home_and_tag(pair: Pair) -> tuple[int, int]:
-    """Of a table of `FEW`: the set, and what tells connections in it apart (tables/hash.h)."""
+    """Set and tag of a pair's connection in a table of `FEW` (tables/memory/hash.h)."""
     word = [int.from_bytes(bytes(range(at, at + 8)), "little") | 1 for at in (0, 8)]
     addresses = pair.client.packed + pair.server.packed
     ports = struct.pack("!HH", pair.client_port, pair.server_port)

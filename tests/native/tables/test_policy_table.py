@@ -18,7 +18,7 @@ from dataplane.tables.policy_table import KEY_BYTES, PolicyTable
 from tests.native import frames
 from tests.native.frames import ip4, ip6, link, tcp
 from tests.native.harness import Frame, Harness
-from tests.native.tables.lists_support import first_of, key_bytes, network_of
+from tests.native.tables.lists.lists_support import first_of, key_bytes, network_of
 
 KEY = bytes(KEY_BYTES)
 

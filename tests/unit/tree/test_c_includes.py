@@ -55,7 +55,7 @@ def test_what_lies_below_knows_nothing_of_what_lies_above(folder: str, forbidden
 
 
 def test_verdicts_are_below_the_stages() -> None:
-    seen, left = set(), [FASTPATH / "verdict.c"]
+    seen, left = set(), [FASTPATH / "packet" / "verdict.c"]
     while left:
         headers = included(left.pop()) - seen
         seen |= headers
@@ -113,4 +113,4 @@ def test_offsets_and_numbers_of_protocols_stand_in_one_header() -> None:
         if one.name != "wire.h" and names.search(one.read_text())
     }
     assert wrong == {}
-    assert names.search((FASTPATH / "include" / "wire.h").read_text())
+    assert names.search((FASTPATH / "packet" / "wire.h").read_text())

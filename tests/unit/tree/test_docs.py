@@ -246,7 +246,7 @@ def test_places_of_the_key_are_documented() -> None:
 
 
 def test_every_kind_of_traffic_is_explained_as_its_definition_does() -> None:
-    definition = (TREE / "dataplane/fastpath/include/traffic.def").read_text()
+    definition = (TREE / "dataplane/fastpath/include/defs/traffic.def").read_text()
     kinds = re.findall(r'^SB_TRAFFIC\((\w+), "([^"]+)"\)$', definition, re.MULTILINE)
     counted = (DOCS / "detection.md").read_text().split("## What is counted")[1]
     table = counted.split("## What is sampled")[0]

@@ -97,14 +97,14 @@ enum sb_mode { SB_MODE_OFF, SB_MODE_MONITOR, SB_MODE_ENFORCE, SB_MODE_COUNT };
 
 enum sb_stage {
 #define SB_STAGE(name, text) SB_STAGE_##name,
-#include "stages.def"
+#include "defs/stages.def"
 #undef SB_STAGE
     SB_STAGE_COUNT
 };
 
 enum sb_reason {
 #define SB_REASON(name, stage, modes, standard, text) SB_REASON_##name,
-#include "reasons.def"
+#include "defs/reasons.def"
 #undef SB_REASON
     SB_REASON_COUNT
 };
@@ -113,7 +113,7 @@ enum sb_reason {
 enum sb_link {
 #define SB_LINK(name, rule, first, last, text) SB_LINK_##name,
 #define SB_LINK_PROTOCOL(name, rule, protocol, port, text) SB_LINK_##name,
-#include "link.def"
+#include "defs/link.def"
 #undef SB_LINK
 #undef SB_LINK_PROTOCOL
     SB_LINK_COUNT
@@ -123,7 +123,7 @@ enum sb_link {
 enum sb_neighbor {
 #define SB_NEIGHBOR(name, protocol, port, text) SB_NEIGHBOR_##name,
 #define SB_NEIGHBOR_ALSO(name, protocol, port)
-#include "neighbor.def"
+#include "defs/neighbor.def"
 #undef SB_NEIGHBOR
 #undef SB_NEIGHBOR_ALSO
     SB_NEIGHBOR_COUNT

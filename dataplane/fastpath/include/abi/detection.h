@@ -19,7 +19,7 @@ enum {
 
 enum sb_attack {
 #define SB_ATTACK(name, metric, text) SB_ATTACK_##name,
-#include "attacks.def"
+#include "defs/attacks.def"
 #undef SB_ATTACK
     SB_ATTACK_COUNT
 };

@@ -29,7 +29,7 @@ enum {
 /* See traffic.def. */
 enum sb_traffic_kind {
 #define SB_TRAFFIC(name, text) SB_TRAFFIC_##name,
-#include "traffic.def"
+#include "defs/traffic.def"
 #undef SB_TRAFFIC
     SB_TRAFFIC_COUNT
 };

@@ -19,7 +19,7 @@ struct sb_readers {
     struct sb_reader reader[SB_LCORES_MAX];
 };
 
-/* Where the readers were when something was unlinked; see tables/grace.h. */
+/* Where the readers were when something was unlinked; see tables/memory/grace.h. */
 struct sb_grace {
     uint64_t count;
     uint64_t seen[SB_LCORES_MAX];

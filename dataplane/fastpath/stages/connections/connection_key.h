@@ -2,8 +2,8 @@
 #ifndef SB_CONNECTION_KEY_H
 #define SB_CONNECTION_KEY_H
 
-#include "address.h"
-#include "tables/flows_private.h"
+#include "packet/address.h"
+#include "tables/flows/flows_private.h"
 
 /* Where an ICMP error quotes a TCP header, of which at least 8 bytes can be read: its offset from
  * the packet's first byte. 0: it does not. */

@@ -10,7 +10,7 @@
 #include "inspected.h"
 #include "source_limit.h"
 #include "stages.h"
-#include "translation.h"
+#include "syn/translation.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 

@@ -4,7 +4,7 @@
 #ifndef SB_CONNECTIONS_INSPECTED_H
 #define SB_CONNECTIONS_INSPECTED_H
 
-#include "tables/http_records.h"
+#include "tables/http/http_records.h"
 #include "work.h"
 
 static inline struct sb_http *sb_http_of(const struct sb_lcore *lcore) {

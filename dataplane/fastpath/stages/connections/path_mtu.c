@@ -7,9 +7,9 @@
  * others.
  */
 #include "connection_key.h"
+#include "packet/verdict.h"
 #include "stages.h"
 #include "tcp_state.h"
-#include "verdict.h"
 
 enum { TRIES_MAX = 4 };
 #define COST_NS (1000000000ull / SB_PATH_MTU_PER_S)

@@ -7,10 +7,10 @@
 #ifndef SB_SOURCE_LIMIT_H
 #define SB_SOURCE_LIMIT_H
 
-#include "address.h"
-#include "tables/flows_private.h"
+#include "packet/address.h"
+#include "packet/verdict.h"
+#include "tables/flows/flows_private.h"
 #include "tcp_state.h"
-#include "verdict.h"
 
 /* A hash of the client: an IPv4 address or an IPv6 /64, as for limits; profiles count apart. */
 static inline uint64_t sb_source_of(const struct sb_flows *flows, const struct sb_packet *packet) {

@@ -6,9 +6,9 @@
 #ifndef SB_TCP_STATE_H
 #define SB_TCP_STATE_H
 
-#include "packet.h"
-#include "tables/flows_private.h"
-#include "tcp_frame.h"
+#include "packet/packet.h"
+#include "packet/tcp_frame.h"
+#include "tables/flows/flows_private.h"
 
 enum { SB_TCP_WINDOW_MIN = 66000 /* bytes */ };
 

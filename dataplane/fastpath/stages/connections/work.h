@@ -2,9 +2,9 @@
 #ifndef SB_CONNECTIONS_WORK_H
 #define SB_CONNECTIONS_WORK_H
 
-#include "checksum.h"
-#include "syn_proxy.h"
-#include "verdict.h"
+#include "packet/checksum.h"
+#include "packet/verdict.h"
+#include "syn/syn_proxy.h"
 
 /* The packets of a burst that are of a connection; sets of them are bitmaps. */
 struct sb_connections_work {

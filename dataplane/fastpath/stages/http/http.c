@@ -1,12 +1,12 @@
 /* http.c: HTTP of inspected connections. The connections stage says which packets are of one
  * (sb_burst.http); of all others only fragments of TCP are looked at. */
-#include "answer.h"
+#include "blocking/answer.h"
 #include "burst.h"
-#include "earlier.h"
 #include "responses.h"
 #include "slow.h"
 #include "stages.h"
-#include "stream.h"
+#include "stream/earlier.h"
+#include "stream/stream.h"
 
 static uint32_t refuse_fragments(const struct sb_http_work *stage, struct sb_burst *burst);
 static void look_at(struct sb_http_work *work, struct sb_packet *packet);

@@ -6,7 +6,7 @@
 #ifndef SB_HTTP_INSPECT_H
 #define SB_HTTP_INSPECT_H
 
-#include "copies.h"
+#include "stream/copies.h"
 
 /* The faults that were found since they were last asked about. */
 bool sb_http_inspect_faults(const struct sb_http_work *work, struct sb_http_buffer *buffer);

@@ -4,7 +4,7 @@
 #include "request_limits.h"
 
 #include "forms/forms.h"
-#include "tables/limits_private.h"
+#include "tables/limits/limits_private.h"
 
 #define SECOND_Q16 (1000000000ull << SB_BUCKET_FRACTION_BITS)
 

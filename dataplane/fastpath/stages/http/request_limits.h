@@ -3,7 +3,7 @@
 #ifndef SB_HTTP_REQUEST_LIMITS_H
 #define SB_HTTP_REQUEST_LIMITS_H
 
-#include "copies.h"
+#include "stream/copies.h"
 
 /* True: it is one too many, and refused; buffer->retry_after_s says when the next one has room. */
 bool sb_http_limit(const struct sb_http_work *work, struct sb_http_buffer *buffer);

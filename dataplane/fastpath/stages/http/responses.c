@@ -1,8 +1,8 @@
 #include "responses.h"
 
-#include "checksum.h"
 #include "framing/response.h"
 #include "latency.h"
+#include "packet/checksum.h"
 
 enum {
     IDLE_DS = 10,       /* so long the host says nothing after a gap before it is taken for idle */

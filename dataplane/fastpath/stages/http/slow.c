@@ -1,9 +1,9 @@
 #include "slow.h"
 
-#include "address.h"
-#include "answer.h"
-#include "policy.h"
-#include "tables/traffic.h"
+#include "blocking/answer.h"
+#include "packet/address.h"
+#include "tables/policy/policy.h"
+#include "tables/traffic/traffic.h"
 
 enum {
     SWEEP_DS = 20,       /* in which all connections are looked at */

@@ -13,7 +13,7 @@
 #ifndef SB_HTTP_SLOW_H
 #define SB_HTTP_SLOW_H
 
-#include "copies.h"
+#include "stream/copies.h"
 
 /* A segment of the client has been taken: what it leaves open is watched. */
 void sb_http_watch(const struct sb_http_work *work);

@@ -2,9 +2,9 @@
 #ifndef SB_HTTP_WORK_H
 #define SB_HTTP_WORK_H
 
+#include "packet/verdict.h"
 #include "stages/connections/tcp_state.h"
-#include "tables/http_records.h"
-#include "verdict.h"
+#include "tables/http/http_records.h"
 
 /* A segment of an inspected connection. */
 struct sb_http_work {

@@ -5,9 +5,9 @@
  * that what begins like IP, and does not go on like it, is taken for a pseudowire's frame. What
  * is not IP inside passes as link.c says: nobody judges it.
  */
-#include "checksum.h"
+#include "packet/checksum.h"
+#include "packet/verdict.h"
 #include "parse.h"
-#include "verdict.h"
 
 static bool parse_mpls(struct sb_packet *packet, const struct network *outer,
                        struct network *inner);

@@ -5,9 +5,9 @@
  * and no control either passes because there are links that carry it: counted apart, as nobody
  * judges it, and a profile can refuse it.
  */
+#include "packet/verdict.h"
 #include "parse.h"
-#include "tables/buckets.h"
-#include "verdict.h"
+#include "tables/limits/buckets.h"
 
 enum rule { CODE, ETHERTYPE, STATION, OTHER, LOCAL, GROUP, HOPS };
 
@@ -27,7 +27,7 @@ static const struct row rows[SB_LINK_COUNT] = {
 #define SB_LINK(name, rule, first, last, text) {first, last, rule},
 #define SB_LINK_PROTOCOL(name, rule, protocol, port, text)                                         \
     {PROTOCOL(protocol, port), PROTOCOL(protocol, port), rule},
-#include "link.def"
+#include "defs/link.def"
 #undef SB_LINK
 #undef SB_LINK_PROTOCOL
 };

@@ -8,8 +8,8 @@
  */
 #include "parse.h"
 
+#include "packet/verdict.h"
 #include "stages.h"
-#include "verdict.h"
 
 enum { VLAN_TAGS_MAX = 2 };
 

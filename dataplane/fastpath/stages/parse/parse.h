@@ -2,7 +2,7 @@
 #ifndef SB_PARSE_H
 #define SB_PARSE_H
 
-#include "packet.h"
+#include "packet/packet.h"
 
 /* An IP packet on its way through the parser: end is where it ends by its own length field. */
 struct walk {

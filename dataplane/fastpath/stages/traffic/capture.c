@@ -1,7 +1,7 @@
 /* capture.c: bytes of packets that were dropped, or would have been, on the statistics pages. */
 #include "latency.h"
+#include "packet/verdict.h"
 #include "traffic.h"
-#include "verdict.h"
 
 _Static_assert((SB_CAPTURES_MAX & (SB_CAPTURES_MAX - 1)) == 0, "a power of two");
 _Static_assert(sizeof(struct sb_capture) == 256, "four lines");

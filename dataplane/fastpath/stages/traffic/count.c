@@ -4,9 +4,9 @@
  * one destination its row is looked for once. What only other stages know (handshakes, requests,
  * clients that are too slow) they count themselves: sb_traffic_count.
  */
+#include "packet/verdict.h"
 #include "stages.h"
 #include "traffic.h"
-#include "verdict.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 

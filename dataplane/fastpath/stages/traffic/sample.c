@@ -8,7 +8,7 @@
  */
 #include "traffic.h"
 
-#include "verdict.h"
+#include "packet/verdict.h"
 
 /* As the collector wants it. */
 struct sampling {

@@ -2,7 +2,7 @@
 #ifndef SB_STAGE_TRAFFIC_H
 #define SB_STAGE_TRAFFIC_H
 
-#include "tables/traffic.h"
+#include "tables/traffic/traffic.h"
 
 /* The node has answered it: its bytes are the answer, whose addresses and ports have changed
  * places. */

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tables/memory.h"
+#include "tables/memory/memory.h"
 
 /* The state word of an entry. Live: generation in the lower 28 bits; otherwise the next of its
  * chain. The list stays readable through the grace period. */

@@ -19,8 +19,8 @@
 #include <stdbool.h>
 
 #include "abi.h"
-#include "tables/grace.h"
-#include "tables/hash.h"
+#include "tables/memory/grace.h"
+#include "tables/memory/hash.h"
 
 enum {
     SB_ADDRESS_BUCKET_SLOTS = 31,

@@ -5,7 +5,7 @@
  * prefix map. What comes after works on the few that are left.
  */
 #include "lists_private.h"
-#include "packet.h"
+#include "packet/packet.h"
 
 /* One burst's look-up. Sets of clients are bitmaps. */
 struct lookup {

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tables/hash.h"
-#include "tables/memory.h"
+#include "tables/memory/hash.h"
+#include "tables/memory/memory.h"
 
 /* Spare entries at least: a bulk load puts some hundred in a row while readers let go of none. */
 enum { SPARE_MIN = 4096 };

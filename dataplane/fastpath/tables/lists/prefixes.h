@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 #include "abi.h"
-#include "tables/grace.h"
-#include "tables/ranges.h"
+#include "tables/countries/ranges.h"
+#include "tables/memory/grace.h"
 
 enum { SB_RETIRED_MAX = 4 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "tables/memory.h"
+#include "tables/memory/memory.h"
 #include "waf_private.h"
 
 struct sb_waf_image {

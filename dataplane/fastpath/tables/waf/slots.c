@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tables/memory.h"
+#include "tables/memory/memory.h"
 #include "waf_private.h"
 
 _Static_assert(sizeof(struct sb_slot) == SB_CACHE_LINE, "a slot is one line");

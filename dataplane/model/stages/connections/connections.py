@@ -5,7 +5,7 @@ one, and is never refused. The allowlist does not help, as sources can be forged
 UDP and ICMP echo; other packets, and fragments without a transport header, pass.
 
 C keeps connections in a table of fixed size, where one that is not proven can lose its place
-(``fastpath/tables/flows.c``). Here there is always room.
+(``fastpath/tables/flows/flows.c``). Here there is always room.
 """
 
 from __future__ import annotations

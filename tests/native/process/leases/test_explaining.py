@@ -11,7 +11,7 @@ from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.statelog import Put, StateLogWriter
 from tests.native.process.leases.leases_support import DATABASE, put, wait_until
-from tests.native.tables.lists_support import Reader
+from tests.native.tables.lists.lists_support import Reader
 from tests.support.servers.dataplane import PortlessDataplane, settings, turning
 
 

@@ -38,7 +38,7 @@ from tests.native.connections.connections_support import (
     Pair,
     tracking,
 )
-from tests.native.connections.syn_proxy_support import assert_checksums
+from tests.native.connections.syn.syn_proxy_support import assert_checksums
 from tests.native.harness import Frame, Harness
 from tests.native.stages.http.rules_support import Rules
 

@@ -9,7 +9,7 @@ import pytest
 from dataplane.native.abi import Profile, Reason, SynProxy
 from dataplane.tables.lists import HASH_KEY_BYTES
 from dataplane.tables.syn_proxy_table import CookieSecrets, SynProxyTable
-from tests.native.connections.syn_proxy_support import (
+from tests.native.connections.syn.syn_proxy_support import (
     CLIENT_TIME,
     FULL,
     HOST,

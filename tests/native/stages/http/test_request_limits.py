@@ -32,7 +32,7 @@ from tests.native.stages.http.stream_support import (
     ok,
     post,
 )
-from tests.native.stages.limits_support import SECOND, buckets
+from tests.native.stages.limits.limits_support import SECOND, buckets
 
 SECOND_Q16 = SECOND << 16
 

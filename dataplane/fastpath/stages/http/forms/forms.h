@@ -25,7 +25,7 @@
 #define SB_FORMS_H
 
 #include "stages/http/framing/message.h"
-#include "waf.h"
+#include "tables/waf/waf.h"
 
 enum sb_http_form {
     SB_HTTP_FORM_RAW,
