@@ -9,7 +9,7 @@
 #ifndef SB_FLOW_SHARES_H
 #define SB_FLOW_SHARES_H
 
-#include "flows/flows_private.h"
+#include "flows_private.h"
 
 /* What of a profile's share is not in use: nobody else may borrow it. */
 static inline uint32_t sb_share_left(const struct sb_flow_shares *shares, uint32_t profile) {
