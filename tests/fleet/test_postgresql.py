@@ -1,4 +1,4 @@
-"""A fleet whose database is a PostgreSQL server on the orchestrator's host, which is lost too."""
+"""A fleet in PostgreSQL, which loses its database: a server on the orchestrator's host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.fleet.conftest import NODES, ORCHESTRATOR
 from tests.fleet.support.asking import banned, follow, told
-from tests.fleet.support.losing import backed_up, given_back
+from tests.fleet.support.losing import backed_up, restored
 from tests.fleet.support.playbook import play_well
 from tests.fleet.support.run import Run
 from tests.support.waiting import wait_for
@@ -18,6 +18,7 @@ MEMBER = NODES[0]
 """The only node that joins the fleet in this database: the others know no way to it."""
 BANNED, LATER = "203.0.113.27", "203.0.113.28"
 PASSWORD = "a-password-of-the-tests"  # noqa: S105
+CREATE = "CREATE DATABASE fleet OWNER secbeat ENCODING 'UTF8' TEMPLATE template0"
 INSTALL_S = 900
 HEARD_S = 300
 
@@ -35,16 +36,17 @@ def serve(run: Run) -> None:
     """Install a server, with an empty database for a fleet."""
     install = "apt-get install --quiet --yes --no-install-recommends postgresql"
     run.ssh(ORCHESTRATOR, f"DEBIAN_FRONTEND=noninteractive {install}", timeout_s=INSTALL_S)
-    statements = (
-        f"CREATE ROLE secbeat LOGIN PASSWORD '{PASSWORD}'",
-        "CREATE DATABASE fleet OWNER secbeat",
-    )
+    execute(run, f"CREATE ROLE secbeat LOGIN PASSWORD '{PASSWORD}'", CREATE)
+
+
+def execute(run: Run, *statements: str) -> None:
+    """As the server's own administrator."""
     words = " ".join(f'--command="{statement}"' for statement in statements)
     postgres = "setpriv --reuid=postgres --regid=postgres --init-groups"
     run.ssh(ORCHESTRATOR, f"cd / && {postgres} psql --quiet {words}")
 
 
-def test_a_fleet_in_postgresql_that_was_lost_with_its_host_is_given_back(
+def test_nodes_follow_a_fleet_whose_lost_database_was_given_back(
     run: Run, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     serve(run)
@@ -61,9 +63,8 @@ def test_a_fleet_in_postgresql_that_was_lost_with_its_host_is_given_back(
     backed_up(run, ORCHESTRATOR, tmp_path)
     run.ssh(ORCHESTRATOR, f"secbeat blacklist add {LATER} --fleet --wait")
 
-    given_back(run, ORCHESTRATOR, tmp_path, *options, before=lambda: serve(run))
+    execute(run, "DROP DATABASE fleet WITH (FORCE)", CREATE)
+    restored(run, ORCHESTRATOR, tmp_path)
     wait_for(lambda: follow(run, ORCHESTRATOR, [MEMBER]), "it follows", HEARD_S, every_s=1)
     assert banned(run, MEMBER) & {BANNED, LATER} == {BANNED}
-    left = run.ssh(ORCHESTRATOR, "ls /var/lib/secbeat-orchestrator")
-    assert "fleet.dump" not in left
-    assert "fleet.db" not in left
+    assert "fleet.dump" not in run.ssh(ORCHESTRATOR, "ls /var/lib/secbeat-orchestrator")

@@ -17,9 +17,9 @@ def test_nodes_join_and_are_healthy_while_the_packet_path_goes_on(run: Run) -> N
     outcome = play_well(run, "register.yml", *AT_ONCE)
     assert {name: run.ssh(name, asked) for name in NODES} == before
     listed = json.loads(run.ssh(ORCHESTRATOR, "secbeat nodes list --json"))["nodes"]
-    assert [(node["status"], node["labels"]["site"]) for node in listed] == [
-        ("healthy", "lab") for _ in NODES
-    ]
+    assert {
+        node["id"]: (node["status"], node["labels"]["site"]) for node in listed
+    } == dict.fromkeys(NODES, ("healthy", "lab"))
     token = json.loads(run.ssh(ORCHESTRATOR, "secbeat fleet tokens list --json"))["tokens"]
     assert {one["name"]: one["uses"] for one in token if one["name"] in NODES} == dict.fromkeys(
         NODES, 1

@@ -70,8 +70,8 @@ class Watch:
     def _ask(self) -> None:
         while not self._stop.wait(_EVERY_S):
             try:
-                answer = self._run.get(self._url, self._key)
+                found = self._run.get(self._url, self._key).json()
             except requests.RequestException:  # a busy machine
                 continue
-            for node in answer.json().get("nodes", []):
+            for node in found.get("nodes", []):
                 self.seen[node["id"]].add(node["status"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.fleet.support.playbook import play_well
@@ -15,20 +14,13 @@ def backed_up(run: Run, name: str, folder: Path) -> None:
     assert (folder / f"{name}.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
-def given_back(
-    run: Run,
-    name: str,
-    folder: Path,
-    *options: str,
-    before: Callable[[], None] = lambda: None,
-) -> None:
-    """To a host that has taken the place of the one that was lost.
-
-    Args:
-        options: For ``site.yml``.
-        before: Makes what the host needs besides.
-    """
+def given_back(run: Run, name: str, folder: Path) -> None:
+    """To a host that has taken the place of the one that was lost."""
     run.lose(name)
-    before()
-    play_well(run, "site.yml", "--limit", name, *options)
+    play_well(run, "site.yml", "--limit", name)
+    restored(run, name, folder)
+
+
+def restored(run: Run, name: str, folder: Path) -> None:
+    """From the archive in the folder."""
     play_well(run, "restore.yml", "-e", f"secbeat_backup_folder={folder}", "--limit", name)
