@@ -207,7 +207,9 @@ def node_stats(fake: FakeDataplane) -> NodeStats:
         panic_until_boot_ms=0,
         hugepages=False,
         capacities=Capacities(fake.addresses_max, 0, fake.prefixes_max, 0, 0, 262_144, 4096, 10),
-        connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1, 2, {"default": 4, "shop": 3}),
+        connections=ConnectionStats(
+            *(7, 5, 9, 1, 1, 0, 1, 3, 1, 2), by_profile={"default": 4, "shop": 3}
+        ),
         drain=fake.drain,
         countries=fake.countries,
         rules=RulesStats(0 if fake.compiling else fake.applied, 0, 65_536, 0, 0, ("ready",)),

@@ -19,11 +19,12 @@ from appliance.backup.errors import NotRootError
 from appliance.backup.manifest import Manifest, require_known
 from appliance.backup.places import Places
 from appliance.backup.restore import Restore, prepare
+from appliance.cli.terminal.apps import command_group
 from appliance.cli.terminal.options import JsonOption
 from appliance.cli.terminal.output import Output, warn
 from appliance.defaults import CONFIG_FILE
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = command_group()
 
 _SHOWN_MAX = 60
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The archive.")]

@@ -33,7 +33,7 @@ def test_a_fleet_grows_and_shrinks(fleet: FleetLab) -> None:
     grown = _ended(fleet, asked["id"])
     assert grown["state"] == "succeeded", grown
     lines = [line["message"] for line in grown["log"]]
-    assert f"scale.yml: Have the provider create {name}" in lines
+    assert f"scale.yml: Run the provider command: create {name}" in lines
     assert any("the fleet wants" in line for line in lines)
 
     found = {node["id"]: node for node in fleet.nodes()}
@@ -95,7 +95,8 @@ def _half_made(fleet: FleetLab) -> tuple[Any, str]:
 def _expect_nothing_left(fleet: FleetLab, name: str, job: Any, state: str) -> None:
     assert job["state"] == state, job
     assert any(
-        line["message"] == f"scale.yml: Have the provider destroy {name}" for line in job["log"]
+        line["message"] == f"scale.yml: Run the provider command: destroy {name}"
+        for line in job["log"]
     ), job
     assert name not in {node["id"] for node in fleet.nodes()}
     assert existing(Instance(name).namespaces) == []

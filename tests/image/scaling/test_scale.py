@@ -35,7 +35,7 @@ def test_two_machines_join_and_go(site: Site, say: Callable[[str], None]) -> Non
     names = sorted(grown["nodes"])
     lines = [line["message"] for line in grown["log"]]
     for name in names:
-        assert f"scale.yml: Have the provider create {name}" in lines
+        assert f"scale.yml: Run the provider command: create {name}" in lines
         assert f"{name}: has applied what the fleet wants" in lines
     found = {node["id"]: node for node in site.ask("GET", "/nodes")["nodes"]}
     assert sorted(found) == names

@@ -75,7 +75,9 @@ NODE = NodeStats(
     panic_until_boot_ms=0,
     hugepages=True,
     capacities=Capacities(1000, 10, 200, 3, 4, 262_144, 4096, 128),
-    connections=ConnectionStats(7, 5, 9, 1, 1, 0, 1, 3, 1, 2, {"default": 4, "shop": 3}),
+    connections=ConnectionStats(
+        *(7, 5, 9, 1, 1, 0, 1, 3, 1, 2), by_profile={"default": 4, "shop": 3}
+    ),
     countries=CountriesStats(1_782_362_039, 390_000, 300_000, 8_000_000),
     rules=RulesStats(7, 3, 65_536, 1, 9_000_000, ("ready",)),
     http=HTTP,

@@ -30,7 +30,7 @@ def test_the_job_s_log_has_the_task_and_what_the_provider_says(provisioned: Prov
     )
     heard: list[str] = []
     assert create(provisioner, collect(heard)) == {"node": "scale-1-1"}
-    assert heard[-2:] == ["scale.yml: Have the provider create scale-1-1", "half"]
+    assert heard[-2:] == ["scale.yml: Run the provider command: create scale-1-1", "half"]
 
 
 def test_what_the_provider_says_is_heard_while_it_works(provisioned: Provisioned) -> None:
@@ -97,8 +97,8 @@ def test_the_token_is_on_no_command_line_and_in_no_file_that_others_can_read(
     [
         ("say(error='no addresses are left'); sys.exit(1)", "no addresses are left"),
         ("print('hello', flush=True)", "no JSON"),
-        ("sys.exit(3)", "task 'Have the provider create scale-1-1' failed"),
-        ("say(result={}); sys.exit(3)", "task 'Have the provider create scale-1-1' failed"),
+        ("sys.exit(3)", "task 'Run the provider command: create scale-1-1' failed"),
+        ("say(result={}); sys.exit(3)", "task 'Run the provider command: create scale-1-1' failed"),
     ],
 )
 def test_what_fails_is_told_in_the_provider_s_words_or_ansible_s(

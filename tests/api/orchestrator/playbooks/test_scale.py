@@ -72,11 +72,11 @@ def test_nodes_are_made_and_removed_and_the_log_is_the_output(
     assert sorted(known(host.server)) == cloud.there
     assert "changed=1" in up.stdout
     for node in cloud.there:
-        assert f"scale.yml: Have the provider create {node}" in up.stdout
+        assert f"scale.yml: Run the provider command: create {node}" in up.stdout
     first, second = cloud.there
     down = play(action="scale_down", nodes=[first])
     assert down.returncode == 0, down.stdout + down.stderr
-    assert f"scale.yml: Have the provider destroy {first}" in down.stdout
+    assert f"scale.yml: Run the provider command: destroy {first}" in down.stdout
     assert cloud.there == known(host.server) == [second]
     assert KEY not in up.stdout + down.stdout
 
