@@ -39,6 +39,7 @@ def bar() -> Iterator[Bar]:
         from rich.progress import (  # noqa: PLC0415 - only a terminal pays for it
             BarColumn,
             Progress,
+            TaskProgressColumn,
             TextColumn,
             TimeElapsedColumn,
         )
@@ -46,6 +47,7 @@ def bar() -> Iterator[Bar]:
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
+            TaskProgressColumn(),
             TextColumn("{task.fields[count]}", markup=False),
             TimeElapsedColumn(),
         )

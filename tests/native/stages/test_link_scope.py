@@ -60,7 +60,7 @@ LINK_SCOPE_ETHERTYPES = {
     "lldp": 0x88CC,
     "lacp": 0x8809,
     "eapol": 0x888E,
-    "mpls": 0x8847,
+    "pppoe-discovery": 0x8863,
     "llc": 0x0026,
     "experimental": 0x88B5,
 }

@@ -43,7 +43,8 @@ def test_a_mode_decides_what_a_reason_does(
 def test_every_selectable_reason_of_the_stage_has_a_case(harness: Harness) -> None:
     library = harness.library
     of_the_stage = {r for r in Reason if library.sb_reason_stage(r) == Stage.SANITY}
-    assert {case.reason for case in BROKEN} == of_the_stage
+    inside_others = {Reason.INNER_MALFORMED}  # test_inner.py has its cases
+    assert {case.reason for case in BROKEN} | inside_others == of_the_stage
 
 
 @pytest.mark.parametrize("port", list(Port))

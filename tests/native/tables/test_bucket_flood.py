@@ -30,7 +30,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     output = tmp_path_factory.mktemp("bucket_flood") / "bucket_flood.so"
     sources = [
         Path(__file__).with_name("bucket_flood.c"),
-        *(FASTPATH / "tables" / name for name in ("buckets.c", "memory.c")),
+        *(FASTPATH / "tables" / name for name in ("limits/buckets.c", "memory/memory.c")),
     ]
     flags = ("-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
     includes = [f"-I{FASTPATH}", f"-I{FASTPATH / 'include'}"]
