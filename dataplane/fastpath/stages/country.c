@@ -1,7 +1,9 @@
-/* country.c: the countries that a profile blocks, and those that alone it allows, from outside.
+/* country.c: judges packets from outside by the countries that a profile blocks, and by those that
+ * alone it allows.
  *
- * Without a database no source has a country, and all packets pass: the node is degraded.
- * What the database does not know has country 0, which a profile can name like any other.
+ * Without a database no source has a country, and all packets pass: the node is degraded. An
+ * address that the database does not contain has country 0, which a profile can name like any
+ * other.
  */
 #include "packet/address.h"
 #include "packet/verdict.h"
@@ -42,7 +44,7 @@ void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const stru
         sb_burst_leave_out(burst, dropped);
 }
 
-/* Packets of one profile; which of them were dropped. */
+/* Judges packets of one profile. Returns those that were dropped. */
 static uint32_t judge_all(struct sb_lcore *lcore, struct sb_burst *burst,
                           const struct sb_countries *countries, uint32_t packets,
                           const struct sb_time *now) {
@@ -105,7 +107,7 @@ static inline uint32_t judge_batch(struct sb_lcore *lcore, struct sb_burst *burs
     return dropped;
 }
 
-/* 1: dropped. Both rules are asked: one in monitor mode does not shield from the other. */
+/* 1: dropped. Both rules are checked: if one is in monitor mode, the other still applies. */
 static uint32_t reject(struct sb_lcore *lcore, struct sb_packet *packet, uint32_t country,
                        const struct sb_time *now) {
     const struct sb_profile *profile = sb_profile_of(lcore, packet);

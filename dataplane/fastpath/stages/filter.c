@@ -1,24 +1,24 @@
-/* filter.c: what a profile does not take at all, from outside: bogons, protocols, fragments,
+/* filter.c: drops what a profile refuses altogether, from outside: bogons, protocols, fragments,
  * ports, reflectors.
  *
- * Keeps no state. Every rule is asked: one in monitor mode does not shield from those behind it.
+ * Keeps no state. All rules are checked: if one is in monitor mode, those behind it still apply.
  */
 #include "packet/address.h"
 #include "packet/verdict.h"
 #include "stages.h"
 
 #define TRANSLATED 0x0064ff9b00000000ull /* 64:ff9b::/96 (RFC 6052) */
-/* Of 192.0.0.0/24: anycast of PCP (RFC 7723) and TURN (RFC 8155). */
+/* The parts of 192.0.0.0/24 that are reachable: anycast of PCP (RFC 7723) and TURN (RFC 8155). */
 #define REACHABLE_1 0xc0000009
 #define REACHABLE_2 0xc000000a
-enum { NTP_MODE = 7 }; /* of its first byte */
+enum { NTP_MODE = 7 }; /* mask of the mode in NTP's first byte */
 enum {
     USES = SB_USE_FRAGMENTS | SB_USE_PORTS_TCP | SB_USE_PORTS_UDP | SB_USE_REFLECTORS |
            SB_USE_PROTOCOLS | SB_USE_BOGONS,
 };
 
 struct prefix {
-    uint64_t prefix, mask; /* of the first 64 bits of an IPv6 address */
+    uint64_t prefix, mask; /* for the first 64 bits of an IPv6 address */
 };
 #define PREFIX(prefix, length) {prefix, UINT64_MAX << (64 - (length))}
 #define PREFIX_IPV4(prefix, length) PREFIX((uint64_t)(prefix) << 32, length)
@@ -73,8 +73,8 @@ void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
         sb_burst_leave_out(burst, dropped);
 }
 
-/* True: dropped. A packet without a transport header at hand, such as a later fragment, has no port
- * to ask about. */
+/* True: dropped. A packet without a readable transport header, such as a later fragment, has no
+ * port and is not checked for ports. */
 static bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
                   const struct sb_profile *profile, const struct sb_time *now) {
     if ((profile->uses & SB_USE_BOGONS) != 0 && is_bogon(packet) &&
@@ -99,9 +99,8 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet,
            sb_reject(lcore, packet, SB_REASON_PORTS_TCP, now);
 }
 
-/* The special-purpose registries of IPv4 and IPv6 (RFC 6890): what is not globally reachable. Of
- * IPv6 only 2000::/3 is allocated (RFC 4291, 2.4), and 64:ff9b::/96 translates IPv4.
- */
+/* Not globally reachable according to the special-purpose registries of IPv4 and IPv6 (RFC 6890).
+ * Of IPv6, only 2000::/3 is allocated (RFC 4291, 2.4), and 64:ff9b::/96 is translated IPv4. */
 static bool is_bogon(const struct sb_packet *packet) {
     const uint8_t *source = sb_client_bytes(packet);
     uint64_t first = (uint64_t)sb_load32(source) << 32;
@@ -123,7 +122,7 @@ static bool is_in(const struct prefix *prefixes, uint32_t count, uint64_t first)
     return found;
 }
 
-/* Of a first fragment too: its UDP length is that of the whole datagram. */
+/* Also judges first fragments: their UDP length is that of the whole datagram. */
 static bool judge_udp(struct sb_lcore *lcore, struct sb_packet *packet,
                       const struct sb_profile *profile, const struct sb_time *now) {
     const uint8_t *udp = sb_packet_bytes(packet, packet->l4_offset, SB_UDP_BYTES);
@@ -153,7 +152,7 @@ static bool is_reflected(const struct sb_profile *profile, const struct sb_packe
     return false;
 }
 
-/* What has no mode, or none that can be read, is of none. */
+/* False also for a packet without an NTP mode, or with one that is not readable. */
 static bool is_of_modes(const struct sb_packet *packet, uint32_t size, uint32_t ntp_modes) {
     const uint8_t *ntp = sb_packet_bytes(packet, packet->l4_offset + SB_UDP_BYTES, 1);
 

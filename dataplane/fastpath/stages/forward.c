@@ -1,7 +1,7 @@
-/* forward.c: the survivors go out of the other port.
+/* forward.c: sends the remaining packets out of the other port.
  *
- * Only the verdict is set here. The transmitting code counts forwarded, once the packet is sent:
- * a full transmit queue is a drop (TX_FULL) of a packet that had passed.
+ * This stage only sets the verdict. The transmitting code counts forwarded packets after it has
+ * sent them: with a full transmit queue, a packet that had passed is dropped (TX_FULL).
  */
 #include "stages.h"
 

@@ -1,15 +1,17 @@
-/* limits.c: token buckets, against what comes in from outside.
+/* limits.c: token buckets for packets from outside.
  *
- * A packet pays into every limit of its profile in turn; the first that has no room for it gives
- * the reason, and costs nothing. In monitor mode a packet pays what it would pay. The packets of a
- * profile go through its limits together, so that the cache misses of their buckets overlap.
+ * A packet pays into each limit of its profile in turn. The first limit without room for it gives
+ * the reason of the drop, and the packet pays nothing there. In monitor mode a packet pays the
+ * same. The packets of a profile go through its limits together, so that the cache misses of their
+ * buckets overlap.
  *
- * Every lcore has buckets of its own. A source belongs to one lcore, but for its ICMP errors, which
- * go to that of the client they quote, and quotes can be forged: of the limit of its source an
- * error pays as much as there are lcores, so that all of them together let through one limit.
+ * Every lcore has its own buckets. One lcore owns each source, except for ICMP errors: those go to
+ * the lcore of the client that they quote, and the quote can be forged. So an error pays its
+ * source's limit once for each lcore, and all lcores together let through no more than one limit.
  *
- * Where the SYN proxy may answer, a SYN pays into no limit of new connections: its cookie could be
- * brought back again and again. The connections stage charges what begins one.
+ * If the SYN proxy may answer, a SYN pays into no limit of new connections, because a client can
+ * return its cookie many times. The connections stage charges the packet that begins the
+ * connection.
  */
 #include "packet/verdict.h"
 #include "stages.h"
@@ -24,10 +26,10 @@ struct profile_work {
     const struct sb_profile *profile;
     uint64_t now_q16;
     uint32_t lcore_count;
-    bool is_charge; /* connections that begin alone */
+    bool is_charge; /* charges new connections only */
 };
 
-/* The token bucket that a packet is charged to: its home set, and the tag to find it by. */
+/* The token bucket that a packet is charged to: its home set and its tag. */
 struct bucket_ref {
     struct sb_bucket_set *set;
     uint32_t tag;
@@ -82,7 +84,7 @@ bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t i
     return is_charged_later(&work) && limit_all(&work, 1u << index) != 0;
 }
 
-/* False: nothing is limited. */
+/* False: the policy has no limits. */
 static inline bool begin(struct profile_work *work, struct sb_lcore *lcore, struct sb_burst *burst,
                          const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
@@ -98,7 +100,7 @@ static inline bool begin(struct profile_work *work, struct sb_lcore *lcore, stru
     return true;
 }
 
-/* Those that were dropped. All buckets are asked for before the first is paid into. */
+/* Returns the packets that were dropped. All buckets are prefetched before the first payment. */
 static inline uint32_t limit_all(struct profile_work *work, uint32_t packets) {
     const struct sb_profile *profile = work->profile;
     struct bucket_ref buckets[SB_LIMITS_MAX][SB_BURST_MAX];
@@ -124,7 +126,7 @@ static inline uint32_t limit_all(struct profile_work *work, uint32_t packets) {
     return dropped;
 }
 
-/* Those that a limit is about. */
+/* Returns the packets that a limit counts. */
 static inline uint32_t counted_of(const struct profile_work *work, const struct sb_limit *limit,
                                   uint32_t packets) {
     if (work->is_charge)
@@ -142,7 +144,8 @@ static uint32_t opening_of(const struct profile_work *work, uint32_t packets) {
         uint32_t i = sb_take_packet(&packets);
         const struct sb_packet *packet = &work->burst->packets[i];
 
-        /* The connections stage does not look at one whose header is wrong, nor inside. */
+        /* The connections stage ignores packets with a wrong transport header and encapsulated
+         * packets. */
         if (!is_later || packet->payload_offset == 0 || (packet->flags & SB_PACKET_INNER) != 0)
             opening |= (uint32_t)sb_packet_is_opening(packet) << i;
     }
@@ -174,7 +177,7 @@ static uint32_t pay_whole(const struct profile_work *work, const struct sb_limit
     if (SB_LIKELY(limit->unit != SB_UNIT_BITS)) {
         uint64_t all = limit->increment_q16 * (uint64_t)__builtin_popcount(packets);
 
-        if (SB_LIKELY(all <= limit->burst_q16 - debt)) { /* as nearly always: none is too many */
+        if (SB_LIKELY(all <= limit->burst_q16 - debt)) { /* usual: there is room for all */
             *full_at = work->now_q16 + debt + all;
             return 0;
         }
@@ -230,7 +233,7 @@ static uint32_t pay_each(const struct profile_work *work, const struct sb_limit 
     return dropped;
 }
 
-/* Those whose source pays on more than one lcore. */
+/* Returns the packets whose source pays on more than one lcore. */
 static inline uint32_t shared_of(const struct profile_work *work, const struct sb_limit *limit,
                                  uint32_t packets) {
     uint32_t errors = 0;
@@ -246,8 +249,8 @@ static inline uint32_t shared_of(const struct profile_work *work, const struct s
     return errors;
 }
 
-/* For all of them. A burst of less has room for one all the same, which is paid off before the
- * next. */
+/* Charges an error as often as there are lcores. A burst that is smaller than this still has room
+ * for one error, which must be paid off before the next. */
 static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_limit *limit,
                               uint32_t index, const struct bucket_ref *bucket) {
     uint64_t cost = cost_of(limit, &work->burst->packets[index]);
@@ -259,7 +262,7 @@ static bool pay_on_each_lcore(const struct profile_work *work, const struct sb_l
                           cost > limit->burst_q16 ? cost : limit->burst_q16, work->now_q16);
 }
 
-/* What is too large to count costs more than any bucket holds. */
+/* UINT64_MAX if the cost overflows, which is more than any bucket holds. */
 static inline uint64_t cost_of(const struct sb_limit *limit, const struct sb_packet *packet) {
     uint64_t cost;
 

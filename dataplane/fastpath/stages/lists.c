@@ -1,8 +1,7 @@
-/* lists.c: the allowlist and the blacklist, against what comes in from outside.
+/* lists.c: the allowlist and the blacklist, for packets from outside.
  *
- * Only addresses matter, so every fragment is judged. The allowlist beats the blacklist and is
- * remembered in the descriptor for the stages that follow. An entry's hits count in every mode but
- * off.
+ * Only addresses matter, so every fragment is judged. The allowlist beats the blacklist; a match is
+ * recorded in the descriptor for later stages. The hits of an entry count in every mode except off.
  */
 #include "tables/lists/lists.h"
 
@@ -56,8 +55,8 @@ static void collect(const struct sb_burst *burst, struct clients *clients) {
     clients->count = count;
 }
 
-/* Several lcores can meet one entry: an ICMP error goes to the owner of the client that it quotes,
- * not of its sender. */
+/* Several lcores can match the same entry: the owner of an ICMP error is the lcore of the client
+ * that it quotes, not of its sender. */
 static inline void count_hit(const struct sb_lcore *lcore, uint64_t *hits) {
     if (((const struct sb_node *)(uintptr_t)lcore->node)->lcore_count == 1)
         __atomic_store_n(hits, *hits + 1, __ATOMIC_RELAXED);
@@ -65,7 +64,7 @@ static inline void count_hit(const struct sb_lcore *lcore, uint64_t *hits) {
         __atomic_fetch_add(hits, 1, __ATOMIC_RELAXED);
 }
 
-/* packets: where the client of each match is in the burst. */
+/* packets: the index of each match's packet in the burst. */
 static inline void judge_all(struct sb_lcore *lcore, struct sb_burst *burst, const uint8_t *packets,
                              uint32_t matched, const struct sb_lists_match *matches,
                              const struct sb_time *now) {

@@ -1,9 +1,10 @@
-/* neighbors.c: what routers that the policy names say to one another through the node.
+/* neighbors.c: exempts the routing protocols of the neighbours that the policy names.
  *
- * A node that refused it would take the routers on both sides from one another: BGP over several
- * hops, OSPF's databases. So neither country nor filter, limits, connections nor the SYN proxy
- * refuse what such a router may say; the lists have judged it by now. Sources can be forged: each
- * has a budget of its own, and beyond it is judged like all others.
+ * If the node dropped these packets, the routers on its two sides would lose each other: BGP over
+ * several hops, OSPF's databases. So the stages country, filter, limits and connections, and the
+ * SYN proxy, do not refuse the listed protocols of a neighbour. The stage lists has judged the
+ * packet before. Sources can be forged, so each neighbour has a budget; beyond it its packets are
+ * judged like all others.
  */
 #include "tables/policy/neighbors.h"
 
@@ -15,7 +16,7 @@
 #define INCREMENT_Q16 ((1000000000ull << 16) / SB_NEIGHBOR_PPS_MAX)
 #define BURST_Q16 (INCREMENT_Q16 * SB_NEIGHBOR_PPS_MAX)
 
-/* One way to know a protocol; neighbor.def. */
+/* One port or IP protocol of a routing protocol; see neighbor.def. */
 struct row {
     uint16_t port;
     uint8_t protocol;
@@ -30,8 +31,7 @@ static const struct row rows[] = {
 #undef SB_NEIGHBOR_ALSO
 };
 
-/* Whether a row is about an IP protocol: that most packets are of none, or have no such port, costs
- * little. */
+/* Whether any row has this IP protocol: a cheap first check. */
 static inline bool is_known(uint32_t protocol) {
 #define SB_NEIGHBOR(name, number, port, text) | (protocol == (number))
 #define SB_NEIGHBOR_ALSO(name, number, port) | (protocol == (number))
@@ -86,8 +86,8 @@ static void judge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t i,
     burst->judged &= ~(1u << i);
 }
 
-/* By protocol, of UDP and TCP by port as well; SB_NEIGHBOR_COUNT: nothing of the kind. A later
- * fragment has no port. */
+/* The routing protocol of a packet, by IP protocol, and for UDP and TCP also by port.
+ * SB_NEIGHBOR_COUNT: none. A later fragment has no port. */
 static enum sb_neighbor said_by(const struct sb_packet *packet) {
     const bool is_tcp = packet->protocol == SB_PROTOCOL_TCP;
     const bool has_ports = is_tcp || packet->protocol == SB_PROTOCOL_UDP;

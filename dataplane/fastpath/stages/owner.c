@@ -1,8 +1,8 @@
-/* owner.c: one lcore owns each client, whichever way its packets arrive.
+/* owner.c: assigns each client to one lcore, on whichever lcore its packets arrive.
  *
- * Uses the client address alone, which is the same in both directions and in every fragment; an
- * ICMP error belongs to the client of the packet that it quotes. The hash is keyed: nobody outside
- * can aim at one lcore.
+ * The owner depends only on the client's address, which is the same in both directions and in every
+ * fragment. An ICMP error belongs to the client of the packet that it quotes. The hash has a key,
+ * so that nobody outside can aim traffic at one lcore.
  */
 #include "packet/address.h"
 #include "packet/verdict.h"
@@ -39,7 +39,7 @@ static uint16_t owner_of(const struct sb_lcore *lcore, const struct sb_node *nod
                          const struct sb_packet *packet) {
     uint8_t client[16];
 
-    if (packet->ip_version == 0) /* let through by a mode: as good here as anywhere */
+    if (packet->ip_version == 0) /* without an address, passed because of a mode: it stays here */
         return (uint16_t)lcore->index;
     client_of(packet, client);
     return (uint16_t)sb_client_lcore(node, client);
@@ -56,9 +56,9 @@ static void client_of(const struct sb_packet *packet, uint8_t client[16]) {
         sb_packet_address(packet, packet->client_offset, client);
 }
 
-/* The address of the client in the packet quoted at offset: an error from outside is about a packet
- * that the protected host sent, so the client was its destination; from inside the other way round.
- * NULL: not readable. */
+/* The client's address in the packet that is quoted at offset. An error from outside quotes a
+ * packet of the protected host, so the client is the quoted destination; from inside it is the
+ * quoted source. NULL: not readable. */
 static const uint8_t *quoted_client(const struct sb_packet *packet, uint32_t offset) {
     bool four = packet->ip_version == 4;
     bool outside = packet->port == SB_PORT_OUTSIDE;
@@ -75,5 +75,5 @@ uint32_t sb_client_lcore(const struct sb_node *node, const uint8_t client[16]) {
     const uint64_t words[2] = {sb_load64_raw(client), sb_load64_raw(client + 8)};
     uint64_t hash = sb_sip_hash(node->owner_key, words, 2) >> 32;
 
-    return (uint32_t)(hash * node->lcore_count >> 32); /* a range without a division */
+    return (uint32_t)(hash * node->lcore_count >> 32); /* scales it without a division */
 }

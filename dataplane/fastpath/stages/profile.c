@@ -1,7 +1,8 @@
-/* profile.c: the inside address selects the profile, by longest prefix, in both directions.
+/* profile.c: selects the profile of each packet by its protected address, by longest prefix, in
+ * both directions.
  *
- * Before the first stage that judges: modes are a profile's. A node is asked about few addresses at
- * a time, so one answer is kept from packet to packet.
+ * This stage comes before the first stage that judges, because each profile has its own modes.
+ * Consecutive packets often have the same address, so the last result is kept.
  */
 #include "packet/address.h"
 #include "packet/verdict.h"
@@ -11,12 +12,12 @@
 void sb_profile_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const struct sb_targets *targets = sb_policy_of(lcore)->targets;
     struct sb_family_address last = {0};
-    uint32_t profile = 0, changes = 0; /* the first is none */
+    uint32_t profile = 0, changes = 0; /* the first packet counts as a change */
     bool is_first = true;
 
     (void)now;
     burst->is_one_profile = 1;
-    if (SB_LIKELY(targets == NULL)) /* parse has set 0 */
+    if (SB_LIKELY(targets == NULL)) /* parse has set profile 0 */
         return;
     for (uint32_t i = 0; i < burst->live_count; i++) {
         struct sb_packet *packet = &burst->packets[burst->live[i]];

@@ -1,14 +1,16 @@
-/* sanity.c: drop malformed packets, in both directions.
+/* sanity.c: drops malformed packets, in both directions.
  *
- * What parse has noted comes first, then the checksum, routes, TCP's flags, redirects, addresses. A
- * reason whose mode is off or monitor does not shield a packet from those behind it.
+ * The order of the checks: the anomaly that parse has found, then the IP checksum, source routes,
+ * TCP flags, redirects, addresses. If the mode of one reason is off or monitor, the checks behind
+ * it still apply.
  */
 #include "packet/checksum.h"
 #include "packet/verdict.h"
 #include "stages.h"
 
-/* Bit f is set where no stack sends the flags f: two of SYN, FIN and RST; or no ACK in a segment
- * that neither opens nor resets a connection (RFC 9293, 3.10.7.4: such a one is dropped unread). */
+/* Bit f is set if no TCP stack sends the flags f: two of SYN, FIN and RST, or no ACK in a segment
+ * that neither opens nor resets a connection (RFC 9293, 3.10.7.4: the receiver drops such a
+ * segment). */
 #define NO_STACK_SENDS(f)                                                                          \
     (((f) & (SB_TCP_SYN | SB_TCP_RST | SB_TCP_ACK)) == 0 ||                                        \
      (((f) & SB_TCP_SYN) != 0 && ((f) & (SB_TCP_FIN | SB_TCP_RST)) != 0) ||                        \
@@ -16,7 +18,8 @@
 #define BIT(f) ((uint64_t)(NO_STACK_SENDS(f)) << (f))
 #define BITS_4(f) (BIT(f) | BIT((f) + 1) | BIT((f) + 2) | BIT((f) + 3))
 #define BITS_16(f) (BITS_4(f) | BITS_4((f) + 4) | BITS_4((f) + 8) | BITS_4((f) + 12))
-/* By whether it is TCP: a look-up where a branch on the protocol would be mispredicted. */
+/* Index: whether the packet is TCP. A table replaces a branch on the protocol, which would be
+ * mispredicted. */
 static const uint64_t lies[2] = {0, BITS_16(0) | BITS_16(16) | BITS_16(32) | BITS_16(48)};
 
 static inline bool looks_good(const struct sb_packet *packet);
@@ -74,16 +77,16 @@ static inline bool looks_good(const struct sb_packet *packet) {
            looks_good_ipv4(packet, packet->l3_offset);
 }
 
-/* IPv4 without options and with a whole transport header. Every question is a branch that good
- * packets never take, but for the protocol, which is as good as random. False: judge it. */
+/* For IPv4 without options and with a complete transport header. Good packets take none of these
+ * branches; the protocol, which is not predictable, is no branch. False: call judge. */
 static inline bool looks_good_ipv4(const struct sb_packet *packet, uint32_t l3) {
-    enum { READ = SB_IPV4_BYTES + SB_TCP_FLAGS + 1 }; /* frames are padded: UDP has them too */
+    enum { READ = SB_IPV4_BYTES + SB_TCP_FLAGS + 1 }; /* frames are padded, so UDP has them too */
     const uint8_t *ip = sb_packet_bytes(packet, l3, READ);
 
     if (SB_UNLIKELY(ip == NULL))
         return false;
     uint32_t top = ip[SB_IPV4_SOURCE];
-    if (top - 1 >= 223 || top == 127 || /* 0, or 224 and more */
+    if (top - 1 >= 223 || top == 127 || /* 0, or 224 and above */
         sb_load32(ip + SB_IPV4_SOURCE) == sb_load32(ip + SB_IPV4_DESTINATION) ||
         flags_lie(packet->protocol, ip[SB_IPV4_BYTES + SB_TCP_FLAGS]))
         return false;
@@ -98,7 +101,7 @@ static inline bool looks_good_ipv6(const struct sb_packet *packet) {
            !is_redirect(packet);
 }
 
-/* Every reason against a packet in turn. True: dropped. */
+/* Checks all reasons in turn. True: dropped. */
 static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now) {
     if (packet->anomaly != SB_REASON_NONE &&
         sb_reject(lcore, packet, (enum sb_reason)packet->anomaly, now))
@@ -125,7 +128,7 @@ static bool judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct
     return reason != SB_REASON_NONE && sb_reject(lcore, packet, reason, now);
 }
 
-/* Where the header itself can't be read to its end, parse has noted why. */
+/* If the header is not readable to its end, parse has set an anomaly. */
 static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *ip) {
     uint32_t size = (uint32_t)(ip[0] & 0x0f) * 4;
 
@@ -135,8 +138,8 @@ static bool ipv4_checksum_wrong(const struct sb_packet *packet, const uint8_t *i
            !sb_ipv4_checksum_is_right(ip, size);
 }
 
-/* sb_ipv4_checksum_is_right of a header without options: two words of 64 bits, their carries added
- * again. */
+/* As sb_ipv4_checksum_is_right, for a header without options: adds two words of 64 bits and the
+ * rest, with their carries. */
 static inline bool is_sum_right_20(const uint8_t *bytes) {
     uint64_t high = sb_load64_raw(bytes + 8), sum = sb_load64_raw(bytes);
     uint32_t last;
@@ -149,8 +152,8 @@ static inline bool is_sum_right_20(const uint8_t *bytes) {
     return sum % 0xffff == 0;
 }
 
-/* Loose or strict source and record route (RFC 7126, 4.3 and 4.4), as far as the options can be
- * read. */
+/* Whether the options contain a loose or strict source route, or record route (RFC 7126, 4.3 and
+ * 4.4), as far as they are readable. */
 static bool is_source_routed(const struct sb_packet *packet, const uint8_t *ip) {
     const uint32_t size = (uint32_t)(ip[0] & 0x0f) * 4;
     const uint8_t *header = sb_packet_bytes(packet, packet->l3_offset, size);
@@ -169,8 +172,8 @@ static bool is_source_routed(const struct sb_packet *packet, const uint8_t *ip) 
     return false;
 }
 
-/* From outside. Of ICMPv6 parse has let go what the link's router sends: from its link-local
- * address, with hop limit 255 (RFC 4861, 8.1). */
+/* Whether the packet is a redirect from outside. ICMPv6 redirects of the link's router (link-local
+ * source, hop limit 255: RFC 4861, 8.1) have left the path in parse. */
 static inline bool is_redirect(const struct sb_packet *packet) {
     const uint8_t *icmp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
 
@@ -206,8 +209,8 @@ static enum sb_reason source_reason(const struct sb_packet *packet, const uint8_
                                    : ipv6_source_reason(packet, ip);
 }
 
-/* 0.0.0.0/8 says who one is before one knows it (RFC 1122, 3.2.1.3), which TCP has no use for;
- * 240.0.0.0/4 is not assigned (RFC 1112, 4). */
+/* 0.0.0.0/8 is the source of a host that does not know its address yet (RFC 1122, 3.2.1.3), which
+ * TCP does not use. 240.0.0.0/4 is not assigned (RFC 1112, 4). */
 static enum sb_reason ipv4_source_reason(const struct sb_packet *packet, const uint8_t *ip) {
     uint32_t source = sb_load32(ip + SB_IPV4_SOURCE);
     bool is_tcp = packet->protocol == SB_PROTOCOL_TCP;
@@ -222,13 +225,13 @@ static enum sb_reason ipv4_source_reason(const struct sb_packet *packet, const u
                                                                : SB_REASON_NONE;
 }
 
-/* :: is of neighbour discovery, groups and DHCP (RFC 4291, 2.5.2). */
+/* The source :: is valid in neighbour discovery, MLD and DHCP (RFC 4291, 2.5.2). */
 static enum sb_reason ipv6_source_reason(const struct sb_packet *packet, const uint8_t *ip) {
     const uint8_t *source = ip + SB_IPV6_SOURCE;
 
     if (source[0] == 0xff)
         return SB_REASON_SOURCE_MULTICAST;
-    if (sb_ipv6_is_link_local(source)) /* parse has let go what is of the link */
+    if (sb_ipv6_is_link_local(source)) /* link control has left the path in parse */
         return SB_REASON_SOURCE_LINK_LOCAL;
     if (SB_LIKELY(sb_load64_raw(source) != 0) || sb_load32_raw(source + 8) != 0 ||
         sb_load32(source + 12) > 1)

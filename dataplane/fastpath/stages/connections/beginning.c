@@ -27,7 +27,7 @@ bool sb_begin_by_syn(struct sb_connections_work *work, uint32_t i) {
     return true;
 }
 
-/* Later, together with others. */
+/* Marks the SYN; sb_begin_answer_all sends the answers of a burst together. */
 static bool answer(struct sb_connections_work *work, uint32_t i) {
     work->answered |= 1u << i;
     work->proxy.table->answered_ds = work->now->boot_ds == 0 ? 1 : work->now->boot_ds;
@@ -93,19 +93,20 @@ bool sb_begin_by_cookie(struct sb_connections_work *work, uint32_t i, struct sb_
         (packet->flags & SB_PACKET_NEIGHBOR) != 0)
         return false;
     sb_mark_stray(packet);
-    /* Passed on, it would make the protected host reset what its client believes to be open: a
-     * segment may have overtaken the one with the cookie, or an opening found no room. So no mode
-     * lets it through. */
+    /* If the node forwarded the segment, the protected host would reset a connection that its
+     * client considers open: the segment may have overtaken the one with the cookie, or an opening
+     * found no room. So this reason has no mode that lets the segment pass. */
     return sb_reject(work->lcore, packet, SB_REASON_SYN_PROXY_NO_COOKIE, work->now);
 }
 
-/* A new connection is dropped for its source having as many as the profile allows. */
+/* True: the packet is dropped, because its source has as many connections as the profile allows. */
 static bool is_source_full(struct sb_connections_work *work, uint32_t i) {
     return sb_source_is_full(work->lcore, work->flows, &work->burst->packets[i]) &&
            sb_connections_reject(work, i, SB_REASON_CONNECTIONS_SOURCE);
 }
 
-/* Not of what protected hosts open, nor of what is picked up after a start. */
+/* The limit does not apply to connections that protected hosts open, to packets of neighbours, and
+ * to connections that are picked up while the node is learning. */
 bool sb_begin_is_one_too_many(struct sb_connections_work *work, uint32_t i, struct sb_flow *flow,
                               const struct sb_segment *segment) {
     struct sb_packet *packet = &work->burst->packets[i];
@@ -123,7 +124,8 @@ bool sb_begin_is_one_too_many(struct sb_connections_work *work, uint32_t i, stru
     return true;
 }
 
-/* The same of one whose client has brought a cookie: the protected host knows nothing of it yet. */
+/* As sb_begin_is_one_too_many, for a client that has returned a cookie: only the client gets a
+ * reset, because the node has not opened the connection to the protected host yet. */
 static bool is_refused_at_cookie(struct sb_connections_work *work, uint32_t i,
                                  const struct sb_segment *segment) {
     if (!is_source_full(work, i))
@@ -140,7 +142,7 @@ bool sb_begin_tcp(struct sb_connections_work *work, uint32_t i, const struct sb_
                   const struct sb_tcp_options *options) {
     struct sb_packet *packet = &work->burst->packets[i];
     bool is_opening = sb_tcp_is_opening(segment->flags);
-    bool is_answer = sb_tcp_is_answer_of_host(segment); /* its SYN may have lost its place */
+    bool is_answer = sb_tcp_is_answer_of_host(segment); /* its SYN may have no place any more */
     bool is_first = is_opening || is_answer;
     bool may_be_known =
         (segment->flags & (SB_TCP_SYN | SB_TCP_RST)) == 0 && sb_begin_is_learning(work);

@@ -1,45 +1,51 @@
-/* beginning.h: how a connection begins: by a SYN, by a cookie, or met in its midst. */
+/* beginning.h: how the record of a connection begins: with a SYN, with a cookie, or with a segment
+ * of a connection that is already open (picked up). */
 #ifndef SB_CONNECTIONS_BEGINNING_H
 #define SB_CONNECTIONS_BEGINNING_H
 
 #include "work.h"
 
-/* Whether a connection may be met in its midst, as the node has not been running for long. */
+/* Whether the node is learning: it started a short time ago and picks up connections. */
 bool sb_begin_is_learning(const struct sb_connections_work *work);
 
 /* A SYN from outside that could begin a connection. True: the SYN proxy answers it, or it was
  * dropped. */
 bool sb_begin_by_syn(struct sb_connections_work *work, uint32_t index);
 
-/* A client's SYN, of a connection that the SYN proxy is opening. */
+/* A repeated SYN from the client of a connection that the SYN proxy is opening. True: the packet
+ * was answered, consumed or dropped. */
 bool sb_begin_answer_again(struct sb_connections_work *work, uint32_t index);
 
-/* Sends what sb_begin_by_syn has promised, several answers together. */
+/* Sends the answers to the SYNs that sb_begin_by_syn and sb_begin_answer_again have marked. */
 void sb_begin_answer_all(struct sb_connections_work *work);
 
-/* Another segment from outside that may bring back a cookie. True: the SYN proxy has taken it, or
- * it was dropped. flow: a connection in its place, which gives way to it; or NULL. */
+/* Another segment from outside that may return a cookie. True: the SYN proxy has taken it, or it
+ * was dropped. flow: the record with the same key, which ends if the cookie is valid; or NULL. */
 bool sb_begin_by_cookie(struct sb_connections_work *work, uint32_t index, struct sb_flow *flow,
                         const struct sb_segment *segment);
 
-/* True: dropped for what the limits of new connections say, where nobody has paid them yet. */
+/* Charges the limits of new connections for a packet that the limits stage has not charged, because
+ * the SYN proxy could have answered it. True: a limit has dropped the packet. */
 bool sb_begin_charge(struct sb_connections_work *work, uint32_t index);
 
-/* A connection that has just been proven, whichever side's segment has done it. True: its source
- * has as many as the profile allows, so it is reset and the packet dropped. */
+/* For a connection that a segment of either side has just proven. True: its source has as many
+ * connections as the profile allows, so the connection is reset and the packet dropped. */
 bool sb_begin_is_one_too_many(struct sb_connections_work *work, uint32_t index,
                               struct sb_flow *flow, const struct sb_segment *segment);
 
-/* A TCP segment of no known connection. True: dropped. options: of a SYN. */
+/* A TCP segment that belongs to no known connection. True: dropped. options: those of a SYN. */
 bool sb_begin_tcp(struct sb_connections_work *work, uint32_t index,
                   const struct sb_segment *segment, const struct sb_tcp_options *options);
 
-/* A place for a new one. True: there is none, and the packet was dropped; no place and not dropped:
- * it goes on as if it belonged to no connection. */
+/* Takes a place for a new connection. True: there is no place, and the packet was dropped. False
+ * with *flow NULL: there is no place, and the packet continues as if it belonged to no connection.
+ */
 bool sb_begin_flow(struct sb_connections_work *work, uint32_t index, struct sb_flow **flow);
 
-/* What a client's SYN offers says what the protected host's answer means. may_offer: what
- * all SYNs before it have offered: which of them the host answers, nobody knows. */
+/* Records the options that a client's SYN offers, and passes on the protected host's answer to
+ * sb_proxy_learn: what the answer says about the host depends on the offer. may_offer: the options
+ * that all earlier SYNs offered; others are ignored, because the node can't know which SYN the host
+ * answers. */
 void sb_begin_note_offers(const struct sb_connections_work *work, const struct sb_packet *packet,
                           struct sb_flow *flow, const struct sb_segment *segment,
                           const struct sb_tcp_options *options, uint32_t may_offer);

@@ -29,7 +29,7 @@ void sb_quoted_connection_key(const struct sb_flows *flows, const struct sb_pack
     uint32_t first = ip + (packet->ip_version == 4 ? SB_IPV4_SOURCE : SB_IPV6_SOURCE);
     uint32_t second = first + (packet->ip_version == 4 ? SB_IPV4_ADDRESS : SB_IPV6_ADDRESS);
 
-    quoted.port = packet->port ^ 1; /* who has sent what is quoted */
+    quoted.port = packet->port ^ 1; /* the port on which the sender of the quoted packet is */
     quoted.protocol = SB_PROTOCOL_TCP;
     quoted.l4_offset = (uint16_t)tcp_offset;
     quoted.client_offset = (uint16_t)(quoted.port == SB_PORT_OUTSIDE ? first : second);

@@ -1,22 +1,24 @@
-/* connection_key.h: what says which connection a packet belongs to. */
+/* connection_key.h: the key that assigns a packet to its connection. */
 #ifndef SB_CONNECTION_KEY_H
 #define SB_CONNECTION_KEY_H
 
 #include "packet/address.h"
 #include "tables/flows/flows_private.h"
 
-/* Where an ICMP error quotes a TCP header, of which at least 8 bytes can be read: its offset from
- * the packet's first byte. 0: it does not. */
+/* Offset, from the packet's first byte, of the TCP header that an ICMP error quotes, if at least 8
+ * bytes of that header are readable; else 0. */
 uint32_t sb_quoted_tcp(const struct sb_packet *packet);
 
-/* The key of the connection that an ICMP error, which quotes a TCP header at tcp_offset, is about:
- * from outside it is about what the protected host has sent, from inside about what the client has.
+/* The key of the connection that an ICMP error refers to. The error quotes a TCP header at
+ * tcp_offset. An error from outside quotes a packet of the protected host, an error from inside a
+ * packet of the client.
  */
 void sb_quoted_connection_key(const struct sb_flows *flows, const struct sb_packet *packet,
                               uint32_t tcp_offset, uint64_t key[2]);
 
-/* Whether a packet is of a connection, or about one. A header that is wrong, and was let through,
- * has no payload. What is inside an encapsulation is of none: no answer could be put there. */
+/* Whether a packet belongs to a connection or is an ICMP error about one. A packet with a wrong
+ * header that a mode has let pass has payload_offset 0. Encapsulated packets belong to no
+ * connection, because the node could not write an answer in their place. */
 static inline bool sb_has_connection(const struct sb_packet *packet) {
     uint32_t type;
 
@@ -32,8 +34,9 @@ static inline bool sb_has_connection(const struct sb_packet *packet) {
     return sb_quoted_tcp(packet) != 0;
 }
 
-/* The key is the same in both directions: the client first. Of an echo the identifier stands for
- * the ports. Not the VLAN: answers may come back in another one. */
+/* The key is the same in both directions: the client's address comes first. For ICMP echo, the
+ * identifier takes the place of the ports. The VLAN is not part of the key, because answers may use
+ * another VLAN. */
 static inline void sb_connection_key(const struct sb_flows *flows, const struct sb_packet *packet,
                                      uint64_t key[2]) {
     const uint8_t *client = sb_client_bytes(packet);

@@ -1,9 +1,10 @@
-/* connections.c: which connection a packet belongs to, in both directions; what belongs to none.
+/* connections.c: finds the connection of each packet, in both directions, and judges packets that
+ * belong to none.
  *
- * Judged is what comes from outside; what protected hosts send moves a connection on, or begins
- * one, and is never refused. The allowlist does not help: sources can be forged. Followed are TCP,
- * UDP and ICMP echo; ICMP errors about a segment are followed to its connection. Other packets, and
- * fragments without a transport header, pass.
+ * Only packets from outside are judged. Packets of protected hosts update or begin a connection and
+ * are never refused. The allowlist does not exempt a packet here, because sources can be forged.
+ * The stage follows TCP, UDP and ICMP echo; ICMP errors that quote a TCP segment are assigned to
+ * its connection. Other packets, and fragments without a transport header, pass.
  */
 #include "beginning.h"
 #include "connection_key.h"
@@ -35,7 +36,7 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
     uint32_t packets, dropped = 0;
 
     burst->http = 0;
-    if (SB_UNLIKELY(lcore->flows == 0)) /* a pipeline without connections: tests */
+    if (SB_UNLIKELY(lcore->flows == 0)) /* a pipeline without connections, in tests */
         return;
     work.lcore = lcore;
     work.burst = burst;
@@ -62,7 +63,7 @@ void sb_connections_stage(struct sb_lcore *lcore, struct sb_burst *burst,
         sb_burst_leave_out(burst, dropped);
 }
 
-/* Not inlined: another policy is rare. */
+/* Not inlined: the policy seldom changes. */
 static __attribute__((noinline)) void take_shares(struct sb_flows *flows,
                                                   const struct sb_policy *policy) {
     sb_flows_share(flows, policy->share_q16, policy->share_count, policy->generation);
@@ -77,7 +78,8 @@ void sb_connections_idle(struct sb_lcore *lcore, const struct sb_time *now) {
     sb_proxy_tick(&proxy);
 }
 
-/* A SYN mostly finds no connection, which the tags say; another segment mostly finds one. */
+/* Prefetches by the likely outcome: a SYN seldom has a record, so the tags are enough; another
+ * segment mostly has one. */
 static inline void ask_for_flow(struct sb_connections_work *work, uint32_t i,
                                 struct sb_flows *flows, uint64_t key_0, uint64_t key_1,
                                 bool is_opening) {
@@ -94,7 +96,8 @@ static inline void ask_for_flow(struct sb_connections_work *work, uint32_t i,
         sb_flow_ask_for_owners(flows, hash);
 }
 
-/* The packets that are of a connection; asks for its preferred place. */
+/* Returns the packets that can belong to a connection, and prefetches the preferred place of each.
+ */
 static uint32_t locate(struct sb_connections_work *work) {
     const struct sb_burst *burst = work->burst;
     uint32_t packets = 0, opening = 0;
@@ -120,7 +123,7 @@ static uint32_t locate(struct sb_connections_work *work) {
     return packets;
 }
 
-/* The same of a plain burst. */
+/* As locate, for a plain burst. */
 static uint32_t locate_plain(struct sb_connections_work *work) {
     const struct sb_burst *burst = work->burst;
     struct sb_flows *flows = work->flows;
@@ -144,10 +147,11 @@ static uint32_t locate_plain(struct sb_connections_work *work) {
     return packets;
 }
 
-/* What nearly every packet is: one that only moves on a connection in full flow. Returns the
- * others, of which none is overtaken by a later one of its connection. */
+/* Handles nearly all packets: segments in the middle of an established connection. Returns the
+ * other packets. SB_FLOW_DEFERRED sees to it that no packet of a connection overtakes an earlier
+ * one. */
 static uint32_t follow_usual(struct sb_connections_work *work, uint32_t packets) {
-    uint32_t others = packets & work->opening; /* they change nothing of one in full flow */
+    uint32_t others = packets & work->opening; /* a SYN changes no open connection */
     uint32_t elsewhere = 0;
 
     packets &= ~others;
@@ -162,8 +166,8 @@ static uint32_t follow_usual(struct sb_connections_work *work, uint32_t packets)
     return others;
 }
 
-/* Those whose connection is where work->flow says and that are not usual; not_there: adds those
- * whose connection is not. Asks for the tags of both. */
+/* Returns those packets whose connection is at work->flow but that are not usual. Adds to not_there
+ * those whose connection is elsewhere. Prefetches the tags of both. */
 ALWAYS_INLINE uint32_t follow_found(struct sb_connections_work *work, uint32_t packets,
                                     bool is_plain, uint32_t *not_there) {
     const uint32_t deadline_ds =
@@ -210,7 +214,8 @@ static void follow_special(struct sb_connections_work *work, uint32_t i,
         sb_inspect_mark(work, i, flow);
 }
 
-/* Those of whose connection the tags of their home say where it may be; asks for it. */
+/* Sets work->flow from the tags of the home set and prefetches it. Returns the packets for which a
+ * tag fits. */
 static uint32_t find_elsewhere(struct sb_connections_work *work, uint32_t packets) {
     uint32_t found = 0;
 
@@ -273,8 +278,9 @@ static bool judge_tcp(struct sb_connections_work *work, uint32_t i, struct sb_fl
     if ((segment.flags & SB_TCP_SYN) != 0) {
         sb_tcp_read_options(packet, &options);
         segment.scale = options.scale;
+        /* First, because this packet may change what the node knows about the protected host. */
         if (packet->port == SB_PORT_INSIDE)
-            sb_begin_answer_all(work); /* before more is known of what the protected host can */
+            sb_begin_answer_all(work);
     }
     if (flow != NULL && (flow->flags & SB_FLOW_OPENING) != 0) {
         if (!sb_segment_may_act(packet, &segment))
@@ -304,14 +310,14 @@ static bool follow_tcp(struct sb_connections_work *work, uint32_t i, struct sb_f
     bool is_in_window;
     enum sb_reason reason;
 
-    if (SB_UNLIKELY(!has_effect)) { /* judged as any other, but it moves nothing */
+    if (SB_UNLIKELY(!has_effect)) { /* judged as usual, but changes nothing */
         unmoved = *flow;
         flow = &unmoved;
         work->flows->stats->bad_checksum++;
     }
     segment->acknowledgment = sb_translated_ack(work->flows, flow, segment);
-    is_in_window =
-        !sb_tcp_is_opening(segment->flags) && sb_tcp_is_in_window(flow, segment); /* as it was */
+    /* The window before sb_tcp_follow applies this segment. */
+    is_in_window = !sb_tcp_is_opening(segment->flags) && sb_tcp_is_in_window(flow, segment);
     reason = sb_tcp_follow(flow, segment);
     if (reason != SB_REASON_NONE ||
         (state == SB_FLOW_STATE_PICKED_UP && !sb_begin_is_learning(work)))
@@ -332,8 +338,8 @@ static bool follow_tcp(struct sb_connections_work *work, uint32_t i, struct sb_f
         if ((flow->flags & (SB_FLOW_OPENED_INSIDE | SB_FLOW_LIBERAL)) == 0)
             sb_proxy_count_completed(&work->proxy, packet);
     }
-    /* How long a first fragment's segment is, it does not say. One that passes and is not of the
-     * window (a SYN, RFC 5961, 4) may be anybody's. */
+    /* A first fragment does not tell how long its segment is. A segment that passes outside the
+     * window (a SYN: RFC 5961, 4) may be forged, so it does not count here. */
     if ((packet->flags & SB_PACKET_FRAGMENT) != 0 && is_in_window &&
         (flow->flags & SB_FLOW_PROVEN) != 0)
         flow->flags |= SB_FLOW_LIBERAL;
@@ -344,7 +350,7 @@ static bool follow_tcp(struct sb_connections_work *work, uint32_t i, struct sb_f
     return false;
 }
 
-/* UDP and ICMP echo: whether there was an answer is all there is to know. */
+/* UDP and ICMP echo: the record only tells whether there was an answer. */
 static bool judge_pair(struct sb_connections_work *work, uint32_t i, struct sb_flow *flow) {
     const struct sb_packet *packet = &work->burst->packets[i];
     const uint8_t type = ((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset];

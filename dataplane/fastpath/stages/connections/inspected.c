@@ -50,8 +50,8 @@ static bool is_wanted(const struct sb_lcore *lcore, const struct sb_packet *pack
     return false;
 }
 
-/* One that was open before its port was inspected, or was met in its midst, may be in the midst of
- * a request. Of another the client has sent nothing before this packet. */
+/* A connection that was open before its port was inspected, or that was picked up, may be in the
+ * middle of a request. In all other cases the client has sent no data before this packet. */
 static void begin(struct sb_connections_work *work, const struct sb_packet *packet,
                   struct sb_flow *flow) {
     struct sb_http *http = sb_http_of(work->lcore);
@@ -69,14 +69,15 @@ static void begin(struct sb_connections_work *work, const struct sb_packet *pack
         return;
     record->state = SB_HTTP_STATE_EARLIER;
     record->since_ds = work->now->boot_ds;
-    /* A forged RST that the host never gets makes the node forget a connection. */
+    /* The record of a connection can end although the connection is still open: after a forged RST
+     * that the protected host did not accept. */
     if ((flow->flags & SB_FLOW_LIBERAL) != 0 && !sb_begin_is_learning(work))
         record->flags |= SB_HTTP_CLOSED;
     else
         http->stats->not_inspected[SB_HTTP_UNINSPECTED_EARLIER]++;
 }
 
-/* Nothing but this packet has come of the client's bytes. */
+/* The client has sent no data except in this packet. */
 static bool is_at_its_beginning(const struct sb_flow *flow, const struct sb_packet *packet) {
     const struct sb_segment segment = sb_tcp_read_segment(packet);
     const uint32_t sent =

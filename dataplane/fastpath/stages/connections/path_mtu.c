@@ -1,10 +1,11 @@
-/* path_mtu.c: routers that say that packets of an open connection are too large for them.
+/* path_mtu.c: exempts ICMP errors of routers that report a packet of an open connection as too
+ * large.
  *
- * Without their word a connection hangs (RFC 2979, 3.1.1; RFC 4890, 4.3.1), wherever the router is
- * and whatever else it may not send. Who quotes a sequence number in flight knows the connection
- * (RFC 5927, 4.1): neither country nor filter nor limits judge him. The lists have done so by now.
- * Such packets have a budget of their own, over all lcores; beyond it they are judged as all
- * others.
+ * Without these errors a connection hangs (RFC 2979, 3.1.1; RFC 4890, 4.3.1), whatever else the
+ * router's address is not allowed to send. An error that quotes a sequence number in flight comes
+ * from a sender that has seen the connection (RFC 5927, 4.1), so the stages country, filter and
+ * limits do not judge it. The stage lists has judged it before. These errors have one budget for
+ * all lcores; beyond it they are judged like all other packets.
  */
 #include "connection_key.h"
 #include "packet/verdict.h"
@@ -49,8 +50,9 @@ static bool is_too_big(const struct sb_packet *packet) {
            icmp[1] == SB_ICMP_FRAGMENTATION_NEEDED;
 }
 
-/* Of a connection whose client is proven and whose numbers are known: what the host has sent and
- * the client may not have acknowledged, as far as the windows that it has offered say. */
+/* Whether the error quotes a TCP segment of a proven connection with known sequence numbers, and
+ * the quoted number lies between what the client may not have acknowledged yet (as far as its
+ * windows tell) and what the protected host has sent. */
 static bool is_in_flight(struct sb_flows *flows, const struct sb_packet *packet, uint32_t boot_ds) {
     const uint32_t tcp_offset = sb_quoted_tcp(packet);
     const struct sb_flow_side *host;
@@ -67,19 +69,19 @@ static bool is_in_flight(struct sb_flows *flows, const struct sb_packet *packet,
         return false;
     sequence = sb_load32((const uint8_t *)(uintptr_t)packet->data + tcp_offset + SB_TCP_SEQUENCE);
     if ((flow->flags & SB_FLOW_TRANSLATED) !=
-        0) /* the quote is of what the client would have got */
+        0) /* the quote has the numbers that the client sees */
         sequence -= sb_flow_record(flows, flow)->sequence_delta;
     host = &flow->side[SB_PORT_INSIDE];
     first = host->limit - flow->side[SB_PORT_OUTSIDE].window;
     return !sb_tcp_is_after(first, sequence) && sb_tcp_is_after(host->end, sequence);
 }
 
-/* A token bucket for the whole node, as the time at which it is full again. */
+/* A token bucket of the whole node, kept as the time at which it is full again. */
 static bool may_pass(struct sb_node *node, const struct sb_time *now) {
     uint64_t now_ns = (uint64_t)((unsigned __int128)now->tsc * node->ns_per_tsc_q24 >> 24);
     uint64_t full_at = __atomic_load_n(&node->path_mtu_full_at_ns, __ATOMIC_RELAXED);
 
-    for (uint32_t i = 0; i < TRIES_MAX; i++) { /* else others have been faster each time */
+    for (uint32_t i = 0; i < TRIES_MAX; i++) { /* after a failed try another lcore has paid */
         uint64_t debt = full_at > now_ns ? full_at - now_ns : 0;
 
         if (debt + COST_NS > BURST_NS)

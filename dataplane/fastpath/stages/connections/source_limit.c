@@ -13,8 +13,8 @@ void sb_source_reset(struct sb_lcore *lcore, struct sb_flow *flow, const struct 
         flow->state = SB_FLOW_STATE_SYN_RECEIVED;
 }
 
-/* Each is sent the number that it expects next: what the segment says of both (RFC 9293, 3.5.2).
- * A node that sends nothing (replay) is done with it. */
+/* Sends both sides a RST with the number that the receiver expects next, as the segment tells it
+ * (RFC 9293, 3.5.2). True: sent, or this node sends nothing (replay). */
 static bool is_told(struct sb_lcore *lcore, const struct sb_packet *packet,
                     const struct sb_segment *segment) {
     if (lcore->outbox == 0)

@@ -20,8 +20,9 @@ static inline uint32_t opener_of(const struct sb_flow *flow) {
     return (flow->flags & SB_FLOW_OPENED_INSIDE) != 0 ? SB_PORT_INSIDE : SB_PORT_OUTSIDE;
 }
 
-/* A host that knows the connection challenges what does not fit (RFC 5961); one that resets it
- * knows it no more. Its number may be any: it is what the other side has acknowledged last. */
+/* A host that knows the connection sends a challenge ACK for segments that do not fit (RFC 5961). A
+ * host that sends a RST does not know the connection any more. The RST's sequence number then is
+ * whatever the other side has acknowledged last, so it is not checked. */
 static inline bool is_reset_of_host(const struct sb_segment *segment) {
     return segment->from == SB_PORT_INSIDE && (segment->flags & SB_TCP_RST) != 0;
 }
@@ -44,7 +45,8 @@ void sb_tcp_open(struct sb_flow *flow, const struct sb_segment *segment) {
 
     begin(flow, segment, SB_FLOW_STATE_SYN_SENT);
     flow->http = segment->sequence + 1;
-    /* Until the answer limit is the lowest acknowledgment: of the SYN without its data. */
+    /* Until the answer, limit is the lowest valid acknowledgment: that of the SYN without its data.
+     */
     flow->side[from] = (struct sb_flow_side){.end = end_of(segment),
                                              .limit = segment->sequence + 1,
                                              .window = at_least_1(segment->window)};
@@ -60,9 +62,9 @@ void sb_tcp_pick_up(struct sb_flow *flow, const struct sb_segment *segment) {
     note_fins(flow, segment, false);
 }
 
-/* Of the client it only says what its SYN was. How it scales its windows is not known, if it does:
- * at most by 14 (RFC 7323, 2.3). That only widens what the host may send, and how late the client
- * may acknowledge it. */
+/* The answer only tells the client's initial sequence number. The client's window scale is not
+ * known; the largest is 14 (RFC 7323, 2.3). A too large scale only widens what the host may send,
+ * and how late the client may acknowledge it. */
 void sb_tcp_open_answered(struct sb_flow *flow, const struct sb_segment *segment) {
     struct sb_flow_side *client = &flow->side[SB_PORT_OUTSIDE];
 
@@ -91,7 +93,7 @@ enum sb_reason sb_tcp_follow(struct sb_flow *flow, const struct sb_segment *segm
     if (__builtin_expect(flow->state == SB_FLOW_STATE_SYN_SENT, 0))
         return follow_syn_sent(flow, segment);
     if (__builtin_expect(sb_tcp_is_opening(segment->flags), 0))
-        return SB_REASON_NONE; /* repeated, or for the endpoint to challenge (RFC 5961, 4) */
+        return SB_REASON_NONE; /* repeated, or the host challenges it (RFC 5961, 4) */
     if (__builtin_expect(is_reset_of_host(segment), 0)) {
         flow->state = SB_FLOW_STATE_RESET;
         return SB_REASON_NONE;
@@ -106,7 +108,7 @@ enum sb_reason sb_tcp_follow(struct sb_flow *flow, const struct sb_segment *segm
     return SB_REASON_NONE;
 }
 
-/* Behind a FIN that has arrived comes nothing. */
+/* After a FIN that its receiver has acknowledged, the sender has no more data. */
 static bool fits(const struct sb_flow *flow, const struct sb_segment *segment) {
     bool is_behind_fin = (flow->fins & SB_FLOW_FIN_ACKED << segment->from) != 0 &&
                          sb_tcp_is_after(end_of(segment), flow->side[segment->from].end);
@@ -114,19 +116,21 @@ static bool fits(const struct sb_flow *flow, const struct sb_segment *segment) {
     return !is_behind_fin && sb_tcp_is_in_window(flow, segment);
 }
 
-/* One that does not fit what has been seen, as something of its connection may have passed another
- * way: a route that changed for a moment, a bypass.
+/* A segment that does not fit the recorded numbers. Some packets of the connection may have taken
+ * another way: a route that changed for a short time, or a bypass.
  *
- * What the protected host acknowledges has arrived there, so it moves the client's end, as far as
- * the host has let the client send. No host outside can make the host acknowledge what it has not
- * received. The host itself moves its own end again with whatever it sends in the client's window.
+ * Data that the protected host acknowledges has arrived there, so the acknowledgment moves the
+ * client's end, within the window that the host has given the client. No host outside can make the
+ * protected host acknowledge data that it has not received. The host's own end follows from the
+ * segments that it sends within the client's window.
  *
- * A client's packet moves nothing, as it may be forged. If it acknowledges what was not seen the
- * host send, within what the host may send, its segment passes where its sequence number is exactly
- * the next one, as RFC 5961, section 3.2, asks of a RST: of 2^32 numbers a blind attacker has one,
- * and the host, which knows what it has sent, refuses what he made up (RFC 9293, 3.10.7.4). Without
- * it a host that waits for the next request would never speak again. What the host answers moves
- * both ends, so that the segments behind that one fit a round trip later. */
+ * A client's segment moves nothing, because it may be forged. If it acknowledges data that the node
+ * has not seen, within what the host may send, it passes only if its sequence number is exactly the
+ * next one, as RFC 5961, 3.2, requires for a RST. A blind attacker has to guess one number of 2^32,
+ * and the host itself refuses an acknowledgment of data that it has not sent (RFC 9293, 3.10.7.4).
+ * Without this rule, a host that waits for the next request would never send again. The host's
+ * answer moves both ends, so later segments fit after one round trip.
+ */
 static enum sb_reason follow_unseen(struct sb_flow *flow, const struct sb_segment *segment) {
     struct sb_flow_side *client = &flow->side[SB_PORT_OUTSIDE];
     uint32_t end = client->end;
@@ -146,12 +150,13 @@ static enum sb_reason follow_unseen(struct sb_flow *flow, const struct sb_segmen
         client->end = end;
         return SB_REASON_OUT_OF_WINDOW;
     }
-    flow->fins &= (uint8_t)~(SB_FLOW_FIN_SENT << SB_PORT_OUTSIDE); /* it was not the last */
+    flow->fins &= (uint8_t)~(SB_FLOW_FIN_SENT << SB_PORT_OUTSIDE); /* it was not the last segment */
     follow_in_window(flow, segment);
     return SB_REASON_NONE;
 }
 
-/* More than has been seen, no more than its receiver had been let send. */
+/* Whether the segment acknowledges more than the node has seen, but no more than its receiver may
+ * have sent. */
 static bool acknowledges_unseen(const struct sb_flow *flow, const struct sb_segment *segment) {
     const struct sb_flow_side *receiver = &flow->side[segment->from ^ 1];
 
@@ -161,7 +166,8 @@ static bool acknowledges_unseen(const struct sb_flow *flow, const struct sb_segm
            !sb_tcp_is_after(segment->acknowledgment, receiver->limit);
 }
 
-/* The protected host knows nothing of it any more and has taken a SYN into it for a new one. */
+/* The protected host has forgotten the connection and has accepted a SYN within it as the beginning
+ * of a new one. */
 static void begin_anew(struct sb_flow *flow) {
     flow->state = SB_FLOW_STATE_PICKED_UP;
     flow->flags =
@@ -175,9 +181,9 @@ static enum sb_reason follow_syn_sent(struct sb_flow *flow, const struct sb_segm
 
     if (sb_tcp_is_opening(segment->flags)) {
         if (segment->from == opener)
-            sb_tcp_open(flow, segment); /* repeated, or tried again */
+            sb_tcp_open(flow, segment); /* a repeated SYN, or a new try */
         else
-            answer_syn(flow, segment); /* simultaneous (RFC 9293, 3.5) */
+            answer_syn(flow, segment); /* simultaneous open (RFC 9293, 3.5) */
         return SB_REASON_NONE;
     }
     if (segment->from == opener)
@@ -187,7 +193,7 @@ static enum sb_reason follow_syn_sent(struct sb_flow *flow, const struct sb_segm
     if ((segment->flags & SB_TCP_ACK) == 0 ||
         (segment->acknowledgment != side->end && segment->acknowledgment != side->limit))
         return SB_REASON_OUT_OF_WINDOW;
-    if ((segment->flags & SB_TCP_RST) != 0) { /* refused */
+    if ((segment->flags & SB_TCP_RST) != 0) { /* the host has refused the connection */
         flow->state = SB_FLOW_STATE_RESET;
         flow->scale[0] = flow->scale[1] = 0;
     } else {
@@ -196,7 +202,7 @@ static enum sb_reason follow_syn_sent(struct sb_flow *flow, const struct sb_segm
     return SB_REASON_NONE;
 }
 
-/* The other side's SYN, with or without an acknowledgment of ours. */
+/* The SYN of the other side, with or without an acknowledgment of the opener's SYN. */
 static void answer_syn(struct sb_flow *flow, const struct sb_segment *segment) {
     uint32_t from = segment->from;
     struct sb_flow_side *opener = &flow->side[from ^ 1];
@@ -212,7 +218,7 @@ static void answer_syn(struct sb_flow *flow, const struct sb_segment *segment) {
         flow->flags |= (uint16_t)(SB_FLOW_ANSWERED << from);
 }
 
-/* Both sides must have offered it (RFC 7323, 2.2). */
+/* Window scaling is in use only if both sides have offered it (RFC 7323, 2.2). */
 static void agree_on_scales(struct sb_flow *flow) {
     bool both = flow->scale[0] != SB_TCP_NO_SCALE && flow->scale[1] != SB_TCP_NO_SCALE;
 
@@ -220,8 +226,7 @@ static void agree_on_scales(struct sb_flow *flow) {
         flow->scale[side] = both ? flow->scale[side] : 0;
 }
 
-/* Of a picked-up connection: its windows are not known. A RST from outside
- * may be forged. */
+/* For a picked-up connection, whose windows are not known. A RST from outside may be forged. */
 static void follow_liberally(struct sb_flow *flow, const struct sb_segment *segment) {
     if ((segment->flags & SB_TCP_RST) != 0 || sb_tcp_is_ended(flow))
         return;
@@ -239,7 +244,7 @@ static void follow_in_window(struct sb_flow *flow, const struct sb_segment *segm
     uint32_t end = flow->side[from].end;
 
     if (__builtin_expect((segment->flags & SB_TCP_RST) != 0, 0)) {
-        if (segment->sequence == flow->side[from].end) /* else challenged (RFC 5961, 3.2) */
+        if (segment->sequence == flow->side[from].end) /* else it is challenged (RFC 5961, 3.2) */
             flow->state = SB_FLOW_STATE_RESET;
         return;
     }
@@ -258,8 +263,8 @@ static void follow_in_window(struct sb_flow *flow, const struct sb_segment *segm
         flow->state = state_by_fins(flow);
 }
 
-/* A FIN is the last of what its sender has sent: of one that lies before its end, or that something
- * has come behind, somebody else was the sender. has_moved: the sender's end has. */
+/* A FIN is the last segment of its sender. If a FIN lies before the recorded end, or if data
+ * follows it, somebody else has sent it. has_moved: this segment has moved the sender's end. */
 static void note_fins(struct sb_flow *flow, const struct sb_segment *segment, bool has_moved) {
     uint32_t from = segment->from, other = from ^ 1u;
     bool is_acked = (segment->flags & SB_TCP_ACK) != 0 &&

@@ -1,7 +1,8 @@
-/* tcp_state.h: what a TCP segment does to its connection.
+/* tcp_state.h: the effect of a TCP segment on the record of its connection.
  *
- * RFC 9293 names the states of an endpoint; a node in between sees less and keeps fewer. Windows:
- * "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000), sections 4 and 5.
+ * RFC 9293 names the states of an endpoint. A node between the endpoints sees less and keeps fewer
+ * states. Windows: "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000), sections 4
+ * and 5.
  */
 #ifndef SB_TCP_STATE_H
 #define SB_TCP_STATE_H
@@ -22,8 +23,8 @@ struct sb_segment {
     uint8_t scale;   /* a SYN's window scale; SB_TCP_NO_SCALE: no such option */
 };
 
-/* end: of the packet; tcp: its header, of which parse has checked that it lies in the bytes at
- * hand. scale is not read: only of a SYN is it asked. */
+/* end: offset of the packet's end. tcp: the TCP header; parse has checked that it is readable.
+ * scale is not set, because it is only needed for a SYN. */
 static inline struct sb_segment sb_tcp_segment(const struct sb_packet *packet, const uint8_t *tcp,
                                                uint32_t end, enum sb_port from) {
     uint32_t payload = end > packet->payload_offset ? end - packet->payload_offset : 0;
@@ -46,7 +47,7 @@ static inline struct sb_segment sb_tcp_read_segment(const struct sb_packet *pack
     return sb_tcp_segment(packet, tcp, sb_end_of_ip(packet), (enum sb_port)packet->port);
 }
 
-/* The same of a SB_PACKET_PLAIN from outside. */
+/* As sb_tcp_read_segment, for a SB_PACKET_PLAIN from outside. */
 static inline struct sb_segment sb_tcp_read_plain(const struct sb_packet *packet) {
     const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
     uint32_t end = SB_PLAIN_L3 + sb_load16(data + SB_PLAIN_L3 + SB_IPV4_LENGTH);
@@ -54,20 +55,20 @@ static inline struct sb_segment sb_tcp_read_plain(const struct sb_packet *packet
     return sb_tcp_segment(packet, data + SB_PLAIN_L4, end, SB_PORT_OUTSIDE);
 }
 
-/* Whether a SYN begins another connection in the place of this one. */
+/* Whether a SYN may begin another connection in the place of this one. */
 static inline bool sb_tcp_may_reopen(const struct sb_flow *flow) {
     return flow->state == SB_FLOW_STATE_CLOSED || flow->state == SB_FLOW_STATE_RESET ||
            flow->state == SB_FLOW_STATE_PICKED_UP;
 }
 
-/* Neither side has anything to say any more: a RST in place, or both FINs acknowledged. */
+/* Whether the connection has ended: by an accepted RST, or with both FINs acknowledged. */
 static inline bool sb_tcp_is_ended(const struct sb_flow *flow) {
     return flow->state == SB_FLOW_STATE_RESET ||
            (flow->state == SB_FLOW_STATE_CLOSED &&
             (flow->fins & SB_FLOW_FINS_ACKED) == SB_FLOW_FINS_ACKED);
 }
 
-/* A client's SYN has gone to the protected host, and nothing has proven the client yet. */
+/* Whether a client's SYN has gone to the protected host, and nothing has proven the client yet. */
 static inline bool sb_tcp_is_half_open(const struct sb_flow *flow) {
     return flow->state <= SB_FLOW_STATE_SYN_RECEIVED &&
            (flow->flags & (SB_FLOW_PROVEN | SB_FLOW_OPENED_INSIDE)) == 0;
@@ -78,9 +79,9 @@ static inline bool sb_tcp_is_after(uint32_t one, uint32_t other) {
     return (int32_t)(one - other) > 0;
 }
 
-/* Whether its sender may send it, and may have what it acknowledges. An acknowledgment may lie a
- * window behind the newest one (RFC 5961, 5.2), and that one a window behind what was sent. Without
- * branches: nearly all fit. */
+/* Whether the sender may send this segment, and may acknowledge what it acknowledges. An
+ * acknowledgment may lie one window behind the newest one (RFC 5961, 5.2), which may lie one window
+ * behind the data sent. Written without branches, because nearly all segments fit. */
 static inline bool sb_tcp_is_in_window(const struct sb_flow *flow,
                                        const struct sb_segment *segment) {
     const struct sb_flow_side *sender = &flow->side[segment->from];
@@ -97,7 +98,7 @@ static inline bool sb_tcp_is_in_window(const struct sb_flow *flow,
     return (is_outside | (is_ack_outside & ((segment->flags & SB_TCP_ACK) != 0))) == 0;
 }
 
-/* What one that fits lets each side send. window: in bytes. */
+/* Records what each side may send after a segment that fits. window: in bytes. */
 static inline void sb_tcp_move_on(struct sb_flow *flow, const struct sb_segment *segment,
                                   uint32_t window) {
     struct sb_flow_side *sender = &flow->side[segment->from];
@@ -110,9 +111,9 @@ static inline void sb_tcp_move_on(struct sb_flow *flow, const struct sb_segment 
         receiver->limit = sb_tcp_is_after(limit, receiver->limit) ? limit : receiver->limit;
 }
 
-/* A segment that only carries data or acknowledges some, of a connection in full flow of which it
- * is known whether the policy in force inspects it. True: it fits, and all that there is to do has
- * been done. False: ask sb_tcp_follow, in its turn. */
+/* Handles a segment that only carries or acknowledges data of an established connection, if the
+ * record is up to date with the policy's HTTP inspection. True: the segment fits, and everything is
+ * done. False: call sb_tcp_follow for it, in the order of arrival. */
 static inline bool sb_tcp_flows(struct sb_flow *flow, const struct sb_segment *segment,
                                 uint8_t http_generation) {
     uint32_t unusual =
@@ -128,17 +129,17 @@ static inline bool sb_tcp_flows(struct sb_flow *flow, const struct sb_segment *s
     return true;
 }
 
-/* A SYN that begins one. */
+/* Begins a connection with a SYN. */
 void sb_tcp_open(struct sb_flow *flow, const struct sb_segment *segment);
-/* A SYN-ACK of the protected host, to a SYN that is not known (any more). */
+/* Begins a connection with a SYN-ACK of the protected host, whose SYN is not known (any more). */
 void sb_tcp_open_answered(struct sb_flow *flow, const struct sb_segment *segment);
 bool sb_tcp_is_answer_of_host(const struct sb_segment *segment);
 /* Whether a segment begins another connection in the place of this one. */
 bool sb_tcp_begins_anew(const struct sb_flow *flow, const struct sb_segment *segment);
-/* Any other segment but a RST, of a connection whose beginning was not seen. */
+/* Begins the record of a connection that is already open, with a segment other than SYN and RST. */
 void sb_tcp_pick_up(struct sb_flow *flow, const struct sb_segment *segment);
-/* Another segment of the connection. SB_REASON_NONE: it fits, and the connection has moved on; else
- * why it does not, and nothing has changed. */
+/* Applies another segment to the connection. SB_REASON_NONE: it fits, and the record is updated.
+ * Any other reason: it does not fit, and nothing has changed. */
 enum sb_reason sb_tcp_follow(struct sb_flow *flow, const struct sb_segment *segment);
 
 #endif

@@ -1,9 +1,9 @@
 /* inner.c: IP packets inside MPLS and PPPoE sessions, behind any VLAN tags.
  *
- * They are judged as if they came bare, by all stages that only drop. Which of them are IP is told
- * by what their encapsulation says of them; by MPLS nothing but the first bits do (RFC 4928), so
- * that what begins like IP, and does not go on like it, is taken for a pseudowire's frame. What
- * is not IP inside passes as link.c says: nobody judges it.
+ * All stages that only drop judge an inner packet as if it had no encapsulation. PPPoE tells the
+ * protocol of the inner packet. MPLS does not: receivers look at the first bits (RFC 4928), so the
+ * parser takes bytes that begin like IP but are not a valid IP header for a frame of a pseudowire.
+ * An inner packet that is not IP passes without being judged, see link.c.
  */
 #include "packet/checksum.h"
 #include "packet/verdict.h"
@@ -40,7 +40,7 @@ bool sb_parse_inner(struct sb_packet *packet, const struct network *outer, struc
     return is_whole && inner->ethertype != 0;
 }
 
-/* RFC 3032, 2.1. An explicit null at the bottom says what follows. */
+/* RFC 3032, 2.1. An explicit null label at the bottom of the stack tells the protocol. */
 static bool parse_mpls(struct sb_packet *packet, const struct network *outer,
                        struct network *inner) {
     uint32_t entry = 0, label;
@@ -68,8 +68,8 @@ static bool parse_mpls(struct sb_packet *packet, const struct network *outer,
     return true;
 }
 
-/* The EtherType that fits to what is behind a label stack, 0: none, or it can't be read here. A
- * control word (RFC 4385) begins with 0 or 1. */
+/* The EtherType that fits the bytes behind a label stack. 0: none fits, or the bytes are not
+ * readable. A control word (RFC 4385) begins with the bits 0000 or 0001. */
 static uint32_t guess(struct sb_packet *packet, const struct network *inner) {
     const uint8_t *first;
 
@@ -83,8 +83,8 @@ static uint32_t guess(struct sb_packet *packet, const struct network *inner) {
     return first[0] >> 4 == 6 ? guess_ipv6(packet, inner) : 0;
 }
 
-/* The frame of a pseudowire without a control word begins with a station: the odds are 1 to 65,535
- * that it has a right checksum where IPv4 has it. */
+/* The frame of a pseudowire without a control word begins with a MAC address. Its bytes pass for an
+ * IPv4 header with a right checksum with a probability of 1 in 65,536. */
 static uint32_t guess_ipv4(struct sb_packet *packet, const struct network *inner) {
     const uint8_t *ip;
     uint32_t header, total;
@@ -132,8 +132,8 @@ static bool parse_pppoe(struct sb_packet *packet, const struct network *outer,
     return parse_ppp(packet, inner);
 }
 
-/* The protocol, of two bytes or compressed to one (RFC 1661, 2 and 6.5): receivers understand both,
- * whatever they have agreed upon. */
+/* The protocol number has two bytes, or is compressed to one (RFC 1661, 2 and 6.5). Receivers
+ * understand both, whatever was negotiated. */
 static bool parse_ppp(struct sb_packet *packet, struct network *inner) {
     const uint8_t *bytes = take(packet, inner->offset, 1, inner->end, SB_REASON_INNER_MALFORMED);
     uint32_t size, protocol;
@@ -156,8 +156,7 @@ static bool is_mpls(uint32_t ethertype) {
     return ethertype == SB_ETHERTYPE_MPLS || ethertype == SB_ETHERTYPE_MPLS_MULTICAST;
 }
 
-/* --- what the policy says ----------------------------------------------------------------------
- */
+/* --- judging an inner packet --- */
 
 bool sb_inner_judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now) {
     const enum sb_encapsulation kind = kind_of(packet);
@@ -167,7 +166,7 @@ bool sb_inner_judge(struct sb_lcore *lcore, struct sb_packet *packet, const stru
         sb_parse_outer(packet);
         return false;
     }
-    /* What the NIC has verified, if it has looked at all, was another header. */
+    /* The NIC may have verified the checksum of another header. */
     packet->flags &= (uint16_t)~SB_PACKET_CHECKSUM_GOOD;
     sb_stats_of(lcore)->inner[packet->port][kind]++;
     if (sb_link_is_refused(lcore, packet) && sb_reject(lcore, packet, SB_REASON_ETHERTYPES, now))

@@ -1,9 +1,10 @@
-/* link.c: what is of the link itself, and what is not IP: known by one table, counted, limited.
+/* link.c: recognizes link control and packets that are not IP, counts them and limits their rate.
  *
- * Passes all stages: a node that refused it would take the routers on both sides from one another.
- * So that it is no way past the node, it is what nobody beyond the link can send. What is not IP
- * and no control either passes because there are links that carry it: counted apart, as nobody
- * judges it, and a profile can refuse it.
+ * Link control passes all stages: if the node dropped it, the routers on its two sides would lose
+ * each other. Only packets that no host beyond the link can have sent are link control, so an
+ * attacker can't use it to pass the node. Other packets that are not IP pass as well, because some
+ * links carry them. They are counted apart, because no stage judges them, and a profile can refuse
+ * them.
  */
 #include "packet/verdict.h"
 #include "parse.h"
@@ -12,7 +13,7 @@
 enum rule { CODE, ETHERTYPE, STATION, OTHER, LOCAL, GROUP, HOPS };
 
 enum {
-    ETHERTYPE_MIN = 0x0600, /* below it is a length (IEEE 802.3, 3.2.6) */
+    ETHERTYPE_MIN = 0x0600, /* smaller values are a length (IEEE 802.3, 3.2.6) */
     TTL_MAX = 255
 };
 
@@ -32,7 +33,7 @@ static const struct row rows[SB_LINK_COUNT] = {
 #undef SB_LINK_PROTOCOL
 };
 
-/* What a bucket gets in a second, and holds. */
+/* The rate and the size of a token bucket, as costs in time. */
 struct rate {
     uint64_t increment_q16, burst_q16;
 };
@@ -87,7 +88,7 @@ void sb_link_pass(struct sb_lcore *lcore, struct sb_packet *packet, const struct
         sb_reject(lcore, packet, is_other ? SB_REASON_NON_IP_LIMIT : SB_REASON_LINK_LIMIT, now);
 }
 
-/* The first row of a rule that a value is in. */
+/* The first row of this rule whose range contains the value. */
 static enum sb_link find(enum rule rule, uint64_t value) {
     for (uint32_t link = 0; link < SB_LINK_COUNT; link++)
         if (rows[link].rule == rule && rows[link].first <= value && value <= rows[link].last)
@@ -95,14 +96,14 @@ static enum sb_link find(enum rule rule, uint64_t value) {
     return SB_LINK_NONE;
 }
 
-/* Where a frame goes to. */
+/* The destination MAC address of a frame. */
 static uint64_t station_of(const struct sb_packet *packet) {
     const uint8_t *frame = sb_packet_bytes(packet, 0, SB_ETHERNET_BYTES);
 
     return frame == NULL ? 0 : (uint64_t)sb_load32(frame) << 16 | sb_load16(frame + 4);
 }
 
-/* By protocol, of UDP and TCP by port as well. */
+/* Finds the row by IP protocol, and for UDP and TCP also by port. */
 static enum sb_link find_protocol(const struct sb_packet *packet, enum rule rule) {
     const bool is_tcp = packet->protocol == SB_PROTOCOL_TCP;
 
@@ -128,8 +129,8 @@ bool sb_link_is_refused(const struct sb_lcore *lcore, const struct sb_packet *pa
            sb_port_rule_refuses(&profile->ethertypes, sb_load16(type));
 }
 
-/* Each kind, side and lcore has a bucket of its own: a storm of one costs no other its neighbours.
- */
+/* Each kind, port and lcore has a token bucket, so that a flood of one kind costs no packets of
+ * another. */
 static bool pay(struct sb_lcore *lcore, const struct sb_packet *packet, const struct rate *rate,
                 const struct sb_time *now) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;

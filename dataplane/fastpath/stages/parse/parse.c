@@ -1,10 +1,11 @@
-/* parse.c: find the headers of every packet, once; the other stages use the offsets.
+/* parse.c: finds the headers of every packet once; the other stages use the offsets.
  *
- * Judges nothing: what is malformed is noted in packet.anomaly (the first thing found) for sanity.
- * Decides only what no other stage can: what is of the link or not IP passes and leaves (link.c),
- * headers beyond the first segment are dropped, a packet that a capture has cut before its headers
- * ended passes unjudged. ip_version is set as soon as both addresses are readable, so that the
- * lists work even where an anomaly is let through.
+ * The parser judges nothing: it records the first anomaly of a malformed packet in packet.anomaly,
+ * for the stage sanity. It only decides what no other stage can: packets of link scope and packets
+ * that are not IP pass and leave the path (link.c), packets whose headers do not lie in the first
+ * segment are dropped, and packets that a capture has cut within the headers pass without being
+ * judged. ip_version is set as soon as both addresses are readable, so that the lists also work for
+ * packets whose anomaly a mode lets pass.
  */
 #include "parse.h"
 
@@ -79,7 +80,7 @@ static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet,
     sb_drop(lcore, packet, SB_REASON_HEADER_SPLIT);
 }
 
-/* What is found in a packet that is plain, but for its protocol and where its payload begins. */
+/* The fields of a plain packet, except its protocol and the beginning of its payload. */
 #define PLAIN(from, client, other)                                                                 \
     {.port = from,                                                                                 \
      .l3_offset = SB_PLAIN_L3,                                                                     \
@@ -92,8 +93,8 @@ static const struct sb_packet plain[SB_PORT_COUNT] = {
     [SB_PORT_INSIDE] = PLAIN(SB_PORT_INSIDE, SB_PLAIN_DESTINATION, SB_PLAIN_SOURCE),
 };
 
-/* Ethernet, IPv4 without options, whole TCP or UDP: what nearly all traffic is. False: nothing is
- * decided. */
+/* Ethernet, IPv4 without options, complete TCP or UDP: nearly all traffic. False: not such a
+ * packet, and nothing is set. */
 static inline bool parse_plain(struct sb_packet *packet) {
     const uint8_t *frame = sb_packet_bytes(packet, 0, SB_PLAIN_L4 + SB_TCP_BYTES);
 
@@ -116,30 +117,31 @@ static inline bool parse_plain(struct sb_packet *packet) {
     return true;
 }
 
-/* The EtherType, and the first byte behind it: a header of 20 bytes. */
+/* Compares the EtherType and the first byte behind it: version 4, a header of 20 bytes. */
 static inline bool is_plain_ipv4(const uint8_t *ethertype) {
     return (sb_load32(ethertype) & 0xffffff00) == ((uint32_t)SB_ETHERTYPE_IPV4 << 16 | 0x4500);
 }
 
-/* To a group, or straight from a neighbour: look closer. One branch for both. */
+/* Whether the destination is a group, or the TTL that of a packet straight from the link. One
+ * branch for both tests. */
 static inline bool may_be_of_link(const uint8_t *ip) {
     return ((ip[SB_IPV4_DESTINATION] >= 224) | (ip[SB_IPV4_LIFETIME] == 255)) != 0;
 }
 
-/* Where a transport header says how long something is: (16 bits at field >> shift) & mask; least
- * and most of it are the header. By protocol; what is not there has a header of 0 bytes. */
+/* The length field of a transport header: (16 bits at field >> shift) & mask; least and most bound
+ * the size of the header. Index: IP protocol. Other protocols have a header of 0 bytes. */
 struct length_field {
     uint8_t field, shift;
     uint16_t mask, least, most;
 };
 static const struct length_field length_fields[256] = {
     [SB_PROTOCOL_TCP] = {SB_TCP_DATA_OFFSET, 10, 0x3c, SB_TCP_BYTES,
-                         0x3c}, /* data offset, in words of 4 */
+                         0x3c}, /* data offset, in 4-byte words */
     [SB_PROTOCOL_UDP] = {SB_UDP_LENGTH, 0, 0xffff, SB_UDP_BYTES, SB_UDP_BYTES},
 };
 
-/* Bytes of the transport header at l4 in an IPv4 packet of total bytes, 0: look closer. A table in
- * place of a branch on the protocol, which mixed traffic would mispredict. */
+/* Bytes of the transport header at l4 in an IPv4 packet of total bytes. 0: not plain. A table
+ * replaces a branch on the protocol, which would often be mispredicted in mixed traffic. */
 static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t total) {
     const struct length_field *length = &length_fields[protocol];
     uint32_t claimed = sb_load16(l4 + length->field) >> length->shift & length->mask;
@@ -186,7 +188,7 @@ static void parse_link(struct sb_packet *packet) {
         sb_parse_link_ipv6(packet);
 }
 
-/* What is behind all tags. False: nothing, and noted. */
+/* Finds the network packet behind all VLAN tags. False: there is none; the anomaly is set. */
 static bool parse_ethernet(struct sb_packet *packet, struct network *network) {
     const uint8_t *frame =
         take(packet, 0, SB_ETHERNET_BYTES, packet->length, SB_REASON_ETHERNET_TRUNCATED);

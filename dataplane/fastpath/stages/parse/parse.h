@@ -4,21 +4,21 @@
 
 #include "packet/packet.h"
 
-/* An IP packet on its way through the parser: end is where it ends by its own length field. */
+/* An IP packet in the parser. end: offset of its end, by its own length field. */
 struct walk {
     struct sb_packet *packet;
     uint32_t end;
-    bool fragment_header; /* IPv6: there was one */
+    bool fragment_header; /* IPv6: there was a fragment header */
 };
 
-/* A network packet within a frame: its EtherType, its first byte and where there is no room for it
- * any more. */
+/* A network packet within a frame: its EtherType, the offset of its first byte, and the end of the
+ * bytes that it may use. */
 struct network {
     uint32_t ethertype, offset, end;
 };
 
-/* size bytes at offset, which the packet must have before end. NULL: it has not, or they can't be
- * read here; noted. */
+/* Returns size bytes at offset. NULL: the packet ends before, or the bytes are not readable; the
+ * anomaly is set. */
 static inline const uint8_t *take(struct sb_packet *packet, uint32_t offset, uint32_t size,
                                   uint32_t end, enum sb_reason truncated) {
     if (offset + size > end)
@@ -32,7 +32,7 @@ static inline const uint8_t *take(struct sb_packet *packet, uint32_t offset, uin
     return NULL;
 }
 
-/* Of the link, or not IP; NONE: neither. */
+/* Sets the kind of link control or of a packet that is not IP. NONE: neither. */
 static inline void set_link(struct sb_packet *packet, enum sb_link link) {
     packet->link = (uint8_t)link;
     if (link != SB_LINK_NONE)
@@ -52,35 +52,35 @@ static inline enum sb_reason unless_fragment(const struct sb_packet *packet,
     return packet->flags & SB_PACKET_FRAGMENT ? SB_REASON_FRAGMENT : reason;
 }
 
-/* inner.c: what is inside MPLS or a PPPoE session, by outer's EtherType. False: nothing that can be
- * judged, and noted. */
+/* inner.c: finds the packet inside MPLS or a PPPoE session, by outer's EtherType. False: it can't
+ * be judged; the anomaly or the link is set. */
 bool sb_parse_inner(struct sb_packet *packet, const struct network *outer, struct network *inner);
 
-/* What the policy says of a SB_PACKET_INNER. True: it is dropped. Where nobody is to look inside,
- * it is of link scope from then on. */
+/* Applies the policy to a SB_PACKET_INNER. True: it is dropped. If the policy lets inner packets
+ * pass unjudged, the packet becomes one of link scope. */
 bool sb_inner_judge(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
 
-/* As sb_parse_packet, but looks inside of nothing. */
+/* As sb_parse_packet, but does not parse inner packets. */
 void sb_parse_outer(struct sb_packet *packet);
 
-/* link.c: a frame that is not IP; an IPv4 or IPv6 packet without anomaly, once all is found. */
+/* link.c: for a frame that is not IP; for an IPv4 or IPv6 packet without anomaly, after all its
+ * headers are found. */
 void sb_parse_other(struct sb_packet *packet, uint32_t ethertype);
 void sb_parse_link_ipv4(struct sb_packet *packet);
 void sb_parse_link_ipv6(struct sb_packet *packet);
 
-/* Counts a packet of link scope, which passes if its limit has room and no rule refuses it. */
+/* Counts a packet of link scope. It passes unless a rule refuses it or its limit is exceeded. */
 void sb_link_pass(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
 
-/* From outside, and the default profile's rule refuses its EtherType: there is no protected
- * address.
- */
+/* Whether the packet comes from outside and the default profile refuses its EtherType. Without a
+ * protected address no other profile applies. */
 bool sb_link_is_refused(const struct sb_lcore *lcore, const struct sb_packet *packet);
 
-/* The network header and all behind it. */
+/* Parses the network header and all headers behind it. */
 void sb_parse_ipv4(struct sb_packet *packet, const struct network *network);
 void sb_parse_ipv6(struct sb_packet *packet, const struct network *network);
 
-/* The header of packet->protocol at offset, if it is one that stages read. */
+/* Parses the header of packet->protocol at offset, if stages read headers of this protocol. */
 void sb_parse_transport(struct walk *walk, uint32_t offset);
 
 #endif

@@ -73,7 +73,7 @@ void sb_parse_ipv6(struct sb_packet *packet, const struct network *network) {
         set_link(packet, SB_LINK_LINK_LOCAL);
         return;
     }
-    /* Jumbograms (RFC 2675) exist on no link we serve. */
+    /* SecBeat supports no link with jumbograms (RFC 2675). */
     bool jumbogram = payload == 0 && packet->protocol == SB_PROTOCOL_HOP_BY_HOP;
     if (walk.end > network->end || jumbogram)
         packet->anomaly = SB_REASON_IP_LENGTH;
@@ -81,8 +81,8 @@ void sb_parse_ipv6(struct sb_packet *packet, const struct network *network) {
         parse_ipv6_chain(&walk, l3 + SB_IPV6_BYTES);
 }
 
-/* What no router takes from a link-local source to another link: a link-local address (RFC 4291,
- * 2.5.6), or a group of link scope, well-known or not (2.7). */
+/* Whether no router forwards a packet from a link-local source to this destination: a link-local
+ * address (RFC 4291, 2.5.6), or a group of link scope, well-known or not (2.7). */
 static bool is_of_link(const uint8_t *destination) {
     return sb_ipv6_is_link_local(destination) ||
            (destination[0] == 0xff && (destination[1] & 0x0f) == IPV6_SCOPE_LINK);
@@ -108,8 +108,8 @@ static bool is_extension(uint32_t type) {
            type == SB_PROTOCOL_DESTINATION_OPTIONS;
 }
 
-/* One extension header at *offset of the type in packet->protocol; leaves the next type there.
- * False: the end. */
+/* Parses one extension header at *offset, of the type in packet->protocol, and sets both to the
+ * next header. False: there is no further header. */
 static bool parse_extension(struct walk *walk, uint32_t *offset, bool first) {
     struct sb_packet *packet = walk->packet;
     enum sb_reason malformed = unless_fragment(packet, SB_REASON_IPV6_EXTENSION);
@@ -136,7 +136,7 @@ static bool parse_extension(struct walk *walk, uint32_t *offset, bool first) {
     return true;
 }
 
-/* Bytes of the extension header at next (its first two bytes), 0: too small to be one. */
+/* Size in bytes of the extension header with these first two bytes. 0: invalid. */
 static uint32_t extension_size(uint32_t type, const uint8_t *next) {
     uint32_t size = type == SB_PROTOCOL_AUTHENTICATION ? ((uint32_t)next[1] + 2) * 4
                                                        : ((uint32_t)next[1] + 1) * 8;
@@ -146,9 +146,9 @@ static uint32_t extension_size(uint32_t type, const uint8_t *next) {
     return type == SB_PROTOCOL_AUTHENTICATION && size < SB_IPV6_AH_BYTES_MIN ? 0 : size;
 }
 
-/* What a whole extension header says that it must not. A packet that has a payload length is no
- * jumbogram (RFC 2675, 3); one without has been noted before. A routing header of type 0 is passed
- * over where no segment is left (RFC 5095, 3). */
+/* The anomaly of a complete extension header, or SB_REASON_NONE. A packet with a payload length is
+ * no jumbogram (RFC 2675, 3); one without has got its anomaly before. A routing header of type 0 is
+ * valid if no segment is left (RFC 5095, 3). */
 static enum sb_reason extension_anomaly(uint32_t type, const uint8_t *header, uint32_t size) {
     if (type == SB_PROTOCOL_HOP_BY_HOP && has_jumbo_option(header, size))
         return SB_REASON_IP_LENGTH;
@@ -158,8 +158,8 @@ static enum sb_reason extension_anomaly(uint32_t type, const uint8_t *header, ui
     return SB_REASON_NONE;
 }
 
-/* Options of any kind behind the first two bytes: type, length without these two, data (RFC 8200,
- * 4.2). */
+/* Whether a header contains the jumbo payload option. The options begin behind the first two bytes:
+ * type, length of the data, data (RFC 8200, 4.2). */
 static bool has_jumbo_option(const uint8_t *header, uint32_t size) {
     for (uint32_t at = 2; at < size;) {
         if (header[at] == SB_IPV6_OPTION_JUMBO)
@@ -169,14 +169,14 @@ static bool has_jumbo_option(const uint8_t *header, uint32_t size) {
     return false;
 }
 
-/* The fragment header at offset. True: walk on behind it. An atomic fragment (RFC 6946) is no
- * fragment. */
+/* Parses the fragment header at offset. True: continue behind it. An atomic fragment (RFC 6946)
+ * counts as no fragment. */
 static bool parse_ipv6_fragment(struct walk *walk, uint32_t offset, const uint8_t *header) {
     struct sb_packet *packet = walk->packet;
     uint32_t field = sb_load16(header + 2);
     uint32_t data = offset + SB_IPV6_EXTENSION_BYTES;
 
-    if (walk->fragment_header) { /* one is all a packet may have */
+    if (walk->fragment_header) { /* a packet may have only one fragment header */
         packet->anomaly = SB_REASON_IPV6_EXTENSION;
         return false;
     }
@@ -187,15 +187,15 @@ static bool parse_ipv6_fragment(struct walk *walk, uint32_t offset, const uint8_
     return parse_fragment(packet, field & ~7u, walk->end - data, before);
 }
 
-/* start: of the fragment's data within the reassembled packet; before: bytes of headers ahead of it
- * that count towards the 65,535. True: the transport header follows in this fragment. */
+/* start: offset of the fragment's data in the reassembled packet. before: bytes of headers in front
+ * of it that count towards the limit of 65,535. True: the transport header is in this fragment. */
 static bool parse_fragment(struct sb_packet *packet, uint32_t start, uint32_t size,
                            uint32_t before) {
     packet->flags |= SB_PACKET_FRAGMENT;
     if (start > 0)
         packet->flags |= SB_PACKET_FRAGMENT_LATER;
-    /* RFC 1858, 3.2.1: a fragment at offset 8 overwrites the flags that the first one showed; and
-     * behind an extension header of 8 bytes, the whole transport header. */
+    /* RFC 1858, 3.2.1: a fragment at offset 8 overwrites the TCP flags that the first fragment
+     * showed; behind an extension header of 8 bytes, it overwrites the whole transport header. */
     bool overwrites = packet->protocol == SB_PROTOCOL_TCP ||
                       (packet->ip_version == 6 && is_extension(packet->protocol));
     if (size == 0 || before + start + size > SB_IP_BYTES_MAX || (start == 8 && overwrites))

@@ -1,8 +1,8 @@
-/* parse_transport.c: TCP, UDP, ICMP and ICMPv6, and which ICMPv6 never leaves its link. */
+/* parse_transport.c: TCP, UDP, ICMP and ICMPv6, and which ICMPv6 messages are link control. */
 #include "parse.h"
 
 enum {
-    ND_HOP_LIMIT = 255, /* RFC 4861, 6.1: so it can't have crossed a router */
+    ND_HOP_LIMIT = 255, /* RFC 4861, 6.1: it has crossed no router */
     MLD_HOP_LIMIT = 1   /* RFC 3810, 5 */
 };
 
@@ -12,7 +12,7 @@ static void parse_icmp(struct walk *walk, uint32_t offset);
 static void set_transport(struct sb_packet *packet, uint32_t offset, uint32_t payload_offset);
 static enum sb_link icmpv6_link(const struct sb_packet *packet, uint32_t type);
 
-/* Other protocols (ESP, GRE, SCTP, no next header) have no header that a stage reads. */
+/* For other protocols (ESP, GRE, SCTP, no next header) no stage reads a transport header. */
 void sb_parse_transport(struct walk *walk, uint32_t offset) {
     switch (walk->packet->protocol) {
     case SB_PROTOCOL_TCP:
@@ -77,14 +77,15 @@ static void parse_icmp(struct walk *walk, uint32_t offset) {
         set_link(packet, icmpv6_link(packet, icmp[0]));
 }
 
-/* payload_offset: 0 where the header itself is wrong. */
+/* payload_offset: 0 if the header itself is wrong. */
 static void set_transport(struct sb_packet *packet, uint32_t offset, uint32_t payload_offset) {
     packet->l4_offset = (uint16_t)offset;
     packet->payload_offset = (uint16_t)(payload_offset <= packet->available ? payload_offset : 0);
 }
 
-/* Off-link senders can't make these: ND's hop limit does not survive a router, MLD's groups are not
- * routed at hop limit 1. A redirect comes from a link-local address (RFC 4861, 8.1). */
+/* Hosts beyond the link can't send these messages: a router reduces the hop limit of neighbour
+ * discovery, and does not forward MLD with hop limit 1. A redirect comes from a link-local address
+ * (RFC 4861, 8.1). */
 static enum sb_link icmpv6_link(const struct sb_packet *packet, uint32_t type) {
     const uint8_t *ip = sb_packet_bytes(packet, packet->l3_offset, SB_IPV6_BYTES);
     bool is_nd = type >= SB_ICMPV6_ROUTER_SOLICITATION && type <= SB_ICMPV6_REDIRECT;

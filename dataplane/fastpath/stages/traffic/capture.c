@@ -1,4 +1,5 @@
-/* capture.c: bytes of packets that were dropped, or would have been, on the statistics pages. */
+/* capture.c: copies bytes of packets that were dropped, or are would-be drops, to the statistics
+ * pages. */
 #include "latency.h"
 #include "packet/verdict.h"
 #include "traffic.h"
@@ -52,7 +53,7 @@ static void capture(struct sb_lcore *lcore, const struct sb_packet *packet) {
     __atomic_store_n(&stats->capture_count, stats->capture_count + 1, __ATOMIC_RELEASE);
 }
 
-/* When it was received. */
+/* The time of boot at which the packet was received. */
 static uint64_t boot_ns_of(const struct sb_lcore *lcore, const struct sb_packet *packet) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
     const struct sb_clock_pair *pair =

@@ -1,8 +1,8 @@
-/* count.c: what came in from outside, by the destination that it was for, and what became of it.
+/* count.c: counts the traffic from outside by its destination, and what became of it.
  *
- * Goes over a burst once, when every verdict is known. Decides nothing. Of many packets in a row to
- * one destination its row is looked for once. What only other stages know (handshakes, requests,
- * clients that are too slow) they count themselves: sb_traffic_count.
+ * Goes over each burst once, after all verdicts are known. Decides nothing. Looks up the row once
+ * for consecutive packets to the same destination. Other stages count what only they know
+ * (handshakes, requests, slow clients), with sb_traffic_count.
  */
 #include "packet/verdict.h"
 #include "stages.h"
@@ -10,13 +10,13 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Packets of a burst in a row that are for the same destination: from first to the one at hand. */
+/* Consecutive packets of a burst to the same destination, from first to the current one. */
 struct run {
-    struct sb_traffic_row *row; /* NULL: there are none */
+    struct sb_traffic_row *row; /* NULL: there are no packets */
     struct sb_address_words destination;
     uint32_t first;
     uint32_t syns;
-    uint32_t unusual; /* of those up to the one at hand, which is the highest bit */
+    uint32_t unusual; /* set; the highest bit is the current packet */
     uint64_t bytes;
 };
 
@@ -37,7 +37,7 @@ void sb_traffic_count_burst(struct sb_lcore *lcore, const struct sb_burst *burst
                             const struct sb_time *now) {
     const struct sb_traffic_table *table = sb_traffic_of(lcore);
 
-    /* A pipeline without detection: replay. */
+    /* A pipeline without detection, in a replay. */
     if (SB_UNLIKELY(table == NULL || burst->count == 0))
         return;
     sb_sample_burst(
@@ -53,8 +53,8 @@ void sb_traffic_count_released(struct sb_lcore *lcore, const struct sb_burst *bu
             sb_traffic_count(lcore, &burst->packets[i], SB_TRAFFIC_DROPPED);
 }
 
-/* All from outside, IPv4, TCP or UDP; nearly all are TCP that passes, to one destination. Returns
- * those whose source is sampled. */
+/* For a burst of IPv4 TCP or UDP from outside. Nearly all of it is TCP that passes, to one
+ * destination. Returns the set of packets whose source is sampled. */
 static uint32_t count_plain(struct sb_lcore *lcore, const struct sb_burst *burst) {
     const struct sb_packet usual = {.protocol = SB_PROTOCOL_TCP, .verdict = SB_VERDICT_PASS};
     const uint32_t usual_bytes = word_of(&usual), count = burst->count;
@@ -85,7 +85,7 @@ static uint32_t count_plain(struct sb_lcore *lcore, const struct sb_burst *burst
     return of_sources >> (SB_BURST_MAX - count);
 }
 
-/* The same of any burst. */
+/* As count_plain, for any burst. */
 static uint32_t count_any(struct sb_lcore *lcore, const struct sb_burst *burst) {
     const struct sb_packet usual = {.protocol = SB_PROTOCOL_TCP, .verdict = SB_VERDICT_PASS};
     const uint32_t marks = SB_PACKET_STRAY | SB_PACKET_FRAGMENT;
@@ -134,7 +134,8 @@ static struct run begin_run(struct sb_traffic_table *table, struct sb_address_wo
                         .first = first};
 }
 
-/* What says most of what is unusual about a packet: protocol, anomaly, verdict and reason. */
+/* Protocol, anomaly, verdict and reason in one word, to compare them with those of a usual packet.
+ */
 ALWAYS_INLINE uint32_t word_of(const struct sb_packet *packet) {
     _Static_assert(offsetof(struct sb_packet, reason) == offsetof(struct sb_packet, protocol) + 3,
                    "four bytes in a row");
@@ -144,8 +145,9 @@ ALWAYS_INLINE uint32_t word_of(const struct sb_packet *packet) {
     return word;
 }
 
-/* What another lcore counts; of what protected hosts send, their answers to SYNs; what is of the
- * link, not IP, or cut off before its addresses. */
+/* Counts a packet without a row of its own: handed-over packets not at all (the other lcore counts
+ * them), of packets from inside only SYN-ACKs, and from outside link control, packets that are not
+ * IP, and packets cut before their addresses. */
 static void count_elsewhere(struct sb_lcore *lcore, const struct sb_packet *packet) {
     const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
     struct sb_traffic_row *row = &sb_traffic_of(lcore)->overflow[packet->profile];
@@ -181,7 +183,8 @@ static __attribute__((noinline)) void end_run(const struct sb_traffic_table *tab
         count_unusual(table, run.row, burst, run.unusual >> (SB_BURST_MAX - count) << run.first);
 }
 
-/* All but PACKETS, of packets from outside with a destination. In registers what floods are of. */
+/* Counts unusual packets from outside, except PACKETS, which end_run counts. The counters that
+ * floods raise are kept in registers. */
 static void count_unusual(const struct sb_traffic_table *table, struct sb_traffic_row *row,
                           const struct sb_burst *burst, uint32_t packets) {
     uint32_t dropped = 0, syns = 0, acks = 0, rsts = 0, datagrams = 0, reflected = 0;
@@ -191,7 +194,7 @@ static void count_unusual(const struct sb_traffic_table *table, struct sb_traffi
         const uint8_t *l4 = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
 
         dropped += packet->verdict == SB_VERDICT_DROP;
-        if (SB_UNLIKELY(packet->verdict == SB_VERDICT_HANDED_OVER)) { /* counts elsewhere */
+        if (SB_UNLIKELY(packet->verdict == SB_VERDICT_HANDED_OVER)) { /* another lcore counts it */
             row->count[SB_TRAFFIC_PACKETS]--;
             row->bytes -= packet->length;
             continue;
@@ -218,7 +221,7 @@ static void count_unusual(const struct sb_traffic_table *table, struct sb_traffi
 
             datagrams++;
             reflected += table->reflectors[port / 64] >> port % 64 & 1;
-        } else { /* of no other protocol but ICMP and ICMPv6 a header is known */
+        } else { /* ICMP and ICMPv6: no other protocol has l4_offset set */
             row->count[SB_TRAFFIC_ICMP]++;
         }
     }
@@ -230,14 +233,14 @@ static void count_unusual(const struct sb_traffic_table *table, struct sb_traffi
     row->count[SB_TRAFFIC_AMPLIFICATION] += reflected;
 }
 
-/* Whether its mode lets it pass or not, it is what parse or sanity has found something wrong with.
- */
+/* Whether parse or sanity has found something wrong, whatever the mode. */
 static inline bool is_malformed(const struct sb_packet *packet) {
     return packet->anomaly != SB_REASON_NONE ||
            sb_stage_of((enum sb_reason)packet->reason) == SB_STAGE_SANITY;
 }
 
-/* TCP that belongs to no connection, or was dropped before its connection was looked up. */
+/* 1: TCP that belongs to no connection, or that was dropped before the look-up of its connection.
+ */
 static inline uint32_t is_of_none(const struct sb_packet *packet) {
     const uint32_t is_early = sb_stage_of((enum sb_reason)packet->reason) < SB_STAGE_CONNECTIONS;
 

@@ -1,21 +1,22 @@
-/* sample.c: single packets, for the collector: which sources, ports and so on a flood has.
+/* sample.c: copies single packets for the collector, which finds the sources, ports and so on of a
+ * flood.
  *
- * Two samples in one ring. One packet in so many, whatever it is, with gaps that nobody can
- * foresee: shares of packets. And packets of one source in so many, by a keyed hash of its address:
- * of these sources it is known whether they send once or more often. A source that was seen twice
- * since the last collection is not told of again, so that one that sends a lot does not fill the
- * ring.
+ * Two samples share one ring. The first takes one of N packets, with random gaps; it shows the
+ * shares of packets. The second takes all packets of one of M sources, selected by a keyed hash of
+ * the address; it shows whether a source sends once or more often. After two packets of a source
+ * since the last collection, its further packets are not sampled, so that a busy source does not
+ * fill the ring.
  */
 #include "traffic.h"
 
 #include "packet/verdict.h"
 
-/* As the collector wants it. */
+/* The sampling rates, as the collector has set them. */
 struct sampling {
     uint32_t packets_every;
-    uint32_t epoch; /* of the collection that comes next */
+    uint32_t epoch; /* of the next collection */
     uint32_t sources_shift;
-    uint64_t source_limit; /* sources whose hash is no larger are sampled */
+    uint64_t source_limit; /* a source is sampled if its hash is at most this */
 };
 
 static struct sampling sampling_of(const struct sb_lcore *lcore);
@@ -44,7 +45,7 @@ void sb_sample_burst(struct sb_lcore *lcore, const struct sb_burst *burst, uint3
     }
 }
 
-/* A gap that was drawn when there was far more traffic is drawn again. */
+/* Draws the gap again if it was drawn at a much larger interval. */
 static struct sampling sampling_of(const struct sb_lcore *lcore) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
     struct sb_traffic_table *table = sb_traffic_of(lcore);
@@ -61,8 +62,8 @@ static struct sampling sampling_of(const struct sb_lcore *lcore) {
     };
 }
 
-/* The countdown counts all, so that one that is not to be told of takes its sample with it: of the
- * others it is still one in so many. */
+/* Returns the packets that the countdown selects. It also counts packets that are not sampled: a
+ * selected one of these is skipped, so of the others still one in N is sampled. */
 static uint32_t due(struct sb_traffic_table *table, uint32_t count, uint32_t every) {
     uint32_t next = 0, packets = 0;
 
@@ -99,8 +100,8 @@ static __attribute__((noinline)) void sample(struct sb_traffic_table *table,
     sb_traffic_publish_sample(table);
 }
 
-/* Twice since the last collection, as far as is remembered: sources that share a place make one
- * another forgotten, and are then told of once more. */
+/* Whether two packets of the source were sampled since the last collection. Sources that share a
+ * place overwrite each other, and then one more packet is sampled. */
 static bool is_told(struct sb_traffic_table *table, uint64_t hash, uint32_t epoch) {
     uint32_t *seen = &table->seen[hash & (SB_TRAFFIC_SEEN - 1)];
     const uint32_t tag = (uint32_t)(hash >> 10 << 2);
@@ -153,8 +154,8 @@ static void fill(struct sb_sample *sample, const struct sb_packet *packet, uint6
     memcpy(sample->destination, &destination, sizeof(sample->destination));
 }
 
-/* 1 to 2 * every - 1, each as likely as any other; xorshift64 (Marsaglia, "Xorshift RNGs", 2003,
- * 3). */
+/* A random gap from 1 to 2 * every - 1, uniformly distributed; xorshift64 (Marsaglia, "Xorshift
+ * RNGs", 2003, 3). */
 static uint32_t next_gap(struct sb_traffic_table *table, uint32_t every) {
     uint64_t random = table->random;
 

@@ -1,20 +1,20 @@
-/* syn_answer.c: SYNs answered with cookies, several together. */
+/* syn_answer.c: answers SYNs with cookies, several SYNs together. */
 #include "syn_cookie.h"
 #include "syn_proxy.h"
 
 enum {
-    MSS_UNKNOWN = 1220 /* fits the smallest MTU of IPv6 (RFC 8200, 5), less the headers */
+    MSS_UNKNOWN = 1220 /* fits into IPv6's smallest MTU (RFC 8200, 5), without the headers */
 };
 
-/* What a protected address and port can; of many SYNs in a row it is the same one. */
+/* The known options of a protected address and port, kept for the next SYN to the same one. */
 struct host {
     struct sb_address_words address;
     uint32_t port;
     bool is_asked;
-    const struct sb_host_options *options; /* NULL: nothing is known */
+    const struct sb_host_options *options; /* NULL: not known */
 };
 
-/* SYNs of one IP version, and what they are answered with. */
+/* SYNs of one IP version, and their answers. */
 struct answers {
     uint32_t count, words;
     struct sb_packet *packet[SB_SIP_LANES];
@@ -56,7 +56,7 @@ void sb_proxy_answer(const struct sb_proxy *proxy, struct sb_burst *burst, uint3
     }
 }
 
-/* The first of the packets and those that are of its IP version; they leave the set. */
+/* Takes the first of the packets, and others of its IP version, out of the set. */
 static void take(struct sb_burst *burst, const struct sb_tcp_options *options, uint32_t *packets,
                  struct answers *answers) {
     const uint32_t version = burst->packets[__builtin_ctz(*packets)].ip_version;
@@ -109,8 +109,9 @@ static void prepare(const struct sb_proxy *proxy, const struct sb_host_options *
     offer(proxy, host, client, &header->options);
 }
 
-/* Options that the client has not offered are none of the answer's, which so has room where the SYN
- * was. Without a timestamp that comes back nothing but the MSS can be remembered. */
+/* The answer has only options that the client's SYN has, so it fits into the place of the SYN. The
+ * client's other options return in the timestamp, so without timestamps the node can only remember
+ * the MSS. */
 static void offer(const struct sb_proxy *proxy, const struct sb_host_options *host,
                   const struct sb_tcp_options *client, struct sb_tcp_options *options) {
     struct sb_cookie_time says = {.scale = SB_COOKIE_NO_SCALE};

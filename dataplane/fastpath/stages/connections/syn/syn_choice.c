@@ -1,12 +1,12 @@
-/* syn_choice.c: which SYNs the SYN proxy answers, and which it lets through. */
+/* syn_choice.c: which SYNs the SYN proxy answers, and which it forwards. */
 #include "syn_proxy.h"
 
 enum {
-    PASSED_MAX = 10, /* in ALLOWANCE_DS, of SYNs to one protected address that it can't answer */
+    PASSED_MAX = 10, /* per ALLOWANCE_DS and protected address: SYNs that the proxy can't answer */
     ALLOWANCE_DS = 10,
-    ASKED_MAX = 1, /* the same of SYNs to a port that has never answered */
+    ASKED_MAX = 1, /* per ALLOWANCE_DS: SYNs to a port that has never answered */
     ASK_EVERY_DS = 10,
-    ASK_AGAIN_DS = 300 /* a host that has answered, and lacks something */
+    ASK_AGAIN_DS = 300 /* a host that has answered without some of the options */
 };
 
 static bool may_pass(struct sb_allowance *allowance, uint32_t boot_ds, uint32_t most) {
@@ -24,8 +24,9 @@ static bool has_all(const struct sb_host_options *host) {
     return (host->flags & all) == all && host->scale != SB_TCP_NO_SCALE;
 }
 
-/* Whether a SYN that asks for everything is to go to the protected host, to see what that can. A
- * port that has answered before is asked by itself: one that never has can't take its turn. */
+/* Whether a SYN with all options goes to the protected host, so that the node learns the host's
+ * options. A port that has answered before has a time of its own: ports that never answer can't use
+ * it up. */
 static bool must_ask(const struct sb_proxy *proxy, const struct sb_packet *packet) {
     const struct sb_address_words address = sb_protected_words(packet);
     const uint32_t port = sb_protected_port(packet), now_ds = proxy->now->boot_ds;
@@ -41,7 +42,8 @@ static bool must_ask(const struct sb_proxy *proxy, const struct sb_packet *packe
     return true;
 }
 
-/* Only the host can sign; and a cookie can't encode so small an MSS. */
+/* Only the host can sign its segments (RFC 2385, RFC 5925), and a cookie can't encode so small an
+ * MSS. */
 static bool is_unanswerable(const struct sb_tcp_options *options) {
     return options->is_signed || (options->mss != 0 && options->mss < SB_TCP_MSS_DEFAULT);
 }
@@ -61,7 +63,7 @@ enum sb_syn_choice sb_proxy_choose(const struct sb_proxy *proxy, const struct sb
     return SB_SYN_PASS;
 }
 
-/* --- what protected hosts can --- */
+/* --- options of protected hosts --- */
 
 void sb_proxy_learn(const struct sb_proxy *proxy, const struct sb_packet *packet,
                     bool offered_scale, bool offered_times, bool offered_sack) {

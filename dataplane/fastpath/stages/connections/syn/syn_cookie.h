@@ -1,12 +1,12 @@
-/* syn_cookie.h: what a client is told in place of being remembered (RFC 4987, 3.6).
+/* syn_cookie.h: SYN cookies (RFC 4987, 3.6): the client returns what the node does not store.
  *
  * The initial sequence number of an answer is 28 bits of SipHash over both addresses and ports, the
- * client's own number, the time slot and the index of its MSS, then a bit of the slot and that
- * index. A cookie is good for the slot it was made in and the next. Nodes with the same secrets and
- * the right time take each other's.
+ * client's initial sequence number, the time slot and the index of the MSS, followed by one bit of
+ * the slot and the index. A cookie is valid in its slot and in the next one. A node accepts cookies
+ * of other nodes that have the same secrets and the right time.
  *
- * The rest of what the client has offered comes back in the time of its timestamp option (RFC
- * 7323): the low bits of the value that it echoes.
+ * The other options of the client are in the low bits of the timestamp that the answer carries and
+ * the client echoes (RFC 7323).
  */
 #ifndef SB_SYN_COOKIE_H
 #define SB_SYN_COOKIE_H
@@ -31,7 +31,7 @@ static inline uint32_t sb_cookie_mss(uint32_t index) {
     return mss[index];
 }
 
-/* The largest that is not more than what the client can take; 0: even the first may be. */
+/* Index of the largest MSS that is not above the client's; 0 also if all are. */
 static inline uint32_t sb_cookie_mss_index(uint32_t mss) {
     uint32_t index = (1 << SB_COOKIE_MSS_BITS) - 1;
 
@@ -40,8 +40,8 @@ static inline uint32_t sb_cookie_mss_index(uint32_t mss) {
     return index;
 }
 
-/* What is hashed, of a packet from the client whose initial sequence number is isn; returns how
- * many words: fewer of IPv4. */
+/* Writes the input of the hash for a packet from the client with the initial sequence number isn.
+ * Returns the number of words, which is smaller for IPv4. */
 static inline uint32_t sb_cookie_words(const struct sb_packet *packet, uint32_t isn, uint32_t slot,
                                        uint32_t mss_index, uint64_t words[SB_COOKIE_WORDS]) {
     const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
@@ -71,8 +71,8 @@ static inline uint32_t sb_cookie(uint64_t hash, uint32_t slot, uint32_t mss_inde
     return ((uint32_t)hash & ~0xfu) | (slot & 1) << SB_COOKIE_MSS_BITS | mss_index;
 }
 
-/* Index of the MSS of a cookie that this node, or one with its secrets, has made in this slot or
- * the one before; else SB_COOKIE_NONE. */
+/* Index of the MSS if a node with these secrets has made the cookie in this slot or the one before;
+ * else SB_COOKIE_NONE. */
 static inline int sb_cookie_check(const struct sb_node *node, uint32_t slot,
                                   const struct sb_packet *packet, uint32_t isn, uint32_t cookie) {
     uint32_t index = cookie % (1 << SB_COOKIE_MSS_BITS), count;
@@ -85,14 +85,14 @@ static inline int sb_cookie_check(const struct sb_node *node, uint32_t slot,
                : SB_COOKIE_NONE;
 }
 
-/* What a time says. */
+/* The options in the low bits of a timestamp. */
 struct sb_cookie_time {
-    uint8_t scale;           /* the client's; SB_COOKIE_NO_SCALE: none was agreed on */
-    uint8_t announced_scale; /* what the client was told */
+    uint8_t scale;           /* the client's; SB_COOKIE_NO_SCALE: no window scaling */
+    uint8_t announced_scale; /* the scale that the answer told the client */
     bool may_sack;
 };
 
-/* The time of an answer. */
+/* The timestamp of an answer. */
 static inline uint32_t sb_cookie_time(uint32_t boot_ds, struct sb_cookie_time says) {
     uint32_t bits = says.scale | (uint32_t)says.may_sack << 4 | (uint32_t)says.announced_scale << 5;
 

@@ -4,18 +4,19 @@
 #include "syn_cookie.h"
 #include "translation.h"
 
-/* A protected host is sent SYNs after 0, 1, 3, 7 and 15 s (RFC 6298, 2.1 and 5.5) and given up
- * after 31: where SYN or answer is lost in 19 of 100 tries, as on a line that loses a tenth each
- * way, one opening in 4,000 fails. With more than half of the openings in use it is given up after
- * 3, so that a host in trouble leaves room for others, and after 1 if it has never answered
- * anybody. */
+/* The proxy sends a protected host SYNs after 0, 1, 3, 7 and 15 s (RFC 6298, 2.1 and 5.5) and gives
+ * the connection up after 31 s. On a line that loses 10 % in each direction, a try fails with a
+ * probability of 19 %, and one opening in 4,000 fails. With more than half of the openings in use,
+ * the proxy gives up after 3 s, or after 1 s if the host has never answered a client, so that a
+ * host in trouble leaves room for others. */
 enum { SYNS_MAX = 5, SYNS_MAX_CROWDED = 2, FIRST_RETRY_DS = 10, TICKED_AT_ONCE = 8 };
 
-/* A source may have so many times fewer openings than are free, a protected address as many as are:
- * however many there are who take all they may, one more finds room. */
+/* A source may have at most 1/SOURCE_SHARE as many openings as are free, a protected address at
+ * most as many as are free. So there is always room for one more source and one more address. */
 enum { SOURCE_SHARE = 4 };
 
-/* Each packet of a burst and each opening of a tick may release what is held for one connection. */
+/* Each packet of a burst, and each opening of a tick, may release the held packets of one
+ * connection. */
 _Static_assert(SB_RELEASED_MAX >= (SB_BURST_MAX + TICKED_AT_ONCE) * SB_HELD_MAX, "room to release");
 
 static struct sb_opening *opening_of(const struct sb_proxy *proxy, const struct sb_flow *flow);
@@ -105,7 +106,7 @@ void sb_proxy_open(const struct sb_proxy *proxy, struct sb_packet *packet,
     flow->flags |= SB_FLOW_OPENING;
     sb_flow_add_record(proxy->flows, flow)->opening = (uint32_t)(opening - table->openings);
     sb_flow_prove(proxy->flows, flow, source);
-    flow->deadline_ds = proxy->now->boot_ds + INT32_MAX; /* it is the proxy's to end */
+    flow->deadline_ds = proxy->now->boot_ds + INT32_MAX; /* the proxy alone ends this record */
     proxy->flows->stats->opening++;
     proxy->flows->stats->accepted++;
     hold(proxy, opening, packet);
@@ -140,7 +141,7 @@ static void wait_for_client(const struct sb_proxy *proxy, struct sb_packet *pack
         if (segment->sequence - opening->client_isn - 1 <= SB_PROXY_WINDOW)
             fail(proxy, flow, false);
     } else if (segment->length == 0) {
-        sb_consume(proxy->lcore, packet); /* the first one says all that there is to say */
+        sb_consume(proxy->lcore, packet); /* without data it adds nothing */
     } else if (opening->held_count < SB_HELD_MAX && sb_openings_may_hold(proxy->table)) {
         hold(proxy, opening, packet);
     } else {
@@ -148,7 +149,7 @@ static void wait_for_client(const struct sb_proxy *proxy, struct sb_packet *pack
     }
 }
 
-/* Nothing of it reaches the client, who believes that the host has answered. */
+/* No packet of the host reaches the client before the connection is open on both sides. */
 static void wait_for_host(const struct sb_proxy *proxy, struct sb_packet *packet,
                           struct sb_flow *flow, const struct sb_segment *segment) {
     struct sb_opening *opening = opening_of(proxy, flow);
@@ -158,11 +159,12 @@ static void wait_for_host(const struct sb_proxy *proxy, struct sb_packet *packet
     sb_consume(proxy->lcore, packet);
     if ((segment->flags & SB_TCP_RST) != 0) {
         if (is_ours)
-            fail(proxy, flow, true); /* refused */
+            fail(proxy, flow, true); /* the host has refused the connection */
     } else if ((segment->flags & SB_TCP_SYN) != 0 && is_ours) {
         complete(proxy, flow, packet, segment);
     } else if ((segment->flags & SB_TCP_ACK) != 0) {
-        /* It knows another connection between these ports (RFC 9293, 3.10.7.3): end that one. */
+        /* The host has another connection between these ports (RFC 9293, 3.10.7.3): reset that one.
+         */
         reset_host(proxy, opening, segment->acknowledgment);
     }
 }
@@ -176,7 +178,7 @@ static void complete(const struct sb_proxy *proxy, struct sb_flow *flow,
     sb_tcp_read_options(packet, &options);
     sb_proxy_learn(proxy, packet, opening->scale != SB_TCP_NO_SCALE, opening->has_times,
                    opening->has_sack);
-    if (opening->has_times && !options.has_times) { /* the client was promised them */
+    if (opening->has_times && !options.has_times) { /* it promised the client timestamps */
         reset_host(proxy, opening, opening->client_isn + 1);
         fail(proxy, flow, true);
         return;
@@ -197,7 +199,8 @@ static void complete(const struct sb_proxy *proxy, struct sb_flow *flow,
     sb_flow_touch(proxy->flows, flow, proxy->now->boot_ds);
 }
 
-/* The acknowledgment with the cookie is, translated, the last of the handshake with the host. */
+/* The held acknowledgment that carried the cookie, translated, completes the handshake with the
+ * host. */
 static void release(const struct sb_proxy *proxy, struct sb_opening *opening,
                     struct sb_flow *flow) {
     for (uint32_t i = 0; i < opening->held_count; i++) {
@@ -215,7 +218,7 @@ static void release(const struct sb_proxy *proxy, struct sb_opening *opening,
     sb_opening_free(proxy->table, opening);
 }
 
-/* Gives a connection up. What is held for it is absorbed. */
+/* Gives a connection up, and absorbs the packets that are held for it. */
 static void fail(const struct sb_proxy *proxy, struct sb_flow *flow, bool tell_client) {
     struct sb_opening *opening = opening_of(proxy, flow);
 
@@ -231,7 +234,7 @@ static void fail(const struct sb_proxy *proxy, struct sb_flow *flow, bool tell_c
     sb_flow_end(proxy->flows, flow);
 }
 
-/* Whether the host has ever answered a client. */
+/* Whether the host has ever answered a client's SYN on this port. */
 static bool has_answered(const struct sb_proxy *proxy, const struct sb_opening *opening) {
     const struct sb_packet *client = &opening->held[0];
 
@@ -258,7 +261,7 @@ void sb_proxy_tick(const struct sb_proxy *proxy) {
         if (opening->flow == NULL || (int32_t)(opening->retry_ds - proxy->now->boot_ds) > 0)
             continue;
         if (opening->tries + 1u >= syns_max || (is_crowded && !has_answered(proxy, opening))) {
-            fail(proxy, opening->flow, true); /* silent */
+            fail(proxy, opening->flow, true); /* the host does not answer */
             continue;
         }
         opening->tries++;
@@ -267,7 +270,7 @@ void sb_proxy_tick(const struct sb_proxy *proxy) {
     }
 }
 
-/* --- frames of our own --- */
+/* --- frames that the node originates --- */
 
 static void send_syn(const struct sb_proxy *proxy, const struct sb_opening *opening,
                      enum sb_origin kind) {

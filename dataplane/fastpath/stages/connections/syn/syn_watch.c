@@ -1,5 +1,6 @@
-/* syn_watch.c: when the SYN proxy is on. Of a profile with AUTO each protected address is counted
- * by itself, and all of them together, as a flood may be spread over them. */
+/* syn_watch.c: switches the SYN proxy on and off. In a profile with AUTO, SYNs are counted per
+ * protected address and for the whole profile, because a flood may be spread over many addresses.
+ */
 #include "syn_proxy.h"
 #include "tables/traffic/traffic.h"
 
@@ -9,10 +10,10 @@ enum {
     WATCHED = SB_DESTINATION_SETS * SB_DESTINATION_WAYS + SB_PROFILES_MAX
 };
 
-/* How many SYNs are too many. */
+/* The numbers of SYNs above which the proxy is switched on. */
 struct threshold {
-    uint32_t at_once;    /* in the second that runs */
-    uint32_t unanswered; /* at its end, if most of them were never completed */
+    uint32_t at_once;    /* in the current second */
+    uint32_t unanswered; /* in the whole second, if most handshakes were not completed */
 };
 
 static bool is_attacked(const struct sb_proxy *proxy, struct sb_destination *destination,
@@ -36,8 +37,8 @@ bool sb_proxy_is_attacked(const struct sb_proxy *proxy, const struct sb_packet *
     return (one != NULL && is_attacked(proxy, one, &of_one, is_syn)) || all;
 }
 
-/* Counts a SYN, and judges the second before it when that is over. It stays on until there have
- * been less than half of what switches it on for a while. */
+/* Counts a SYN and, when a second is over, judges that second. The proxy stays on for
+ * SB_SYN_PROXY_HOLD_DS after the last second with more than half of the threshold. */
 static bool is_attacked(const struct sb_proxy *proxy, struct sb_destination *destination,
                         const struct threshold *most, bool is_syn) {
     uint32_t now_ds = proxy->now->boot_ds, passed = now_ds - destination->window_ds;

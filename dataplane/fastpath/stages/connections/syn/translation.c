@@ -6,8 +6,8 @@ static void translate_to_host(const struct sb_flow *flow, const struct sb_flow_r
                               const struct sb_packet *packet, struct sb_tcp_rewrite *rewrite) {
     struct sb_tcp_options options;
 
-    if ((rewrite->tcp[SB_TCP_FLAGS] & SB_TCP_ACK) ==
-        0) /* nothing in it is about the host's numbers */
+    /* no number of the host without ACK */
+    if ((rewrite->tcp[SB_TCP_FLAGS] & SB_TCP_ACK) == 0)
         return;
     sb_tcp_add32(rewrite, SB_TCP_ACKNOWLEDGMENT, 0u - record->sequence_delta);
     if (packet->payload_offset - packet->l4_offset == SB_TCP_BYTES)
@@ -51,8 +51,8 @@ void sb_translate(const struct sb_flows *flows, const struct sb_flow *flow,
     sb_tcp_finish(&rewrite);
 }
 
-/* Changes a number of the quoted header. The checksum of the error covers it; that of the quoted
- * segment stays what it was, as it can't be verified. */
+/* Changes a number in the quoted header and corrects the checksum of the ICMP error. The checksum
+ * of the quoted segment stays unchanged, because the quote is usually cut and can't be verified. */
 static void put_quoted(uint8_t *icmp, uint8_t *at, uint32_t value) {
     uint64_t sum = (uint16_t)~sb_load16(icmp + SB_ICMP_CHECKSUM);
     uint32_t offset = (uint32_t)(at - icmp);
@@ -76,7 +76,7 @@ void sb_translate_quote(const struct sb_flows *flows, const struct sb_flow *flow
 
     if ((flow->flags & SB_FLOW_TRANSLATED) == 0)
         return;
-    if (packet->port == SB_PORT_OUTSIDE) /* about what the host has sent, as the client sees it */
+    if (packet->port == SB_PORT_OUTSIDE) /* the quote: the host's segment, as the client sees it */
         put_quoted(icmp, tcp + SB_TCP_SEQUENCE,
                    sb_load32(tcp + SB_TCP_SEQUENCE) - record->sequence_delta);
     else if (tcp_offset + SB_TCP_ACKNOWLEDGMENT + 4 <= packet->available)
