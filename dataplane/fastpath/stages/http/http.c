@@ -1,5 +1,5 @@
-/* http.c: HTTP of inspected connections. The connections stage says which packets are of one
- * (sb_burst.http); of all others only fragments of TCP are looked at. */
+/* http.c: HTTP of inspected connections. The connections stage marks their packets (sb_burst.http);
+ * of all other packets, the stage only looks at TCP fragments. */
 #include "blocking/answer.h"
 #include "burst.h"
 #include "responses.h"
@@ -57,7 +57,8 @@ void sb_http_idle(struct sb_lcore *lcore, const struct sb_time *now) {
     sb_http_sweep(lcore, now);
 }
 
-/* A fragment does not show what it carries: no connection of an inspected profile needs one. */
+/* Refuses TCP fragments to inspected profiles: a fragment does not show which data it carries, and
+ * no connection needs fragments. */
 static uint32_t refuse_fragments(const struct sb_http_work *stage, struct sb_burst *burst) {
     struct sb_http_work work = *stage;
     uint32_t dropped = 0;
@@ -75,7 +76,7 @@ static uint32_t refuse_fragments(const struct sb_http_work *stage, struct sb_bur
     return dropped;
 }
 
-/* A record that has ended since belongs to no connection. */
+/* Reads the packet into work. A record that has ended meanwhile belongs to no connection. */
 static void look_at(struct sb_http_work *work, struct sb_packet *packet) {
     const uint32_t flags = SB_TCP_SYN | SB_TCP_FIN;
 

@@ -2,7 +2,7 @@
 
 #include "forms/forms.h"
 
-/* One request at a time; of the lcore. */
+/* The memory of an lcore for inspecting one request at a time. */
 struct scratch {
     struct sb_http_values values;
     uint8_t content[SB_HTTP_BODY_LIMIT_MAX];
@@ -11,19 +11,19 @@ struct scratch {
 
 _Static_assert(sizeof(struct scratch) <= SB_HTTP_SCRATCH, "room for one request");
 
-/* Texts that are longer than the engine takes are scanned in parts, which have so much in common.
- */
+/* A text that is larger than the engine accepts is scanned in parts, which overlap by this many
+ * bytes. */
 enum { COMMON = 1 << 16 };
 
-/* What is scanned of one request. */
+/* The state of the scan of one request. */
 struct scan {
     struct sb_waf_request *request;
     struct sb_http_evidence *evidence;
     const struct sb_http_message *message;
-    const uint8_t *bytes; /* of the message, from its first one */
+    const uint8_t *bytes; /* the message from its first byte */
     uint32_t classes;
     bool has_failed;
-    uint32_t secret; /* of what is scanned */
+    uint32_t secret; /* offset in the scanned bytes, as in struct sb_http_shown */
 };
 
 static struct sb_http_values *values_of(const struct sb_http_work *work,
@@ -80,8 +80,8 @@ bool sb_http_inspect_body(const struct sb_http_work *work, struct sb_http_buffer
     return judge(work, values, has_failed, true);
 }
 
-/* Of a head or a body, in values: its faults, then the rules. has_failed: not all of it is there.
- * is_last: nothing more of the request will be scanned. */
+/* Judges the values of a head or a body: first their faults, then the rules. has_failed: the values
+ * are not complete. is_last: no further part of the request will be scanned. */
 static bool judge(const struct sb_http_work *work, const struct sb_http_values *values,
                   bool has_failed, bool is_last) {
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
@@ -153,7 +153,8 @@ static void scan_text(struct scan *scan, const struct sb_http_piece *piece, cons
     }
 }
 
-/* The first rule that was hit, and the first that blocks, are to be shown. hits, block: before. */
+/* Records evidence of the first rule that matched and of the first rule that blocks. hits, block:
+ * their values before the scan. */
 static void note_hits(struct scan *scan, const struct sb_http_piece *piece, const uint8_t *bytes,
                       uint32_t size, uint32_t hits, uint32_t block) {
     const struct sb_waf_request *request = scan->request;
@@ -168,7 +169,8 @@ static void note_hits(struct scan *scan, const struct sb_http_piece *piece, cons
         evidence->block_size = sb_http_excerpt(evidence->block, &shown, request->block_place.end);
 }
 
-/* Once a request: of a head only if it ends it, or is refused for it. */
+/* Decides once per request: after its head only if the request has no body to scan or is refused.
+ */
 static bool judge_hits(const struct sb_http_work *work, struct sb_http_buffer *buffer,
                        bool has_failed, bool is_last) {
     struct sb_waf_request *request = &buffer->rules;
@@ -190,7 +192,8 @@ static bool judge_hits(const struct sb_http_work *work, struct sb_http_buffer *b
     return is_refused;
 }
 
-/* The rules are not in force, or the engine has failed. */
+/* Called if the rules are not in force or the engine has failed. True: the profile fails closed,
+ * and the packet was dropped. */
 static bool refuse_unscanned(const struct sb_http_work *work) {
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
 

@@ -1,17 +1,18 @@
-/* inspect.h: what is asked of a request once its head, or the inspected part of its body, is there:
+/* inspect.h: judges a request when its head, or the inspected part of its body, is complete: first
  * its framing, then the rules.
  *
- * The mode of each reason is the profile's. A function that returns true has dropped the packet at
- * hand; the caller answers it. */
+ * Each reason has the mode of the profile. A function that returns true has dropped the current
+ * packet; the caller answers it.
+ */
 #ifndef SB_HTTP_INSPECT_H
 #define SB_HTTP_INSPECT_H
 
 #include "stream/copies.h"
 
-/* The faults that were found since they were last asked about. */
+/* Judges the faults that were found since the last call. */
 bool sb_http_inspect_faults(const struct sb_http_work *work, struct sb_http_buffer *buffer);
 bool sb_http_inspect_head(const struct sb_http_work *work, struct sb_http_buffer *buffer);
-/* is_whole: the body is complete; else the rest of it passes. */
+/* is_whole: the body is complete; otherwise its rest passes without inspection. */
 bool sb_http_inspect_body(const struct sb_http_work *work, struct sb_http_buffer *buffer,
                           bool is_whole);
 

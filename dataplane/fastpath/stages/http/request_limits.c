@@ -1,6 +1,6 @@
-/* request_limits.c: a request pays into every limit of its profile that it is for, in their order;
- * the first without room for it gives the reason, and costs nothing. The buckets are those of the
- * limits stage. */
+/* request_limits.c: a request pays into each limit of its profile that applies to it, in their
+ * order. The first limit without room gives the reason, and the request pays nothing there. The
+ * buckets are those of the limits stage. */
 #include "request_limits.h"
 
 #include "forms/forms.h"
@@ -8,7 +8,7 @@
 
 #define SECOND_Q16 (1000000000ull << SB_BUCKET_FRACTION_BITS)
 
-/* The request's path as most servers read it; made when a limit asks for it. */
+/* The request's path as most servers read it; made when the first limit needs it. */
 struct path {
     uint8_t bytes[SB_HTTP_LINE_MAX];
     uint32_t size;
@@ -44,7 +44,7 @@ bool sb_http_limit(const struct sb_http_work *work, struct sb_http_buffer *buffe
     return false;
 }
 
-/* Whether the path begins as the limit says. */
+/* Whether the path begins with the limit's path. */
 static bool is_for(const struct sb_request_limit *limit, struct path *path,
                    const struct sb_http_work *work, const struct sb_http_message *message) {
     if (limit->path_size == 0)
@@ -61,8 +61,8 @@ static bool is_for(const struct sb_request_limit *limit, struct path *path,
            memcmp(path->bytes, limit->path, limit->path_size) == 0;
 }
 
-/* Whether there was room. All requests for a path together pay where destinations do: nobody
- * chooses how many paths have limits. */
+/* Whether the bucket had room. A limit of all requests for a path has its bucket in the table of
+ * destinations, because the number of such limits is not bounded. */
 static bool pay(const struct sb_http_work *work, const struct sb_request_limit *limit,
                 uint64_t now_q16) {
     const struct sb_limits *limits = (const struct sb_limits *)(uintptr_t)work->lcore->limits;

@@ -5,10 +5,10 @@
 #include "packet/checksum.h"
 
 enum {
-    IDLE_DS = 10,       /* so long the host says nothing after a gap before it is taken for idle */
-    SKIP_MAX = 1 << 30, /* at a time: numbers are compared modulo 2^32 */
+    IDLE_DS = 10,       /* after a gap: a host that is silent for so long counts as idle */
+    SKIP_MAX = 1 << 30, /* at once: numbers are compared modulo 2^32 */
     SWITCHING = 101,    /* protocols: RFC 9110, 15.2.2 */
-    FINAL = 200         /* status codes below it precede the response (RFC 9110, 15.2) */
+    FINAL = 200         /* lower status codes precede the response (RFC 9110, 15.2) */
 };
 
 static void follow(const struct sb_http_work *work);
@@ -28,7 +28,7 @@ void sb_http_host(const struct sb_http_work *work) {
         follow(work);
     if (work->size != 0 && (record->flags & SB_HTTP_RESPONSES_UNKNOWN) != 0) {
         record->since_ds = work->now->boot_ds;
-        record->outstanding = 0; /* from here on: requests since the host's last byte */
+        record->outstanding = 0; /* from now on: requests since the host's last byte */
     }
     record->host_end = sb_latest(record->host_end, to + ((work->segment.flags & SB_TCP_FIN) != 0));
 }
@@ -44,13 +44,13 @@ static void follow(const struct sb_http_work *work) {
         return;
     }
     if (!sb_tcp_checksum_is_right(work->packet))
-        return; /* the client does not read it either */
+        return; /* the client ignores it as well */
     while (sb_is_after(to, record->host_next) && record->state == SB_HTTP_STATE_INSPECTED &&
            (record->flags & SB_HTTP_RESPONSES_UNKNOWN) == 0)
         parse(work, payload + (record->host_next - from), to - record->host_next);
 }
 
-/* Moves on, by a byte at least, or loses track. */
+/* Parses at least one byte, or stops following the responses. */
 static void parse(const struct sb_http_work *work, const uint8_t *bytes, uint32_t size) {
     struct sb_http_response *response = response_of(work);
     uint32_t used;
@@ -69,7 +69,7 @@ static void parse(const struct sb_http_work *work, const uint8_t *bytes, uint32_
         skip(work, response);
 }
 
-/* That of the request that waits longest; NULL: none does, or there is no room. */
+/* The response to the oldest open request. NULL: no request is open, or the pool has no room. */
 static struct sb_http_response *response_of(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
 
@@ -86,7 +86,8 @@ static struct sb_http_response *response_of(const struct sb_http_work *work) {
     return sb_pool_at(&work->http->pool, record->response);
 }
 
-/* From a request that was complete to the first byte of its response, if there was no other. */
+/* Counts the time from a complete request to the first byte of its response, if no other request
+ * was open. */
 static void count_time(const struct sb_http_work *work) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)work->lcore->node;
     struct sb_http_record *record = work->record;
@@ -139,7 +140,7 @@ void sb_http_expect_response(const struct sb_http_work *work,
     struct sb_http_record *record = work->record;
 
     record->flags &= (uint8_t)~SB_HTTP_ASKED_SOCKET;
-    /* What asks for HTTP/2 is here only where a mode lets it pass. */
+    /* A request for HTTP/2 gets here only if a mode has let it pass. */
     if (message->is_websocket || (message->faults >> SB_HTTP_FAULT_UPGRADE & 1) != 0)
         record->flags |= SB_HTTP_ASKED_SOCKET;
     if (record->outstanding == SB_HTTP_OUTSTANDING_MAX) {

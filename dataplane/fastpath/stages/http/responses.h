@@ -1,7 +1,7 @@
-/* responses.h: what a host answers: which request an answer is for, and where it ends.
+/* responses.h: assigns the host's responses to requests, and finds where they end.
  *
- * Nothing of it is held or refused. After a gap the beginning of a response is not known; then the
- * node does not speak in the host's name until the connection has been idle.
+ * Responses are not held and not refused. After a gap, the beginning of the next response is not
+ * known; then the node sends nothing in the host's name until the connection has been idle.
  */
 #ifndef SB_HTTP_RESPONSES_H
 #define SB_HTTP_RESPONSES_H
@@ -9,15 +9,15 @@
 #include "framing/message.h"
 #include "work.h"
 
-/* A segment of the host of an inspected connection. */
+/* Handles a segment of the host of an inspected connection. */
 void sb_http_host(const struct sb_http_work *work);
-/* The head of a request is complete and about to go to the host. */
+/* Called when the head of a request is complete, before it goes to the host. */
 void sb_http_expect_response(const struct sb_http_work *work,
                              const struct sb_http_message *message);
-/* Before a client's bytes are taken: an idle connection is known again. */
+/* Called before the client's bytes are used: after an idle time, responses are followed again. */
 void sb_http_recover_responses(const struct sb_http_work *work);
-/* Whether the next response is that of the request at hand, and the client has all of those before.
- * is_expected: it has been said of this request that a response will come. */
+/* Whether the next response is that to the current request, and the client has all responses before
+ * it. is_expected: sb_http_expect_response was called for this request. */
 bool sb_http_may_answer(const struct sb_http_work *work, bool is_expected);
 
 #endif

@@ -6,16 +6,17 @@
 #include "tables/traffic/traffic.h"
 
 enum {
-    SWEEP_DS = 20,       /* in which all connections are looked at */
+    SWEEP_DS = 20,       /* time in which the sweep visits all connections */
     SWEPT_AT_ONCE = 8,   /* connections */
-    TICKS_PER_DS = 256,  /* of the clocks here */
+    TICKS_PER_DS = 256,  /* unit of time in this file */
     READ_TICK_BITS = 24, /* of sb_http_record.read_clock: differences of up to 54 minutes */
     READ_MASK = (1 << READ_TICK_BITS) - 1,
     UNDER_WAY_MIN = 4096, /* bytes of a response */
-    ROOM_MIN = 1460       /* bytes: a host with less of a window is not waiting for its client */
+    /* Bytes. With a smaller window from its peer, an endpoint waits for that peer. */
+    ROOM_MIN = 1460
 };
 
-/* sb_http_buffer.watch. */
+/* Values of sb_http_buffer.watch. */
 enum watch { WATCH_NONE, WATCH_HEAD, WATCH_BODY };
 
 static enum watch kind_of(const struct sb_http_work *work, const struct sb_http_buffer *buffer,
@@ -39,7 +40,8 @@ static inline uint32_t now_of(const struct sb_http_work *work) {
     return work->now->boot_ds * TICKS_PER_DS;
 }
 
-/* So many ticks ahead, after bytes at a rate; never more than so many seconds. */
+/* The new lead in ticks after some bytes, each worth its time at the rate; at most the given number
+ * of seconds. */
 static int64_t gain(int64_t ahead, uint32_t bytes, uint32_t rate, uint32_t seconds) {
     const int64_t most = ticks_of(seconds);
 
@@ -71,13 +73,14 @@ bool sb_http_is_read_slowly(const struct sb_http_work *work, uint32_t acked) {
     record->is_read_behind = is_behind;
     record->read_clock =
         (uint32_t)(is_behind ? now_of(work) + (uint32_t)ahead : (uint32_t)ahead) & READ_MASK;
-    /* The next response begins anew. */
+    /* The clock restarts with the next response. */
     record->has_read_clock =
         is_behind || record->response != 0 || record->host_acked != record->host_end;
     return false;
 }
 
-/* While it is behind, the clock is when it will be late; else how far it was ahead of that. */
+/* While the client is behind, read_clock is the time at which it becomes late; otherwise it is the
+ * lead before that time. */
 static int64_t ahead_of_read(const struct sb_http_work *work) {
     const uint32_t clock = work->record->read_clock, spare = 32 - READ_TICK_BITS;
 
@@ -86,8 +89,8 @@ static int64_t ahead_of_read(const struct sb_http_work *work) {
                : (int64_t)((int32_t)((clock - now_of(work)) << spare) >> spare);
 }
 
-/* It does not acknowledge what the host sends, or lets it send no more of a response. A few bytes
- * are always under way where events follow one another. */
+/* Whether the client leaves the host's bytes unacknowledged, or closes its window within a
+ * response. With continuous traffic a few bytes are always unacknowledged. */
 static bool is_reading_behind(const struct sb_http_work *work) {
     const struct sb_http_record *record = work->record;
     const struct sb_flow *flow = record->flow;
@@ -127,8 +130,8 @@ void sb_http_watch(const struct sb_http_work *work) {
         note_peer(work, buffer);
 }
 
-/* What a client has begun; *first: number of its first byte. Behind a gap there is a head as well.
- * A line end is none: old clients send one behind a body. */
+/* What the client has begun to send. first: sequence number of its first byte. Bytes behind a gap
+ * count as a head. A line end does not, because old clients send one behind a body. */
 static enum watch kind_of(const struct sb_http_work *work, const struct sb_http_buffer *buffer,
                           uint32_t *first) {
     uint64_t fed;
@@ -144,7 +147,7 @@ static enum watch kind_of(const struct sb_http_work *work, const struct sb_http_
                                                                             : WATCH_HEAD;
 }
 
-/* As much of a frame as tells how to reach both hosts. */
+/* Saves the part of a frame that has the addresses of both hosts. */
 static void note_peer(const struct sb_http_work *work, struct sb_http_buffer *buffer) {
     const struct sb_packet *packet = work->packet;
     const uint8_t *frame = (const uint8_t *)(uintptr_t)packet->data;
@@ -202,7 +205,7 @@ static void visit(struct sb_lcore *lcore, struct sb_http *http, struct sb_http_r
         (void)end_slow(&work, buffer->watch == WATCH_HEAD ? SB_HTTP_SLOW_HEAD : SB_HTTP_SLOW_BODY);
 }
 
-/* A packet such as the client has sent, of the profile that is in force now. */
+/* A packet like those of the client, with the profile in force now. */
 static struct sb_packet packet_of(const struct sb_lcore *lcore, struct sb_http_buffer *buffer) {
     const bool is_ipv4 = buffer->ip_version == 4;
     const uint32_t l3 = buffer->l3_offset, l4 = l3 + (is_ipv4 ? SB_IPV4_BYTES : SB_IPV6_BYTES);
@@ -224,8 +227,8 @@ static struct sb_packet packet_of(const struct sb_lcore *lcore, struct sb_http_b
     return packet;
 }
 
-/* Of what is watched; its clock is set again where it may be late, so that what a mode lets pass
- * counts once in that time. */
+/* Whether the watched head or body is late. Sets the clock again, so that in the mode monitor a
+ * slow request counts once in that time. */
 static bool is_late(const struct sb_http_work *work, struct sb_http_buffer *buffer) {
     const struct sb_http_profile *profile = sb_http_profile_of(work);
     const bool is_head = buffer->watch == WATCH_HEAD;
@@ -244,7 +247,7 @@ static bool is_late(const struct sb_http_work *work, struct sb_http_buffer *buff
     return ahead < 0;
 }
 
-/* The client may not send, or has said that it will not yet (RFC 9110, 10.1.1). */
+/* Whether the client can't send, or waits for 100 (Continue) before it does (RFC 9110, 10.1.1). */
 static bool is_waiting_for_host(const struct sb_http_work *work,
                                 const struct sb_http_buffer *buffer) {
     const struct sb_http_record *record = work->record;
@@ -257,7 +260,7 @@ static bool is_waiting_for_host(const struct sb_http_work *work,
     return room < ROOM_MIN && (record->flow->flags & SB_FLOW_LIBERAL) == 0;
 }
 
-/* As the profile's mode says. True: the connection was reset. */
+/* Applies the profile's mode. True: the connection was reset. */
 static bool end_slow(const struct sb_http_work *work, enum sb_http_slow slow) {
     static const uint8_t reasons[SB_HTTP_SLOW_COUNT] = {
         SB_REASON_HTTP_SLOW_HEAD, SB_REASON_HTTP_SLOW_BODY, SB_REASON_HTTP_SLOW_READ};

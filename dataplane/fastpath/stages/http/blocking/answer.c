@@ -6,9 +6,10 @@
 #include "stages/http/stream/copies.h"
 
 enum {
+    /* Added to the host's timestamp that the client echoed last, so that the client has seen no
+     * newer one (RFC 7323, 5). */
     WINDOW = UINT16_MAX,
-    TIME_AHEAD = 1 << 20 /* of the host's clock as the client has last echoed it: none that it has
-                            seen since is newer (RFC 7323, 5) */
+    TIME_AHEAD = 1 << 20
 };
 
 static bool tell_client(const struct sb_http_work *work);
@@ -24,7 +25,7 @@ bool sb_http_refuse(const struct sb_http_work *work) {
         work->http->stats->blocked++;
     else
         work->http->stats->limited++;
-    if (work->lcore->outbox == 0) { /* a node that sends nothing (replay) is done with it */
+    if (work->lcore->outbox == 0) { /* a node that sends nothing (replay) */
         sb_http_let_go(work, SB_HTTP_STATE_RESET);
         return true;
     }
@@ -50,7 +51,8 @@ void sb_http_reset(const struct sb_http_work *work) {
         (void)sb_originate_reset(work->lcore, work->packet, false, expected_by_host(work));
         reset_client(work);
     } else {
-        /* What the host sends may be a probe, or something again: behind what the client has. */
+        /* The host's segment may be a probe or a retransmission; the RST must not lie before what
+         * the client has acknowledged. */
         (void)sb_originate_reset(work->lcore, work->packet, false,
                                  sb_latest(segment->sequence, work->record->host_acked));
         (void)sb_originate_reset(work->lcore, work->packet, true, segment->acknowledgment);
@@ -70,9 +72,9 @@ bool sb_http_lose(const struct sb_http_work *work) {
     return false;
 }
 
-/* What the host has of the client, if nothing was lost on the way: else it challenges the RST, and
- * its challenge is answered (RFC 5961, 3.2). Of a connection that was not followed, what comes is
- * next. */
+/* The sequence number that the host expects next, if no segment was lost. If one was, the host
+ * answers the RST with a challenge ACK, which sb_http_answer_host answers (RFC 5961, 3.2). In a
+ * connection that is not followed, the current segment is the next one. */
 static uint32_t expected_by_host(const struct sb_http_work *work) {
     const struct sb_http_record *record = work->record;
     const uint32_t sequence = work->segment.sequence;
@@ -89,7 +91,8 @@ static void reset_client(const struct sb_http_work *work) {
         (void)sb_originate_reset(work->lcore, work->packet, true, work->segment.acknowledgment);
 }
 
-/* The connection is over for both hosts. told: numbers that the client got in the host's name. */
+/* Ends the record of the connection. told: count of sequence numbers that the client got in the
+ * host's name. */
 static void end_flow(const struct sb_http_work *work, uint32_t told) {
     struct sb_flow *flow = work->record->flow;
 
@@ -100,7 +103,8 @@ static void end_flow(const struct sb_http_work *work, uint32_t told) {
 
 /* --- the page --- */
 
-/* False: it would be an answer to something else, or there is no room. */
+/* Sends the block page. False: the client would take it for the answer to another request, or the
+ * pool has no room. */
 static bool tell_client(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
@@ -128,7 +132,8 @@ static bool tell_client(const struct sb_http_work *work) {
     return true;
 }
 
-/* All that the client has sent without a gap: so it repeats none of it. */
+/* Acknowledges all that the client has sent without a gap, so that the client does not repeat it.
+ */
 static uint32_t received_from(const struct sb_http_work *work) {
     const struct sb_http_record *record = work->record;
     const uint32_t to = work->segment.sequence + work->size;
@@ -140,7 +145,7 @@ static uint32_t received_from(const struct sb_http_work *work) {
     return held + (is_fin || was_fin);
 }
 
-/* Page and FIN, or only an acknowledgment behind them. */
+/* Sends the page with FIN, or only an acknowledgment with the number behind them. */
 static void send_to_client(const struct sb_http_work *work, const struct sb_http_refusal *refusal,
                            bool with_page) {
     const struct sb_flow *flow = work->record->flow;
@@ -166,7 +171,7 @@ static void send_to_client(const struct sb_http_work *work, const struct sb_http
         segment.header.options.has_times = true;
         segment.header.options.time_value = options.time_echo + TIME_AHEAD;
         segment.header.options.time_echo = options.time_value;
-        if ((flow->flags & SB_FLOW_TIMES) != 0) /* it has been translated for the host */
+        if ((flow->flags & SB_FLOW_TIMES) != 0) /* the client's echo was translated for the host */
             segment.header.options.time_value +=
                 sb_flow_record(work->http->flows, flow)->time_delta;
     }

@@ -10,7 +10,7 @@ enum {
     BEFORE = SB_EVIDENCE_TEXT * 3 / 4 /* bytes before the end of a match */
 };
 
-/* In names of arguments, cookies and headers. */
+/* Parts of the names of arguments, cookies and headers whose values are hidden. */
 static const char *const secret_words[] = {"pass", "token",  "secret", "key",
                                            "auth", "cookie", "session"};
 
@@ -35,7 +35,8 @@ void sb_http_note_line(struct sb_http_evidence *evidence, const struct sb_http_m
     evidence->line_size = (uint16_t)mask(evidence->line, SB_EVIDENCE_TEXT, bytes, from, to, from);
 }
 
-/* The line of the match, and no other: some are values without the name of what they are of. */
+/* Only uses the line of the match, because other lines may be values whose (secret) name is on no
+ * line. */
 uint16_t sb_http_excerpt(uint8_t *out, const struct sb_http_shown *shown, uint32_t end) {
     const uint8_t *text = shown->bytes, *line_end;
     uint32_t from, to;
@@ -95,8 +96,8 @@ void sb_http_add_evidence(const struct sb_http_work *work, const struct sb_waf_r
     sb_evidence_add(work->lcore, &evidence, slot, result, work->now);
 }
 
-/* Copies text[shown_from] to text[to - 1], as much as there is room for; from: where the line
- * begins. A value whose name is secret becomes three asterisks. */
+/* Copies text[shown_from] to text[to - 1], at most room bytes. from: beginning of the line. The
+ * value behind a secret name is replaced by three asterisks. Returns the size. */
 static uint32_t mask(uint8_t *out, uint32_t room, const uint8_t *text, uint32_t from, uint32_t to,
                      uint32_t shown_from) {
     uint32_t name = from, size = 0;
@@ -123,7 +124,7 @@ static uint32_t mask(uint8_t *out, uint32_t room, const uint8_t *text, uint32_t 
     return size;
 }
 
-/* A secret header is so to the end of its line. */
+/* The value of a secret header ends with its line. */
 static bool ends_value(uint8_t byte, bool is_header) {
     if (byte == '\n' || byte == '\r')
         return true;

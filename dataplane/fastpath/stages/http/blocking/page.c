@@ -18,7 +18,7 @@
 
 enum { BODY_MAX = 192, TYPE_MAX = 24, NUMBERS_MAX = 32 };
 
-/* What is said of one kind of refusal. */
+/* The texts of one kind of refusal. */
 struct wording {
     char status[24];
     char title[20];
@@ -65,7 +65,7 @@ void sb_http_write_page(struct sb_http_page *page, const struct sb_http_message 
     page->size += body_size;
 }
 
-/* Returns its size. */
+/* Writes the head of the response. Returns its size. */
 static uint32_t write_head(struct sb_http_page *page, const char *status, const char *type,
                            uint32_t body_size, uint64_t incident, uint32_t retry_after_s) {
     char *out = (char *)page->bytes;
@@ -90,7 +90,7 @@ static bool wants_json(const struct sb_http_message *message, const uint8_t *byt
     return false;
 }
 
-/* Whether a word, which is in lower case, is in a text, in whatever case. */
+/* Whether a text contains a word, regardless of case. word: in lower case. */
 static bool has(const uint8_t *text, uint32_t size, const char *word) {
     const uint32_t length = (uint32_t)strlen(word);
 

@@ -46,7 +46,7 @@ void sb_forms_value(struct sb_http_values *values, const uint8_t *in, uint32_t s
                                ? sb_text_unescape(in, size, out)
                                : sb_text_decode(in, size, out, reading->plus);
 
-        /* Each escape is longer than what it stands for. */
+        /* Each escape is longer than the character it encodes. */
         is_decoded = decoded != size || (reading->plus && (traits & SB_TEXT_PLUS) != 0);
         if (is_decoded) {
             sb_forms_line(values, SB_HTTP_FORM_DECODED, decoded);
@@ -94,7 +94,7 @@ void sb_forms_pieces(struct sb_http_values *values, enum sb_waf_class class, uin
         return;
     for (int form = SB_HTTP_FORM_DECODED; form < SB_HTTP_FORM_COUNT; form++) {
         uint32_t from = since->at[form], end = values->size[form];
-        /* The last line's end is not part of it. */
+        /* The end of the last line is not part of the piece. */
         const struct sb_http_piece piece = {from, end - from - 1, name, (uint8_t)class};
 
         if (end != from)
@@ -102,7 +102,8 @@ void sb_forms_pieces(struct sb_http_values *values, enum sb_waf_class class, uin
     }
 }
 
-/* SB_HTTP_PIECES_MAX is more than there can be; the guard is against an error here. */
+/* There are never more than SB_HTTP_PIECES_MAX pieces; the test only guards against an error in
+ * this file. */
 static void add_piece(struct sb_http_values *values, enum sb_http_form form,
                       const struct sb_http_piece *piece) {
     uint32_t count = values->piece_count[form];

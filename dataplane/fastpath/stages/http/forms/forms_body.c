@@ -75,7 +75,7 @@ void sb_forms_add_guessed(struct sb_http_values *values, const uint8_t *in, uint
         sb_forms_value(values, in, size, is_field ? &sb_forms_field : &sb_forms_text);
 }
 
-/* A byte order mark and white space. */
+/* Size of a byte order mark and white space at the beginning. */
 static uint32_t blanks(const uint8_t *in, uint32_t size) {
     uint32_t at = size >= 3 && memcmp(in, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
@@ -84,8 +84,8 @@ static uint32_t blanks(const uint8_t *in, uint32_t size) {
     return at;
 }
 
-/* UTF-16 or UTF-32, by its first characters, which are ASCII (RFC 4627, 3; XML 1.0, F.1): parsers
- * of JSON and XML read them, rules do not. */
+/* Whether the text is UTF-16 or UTF-32, judged by its first characters, which are ASCII (RFC 4627,
+ * 3; XML 1.0, F.1). Parsers of JSON and XML read these encodings; patterns of rules do not. */
 static bool is_wide(const uint8_t *in, uint32_t size, bool is_json) {
     bool has_mark =
         size >= 2 && ((in[0] == 0xff && in[1] == 0xfe) || (in[0] == 0xfe && in[1] == 0xff));
@@ -99,8 +99,8 @@ static bool is_wide(const uint8_t *in, uint32_t size, bool is_json) {
     return (in[0] == '<' && in[1] == 0) || (in[0] == 0 && in[1] == '<');
 }
 
-/* Strings stand between quotes that have no backslash before them, or two. What is outside of them
- * has nothing that decoding would change; so a quote that is missing hides nothing. */
+/* A JSON string ends at a quote with an even number of backslashes before it. Decoding would not
+ * change the text outside of strings, so a missing quote hides nothing. */
 void sb_forms_add_json(struct sb_http_values *values, const uint8_t *in, uint32_t size) {
     const uint8_t *end = in + size, *at = in;
 

@@ -1,5 +1,5 @@
-/* forms_escapes.c: escapes that do not build on one another: character references of HTML, escapes
- * of JSON; and characters in UTF-8. See forms_text.h. */
+/* forms_escapes.c: escapes that do not nest: character references of HTML and escapes of JSON; and
+ * the encoding of characters in UTF-8. See forms_text.h. */
 #include <string.h>
 
 #include "forms_text.h"
@@ -11,12 +11,12 @@ struct name {
     char name[SB_TEXT_NAME_SIZE_MAX];
     uint8_t size;
     uint8_t character;
-    bool needs_end; /* the semicolon */
+    bool needs_end; /* only with a semicolon */
 };
 
 enum { NAME_COUNT = 44 };
 
-/* HTML, "named character references": ASCII that is no letter or digit, in order. */
+/* HTML, "named character references": those of ASCII other than letters and digits, sorted. */
 static const struct name NAMES[NAME_COUNT] = {
     {"AMP", 3, '&', false},   {"GT", 2, '>', false},      {"Hat", 3, '^', true},
     {"LT", 2, '<', false},    {"NewLine", 7, '\n', true}, {"QUOT", 4, '"', false},
@@ -35,7 +35,7 @@ static const struct name NAMES[NAME_COUNT] = {
     {"verbar", 6, '|', true}, {"vert", 4, '|', true},
 };
 
-/* By first letter: where its names begin, and 1. */
+/* By first letter: index of its first name, plus 1. */
 static const uint8_t FIRST[256] = {
     ['A'] = 1,  ['G'] = 2,  ['H'] = 3,  ['L'] = 4,  ['N'] = 5,  ['Q'] = 6,  ['T'] = 7,  ['U'] = 8,
     ['a'] = 9,  ['b'] = 12, ['c'] = 13, ['d'] = 16, ['e'] = 17, ['g'] = 19, ['l'] = 21, ['m'] = 28,
@@ -90,7 +90,7 @@ uint32_t sb_text_dereference(uint8_t *text, uint32_t size) {
     return to;
 }
 
-/* How many bytes the reference that begins here takes; 0: it is none. */
+/* Size in bytes of the reference that begins here; 0: none begins here. */
 static uint32_t reference(const uint8_t *in, uint32_t size, uint32_t *character) {
     uint32_t letter = size >= 2 ? in[1] : 0;
 
@@ -107,7 +107,8 @@ static uint32_t reference(const uint8_t *in, uint32_t size, uint32_t *character)
         *character = name->character;
         if (end < size && in[end] == ';')
             return end + 1;
-        /* HTML, "named character reference state": without its end it is none before a =. */
+        /* HTML, "named character reference state": without a semicolon, it is no reference before a
+         * =. */
         if (!name->needs_end && !(end < size && in[end] == '='))
             return end;
     }
@@ -145,7 +146,7 @@ uint32_t sb_text_unescape(const uint8_t *in, uint32_t size, uint8_t *out) {
     return to;
 }
 
-/* Writes what the escape that begins here stands for, itself if it is none. */
+/* Writes the character of the escape that begins here, or the byte itself if none begins here. */
 static uint32_t escape(const uint8_t *in, uint32_t size, uint8_t *out, uint32_t *read) {
     static const uint8_t PLAIN[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
                                        ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
@@ -166,7 +167,7 @@ static uint32_t escape(const uint8_t *in, uint32_t size, uint8_t *out, uint32_t 
     return 1;
 }
 
-/* A \uXXXX that begins here; NOTHING: there is none. */
+/* The code unit of a \uXXXX that begins here; NOTHING: none begins here. */
 static uint32_t unit(const uint8_t *in, uint32_t size) {
     uint32_t value = 0;
 

@@ -4,15 +4,15 @@
 
 #include "forms_private.h"
 
-enum { SEEN_WORDS = 4 /* of 64 bits: a power of two */ };
+enum { SEEN_WORDS = 4 /* of 64 bits; a power of two */ };
 
 struct head {
     struct sb_http_values *values;
     const struct sb_http_message *message;
     const uint8_t *bytes;
     uint32_t traits; /* of all headers */
-    uint64_t
-        again[(SB_HTTP_HEADERS_MAX + 63) / 64]; /* bit i: the first of a name that comes again */
+    /* bit i: the first of several headers with the same name */
+    uint64_t again[(SB_HTTP_HEADERS_MAX + 63) / 64];
 };
 
 static void copy_head(struct head *head);
@@ -43,7 +43,7 @@ int sb_http_values_of_head(struct sb_http_values *values, const struct sb_http_m
     return 0;
 }
 
-/* To the same offsets; line ends and the blanks behind values become LF. */
+/* Copies the head to the same offsets. Line ends and blanks behind values become LF. */
 static void copy_head(struct head *head) {
     const struct sb_http_message *message = head->message;
     uint8_t *text = head->values->text[SB_HTTP_FORM_RAW];
@@ -61,7 +61,8 @@ static void copy_head(struct head *head) {
     head->values->size[SB_HTTP_FORM_RAW] = size;
 }
 
-/* Path and query: lines of their own in RAW, so that a rule can say where they begin and end. */
+/* Adds path and query as separate lines to RAW, so that a pattern can match their beginning and
+ * end. */
 static void add_target(struct head *head) {
     const struct sb_http_span *path = &head->message->path, *query = &head->message->query;
     struct sb_http_values *values = head->values;
@@ -98,12 +99,13 @@ static void add_headers(struct head *head) {
     add_headers_that_are(head, true);
 }
 
-/* Credentials, cookies among them, come last: then it is easy not to show them. */
+/* Credentials, including cookies, come last, so that evidence can leave them out by their offset.
+ */
 static void add_headers_that_are(struct head *head, bool secret) {
     const struct sb_http_message *message = head->message;
     struct sb_http_values *values = head->values;
     const uint32_t each = 1u << SB_WAF_HEADER | 1u << SB_WAF_COOKIE;
-    /* Mostly no rule has one of them as target, and there is nothing to decode in any. */
+    /* The usual case: no rule has single headers as target, and no header has an escape. */
     bool only_again =
         !secret && (head->traits & SB_FORMS_FOLDED) == 0 && (values->classes & each) == 0;
 
@@ -149,7 +151,7 @@ void sb_forms_add_header(struct sb_http_values *values, const uint8_t *name, uin
         sb_forms_pieces(values, SB_WAF_COOKIE, 0, &since);
 }
 
-/* In RAW a line for each cookie, so that a rule can say where one begins and ends. */
+/* Adds a line for each cookie to RAW, so that a pattern can match its beginning and end. */
 static void add_cookie_lines(struct sb_http_values *values, uint32_t offset, uint32_t size) {
     const uint8_t *value = values->text[SB_HTTP_FORM_RAW] + offset;
     uint32_t at = values->size[SB_HTTP_FORM_RAW], traits;
@@ -167,7 +169,8 @@ static void add_cookie_lines(struct sb_http_values *values, uint32_t offset, uin
             *out = '\n';
 }
 
-/* RFC 6265, 4.2.1, and with any blanks around. */
+/* Cookies are separated by a semicolon and a blank (RFC 6265, 4.2.1); other blanks are tolerated.
+ */
 static void add_cookies(struct sb_http_values *values, const uint8_t *in, uint32_t size) {
     const uint8_t *end = in + size;
 
@@ -186,8 +189,8 @@ static void add_cookies(struct sb_http_values *values, const uint8_t *in, uint32
     }
 }
 
-/* Servers join the values of a name that comes again, or take one of them: each alone and all
- * joined are scanned. */
+/* Marks headers whose name occurs again. Servers join the values of such headers, or use one of
+ * them, so each value is scanned alone, and all of them joined. */
 static void find_again(struct head *head) {
     const struct sb_http_message *message = head->message;
     uint64_t seen[SEEN_WORDS] = {0};
@@ -207,7 +210,7 @@ static void find_again(struct head *head) {
     }
 }
 
-/* Names of one spelling but for case have one mark; others seldom share it. */
+/* A hash for names. It ignores case. Different names seldom have the same value. */
 static uint32_t mark_of(const uint8_t *name, uint32_t size) {
     uint32_t first = name[0] | 0x20u, last = name[size - 1] | 0x20u,
              middle = name[size / 2] | 0x20u;
@@ -221,7 +224,7 @@ static void add_joined(struct head *head, uint32_t first) {
     struct sb_http_values *values = head->values;
     uint32_t offset = values->size[SB_HTTP_FORM_RAW], size = 0;
     uint8_t *out = sb_forms_end(values, SB_HTTP_FORM_RAW);
-    /* RFC 6265, 5.4; RFC 9110, 5.3. */
+    /* Separators: RFC 6265, 5.4; RFC 9110, 5.3. */
     const char *between =
         sb_forms_is(head->bytes + header->name, header->name_size, "cookie") ? "; " : ", ";
 

@@ -1,5 +1,6 @@
-/* forms_multipart.c: the parts of a multipart body (RFC 7578; RFC 2046, 5.1). What servers read
- * differently is a fault; whatever it is, the parts are read on, and all bytes are in RAW. */
+/* forms_multipart.c: the parts of a multipart body (RFC 7578; RFC 2046, 5.1). Anything that servers
+ * read differently is a fault. The parser continues after a fault, and all bytes are in RAW in any
+ * case. */
 #define _GNU_SOURCE /* memmem */
 #include <string.h>
 
@@ -61,7 +62,7 @@ void sb_forms_add_parts(struct sb_http_values *values, const uint8_t *boundary,
         ;
 }
 
-/* At the beginning of a line; NULL: there is none. */
+/* The next delimiter at the beginning of a line; NULL: there is none. */
 static const uint8_t *next_delimiter(struct reader *reader) {
     const uint8_t *at = reader->at;
 
@@ -79,15 +80,15 @@ static const uint8_t *next_delimiter(struct reader *reader) {
     return NULL;
 }
 
-/* Whether nothing but dashes, blanks or the line's end follows: else it is another boundary, which
- * begins like this one. */
+/* Whether only dashes, blanks or a line end follow. Otherwise the text is a longer boundary with
+ * the same beginning. */
 static bool is_delimiter(const struct reader *reader, const uint8_t *at) {
     at += reader->delimiter_size;
     return at == reader->end || *at == '-' || *at == '\r' || *at == '\n' || *at == ' ' ||
            *at == '\t';
 }
 
-/* Behind the delimiter at hand; false: it was the last one, or nothing follows. */
+/* Moves behind the current delimiter. False: it was the last one, or nothing follows. */
 static bool begin_part(struct reader *reader) {
     struct line line;
 
@@ -95,7 +96,7 @@ static bool begin_part(struct reader *reader) {
     line = next_line(reader);
     if (line.size == 0 && line.is_ended)
         return true;
-    /* What has not come can't be judged. */
+    /* A line that is not complete can't be judged yet. */
     if (!line.is_ended && !reader->is_whole)
         return false;
     if (line.size >= DASHES && line.at[0] == '-' && line.at[1] == '-') {
@@ -106,7 +107,7 @@ static bool begin_part(struct reader *reader) {
     return line.is_ended;
 }
 
-/* Behind the last delimiter there should be nothing but a line's end. */
+/* A fault if anything but a line end follows the last delimiter. */
 static void add_rest(struct reader *reader, const uint8_t *in) {
     uint32_t size = (uint32_t)(reader->end - in);
 
@@ -116,7 +117,7 @@ static void add_rest(struct reader *reader, const uint8_t *in) {
     sb_forms_value(reader->values, in, size, &sb_forms_text);
 }
 
-/* To the next delimiter; false: there is none. */
+/* Adds the part up to the next delimiter. False: there is no further delimiter. */
 static bool add_part(struct reader *reader) {
     bool is_file = read_headers(reader);
     const uint8_t *in = reader->at, *next = next_delimiter(reader), *end = next;
@@ -135,7 +136,7 @@ static bool add_part(struct reader *reader) {
     return next != NULL;
 }
 
-/* Returns whether the part is a file. */
+/* Reads the headers of a part. Returns whether the part is a file. */
 static bool read_headers(struct reader *reader) {
     bool is_file = false, has_disposition = false;
 
@@ -163,7 +164,7 @@ static bool read_headers(struct reader *reader) {
     return is_file;
 }
 
-/* Without its end, CR LF. */
+/* The next line, without CR LF. */
 static struct line next_line(struct reader *reader) {
     struct line line = {.at = reader->at};
     const uint8_t *feed = memchr(reader->at, '\n', (size_t)(reader->end - reader->at));
@@ -180,7 +181,7 @@ static struct line next_line(struct reader *reader) {
     return line;
 }
 
-/* filename= or filename*= */
+/* Whether a header has the parameter filename= or filename*=. */
 static bool has_file_name(const struct line *line) {
     enum { SIZE = 8 };
 
@@ -197,7 +198,8 @@ static bool has_file_name(const struct line *line) {
     return false;
 }
 
-/* Some decode base64 and quoted-printable, others do not; RFC 7578, 4.7 deprecates the header. */
+/* A fault if a part is encoded as base64 or quoted-printable: some servers decode it, others do
+ * not. RFC 7578, 4.7, deprecates the header. */
 static void check_encoding(struct reader *reader, const struct line *line, uint32_t name_size) {
     const uint8_t *value = line->at + name_size + 1, *end = line->at + line->size;
     uint32_t size;

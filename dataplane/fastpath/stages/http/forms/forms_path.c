@@ -1,7 +1,7 @@
-/* forms_path.c: the readings of a path. Servers choose what they serve by the resolved path (nginx,
- * Apache) and hand on the one that was sent, or hand on what is only decoded (Gunicorn): so both
- * are scanned. The last two are those of servers that decode twice, know \ (IIS) or take parameters
- * out (Tomcat). */
+/* forms_path.c: the readings of a path. Some servers select the resource by the resolved path but
+ * pass on the path that was sent (nginx, Apache), others pass on a path that is only decoded
+ * (Gunicorn); so both are scanned. The last two readings are those of servers that decode twice,
+ * treat \ as / (IIS) or remove parameters (Tomcat). */
 #include <string.h>
 
 #include "forms_private.h"
@@ -25,7 +25,7 @@ void sb_forms_path(struct sb_http_values *values, const uint8_t *in, uint32_t si
     const uint32_t readings = SB_FORMS_FOLDED | SB_TEXT_BACKSLASH | SB_TEXT_SEMICOLON;
     struct text decoded, resolved;
 
-    /* `*`, and what an absolute URI without a path has. */
+    /* the target `*`, or an absolute URI without a path */
     if (size == 0 || in[0] != '/')
         return;
     if ((sb_text_traits(in, size) & readings) == 0 && !has_segments(&sent))
@@ -43,7 +43,7 @@ uint32_t sb_http_canonical_path(const uint8_t *in, uint32_t size, uint8_t *out) 
 
     if (decoded.size == 0 || out[0] != '/' || !has_segments(&decoded))
         return decoded.size;
-    return resolve(&decoded, false, out, &climbs); /* never ahead of what it reads */
+    return resolve(&decoded, false, out, &climbs); /* writes no further than it has read */
 }
 
 static bool has_bad_escape(const struct text *path) {
@@ -60,7 +60,7 @@ static bool has_bad_escape(const struct text *path) {
     return false;
 }
 
-/* Whether there is a segment that resolving might take out. */
+/* Whether resolving may change the path. */
 static bool has_segments(const struct text *path) {
     for (uint32_t at = 0; at + 1 < path->size; at++)
         if (path->bytes[at] == '/' && (path->bytes[at + 1] == '/' || path->bytes[at + 1] == '.'))
@@ -112,8 +112,9 @@ static void folded_lines(struct sb_http_values *values, const struct text *decod
         sb_forms_line(values, SB_HTTP_FORM_FOLDED, last.size);
 }
 
-/* // as /, . and .. taken out (RFC 3986, 5.2.4); with has_parameters what a segment has behind its
- * first ; is. climbs: there was a .. above the root, where it does nothing. path begins with /. */
+/* Replaces // by / and removes the segments . and .. (RFC 3986, 5.2.4); with has_parameters also
+ * everything behind the first ; of a segment. climbs: a .. occurred at the root, where it has no
+ * effect. path begins with /. Returns the size. */
 static uint32_t resolve(const struct text *path, bool has_parameters, uint8_t *out, bool *climbs) {
     const uint8_t *at = path->bytes, *end = at + path->size;
     bool is_directory = true;

@@ -5,27 +5,27 @@
 #include "forms.h"
 #include "forms_text.h"
 
-/* What folding can change in any value; line ends too, where they are no separators. */
+/* Characters of escapes that folding decodes in any value, including escaped line ends. */
 enum { SB_FORMS_FOLDED = SB_TEXT_PERCENT | SB_TEXT_AMPERSAND | SB_TEXT_HIGH };
 
-enum sb_forms_escape { /* what DECODED undoes */
+enum sb_forms_escape { /* the escapes that DECODED decodes */
                        SB_FORMS_ESCAPE_NONE,
                        SB_FORMS_ESCAPE_PERCENT,
                        SB_FORMS_ESCAPE_JSON
 };
 
-/* How values of one kind are read. */
+/* How values of one kind are decoded. */
 struct sb_forms_reading {
     uint8_t escape; /* enum sb_forms_escape */
     bool plus;      /* + is a blank */
-    uint8_t folded; /* bits of enum sb_text_trait: without any of them, folding changes nothing */
-    bool is_line;   /* in DECODED even if it does not differ: in RAW it is no line of its own */
+    uint8_t folded; /* bits of enum sb_text_trait: folding changes no value without them */
+    bool is_line;   /* added to DECODED even if it does not differ, because it is no line of RAW */
 };
 
 extern const struct sb_forms_reading sb_forms_argument, sb_forms_header, sb_forms_json,
     sb_forms_text, sb_forms_body_argument, sb_forms_field;
 
-/* Where a piece begins, in each form. */
+/* The beginning of a piece, in each form. */
 struct sb_forms_mark {
     uint32_t at[SB_HTTP_FORM_COUNT];
 };
@@ -34,7 +34,7 @@ static inline uint8_t *sb_forms_end(struct sb_http_values *values, enum sb_http_
     return values->text[form] + values->size[form];
 }
 
-/* What was written behind the end of a text becomes a line of it. */
+/* Makes the size bytes written behind the end of a text, and a line end, part of it. */
 static inline void sb_forms_line(struct sb_http_values *values, enum sb_http_form form,
                                  uint32_t size) {
     values->size[form] += size;
@@ -54,52 +54,54 @@ static inline struct sb_forms_mark sb_forms_here(const struct sb_http_values *va
 }
 
 void sb_forms_begin(struct sb_http_values *values);
-/* Lines that come from now on are not to be shown. */
+/* Evidence does not show the lines that are added from now on. */
 void sb_forms_secrets_follow(struct sb_http_values *values);
-/* Sets `differs`. */
+/* Sets `differs` at the end. */
 void sb_forms_finish(struct sb_http_values *values);
 
-/* A line in DECODED and one in FOLDED, each only if it differs from the form before (or is_line).
- */
+/* Adds the value to DECODED and to FOLDED, in each case only if it differs from the form before (or
+ * is_line). */
 void sb_forms_value(struct sb_http_values *values, const uint8_t *in, uint32_t size,
                     const struct sb_forms_reading *reading);
 
-/* sb_forms_value() of each part between separators. */
+/* Calls sb_forms_value() for each part between separators. */
 void sb_forms_split(struct sb_http_values *values, const uint8_t *in, uint32_t size,
                     uint8_t separator, const struct sb_forms_reading *reading);
 
-/* A part of the text of RAW, if the class is wanted. */
+/* Adds a part of RAW's text as a piece, if the class is needed. */
 void sb_forms_piece(struct sb_http_values *values, enum sb_waf_class class, uint32_t name,
                     uint32_t offset, uint32_t size);
 
-/* What has come to DECODED and FOLDED since, if the class is wanted. */
+/* Adds the lines that DECODED and FOLDED have got since the mark as pieces, if the class is needed.
+ */
 void sb_forms_pieces(struct sb_http_values *values, enum sb_waf_class class, uint32_t name,
                      const struct sb_forms_mark *since);
 
-/* The values of a header, or of all of its name; offset, size: in the text of RAW. */
+/* Adds the values of one header, or of all headers with its name, joined. offset, size: in the text
+ * of RAW. */
 void sb_forms_add_header(struct sb_http_values *values, const uint8_t *name, uint32_t name_size,
                          uint32_t offset, uint32_t size);
 
-/* Content of no declared kind, or of a part: JSON if it begins like that, XML likewise, a field of
- * a form if is_field, and nothing else. */
+/* Adds content without a declared type, or of a part: as JSON or XML if it begins like these, else
+ * as a field of a form if is_field. */
 void sb_forms_add_guessed(struct sb_http_values *values, const uint8_t *in, uint32_t size,
                           bool is_field);
 
-/* Strings of JSON, and what is between them. */
+/* Adds the strings of a JSON text, and the text between them. */
 void sb_forms_add_json(struct sb_http_values *values, const uint8_t *in, uint32_t size);
 
-/* The parts of a multipart body, and its faults. */
+/* Adds the parts of a multipart body, and sets its faults. */
 void sb_forms_add_parts(struct sb_http_values *values, const uint8_t *boundary,
                         uint32_t boundary_size, const uint8_t *in, uint32_t size, bool is_whole);
 
-/* Whether text is a word, given in lower case, whatever its own case. */
+/* Whether text is a word, regardless of case. word: in lower case. */
 bool sb_forms_is(const uint8_t *text, uint32_t size, const char *word);
 
 static inline void sb_forms_fault(struct sb_http_values *values, enum sb_http_fault fault) {
     values->faults |= 1ull << fault;
 }
 
-/* The path's lines in DECODED and FOLDED, and its faults. */
+/* Adds the path's lines to DECODED and FOLDED, and sets its faults. */
 void sb_forms_path(struct sb_http_values *values, const uint8_t *in, uint32_t size);
 
 #endif

@@ -6,12 +6,12 @@
 
 enum { STEP = 16, FULL_WIDTH = 0xff01, FULL_WIDTH_LAST = 0xff5e /* U+FF01 is ! */ };
 
-/* What pass over the escapes writes to; a stack, as an escape is taken off when its last byte has
- * come, and what it stands for may be the last byte of another. */
+/* The output of decoding. It works as a stack: when the last byte of an escape arrives, the escape
+ * is removed from the end, and its character may in turn be the last byte of another escape. */
 struct sink {
     uint8_t *text;
     uint32_t size;
-    uint32_t percent; /* where the last % was put; far from the end: no escape is open */
+    uint32_t percent; /* offset of the last %; far from the end: no escape is open */
     bool plus, has_changed;
 };
 
@@ -25,7 +25,7 @@ static int completed(struct sink *sink, uint8_t byte);
 static int completed_hex(struct sink *sink, uint8_t byte);
 static int completed_utf8(struct sink *sink, uint8_t byte);
 
-/* A class is the bits that its high and its low digit have in common. */
+/* The class of a byte is the bitwise AND of the entries for its high and its low four bits. */
 static __m128i class_of(__m128i bytes) {
     const uint8_t all = SB_TEXT_HIGH | SB_TEXT_CONTROL;
     const __m128i low = _mm_setr_epi8(
@@ -52,7 +52,7 @@ static uint32_t bits_of(__m128i classes) {
     return (uint32_t)(both | both >> 8) & 0xff;
 }
 
-/* Fewer than STEP bytes, none beyond them read; letters fill up. */
+/* Loads fewer than STEP bytes without reading beyond them; letters fill the rest. */
 static __m128i load_short(const uint8_t *in, uint32_t size) {
     uint8_t bytes[STEP];
 
@@ -137,8 +137,8 @@ uint32_t sb_text_fold(const uint8_t *in, uint32_t size, uint8_t *out, bool plus,
     return size;
 }
 
-/* Which bytes push() looks at, but for what completes an escape: signed, those from 0x80 on are
- * below a blank. */
+/* Which bytes push() must handle, apart from the last bytes of an escape. The comparison is signed,
+ * so bytes from 0x80 on are less than a blank. */
 static uint32_t specials(__m128i bytes) {
     __m128i signs = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('%')),
                                  _mm_cmpeq_epi8(bytes, _mm_set1_epi8('+')));
@@ -159,7 +159,7 @@ static uint32_t undo_escapes(const uint8_t *in, uint32_t size, struct sink *sink
             uint32_t mask = specials(bytes),
                      plain = mask == 0 ? STEP : (uint32_t)__builtin_ctz(mask);
 
-            /* Not all of it where in is out: what comes behind is not read yet. */
+            /* If in is out, a store of STEP bytes could overwrite bytes that are not read yet. */
             if (mask == 0)
                 _mm_storeu_si128((__m128i *)(sink->text + sink->size), bytes);
             else
@@ -179,8 +179,8 @@ static void push(struct sink *sink, uint8_t byte) {
         next = completed(sink, (uint8_t)next);
 }
 
-/* Puts a byte, or takes off the escape that it completes and returns what that stands for; -1: all
- * is put. */
+/* Appends a byte and returns -1, or removes the escape that the byte completes and returns the
+ * character of the escape. */
 static int completed(struct sink *sink, uint8_t byte) {
     if (byte == 0) {
         sink->has_changed = true;
@@ -200,7 +200,7 @@ static int completed(struct sink *sink, uint8_t byte) {
     return -1;
 }
 
-/* %XX; %uXXXX (ECMAScript, B.2.1.2). */
+/* %XX, and %uXXXX (ECMAScript, B.2.1.2). */
 static int completed_hex(struct sink *sink, uint8_t byte) {
     uint8_t *end = sink->text + sink->size;
     uint32_t digit = sb_text_hex(byte), high, character = 0;
@@ -230,7 +230,7 @@ static int completed_hex(struct sink *sink, uint8_t byte) {
     return -1;
 }
 
-/* ASCII in two, three or four bytes (RFC 3629, 3 forbids it); full-width ASCII. */
+/* ASCII in two, three or four bytes (invalid according to RFC 3629, 3), and full-width ASCII. */
 static int completed_utf8(struct sink *sink, uint8_t byte) {
     uint8_t *end = sink->text + sink->size, last = sink->size >= 1 ? end[-1] : 0;
     uint32_t low = byte & 0x3f, taken = 0, character = 0;

@@ -1,4 +1,4 @@
-/* content.c: of a request's body what is passed over, and what its content is; see message.h. */
+/* content.c: skips parts of a request's body, and copies its content; see message.h. */
 #include <string.h>
 
 #include "message.h"
@@ -46,7 +46,8 @@ uint32_t sb_http_content(const message_t *message, const uint8_t *bytes, uint8_t
     return copied;
 }
 
-/* Of a line that llhttp has read: its bytes, 0 where its end has not come; size is what it says. */
+/* Size in bytes of the size line of a chunk, which llhttp has accepted; 0: its end has not been
+ * received. size: the size of the chunk. */
 static uint32_t chunk_line(const uint8_t *bytes, uint64_t at, uint64_t end, uint64_t *size) {
     const uint8_t *line = bytes + at, *stop = memchr(line, '\n', end - at);
     uint64_t value = 0;

@@ -1,7 +1,9 @@
-/* content_type.c: what kind of content a Content-Type means, and the boundary of a multipart body.
+/* content_type.c: the kind of content that a Content-Type means, and the boundary of a multipart
+ * body.
  *
- * Servers differ about parameters: whatever one of them could take for a boundary, and another one
- * not, is a fault. */
+ * Servers read parameters differently. If one server could take a text for a boundary and another
+ * one not, it is a fault.
+ */
 #include <string.h>
 
 #include "framing.h"
@@ -24,7 +26,7 @@ void sb_http_check_content_type(struct sb_http_message *message, const uint8_t *
     const uint8_t *value = bytes + header->value;
     uint32_t size = 0;
 
-    /* PHP ends the type at a comma or a blank too. */
+    /* PHP also ends the type at a comma or a blank. */
     while (size < header->value_size && strchr(";, \t", value[size]) == NULL)
         size++;
     message->content = (uint8_t)kind_of(value, size);
@@ -47,7 +49,7 @@ static enum sb_http_content kind_of(const uint8_t *type, uint32_t size) {
     return SB_HTTP_CONTENT_OTHER;
 }
 
-/* False: not exactly one, or one that is read differently (RFC 2046, 5.1.1). */
+/* False: there is not exactly one boundary, or servers read it differently (RFC 2046, 5.1.1). */
 static bool find_boundary(struct sb_http_message *message, const uint8_t *bytes,
                           struct cursor cursor) {
     struct cursor name = {0}, value = {0};
@@ -68,8 +70,8 @@ static bool find_boundary(struct sb_http_message *message, const uint8_t *bytes,
     return is_good && found == 1;
 }
 
-/* A semicolon, name=value, and white space around them; the value without its quotes. False: not
- * so; the cursor is at the end then. */
+/* Reads a semicolon and name=value, with optional white space; the value without its quotes. False:
+ * the syntax is another one; the cursor is then at the end. */
 static bool next_parameter(struct cursor *cursor, struct cursor *name, struct cursor *value) {
     const uint8_t *at = trimmed(*cursor).at, *end = cursor->end, *equal, *stop;
 
@@ -78,7 +80,7 @@ static bool next_parameter(struct cursor *cursor, struct cursor *name, struct cu
         return false;
     *name = *value = (struct cursor){end, end};
     at = trimmed((struct cursor){at, end}).at;
-    if (at == end || *at == ';') { /* an empty one (RFC 9110, 5.6.6) */
+    if (at == end || *at == ';') { /* an empty parameter (RFC 9110, 5.6.6) */
         cursor->at = at;
         return true;
     }
@@ -108,7 +110,8 @@ static struct cursor trimmed(struct cursor text) {
     return text;
 }
 
-/* bchars, of which blanks alone are left out: no client makes them, and some servers stop there. */
+/* Whether the value consists of bchars (RFC 2046, 5.1.1) without blanks: no client uses blanks, and
+ * some servers end the boundary there. */
 static bool is_boundary(struct cursor value) {
     static const char others[] = "'()+_,-./:=?";
 

@@ -1,4 +1,4 @@
-/* faults.c: the reason of each fault. */
+/* faults.c: maps each fault to its reason. */
 #include "abi.h"
 #include "message.h"
 

@@ -1,4 +1,5 @@
-/* framing.c: what llhttp does not ask of a head and servers differ about; see framing.h. */
+/* framing.c: checks of a head that llhttp does not make, but that servers differ in; see framing.h.
+ */
 #include "framing.h"
 
 #include <string.h>
@@ -39,7 +40,7 @@ static uint32_t end_of_line(const struct sb_http_message *message, uint32_t inde
     return message->head_size - 2;
 }
 
-/* Optional white space is no part of a value (RFC 9110, 5.5). */
+/* Optional white space is not part of a value (RFC 9110, 5.5). */
 static void trim(struct sb_http_header *header, const uint8_t *bytes) {
     const uint8_t *value = bytes + header->value;
     uint16_t size = header->value_size, first = 0;
@@ -93,7 +94,7 @@ void sb_http_check_header(struct sb_http_message *message, const uint8_t *bytes,
         }
         return;
     case 16:
-        if (sb_http_is(name, size, "proxy-connection")) /* some servers obey it */
+        if (sb_http_is(name, size, "proxy-connection")) /* some servers evaluate it */
             check_connection(bytes, *header, counts);
         if (!sb_http_is(name, size, "content-encoding") ||
             sb_http_is(bytes + header->value, header->value_size, "identity"))
@@ -112,7 +113,8 @@ void sb_http_check_header(struct sb_http_message *message, const uint8_t *bytes,
     }
 }
 
-/* Digits, and blanks around them: tabs too are white space, but not for all (RFC 9110, 8.6). */
+/* A fault unless the value consists of digits, with blanks around them. Tabs are white space too,
+ * but not for all servers (RFC 9110, 8.6). */
 static void check_length(struct sb_http_message *message, const uint8_t *bytes,
                          const struct sb_http_header *header) {
     const uint8_t *line = bytes + header->name + header->name_size + 1;
@@ -126,9 +128,8 @@ static void check_length(struct sb_http_message *message, const uint8_t *bytes,
         sb_http_found(message, SB_HTTP_FAULT_CONTENT_LENGTH);
 }
 
-/* Only the usual spelling: for every other one there is a server that reads it differently (RFC
- * 9112, 6.1).
- */
+/* Only accepts the usual spelling: every other one is read differently by some server (RFC 9112,
+ * 6.1). */
 static void check_encoding(struct sb_http_message *message, const uint8_t *bytes,
                            const struct sb_http_header *header) {
     static const char chunked[] = "chunked";
@@ -140,7 +141,7 @@ static void check_encoding(struct sb_http_message *message, const uint8_t *bytes
         sb_http_found(message, SB_HTTP_FAULT_CHUNKED_IN_1_0);
 }
 
-/* Of a list (RFC 9110, 5.6.1). False: there is no other element. */
+/* The next element of a list (RFC 9110, 5.6.1). False: there is none. */
 static bool next_element(struct sb_http_header *list, const uint8_t *bytes,
                          struct sb_http_header *element) {
     const uint8_t *at = bytes + list->value, *comma = memchr(at, ',', list->value_size);
@@ -156,7 +157,7 @@ static bool next_element(struct sb_http_header *list, const uint8_t *bytes,
     return true;
 }
 
-/* Options (RFC 9110, 7.6.1). */
+/* Reads the options of Connection (RFC 9110, 7.6.1). */
 static void check_connection(const uint8_t *bytes, struct sb_http_header list,
                              struct sb_http_counts *counts) {
     struct sb_http_header element;
@@ -170,7 +171,8 @@ static void check_connection(const uint8_t *bytes, struct sb_http_header list,
     }
 }
 
-/* Protocols (RFC 9110, 7.8). A connection that has become HTTP/2 can't be inspected. */
+/* Reads the protocols of Upgrade (RFC 9110, 7.8). A connection that has switched to HTTP/2 can't be
+ * inspected. */
 static void check_upgrade(struct sb_http_message *message, const uint8_t *bytes,
                           struct sb_http_header list) {
     struct sb_http_header element;

@@ -1,4 +1,4 @@
-/* framing.h: what message.c asks of a head, beside what llhttp does. */
+/* framing.h: the checks of a head that message.c makes in addition to llhttp. */
 #ifndef SB_HTTP_FRAMING_H
 #define SB_HTTP_FRAMING_H
 
@@ -12,12 +12,13 @@ static inline bool sb_http_is_1_0(const struct sb_http_message *message) {
     return message->parser.http_major == 1 && message->parser.http_minor == 0;
 }
 
-/* Fills in what a head says, and its faults. bytes: the message from its first one. */
+/* Sets the fields of the message that follow from its complete head, and its faults. bytes: the
+ * message from its first byte. */
 void sb_http_check_head(struct sb_http_message *message, const uint8_t *bytes);
 
-/* What the headers that have been checked say together. */
+/* Results over all headers checked so far. */
 struct sb_http_counts {
-    uint8_t host; /* how often there is one, at most 255 */
+    uint8_t host; /* number of such headers, at most 255 */
     uint8_t length;
     uint8_t encoding;
     uint8_t type;
@@ -26,30 +27,31 @@ struct sb_http_counts {
     bool has_keep_alive;
     bool has_upgrade;
 };
-/* One header of it. */
+/* Checks one header. */
 void sb_http_check_header(struct sb_http_message *message, const uint8_t *bytes,
                           const struct sb_http_header *header, struct sb_http_counts *counts);
 
-/* Method, target and version, and what is between them. */
+/* Checks method, target and version, and the bytes between them. */
 void sb_http_check_request_line(struct sb_http_message *message, const uint8_t *bytes);
 
-/* Host and authority of the target; hosts: how often there is a Host header, the first of which
- * is message->host. */
+/* Checks Host headers and the target's authority. hosts: number of Host headers; message->host is
+ * the first. */
 void sb_http_check_host(struct sb_http_message *message, const uint8_t *bytes, uint32_t hosts);
 
-/* What kind of content a Content-Type means, and the boundary. */
+/* Finds the kind of content of a Content-Type, and the boundary. */
 void sb_http_check_content_type(struct sb_http_message *message, const uint8_t *bytes,
                                 const struct sb_http_header *header);
 
-/* Which fault an error of llhttp in the head is: error at byte at, of size that have come. */
+/* The fault for an error of llhttp in the head. at: offset of the byte with the error. size: bytes
+ * received. */
 enum sb_http_fault sb_http_fault_of_head(const struct sb_http_message *message,
                                          const uint8_t *bytes, uint32_t at, uint32_t size);
 
-/* A trailer with this name, in lower case, would change what was decided by the head. RFC 9110,
- * 6.5.1. */
+/* Whether a trailer with this name (in lower case) would change a decision that was made by the
+ * head (RFC 9110, 6.5.1). */
 bool sb_http_is_forbidden_trailer(const uint8_t *name, uint32_t size);
 
-/* Whether bytes are a word, which is given in lower case, in whatever case. */
+/* Whether bytes are a word, regardless of case. word: in lower case. */
 bool sb_http_is(const uint8_t *bytes, uint32_t size, const char *word);
 
 static inline uint8_t sb_http_lower(uint8_t byte) {

@@ -1,6 +1,8 @@
-/* head_error.c: what an error of llhttp in a head means, by what it was reading.
+/* head_error.c: maps an error of llhttp in a head to a fault, by the part of the head that it was
+ * reading.
  *
- * Looks at no byte behind the one of the error: the answer is the same however the message was cut.
+ * Looks at no byte behind the error, so the result does not depend on how the message was cut into
+ * segments.
  */
 #include <string.h>
 
@@ -50,7 +52,7 @@ enum sb_http_fault sb_http_fault_of_head(const struct sb_http_message *message,
     }
 }
 
-/* What begins like no request at all; but for white space, which some servers pass over. */
+/* Whether the first byte can't begin a request. White space can: some servers ignore it there. */
 static bool is_other(uint8_t first) {
     static const char separators[] = "\"(),/:;<=>?@[\\]{}";
 
@@ -65,7 +67,7 @@ static enum sb_http_fault fault_of_method(const struct sb_http_message *message,
                                           const uint8_t *bytes, uint32_t at) {
     uint8_t first = bytes[message->start];
 
-    if (message->has_method) /* one that is known, with something else than a blank behind */
+    if (message->has_method) /* a known method, followed by something else than a blank */
         return bytes[at] == '\t' ? SB_HTTP_FAULT_REQUEST_LINE : SB_HTTP_FAULT_METHOD;
     if (first == ' ' || (first >= '\t' && first <= '\r') || (first >= 0x1c && first < ' ') ||
         first == 0x85 || first == 0xa0)
@@ -83,14 +85,14 @@ static enum sb_http_fault fault_of_target(const struct sb_http_message *message,
     is_whole |= bytes[i] == '/' || bytes[i] == '*';
     for (; i <= last && bytes[i] > ' ' && bytes[i] != 0x7f; i++)
         is_whole |= bytes[i] == '/' && bytes[i - 1] == '/' && bytes[i - 2] == ':';
-    if (i <= last && bytes[i] == ' ' && is_whole) /* no name of a protocol behind it */
+    if (i <= last && bytes[i] == ' ' && is_whole) /* without a protocol name behind it */
         return SB_HTTP_FAULT_REQUEST_LINE;
     if (i > last || bytes[i] == ' ' || bytes[i] == '\r' || bytes[i] == '\n')
         return SB_HTTP_FAULT_TARGET_FORM;
     return bytes[i] == '\t' ? SB_HTTP_FAULT_REQUEST_LINE : SB_HTTP_FAULT_TARGET;
 }
 
-/* Where the name of the protocol should be: behind the target and its blanks. */
+/* Offset at which the protocol name should begin: behind the target and the blanks after it. */
 static uint32_t protocol_at(const struct sb_http_message *message, const uint8_t *bytes,
                             uint32_t at) {
     uint32_t first = message->target.offset + message->target.size;
@@ -104,7 +106,7 @@ static enum sb_http_fault fault_of_protocol(const struct sb_http_message *messag
                                             const uint8_t *bytes, uint32_t at) {
     uint32_t first = protocol_at(message, bytes, at);
 
-    if (at > first && bytes[at - 1] == '/') /* a protocol that does not have the method */
+    if (at > first && bytes[at - 1] == '/') /* another protocol, without this method */
         return SB_HTTP_FAULT_METHOD;
     switch (bytes[first]) {
     case '\r':
@@ -120,7 +122,7 @@ static enum sb_http_fault fault_of_protocol(const struct sb_http_message *messag
     }
 }
 
-/* HTTP/1.1, and what is behind it where that is right. */
+/* The line has HTTP/1.1, or something else in its place or behind it. */
 static enum sb_http_fault fault_of_version(const struct sb_http_message *message,
                                            const uint8_t *bytes, uint32_t at) {
     uint32_t first = protocol_at(message, bytes, at), end = first + 8;
@@ -134,7 +136,7 @@ static enum sb_http_fault fault_of_version(const struct sb_http_message *message
                                                    : SB_HTTP_FAULT_VERSION;
 }
 
-/* RFC 9110, 5.6.2. */
+/* Whether the byte is a tchar (RFC 9110, 5.6.2). */
 static bool is_token(uint8_t byte) {
     static const char others[] = "!#$%&'*+-.^_`|~";
     uint8_t lower = sb_http_lower(byte);

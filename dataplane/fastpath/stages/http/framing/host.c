@@ -1,4 +1,5 @@
-/* host.c: who a request is for: servers choose by the Host header, by the target, or by both. */
+/* host.c: the host that a request addresses. Servers select it by the Host header, by the target,
+ * or by both. */
 #include "framing.h"
 
 #include <string.h>
@@ -40,8 +41,8 @@ static const struct sb_http_header *host_header(const struct sb_http_message *me
     return header;
 }
 
-/* uri-host [ ":" port ] (RFC 9110, 7.2), and of names what has an address: letters, digits, dots,
- * hyphens and underscores. */
+/* Whether the text is uri-host [ ":" port ] (RFC 9110, 7.2). Names may only have the characters of
+ * names with an address: letters, digits, dots, hyphens and underscores. */
 static bool is_valid(const uint8_t *host, uint32_t size) {
     uint32_t name = name_size(host, size);
 
@@ -63,7 +64,7 @@ static bool is_valid(const uint8_t *host, uint32_t size) {
     return true;
 }
 
-/* Without port: to the bracket that ends an address, or to the first colon. */
+/* Size without the port: up to the bracket that ends an address, or to the first colon. */
 static uint32_t name_size(const uint8_t *host, uint32_t size) {
     const uint8_t *end;
 
@@ -75,7 +76,7 @@ static uint32_t name_size(const uint8_t *host, uint32_t size) {
     return end == NULL ? size : (uint32_t)(end - host);
 }
 
-/* A colon and up to five digits. */
+/* Whether the text is a colon and up to five digits. */
 static bool is_port(const uint8_t *port, uint32_t size) {
     if (port[0] != ':' || size > 6)
         return false;
@@ -85,7 +86,7 @@ static bool is_port(const uint8_t *port, uint32_t size) {
     return true;
 }
 
-/* As servers compare them: without port and last dot, in whatever case. */
+/* Compares hosts as servers do: without port and final dot, regardless of case. */
 static bool is_same(const uint8_t *one, uint32_t one_size, const uint8_t *other,
                     uint32_t other_size) {
     one_size = name_size(one, one_size);

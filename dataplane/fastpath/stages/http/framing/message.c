@@ -1,4 +1,4 @@
-/* message.c: a request as llhttp reads it, in pieces; see message.h. */
+/* message.c: parses a request with llhttp, in pieces; see message.h. */
 #include "message.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static enum sb_http_progress broken_body(message_t *message);
 static enum sb_http_progress broken(message_t *message, enum sb_http_fault fault);
 
 void sb_http_message_begin(message_t *message) {
-    /* Elements of the arrays are written before they are counted. */
+    /* The arrays need no initial value: an element is written before it is counted. */
     memset(message, 0, offsetof(message_t, header));
     message->kept = SB_HTTP_KEPT_ALL;
     llhttp_init(&message->parser, HTTP_REQUEST, &sb_http_llhttp_settings);
@@ -58,7 +58,7 @@ static enum sb_http_progress feed_head(message_t *message, const uint8_t *bytes,
         return SB_HTTP_HEAD;
     case HPE_PAUSED:
         return finish_head(message, bytes);
-    case HPE_USER: /* a callback has found it */
+    case HPE_USER: /* a callback has set a fault */
     case HPE_CB_METHOD_COMPLETE:
         message->progress = SB_HTTP_BROKEN;
         return SB_HTTP_BROKEN;
@@ -67,8 +67,8 @@ static enum sb_http_progress feed_head(message_t *message, const uint8_t *bytes,
     }
 }
 
-/* Empty lines before the request line: servers take one CRLF, of an old client's last body (RFC
- * 9112, 2.2), and differ about all else. */
+/* Skips empty lines before the request line. Servers accept one CRLF, which old clients send behind
+ * a body (RFC 9112, 2.2), and treat other line ends differently. */
 static void find_start(message_t *message, const uint8_t *bytes, uint32_t end) {
     uint16_t start = message->start;
 
@@ -83,8 +83,8 @@ static void find_start(message_t *message, const uint8_t *bytes, uint32_t end) {
         sb_http_found(message, SB_HTTP_FAULT_AFTER_CLOSE);
 }
 
-/* llhttp takes no byte beyond ASCII in a target, but many servers do, and then the request is to be
- * known: it is shown a letter in place of each. */
+/* llhttp rejects bytes above 0x7f in a target, but many servers accept them. To be able to parse
+ * such a request, llhttp gets a letter in place of each such byte. */
 static llhttp_errno_t parse_head(message_t *message, const uint8_t *bytes, uint32_t end) {
     uint32_t from = (uint32_t)message->fed, first, stop;
     uint8_t shown[SB_HTTP_HEAD_MAX];
@@ -105,7 +105,7 @@ static llhttp_errno_t parse_head(message_t *message, const uint8_t *bytes, uint3
     return parse(message, bytes + from, end - from);
 }
 
-/* Eight at a time. */
+/* Tests eight bytes at a time. */
 static bool is_beyond_ascii(const uint8_t *bytes, uint32_t size) {
     uint64_t eight, found = 0;
 
@@ -118,7 +118,8 @@ static bool is_beyond_ascii(const uint8_t *bytes, uint32_t size) {
     return (found & 0x8080808080808080) != 0;
 }
 
-/* As far as the line has come: behind the method and its blanks, up to another blank or control. */
+/* Finds the target in the bytes received so far: behind the method and its blanks, up to another
+ * blank or control character. */
 static void find_target(const uint8_t *line, uint32_t size, uint32_t *first, uint32_t *stop) {
     uint32_t at = 0;
 
@@ -168,7 +169,7 @@ static enum sb_http_progress finish_head(message_t *message, const uint8_t *byte
     }
     if (message->parser.method == HTTP_GET || message->is_head)
         sb_http_found(message, SB_HTTP_FAULT_BODY_OF_GET);
-    if (message->is_connect) /* llhttp would read no body, others do */
+    if (message->is_connect) /* llhttp would read no body, some servers do */
         return broken(message, SB_HTTP_FAULT_CONNECT);
     message->data_end = message->head_size + message->content_length;
     message->line = message->head_size;
@@ -176,13 +177,13 @@ static enum sb_http_progress finish_head(message_t *message, const uint8_t *byte
     return SB_HTTP_BODY;
 }
 
-/* The line about a chunk, or the trailers: llhttp knows no limit. */
+/* Whether the size line of a chunk, or the trailers, are too long: llhttp has no limit for them. */
 static bool is_too_long(const message_t *message) {
     return message->framing == SB_HTTP_CHUNKED && message->fed >= message->data_end &&
            message->fed > message->line + SB_HTTP_LINE_MAX;
 }
 
-/* The line about a chunk has been read; 0 bytes: the trailers follow. */
+/* Called after the size line of a chunk. After the chunk of size 0 the trailers follow. */
 static enum sb_http_progress begin_chunk(message_t *message) {
     uint64_t size = message->parser.content_length;
 

@@ -1,4 +1,4 @@
-/* message_events.c: what llhttp tells while it reads a request; see message.h. */
+/* message_events.c: the callbacks that llhttp calls while it parses a request; see message.h. */
 #include "message_events.h"
 
 #include "framing.h"
@@ -51,7 +51,7 @@ static int on_method(llhttp_t *parser, const char *at, size_t size) {
     return 0;
 }
 
-/* Of HTTP/2's preface alone (RFC 9113, 3.4). */
+/* Stops at the preface of HTTP/2 (RFC 9113, 3.4). */
 static int on_method_complete(llhttp_t *parser) {
     message_of(parser)->has_method = true;
     if (parser->method != HTTP_PRI)
@@ -60,8 +60,8 @@ static int on_method_complete(llhttp_t *parser) {
     return -1;
 }
 
-/* A line that ends behind the target is a whole request for servers that know HTTP/0.9: nothing
- * behind it may be waited for. */
+/* For servers that support HTTP/0.9, a line that ends behind the target is a complete request, so
+ * the node can't wait for more. */
 static int on_target(llhttp_t *parser, const char *at, size_t size) {
     message_t *message = message_of(parser);
     uint64_t end = offset_of(message, at) + size;
@@ -88,7 +88,7 @@ static int on_name(llhttp_t *parser, const char *at, size_t size) {
         trailer_name(message, at, size);
         return 0;
     }
-    /* Behind a name comes a colon: what follows at once is its rest. */
+    /* A colon follows a complete name, so bytes directly behind it are more of the same name. */
     if (message->header_count != 0 && header[-1].name + header[-1].name_size == offset) {
         header[-1].name_size = (uint16_t)(header[-1].name_size + size);
         return 0;
@@ -108,7 +108,7 @@ static int on_value(llhttp_t *parser, const char *at, size_t size) {
         trailer_value(message, at, size);
         return 0;
     }
-    /* Not before its name is whole: what comes at the end of a piece may still be an error. */
+    /* Not before the name is complete: its last bytes may still turn out to be an error. */
     if (message->header_count > SB_HTTP_HEADERS_MAX)
         return one_too_many(message);
     if (header->value_size == 0)
@@ -122,7 +122,7 @@ static int on_head_complete(llhttp_t *parser) {
     return HPE_PAUSED;
 }
 
-/* The name of one, or a part of it; before it is a semicolon. */
+/* Called with the name of an extension, or a part of it; a semicolon precedes it. */
 static int on_chunk_extension(llhttp_t *parser, const char *at, size_t size) {
     message_t *message = message_of(parser);
 
@@ -142,7 +142,7 @@ static int on_message_complete(llhttp_t *parser) {
     return HPE_PAUSED;
 }
 
-/* Where it is kept, if there is a place for it and its bytes are still there. */
+/* The element for the current trailer. NULL: there is no room, or bytes before it were skipped. */
 static struct sb_http_trailer *place_of(message_t *message) {
     if (message->trailers > SB_HTTP_TRAILERS_MAX || message->kept != SB_HTTP_KEPT_ALL ||
         message->piece_end > UINT32_MAX)

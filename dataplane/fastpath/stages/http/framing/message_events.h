@@ -4,7 +4,7 @@
 
 #include "message.h"
 
-/* Of a parser that is the first member of a struct sb_http_message. */
+/* For a parser that is the first member of a struct sb_http_message. */
 extern const llhttp_settings_t sb_http_llhttp_settings;
 
 #endif

@@ -29,8 +29,8 @@ void sb_http_check_request_line(struct sb_http_message *message, const uint8_t *
     check_target(message, bytes);
 }
 
-/* llhttp has read a blank or more, the name of a protocol, a slash, a digit, a dot, a digit, CRLF.
- */
+/* llhttp has accepted one or more blanks, the name of a protocol, a slash, digit, dot, digit and
+ * CRLF. */
 static void check_version(struct sb_http_message *message, const uint8_t *bytes) {
     static const char http[] = {'H', 'T', 'T', 'P', '/'};
     const uint8_t *at = bytes + end_of(&message->target) + 1;
@@ -69,7 +69,7 @@ static void check_target(struct sb_http_message *message, const uint8_t *bytes) 
     split(message, bytes, authority_of(message, bytes));
 }
 
-/* Of an absolute URI: its authority is the host. Returns where the path begins. */
+/* Sets the host from the authority of an absolute URI. Returns the offset of the path. */
 static uint32_t authority_of(struct sb_http_message *message, const uint8_t *bytes) {
     uint32_t at = message->target.offset, end = end_of(&message->target);
     uint32_t scheme = scheme_size(bytes + at, message->target.size);

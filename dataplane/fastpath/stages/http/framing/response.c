@@ -1,4 +1,4 @@
-/* response.c: responses, of which only status and end matter; see response.h. */
+/* response.c: parses responses for their status and their end; see response.h. */
 #include "response.h"
 
 #include <string.h>
@@ -61,7 +61,7 @@ static uint64_t parse(response_t *response, const uint8_t *piece, uint64_t size)
     return used;
 }
 
-/* RFC 9112, 6.3. */
+/* Finds the length of the body (RFC 9112, 6.3). */
 static void finish_head(response_t *response) {
     const llhttp_t *parser = &response->parser;
 
@@ -83,7 +83,8 @@ static void finish_head(response_t *response) {
     response->keep_alive = !response->until_close && says_keep_alive(parser);
 }
 
-/* RFC 9112, 9.3; llhttp's own answer is about the body too, which a HEAD has not. */
+/* RFC 9112, 9.3. llhttp's own function also considers the body, which the response to a HEAD does
+ * not have. */
 static bool says_keep_alive(const llhttp_t *parser) {
     if (parser->http_major == 1 && parser->http_minor == 1)
         return (parser->flags & F_CONNECTION_CLOSE) == 0;

@@ -24,8 +24,8 @@ bool sb_http_is_same(const struct sb_http_work *work) {
     struct sb_http_buffer *buffer;
     const uint32_t next = work->record->next;
 
-    /* What the host has acknowledged does not matter: it keeps what it has. Numbers of long ago are
-     * never compared with those of the end of the window, which may lie 2^31 and more from them. */
+    /* Bytes that the host has acknowledged do not matter: it keeps what it has. Excluding them also
+     * avoids comparing sequence numbers that are 2^31 or more apart. */
     if (work->record->buffer == 0 ||
         !sb_is_after(work->segment.sequence + work->size, work->record->acked))
         return true;
@@ -42,7 +42,7 @@ bool sb_http_is_same(const struct sb_http_work *work) {
     return true;
 }
 
-/* bytes: from and the following, as they are held. */
+/* bytes: the held bytes from the number from on. */
 static bool is_same_part(const struct sb_http_work *work, const uint8_t *bytes, uint32_t from,
                          uint32_t to) {
     const uint32_t sequence = work->segment.sequence;
@@ -92,7 +92,7 @@ static bool make_room(const struct sb_http_work *work, uint32_t to) {
     return resize(work, HEADER + buffer->old_size + (to - buffer->start));
 }
 
-/* To at least so many bytes in all. */
+/* Grows the block to at least this many bytes. False: the pool has no room. */
 static bool resize(const struct sb_http_work *work, uint32_t bytes) {
     struct sb_http_record *record = work->record;
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
@@ -110,13 +110,14 @@ static bool resize(const struct sb_http_work *work, uint32_t bytes) {
     return true;
 }
 
-/* Behind the last byte that is held. */
+/* The number behind the last held byte. */
 static uint32_t end_of(const struct sb_http_buffer *buffer, uint32_t next) {
     return buffer->range_count == 0 ? sb_latest(buffer->start, next)
                                     : buffer->range[buffer->range_count - 1].to;
 }
 
-/* Together with those that it touches. False: there are as many as there may be. */
+/* Adds a range and merges it with those that it touches. False: there are SB_HTTP_RANGES_MAX
+ * ranges. */
 static bool add_range(struct sb_http_buffer *buffer, uint32_t from, uint32_t to) {
     struct sb_http_range *range = buffer->range;
     uint32_t first = 0, last;
@@ -154,7 +155,8 @@ void sb_http_pass_over(const struct sb_http_work *work, uint32_t next) {
     work->record->next = next;
 }
 
-/* What is held up to next becomes the part before the jump; what lies behind it moves there. */
+/* The bytes held before next become the part before the jump. Bytes held behind the jump move to
+ * its end. */
 bool sb_http_jump(const struct sb_http_work *work, uint32_t count) {
     struct sb_http_record *record = work->record;
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
@@ -200,8 +202,8 @@ void sb_http_trim(const struct sb_http_work *work) {
         shrink(work);
 }
 
-/* Old clients send a line end behind a body (RFC 9112, 2.2): for what may never come, nothing is
- * kept. */
+/* Whether only a line end is held, which old clients send behind a body (RFC 9112, 2.2). It is not
+ * kept, because a request may never follow. */
 static bool is_line_end(const struct sb_http_work *work) {
     const struct sb_http_buffer *buffer = sb_http_buffer_of(work);
 
@@ -209,7 +211,8 @@ static bool is_line_end(const struct sb_http_work *work) {
            memcmp(sb_http_message_bytes(work), "\r\n", 2) == 0;
 }
 
-/* Number of the first byte behind the jump that is needed: of what is not inspected yet all. */
+/* Number of the first byte behind the jump that is still needed: bytes not acknowledged by the
+ * host, and the whole message while it is not inspected. */
 static uint32_t kept_from(const struct sb_http_record *record,
                           const struct sb_http_buffer *buffer) {
     uint32_t first = record->next;
@@ -219,7 +222,8 @@ static uint32_t kept_from(const struct sb_http_record *record,
     return earliest(first, record->acked);
 }
 
-/* To the parser alone, of a message whose rest passes. Not for want of room: it stays as it is. */
+/* Shrinks the block to the parser's state, for a message whose rest passes without inspection. If
+ * the pool has no smaller block, it stays as it is. */
 static void shrink(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
     sb_block smaller;
@@ -239,7 +243,7 @@ static void drop_old(struct sb_http_buffer *buffer, uint32_t next) {
     buffer->old_size = 0;
 }
 
-/* Only where less is moved than is given up: so every byte is moved once, on average. */
+/* Only if fewer bytes are moved than are given up, so that on average each byte is moved once. */
 static void drop_front(struct sb_http_buffer *buffer, uint32_t next, uint32_t keep) {
     const uint32_t left = end_of(buffer, next) - keep;
 

@@ -7,7 +7,7 @@
 enum {
     METHOD_MAX = 32,
     VERSION = 9,           /* bytes: " HTTP/1.x" */
-    REPEATED_MAX = 1 << 20 /* so many bytes behind its SYN a host does not send it again */
+    REPEATED_MAX = 1 << 20 /* bytes after its SYN, a host does not send the SYN again */
 };
 
 static bool begins_with_request(const struct sb_http_work *work);
@@ -70,7 +70,7 @@ bool sb_http_is_answered_anew(const struct sb_http_work *work) {
     return true;
 }
 
-/* Nothing is known of it but where both sides are. */
+/* Resets the record to a state in which only the position of both sides is known. */
 static void restart(const struct sb_http_work *work, uint32_t client, uint32_t host) {
     struct sb_http_record *record = work->record;
 
@@ -82,8 +82,9 @@ static void restart(const struct sb_http_work *work, uint32_t client, uint32_t h
     record->heads = 0;
 }
 
-/* A whole request line of HTTP/1 (RFC 9112, 3): in the middle of a body hardly any client sends one
- * at the beginning of a segment. Of what the host does not read, the numbers would be wrong. */
+/* Whether the segment begins with a complete request line of HTTP/1 (RFC 9112, 3): in the middle of
+ * a body, hardly any client does that. The host must accept the segment; otherwise the recorded
+ * numbers would be wrong. */
 static bool begins_with_request(const struct sb_http_work *work) {
     const uint8_t *line = work->payload;
     const struct sb_flow *flow = work->record->flow;

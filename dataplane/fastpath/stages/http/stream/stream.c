@@ -10,8 +10,8 @@
 
 enum {
     AHEAD_MAX = 1 << 30, /* the largest window (RFC 7323, 2.3) */
-    JUMP_MAX = 1 << 30,  /* at a time: numbers are compared modulo 2^32 */
-    NO_ROOM_DS = 100     /* for so long segments are dropped; then the connection is reset */
+    JUMP_MAX = 1 << 30,  /* at once: numbers are compared modulo 2^32 */
+    NO_ROOM_DS = 100     /* after dropping segments for so long, the connection is reset */
 };
 
 static void note_acknowledgment(const struct sb_http_work *work);
@@ -34,8 +34,8 @@ bool sb_http_client(const struct sb_http_work *work) {
     const struct sb_segment *segment = &work->segment;
     const uint32_t to = segment->sequence + work->size;
 
-    /* A fragment that may pass does not show how long its segment is: what it brings is met again
-     * when the host acknowledges it. */
+    /* A fragment does not tell how long its segment is. The node notices its bytes when the host
+     * acknowledges them. */
     if ((segment->flags & SB_TCP_RST) != 0 || (work->packet->flags & SB_PACKET_FRAGMENT) != 0)
         return false;
     note_acknowledgment(work);
@@ -44,7 +44,7 @@ bool sb_http_client(const struct sb_http_work *work) {
             return sb_http_reject(work, SB_REASON_HTTP_SYN_DATA);
         if ((segment->flags & SB_TCP_URG) != 0 && sb_http_reject(work, SB_REASON_HTTP_URGENT))
             return true;
-        /* Most of a long body: its bytes are with the host, or need not be known. */
+        /* Skips most of a long body: the host has its bytes, or they need not be known. */
         if ((sb_is_after(to, record->next) || (record->flags & SB_HTTP_NOTHING_HELD) == 0) &&
             take(work))
             return true;
@@ -57,7 +57,7 @@ bool sb_http_client(const struct sb_http_work *work) {
     return false;
 }
 
-/* What the client has of the host's bytes: of no more than there are. */
+/* Records what the client has acknowledged, at most up to the host's end. */
 static void note_acknowledgment(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
 
@@ -66,7 +66,7 @@ static void note_acknowledgment(const struct sb_http_work *work) {
         record->host_acked = sb_latest(record->host_acked, work->segment.acknowledgment);
 }
 
-/* True: the segment goes no further. */
+/* True: the segment is not forwarded. */
 static bool take(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
     const uint32_t from = work->segment.sequence, to = from + work->size;
@@ -87,7 +87,7 @@ static bool take(const struct sb_http_work *work) {
     return !sb_is_after(from, record->next) && advance(work);
 }
 
-/* Of a capture that has cut its packets nothing more can be said. */
+/* Packets that a capture has cut can't be inspected; the connection passes. */
 static bool refuse_unreadable(const struct sb_http_work *work) {
     if ((work->packet->flags & SB_PACKET_CUT) == 0)
         return sb_http_drop(work, SB_REASON_HTTP_CHECKSUM);
@@ -96,8 +96,8 @@ static bool refuse_unreadable(const struct sb_http_work *work) {
     return false;
 }
 
-/* Whatever the connections stage lets pass: what the host can't take yet is not kept. How far it
- * has let the client send is known, but of a connection that was met in its midst. */
+/* Bytes that the host can't accept yet are not kept, whatever the connections stage lets pass. The
+ * host's window is known except for picked-up connections. */
 static bool is_in_window(const struct sb_http_work *work) {
     const struct sb_flow *flow = work->record->flow;
     const uint32_t from = work->segment.sequence;
@@ -108,13 +108,13 @@ static bool is_in_window(const struct sb_http_work *work) {
            !sb_is_after(from, flow->side[SB_PORT_OUTSIDE].limit);
 }
 
-/* Backpressure: the client sends it again. */
+/* Backpressure: the client sends the segment again. */
 static bool refuse_without_room(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
     const uint32_t now_ds = work->now->boot_ds;
 
     if (!sb_http_is_judged(work))
-        return false; /* it is lost track of, once the host acknowledges it */
+        return false; /* the record is lost when the host acknowledges it */
     work->http->stats->pool_full++;
     if (record->waits_ds == 0)
         record->waits_ds = now_ds == 0 ? 1 : now_ds;
@@ -126,7 +126,7 @@ static bool refuse_without_room(const struct sb_http_work *work) {
 
 /* --- parsing --- */
 
-/* What has become one piece. True: the segment that did it is withheld. */
+/* Parses the bytes without a gap. True: the current segment is withheld. */
 static bool advance(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
     bool is_stuck = false;
@@ -148,8 +148,9 @@ static bool advance(const struct sb_http_work *work) {
     return false;
 }
 
-/* True: there was to be none any more, and some hosts would answer it all the same. Line ends are
- * none yet: see is_after_close. */
+/* Begins a message. True: it is refused, because the previous message was the last one of the
+ * connection and some hosts would still answer. For line ends this is decided later: see
+ * is_after_close. */
 static bool begin_message(const struct sb_http_work *work) {
     struct sb_http_record *record = work->record;
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
@@ -170,7 +171,7 @@ static bool begin_message(const struct sb_http_work *work) {
     return sb_http_inspect_faults(work, buffer) && sb_http_refuse(work);
 }
 
-/* What is held up to a number, or the part of it up to the end of a head or a message. */
+/* Parses held bytes up to a number, or up to the end of a head or a message. */
 static bool parse(const struct sb_http_work *work, uint32_t to, bool *is_stuck) {
     struct sb_http_record *record = work->record;
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
@@ -208,8 +209,8 @@ static bool end_head(const struct sb_http_work *work) {
            sb_http_refuse(work);
 }
 
-/* The body, or as much of it as is inspected: of the segment that reaches the limit all, as far as
- * there is room to put it together. */
+/* Inspects the body, or its first part. The segment that reaches the limit is included completely,
+ * if there is room. */
 static bool end_body(const struct sb_http_work *work, enum sb_http_progress reached) {
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
     const uint64_t size = buffer->message.fed - buffer->message.head_size;
@@ -234,7 +235,7 @@ static bool end_message(const struct sb_http_work *work) {
     return false;
 }
 
-/* The duration of requests from here on: the transmitting code counts them. */
+/* The duration of the request counts from here: the transmitting code counts it. */
 static void note_complete(const struct sb_http_work *work) {
     struct sb_packet *packet = work->packet;
     struct sb_http_record *record = work->record;
@@ -246,7 +247,8 @@ static void note_complete(const struct sb_http_work *work) {
     record->asked = record->outstanding == 1 ? sb_http_moment(work->now->tsc) : 0;
 }
 
-/* What can't be parsed is no request; where that is let pass, nothing behind it is looked at. */
+/* Called for bytes that are no HTTP request. If the profile lets them pass, the rest of the
+ * connection is not inspected. */
 static bool give_up(const struct sb_http_work *work) {
     struct sb_http_buffer *buffer = sb_http_buffer_of(work);
     const bool is_other = (buffer->message.faults >> SB_HTTP_FAULT_OTHER & 1) != 0;
@@ -263,7 +265,7 @@ static bool give_up(const struct sb_http_work *work) {
     return false;
 }
 
-/* Of a long rest of a body only the end must be seen, to know where the next request begins. */
+/* Skips most of a long rest of a body: only its end is needed, to find the next request. */
 static void pass_rest(const struct sb_http_work *work) {
     struct sb_http_message *message = &sb_http_buffer_of(work)->message;
     uint64_t count = sb_http_skippable(message);
@@ -274,7 +276,7 @@ static void pass_rest(const struct sb_http_work *work) {
         sb_http_skip(message, count);
 }
 
-/* --- what the host has --- */
+/* --- bytes that the host has acknowledged --- */
 
 bool sb_http_acknowledged(const struct sb_http_work *work, uint32_t acknowledgment) {
     struct sb_http_record *record = work->record;
@@ -283,7 +285,8 @@ bool sb_http_acknowledged(const struct sb_http_work *work, uint32_t acknowledgme
     if (!sb_is_after(acknowledgment, record->acked))
         return false;
     if (sb_is_after(acknowledgment, known)) {
-        /* It has what was not inspected: by another way, or as a mode has let it pass. */
+        /* It has bytes that were not inspected: they took another way, or a mode has let them pass.
+         */
         if (!sb_tcp_checksum_is_right(work->packet))
             return false;
         return sb_http_lose(work);

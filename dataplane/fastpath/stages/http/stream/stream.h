@@ -1,19 +1,19 @@
-/* stream.h: what a client sends, put in order and parsed.
+/* stream.h: puts the client's bytes in order and parses them.
  *
- * The rule is: hold nothing, acknowledge nothing. Each segment is parsed from a copy and goes on;
- * only the one that would complete a bad head, or the inspected part of a bad body, is withheld. A
- * segment behind a gap is kept and goes on as well, so the one that closes the gap is the gate.
- * What is sent once more before the host has acknowledged it must say the same: a host keeps of
- * overlapping data sometimes the first and sometimes the second.
+ * The node holds no segment and acknowledges none. It parses a copy of each segment and forwards
+ * it; it only withholds the segment that would complete a bad head or the inspected part of a bad
+ * body. A segment behind a gap is copied and forwarded as well, so the segment that closes the gap
+ * decides. Retransmitted bytes that the host has not acknowledged yet must be equal to the first
+ * ones, because hosts keep sometimes the first and sometimes the second of overlapping data.
  */
 #ifndef SB_HTTP_STREAM_H
 #define SB_HTTP_STREAM_H
 
 #include "stages/http/work.h"
 
-/* A segment of the client of an inspected connection. True: it goes no further. */
+/* Handles a segment of the client of an inspected connection. True: it is not forwarded. */
 bool sb_http_client(const struct sb_http_work *work);
-/* The host has acknowledged up to a number. True: the packet that says so goes no further. */
+/* Called when the host has acknowledged up to a number. True: its packet is not forwarded. */
 bool sb_http_acknowledged(const struct sb_http_work *work, uint32_t acknowledgment);
 
 #endif
