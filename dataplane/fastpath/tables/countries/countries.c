@@ -1,4 +1,4 @@
-/* countries.c: the tries of both families. */
+/* countries.c: the table of countries: one trie per address family. */
 #include "countries.h"
 
 #include <errno.h>

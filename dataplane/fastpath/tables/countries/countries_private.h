@@ -13,10 +13,10 @@ struct sb_countries {
     struct sb_trie ipv4, ipv6;
 };
 
-/* Which trie knows an address, and what it is asked for. An IPv6 address that holds one of IPv4 is
- * where that is, as MMDB files have it, which alias these to their IPv4 tree: mapped, 6to4
- * (2002::/16 and the router's address; RFC 3056, 2), Teredo (2001::/32 and the server's; RFC 4380,
- * 4). */
+/* The trie and the bits to look up for an address. An IPv6 address that contains an IPv4 address is
+ * looked up as IPv4, because MMDB files alias these ranges to their IPv4 tree: mapped addresses,
+ * 6to4 (2002::/16 and the router's address; RFC 3056, 2) and Teredo (2001::/32 and the server's;
+ * RFC 4380, 4). */
 static inline struct sb_family_address sb_country_address(const uint8_t *bytes,
                                                           uint32_t ip_version) {
     const struct sb_family_address address = sb_family_address_read(bytes, ip_version);
@@ -30,13 +30,14 @@ static inline struct sb_family_address sb_country_address(const uint8_t *bytes,
     return address;
 }
 
-/* Addresses of one family, and what is found of them; everything by place. No array of bytes: a
- * store of one may change anything, as far as a compiler knows, and count would live in memory. */
+/* Addresses of one family, and the state of their look-up, by index. The arrays have no byte
+ * elements: a compiler must assume that a store to a byte changes any variable, and would keep
+ * count in memory. */
 struct sb_country_batch {
-    uint32_t packet[SB_BURST_MAX]; /* whose address it is */
-    uint64_t hi[SB_BURST_MAX];     /* the address; then what is left of it, at the top */
+    uint32_t packet[SB_BURST_MAX]; /* index of the address's packet in the burst */
+    uint64_t hi[SB_BURST_MAX];     /* the address; then its remaining bits, left-aligned */
     uint64_t lo[SB_BURST_MAX];
-    uint32_t slot[SB_BURST_MAX]; /* SB_TRIE_NODE: to go on from; in the end the country */
+    uint32_t slot[SB_BURST_MAX]; /* SB_TRIE_NODE: the next node; at the end the country */
 };
 
 static inline void sb_country_batch_shift(struct sb_country_batch *batch, uint32_t place,
@@ -50,7 +51,8 @@ static inline void sb_country_batch_shift(struct sb_country_batch *batch, uint32
     batch->hi[place] = hi;
 }
 
-/* Finds the country of count addresses. has_lo, a constant: whether any has a bit beyond 64. */
+/* Finds the countries of count addresses. has_lo, a constant: whether the addresses are longer than
+ * 64 bits. */
 static inline __attribute__((always_inline)) void
 sb_country_batch_find(const struct sb_trie *table, struct sb_country_batch *batch, uint32_t count,
                       bool has_lo) {

@@ -6,14 +6,14 @@ typedef unsigned __int128 sb_u128;
 
 enum { ROOT_SHIFT = 64 - SB_RANGES_ROOT_BITS, MAP_SHIFT = 64 - SB_RANGES_MAP_BITS };
 
-/* The sweep over the sorted entries: those that cover the current address lie on a stack, shortest
- * first. */
+/* A pass over the sorted entries. The entries that cover the current address are on a stack, the
+ * shortest first. */
 struct sweep {
     struct sb_ranges *ranges;
     const struct sb_prefix *entries;
     uint32_t depth;
-    uint32_t value[SB_PREFIX_DEPTH + 1]; /* value[0] is none */
-    sb_u128 last[SB_PREFIX_DEPTH + 1];   /* last address of it */
+    uint32_t value[SB_PREFIX_DEPTH + 1]; /* value[0]: no entry */
+    sb_u128 last[SB_PREFIX_DEPTH + 1];   /* last address of the entry */
 };
 
 static void split(struct sb_ranges *ranges, struct sb_range_cell *cell, uint64_t start);
@@ -32,7 +32,7 @@ static uintptr_t carve(uintptr_t *next, size_t size) {
     return part;
 }
 
-/* Lays the arrays out behind the struct at base; returns the address after them. */
+/* Places the arrays behind the struct, which begins at base. Returns the address behind them. */
 static uintptr_t lay_out(struct sb_ranges *out, uintptr_t base, uint32_t count, uint32_t link_count,
                          bool has_lo) {
     size_t boundaries = 2 * (size_t)count + 1;
@@ -80,7 +80,7 @@ size_t sb_ranges_bytes(const struct sb_ranges *ranges) {
 
 void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries) {
     struct sweep sweep = {.ranges = ranges, .entries = entries};
-    uint32_t next = 1; /* boundary 0 is before everything */
+    uint32_t next = 1; /* boundary 0 is address 0 */
 
     emit(ranges, 0, 0);
     for (uint32_t i = 0; i < ranges->order_count; i++)
@@ -121,7 +121,7 @@ static void pop(struct sweep *sweep) {
     sb_u128 after = sweep->last[sweep->depth] + 1;
 
     sweep->depth--;
-    if (after != 0) /* otherwise it reached the end of the address space */
+    if (after != 0) /* otherwise it ends with the address space */
         emit(sweep->ranges, after, sweep->value[sweep->depth]);
 }
 
@@ -129,7 +129,8 @@ static sb_u128 boundary(const struct sb_ranges *ranges, uint32_t i) {
     return (sb_u128)ranges->hi[i] << 64 | (ranges->lo != NULL ? ranges->lo[i] : 0);
 }
 
-/* From start on the value is this one; what was said of the same start before is replaced. */
+/* Adds a boundary: from start on, addresses have this value. Replaces a boundary with the same
+ * start. */
 static void emit(struct sb_ranges *ranges, sb_u128 start, uint32_t value) {
     uint32_t i = ranges->boundary_count;
 
@@ -155,7 +156,7 @@ static void fill_map(struct sb_ranges *ranges) {
     }
 }
 
-/* Bits first to last. */
+/* Sets the bits from first to last. */
 static void set_bits(uint32_t *map, uint32_t first, uint32_t last) {
     uint32_t from = UINT32_MAX >> (first & 31), to = UINT32_MAX << (31 - (last & 31));
 
@@ -169,13 +170,13 @@ static void set_bits(uint32_t *map, uint32_t first, uint32_t last) {
     map[last >> 5] |= to;
 }
 
-/* The slot of the addresses whose upper half lies in start .. start + 2^shift - 1. *next: the first
- * boundary that is not before them; afterwards the first behind them. */
+/* Returns the slot for the addresses whose upper half lies between start and start + 2^shift - 1.
+ * next: the first boundary that is not before them; on return, the first one behind them. */
 static uint32_t fill_slot(struct sb_ranges *ranges, uint64_t start, uint32_t shift,
                           uint32_t *next) {
     uint32_t i = *next, base = i - 1, count;
 
-    /* One that starts with the slot is before everything else in it. */
+    /* A boundary at the start of the slot comes before all others in it. */
     if (i < ranges->boundary_count && boundary(ranges, i) == (sb_u128)start << 64)
         base = i++;
     while (i < ranges->boundary_count && ranges->hi[i] >> shift == start >> shift)
@@ -191,8 +192,8 @@ static uint32_t fill_slot(struct sb_ranges *ranges, uint64_t start, uint32_t shi
     return SB_RANGES_SEARCH | i;
 }
 
-/* More than half as many slots as boundaries, never more than boundaries: the block has room for
- * them. */
+/* Gives a cell its own slots: more than half as many as it has boundaries, and never more than
+ * boundaries, so the block has room for them. */
 static void split(struct sb_ranges *ranges, struct sb_range_cell *cell, uint64_t start) {
     uint32_t bits = 31 - (uint32_t)__builtin_clz(cell->count), next = cell->base + 1;
 

@@ -1,12 +1,13 @@
-/* ranges.h: nested prefixes flattened into disjoint ranges: one immutable generation, built by the
- * writer, then read.
+/* ranges.h: nested prefixes, flattened into disjoint ranges. A generation is built by the writer
+ * and does not change while readers use it.
  *
- * A range starts at a boundary and ends at the next; its value is the longest entry that covers it,
- * and each entry links to the next shorter one (or to the same prefix on the other list), so that
- * expiries and lists are judged at look-up. A map of one bit for the addresses that share their top
- * 20 says whether any entry covers one of them: most misses cost that one cache line. Behind it the
- * root says by the top 16 bits which boundaries to search, or gives the value itself. IPv4
- * addresses stand in the top 32 bits of hi; lo is then not stored.
+ * A range begins at a boundary and ends at the next one. Its value is the longest entry that covers
+ * it. Each entry links to the next shorter one (or to the same prefix on the other list), so
+ * deadlines and lists can be checked at look-up. A map with one bit for each value of an address's
+ * top 20 bits tells whether any entry covers one of these addresses: most look-ups without a match
+ * read only this cache line. Then the root, indexed by the top 16 bits, tells which boundaries to
+ * search, or has the value itself. IPv4 addresses are in the top 32 bits of hi; lo is then not
+ * stored.
  */
 #ifndef SB_RANGES_H
 #define SB_RANGES_H
@@ -17,24 +18,25 @@
 #include "abi.h"
 
 enum {
-    SB_RANGES_MAP_BITS =
-        20, /* 128 KB: stays in the second-level cache, and a /20 is seldom dirty */
+    /* 128 KB: fits into the second-level cache, and few of the /20 networks contain an entry. */
+    SB_RANGES_MAP_BITS = 20,
     SB_RANGES_MAP_WORDS = 1 << (SB_RANGES_MAP_BITS - 5),
     SB_RANGES_ROOT_BITS = 16,
     SB_RANGES_ROOT = 1 << SB_RANGES_ROOT_BITS,
-    SB_PREFIX_DEPTH = 2 * 129, /* entries that can cover one address: every length on both lists */
+    SB_PREFIX_DEPTH = 2 * 129, /* entries that can cover one address: each length, on both lists */
     SB_PREFIX_LINK = (1 << 28) - 1
 };
-#define SB_PREFIX_ALLOW_ABOVE (1u << 31) /* in a link: an allowlist entry is further up */
+#define SB_PREFIX_ALLOW_ABOVE (1u << 31) /* in a link: a shorter entry is on the allowlist */
 
-/* An entry; keeps its place while any generation refers to it. Values and links are its index + 1,
- * 0 is none. */
+/* An entry. Its index does not change while any generation refers to it. Values and links are its
+ * index + 1; 0: none. */
 struct sb_prefix {
-    uint64_t hi, lo; /* IPv4: see above */
+    uint64_t hi, lo; /* IPv4: only hi, see above */
     uint32_t deadline_ds;
     uint32_t generation;
-    uint32_t
-        chain; /* prefixes.c: next of the hash chain, the free or the removed entries; index + 1 */
+    /* In prefixes.c: the next entry of the hash chain, of the free or of the removed entries; index
+     * + 1. */
+    uint32_t chain;
     uint8_t length; /* IPv4: 0 to 31 */
     uint8_t list;
     uint8_t state; /* prefixes.h */
@@ -43,60 +45,61 @@ struct sb_prefix {
 
 _Static_assert(sizeof(struct sb_prefix) == 32, "two entries to a cache line");
 
-/* A slot of the root stands for the addresses that share its top bits: it is their value, or says
- * in which cell to search. A cell of many boundaries has slots of its own, about as many, by the
- * bits that follow; below them all is searched. */
+/* A slot of the root stands for the addresses with the same top bits. It has their value, or
+ * SB_RANGES_SEARCH and the cell to search. A cell with many boundaries has about as many slots of
+ * its own, indexed by the following bits. Below these, all boundaries are searched. */
 #define SB_RANGES_SEARCH (1u << 31)
 
 enum {
-    SB_RANGES_SPLIT_MIN =
-        8, /* boundaries: three rounds of searching, as much as a second level costs */
+    /* Boundaries: searching them takes three rounds, as much time as a second level. */
+    SB_RANGES_SPLIT_MIN = 8,
     SB_RANGES_SPLIT_BITS = 16, /* at most */
-    SB_RANGES_FEW = 7          /* boundaries that are compared at once */
+    SB_RANGES_FEW = 7          /* boundaries that are compared without a loop */
 };
 #define SB_RANGES_EXPECT_FEW(count) __builtin_expect((count) <= SB_RANGES_FEW, 1)
 
 struct sb_range_cell {
     uint32_t base;  /* the last boundary before the cell ... */
-    uint32_t count; /* ... and how many follow in it */
-    uint32_t slots; /* first of its own slots ... */
-    uint32_t bits;  /* ... of which there are 2^bits; 0: none */
+    uint32_t count; /* ... and the number of boundaries in it */
+    uint32_t slots; /* the first of its own slots ... */
+    uint32_t bits;  /* ... and their number as a power of two; 0: none */
 };
 
 struct sb_ranges {
     uint32_t *map;   /* bits, the most significant of a word first */
     uint32_t *root;  /* slots */
-    uint32_t *slots; /* of all cells that have some */
+    uint32_t *slots; /* of all cells with slots */
     struct sb_range_cell *cells;
-    uint64_t *hi; /* of boundary i; boundary 0 is address 0; fillers of UINT64_MAX at the end */
+    uint64_t *hi; /* of boundary i; boundary 0 is address 0; at the end UINT64_MAX as filler */
     uint64_t *lo; /* NULL: IPv4 */
     uint32_t *value;
     uint32_t *link;
-    /* What only the writer uses. */
+    /* Only used by the writer. */
     uint32_t *order; /* entries by (hi, lo, length, list) */
     uint32_t order_count;
     uint32_t boundary_count;
     uint32_t cell_count;
     uint32_t slot_count;
-    size_t bytes; /* of the whole block, this struct included */
+    size_t bytes; /* of the whole block, with this struct */
 };
 
-/* Room for count entries whose indices lie below link_count. NULL: no memory. */
+/* Allocates room for count entries with indices below link_count. NULL: no memory. */
 struct sb_ranges *sb_ranges_create(uint32_t count, uint32_t link_count, bool has_lo);
 void sb_ranges_destroy(struct sb_ranges *ranges);
 /* Fills boundaries, values, links and root from order. */
 void sb_ranges_build(struct sb_ranges *ranges, const struct sb_prefix *entries);
-/* Bytes that are in use; the rest of the block was never touched. */
+/* Bytes in use; the rest of the block has no memory. */
 size_t sb_ranges_bytes(const struct sb_ranges *ranges);
 
-/* Top bit: an entry may cover the address. Others: anything. */
+/* The top bit is set if an entry may cover the address. The other bits have no meaning. */
 static inline uint32_t sb_ranges_maybe(const uint32_t *map, uint32_t top) {
     uint32_t bit = top >> (32 - SB_RANGES_MAP_BITS);
 
     return map[bit >> 5] << (bit & 31);
 }
 
-/* The last boundary at or before (hi, lo) among base .. base + count, where base is known to be. */
+/* The last boundary at or before (hi, lo), between base and base + count. base is at or before it.
+ */
 static inline uint32_t sb_ranges_search_all(const struct sb_ranges *ranges, uint32_t base,
                                             uint32_t count, uint64_t hi, uint64_t lo) {
     for (uint32_t length = count + 1; length > 1;) {
@@ -110,9 +113,10 @@ static inline uint32_t sb_ranges_search_all(const struct sb_ranges *ranges, uint
     return base;
 }
 
-/* The same by the upper halves alone, which decide unless entries longer than /64 split this one
- * /64. Nearly every cell has few boundaries: those are all compared, since a loop of as many rounds
- * as it takes would be mispredicted for every packet. What lies behind the cell is greater. */
+/* As sb_ranges_search_all, but compares only the upper halves, unless entries longer than /64 split
+ * this /64. Nearly every cell has few boundaries. All of these are compared, because a loop with a
+ * varying number of rounds would be mispredicted for every packet. Boundaries behind the cell are
+ * greater, so they do not matter. */
 static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
                                         const struct sb_range_cell *cell, uint64_t hi,
                                         uint64_t lo) {
@@ -122,12 +126,13 @@ static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
     if (SB_RANGES_EXPECT_FEW(cell->count)) {
         for (uint32_t i = 1; i <= SB_RANGES_FEW; i++)
             steps += at[i] <= hi;
-        steps = steps < cell->count ? steps : cell->count; /* hi can be that of the fillers */
+        steps = steps < cell->count ? steps : cell->count; /* hi may equal the filler */
     } else {
         for (uint32_t length = cell->count + 1; length > 1;) {
             uint32_t half = length / 2;
 
-            steps = at[steps + half] <= hi ? steps + half : steps; /* a conditional move */
+            /* compiles to a conditional move */
+            steps = at[steps + half] <= hi ? steps + half : steps;
             length -= half;
         }
     }
@@ -137,8 +142,8 @@ static inline uint32_t sb_ranges_search(const struct sb_ranges *ranges,
     return index;
 }
 
-/* What the root says of an address or, where its cell has slots of its own, its slot there: the
- * value, or SB_RANGES_SEARCH. */
+/* The slot of an address in the root or, if its cell has slots of its own, there: the value, or
+ * SB_RANGES_SEARCH. */
 static inline uint32_t sb_ranges_slot(const struct sb_ranges *ranges, uint64_t hi) {
     uint32_t slot = ranges->root[hi >> (64 - SB_RANGES_ROOT_BITS)];
 
@@ -150,7 +155,7 @@ static inline uint32_t sb_ranges_slot(const struct sb_ranges *ranges, uint64_t h
     return ranges->slots[cell->slots + (hi << SB_RANGES_ROOT_BITS >> (64 - cell->bits))];
 }
 
-/* The value of an address whose slot says SB_RANGES_SEARCH. */
+/* The value of an address whose slot has SB_RANGES_SEARCH. */
 static inline uint32_t sb_ranges_value(const struct sb_ranges *ranges, uint32_t slot, uint64_t hi,
                                        uint64_t lo) {
     const struct sb_range_cell *cell = &ranges->cells[slot & ~SB_RANGES_SEARCH];

@@ -1,4 +1,4 @@
-/* trie.c: building a trie from ranges, depth first. */
+/* trie.c: builds a trie from ranges, depth first. */
 #include "trie.h"
 
 #include <errno.h>
@@ -16,14 +16,14 @@ struct build {
     uint32_t count;
 };
 
-/* Some of the addresses, and the range that the first of them lies in. */
+/* The addresses with one prefix, and the range that contains the first of them. */
 struct part {
     address_bits first;
-    uint32_t length; /* of the prefix that they share */
+    uint32_t length; /* of the common prefix */
     uint32_t range;
 };
 
-/* What a node will hold. */
+/* The content of a node before it is written. */
 struct plan {
     uint64_t starts;
     uint32_t run_count;
@@ -72,7 +72,7 @@ static address_bits start_of(const struct build *build, uint32_t range) {
     return (address_bits)build->ranges[range].hi << 64 | build->ranges[range].lo;
 }
 
-/* The range of an address; none before that one. */
+/* The range that contains the address. from: a range that is not behind it. */
 static uint32_t range_at(const struct build *build, address_bits address, uint32_t from) {
     while (from + 1 < build->count && start_of(build, from + 1) <= address)
         from++;
@@ -94,7 +94,7 @@ static int build_slot(const struct build *build, const struct part *part, uint32
     return fill_node(build, &plan, unit);
 }
 
-/* Whether all of its addresses have the value of the first. */
+/* Whether all addresses of the part have the same value. */
 static bool is_uniform(const struct build *build, const struct part *part) {
     address_bits others = part->length == ADDRESS_BITS ? 0 : ~(address_bits)0 >> part->length;
 
@@ -123,8 +123,8 @@ static void make_plan(const struct build *build, const struct part *part, struct
     }
 }
 
-/* Below /126 there are four addresses, at slots 0, 16, 32 and 48; those between are never asked
- * for, and are what comes before them. */
+/* Behind /126 only four addresses are left, at the slots 0, 16, 32 and 48. The slots between are
+ * never looked up; they get the value of the slot before them. */
 static struct part slot_of(const struct part *part, uint32_t index) {
     uint32_t length = part->length + SB_TRIE_STRIDE;
 
@@ -146,7 +146,8 @@ static int take_units(struct sb_trie *trie, uint32_t run_count, uint32_t *unit) 
     return 0;
 }
 
-/* Children lie side by side, so they are all given room before the first of them is filled. */
+/* The children of a node must be adjacent, so all get their units before the first one is filled.
+ */
 static int fill_node(const struct build *build, const struct plan *plan, uint32_t unit) {
     struct sb_trie_node *node = (struct sb_trie_node *)sb_trie_node(build->trie, unit);
     uint32_t units[SB_TRIE_SLOTS], child = 0;
@@ -171,7 +172,7 @@ static int fill_node(const struct build *build, const struct plan *plan, uint32_
     return 0;
 }
 
-/* What lies behind the last unit was never touched. */
+/* Unmaps the memory behind the last unit. */
 static void give_back_rest(struct sb_trie *trie) {
     size_t used = ROOT_BYTES + (size_t)trie->unit_count * SB_TRIE_UNIT;
 

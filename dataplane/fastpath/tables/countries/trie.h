@@ -1,10 +1,12 @@
-/* trie.h: which value each address of a family has: built once from ranges, then only read.
+/* trie.h: a value for each address of a family. A trie is built once from ranges and then does not
+ * change.
  *
- * The root is indexed by an address's top 18 bits, every node below it by the 6 that follow. Of a
- * node's 64 slots only where a run of equal ones begins is kept, a bit each, and one value per run:
- * 32 bytes for up to ten runs, which is nearly every node of a country database. IPv4 addresses
- * stand in the top 32 bits, so one shape serves both families. A bitmap over slots and the popcount
- * in front of one is what Poptrie does (Asai and Ohara, SIGCOMM 2015, section 3.2).
+ * The root is indexed by the top 18 bits of an address, each node below it by the next 6 bits. A
+ * node has 64 slots. It only stores one bit for each slot at which a run of equal values begins,
+ * and one value for each run: 32 bytes for up to ten runs, which suffices for nearly every node of
+ * a country database. IPv4 addresses are in the top 32 bits, so both families have the same
+ * structure. The bitmap over slots, and the popcount of the bits before a slot as index, are those
+ * of Poptrie (Asai and Ohara, SIGCOMM 2015, section 3.2).
  */
 #ifndef SB_TRIE_H
 #define SB_TRIE_H
@@ -15,7 +17,7 @@
 #include "abi.h"
 
 enum {
-    SB_TRIE_ROOT_BITS = 18, /* IPv4: what is no longer than /24 lies one node below */
+    SB_TRIE_ROOT_BITS = 18, /* IPv4: prefixes up to /24 need one node below it */
     SB_TRIE_ROOT = 1 << SB_TRIE_ROOT_BITS,
     SB_TRIE_STRIDE = 6,
     SB_TRIE_SLOTS = 1 << SB_TRIE_STRIDE,
@@ -23,13 +25,13 @@ enum {
     SB_TRIE_UNIT = 32,
     SB_TRIE_UNITS_MAX = 1 << 21
 };
-#define SB_TRIE_NODE (1u << 31)  /* in a root slot: a node's unit, not a value */
-#define SB_TRIE_CHILD (1u << 15) /* in a run: how far behind children, not a value */
+#define SB_TRIE_NODE (1u << 31)  /* in a root slot: the unit of a node, not a value */
+#define SB_TRIE_CHILD (1u << 15) /* in a run: offset of the child from children, not a value */
 
-/* As many units as its runs take. */
+/* Takes as many units as its runs need. */
 struct sb_trie_node {
     uint64_t starts;   /* bit i: a run begins with slot i; bit 0 is set */
-    uint32_t children; /* unit of the first one */
+    uint32_t children; /* unit of the first child */
     uint16_t run[];
 };
 
@@ -39,7 +41,7 @@ struct sb_trie {
     uint32_t *root;
     uint8_t *units;
     uint32_t unit_count;
-    size_t bytes; /* of root and units, which are one mapping */
+    size_t bytes; /* of root and units, which are one memory mapping */
 };
 
 /* ranges: see sb_countries_create, which has checked them. 0, -ENOMEM, -ENOSPC. */
@@ -55,7 +57,8 @@ static inline const uint32_t *sb_trie_root(const struct sb_trie *trie, uint64_t 
     return &trie->root[hi >> (64 - SB_TRIE_ROOT_BITS)];
 }
 
-/* One level down from a slot that is a node, by the top bits of what is left of the address. */
+/* One level down from a slot that is a node. rest: the remaining bits of the address, left-aligned.
+ */
 static inline uint32_t sb_trie_step(const struct sb_trie *trie, uint32_t slot, uint64_t rest) {
     const struct sb_trie_node *node = sb_trie_node(trie, slot);
     uint64_t before = (2ull << (rest >> (64 - SB_TRIE_STRIDE))) - 1;

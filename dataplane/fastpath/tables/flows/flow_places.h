@@ -1,4 +1,5 @@
-/* flow_places.h: where a new connection may be, and who gives way to it; part of flows.c. */
+/* flow_places.h: finds a place for a new connection, and the connection that is evicted for it;
+ * part of flows.c. */
 #ifndef SB_FLOW_PLACES_H
 #define SB_FLOW_PLACES_H
 
@@ -6,13 +7,13 @@
 
 enum { SB_FLOW_STRAYED_MAX = UINT16_MAX, SB_FLOW_NO_WAY = SB_FLOW_WAYS };
 
-/* Where a connection is. */
+/* The place of a connection. */
 struct sb_flow_place {
     struct sb_flow_set *set;
     uint32_t way;
 };
 
-/* Who gives way in a set: its way, or SB_FLOW_NO_WAY. */
+/* The connection of a set that is evicted first: its way, or SB_FLOW_NO_WAY. */
 struct sb_flow_giver {
     uint32_t way;
     uint32_t rank;
@@ -28,7 +29,7 @@ static inline struct sb_flow_set *sb_flow_other(const struct sb_flows *flows, ui
     return home + 1 == flows->sets + flows->set_count ? flows->sets : home + 1;
 }
 
-/* The preferred one, if it is. */
+/* The preferred way if it is free, else another free way, else SB_FLOW_NO_WAY. */
 static inline uint32_t sb_free_way(const struct sb_flow_set *set, uint64_t hash) {
     uint32_t ways = ~(uint32_t)set->tags.used & ((1u << SB_FLOW_WAYS) - 1);
     uint32_t preferred = sb_flow_preferred_way(hash);
@@ -38,8 +39,8 @@ static inline uint32_t sb_free_way(const struct sb_flow_set *set, uint64_t hash)
     return ways == 0 ? (uint32_t)SB_FLOW_NO_WAY : (uint32_t)__builtin_ctz(ways);
 }
 
-/* Of the lowest rank among those ways the one seen longest ago; of several seen together the first.
- */
+/* Among these ways, the connection of the lowest rank that was seen longest ago; if several were
+ * seen at the same time, the first of them. */
 static inline struct sb_flow_giver sb_first_to_give_way(const struct sb_flow_set *set,
                                                         uint32_t among, uint32_t boot_ds) {
     struct sb_flow_giver found = {.way = SB_FLOW_NO_WAY, .rank = 0};
@@ -68,9 +69,9 @@ static inline bool sb_gives_way_before(const struct sb_flow_giver *one,
     return one->rank != other->rank ? one->rank < other->rank : one->age > other->age;
 }
 
-/* The ways of a set whose connections may give way to a new one of a profile: without shares all;
- * of those that are not its own the ended ones, and those that are borrowed while it has less than
- * its share. */
+/* The ways of a set that may be evicted for a new connection of a profile. Without shares: all.
+ * With shares and is_to_own: the profile's own connections; else the ended connections and, while
+ * the profile has less than its share, those of profiles that have more. */
 static inline uint32_t sb_may_give_way(const struct sb_flows *flows, const struct sb_flow_set *set,
                                        uint32_t profile, bool is_to_own) {
     const struct sb_flow_shares *shares = &flows->shares;
@@ -88,7 +89,8 @@ static inline uint32_t sb_may_give_way(const struct sb_flows *flows, const struc
     return found;
 }
 
-/* That of the first to give way; of its own profile only if nobody else gives way to it. */
+/* The place of the connection that is evicted. One of the new connection's own profile is evicted
+ * only if there is no other. */
 static inline struct sb_flow_place sb_place_taken(struct sb_flows *flows, uint64_t hash,
                                                   uint32_t profile, uint32_t boot_ds) {
     struct sb_flow_set *home = sb_flow_home(flows, hash), *other = sb_flow_other(flows, hash);

@@ -1,17 +1,18 @@
-/* flow_shares.h: how many connections each profile has, and how many places are kept for it; part
- * of flows.c.
+/* flow_shares.h: how many connections each profile has, and how many places are reserved for it;
+ * part of flows.c.
  *
- * A profile may always have as many connections as its share. Beyond that it borrows what no other
- * profile has a right to: as long as the connections there are and those that the others may still
- * open within their shares come to less than connections_max. Both sums are kept, so that this is
- * asked in constant time. Connections stay counted for the profile that has opened them.
+ * A profile may always have as many connections as its share. Beyond that it borrows places that no
+ * other profile has a right to: as long as the number of all connections, plus the number that
+ * other profiles may still open within their shares, is less than connections_max. Both sums are
+ * kept up to date, so the test takes constant time. A connection counts for the profile that has
+ * opened it.
  */
 #ifndef SB_FLOW_SHARES_H
 #define SB_FLOW_SHARES_H
 
 #include "flows_private.h"
 
-/* What of a profile's share is not in use: nobody else may borrow it. */
+/* The unused part of a profile's share, which other profiles may not borrow. */
 static inline uint32_t sb_share_left(const struct sb_flow_shares *shares, uint32_t profile) {
     uint32_t kept = shares->kept[profile], used = shares->used[profile];
 
@@ -22,7 +23,7 @@ static inline bool sb_share_is_over(const struct sb_flow_shares *shares, uint32_
     return shares->used[profile] >= shares->kept[profile];
 }
 
-/* Whether a new connection of a profile has to take the place of one of its own. */
+/* Whether a new connection of a profile has to replace one of its own. */
 static inline bool sb_share_is_used_up(const struct sb_flows *flows, uint32_t profile) {
     const struct sb_flow_shares *shares = &flows->shares;
 
@@ -45,7 +46,7 @@ static inline uint16_t *sb_flow_owners(const struct sb_flows *flows,
     return flows->owners[set - flows->sets].profile;
 }
 
-/* The ways of a set whose connections are of that profile; free ones too. */
+/* The ways of a set with that profile; includes free ways. */
 static inline uint32_t sb_flow_ways_of(const struct sb_flows *flows, const struct sb_flow_set *set,
                                        uint32_t profile) {
     const __m128i *owners = (const __m128i *)(const void *)sb_flow_owners(flows, set);
@@ -56,7 +57,7 @@ static inline uint32_t sb_flow_ways_of(const struct sb_flows *flows, const struc
     return (uint32_t)_mm_movemask_epi8(same);
 }
 
-/* Those of profiles that have more than their share. */
+/* The ways of a set whose profile has more connections than its share. */
 static inline uint32_t sb_flow_ways_borrowed(const struct sb_flows *flows,
                                              const struct sb_flow_set *set) {
     const uint16_t *owner = sb_flow_owners(flows, set);

@@ -29,7 +29,7 @@ static void sweep_set(struct sb_flows *flows, struct sb_flow_set *set, uint32_t 
 static size_t sets_bytes(const struct sb_flows *flows) {
     size_t bytes = flows->set_count * sizeof(struct sb_flow_set);
 
-    /* To the end of a huge page: what is behind the last whole one would lie in small ones. */
+    /* Rounded up to huge pages: otherwise the end of the table would be in small pages. */
     return bytes < HUGE_PAGE ? bytes : (bytes + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
 }
 
@@ -60,7 +60,7 @@ int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *tim
     flows = calloc(1, sizeof(*flows));
     if (flows == NULL)
         return -ENOMEM;
-    /* Two at least, so that home and other are not one. */
+    /* At least two sets, so that the home set and the other set are different. */
     flows->set_count = 2 + (connections_max - 1) / SB_FLOW_FILLED;
     while ((uint64_t)source_sets * SB_SOURCE_WAYS < 2ull * connections_max)
         source_sets *= 2;
@@ -98,7 +98,8 @@ static bool are_valid(const struct sb_flow_timeouts *timeouts) {
     return true;
 }
 
-/* Those that an unproven connection can be in: how long ago it was seen must fit 8 bits. */
+/* The states of unproven connections: for these, the time since they were seen must fit into 8
+ * bits. */
 static bool is_of_unproven(uint32_t state) {
     return state != SB_FLOW_STATE_ESTABLISHED && state != SB_FLOW_STATE_HALF_CLOSED &&
            state != SB_FLOW_STATE_CLOSED;
@@ -162,7 +163,7 @@ bool sb_flow_share_is_used_up(const struct sb_flows *flows, uint32_t profile) {
     return sb_share_is_used_up(flows, profile);
 }
 
-/* A free one, or one whose connection is ended for it. */
+/* A free place, or one whose connection is ended for the new one. */
 static struct sb_flow_place place_for(struct sb_flows *flows, uint64_t hash, uint32_t profile,
                                       uint32_t boot_ds) {
     struct sb_flow_set *home = sb_flow_home(flows, hash), *other = sb_flow_other(flows, hash);
@@ -231,7 +232,7 @@ static struct sb_flow_place place_of(struct sb_flows *flows, const struct sb_flo
     return (struct sb_flow_place){set, (uint32_t)(flow - set->flow)};
 }
 
-/* Opened by the SYN proxy, and not over. */
+/* Whether the SYN proxy has opened the connection and it has not ended. */
 static bool is_proxied(const struct sb_flow *flow) {
     return (flow->flags & SB_FLOW_TRANSLATED) != 0 && flow->rank != SB_FLOW_RANK_ENDED;
 }

@@ -1,13 +1,14 @@
 /* flows.h: the connections of one lcore: those of the clients that it owns, in both directions.
  *
- * One writer and reader: the connections stage on that lcore. Memory is fixed at creation. A new
- * connection that finds its place full takes that of another: of the first kind in enum
- * sb_flow_rank that is there, the one that was seen longest ago. A proven one, whose client has
- * shown that it receives what is sent to it, keeps its place until it ends.
+ * The connections stage on that lcore is the only writer and reader. Memory is fixed at creation.
+ * If there is no free place for a new connection, it replaces another one: of the lowest rank that
+ * occurs (enum sb_flow_rank), the one that was seen longest ago. A proven connection, whose client
+ * has shown that it receives packets sent to its address, keeps its place until it ends.
  *
- * Where profiles have shares (struct sb_policy), a connection takes the place of an ended one, of
- * one of its own profile or, while that has less than its share, of one of a profile that has more.
- * A profile that has its share and finds the rest taken replaces its own only. Needs no EAL.
+ * If profiles have shares (struct sb_policy), a new connection replaces an ended one, one of its
+ * own profile or, while its profile has less than its share, one of a profile that has more. A
+ * profile that has its full share, when all other places are used or reserved, replaces only its
+ * own connections. Needs no EAL.
  */
 #ifndef SB_FLOWS_H
 #define SB_FLOWS_H
@@ -16,19 +17,20 @@
 
 struct sb_flows;
 
-/* Room for connections_max of them, 1 to SB_FLOWS_MAX, and nearly half as many more, as not every
- * set fills alike. timeouts: see there; hash_key: 64 random bytes. Counts in stats, and how many
- * each profile has in of_profile (SB_PROFILES_MAX), which must outlive it. 0, -EINVAL, -ENOMEM. */
+/* Creates a table with room for connections_max connections, 1 to SB_FLOWS_MAX, and nearly half as
+ * many more, because sets do not fill evenly. hash_key: 64 random bytes. Counts in stats, and the
+ * connections by profile in of_profile (SB_PROFILES_MAX elements); both must outlive the table. 0,
+ * -EINVAL, -ENOMEM. */
 int sb_flows_create(uint32_t connections_max, const struct sb_flow_timeouts *timeouts,
                     const uint8_t hash_key[64], struct sb_connection_stats *stats,
                     uint64_t *of_profile, struct sb_flows **out);
 void sb_flows_destroy(struct sb_flows *flows);
-/* Memory that is reserved; what no connection has needed yet is not touched. */
+/* Bytes of reserved address space; memory is only used for places that were needed. */
 uint64_t sb_flows_bytes(const struct sb_flows *flows);
 
-/* Ends what has been idle for too long, a bounded number of places at a call: all of them are
- * looked at within SB_FLOW_SWEEP_DS if it is called often enough. What is over and not yet found is
- * never taken for a connection. */
+/* Ends connections that were idle for too long. Each call checks a bounded number of places; all
+ * are checked within SB_FLOW_SWEEP_DS if it is called often enough. A look-up never returns an
+ * expired connection, even before the sweep has found it. */
 void sb_flows_sweep(struct sb_flows *flows, uint32_t boot_ds);
 
 #endif

@@ -144,7 +144,7 @@ struct sb_host_options *sb_host_find(struct sb_syn_proxy_table *table,
     return NULL;
 }
 
-/* Protected ports are few: another one gives way only where more than four share a set. */
+/* There are few protected ports: an entry is replaced only if more than four share a set. */
 struct sb_host_options *sb_host_learn(struct sb_syn_proxy_table *table,
                                       struct sb_address_words address, uint32_t port,
                                       uint32_t boot_ds) {
@@ -186,7 +186,7 @@ struct sb_destination *sb_destination_find(const struct sb_syn_proxy_table *tabl
     return NULL;
 }
 
-/* How hard a destination holds on to its place. */
+/* The destination with the least weight is replaced first. */
 static uint32_t weight_of(const struct sb_destination *destination, uint32_t boot_ds) {
     bool is_old = boot_ds - destination->window_ds >= SB_DESTINATION_OLD_DS;
 

@@ -15,7 +15,7 @@
 
 enum { FREE = 0x80, LARGEST = SB_POOL_ORDERS - 1 };
 
-/* Lies in a block that is free. */
+/* The list link in a free block. */
 struct link {
     sb_block next, before;
 };
@@ -93,14 +93,14 @@ void sb_pool_give(struct sb_http_pool *pool, sb_block block, uint32_t source) {
     put(pool, unit + 1, order);
 }
 
-/* Behind one address there may be a proxy with the requests of thousands: as long as half of the
- * pool is free for others, it may have more. */
+/* A source beyond its share gets no more, unless half of the pool stays free: one address may be a
+ * proxy with the requests of thousands of clients. */
 static bool has_its_share(const struct sb_http_pool *pool, uint32_t units, uint32_t source) {
     return pool->of_source[source] != 0 && pool->used + units > pool->unit_count / 2 &&
            pool->of_source[source] + units > pool->share_max;
 }
 
-/* A block of that order, out of the smallest larger one that is free. */
+/* Takes a block of that order out of the smallest larger free block. */
 static sb_block split(struct sb_http_pool *pool, uint32_t order) {
     uint32_t from = order + 1;
     sb_block block;
@@ -130,7 +130,7 @@ static struct link *link_of(const struct sb_http_pool *pool, sb_block block) {
     return sb_pool_at(pool, block);
 }
 
-/* What is free is not to be read or written, but for its link. */
+/* Marks a block as free. AddressSanitizer then reports any access to it except to its link. */
 static void put(struct sb_http_pool *pool, sb_block block, uint32_t order) {
     struct link *link = link_of(pool, block);
 

@@ -6,7 +6,8 @@
 
 #include "tables/memory/memory.h"
 
-/* Records that end in a run are not reused before the next one: as many as one run can end. */
+/* Records that end in a run are not reused before the next run. At most this many can end in one
+ * run. */
 enum { ENDING_MAX = 1024 };
 
 static size_t records_bytes(const struct sb_http *http) {

@@ -96,7 +96,7 @@ struct sb_bucket_place sb_buckets_least(const struct sb_buckets *table, struct s
     return other.debt < found.debt ? other : found;
 }
 
-/* Not inlined: a source whose bucket is in its home set does not come here. */
+/* Not inlined: only for sources whose bucket is not in its home set. */
 __attribute__((noinline)) struct sb_bucket_place sb_buckets_take(const struct sb_buckets *table,
                                                                  struct sb_bucket_set *home,
                                                                  uint32_t tag, uint64_t cost,
@@ -114,21 +114,22 @@ __attribute__((noinline)) struct sb_bucket_place sb_buckets_take(const struct sb
     return place;
 }
 
-/* Which set the tag selects beside its home; the same if there is only one. */
+/* The second set, which the tag selects; equal to home if there is only one set. */
 static struct sb_bucket_set *other_set(const struct sb_buckets *table,
                                        const struct sb_bucket_set *home, uint32_t tag) {
     return &table->sets[((uint32_t)(home - table->sets) ^ (tag | 1)) & table->set_mask];
 }
 
-/* What has been full for the longest time comes first, so that a source that sends now and then
- * keeps its place; then what lacks least. */
+/* The bucket that is replaced first: the one that has been full for the longest time, so that a
+ * source which sends now and then keeps its bucket; if none is full, the one with the least debt.
+ */
 static struct sb_bucket_place least_of(struct sb_bucket_set *set, uint64_t now) {
     const uint64_t mask = SB_BUCKET_TAG_MASK;
     uint64_t least = UINT64_MAX;
     struct sb_bucket_place place = {.set = set};
 
     for (uint32_t way = 0; way < SB_BUCKET_WAYS; way++) {
-        /* Modulo 2^64: times past in their order, then debts in theirs. */
+        /* Modulo 2^64: past times in their order, then debts in theirs. */
         uint64_t order = (set->bucket[way] & ~mask) - now - SB_BUCKET_DEBT_MAX - 1;
 
         place.way = order < least ? way : place.way;
@@ -142,7 +143,8 @@ static uint8_t slot_of(uint64_t now) {
     return (uint8_t)(now >> SB_BUCKET_SLOT_BITS);
 }
 
-/* Its debt is at most the largest burst. */
+/* Notes in the home set until when the strayed bucket may be in debt: a debt is at most the largest
+ * burst. */
 static void note_stray(struct sb_bucket_set *home, uint64_t now) {
     uint8_t until = (uint8_t)(slot_of(now) + SB_BUCKET_DEBT_SLOTS);
 

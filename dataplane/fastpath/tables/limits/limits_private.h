@@ -1,4 +1,4 @@
-/* limits_private.h: what the limits stage pays from. */
+/* limits_private.h: the token buckets, for the limits stage. */
 #ifndef SB_LIMITS_PRIVATE_H
 #define SB_LIMITS_PRIVATE_H
 
@@ -7,22 +7,23 @@
 #include "packet/address.h"
 #include "tables/memory/hash.h"
 
-/* Buckets of a profile as a whole: one for each of what can be limited so. */
+/* Indices of the buckets of a whole profile: one for each unit, and one for ICMP. */
 enum { SB_WHOLE_ICMP = SB_UNIT_COUNT, SB_WHOLE_STRIDE }; /* the others by unit */
 
 struct sb_limits {
     struct sb_hash_key hash_key;
     struct sb_buckets table[SB_SCOPE_GLOBAL]; /* by scope */
-    uint64_t *whole;                          /* [profile][SB_WHOLE_STRIDE]: full again */
+    /* [profile][SB_WHOLE_STRIDE]: time it is full again */
+    uint64_t *whole;
 };
 
-/* The bits of an address that a limit tells apart. */
+/* The bits of an address that a limit distinguishes. */
 struct sb_limit_masks {
     uint64_t ipv4; /* of the mapped lower half */
     uint64_t hi, lo;
 };
 
-/* The first bits of 64; 64 and more: all of them. */
+/* A mask of the first bits of 64; for 64 and more, all of them. */
 static inline uint64_t sb_limit_first_bits(uint32_t bits) {
     return bits == 0 ? 0 : UINT64_MAX << (bits < 64 ? 64 - bits : 0);
 }
@@ -34,7 +35,7 @@ static inline struct sb_limit_masks sb_limit_masks(const struct sb_limit *limit)
         .lo = limit->bits_ipv6 <= 64 ? 0 : sb_limit_first_bits(limit->bits_ipv6 - 64u)};
 }
 
-/* Of whom a packet's limit is. */
+/* The hash of the source or destination whose bucket a packet pays from. */
 static inline uint64_t sb_limit_hash(const struct sb_limits *limits, const struct sb_limit *limit,
                                      const struct sb_limit_masks *masks,
                                      const struct sb_packet *packet) {
@@ -42,7 +43,7 @@ static inline uint64_t sb_limit_hash(const struct sb_limits *limits, const struc
         limit->scope == SB_SCOPE_DESTINATION ? sb_protected_bytes(packet) : sb_client_bytes(packet);
     struct sb_address_key address = sb_address_read(bytes, packet->ip_version);
 
-    /* Of IPv4 the upper half is 0. */
+    /* For IPv4 the upper half is 0. */
     address.lo &= sb_address_is_ipv4(address) ? masks->ipv4 : masks->lo;
     address.hi &= masks->hi;
     return sb_hash_address(&limits->hash_key, address.hi ^ limit->salt, address.lo);

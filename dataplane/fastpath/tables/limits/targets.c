@@ -43,7 +43,7 @@ int sb_targets_add(struct sb_targets_build *build, const uint8_t key[16], uint32
         return -EINVAL;
     if (build->count == build->max)
         return -ENOSPC;
-    entry.list = is_ipv4 ? 0 : 1; /* here: the family */
+    entry.list = is_ipv4 ? 0 : 1; /* in this file: the family */
     build->number[build->count] = number;
     build->entries[build->count++] = entry;
     return 0;
@@ -68,7 +68,7 @@ uint64_t sb_targets_bytes(const struct sb_targets_build *build) {
     return bytes;
 }
 
-/* What was added last comes last, and so decides. */
+/* Of two equal prefixes, the one that was added last comes last, and so replaces the other. */
 static int compare(const void *a, const void *b, void *entries) {
     const uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
     const struct sb_prefix *one = (const struct sb_prefix *)entries + i;

@@ -5,18 +5,19 @@
 
 #include "tables/memory/memory.h"
 
-/* The state word of an entry. Live: generation in the lower 28 bits; otherwise the next of its
- * chain. The list stays readable through the grace period. */
+/* The state word of an entry. Live: the generation is in the lower 28 bits; otherwise the next
+ * entry of its chain. The list stays readable during the grace period. */
 enum { STATE_LIVE = 1 << 30, STATE_MASK = (1 << 28) - 1, CHAIN_END = STATE_MASK };
 
-/* Spare entries at least: a bulk load puts some hundred in a row while readers let go of none. */
+/* The minimum of spare entries: a bulk load replaces some hundred entries at once, while no grace
+ * period ends. */
 enum { SPARE_MIN = 4096 };
 
-/* Where a key lives: pointers into a bucket or the stash. */
+/* The place of a key: pointers into a bucket or the stash. */
 struct place {
     uint16_t *tag;
     uint32_t *entry;
-    uint16_t away; /* what the home's away counter counts for it: 0, 1 or SB_AWAY_STASH */
+    uint16_t away; /* its part in the home's counter away: 0, 1 or SB_AWAY_STASH */
 };
 
 static const struct sb_address_chain empty_chain = {CHAIN_END, CHAIN_END};
@@ -246,9 +247,8 @@ static void splice(struct sb_addresses *table, struct sb_address_chain *to,
 }
 
 void sb_addresses_reclaim(struct sb_addresses *table) {
-    /* Twice: what was removed since the last period began may be free at once if there are no
-     * readers.
-     */
+    /* Twice: without readers, entries removed since the last grace period began may be free at
+     * once. */
     for (int i = 0; i < 2; i++) {
         if (table->waiting.head != CHAIN_END && sb_grace_over(&table->grace, table->readers))
             splice(table, &table->free, &table->waiting);

@@ -1,16 +1,17 @@
-/* addresses.h: single addresses of both families and lists in one hash table, edited in place
- * beside its readers.
+/* addresses.h: the single addresses of both families and lists in one hash table. The writer edits
+ * it while readers use it.
  *
- * A bucket is one cache line of tags, so a miss costs one line; which entry a tag belongs to stands
- * elsewhere, where only a hit looks. Tags are 16 bits of a keyed hash: one foreign address in 4,000
- * meets its like and is told by the key in the entry. So a million addresses take 4 MB of tags,
- * which is what decides the cost of a miss: measured against tags of 32 bits in 8 MB,
- * docs/lists.md. A key lives in its home bucket; when that is full in a second one, when both are
- * full in a small stash; the home counts those away, so that no reader looks elsewhere without
- * need. No entry moves while it lives.
+ * A bucket is one cache line of tags, so a look-up without a match reads one line. The entries of
+ * the tags are in another array, which is only read for a match. Tags are 16 bits of a keyed hash:
+ * about one of 4,000 unlisted addresses has the tag of a listed one, and the key in the entry shows
+ * the difference. So a million addresses need 4 MB of tags, and this size decides the cost of a
+ * look-up; docs/lists.md has the measurement against 32-bit tags in 8 MB. A key is in its home
+ * bucket; if that is full, in a second bucket; if both are full, in a small stash. The home bucket
+ * counts the keys in other places, so readers look there only if there are any. An entry does not
+ * move while it lives.
  *
- * Order of stores: entry, index, tag. Removal clears the tag; the entry is reused after a grace
- * period (grace.h), so a reader that found the tag still compares against the old key.
+ * Order of stores: entry, index, tag. A removal clears the tag. The entry is reused after a grace
+ * period (grace.h), so a reader that has found the tag still compares with the old key.
  */
 #ifndef SB_ADDRESSES_H
 #define SB_ADDRESSES_H
@@ -23,11 +24,12 @@
 #include "tables/memory/hash.h"
 
 enum {
+    /* Mean number of keys per bucket at full capacity: one key in 10,000 is then not in its home
+     * bucket. */
     SB_ADDRESS_BUCKET_SLOTS = 31,
-    SB_ADDRESS_BUCKET_LOAD =
-        16, /* mean keys per bucket at capacity: one in 10,000 lives away from home */
-    SB_ADDRESS_STASH = 64,      /* at that load about one of a million needs it */
-    SB_ADDRESS_SLACK_SHIFT = 4, /* 1/16 more entries than live, for those in their grace period */
+    SB_ADDRESS_BUCKET_LOAD = 16,
+    SB_ADDRESS_STASH = 64,      /* at that load about one key in a million needs it */
+    SB_ADDRESS_SLACK_SHIFT = 4, /* 1/16 more entries, for those in their grace period */
     SB_AWAY_SECOND_MAX = 0xfff,
     SB_AWAY_STASH = SB_AWAY_SECOND_MAX + 1,
     SB_AWAY_STASH_MAX = 0xf
@@ -37,18 +39,18 @@ enum {
 
 struct sb_address_tags {
     uint16_t tag[SB_ADDRESS_BUCKET_SLOTS]; /* 0: empty */
-    uint16_t away; /* keys at home here that live in: low 12 bits second bucket, others stash */
+    uint16_t away; /* keys of this home elsewhere: low 12 bits second bucket, others stash */
 } __attribute__((aligned(64)));
 
 struct sb_address_slots {
-    uint32_t entry[SB_ADDRESS_BUCKET_SLOTS + 1]; /* the last is not used */
+    uint32_t entry[SB_ADDRESS_BUCKET_SLOTS + 1]; /* the last element is not used */
 } __attribute__((aligned(64)));
 
 struct sb_address {
     uint64_t hi, lo; /* most significant half first, host order */
     uint64_t hits;   /* counted by the lcores */
     uint32_t deadline_ds;
-    uint32_t state; /* list, state, and generation or next free: addresses.c */
+    uint32_t state; /* list, state, and generation or next entry: addresses.c */
 };
 
 struct sb_address_stash {
@@ -56,26 +58,26 @@ struct sb_address_stash {
     uint32_t entry[SB_ADDRESS_STASH];
 };
 
-struct sb_address_chain { /* of entries, through their state words */
+struct sb_address_chain { /* a chain of entries through their state words */
     uint32_t head, tail;
 };
 
 struct sb_addresses {
-    /* What readers use. */
+    /* For readers. */
     struct sb_address_tags *tags;
     struct sb_address_slots *slots;
     struct sb_address *entries;
     struct sb_hash_key hash_key;
     uint32_t bucket_mask;
-    /* What only the writer uses: a line of its own, or every put would take the one above from the
-     * readers. */
-    uint32_t capacity __attribute__((aligned(SB_CACHE_LINE))); /* entries that may live */
+    /* Only for the writer. On a cache line of its own, because each write would otherwise
+     * invalidate the readers' line above. */
+    uint32_t capacity __attribute__((aligned(SB_CACHE_LINE))); /* entries that may be live */
     uint32_t entry_count;
     uint32_t used;
     uint32_t fresh; /* entries below it have been used once */
     struct sb_address_chain free;
-    struct sb_address_chain waiting; /* in the grace period */
-    struct sb_address_chain removed; /* will be in the next one */
+    struct sb_address_chain waiting; /* in the current grace period */
+    struct sb_address_chain removed; /* waiting for the next grace period */
     struct sb_grace grace;
     const struct sb_readers *readers;
     struct sb_address_stash stash;
@@ -92,16 +94,16 @@ uint64_t sb_addresses_bytes(const struct sb_addresses *table);
 /* Index of the entry of (hi, lo, list), or SB_ADDRESS_NONE. */
 uint32_t sb_addresses_find(const struct sb_addresses *table, uint64_t hi, uint64_t lo,
                            uint32_t list);
-/* Adds an entry that is not there. 0 or -ENOSPC. */
+/* Adds an entry that is not in the table. 0 or -ENOSPC. */
 int sb_addresses_add(struct sb_addresses *table, const struct sb_address *entry, uint32_t list,
                      uint32_t generation);
 void sb_addresses_remove(struct sb_addresses *table, uint32_t index);
-/* New deadline and generation of an entry. */
+/* Sets the deadline and the generation of an entry. */
 void sb_addresses_renew(struct sb_addresses *table, uint32_t index, uint32_t deadline_ds,
                         uint32_t generation);
-/* Moves what readers have let go of to the free entries. */
+/* Frees the entries that no reader can use any more. */
 void sb_addresses_reclaim(struct sb_addresses *table);
-/* Loads the lines that a look-up of the address will want. */
+/* Prefetches the cache lines that a look-up of the address will read. */
 void sb_addresses_prefetch(const struct sb_addresses *table, uint64_t hi, uint64_t lo);
 
 bool sb_address_live(const struct sb_address *entry);
@@ -113,8 +115,8 @@ static inline uint32_t sb_address_list(const struct sb_address *entry) {
     return __atomic_load_n(&entry->state, __ATOMIC_RELAXED) >> SB_ADDRESS_LIST_SHIFT;
 }
 
-/* Where an address belongs: the lower half of the hash says the home bucket, the upper half
- * (high) the tag and, mixed with the home, the second bucket. */
+/* The lower half of the hash selects the home bucket. The upper half (high) gives the tag and,
+ * mixed with the home, the second bucket. */
 static inline uint32_t sb_address_home(uint32_t bucket_mask, uint64_t hash) {
     return (uint32_t)hash & bucket_mask;
 }
@@ -156,10 +158,10 @@ static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucke
     return (high << 16 | low) & ((1u << SB_ADDRESS_BUCKET_SLOTS) - 1);
 }
 
-/* Not 0: the address table may know an address with that upper half of the hash: a slot holds its
- * tag, or keys at home here live elsewhere. Cheaper than sb_address_tags_match, which then says
- * where. Tag 0, which sb_address_tag makes 1, gets no other look here: whatever the bucket holds,
- * an empty slot or `away` says so. */
+/* Not 0: the table may contain an address with this upper half of the hash: a slot has its tag, or
+ * keys of this home bucket are in other places. Cheaper than sb_address_tags_match, which then
+ * finds the slot. Tag 0 (for which sb_address_tag returns 1) matches any empty slot or `away`, so
+ * the result is then always "maybe". */
 static inline uint32_t sb_address_tags_maybe(const struct sb_address_tags *bucket, uint32_t high) {
     const __m128i *line = (const __m128i *)bucket->tag;
     __m128i want = _mm_set1_epi16((short)(high >> 16));

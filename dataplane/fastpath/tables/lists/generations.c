@@ -1,4 +1,5 @@
-/* generations.c: what readers get to see of prefixes.h, built beside what they use and swapped. */
+/* generations.c: builds a new generation of the prefixes (prefixes.h) beside the one in use, and
+ * swaps them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ int sb_prefixes_commit(struct sb_prefixes *prefixes) {
     return 0;
 }
 
-/* From here on readers use the ranges; those before wait for them, with what only they know. */
+/* Publishes the ranges. The old ranges, and the removed entries that only they refer to, wait for
+ * the end of a grace period. */
 static void swap(struct sb_prefixes *prefixes, struct sb_ranges *ranges,
                  struct sb_prefix_chain *removed) {
     struct sb_retired *retired = &prefixes->retired[prefixes->retired_count++];
@@ -48,7 +50,7 @@ static void swap(struct sb_prefixes *prefixes, struct sb_ranges *ranges,
 static void free_retired(struct sb_prefixes *prefixes) {
     uint32_t freed = 0;
 
-    /* Oldest first: who has let go of a later one has let go of it too. */
+    /* Oldest first: a grace period that began later does not end earlier. */
     while (freed < prefixes->retired_count &&
            sb_grace_over(&prefixes->retired[freed].grace, prefixes->readers)) {
         sb_ranges_destroy(prefixes->retired[freed].ranges);
@@ -69,14 +71,15 @@ void sb_prefixes_reclaim(struct sb_prefixes *prefixes) {
     }
 }
 
-/* Without memory for it, the next call tries again. */
+/* Rebuilds the ranges without expired entries. Without memory for that, the next call tries again.
+ */
 static void leave_out_over(struct sb_prefixes *prefixes) {
     struct sb_ranges *ranges = build_without_over(prefixes);
     uint32_t count = 0;
 
     if (ranges == NULL)
         return;
-    /* Their entries will be added again. */
+    /* These entries are free now and may be added again. */
     for (uint32_t i = 0; i < prefixes->added_count; i++)
         if (prefixes->entries[prefixes->added[i]].state != SB_PREFIX_OVER)
             prefixes->added[count++] = prefixes->added[i];
@@ -106,7 +109,8 @@ static uint32_t skip_removed(const struct sb_prefixes *prefixes, const uint32_t 
     return i;
 }
 
-/* Merges what was added into the order of the generation in use and leaves out what was removed. */
+/* Merges the added entries into the order of the generation in use, and leaves out the removed
+ * ones. */
 static struct sb_ranges *build(struct sb_prefixes *prefixes) {
     struct sb_ranges *ranges = sb_ranges_create(prefixes->used, prefixes->fresh, prefixes->is_ipv6);
     const struct sb_prefix *entries = prefixes->entries;
@@ -134,7 +138,7 @@ static struct sb_ranges *build(struct sb_prefixes *prefixes) {
     return ranges;
 }
 
-/* The order of the generation in use, but for what has expired. */
+/* The generation in use without its expired entries. */
 static struct sb_ranges *build_without_over(const struct sb_prefixes *prefixes) {
     const struct sb_ranges *old = prefixes->ranges;
     struct sb_ranges *ranges =

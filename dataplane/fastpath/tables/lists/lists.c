@@ -9,10 +9,10 @@ enum {
     PREFETCH_AHEAD = 8 /* records */
 };
 
-/* A record, decoded. */
+/* A decoded record. */
 struct item {
-    struct sb_prefix
-        entry; /* as prefixes.h wants it; single addresses use hi, lo, deadline, list */
+    /* As prefixes.h needs it; single addresses use hi, lo, deadline and list. */
+    struct sb_prefix entry;
     struct sb_prefixes *prefixes; /* NULL: a single address */
 };
 
@@ -76,7 +76,7 @@ static uint64_t load_half(const uint8_t *bytes) {
     return __builtin_bswap64(half);
 }
 
-/* False: no such prefix or list, or bits set beyond the prefix length. */
+/* False: invalid prefix length or list, or bits are set beyond the prefix length. */
 static bool decode(struct sb_lists *lists, const struct sb_list_record *record, struct item *item) {
     uint64_t hi = load_half(record->key), lo = load_half(record->key + 8);
     unsigned __int128 key = (unsigned __int128)hi << 64 | lo;
@@ -162,7 +162,7 @@ static int put_address(struct sb_lists *lists, const struct item *item, bool kee
         return put_new_entry(lists, item);
     old = &table->entries[index];
     if (sb_deadline_over(old->deadline_ds, lists->boot_ds)) {
-        sb_addresses_remove(table, index); /* a new entry has no hits yet */
+        sb_addresses_remove(table, index); /* the new entry begins without hits */
         return put_new_entry(lists, item);
     }
     sb_addresses_renew(table, index, keep ? old->deadline_ds : entry->deadline_ds,
@@ -193,8 +193,8 @@ static int put_one(struct sb_lists *lists, const struct item *item, bool keep) {
     return item->prefixes == NULL ? put_address(lists, item, keep) : put_prefix(lists, item, keep);
 }
 
-/* A full table: frees what has expired, at most once per tick, so that a long series of refusals
- * costs one search. */
+/* For a full table: frees expired entries, at most once per tick, so that a series of failed
+ * additions costs one search. */
 static bool make_room(struct sb_lists *lists) {
     if (lists->reclaimed_ds == lists->boot_ds)
         return false;
@@ -229,8 +229,8 @@ uint32_t sb_lists_remove(struct sb_lists *lists, struct sb_list_record *records,
             decode(lists, &records[i], &item) ? (int16_t)remove_one(lists, &item) : -EINVAL;
         removed += records[i].result == 1;
     }
-    sb_addresses_reclaim(
-        &lists->addresses); /* the grace period begins now, not when room is wanted */
+    /* The grace period begins now, not when room is needed. */
+    sb_addresses_reclaim(&lists->addresses);
     return removed;
 }
 

@@ -1,8 +1,8 @@
-/* lookup.c: the readers' side of lists.h: one burst in passes, so that the cache misses of its
- * packets overlap.
+/* lookup.c: the readers' side of lists.h. It handles a burst in passes, so that the cache misses of
+ * its packets overlap.
  *
- * A client without any entry costs one line of the address table and one of the
- * prefix map. What comes after works on the few that are left.
+ * A client without any entry costs one cache line of the address table and one of the prefix map.
+ * The later passes handle only the few remaining clients.
  */
 #include "lists_private.h"
 #include "packet/packet.h"
@@ -14,10 +14,10 @@ struct lookup {
     const struct sb_ranges *ranges[SB_FAMILY_COUNT];
     uint32_t lcore;
     uint32_t boot_ds;
-    uint32_t tagged;  /* the address table may know it */
-    uint32_t covered; /* a prefix may cover it; once searched: does, and value says which */
-    const struct sb_address_tags *bucket[SB_BURST_MAX]; /* its home */
-    uint32_t high[SB_BURST_MAX];                        /* half of the hash */
+    uint32_t tagged;  /* the address table may contain the client */
+    uint32_t covered; /* a prefix may cover it; after the search: one does */
+    const struct sb_address_tags *bucket[SB_BURST_MAX]; /* its home bucket */
+    uint32_t high[SB_BURST_MAX];                        /* upper half of the hash */
     uint32_t value[SB_BURST_MAX];                       /* longest prefix entry + 1 */
 };
 
@@ -26,7 +26,7 @@ struct decision {
     uint64_t *hits[SB_LIST_COUNT];
 };
 
-/* Where an address stands among prefixes. */
+/* The position of an address in the ranges of a family. */
 struct place {
     const struct sb_ranges *ranges;
     uint64_t hi; /* as in struct sb_prefix */
@@ -79,7 +79,7 @@ uint32_t sb_lists_match(const struct sb_lists *lists, uint32_t lcore,
     return match(lists, lcore, NULL, keys, count, boot_ds, matches);
 }
 
-/* What the few that are listed, or may be, are looked up by. */
+/* The keys of the few clients that may be listed. */
 static inline void fill_keys(struct sb_address_key keys[SB_BURST_MAX], const struct sb_burst *burst,
                              uint32_t set) {
     while (set != 0) {
@@ -89,8 +89,8 @@ static inline void fill_keys(struct sb_address_key keys[SB_BURST_MAX], const str
     }
 }
 
-/* Clients are the live packets of plain or, where that is NULL, keys. One function for both: the
- * compiler then inlines all the rest. */
+/* Clients are the live packets of plain or, if that is NULL, keys. One function serves both, so
+ * that the compiler inlines all helpers. */
 static __attribute__((noinline)) uint32_t match(const struct sb_lists *lists, uint32_t lcore,
                                                 const struct sb_burst *plain,
                                                 const struct sb_address_key *keys, uint32_t count,
@@ -140,8 +140,8 @@ static __attribute__((noinline)) uint32_t match(const struct sb_lists *lists, ui
     return matched;
 }
 
-/* Bit i: words[i] is 0, or its top bit is set. For all at once: a shift by i for every client would
- * cost more. */
+/* Bit i: words[i] is 0, or its top bit is set. All words are handled together, because a shift by i
+ * for every client would cost more. */
 static inline uint32_t zeros(const uint32_t words[SB_BURST_MAX]) {
     uint32_t bits = 0;
 
@@ -169,8 +169,8 @@ static inline uint32_t top_bits(const uint32_t words[SB_BURST_MAX]) {
     return bits;
 }
 
-/* Where each client would stand; asks for its bucket. The map is small enough to be read at once.
- */
+/* Finds each client's bucket and prefetches it. The prefix map is small enough to be read
+ * immediately. */
 static void locate(struct lookup *lookup, uint32_t count) {
     const struct sb_addresses *table = &lookup->lists->addresses;
     uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
@@ -188,8 +188,8 @@ static void locate(struct lookup *lookup, uint32_t count) {
     lookup->covered = top_bits(maybe) & first_bits(count);
 }
 
-/* The same of a plain burst. What the loop reads of the table is copied before it: for all that the
- * compiler knows, a store to struct lookup could change the table. */
+/* As locate, for a plain burst. The table's fields are copied before the loop, because the compiler
+ * has to assume that a store to struct lookup changes the table. */
 static inline void locate_plain(struct lookup *lookup, const struct sb_burst *burst) {
     const struct sb_address_tags *tags = lookup->lists->addresses.tags;
     const struct sb_hash_key hash_key = lookup->lists->addresses.hash_key;
@@ -209,7 +209,7 @@ static inline void locate_plain(struct lookup *lookup, const struct sb_burst *bu
     lookup->covered = top_bits(maybe) & first_bits(count);
 }
 
-/* Sorts out those whom the address table does not know. */
+/* Removes the clients that the address table does not contain. */
 static void probe(struct lookup *lookup, uint32_t count) {
     uint32_t maybe[SB_BURST_MAX] __attribute__((aligned(16)));
 
@@ -226,8 +226,8 @@ static inline void ask_for_slots(const struct lookup *lookup) {
     }
 }
 
-/* In passes, so that the misses of all clients overlap. Whether the slot of a split cell says to
- * search is as good as random: a bitmap there in place of a branch. */
+/* In passes, so that the cache misses of all clients overlap. Whether the slot of a split cell
+ * requires a search is not predictable, so a bitmap replaces the branch. */
 static void search_ranges(struct lookup *lookup) {
     uint32_t searched = 0;
 
@@ -249,9 +249,9 @@ static void search_ranges(struct lookup *lookup) {
     }
 }
 
-/* Asks for the entries of all before the first is read: in a flood from banned addresses every
- * packet needs one. Inlined always: gcc takes a function that only prefetches for one without
- * effect and leaves its call out. */
+/* Prefetches the entries of all clients before the first one is read: in a flood from banned
+ * addresses every packet needs one. Always inlined: gcc regards a function that only prefetches as
+ * one without effect, and removes the call. */
 static inline void prefetch_entries(const struct lookup *lookup) {
     const struct sb_addresses *table = &lookup->lists->addresses;
     uint32_t tagged = lookup->tagged, covered = lookup->covered;
@@ -295,7 +295,7 @@ static void ask_bucket(const struct lookup *lookup, uint32_t i, uint32_t bucket,
     const struct sb_addresses *table = &lookup->lists->addresses;
     uint32_t set = sb_address_tags_match(&table->tags[bucket], sb_address_tag(lookup->high[i]));
 
-    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* tags before indices: addresses.h */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* tags are read before indices: addresses.h */
     while (set != 0)
         ask_entry(lookup, i, &table->slots[bucket].entry[take_bit(&set)], decision);
 }
@@ -322,7 +322,8 @@ static void ask_addresses(const struct lookup *lookup, uint32_t i, struct decisi
 
 /* --- prefixes --------------------------------------------------------------------------------- */
 
-/* From the longest entry up; a ban has the last word only when no entry further up could allow. */
+/* Checks the entries from the longest to the shortest. A ban decides only if no shorter entry can
+ * be on the allowlist. */
 static void ask_prefixes(const struct lookup *lookup, uint32_t i, struct decision *decision) {
     uint32_t family = family_of(&lookup->keys[i]);
     const struct sb_prefixes *prefixes = &lookup->lists->prefixes[family];

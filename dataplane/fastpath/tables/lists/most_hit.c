@@ -1,8 +1,8 @@
-/* most_hit.c: the writer's walk that finds the entries with the most hits of each list.
+/* most_hit.c: finds the entries with the most hits of each list, in a walk of the writer.
  *
- * While it goes on, found is a heap with the least hit entry on top, which the next better one
- * replaces. A table that grows between two calls moves a position back, so an entry may be met
- * twice in a round: it is collected twice then, and told once more with the next round.
+ * During a round, found is a heap with the least hit entry on top, which a better entry replaces.
+ * If a table grows between two calls, the walk's position moves back in the tables, so it may visit
+ * an entry twice in a round: the result of that round then contains it twice.
  */
 #include <string.h>
 
@@ -45,7 +45,7 @@ static void collect(struct sb_most_hit *heap, const struct sb_hit_entry *entry) 
     }
 }
 
-/* The least hit goes to the end, over and over: what was a heap is in order then. */
+/* Moves the least hit entry to the end, repeatedly: this sorts the heap. */
 static void put_in_order(struct sb_most_hit *heap) {
     for (uint64_t left = heap->count; left > 1; left--) {
         swap(heap, 0, left - 1);
@@ -84,7 +84,7 @@ static void visit_prefix(const struct sb_lists *lists, int family, uint32_t inde
     entry.hits = sb_prefixes_hits(prefixes, index);
     if (entry.hits == 0)
         return;
-    if (family == SB_FAMILY_IPV4) { /* its bits stand on top: prefixes.h */
+    if (family == SB_FAMILY_IPV4) { /* left-aligned: ranges.h */
         store_key(&entry, 0, 0xffff00000000ull | prefix->hi >> 32);
         entry.prefix_length += 96;
     } else {

@@ -6,7 +6,8 @@
 #include "tables/memory/hash.h"
 #include "tables/memory/memory.h"
 
-/* Spare entries at least: a bulk load puts some hundred in a row while readers let go of none. */
+/* The minimum of spare entries: a bulk load replaces some hundred entries at once, while no grace
+ * period ends. */
 enum { SPARE_MIN = 4096 };
 
 static uint32_t *chain_head(const struct sb_prefixes *prefixes, uint64_t hi, uint64_t lo);
@@ -21,7 +22,8 @@ int sb_prefixes_init(struct sb_prefixes *prefixes, uint32_t capacity, uint32_t l
     memset(prefixes, 0, sizeof(*prefixes));
     prefixes->capacity = capacity;
     prefixes->entry_count = capacity + sb_prefixes_spare(capacity);
-    prefixes->hits_stride = (prefixes->entry_count + 7) & ~7u; /* lcores share no cache line */
+    /* no two lcores share a cache line */
+    prefixes->hits_stride = (prefixes->entry_count + 7) & ~7u;
     prefixes->lcores = lcores;
     prefixes->is_ipv6 = is_ipv6;
     prefixes->readers = readers;
@@ -82,7 +84,7 @@ uint64_t sb_prefixes_hits(const struct sb_prefixes *prefixes, uint32_t index) {
 
 /* --- the set ---------------------------------------------------------------------------------- */
 
-/* No attacker chooses prefixes, so fixed constants (of splitmix64) do. */
+/* Attackers do not choose the prefixes, so fixed constants (of splitmix64) suffice. */
 static uint32_t *chain_head(const struct sb_prefixes *prefixes, uint64_t hi, uint64_t lo) {
     uint64_t mixed = sb_hash_fold(hi ^ 0x9e3779b97f4a7c15ull, lo ^ 0xbf58476d1ce4e5b9ull);
 

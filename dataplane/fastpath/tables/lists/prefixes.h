@@ -1,10 +1,11 @@
-/* prefixes.h: the prefixes of one family on both lists: what the writer edits, and the generation
- * that readers use.
+/* prefixes.h: the prefixes of one family on both lists: the set that the writer edits, and the
+ * generation that readers use.
  *
- * Entries keep their index; hits are counted by lcore and index. A change of the set shows at the
- * next commit, which builds new ranges beside the old ones and swaps a pointer; a new deadline
- * shows at once. What expired is judged at look-up, so freeing it is no reason to commit: it leaves
- * with the next one, or before, when it holds many entries (sb_prefixes_reclaim).
+ * Entries keep their index; hits are counted by lcore and index. A change of the set is in force
+ * after the next commit, which builds new ranges beside the old ones and swaps a pointer. A new
+ * deadline is in force immediately. Readers check deadlines at look-up, so an expired entry needs
+ * no commit. It leaves the ranges with the next commit, or earlier if there are many such entries
+ * (sb_prefixes_reclaim).
  */
 #ifndef SB_PREFIXES_H
 #define SB_PREFIXES_H
@@ -17,16 +18,17 @@
 
 enum { SB_RETIRED_MAX = 4 };
 
-/* Of an entry. Removed: in force until the next commit; over: it had expired. */
+/* State of an entry. REMOVED: in force until the next commit. OVER: removed after it had expired.
+ */
 enum { SB_PREFIX_FREE, SB_PREFIX_LIVE, SB_PREFIX_REMOVED, SB_PREFIX_OVER };
 
 #define SB_PREFIX_NONE UINT32_MAX
 
-struct sb_prefix_chain { /* index + 1 through sb_prefix.chain; 0 is the end */
+struct sb_prefix_chain { /* through sb_prefix.chain, index + 1; 0 is the end */
     uint32_t head, tail;
 };
 
-/* Ranges that readers may still use, and the entries that were removed before they were replaced.
+/* Old ranges that readers may still use, and the entries that were removed when they were replaced.
  */
 struct sb_retired {
     struct sb_ranges *ranges;
@@ -35,13 +37,13 @@ struct sb_retired {
 };
 
 struct sb_prefixes {
-    /* What readers use. */
-    struct sb_ranges *ranges; /* swapped */
+    /* For readers. */
+    struct sb_ranges *ranges; /* swapped at a commit */
     struct sb_prefix *entries;
     uint64_t *hits; /* [lcore][hits_stride] */
     uint32_t hits_stride;
-    /* What only the writer uses: not on the readers' line. */
-    uint32_t capacity __attribute__((aligned(SB_CACHE_LINE))); /* entries that may live */
+    /* Only for the writer: not on the readers' cache line. */
+    uint32_t capacity __attribute__((aligned(SB_CACHE_LINE))); /* entries that may be live */
     uint32_t entry_count;
     uint32_t lcores;
     uint32_t used;
@@ -69,22 +71,22 @@ uint64_t sb_prefixes_bytes(const struct sb_prefixes *prefixes);
 /* Index of an entry, or SB_PREFIX_NONE. hi, lo, length as in struct sb_prefix. */
 uint32_t sb_prefixes_find(const struct sb_prefixes *prefixes, uint64_t hi, uint64_t lo,
                           uint32_t length, uint32_t list);
-/* Adds an entry that is not there. 0 or -ENOSPC. */
+/* Adds an entry that is not in the set. 0 or -ENOSPC. */
 int sb_prefixes_add(struct sb_prefixes *prefixes, const struct sb_prefix *entry);
-/* is_over: it has expired, so nothing changes for readers. */
+/* Removes an entry. is_over: it has expired, so nothing changes for readers. */
 void sb_prefixes_remove(struct sb_prefixes *prefixes, uint32_t index, bool is_over);
-/* 0, -ENOMEM, or -EAGAIN: readers still use SB_RETIRED_MAX older generations. The ranges in use
- * stay on failure. */
+/* 0, -ENOMEM, or -EAGAIN: readers still use SB_RETIRED_MAX older generations. If it fails, the
+ * ranges in use stay in force. */
 int sb_prefixes_commit(struct sb_prefixes *prefixes);
-/* Frees what readers have let go of. Expired entries that hold too many of the spare ones are built
- * out of the ranges first; what waits for a commit goes on waiting. */
+/* Frees ranges and entries that no reader can use any more. If expired entries use too many of the
+ * spare ones, it first rebuilds the ranges without them; other changes still wait for a commit. */
 void sb_prefixes_reclaim(struct sb_prefixes *prefixes);
 uint64_t sb_prefixes_hits(const struct sb_prefixes *prefixes, uint32_t index);
 bool sb_prefix_live(const struct sb_prefix *entry);
 
-/* For generations.c. Entries beyond the capacity, for those removed but still in use by readers. */
+/* For generations.c. Entries beyond the capacity, for removed ones that readers may still use. */
 uint32_t sb_prefixes_spare(uint32_t capacity);
-/* Puts all of a chain in front of another. */
+/* Moves all entries of one chain to the front of another. */
 void sb_prefixes_splice(struct sb_prefixes *prefixes, struct sb_prefix_chain *to,
                         struct sb_prefix_chain *from);
 

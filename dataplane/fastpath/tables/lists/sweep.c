@@ -1,13 +1,14 @@
-/* sweep.c: the writer removes expired or outdated entries: of addresses, IPv4, then IPv6 prefixes.
+/* sweep.c: a walk of the writer that removes expired or outdated entries: addresses first, then
+ * IPv4 and IPv6 prefixes.
  *
- * A position counts through all three tables. A table that grows between two calls moves a position
- * back, never forward, so nothing is skipped.
+ * A position counts through all three tables. If a table grows between two calls, a position moves
+ * back, never forward, so no entry is skipped.
  */
 #include "lists_private.h"
 
-enum { GENERATION_MASK = (1 << 28) - 1 }; /* what an address entry can hold */
+enum { GENERATION_MASK = (1 << 28) - 1 }; /* the bits of an address entry */
 
-/* What a walk removes. */
+/* The entries that a walk removes. */
 struct filter {
     bool by_deadline; /* otherwise by generation */
     uint32_t boot_ds;

@@ -34,7 +34,7 @@ void *sb_memory_map(size_t size) {
         munmap(raw, head);
     if (head < HUGE_PAGE)
         munmap(aligned + size, HUGE_PAGE - head);
-    /* Refused where the kernel has no transparent huge pages; then small ones do. */
+    /* Fails if the kernel has no transparent huge pages; small pages are used then. */
     (void)madvise(aligned, size, MADV_HUGEPAGE);
     return aligned;
 }

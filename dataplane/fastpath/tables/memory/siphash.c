@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A vector holds one word of each of so many messages as there are lanes in it. */
+/* A vector holds one word of each of as many messages as it has lanes. */
 #define HASH_IN_VECTORS(function, instructions, lanes)                                             \
     __attribute__((target(instructions))) void function(                                           \
         const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,               \

@@ -1,5 +1,5 @@
 /* siphash.h: SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012) of whole
- * words: without the key the result can't be predicted. */
+ * words. Without the key the result can't be predicted. */
 #ifndef SB_SIPHASH_H
 #define SB_SIPHASH_H
 
@@ -7,7 +7,7 @@
 
 #define SB_SIP_ROTATE(value, bits) ((value) << (bits) | (value) >> (64 - (bits)))
 
-/* Of four words, or of four vectors of them. */
+/* One round on four words, or on four vectors of words. */
 #define SB_SIP_ROUND(v)                                                                            \
     do {                                                                                           \
         (v)[0] += (v)[1], (v)[2] += (v)[3];                                                        \
@@ -27,7 +27,7 @@ static inline uint64_t sb_sip_length(uint32_t count) {
     return (uint64_t)(count * 8) << 56;
 }
 
-/* Of the bytes of count words, as they lie in memory. */
+/* The hash of the bytes of count words, in memory order. */
 static inline uint64_t sb_sip_hash(const uint64_t key[2], const uint64_t *words, uint32_t count) {
     uint64_t v[4];
 
@@ -47,11 +47,11 @@ static inline uint64_t sb_sip_hash(const uint64_t key[2], const uint64_t *words,
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-/* The same of several messages of at most SB_SIP_WORDS_MAX words: word i of message m is
+/* The hashes of several messages of at most SB_SIP_WORDS_MAX words. Word i of message m is
  * words[i][m]. */
 void sb_sip_hash_lanes(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
                        uint64_t hashes[SB_SIP_LANES]);
-/* What it does: eight at once with AVX-512, four with AVX2, else each by itself. */
+/* The implementations: eight at once with AVX-512, four with AVX2, otherwise one at a time. */
 void sb_sip_hash_eight(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,
                        uint64_t hashes[SB_SIP_LANES]);
 void sb_sip_hash_four(const uint64_t key[2], const uint64_t words[][SB_SIP_LANES], uint32_t count,

@@ -1,4 +1,5 @@
-/* policy.c: the profiles of a policy, built by the control loop, then only read. */
+/* policy.c: the profiles of a policy. The control loop builds them; they do not change afterwards.
+ */
 #include "policy.h"
 
 #include <errno.h>
@@ -12,7 +13,8 @@
 #include "tables/memory/hash.h"
 #include "tables/memory/memory.h"
 
-/* In place of an address's upper half; no fixed key of a test makes it the zero of a product. */
+/* Used as the upper half of the hashed value. It makes no operand zero with the fixed keys of
+ * tests. */
 #define SALT 0xbf58476d1ce4e5b9ull
 
 enum { SHARES_MAX = 1 << 16 }; /* sb_profile.share_q16 */
@@ -24,14 +26,14 @@ _Static_assert(SB_REQUEST_LIMITS_MAX == SB_SCOPE_COUNT + SB_REQUEST_PATHS_MAX, "
 _Static_assert(SB_PROFILES_MAX >= 2 * SB_POLICY_PROFILES_MAX + 1, "two policies and the default");
 _Static_assert(SB_TARGETS_MAX >= SB_POLICY_PROFILES_MAX * SB_PROFILE_TARGETS_MAX, "room for all");
 
-/* What only the writer knows. */
+/* State that only the writer needs. */
 struct build {
     struct sb_policy policy;
     struct sb_targets_build targets;
     struct sb_targets_build addresses; /* of neighbours */
     struct sb_neighbors neighbors;
     struct sb_profile *profiles;
-    uint32_t profile_count; /* the highest index that was asked for, and one */
+    uint32_t profile_count; /* the highest index in use, + 1 */
     uint32_t share_q16[SB_PROFILES_MAX];
 };
 
@@ -62,7 +64,7 @@ int sb_policy_create(uint32_t targets_max, struct sb_policy **out) {
     build = calloc(1, sizeof(*build));
     if (build == NULL)
         return -ENOMEM;
-    /* Room for the largest index: pages that no profile lies on are never touched. */
+    /* Room for all indices; pages without a profile use no memory. */
     build->profiles = sb_memory_map_small(SB_PROFILES_MAX * sizeof(*build->profiles));
     build->policy.profiles = build->profiles;
     if (build->profiles == NULL || !sb_targets_create(&build->targets, targets_max)) {
@@ -110,7 +112,7 @@ int sb_policy_neighbor(struct sb_policy *policy, const uint8_t key[16], uint32_t
 
     if (protocols == 0 || protocols >> SB_NEIGHBOR_COUNT != 0)
         return -EINVAL;
-    if (build->addresses.entries == NULL && /* few policies name one */
+    if (build->addresses.entries == NULL && /* few policies have neighbours */
         !sb_targets_create(&build->addresses, SB_NEIGHBORS_MAX))
         return -ENOMEM;
     result = sb_targets_add(&build->addresses, key, prefix_length, (uint16_t)(index + 1));
@@ -119,7 +121,7 @@ int sb_policy_neighbor(struct sb_policy *policy, const uint8_t key[16], uint32_t
     return result;
 }
 
-/* Policies are built by one thread, here and below. 0 is of no policy. */
+/* A new generation number. Only one thread builds policies. 0 is never used. */
 static uint32_t next_generation(void) {
     static uint32_t newest;
 
@@ -127,7 +129,7 @@ static uint32_t next_generation(void) {
     return newest;
 }
 
-/* False: they come to more than all there is. */
+/* False: the sum of the shares is more than 1. */
 static bool gather_shares(struct build *build) {
     uint64_t all = 0;
 
@@ -204,7 +206,8 @@ static struct build *build_of(const struct sb_policy *policy) {
     return (struct build *)(uintptr_t)policy;
 }
 
-/* --- what is filled in from outside ----------------------------------------------------------- */
+/* --- checks of values from outside --------------------------------------------------------------
+ */
 
 static bool is_sound(const struct sb_profile *profile) {
     if (profile->limit_count > SB_LIMITS_MAX || profile->reflector_count > SB_REFLECTORS_MAX)
@@ -271,7 +274,8 @@ static bool are_sound_request_limits(const struct sb_http_profile *http) {
     return true;
 }
 
-/* By profile, reason and path: a limit keeps its buckets when a policy changes something else. */
+/* The salt depends on profile, reason and path, so a limit keeps its buckets when a policy changes
+ * something else. */
 static void salt_limits(struct sb_profile *profile, uint32_t index, const struct sb_hash_key *key) {
     for (uint32_t i = 0; i < profile->limit_count; i++)
         profile->limit[i].salt =
@@ -282,7 +286,7 @@ static void salt_limits(struct sb_profile *profile, uint32_t index, const struct
         one->limit.salt = sb_hash_address(key, SALT, (uint64_t)index << 8 | one->limit.reason);
         for (uint32_t at = 0; at < one->path_size; at++)
             one->limit.salt = sb_hash_address(key, one->limit.salt, one->path[at]);
-        if (one->path_size != 0) /* each scope of a path is a limit of its own */
+        if (one->path_size != 0) /* each scope of a path is a separate limit */
             one->limit.salt = sb_hash_address(key, one->limit.salt, 256u + one->limit.scope);
     }
 }

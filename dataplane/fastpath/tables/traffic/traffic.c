@@ -9,7 +9,7 @@
 enum {
     OVERFLOW_BYTES = SB_PROFILES_MAX * sizeof(struct sb_traffic_row),
     SAMPLES_BYTES = SB_SAMPLES_MAX * sizeof(struct sb_sample),
-    LOOKED_AT = 8 /* rows, for an idle one */
+    LOOKED_AT = 8 /* rows, when searching an idle one */
 };
 
 _Static_assert(sizeof(struct sb_sample) == SB_CACHE_LINE, "one line per sample");
@@ -79,7 +79,7 @@ uint64_t sb_traffic_bytes(const struct sb_traffic_table *table) {
            owners_bytes(table) + idle_bytes(table) + SAMPLES_BYTES;
 }
 
-/* The low bit of each word is set: see sb_hash_address. */
+/* Sets the low bit of each word: see sb_hash_address. */
 static void make_key(struct sb_hash_key *key, const uint8_t bytes[16]) {
     memcpy(key, bytes, sizeof(*key));
     key->word[0] |= 1;
@@ -121,7 +121,7 @@ __attribute__((noinline)) struct sb_traffic_row *sb_traffic_take(struct sb_traff
     return &table->rows[row];
 }
 
-/* One without a row, else one whose row is idle; SB_TRAFFIC_WAYS: there is none. */
+/* A way without a row, else one whose row is idle, else SB_TRAFFIC_WAYS. */
 static uint32_t free_way(const struct sb_traffic_table *table, const struct sb_traffic_set *set) {
     uint32_t idle = SB_TRAFFIC_WAYS;
 
@@ -139,7 +139,7 @@ static bool is_idle(const struct sb_traffic_table *table, uint32_t row) {
            table->owners[row].version;
 }
 
-/* One that was never used, else an idle one; rows_max: none of the next few is. */
+/* A row that was never used, else an idle one among the next few, else rows_max. */
 static uint32_t free_row(struct sb_traffic_table *table) {
     if (table->rows_used < table->rows_max)
         return table->rows_used;
@@ -164,7 +164,8 @@ static void unlink_row(struct sb_traffic_table *table, uint32_t row) {
             set->row[way] = 0;
 }
 
-/* Readers take the address for valid if the version is even, and the same behind it. */
+/* Readers regard the address as valid if the version is even and does not change while they read.
+ */
 static void give(struct sb_traffic_table *table, uint32_t row, struct sb_address_words address) {
     struct sb_traffic_owner *owner = &table->owners[row];
     uint32_t version = owner->version;

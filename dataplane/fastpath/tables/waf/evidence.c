@@ -1,11 +1,11 @@
-/* evidence.c: the last matches of each lcore, on the statistics pages. */
+/* evidence.c: writes the newest matches of each lcore to the statistics pages. */
 #define _GNU_SOURCE
 #include <string.h>
 
 #include "ring.h"
 #include "waf_private.h"
 
-#define EVENT_DS 10 /* of one rule and lcore, at most one in so long */
+#define EVENT_DS 10 /* at most one event per rule and lcore in this time */
 
 _Static_assert((SB_EVIDENCE_MAX & (SB_EVIDENCE_MAX - 1)) == 0, "a power of two");
 _Static_assert(sizeof(struct sb_evidence) == 512, "eight lines");

@@ -1,4 +1,4 @@
-/* images.c: memory that a database lies in: filled once by the control loop, then read only. */
+/* images.c: the memory of a database: the control loop fills it once; then it is read-only. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>

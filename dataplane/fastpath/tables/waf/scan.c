@@ -1,4 +1,4 @@
-/* scan.c: one request against the databases in force. The packet path; see waf.h. */
+/* scan.c: scans one request with the databases in force, on the packet path; see waf.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 
@@ -9,7 +9,7 @@
 #define FNV_BASIS 2166136261u
 #define FNV_PRIME 16777619u
 
-/* What the engine's callback works on. */
+/* The context of the engine's callback. */
 struct scan {
     struct sb_waf_request *request;
     const struct sb_waf *waf;
@@ -74,14 +74,15 @@ int sb_waf_scan(struct sb_waf_request *request, enum sb_waf_class class, uint32_
     struct sb_lcore *lcore = request->lcore;
     const struct sb_waf_set *set = sb_waf_set_of(lcore);
     struct sb_waf_stats *stats = &stats_of(lcore)->waf;
-    /* A profile that is no more since the request began switches no group. */
+    /* The profile may have been deleted since the request began; it then switches no group off. */
     const struct sb_profile *profile =
         ((const struct sb_policy *)(uintptr_t)lcore->policy)->profiles + request->profile;
     struct scan scan = {request, sb_waf_of(lcore), profile, name, (uint8_t)class};
 
     if (size > SB_WAF_BYTES_MAX)
         return -EMSGSIZE;
-    /* No rule matches nothing: admission sees to it. The engine refuses a NULL. */
+    /* The admission of rules ensures that no pattern matches the empty text. The engine does not
+     * accept NULL. */
     if (set == NULL || size == 0)
         return 0;
     for (uint32_t i = 0; i < set->count[class]; i++) {
@@ -90,7 +91,7 @@ int sb_waf_scan(struct sb_waf_request *request, enum sb_waf_class class, uint32_
         hs_error_t error = hs_scan(set->database[class][i], (const char *)bytes, size, 0,
                                    set->scratch->lcore[lcore->index], on_match, &scan);
 
-        if (is_measured) { /* for statistics only: nothing is decided by it */
+        if (is_measured) { /* for statistics only */
             stats->sampled_scans++;
             stats->sampled_cycles += __builtin_ia32_rdtsc() - begun;
         }
@@ -118,7 +119,7 @@ uint64_t sb_waf_number(const struct sb_lcore *lcore, uint32_t slot) {
     return slot < SB_RULES_MAX ? sb_waf_of(lcore)->slot[slot].number : 0;
 }
 
-/* Not 0 ends the scan: only when a rule blocks and there is no room to list more. */
+/* Returns 1, which ends the scan, if a rule blocks and there is no room to list more hits. */
 static int on_match(unsigned int slot, unsigned long long from, unsigned long long to,
                     unsigned int flags, void *context) {
     const struct scan *scan = context;
@@ -171,8 +172,8 @@ static bool is_for_header(const struct sb_slot *slot, uint32_t name) {
     return false;
 }
 
-/* True: the rule was not among the hits yet. What there is no room for is new each time: it may
- * block, and is not counted. */
+/* True: the rule is not among the listed hits. A hit without room is always reported as new: its
+ * rule may block, but is not counted. */
 static bool add_hit(struct sb_waf_request *request, uint32_t slot) {
     for (uint32_t i = 0; i < request->hit_count; i++) {
         if (request->hit[i] == slot)
@@ -185,7 +186,8 @@ static bool add_hit(struct sb_waf_request *request, uint32_t slot) {
     return true;
 }
 
-/* The first counts, but one that blocks counts before those that are only watched. */
+/* Records the first rule that blocks. A rule in mode enforce replaces one whose group is in mode
+ * monitor. */
 static void note_block(struct sb_waf_request *request, uint32_t slot, enum sb_mode mode,
                        struct sb_waf_place place) {
     if (request->block != 0 && request->block_mode >= mode)

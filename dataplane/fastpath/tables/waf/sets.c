@@ -1,4 +1,4 @@
-/* sets.c: the databases in force, and the scratch memory that each lcore scans them with. */
+/* sets.c: the databases in force, and the scratch memory with which each lcore scans them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ int sb_waf_set_add(struct sb_waf_set *set, uint32_t class, uint64_t address, uin
     const hs_database_t *database = (const hs_database_t *)(uintptr_t)address;
     size_t found = 0;
 
-    /* Magic and version stand in the first bytes; what hs_database_size reads lies among them. */
+    /* Magic and version are in the first bytes; hs_database_size only reads these. */
     if (class >= SB_WAF_CLASS_COUNT || address % 64 != 0 || size < SB_CACHE_LINE || set->scratch)
         return -EINVAL;
     if (hs_database_size(database, &found) != HS_SUCCESS || found > size)
@@ -74,7 +74,7 @@ uint64_t sb_waf_set_bytes(const struct sb_waf_set *set) {
     return set->bytes;
 }
 
-/* Makes the model large enough for every database; never smaller. */
+/* Enlarges the model so that it fits every database. */
 static int fit(struct sb_waf_set *set, hs_scratch_t **model) {
     for (uint32_t class = 0; class < SB_WAF_CLASS_COUNT; class ++) {
         for (uint32_t i = 0; i < set->count[class]; i++) {
@@ -87,7 +87,7 @@ static int fit(struct sb_waf_set *set, hs_scratch_t **model) {
     return 0;
 }
 
-/* Takes the model over from its holder, unless it fails. */
+/* Makes the scratch memory and takes the model over. If it fails, the caller keeps the model. */
 static int make_scratch(struct sb_waf_set *set, hs_scratch_t **model, size_t size) {
     struct sb_waf_scratch *scratch = calloc(1, sizeof(*scratch));
 

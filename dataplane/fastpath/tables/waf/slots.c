@@ -1,4 +1,4 @@
-/* slots.c: what each rule does, written by the control loop while workers read. */
+/* slots.c: what each rule does. The control loop writes it while workers read. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void unlist(struct sb_waf *waf, uint32_t slot, const struct sb_waf_rule *
 int sb_waf_create(struct sb_waf **out) {
     if (hs_valid_platform() != HS_SUCCESS)
         return -ENOTSUP;
-    /* Pages of profiles and lcores that there are not are never touched. */
+    /* Pages of unused profiles and lcores use no memory. */
     *out = sb_memory_map_small(sizeof(**out));
     return *out == NULL ? -ENOMEM : 0;
 }
@@ -62,8 +62,8 @@ static bool is_sound(const struct sb_waf_rule *rule) {
     return true;
 }
 
-/* Profiles that come are listed first, those that go are taken out last: in between the rule is for
- * both, never for none. */
+/* New profiles are listed before old ones are removed: in between, the rule applies to both, never
+ * to none. */
 static void put(struct sb_waf *waf, const struct sb_waf_rule *rule) {
     struct sb_slot *slot = &waf->slot[rule->slot];
     union sb_slot_state state = {.deadline_ds = rule->deadline_ds,
@@ -91,7 +91,7 @@ static void list_for(struct sb_waf *waf, const struct sb_waf_rule *rule) {
                                  1ull << rule->slot % 64, memory_order_relaxed);
 }
 
-/* Takes a slot out of the profiles that it was listed for, but for those that are kept. */
+/* Removes a slot from the profiles that it was listed for, except those of kept. */
 static void unlist(struct sb_waf *waf, uint32_t slot, const struct sb_waf_rule *kept) {
     struct sb_slot_profiles *had = &waf->profiles[slot];
 

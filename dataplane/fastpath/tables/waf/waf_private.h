@@ -1,4 +1,4 @@
-/* waf_private.h: slots and sets, as those who write them and those who scan know them. */
+/* waf_private.h: slots and sets, for the code that writes them and the code that scans. */
 #ifndef SB_WAF_PRIVATE_H
 #define SB_WAF_PRIVATE_H
 
@@ -14,7 +14,7 @@ enum {
     SB_PROFILE_WORDS = SB_RULES_MAX / 64,
 };
 
-/* What a rule does; one word, so that a reader never sees half a change. */
+/* What a rule does, in one word, so that a reader never sees a partial change. */
 union sb_slot_state {
     uint64_t word;
     struct {
@@ -26,7 +26,7 @@ union sb_slot_state {
     };
 };
 
-/* One line. Number and names stay as long as a database that is in use names the slot. */
+/* One cache line. Number and names do not change while a database with this slot is in use. */
 struct sb_slot {
     _Atomic uint64_t state;
     uint64_t number;
@@ -35,31 +35,34 @@ struct sb_slot {
     uint8_t reserved[12];
 };
 
-/* What the writer alone knows of a slot. */
+/* State of a slot that only the writer needs. */
 struct sb_slot_profiles {
     uint16_t count;
     uint16_t profile[SB_RULE_PROFILES_MAX];
 };
 
-/* What one lcore alone writes. */
+/* State that only one lcore writes. */
 struct sb_waf_lcore {
     uint32_t event_ds[SB_RULES_MAX]; /* of the last event of each rule */
 };
 
 struct sb_waf {
     struct sb_slot slot[SB_RULES_MAX];
-    _Atomic uint64_t listed[SB_PROFILES_MAX][SB_PROFILE_WORDS]; /* bit: the rule is for it */
+    /* bit: the rule applies to the profile */
+    _Atomic uint64_t listed[SB_PROFILES_MAX][SB_PROFILE_WORDS];
     struct sb_slot_profiles profiles[SB_RULES_MAX];
     struct sb_waf_lcore lcore[SB_LCORES_MAX];
 };
 
-/* Memory to scan with, one for each lcore; sets that it is large enough for share it. */
+/* Scratch memory for scans, one part for each lcore. Sets share it if it is large enough for them.
+ */
 struct sb_waf_scratch {
     uint32_t users;
     uint32_t count;
-    size_t size;         /* of each */
-    hs_scratch_t *model; /* not used for scans: the others are cloned from it. May be larger,
-                            and goes on to the next that is made: then NULL */
+    size_t size; /* of each */
+    /* Not used for scans: the others are clones of it. It may be larger, and is handed to the next
+     * one that is made; then NULL. */
+    hs_scratch_t *model;
     hs_scratch_t *lcore[SB_LCORES_MAX];
 };
 
@@ -83,7 +86,7 @@ static inline struct sb_waf *sb_waf_of(const struct sb_lcore *lcore) {
     return (struct sb_waf *)(uintptr_t)lcore->waf;
 }
 
-/* Of the burst at hand: a set outlives every burst that may have seen it. */
+/* The set of the current burst: a set outlives every burst that may use it. */
 static inline const struct sb_waf_set *sb_waf_set_of(const struct sb_lcore *lcore) {
     const struct sb_node *node = (const struct sb_node *)(uintptr_t)lcore->node;
 
