@@ -3,8 +3,9 @@
 
 #include <stddef.h>
 
-/* Each side's cursor and its stale copy of the other's share a line that only that side writes: the
- * other's line is fetched when the copy says full or empty, not per packet. */
+/* Each side's cursor and its copy of the other's cursor share a cache line that only that side
+ * writes. The other's line is read only if the copy shows a full or empty ring, not for every
+ * packet. */
 struct sb_handover {
     uint64_t produced;
     uint64_t consumed_seen;
@@ -65,7 +66,7 @@ uint32_t sb_handover_pop(struct sb_handover *ring, struct sb_packet *out, uint32
 }
 
 bool sb_handover_finished(const struct sb_handover *ring) {
-    /* closed first: what was pushed before it is then visible in produced. */
+    /* closed is read first: everything pushed before it is then visible in produced. */
     return __atomic_load_n(&ring->closed, __ATOMIC_ACQUIRE) != 0 &&
            __atomic_load_n(&ring->produced, __ATOMIC_ACQUIRE) == ring->consumed;
 }

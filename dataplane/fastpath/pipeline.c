@@ -1,8 +1,8 @@
-/* pipeline.c: the stages in their order, as one function of a burst and a time.
+/* pipeline.c: runs the stages in their order, as one function of a burst and a time.
  *
- * Keeps the half of the ledger that lies before the stages (received, held_now), counts what enters
- * each stage, and measures the cycles of one burst in SB_SAMPLED_BURSTS. That reading of the TSC is
- * for statistics only: no stage's decision depends on it.
+ * Keeps that half of the ledger that is known before the stages (received, held_now), counts the
+ * packets that enter each stage, and measures the cycles of one burst in SB_SAMPLED_BURSTS. It
+ * reads the TSC for statistics only: no stage's decision depends on it.
  */
 #include "pipeline.h"
 
@@ -17,7 +17,7 @@ _Static_assert((SB_SAMPLED_BURSTS & (SB_SAMPLED_BURSTS - 1)) == 0, "a power of t
 typedef void stage_function(struct sb_lcore *lcore, struct sb_burst *burst,
                             const struct sb_time *now);
 
-/* What every stage is run with. */
+/* The arguments of every stage. */
 struct run {
     struct sb_lcore *lcore;
     struct sb_burst *burst;
@@ -92,7 +92,8 @@ ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_
     stats->port[SB_PORT_OUTSIDE].received_bytes += bytes - bytes_inside;
 }
 
-/* What this lcore owns, from the lists to the end; and what that has set free. */
+/* Runs the stages from the lists on, for the clients of this lcore, and then the packets that these
+ * stages have released. */
 ALWAYS_INLINE void run_owned(const struct run *run) {
     run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
     sb_neighbors_exempt(run->lcore, run->burst, run->now);
@@ -111,8 +112,8 @@ ALWAYS_INLINE void run_behind_connections(const struct run *run) {
     run_stage(run, SB_STAGE_FORWARD, sb_forward_stage);
 }
 
-/* Bursts of packets that were held in bursts before: they go on where they would have gone then,
- * but under the policy of now. */
+/* Runs bursts of released packets: they continue behind the stage that held them, under the current
+ * policy. */
 static void run_released(struct sb_lcore *lcore, const struct sb_time *now) {
     struct sb_outbox *outbox = sb_outbox_of(lcore);
     uint32_t next = 0, place[SB_BURST_MAX];
@@ -131,7 +132,8 @@ static void run_released(struct sb_lcore *lcore, const struct sb_time *now) {
     }
 }
 
-/* From there on; what was given up stays where it is. Returns where to go on. */
+/* Takes the next released packets into a burst, without those that were given up. Returns the index
+ * to continue with. */
 static uint32_t take_released(const struct sb_outbox *outbox, uint32_t next, struct sb_burst *burst,
                               uint32_t place[SB_BURST_MAX]) {
     burst->count = 0;
@@ -144,15 +146,15 @@ static uint32_t take_released(const struct sb_outbox *outbox, uint32_t next, str
     return next;
 }
 
-/* All packets of a burst that has been through the first stages before, as parse has described
- * them. */
+/* Makes all packets of a burst live that has passed the first stages before. parse has set their
+ * descriptors. */
 static void make_live(struct sb_burst *burst) {
     burst->judged = burst->is_plain = 0;
     for (uint32_t i = 0; i < burst->count; i++) {
         struct sb_packet *packet = &burst->packets[i];
         bool is_judged = sb_is_client(packet) && (packet->flags & SB_PACKET_ALLOWED) == 0;
 
-        packet->profile = 0; /* it was of the policy of then */
+        packet->profile = 0; /* it was an index of the old policy */
         burst->live[i] = (uint8_t)i;
         burst->judged |= (uint32_t)is_judged << i;
         burst->http |= (uint32_t)(packet->http != 0) << i;

@@ -1,4 +1,4 @@
-/* ports.c: see ports.h. The only file that spells rte_eth_conf and its relatives. */
+/* ports.c: see ports.h. The only file that uses rte_eth_conf and related structures. */
 #include "ports.h"
 
 #include <errno.h>
@@ -76,8 +76,8 @@ int sb_dpdk_errno(void) {
     return rte_errno;
 }
 
-/* A frame that does not fit one buffer arrives in several segments where the device can; we pass
- * them on as they are. */
+/* If the device can, a frame that does not fit one buffer arrives in several segments, which are
+ * forwarded unchanged. */
 static void choose_offloads(const struct rte_eth_dev_info *info, uint16_t mtu,
                             struct rte_mempool *pool, struct rte_eth_conf *conf) {
     uint32_t room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
@@ -103,8 +103,8 @@ static int set_up_queues(uint16_t port_id, uint16_t queues, uint16_t descriptors
     return error;
 }
 
-/* Virtual devices without an MTU of their own (ring, null) answer -ENOTSUP and carry what they are
- * given. */
+/* Virtual devices without an MTU of their own (ring, null) return -ENOTSUP and transmit frames of
+ * any size. */
 static int set_mtu(uint16_t port_id, uint16_t mtu) {
     uint16_t in_force = 0;
     int error = rte_eth_dev_set_mtu(port_id, mtu);
@@ -118,8 +118,8 @@ static int set_mtu(uint16_t port_id, uint16_t mtu) {
     return error;
 }
 
-/* As ethdev will judge: a driver states a largest frame, an MTU, or both, and the difference is
- * what it counts as overhead. */
+/* As ethdev calculates it: a driver reports a largest frame, an MTU, or both; their difference is
+ * its overhead. */
 static uint32_t mtu_max(const struct rte_eth_dev_info *info) {
     bool both = info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu;
     uint32_t overhead =

@@ -1,4 +1,4 @@
-/* probe.c: what the generator of dataplane/native/abi.py reads; never linked into anything.
+/* probe.c: input of the generator of dataplane/native/abi.py; not linked into any program.
  *
  * Compiled with -g: structures and enums come from its DWARF, macros and texts from the variables
  * below.
@@ -8,13 +8,14 @@
 const uint64_t sb_probe_stats_magic = SB_STATS_MAGIC;
 const uint64_t sb_probe_latency_bounds_ns[SB_LATENCY_BUCKETS - 1] = SB_LATENCY_BOUNDS_NS;
 
-/* One after the other, each with its terminating zero: no pointers, so no relocations. */
+/* Consecutive strings, each with its terminating zero: without pointers, there are no relocations.
+ */
 const char sb_probe_reason_text[] =
 #define SB_REASON(name, stage, modes, standard, text) text "\0"
 #include "defs/reasons.def"
 #undef SB_REASON
     ;
-/* By reason: the stage that decides, the modes that it may have (bit m for mode m), its default. */
+/* By reason: its stage, the modes that it may have (bit m for mode m), its default mode. */
 const uint8_t sb_probe_reason_stage[] = {
 #define SB_REASON(name, stage, modes, standard, text) SB_STAGE_##stage,
 #include "defs/reasons.def"
@@ -40,7 +41,7 @@ const char sb_probe_attack_text[] =
 #include "defs/attacks.def"
 #undef SB_ATTACK
     ;
-/* By attack: what is compared with its threshold. */
+/* By attack: the metric that is compared with its threshold. */
 const uint8_t sb_probe_attack_metric[] = {
 #define SB_ATTACK(name, metric, text) SB_METRIC_##metric,
 #include "defs/attacks.def"

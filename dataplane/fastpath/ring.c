@@ -1,8 +1,8 @@
 /* ring.c: see ring.h.
  *
- * Memory order: the producer writes the slot, then releases its cursor; the consumer acquires that
- * cursor, copies the slot out, then releases its own. The copy is validated, never the slot: the
- * other side may still be writing to it.
+ * Memory order: the producer writes the slot, then releases its cursor. The consumer acquires that
+ * cursor, copies the slot, then releases its own cursor. The consumer validates the copy, never the
+ * slot, because the other side may still be writing to the slot.
  */
 #include "ring.h"
 

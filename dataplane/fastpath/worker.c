@@ -1,4 +1,4 @@
-/* worker.c: the packet loop. Everything an lcore does stands in worker_turn, in order.
+/* worker.c: the packet loop. worker_turn has all the duties of an lcore in their order.
  *
  * After the start: no allocation, lock, log, system call, floating point, division by a variable,
  * or abort.
@@ -16,7 +16,7 @@
 #include "pipeline.h"
 #include "tables/memory/readers.h"
 
-/* Packets on their way out of one port, all from one burst and in from the other. */
+/* Packets to send out of one port; all are from one burst of the other port. */
 struct tx_batch {
     uint32_t count;
     struct rte_mbuf *mbufs[SB_BURST_MAX];
@@ -28,10 +28,10 @@ struct worker {
     struct sb_node *node;
     struct sb_lcore_stats *stats;
     struct sb_time now;
-    uint64_t turn_tsc; /* when the last turn ended and this one began */
+    uint64_t turn_tsc; /* end of the last turn, begin of this one */
     struct sb_burst burst;
-    struct tx_batch tx;      /* out of one port at a time */
-    struct tx_batch answers; /* out of the port that they came in from */
+    struct tx_batch tx;      /* for one port at a time */
+    struct tx_batch answers; /* to the port on which they were received */
     struct rte_mbuf *freed[SB_BURST_MAX];
 } __attribute__((aligned(SB_CACHE_LINE))); /* so that a descriptor is one line */
 
@@ -67,8 +67,8 @@ int sb_worker_main(void *lcore) {
     while (__atomic_load_n(&worker.node->stop, __ATOMIC_ACQUIRE) == 0)
         worker_turn(&worker, true);
 
-    /* Drain: this lcore hands nothing over any more; it is done when the others have said the same
-     * and their rings are empty. */
+    /* Drain: this lcore hands over no more packets. It is done when the other lcores have closed
+     * their rings too and these are empty. */
     close_handovers(&worker);
     while (!handovers_finished(&worker))
         worker_turn(&worker, false);
@@ -117,7 +117,8 @@ static uint32_t receive(struct worker *worker, enum sb_port port) {
     return count;
 }
 
-/* At most one burst from each of the others per turn: own receiving waits no longer than that. */
+/* At most one burst from each other lcore per turn, which bounds the delay of this lcore's own
+ * receiving. */
 static uint32_t resume(struct worker *worker, uint32_t from) {
     struct sb_handover *ring = (struct sb_handover *)worker->lcore->handover_in[from];
     uint32_t count = sb_handover_pop(ring, worker->burst.packets, SB_BURST_MAX);
@@ -132,9 +133,9 @@ static uint32_t resume(struct worker *worker, uint32_t from) {
     return count;
 }
 
-/* NONE: what the field says means nothing, and the data are known to be whole, as between machines
- * on one host. BAD is not believed: NICs err about frames that are padded, and where it matters the
- * sum is made again. */
+/* NONE: the checksum field is not valid, but the data are known to be complete, as between virtual
+ * machines on one host. BAD is ignored: some NICs report it wrongly for padded frames. Code that
+ * needs the checksum verifies it itself. */
 static uint16_t checksum_flags(uint64_t ol_flags) {
     uint64_t ip = ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     uint64_t l4 = ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
@@ -144,7 +145,7 @@ static uint16_t checksum_flags(uint64_t ol_flags) {
                       (is_l4_good ? SB_PACKET_L4_GOOD : 0));
 }
 
-/* Asks for the headers on the way: parse is the first to look at them. */
+/* Sets the descriptor, and prefetches the headers for parse. */
 static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_port port,
                      uint64_t rx_tsc) {
     rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
@@ -157,7 +158,7 @@ static void describe(struct sb_packet *packet, struct rte_mbuf *mbuf, enum sb_po
     packet->port = (uint16_t)port;
 }
 
-/* Carries out the verdicts on the packets of one rx port, in their order. */
+/* Carries out the verdicts of the packets of one rx port, in their order. */
 static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t count,
                       enum sb_port from) {
     struct tx_batch *batch = &worker->tx;
@@ -166,7 +167,7 @@ static void carry_out(struct worker *worker, struct sb_packet *packets, uint32_t
     for (uint32_t i = 0; i < count; i++) {
         struct sb_packet *packet = &packets[i];
 
-        if (unlikely(packet->port != from)) /* not all of a burst that was received */
+        if (unlikely(packet->port != from)) /* from the other port */
             continue;
         if (packet->verdict == SB_VERDICT_HANDED_OVER)
             hand_over(worker, packet);
@@ -207,8 +208,8 @@ static void hand_over(struct worker *worker, struct sb_packet *packet) {
     worker->stats->handover_lost++;
 }
 
-/* Out of the other port. What the queue refuses is dropped: waiting for it would stop receiving,
- * and the loss would only be out of sight. */
+/* Sends packets out of the other port. Packets that the queue does not accept are dropped: waiting
+ * would delay receiving, and packets would then be lost in the NIC instead. */
 static void transmit(struct worker *worker, enum sb_port from) {
     struct tx_batch *batch = &worker->tx;
     uint16_t queue = (uint16_t)worker->lcore->index;
@@ -237,7 +238,8 @@ static void answer(struct worker *worker, enum sb_port from) {
         rte_pktmbuf_free_bulk(&batch->mbufs[sent], batch->count - sent);
 }
 
-/* What stages have sent beside the burst. Own frames one at a time: they are few. */
+/* Sends what stages have put into the outbox. Originated frames are sent one at a time, because
+ * there are few. */
 static void send_outbox(struct worker *worker) {
     struct sb_outbox *outbox = (struct sb_outbox *)worker->lcore->outbox;
 
@@ -266,8 +268,8 @@ static void send_own(struct worker *worker, const struct sb_packet *packet) {
         rte_pktmbuf_free(mbuf);
 }
 
-/* What the pool can't give now it may give the next time: without a buffer nothing is sent, and
- * what matters is sent again. */
+/* Fills the outbox with buffers. If the pool has none now, it may have some in the next turn.
+ * Without a buffer nothing is originated; important segments are repeated. */
 static void fill_outbox(struct worker *worker) {
     struct sb_outbox *outbox = (struct sb_outbox *)worker->lcore->outbox;
 
@@ -281,7 +283,7 @@ static void fill_outbox(struct worker *worker) {
     }
 }
 
-/* Trims the mbuf to the length in its descriptor, in one segment. */
+/* Reduces the mbuf to the length in its descriptor, in one segment. */
 static void trim(const struct sb_packet *packet) {
     struct rte_mbuf *mbuf = (struct rte_mbuf *)packet->mbuf;
 
@@ -294,12 +296,12 @@ static void trim(const struct sb_packet *packet) {
     mbuf->pkt_len = packet->length;
 }
 
-/* The mbufs are the driver's by now: only descriptors are read. */
+/* The driver owns the mbufs now, so only descriptors are read. */
 static void count_forwarded(struct worker *worker, enum sb_port from, const struct tx_batch *batch,
                             uint32_t sent) {
     struct sb_port_stats *stats = &worker->stats->port[from];
     uint64_t tx_tsc = rte_rdtsc(), bytes = 0;
-    uint32_t together = 0; /* received at one time: the whole burst, but for what was handed over */
+    uint32_t together = 0; /* received together: the whole burst, except handed-over packets */
     uint32_t requests = 0;
 
     for (uint32_t i = 0; i < sent; i++) {
@@ -322,7 +324,7 @@ static void count_forwarded(struct worker *worker, enum sb_port from, const stru
     stats->forwarded_bytes += bytes;
 }
 
-/* Before the packet is freed: the sample names its addresses. */
+/* Called before the packet is freed, because the sample has its addresses. */
 static void sample_drop(struct worker *worker, struct sb_packet *packet, enum sb_reason reason) {
     if (worker->lcore->sample_ds[reason] != worker->now.boot_ds)
         sb_drop_sample(worker->lcore, packet, reason, SB_MODE_ENFORCE, &worker->now);

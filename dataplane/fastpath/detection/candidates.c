@@ -30,7 +30,7 @@ void sb_candidates_sort(struct sb_candidates *candidates) {
     qsort(candidates->each, candidates->count, sizeof(candidates->each[0]), compare);
 }
 
-/* The highest of all kinds; 0: none has reached its floor. */
+/* The highest excess of all kinds; 0: no kind has reached its floor. */
 static uint64_t excess_of(const struct sb_traffic_sum *floors, const struct sb_counts *counts) {
     uint64_t highest = excess(counts->bytes, floors->bytes);
 

@@ -1,4 +1,4 @@
-/* collect.c: one collection, and what is asked of the collector between two. */
+/* collect.c: one collection, and the queries to the collector between two collections. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <time.h>
@@ -94,7 +94,7 @@ void sb_detection_collect(struct sb_detection *detection, uint64_t boot_ms,
     detection->collected_ms = boot_ms;
 }
 
-/* For times that are finer than the one the workers are told. */
+/* Publishes a time that is finer than the workers' time. */
 static void tell_time(struct sb_node *node) {
     const uint32_t index = node->clock_index ^ 1;
     struct timespec now;

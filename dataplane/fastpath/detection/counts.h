@@ -1,7 +1,8 @@
-/* counts.h: counters of traffic, and how many of them fell into the last second.
+/* counts.h: counters of traffic, and their increase over the last second.
  *
- * A history is a ring of ten tenths of a second. What a collection finds counts for the tenth in
- * which it runs, so a second is between nine tenths and ten, and a collection.
+ * A history is a ring of ten slots of 0.1 s. Everything that a collection finds counts in the slot
+ * in which the collection runs. The window is therefore between 0.9 s and 1 s long, plus the time
+ * of a collection.
  */
 #ifndef SB_COUNTS_H
 #define SB_COUNTS_H
@@ -18,13 +19,13 @@ struct sb_counts {
 };
 
 struct sb_history {
-    uint64_t slot;           /* the newest: tenths of a second since boot */
+    uint64_t slot;           /* the newest slot: tenths of a second since boot */
     struct sb_counts window; /* of all slots */
-    struct sb_counts since;  /* of the collection sb_history_add was last called in */
+    struct sb_counts since;  /* of the collection with the last call of sb_history_add */
     struct sb_counts slots[SB_HISTORY_SLOTS];
 };
 
-/* Counters do not go back, but may begin anew at 2^32. */
+/* Counters do not decrease, but wrap at 2^32. */
 static inline void sb_counts_add(struct sb_counts *to, const struct sb_counts *what) {
     to->bytes += what->bytes;
     for (uint32_t kind = 0; kind < SB_TRAFFIC_COUNT; kind++)
@@ -65,7 +66,7 @@ static inline void sb_now_add(struct sb_traffic_now *now, const struct sb_counts
     sb_sum_add(&now->since, since);
 }
 
-/* What a worker has counted in a row since seen, which is brought up to date. */
+/* The increase of a worker's row since seen. Sets seen to the row's current counters. */
 static inline struct sb_counts sb_counts_new(struct sb_counts *seen,
                                              const struct sb_traffic_row *row) {
     struct sb_counts found, now;
@@ -79,7 +80,7 @@ static inline struct sb_counts sb_counts_new(struct sb_counts *seen,
     return found;
 }
 
-/* Forgets what is over a second old, and since. */
+/* Removes slots that are older than a second, and clears since. */
 static inline void sb_history_advance(struct sb_history *history, uint64_t slot) {
     const struct sb_counts none = {0};
 

@@ -5,7 +5,7 @@
 #include "tables/memory/memory.h"
 #include "tables/policy/policy.h"
 
-enum { SELECT_SLOTS = 10 /* in which the profile of each is looked for again */ };
+enum { SELECT_SLOTS = 10 /* until profiles are selected again */ };
 
 static size_t bytes_of(size_t count, size_t size);
 static bool make_lcore(struct sb_watched_lcore *lcore, struct sb_traffic_table *table);
@@ -129,7 +129,7 @@ const struct sb_watched *sb_destinations_find(const struct sb_destinations *dest
 /* --- what is new -------------------------------------------------------------------------------
  */
 
-/* Those that have had no packet for a second leave the list. */
+/* Removes destinations from the list that had no packet for a second. */
 static void advance_active(struct sb_destinations *destinations, uint64_t slot) {
     uint32_t kept = 0;
 
@@ -167,8 +167,8 @@ static void collect_rows(struct sb_destinations *destinations, struct sb_watched
     }
 }
 
-/* A row may have another owner than at the last time; one that changes just now keeps the old one
- * until the next. */
+/* Follows a row that has got another owner since the last collection. While the owner is being
+ * changed, the old one stays until the next collection. */
 static void follow_owner(struct sb_destinations *destinations, struct sb_watched_lcore *lcore,
                          uint32_t row) {
     const struct sb_traffic_owner *owner = &lcore->table->owners[row];
@@ -190,7 +190,8 @@ static void follow_owner(struct sb_destinations *destinations, struct sb_watched
     destinations->watched[known->destination].rows++;
 }
 
-/* There are as many as rows, and each leads to one. */
+/* There is always a free element: there are as many as rows, and each is used by at least one row.
+ */
 static uint32_t find_or_make(struct sb_destinations *destinations,
                              struct sb_address_words address) {
     const uint64_t hash =
@@ -278,7 +279,8 @@ static void collect_overflow(struct sb_destinations *destinations, uint64_t slot
 /* --- profiles ----------------------------------------------------------------------------------
  */
 
-/* When the policy is another one, which may lie where the old one was: so now and then anyway. */
+/* Selects the profiles again if the policy has changed. A new policy may have the address of the
+ * old one, so this is also done from time to time. */
 static void select_profiles(struct sb_destinations *destinations, uint64_t slot) {
     const uint64_t policy = __atomic_load_n(&destinations->node->policy, __ATOMIC_ACQUIRE);
 

@@ -1,9 +1,9 @@
-/* follow.c: what is asked of the collector between two collections: evidence. */
+/* follow.c: queries to the collector between two collections: evidence. */
 #include <errno.h>
 
 #include "detection_private.h"
 
-enum { NODE_DIVISOR = 8 /* what a sketch that loses an eighth each second comes to, of a rate */ };
+enum { NODE_DIVISOR = 8 /* limit of a sketch that loses 1/8 per second, divided by the rate */ };
 
 int sb_detection_follow(struct sb_detection *detection, const uint8_t key[16],
                         uint32_t prefix_length) {

@@ -1,4 +1,4 @@
-/* followed.c: targets of which more is kept than counts. */
+/* followed.c: followed targets, for which evidence is kept. */
 #include <errno.h>
 
 #include "samples.h"
@@ -63,7 +63,7 @@ int sb_followed_remove(struct sb_samples *samples, struct sb_address_words key,
     return 0;
 }
 
-/* The samples of the last second, as far as they are still there. */
+/* Adds the samples of the last second that are still in the ring. */
 static void replay(const struct sb_samples *samples, struct sb_followed *followed,
                    uint64_t boot_ds) {
     const uint64_t end = samples->kept_count;
@@ -125,8 +125,7 @@ static uint32_t size_class(uint32_t size) {
     return class;
 }
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- evidence --------------------------------------------------------------------------------- */
 
 void sb_followed_tell(const struct sb_followed *followed, struct sb_target_evidence *out) {
     const uint64_t end = followed->samples;

@@ -79,7 +79,7 @@ struct sb_address_words sb_prefix_of(struct sb_address_words address, uint32_t p
         {bits_of_word(address.word[0], high), bits_of_word(address.word[1], prefix_length - high)}};
 }
 
-/* Of a word as it lies in memory. */
+/* The first bits of a word in memory order. */
 static inline uint64_t bits_of_word(uint64_t word, uint32_t bits) {
     return bits == 0 ? 0 : word & __builtin_bswap64(UINT64_MAX << (64 - bits));
 }

@@ -1,5 +1,5 @@
-/* prefix_sums.h: what all destinations of a prefix have together, of one profile: made anew at each
- * collection. */
+/* prefix_sums.h: the sums over all destinations of a prefix, for one profile. They are made again
+ * at each collection. */
 #ifndef SB_PREFIX_SUMS_H
 #define SB_PREFIX_SUMS_H
 
@@ -21,20 +21,20 @@ struct sb_prefix_sums {
     uint32_t max;
     uint32_t count;
     uint32_t place_mask;
-    uint32_t collection; /* that the places are of */
+    uint32_t collection; /* the current collection */
     uint64_t *places;    /* collection << 32 | index */
     struct sb_prefix_sum *sums;
 };
 
-/* Room for max. 0, -ENOMEM. */
+/* Allocates room for max prefixes. 0, -ENOMEM. */
 int sb_prefix_sums_create(struct sb_prefix_sums *prefixes, uint32_t max,
                           const struct sb_hash_key *hash_key);
 void sb_prefix_sums_free(struct sb_prefix_sums *prefixes);
 uint64_t sb_prefix_sums_bytes(const struct sb_prefix_sums *prefixes);
 
-/* Begins a collection: there are none. */
+/* Begins a collection without prefixes. */
 void sb_prefix_sums_clear(struct sb_prefix_sums *prefixes);
-/* One destination more; at most max of them. */
+/* Adds one destination to the sums of its prefixes; at most max destinations. */
 void sb_prefix_sums_add(struct sb_prefix_sums *prefixes, struct sb_address_words address,
                         uint32_t profile, const struct sb_history *history);
 

@@ -74,8 +74,8 @@ static void take(struct sb_samples *samples, const struct sb_sample *sample) {
     samples->kept[samples->kept_count++ & (SB_KEPT_SAMPLES - 1)] = *sample;
 }
 
-/* Powers of two. Of sources the number can only be guessed: of what was sampled, half is left with
- * each step. */
+/* Both rates are powers of two. The number of sources is not known in advance: it is assumed that
+ * each step halves the number of sampled packets. */
 void sb_samples_adapt(struct sb_samples *samples, uint64_t packets, uint64_t passed_ms) {
     struct sb_node *node = samples->node;
     uint64_t expected = packets * COLLECTION_MS / (passed_ms == 0 ? COLLECTION_MS : passed_ms);

@@ -1,5 +1,5 @@
-/* samples.h: what the lcores sample, taken once at each collection: the node's sketches, and what
- * is kept of followed targets. */
+/* samples.h: takes the lcores' samples at each collection, for the sketches of the node and for the
+ * evidence of followed targets. */
 #ifndef SB_DETECTION_SAMPLES_H
 #define SB_DETECTION_SAMPLES_H
 
@@ -8,12 +8,12 @@
 #include "sketch.h"
 
 enum {
-    SB_KEPT_SAMPLES = 1 << 15, /* the newest, for a target that is followed later */
-    SB_KEPT_DS = 10,           /* of which those of the last second are told */
-    SB_SAMPLES_WANTED = 2000   /* of each kind at a collection */
+    SB_KEPT_SAMPLES = 1 << 15, /* the newest, for targets that will be followed later */
+    SB_KEPT_DS = 10,           /* tenths of a second: a new target gets samples of this age */
+    SB_SAMPLES_WANTED = 2000   /* of each kind, per collection */
 };
 
-/* A target of which evidence is kept. */
+/* A target for which evidence is kept. */
 struct sb_followed {
     struct sb_address_words key;
     uint32_t prefix_length;
@@ -33,14 +33,15 @@ struct sb_followed {
 
 struct sb_samples {
     struct sb_node *node;
-    uint64_t kept_count;       /* ever */
-    uint64_t taken_of_sources; /* at the collection at hand */
+    uint64_t kept_count;       /* number of all samples ever kept */
+    uint64_t taken_of_sources; /* in the current collection */
     uint64_t decayed_ds;
     struct sb_sketch sources;
     struct sb_sketch destinations;
     uint32_t followed_count;
-    uint32_t order[SB_FOLLOWED_MAX]; /* in which they were followed: indexes of followed */
-    struct sb_followed *followed;    /* SB_FOLLOWED_MAX */
+    /* indices in followed, in the order in which they were added */
+    uint32_t order[SB_FOLLOWED_MAX];
+    struct sb_followed *followed; /* SB_FOLLOWED_MAX */
     struct sb_sample *kept;
 };
 
@@ -49,16 +50,16 @@ int sb_samples_create(struct sb_samples *samples, struct sb_node *node);
 void sb_samples_free(struct sb_samples *samples);
 uint64_t sb_samples_bytes(void);
 
-/* Takes what is in the rings. Returns how many were lost, ever. */
+/* Takes all samples from the rings. Returns how many were ever lost. */
 uint64_t sb_samples_collect(struct sb_samples *samples, const struct sb_destinations *destinations,
                             uint64_t boot_ds);
-/* Says how much to sample from now on; packets: from outside, in so many milliseconds. */
+/* Sets the sampling rates. packets: packets from outside within passed_ms. */
 void sb_samples_adapt(struct sb_samples *samples, uint64_t packets, uint64_t passed_ms);
 
 /* NULL: the target is not followed. */
 struct sb_followed *sb_followed_find(const struct sb_samples *samples, struct sb_address_words key,
                                      uint32_t prefix_length);
-/* As struct sb_detection says. */
+/* See sb_detection_follow and sb_detection_unfollow. */
 int sb_followed_add(struct sb_samples *samples, struct sb_address_words key, uint32_t prefix_length,
                     uint64_t boot_ds);
 int sb_followed_remove(struct sb_samples *samples, struct sb_address_words key,

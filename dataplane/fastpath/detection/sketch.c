@@ -108,7 +108,8 @@ void sb_distinct_add(struct sb_distinct *distinct, uint64_t hash, uint32_t level
     distinct->once++;
 }
 
-/* Its place, or the one that it would get. The low bits: the high ones are those of the level. */
+/* The place of the hash, or the free place that it would get. Selected by the low bits, because the
+ * high bits decide about the level. */
 static uint32_t place_of(const struct sb_distinct *distinct, uint64_t hash) {
     uint32_t place = (uint32_t)hash & (SB_DISTINCT_PLACES - 1);
 

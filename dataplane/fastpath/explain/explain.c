@@ -1,4 +1,4 @@
-/* explain.c: see include/explain.h. The stages in the order of pipeline.c. */
+/* explain.c: see include/explain.h. Runs the stages in the order of pipeline.c. */
 #include "explain_private.h"
 
 #include <errno.h>
@@ -75,7 +75,7 @@ static bool is_valid(const struct sb_explain_packet *asked) {
     return asked->profile < SB_PROFILES_MAX;
 }
 
-/* Parse and profile: from then on it is known whose modes decide. */
+/* Runs parse and profile. Afterwards it is known which profile's modes apply. */
 static void find_headers(struct sb_explaining *work) {
     struct sb_packet *packet = &work->burst->packets[0];
 
@@ -86,7 +86,7 @@ static void find_headers(struct sb_explaining *work) {
         packet->profile = work->asked->profile;
 }
 
-/* What is not a matter of a stage. */
+/* Sets the results that do not depend on a stage. */
 static void describe(struct sb_explaining *work) {
     const struct sb_countries *countries =
         (const struct sb_countries *)(uintptr_t)work->node->countries;
@@ -101,7 +101,8 @@ static void describe(struct sb_explaining *work) {
     out->country = (uint16_t)sb_countries_find(countries, work->asked->source);
 }
 
-/* Not OWNER: the tables of the owner are asked where it matters. Nothing that is too big. */
+/* Runs the other stages. OWNER is not run: the owner's tables are read directly. path_mtu.c is not
+ * run: the packet is never an ICMP error. */
 static void run(struct sb_explaining *work) {
     const struct sb_packet *packet = &work->burst->packets[0];
     struct sb_packet_explained *out = work->out;
@@ -123,7 +124,7 @@ static void run(struct sb_explaining *work) {
     out->reason = packet->verdict == SB_VERDICT_DROP ? packet->reason : (uint8_t)SB_REASON_NONE;
 }
 
-/* False: the packet does not come so far. */
+/* False: the packet does not reach the stage. */
 static bool enter(struct sb_explaining *work, enum sb_stage stage) {
     if (work->burst->live_count == 0)
         return false;
@@ -135,7 +136,8 @@ static struct sb_profile_stats *counts_of(const struct sb_explaining *work) {
     return &sb_stats_of(work->scratch)->profile[work->out->profile];
 }
 
-/* Every stage says all that it has against the packet, whatever one before has counted. */
+/* Before each stage: clears the results of the stage before, so that every stage reports all its
+ * reasons. */
 static void begin(struct sb_explaining *work) {
     work->burst->packets[0].flags &= (uint16_t)~SB_PACKET_WOULD_DROP;
     memset(counts_of(work), 0, sizeof(struct sb_profile_stats));

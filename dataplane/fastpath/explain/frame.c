@@ -1,8 +1,8 @@
-/* frame.c: the packet that is asked about. */
+/* frame.c: builds the packet to explain. */
 #include "explain_private.h"
 #include "packet/packet.h"
 
-enum { SOURCE_PORT = 49152, WINDOW = 65535 }; /* the first of the dynamic ones (RFC 6335, 6) */
+enum { SOURCE_PORT = 49152, WINDOW = 65535 }; /* the first dynamic port (RFC 6335, 6) */
 
 static void store16(uint8_t *bytes, uint32_t value) {
     bytes[0] = (uint8_t)(value >> 8);
@@ -15,8 +15,8 @@ static uint32_t transport_size(uint32_t protocol) {
     return protocol == SB_PROTOCOL_UDP ? SB_UDP_BYTES : SB_ICMP_BYTES;
 }
 
-/* Where none is named: an address of documentation (RFC 5737, RFC 3849), and never the source,
- * which would be a land attack. */
+/* If no destination is given: an address for documentation (RFC 5737, RFC 3849), but never the
+ * source, because that would be a land attack. */
 static void destination_of(const struct sb_explain_packet *asked, bool is_ipv4, uint8_t out[16]) {
     static const uint8_t ipv4[16] = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2};
     static const uint8_t ipv6[16] = {0x20, 0x01, 0x0d, 0xb8};
@@ -64,7 +64,7 @@ static void write_transport(uint8_t *l4, const struct sb_explain_packet *asked) 
     store16(l4 + SB_TCP_WINDOW, WINDOW);
 }
 
-/* No checksums: its receiver vouches for them. */
+/* Writes no checksums: the packet's flags mark them as verified. */
 void sb_explain_frame(const struct sb_explain_packet *asked, uint8_t frame[SB_EXPLAIN_FRAME_BYTES],
                       struct sb_burst *burst) {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};

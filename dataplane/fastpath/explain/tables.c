@@ -1,6 +1,5 @@
-/* tables.c: what the tables know of a packet: the lists, which the asking thread writes itself, and
- * buckets, connections and the SYN proxy of the worker that owns the source, which are only read.
- */
+/* tables.c: reads what the tables know about a packet: the lists, which the calling thread itself
+ * writes, and the buckets, connections and SYN proxy of the worker that owns the source. */
 #include "explain_private.h"
 
 #include "packet/address.h"
@@ -41,7 +40,7 @@ void sb_explain_lists(struct sb_explaining *work) {
         sb_lists_apply(work->scratch, work->burst, 0, (enum sb_list)match.list, work->now);
 }
 
-/* Every prefix that the source lies in, the longest first. */
+/* Notes every prefix entry that contains the source, the longest first. */
 static void note_entries(struct sb_explaining *work, const struct sb_lists *lists) {
     uint32_t shortest = work->burst->packets[0].ip_version == 4 ? MAPPED_BITS : 0;
     struct sb_packet_explained *out = work->out;
@@ -114,8 +113,9 @@ static void note_limit(struct sb_explaining *work, const struct sb_limit *limit,
         sb_reject(work->scratch, packet, (enum sb_reason)limit->reason, work->now);
 }
 
-/* As limits.c has it; what the connections stage charges, at the SYN too where the proxy is not on,
- * is said here. */
+/* As in limits.c. 0: not charged; 1: charged; 2: the connections stage charges it when the
+ * connection begins. Limits of new connections that the connections stage charges are reported
+ * here, also if the proxy is off. */
 static uint8_t pays(const struct sb_explaining *work, const struct sb_limit *limit) {
     const struct sb_packet *packet = &work->burst->packets[0];
     const struct sb_profile *profile = sb_profile_of(work->scratch, packet);
@@ -132,7 +132,7 @@ static uint8_t pays(const struct sb_explaining *work, const struct sb_limit *lim
     return is_proxied(work) ? 2 : 1;
 }
 
-/* At most the burst. */
+/* The debt of the bucket; at most the burst. */
 static uint64_t debt_of(const struct sb_explaining *work, const struct sb_limit *limit,
                         const struct sb_limits *limits, uint64_t cost, bool *is_known) {
     const struct sb_packet *packet = &work->burst->packets[0];
@@ -183,7 +183,7 @@ static bool is_on(const struct sb_destination *destination, uint32_t boot_ds) {
     return destination != NULL && (int32_t)(destination->on_until_ds - boot_ds) > 0;
 }
 
-/* As sb_proxy_is_on, and the packet is not counted. */
+/* As sb_proxy_is_on, but without counting the packet. */
 static bool is_proxied(const struct sb_explaining *work) {
     const struct sb_syn_proxy_table *table =
         (const struct sb_syn_proxy_table *)(uintptr_t)work->owner->syn_proxy;

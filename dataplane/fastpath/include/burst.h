@@ -4,7 +4,7 @@
 
 #include "packet/packet.h"
 
-/* Leaves those packets (bit i: packets[i]) out of the live set. */
+/* Removes packets (bit i: packets[i]) from the live set. */
 static inline void sb_burst_leave_out(struct sb_burst *burst, uint32_t packets) {
     uint32_t live = 0;
 
@@ -18,7 +18,7 @@ static inline void sb_burst_leave_out(struct sb_burst *burst, uint32_t packets) 
     burst->judged &= ~packets;
 }
 
-/* The lowest of a set of packets, which leaves the set. */
+/* Takes the lowest packet out of a set. */
 static inline uint32_t sb_take_packet(uint32_t *set) {
     uint32_t index = (uint32_t)__builtin_ctz(*set);
 
@@ -26,10 +26,10 @@ static inline uint32_t sb_take_packet(uint32_t *set) {
     return index;
 }
 
-/* Of a set that is not empty, those with the profile of its first. */
+/* The packets with the profile of the first one. The set must not be empty. */
 uint32_t sb_burst_same_profile(const struct sb_burst *burst, uint32_t packets);
 
-/* The same of packets that are judged; they leave the set. Nearly always all of them. */
+/* Takes these packets, which must be judged ones, out of the set: nearly always all of them. */
 static inline uint32_t sb_burst_take_profile(const struct sb_burst *burst, uint32_t *packets) {
     uint32_t taken =
         SB_LIKELY(burst->is_one_profile) ? *packets : sb_burst_same_profile(burst, *packets);

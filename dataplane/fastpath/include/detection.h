@@ -1,9 +1,9 @@
-/* detection.h: the collector: sums of what the lcores count, and sketches of what they sample.
+/* detection.h: the collector: sums the lcores' counters, and makes sketches of their samples.
  *
- * Runs on the control lcore, a tenth of a second after it ran before, and touches no packet. It
- * alone reads the lcores' traffic tables and takes their samples, and it tells the lcores what to
- * sample. Judges nothing: says which targets have more of something than the floor of their
- * profile. Memory is reserved at creation. Needs no EAL.
+ * Runs on the control lcore every 0.1 s and touches no packet. Only the collector reads the lcores'
+ * traffic tables and takes their samples; it also sets their sampling rates. It makes no decision:
+ * it reports the targets with any count above the floor of their profile. Address space is reserved
+ * at creation. Needs no EAL.
  */
 #ifndef SB_DETECTION_H
 #define SB_DETECTION_H
@@ -12,25 +12,26 @@
 
 struct sb_detection;
 
-/* lcores: addresses of struct sb_lcore, each with a traffic table, of one node; they must outlive
- * it. key: 16 random bytes. 0, -EINVAL, -ENOMEM. */
+/* Creates a collector. lcores: addresses of struct sb_lcore, of one node and each with a traffic
+ * table; they must outlive it. key: 16 random bytes. 0, -EINVAL, -ENOMEM. */
 int sb_detection_create(const uint64_t *lcores, uint32_t lcore_count, const uint8_t key[16],
                         struct sb_detection **out);
 void sb_detection_destroy(struct sb_detection *detection);
-/* Memory that is reserved; what no destination has needed yet is not touched. */
+/* Bytes of reserved address space; memory is only used as far as it was needed. */
 uint64_t sb_detection_bytes(const struct sb_detection *detection);
 
-/* From which counts of a second on a target of the profile is a candidate; 0: whatever the count.
- * -EINVAL. */
+/* Sets the counts per second at which a target of the profile becomes a candidate; 0: a kind never
+ * makes it one. -EINVAL. */
 int sb_detection_floors(struct sb_detection *detection, uint32_t profile,
                         const struct sb_traffic_sum *floors);
 
-/* Takes what is new, and fills window. boot_ms never goes back. */
+/* Collects the new counts and samples, and fills window. boot_ms must not decrease. */
 void sb_detection_collect(struct sb_detection *detection, uint64_t boot_ms,
                           struct sb_traffic_window *window);
 
-/* Keeps evidence of a target from now on, and of the samples of the last second. Host bits must be
- * zero. 0, also where it is followed already; -EINVAL, -ENOSPC: SB_FOLLOWED_MAX are. */
+/* Keeps evidence of a target from now on, beginning with the samples of the last second. Host bits
+ * must be zero. 0, also if it is followed already; -EINVAL; -ENOSPC: SB_FOLLOWED_MAX are followed.
+ */
 int sb_detection_follow(struct sb_detection *detection, const uint8_t key[16],
                         uint32_t prefix_length);
 /* 0, -ENOENT. */

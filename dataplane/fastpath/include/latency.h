@@ -1,10 +1,10 @@
-/* latency.h: durations, counted in the buckets that the statistics show. */
+/* latency.h: counts durations in the buckets of the statistics. */
 #ifndef SB_LATENCY_H
 #define SB_LATENCY_H
 
 #include "abi.h"
 
-/* Counts events that have each lasted that long. */
+/* Counts events that have all taken ns nanoseconds. */
 static inline void sb_latency_count(struct sb_latency *latency, uint64_t ns, uint32_t events) {
     static const uint64_t bounds_ns[] = SB_LATENCY_BOUNDS_NS;
     uint32_t bucket = 0;
@@ -18,7 +18,7 @@ static inline void sb_latency_count(struct sb_latency *latency, uint64_t ns, uin
     latency->bucket[bucket] += events;
 }
 
-/* Nanoseconds of so many TSC cycles. */
+/* Converts TSC cycles to nanoseconds. */
 static inline uint64_t sb_tsc_ns(const struct sb_node *node, uint64_t cycles) {
     return (cycles * node->ns_per_tsc_q24) >> 24;
 }

@@ -1,9 +1,9 @@
-/* ring.h: single producer, single consumer, 64-byte elements, between processes that do not trust
- * each other.
+/* ring.h: a ring of 64-byte elements between two processes that do not trust each other, with a
+ * single producer and a single consumer.
  *
- * The producer writes struct sb_ring_producer, the consumer struct sb_ring_consumer, nobody else
- * either. Each side reads the other's cursor once, checks it against its own, and believes nothing
- * else.
+ * Only the producer writes struct sb_ring_producer, and only the consumer struct sb_ring_consumer.
+ * Each side reads the other's cursor once, checks it against its own, and relies on nothing else
+ * that the other side has written.
  */
 #ifndef SB_RING_H
 #define SB_RING_H

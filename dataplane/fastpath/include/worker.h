@@ -2,9 +2,9 @@
 #ifndef SB_WORKER_H
 #define SB_WORKER_H
 
-/* Receives, judges and forwards until node->stop is set, then finishes what it has received and
- * returns 0. lcore: struct sb_lcore *, complete, in memory that outlives the call. Signature of
- * rte_eal_remote_launch. */
+/* Receives, judges and forwards packets until node->stop is set, then handles the remaining ones
+ * and returns 0. lcore: struct sb_lcore *, complete, in memory that outlives the call. The
+ * signature is that of rte_eal_remote_launch. */
 int sb_worker_main(void *lcore);
 
 #endif

@@ -1,6 +1,6 @@
-/* checksum.c: see checksum.h. Sums are of words as they lie in memory: in one's complement the
- * order of bytes does not matter (RFC 1071, 2). Any width will do, as 2^16 and 2^32 are 1 modulo
- * 0xffff. */
+/* checksum.c: see checksum.h. Sums are made of words in memory order: in one's complement the order
+ * of bytes does not matter (RFC 1071, 2). The words may have any width, because 2^16 and 2^32 are 1
+ * modulo 0xffff. */
 #include "checksum.h"
 
 static uint64_t pseudo_header_sum(const struct sb_packet *packet, uint32_t tcp_size);
@@ -37,7 +37,7 @@ static uint64_t pseudo_header_sum(const struct sb_packet *packet, uint32_t tcp_s
     return addresses + __builtin_bswap16(SB_PROTOCOL_TCP) + __builtin_bswap16((uint16_t)tcp_size);
 }
 
-/* What is missing of the last word is 0. */
+/* The last word is filled up with zeros. */
 static uint64_t sum_of(const uint8_t *bytes, uint32_t size) {
     uint64_t sum = 0;
     uint32_t at = 0, last = 0;

@@ -1,6 +1,6 @@
-/* packet.h: the only place where packet bytes become pointers and numbers.
+/* packet.h: the only file that converts packet bytes to pointers and numbers.
  *
- * Everything beyond the parse stage reads headers through sb_packet_bytes and the offsets in the
+ * All code behind the parse stage reads headers with sb_packet_bytes and the offsets in the
  * descriptor.
  */
 #ifndef SB_PACKET_H
@@ -17,7 +17,7 @@
 #define SB_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define SB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-/* Where a SB_PACKET_PLAIN has its headers and addresses. */
+/* Offsets of the headers and addresses in a SB_PACKET_PLAIN. */
 enum {
     SB_PLAIN_L3 = SB_ETHERNET_BYTES,
     SB_PLAIN_SOURCE = SB_PLAIN_L3 + SB_IPV4_SOURCE,
@@ -25,24 +25,24 @@ enum {
     SB_PLAIN_L4 = SB_PLAIN_L3 + SB_IPV4_BYTES
 };
 
-/* From outside, and its addresses are known. */
+/* Whether the packet comes from outside and its addresses are known. */
 static inline bool sb_is_client(const struct sb_packet *packet) {
     return packet->port == SB_PORT_OUTSIDE && packet->ip_version != 0;
 }
 
-/* size bytes at offset, or NULL where they do not all lie in the first segment. */
+/* A pointer to size bytes at offset, or NULL if they are not all in the first segment. */
 static inline const uint8_t *sb_packet_bytes(const struct sb_packet *packet, uint32_t offset,
                                              uint32_t size) {
     const uint8_t *bytes = (const uint8_t *)(uintptr_t)packet->data + offset;
 
     if (SB_UNLIKELY(offset + size > packet->available))
         return NULL;
-    if (bytes == NULL) /* saves the caller a second test of the same thing */
+    if (bytes == NULL) /* saves the caller a second test for NULL */
         __builtin_unreachable();
     return bytes;
 }
 
-/* A SYN that acknowledges nothing: it begins a connection. */
+/* A SYN without ACK and RST: it begins a connection. */
 static inline bool sb_tcp_is_opening(uint32_t flags) {
     return (flags & (SB_TCP_SYN | SB_TCP_ACK | SB_TCP_RST)) == SB_TCP_SYN;
 }
@@ -53,7 +53,7 @@ static inline bool sb_packet_is_opening(const struct sb_packet *packet) {
                ((const uint8_t *)(uintptr_t)packet->data)[packet->l4_offset + SB_TCP_FLAGS]);
 }
 
-/* Numbers in network order. */
+/* Load numbers in network byte order. */
 static inline uint32_t sb_load16(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 8 | bytes[1];
 }
@@ -65,8 +65,8 @@ static inline uint32_t sb_load32(const uint8_t *bytes) {
     return __builtin_bswap32(value);
 }
 
-/* Whether the bits of mask in the 16 at bytes are value: both in host order, so that it is they
- * which are turned round, when compiling. */
+/* Whether the bits of mask in the 16 bits at bytes equal value. Both are in host order, so the
+ * compiler swaps these constants and not the packet's bytes. */
 static inline bool sb_is_16(const uint8_t *bytes, uint16_t mask, uint16_t value) {
     uint16_t raw;
 
@@ -74,7 +74,7 @@ static inline bool sb_is_16(const uint8_t *bytes, uint16_t mask, uint16_t value)
     return (raw & __builtin_bswap16(mask)) == __builtin_bswap16(value);
 }
 
-/* As it lies in memory: for sums and comparisons only. */
+/* In memory order: only for sums and comparisons. */
 static inline uint64_t sb_load64_raw(const uint8_t *bytes) {
     uint64_t value;
 
@@ -87,7 +87,7 @@ static inline bool sb_ipv6_is_link_local(const uint8_t *address) {
     return sb_is_16(address, 0xffc0, 0xfe80);
 }
 
-/* Quotes the packet that it is about: RFC 792; RFC 4443, 2.1. */
+/* Whether the packet is an ICMP error, which quotes another packet: RFC 792; RFC 4443, 2.1. */
 static inline bool sb_is_icmp_error(const struct sb_packet *packet) {
     const uint8_t *icmp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
 
@@ -108,7 +108,7 @@ static inline uint32_t sb_load32_raw(const uint8_t *bytes) {
     return value;
 }
 
-/* Where the IP packet ends, by its own length field: padding of the frame may follow. */
+/* Offset of the end of the IP packet, by its own length field: padding of the frame may follow. */
 static inline uint32_t sb_end_of_ip(const struct sb_packet *packet) {
     const uint8_t *ip = (const uint8_t *)(uintptr_t)packet->data + packet->l3_offset;
 

@@ -8,8 +8,8 @@ static inline uint32_t network(uint32_t value) {
     return __builtin_bswap32(value);
 }
 
-/* Writes words one behind the other and adds them up. Nothing is read again that has just been
- * written: a load of more than one such word would wait for all of them. */
+/* Writes consecutive words and adds them up. It reads nothing that was just written, because
+ * loading more than one such word would wait for all the stores. */
 struct writer {
     uint8_t *at;
     uint64_t sum;
@@ -92,7 +92,7 @@ ALWAYS_INLINE uint32_t write_segment(uint8_t *out, const struct sb_packet *like,
                                      const struct sb_tcp_header *header, const uint8_t *payload,
                                      uint32_t payload_size) {
     const uint8_t *data = (const uint8_t *)(uintptr_t)like->data, *like_ip = data + like->l3_offset;
-    /* Before anything is written over them. */
+    /* Read before anything overwrites them. */
     const uint32_t ports = sb_load32_raw(data + like->l4_offset);
     const bool is_ipv4 = like->ip_version == 4;
     uint32_t tcp_bytes = SB_TCP_BYTES + options_size(&header->options);
@@ -121,7 +121,7 @@ static inline void write_link(uint8_t *out, const struct sb_packet *like, bool b
     const uint8_t *link = (const uint8_t *)(uintptr_t)like->data;
     uint64_t first = sb_load64_raw(link), rest = sb_load32_raw(link + 8);
 
-    if (back) { /* in registers, as bytes that were just written are slow to be read as words */
+    if (back) { /* in registers: loading bytes that were just stored is slow */
         uint64_t source = first >> 48 | rest << 16;
 
         rest = first >> 16 & UINT32_MAX;
@@ -133,7 +133,7 @@ static inline void write_link(uint8_t *out, const struct sb_packet *like, bool b
     memcpy(out + sizeof(first), &rest, SB_ETHERNET_MACS - sizeof(first));
 }
 
-/* like: the header whose addresses it is to have; ip may be there. Returns the sum of the
+/* like: the header with the addresses to use; ip may be the same header. Returns the sum of the
  * addresses, for the pseudo header. */
 static inline uint64_t write_ipv4(uint8_t *ip, const uint8_t *like, bool back,
                                   const struct sb_tcp_header *header, uint32_t payload) {
@@ -146,7 +146,7 @@ static inline uint64_t write_ipv4(uint8_t *ip, const uint8_t *like, bool back,
     put(&writer, network((4u << 4 | SB_IPV4_BYTES / 4) << 24 |
                          (uint32_t)header->traffic_class << 16 | (SB_IPV4_BYTES + payload)));
     put(&writer, network(SB_IPV4_DONT_FRAGMENT));
-    /* The checksum's own half of the word is 0 in the sum. */
+    /* The checksum's half of this word is 0 in the sum. */
     writer.sum += (uint64_t)lifetime + source + destination;
     put(&writer, lifetime | (uint32_t)checksum(writer.sum) << 16);
     put(&writer, source);
@@ -171,12 +171,12 @@ static inline uint64_t write_ipv6(uint8_t *ip, const uint8_t *like, bool back,
     return writer.sum;
 }
 
-/* Every group is a multiple of four bytes. */
+/* The size of every group of options is a multiple of four bytes. */
 static inline uint32_t options_size(const struct sb_tcp_options *options) {
     uint32_t size = options->mss != 0 ? MSS_BYTES : 0;
 
     if (options->has_times)
-        size += 2 + TIMES_BYTES; /* with "SACK permitted" or two NOPs before it */
+        size += 2 + TIMES_BYTES; /* with "SACK permitted", or two NOPs, before it */
     else if (options->may_sack)
         size += 2 + MAY_SACK_BYTES;
     return size + (options->scale != SB_TCP_NO_SCALE ? 1 + SCALE_BYTES : 0);
@@ -214,7 +214,8 @@ static inline void put_payload(struct writer *writer, const uint8_t *payload, ui
     writer->sum += last;
 }
 
-/* In one's complement the order of bytes is no matter, if it is the same all over (RFC 1071, 2). */
+/* In one's complement the order of bytes does not matter if it is the same everywhere (RFC 1071,
+ * 2). */
 static inline uint16_t checksum(uint64_t sum) {
     sum = (sum & UINT32_MAX) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);

@@ -1,4 +1,5 @@
-/* tcp_frame.h: TCP options read, frames of our own written, headers rewritten where they are. */
+/* tcp_frame.h: reads TCP options, writes frames that the node originates, and changes headers in
+ * place. */
 #ifndef SB_TCP_FRAME_H
 #define SB_TCP_FRAME_H
 
@@ -6,10 +7,10 @@
 
 enum { SB_TCP_NO_SCALE = 0xff };
 
-/* Those of one header that are well formed up to the first that is not. */
+/* The options of one header, up to the first malformed one. */
 struct sb_tcp_options {
-    uint16_t mss;   /* 0: there is none */
-    uint8_t scale;  /* SB_TCP_NO_SCALE: none */
+    uint16_t mss;   /* 0: no such option */
+    uint8_t scale;  /* SB_TCP_NO_SCALE: no such option */
     bool may_sack;  /* "SACK permitted" */
     bool has_times; /* RFC 7323, 3 */
     bool is_signed; /* TCP-MD5, TCP-AO */
@@ -19,7 +20,7 @@ struct sb_tcp_options {
     uint16_t sack_edges;   /* twice the number of blocks; 0: none */
 };
 
-/* What a frame of our own says. */
+/* The header fields of a frame that the node originates. */
 struct sb_tcp_header {
     uint32_t sequence, acknowledgment;
     uint16_t window;
@@ -35,7 +36,7 @@ static inline uint8_t sb_ip_lifetime(const struct sb_packet *packet) {
     return ip[packet->ip_version == 4 ? SB_IPV4_LIFETIME : SB_IPV6_HOP_LIMIT];
 }
 
-/* Without ECN, which is between the ends of a connection and says something about this packet. */
+/* Without ECN, which is negotiated between the hosts and concerns single packets. */
 static inline uint8_t sb_ip_traffic_class(const struct sb_packet *packet) {
     const uint8_t *ip = (const uint8_t *)(uintptr_t)packet->data + packet->l3_offset;
     uint32_t found = packet->ip_version == 4 ? ip[SB_IPV4_CLASS] : sb_load16(ip) >> 4;
@@ -43,23 +44,24 @@ static inline uint8_t sb_ip_traffic_class(const struct sb_packet *packet) {
     return (uint8_t)(found & 0xff & ~(uint32_t)SB_IP_ECN_MASK);
 }
 
-/* parse has checked that the header lies in the bytes at hand, options included. */
+/* parse has checked that the header, with its options, is readable. */
 void sb_tcp_read_options(const struct sb_packet *packet, struct sb_tcp_options *options);
 
-/* Writes a frame between the hosts of a TCP packet, in its VLANs, to where it came from (back) or
- * goes to. out may be where that packet is; it has room for SB_OWN_HEADERS_MAX bytes, or for what
- * the packet has and that is enough. Returns its length, without padding. */
+/* Writes a frame between the hosts of a TCP packet, in its VLANs: to the sender of that packet
+ * (back) or to its receiver. out may be the place of that packet; it has room for
+ * SB_OWN_HEADERS_MAX bytes, or as much as the packet has if that suffices. Returns the length,
+ * without padding. */
 uint32_t sb_tcp_write_frame(uint8_t *out, const struct sb_packet *like, bool back,
                             const struct sb_tcp_header *header);
 
-/* The same with a payload of so many bytes, at most SB_OWN_PAYLOAD_MAX, which does not lie in out;
- * out has room for SB_OWN_FRAME_MAX bytes. */
+/* As sb_tcp_write_frame, with a payload of at most SB_OWN_PAYLOAD_MAX bytes, which must not overlap
+ * out. out has room for SB_OWN_FRAME_MAX bytes. */
 uint32_t sb_tcp_write_segment(uint8_t *out, const struct sb_packet *like, bool back,
                               const struct sb_tcp_header *header, const uint8_t *payload,
                               uint32_t payload_size);
 
-/* Adds zeros where a frame is shorter than Ethernet carries, as far as it has room; returns its
- * length. */
+/* Adds zeros to a frame that is shorter than Ethernet's minimum, as far as there is room. Returns
+ * the length. */
 static inline uint32_t sb_pad_frame(uint8_t *frame, uint32_t length, uint32_t room) {
     uint32_t padded = room < SB_FRAME_MIN ? room : SB_FRAME_MIN;
 
@@ -71,7 +73,8 @@ static inline uint32_t sb_pad_frame(uint8_t *frame, uint32_t length, uint32_t ro
 
 /* --- rewriting ------------------------------------------------------------------------------- */
 
-/* A TCP header that is being changed; the checksum follows each change (RFC 1624, equation 3). */
+/* A TCP header that is being changed. Each change also updates the checksum (RFC 1624, equation 3).
+ */
 struct sb_tcp_rewrite {
     uint8_t *tcp;
     uint64_t sum;
@@ -93,7 +96,7 @@ static inline void sb_store32(uint8_t *bytes, uint32_t value) {
     memcpy(bytes, &value, sizeof(value));
 }
 
-/* In one's complement a word at an odd offset counts as if its bytes were swapped. */
+/* In one's complement, a word at an odd offset counts as if its bytes were swapped. */
 static inline uint32_t sb_sum_of(uint32_t word, uint32_t offset) {
     return (offset & 1) == 0 ? word : (uint32_t)__builtin_bswap16((uint16_t)word);
 }

@@ -18,7 +18,8 @@ void sb_give_up(struct sb_lcore *lcore, const struct sb_packet *held) {
     sb_consume(lcore, add_released(lcore, held));
 }
 
-/* Every stage that holds packets asserts that SB_RELEASED_MAX is more than one run can release. */
+/* Every stage that holds packets has an assertion that one run can't release more than
+ * SB_RELEASED_MAX. */
 static struct sb_packet *add_released(struct sb_lcore *lcore, const struct sb_packet *held) {
     struct sb_outbox *outbox = sb_outbox_of(lcore);
     struct sb_packet *packet = &outbox->released[outbox->released_count++];

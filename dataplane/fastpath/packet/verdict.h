@@ -1,8 +1,9 @@
-/* verdict.h: the verdicts on a packet, for stages and for the transmitting code: dropped, rejected,
- * consumed, held, handed over, released; and what the node sends of its own.
+/* verdict.h: sets the verdicts of packets, for stages and for the transmitting code: dropped,
+ * rejected, consumed, held, handed over, released; and the packets that the node originates.
  *
- * Below every stage: knows counters, profiles and the outbox, and no stage. Keeps the ledger of the
- * port that received a packet: received = forwarded + consumed + sum(dropped) + held_now.
+ * The layer below all stages: it uses counters, profiles and the outbox, and no stage. It keeps the
+ * ledger of the port that received a packet: received = forwarded + consumed + sum(dropped) +
+ * held_now.
  */
 #ifndef SB_VERDICT_H
 #define SB_VERDICT_H
@@ -16,11 +17,11 @@
 #include "tables/policy/policy.h"
 #include "tcp_frame.h"
 
-/* Offers a drop to the events client: at most one per reason and tenth of a second. */
+/* Reports a drop to the events client: at most one per reason and tenth of a second. */
 void sb_drop_sample(struct sb_lcore *lcore, const struct sb_packet *packet, enum sb_reason reason,
                     enum sb_mode mode, const struct sb_time *now);
 
-/* Sends a notice to the events client; address: 16 bytes, mapped. */
+/* Sends a notice to the events client. address: 16 bytes, mapped. */
 void sb_notify(struct sb_lcore *lcore, enum sb_notice_kind kind, uint64_t value,
                const uint8_t address[16], uint16_t profile, const struct sb_time *now);
 
@@ -28,7 +29,7 @@ static inline struct sb_lcore_stats *sb_stats_of(const struct sb_lcore *lcore) {
     return (struct sb_lcore_stats *)(uintptr_t)lcore->stats;
 }
 
-/* What is in force for the burst at hand, from its first stage to its last. */
+/* The policy for the current burst, from its first stage to its last. */
 static inline const struct sb_policy *sb_policy_of(const struct sb_lcore *lcore) {
     return (const struct sb_policy *)(uintptr_t)lcore->policy;
 }
@@ -43,7 +44,7 @@ sb_profile_of_first(const struct sb_lcore *lcore, const struct sb_burst *burst, 
     return sb_profile_of(lcore, &burst->packets[__builtin_ctz(packets)]);
 }
 
-/* Drops and counts, whatever the profile says: for structural reasons. */
+/* Drops and counts the packet, whatever the profile's mode is: for structural reasons. */
 static inline void sb_drop(struct sb_lcore *lcore, struct sb_packet *packet,
                            enum sb_reason reason) {
     struct sb_lcore_stats *stats = sb_stats_of(lcore);
@@ -57,13 +58,13 @@ static inline void sb_drop(struct sb_lcore *lcore, struct sb_packet *packet,
     stats->profile[packet->profile].count[reason][SB_MODE_ENFORCE]++;
 }
 
-/* Absorbed or answered: the packet goes no further. */
+/* The packet was absorbed or answered, and is not forwarded. */
 static inline void sb_consume(struct sb_lcore *lcore, struct sb_packet *packet) {
     packet->verdict = SB_VERDICT_CONSUMED;
     sb_stats_of(lcore)->port[packet->port].consumed++;
 }
 
-/* As sb_reject, with a mode that something beside the profile has lowered. */
+/* As sb_reject, with a mode that was lowered by something other than the profile. */
 static inline bool sb_reject_in_mode(struct sb_lcore *lcore, struct sb_packet *packet,
                                      enum sb_reason reason, enum sb_mode mode,
                                      const struct sb_time *now) {
@@ -81,8 +82,9 @@ static inline bool sb_reject_in_mode(struct sb_lcore *lcore, struct sb_packet *p
     return false;
 }
 
-/* A stage has a reason against a packet; its profile's mode decides. True: dropped, leave it out of
- * the live set. In monitor mode the first hit of a packet is counted and the packet goes on. */
+/* For a stage with a reason against a packet: the mode of its profile decides. True: dropped; the
+ * caller removes it from the live set. In monitor mode the first would-be drop of a packet is
+ * counted, and the packet continues. */
 static inline bool sb_reject(struct sb_lcore *lcore, struct sb_packet *packet,
                              enum sb_reason reason, const struct sb_time *now) {
     const enum sb_mode mode = (enum sb_mode)sb_profile_of(lcore, packet)->mode[reason];
@@ -90,20 +92,20 @@ static inline bool sb_reject(struct sb_lcore *lcore, struct sb_packet *packet,
     return sb_reject_in_mode(lcore, packet, reason, mode, now);
 }
 
-/* --- packets that are kept ------------------------------------------------------------------- */
+/* --- packets that are held ------------------------------------------------------------------- */
 
 static inline struct sb_outbox *sb_outbox_of(const struct sb_lcore *lcore) {
     return (struct sb_outbox *)(uintptr_t)lcore->outbox;
 }
 
-/* The caller keeps the packet, its mbuf with it, until it is released or given up. */
+/* The caller keeps the packet, with its mbuf, until it is released or given up. */
 static inline void sb_hold(struct sb_lcore *lcore, struct sb_packet *packet) {
     packet->verdict = SB_VERDICT_HELD;
     packet->http = 0; /* its connection is not known yet */
     sb_stats_of(lcore)->port[packet->port].held_now++;
 }
 
-/* Goes to the lcore packet->owner, whose sb_pipeline_resume takes it over. */
+/* The packet goes to the lcore packet->owner, where sb_pipeline_resume continues with it. */
 static inline void sb_hand_over(struct sb_lcore *lcore, struct sb_packet *packet) {
     packet->verdict = SB_VERDICT_HANDED_OVER;
     sb_stats_of(lcore)->port[packet->port].held_now++;
@@ -114,42 +116,43 @@ static inline void sb_take_over(struct sb_lcore *lcore, const struct sb_packet *
     sb_stats_of(lcore)->port[packet->port].held_now--;
 }
 
-/* Could not be handed over. */
+/* For a packet that could not be handed over. */
 static inline void sb_drop_handed_over(struct sb_lcore *lcore, struct sb_packet *packet,
                                        enum sb_reason reason) {
     sb_take_over(lcore, packet);
     sb_drop(lcore, packet, reason);
 }
 
-/* A held packet goes on, at the end of the run: through the stages behind CONNECTIONS. */
+/* A held packet continues at the end of the run, with the stages behind CONNECTIONS. */
 void sb_release(struct sb_lcore *lcore, const struct sb_packet *held);
 
-/* A held packet goes nowhere any more: absorbed. */
+/* A held packet is absorbed. */
 void sb_give_up(struct sb_lcore *lcore, const struct sb_packet *held);
 
-/* --- frames of our own ------------------------------------------------------------------------ */
+/* --- frames that the node originates ---------------------------------------------------------- */
 
 /* A TCP segment between the hosts of a packet, in its VLANs. */
 struct sb_own_segment {
     enum sb_origin kind;
-    bool back;                    /* to where that packet came from; else to where it goes */
-    const struct sb_packet *like; /* its bytes are there */
+    bool back;                    /* to the sender of like; else to its receiver */
+    const struct sb_packet *like; /* with its bytes */
     struct sb_tcp_header header;
     const uint8_t *payload;
     uint32_t payload_size; /* bytes, at most SB_OWN_PAYLOAD_MAX */
 };
 
-/* Sends it, at the end of the run. False: there is no buffer; it is as if it had been lost on the
- * way. */
+/* Sends the segment at the end of the run. False: there is no buffer; the segment counts as lost on
+ * the way. */
 bool sb_originate(struct sb_lcore *lcore, const struct sb_own_segment *segment);
 
-/* A RST with that number, the same way. Where it goes on, it says of its way what the packet like
- * says; back, 255 to a client that may check for a router on the way (RFC 5082). */
+/* Sends a RST with this sequence number in the same way. To the receiver of like, it has the IP
+ * header fields of like. Back to the sender, its TTL is 255 if the sender may check for a router on
+ * the path (RFC 5082). */
 bool sb_originate_reset(struct sb_lcore *lcore, const struct sb_packet *like, bool back,
                         uint32_t sequence);
 
-/* Counts a packet that has become an answer: consumed, and its bytes, length of them, go out of the
- * port that it came in from. */
+/* Counts a packet that was replaced by an answer: it is consumed, and its bytes (length of them)
+ * are sent out of the port on which it was received. */
 static inline void sb_answer(struct sb_lcore *lcore, struct sb_packet *packet, uint32_t length) {
     sb_consume(lcore, packet);
     packet->flags |= SB_PACKET_ANSWER;

@@ -1,6 +1,5 @@
-/* wire.h: what the protocols say: offsets in headers, sizes, numbers. Offsets count from the first
- * byte of their header, sizes are bytes.
- */
+/* wire.h: constants of the protocols: offsets in headers, sizes, numbers. Offsets count from the
+ * first byte of the header; sizes are in bytes. */
 #ifndef SB_WIRE_H
 #define SB_WIRE_H
 
@@ -82,7 +81,7 @@ enum {
     SB_IP_BYTES_MAX = 65535,
     SB_IP_ECN_MASK = 3,
     SB_IP_LIFETIME_DEFAULT = 64, /* of IPv4, IPv6 (IANA, IP parameters) */
-    SB_IP_LIFETIME_MAX = 255     /* who checks that nobody forwarded it: RFC 5082 */
+    SB_IP_LIFETIME_MAX = 255     /* for receivers that require it: RFC 5082 */
 };
 
 enum sb_ipv4_option { /* RFC 791, 3.1 */
@@ -98,8 +97,8 @@ enum sb_ipv6_option {
     SB_IPV6_OPTION_JUMBO = 0xc2 /* RFC 2675, 2 */
 };
 
-/* IANA protocol numbers: of transport headers that are read, and of the IPv6 extension headers that
- * are walked over. */
+/* IANA protocol numbers: of transport headers that are read, and of IPv6 extension headers that are
+ * skipped. */
 enum sb_protocol {
     SB_PROTOCOL_HOP_BY_HOP = 0,
     SB_PROTOCOL_ICMP = 1,
@@ -174,7 +173,7 @@ enum sb_icmp {
 
 enum sb_icmpv6 {
     SB_ICMPV6_PACKET_TOO_BIG = 2,
-    SB_ICMPV6_INFORMATIONAL = 128, /* from this type on it is no error */
+    SB_ICMPV6_INFORMATIONAL = 128, /* from this type on, messages are no errors */
     SB_ICMPV6_ECHO_REQUEST = 128,
     SB_ICMPV6_ECHO_REPLY = 129,
     SB_ICMPV6_MLD_QUERY = 130,

@@ -1,9 +1,10 @@
-/* replay.c: the pipeline over a capture, with the capture's own clock.
+/* replay.c: runs the pipeline over a capture, with the capture's own clock.
  *
- * Does what a worker does around the pipeline: makes bursts, says where a packet came in, and
- * counts what goes out. Reads no file; Python finds the packets and writes what passes.
+ * Does the work of a worker around the pipeline: makes bursts, decides by which port a packet was
+ * received, and counts forwarded packets. Reads no file: Python finds the packets and writes those
+ * that pass.
  *
- * A capture shows packets as their sender's NIC had not finished them (replay_offload.h).
+ * A capture has packets in the state before the sender's NIC completed them (replay_offload.h).
  */
 #include "replay.h"
 
@@ -16,7 +17,7 @@
 #include "replay_offload.h"
 #include "stages.h"
 
-/* The burst being filled and which records are in it. */
+/* The burst that is being filled, and the records in it. */
 struct filling {
     struct sb_burst burst;
     uint32_t record[SB_BURST_MAX];
@@ -41,7 +42,7 @@ int sb_replay_run(struct sb_replay *replay, uint8_t *buffer, uint64_t size,
         uint64_t before_ns = replay->clock_ns;
         uint64_t now_ns = records[i].timestamp_ns > before_ns ? records[i].timestamp_ns : before_ns;
 
-        /* A burst is run at the time of its last packet, before the clock moves on. */
+        /* A burst runs at the time of its last packet, before the clock advances. */
         if (filling.burst.count > 0 && now_ns - filling.first_ns > SB_REPLAY_BURST_NS)
             run(replay, &filling, verdicts);
         now_ns = advance_clock(replay, records[i].timestamp_ns);
@@ -87,7 +88,8 @@ static void add(struct filling *filling, uint32_t index, const struct sb_replay 
     packet->rx_tsc = replay->clock_ns - replay->first_ns;
     packet->length = (uint32_t)length;
     packet->available = (uint16_t)(captured < UINT16_MAX ? captured : UINT16_MAX);
-    /* Always set where bytes are missing: replay has no second segment, so no HEADER_SPLIT. */
+    /* Always set if bytes are missing: a replayed packet has no second segment, so HEADER_SPLIT
+     * can't occur. */
     packet->flags = packet->available < length ? SB_PACKET_CUT : 0;
     packet->port = SB_PORT_OUTSIDE;
 }
@@ -119,7 +121,7 @@ static enum sb_port port_of(struct sb_replay *replay, const struct sb_packet *pa
         replay->no_address++;
         return SB_PORT_OUTSIDE;
     }
-    /* Parsed as from outside, the client is the source. */
+    /* The packet was parsed as one from outside, so the client is the source. */
     bool source = is_inside(replay, packet, packet->client_offset);
     bool destination = is_inside(replay, packet, packet->protected_offset);
 
@@ -128,8 +130,8 @@ static enum sb_port port_of(struct sb_replay *replay, const struct sb_packet *pa
     return source && !destination ? SB_PORT_INSIDE : SB_PORT_OUTSIDE;
 }
 
-/* Captured before the NIC of its sender had finished it, or not whole: the checksum says nothing.
- */
+/* Whether the checksum is not valid, because the packet was captured before the sender's NIC
+ * completed it, or is not complete. */
 static bool has_no_checksum(struct sb_replay *replay, const struct sb_packet *packet) {
     if ((packet->flags & SB_PACKET_CUT) != 0)
         return true;
@@ -139,8 +141,8 @@ static bool has_no_checksum(struct sb_replay *replay, const struct sb_packet *pa
     return is_unfinished;
 }
 
-/* What a worker knows from its port and its driver. The pipeline's own parser finds the addresses,
- * so that there is no second one to disagree. */
+/* Sets what a worker gets from its port and driver. The addresses come from the pipeline's own
+ * parser, so that no second parser can disagree with it. */
 static void describe(struct sb_replay *replay, struct filling *filling) {
     for (uint32_t i = 0; i < filling->burst.count; i++) {
         struct sb_packet *packet = &filling->burst.packets[i];

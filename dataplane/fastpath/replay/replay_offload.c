@@ -6,7 +6,7 @@
 #include "stages.h"
 
 enum {
-    ETHERNET_PAYLOAD_MIN = 46, /* IEEE 802.3, 4A.2.3.2.4: shorter ones are padded */
+    ETHERNET_PAYLOAD_MIN = 46, /* IEEE 802.3, 4A.2.3.2.4: shorter payloads are padded */
     JUMBO_BYTES = 4            /* of data of the jumbo payload option (RFC 2675, 2) */
 };
 
@@ -60,7 +60,7 @@ void sb_replay_drop_surplus(struct sb_replay *replay, struct sb_packet *packet) 
     replay->surplus++;
 }
 
-/* A short frame with a length of 0 is malformed, as the packet may be the padding. */
+/* A short frame with length 0 is malformed: the packet can't be distinguished from padding. */
 static bool is_longer_than_padding(const struct sb_packet *packet) {
     return packet->length > (uint32_t)packet->l3_offset + ETHERNET_PAYLOAD_MIN;
 }
@@ -73,7 +73,7 @@ static struct sb_replay_length length_of_ipv4(const struct sb_packet *packet, ui
         is_it && is_segmented(packet->protocol) ? ip + SB_IPV4_LENGTH : NULL, NULL};
 }
 
-/* With a jumbo payload option or, as newer kernels show it, without. */
+/* With a jumbo payload option or, from newer kernels, without one. */
 static struct sb_replay_length length_of_ipv6(const struct sb_packet *packet, uint8_t *ip) {
     uint8_t *option = ip + SB_IPV6_BYTES + 2;
     struct sb_replay_length set = {ip + SB_IPV6_LENGTH, NULL};
