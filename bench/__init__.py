@@ -1,1 +1,2 @@
-"""What packets, bans and lists cost: ``python -m bench`` (``make bench``), bench/README.md."""
+"""Benchmarks of packets, bans and lists: ``python -m bench`` (``make bench``), see
+bench/README.md."""

@@ -1,10 +1,10 @@
-"""Traffic that is no attack, for long: ``python -m bench.benign --minutes 20`` (root).
+"""Benign traffic over a long time: ``python -m bench.benign --minutes 20`` (root).
 
-A lab that inspects, with the default thresholds. What a tool gets through it alone is measured
-first: bits of iperf3, and requests of wrk. Then the mix runs, at a twentieth of each: downloads,
-pages on kept connections, a ping, and datagrams to port 53 all the time; and every 15 s a crowd of
-clients that come at once, a monitor that tries ports, and a backup as fast as it goes.
-Reported are what passed, and the incidents, which should be none.
+A lab in the mode l7 with the default thresholds. The benchmark first measures the bits per second
+of iperf3 alone and the requests per second of wrk alone. Then it runs a mix at a twentieth of each
+rate: downloads, pages on kept connections, a ping, and datagrams to port 53 all the time; and every
+15 s a crowd of clients that arrive at once, a monitor that scans ports, and a backup at full speed.
+It reports the traffic that passed, and the incidents. There should be no incident.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.network.peers import background, iperf_server, sequence
 
 MINUTES = 20.0
 SHARE = 0.05
-"""Of what iperf3 gets alone, and of what wrk gets alone: a tenth together."""
+"""Share of the rate that iperf3, and that wrk, reaches alone: together a tenth."""
 ORIGIN, ORIGIN_IPV6 = "198.19.0.1", "2001:2::2:1"
 POLICY = {"name": "benign", "http": {"ports": [80]}}
 CROWD = TREE / "tests" / "support" / "clients" / "crowd_client.py"
@@ -40,9 +40,9 @@ _CONFIG = "[connections]\nlearning_seconds = 0\n"
 
 
 def measure(minutes: float) -> dict[str, Any]:
-    """The mix, for so long."""
+    """Run the mix for this time and return the results."""
     lab = Lab("bench-benign")
-    lab.down()  # what an interrupted run has left
+    lab.down()  # left by an interrupted run
     try:
         lab.up("--mode", "l7", config=_CONFIG)
         lab.change("PUT", "/policy", lab.key(), json=POLICY)
@@ -96,7 +96,7 @@ def _mixed(lab: Lab, minutes: float, bits: float, requests: float) -> dict[str, 
 
 
 def _since(before: NodeStats, after: NodeStats) -> list[int]:
-    """Packets, bytes and connections; of a data plane that was restarted, since it was."""
+    """Packets, bytes and connections since ``before``; if the data plane restarted, since then."""
     found = [_counted(stats) for stats in (before, after)]
     if found[1][0] < found[0][0]:
         return found[1]
@@ -111,7 +111,7 @@ def _counted(stats: NodeStats) -> list[int]:
 
 @contextmanager
 def _steady(lab: Lab, seconds: int, bits: float, requests: float) -> Iterator[None]:
-    """All the time: downloads, pages, a ping, datagrams."""
+    """Run downloads, pages, a ping and datagrams during the block."""
     client, last = lab.enter("client"), str(seconds + round(_TOOL_S))
     script = f"function delay() return {max(1, round(KEPT / requests * 1e3))} end\n"
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file, ExitStack() as stack:
@@ -136,7 +136,7 @@ def _steady(lab: Lab, seconds: int, bits: float, requests: float) -> Iterator[No
 
 
 def _turn(lab: Lab) -> None:
-    """A crowd, a monitor, a backup, one after the other."""
+    """A crowd, a monitor and a backup, one after the other."""
     crowd = (sys.executable, str(CROWD), ORIGIN, CROWD_FIRST, str(CLIENTS), "20")
     served = lab.in_client(*crowd, timeout_s=2 * _TOOL_S).stdout.strip()
     if served != str(CLIENTS):
@@ -161,7 +161,7 @@ def _second_server(lab: Lab) -> Iterator[None]:
 
 
 def _own(lab: Lab, prefix: str) -> None:
-    """All of its addresses are the client's."""
+    """Assign all addresses of the prefix to the client."""
     ip = ("ip", "-n", lab.instance.namespaces.client)
     done = run(*ip, "route", "replace", "local", prefix, "dev", "lo")
     if done.returncode != 0:
@@ -169,7 +169,7 @@ def _own(lab: Lab, prefix: str) -> None:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """For people."""
+    """The results as lines of text."""
     alone = result["alone"]
     mix = f"{result['minutes']:g} minutes of the mix, {result['turns']} turns"
     passed = (

@@ -1,13 +1,16 @@
-"""From the packet that crosses a threshold to the incident: ``python -m bench.detection`` (root).
+"""Time from the packet that crosses a threshold to the incident: ``python -m bench.detection``
+(root).
 
-A lab with the default policy; hping3 floods the origin with SYNs from the client, pauses until the
-incident is over, and floods again. tcpdump at the client's interface says when each SYN left, so
-the crossing packet is the first that has as many others in the second before it as the incident
-gives as its threshold. Reported are, from that packet on: the incident's own ``detected_at``
-(whole milliseconds), and when a reader of the shared pages has seen it; and what the node itself
-has counted in ``secbeat_attack_detection_seconds``, from the crossing as it estimates it.
+A lab with the default policy. hping3 floods the origin with SYNs from the client, pauses until the
+incident has ended, and floods again. tcpdump at the client's interface records when each SYN left.
+The crossing packet is the first packet for which the number of packets within one second reaches
+the threshold of the incident. The benchmark reports the times from this packet to the incident's
+``detected_at`` (whole milliseconds) and to the moment when a reader of the shared pages has seen
+the incident, and the delay that the node itself has counted in
+``secbeat_attack_detection_seconds``, from its own estimate of the crossing.
 
-The last is by buckets, so it is a bound. A busy machine delays tcpdump's reader, not its times.
+The node's delay comes from a histogram, so it is an upper bound. On a busy machine tcpdump reads
+packets late, but their times stay correct.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from tests.support.waiting import wait_for
 
 FLOODS = 20
 TARGET_MS = 300.0
-"""At the 95th percentile."""
+"""Of the 95th percentile."""
 ORIGIN = "198.19.0.1"
 FLOOD = ("hping3", "--quiet", "--syn", "--destport", "80", "--interval", "u100", ORIGIN)
 CAPTURE = (
@@ -69,9 +72,9 @@ class Delay:
 
 
 def measure(count: int) -> dict[str, Any]:
-    """So many floods, one after the other."""
+    """Run ``count`` floods, one after the other."""
     lab = Lab("bench-detection")
-    lab.down()  # what an interrupted run has left
+    lab.down()  # left by an interrupted run
     try:
         lab.up(config=_CONFIG)
         with observe(Path(lab.instance.socket)) as observer:
@@ -103,7 +106,7 @@ def _flood(lab: Lab, observer: Observer) -> Delay:
 
 
 def _first(observer: Observer, known: set[str]) -> tuple[Incident, float]:
-    """The new incident, and when it was seen, in seconds since 1970."""
+    """The new incident, and the time at which it was seen, in seconds since 1970."""
     end = time.monotonic() + _BOUND_S
     while time.monotonic() < end:
         new = [each for each in observer.incidents() if each.id not in known]
@@ -119,7 +122,7 @@ def _active(observer: Observer) -> list[Incident]:
 
 @contextmanager
 def _captured(lab: Lab, path: Path) -> Iterator[None]:
-    """What the client sends goes to a file, which is complete when the block is over."""
+    """Capture the client's packets during the block; the file is complete after it."""
     with _running([*lab.enter("client"), *CAPTURE, "-w", str(path), SYNS]):
         wait_for(lambda: path.exists() and path.stat().st_size > 0, "tcpdump listens")
         yield
@@ -137,7 +140,8 @@ def _running(command: Sequence[str]) -> Iterator[None]:
 
 
 def _times(capture: bytes) -> list[float]:
-    """Seconds since 1970 of each packet (pcap of this machine, in microseconds)."""
+    """The time of each packet, in seconds since 1970 (pcap in this machine's byte order,
+    microseconds)."""
     (magic,) = struct.unpack_from("=I", capture)
     if magic != _PCAP_MAGIC:
         raise ValueError(f"no pcap with microseconds of this machine: it begins with {magic:#x}")
@@ -150,7 +154,7 @@ def _times(capture: bytes) -> list[float]:
 
 
 def _crossing(times: list[float], threshold: int) -> float:
-    """When the packet left that was the threshold-th within a second."""
+    """The time of the first packet that is the threshold-th within one second."""
     for number in range(threshold - 1, len(times)):
         if number - bisect_left(times, times[number] - 1.0) + 1 >= threshold:
             return times[number]
@@ -158,14 +162,14 @@ def _crossing(times: list[float], threshold: int) -> float:
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:
-    """By nearest rank."""
+    """Percentiles, by nearest rank."""
     ordered = sorted(values)
     found = {share: ordered[math.ceil(len(ordered) * share) - 1] for share in (0.5, 0.95, 1.0)}
     return {f"p{share * 100:.0f}": round(value, 1) for share, value in found.items()}
 
 
 def _of_node(before: NodeStats, after: NodeStats) -> dict[str, int | None]:
-    """Upper bounds of the buckets with the percentiles; None: above the last bound."""
+    """The upper bounds of the buckets with the percentiles; None: above the last bound."""
     pairs = zip(before.detection.delay_buckets, after.detection.delay_buckets, strict=True)
     counts = [new - old for old, new in pairs]
     bounds: list[int | None] = [*DELAY_BOUNDS_MS, None]
@@ -181,7 +185,7 @@ def _of_node(before: NodeStats, after: NodeStats) -> dict[str, int | None]:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """For people."""
+    """The results as lines of text."""
     names = {
         "detected_ms": "crossing packet to detected_at",
         "seen_ms": "crossing packet to being seen in the shared pages",

@@ -1,10 +1,13 @@
-"""What clients notice of a node between two routers: ``python -m bench.drain`` (root, BIRD).
+"""Effects on clients if a node between two routers drains or fails: ``python -m bench.drain``.
 
-Two lab nodes side by side, and routers configured as ``docs/links.md`` says. Curls of four
-addresses ask through them, a page four times a second: over a connection that they keep, and over
-a new one each; others fetch files. Again and again one node is drained and resumed, then killed and
-started. Reported are, for each of these: how long until both routers have moved the traffic, pages
-that were asked for until each client went on, those of them that were lost, and the slowest.
+Needs root and BIRD.
+
+Two lab nodes side by side, and routers configured as ``docs/links.md`` describes. Four clients with
+curl request a page four times a second through the nodes, over a kept connection and over a new one
+for each page; other clients fetch files. One node is repeatedly drained and resumed, then killed
+and started. For each of these events the benchmark reports the time until both routers have moved
+the traffic, the pages requested until every client continued, how many of them were lost, and the
+slowest.
 """
 
 from __future__ import annotations
@@ -36,13 +39,13 @@ links = "down"
 
 @dataclass
 class Event:
-    """All that was seen of one kind."""
+    """All measurements of one kind of event."""
 
     moved_s: list[float] = field(default_factory=list)
     pages: list[Request] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
-        """In the units of the names."""
+        """Summary, in the units of the names."""
         return {
             "moved_ms_median": round(statistics.median(self.moved_s) * 1e3),
             "moved_ms_max": round(max(self.moved_s) * 1e3),
@@ -53,7 +56,7 @@ class Event:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """So many drains, and as many deaths."""
+    """Run this many drains, and as many failures."""
     events = {name: Event() for name in ("nothing", "drained", "resumed", "killed", "started")}
     with tempfile.TemporaryDirectory(prefix="sb-") as name:
         directory = Path(name)
@@ -92,7 +95,7 @@ def _seen(event: Event, running: Curls) -> Iterator[None]:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """For people."""
+    """The results as lines of text."""
     found = [f"{result['rounds']} rounds"]
     for name, event in result.items():
         if isinstance(event, dict):

@@ -1,7 +1,7 @@
-"""50,000 rules of the WAF: compiling, memory, swapping, scanning: ``python -m bench.rules``.
+"""Compiling, memory, swapping and scanning of 50,000 WAF rules: ``python -m bench.rules``.
 
-The real compile helper, the control loop's part of the work in this process, and scans in C through
-ctypes, whose own cost (a scan of nothing) is subtracted. No packet path beside it.
+Uses the real compile helper, the control loop's part of the work in this process, and scans in C
+through ctypes, whose own cost (a scan without bytes) is subtracted. No packet path runs.
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ class Result:
     compile_s: float = 0.0
     database_bytes: int = 0
     longest_turn_s: float = 0.0
-    """Of the control loop's part, while all was compiled, read and swapped."""
+    """Of the control loop's part, while all rules were compiled, read and swapped."""
     addition_s: list[float] = field(default_factory=list)
     removal_s: list[float] = field(default_factory=list)
     restart_s: float = 0.0
     scan_ns: float = 0.0
-    """Of a request of the sample traffic: head and values, main tier alone."""
+    """Of a request of the sample traffic: head and values, main tier only."""
     scan_with_tiers_ns: float = 0.0
     resident_bytes: int = 0
-    """That the rules and the database in force have added to this process."""
+    """Memory that the rules and the database in force have added to this process."""
     request_bytes: float = 0.0
 
 
 def patterns(count: int) -> list[str]:
-    """So many that differ, of six forms, the same each time."""
+    """``count`` different patterns of six forms, the same each time."""
     source = random.Random(_SEED)
     letters = "abcdefghijklmnopqrstuvwxyz"
 
@@ -90,7 +90,7 @@ def resident() -> int:
 
 
 class Node:
-    """Rules and a helper, on a lcore that does not run."""
+    """Rules and a helper, on an lcore that does not run."""
 
     def __init__(self, directory: Path, *, has_helper: bool = True) -> None:
         self.library = load(build_pipeline())
@@ -119,7 +119,7 @@ class Node:
         self.longest_turn_s = 0.0
 
     def turn_until(self, condition: Callable[[], bool]) -> float:
-        """Seconds that it took."""
+        """Run turns until the condition is true; returns the seconds."""
         begun = time.perf_counter()
         while not condition():
             before = time.perf_counter()
@@ -129,14 +129,14 @@ class Node:
         return time.perf_counter() - begun
 
     def put(self, rules: list[Rule], revision: int) -> float:
-        """Seconds until they are in force."""
+        """Put the rules; returns the seconds until they are in force."""
         begun = time.perf_counter()
         self.rules.put(rules, revision)
         self.turn_until(lambda: not self.rules.pending_count)
         return time.perf_counter() - begun
 
     def scan_ns(self) -> float:
-        """Of a request of the sample traffic."""
+        """Nanoseconds per request of the sample traffic."""
         request = (ctypes.c_uint8 * 512)()
         lcore, now = ctypes.byref(self.lcore), ctypes.byref(self.time)
         begin, scan = self.library.sb_waf_begin, self.library.sb_waf_scan
@@ -158,12 +158,12 @@ class Node:
         return per_request(len) - per_request(lambda _: 0)
 
     def close(self) -> None:
-        """End the helper too."""
+        """Also ends the helper."""
         self.opened.close()
 
 
 def measure(count: int = RULES_MAX) -> Result:
-    """All of it, one after another; minutes."""
+    """Run all measurements, one after another; takes minutes."""
     count = min(count, RULES_MAX - ADDITIONS)
     result = Result(count)
     result.request_bytes = statistics.mean(len(head) + len(values) for head, values in SAMPLE)
@@ -202,7 +202,7 @@ def measure(count: int = RULES_MAX) -> Result:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """For people."""
+    """The results as lines of text."""
     additions = sorted(found["addition_s"])
     at_95 = additions[int(len(additions) * 0.95)]
     mib = found["database_bytes"] / (1 << 20)

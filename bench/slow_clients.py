@@ -1,9 +1,9 @@
-"""The management API beside clients that keep it waiting: ``python -m bench.slow_clients``.
+"""The management API with clients that keep it waiting: ``python -m bench.slow_clients``.
 
-500 clients of each kind (`tests.support.clients.slow_clients`) for a minute: kind by kind
-straight to the API, then some through the TLS terminator with the configuration of a node.
-Beside them one client asks for health and bans addresses, each time on a new connection. There
-is no data plane; bans are answered 202.
+500 clients of each kind (`tests.support.clients.slow_clients`) for a minute: kind by kind directly
+to the API, then some kinds through the TLS terminator with the configuration of a node. Meanwhile
+one client requests the health and bans addresses, each time on a new connection. There is no data
+plane; bans are answered with 202.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ THROUGH_TLS = (
     ("body-no-key", "body-good-key"),
     ("upload-no-key", "upload-good-key"),
 )
-"""Two at a time: the terminator takes 1,024 connections."""
+"""Two kinds at a time: the terminator accepts 1,024 connections."""
 
 
 def measure(held_s: float, count: int) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def _summary(times: Times) -> dict[str, Any]:
 
 
 def line(row: dict[str, Any]) -> str:
-    """For people."""
+    """The row as text."""
     texts = [
         f"{what} p50 {row[what]['p50_ms']} max {row[what]['max_ms']} ms, "
         f"{row[what]['failed']} of {row[what]['asked']} failed"

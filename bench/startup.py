@@ -1,6 +1,6 @@
-"""Time of ``secbeat --help``: CPU and wall time of whole processes.
+"""Time of ``secbeat --help``: CPU time and elapsed time of whole processes.
 
-``python -m bench.startup [-n RUNS] [TREE]``; TREE is another source tree, to compare with. Run as
+``python -m bench.startup [-n RUNS] [TREE]``; TREE is another source tree to compare with. Run it as
 a user that may write bytecode, or after one run that has written it.
 """
 
@@ -19,7 +19,7 @@ COMMAND = (sys.executable, "-m", "appliance.cli.main", "--help")
 
 
 def run(tree: Path) -> tuple[float, float]:
-    """CPU and wall time of one process, in ms."""
+    """CPU time and elapsed time of one process, in ms."""
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     started_s = time.perf_counter()
     process = subprocess.Popen(COMMAND, cwd=tree, env=environment, stdout=subprocess.DEVNULL)

@@ -1,7 +1,8 @@
-"""What the streams of events cost the management API: ``python -m bench.streams``.
+"""Load of event streams on the management API: ``python -m bench.streams``.
 
-As many as there may be, at first silent, then with an event now and then. There is no data plane,
-and the agent is a writer of this process. CPU time is that of the API's worker process.
+Uses the maximum number of streams, first without events, then with single events. There is no data
+plane; this process writes the events in place of an agent. The CPU time is that of the API's worker
+process.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _PATH = "/api/v1/events/stream"
 
 
 def measure(silent_s: float, events: int) -> dict[str, Any]:
-    """Percent of a core without and with silent streams, and ms until all have an event."""
+    """Percent of a core without and with streams that have no events, and ms until all have an
+    event."""
     with tempfile.TemporaryDirectory(prefix="sb-") as directory, ExitStack() as stack:
         recorded = Recorded(Path(directory) / "agent" / "events.db")
         stack.callback(recorded.close)
@@ -47,7 +49,7 @@ def measure(silent_s: float, events: int) -> dict[str, Any]:
 
 
 def _keys(server: Server) -> list[str]:
-    """One for each stream."""
+    """One key for each stream."""
     found: list[str] = []
     for number in range(STREAMS_MAX // STREAMS_OF_KEY_MAX):
         _, made = server.request("POST", "/keys", {"name": f"bench-{number}", "role": "operate"})
@@ -78,7 +80,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def _deliver(recorded: Recorded, followers: list[http.client.HTTPResponse], number: int) -> float:
-    """Seconds from the commit until the last has it."""
+    """Seconds from the commit of an event until the last stream has it."""
     sequence = recorded.event("attack_detected", time.time_ns() // 1_000_000, number=number)
     began = time.monotonic()
     for each in followers:

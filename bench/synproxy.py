@@ -1,10 +1,10 @@
-"""The SYN proxy beside nft's: ``python -m bench.synproxy`` (root; nft, trafgen, nginx).
+"""The SYN proxy compared with nft's: ``python -m bench.synproxy`` (root; nft, trafgen, nginx).
 
-Both stand between a client and an origin in network namespaces, on veth. trafgen floods port 80
-from random sources: at the most that it makes, alone, and at a fixed rate, while 200 well-behaved
-connections a second go on. Counted are answers that arrive at the client, against the processor
-time that the whole machine has spent meanwhile, trafgen's own included: on veth it is the sender's
-core that runs nft, and a core that polls for SecBeat counts as busy whatever it does.
+Both are between a client and an origin in network namespaces, on veth. trafgen floods port 80 from
+random sources: first alone at its maximum rate, then at a fixed rate together with 200 well-behaved
+connections per second. The benchmark reports the answers that arrive at the client, and the
+processor time of the whole machine in this time, including that of trafgen: on veth the sender's
+core runs nft, and a core that polls for SecBeat always counts as busy.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ http {{ access_log off; client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_
 
 @dataclass(frozen=True)
 class Peers:
-    """Where the flood comes from and goes to."""
+    """Source and destination of the flood."""
 
     client: str
     """Network namespace; its interface is ``net0``."""
@@ -65,7 +65,7 @@ class Peers:
 
 
 def main() -> int:
-    """Measure one after the other, print a table."""
+    """Measure one after the other and print a table."""
     found = {}
     for driver in ("net_af_xdp", "net_af_packet"):
         with secbeat(driver) as peers:
@@ -78,7 +78,7 @@ def main() -> int:
 
 @contextmanager
 def secbeat(driver: str) -> Iterator[Peers]:
-    """A node in a lab, its proxy on."""
+    """Run a node in a lab with its SYN proxy on."""
     ports = "".join(
         f'[ports.{port}]\ndevice = "{driver}{index},iface={port}"\n'
         for index, port in enumerate(("outside", "inside"))
@@ -97,7 +97,8 @@ def secbeat(driver: str) -> Iterator[Peers]:
 
 @contextmanager
 def nft() -> Iterator[Peers]:
-    """A router with nft's synproxy, as its documentation has it, and an nginx behind it."""
+    """Run a router with nft's synproxy, configured as its documentation describes, and nginx behind
+    it."""
     with ExitStack() as stack:
         for name in (CLIENT, MIDDLE, ORIGIN):
             run("ip", "netns", "delete", name)
@@ -132,15 +133,15 @@ def nft() -> Iterator[Peers]:
 
 @dataclass(frozen=True)
 class _Moment:
-    """What has been counted by now."""
+    """All counters at one moment."""
 
     sent: int
     answers: int
-    """Packets that have arrived at the client."""
+    """Packets received by the client."""
     busy_s: float
     worker_cycles: int
     worker_busy_cycles: int
-    """In turns that had packets."""
+    """In turns with packets."""
     at_s: float
 
     @classmethod
@@ -159,7 +160,7 @@ class _Moment:
 
 
 def measure(peers: Peers) -> dict[str, float]:
-    """The flood alone, then a lighter one and good connections together."""
+    """Measure the flood alone, then a lighter flood together with good connections."""
     where = (peers.client, peers.target)
     with trafgen(*where, peers.target_mac):
         before = _Moment.now(peers)
@@ -185,7 +186,7 @@ def measure(peers: Peers) -> dict[str, float]:
 
 
 def show(found: dict[str, dict[str, float]]) -> None:
-    """One row each, and the ratio."""
+    """Print one row each, and the ratio."""
     table = Table(title=f"SYN flood and {GOOD_PER_S} good connections a second, {SECONDS} s")
     names = list(next(iter(found.values())))
     for heading in ("", *names):

@@ -1,1 +1,1 @@
-"""Long lists by the command line: importing, listing and flushing them, on one tree or on two."""
+"""Import, list and flush long lists with the command line, in one source tree or in two."""

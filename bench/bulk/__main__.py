@@ -1,8 +1,8 @@
-"""Importing, listing and flushing a long list by the command line: ``python -m bench.bulk`` (root).
+"""Import, list and flush a long list with the command line: ``python -m bench.bulk`` (root).
 
-Said is the processor time of the command and of the API with its own processes, beside the time
-that passes: other load changes that one more. With ``--before TREE`` another tree does the same, in
-turn with this one; its libraries must be built, and its command must have the steps.
+Reports the processor time of the command and of the API with its child processes, and the elapsed
+time, which also depends on other load. With ``--before TREE`` another source tree runs the same
+steps, alternating with this one. Its libraries must be built, and its command must have the steps.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STEPS = {
 
 
 def write_lines(file: Path, count: int) -> None:
-    """Addresses in no order, one of ten IPv6, none that the lab uses."""
+    """Write unordered addresses, one of ten IPv6, none of them used by the lab."""
     rng = random.Random(1)
     ipv6 = count // _IPV6_SHARE
     lines = [str(IPv4Address(n)) for n in rng.sample(range(16 << 24, 96 << 24), count - ipv6)]
@@ -39,7 +39,7 @@ def write_lines(file: Path, count: int) -> None:
 
 
 def measure(lab: Lab, file: Path, steps: list[str]) -> Iterator[tuple[str, Cost]]:
-    """The steps one after the other."""
+    """Run the steps one after the other; yields each step with its cost."""
     for step in steps:
         arguments = [each.format(file=file) for each in STEPS[step]]
         if "--wait" in arguments:

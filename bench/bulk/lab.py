@@ -1,6 +1,8 @@
-"""A lab of any tree, spoken to by that tree's own command, and the time that its processes take.
+"""A lab of any source tree, used with that tree's own command, and the time that its processes
+take.
 
-Two trees are compared by the same file of lines, in turn; nothing of the other tree is imported.
+Two trees are compared with the same file of lines, alternately. Nothing of the other tree is
+imported.
 """
 
 from __future__ import annotations
@@ -24,23 +26,23 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one command: seconds of time, and of processor time by process."""
+    """The cost of one command, in seconds: elapsed time, and processor time by process."""
 
     wall_s: float
     command_s: float
     api_s: float
-    """With the processes that the API has started and that have ended."""
+    """With the ended child processes of the API."""
     control_s: float
-    """Of the data plane's control loop; the packet loop is not counted."""
+    """Of the data plane's control loop; the packet loop does not count."""
 
     @property
     def cpu_s(self) -> float:
-        """Of all of them."""
+        """Processor time of all processes."""
         return self.command_s + self.api_s + self.control_s
 
 
 class Lab:
-    """One instance, started from a tree."""
+    """One lab instance, started from a source tree."""
 
     def __init__(self, tree: Path, name: str) -> None:
         self.tree = tree
@@ -48,7 +50,7 @@ class Lab:
         self.document: dict[str, Any] = {}
 
     def up(self) -> None:
-        """Start it."""
+        """Start the lab."""
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
             config.write(CONFIG)
             config.flush()
@@ -56,21 +58,21 @@ class Lab:
         self.document = json.loads(self._lab("status", "--json"))
 
     def down(self) -> None:
-        """Stop it."""
+        """Stop the lab."""
         self._lab("down")
 
     @property
     def url(self) -> str:
-        """Of the API."""
+        """The URL of the API."""
         return f"http://{self.document['addresses']['api']}"
 
     @property
     def key_file(self) -> Path:
-        """Of the admin key."""
+        """The file with the admin key."""
         return Path(self.document["key_file"])
 
     def pid(self, process: str) -> int:
-        """Of one of the node's processes."""
+        """The process id of one of the node's processes."""
         return int(self.document["processes"][process]["pid"])
 
     def secbeat(self, *arguments: str, stdout: Path | None = None) -> Cost:
@@ -116,7 +118,7 @@ class Lab:
 
 @contextmanager
 def running(tree: Path, name: str) -> Iterator[Lab]:
-    """A lab for as long as the block."""
+    """Run a lab during the block."""
     lab = Lab(tree, name)
     lab.down()
     try:
@@ -127,7 +129,7 @@ def running(tree: Path, name: str) -> Iterator[Lab]:
 
 
 def _family(pid: int) -> Iterator[Path]:
-    """The directories of a process and of all that descend from it."""
+    """The /proc directories of a process and of all its descendants."""
     here = Path(f"/proc/{pid}")
     yield here
     for child in (here / f"task/{pid}/children").read_text().split():
@@ -135,9 +137,7 @@ def _family(pid: int) -> Iterator[Path]:
 
 
 def _seconds(process: Path, *, children: bool = False) -> float:
-    """Processor time of a process or thread, and of its children that have ended.
-
-    See proc(5), fields 14 to 17 of ``stat``.
-    """
+    """Processor time of a process or thread, optionally with its ended children: proc(5), fields 14
+    to 17 of ``stat``."""
     fields = (process / "stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11 : 15 if children else 13])) / _TICKS_PER_S

@@ -1,1 +1,1 @@
-"""Orchestrators with a thousand simulated nodes."""
+"""Benchmarks of orchestrators with many simulated nodes."""

@@ -1,8 +1,9 @@
-"""What a long import costs an orchestrator: ``python -m bench.fleet.imports [--lines N]``.
+"""Load of a long import on an orchestrator: ``python -m bench.fleet.imports [--lines N]``.
 
-One orchestrator with one worker, on SQLite and on PostgreSQL that syncs what it commits; one light
-node that follows as an agent does. Beside the import an operator bans an address each second; it is
-in force when the node has been told. All runs on one machine and takes its cores from one another.
+One orchestrator with one worker, on SQLite and on PostgreSQL with synchronous commits, and one
+simulated node that follows as an agent does. During the import an operator bans an address each
+second; a ban is in force when the node has received it. All processes run on one machine and share
+its cores.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from tests.support.servers.fleet_server import KEY, FleetServer
 from tests.support.servers.postgres import Postgres
 
 LINES = 999_000
-"""Of the million entries that lists have room for; the rest is for the bans beside it."""
+"""Of the million entries that the lists can hold; the rest is for the operator's bans."""
 PAGE_ENTRIES = 1000
-"""As agents ask for."""
+"""The page size that agents use."""
 IMPORT_S_MAX = 1800
 _NODE, _NODE_KEY = "node-1", "the key of node-1".ljust(40, ".")
 _BANS = "2001:db8::"
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def server_on(kind: str) -> Iterator[FleetServer]:
-    """An orchestrator on a new database."""
+    """Run an orchestrator with a new database during the block."""
     with tempfile.TemporaryDirectory(prefix="secbeat-pg-") as directory:
         room = Path(directory)
         postgres = Postgres(room / "pg", SYNCED) if kind == "postgresql" else None
@@ -70,7 +71,7 @@ def server_on(kind: str) -> Iterator[FleetServer]:
 
 
 def measure(server: FleetServer, lines: int) -> dict[str, Any]:
-    """One import, and what goes on beside it."""
+    """Run one import, with the node and the operator beside it."""
     token = (server.directory / "keys" / "enrol.key").read_text().strip()
     assert server.request("POST", "/nodes/register", registration(_NODE, _NODE_KEY), token)[0] < 300
     node, operator, memory = Node(server.port), Operator(server), Memory(server.workers()[0])
@@ -107,7 +108,7 @@ def measure(server: FleetServer, lines: int) -> dict[str, Any]:
 
 
 def upload(port: int, lines: int) -> Any:
-    """Import so many addresses."""
+    """Import this many addresses; returns the answer."""
     body = "".join(f"{11 + n // 65536 % 16}.{n // 256 % 256}.{n % 256}.7\n" for n in range(lines))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=IMPORT_S_MAX)
     headers = {KEY_HEADER: KEY, "Content-Type": "text/plain"}
@@ -119,7 +120,7 @@ def upload(port: int, lines: int) -> Any:
 
 
 class Beside(ABC):
-    """A thread that does something once a second, or oftener."""
+    """A thread that does something at a regular interval."""
 
     every_s = 1.0
 
@@ -128,17 +129,17 @@ class Beside(ABC):
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def end(self) -> None:
-        """Come to an end; what was found stays."""
+        """Stop the thread; its results stay."""
         self._end.set()
         self._thread.join(60)
 
     @abstractmethod
     def turn(self) -> None:
-        """What is to be done."""
+        """Called once per interval."""
 
     def _run(self) -> None:
         while not self._end.wait(self.every_s):
@@ -146,7 +147,7 @@ class Beside(ABC):
 
 
 class Memory(Beside):
-    """Of the worker."""
+    """Measures the memory of the worker."""
 
     every_s = 0.5
 
@@ -161,13 +162,13 @@ class Memory(Beside):
 
 
 class Operator(Beside):
-    """Bans an address a second."""
+    """Bans an address each second."""
 
     def __init__(self, server: FleetServer) -> None:
         super().__init__()
         self._server = server
         self.asked_s: dict[str, float] = {}
-        """When each was first asked, if it was taken in the end."""
+        """When each ban was first requested, for bans that were accepted in the end."""
         self.answers_s: list[float] = []
         self.refused = 0
 
@@ -187,8 +188,8 @@ class Operator(Beside):
 
 
 class Node(Beside):
-    """Asks once a second, and fetches what has changed; while it has not got everything, it asks
-    between two pages what has changed since."""
+    """Polls the orchestrator once a second and fetches changes. While it does not have all changes
+    yet, it polls between two pages."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
@@ -200,7 +201,7 @@ class Node(Beside):
         self.pages = self.size_bytes = 0
 
     def wait_for(self, change: int, bound_s: float) -> None:
-        """Until everything up to a change is here."""
+        """Wait until the node has everything up to a change."""
         end_s = time.monotonic() + bound_s
         while self._has is None or self._has[1] < change:
             assert time.monotonic() < end_s, "the node has not followed"

@@ -1,8 +1,9 @@
-"""Light nodes for `bench.fleet.orchestrator`: a program that asks as agents do, over real HTTP.
+"""Simulated nodes for `bench.fleet.orchestrator`: they send requests as agents do, over real HTTP.
 
-``python -m bench.fleet.nodes``: settings as JSON on stdin, two lines of JSON on stdout: one when
-every node has enrolled and asked once, one with what was measured since. A node has one connection
-that it keeps, asks once a second and sends a heartbeat every ten, each at a moment of its own.
+``python -m bench.fleet.nodes``: reads settings as JSON from stdin and writes two lines of JSON to
+stdout: one when every node has enrolled and polled once, one with the measurements after that. A
+node keeps one connection, polls once a second and sends a heartbeat every ten seconds, each at its
+own time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from api.common.contract.roles import KEY_HEADER
 
 EVERY_S = {"poll": 1.0, "heartbeat": 10.0}
 _AT_ONCE = 20
-"""Nodes that enrol at a time."""
+"""Number of nodes that enrol at the same time."""
 _RULE_TYPES = ("rate_limit", "geo_block", "syn_proxy", "fragments", "reflectors", "ports")
 _FIGURES = (
     *("uptime_seconds", "packets_processed", "packets_dropped", "would_drop", "attacks_blocked"),
@@ -34,7 +35,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Measured:
-    """Of all nodes, since the steady state."""
+    """Measurements of all nodes in the steady state."""
 
     polls_ms: list[float] = field(default_factory=list)
     heartbeats_ms: list[float] = field(default_factory=list)
@@ -42,11 +43,11 @@ class Measured:
     lost: int = 0
     """Requests without an answer."""
     banned_s: list[float] = field(default_factory=list)
-    """When each node had the fleet's new entry, by the monotonic clock."""
+    """When each node received the fleet's new entry, by the monotonic clock."""
 
 
 class Node:
-    """One."""
+    """One simulated node."""
 
     def __init__(self, name: str, port: int) -> None:
         self.name = name
@@ -57,7 +58,7 @@ class Node:
         self._lists: tuple[str, int] | None = None
 
     async def enrol(self, token: str) -> None:
-        """Register, and ask for the first time."""
+        """Register the node and poll for the first time."""
         body = {
             "id": self.name,
             "uuid": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
@@ -71,7 +72,7 @@ class Node:
         await self.poll(Measured())
 
     async def poll(self, measured: Measured) -> int:
-        """Ask what there is to enforce, and fetch the lists if they have changed."""
+        """Poll the desired state, and fetch the lists if they have changed."""
         path = f"/nodes/{self.name}/desired"
         status, headers, text = await self._ask("GET", path, self.key, None, self._tag)
         if status == 200:
@@ -85,7 +86,7 @@ class Node:
         return status
 
     async def heartbeat(self) -> int:
-        """Say how it is, as agents do: figures change each time, and nothing else."""
+        """Send a heartbeat as agents do: only the figures change each time."""
         body = {
             "boot_id": "5f3c2f7e-8f0e-4b8a-9a51-0242ac120002",
             "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
@@ -121,7 +122,7 @@ class Node:
             head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
         try:
             return await self._exchange(head.encode() + b"\r\n" + data)
-        except (OSError, asyncio.IncompleteReadError):  # kept for too long: once more, as agents do
+        except (OSError, asyncio.IncompleteReadError):  # closed meanwhile: retry, as agents do
             self._streams = None
             return await self._exchange(head.encode() + b"\r\n" + data)
 
@@ -138,7 +139,7 @@ class Node:
 
 
 async def live(node: Node, until_s: float, every_s: dict[str, float], measured: Measured) -> None:
-    """Ask and tell until then, as often as is said for each."""
+    """Poll and send heartbeats until ``until_s``, at the intervals ``every_s``."""
     due_s = {what: time.monotonic() + random.random() * each for what, each in every_s.items()}
     while (what := min(due_s, key=due_s.__getitem__)) and due_s[what] < until_s:
         await asyncio.sleep(due_s[what] - time.monotonic())
@@ -154,7 +155,7 @@ async def live(node: Node, until_s: float, every_s: dict[str, float], measured: 
 
 
 async def run(settings: dict[str, Any]) -> None:
-    """Everything."""
+    """Run all nodes with these settings."""
     ports = settings["ports"]
     nodes = [Node(f"node-{n}", ports[n % len(ports)]) for n in range(settings["nodes"])]
     for first in range(0, len(nodes), _AT_ONCE):

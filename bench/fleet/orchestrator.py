@@ -1,10 +1,10 @@
-"""What a fleet costs its orchestrators: ``python -m bench.fleet.orchestrator [--nodes N]``.
+"""Load of a fleet on its orchestrators: ``python -m bench.fleet.orchestrator [--nodes N]``.
 
-Light nodes over real HTTP (`bench.fleet.nodes`), two orchestrators, one PostgreSQL that syncs what
-it commits. First a tenth of the nodes send heartbeats, one a second and nothing else, so that as
-many come as of all; what idle orchestrators use is subtracted. Then all nodes only ask, then they
-do both; at last the fleet bans an address. CPU is that of processes, from /proc; the nodes' own is
-not counted, but takes a part of the cores.
+Simulated nodes over real HTTP (`bench.fleet.nodes`), two orchestrators, and one PostgreSQL with
+synchronous commits. First a tenth of the nodes send one heartbeat a second, which is the rate of
+all nodes, and nothing else; the load of idle orchestrators is subtracted. Then all nodes only poll,
+then they do both; at last the fleet bans an address. The CPU time comes from /proc, by process. The
+nodes' own CPU time does not count, but the nodes use a part of the cores.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Fleet:
     servers: tuple[FleetServer, ...]
 
     def cpu_s(self) -> tuple[float, float]:
-        """Of the orchestrators, and of PostgreSQL."""
+        """CPU seconds of the orchestrators, and of PostgreSQL."""
         postmaster = int(
             (self.postgres.directory / "data" / "postmaster.pid").read_text().split()[0]
         )
@@ -75,7 +75,7 @@ class Fleet:
 
 @contextmanager
 def fleet(workers: int) -> Iterator[Fleet]:
-    """Everything but the nodes, for the block."""
+    """Run everything but the nodes during the block."""
     with tempfile.TemporaryDirectory(prefix="secbeat-pg-") as directory:
         postgres = Postgres(Path(directory), SYNCED)
         postgres.start()
@@ -92,7 +92,7 @@ def fleet(workers: int) -> Iterator[Fleet]:
 
 
 def measure(made: Fleet, nodes: int, seconds: float) -> dict[str, Any]:
-    """All parts."""
+    """Run all parts of the benchmark."""
     idle, began_s = made.cpu_s(), time.monotonic()
     time.sleep(seconds / 2)
     idle_share = (made.cpu_s()[0] - idle[0]) / (time.monotonic() - began_s)
@@ -123,7 +123,7 @@ def measure(made: Fleet, nodes: int, seconds: float) -> dict[str, Any]:
 def part(
     made: Fleet, nodes: int, seconds: float, every_s: dict[str, float], *, ban: bool = False
 ) -> dict[str, Any]:
-    """What the nodes have measured, and what the servers have spent meanwhile."""
+    """Run one part; returns the nodes' measurements and the servers' CPU seconds."""
     token = (made.servers[0].directory / "keys" / "enrol.key").read_text().strip()
     settings = {
         "ports": [each.port for each in made.servers],
@@ -152,7 +152,7 @@ def part(
 
 
 def _ban(made: Fleet) -> float:
-    """Ban an address once the nodes have settled; returns when that was asked."""
+    """Ban an address after the nodes have settled; returns the time of the request."""
     time.sleep(_BAN_S / 2)
     asked_s = time.monotonic()
     status, body, _ = made.servers[0].request("POST", "/blacklist", {"ip": "192.0.2.1"})
@@ -175,7 +175,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def pss_mb(pid: int) -> float:
-    """Memory of a process, its part of what it shares."""
+    """Proportional set size of a process, in megabytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
 

@@ -1,1 +1,1 @@
-"""HTTP inspection beside what others do with the same requests."""
+"""HTTP inspection compared with other products on the same requests."""

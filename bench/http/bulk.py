@@ -1,9 +1,10 @@
-"""A gigabyte up and one down over a bad line, inspected: ``python -m bench.http.bulk`` (root).
+"""Upload and download of a gigabyte over a bad line, inspected: ``python -m bench.http.bulk``
+(root).
 
-A lab with a VLAN in which one frame of a hundred is lost and five are overtaken, in each
-direction; with the SYN proxy off and on. Said are whether the sums are those of what was sent, the
-time, and what the node dropped for a reason of HTTP, which must be nothing. The line is made by
-hand in Python, so the time says little about the node.
+A lab with a VLAN that loses one of a hundred frames and reorders five, in each direction, with the
+SYN proxy off and on. Reports whether the checksums are those of the sent data, the time, and the
+node's drops for reasons of HTTP, which must be none. A program in Python simulates the line, so the
+time says little about the node.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.support.network.peers import vlan
 
 MEGABYTES = 1000
 LOST, LATE = 10, 50
-"""Of a thousand frames."""
+"""Per thousand frames."""
 VLAN = {"client": ["10.84.0.1/24"], "origin": ["10.84.0.2/24"]}
 ORIGIN = "10.84.0.2"
 _BLOCK = 1 << 20
@@ -35,7 +36,7 @@ _SLOWEST_S_PER_MB = 4.0
 def measure(
     megabytes: int = MEGABYTES, lost: int = LOST, late: int = LATE
 ) -> list[dict[str, object]]:
-    """A row for each choice of the SYN proxy."""
+    """Run the transfers; returns a row for each mode of the SYN proxy."""
     lab = Lab("bench-bulk")
     lab.down()
     lab.up(config="[connections]\nlearning_seconds = 0\n")
@@ -53,7 +54,7 @@ def measure(
 
 
 def _write(sent: Path, served: Path, megabytes: int) -> str:
-    """The same random bytes twice; returns their sum."""
+    """Write the same random bytes to two files; returns their checksum."""
     digest = hashlib.sha256()
     with sent.open("wb") as first, served.open("wb") as second:
         for _ in range(megabytes):

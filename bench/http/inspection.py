@@ -1,11 +1,12 @@
-"""HTTP inspection with 50,000 rules beside ModSecurity: ``python -m bench.http`` (root).
+"""HTTP inspection with 50,000 rules, compared with ModSecurity: ``python -m bench.http`` (root).
 
-A lab whose default profile has HTTP on port 80, a client that sends the 789-byte request with wrk
-on kept connections, and nginx behind the node. Worker time comes from the node's own sampled cycles
-of the HTTP stage: parsing, copies, normal forms, scans and what it does for every acknowledgment
-and response. Latency is the node's histogram, complete to transmitted, at half of the rate that the
-machine reaches: so many connections of wrk as that takes, each with a pause of a millisecond behind
-every response, so requests come in bursts. ModSecurity's figure is processor time of its process.
+A lab whose default profile inspects HTTP on port 80, a client that sends the 789-byte request with
+wrk on kept connections, and nginx behind the node. The worker time comes from the node's own
+sampled cycles of the HTTP stage: parsing, copies, forms, scans, and the work for every
+acknowledgment and response. The latency is the node's histogram from the complete request to its
+transmission, at half of the machine's maximum rate. For this rate, wrk uses enough connections that
+pause for a millisecond after every response, so requests come in bursts. ModSecurity's figure is
+the processor time of its process.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _PERCENTILE = 0.99
 
 @dataclass(frozen=True)
 class Inspection:
-    """Of one request: microseconds of worker time; the rates are requests a second."""
+    """Results of one measurement; the rates are requests per second."""
 
     rules: int
     us_per_request: float
@@ -48,11 +49,11 @@ class Inspection:
     full_rate: float
     half_rate: float
     latency_p99_ms: float
-    """Upper bound of its bucket."""
+    """Upper bound of its histogram bucket."""
 
 
 def measure(rules: int = RULES) -> list[Inspection]:
-    """Inspection without a rule, then with so many."""
+    """Measure inspection without a rule, then with this many rules."""
     lab = Lab("bench-http")
     lab.down()
     lab.up("--mode", "l7")
@@ -67,7 +68,7 @@ def measure(rules: int = RULES) -> list[Inspection]:
 
 
 def add_rules(lab: Lab, count: int) -> None:
-    """Import them, and wait until they are compiled and in force."""
+    """Import rules, and wait until they are compiled and in force."""
     lines = (json.dumps({"pattern": text, "action": "block"}) for text in patterns(count))
     answer = lab.api(
         "POST",
@@ -113,14 +114,15 @@ def _measured(lab: Lab, rules: int) -> Inspection:
 
 
 def connections_for(lab: Lab, rate: float) -> int:
-    """How many connections with pauses make so many requests a second, by a trial of as many."""
+    """The number of connections with pauses for this rate, found by a trial."""
     connections = min(max(1, round(rate * PAUSE_MS / 1000)), CONNECTIONS_MAX)
     reached = wrk(lab, TRIAL_SECONDS, connections, PAUSE_MS)
     return min(max(1, round(connections * rate / reached)), CONNECTIONS_MAX)
 
 
 def wrk(lab: Lab, seconds: int, connections: int = CONNECTIONS, pause_ms: int = 0) -> float:
-    """Requests a second. ``pause_ms``: of a connection, behind each response."""
+    """Requests per second that wrk reaches. ``pause_ms``: pause of a connection after each
+    response."""
     command = ["wrk", "--threads", "1", "--connections", str(connections)]
     command += ["--duration", f"{seconds}s", "--timeout", "5s"]
     for name, value in fields().items():
@@ -130,14 +132,14 @@ def wrk(lab: Lab, seconds: int, connections: int = CONNECTIONS, pause_ms: int = 
         script.flush()
         command += ["--script", script.name] if pause_ms else []
         done = lab.in_client(*command, f"{ORIGIN}{target()}", timeout_s=seconds + 30.0)
-    # The page is not there: nginx answers 404, which is all the same to who inspects.
+    # The page does not exist: nginx answers 404, which makes no difference to inspection.
     if "Socket errors" in done.stdout or "requests in" not in done.stdout:
         raise RuntimeError(f"wrk: {done.stdout}{done.stderr}")
     return float(done.stdout.split("Requests/sec:")[1].split()[0])
 
 
 def us_per_request(before: NodeStats, after: NodeStats) -> float:
-    """Worker time of the HTTP stage for each request that was inspected between the two."""
+    """Worker time of the HTTP stage per request inspected between the two readings."""
     requests = after.request_latency.count - before.request_latency.count
     old, new = _http(before), _http(after)
     sampled = new.sampled_packets - old.sampled_packets
@@ -153,7 +155,7 @@ def _http(stats: NodeStats) -> StageStats:
 
 
 def percentile_ns(before: LatencyHistogram, after: LatencyHistogram) -> float:
-    """The upper bound of the bucket in which `_PERCENTILE` of the later ones is reached."""
+    """The upper bound of the bucket that contains `_PERCENTILE` of the new requests."""
     counts = [new - old for old, new in zip(before.buckets, after.buckets, strict=True)]
     wanted, reached = sum(counts) * _PERCENTILE, 0
     for count, bound in zip(counts, (*after.bounds_ns, float("inf")), strict=True):
@@ -164,7 +166,7 @@ def percentile_ns(before: LatencyHistogram, after: LatencyHistogram) -> float:
 
 
 def main() -> int:
-    """Print what was measured as a line of JSON; returns the exit code."""
+    """Print the results as a line of JSON; returns the exit code."""
     started = time.monotonic()
     if not modsecurity.is_installed():
         print("nginx's ModSecurity module or the rules are missing: make setup-bench")

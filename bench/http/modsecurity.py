@@ -1,9 +1,10 @@
-"""What ModSecurity 3 with Debian's Core Rule Set adds to nginx, in processor time for each request.
+"""Processor time per request that ModSecurity 3 with Debian's Core Rule Set adds to nginx.
 
-``python -m bench.http.modsecurity``; needs what ``appliance/setup/packages-bench.txt`` lists. Two
-nginx on loopback, one worker each, which answer at once: one plain, one with the rules in blocking
-mode at their default paranoia level. wrk sends both the same request in turn. Counted is the time
-of the worker process, not the clock's: neighbours on the machine do not count.
+``python -m bench.http.modsecurity``; needs the packages in ``appliance/setup/packages-bench.txt``.
+Two nginx on loopback with one worker each, which answer at once: one without rules, one with the
+rules in blocking mode at their default paranoia level. wrk sends both the same request,
+alternately. The processor time of the worker process is measured, so other load on the machine does
+not count.
 """
 
 from __future__ import annotations
@@ -59,18 +60,18 @@ class Server:
     pid: int
 
     def cpu_s(self) -> float:
-        """Processor time of it so far."""
+        """Processor time of its worker so far."""
         numbers = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def is_installed() -> bool:
-    """Whether the module and the rules are there."""
+    """Whether the module and the rules are installed."""
     return Path(_MODULE).exists() and _CRS[1].is_dir()
 
 
 def measure(rounds: int = ROUNDS, seconds: int = SECONDS) -> dict[str, object]:
-    """Microseconds of processor time for each request; medians of the rounds."""
+    """Microseconds of processor time per request; medians of the rounds."""
     with ExitStack() as opened:
         servers = {
             name: opened.enter_context(nginx(with_rules=name == "modsecurity"))
@@ -97,7 +98,7 @@ def measure(rounds: int = ROUNDS, seconds: int = SECONDS) -> dict[str, object]:
 
 @contextmanager
 def nginx(*, with_rules: bool) -> Iterator[Server]:
-    """One process on a free port of loopback."""
+    """Run one nginx process on a free port of loopback during the block."""
     with tempfile.TemporaryDirectory(prefix="secbeat-bench-") as name:
         folder, port = Path(name), free_port()
         folder.chmod(0o755)
@@ -117,7 +118,7 @@ def nginx(*, with_rules: bool) -> Iterator[Server]:
 
 
 def expect(server: Server, path: str, status: int) -> None:
-    """Ask until the server is up; anything but the status is an error."""
+    """Send the request until the server is up; another status than ``status`` is an error."""
     command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
     command += ["--retry", "30", "--retry-delay", "1", "--retry-connrefused"]
     command += ["-A", fields()["User-Agent"], "-H", f"Host: {fields()['Host']}"]
@@ -129,7 +130,7 @@ def expect(server: Server, path: str, status: int) -> None:
 
 
 def cpu_us_per_request(server: Server, seconds: int) -> float:
-    """Processor time of the server for each request of wrk, in microseconds."""
+    """Processor time of the server per request of wrk, in microseconds."""
     command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS)]
     command += ["--duration", f"{seconds}s"]
     for name, value in fields().items():
@@ -144,7 +145,7 @@ def cpu_us_per_request(server: Server, seconds: int) -> float:
 
 
 def main() -> int:
-    """Print what was measured as a line of JSON; returns the exit code."""
+    """Print the results as a line of JSON; returns the exit code."""
     if not is_installed():
         print("nginx's ModSecurity module or the rules are missing: make setup-bench")
         return 1

@@ -1,4 +1,4 @@
-"""The request that all parties get: a browser's, 789 bytes, with nothing in it that a rule hits."""
+"""The request that all products get: a browser's request of 789 bytes, which no rule matches."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def request() -> bytes:
 
 
 def fields() -> dict[str, str]:
-    """Its headers by name."""
+    """The headers of the request, by name."""
     lines = request().decode().split("\r\n")[1:-2]
     return dict(line.split(": ", 1) for line in lines)
 
 
 def target() -> str:
-    """Its request target."""
+    """The request target."""
     return request().split(b" ", 2)[1].decode()

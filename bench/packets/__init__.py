@@ -1,1 +1,2 @@
-"""The packet path: cycles per packet beside testpmd, memory, and a ban's delay."""
+"""Benchmarks of the packet path: cycles per packet compared with testpmd, memory, and the delay of
+a ban."""

@@ -1,9 +1,9 @@
-"""A policy of 1,000 profiles, put in force while packets pass: ``python -m bench.packets.apply``.
+"""Apply a policy of 1,000 profiles while packets pass: ``python -m bench.packets.apply``.
 
-The worker forwards the same 512 frames round and round on ring ports, as fast as it can; meanwhile
-the control loop's part applies two policies in turn, from the document to the swapped pointer. A
-packet that the node loses would be missing in the ledger; a worker that waits for anything would
-show in the time that packets spend in it. Beside it stands the same worker left alone.
+The worker forwards the same 512 frames in a cycle on ring ports, as fast as it can. Meanwhile the
+control loop's code applies two policies alternately, from the document to the swapped pointer. The
+ledger would show a lost packet, and the time of packets in the node would show a worker that waits.
+The results of the same worker without policy changes are reported too.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from dataplane.reconcile.active_policy import ActivePolicy
 
 TIMES = 10
 WANTED_S = 1.0
-"""Of the issue, to apply the policy at a million packets a second."""
+"""The target for applying the policy, at a million packets per second."""
 FRAMES = 512
 _ALONE_S = 3.0
 _SLOW_NS = 100_000
-"""A receive queue of 512 is full after five times as long, at a million packets a second."""
+"""A receive queue of 512 is full after five times as long, at a million packets per second."""
 
 
 @dataclass
 class Window:
-    """What the worker did in a while."""
+    """What the worker did in a period."""
 
     seconds: float
     packets: int
     lost: int
-    """Received, and neither forwarded nor still in the loop's hands."""
+    """Received, but neither forwarded nor still in the loop."""
     slow_packets: int
-    """Of those that took longer than 100 us from receive to transmit."""
+    """Packets that took longer than 100 us from receive to transmit."""
 
 
 @dataclass
 class Result:
-    """Both windows, and how long each policy took."""
+    """The results of both periods, and the time that each policy took."""
 
     alone: Window | None = None
     applying: Window | None = None
@@ -53,7 +53,7 @@ class Result:
 
 
 def document(variant: int) -> dict[str, Any]:
-    """A thousand profiles, each with a target, a limit, ports and a country."""
+    """A policy with a thousand profiles, each with a target, a limit, ports and a country."""
     profiles = [
         {
             "name": f"customer-{number}",
@@ -70,12 +70,12 @@ def document(variant: int) -> dict[str, Any]:
 
 
 def measure() -> Result:
-    """Run the worker alone for a while, then with policies applied beside it."""
+    """Run the worker alone for a while, then while policies are applied."""
     result = Result()
     documents = [document(0), document(1)]
 
     def during(profiles: ActivePolicy, stats: abi.LcoreStats) -> None:
-        profiles.apply(documents[1])  # the first time loads what validates policies
+        profiles.apply(documents[1])  # the first time loads the modules that validate policies
         before = _Snapshot(stats)
         time.sleep(_ALONE_S)
         result.alone = before.until(_Snapshot(stats))
@@ -100,7 +100,7 @@ def measure() -> Result:
 
 
 class _Snapshot:
-    """The worker's counters; the frames that are on their way count as neither."""
+    """The worker's counters; frames in flight count as neither lost nor forwarded."""
 
     def __init__(self, stats: abi.LcoreStats) -> None:
         self.at = time.monotonic()
@@ -120,7 +120,7 @@ class _Snapshot:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """For people."""
+    """The results as lines of text."""
     apply_s = sorted(result["apply_s"])
     median, longest = apply_s[len(apply_s) // 2], apply_s[-1]
     took = f"{median} s (median of {len(apply_s)}), {longest} s at most; wanted <= {WANTED_S} s"

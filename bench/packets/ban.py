@@ -1,10 +1,11 @@
-"""From the call that bans an address to its effect on packets: ``python -m bench.packets.ban``.
+"""Time from the request that bans an address to its effect on packets: ``python -m
+bench.packets.ban``.
 
-A node with its three processes, one request at a time on a connection of its own, as curl would
-make it; first with nothing else to do, then while a million addresses are imported. The effect is
-read from the statistics page: the ban's revision is in force, so the worker's next burst meets it.
-The answer comes some milliseconds later, because it says whether there was an effect; its time is
-reported beside the other.
+A node with its three processes, and one request at a time on a new connection, as curl would send
+it: first on an idle node, then during the import of a million addresses. The effect is read from
+the statistics page: the ban's revision is in force, so it applies to the worker's next burst. The
+answer comes some milliseconds later, because it tells whether the ban is in force; its time is
+reported too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tests.support.instances.lab import KEY_HEADER, Lab
 IDLE_BANS = 200
 DURING_BANS_MAX = 2000
 TARGETS_MS = {"p50": 10.0, "p99": 50.0}
-"""Of the issue, during the import."""
+"""The target during the import."""
 _PAUSE_S = 0.01
 _EFFECT_S_MAX = 25.0
 _LOOK_S = 0.0002
@@ -34,7 +35,7 @@ _LOOK_S = 0.0002
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds, by nearest rank."""
+    """Percentiles in milliseconds, by nearest rank."""
 
     bans: int
     p50: float
@@ -50,7 +51,7 @@ class Times(NamedTuple):
 
 
 class Banner:
-    """Bans one address after the other, each for the first time."""
+    """Bans one new address after the other."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -71,7 +72,7 @@ class Banner:
             headers = {KEY_HEADER: self._key, "Content-Type": "application/json"}
             body = json.dumps({"ip": address, "reason": "bench"})
             connection.request("POST", "/api/v1/blacklist", body, headers)
-            # The import's revision may come first, and be loaded long after the ban acts.
+            # The import's revision may come first, and be applied long after the ban is in force.
             seen = _wait_in_force(observer, stats.database_id, next_revision, next_revision + 1)
             answer = connection.getresponse()
             text = answer.read()
@@ -89,7 +90,7 @@ class Banner:
 
 
 def _wait_in_force(observer: Observer, database_id: UUID, *revisions: int) -> dict[int, float]:
-    """Wait for the first of them; those that are in force then, and when that was."""
+    """Wait for the first of the revisions; returns those in force then, with the time."""
     end = time.monotonic() + _EFFECT_S_MAX
     while time.monotonic() < end:
         found = [each for each in revisions if observer.in_force(database_id, each)]
@@ -100,7 +101,8 @@ def _wait_in_force(observer: Observer, database_id: UUID, *revisions: int) -> di
 
 
 def measure(lab: Lab) -> dict[str, Any]:
-    """Latencies of an idle node and of one that imports a million addresses, which then stay."""
+    """Latencies on an idle node and during an import of a million addresses, which stay
+    afterwards."""
     banner, importer = Banner(lab), lab.make_key("bench-import")
     body, times, added = node.addresses(), list[Times](), list[int]()
     with observe(lab.instance.socket) as observer:
@@ -128,14 +130,14 @@ def _summary(times: list[Times]) -> dict[str, Any]:
 
 
 def latency(times_ms: Sequence[float]) -> Latency:
-    """Summary of at least one."""
+    """Summary of at least one time."""
     ordered = sorted(times_ms)
     p50, p99 = (ordered[math.ceil(len(ordered) * share) - 1] for share in (0.5, 0.99))
     return Latency(len(ordered), round(p50, 1), round(p99, 1), round(ordered[-1], 1))
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """For people."""
+    """The results as lines of text."""
     texts = []
     for name in ("idle", "during_import"):
         found = result[name]

@@ -1,4 +1,5 @@
-"""The compiled stages over frames in memory: cycles per packet of each, and of the whole chain."""
+"""The compiled stages over frames in memory: cycles per packet of each stage and of the whole
+chain."""
 
 from __future__ import annotations
 
@@ -30,14 +31,14 @@ from dataplane.tables.traffic_table import TRAFFIC_KEY_BYTES, TrafficTable
 
 ROOT = Path(__file__).resolve().parents[2]
 BURSTS = 256
-"""Of one repetition; 8,192 packets: shorter than a time slice of a machine that others use too."""
+"""Packets of one repetition: 8,192 are done within one time slice of a shared machine."""
 ROUNDS = 12
 WARM = 15
 REPETITIONS = 60
-"""Every round measures each depth so often, after as many warming ones, so that what disturbs a
-shared machine for a while disturbs the base and what is above it alike. Reported are the fifth
-percentile, as a worker has its core and its caches to itself and others only ever add, and the
-median, which shows how much they did."""
+"""Every round measures each depth this often, after as many runs to warm up, so that a disturbance
+of a shared machine affects all depths in the same way. The fifth percentile is reported, because a
+worker has its core and caches for itself, and the median, which shows the effect of disturbances.
+"""
 _SHARE_REPETITIONS = 128
 """A million packets: every source."""
 _FIRST_FOREIGN = 1 << 24
@@ -45,18 +46,19 @@ _NS_PER_TSC_Q24 = 1 << 24
 _MSS_OPTION = b"\x02\x04\x05\xb4"
 _CONNECTIONS_MAX = 1 << 20
 _ESTABLISHED_LEAST = 0.999
-"""Of all sources; a few of 1M computed ones are the same."""
+"""Share of all sources: a few of 1M computed sources are equal."""
 _ANSWERED_LEAST = 0.99
-"""Of all SYNs; a few sources are in a banned prefix."""
+"""Share of all SYNs: a few sources are in a banned prefix."""
 _SAMPLED_PACKETS_EVERY = 512
 _SAMPLED_SOURCES = 1024
-"""What the collector settles at with ten million packets a second."""
+"""The interval that the collector chooses at ten million packets per second."""
 _TICKS_PER_BURST = 3_200
-"""Nanoseconds: ten million packets a second, for the limits' clock."""
+"""Nanoseconds per packet at ten million packets per second, for the clock of the limits."""
 
 
 class Depth(enum.IntEnum):
-    """enum bench_depth of chain.c, and the whole chain under a policy with every kind of rule."""
+    """enum bench_depth of chain.c, and the whole chain with a policy that has every
+    kind of rule."""
 
     RECEIVE = 0
     PARSE = 1
@@ -76,7 +78,7 @@ class Depth(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: a family, how many sources, and whether the list bans them."""
+    """One measurement: a family, the number of sources, and whether the blacklist contains them."""
 
     version: int
     source_count: int
@@ -84,7 +86,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """For people: family, sources, and whether they are banned."""
+        """The name of the case in results: family, sources, and whether they are banned."""
         sources = f"{self.source_count // 1024}k" if self.source_count < 1 << 20 else "1M"
         return f"IPv{self.version} {sources} {'hit' if self.hit else 'miss'}"
 
@@ -121,7 +123,7 @@ class _Bench(ctypes.Structure):
 
 
 class Chain:
-    """One lcore with full lists, ready to be measured; a context manager."""
+    """One lcore with full lists, ready for measurements; a context manager."""
 
     _bench: _Bench
 
@@ -150,12 +152,12 @@ class Chain:
         self._traffic.close()
 
     def cycles_per_packet(self) -> tuple[dict[Depth, float], dict[Depth, float]]:
-        """Of everything down to each depth: fifth percentile and median."""
+        """Cycles of all stages down to each depth: fifth percentile and median."""
         samples: dict[Depth, list[float]] = {depth: [] for depth in Depth}
         for _ in range(ROUNDS):
             for depth in Depth:
                 self._collect()
-                # Warm, as a worker's caches are: it runs nothing else.
+                # Warm caches, as a worker has them: it runs nothing else.
                 for _ in range(WARM):
                     self._measure(depth)
                 samples[depth] += [self._measure(depth) for _ in range(REPETITIONS)]
@@ -165,8 +167,8 @@ class Chain:
         )
 
     def answered(self) -> tuple[float, float]:
-        """Cycles per packet over receiving, of SYNs that the SYN proxy answers through the whole
-        chain: fifth percentile and median."""
+        """Cycles per packet, without receiving, of SYNs that the SYN proxy answers: fifth
+        percentile and median."""
         samples: dict[Depth, list[float]] = {Depth.RECEIVE: [], Depth.WHOLE: []}
         self._node.cookie_slot = 1
         self._policies[0].profile(PROFILES).syn_proxy = abi.SynProxy.ALWAYS
@@ -195,7 +197,7 @@ class Chain:
         )
 
     def _syn_bench(self) -> _Bench:
-        """As the other, with sources of whom nothing is known."""
+        """Like the other bench, with sources that are not known."""
         layout = traffic.layout(self._layout.version, _MSS_OPTION)
         copied = _Bench.from_buffer_copy(self._bench)
         copied.restored, copied.frame_length = layout.frame, len(layout.frame)
@@ -206,7 +208,8 @@ class Chain:
         return copied
 
     def dropped_share(self) -> float:
-        """Of the packets of whole chains: that a case measures what it says."""
+        """Dropped share of the packets of whole chains: checks that a case measures
+        what it should."""
         port = self._stats.port[abi.Port.OUTSIDE]
         received, dropped = port.received, sum(port.dropped)
         for _ in range(_SHARE_REPETITIONS):
@@ -221,7 +224,7 @@ class Chain:
         return cycles / (BURSTS * abi.BURST_MAX)
 
     def _collect(self) -> None:
-        """Takes what was sampled, and goes on as a node does that has that much traffic always."""
+        """Take the samples, and keep the sampling rates of a node with this much traffic."""
         self._boot_ms += COLLECT_MS
         self._collector.collect(self._boot_ms)
         self._node.sample_packets_every = _SAMPLED_PACKETS_EVERY

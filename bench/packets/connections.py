@@ -1,4 +1,4 @@
-"""Bytes that are reserved for each connection: ``python -m bench.packets.connections``."""
+"""Bytes reserved per connection: ``python -m bench.packets.connections``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COUNTS = (ConnectionCapacities().connections_max, 1 << 20)
 
 
 def main() -> None:
-    """Print what each table takes."""
+    """Print the size of each table."""
     native, stats = library.load(), abi.LcoreStats()
     for count in COUNTS:
         capacities = ConnectionCapacities(connections_max=count)

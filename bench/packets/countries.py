@@ -1,7 +1,7 @@
-"""The country database of the bench: half a million prefixes of each family.
+"""The country database of the benchmarks: half a million prefixes of each family.
 
-``python -m bench.packets.countries [FILE]`` prints what its tables take, and that of a database of
-one's own (``secbeat countries build``): ranges, memory, and the time to read and build.
+``python -m bench.packets.countries [FILE]`` prints ranges, memory, and the time to read and build
+its tables, and those of another database if given (``secbeat countries build``).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _LENGTHS = {
     4: (16, 18, *[20] * 3, *[21] * 3, *[22] * 8, *[23] * 6, *[24] * 50),
     6: (32, 36, 40, 40, 44, 44, 48, 48),
 }
-"""About as often as in the routing table; IPv6 is denser than any real one, see `traffic`."""
+"""Roughly the number of the global routing table; IPv6 is denser than in reality, see `traffic`."""
 _COUNTRIES = 250
 BLOCKED = abi.COUNTRY_MAX
-"""A country that no address has: everybody is looked up, nobody is dropped."""
+"""A country that no address has: every source is looked up, none is dropped."""
 
 
 def full_table(native: ctypes.CDLL, version: int) -> CountryTable:
-    """``PREFIXES`` prefixes of one family, of random countries; the other family has none."""
+    """``PREFIXES`` prefixes of one family with random countries; none of the other family."""
     return CountryTable(native, *_records(version))
 
 
 def _records(version: int) -> tuple[bytes, int]:
-    """Packed ranges, those of IPv4 first, and how many those are."""
+    """Packed ranges, those of IPv4 first, and the number of these."""
     none = bytes(ctypes.sizeof(abi.CountryRange))
     ranges = (abi.CountryRange * (2 * PREFIXES + 1))()
     count = _fill(ranges, version)
@@ -44,7 +44,8 @@ def _records(version: int) -> tuple[bytes, int]:
 
 
 def _fill(ranges: ctypes.Array[abi.CountryRange], version: int) -> int:
-    """How many ranges: one for each prefix, and one for each gap behind one."""
+    """Fill in the ranges: one for each prefix, and one for each gap before one. Returns their
+    number."""
     rng = random.Random(traffic.SEED)
     width = 32 if version == 4 else 128
     count = end = 0
@@ -79,7 +80,7 @@ def _set(place: abi.CountryRange, first: int, width: int, country: int) -> None:
 
 
 def main(file: Path | None) -> None:
-    """Print what each table takes."""
+    """Print size and time of each table."""
     native = library.load()
     for version in (4, 6):
         records, ipv4_count = _records(version)

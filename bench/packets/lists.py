@@ -1,7 +1,7 @@
-"""What the lists cost in memory and in the control loop's time: ``python -m bench.packets.lists``.
+"""Cost of the lists in memory and in the control loop's time: ``python -m bench.packets.lists``.
 
-Memory is the proportional set size of this process, measured around each step: pages that nobody
-has written cost nothing, whatever is reserved.
+Memory is the proportional set size of this process, measured before and after each step: reserved
+pages that were never written use no memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PREFIXES = 100_000
 
 
 def main() -> None:
-    """Fill lists step by step and print what each took."""
+    """Fill lists step by step and print the cost of each step."""
     rng = random.Random(traffic.SEED)
     singles = traffic.single_records(traffic.sources(rng, 4, traffic.SINGLES))
     prefixes = {version: traffic.prefix_records(rng, version, PREFIXES) for version in (4, 6)}

@@ -14,7 +14,7 @@ from bench.packets import node
 from tests.support.instances.lab import Lab
 
 TARGETS_MB = {"dataplane": 128, "api": 96, "agent": 60}
-"""Of the issue, in the default configuration."""
+"""The targets, in the default configuration."""
 _FIELDS = re.compile(r"^(Pss|Shared_Hugetlb|Private_Hugetlb):\s+(\d+) kB", re.MULTILINE)
 
 
@@ -28,12 +28,12 @@ def of_node(lab: Lab) -> dict[str, float]:
 
 
 def fill(lab: Lab) -> None:
-    """A hundred thousand prefixes of each family; the addresses are somebody else's part."""
+    """Import a hundred thousand prefixes of each family; the addresses are imported elsewhere."""
     node.bring(lab, lab.make_key("bench-prefixes"), node.prefixes())
 
 
 def report(empty: dict[str, float], full: dict[str, float]) -> dict[str, Any]:
-    """What is written as JSON."""
+    """The results for JSON."""
     return {
         "unit": "10^6 bytes, PSS and huge pages",
         "empty": empty,
@@ -44,7 +44,7 @@ def report(empty: dict[str, float], full: dict[str, float]) -> dict[str, Any]:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """For people."""
+    """The results as lines of text."""
     return [
         f"memory of {name}: {result['empty'][name]} MB empty, {result['full'][name]} MB with "
         f"full lists; wanted <= {wanted} MB"

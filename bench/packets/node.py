@@ -1,4 +1,4 @@
-"""A node of the bench's own: a lab instance with its three processes, and imports into it."""
+"""A node for benchmarks: a lab instance with its three processes, and imports into it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PREFIXES = 100_000
 """Per family."""
 IMPORT_S_MAX = 120.0
 _CONFIG = "[lists]\naddresses_max = 1048576\n"
-"""The defaults, with room for single bans beside a million: as many buckets as for 1,000,000."""
+"""The defaults, with room for single bans besides a million: as many buckets as for 1,000,000."""
 
 
 @contextmanager
 def running(name: str = "bench") -> Iterator[Lab]:
-    """Start the node and stop it with the block. Needs root: it makes network namespaces."""
+    """Run the node during the block. Needs root for network namespaces."""
     lab = Lab(name)
-    lab.down()  # what an interrupted run has left
+    lab.down()  # left by an interrupted run
     try:
         lab.up(config=_CONFIG)
         yield lab
@@ -31,7 +31,8 @@ def running(name: str = "bench") -> Iterator[Lab]:
 
 
 def addresses() -> bytes:
-    """Lines of an import: a million addresses, half of each family, none that the lab uses."""
+    """Lines of an import: a million addresses, half of each family, none of them used
+    by the lab."""
     ipv4, ipv6 = int(IPv4Address("100.64.0.0")), int(IPv6Address("2001:db8:1::"))
     lines = [str(IPv4Address(ipv4 + n)) for n in range(ADDRESSES // 2)]
     lines += [str(IPv6Address(ipv6 + n)) for n in range(ADDRESSES // 2)]

@@ -1,4 +1,4 @@
-"""The policies of the bench: a thousand profiles, and what the one in use has to say."""
+"""The policies of the benchmarks: a thousand profiles, and the rules of the one in use."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _DESTINATION = 0xC6336400
 """198.51.100.0."""
 _SECOND_Q16 = 10**9 << 16
 _RATE, _BURST = 1_000_000, 1_000_000
-"""Of every limit, in packets: none is reached, all are paid."""
+"""Of every limit, in packets: no limit is reached, but all are paid."""
 
 
 def full_policy(library: ctypes.CDLL, version: int, *, everything: bool) -> PolicyTable:
-    """``PROFILES`` profiles of a prefix each; the last protects the bench's destination.
+    """``PROFILES`` profiles with a prefix each; the last one protects the benchmark's destination.
 
     It blocks a country and limits every source; with ``everything`` also prefixes of sources, the
     profile as a whole, fragments, ports and reflectors.
@@ -37,7 +37,7 @@ def full_policy(library: ctypes.CDLL, version: int, *, everything: bool) -> Poli
 
 
 def _prefix(version: int, number: int) -> tuple[bytes, int]:
-    """Number 0 holds the destination of `traffic.layout`."""
+    """The prefix with this number; number 0 contains the destination of `traffic.layout`."""
     if version == 4:
         return traffic.MAPPED + (_DESTINATION + (number << 8)).to_bytes(4), 120
     return bytes.fromhex("20010db8") + number.to_bytes(2) + bytes(10), 48

@@ -1,9 +1,9 @@
-"""Cycles per packet: each stage, the whole chain, the worker, and testpmd beside them.
+"""Cycles per packet of each stage, the whole chain and the worker, compared with testpmd.
 
-``python -m bench [--json FILE] [--only TEXT] [--no-node]``. Reported is what lies over receiving
-and transmitting; machine, instruction set and sizes stand in the result, without which no figure
-means anything. Cycles are those of the time stamp counter. A whole node follows: how long a ban
-takes, and its memory.
+``python -m bench [--json FILE] [--only TEXT] [--no-node]``. Cycles are those of the time stamp
+counter, without receiving and transmitting. The result also names the machine, the instruction set
+and the sizes, without which the figures have no meaning. Then follow the figures of a whole node:
+the delay of a ban, and memory.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from bench.packets import apply, ban, countries, memory, node, policy, testpmd, 
 from bench.packets.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
-"""Cycles per packet down to the limits, by family and number of sources; misses."""
+"""Limits of cycles per packet down to the stage limits, by family and number of sources; misses."""
 ESTABLISHED_TARGETS = {(4, 1 << 16): 130, (4, 1 << 20): 175}
-"""The same of the whole chain, every source with an established connection."""
+"""The same for the whole chain, with an established connection for every source."""
 ANSWER_TARGETS = {(4, 1 << 16): 130}
-"""The same of a SYN that is answered."""
+"""The same for a SYN that is answered."""
 _WIDTH = 200
 _TARGETS = {"to_limits": TARGETS, "whole": ESTABLISHED_TARGETS, "answered": ANSWER_TARGETS}
 STAGES = tuple(depth for depth in Depth if Depth.RECEIVE < depth < Depth.WHOLE)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures belong to."""
+    """The machine and the settings of the figures."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     lines = [line.partition(":") for line in info.splitlines()]
     fields = {name.strip(): value.strip() for name, _, value in lines}
@@ -84,22 +84,23 @@ def machine() -> dict[str, Any]:
 
 
 def tsc_hz() -> float:
-    """The time stamp counter against the clock."""
-    ticks()  # builds it
+    """Measure the frequency of the time stamp counter."""
+    ticks()  # builds the library
     first_ns, first = time.monotonic_ns(), ticks()
     time.sleep(0.2)
     return (ticks() - first) / (time.monotonic_ns() - first_ns) * 1e9
 
 
 def baseline() -> dict[str, Any]:
-    """Testpmd on rings, which cost nothing else, and on the null port, which allocates."""
+    """Cycles per packet of testpmd on rings, which add no other cost, and on the null port, which
+    allocates."""
     rates = {vdev: testpmd.packets_per_second(f"{vdev}0") for vdev in ("net_ring", "net_null")}
     hz = tsc_hz()
     return {vdev: None if rate is None else round(hz / rate, 1) for vdev, rate in rates.items()}
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """One case of the chain, as differences between depths."""
+    """Measure one case of the chain, as differences between depths."""
     with Chain(case) as chain:
         least, median = chain.cycles_per_packet()
         dropped = chain.dropped_share()
@@ -134,7 +135,7 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def node_figures() -> dict[str, Any]:
-    """Ban latency and memory of a whole node; {} with the reason where there can be none."""
+    """Ban latency and memory of a whole node; the error if it can't run."""
     if os.geteuid() != 0:
         return {"error": "a lab needs root"}
     try:
@@ -153,7 +154,8 @@ def worker(version: int) -> dict[str, Any]:
 
 
 def child(module: str, *arguments: str) -> dict[str, Any]:
-    """The JSON on the last line of a module run by itself; {} with the reason where it can't."""
+    """The JSON on the last line of a module that runs in its own process; the error if it can't
+    run."""
     process = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
@@ -169,7 +171,7 @@ def child(module: str, *arguments: str) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """For people."""
+    """Print the results as tables."""
     about = result["machine"]
     console.print(
         f"{about['processor']}, TSC {about['tsc_hz'] / 1e9:.2f} GHz, built for "

@@ -1,4 +1,5 @@
-"""The baseline: DPDK's testpmd, forwarding without looking (``io``), on the same kind of port."""
+"""The baseline: DPDK's testpmd, which forwards without parsing (``io``), on the same
+kind of port."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _COMMAND = (
 
 
 def packets_per_second(vdev: str) -> float | None:
-    """Of one lcore that receives and transmits, the best second; None: there is no testpmd."""
+    """Packets per second of one lcore that receives and transmits, in the best second; None:
+    testpmd is not installed."""
     if shutil.which("dpdk-testpmd") is None:
         return None
     with tempfile.TemporaryDirectory() as directory:
@@ -36,7 +38,7 @@ def packets_per_second(vdev: str) -> float | None:
         limit.start()
         try:
             rates = _rates(process.stdout)
-            process.communicate("\n")  # a line ends it
+            process.communicate("\n")  # a line ends testpmd
         finally:
             limit.cancel()
             process.kill()

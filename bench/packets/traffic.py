@@ -1,4 +1,4 @@
-"""Sources, entries and frames of the bench; everything from one seed."""
+"""Sources, entries and frames of the benchmarks, all from one seed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ SEED = 20261124
 SINGLES = 1_000_000
 PREFIXES = 10_000
 PREFIXES_MAX = 131_072
-"""Capacity, the default."""
+"""The default capacity."""
 FRAME_BYTES = 60  # 64 on the wire with its checksum: the smallest frame
 MAPPED = bytes(10) + b"\xff\xff"
 _ETHERNET = bytes.fromhex("020000000002020000000001")
 _UNICAST = [first for first in range(1, 224) if first != 127]
 _PROVIDERS = 64
-"""IPv6 sources and prefixes share so many /20, as the real ones do few /12."""
+"""IPv6 sources and prefixes are in this many /20 networks, as real ones are in few /12."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a frame of one family keeps what a receiver writes; offsets from its first byte."""
+    """Offsets of the fields that a receiver writes, from the first byte of a frame of
+    one family."""
 
     version: int
     frame: bytes
@@ -37,7 +38,7 @@ class Layout:
 
 
 def layout(version: int, options: bytes = b"") -> Layout:
-    """A TCP SYN of 60 bytes; IPv6 74, its headers need them. ``options``: a multiple of 4 bytes."""
+    """A TCP SYN of 60 bytes, or 74 for the headers of IPv6. ``options``: a multiple of 4 bytes."""
     words = 5 + len(options) // 4
     tcp = struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, words << 4, 0x02, 65535, 0, 0) + options
     if version == 4:
@@ -49,7 +50,7 @@ def layout(version: int, options: bytes = b"") -> Layout:
 
 
 def frame_from(layout: Layout, address: bytes) -> bytes:
-    """The frame with that source."""
+    """The frame with this source."""
     frame = bytearray(layout.frame)
     frame[layout.source_offset : layout.source_offset + layout.address_size] = address
     if layout.checksum_offset:
@@ -60,7 +61,7 @@ def frame_from(layout: Layout, address: bytes) -> bytes:
 def full_lists(
     library: ctypes.CDLL, version: int, singles: ctypes.Array[abi.ListRecord] | None = None
 ) -> Lists:
-    """One million addresses, these or some, and ten thousand prefixes of one family, all banned."""
+    """A million addresses, given or random, and ten thousand prefixes of one family, all banned."""
     rng = random.Random(SEED)
     lists = Lists(library, SINGLES, PREFIXES_MAX, 1, rng.randbytes(16))
     lists.put(singles or single_records(sources(random.Random(SEED), version, SINGLES)))
@@ -87,7 +88,7 @@ def single_records(addresses: list[bytes]) -> ctypes.Array[abi.ListRecord]:
 
 
 def prefix_records(rng: random.Random, version: int, count: int) -> ctypes.Array[abi.ListRecord]:
-    """Bans of prefixes: IPv4 /20 to /24 anywhere, IPv6 /32 to /64 where the sources are."""
+    """Bans of prefixes: IPv4 /20 to /24 anywhere, IPv6 /32 to /64 near the sources."""
     found: set[tuple[bytes, int]] = set()
     while len(found) < count:
         length = rng.randint(116, 120) if version == 4 else rng.choice((32, 40, 44, 48, 56, 64))
@@ -128,7 +129,7 @@ def tcp_checksum_base(layout: Layout) -> int:
 
 
 def checksum(source: bytes) -> bytes:
-    """Of the IPv4 header with that source (RFC 1071), as it stands in the frame."""
+    """The checksum of the IPv4 header with this source (RFC 1071), in network byte order."""
     total = sum(struct.unpack("!10H", _ipv4_header(source, 0)))
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)

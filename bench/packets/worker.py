@@ -1,12 +1,13 @@
-"""The whole packet loop over DPDK ports, in a process of its own: cycles per packet.
+"""The whole packet loop over DPDK ports, in its own process: cycles per packet.
 
-The frames of a capture are forwarded into a ring once; then that ring is the outside port's receive
-and the inside port's transmit ring, so that the same mbufs come in from outside for ever::
+The frames of a capture are first forwarded into a ring. Then this ring is the receive ring of the
+outside port and the transmit ring of the inside port, so that the same mbufs arrive again and
+again::
 
     python -m bench.packets.worker --frames IN.pcap --seconds 2
     python -m bench.packets.worker --devices net_null0 net_null1
 
-Figures come from the statistics page that the worker writes anyway.
+The figures come from the worker's statistics page.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ _JOIN_S_MAX = 5.0
 
 @dataclass(frozen=True)
 class Figures:
-    """What one run came to; cycles are of the TSC."""
+    """Results of one run; cycles are those of the TSC."""
 
     packets: int
     dropped: int
     cycles_per_packet: float
-    """Of the turns that had packets: receive, pipeline, transmit, counting. The first quartile over
-    samples of 2 ms: what disturbs a shared machine only ever adds."""
+    """In turns with packets: receive, pipeline, transmit, counting. The first quartile over samples
+    of 2 ms, because disturbances of a shared machine only add cycles."""
     stages: dict[str, float]
     """Cycles per packet that entered a stage, from the sampled bursts."""
     hugepages: bool
@@ -63,7 +64,7 @@ During: TypeAlias = Callable[[ActivePolicy, abi.LcoreStats], None]
 
 
 class WorkerBench:
-    """EAL with some devices, packets, and one worker at a time; one per process, ever."""
+    """EAL with some devices, packets, and one worker at a time. A process can have only one."""
 
     def __init__(self, devices: Sequence[str]) -> None:
         """``devices``: vdev strings of a pair, or one to load frames from."""
@@ -83,7 +84,7 @@ class WorkerBench:
     def circle(
         self, source: str, seconds: float, lists: int = 0, during: During | None = None
     ) -> Figures:
-        """Load what ``source`` delivers (at most `FRAMES_MAX`), then let it go round."""
+        """Load the frames of ``source`` (at most `FRAMES_MAX`), then forward them in a cycle."""
         full, empty = (PacketRing(self.library, name, RING_SLOTS) for name in ("full", "empty"))
         self.run(source, ring_port(self.library, "load", empty, full), _LOAD_S)
         outside = ring_port(self.library, "outside", full, empty)
@@ -143,7 +144,7 @@ class WorkerBench:
         )
 
     def close(self) -> None:
-        """Give everything back; may be called again."""
+        """Release everything; may be called again."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -154,7 +155,7 @@ class WorkerBench:
 
 
 def main() -> None:
-    """Run as the command line says and print the figures as JSON."""
+    """Run with the options of the command line and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=Path, help=f"capture of at most {FRAMES_MAX} frames")
     parser.add_argument("--devices", nargs=2, metavar="VDEV", default=("net_null0", "net_null1"))
@@ -171,7 +172,7 @@ def main() -> None:
 
 
 def _sample(stats: abi.LcoreStats, seconds: float) -> list[float]:
-    """Cycles per packet of consecutive intervals, while the worker counts."""
+    """Cycles per packet of consecutive intervals, while the worker runs."""
     samples, end = [], time.monotonic() + seconds
     before = (stats.busy_cycles, sum(port.received for port in stats.port))
     while time.monotonic() < end:

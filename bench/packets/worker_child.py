@@ -1,7 +1,7 @@
 """`bench.packets.worker` with full lists: ``python -m bench.packets.worker_child 4|6``.
 
-A process of its own because EAL starts once per process. Readers of the lists are not announced:
-nobody writes to them meanwhile.
+Runs in its own process, because EAL starts only once per process. The lists have no registered
+readers, because nothing changes them meanwhile.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from bench.packets.worker import WorkerBench
 from dataplane.pcap import create_capture
 
 PACKETS = 512
-"""Descriptors of a receive queue of the product; every one has a source of its own."""
+"""Descriptors of the product's receive queue; each packet has a different source."""
 SECONDS = 2.0
 
 
 def main(version: int) -> None:
-    """Circle packets of one family through a worker."""
+    """Forward packets of one family in a cycle through a worker."""
     rng = random.Random(1)
     with tempfile.TemporaryDirectory() as directory:
         capture = Path(directory) / "frames.pcap"

@@ -1,1 +1,1 @@
-"""What the starter set of rules finds of attacks that others have collected."""
+"""Detection rate of the starter rules for collections of attacks."""

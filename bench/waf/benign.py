@@ -1,8 +1,8 @@
-"""Requests of honest clients, written for this project: what rules must leave alone.
+"""Requests of honest clients, written for this project: rules must not match them.
 
 Heads as browsers, phones and API clients send them; search words and texts that look like attacks
-to careless rules; forms of WordPress and phpBB, JSON and GraphQL, long cookies, source code that
-somebody pastes into a text field. The texts lie in ``benign.toml``.
+to simple rules; forms of WordPress and phpBB, JSON and GraphQL, long cookies, source code that was
+pasted into a text field. The texts are in ``benign.toml``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Benign:
 
 
 def requests() -> Iterator[Benign]:
-    """All of them; the same ones every time."""
+    """All requests; the same ones every time."""
     texts = tomllib.loads(TEXTS.read_text("utf-8"))
     browsers = texts["browsers"]
     yield from _pages(texts, browsers)
@@ -44,7 +44,7 @@ def requests() -> Iterator[Benign]:
 
 
 def browser_head(browser: dict[str, str], cookie: str = "") -> dict[str, str]:
-    """Of a browser that asks for a page."""
+    """The head of a browser's request for a page."""
     head = {
         "Host": "www.example.com",
         "User-Agent": browser["user_agent"],

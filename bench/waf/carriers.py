@@ -1,4 +1,5 @@
-"""Requests that carry an attack, in each place and encoding; what of a request is scanned."""
+"""Requests that carry an attack, in each place and encoding; and the texts of a request that are
+scanned."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ CARRIERS = (*_TARGETS, *_HEADERS, *_BODIES)
 
 
 def request_of(payload: Payload, carrier: str = "argument") -> Benign:
-    """The request that an attacker would send; one of `CARRIERS`."""
+    """The request that an attacker would send; ``carrier``: one of `CARRIERS`."""
     text, head = payload.text, browser_head(_BROWSER, "session=4f3c2b1a9d8e7f6a; theme=dark")
     note = "(held out)" if payload.is_held_out else text
     if payload.is_body:
@@ -55,7 +56,7 @@ def request_of(payload: Payload, carrier: str = "argument") -> Benign:
 
 
 def texts_of(request: Benign) -> list[bytes]:
-    """All that is scanned for `any`."""
+    """All texts that are scanned for the target `any`."""
     path, _, query = request.target.partition("?")
     headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
     lines = [name + b": " + value + b"\r\n" for name, value in headers]

@@ -1,9 +1,9 @@
-"""What the starter rules find and what they take for it: ``python -m bench.waf.corpus``.
+"""Attacks that the starter rules find, and false positives: ``python -m bench.waf.corpus``.
 
-Each attack of ``payloads`` is one request, as the value of an argument under a browser's head
-(or as a body of XML); each request of ``benign`` is one. A request counts as found if a rule of
-any group matches one of the texts that the packet path would scan. Attacks that are held out are
-counted apart, and never printed.
+Each attack of ``payloads`` is one request: the value of an argument with a browser's head (or a
+body of XML). Each request of ``benign`` is one. A request counts as found if a rule of any group
+matches one of the texts that the packet path would scan. Attacks that are held out are counted
+separately and never printed.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ SQLMAP_MAX = 4000
 
 @dataclass
 class Result:
-    """Of one group of attacks, or one kind of benign requests."""
+    """Results of one group of attacks, or of one kind of benign requests."""
 
     seen: int = 0
     hit: int = 0
     others: list[str] = field(default_factory=list)
-    """Attacks that were missed; benign requests that were hit."""
+    """Attacks that were missed; benign requests that a rule matched."""
 
 
 def main() -> None:
@@ -80,7 +80,7 @@ def _run(
 
 
 def _parts(sent: Sequence[Payload]) -> dict[str, list[Payload]]:
-    """By who made them; those that were never looked at apart."""
+    """Payloads by source; those that are held out are separate."""
     parts: dict[str, list[Payload]] = defaultdict(list)
     for one in sent:
         parts[f"{one.source}, held out" if one.is_held_out else one.source].append(one)
@@ -111,7 +111,7 @@ def _print_benign(results: dict[str, Result], by_rule: Counter[str], show: int) 
 def _print_carriers(
     matcher: Matcher, rules: Sequence[StarterRule], sent: Sequence[Payload], show: int
 ) -> None:
-    """All groups, but of sqlmap's payloads so many as of Wapiti's."""
+    """All groups, but no more of sqlmap's payloads than of all others."""
     some = [one for one in sent if one.source != "sqlmap"]
     some += [one for one in sent if one.source == "sqlmap"][: len(some)]
     print("\nthe same attacks, carried otherwise (found)")
@@ -127,7 +127,7 @@ def _print_carriers(
 
 
 def _print_speed(matcher: Matcher, benign: Sequence[Benign]) -> None:
-    """Through ctypes: the call itself costs about a microsecond."""
+    """The time of scans through ctypes; the call itself takes about a microsecond."""
     texts = [text for one in benign for text in texts_of(one)]
     start = time.process_time_ns()
     for text in texts:

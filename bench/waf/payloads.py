@@ -1,11 +1,11 @@
-"""Labelled attacks: what sqlmap and Wapiti would send, and the lists of SecurityForge.
+"""Labelled attacks: those that sqlmap and Wapiti would send, and the lists of SecurityForge.
 
-None is part of this project: `fetched` gets the packages by pip, into ``build/corpus``. Payloads
-of the first two are put together as those tools do it, with the level and risk at their most. No
+They are not part of this project: `fetched` downloads the packages with pip to ``build/corpus``.
+Payloads of the first two are built as those tools do it, with the highest level and risk. No
 payload is ever sent.
 
-Half of SecurityForge's, chosen by their hash, are *held out*: nobody may look at them who writes
-rules, so that the figure for them says what the rules find of attacks that nobody had in view.
+Half of SecurityForge's payloads, selected by their hash, are *held out*: authors of rules must not
+look at them, so the result for them shows how well the rules find unknown attacks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Payload:
 
     @property
     def is_held_out(self) -> bool:
-        """Whether rules must not be written with it in view."""
+        """Whether authors of rules must not look at it."""
         digest = hashlib.sha256(self.text.encode()).digest()
         return self.source == "securityforge" and digest[0] % 2 == 1
 
@@ -54,7 +54,7 @@ def fetched(folder: Path) -> list[Path]:
 
 
 def payloads(folder: Path, seed: int, sqlmap_max: int) -> list[Payload]:
-    """All of Wapiti's and SecurityForge's, and a sample of sqlmap's."""
+    """All payloads of Wapiti and SecurityForge, and a sample of sqlmap's."""
     rng = random.Random(seed)
     sqlmap, wapiti, lists = fetched(folder)
     made = sorted(set(_of_sqlmap(zipfile.ZipFile(sqlmap), rng)))
@@ -211,9 +211,9 @@ _LISTS = {
     "sqli": "sql_injection",
     "xss": "xss",
 }
-"""Its folders, and the group of each."""
+"""Folders of the lists, with the group of each."""
 _KINDS = ("advanced", "comprehensive", "event_handlers")
-"""The lists of a folder that hold what its name says; others are mixed with pieces of programs."""
+"""The lists of a folder that match the folder's name; the others also contain parts of programs."""
 
 
 def _of_lists(wheel: zipfile.ZipFile) -> Iterator[Payload]:
