@@ -26,7 +26,7 @@ from bench.packets import apply, ban, countries, memory, node, policy, testpmd, 
 from bench.packets.chain import BURSTS, CASES, REPETITIONS, ROOT, ROUNDS, Case, Chain, Depth, ticks
 
 TARGETS = {(4, 1 << 16): 75, (4, 1 << 20): 115, (6, 1 << 16): 150}
-"""Limits of cycles per packet down to the stage limits, by family and number of sources; misses."""
+"""Wanted cycles per packet down to the stage limits, by family and number of sources; misses."""
 ESTABLISHED_TARGETS = {(4, 1 << 16): 130, (4, 1 << 20): 175}
 """The same for the whole chain, with an established connection for every source."""
 ANSWER_TARGETS = {(4, 1 << 16): 130}

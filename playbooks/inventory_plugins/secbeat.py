@@ -1,7 +1,7 @@
-"""Inventory plugin: the hosts are the nodes that an orchestrator knows.
+"""Inventory plugin: the hosts are the nodes of an orchestrator.
 
-Ansible loads it on the controller, by ``inventory_plugins`` of ``ansible.cfg``; it needs nothing
-but ansible-core. It only reads: ``GET /api/v1/nodes``, a page at a time.
+Ansible loads it on the controller, from ``inventory_plugins`` in ``ansible.cfg``. It only needs
+ansible-core. It only reads: ``GET /api/v1/nodes``, page by page.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ compose:
 
 PAGE = 1000
 PAGES_MAX = 200
-"""Twice what a fleet may have: an orchestrator that never ends is none."""
+"""Twice the maximum of a fleet: it stops the loop if an orchestrator always sends a next page."""
 ANSWER_BYTES_MAX = 64 << 20
 _SECONDS_MAX = 600
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
@@ -133,12 +133,12 @@ Node = dict[str, Any]
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """What Ansible calls."""
+    """The class that Ansible calls."""
 
     NAME = "secbeat"
 
     def verify_file(self, path: str) -> bool:
-        """Whether a source is for this plugin, by its name."""
+        """Whether a source is for this plugin, according to its name."""
         named = path.endswith(("secbeat.yml", "secbeat.yaml"))
         return bool(super().verify_file(path)) and named
 
@@ -152,7 +152,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add(node)
 
     def _nodes(self, path: str, cache: bool) -> list[Node]:
-        """From the cache if that is wanted and has them."""
+        """The nodes, from the cache if it is enabled and has them."""
         keeps = self.get_option("cache")
         key = self.get_cache_key(f"{path} {self.get_option('url')} {self._query()}")
         if keeps and cache and key in self._cache:
@@ -170,7 +170,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._seconds(),
         )
         for node in fleet.nodes(self._query()):
-            node.pop("stats", None)  # other figures with every heartbeat
+            node.pop("stats", None)  # the figures change with every heartbeat
             yield node
 
     def _query(self) -> dict[str, str]:
@@ -184,7 +184,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return seconds
 
     def _file(self, option: str, folder: Path) -> Path | None:
-        """Where it lies. Raises `AnsibleParserError` if it can't be read."""
+        """The path of an option's file. Raises `AnsibleParserError` if it can't be read."""
         if not (given := self.get_option(option)):
             return None
         path = folder / Path(given).expanduser()
@@ -195,7 +195,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise AnsibleParserError(f"{option}: {path}: {exc.strerror}") from exc
 
     def _key(self, folder: Path) -> str:
-        """One line of printable ASCII, which no message repeats."""
+        """The API key: one line of printable ASCII, which no error message contains."""
         source, key = "$ORCHESTRATOR_API_KEY", str(self.get_option("api_key") or "").strip()
         if path := self._file("key_file", folder):
             with path.open(encoding="utf-8", errors="replace") as file:
@@ -225,9 +225,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._mark_address(host)
 
     def _mark_address(self, host: str) -> None:
-        """Let ``ansible-inventory --list`` show a text: testinfra takes no marked one.
+        """Let ``ansible-inventory --list`` print a plain text, because testinfra does not accept a
+        tagged one.
 
-        Only what can't be a template: of an address and a name, and not of an IPv6 zone.
+        Only for texts that can't be a template: addresses and names, but no IPv6 zones.
         """
         address = self.inventory.get_host(host).get_vars().get("ansible_host")
         if isinstance(address, str) and _NO_TEMPLATE.fullmatch(address):
@@ -235,7 +236,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 
 class Fleet:
-    """The API of an orchestrator; every error says what to look at."""
+    """The API of an orchestrator; every error message tells what to check."""
 
     def __init__(self, url: str, key: str, ca_file: Path | None, seconds: int) -> None:
         """See the options of the plugin."""
@@ -243,7 +244,7 @@ class Fleet:
         self._ca_file, self._seconds = ca_file, seconds
 
     def nodes(self, query: Mapping[str, str]) -> Iterator[Node]:
-        """All that match, by id."""
+        """All matching nodes, by id."""
         cursor = None
         for _ in range(PAGES_MAX):
             more = {} if cursor is None else {"cursor": cursor}
@@ -255,7 +256,7 @@ class Fleet:
         raise self._error(f"has more than {PAGES_MAX} pages of nodes")
 
     def _read(self, page: Any) -> tuple[list[Node], str | None]:
-        """Nodes and the next cursor, if it is a page of nodes."""
+        """Nodes and the next cursor, after checking that this is a page of nodes."""
         try:
             found, cursor = list(page["nodes"]), page["next_cursor"]
             named = all(_NODE.fullmatch(node["id"]) for node in found)
@@ -296,7 +297,7 @@ class Fleet:
 
 
 def refusal(answer: urllib.error.HTTPError) -> str:
-    """What an error means, with the API's own words where it has some."""
+    """The meaning of an error answer, with the API's own text if there is one."""
     try:
         detail = str(json.loads(answer.read(ANSWER_BYTES_MAX))["detail"])
     except (KeyError, OSError, TypeError, ValueError):
@@ -306,7 +307,7 @@ def refusal(answer: urllib.error.HTTPError) -> str:
 
 
 def checked_url(url: str) -> str:
-    """Without what follows the host. Raises `AnsibleParserError`."""
+    """The URL without the part behind the host. Raises `AnsibleParserError`."""
     try:
         parts = urlsplit(url)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -330,7 +331,7 @@ def is_local(url: str) -> bool:
 
 
 def host_of(address: object) -> str | None:
-    """The host of ``HOST:PORT``; None for what is none, such as an option of ssh."""
+    """The host of ``HOST:PORT``; None: the text is no host, for example an option of ssh."""
     host = str(address or "").rpartition(":")[0].removeprefix("[").removesuffix("]")
     try:
         return str(ipaddress.ip_address(host))
@@ -339,7 +340,7 @@ def host_of(address: object) -> str | None:
 
 
 def groups_of(node: Node, by: list[str]) -> Iterator[str]:
-    """Names of groups, not yet made fit for Ansible."""
+    """Names of groups, which may still need conversion for Ansible."""
     for name in ("mode", "status"):
         if name in by and node.get(name):
             yield f"{name}_{node[name]}"

@@ -1,4 +1,4 @@
-"""A CA of a test's own, and certificates of it."""
+"""A CA for tests, and certificates that it issues."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 
 class Authority:
-    """Keeps everything in one directory."""
+    """A CA; keeps its files in one directory."""
 
     def __init__(self, directory: Path, name: str = "ca") -> None:
         self._directory = directory
@@ -69,7 +69,8 @@ def _builder(
     issuers_key: ec.EllipticCurvePrivateKey,
     days: int = 1,
 ) -> x509.CertificateBuilder:
-    """What Python verifies from 3.13 on has the identifier of its issuer's key (RFC 5280)."""
+    """From 3.13 on, Python only accepts certificates with an authority key identifier
+    (RFC 5280)."""
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuers_key.public_key())
     now = dt.datetime.now(dt.UTC)
     return (

@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told otherwise."""
+"""A clock that a test moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ DAY_MS = 86_400_000
 
 @dataclass
 class FakeClock:
-    """A `dataplane.base.clock.Clock`; `pass_ms` moves both clocks, `step_ms` only UTC."""
+    """A `dataplane.base.clock.Clock`. `pass_ms` moves the time since boot and UTC, `step_ms` only
+    UTC."""
 
     boot: UUID = field(default_factory=uuid4)
     now_boot_ms: int = 1_000_000
@@ -26,16 +27,16 @@ class FakeClock:
         return self.now_utc_ms
 
     def pass_ms(self, ms: int) -> None:
-        """Time goes by."""
+        """Let time pass."""
         self.now_boot_ms += ms
         self.now_utc_ms += ms
 
     def step_ms(self, ms: int) -> None:
-        """Somebody sets the wall clock."""
+        """Set the wall clock forward or back."""
         self.now_utc_ms += ms
 
     def reboot(self, off_ms: int = 0, up_ms: int = 0) -> None:
-        """The machine was off for `off_ms` and has been up again for `up_ms`."""
+        """Reboot: the machine was off for `off_ms` and has been up again for `up_ms`."""
         self.boot = uuid4()
         self.now_boot_ms = up_ms
         self.now_utc_ms += off_ms + up_ms

@@ -1,4 +1,4 @@
-"""Hosts with an orchestrator and a provisioner each, whose provider is a cloud of files."""
+"""Hosts with an orchestrator and a provisioner each. Their provider is a cloud made of files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.support.servers.fleet_server import PROVIDER, ROOT, FleetServer
 from tests.support.waiting import wait_for
 
 BOUND_S = 240
-"""Of which a lease that nobody renews has 30."""
+"""A lease that nobody renews takes 30 of these seconds."""
 
 
 class Host:
-    """One. The cloud is the same for both."""
+    """One host. All hosts use the same cloud."""
 
     def __init__(self, url: str, directory: Path, cloud: Path) -> None:
         directory.mkdir()
@@ -50,7 +50,7 @@ class Host:
 
 
 class Cloud:
-    """What the provider has been asked, and what it has made."""
+    """The requests to the provider, and the nodes that it has made."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -70,7 +70,7 @@ class Cloud:
 
 
 def ended(server: FleetServer, job: str) -> Any:
-    """The job, when it has come to its end."""
+    """The job, after it has ended."""
 
     def look() -> Any:
         found = server.request("GET", f"/scale/jobs/{job}")[1]
@@ -80,7 +80,7 @@ def ended(server: FleetServer, job: str) -> Any:
 
 
 def known(server: FleetServer) -> list[str]:
-    """Nodes of the fleet, which are those that jobs have made."""
+    """Ids of the fleet's nodes, all of which must have been made by jobs."""
     nodes = [each["id"] for each in server.request("GET", "/nodes")[1]["nodes"]]
     made = [each["id"] for each in server.request("GET", "/scale")[1]["nodes"]]
     assert nodes == sorted(made)

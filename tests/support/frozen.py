@@ -1,4 +1,4 @@
-"""A process that does nothing for a while."""
+"""Stops a process for a while."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def frozen(pid: int) -> Iterator[Callable[[], None]]:
-    """Stop a process; gives what kills it, which its end does too.
+    """Stop a process during the block; yields a function that kills it. The end of the block kills
+    it too.
 
-    By a descriptor: no other one is hit.
+    Uses a process descriptor, so no other process can be hit.
     """
     descriptor = os.pidfd_open(pid)
     signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
 
     def kill() -> None:
-        with suppress(ProcessLookupError):  # its watchdog was faster
+        with suppress(ProcessLookupError):  # the watchdog was faster
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
 
     try:

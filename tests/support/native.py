@@ -1,4 +1,4 @@
-"""The DPDK-free library, brought up to date."""
+"""The DPDK-free library, built from the current sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def build_pipeline() -> Path:
-    """Compile what has changed; several processes may ask at once."""
+    """Build the library if sources have changed; several processes may call this at once."""
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     make = ("make", "-s", "-C", str(ROOT / "dataplane" / "fastpath"), "pipeline")

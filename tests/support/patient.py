@@ -1,6 +1,6 @@
-"""An API that waits for its data plane as long as a busy machine takes.
+"""Makes an API wait for its data plane as long as a busy machine needs.
 
-What is tested is whether there is an answer or an effect, not whether this machine is fast.
+Tests check answers and effects, not the speed of this machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LONG_S = 60.0
 
 
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as the test lasts."""
+    """Use long timeouts until the end of the test."""
     monkeypatch.setattr(effects, "WAIT_S", _LONG_S)
     monkeypatch.setattr(connection, "_EXPLAIN_S", _LONG_S)
     monkeypatch.setattr(connection, "_EXPLAIN_PACKET_S", _LONG_S)

@@ -1,8 +1,8 @@
-"""A small file system of a test's own, which can be full or read-only.
+"""A small file system for a test, which can be full or read-only.
 
-A tmpfs in a mount namespace of its own, so neither root nor a mount point of the host is needed,
-and nothing can stay behind: it goes with the process that holds the namespace. From outside it is
-reached through that process's root.
+A tmpfs in its own mount namespace, so it needs neither root nor a mount point of the host, and
+nothing stays behind: it disappears with the process that holds the namespace. Other processes reach
+it through that process's root directory.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 FILL = "fill"
-"""The file that takes what is free."""
+"""The file that uses the free space."""
 _CHUNKS = (1 << 16, 1 << 12, 1)
 
 
 class SmallDisk:
-    """The file system, mounted at ``inside`` for processes that `enter` it."""
+    """The file system, mounted at ``inside`` for processes that use `enter`."""
 
     def __init__(self, holder: int, inside: Path) -> None:
         self.inside = inside
@@ -36,7 +36,7 @@ class SmallDisk:
         )
 
     def fill(self) -> None:
-        """Leave no byte."""
+        """Use all free space."""
         fill(self.outside)
 
     def kept_full(self) -> contextlib.AbstractContextManager[None]:
@@ -44,11 +44,12 @@ class SmallDisk:
         return kept_full(self.outside)
 
     def free(self) -> None:
-        """Make room again."""
+        """Free the space again."""
         (self.outside / FILL).unlink()
 
     def remount(self, options: str) -> None:
-        """``ro`` or ``rw``; waits for who has a file open to write, and may be about to end."""
+        """Remount ``ro`` or ``rw``; waits for processes that have a file open for writing and may
+        be ending."""
         command = ("mount", "-o", f"remount,{options}", str(self.inside))
 
         def done() -> bool:
@@ -58,12 +59,12 @@ class SmallDisk:
         wait_for(done, f"the file system is mounted {options}")
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
-        """Python with these arguments, on it."""
+        """Run Python with these arguments in the namespace."""
         return subprocess.Popen([*self.enter, sys.executable, *arguments], cwd=ROOT, **options)
 
 
 def fill(directory: Path) -> None:
-    """Leave no byte on the file system of a directory; a file in it takes them."""
+    """Use all free space of the file system of a directory, with a file in it."""
     fd = os.open(directory / FILL, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         for size in _CHUNKS:
@@ -76,7 +77,7 @@ def fill(directory: Path) -> None:
 
 @contextlib.contextmanager
 def kept_full(directory: Path) -> Iterator[None]:
-    """Leave no byte as long as the block lasts, whoever gives some back: a log that grows."""
+    """Use all free space during the block, also space that other processes free (a growing log)."""
     end = threading.Event()
 
     def grow() -> None:
@@ -95,7 +96,7 @@ def kept_full(directory: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def small_disk(inside: Path, size: str = "8m") -> Iterator[SmallDisk]:
-    """Mount one at an empty directory, as long as the block lasts."""
+    """Mount one at an empty directory during the block."""
     script = f"mount -t tmpfs -o size={size} tmpfs {inside} && echo mounted && exec sleep infinity"
     command = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:

@@ -1,4 +1,4 @@
-"""Runs a command on a terminal of its own, and reads what it writes there."""
+"""Runs a command on a new terminal, and reads its output."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def on_terminal(
 
 
 def _all_of(terminal: int) -> str:
-    """What is written until the other end is closed."""
+    """All output until the other end is closed."""
     parts = []
     while True:
         try:
             part = os.read(terminal, 65_536)
-        except OSError:  # EIO: nobody has the other end any more
+        except OSError:  # EIO: no process has the other end open any more
             part = b""
         if not part:
             return b"".join(parts).decode()

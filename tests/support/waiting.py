@@ -12,9 +12,10 @@ T = TypeVar("T")
 def wait_for(
     condition: Callable[[], T], what: str, bound_s: float = 60.0, every_s: float = 0.05
 ) -> T:
-    """Call until the answer is true, and return it; fails when the bound is over.
+    """Call until the answer is true, and return it; fails after ``bound_s`` seconds.
 
-    The bound is for what never comes. A machine that is busy may stall any process for seconds.
+    The bound is for conditions that never become true: a busy machine may stall any process for
+    seconds.
     """
     end = time.monotonic() + bound_s
     while True:

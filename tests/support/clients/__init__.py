@@ -1,1 +1,1 @@
-"""Clients, honest and not, most in processes of their own."""
+"""Clients, honest ones and attackers, most of them in their own processes."""

@@ -1,9 +1,10 @@
-"""A client of the SYN proxy that is in two places: ``cookie_client.py syn|ack ...``.
+"""A client of the SYN proxy in two separate runs: ``cookie_client.py syn|ack ...``.
 
 ``syn DEVICE SOURCE TARGET MAC WAIT_S`` sends a SYN to port 80 and prints the initial sequence
-number of the answer. ``ack DEVICE SOURCE TARGET MAC WAIT_S COOKIE`` acknowledges it, asks for a
-page, prints the first line of what comes and resets the connection. What has no answer is sent
-again, for so many seconds. SOURCE is no address of this host's, whose kernel would answer.
+number of the answer. ``ack DEVICE SOURCE TARGET MAC WAIT_S COOKIE`` acknowledges it, requests a
+page, prints the first line of the response and resets the connection. Segments without an answer
+are repeated for WAIT_S seconds. SOURCE must not be an address of this host, because the kernel
+would answer.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Client:
         self._ip = IP(src=source, dst=target)
 
     def send(self, flags: str, sequence: int, acknowledged: int, payload: bytes = b"") -> None:
-        """A segment; a SYN has an MSS."""
+        """Send a segment; a SYN has an MSS."""
         options = [("MSS", 1460)] if "S" in flags else []
         tcp = TCP(sport=PORT, dport=80, flags=flags, options=options, window=65535)
         tcp.seq, tcp.ack = sequence, acknowledged
@@ -52,7 +53,7 @@ class Client:
         raise TimeoutError(f"no answer in {wait_s} s")
 
     def _receive(self, is_answer: Callable[[TCP], bool]) -> TCP | None:
-        """The next such segment from the target, if it comes soon."""
+        """The next such segment from the target within a short time; None: there is none."""
         end = time.monotonic() + _AGAIN_S
         while select.select([self._wire], [], [], max(0.0, end - time.monotonic()))[0]:
             data, address = self._wire.recvfrom(2048)
@@ -65,7 +66,7 @@ class Client:
 
 
 def main(verb: str, *arguments: str) -> None:
-    """See above."""
+    """Run ``syn`` or ``ack``."""
     client, wait_s = Client(*arguments[:4]), float(arguments[4])
     if verb == "syn":
         answer = client.ask(lambda: client.send("S", ISN, 0), _has("SA"), wait_s)
@@ -77,7 +78,7 @@ def main(verb: str, *arguments: str) -> None:
         client.send("A", ISN + 1, first)
         client.send("PA", ISN + 1, first, _REQUEST)
 
-    # What is not the first of the page is sent again by the host, as nothing is acknowledged.
+    # The client acknowledges nothing, so the host repeats the page's later segments, too.
     page = client.ask(request, lambda tcp: _has("P")(tcp) and tcp.seq == first, wait_s)
     print(bytes(page.payload).splitlines()[0].decode())
     client.send("R", ISN + 1 + len(_REQUEST), 0)

@@ -1,7 +1,8 @@
-"""Many clients at once, each from its own address: ``crowd_client.py HOST FIRST COUNT TRY_S``.
+"""Many clients at once, each with its own address: ``crowd_client.py HOST FIRST COUNT TRY_S``.
 
-Each asks for a page until it has it, ``TRY_S`` seconds a time, and for two minutes at most. Prints
-how many have it; the addresses after FIRST must be the host's.
+Each requests a page until it has received it, ``TRY_S`` seconds per attempt, for at most two
+minutes. Prints the number of clients with a page. The COUNT addresses from FIRST on must belong to
+this host.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ REQUEST = "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
 
 
 async def fetch(host: str, source: str) -> bool:
-    """Whether the origin's page came."""
+    """Whether the origin's page was received."""
     reader, writer = await asyncio.open_connection(host, 80, local_addr=(source, 0))
     try:
         writer.write(REQUEST.format(host=host).encode())
@@ -25,7 +26,7 @@ async def fetch(host: str, source: str) -> bool:
 
 
 async def client(host: str, source: str, try_s: float) -> bool:
-    """Try again and again."""
+    """Try until the page is received or the time is over."""
     loop = asyncio.get_running_loop()
     end = loop.time() + LONGEST_S
     while loop.time() < end:
@@ -39,7 +40,7 @@ async def client(host: str, source: str, try_s: float) -> bool:
 
 
 async def main(host: str, first: str, count: int, try_s: float) -> int:
-    """All of them."""
+    """Run all clients; returns how many received the page."""
     sources = [str(IPv4Address(first) + number) for number in range(count)]
     served = await asyncio.gather(*(client(host, source, try_s) for source in sources))
     return sum(served)

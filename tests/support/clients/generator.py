@@ -1,4 +1,4 @@
-"""A client generated from an OpenAPI document by openapi-python-client, in a package of its own."""
+"""A client that openapi-python-client generates from an OpenAPI document, in its own package."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any
 
 PACKAGE = "generated_client"
 _PACKAGES = Path(sysconfig.get_paths()["purelib"]).parents[2] / "generator"
-"""Where setup puts the generator: it wants other versions of some packages."""
+"""Where setup installs the generator, separately because it needs other versions of
+some packages."""
 _CONFIGURATION = {
     "post_hooks": [],
-    "content_type_overrides": {  # the generator takes JSON, forms, and bytes
+    "content_type_overrides": {  # the generator supports JSON, forms, and bytes
         "application/x-ndjson": "application/octet-stream",
         "application/x-pcapng": "application/octet-stream",
         "text/plain": "application/octet-stream",
@@ -24,9 +25,10 @@ _CONFIGURATION = {
 
 
 def generate(document: dict[str, Any], directory: Path) -> Path:
-    """Make the package below a directory; a part of the document that can't be used is an error.
+    """Generate the package below a directory. A part of the document that can't be used is an
+    error.
 
-    Returns where the functions of the operations lie, a module for each.
+    Returns the directory with the functions of the operations, one module for each.
     """
     assert _PACKAGES.is_dir(), f"{_PACKAGES} is missing: run 'make setup'"
     described, configuration = directory / "openapi.json", directory / "configuration.json"
@@ -40,7 +42,7 @@ def generate(document: dict[str, Any], directory: Path) -> Path:
 
 
 def run(directory: Path, program: str, *arguments: str) -> Any:
-    """Run a program that uses the package; what it prints is JSON."""
+    """Run a program that uses the package, and return its output, which must be JSON."""
     return json.loads(_python(directory, "-c", program, *arguments))
 
 

@@ -1,6 +1,7 @@
-"""Well-behaved connections at a fixed pace: ``good_connections.py HOST COUNT PER_SECOND``.
+"""Well-behaved connections at a fixed rate: ``good_connections.py HOST COUNT PER_SECOND``.
 
-Each asks for a page. Prints, as JSON, how many failed and the seconds that each of the others took.
+Each requests a page. Prints, as JSON, how many failed, and the seconds that each of the others
+took.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _TIMEOUT_S = 30
 
 
 def run(host: str, count: int, per_s: float) -> tuple[int, list[float]]:
-    """One after the other, each when it is due."""
+    """Open the connections one after the other, each at its scheduled time."""
     failed, took, due = 0, [], time.monotonic()
     for _ in range(count):
         due += 1 / per_s

@@ -1,6 +1,7 @@
-"""Two pages over one connection: ``patient_client.py HOST``; the second after a line on stdin.
+"""Two pages over one connection: ``patient_client.py HOST``. The second request waits for a line on
+stdin.
 
-Prints ``ready`` after the first, then ``again`` or what has gone wrong.
+Prints ``ready`` after the first page, then ``again`` or the error.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ _TIMEOUT_S = 20
 
 
 def main(host: str) -> None:
-    """See above."""
+    """Request both pages."""
     connection = http.client.HTTPConnection(host, timeout=_TIMEOUT_S)
     connection.request("GET", "/")
     connection.getresponse().read()
@@ -25,7 +26,7 @@ def main(host: str) -> None:
     except (OSError, http.client.HTTPException) as error:
         print(repr(error))
         return
-    # A client that has connected anew would be no proof.
+    # A client that opened a new connection would prove nothing.
     print("again" if connection.sock.getsockname() == own else "connected anew")
 
 

@@ -1,4 +1,5 @@
-"""An honest client beside the others: asks for health and bans addresses, and keeps the times."""
+"""An honest client besides the others: requests the health and bans addresses, and records the
+times."""
 
 from __future__ import annotations
 
@@ -19,33 +20,32 @@ _PAUSE_S = 0.05
 
 @dataclass
 class Times:
-    """Of one kind of request: seconds of those answered, and what went wrong."""
+    """Results for one kind of request: seconds of answered ones, and errors."""
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     @property
     def longest_s(self) -> float:
-        """Of all answers."""
+        """The longest time of all answers."""
         return max(self.seconds)
 
 
 def plain(port: int) -> Connect:
-    """Connections to a server of this host."""
+    """A function that connects to a server of this host."""
     return lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
 
 def tls(port: int) -> Connect:
-    """The same through a TLS terminator, whatever its certificate."""
+    """The same through a TLS terminator, with any certificate."""
     context: ssl.SSLContext = trusting()
     return lambda: http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
 
 
 @contextmanager
 def probing(connect: Connect, key: str) -> Iterator[dict[str, Times]]:
-    """Times of ``live``, ``ready`` and ``ban`` while the context lasts; each on its own connection
-    and in its own thread.
-    """
+    """Times of ``live``, ``ready`` and ``ban`` during the block; each has its own connections and
+    its own thread."""
     found = {"live": Times(), "ready": Times(), "ban": Times()}
     end = threading.Event()
 

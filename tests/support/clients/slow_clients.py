@@ -1,8 +1,8 @@
-"""Clients that keep a server waiting, hundreds of each kind, in a process of their own.
+"""Clients that keep a server waiting, hundreds of each kind, in their own process.
 
 ``python -m tests.support.clients.slow_clients HOST PORT KEY COUNT KIND... [--tls]`` connects COUNT
-clients of each kind, comes back with each that the server has cut, prints how many are connected
-once a second, and ends with its standard input.
+clients of each kind, reconnects each one that the server has disconnected, prints once a second how
+many are connected, and ends when its standard input ends.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from tests.support.waiting import wait_for
 ROOT = Path(__file__).resolve().parents[3]
 _TURN_S = 1.0
 _CONNECTIONS_PER_S = 250
-"""They are slow, not many: a flood of requests is another thing."""
+"""The clients are slow but do not flood: a flood of requests is another test."""
 _SOURCES = 16
-"""Loopback addresses that the clients come from, 127.0.1.1 and so on."""
+"""Number of source addresses on loopback, 127.0.1.1 and so on."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a client sends at once, and then a byte of every second."""
+    """What a client sends at once, and the bytes that it then sends one per turn."""
 
     opening: bytes
     drip: bytes = b""
     reads: bool = True
     handshakes: bool = True
-    """With TLS: whether it gets as far as that."""
+    """With TLS: whether the client completes the handshake."""
 
 
 def kinds(key: str) -> dict[str, Kind]:
-    """All kinds by name; ``key``: one that is good."""
+    """All kinds by name; ``key``: a valid key."""
 
     def post(path: str, media_type: str, length: int, *more: str) -> bytes:
         head = [f"POST /api/v1{path} HTTP/1.1", "Host: node", f"Content-Type: {media_type}"]
@@ -72,13 +72,13 @@ def kinds(key: str) -> dict[str, Kind]:
 
 
 class Crowd:
-    """The process, from outside."""
+    """The process of the clients, for its parent."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def connected(self) -> int:
-        """How many are, as of the last second."""
+        """Number of connected clients in the last second."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the clients have ended"
@@ -89,7 +89,8 @@ class Crowd:
 def crowd(
     port: int, key: str, count: int, names: Sequence[str], *, tls: bool = False
 ) -> Iterator[Crowd]:
-    """So many clients of each of these kinds, most of them connected: who is refused comes back."""
+    """Connect this many clients of each kind. Most of them stay connected: a refused client
+    reconnects."""
     command = [
         sys.executable,
         "-m",
@@ -112,7 +113,7 @@ def crowd(
 
 
 class _Crowd:
-    """The process, from inside."""
+    """The clients, in their own process."""
 
     def __init__(self, target: tuple[str, int], *, tls: bool) -> None:
         self._target = target
@@ -122,7 +123,7 @@ class _Crowd:
         self.connected = 0
 
     async def client(self, kind: Kind, begin_s: float) -> None:
-        """One client, for ever."""
+        """Run one client for ever."""
         await asyncio.sleep(begin_s)
         while True:
             with suppress(OSError):
@@ -155,7 +156,8 @@ class _Crowd:
 
 
 async def _talk(kind: Kind, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until the server cuts it; that the server has ended its side stops no byte of the drip."""
+    """Send until the server disconnects. If the server has only closed its side, the client
+    continues to send."""
     writer.write(kind.opening)
     ended = asyncio.ensure_future(_ended(kind, reader))
     try:
@@ -181,7 +183,7 @@ async def _ended(kind: Kind, reader: asyncio.StreamReader) -> None:
 
 
 def trusting() -> ssl.SSLContext:
-    """TLS with whoever answers."""
+    """A TLS context that accepts any certificate."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -193,7 +195,7 @@ async def _main(arguments: argparse.Namespace) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     found = _Crowd((arguments.host, arguments.port), tls=arguments.tls)
     chosen = [kinds(arguments.key)[name] for name in arguments.kinds]
-    clients = chosen * arguments.count  # kinds mixed
+    clients = chosen * arguments.count  # mixes the kinds
     begin_s = 1.0 / _CONNECTIONS_PER_S
     tasks = [
         asyncio.ensure_future(found.client(kind, number * begin_s))

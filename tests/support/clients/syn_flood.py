@@ -1,4 +1,4 @@
-"""A SYN flood, and the connections of those who mean well beside it."""
+"""A SYN flood, and well-behaved connections at the same time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.support.waiting import wait_for
 
 _GOOD = Path(__file__).with_name("good_connections.py")
 _STARTED = 1000
-"""Packets, of which the first second of a flood has many times as many."""
+"""Packets; the first second of a flood has many times as many."""
 
 
 def good_connections(
     namespace: str, host: str, count: int, per_s: float
 ) -> tuple[int, list[float]]:
-    """How many of so many failed, and the seconds that each of the others took."""
+    """The number of failed connections, and the seconds that each of the others took."""
     command = ("ip", "netns", "exec", namespace, sys.executable, str(_GOOD))
     done = run(*command, host, str(count), str(per_s), timeout_s=300)
     if done.returncode != 0:
@@ -34,7 +34,7 @@ def good_connections(
 
 @contextmanager
 def trafgen(namespace: str, target: str, target_mac: str, *options: str) -> Iterator[None]:
-    """SYNs to port 80 of an IPv4 address, on the first CPU, for as long as the block lasts."""
+    """Send SYNs to port 80 of an IPv4 address during the block, from the first CPU."""
     with trafgen_of(namespace, _syns(mac(namespace, "net0"), target, target_mac), *options):
         begun = _sent(namespace)
         wait_for(lambda: _sent(namespace) > begun + _STARTED, "trafgen sends")
@@ -43,12 +43,12 @@ def trafgen(namespace: str, target: str, target_mac: str, *options: str) -> Iter
 
 @contextmanager
 def trafgen_of(namespace: str, packets: str, *options: str) -> Iterator[None]:
-    """Packets in trafgen's own language, from a peer's interface, as long as the block lasts."""
+    """Send packets in trafgen's language from a peer's interface during the block."""
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
         file.write(packets)
         file.flush()
         command = ("trafgen", "--dev", "net0", "--conf", file.name, "--cpus", "1", *options)
-        # Its own group: it sends from a child of its own.
+        # In its own process group, because trafgen sends from a child process.
         flood = subprocess.Popen(
             ["ip", "netns", "exec", namespace, *command],
             stdout=subprocess.DEVNULL,
@@ -67,19 +67,19 @@ def trafgen_of(namespace: str, packets: str, *options: str) -> Iterator[None]:
 
 
 def mac(namespace: str, device: str) -> str:
-    """The address of an interface."""
+    """The MAC address of an interface."""
     done = run("ip", "-n", namespace, "-j", "link", "show", "dev", device)
     return str(json.loads(done.stdout)[0]["address"])
 
 
 def _sent(namespace: str) -> int:
-    """Packets that have left the peer's interface."""
+    """Number of packets that the peer's interface has sent."""
     done = run("ip", "-n", namespace, "-j", "-s", "link", "show", "dev", "net0")
     return int(json.loads(done.stdout)[0]["stats64"]["tx"]["packets"])
 
 
 def _syns(source_mac: str, target: str, target_mac: str) -> str:
-    """With an MSS, from 100.0.0.0/8, checksums right."""
+    """SYNs with an MSS from 100.0.0.0/8, with right checksums."""
     macs = ", ".join(f"0x{byte}" for one in (target_mac, source_mac) for byte in one.split(":"))
     address = ", ".join(target.split("."))
     return f"""{{

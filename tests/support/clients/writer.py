@@ -1,4 +1,4 @@
-"""A client of the management API that does not give up: a change is sent until it is answered."""
+"""A client of the management API that repeats each change until it is answered."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ WRITES_MAX = 90
 """Below the rate limit of a key."""
 RETRY_S = 0.1
 NOT_ANSWERED = (502, 503, 504)
-"""The API is away, or was gone before its answer was whole."""
+"""The API is not reachable, or ended before its answer was complete."""
 PAUSE_S = 0.05
 
 
 class Api(Protocol):
-    """How a node's management API is asked; the path starts after ``/api/v1``."""
+    """A function that sends a request to a node's management API; the path begins after
+    ``/api/v1``."""
 
     def __call__(
         self,
@@ -31,9 +32,10 @@ class Api(Protocol):
 
 
 class Writer:
-    """Adds bans, one after the other; repeats each with the same idempotency key until answered.
+    """Adds bans one after the other; repeats each with the same idempotency key until it is
+    answered.
 
-    The addresses are of 203.0.113.0/24, from .1 on.
+    The addresses are those of 203.0.113.0/24, from .1 on.
     """
 
     def __init__(self, api: Api, key: str) -> None:

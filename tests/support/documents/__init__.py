@@ -1,1 +1,1 @@
-"""What is compared with a document: contract, OpenAPI, schemas, playbooks."""
+"""Documents that tests compare with: contract, OpenAPI, schemas, playbooks."""

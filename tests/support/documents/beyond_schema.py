@@ -1,6 +1,7 @@
-"""Rules of the APIs that JSON Schema can't say: such a request is well-formed, and 422.
+"""Rules of the APIs that JSON Schema can't express: a request that breaks one is valid by the
+schema, but gets 422.
 
-Everything else that a document allows has to be taken.
+The APIs must accept every other request that the document permits.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule; ``paths`` and ``message`` are patterns of where it holds and what it says."""
+    """One rule. ``paths`` and ``message`` are patterns of the paths with the rule and of its error
+    message."""
 
     paths: str
     message: str
@@ -55,7 +57,7 @@ FLEET = (
 
 
 def is_beyond(rules: Iterable[Rule], path: str, problem: Mapping[str, Any]) -> bool:
-    """Whether a problem document is about such rules and nothing else."""
+    """Whether a problem document is only about these rules."""
     about = [rule for rule in rules if re.match(rule.paths, path)]
     messages = [error["message"] for error in problem["errors"]]
     return bool(messages) and all(

@@ -1,4 +1,5 @@
-"""The public contract's examples, taken out of `docs/api-examples.md`; is an answer like one?"""
+"""The examples of the public contract in `docs/api-examples.md`, and a comparison of answers with
+them."""
 
 from __future__ import annotations
 
@@ -11,26 +12,26 @@ from typing import Any
 PAGE = Path(__file__).parents[3] / "docs" / "api-examples.md"
 KEY_IN_THE_TEXT = re.compile(r"your-(?:api-)?key")
 MAPS = ("attack_types",)
-"""Objects whose names are data."""
+"""Names of objects whose member names are data."""
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A block of the page, and the block of JSON that comes next if it is the answer."""
+    """A block of the page, and the following block of JSON if that is its answer."""
 
     language: str
     text: str
     answer: Any = None
 
     def with_key(self, key: str) -> str:
-        """The text with a key in the place where it has one."""
+        """The text, with this key in place of the example's key."""
         return KEY_IN_THE_TEXT.sub(key, self.text)
 
 
 def examples() -> list[Example]:
-    """All blocks of the page; an answer is not one of its own."""
+    """All blocks of the page; an answer belongs to the block before it."""
     found: list[Example] = []
     for language, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")):
         if language == "json":
@@ -42,7 +43,7 @@ def examples() -> list[Example]:
 
 
 def example(of: str) -> Example:
-    """The only one whose text has that part, or ends with it."""
+    """The only example whose text contains, or ends with, this text."""
     matching = [each for each in examples() if of in each.text]
     ends = [each for each in matching if each.text.rstrip().endswith(of)]
     (found,) = ends if len(ends) == 1 else matching
@@ -50,7 +51,8 @@ def example(of: str) -> Example:
 
 
 def unlike(found: Any, sample: Any, where: str = "answer") -> list[str]:
-    """How an answer differs from an example in fields and types; more fields are no difference."""
+    """Differences between an answer and an example in fields and types. Additional fields do not
+    count."""
     if isinstance(sample, dict):
         if not isinstance(found, dict):
             return [f"{where}: {found!r} is no object"]

@@ -1,4 +1,4 @@
-"""An API beside its OpenAPI document: routes, errors, the page, and generated requests."""
+"""Compares an API with its OpenAPI document: routes, errors, the page, and generated requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METHODS = (
     *("PROPFIND", "M-SEARCH", "QUERY", "get", "Post", "X"),
 )
 EXAMPLES = 12
-"""Generated requests of each kind for each operation."""
+"""Number of generated requests of each kind for each operation."""
 _SETTINGS = hypothesis.settings(
     deadline=None,
     database=None,
@@ -41,7 +41,7 @@ def _ndjson(_context: Any, value: Any) -> bytes:
 
 
 def described(app: Flask) -> dict[str, Any]:
-    """The document, asked for without a key."""
+    """The document, requested without a key."""
     answer = app.test_client().get("/openapi.json")
     assert answer.status_code == 200
     document: dict[str, Any] = answer.get_json()
@@ -50,7 +50,7 @@ def described(app: Flask) -> dict[str, Any]:
 
 
 def operations_in(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """By method and path."""
+    """The operations of a document by method and path."""
     return {
         (method.upper(), path): operation
         for path, methods in document["paths"].items()
@@ -59,7 +59,7 @@ def operations_in(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, A
 
 
 def routes(app: Flask) -> set[tuple[str, str]]:
-    """What is routed below the prefix, by method and path."""
+    """The routes below the prefix, by method and path."""
     return {
         (method, re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
@@ -69,7 +69,8 @@ def routes(app: Flask) -> set[tuple[str, str]]:
 
 
 def wrong_refusals(app: Flask, document: dict[str, Any]) -> list[tuple[str, str, int, str | None]]:
-    """Answers other than 405 with the right Allow, to methods that a path of the document lacks."""
+    """Answers to methods that a path of the document does not have, unless they are 405 with the
+    right Allow."""
     client = app.test_client()
     found = []
     for path, operations in document["paths"].items():
@@ -84,12 +85,12 @@ def wrong_refusals(app: Flask, document: dict[str, Any]) -> list[tuple[str, str,
 
 
 def filled(path: str) -> str:
-    """A path with something for each of its parameters."""
+    """The path with a value for each of its parameters."""
     return re.sub(r"{\w+}", "1", path)
 
 
 def errors_of_another_type(document: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Answers of an error that are no problem documents of their status."""
+    """Error answers that are not problem documents of their status."""
     problems = [
         {"$ref": f"#/components/responses/{name}"}
         for name, answer in document["components"]["responses"].items()
@@ -104,12 +105,14 @@ def errors_of_another_type(document: dict[str, Any]) -> list[tuple[str, str, str
 
 
 def clumsy_names(document: dict[str, Any]) -> list[str]:
-    """Of schemas: two models of one name get their modules' names, and clients both of them."""
+    """Names of schemas that contain a module's name: two models have the same name, and clients
+    would see both long names."""
     return [name for name in document["components"]["schemas"] if "__" in name]
 
 
 def check_page(app: Flask, operations: Iterable[Operation]) -> None:
-    """The page says who may what, and loads nothing from elsewhere."""
+    """Check that the page lists every operation with its role, and loads nothing from
+    other hosts."""
     client = app.test_client()
     page = client.get("/docs")
     assert page.status_code == 200
@@ -128,7 +131,7 @@ def check_page(app: Flask, operations: Iterable[Operation]) -> None:
 
 
 def rows_that_lack(text: str, operations: Iterable[Operation]) -> list[str]:
-    """Rows of a written table of operations that a text has not."""
+    """Rows of the table of operations that the text does not contain."""
     rows = [
         f"| `{each.method}` | `{each.path}` | {each.role or 'anybody'} | {each.summary} |"
         for each in operations
@@ -162,7 +165,7 @@ def exercise(
 
 
 def _vanished(query: Mapping[str, Any] | None, url: str) -> set[str]:
-    """Parameters that a URL lacks, as an empty list of values is none."""
+    """Parameters that are missing in a URL, because an empty list of values is sent as nothing."""
     return set(query or {}) - set(parse_qs(urlsplit(url).query, keep_blank_values=True))
 
 
@@ -174,7 +177,7 @@ def _exercise(
     node: str | None,
     settings: hypothesis.settings,
 ) -> bool:
-    """False: there is nothing of that kind to generate."""
+    """False: nothing of this kind can be generated."""
     numbers = itertools.count()
     path = operation.path.removeprefix(PREFIX)
     is_of_node = operation.definition.raw["x-secbeat-role"] == Role.NODE and "{node}" in path
@@ -186,7 +189,7 @@ def _exercise(
     def run(case: Any) -> None:
         if mode is GenerationMode.POSITIVE:
             if "Idempotency-Key" in (case.headers or {}):
-                # no schema says that a key stands for one body
+                # the schema can't express that a key belongs to one body
                 case.headers["Idempotency-Key"] = f"key-{next(numbers)}"
             if is_of_node:
                 case.path_parameters["node"] = node
@@ -196,7 +199,7 @@ def _exercise(
         excluded = [acceptance] if is_excused else []
         is_skipped = path.endswith("/import") and (case.query or {}).get("on_error") == "skip"
         if is_skipped or _vanished(case.query, answer.request.url):
-            excluded.append(rejection)  # what was wrong with it was left out, or not sent
+            excluded.append(rejection)  # the invalid part was left out, or not sent
         case.validate_response(
             answer,
             excluded_checks=excluded,

@@ -1,4 +1,4 @@
-"""Makes a state log what an earlier build would have written."""
+"""Converts a state log to the format of an earlier version."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _DRAIN = rb',"drain":false'
 
 
 def make_format_4(directory: Path) -> None:
-    """Every file: format 4 had no drain."""
+    """Convert all files: format 4 had no drain."""
     _rewrite(directory, 4, _DRAIN)
 
 
 def make_format_3(directory: Path) -> None:
-    """Every file: format 3 had no overlays either."""
+    """Convert all files: format 3 had no overlays either."""
     _rewrite(directory, 3, rb',"overlays":\[\]|' + _DRAIN)
 
 
 def make_format_2(directory: Path) -> None:
-    """Every file: format 2 had no rules either."""
+    """Convert all files: format 2 had no rules either."""
     _rewrite(directory, 2, rb',"overlays":\[\]|,"rules":0,"rules_at":\d+|' + _DRAIN)
 
 
 def _rewrite(directory: Path, number: int, absent: bytes) -> None:
-    """Without the members that ``absent`` matches, and with checksums that are right."""
+    """Remove the members that ``absent`` matches, and correct the checksums."""
     snapshot = b""
     for path in sorted(directory.glob("*.snapshot.ndjson")) + sorted(
         directory.glob("*.log.ndjson")
@@ -55,7 +55,7 @@ def _rewrite(directory: Path, number: int, absent: bytes) -> None:
 
 
 def make_format_1(directory: Path) -> None:
-    """Every file: format 1 had no checksums in logs."""
+    """Convert all files: format 1 had no checksums in logs."""
     for path in directory.glob("*.ndjson"):
         lines = path.read_bytes().replace(b'"format":5', b'"format":1').splitlines()
         if path.name.endswith(".log.ndjson"):

@@ -1,4 +1,4 @@
-"""Ansible's own programs, as an operator runs them, without ssh and without a user's settings."""
+"""Runs Ansible's programs as an operator does, without ssh and without a user's settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
 
 
 def recap(text: str) -> Mapping[str, Mapping[str, int]]:
-    """What a run has come to by host: the counts of its last lines."""
+    """The result of a run by host: the counts in its last lines."""
     _, _, last = text.partition("PLAY RECAP")
     return {
         name: {key: int(value) for key, value in (word.split("=") for word in counts.split())}
@@ -29,7 +29,8 @@ def ansible(
     bound_s: float = _BOUND_S,
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of ansible-core with the project's configuration; its failure is an answer."""
+    """Run a program of ansible-core with the project's configuration; returns its result even if it
+    fails."""
     return subprocess.run(
         [Path(sys.executable).with_name(program), *arguments],
         cwd=TREE,

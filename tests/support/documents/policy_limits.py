@@ -1,4 +1,4 @@
-"""For every field of a policy: a document at its limit, and one that is just beyond."""
+"""For every field of a policy: a document at its limit, and one just beyond the limit."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ DETECTION_NUMBERS = {
     "response_max": RESPONSE_ENTRIES_MAX,
     "limit_pps": PACKETS_MAX,
 }
-"""Most of each; at least 1."""
+"""Maximum of each; the minimum is 1."""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """Where a field ends."""
+    """A limit of a field."""
 
     name: str
     at: Document
     beyond: Document
     field: str
-    """The path that is named when it is refused."""
+    """The path in the error message when it is refused."""
 
 
 def policy(*rules: Document, **fields: Any) -> Document:
@@ -69,7 +69,7 @@ def policy(*rules: Document, **fields: Any) -> Document:
 
 
 def profile(number: int = 0, **fields: Any) -> Document:
-    """A profile with a target of its own."""
+    """A profile with its own target."""
     target = f"10.{number >> 8}.{number & 255}.0/24"
     return {"name": f"p{number}", "targets": [target], **fields}
 
@@ -84,14 +84,14 @@ def every_limit() -> list[Document]:
 
 
 def every_request_limit() -> list[Document]:
-    """One rule of each kind that limits requests, with all paths."""
+    """One rule of each kind that limits requests, with the maximum number of paths."""
     limit: Document = {"type": "rate_limit", "value": 1, "unit": "requests"}
     paths = [f"/{number}" for number in range(abi.REQUEST_PATHS_MAX)]
     return [*({**limit, "per": per} for per in PER), *({**limit, "path": path} for path in paths)]
 
 
 def edges() -> Iterator[Edge]:
-    """Every field."""
+    """The limits of all fields."""
     yield from _documents()
     yield from _http()
     yield from _requests()
@@ -364,7 +364,7 @@ def _of_rule(rule: Document, field: str, *values: tuple[Any, Any]) -> Iterator[E
 
 
 def most_targets() -> Document:
-    """As many as there can be, in as few bytes as they can be written."""
+    """The maximum number of targets, in as few bytes as possible."""
     hosts = (f"1.{a}.{b}.{c}" for a, b, c in itertools.product(range(40), repeat=3))
     return policy(
         profiles=[

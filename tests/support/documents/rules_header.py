@@ -1,4 +1,4 @@
-"""What a data plane publishes of its rules, read from the statistics pages word by word."""
+"""Reads what a data plane publishes about its rules, word by word, from the statistics pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WAIT_S = 60
 
 
 class RulesHeader:
-    """The rules' words of the header; `observer` must live."""
+    """The words about rules in the header; `observer` must stay open."""
 
     def __init__(self, observer: Observer) -> None:
         self._view = observer._lease.memories[0].view

@@ -1,4 +1,4 @@
-"""What a migrated database and the tables of its queries are compared by."""
+"""The schema of a database, to compare a migrated one with the tables of its queries."""
 
 from __future__ import annotations
 

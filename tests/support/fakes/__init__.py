@@ -1,1 +1,1 @@
-"""What stands in for a host, a driver, an agent or an orchestrator."""
+"""Fakes of a host, a driver, an agent and an orchestrator."""

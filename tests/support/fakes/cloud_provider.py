@@ -1,8 +1,8 @@
-"""A provider of nodes that are files, for several provisioners at once, as a cloud is.
+"""A provider whose nodes are files; several provisioners can use it at once, like a cloud.
 
-``cloud_provider.py DIRECTORY``: ``nodes/NAME`` is a node and holds its key, ``asked`` has a line
-for each run. A node whose name ends with what ``hold`` says is made, and its run does not come to
-an end. Runs by itself, without anything of the project.
+``cloud_provider.py DIRECTORY``: ``nodes/NAME`` is a node and contains its key; ``asked`` has a line
+for each run. If the name of a node ends with the content of ``hold``, the node is made but the run
+does not end. The program uses no module of the project.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(directory: Path) -> None:
 
 
 def create(directory: Path, name: str, fleet: dict[str, Any]) -> None:
-    """The file comes first: a run that was cut off is asked again, and goes on with it."""
+    """The file is written first: an interrupted run is repeated and continues with it."""
     file = directory / "nodes" / name
     if not file.exists():
         file.write_text(secrets.token_hex(20))

@@ -52,7 +52,7 @@ RESULT = {
 
 @contextmanager
 def answering(path: Path) -> Iterator[list[Mapping[str, Any]]]:
-    """An agent that listens there; gives what it was asked."""
+    """Run an agent that listens at ``path`` during the block; yields the requests that it got."""
     asked: list[Mapping[str, Any]] = []
 
     def keep(answer: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""DPDK's Ethernet devices as a library without any: what they can do is what a test says."""
+"""A fake of DPDK's Ethernet devices; a test sets their capabilities."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _ENODEV = 19
 
 
 class FakeEthdev:
-    """Stands for libsecbeat: every function answers 0 but those that look a device up."""
+    """In place of libsecbeat: every function returns 0, except those that look up a device."""
 
     def __init__(
         self, devices: tuple[str, ...], *, driver: str = "net_virtio", queues: int = 1
     ) -> None:
-        """``devices``: by EAL's names, those that there are."""
+        """``devices``: the names of the existing devices, as EAL uses them."""
         self.devices = devices
         self.driver = driver
         self.queues = queues
@@ -47,7 +47,7 @@ class FakeEthdev:
 
 
 class _Function:
-    """Its types can be declared, as ctypes has it."""
+    """A function whose types can be declared, as in ctypes."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function

@@ -1,4 +1,4 @@
-"""A host made of files: a healthy node on bare metal, to be spoilt by tests."""
+"""A host made of files: a healthy node on bare metal, which tests change."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class FakeHost:
         self.root = root
 
     def write(self, path: str, text: str = "") -> None:
-        """Make or replace a file, with the folders above it."""
+        """Write a file, with the directories above it."""
         place = self.root / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
 
     def link(self, path: str, target: str) -> None:
-        """Make or replace a symbolic link."""
+        """Write a symbolic link."""
         place = self.root / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ class FakeHost:
         self.join_group(address, group)
 
     def remove_nic(self, address: str) -> None:
-        """Take a function away, and its IOMMU group with it."""
+        """Remove a function, and its IOMMU group."""
         group = (self.root / f"sys/bus/pci/devices/{address}/iommu_group").readlink().name
         shutil.rmtree(self.root / f"sys/kernel/iommu_groups/{group}")
         shutil.rmtree(self.root / f"sys/bus/pci/devices/{address}")
@@ -80,30 +80,31 @@ class FakeHost:
         self.write(f"/sys/kernel/iommu_groups/{group}/devices/{address}")
 
     def add_interface_of(self, address: str, name: str, mac: str, bus: str = "") -> None:
-        """The kernel interface of a NIC, on a ``virtio0`` or another bus in between if need be."""
+        """Add the kernel interface of a NIC, optionally below ``virtio0`` or another bus."""
         place = f"/sys/bus/pci/devices/{address}/{bus}/net/{name}".replace("//", "/")
         self.write(f"{place}/address", mac + "\n")
 
     def without_iommu(self) -> None:
-        """As if the kernel had found none."""
+        """Remove all IOMMU groups, as if the kernel had found no IOMMU."""
         shutil.rmtree(self.root / "sys/kernel/iommu_groups", ignore_errors=True)
         for device in (self.root / "sys/bus/pci/devices").iterdir():
             (device / "iommu_group").unlink(missing_ok=True)
 
     def add_interface(self, name: str, flags: int = 0x1003, mtu: int = 1500) -> None:
-        """A kernel interface."""
+        """Add a kernel interface."""
         self.write(f"/sys/class/net/{name}/flags", f"{flags:#x}\n")
         self.write(f"/sys/class/net/{name}/mtu", f"{mtu}\n")
 
     def add_pmd(self, library: str, *infos: dict[str, Any]) -> None:
-        """A DPDK driver: a shared library as far as its read-only data goes."""
+        """Add a DPDK driver: a shared library that only has read-only data."""
         place = self.root / PMDS / f"{library}.so.23.0"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(elf_with_pmd_info(*infos))
         self.link(f"{PMDS}/{library}.so.23", place.name)
 
     def listen(self, address: str, inode: int, pid: int | None = None, command: str = "") -> None:
-        """A listening socket as /proc/net/tcp has it (``0100007F:270F``), and who holds it."""
+        """Add a listening socket as in /proc/net/tcp (``0100007F:270F``), and the process that
+        holds it."""
         row = (
             f"   0: {address} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 {inode} 1"
         )
@@ -113,13 +114,13 @@ class FakeHost:
             self.write(f"/proc/{pid}/cmdline", command.replace(" ", "\0"))
 
     def run_node(self, pid: int, command: str, memory_mib: int = 0, hugepages_mib: int = 0) -> None:
-        """A process, with what it holds."""
+        """Add a process and the memory that it uses."""
         self.write(f"/proc/{pid}/cmdline", command.replace(" ", "\0") + "\0")
         held = f"RssAnon:\t  {memory_mib << 10} kB\nHugetlbPages:\t   {hugepages_mib << 10} kB\n"
         self.write(f"/proc/{pid}/status", f"Name:\tpython3\n{held}")
 
     def healthy(self) -> None:
-        """Everything as a node on bare metal wants it."""
+        """Write the files of a node on bare metal without any finding."""
         self.write("/proc/cpuinfo", f"vendor_id : GenuineIntel\nflags\t\t: {FLAGS} avx512f\n")
         self.write("/proc/meminfo", "MemTotal: 16000000 kB\nMemAvailable:   8000000 kB\n")
         self.write("/proc/self/limits", "Max locked memory  unlimited  unlimited  bytes\n")
@@ -145,7 +146,7 @@ class FakeHost:
 
 
 def elf_with_pmd_info(*infos: dict[str, Any]) -> bytes:
-    """A 64-bit ELF file with nothing but ``.rodata`` and its sections' names (gABI, ch. 4)."""
+    """A 64-bit ELF file with only ``.rodata`` and the section names (gABI, ch. 4)."""
     rodata = b"\0".join(b"PMD_INFO_STRING= " + json.dumps(i).encode() for i in infos) + b"\0"
     names = b"\0.rodata\0.shstrtab\0"
     header_size, section_size = 64, 64

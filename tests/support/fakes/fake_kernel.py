@@ -1,4 +1,4 @@
-"""A fake host whose PCI bus answers as the kernel does, and tools that only note that they ran."""
+"""A fake host whose PCI bus reacts like the kernel, and fake tools that only record their calls."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ KERNEL_DRIVERS = {"8086:10fb": "ixgbe", "1af4:1041": "virtio-pci", "15b3:1017": 
 
 @dataclass(frozen=True)
 class FakeKernel(Host):
-    """What is told to sysfs is carried out on the files; ``told`` keeps all of it, in order."""
+    """Carries out writes to sysfs on the files; ``told`` has all of them, in order."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
     given: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    """User, group and mode of what was made somebody's."""
+    """User, group and mode of files whose owner was changed."""
     drivers_that_refuse: set[str] = field(default_factory=set)
     hugepages_max: int = 1 << 30
 
@@ -60,7 +60,8 @@ class FakeKernel(Host):
 
 @dataclass
 class FakeTools:
-    """Notes which tools ran; those in ``fails`` fail, ``answers`` has what others print."""
+    """Records which tools ran. Those in ``fails`` fail; ``answers`` has the output of
+    the others."""
 
     ran: list[tuple[str, ...]] = field(default_factory=list)
     fails: set[str] = field(default_factory=set)

@@ -1,4 +1,5 @@
-"""An orchestrator in this process: it knows nodes by their keys, and says what a test wants."""
+"""An orchestrator in this process: it identifies nodes by their keys, and gives the answers that a
+test sets."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ TOKEN = "enrolment-token"  # noqa: S105 - of a test
 
 @dataclass
 class FakeOrchestrator:
-    """What it knows, and what it was asked."""
+    """The state of the fake, and the requests that it got."""
 
     url: str = ""
     epoch: str = "epoch-1"
@@ -29,7 +30,7 @@ class FakeOrchestrator:
     """SHA-256 of nodes' keys, by node."""
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     answers: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
-    """Instead of the usual ones, by the end of the path."""
+    """Answers in place of the usual ones, by the end of the path."""
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     """Method, path, status."""
     bodies: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -37,7 +38,7 @@ class FakeOrchestrator:
     at: str = "2026-01-01T00:00:00.000Z"
 
     def count(self, end: str, status: int | None = None) -> int:
-        """Requests to paths that end so."""
+        """Number of requests to paths with this end."""
         return sum(
             path.endswith(end) and status in {None, code} for _, path, code in list(self.asked)
         )
@@ -74,7 +75,7 @@ class FakeOrchestrator:
 
 @contextmanager
 def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestrator]:
-    """One that listens on 127.0.0.1; ``tls``: with this certificate and its key."""
+    """Run one on 127.0.0.1 during the block; ``tls``: with this certificate and key."""
     fake = FakeOrchestrator()
 
     class Handler(BaseHTTPRequestHandler):
@@ -93,7 +94,7 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
             if body is not None:
                 fake.bodies.append((self.path.rpartition("/")[2], body))
             content = b"" if status == 304 else json.dumps(document).encode()
-            # Before the client has its answer, and may look what was counted.
+            # Before the client has its answer and may read the counts.
             fake.asked.append((self.command, self.path, status))
             self.send_response(status)
             if tag:
@@ -105,7 +106,7 @@ def orchestrating(tls: tuple[Path, Path] | None = None) -> Iterator[FakeOrchestr
         do_POST = do_GET  # noqa: N815 - the server's name
 
         def log_message(self, *_: object) -> None:
-            """Not in tests."""
+            """No log in tests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

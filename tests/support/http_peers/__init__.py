@@ -1,1 +1,1 @@
-"""Clients and origins of HTTP whose every byte a test chooses or sees."""
+"""HTTP clients and origins with control over every byte."""

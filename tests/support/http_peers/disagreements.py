@@ -1,8 +1,9 @@
-"""Requests that servers read differently, as measured of the servers of this product's time.
+"""Requests that servers read differently, according to measurements of current servers.
 
-Each has ``$`` where some server reads a value, or a request of its own: a test puts a word there.
-``refused``: by the reason, in any case. ``inspected``: passes, and is refused for the rule that
-hits the word. ``either``: no bad one passes, a good one may.
+Each has ``$`` at a place that some server reads as a value or as a separate request: a test inserts
+a word there. ``refused``: always refused, for the reason. ``inspected``: passes, and is refused
+because of a rule that matches the word. ``either``: may be refused, but must not pass with a word
+that the rule matches.
 """
 
 from __future__ import annotations
@@ -23,32 +24,32 @@ class Case:
     name: str
     data: bytes
     reason: str | None
-    """Of its refusal, where that is certain."""
+    """The reason of the refusal, if it is certain."""
     outcome: Outcome
 
 
 def refused(name: str, data: bytes, reason: str | None) -> Case:
-    """It never passes."""
+    """A request that never passes."""
     return Case(name, data, reason, "refused")
 
 
 def inspected(name: str, data: bytes) -> Case:
-    """It passes if it is good."""
+    """A request that passes unless it has a bad word."""
     return Case(name, data, None, "inspected")
 
 
 def either(name: str, data: bytes) -> Case:
-    """Nothing is said about a good one."""
+    """A request that may be refused even without a bad word."""
     return Case(name, data, None, "either")
 
 
 def get(*lines: bytes, target: bytes = b"/?$") -> bytes:
-    """With these header lines as they are, their ends included."""
+    """A GET with these header lines, which include their line ends."""
     return b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"".join(lines) + b"\r\n"
 
 
 def post(fields: bytes, body: bytes) -> bytes:
-    """A form's request with this framing."""
+    """A form's request with these framing fields."""
     return b"POST /form?$ HTTP/1.1\r\n" + HOST + fields + b"\r\n" + body
 
 
@@ -64,7 +65,7 @@ def part(head: bytes, content: bytes = b"$", media_type: bytes = b"; boundary=e"
 
 
 def multipart(body: bytes, media_type: bytes = b"; boundary=e") -> bytes:
-    """The same of a whole body; its length counts the word that comes in place of the $."""
+    """A multipart request with this body; its length is that with the word in place of ``$``."""
     length = len(body) + body.count(b"$") * (WORD_SIZE - 1)
     fields = b"Content-Type: multipart/form-data" + media_type
     fields += b"\r\nContent-Length: %d\r\n" % length
@@ -72,10 +73,10 @@ def multipart(body: bytes, media_type: bytes = b"; boundary=e") -> bytes:
 
 
 WORD_SIZE = 16
-"""Of every word."""
+"""Size of every word."""
 NAMED = b'Content-Disposition: form-data; name="a"'
 SIXTEEN = b"$"
-"""A body that is the word alone."""
+"""A body that only consists of the word."""
 
 LINES = [
     refused("bare LF everywhere", b"GET /?$ HTTP/1.1\nHost: lab\n\n", "http_line_end"),

@@ -1,4 +1,5 @@
-"""An application that says what it has read: a line of JSON for each request, in the file SEEN."""
+"""An application that records what it has read: a line of JSON for each request, in the
+file SEEN."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-    """WSGI."""
+    """The WSGI application."""
     body = environ["wsgi.input"].read()
     fields = {name: value for name, value in environ.items() if name.startswith("HTTP_")}
     said = [environ["REQUEST_METHOD"], environ["RAW_URI"], environ["PATH_INFO"], fields]

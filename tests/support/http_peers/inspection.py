@@ -1,4 +1,4 @@
-"""A node that inspects: its policy, its rules, and the ports of the origin."""
+"""A node that inspects HTTP: its policy, its rules, and the ports of the origin."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from tests.support.waiting import wait_for
 
 ORIGINS = {"ipv4": "198.19.0.1", "ipv6": "2001:2::2:1"}
 RECORDED, UNSEEN = 8090, 8091
-"""Ports of the recording origin: inspected, and not."""
+"""Ports of the recording origin: inspected, and not inspected."""
 INSPECTED = (80, *PORTS.values(), RECORDED)
 MARKER = b"attack-marker"
-"""What a rule blocks wherever it stands; nobody else says that."""
+"""A text that a rule blocks in any place, and that nothing else contains."""
 HARMLESS = b"benign-marker"
-"""Of the same length."""
+"""Another text of the same length."""
 PROXIES = ("off", "always")
 
 
 def policy(name: str = "inspected", **more: object) -> dict[str, Any]:
-    """A policy that inspects."""
+    """A policy with HTTP inspection."""
     return {"name": name, "http": {"ports": list(INSPECTED)}, **more}
 
 
 def put(lab: Lab, key: str, document: dict[str, Any]) -> None:
-    """Bring a policy in force."""
+    """Put a policy in force."""
     lab.change("PUT", "/policy", key, json=document)
 
 
@@ -43,19 +43,19 @@ def add_rule(lab: Lab, key: str, pattern: str, action: str = "block", **more: ob
 
 
 def delete_rule(lab: Lab, key: str, rule: str) -> None:
-    """Remove it."""
+    """Delete a rule."""
     lab.change("DELETE", f"/rules/{rule}", key)
 
 
 def hits(lab: Lab, key: str, rule: str) -> int:
-    """Requests that the rule has hit."""
+    """Requests that the rule has matched."""
     rules = lab.api("GET", "/rules?limit=1000", key).json()["rules"]
     found: int = next(each["hits"] for each in rules if each["id"] == rule)
     return found
 
 
 def secbeat(lab: Lab, *words: str) -> str:
-    """What ``secbeat WORDS`` prints."""
+    """The output of ``secbeat WORDS``."""
     url = f"http://{lab.instance.address}:9999"
     done = run(*SECBEAT, *words, "--url", url, "--key-file", str(lab.instance.admin_key))
     assert done.returncode == 0, done.stderr
@@ -63,6 +63,6 @@ def secbeat(lab: Lab, *words: str) -> str:
 
 
 def url(host: str, port: int = 80, path: str = "/") -> str:
-    """As curl takes it."""
+    """The URL for curl."""
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}{path}"

@@ -1,4 +1,4 @@
-"""An origin that keeps every byte it was sent, and answers each complete request."""
+"""An origin that records every byte received, and answers each complete request."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 
 
 class Recorder:
-    """What has come, by connection and by request."""
+    """The received data, by connection and by request."""
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
-        """Complete ones, as they were sent."""
+        """Complete requests, as they were sent."""
         self.streams: dict[tuple[str, int], bytearray] = {}
-        """Everything, by the client's address and port; a port that comes again begins anew."""
+        """All bytes, by the client's address and port; a port that is used again begins with an
+        empty record."""
 
     def holds(self, text: bytes) -> bool:
-        """Whether that has come, complete or not."""
+        """Whether this text was received, complete or not."""
         return any(text in stream for stream in self.streams.values())
 
     def clear(self) -> None:
-        """Forget."""
+        """Forget all data."""
         self.requests.clear()
         self.streams.clear()
 
@@ -56,7 +57,7 @@ class Recorder:
 
 
 def request_size(data: bytes) -> int | None:
-    """Bytes of the first request, read as it is meant; None: it is not complete."""
+    """Size of the first request, according to the standard; None: it is not complete."""
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
         return None
@@ -92,7 +93,7 @@ def _awaits(data: bytes) -> bool:
 
 
 class Sink:
-    """Takes uploads of any size: their sums, not their bytes."""
+    """Receives uploads of any size: records their checksums, not their bytes."""
 
     def __init__(self) -> None:
         self.sums: list[str] = []
@@ -115,7 +116,7 @@ class Sink:
 
 @contextmanager
 def recorder(lab: Lab, *ports: int) -> Iterator[Recorder]:
-    """On these ports of the origin, over both families, in a thread of the test."""
+    """Run a recorder on these ports of the origin, over both families, in a thread of the test."""
     made = Recorder()
     with _serving(lab, ports, made._serve):
         yield made
@@ -123,7 +124,7 @@ def recorder(lab: Lab, *ports: int) -> Iterator[Recorder]:
 
 @contextmanager
 def sink(lab: Lab, *ports: int) -> Iterator[Sink]:
-    """The same, for large uploads with a Content-Length."""
+    """The same for a `Sink`: large uploads with a Content-Length."""
     made = Sink()
     with _serving(lab, ports, made._serve):
         yield made

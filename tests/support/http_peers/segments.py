@@ -1,7 +1,7 @@
-"""TCP by hand, many connections at once, from an address that no kernel has.
+"""TCP without a kernel: many connections at once, from an address that no host has.
 
-A `Script` is the stream's segments in the order in which they are sent; they may overlap, differ
-where they do, or be spoilt so that a host ignores them. Options: MSS and timestamps.
+A `Script` is the list of a stream's segments in the order of sending. They may overlap, differ in
+the overlap, or have an error for which a host ignores them. TCP options: MSS and timestamps.
 """
 
 from __future__ import annotations
@@ -23,34 +23,36 @@ FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _ETH_P_ALL = 0x0003
 _TCP = 6
 _new_ports = itertools.count(20_000)
-"""A host may still have what was left open: no port comes twice in a process."""
+"""Each port is used only once per process, because a host may still have an open connection."""
 _TIMESTAMP = 1_000_000
 _OPEN_S, _QUIET_S = 60.0, 0.3
 PATIENT = 60
-"""Repeats: more than any pause of the machine lasts. Only what has no answer is sent again."""
+"""Number of repeats: enough for any pause of the machine. Only segments without an answer are
+repeated."""
 _TOGETHER = 64
 _NUMBERS = 1 << 32
 _STREAM_MAX = 1 << 24
-"""Bytes; what lies beyond is sent to be ignored."""
+"""Bytes; segments beyond this offset are sent to be ignored."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Bytes of the stream from ``offset`` on; a spoilt one has what hosts do not take."""
+    """Bytes of the stream from ``offset`` on, optionally with an error for which hosts ignore the
+    segment."""
 
     offset: int
     data: bytes
     flags: int = PSH | ACK
     checksum_off: int = 0
-    """Added to the right one."""
+    """Added to the right checksum."""
     acknowledgment_off: int = 0
     timestamp_off: int = 0
     urgent: int = 0
     ttl: int = 64
     with_options: bool = False
-    """In the IP header, or behind it: such that hosts ignore."""
+    """Adds options to the IP header, or behind it, for which hosts ignore the packet."""
     fragment_at: int = 0
-    """Bytes of TCP in the first of two IP fragments, a multiple of 8; 0: it is not fragmented."""
+    """Bytes of TCP in the first of two IP fragments, a multiple of 8; 0: no fragments."""
 
 
 Script = Sequence[Segment]
@@ -58,7 +60,7 @@ Script = Sequence[Segment]
 
 @dataclass
 class Flow:
-    """A connection, from its client's side."""
+    """The client's side of a connection."""
 
     port: int
     first: int
@@ -66,7 +68,7 @@ class Flow:
     script: Script
     received: bytearray = field(default_factory=bytearray)
     acknowledge: int = 0
-    """The number of the host's byte that comes next; 0: it has not answered yet."""
+    """The host's next sequence number; 0: it has not answered yet."""
     window: int = 0
     echo: int = 0
     clock: int = _TIMESTAMP
@@ -74,16 +76,16 @@ class Flow:
     is_closed: bool = False
 
     sent: int = 0
-    """The end of the stream so far."""
+    """The end of the stream that was sent so far."""
 
     @property
     def is_answered(self) -> bool:
-        """There is a response, or an end."""
+        """Whether there is a response, or the connection has ended."""
         return self.is_reset or self.is_closed or bool(self.received)
 
 
 class Wire:
-    """A packet socket of the client's, and a neighbour of the origin's behind it."""
+    """A packet socket of the client, and a neighbour of the origin for its source address."""
 
     def __init__(self, lab: Lab, source: str, target: str) -> None:
         names = lab.instance.namespaces
@@ -104,11 +106,11 @@ class Wire:
         self._used: list[int] = []
 
     def close(self) -> None:
-        """Nothing is sent any more."""
+        """Close the packet socket."""
         self._socket.close()
 
     def use_ports_again(self) -> None:
-        """Those of the connections so far, in their order."""
+        """Use the ports of the connections so far again, in their order."""
         self._again, self._used = self._used, []
 
     def play(
@@ -152,7 +154,7 @@ class Wire:
                 self.send(flow, Segment(flow.sent, b"", RST | ACK))
 
     def send(self, flow: Flow, segment: Segment) -> None:
-        """One segment."""
+        """Send one segment."""
         flow.clock += 1
         end = segment.offset + len(segment.data)
         flow.sent = max(flow.sent, end if end < _STREAM_MAX else 0)
@@ -206,7 +208,7 @@ class Wire:
         ttl: int = 64,
         options: bytes = b"",
     ) -> bytes:
-        """EtherType and header; ``field``: flags and offset of IPv4's fragments."""
+        """EtherType and IP header; ``field``: flags and offset of IPv4 fragments."""
         if len(self._from) == 16:
             head = struct.pack("!HIHBB", 0x86DD, 6 << 28, size, following, ttl)
             return head + self._from + self._to
@@ -227,9 +229,10 @@ class Wire:
             for flow in closed:
                 if flow.acknowledge == 0:
                     self.send(flow, Segment(-1, self._in_syn, SYN))
-            # A proxied one is open once the host's window has come, after our acknowledgment.
+            # A proxied connection is open when the host's window has arrived, after the client's
+            # acknowledgment.
             self._receive(closed, _QUIET_S, lambda: all(flow.window for flow in flows))
-            self._in_syn = b""  # who gets no answer tries again without
+            self._in_syn = b""  # clients without an answer try again without data
 
     def _receive(self, flows: list[Flow], quiet_s: float, is_enough: Callable[[], bool]) -> None:
         by_port = {flow.port: flow for flow in flows}
@@ -263,13 +266,13 @@ class Wire:
             flow.is_reset |= sequence == flow.acknowledge
             return
         if flow.acknowledge == 0 and not flags & SYN:
-            return  # to who had the port before
+            return  # for an earlier connection with this port
         flow.echo = stamp or flow.echo
         flow.window = window
         if flags & SYN:
             flow.acknowledge = (sequence + 1) % _NUMBERS
         elif sequence != flow.acknowledge:
-            return  # again, or ahead of one that was lost: the host repeats it
+            return  # repeated, or behind a lost one: the host sends it again
         flow.received += data
         flow.is_closed |= bool(flags & FIN)
         flow.acknowledge = (flow.acknowledge + len(data) + bool(flags & FIN)) % _NUMBERS
@@ -278,7 +281,7 @@ class Wire:
 
 
 def _stamp(options: bytes) -> int:
-    """The time in a timestamp option, where the host has one; 0: none."""
+    """The value of a timestamp option; 0: there is none."""
     at = 0
     while at < len(options) and options[at] != 0:
         if options[at] == 1:
@@ -291,7 +294,7 @@ def _stamp(options: bytes) -> int:
 
 
 def _checksum(data: bytes) -> int:
-    """RFC 1071."""
+    """The checksum of RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     total = (total & 0xFFFF) + (total >> 16)

@@ -1,4 +1,4 @@
-"""Servers as they are in the world, on ports of the origin, each with a log of what it has read."""
+"""Real servers on ports of the origin, each with a log of the requests that it has read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.instances.lab import TREE, Lab, run
 from tests.support.waiting import wait_for
 
 PORTS = {"nginx": 8080, "apache": 8081, "gunicorn": 8082, "haproxy": 8083}
-"""HAProxy stands in front of nginx."""
+"""HAProxy forwards to nginx."""
 _UNSERVED = ("0", "400|", "408|", "417|", "499|")
 _MODULES = Path("/usr/lib/apache2/modules")
 _NGINX = """\
@@ -67,25 +67,25 @@ backend inside
 
 @dataclass(frozen=True)
 class Servers:
-    """Those of `PORTS`."""
+    """The running servers of `PORTS`."""
 
     folder: Path
 
     def seen(self, name: str) -> str:
-        """The requests that it has read so far, but for those that it has refused itself or that
-        never were complete; nginx has also what came through HAProxy."""
+        """The requests that it has read so far, without those that it has refused itself or that
+        were not complete. For nginx, this includes requests through HAProxy."""
         file = self.folder / f"{'nginx' if name == 'haproxy' else name}.log"
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
         return "\n".join(line for line in lines if not line.startswith(_UNSERVED))
 
     def all_seen(self) -> str:
-        """What any of them has read."""
+        """The requests that any of them has read."""
         return "".join(self.seen(name) for name in PORTS)
 
 
 @contextmanager
 def servers(lab: Lab, folder: Path) -> Iterator[Servers]:
-    """All of them, until the block ends."""
+    """Run all servers during the block."""
     folder.chmod(0o755)
     with ExitStack() as stack:
         for name, command in _commands(lab, folder).items():
@@ -110,7 +110,7 @@ def _commands(lab: Lab, folder: Path) -> dict[str, list[str]]:
     ]
     return {
         "nginx": [_program("nginx"), "-c", str(folder / "nginx.conf")],
-        # -X: one process, which a signal ends.
+        # -X: one process, which ends on a signal.
         "apache": [_program("apache2"), "-X", "-f", str(folder / "apache.conf")],
         "gunicorn": [
             *(sys.executable, "-m", "gunicorn", *gunicorn, *limits),

@@ -1,4 +1,4 @@
-"""An origin that answers each connection's first request with given bytes, then echoes."""
+"""An origin that answers the first request of each connection with given bytes, then echoes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.network.namespaces import inside
 
 @contextmanager
 def switching(lab: Lab, port: int, answer: bytes) -> Iterator[list[bytes]]:
-    """Yields what has come behind the requests."""
+    """Run the origin during the block; yields the bytes received behind the requests."""
     with inside(lab.instance.namespaces.origin):
         listener = socket.create_server(
             ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64

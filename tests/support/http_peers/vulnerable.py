@@ -1,4 +1,4 @@
-"""A shop that puts what it is asked into its SQL: what sqlmap looks for."""
+"""A shop with an SQL injection, as a target for sqlmap."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _database.executemany("INSERT INTO articles VALUES (?, ?)", [(1, "apple"), (2, "
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-    """WSGI: ``/?id=1`` shows an article."""
+    """The WSGI application: ``/?id=1`` shows an article."""
     number = parse_qs(environ["QUERY_STRING"]).get("id", ["1"])[0]
     try:
-        # Injectable on purpose.
+        # Deliberately vulnerable to SQL injection.
         rows = _database.execute(f"SELECT name FROM articles WHERE id = {number}").fetchall()  # noqa: S608
         status, text = "200 OK", "<p>Articles: " + ", ".join(str(row[0]) for row in rows)
     except sqlite3.Error as exc:

@@ -1,1 +1,1 @@
-"""Labs as tests use them."""
+"""Labs for tests."""

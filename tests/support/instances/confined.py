@@ -1,4 +1,5 @@
-"""Processes of other users, started by the lab's launcher: the tree may lie in a closed home."""
+"""Starts processes of other users with the lab's launcher, because the tree may be in a home
+directory that they can't read."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from dataplane.native.library import ENVIRONMENT_VARIABLE
 
 @dataclass(frozen=True)
 class Confined:
-    """Where they see the source tree; ``directory`` is open to all and not below ``/tmp``."""
+    """The place where these processes see the source tree; ``directory`` is accessible to all and
+    not below ``/tmp``."""
 
     directory: Path
 

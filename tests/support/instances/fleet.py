@@ -1,4 +1,4 @@
-"""A lab whose node follows an orchestrator of the lab's own."""
+"""A lab whose node follows the lab's own orchestrator."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.support.waiting import wait_for
 
 
 class FleetLab(Lab):
-    """Brought up with ``has_orchestrator=True``."""
+    """A lab that was started with ``has_orchestrator=True``."""
 
     def orchestrator_key(self) -> str:
-        """Its admin key, made at first start."""
+        """The orchestrator's admin key, made at its first start."""
         return orchestrator.admin_key(self.instance).read_text().strip()
 
     def fleet(
         self, method: str, path: str, key: str | None = None, **arguments: Any
     ) -> requests.Response:
-        """Ask the orchestrator; the path starts after ``/api/v1``."""
+        """Send a request to the orchestrator; the path begins after ``/api/v1``."""
         return requests.request(
             method,
             f"{orchestrator.url(self.instance)}/api/v1{path}",
@@ -31,14 +31,14 @@ class FleetLab(Lab):
         )
 
     def nodes(self) -> list[dict[str, Any]]:
-        """What the orchestrator knows of its nodes."""
+        """The orchestrator's list of nodes."""
         answer = self.fleet("GET", "/nodes")
         assert answer.status_code == requests.codes.ok, answer.text
         found: list[dict[str, Any]] = answer.json()["nodes"]
         return found
 
     def healthy_node(self) -> dict[str, Any]:
-        """The one node, as soon as the orchestrator calls it healthy."""
+        """The only node, after the orchestrator reports it as healthy."""
 
         def healthy() -> dict[str, Any] | None:
             found = self.nodes()

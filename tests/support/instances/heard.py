@@ -1,4 +1,5 @@
-"""Segments that reach the origin, counted by its own firewall: the client's own, and others'."""
+"""Counts segments that reach the origin, with the origin's firewall: those of the client, and
+others."""
 
 from __future__ import annotations
 
@@ -9,23 +10,23 @@ from dataclasses import dataclass
 from tests.support.instances.lab import Lab, run
 
 CLIENT = "198.18.0.1"
-"""The lab's client; forged sources are others."""
+"""The lab's client; forged sources count as others."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """IPv4 segments of a kind, since counting began."""
+    """IPv4 segments of one kind, since the counting began."""
 
     lab: Lab
 
     @property
     def own(self) -> int:
-        """Of the client."""
+        """Segments of the client."""
         return self._count("own")
 
     @property
     def others(self) -> int:
-        """Of anybody else."""
+        """Segments of all other sources."""
         return self._count("others")
 
     def _count(self, name: str) -> int:
@@ -35,7 +36,7 @@ class Heard:
 
 @contextmanager
 def heard(lab: Lab, flag: str) -> Iterator[Heard]:
-    """Count segments that have, of ``syn`` and ``ack``, this one alone."""
+    """Count segments with this flag and without the other one of ``syn`` and ``ack``."""
     kind = f"tcp flags & (syn | ack) == {flag}"
     rules = (
         "add table inet heard; add counter inet heard own; add counter inet heard others; "

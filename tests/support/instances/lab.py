@@ -1,4 +1,4 @@
-"""A lab instance as tests use it: started through the command, spoken to as users speak to it."""
+"""A lab instance for tests: started with the command, and used through the interfaces of users."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UP_TIMEOUT_S = 240.0
 
 
 def run(*command: str, timeout_s: float = COMMAND_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
-    """Run a command without input; its failure is an answer."""
+    """Run a command without input; returns its result even if it fails."""
     return subprocess.run(
         command,
         cwd=TREE,
@@ -40,16 +40,16 @@ def run(*command: str, timeout_s: float = COMMAND_TIMEOUT_S) -> subprocess.Compl
 
 
 class Lab:
-    """One instance by its name."""
+    """An instance, by its name."""
 
     def __init__(self, name: str) -> None:
         self.instance = Instance(name)
         self._config: Path | None = None
 
-    # --- life
+    # --- start and stop
 
     def up(self, *options: str, config: str | None = None, has_orchestrator: bool = False) -> None:
-        """Start it in the background and return when it is healthy; few tests need an
+        """Start it in the background and return when it is healthy. Few tests need an
         orchestrator."""
         if not has_orchestrator:
             options = (*options, "--no-orchestrator")
@@ -59,7 +59,7 @@ class Lab:
         assert done.returncode == 0, done.stderr
 
     def down(self) -> subprocess.CompletedProcess[str]:
-        """Stop it, or clean what is left of it."""
+        """Stop it, or remove what an interrupted run has left."""
         done = self.command("down", timeout_s=UP_TIMEOUT_S)
         if self._config is not None:
             self._config.unlink(missing_ok=True)
@@ -68,22 +68,22 @@ class Lab:
     def command(
         self, verb: str, *options: str, timeout_s: float = COMMAND_TIMEOUT_S
     ) -> subprocess.CompletedProcess[str]:
-        """``secbeat lab VERB --instance NAME OPTIONS``."""
+        """Run ``secbeat lab VERB --instance NAME OPTIONS``."""
         name = self.instance.name
         return run(*SECBEAT, "lab", verb, "--instance", name, *options, timeout_s=timeout_s)
 
     def status(self) -> dict[str, Any]:
-        """What ``lab status --json`` says."""
+        """The document of ``lab status --json``."""
         document: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
         return document
 
     def process(self, name: str) -> dict[str, Any]:
-        """One process of the status."""
+        """The status of one process."""
         found: dict[str, Any] = self.status()["processes"][name]
         return found
 
     def kill(self, name: str, number: int) -> None:
-        """Send a signal to a process, and wait until the supervisor has it back."""
+        """Send a signal to a process, and wait until the supervisor has restarted it."""
         before = self.process(name)
         os.kill(before["pid"], number)
 
@@ -98,15 +98,15 @@ class Lab:
     def in_client(
         self, *command: str, timeout_s: float = COMMAND_TIMEOUT_S
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command as the client."""
+        """Run a command in the client's namespace."""
         return run(*self.enter("client"), *command, timeout_s=timeout_s)
 
     def enter(self, peer: str) -> tuple[str, ...]:
-        """What to put before a command to run it as ``client`` or ``origin``."""
+        """The prefix of a command that runs it as ``client`` or ``origin``."""
         return ("ip", "netns", "exec", getattr(self.instance.namespaces, peer))
 
     def add_address(self, peer: str, address: str, device: str = "net0") -> None:
-        """Give a peer one more address; it is a source only of what asks for it."""
+        """Add an address to a peer. It is the source only of connections that select it."""
         options = ["nodad", "preferred_lft", "0"] if ":" in address else []
         namespace = getattr(self.instance.namespaces, peer)
         done = run("ip", "-n", namespace, "address", "replace", address, "dev", device, *options)
@@ -127,7 +127,7 @@ class Lab:
     # --- the node
 
     def key(self) -> str:
-        """The admin key made at first boot."""
+        """The admin key, made at the first start."""
         return self.instance.admin_key.read_text().strip()
 
     def api(
@@ -139,7 +139,7 @@ class Lab:
         timeout_s: float = 30.0,
         **arguments: Any,
     ) -> requests.Response:
-        """Ask the management API; the path starts after ``/api/v1``."""
+        """Send a request to the management API; the path begins after ``/api/v1``."""
         return requests.request(
             method,
             f"http://{self.instance.address}:9999/api/v1{path}",
@@ -170,38 +170,38 @@ class Lab:
         return answer
 
     def make_key(self, name: str) -> str:
-        """A key of a test's own, as keys have rate limits of their own."""
+        """A new key, because each key has its own rate limit."""
         made = self.api("POST", "/keys", json={"name": name, "role": "operate"})
         assert made.status_code == 201, made.text
         key: str = made.json()["key"]
         return key
 
     def metrics(self, port: int) -> str:
-        """The text that Prometheus would get."""
+        """The metrics in Prometheus's text format."""
         answer = requests.get(f"http://{self.instance.address}:{port}/metrics", timeout=30)
         assert answer.status_code == 200
         return answer.text
 
     def stats(self) -> NodeStats:
-        """What the data plane publishes now."""
+        """The data plane's current statistics."""
         with observe(self.instance.socket) as observer:
             return observer.stats()
 
     def quiet_stats(self) -> NodeStats:
-        """Statistics of a node in which no packet is on its way."""
+        """The statistics of a node without packets in flight."""
 
         def settled() -> NodeStats | None:
             first = self.stats()
             if any(port.held_now for port in first.ports.values()):
                 return None
-            time.sleep(0.05)  # a worker that has lost its core in the midst of a burst goes on
+            time.sleep(0.05)  # time for a worker that has lost its core within a burst
             second = self.stats()
             return second if first.ports == second.ports else None
 
         return wait_for(settled, "no packet is on its way", every_s=0.1)
 
     def log(self, process: str) -> str:
-        """A process's log so far."""
+        """The log of a process so far."""
         return (self.instance.logs / f"{process}.log").read_text(errors="replace")
 
     def _write(self, config: str) -> Path:
@@ -213,7 +213,7 @@ class Lab:
 
 
 def assert_ledgers(stats: NodeStats) -> None:
-    """The two equations that hold when no packet is on its way."""
+    """Check the two equations that are true when no packet is in flight."""
     for port in stats.ports.values():
         accounted = port.forwarded + port.consumed + sum(port.dropped.values()) + port.held_now
         assert port.received == accounted, port

@@ -1,7 +1,8 @@
-"""What the kernel handed to the node's ports and got back, against what the node says it did.
+"""Compares the kernel's counters of the node's ports with the node's own counters.
 
-The difference is what was lost in between: a receive ring that overflowed because the worker came
-too late, a frame that a device did not take. No counter of af_packet's driver shows it.
+The difference is the number of packets lost in between: in a receive ring that overflowed because
+the worker was late, or a frame that a device did not accept. The driver af_packet does not count
+these.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ _ACROSS = {OUTSIDE: INSIDE, INSIDE: OUTSIDE}
 
 @dataclass(frozen=True)
 class Passage:
-    """Packets since the lab was made, by port; those on their way count as lost."""
+    """Lost packets since the lab was made, by port; packets in flight count as lost."""
 
     lost_before: dict[str, int]
-    """Came in on the interface and were not received."""
+    """Arrived on the interface and were not received by the node."""
     lost_behind: dict[str, int]
-    """Were forwarded and did not leave on the other interface."""
+    """Were forwarded by the node and did not leave on the other interface."""
 
     @classmethod
     def now(cls, lab: Lab) -> Passage:
-        """The interfaces are read last: a packet in between counts as lost, never as gained."""
+        """The interfaces are read last: a packet in flight counts as lost, never as gained."""
         node: NodeStats = lab.stats()
         counters = {name: _counters(lab, name) for name in _ACROSS}
         return cls(
@@ -41,7 +42,7 @@ class Passage:
 
     @classmethod
     def settled(cls, lab: Lab) -> Passage:
-        """As soon as nothing moves."""
+        """The counters when no packet moves."""
 
         def still() -> Passage | None:
             first = cls.now(lab)
@@ -51,7 +52,7 @@ class Passage:
         return wait_for(still, "no packet is on its way", every_s=0.1)
 
     def lost_since(self, before: Passage) -> dict[str, int]:
-        """What got lost, by place; empty when nothing did."""
+        """Packets lost since then, by place; empty if there are none."""
         places = {f"before {n}": self.lost_before[n] - before.lost_before[n] for n in _ACROSS}
         places |= {f"behind {n}": self.lost_behind[n] - before.lost_behind[n] for n in _ACROSS}
         return {place: count for place, count in places.items() if count > 0}

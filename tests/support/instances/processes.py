@@ -1,4 +1,4 @@
-"""An instance whose processes a test starts and stops one by one, without a supervisor."""
+"""An instance whose processes a test starts and stops individually, without a supervisor."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Processes:
             self._claim.release()
 
     def start(self, *names: str) -> None:
-        """Start these, and wait until each is ready."""
+        """Start these processes, and wait until each is ready."""
         for name in names:
             self._units[name].start(time.monotonic())
             self._turn_until(self._units[name], State.READY)
 
     def stop(self, *names: str) -> None:
-        """Stop these cleanly; each must exit with 0."""
+        """Stop these processes cleanly; each must exit with 0."""
         for name in names:
             unit = self._units[name]
             unit.stop(time.monotonic())

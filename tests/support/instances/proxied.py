@@ -1,4 +1,4 @@
-"""A node whose SYN proxy answers for a host: it must have seen first what the host can."""
+"""A node whose SYN proxy answers for a host: it must first learn the host's options."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from tests.support.instances.lab import Lab
 from tests.support.waiting import wait_for
 
 _AGAIN_S = 1.1
-"""The node looks at a host at most once a second."""
+"""The node lets a SYN pass to a host at most once a second, to learn its options."""
 
 
 def until_proxied(lab: Lab, connect: Callable[[], object]) -> None:
-    """Connect until the node does not let it through to see what the origin can."""
+    """Connect until the node answers itself, instead of letting the SYN pass to learn the origin's
+    options."""
 
     def is_proxied() -> bool:
         before = lab.quiet_stats().connections.accepted

@@ -1,4 +1,5 @@
-"""Attacks as stories: who attacks what, with a tool that nobody here wrote, and what that is."""
+"""Attacks as stories: the attack, the tool that makes it (not written for this project), and the
+expected incident."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ ATTACKER, ATTACKER_IPV6 = "198.18.0.1", "2001:2::1:1"
 HONEST = "198.18.77.7"
 PREFIX = "198.19.4.0/24"
 COUNTED, WEIGHED = "198.19.6.1", "198.19.7.1"
-"""Of the origin too: where packets, and where bits have a threshold."""
+"""Addresses of the origin too: one with a threshold of packets, one with a threshold of bits."""
 UPLOAD_RATE = "20M"
 ARP_REQUEST = (
     "const16(1), const16(0x0800), 6, 4, const16(1), "
     "fill(0x02, 6), 198, 18, 0, 1, fill(0, 6), 198, 19, 255, 254"
 )
-"""RFC 826: who has an address that nobody has."""
+"""RFC 826: a request for an address that no host has."""
 BROADCAST, NON_IP = "ff:ff:ff:ff:ff:ff", ", type=0x88b5"
 """The EtherType for experiments (IEEE 802)."""
 TRAFGEN_PPS = 4000
@@ -37,7 +38,8 @@ THRESHOLDS = {
     "carpet_factor": 2,
     "quiet_seconds": 3,
 }
-"""Low, so that a small machine can attack the node; over soon, but not with a tool that stalls."""
+"""Low thresholds, so that a small machine can attack the node; the incident ends soon, but not if
+the tool pauses."""
 LOW_POLICY = {
     "name": "stories",
     "http": {"ports": [80], "head_seconds": HEAD_SECONDS},
@@ -53,7 +55,7 @@ LOW_POLICY = {
             "targets": [f"{WEIGHED}/32"],
             "rules": [{"type": "detection", **THRESHOLDS, "bits": 2_000_000}],
         },
-        # Without HTTP: what is a connection flood there is one of requests elsewhere.
+        # Without HTTP: in an inspected profile, this connection flood would be a request flood.
         {
             "name": "uninspected",
             "targets": ["2001:2::2:1/128"],
@@ -67,22 +69,23 @@ Attacking = Callable[[Lab], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Story:
-    """An attack, and what the node has to say of it."""
+    """An attack, and what the node must report about it."""
 
     name: str
     type: str
     attacking: Attacking
     source: str | None
-    """Who sends; None: forged addresses."""
+    """The source of the attack; None: forged addresses."""
     target: str = ORIGIN
     port: tuple[str, int] | None = None
-    """Where most of it goes."""
+    """Protocol and port of most packets."""
     flags: str | None = None
-    """Of most of its segments."""
+    """TCP flags of most segments."""
     lingers_ms: int = 0
-    """So long after its last packet the node still acts on it, which is what is counted."""
+    """For so long after the last packet, the node still originates packets because of it, and
+    counts these."""
     is_of_ip: bool = True
-    """False: of frames of a port, of which nobody knows who sent them."""
+    """False: frames of a port without IP, whose source is not known."""
 
 
 def tool(*command: str) -> Attacking:
@@ -99,12 +102,13 @@ def tool(*command: str) -> Attacking:
 
 
 def repeated(*command: str) -> Attacking:
-    """One that ends when the node has reset all of its connections, and is then started anew."""
+    """A program that ends when the node has reset all of its connections, and is then started
+    again."""
 
     @contextmanager
     def attacking(lab: Lab) -> Iterator[None]:
         loop = ("sh", "-c", 'while "$@"; do :; done', "repeated", *command)
-        # Its own group: whatever the shell has started ends with it.
+        # In its own process group, so that all programs of the shell end with it.
         with subprocess.Popen(
             [*lab.enter("client"), *loop],
             stdin=subprocess.DEVNULL,
@@ -123,18 +127,19 @@ def repeated(*command: str) -> Attacking:
 
 
 def hping3(*options: str, target: str = ORIGIN) -> Attacking:
-    """At most 10,000 packets a second, so that a small machine has time for the node."""
+    """hping3 with at most 10,000 packets per second, which leaves a small machine time for the
+    node."""
     return tool("hping3", "--quiet", "--interval", "u100", *options, target)
 
 
 def nping(*options: str) -> Attacking:
-    """Without an end, and without looking at what comes back."""
+    """nping without an end, and without capturing answers."""
     endless = ("--count", "0", "--rate", str(TRAFGEN_PPS), "--no-capture", "--hide-sent")
     return tool("nping", *endless, *options, ORIGIN)
 
 
 def upload(address: str) -> Attacking:
-    """One connection with much to send to one more address of the origin."""
+    """One connection that sends much data to an additional address of the origin."""
 
     @contextmanager
     def attacking(lab: Lab) -> Iterator[None]:
@@ -147,7 +152,7 @@ def upload(address: str) -> Attacking:
 
 
 def generated(packet: str, to: str | None = None, ether_type: str = "") -> Attacking:
-    """What trafgen makes of a packet in its own language, behind the Ethernet addresses."""
+    """A packet in trafgen's language, without the Ethernet addresses."""
 
     @contextmanager
     def attacking(lab: Lab) -> Iterator[None]:
@@ -231,7 +236,8 @@ STORIES = (
     ),
     Story(
         *("fragments of IPv6", "fragment_flood"),
-        # Fragment header (RFC 8200, 4.5) of a UDP datagram: not the first, more follow.
+        # Fragment header (RFC 8200, 4.5) of a UDP datagram: not the first fragment, and more
+        # follow.
         generated(
             f"ip6(sa={ATTACKER_IPV6}, da={ORIGIN_IPV6}, nh=44, hl=64, len=520), "
             "17, 0, const16(0x0201), drnd(4), fill(0x58, 512)"

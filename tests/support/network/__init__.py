@@ -1,1 +1,1 @@
-"""Namespaces, links and what runs in them."""
+"""Namespaces, links, and programs in them."""

@@ -1,4 +1,4 @@
-"""Sockets of a test's own in a peer's network namespace, without a process there."""
+"""Sockets of the test's process in a peer's network namespace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLONE_NEWNET = 0x40000000  # linux/sched.h
 
 @contextmanager
 def inside(namespace: str) -> Iterator[None]:
-    """This thread, and no other, is in that namespace; sockets that are made there stay there."""
+    """Move only this thread to the namespace during the block; sockets created there stay there."""
     with Path("/proc/thread-self/ns/net").open() as own, (NETNS / namespace).open() as other:
         _enter(other.fileno())
         try:

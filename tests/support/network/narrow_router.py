@@ -1,8 +1,9 @@
-"""A router before the client whose next link is narrow: ``narrow_router.py DEVICE ORIGIN MTU``.
+"""A router in front of the client whose next link has a small MTU: ``narrow_router.py DEVICE ORIGIN
+MTU``.
 
-Tells the origin so with an ICMP error (RFC 792, RFC 8201) about each segment that does not fit;
-that the client does not receive it is the firewall's part. Run in the client's namespace, until
-killed; prints ``ready``.
+Sends the origin an ICMP error (RFC 792, RFC 8201) for each segment that is too large. The test's
+firewall drops the segment itself. Runs in the client's namespace until it is killed; prints
+``ready``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _QUOTED_BYTES = 512
 
 
 def tell(device: str, origin: str, mtu: int) -> None:
-    """Send an error for each that is too large."""
+    """Send an error for each frame that is too large."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     wire.bind((device, _ETH_P_ALL))
     print("ready", flush=True)

@@ -1,8 +1,10 @@
-"""A router's session as its kernel does it: ``neighbour.py gtsm|md5|far server|client ADDRESS``.
+"""A router's TCP session with the kernel's TCP: ``neighbour.py gtsm|md5|far server|client
+ADDRESS``.
 
-gtsm: sends with a TTL of 255 and takes nothing with less (RFC 5082). md5: signs every segment (RFC
-2385). far: BGP's own port, with a TTL as after some routers. The server speaks first, then repeats
-what it is told; the client prints what it has heard, ``far`` after some words to and fro.
+gtsm: sends with a TTL of 255 and accepts no smaller one (RFC 5082). md5: signs every segment (RFC
+2385). far: BGP's own port, with a TTL as after some routers. The server sends first, then repeats
+what it receives. The client prints what it has received, with ``far`` after some messages in both
+directions.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import sys
 import threading
 
 IP_MINTTL, IPV6_MINHOPCOUNT, TCP_MD5SIG = 21, 73, 14
-"""Of Linux; Python has no names for them."""
+"""Linux constants that Python has no names for."""
 PORT = 1790
 FAR_PORT, FAR_TTL, FAR_WORDS = 179, 61, 10
 GREETING = b"OPEN"
@@ -43,7 +45,7 @@ def main(kind: str, role: str, address: str) -> None:
 
 
 def serve(sock: socket.socket, port: int) -> None:
-    """Until it is stopped."""
+    """Serve until the process is stopped."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("::" if sock.family == socket.AF_INET6 else "", port))
     sock.listen()
@@ -77,7 +79,7 @@ def come_from_afar(sock: socket.socket, family: socket.AddressFamily) -> None:
 
 
 def sign(sock: socket.socket, family: socket.AddressFamily, peer: str) -> None:
-    """With ``struct tcp_md5sig`` of linux/tcp.h."""
+    """Sign segments, with ``struct tcp_md5sig`` of linux/tcp.h."""
     packed = socket.inet_pton(family, peer)
     at = 4 if family == socket.AF_INET else 8
     address = struct.pack("=HH", family, 0).ljust(at, b"\0") + packed

@@ -1,4 +1,4 @@
-"""Real peers beside curl: iperf3, paced datagrams, VLANs."""
+"""Real peers besides curl: iperf3, datagrams at a fixed rate, VLANs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VLAN_RELAY = Path(__file__).with_name("vlan_relay.py")
 
 @contextmanager
 def background(*command: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
-    """A process that is ended with the block."""
+    """Run a process that ends with the block."""
     process = subprocess.Popen(
         command,
         stdin=stdin,
@@ -37,8 +37,9 @@ def background(*command: str, stdin: int = subprocess.DEVNULL) -> Iterator[subpr
 
 @contextmanager
 def iperf_server(lab: Lab) -> Iterator[None]:
-    """iperf3 as the origin, on both families."""
-    # Without a report every second: nobody reads them, and it would wait for somebody who does.
+    """Run iperf3 as the origin, on both families, during the block."""
+    # Without a report every second: nobody reads the output, and a full pipe would block the
+    # server.
     command = ("iperf3", "--server", "--forceflush", "--interval", "0")
     with background(*lab.enter("origin"), *command) as server:
         assert server.stdout is not None
@@ -48,16 +49,16 @@ def iperf_server(lab: Lab) -> Iterator[None]:
 
 
 def iperf(lab: Lab, address: str, *options: str, megabytes: int = 16) -> int:
-    """Send that much over TCP between client and origin; returns the bytes that were sent.
+    """Send this much over TCP between client and origin; returns the bytes that were sent.
 
-    Not those that were received: iperf3 may close its books before the last of them are in.
+    It does not return the bytes received: iperf3 may print its report before the last ones arrive.
     """
 
     def transfer() -> dict[str, Any] | None:
         command = ("iperf3", "--client", address, "--json", "--bytes", f"{megabytes}M")
         done = lab.in_client(*command, *options)
         report: dict[str, Any] = json.loads(done.stdout)
-        # The server takes one at a time, and may not be through with the one before.
+        # The server accepts one client at a time, and may not have finished the previous one.
         if "busy" in report.get("error", ""):
             return None
         assert "error" not in report, report["error"]
@@ -68,7 +69,7 @@ def iperf(lab: Lab, address: str, *options: str, megabytes: int = 16) -> int:
 
 
 def wrk_until(lab: Lab, url: str, wanted: int, *options: str) -> None:
-    """Ask with wrk, again and again, until more than that are answered; each with 200."""
+    """Run wrk repeatedly until more than ``wanted`` requests were answered, all with 200."""
     answered = 0
 
     def enough() -> bool:
@@ -92,7 +93,8 @@ class Sequence:
         self._receiver = receiver
 
     def finish(self) -> tuple[int, int]:
-        """Stop both, the receiver when it has all or no more come; returns sent and received."""
+        """Stop both, the receiver when it has all or nothing more arrives; returns sent and
+        received."""
         self._sender.terminate()
         sent, _ = self._sender.communicate(timeout=60)
         received, _ = self._receiver.communicate(f"{int(sent)}\n", timeout=120)
@@ -101,7 +103,7 @@ class Sequence:
 
 @contextmanager
 def sequence(lab: Lab, address: str, port: int, rate_pps: int) -> Iterator[Sequence]:
-    """Start sending; use `finish` for the counts."""
+    """Send during the block; `Sequence.finish` returns the counts."""
     script = (sys.executable, str(SEQUENCE))
     receiving = (*script, "receive", str(port))
     with background(*lab.enter("origin"), *receiving, stdin=subprocess.PIPE) as receiver:
@@ -116,9 +118,10 @@ def sequence(lab: Lab, address: str, port: int, rate_pps: int) -> Iterator[Seque
 def vlan(
     lab: Lab, tag: int, addresses: dict[str, list[str]], bad: tuple[int, int] | None = None
 ) -> Iterator[None]:
-    """A VLAN on both endpoints, with these addresses by peer; the origin answers.
+    """A VLAN on both endpoints, with these addresses by peer; returns when the origin answers.
 
-    ``bad``: how many of a thousand frames are lost, and how many overtaken, in each direction.
+    ``bad``: the number of frames per thousand that are lost, and that are reordered, in each
+    direction.
     """
     with ExitStack() as stack:
         for peer, wanted in addresses.items():
@@ -137,7 +140,8 @@ def _answers(lab: Lab, address: str) -> bool:
 
 @contextmanager
 def _vlan_interface(lab: Lab, peer: str, tag: int, bad: tuple[int, int] | None) -> Iterator[str]:
-    """The kernel's own where it has them, else one made by hand; up, yields its name."""
+    """A VLAN interface of the kernel if it supports VLANs, else one of `vlan_relay.py`. It is up;
+    yields its name."""
     name, namespace = f"net0.{tag}", getattr(lab.instance.namespaces, peer)
     link = ("link", "add", "link", "net0", "name", name, "type", "vlan", "id", str(tag))
     if bad is None and run("ip", "-n", namespace, *link).returncode == 0:
@@ -156,7 +160,7 @@ def _vlan_interface(lab: Lab, peer: str, tag: int, bad: tuple[int, int] | None) 
 
 
 def flood(lab: Lab, source: str, target: str, count: int) -> None:
-    """That many SYNs from a forged source, as fast as hping3 sends them."""
+    """Send this many SYNs from a forged source, as fast as hping3 can."""
     lab.in_client(
         *("hping3", "--quiet", "--syn", "--destport", "80", "--spoof", source),
         *("--count", str(count), "--interval", "u10", target),

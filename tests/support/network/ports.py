@@ -1,7 +1,8 @@
-"""Ports for servers that are told theirs: nobody else gets one between the choice and its use.
+"""Ports for servers with a configured port: no other test process gets the port between choice and
+use.
 
-They lie below those that the kernel gives to connections and to whoever asks for any port. Among
-the processes of tests each is held by a name, as long as this process lives.
+They are below the range from which the kernel assigns ports. A test process reserves a port with
+the name of an abstract socket, as long as the process lives.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _held: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nobody listens, and which nobody else is given."""
+    """A TCP port of 127.0.0.1 on which nothing listens, and which no other test process gets."""
     for _ in range(_TRIES):
         port = random.randrange(_FIRST, _END)
         holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,8 +1,8 @@
-"""A paced sender and a receiver of numbered datagrams, to run in a peer's namespace.
+"""A sender and a receiver of numbered datagrams at a fixed rate, for a peer's namespace.
 
-``sequence.py send ADDRESS PORT RATE_PPS`` sends until SIGTERM, then prints how many.
-``sequence.py receive PORT`` is told on standard input how many were sent, receives until it has
-them or nothing comes any more, then prints how many different ones came.
+``sequence.py send ADDRESS PORT RATE_PPS`` sends until SIGTERM, then prints the number sent.
+``sequence.py receive PORT`` reads from standard input how many were sent, receives until it has
+them or until nothing more arrives, then prints how many different ones it has received.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def send(address: str, port: int, rate_pps: int) -> int:
     with socket.socket(family, socket.SOCK_DGRAM) as sender:
         while not _stopped:
             due = int((time.monotonic() - start) * rate_pps)
-            # After a pause of the machine the rest is spread, not sent as one burst.
+            # After a pause of the machine, the missing ones are not sent as one burst.
             for _ in range(min(due - number, 4)):
                 number += 1
                 sender.sendto(number.to_bytes(8), (address, port))
@@ -42,12 +42,12 @@ def send(address: str, port: int, rate_pps: int) -> int:
 
 
 def receive(port: int) -> int:
-    """Receive them; returns how many different numbers."""
+    """Receive datagrams; returns the number of different ones."""
     seen: set[bytes] = set()
     sent: int | None = None
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as receiver:
         receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        # What waits here while this process does not run has passed the node.
+        # Datagrams that wait here while this process does not run have passed the node.
         receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
         receiver.bind(("::", port))
         print("listening", flush=True)

@@ -34,9 +34,9 @@ class TwoHosts:
 
 @contextmanager
 def two_hosts(name: str) -> Iterator[TwoHosts]:
-    """Make both, and remove them with the block."""
+    """Make both namespaces, and remove them after the block."""
     hosts = TwoHosts(f"{name}-host", f"{name}-peer")
-    _remove(hosts)  # what an interrupted run has left
+    _remove(hosts)  # left by an interrupted run
     try:
         _build(hosts)
         yield hosts
@@ -46,7 +46,7 @@ def two_hosts(name: str) -> Iterator[TwoHosts]:
 
 
 def run(*command: str, stdin: str | None = None, timeout_s: float = 60) -> str:
-    """Run to the end; returns what was printed."""
+    """Run a command to its end; returns its output."""
     done = subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
     )

@@ -1,9 +1,9 @@
-"""A VLAN interface made by hand: ``vlan_relay.py DEVICE NAME TAG [LOST LATE]``.
+"""A VLAN interface in user space: ``vlan_relay.py DEVICE NAME TAG [LOST LATE]``.
 
-For kernels without 802.1Q, and for a bad line where there is no netem. Makes a tap interface NAME;
-what its host sends there leaves on DEVICE with a tag, and what arrives on DEVICE with that tag
-comes out of it. Of a thousand frames that are sent LOST are lost, and LATE overtaken by others. Run
-in the peer's namespace; the interface goes with it.
+For kernels without 802.1Q, and for a bad line on kernels without netem. Makes a tap interface NAME.
+Frames that the host sends there leave on DEVICE with the tag, and frames that arrive on DEVICE with
+the tag arrive on NAME. Of a thousand sent frames, LOST are lost and LATE are overtaken by others.
+Runs in the peer's namespace; the interface disappears with the process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LATE_S = 0.003
 
 
 class _Line:
-    """Sends frames; some never, some later than those behind them."""
+    """Sends frames; loses some, and delays others so that later frames overtake them."""
 
     def __init__(self, wire: socket.socket, lost: int, late: int) -> None:
         self._wire, self._lost, self._late = wire, lost, late
@@ -47,7 +47,7 @@ class _Line:
             self._wire.send(frame)
 
     def send_late(self) -> float | None:
-        """Those whose time has come; how long until the next one's has."""
+        """Send the delayed frames that are due; returns the time until the next one is due."""
         now = time.monotonic()
         while self._held and self._held[0][0] <= now:
             self._wire.send(self._held.pop(0)[1])
@@ -55,14 +55,14 @@ class _Line:
 
 
 def relay(device: str, name: str, tag: int, lost: int = 0, late: int = 0) -> None:
-    """Carry frames both ways until killed."""
+    """Forward frames in both directions until killed."""
     tap = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tap, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI))
-    # Before the first frame can come in: one that is down refuses it with an error.
+    # Before the first frame can arrive: an interface that is down rejects it with an error.
     subprocess.run(["ip", "link", "set", name, "up"], check=True, timeout=180)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     wire.bind((device, _ETH_P_ALL))
-    # The kernel takes the outermost tag off a received frame and tells it here.
+    # The kernel removes the outermost tag of a received frame and reports it in this way.
     wire.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
     header = struct.pack("!HH", 0x8100, tag)
     line = _Line(wire, lost, late)
@@ -79,7 +79,7 @@ def relay(device: str, name: str, tag: int, lost: int = 0, late: int = 0) -> Non
 
 
 def _tagged(wire: socket.socket, tag: int) -> bytes:
-    """The next frame if it came in with our tag, without it; else nothing."""
+    """The next frame without its tag, if it arrived with this tag; else empty."""
     space = socket.CMSG_SPACE(_AUXDATA.size)
     frame, ancillary, _, address = wire.recvmsg(_FRAME_BYTES_MAX, space)
     if address[2] == socket.PACKET_OUTGOING:

@@ -1,1 +1,1 @@
-"""Two nodes side by side between two routers, and the traffic that takes them."""
+"""Two nodes side by side between two routers, with traffic through them."""

@@ -1,4 +1,4 @@
-"""Clients that are curl: each goes on asking at its pace, and says of every request what came."""
+"""Clients that run curl: each sends requests at a fixed rate and reports the result of each."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tests.support.routers.layout import Client, Site
 from tests.support.waiting import wait_for
 
 PATIENCE_S = 60
-"""Of one request. TCP sends again after 1, 3 and 7 s: longer than any path is dead here."""
+"""Timeout of a request. TCP repeats after 1, 3 and 7 s, which is longer than any path
+fails here."""
 LARGE_BYTES = 1 << 20
 _KINDS = {
     # One connection for all requests.
     "kept": ("?[1-100000]", ("--rate", "4/s")),
     "new": ("?[1-100000]", ("--rate", "4/s", "--header", "Connection: close")),
-    # Some seconds each, so that a path is lost in the midst of most of them.
+    # Some seconds each, so that most of them are in progress when a path fails.
     "large": ("1m.bin?[1-100000]", ("--limit-rate", "200k")),
 }
 _SAYS = (
@@ -29,15 +30,15 @@ _SAYS = (
 
 @dataclass(frozen=True)
 class Request:
-    """One that has ended."""
+    """A request that has ended."""
 
     is_answered: bool
-    """Whole, and with 200."""
+    """Complete, with status 200."""
     connects: int
     size: int
     seconds: float
     error: str
-    """Of curl; empty if there was none."""
+    """curl's error; empty if there was none."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,19 @@ class Curl:
     report: Path
 
     def requests(self) -> list[Request]:
-        """That have ended, in their order."""
+        """The requests that have ended, in their order."""
         lines = self.report.read_text().split("\n")[:-1]
         return [_request(line) for line in lines]
 
 
 class Curls:
-    """All that run."""
+    """All running clients."""
 
     def __init__(self, curls: Sequence[Curl]) -> None:
         self.all = curls
 
     def wait_for_more(self) -> None:
-        """Until each has ended some more requests; those that were under way count too."""
+        """Wait until each has ended some more requests, including those in progress."""
         pairs = zip(self.all, self.counts(), strict=True)
         wanted = [count + (1 if each.kind == "large" else 4) for each, count in pairs]
 
@@ -72,11 +73,11 @@ class Curls:
         wait_for(lambda: not behind(), "every client goes on", bound_s=4 * PATIENCE_S, every_s=0.2)
 
     def counts(self) -> list[int]:
-        """Requests that each has ended so far."""
+        """Number of requests that each client has ended so far."""
         return [len(each.requests()) for each in self.all]
 
     def pages_since(self, counts: Sequence[int]) -> list[Request]:
-        """That have ended since; files are slow on purpose, and left out."""
+        """Requests that have ended since then, without files, which are slow on purpose."""
         pairs = zip(self.all, counts, strict=True)
         return [each for c, n in pairs if c.kind != "large" for each in c.requests()[n:]]
 
@@ -85,14 +86,14 @@ class Curls:
         return [(c, each) for c in self.all for each in c.requests() if not each.is_answered]
 
     def broken(self) -> list[Curl]:
-        """Clients of kept connections that have needed a second one."""
+        """Clients with kept connections that have opened a second one."""
         kept = [curl for curl in self.all if curl.kind == "kept"]
         return [curl for curl in kept if sum(each.connects for each in curl.requests()) != 1]
 
 
 @contextmanager
 def curls(site: Site, clients: Sequence[Client], directory: Path) -> Iterator[Curls]:
-    """One of each kind for each client; all end with the block."""
+    """Run one of each kind for each client during the block."""
     with ExitStack() as stack:
         started = [
             stack.enter_context(_curl(site, client, kind, directory))

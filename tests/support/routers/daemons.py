@@ -1,4 +1,4 @@
-"""Routing daemons as processes of a router: BIRD, and FRR's three."""
+"""Routing daemons of a router: BIRD, or the three of FRR."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tests.support.routers import page
 from tests.support.waiting import wait_for
 
 Sessions = dict[tuple[str, str], str]
-"""Of BFD: since when each is up, by neighbour and interface."""
+"""BFD sessions that are up: since when, by neighbour and interface."""
 
 
 class Daemon(Protocol):
-    """What a router runs."""
+    """The daemon of a router."""
 
     def stop(self) -> None:
-        """End it; routes that it has made may stay. May be called again."""
+        """End it; its routes may stay. May be called again."""
 
     def report(self) -> str:
-        """For whoever looks for a fault."""
+        """Its state, for error messages."""
 
 
 class Bird:
-    """BIRD 2, configured as the page says."""
+    """BIRD 2, configured as docs/links.md shows."""
 
     def __init__(self, namespace: str, role: str, directory: Path) -> None:
         self._socket = directory / f"{role}.ctl"
@@ -40,7 +40,7 @@ class Bird:
         self._process = _started(namespace, command)
 
     def stop(self) -> None:
-        """Without taking its routes along: the kernel's go with the namespace."""
+        """End it without removing its routes: those of the kernel disappear with the namespace."""
         _end(self._process)
 
     def report(self) -> str:
@@ -49,28 +49,28 @@ class Bird:
         return self.ask("show", "protocols") + log[-4000:]
 
     def ask(self, *words: str) -> str:
-        """``birdc WORDS``."""
+        """The output of ``birdc WORDS``."""
         assert self._process.poll() is None, self._log.read_text(errors="replace")
         done = run("birdc", "-s", str(self._socket), *words)
         assert done.returncode == 0, done.stderr or done.stdout
         return done.stdout
 
     def sessions(self) -> Sessions:
-        """Those of BFD that are up."""
+        """The BFD sessions that are up."""
         lines = self.ask("show", "bfd", "sessions")
         found = re.findall(r"^(\S+)\s+(\S+)\s+Up\s+(\S+)", lines, re.M)
         return {(neighbour, interface): since for neighbour, interface, since in found}
 
 
 class Frr:
-    """zebra, bgpd and bfdd, configured by vtysh as the page says."""
+    """zebra, bgpd and bfdd, configured with vtysh as docs/links.md shows."""
 
     _PROGRAMS = Path("/usr/lib/frr")
     _NAMES = ("zebra", "bgpd", "bfdd")
 
     def __init__(self, namespace: str, role: str) -> None:
         self._stack = ExitStack()
-        # Of the user that they become, and not below a directory that is root's alone.
+        # Owned by the user that they switch to, and not below a directory that only root can use.
         self._directory = Path(tempfile.mkdtemp(prefix="sb-frr-"))
         self._stack.callback(shutil.rmtree, self._directory)
         shutil.chown(self._directory, "frr", "frrvty")
@@ -84,16 +84,16 @@ class Frr:
         self._vtysh("-f", str(config))
 
     def stop(self) -> None:
-        """All three."""
+        """End all three."""
         self._stack.close()
 
     def report(self) -> str:
-        """Neighbours, and what zebra has of them."""
+        """Neighbours, and zebra's routes from them."""
         shown = ("show bgp summary", "show bfd peers brief", "show ip route", "show ipv6 route")
         return "".join(self.ask(words) for words in shown)
 
     def ask(self, words: str) -> str:
-        """One command of vtysh."""
+        """The output of one command of vtysh."""
         return self._vtysh("-c", words)
 
     def _vtysh(self, *words: str) -> str:

@@ -1,4 +1,4 @@
-"""A connection that a client keeps open through the SYN proxy of its node."""
+"""A connection that a client keeps open through its node's SYN proxy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.support.waiting import wait_for
 _PATIENCE_S = 30.0
 _REQUEST = b"GET /ip HTTP/1.1\r\nHost: server\r\n\r\n"
 _AGAIN_S = 1.1
-"""A node lets a connection a second through, to see what the host can."""
+"""A node lets one connection per second pass, to learn the host's options."""
 
 
 class Held:
-    """One; a context manager that closes it."""
+    """A kept connection; a context manager that closes it."""
 
     def __init__(self, site: Site, client: Client) -> None:
-        """Connect until the proxy of the client's node has answered in the host's place."""
+        """Connect until the SYN proxy of the client's node has answered for the host."""
         self._site = site
         self._client = client
         self._sock = wait_for(self._proxied, f"{client} is proxied", every_s=_AGAIN_S)
@@ -36,15 +36,15 @@ class Held:
         self.close()
 
     def close(self) -> None:
-        """As a client does that is done; may be called again."""
+        """Close it as a client does; may be called again."""
         self._sock.close()
 
     def ask(self) -> None:
-        """Send a request, and do not wait for the answer."""
+        """Send a request without waiting for the answer."""
         self._sock.sendall(_REQUEST)
 
     def is_answered(self) -> bool:
-        """Ask, and wait for the answer."""
+        """Send a request and wait for the answer."""
         return _is_answered(self._sock)
 
     def _proxied(self) -> socket.socket | None:

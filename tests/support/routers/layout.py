@@ -24,11 +24,11 @@ from tests.support.waiting import wait_for
 
 BOTH = {"path-a", "path-b"}
 NETWORKS = ("198.51.100.0/24", "2001:db8:c::/64", "203.0.113.0/24", "2001:db8:5::/64")
-"""Two of the clients, then two of the server."""
+"""The networks: two of the clients, then two of the server."""
 SERVERS = {"ipv4": "203.0.113.80", "ipv6": "2001:db8:5::80"}
 _CLIENTS = {"ipv4": "198.51.100.{}", "ipv6": "2001:db8:c::{}"}
 _CLIENTS_MAX = 100
-"""Addresses that are looked at; half of them take each path."""
+"""Number of addresses to test; half of them use each path."""
 _PATHS = {
     "path-a": (("192.0.2.0/31", "2001:db8:a::1/64"), ("192.0.2.1/31", "2001:db8:a::2/64")),
     "path-b": (("192.0.2.2/31", "2001:db8:b::1/64"), ("192.0.2.3/31", "2001:db8:b::2/64")),
@@ -39,14 +39,14 @@ _MOVED_S = 120.0
 
 @dataclass(frozen=True)
 class Client:
-    """An address, and the path that its hash gives it while both are there."""
+    """An address, and the path that its hash selects while both paths exist."""
 
     address: str
     server: str
     path: str
 
     def url(self, page: str = "") -> str:
-        """Of a page of the server."""
+        """The URL of a page of the server."""
         host = f"[{self.server}]" if ":" in self.server else self.server
         return f"http://{host}/{page}"
 
@@ -65,11 +65,11 @@ class Site:
 
     @property
     def hosts(self) -> Lab:
-        """Whose endpoints are the client and the server."""
+        """The lab whose endpoints are the client and the server."""
         return self._labs["path-a"]
 
     def up(self) -> None:
-        """Make all of it; returns when both paths are in use."""
+        """Make everything; returns when both paths are in use."""
         for lab, config in zip(self._labs.values(), self._configs, strict=True):
             lab.up(config=config)
         for router in (self.outer, self.inner):
@@ -98,7 +98,7 @@ class Site:
     # --- paths
 
     def wait_for_paths(self, wanted: set[str]) -> None:
-        """Until both routers use these for every network of the other."""
+        """Wait until both routers use exactly these paths for every network of the other."""
 
         def used() -> bool:
             return all(paths == wanted for paths in self._paths())
@@ -111,7 +111,8 @@ class Site:
             raise
 
     def assert_ledgers(self, path: str) -> None:
-        """Of that node; the routers are never quiet, so a packet may be on its way."""
+        """Check the ledgers of that node. The routers are never quiet, so a packet may be in
+        flight."""
 
         def hold() -> bool:
             try:
@@ -128,9 +129,10 @@ class Site:
             raise seen[-1] from failed
 
     def clients(self, count: int) -> list[Client]:
-        """So many for each family and path, in the client's namespace; while nothing else goes on.
+        """This many clients for each family and path, in the client's namespace, while no other
+        traffic runs.
 
-        Which path an address takes is seen, not computed: `ip route get` may say another one.
+        The path of an address is measured, because `ip route get` may give another one.
         """
         found: list[Client] = []
         for family, server in SERVERS.items():
@@ -147,7 +149,7 @@ class Site:
 
     @contextmanager
     def dead(self, path: str) -> Iterator[None]:
-        """The data plane of a node is killed, and nobody starts it again until the block ends."""
+        """Kill the data plane of a node; it is started again after the block."""
         lab = self.of(path)
         supervisor = supervisor_pid(lab.instance)
         assert supervisor is not None
@@ -183,9 +185,9 @@ class Site:
 
 @contextmanager
 def site(directory: Path, configs: Sequence[str]) -> Iterator[Site]:
-    """A site that is removed with the block; ``configs``: of the nodes of path a and b."""
+    """Make a site and remove it after the block; ``configs``: of the nodes of path a and b."""
     made = Site(directory, configs)
-    made.down()  # what an interrupted run has left
+    made.down()  # left by an interrupted run
     with ExitStack() as stack:
         stack.callback(made.down)
         made.up()

@@ -1,4 +1,4 @@
-"""The routers' configuration as `docs/links.md` shows it: what operators copy is what is tested."""
+"""The routers' configuration from `docs/links.md`: tests use what operators copy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BLOCK = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.M | re.S)
 
 
 def block(name: str) -> str:
-    """The one block of that kind."""
+    """The only block of this kind."""
     found = [
         text for kind, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")) if kind == name
     ]
@@ -19,13 +19,13 @@ def block(name: str) -> str:
 
 
 def settings(role: str) -> dict[str, str]:
-    """What sysctl is to set on the router of that role, ``outer`` or ``inner``."""
+    """The settings of sysctl for the router with this role, ``outer`` or ``inner``."""
     lines = (block("sysctl") + block(f"sysctl-{role}")).splitlines()
     return dict(line.split(" = ") for line in lines)
 
 
 def bird(role: str, log: Path) -> str:
-    """BIRD's configuration of that router, with a log file of the test's own."""
+    """BIRD's configuration of that router, with a log file for the test."""
     common = block("bird")
     assert "log syslog all;" in common
     return block(f"bird-{role}") + common.replace("log syslog all;", f'log "{log}" all;')

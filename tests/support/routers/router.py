@@ -14,18 +14,18 @@ from tests.support.routers.daemons import Bird, Daemon, Frr
 
 LAN = "lan0"
 _OFFLOADS = ("tx", "off", "gso", "off", "gro", "off", "tso", "off")
-"""As the lab's: the ports of a node take no checksum that is left for hardware to finish."""
+"""The same as in the lab: a node's ports accept no checksum that hardware has to complete."""
 
 
 def ip(namespace: str, *words: str) -> str:
-    """``ip -n NAMESPACE WORDS``."""
+    """Run ``ip -n NAMESPACE WORDS``; returns its output."""
     done = run("ip", "-n", namespace, *words)
     assert done.returncode == 0, f"ip -n {namespace} {' '.join(words)}: {done.stderr}"
     return done.stdout
 
 
 class Router:
-    """One of two; ``role`` is ``outer`` or ``inner``."""
+    """One of the two routers; ``role`` is ``outer`` or ``inner``."""
 
     def __init__(self, role: str, directory: Path) -> None:
         self.role = role
@@ -33,25 +33,25 @@ class Router:
         self._directory = directory
         self.daemon: Daemon | None = None
 
-    # --- life
+    # --- start and stop
 
     def add(self) -> None:
-        """Make the namespace, set up as the page says."""
+        """Make the namespace, with the settings of docs/links.md."""
         network.add_endpoint(self.namespace)
         ip(self.namespace, "link", "set", "lo", "up")
         for key, value in page.settings(self.role).items():
-            # Some kernels lack the seed; there all namespaces share one.
+            # Some kernels do not have the seed; all namespaces then share one.
             if (Path("/proc/sys") / key.replace(".", "/")).exists():
                 self._on("sysctl", "-qw", f"{key}={value}")
 
     def take(self, namespace: str, interface: str, *addresses: str) -> None:
-        """Make a lab endpoint's interface one of the router's."""
+        """Move a lab endpoint's interface to the router."""
         moved = ("netns", self.namespace, "name", interface)
         ip(namespace, "link", "set", network.ENDPOINT_INTERFACE, *moved)
         self._set_up(interface, addresses)
 
     def join(self, namespace: str, *addresses: str) -> None:
-        """A network behind the router, with an endpoint in it that has no interface yet."""
+        """Make a network behind the router, with an endpoint in it that has no interface yet."""
         ends = ("peer", "name", network.ENDPOINT_INTERFACE, "netns", namespace)
         ip(self.namespace, "link", "add", LAN, "type", "veth", *ends)
         for where, name in ((self.namespace, LAN), (namespace, network.ENDPOINT_INTERFACE)):
@@ -60,15 +60,15 @@ class Router:
         self._set_up(LAN, addresses)
 
     def run_bird(self) -> None:
-        """Until `halt` or `close`."""
+        """Run BIRD until `halt` or `close`."""
         self.daemon = Bird(self.namespace, self.role, self._directory)
 
     def run_frr(self) -> None:
-        """Likewise."""
+        """Run FRR until `halt` or `close`."""
         self.daemon = Frr(self.namespace, self.role)
 
     def halt(self) -> None:
-        """End what it runs, and remove the routes that it has made: nobody else does."""
+        """End the daemon, and remove its routes, which nothing else does."""
         if self.daemon is not None:
             self.daemon.stop()
         self.daemon = None
@@ -76,7 +76,7 @@ class Router:
             ip(self.namespace, family, "route", "flush", "proto", protocol)
 
     def close(self) -> None:
-        """End what it runs and remove the namespace; may be called again."""
+        """End the daemon and remove the namespace; may be called again."""
         if self.daemon is not None:
             self.daemon.stop()
         if (network.NETNS / self.namespace).exists():
@@ -84,16 +84,16 @@ class Router:
                 run("kill", "-KILL", pid)
             run("ip", "netns", "delete", self.namespace)
 
-    # --- what it does
+    # --- state
 
     @property
     def bird(self) -> Bird:
-        """What it runs, if that is BIRD."""
+        """The daemon, which must be BIRD."""
         assert isinstance(self.daemon, Bird)
         return self.daemon
 
     def paths(self, prefix: str) -> set[str]:
-        """The interfaces by which the kernel sends packets to a prefix now."""
+        """The interfaces that the kernel currently uses for packets to a prefix."""
         found: list[dict[str, Any]] = json.loads(
             ip(self.namespace, "-json", _family(prefix), "route", "show", prefix)
         )

@@ -1,1 +1,1 @@
-"""Servers of the tests, as they are deployed."""
+"""Servers for tests, as they are deployed."""

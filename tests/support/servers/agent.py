@@ -1,4 +1,4 @@
-"""An agent in a process of its own, with a service manager that listens to it."""
+"""An agent in its own process, and a service manager that receives its notifications."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Agent:
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def said(self) -> str:
-        """The next thing it tells the service manager."""
+        """Its next notification to the service manager."""
         until = time.monotonic() + BOUND_S
         while time.monotonic() < until:
             with suppress(TimeoutError):
@@ -54,15 +54,15 @@ class Agent:
         raise AssertionError("it said nothing")
 
     def ready(self) -> None:
-        """Wait until it is."""
+        """Wait until the agent is ready."""
         assert self.said() == "READY=1"
 
     def text(self, bind: str) -> str:
-        """What a port shows."""
+        """The metrics of a port."""
         return requests.get(f"http://{bind}/metrics", timeout=BOUND_S).text
 
     def value(self, bind: str, name: str, **labels: str) -> float | None:
-        """One sample; None if there is none."""
+        """The value of one sample; None: it does not exist."""
         for family in text_string_to_metric_families(self.text(bind)):
             for sample in family.samples:
                 if sample.name == name and sample.labels == labels:
@@ -70,12 +70,12 @@ class Agent:
         return None
 
     def resident_kib(self) -> int:
-        """Its resident memory."""
+        """Resident memory in KiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
 
     def log_until(self, event: str) -> dict[str, Any]:
-        """Read its log up to a line of this event."""
+        """Read the log up to a line with this event; returns the line."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.log.append(json.loads(line))
@@ -85,7 +85,7 @@ class Agent:
 
 
 def settings_in(directory: Path, **changes: Any) -> AgentSettings:
-    """Settings of an agent that keeps everything in this directory."""
+    """Settings of an agent with all files in this directory."""
     public, internal = (f"127.0.0.1:{free_port()}" for _ in range(2))
     fixed = AgentSettings(
         socket=directory / "dataplane.sock",

@@ -1,4 +1,4 @@
-"""A management API in processes of its own, as it is deployed; run as a program it is the server.
+"""A management API in its own processes, as it is deployed; run as a program, it is the server.
 
 ``python -m tests.support.servers.api_server DIRECTORY PORT [UNIX-SOCKET]``
 """
@@ -25,7 +25,7 @@ _START_S_MAX = 60
 
 
 def settings(directory: Path, port: int, unix_socket: Path | None = None) -> ApiSettings:
-    """Everything below one directory."""
+    """Settings with all files below one directory."""
     return ApiSettings(
         database=directory / "api" / "node.db",
         state_log=directory / "state",
@@ -54,7 +54,7 @@ class Server:
         disk: SmallDisk | None = None,
         **environment: str,
     ) -> None:
-        """Its log is in the directory; so is its state, unless there is a disk for that."""
+        """The log is in the directory; the state too, unless a disk is given."""
         self.directory = directory
         state = directory if disk is None else disk.inside
         self.port = free_port()
@@ -79,12 +79,12 @@ class Server:
         self._wait()
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """One request on a connection of its own; raises OSError when there is no server."""
+        """Send one request on a new connection; raises OSError if there is no server."""
         data = None if body is None else json.dumps(body).encode()
         return self._ask(method, path, data, "application/json")
 
     def upload(self, path: str, body: bytes) -> tuple[int, Any]:
-        """Import lines of text."""
+        """Upload lines of text, for an import."""
         return self._ask("POST", path, body, "text/plain")
 
     def _ask(self, method: str, path: str, data: bytes | None, kind: str) -> tuple[int, Any]:
@@ -107,13 +107,13 @@ class Server:
         return [int(each) for each in text.split()]
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """End it as a power failure would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(60)
         self.log.close()
 
     def stop(self) -> int:
-        """In order; returns the exit code."""
+        """End it cleanly; returns the exit code."""
         self.process.terminate()
         code = self.process.wait(60)
         self.log.close()

@@ -58,7 +58,8 @@ def library() -> ctypes.CDLL:
 
 
 def settings(socket: Path, state_log: Path, **changes: Any) -> DataplaneSettings:
-    """Settings for a data plane without ports; clients are this user's own unless named."""
+    """Settings for a data plane without ports; without ``client_users``, only this user's own
+    clients may connect."""
     port = PortSettings("none")
     return DataplaneSettings(
         port, port, state_log, socket, **{"client_users": (), "addresses_max": 100_000, **changes}
@@ -66,15 +67,16 @@ def settings(socket: Path, state_log: Path, **changes: Any) -> DataplaneSettings
 
 
 class PortlessDataplane:
-    """Control server, reconciler and tables in this process; `turn` is one turn of the loop."""
+    """Control server, reconciler and tables in this process; `turn` is one turn of the control
+    loop."""
 
     def __init__(self, settings: DataplaneSettings, clock: Clock | None = None) -> None:
         self.clock = clock or SystemClock()
         self.library = library()
         self.consumers = dict.fromkeys(range(settings.lcores), 0)
-        """Addresses that a worker would find in its ``events_consumer``."""
+        """The addresses that a worker would read from its ``events_consumer``."""
         self.readers = abi.Readers()
-        """What workers would count in; nobody reads until its ``count`` says so."""
+        """The counters of workers; there are no readers until a test sets ``count``."""
         self.stats = SharedStats(self.clock, settings.lcores)
         self.events = EventRings(
             self.library,
@@ -132,7 +134,7 @@ class PortlessDataplane:
         self.stats.header.heartbeat_boot_ms = self.clock.boot_ms()
 
     def close(self) -> None:
-        """Idempotent."""
+        """Release everything; may be called again."""
         self.reconciler.close()
         self.control.close()
         self.events.close()
@@ -162,7 +164,7 @@ class PortlessDataplane:
 
 @contextlib.contextmanager
 def turning(dataplane: PortlessDataplane) -> Iterator[PortlessDataplane]:
-    """Start it, and turn it in a thread of its own as long as the block lasts."""
+    """Start the data plane, and run its turns in a thread during the block."""
     dataplane.start()
     stop = threading.Event()
     failures: list[Exception] = []
@@ -186,7 +188,7 @@ def turning(dataplane: PortlessDataplane) -> Iterator[PortlessDataplane]:
 
 
 Start = Callable[..., subprocess.Popen[Any]]
-"""Starts Python with the arguments given; keywords are Popen's."""
+"""Starts Python with these arguments; keywords are those of Popen."""
 
 
 def _start(*arguments: str, **options: Any) -> subprocess.Popen[Any]:

@@ -1,4 +1,4 @@
-"""Runs ``dataplane.run.process`` with the settings that come as JSON on standard input."""
+"""Runs ``dataplane.run.process`` with settings that it reads as JSON from standard input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataplane.run.process import run
 
 
 def main() -> int:
-    """Returns what the process would exit with."""
+    """Returns the exit code of the process."""
     values = json.load(sys.stdin)
     settings = DataplaneSettings(
         outside=PortSettings(values.pop("outside")),

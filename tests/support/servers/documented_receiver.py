@@ -1,6 +1,6 @@
-"""The Flask receiver of docs/webhooks.md, as it stands there, in a process of its own.
+"""Runs the Flask receiver of docs/webhooks.md, unchanged, in its own process.
 
-It verifies each signature with the package ``standardwebhooks`` and prints what was good.
+It verifies each signature with the package ``standardwebhooks`` and prints the valid events.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SOURCE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 @dataclass(frozen=True)
 class DocumentedReceiver:
-    """``events``: what it has printed, in its order."""
+    """``events``: the events that it has printed, in order."""
 
     port: int
     output: Path
@@ -37,7 +37,7 @@ class DocumentedReceiver:
         return f"http://127.0.0.1:{self.port}/webhooks/secbeat"
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """The data of each event of a kind whose signature was good."""
+        """The data of each event of a kind with a valid signature."""
         lines = self.output.read_text().splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n")]
         return [
@@ -47,7 +47,7 @@ class DocumentedReceiver:
 
 @contextmanager
 def documented_receiver(directory: Path, secret: str) -> Iterator[DocumentedReceiver]:
-    """One that listens, as long as the block lasts. ``secret`` begins with ``whsec_``."""
+    """Run one during the block. ``secret`` begins with ``whsec_``."""
     (code,) = _SOURCE.findall(_DOCUMENT.read_text())
     (directory / "receiver.py").write_text(code)
     receiver = DocumentedReceiver(free_port(), directory / "receiver.out")

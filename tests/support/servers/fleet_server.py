@@ -1,7 +1,7 @@
-"""An orchestrator in processes of its own, as it is deployed; run as a program it is the server.
+"""An orchestrator in its own processes, as it is deployed; run as a program, it is the server.
 
 ``python -m tests.support.servers.fleet_server URL DIRECTORY PORT METRICS-PORT WORKERS SOCKET
-PROVISIONER SCALING``; the URL is of a database; of the two sockets either may be empty; SCALING is
+PROVISIONER SCALING``; URL is that of a database; either of the two sockets may be empty; SCALING is
 JSON.
 """
 
@@ -41,9 +41,8 @@ class FleetServer:
         provisioner: Path | None = None,
         scaling: Mapping[str, str | int] | None = None,
     ) -> None:
-        """Its log, keys and scratch are in the directory; ``provisioner``: the socket of one;
-        ``scaling``: fields of `ScalingSettings`.
-        """
+        """The directory has its log, keys and temporary files. ``provisioner``: a provisioner's
+        socket; ``scaling``: fields of `ScalingSettings`."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port, self.metrics_port = free_port(), free_port()
@@ -65,7 +64,7 @@ class FleetServer:
     def request(
         self, method: str, path: str, body: Any = None, key: str = KEY
     ) -> tuple[int, Any, dict[str, str]]:
-        """Status, body and headers; raises OSError when there is no server."""
+        """Status, body and headers; raises OSError if there is no server."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         data = None if body is None else json.dumps(body).encode()
         headers = {"X-SecBeat-API-Key": key, "Content-Type": "application/json"}
@@ -81,7 +80,7 @@ class FleetServer:
         return answer.status, json.loads(text) if text else None, found
 
     def metrics(self) -> str:
-        """What port 9091 says; raises OSError when nobody exports."""
+        """The metrics of port 9091; raises OSError if no process exports them."""
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=60)
         try:
             connection.request("GET", "/metrics")
@@ -98,14 +97,14 @@ class FleetServer:
         return [int(each) for each in text.split()]
 
     def stop(self) -> int:
-        """In order; returns the exit code."""
+        """End it cleanly; returns the exit code."""
         self.process.terminate()
         code = self.process.wait(60)
         self.log.close()
         return code
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """End it as a power failure would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(60)
         self.log.close()
@@ -125,7 +124,7 @@ class FleetServer:
 
 
 def main(url: str, directory: str, *others: str) -> int:
-    from api.orchestrator.server import run  # noqa: PLC0415 - not where the tests run
+    from api.orchestrator.server import run  # noqa: PLC0415 - only in the server process
 
     port, metrics, workers, unix_socket, provisioner, more = others
     scaling = ScalingSettings()

@@ -1,7 +1,7 @@
-"""A real PostgreSQL, from Debian's package, in a directory of its own, on a Unix socket alone.
+"""A PostgreSQL server from Debian's package, in its own directory, on a Unix socket only.
 
-It runs as an unprivileged user, for it refuses to be root, and without fsync unless a test is about
-what survives. Tests get a database each, copied from a template that is migrated once.
+It runs as an unprivileged user, because PostgreSQL refuses root, and without fsync unless a test is
+about a crash. Each test gets a database, copied from a template that is migrated once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for
 
 _ROOM = Path("/usr/lib/postgresql")
 _OTHER = "SECBEAT_TEST_POSTGRESQL"
-"""Names the directory of another version's programs, in the environment."""
+"""Environment variable with the program directory of another version."""
 _USER, _GROUP = "nobody", "nogroup"
 _SETTINGS = {
     "listen_addresses": "",
@@ -34,7 +34,7 @@ _SETTINGS = {
 
 
 class Postgres:
-    """One server. `directory` is short: a Unix socket's path has at most 107 bytes."""
+    """One server. `directory` must be short: the path of a Unix socket has at most 107 bytes."""
 
     def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
         self.directory = directory
@@ -44,7 +44,7 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Make the cluster, if it is not there, and serve."""
+        """Make the cluster if it does not exist, and start the server."""
         if not (self.directory / "data").exists():
             directory = self.directory
             directory.mkdir(parents=True, exist_ok=True)
@@ -69,23 +69,23 @@ class Postgres:
         self._serve()
 
     def stop(self, mode: str = "fast") -> None:
-        """``fast``: connections are cut; ``immediate``: as if the power went."""
+        """``fast``: disconnects clients; ``immediate``: like a power failure."""
         self._run("pg_ctl", "-D", "data", "-w", "-t", "60", "-m", mode, "stop")
         if self._process is not None:
             self._process.wait(60)
 
     def url(self, database: str = "postgres") -> str:
-        """For SQLAlchemy."""
+        """The URL for SQLAlchemy."""
         return f"postgresql://secbeat@/{database}?host={self.directory}"
 
     def execute(self, statement: str) -> None:
-        """As the superuser, outside a transaction."""
+        """Execute a statement as the superuser, outside a transaction."""
         where = f"host={self.directory} user=secbeat dbname=postgres"
         with psycopg.connect(where, autocommit=True) as connection:
             connection.execute(statement.encode())
 
     def make_database(self, migrate: Callable[[str], None]) -> str:
-        """The URL of a new database with the newest schema."""
+        """Make a database with the newest schema; returns its URL."""
         if not self._made:
             self.execute("CREATE DATABASE template")
             migrate(self.url("template"))
@@ -95,12 +95,12 @@ class Postgres:
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
-        """Also if somebody is connected."""
+        """Drop a database, even if clients are connected."""
         name = url.rpartition("/")[0] and url.split("@/")[1].partition("?")[0]
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _serve(self) -> None:
-        """Until it is stopped, or whoever has started it is gone."""
+        """Run the server until it is stopped or its parent has ended."""
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*_confined(), str(programs() / "postgres"), "-D", "data"],
@@ -140,13 +140,15 @@ class Postgres:
 
 
 def _confined() -> list[str]:
-    """The command that another is run by: it dies with its parent, and is not root."""
+    """The prefix of a command that makes it end with its parent, and run as another
+    user than root."""
     user = ["--reuid", _USER, "--regid", _GROUP, "--clear-groups"] if os.geteuid() == 0 else []
     return ["setpriv", *user, "--pdeathsig", "QUIT"]
 
 
 def programs() -> Path:
-    """The newest version that Debian has installed, unless the environment names another."""
+    """The programs of the newest version installed from Debian, unless the environment selects
+    others."""
     if other := os.environ.get(_OTHER):
         return Path(other)
     found = sorted(_ROOM.glob("[0-9]*/bin"), key=lambda path: int(path.parent.name))

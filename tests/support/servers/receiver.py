@@ -1,4 +1,5 @@
-"""A receiver of webhooks on loopback: keeps what it gets, answers as it is told."""
+"""A receiver of webhooks on loopback: records the requests and gives the answers that a
+test sets."""
 
 from __future__ import annotations
 
@@ -33,13 +34,13 @@ class Got:
         return found
 
     def verify(self, key: bytes) -> None:
-        """Raises if the signature is not that of the key, or too old."""
+        """Raises if the signature is not valid for this key, or too old."""
         Webhook(key).verify(self.body, self.headers)
 
 
 @dataclass
 class Receiver:
-    """What came, whatever was answered; ``taken`` is what was answered with 2xx."""
+    """Records all requests; ``taken`` has those that were answered with 2xx."""
 
     port: int = 0
     answer: Callable[[Got], Answer] = lambda _got: (204, {})
@@ -56,7 +57,7 @@ class Receiver:
 
 @contextmanager
 def receiving(port: int = 0) -> Iterator[Receiver]:
-    """A receiver that listens."""
+    """Run a receiver during the block."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,7 +90,7 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
 
 
 def failing(times: int, status: int = 500, of: str | None = None) -> Callable[[Got], Answer]:
-    """Fail the first requests, of an event or of all, then take everything."""
+    """Answers that fail for the first requests (of an event, or of all), then accept everything."""
     left = [times]
 
     def answer(got: Got) -> Answer:

@@ -1,4 +1,4 @@
-"""The HTTP server below the API in a thread of the test, with an application of the test's own."""
+"""The API's HTTP server in a thread of the test, with an application of the test."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ KEEPALIVE_S = 5
 
 @dataclass(frozen=True)
 class Serving:
-    """A server of 127.0.0.1."""
+    """A server on 127.0.0.1."""
 
     port: int
     worker: Worker
 
     @property
     def connections(self) -> int:
-        """How many there are."""
+        """Number of current connections."""
         return int(self.worker.nr_conns)
 
 
 @contextmanager
 def serving(application: Bridge, connections_max: int = 100) -> Iterator[Serving]:
-    """A server that serves this."""
+    """Serve this application during the block."""
     config = Config()
     for name, value in {
         **PARSER,
@@ -70,12 +70,12 @@ def _run(worker: Any) -> None:
 
 
 def connected(port: int) -> socket.socket:
-    """A connection of its own, on which nothing waits longer than a minute."""
+    """A new connection, with a timeout of a minute."""
     return socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+    """All bytes until the server closes the connection."""
     found = b""
     while chunk := connection.recv(65_536):
         found += chunk

@@ -1,4 +1,4 @@
-"""The TLS terminator with the configuration that a node has, on loopback, in front of a socket."""
+"""The TLS terminator with the configuration of a node, on loopback, in front of a socket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROOTFS = Path(__file__).parents[3] / "appliance" / "rootfs"
 
 @dataclass(frozen=True)
 class Front:
-    """A configuration that is deployed: the socket behind it, and the port that it listens on."""
+    """A deployed configuration: the socket behind it, and the port on which it listens."""
 
     configuration: Path
     socket: str
@@ -42,7 +42,7 @@ def make_credentials(place: Path) -> None:
 
 
 def program() -> str:
-    """HAProxy."""
+    """The path of HAProxy."""
     found = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
     assert found, "haproxy is not installed: run 'make setup'"
     return found

@@ -1,7 +1,8 @@
-"""Runs worker lcores over two DPDK ports and prints their ledger: EAL starts once per process only.
+"""Runs worker lcores over two DPDK ports and prints their ledger, because EAL starts only once per
+process.
 
-Child of ``test_worker*.py``: one JSON object on standard input says what to do, one on standard
-output what came of it.
+Child of ``test_worker*.py``: reads one JSON object with the scenario from standard input, and
+writes one with the results to standard output.
 """
 
 from __future__ import annotations
@@ -34,26 +35,26 @@ from dataplane.waf.no_rules import NoRules
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the test wants."""
+    """The scenario of a test."""
 
     outside: str
     inside: str
     settled: int
-    """Run until so many packets have met their fate."""
+    """Run until this many packets have a final verdict."""
     directory: str
     lcores: int = 1
     mtu: int = 1500
     room: int = 0
     banned: list[str] = field(default_factory=list)
     ring_ports: dict[str, int] = field(default_factory=dict)
-    """Ports made of rings that nobody drains: name, slots of the transmit ring."""
+    """Ports made of rings that nothing empties: name, slots of the transmit ring."""
     second_is_late: bool = False
     """Lcore 1 starts when lcore 0 has received everything."""
     timeout_s: float = 60.0
 
 
 def main() -> None:
-    """Read, run, print."""
+    """Read the scenario, run it, print the results."""
     scenario = Scenario(**json.load(sys.stdin))
     settings = DataplaneSettings(
         outside=PortSettings(scenario.outside, scenario.mtu),

@@ -1,1 +1,1 @@
-"""Inputs and answers as values, made for tests."""
+"""Inputs and answers for tests, as values."""

@@ -1,4 +1,4 @@
-"""Frames for DPDK's pcap ports: what goes in, and what came out."""
+"""Frames for DPDK's pcap ports: received and transmitted ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def inbound(client: str, size: int = 100, mark: int = 0) -> bytes:
 
 
 def outbound(client: str, size: int = 100, mark: int = 0) -> bytes:
-    """A UDP frame of the server's to a client."""
+    """A UDP frame from the server to a client."""
     return _frame(SERVER, client, size, mark)
 
 
@@ -41,7 +41,7 @@ def assorted() -> list[bytes]:
 
 
 def write_frames(path: Path, frames: Sequence[bytes]) -> Path:
-    """A capture with these frames."""
+    """Write a capture with these frames."""
     with PcapWriter(str(path), linktype=1, nano=False) as writer:
         writer.write_header(None)
         for frame in frames:
@@ -56,7 +56,7 @@ def read_frames(path: Path) -> list[bytes]:
 
 
 def mark_of(frame: bytes) -> int:
-    """The mark that `inbound` or `outbound` has put in."""
+    """The mark of a frame from `inbound` or `outbound`."""
     return int.from_bytes(frame[42:46], "big")
 
 

@@ -1,4 +1,4 @@
-"""A country database of the lab: all its peers are in one country."""
+"""A country database for the lab: all its peers are in one country."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ HEAD = "# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n"
 
 
 def build(path: Path, tmp_path: Path, code: str) -> None:
-    """198.18.0.0/15, which all peers of the lab are in, is there."""
+    """Build a database in which 198.18.0.0/15, the network of all peers of the lab, has this
+    country."""
     (tmp_path / "geoip").write_text(f"{HEAD}3323068416,3323199487,{code}\n")
     (tmp_path / "geoip6").write_text(f"{HEAD}2001:2::,2001:2:ffff::,{code}\n")
     sources = (str(tmp_path / name) for name in ("geoip", "geoip6"))

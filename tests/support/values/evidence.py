@@ -1,4 +1,4 @@
-"""A request that a rule has blocked, as the data plane tells of it."""
+"""A request that a rule has blocked, as the data plane reports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers about packets."""
+"""Answers to questions about packets."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ PASSED = PacketExplanation(
     syn_proxy="auto",
     syn_proxy_on=False,
 )
-"""A packet that nothing is against, to the default profile."""
+"""A packet to the default profile that no stage drops."""

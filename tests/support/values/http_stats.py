@@ -1,4 +1,4 @@
-"""What a node has counted of HTTP, as a test wants it."""
+"""HTTP counters of a node, for tests."""
 
 from __future__ import annotations
 

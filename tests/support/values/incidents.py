@@ -1,4 +1,4 @@
-"""Attacks as values, as a test wants them."""
+"""Attacks as values, for tests."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SYN_FLOOD = Incident(
     sampling=Sampling(16, 64),
     response=WantedResponse("none", "enforce", 0, 0, 0),
 )
-"""One that goes on."""
+"""An incident that has not ended."""
 
 DETECTION = DetectionStats(
     ticks=500,
@@ -69,7 +69,7 @@ DETECTION = DetectionStats(
     delay_count=4,
     delay_sum_ms=520,
 )
-"""What a node has counted."""
+"""Counters of a node."""
 
 NO_DETECTION = DetectionStats(
     ticks=500,
@@ -82,11 +82,11 @@ NO_DETECTION = DetectionStats(
     delay_count=0,
     delay_sum_ms=0,
 )
-"""What one that was never attacked has."""
+"""Counters of a node that was never attacked."""
 
 
 def ended(incident: Incident = SYN_FLOOD, **changes: Any) -> Incident:
-    """The same, three seconds later, over."""
+    """The same incident three seconds later, ended."""
     end = incident.started_at + 5000
     over = {"state": "ended", "ended_by": "quiet", "ended_at": end, "updated_at": end}
     return replace(incident, version=incident.version + 2, **{**over, **changes})

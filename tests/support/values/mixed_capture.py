@@ -1,4 +1,4 @@
-"""A capture with something of everything, and what the pipeline must make of each packet."""
+"""A capture with packets of many kinds, and the expected result for each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ALLOWLIST = "192.0.2.77\n"
 
 @dataclass(frozen=True)
 class Sample:
-    """One packet: bytes on the wire, how many the capture kept, and the expected fate."""
+    """One packet: its bytes, how many of them the capture has, and the expected result."""
 
     name: str
     data: bytes
@@ -42,13 +42,13 @@ class Sample:
 
     @property
     def captured(self) -> bytes:
-        """What the capture has of it."""
+        """The bytes in the capture."""
         return self.data[: self.kept]
 
 
 @cache
 def mixed() -> tuple[Sample, ...]:
-    """v4, v6, VLAN, QinQ, fragments, cut packets, both directions."""
+    """IPv4, IPv6, VLAN, QinQ, fragments, cut packets, both directions."""
     v4, v6 = IP(src=CLIENT4, dst=SERVER4), IPv6(src=CLIENT6, dst=SERVER6)
     syn, udp = TCP(sport=1024, dport=80, flags="S"), UDP(sport=53, dport=1025)
     long = Raw(b"x" * 400)
@@ -93,7 +93,7 @@ def mixed() -> tuple[Sample, ...]:
 
 
 def write_mixed(path: Path, gap_ns: int = 1000) -> None:
-    """Write the mixed capture; packets lie ``gap_ns`` apart."""
+    """Write the mixed capture, with ``gap_ns`` between packets."""
     with create_capture(path) as writer:
         for index, sample in enumerate(mixed()):
             writer.write(START_NS + index * gap_ns, sample.captured, len(sample.data))

@@ -1,4 +1,4 @@
-"""What an agent would have recorded in ``events.db``, without an agent."""
+"""An ``events.db`` with records as an agent would write them, without an agent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataplane.shared.incidents import Incident
 
 
 class Recorded:
-    """An ``events.db`` that is written like the agent's; close it as the agent would end."""
+    """Writes an ``events.db`` like an agent's; close it as the agent would."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,7 @@ class Recorded:
             metadata.create_all(self._engine)
 
     def attack(self, incident: Incident, **response: Any) -> Document:
-        """Record an attack, and what was done about it."""
+        """Record an attack and the response to it."""
         document = attack_document(incident, response or None)
         self._insert(
             tables.incidents,
@@ -46,7 +46,7 @@ class Recorded:
         return document
 
     def event(self, kind: str, at: int, incident_id: str | None = None, **data: Any) -> int:
-        """Record an event; its sequence number."""
+        """Record an event; returns its sequence number."""
         self._events += 1
         values = {
             "id": f"evt_{self._events:022}",
@@ -70,12 +70,12 @@ class Recorded:
         self._insert(tables.captures, **{**values, **changes})
 
     def rates(self, profile: str, hour: int, metric: str, bucket: int, count: int) -> None:
-        """Record so many periods of an hour of the week in a bucket of the baseline."""
+        """Record this many periods of an hour of the week in a bucket of the baseline."""
         cell = {"profile": profile, "hour_of_week": hour, "metric": metric, "bucket": bucket}
         self._insert(tables.baseline, **cell, count=count)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the database; may be called again."""
         self._engine.dispose()
 
     def _insert(self, table: Any, **values: Any) -> int:

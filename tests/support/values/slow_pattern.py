@@ -1,4 +1,4 @@
-"""A pattern that compiles for longer than any pattern may."""
+"""A pattern whose compilation takes longer than the limit."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ def _words(count: int, salt: int) -> str:
 
 
 SLOW = f"(?:{_words(500, 1)}){{3}}.*(?:{_words(450, 3)}){{2}}"
-"""Takes 6 s of the fastest CPU that was seen here, and about 15 s at 2.6 GHz; 2 s are allowed."""
+"""Compiles in 6 s on the fastest CPU seen here, and in about 15 s at 2.6 GHz; the limit is 2 s."""

@@ -1,4 +1,4 @@
-"""A collector that a test feeds by the tick: what came to which address, and of which kind."""
+"""A collector that a test feeds tick by tick with counters by address and kind."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from dataplane.native.abi import TrafficKind
 TICK_MS = 100
 TICKS_PER_S = 10
 PREFIX_LENGTH = 120
-"""Of a /24."""
+"""A /24, as the length of a mapped prefix."""
 NONE = (0,) * (len(TrafficKind) + 1)
 Row = tuple[int, ...]
 """Counts by kind, then bytes."""
 
 
 def row(size: int = 100, **kinds: int) -> Row:
-    """Counts by kind in lower case; each is of packets, but for what is not."""
+    """A row with these counts, by kind in lower case. PACKETS defaults to the largest count."""
     counts = {TrafficKind[name.upper()]: value for name, value in kinds.items()}
     counts.setdefault(TrafficKind.PACKETS, max(counts.values(), default=0))
     packets = counts[TrafficKind.PACKETS]
@@ -43,7 +43,7 @@ def target(text: str) -> Target:
 
 
 class FakeCollector:
-    """Sums and slides as the real one does, exactly; addresses are IPv4."""
+    """Sums and windows as in the real collector, but exact; addresses are IPv4."""
 
     sampling = Sampling(1, 1)
 
@@ -80,7 +80,7 @@ class FakeCollector:
         return self.sources, []
 
     def put(self, rows: Mapping[str, Row]) -> None:
-        """What a tick brings, by address."""
+        """Add the counters of one tick, by address."""
         self._ticks.append({target(address): counts for address, counts in rows.items()})
         self.boot_ms += TICK_MS
 
@@ -130,7 +130,7 @@ class FakeCollector:
 
 
 def evidence(**changes: Any) -> Evidence:
-    """Of a flood of forged sources, unless something else is said."""
+    """Evidence of a flood with forged sources, with these changes."""
     usual: dict[str, Any] = {
         "packets": 1000,
         "samples_taken": 1000,
@@ -145,7 +145,7 @@ def evidence(**changes: Any) -> Evidence:
 
 
 def amplified(port: int) -> Evidence:
-    """Answers of reflectors from that port."""
+    """Evidence of answers from reflectors with this source port."""
     return evidence(source_ports=(RankedPort(17, port, 900, 0), RankedPort(17, 1, 10, 0)))
 
 
