@@ -1,4 +1,5 @@
-# Shared by the scripts that install Debian packages. Sourced, behind common.sh; the caller has set LIST.
+# Shared by the scripts that install Debian packages. Sourced after common.sh; the caller has set
+# LIST.
 
 POLICY=/usr/sbin/policy-rc.d
 
@@ -7,7 +8,7 @@ wanted() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$LIST"; }
 missing() {
     wanted | while read -r package; do
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-        # pkg-config is provided by pkgconf on Debian 13: a command that is there is enough.
+        # On Debian 13, pkgconf provides pkg-config: the command suffices.
         [ "$status" = installed ] || { [ "$package" = pkg-config ] && command -v pkg-config >/dev/null; } ||
             printf '%s ' "$package"
     done
@@ -15,7 +16,7 @@ missing() {
 
 remove_policy() { as_root rm -f "$POLICY"; }
 
-# invoke-rc.d asks this program before it starts a service: 101 means no.
+# invoke-rc.d runs this program before it starts a service; exit code 101 forbids it.
 forbid_daemons() {
     [ ! -e "$POLICY" ] || return 0
     trap remove_policy EXIT

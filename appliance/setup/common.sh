@@ -1,11 +1,11 @@
-# Shared by the setup scripts: where things are, and how to become root or the owner of the tree.
-# Sourced; the caller has set -eu.
+# Shared by the setup scripts: paths, and how to become root or the owner of the tree. Sourced; the
+# caller has set -eu.
 
 TREE=$(cd "$(dirname "$0")/../.." && pwd)
 SETUP="$TREE/appliance/setup"
 VENV="$TREE/.venv"
 OWNER=$(stat -c %U "$TREE")
-PATH="$PATH:/usr/sbin:/sbin" # su without a login shell leaves them out
+PATH="$PATH:/usr/sbin:/sbin" # missing after su without a login shell
 export PATH
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -15,7 +15,7 @@ fail() {
     exit 1
 }
 
-# For apt and the system users only.
+# Only for apt and the system users.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -26,7 +26,7 @@ as_root() {
     fi
 }
 
-# Everything inside the tree belongs to whoever owns the tree, also under sudo.
+# All files in the tree belong to the owner of the tree, also under sudo.
 as_owner() {
     if [ "$(id -u)" -eq 0 ] && [ "$OWNER" != root ]; then
         runuser -u "$OWNER" -- env HOME="$(getent passwd "$OWNER" | cut -d: -f6)" "$@"

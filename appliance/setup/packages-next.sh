@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs the packages of packages-next.txt that are missing. On Debian 12 an apt with sources, lists and a cache of its own
-# fetches them from Debian 13 and is gone with this script: the system's apt never hears of that release. It takes the mirror
-# from the system's apt, and checks signatures as always.
+# Installs the missing packages of packages-next.txt. On Debian 12, a separate apt with its own
+# sources, lists and cache fetches them from Debian 13. It is removed with this script, and the
+# system's apt does not see that release. It uses the mirror of the system's apt, and checks
+# signatures as usual.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -18,7 +19,7 @@ all_known() {
     done
 }
 
-# The first archive of a Debian release among the system's sources, in whichever format those are written.
+# The first archive of a Debian release in the system's sources, whatever their format.
 mirror() {
     apt-get indextargets --format '$(ORIGIN) $(LABEL) $(CODENAME) $(COMPONENT) $(REPO_URI)' \
         'Created-By: Packages' | sed -n "s|^Debian Debian $1 main ||p" | head -n 1
@@ -30,7 +31,7 @@ make_private() {
     PRIVATE=$(as_root mktemp -d)
     trap remove_private EXIT
     trap 'exit 130' INT HUP TERM
-    as_root chmod 755 "$PRIVATE" # the system's apt reads the packages as a user of its own
+    as_root chmod 755 "$PRIVATE" # the system's apt reads the packages as another user
     as_root mkdir -p "$PRIVATE/lists/partial" "$PRIVATE/cache/archives/partial"
     as_root touch "$PRIVATE/status"
     echo "deb [signed-by=$KEYRING] $1 $NEXT main" | as_root tee "$PRIVATE/sources.list" >/dev/null
@@ -57,7 +58,7 @@ release=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
 uri=$(mirror "$release")
 [ -n "$uri" ] || fail "apt has no archive of Debian $release among its sources: add one"
 say "installing packages of Debian $NEXT: $packages"
-install debian-archive-keyring # older ones do not know the keys of $NEXT
+install debian-archive-keyring # older ones lack the keys of $NEXT
 make_private "$uri"
 private_apt update
 private_apt download $packages

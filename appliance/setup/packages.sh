@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of a list beside it that are missing, without starting their daemons.
+# Installs the missing Debian packages of a list in this folder, without starting their daemons.
 # Usage: packages.sh [LIST], default packages.txt
 set -eu
 . "$(dirname "$0")/common.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Everything that `make run` and `make test` need, on a fresh Debian 12 or 13 with git and make.
-# Idempotent, and quick when nothing is to do. Root is used for apt and the system users only.
+# Installs everything that `make run` and `make test` need, on a fresh Debian 12 or 13 with git and
+# make. May be run again, and is then quick. Uses root for apt and the system users only.
 set -eu
 . "$(dirname "$0")/common.sh"
 

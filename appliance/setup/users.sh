@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the two system users between which the line that matters for security runs.
+# Makes the two system users: the security boundary of a node is between them.
 set -eu
 . "$(dirname "$0")/common.sh"
 

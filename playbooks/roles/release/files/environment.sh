@@ -1,8 +1,9 @@
 #!/bin/sh
-# environment.sh WHEELHOUSE TARGET STAMP: makes TARGET anew from the wheels, offline, every one checked by its hash.
-# pip is run from the wheel that python3-venv brings, without the host's settings, and stays outside. Everything is
-# compiled here: nobody can write to TARGET afterwards, and what is compiled holds whatever the sources' times say.
-# Man pages and completion scripts lie in TARGET/share too, with links in /usr/share.
+# environment.sh WHEELHOUSE TARGET STAMP: makes TARGET again from the wheels, offline, and checks
+# the hash of each wheel. pip runs from the wheel of python3-venv, without the host's settings, and
+# is not installed. All modules are compiled here, because nobody can write to TARGET later; the
+# bytecode is valid whatever the times of the sources are. Man pages and completion scripts are in
+# TARGET/share, with links in /usr/share.
 set -eu
 wheelhouse=$1 target=$2 stamp=$3
 pip=$(echo /usr/share/python-wheels/pip-*.whl)/pip

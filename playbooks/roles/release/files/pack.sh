@@ -1,6 +1,7 @@
 #!/bin/sh
-# pack.sh WHEELHOUSE ARCHIVE: packs a wheelhouse, whole or not at all, and removes what releases of another day have left beside
-# ARCHIVE. Several plays may do so at once: the name of an archive has the digest of its release.
+# pack.sh WHEELHOUSE ARCHIVE: packs a wheelhouse completely or not at all, and removes archives of
+# earlier releases beside ARCHIVE. Several plays may run it at once: the name of an archive contains
+# the digest of its release.
 set -eu
 wheelhouse=$1 archive=$2
 folder=$(dirname "$archive")

@@ -1,6 +1,7 @@
 #!/bin/sh
-# keep.sh ENVIRONMENT KEPT: keeps an environment, and the files whose paths are on standard input, in the folder KEPT.
-# The environment's files become links: a release is never written to, it is made anew. No path of ours has a newline.
+# keep.sh ENVIRONMENT KEPT: copies an environment, and the files whose paths are on standard input,
+# to the folder KEPT. The environment's files are hard links: a release is never changed, only made
+# again. The paths contain no newline.
 set -eu
 environment=$1 kept=$2
 new=$kept.new

@@ -1,5 +1,6 @@
 #!/bin/sh
-# restore.sh ENVIRONMENT KEPT: puts back what keep.sh has kept; files that were not there then go. May be run again.
+# restore.sh ENVIRONMENT KEPT: restores what keep.sh has copied, and removes files that did not
+# exist then. May be run again.
 set -eu
 environment=$1 kept=$2
 

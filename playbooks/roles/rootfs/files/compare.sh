@@ -1,6 +1,6 @@
 #!/bin/sh
-# compare.sh: reads lines "MODE SHA256 PATH" from standard input, and prints the paths of those files that are not there,
-# or not root's with that mode and content. No path of ours has a blank.
+# compare.sh: reads lines "MODE SHA256 PATH" from standard input, and prints the paths of files that
+# do not exist, do not belong to root, or have another mode or content. The paths contain no blank.
 set -eu
 wanted=$(cat)
 list() { printf '%s\n' "$wanted" | awk "{ print $1 }"; }

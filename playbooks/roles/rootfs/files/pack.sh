@@ -1,7 +1,7 @@
 #!/bin/sh
-# pack.sh FOLDER ARCHIVE: packs the files of a tree for root, with fixed modes and times, so that unarchive finds a
-# difference where there is one and nowhere else. Links are followed: the units lie in a folder of their own.
-# Prints a line "MODE SHA256 PATH" for each: what compare.sh reads.
+# pack.sh FOLDER ARCHIVE: packs the files of a tree for root, with fixed modes and times, so that
+# unarchive finds only real differences. Follows links, because the units are in another folder.
+# Prints a line "MODE SHA256 PATH" for each file, as input of compare.sh.
 set -eu
 cd "$1"
 mkdir -p "$(dirname "$2")"
@@ -16,9 +16,9 @@ pack() { # TAR_OPERATION MODE FIND_EXPRESSION...
         sed "s,^\([0-9a-f]*\)  ,$mode \1 /,"
 }
 
-# Whole or not at all: two plays may pack the same tree.
+# The archive appears complete or not at all, because two plays may pack the same tree.
 archive=$(mktemp "$2.XXXXXX")
 trap 'rm -f "$archive"' EXIT
 pack --create 0644 ! -path './etc/sudoers.d/*'
-pack --append 0440 -path './etc/sudoers.d/*' # sudo asks for it
+pack --append 0440 -path './etc/sudoers.d/*' # sudo requires this mode
 mv "$archive" "$2"
