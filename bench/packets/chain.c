@@ -1,9 +1,9 @@
 /* chain.c: runs stages over frames in memory and counts cycles; driven by bench/packets/chain.py.
  *
- * As in a worker, frames lie in buffers that are used round and round; receiving one writes a
- * source address into it, computed from a number, so that a million sources take no memory that
- * would compete with the tables for the cache. "Receive" alone is the base to subtract: it stands
- * for a driver that costs nothing else, the first line of each packet included.
+ * As in a worker, frames are in buffers that are used in a cycle. Receiving a frame writes a source
+ * address into it, which is computed from a number: an array of a million sources would compete
+ * with the tables for the cache. The cost of "receive" alone is subtracted. It includes loading the
+ * first cache line of each packet, and stands for a driver without any other cost.
  */
 #include <x86intrin.h>
 
@@ -17,7 +17,7 @@ enum {
     FRAME_OFFSET = 256
 };
 
-/* Where a run stops. */
+/* The last step of a run. */
 enum bench_depth {
     RECEIVE,
     PARSE,
@@ -58,12 +58,12 @@ struct bench {
     uint32_t frame_length;
     uint32_t source_offset; /* of the source address in a frame */
     uint32_t address_size;
-    uint32_t checksum_offset; /* 0: there is none */
+    uint32_t checksum_offset; /* 0: no such checksum */
     uint32_t checksum_base;   /* sum of the IPv4 header's words without source and checksum */
-    uint32_t tcp_checksum_offset; /* 0: it is never asked for, and stays wrong */
+    uint32_t tcp_checksum_offset; /* 0: no stage needs it; it stays wrong */
     uint32_t tcp_checksum_base;   /* sum of pseudo header and segment without source and checksum */
-    uint32_t ticks_per_burst; /* limits need a clock that runs */
-    const uint8_t *restored;  /* a frame that is written anew each time, as it is changed; NULL: none */
+    uint32_t ticks_per_burst; /* for the clock of the limits */
+    const uint8_t *restored;  /* a frame to write again each time: stages change it; NULL: none */
     struct sb_time now;
 };
 
@@ -81,7 +81,7 @@ static inline uint32_t ipv4_source(uint64_t number) {
     return (top == 127 ? 223 : top) << 24 | (mixed & 0xffffff);
 }
 
-/* From 64 /20, as the sources and prefixes of bench/packets/traffic.py. */
+/* From 64 networks /20, like the sources and prefixes of bench/packets/traffic.py. */
 static inline void ipv6_source(uint64_t number, uint64_t out[2]) {
     uint64_t high = mix(number), low = mix(number ^ 1ull << 40);
 
@@ -156,7 +156,7 @@ static inline void run(struct bench *bench, enum bench_depth depth) {
         stages[stage](bench->lcore, bench->burst, &bench->now);
 }
 
-/* Cycles of the time stamp counter for that many bursts. */
+/* Returns the cycles of the time stamp counter for this number of bursts. */
 uint64_t bench_cycles(struct bench *bench, uint32_t bursts, uint32_t depth);
 
 uint64_t bench_cycles(struct bench *bench, uint32_t bursts, uint32_t depth) {
@@ -185,7 +185,7 @@ static void write_tcp(struct bench *bench, uint8_t flags, uint32_t sequence, uin
     }
 }
 
-/* Addresses and ports of the frame change places, and so does the side that it comes from. */
+/* Exchanges addresses and ports of the frame, and the port on which it was received. */
 static void turn_round(const struct bench *bench, struct sb_packet *packet) {
     uint8_t *source = (uint8_t *)packet->data + bench->source_offset, other[16];
     uint8_t *ports = source + 2 * bench->address_size;
@@ -206,7 +206,7 @@ static void follow(struct bench *bench) {
     sb_connections_stage(bench->lcore, bench->burst, &bench->now);
 }
 
-/* A handshake of every source; from now on they send acknowledgments. */
+/* Completes a handshake for every source; from then on the frames are acknowledgments. */
 void bench_establish(struct bench *bench);
 
 void bench_establish(struct bench *bench) {
@@ -225,7 +225,7 @@ void bench_establish(struct bench *bench) {
     }
 }
 
-/* Puts a frame into every buffer; NULL: says how many bytes the buffers need. */
+/* Copies the frame into every buffer. frames NULL: only returns the size of all buffers. */
 uint64_t bench_fill(uint8_t *frames, const uint8_t *frame, uint32_t length);
 
 uint64_t bench_fill(uint8_t *frames, const uint8_t *frame, uint32_t length) {
@@ -234,7 +234,7 @@ uint64_t bench_fill(uint8_t *frames, const uint8_t *frame, uint32_t length) {
     return (uint64_t)FRAMES * FRAME_STRIDE;
 }
 
-/* Bans of the sources 0 to count - 1. */
+/* Fills in records that ban the sources 0 to count - 1. */
 void bench_bans(struct sb_list_record *records, uint64_t count, uint32_t address_size);
 
 void bench_bans(struct sb_list_record *records, uint64_t count, uint32_t address_size) {

@@ -9,7 +9,7 @@
 
 enum {
     SB_KEPT_SAMPLES = 1 << 15, /* the newest, for targets that will be followed later */
-    SB_KEPT_DS = 10,           /* tenths of a second: a new target gets samples of this age */
+    SB_KEPT_DS = 10,           /* 0.1 s: a new target gets samples up to this age */
     SB_SAMPLES_WANTED = 2000   /* of each kind, per collection */
 };
 

@@ -142,7 +142,7 @@ bool sb_begin_tcp(struct sb_connections_work *work, uint32_t i, const struct sb_
                   const struct sb_tcp_options *options) {
     struct sb_packet *packet = &work->burst->packets[i];
     bool is_opening = sb_tcp_is_opening(segment->flags);
-    bool is_answer = sb_tcp_is_answer_of_host(segment); /* its SYN may have no place any more */
+    bool is_answer = sb_tcp_is_answer_of_host(segment); /* the SYN may have lost its record */
     bool is_first = is_opening || is_answer;
     bool may_be_known =
         (segment->flags & (SB_TCP_SYN | SB_TCP_RST)) == 0 && sb_begin_is_learning(work);

@@ -160,8 +160,8 @@ static inline uint32_t sb_address_tags_match(const struct sb_address_tags *bucke
 
 /* Not 0: the table may contain an address with this upper half of the hash: a slot has its tag, or
  * keys of this home bucket are in other places. Cheaper than sb_address_tags_match, which then
- * finds the slot. Tag 0 (for which sb_address_tag returns 1) matches any empty slot or `away`, so
- * the result is then always "maybe". */
+ * finds the slot. For tag 0, which sb_address_tag replaces by 1, the result is never 0: `away`
+ * either equals 0 and so matches, or is itself in the result. */
 static inline uint32_t sb_address_tags_maybe(const struct sb_address_tags *bucket, uint32_t high) {
     const __m128i *line = (const __m128i *)bucket->tag;
     __m128i want = _mm_set1_epi16((short)(high >> 16));

@@ -85,9 +85,9 @@ bool sb_waf_end(struct sb_waf_request *request);
 /* Number of the rule in a slot; 0: none. */
 uint64_t sb_waf_number(const struct sb_lcore *lcore, uint32_t slot);
 
-/* Writes evidence of a match, and reports it as an event, at most once in EVENT_DS for each rule
- * and lcore. The caller sets all fields but sequence, boot_ds and severity. Counts the request for
- * the rule's group. */
+/* Writes evidence of a match, and reports it as an event, at most once a second for each rule and
+ * lcore. The caller sets all fields but sequence, boot_ds and severity. Counts the request for the
+ * rule's group. */
 void sb_evidence_add(struct sb_lcore *lcore, struct sb_evidence *evidence, uint32_t slot,
                      enum sb_waf_result result, const struct sb_time *now);
 
