@@ -17,8 +17,8 @@
  *
  * DECODED and FOLDED only have the values that differ from the form before; equal values are not
  * scanned again. Exception: DECODED has every value of a urlencoded or JSON body and every field of
- * a form, because RAW has no separate lines for them. No form changes the case of letters; a rule
- * decides whether the engine ignores case.
+ * a form, because RAW has no separate lines for them. No form changes the case of letters,
+ * because the engine ignores case by default.
  *
  * A scan for SB_WAF_ANY covers the whole text of each form; other classes have pieces of the text.
  */
