@@ -48,4 +48,4 @@ class Effect:
         except RequestError as error:
             if error.status != NotFoundError.http_status:
                 raise
-            return False  # there has been none, or it was long ago
+            return False  # there was no such revision, or it is too old
