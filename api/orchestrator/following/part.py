@@ -70,12 +70,13 @@ class FollowedPart(Generic[QueryT]):
         delta: Callable[[Connection, Asked[QueryT]], BaseModel | None],
         page: Callable[[Connection, Asked[QueryT]], BaseModel],
     ) -> None:
-        """|| Args:
-        database: the fleet's.
-        clock: for the time of answers.
-        log: of the part.
-        delta: reads the changes; None: too many for one answer.
-        page: reads a page of everything. The first field of both is ``at``.
+        """
+        Args:
+            database: the fleet's.
+            clock: for the time of answers.
+            log: of the part.
+            delta: reads the changes; None: too many for one answer.
+            page: reads a page of everything. The first field of both is ``at``.
         """
         self._database = database
         self._clock = clock
