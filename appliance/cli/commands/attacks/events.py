@@ -24,7 +24,7 @@ COLUMNS: Columns = {
     "what": Column(2, wraps=True),
 }
 FOLLOWED = ("at", "kind", "what")
-"""Width of a new event on a terminal: a line instead of a table."""
+"""Fields of a new event on a terminal: a line instead of a table."""
 _FIRST = ("attack_type", "status", "name", "action", "target", "client", "packets_per_second")
 """Fields of an event's data that are shown first."""
 
