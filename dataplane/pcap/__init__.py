@@ -1,4 +1,5 @@
-"""Reads and writes capture files: pcap and pcapng, Ethernet only.
+"""Reads and writes capture files: pcap and pcapng. Packets of other link types become Ethernet
+frames.
 
 DPDK's pcap driver gives packets the present time and takes a packet cut by snaplen for a short one,
 so replay needs its own reader. It streams: the memory is bounded by the named limits for any file.
