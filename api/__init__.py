@@ -1,1 +1,2 @@
-"""HTTP, SQL and exporters: no ctypes; enters the data plane through ``dataplane.client`` only."""
+"""HTTP services, databases and exporters. No ctypes; only ``dataplane.client`` reaches the data
+plane."""

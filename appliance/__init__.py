@@ -1,1 +1,1 @@
-"""What makes a host an appliance: configuration, command line, lab, process entry points."""
+"""The appliance: configuration, command line, lab, entry points of the processes."""

@@ -1,4 +1,4 @@
-"""Where things are on an appliance, for those who must not load the configuration to know."""
+"""Default paths on an appliance, for code that must not load the configuration."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The packet path and what drives it: no HTTP, no SQL."""
+"""The packet path and the processes that drive it. No HTTP, no SQL."""

@@ -1,4 +1,5 @@
-"""Who may do what, and what was done: API keys, the gate, receipts, the audit trail.
+"""Access control and its record: API keys, the gate, receipts, the audit trail.
 
-Both APIs stand on it. It knows neither of them, and of databases only `api.storage`.
+Both APIs use this package. It depends on neither of them, and reaches databases through
+`api.storage` only.
 """

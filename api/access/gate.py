@@ -1,4 +1,5 @@
-"""What every request passes before its handler: key, role, rate, storage, idempotency."""
+"""The checks that every request passes before its handler: key, role, rate, storage,
+idempotency."""
 
 from __future__ import annotations
 
@@ -22,34 +23,35 @@ _ANYBODY = ("anybody", "anybody")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a minute."""
+    """Rate limits, in requests per minute."""
 
     reads: int
-    """Of a key."""
+    """For one key."""
     writes: int
-    """Of a key."""
+    """For one key."""
     failures: int
-    """Attempts with a wrong key, of a source address."""
+    """Attempts with a wrong key, for one source address."""
 
 
 class Doors(Protocol):
-    """What knows keys."""
+    """The store of API keys, as the gate uses it."""
 
     @property
     def environment(self) -> EnvironmentKey:
-        """The key in the environment."""
+        """The key from the environment."""
         ...
 
     def authenticate(self, text: str, source: str) -> Principal | None:
-        """Who a key stands for; None: nobody, or it has expired."""
+        """The principal of a key; None: the key is unknown or has expired."""
         ...
 
 
 class KeyGate:
-    """A gate that API keys open; its limits are those of one process.
+    """A gate that checks API keys; its rate limits apply to one process.
 
-    A source that guesses is limited. Its limit does not lock out keys nobody can guess: those of 32
-    random characters. A shorter key in the environment, chosen by a person, it does.
+    A source that sends wrong keys is limited. The limit does not block keys of 32 random
+    characters, which nobody can guess. It does block a shorter key from the environment, which a
+    person chose.
     """
 
     def __init__(self, limits: Limits, keys: Doors, receipts: Receipts, storage: Storage) -> None:
@@ -79,10 +81,10 @@ class KeyGate:
         return principal
 
     def may_spend(self, operation: Operation, principal: Principal) -> bool:
-        """Count one more request of somebody who is known.
+        """Count one more request of a known principal.
 
-        False, and nothing is counted: it is beyond the limit, or would be a write while those are
-        refused.
+        Returns False and counts nothing if the request exceeds the limit, or is a write while the
+        storage refuses writes.
         """
         if operation.method != "GET" and self._storage.trouble is not None:
             return False

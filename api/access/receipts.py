@@ -1,7 +1,7 @@
-"""Answers kept for ``Idempotency-Key``: the same request again gets the same answer, for 24 hours.
+"""Stored answers for ``Idempotency-Key``: a repeated request gets the same answer for 24 hours.
 
-A receipt is written in the transaction of the change it stands for, so that no crash can separate
-them; when the final answer is known, it takes its place.
+A receipt is written in the transaction of its change, so a crash cannot separate them. The final
+answer replaces it as soon as it is known.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Receipts:
         self._running: dict[Identity, tuple[threading.Lock, int]] = {}
 
     def once(self, call: Call) -> Answer | Response:
-        """Run the call's handler, or repeat the answer that the same request had."""
+        """Run the call's handler, or repeat the stored answer to the same request."""
         if call.idempotency_key is None:
             return call.operation.handler(call)
         identity = (call.principal.id, call.operation.name, call.idempotency_key)
@@ -59,7 +59,7 @@ class Receipts:
             return answer
 
     def purge(self) -> None:
-        """Forget what is older than a day, in small transactions."""
+        """Remove receipts that are older than a day, in small transactions."""
         old = idempotency.c.created_ms < self._clock.utc_ms() - KEPT_MS
         columns = (idempotency.c.key_id, idempotency.c.operation, idempotency.c.idempotency_key)
         while True:
@@ -75,7 +75,8 @@ class Receipts:
         self, call: Call, identity: Identity
     ) -> Callable[[Callable[[Any, int], Answer]], Callable[[Any, Any, int], None]]:
         written: list[bool] = []
-        """By this request itself, which may make its change in several transactions."""
+        """Receipts written by this request itself, which may use several transactions for its
+        change."""
 
         def remember(answer: Callable[[Any, int], Answer]) -> Callable[[Any, Any, int], None]:
             def on_commit(connection: Connection, result: Any, revision: int) -> None:
@@ -89,7 +90,7 @@ class Receipts:
         return remember
 
     def _refuse_twin(self, connection: Connection, identity: Identity) -> None:
-        """Another worker has made the change meanwhile: raising undoes this one."""
+        """Another worker has made the same change meanwhile: raise, which rolls this one back."""
         row = connection.execute(select(idempotency.c.created_ms).where(_is(identity))).first()
         if row is not None and row.created_ms >= self._clock.utc_ms() - KEPT_MS:
             raise ConflictError(
@@ -97,11 +98,11 @@ class Receipts:
             )
 
     def _keep(self, call: Call, identity: Identity, answer: Answer) -> None:
-        """Put the final answer in the place of the one that was stored with the change."""
+        """Replace the provisional answer, which was stored with the change, by the final one."""
         try:
             with self._database.write() as connection:
                 self._store(connection, call, identity, answer)
-        except StorageError as exc:  # the change is made: saying 503 now would be wrong
+        except StorageError as exc:  # the change is committed: 503 would be wrong now
             log.warning("a receipt can't be completed", why=str(exc))
 
     def _find(self, identity: Identity) -> AnyRow | None:
@@ -131,7 +132,7 @@ class Receipts:
 
     @contextmanager
     def _alone(self, identity: Identity) -> Iterator[None]:
-        """Twins wait for the first, so that they find its receipt."""
+        """Let identical requests wait for the first one, so that they find its receipt."""
         with self._lock:
             lock, users = self._running.get(identity, (threading.Lock(), 0))
             self._running[identity] = (lock, users + 1)

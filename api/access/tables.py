@@ -1,6 +1,6 @@
 """The tables of keys, audit and receipts, for every database that includes them.
 
-An API's own migrations make them. Times are milliseconds.
+The migrations of each API create them. Times are milliseconds.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 Index("audit_by_time", audit.c.at_ms)
-"""Who did what, when, from where; ``before`` and ``after`` what a change made of what: NULL before,
-it is new; NULL after, it is gone; both, the target says all."""
+"""Who changed what, when, and from where. ``before`` and ``after`` hold the changed object:
+``before`` NULL: created; ``after`` NULL: deleted; both NULL: the target describes the change
+completely."""
 
 idempotency = Table(
     "idempotency",

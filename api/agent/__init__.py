@@ -1,7 +1,6 @@
-"""The agent: what the data plane publishes, as Prometheus metrics and as log lines.
+"""The agent: exports what the data plane publishes as Prometheus metrics and as log lines.
 
-Reads shared memory through ``dataplane.client`` and writes nothing anywhere else: killing it loses
-no state, and the packet path does not notice.
+It reads the shared memory through ``dataplane.client``. The packet path does not depend on it.
 """
 
 from dataplane.base.lean import import_without

@@ -1,7 +1,7 @@
-"""Keeps a client of the data plane connected, for ever; knows when it is away.
+"""Keeps a client of the data plane connected; detects when the data plane is away.
 
-``turn`` belongs to the main thread and is the only one that connects. Scrapes come from other
-threads and only use what is there.
+The main thread calls ``turn``, the only method that connects. Threads of scrapes use the connection
+that is there.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ class Client(Protocol):
         """Whether the data plane still holds the other end."""
 
     def close(self) -> None:
-        """End the lease."""
+        """Whether the data plane still holds the other end."""
 
 
 class Observer(Client, Protocol):
     """A client that reads statistics."""
 
     def stats(self) -> NodeStats:
-        """Everything the data plane publishes."""
+        """All that the data plane publishes."""
 
     def incidents(self, updated_since_boot_ms: int = 0) -> Sequence[Incident]:
-        """Its table of attacks: what was written since then."""
+        """Incidents of the data plane's table that were written since then."""
 
     def captures(self, seen: Seen, limit: int) -> tuple[list[Capture], Seen]:
-        """Packets of attacks, and what is seen now."""
+        """Packets of attacks since ``seen``, and the new ``seen``."""
 
     def baseline(self) -> BaselinePeriod:
-        """The rates of profiles in the last ten seconds that are over."""
+        """The rates of the profiles in the last complete period of ten seconds."""
 
 
 class StatsSource(Protocol):
-    """Where scrapes read the node."""
+    """The source of statistics for scrapes."""
 
     def read(self) -> NodeStats | None:
         """The node's statistics now; None while it is away."""
@@ -61,7 +61,7 @@ Result = TypeVar("Result")
 
 
 class Link(Generic[ClientT]):
-    """One client, connected again when it is lost; waits 0.1 s, then twice as long, up to 1 s."""
+    """One client, reconnected when it is lost; waits 0.1 s, then doubles the wait up to 1 s."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Link(Generic[ClientT]):
         self._log = structlog.get_logger("agent").bind(client=name)
 
     def turn(self) -> ClientT | None:
-        """Connect if it is time to; the client, or None while the data plane is away."""
+        """Connect if it is time to; returns the client, or None while the data plane is away."""
         with self._lock:
             if self._client is not None:
                 return self._client
@@ -101,7 +101,7 @@ class Link(Generic[ClientT]):
         return client
 
     def use(self, action: Callable[[ClientT], Result]) -> Result | None:
-        """What ``action`` makes of the client; None while the data plane is away."""
+        """The result of ``action`` with the client; None while the data plane is away."""
         with self._lock:
             if self._client is None:
                 return None
@@ -112,13 +112,13 @@ class Link(Generic[ClientT]):
                 return None
 
     def check(self) -> None:
-        """Give up a client whose data plane has gone, without waiting for its next use."""
+        """Drop a client whose data plane has ended, without waiting for its next use."""
         with self._lock:
             if self._client is not None and not self._client.alive():
                 self.lose("the data plane has closed the connection")
 
     def lose(self, why: str) -> None:
-        """Give the client up; the next turn connects again."""
+        """Drop the client; the next turn connects again."""
         with self._lock:
             if self._client is None:
                 return
@@ -128,7 +128,7 @@ class Link(Generic[ClientT]):
         self._log.warning("lost", why=why)
 
     def close(self) -> None:
-        """End the lease; may be called again."""
+        """End the lease; idempotent."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -138,7 +138,7 @@ class Link(Generic[ClientT]):
         self._due_s = self._clock() + self._backoff_s
         self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
         if why != self._said:
-            # Once for each reason: a node that is down for a night fills no log.
+            # Log each reason once, so that a long outage does not fill the log.
             self._said = why
             self._log.warning("waiting", why=why)
 

@@ -1,4 +1,4 @@
-"""JSON lines on stderr, in the shape that every process of a node writes."""
+"""JSON lines on stderr, in the format of all processes of a node."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def configure_logging() -> None:
 
 
 class Unfailing:
-    """A stream whose disk may be full: a line is lost then, and nothing else."""
+    """A stream that ignores write errors: a line that can't be written is lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

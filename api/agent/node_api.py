@@ -17,17 +17,18 @@ _OK = range(200, 300)
 
 
 class RequestError(SecBeatError):
-    """It was not done: the API can't be reached (status 0), or says no."""
+    """A request failed: the API can't be reached (status 0), or answers with an error."""
 
     def __init__(self, status: int, message: str, detail: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.detail = detail or message
-        """What the API says, without the request."""
+        """The API's message, without the request."""
 
 
 class NodeApi:
-    """One request a connection; the key is read from its file each time, as it may come later."""
+    """One connection per request; the key file is read each time, because it may be
+    created later."""
 
     def __init__(self, bind: str, key_file: Path) -> None:
         host, _, port = bind.rpartition(":")
@@ -45,7 +46,7 @@ class NodeApi:
         return self._exchange(method, path, content, "application/json", timeout_s)
 
     def upload(self, path: str, content: BinaryIO, media_type: str, timeout_s: float) -> Any:
-        """POST a file from where it stands to its end; the rest as in `request`."""
+        """POST a file from its present position to its end; otherwise as `request`."""
         start = content.tell()
         size = content.seek(0, SEEK_END) - start
         content.seek(start)

@@ -1,4 +1,4 @@
-"""Puts together what records and delivers: the database, its writers, and who may ask."""
+"""Composes recording and delivery: the database, its writers, and the control socket's actions."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from api.agent.webhooks.office import Office
 from dataplane.base.clock import Clock
 
 RECORDER_S_MAX = 60.0
-"""A turn of the recorder that takes longer hangs, as on a disk that does not answer."""
+"""A turn of the recorder that takes longer hangs, for example on a disk that does not answer."""
 NOT_RECORDING = "events_not_recorded"
 """Reason of a degraded node: ``events.db`` can't be written, or not in time."""
 DAMAGED = "events_damaged"
-"""The same: what was recorded is in a damaged file that was put aside, not long ago."""
+"""Reason of a degraded node: ``events.db`` was damaged recently; the damaged file was put aside."""
 
 
 @dataclass
 class Parts:
-    """What the rest of the agent needs of them."""
+    """What the rest of the agent needs from them."""
 
     journal: Journal
     feed: Feed
@@ -60,7 +60,7 @@ class Parts:
         return [*ours, *(self.fleet.contact.view().reasons() if self.fleet else ())]
 
     def fleet_view(self) -> FleetView | None:
-        """How it goes with the fleet, for metrics."""
+        """The state of the fleet, for metrics."""
         if self.fleet is None:
             return None
         return FleetView(self.fleet.contact.view(), self.fleet.pursuit.applied())
@@ -72,7 +72,7 @@ class Parts:
 
     @property
     def is_response_failing(self) -> bool:
-        """Whether something is wanted done about an attack, and can't be done."""
+        """Whether a response to an attack is wanted and fails."""
         return self.responder.is_failing
 
     @property
@@ -89,13 +89,13 @@ def start(
     clock: Clock,
     stack: ExitStack,
 ) -> Parts:
-    """Begin to record, to deliver and to answer; ``stack`` ends it.
+    """Start to record, to deliver and to answer; ``stack`` ends it.
 
-    ``others``: what degrades the node beside the data plane. A database that can't be opened is
-    opened as soon as it can be.
+    ``others``: reasons of a degraded node that do not come from the data plane. A database that
+    can't be opened is opened as soon as possible.
 
     Raises:
-        ConfigurationError: a secret or the control socket.
+        ConfigurationError: a secret or the control socket is unusable.
     """
     webhooks, sight = settings.webhooks, TableSight(clock)
     journal = Journal(settings.events, webhooks.endpoints, webhooks.events, clock)

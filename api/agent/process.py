@@ -1,7 +1,7 @@
 """Composes and runs ``secbeat-agent``: two exporters and an event log, until SIGTERM.
 
-One main thread connects, drains events and feeds the watchdog; scrapes, and asking the API, have
-threads of their own.
+The main thread connects, drains events and feeds the watchdog. Scrapes and the requests to the API
+have threads of their own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ from dataplane.base.notify import Notifier
 from dataplane.base.version import version
 
 TURN_S = 0.1
-"""A ring of 1024 events lasts longer than this: drop samples are bounded by reason and second."""
+"""A ring of 1024 events does not fill up in this time: drop samples are limited per reason and
+second."""
 DRAIN_MAX = 4096
 CONNECT_S = 0.25
 """How long the main loop may wait for a lease that another agent holds."""
@@ -82,7 +83,7 @@ def run(settings: AgentSettings) -> int:
 
 
 def _beside(sight: Surroundings) -> list[str]:
-    """What degrades the node beside the data plane."""
+    """Reasons of a degraded node that do not come from the data plane."""
     view = sight.view()
     if not view.api_up:
         return ["api_away"]
@@ -92,7 +93,7 @@ def _beside(sight: Surroundings) -> list[str]:
 def _node(
     settings: AgentSettings, observer: Link[Observer], sight: Surroundings, parts: Parts
 ) -> fleet.Node:
-    """What the node's side of a fleet needs of the rest."""
+    """What the node's side of a fleet needs from the rest."""
     return fleet.Node(
         id=settings.node_id,
         api=parts.api,
@@ -111,7 +112,8 @@ def _registries(
     parts: Parts,
     tally: AgentTally,
 ) -> dict[tuple[str, ...], CollectorRegistry]:
-    """What each port shows; the agent's own process is nobody's business but the internal one's."""
+    """The registry of each port; metrics of the agent's own process are on the internal
+    port only."""
     public = CollectorRegistry(auto_describe=False)
     public.register(PublicCollector(source, sight, parts, version()))
     internal = CollectorRegistry(auto_describe=False)
@@ -128,14 +130,14 @@ def _work(
     notifier: Notifier,
     stop: threading.Event,
 ) -> None:
-    """The main loop; ready after the first try to connect: a node that is away is a metric."""
+    """The main loop; ready after the first attempt to connect: a node that is away is a metric."""
     watchdog = _Watchdog(notifier)
     observer.turn()
     notifier.ready()
     while not stop.wait(TURN_S):
         observer.check()
         observer.turn()
-        # No check here: a lease whose data plane has gone still holds its last events.
+        # No check here: a lease whose data plane has ended still holds its last events.
         events.turn()
         found = events.use(lambda lease: lease.drain(DRAIN_MAX)) or ()
         for taker in takers:
@@ -145,7 +147,7 @@ def _work(
 
 
 class _Watchdog:
-    """Feeds the service manager's watchdog as often as it wants."""
+    """Feeds the service manager's watchdog at the interval that it asks for."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
@@ -160,7 +162,7 @@ class _Watchdog:
 
 @contextmanager
 def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set ``stop``; the handlers from before come back at the end."""
+    """SIGTERM and SIGINT set ``stop``; the previous handlers are restored at the end."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:

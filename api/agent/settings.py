@@ -1,4 +1,4 @@
-"""What the agent is started with: frozen, already validated by whoever composed it."""
+"""The agent's settings: frozen; the caller has validated them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class AgentSettings:
     socket: Path
     """The data plane's Unix socket."""
     events: Path
-    """``events.db``; beside it lies what the agent alone may write."""
+    """``events.db``; the directory is the agent's own."""
     control: Path
     """The agent's own Unix socket."""
     node_id: str
-    """What receivers of webhooks know the node by."""
+    """The node's name for receivers of webhooks."""
     public: tuple[str, ...] = ("127.0.0.1:9090", "[::1]:9090")
     internal: tuple[str, ...] = ("127.0.0.1:9191", "[::1]:9191")
     api: str = "127.0.0.1:9999"
-    """Where the management API listens; it is asked whether it is ready."""
+    """Address of the management API, which the agent asks whether it is ready."""
     state_dir: Path = Path("/var/lib/secbeat")
-    """On whose disk the room is shown."""
+    """Directory whose disk space is exported."""
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     keep: Keep = field(default_factory=Keep)
     fleet: FleetSettings | None = None

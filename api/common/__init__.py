@@ -1,1 +1,1 @@
-"""What every HTTP service of SecBeat has in common."""
+"""The common base of all HTTP services of SecBeat."""

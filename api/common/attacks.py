@@ -1,4 +1,4 @@
-"""An attack as JSON: as the API answers it, as ``events.db`` keeps it, as a webhook tells it."""
+"""The JSON document of an attack: for answers of the API, for ``events.db``, and for webhooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataplane.shared.incidents import Incident, Ranked, Rates
 Document = dict[str, Any]
 
 NOT_RESPONDED: Mapping[str, Any] = {"state": "none", "until": None, "entries": 0}
-"""A response that nobody has carried out."""
+"""The response of an attack for which none was carried out."""
 
 
 def attack_document(incident: Incident, response: Mapping[str, Any] | None = None) -> Document:
@@ -61,10 +61,10 @@ def attack_document(incident: Incident, response: Mapping[str, Any] | None = Non
 
 
 def attack_data(document: Mapping[str, Any]) -> Document:
-    """What the events of an attack say of it, from its document.
+    """The data of an attack's events, from its document.
 
-    ``source_ip`` is the top source, and null where sources are forged; the rates are the last ones
-    while it is active, then the highest.
+    ``source_ip`` is the top source, and null if the sources are forged. The rates are the last ones
+    while the attack is active, then the highest.
     """
     sources, is_active = document["sources"], document["state"] == "active"
     top = sources["top"]
@@ -88,7 +88,8 @@ def attack_data(document: Mapping[str, Any]) -> Document:
 
 
 def _is_known(source: Ranked) -> bool:
-    """Not those of forged sources: there the sketch's places change hands all the time."""
+    """Whether the top source is reliable: with forged sources the sketch's entries change all the
+    time."""
     return 2 * source.error <= source.packets
 
 

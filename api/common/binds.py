@@ -1,4 +1,4 @@
-"""Addresses that a process listens on: those that this host has."""
+"""Listening addresses of a process, limited to those that this host has."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 def present(binds: Sequence[str]) -> list[str]:
     """``address:port`` without those of ``::1`` if this host has none.
 
-    ``localhost`` is both families, and a host without IPv6 has only one. What is left is never
-    empty: an only address stays, so that it is said what is wrong with it.
+    ``localhost`` means both families, and a host without IPv6 has only one. The result is never
+    empty: a single address is kept, so that the bind reports the error.
     """
     found = [bind for bind in binds if not bind.startswith("[::1]:") or has_ipv6_loopback()]
     for bind in binds:

@@ -1,4 +1,5 @@
-"""The environment of child processes: this interpreter's path, and no secret they don't need."""
+"""The environment of child processes: this interpreter's path, and no secrets that they do not
+need."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ _SECRETS = (
 
 
 def child_environment(keep: Collection[str] = ()) -> dict[str, str]:
-    """For ``python -m`` of this program's own modules; ``keep``: what the child does need."""
+    """For ``python -m`` of this program's own modules; ``keep``: variables that the child needs."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for name in _SECRETS:
         if name not in keep:

@@ -1,8 +1,8 @@
-"""A disk that can't be written: which errors mean that, and what an answer says about it.
+"""Storage that can't be written: detects such errors, and describes them in answers.
 
-The kind is the disk's, not the request's: full, over a quota, read-only, broken, gone. It comes as
-an `OSError`, as SQLite's code for one, or as the cause of another error. All of them become a
-`StorageError`, which names the directory, what is wrong with it, and what an operator does.
+The cause is the disk, not the request: it is full, over a quota, read-only, broken or removed. The
+error is an `OSError`, a result code of SQLite, or the cause of another error. All of them are
+converted to a `StorageError`, which names the directory, the fault, and the remedy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 from api.common.contract.errors import FieldError, UnavailableError
 
 PROBE_BYTES = 1 << 16
-"""What must fit: a small change with all that SQLite and the state log write for it."""
+"""Space that must be free: a small change with everything that SQLite and the state log write for
+it."""
 RETRY_AFTER_S = 5
 _MIB = 1 << 20
 _REMEDIES = {
@@ -39,29 +40,29 @@ _SQLITE = {
     sqlite3.SQLITE_IOERR: errno.EIO,
     sqlite3.SQLITE_CANTOPEN: errno.EIO,
 }
-"""By primary result code. What each stands for if a probe of the directory tells nothing."""
+"""Errors by primary result code, if a probe of the directory finds none."""
 
 
 class StorageError(UnavailableError):
-    """What keeps the state can't be used: 503. `DiskError`, or a database that is away."""
+    """The storage of the state can't be used: 503. `DiskError`, or a database that is away."""
 
     exit_code = 74
     kind = "disk"
-    """How metrics call it."""
+    """Its name in metrics."""
     is_passing = False
-    """Whether it concerns this request alone, and the next one may succeed at once."""
+    """Whether only this request is affected, and the next one may succeed at once."""
     place: str
-    """What can't be used; a log says the same of one place once."""
+    """The storage that can't be used; a log reports each place once."""
     number: int
     """An errno."""
 
     def anew(self) -> StorageError:
-        """The same with today's figures, to be raised by another request."""
+        """The same error with present figures, for another request."""
         raise NotImplementedError
 
 
 class DiskError(StorageError):
-    """A directory can't be written, or the disk below it not even be read: 503."""
+    """A directory can't be written, or even read: 503."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self.directory = directory
@@ -83,7 +84,7 @@ class DiskError(StorageError):
 
 @contextlib.contextmanager
 def written(directory: Path, kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
-    """Translate what the block raises, of these kinds, because of the disk below a directory."""
+    """Convert exceptions of these kinds that the disk below a directory has caused in the block."""
     try:
         yield
     except StorageError:
@@ -96,7 +97,7 @@ def written(directory: Path, kinds: tuple[type[Exception], ...] = (Exception,)) 
 
 
 def storage_error(error: BaseException, directory: Path) -> StorageError | None:
-    """What an error says about the storage below a directory; None: nothing.
+    """The storage error behind an exception; None: it has another cause.
 
     SQLAlchemy keeps the driver's error in ``orig``; others have it as their cause.
     """
@@ -112,10 +113,10 @@ def storage_error(error: BaseException, directory: Path) -> StorageError | None:
 
 
 def probe(directory: Path) -> None:
-    """Write `PROBE_BYTES` to a file without a name, so that nobody sees it, and sync it.
+    """Write `PROBE_BYTES` to an unnamed file, and sync it.
 
     Raises:
-        StorageError: they can't be written.
+        StorageError: the write fails.
     """
     number = _probed(directory)
     if number:
@@ -123,7 +124,7 @@ def probe(directory: Path) -> None:
 
 
 def free_bytes(directory: Path) -> tuple[int, int]:
-    """Free for an ordinary user, and the size of the file system; zeros: nothing is known."""
+    """Free bytes for an ordinary user, and the size of the file system; zeros: not known."""
     try:
         found = os.statvfs(directory)
     except OSError:
@@ -132,7 +133,7 @@ def free_bytes(directory: Path) -> tuple[int, int]:
 
 
 def looks_writable(directory: Path) -> bool:
-    """What the file system says without being written to: room, and not mounted read-only."""
+    """Whether the file system reports free space and is not mounted read-only; writes nothing."""
     try:
         found = os.statvfs(directory)
     except OSError:
@@ -142,7 +143,7 @@ def looks_writable(directory: Path) -> bool:
 
 
 def _probed(directory: Path) -> int:
-    """The errno that writing there ends with; 0: it works."""
+    """The errno of a test write; 0: it works."""
     try:
         fd = _unnamed(directory)
         try:
@@ -158,7 +159,8 @@ def _probed(directory: Path) -> int:
 
 
 def _unnamed(directory: Path) -> int:
-    """A file without a name; of a file system that has none (open(2)), a name for a moment."""
+    """An unnamed file; on a file system without support (open(2)), a file that is
+    unlinked at once."""
     try:
         return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     except OSError as exc:

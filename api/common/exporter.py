@@ -1,7 +1,7 @@
-"""Serves one registry at ``/metrics``: bounded in connections and in time, no key, no request body.
+"""Serves one registry at ``/metrics``: limited in connections and in time, no key, no request body.
 
-``prometheus_client.start_http_server`` has neither bound: a few clients that read slowly would keep
-its threads for ever.
+``prometheus_client.start_http_server`` has neither limit: a few clients that read slowly would
+occupy its threads for ever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataplane.base.errors import ConfigurationError
 
 CONNECTIONS_MAX = 16
 CONNECTION_S = 10.0
-"""From accept to the last byte of the answer."""
+"""Time limit from accept to the last byte of the answer."""
 IDLE_S = 5.0
 _POLL_S = 0.5
 _INDEX = b'<!doctype html><title>SecBeat</title><p><a href="/metrics">metrics</a>\n'
@@ -43,7 +43,7 @@ class Exporter(ThreadingMixIn, TCPServer):
         """Listen on ``address:port``.
 
         Raises:
-            ConfigurationError: the address is not this host's, or the port is taken.
+            ConfigurationError: the address is not this host's, or the port is in use.
         """
         host, _, port = bind.rpartition(":")
         host = host.strip("[]")
@@ -81,16 +81,16 @@ class Exporter(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """Cut the connections whose time is over; their threads end with an error of the socket."""
+        """Close connections over their time limit; their threads end with a socket error."""
         now = time.monotonic()
         with self._lock:
             for request in [one for one, until in self._open.items() if until < now]:
                 del self._open[request]
-                with suppress(OSError):  # it is gone already
+                with suppress(OSError):  # it has ended already
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away or was cut is not worth a line."""
+        """Disconnected clients are not logged."""
 
 
 class _Handler(BaseHTTPRequestHandler):

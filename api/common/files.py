@@ -1,4 +1,4 @@
-"""Small files of a process of its own: mode 0600, replaced as a whole, durable."""
+"""A process's own small files: mode 0600, replaced atomically, durable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from api.common.disk import written
 
 
 def write_private(file: Path, text: str) -> None:
-    """Put a text in a file that only its owner can read; raises `StorageError`."""
+    """Write a text to a file that only its owner can read; raises `StorageError`."""
     unfinished = file.with_name(f".{file.name}")
     with written(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)

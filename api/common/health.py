@@ -1,4 +1,4 @@
-"""How a node is: one judgement for the API's status and for the agent's events."""
+"""The health of a node, judged once for the API's status and for the agent's events."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 from dataplane.shared.stats import NodeStats
 
 HEARTBEAT_S_MAX = 2.0
-"""A control loop that turned last longer ago hangs; its own watchdog uses the same bound."""
+"""A control loop whose last turn is older hangs; its own watchdog uses the same limit."""
 STEADY_S = 1.0
-"""How long a condition has to hold before anybody is told of it."""
+"""How long a condition must last before it is reported."""
 AWAY = "dataplane_away"
 STALLED = "dataplane_stalled"
 
@@ -19,7 +19,7 @@ Mode = Literal["tcp", "syn", "l7"]
 
 
 def judge(stats: NodeStats | None, others: Sequence[str] = ()) -> tuple[Health, list[str]]:
-    """Health and its reasons; ``others``: what degrades the node beside the data plane.
+    """Health and its reasons; ``others``: reasons that do not come from the data plane.
 
     Without statistics (None) the data plane is away.
     """
@@ -32,7 +32,7 @@ def judge(stats: NodeStats | None, others: Sequence[str] = ()) -> tuple[Health, 
 
 
 def effective_mode(stats: NodeStats | None) -> Mode:
-    """What the policy in force makes of the node."""
+    """The node's mode, as the policy in force determines it."""
     if stats is None:
         return "tcp"
     return "l7" if stats.http_profiles else "syn" if stats.syn_proxy_profiles else "tcp"

@@ -1,7 +1,7 @@
-"""One question and one answer over a Unix socket, each a line of JSON: how the agent is asked.
+"""One request and one answer over a Unix socket, each a line of JSON: the agent's control protocol.
 
-The API and the command line ask; the agent answers (`api.agent.control`). A failed question is
-answered with ``{"error": {...}}``, which becomes the same error here.
+The API and the command line ask; the agent answers (`api.agent.control`). The answer to a failed
+request is ``{"error": {...}}``, which is raised as the same error here.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _RETRY_AFTER_S = 5
 
 
 def ask(path: Path, question: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-    """The answer of whoever listens at ``path``.
+    """The answer of the process that listens at ``path``.
 
     Raises:
-        UnavailableError: nobody answers, not in time, or it can't be done now.
-        NotFoundError: what is asked about is not there.
+        UnavailableError: no answer, not in time, or not possible now.
+        NotFoundError: the requested thing does not exist.
     """
     end = time.monotonic() + timeout_s
     try:
@@ -48,7 +48,7 @@ def ask(path: Path, question: dict[str, Any], timeout_s: float) -> dict[str, Any
 def receive_line(connection: socket.socket, end: float) -> bytes:
     """One line, without its end; ``end`` is of `time.monotonic`.
 
-    Raises OSError (TimeoutError among them); ValueError for one that is cut or too long.
+    Raises OSError (TimeoutError among them); ValueError for a line that is cut or too long.
     """
     received = bytearray()
     while b"\n" not in received:

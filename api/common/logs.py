@@ -1,4 +1,5 @@
-"""JSON logs on stderr, for every process of the API. Light: Gunicorn's master loads it too."""
+"""JSON logs on stderr for all processes of the API. Imports little: Gunicorn's master
+loads it too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``events.db``: what has happened on a node. The agent writes it, the management API reads it.
+"""``events.db``: the recorded past of a node. The agent writes it, the management API reads it.
 
-Schema and migrations only; who records what is in `api.agent.recording`.
+This package has only schema and migrations; `api.agent.recording` records.
 """

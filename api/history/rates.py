@@ -1,8 +1,9 @@
-"""Rates as the table ``baseline`` has them: histograms of what addresses of a profile are used to.
+"""Rates in the form of the table ``baseline``: histograms of the usual rates of a profile's
+addresses.
 
-A sample is the highest rate of any one address of a profile in a period of ten seconds. Buckets are
-four to the octave: a rate is told as the upper bound of its bucket, at most 19 in 100 too high.
-Periods without any have no row: `PERIODS` says how many there were in all.
+A sample is the highest rate of any one address of a profile in a period of ten seconds. There are
+four buckets per octave: a rate is reported as the upper bound of its bucket, at most 19 in 100 too
+high. Periods without traffic have no row: `PERIODS` has the number of all periods.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from dataplane.shared.labels import BASELINE_PERIOD_S
 
 PERIOD_S = BASELINE_PERIOD_S
 PERIODS = "periods"
-"""Stands among the metrics: in bucket 0, the periods that were recorded."""
+"""A pseudo metric: its bucket 0 counts the recorded periods."""
 ATTACKED = "attacked"
-"""In bucket 0, the periods that were left out, as an incident went on in the profile."""
+"""In bucket 0, the periods that were left out because of an incident in the profile."""
 HOURS_OF_WEEK = 168
 BUCKET_MAX = 192
-"""Of 2^48 per second, and what is more."""
+"""The bucket of rates of 2^48 per second and more."""
 _PER_OCTAVE = 4
 _HOUR_MS = 3_600_000
 _MONDAY_HOURS = 72
@@ -26,7 +27,7 @@ _MONDAY_HOURS = 72
 
 
 def bucket_of(rate: int) -> int:
-    """Of a rate from 1 up."""
+    """The bucket of a rate of 1 or more."""
     return min(math.ceil(_PER_OCTAVE * math.log2(rate)), BUCKET_MAX)
 
 

@@ -1,7 +1,7 @@
-"""Reads ``events.db`` for the management API, which never writes it and waits for nobody long.
+"""Reads ``events.db`` for the management API: never writes, and waits only briefly.
 
-The agent may be away, or may never have run. That is an error of its own here: who can do without
-the past says so in its answer.
+The agent may be away, or may never have run. This has an error of its own here: a handler that can
+answer without the past reports it in the answer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class HistoryAwayError(UnavailableError):
 
 
 class History:
-    """The past of the node, as the agent has recorded it. Safe for several threads."""
+    """The recorded past of the node. Safe for several threads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

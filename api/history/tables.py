@@ -1,4 +1,4 @@
-"""Tables of ``events.db``: what queries are built from. The migrations make them; a test compares.
+"""Tables of ``events.db``, for building queries. The migrations create them; a test compares both.
 
 Times are milliseconds since 1970 in UTC, unless a name says otherwise.
 """
@@ -13,7 +13,8 @@ from api.storage.tables import INT64
 
 metadata = MetaData()
 METADATA = (storage.metadata, metadata)
-"""All of ``events.db``: what every database has, and the tables below. ``meta`` has database_id."""
+"""All tables of ``events.db``: those of every database, and the tables below. ``meta`` has
+database_id."""
 
 incidents = Table(
     "incidents",
@@ -95,7 +96,7 @@ endpoints = Table(
     Column("last_success_at", INT64),
     Column("last_error", Text),
 )
-"""How each receiver of webhooks did: what makes back-off survive a restart."""
+"""The state of each receiver of webhooks, so that back-off survives a restart."""
 
 captures = Table(
     "captures",

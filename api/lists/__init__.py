@@ -1,1 +1,2 @@
-"""Blacklist and allowlist as the node's API and the fleet's both have them: bodies, lines, keys."""
+"""Blacklist and allowlist: the common part of the node's API and the fleet's: bodies,
+lines, keys."""

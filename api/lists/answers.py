@@ -1,4 +1,4 @@
-"""What the imports of both APIs answer about their lines."""
+"""The answers of both APIs about the lines of an import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.lists.schemas import InvalidLine, SkippedLine
 def fields_of_lines(
     found: Found, added: int, replaced: int, skipped: Iterable[tuple[int, str, str]]
 ) -> dict[str, Any]:
-    """The fields of a `LinesBody`; ``skipped``: line, network and why of the first."""
+    """The fields of a `LinesBody`; ``skipped``: line, network and reason of the first lines."""
     return {
         "lines": found.lines,
         "networks": found.networks,
@@ -30,7 +30,7 @@ def fields_of_lines(
 
 
 def lines_conflict(found: Sequence[tuple[int, str, str]]) -> ConflictError:
-    """The refusal of lines that conflict: line, network and why of the first."""
+    """The error for conflicting lines: line, network and reason of the first ones."""
     limit = "no conflict, or on_conflict=skip or replace"
     errors = [
         FieldError(f"line {line}", network, limit, f"line {line}: {network} {why}")

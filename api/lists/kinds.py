@@ -15,7 +15,7 @@ number = {name: index for index, name in enumerate(LISTS)}
 
 
 def kind(network: Network) -> int:
-    """Which of the data plane's tables the network takes a place in."""
+    """The data plane's table in which the network takes a place."""
     if network.is_address:
         return ADDRESS
     return PREFIX_IPV4 if network.family == 4 else PREFIX_IPV6  # noqa: PLR2004

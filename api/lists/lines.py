@@ -1,9 +1,9 @@
 """Lines of an import: addresses, prefixes and ranges as text, or bodies of POST as JSON.
 
-``text/plain``: one address, prefix or range a line (`dataplane.base.list_file`).
-``application/x-ndjson``: one body of POST a line, without its origin, which is that of the import.
-Lines of feeds are taken too: ``cidr`` stands for ``ip``, and other fields of such a line are the
-feed's own; a line with ``"type": "metadata"`` is about the feed. Empty lines don't count.
+``text/plain``: one address, prefix or range per line (`dataplane.base.list_file`).
+``application/x-ndjson``: one body of POST per line, without an origin: the import has one. Lines of
+feeds are accepted too: ``cidr`` replaces ``ip``, and other fields of such a line are ignored; a
+line with ``"type": "metadata"`` describes the feed. Empty lines are skipped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 LINES_MAX = 1_000_000
 LINE_BYTES_MAX = 4096
 NAMED_MAX = 100
-"""Lines that an answer names, of each kind."""
+"""Lines that an answer names, for each kind."""
 TEXT, NDJSON = "text/plain", "application/x-ndjson"
 _SHOWN = 64
 _BLOCK_BYTES = 1 << 16
@@ -37,16 +37,16 @@ _FIELDS = "the field ip or cidr"
 
 @dataclass(frozen=True)
 class Defaults:
-    """What holds for lines that say nothing themselves, and for all of them."""
+    """Defaults for lines, and options for all lines."""
 
     reason: str | None
     duration_s: int | None
     force: bool = False
-    """All addresses of a family may be put on the list."""
+    """A prefix of all addresses of a family is permitted."""
 
 
 class BadLineError(InvalidInputError):
-    """A line that breaks a rule; ``line`` counts from 1."""
+    """An invalid line; ``line`` counts from 1."""
 
     def __init__(self, message: str, *, line: int, value: object, limit: str) -> None:
         field = f"line {line}"
@@ -56,7 +56,7 @@ class BadLineError(InvalidInputError):
 
 
 class BadLinesError(InvalidInputsError):
-    """Lines that break a rule; the first `NAMED_MAX` are named."""
+    """Invalid lines; the first `NAMED_MAX` are named."""
 
     def __init__(self, lines: Sequence[BadLineError], count: int) -> None:
         super().__init__(lines, count)
@@ -75,19 +75,19 @@ class Row(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Lines that follow one another, each an address and nothing else; the defaults hold for them.
+    """Consecutive lines with a plain address each; the defaults apply to them.
 
-    Most lines of most lists are such; they cost a third of a `Row` each.
+    In most lists most lines are of this kind; they cost a third of a `Row` each.
     """
 
     line: int
-    """The number of the first."""
+    """Number of the first line."""
     keys: list[bytes]
-    """An address each (`Network.key`)."""
+    """One address per line (`Network.key`)."""
 
 
 class EntryLine(Strict):
-    """A body of POST on a line of its own."""
+    """A body of POST on one line."""
 
     ip: str
     reason: Reason | None = None
@@ -95,7 +95,7 @@ class EntryLine(Strict):
 
 
 class FeedLine(BaseModel):
-    """A line of somebody's feed; fields of its own are not read."""
+    """A line of a feed; unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -106,22 +106,22 @@ class FeedLine(BaseModel):
 
 @dataclass(frozen=True)
 class Found:
-    """What was in a body."""
+    """The content of a body."""
 
     lines: int
-    """That say something."""
+    """Number of lines with content."""
     networks: int
-    """Of all lines that were not refused."""
+    """Number of networks of all valid lines."""
     refused: int
-    """Lines that break a rule."""
+    """Number of invalid lines."""
     refused_lines: Sequence[tuple[int, str, str]]
-    """Of those the first: line, value and why."""
+    """The first invalid lines: line, value and reason."""
     warnings: Sequence[str]
-    """Of prefixes that are suspiciously short, the first."""
+    """The first suspiciously short prefixes."""
 
 
 class Lines:
-    """The lines of one body, read once. Lines that break a rule are counted and left out."""
+    """The lines of one body, read once. Invalid lines are counted and left out."""
 
     def __init__(self, file: BinaryIO, media_type: str, defaults: Defaults) -> None:
         self._file = file
@@ -132,7 +132,8 @@ class Lines:
         self._warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Row]:
-        """The networks in the order of the lines. Raises `BadLineError`: there are too many."""
+        """The networks in the order of the lines. Raises `BadLineError`: there are too
+        many lines."""
         reason, duration_s = self._defaults.reason, self._defaults.duration_s
         for block in self.blocks():
             for each in block:
@@ -143,7 +144,7 @@ class Lines:
                     yield Row(line, key, KEY_BITS, ADDRESS, reason, duration_s)
 
     def blocks(self) -> Iterator[list[Run | Row]]:
-        """The same, some thousand lines at a time."""
+        """The same, in blocks of some thousand lines."""
         line, is_text = 1, self._read is _read_text
         while block := self._file.read(_BLOCK_BYTES):
             if not block.endswith(b"\n"):
@@ -151,11 +152,11 @@ class Lines:
             raw = io.BytesIO(block).readlines()
             yield list(self._runs(line, block, raw) if is_text else self._rows(line, raw))
             line += len(raw)
-            while block and not block.endswith(b"\n"):  # the rest of a line that is too long
+            while block and not block.endswith(b"\n"):  # skip the rest of a line that is too long
                 block = self._file.readline(LINE_BYTES_MAX)
 
     def _runs(self, line: int, block: bytes, raw: list[bytes]) -> Iterator[Run | Row]:
-        """Of lines of text; ``line``: the number of the first."""
+        """Plain addresses among lines of text; ``line``: the number of the first line."""
         ipv4, ipv6, parse = socket.AF_INET, socket.AF_INET6, socket.inet_pton
         texts = block.decode("utf-8", "replace").split("\n")
         if b"\r" in block:
@@ -163,7 +164,7 @@ class Lines:
         keys: list[bytes] = []
         for index, whole in enumerate(raw):
             text = texts[index]
-            try:  # what is an address as it stands needs none of the rules of a line
+            try:  # a plain address needs none of the other checks
                 key = parse(ipv6, text) if ":" in text else MAPPED_PREFIX + parse(ipv4, text)
             except (OSError, ValueError):
                 if keys:
@@ -189,7 +190,7 @@ class Lines:
             yield from self._row(number, each)
 
     def _row(self, line: int, raw: bytes) -> Iterator[Row]:
-        """What one line says, by all the rules."""
+        """Parse one line by all rules."""
         try:
             if len(raw) > LINE_BYTES_MAX:
                 raise _too_long(raw)
@@ -212,12 +213,12 @@ class Lines:
 
     @property
     def found(self) -> Found:
-        """What has been read so far."""
+        """The content that has been read so far."""
         named = [(each.line, _shown(each.value), each.why) for each in self._named]
         return Found(self._lines, self._networks, self._refused, named, self._warnings)
 
     def refuse(self) -> None:
-        """Raise `BadLinesError` if a line that was read so far breaks a rule."""
+        """Raise `BadLinesError` if an invalid line has been read so far."""
         if self._refused:
             raise BadLinesError(self._named, self._refused)
 
@@ -254,7 +255,7 @@ def _too_long(raw: bytes) -> InvalidInputError:
 _Said = tuple[str, str | None, int | None]
 """Networks as text, reason and duration of a line."""
 _Read = Callable[[bytes, Defaults], _Said | None]
-"""What a line says; None: nothing. Raises InvalidInputError."""
+"""Parses a line; None: it has no content. Raises InvalidInputError."""
 
 
 def _read_text(raw: bytes, defaults: Defaults) -> _Said | None:
@@ -274,13 +275,13 @@ def _read_json(raw: bytes, defaults: Defaults) -> _Said | None:
         return None
     reason = defaults.reason if entry.reason is None else entry.reason
     duration = entry.duration_seconds
-    if "duration_seconds" not in entry.model_fields_set:  # null says: no end
+    if "duration_seconds" not in entry.model_fields_set:  # null means no end
         duration = defaults.duration_s
     return entry.ip, reason, duration
 
 
 def _entry_of(raw: bytes) -> EntryLine | FeedLine | None:
-    """What a line of JSON says; None: it is about the feed."""
+    """The entry on a line of JSON; None: the line describes the feed."""
     try:
         return (EntryLine if b'"ip"' in raw else FeedLine).model_validate_json(raw)
     except ValidationError as exc:
@@ -299,7 +300,7 @@ def _entry_of(raw: bytes) -> EntryLine | FeedLine | None:
 
 
 def _fields_of(raw: bytes) -> dict[str, object]:
-    """Those of an object; none: it is no JSON object, or one without fields."""
+    """The fields of a JSON object; empty: not an object, or an object without fields."""
     try:
         said = json.loads(raw)
     except (ValueError, RecursionError):
@@ -317,6 +318,6 @@ def _refusal(raw: bytes, error: ValidationError) -> InvalidInputError:
 
 
 def _shown(value: object) -> str:
-    """A value of a line, cut to what an answer should carry."""
+    """A value of a line, shortened for an answer."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -65,16 +65,16 @@ StateName = Literal["pending", "in_force", "rejected"]
 OnConflict = Literal["fail", "skip", "replace"]
 OnError = Literal["fail", "skip"]
 FLEET = "fleet"
-"""The origin whose bans are taken even where the allowlist covers them, since what put them there
-looks at many nodes: they act when the allowlist no longer says otherwise."""
+"""The origin whose bans are accepted even if the allowlist covers them, since their source
+considers many nodes: they take effect when the allowlist no longer covers them."""
 ENTRIES_MAX = 1000
-"""Of one POST."""
+"""Entries of one POST."""
 NETWORKS_MAX = 10_000
-"""Of one removal: what fits well into a body of 1 MiB."""
+"""Networks of one removal: they fit into a body of 1 MiB."""
 
 
 class OriginQuery(Strict):
-    """Whose entry is meant."""
+    """The origin of the entry."""
 
     origin: Origin = "manual"
 
@@ -88,7 +88,7 @@ class LineRequest(Strict):
 
 
 class EntryRequest(LineRequest):
-    """One address or prefix to put on a list, and who says so."""
+    """One address or prefix to put on a list, and its origin."""
 
     origin: Origin = "manual"
 
@@ -113,7 +113,7 @@ class EntriesRequest(Strict):
 
 
 def form(body: object) -> str:
-    """Which of the two forms of a POST a body has."""
+    """The form of a POST's body."""
     return "<many>" if isinstance(body, dict) and "entries" in body else "<one>"
 
 
@@ -145,19 +145,19 @@ class EntryBody(Strict):
 
 
 class NetworkBody(EntryBody):
-    """A network: of its entries the one that lasts longest, and in ``others`` the rest."""
+    """A network: the entry that lasts longest, and in ``others`` the other entries."""
 
     others: list[EntryBody]
 
 
 class PutEntryBody(EntryBody):
-    """One of many entries, and what became of it."""
+    """One of many entries, and the result for it."""
 
     result: Literal["created", "replaced"]
 
 
 class EntriesBody(Strict):
-    """What a POST of many entries did."""
+    """The result of a POST of many entries."""
 
     revision: int
     state: StateName
@@ -167,7 +167,7 @@ class EntriesBody(Strict):
 
 
 class PutBody(RootModel[EntryBody | EntriesBody]):
-    """As was asked: one entry, or what became of many."""
+    """The result for one entry, or for many."""
 
 
 class RemainingBody(Strict):
@@ -212,14 +212,14 @@ class RemoveQuery(Strict):
 
 
 class RemovedBody(Strict):
-    """How many entries a removal took, or would take (``dry_run``)."""
+    """The number of entries that a removal took, or would take (``dry_run``)."""
 
     revision: int | None
     state: StateName | Literal["dry_run"]
     removed: int
     removed_by_origin: dict[str, int]
     kept_of_fleet: Annotated[int, Field(default=0, exclude_if=lambda found: not found)]
-    """Entries of the fleet that meet the filter too: they go at the orchestrator alone."""
+    """Matching entries of the fleet, which only the orchestrator can remove."""
 
 
 class BlacklistPage(Strict):
@@ -248,7 +248,7 @@ class ForceQuery(Strict):
 
 
 class LinesQuery(ForceQuery):
-    """Defaults for every line, and what to do about lines that conflict or break a rule."""
+    """Defaults for all lines, and the treatment of conflicting or invalid lines."""
 
     reason: Reason | None = None
     duration_seconds: QueryDuration | None = None
@@ -257,13 +257,13 @@ class LinesQuery(ForceQuery):
 
 
 class ImportQuery(LinesQuery):
-    """Of a node's import: also its origin."""
+    """For a node's import: also the origin."""
 
     origin: Origin = "manual"
 
 
 class SkippedLine(Strict):
-    """A line that was left out, and why."""
+    """A line that was left out, and the reason."""
 
     line: int
     ip: str
@@ -271,7 +271,7 @@ class SkippedLine(Strict):
 
 
 class InvalidLine(Strict):
-    """A line that breaks a rule, and how."""
+    """An invalid line, and the rule that it breaks."""
 
     line: int
     value: str
@@ -279,10 +279,10 @@ class InvalidLine(Strict):
 
 
 class LinesBody(Strict):
-    """What became of the lines of an import; of each kind, the first hundred are listed.
+    """The result for the lines of an import; for each kind, the first hundred are listed.
 
-    ``lines`` counts those that say something, ``refused`` those of them that break a rule.
-    ``networks`` counts what the others stand for (a range is several): added, replaced or skipped.
+    ``lines`` counts lines with content, ``refused`` the invalid ones of them. ``networks`` counts
+    the networks of the others (a range has several): added, replaced or skipped.
     """
 
     lines: int
@@ -297,7 +297,7 @@ class LinesBody(Strict):
 
 
 class ImportBody(LinesBody):
-    """What an import did."""
+    """The result of an import."""
 
     revision: int | None
     state: StateName

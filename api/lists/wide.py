@@ -1,7 +1,7 @@
-"""Prefixes so short that they are a mistake more often than not.
+"""Warns of prefixes that are so short that they are probably a mistake.
 
-Nobody is assigned an IPv4 prefix shorter than /8 or an IPv6 prefix shorter than /19, so a shorter
-one holds networks that have nothing to do with one another. All of a family needs ``force``.
+No organisation has an IPv4 prefix shorter than /8 or an IPv6 prefix shorter than /19, so a shorter
+prefix covers unrelated networks. A prefix of a whole family needs ``force``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataplane.base.networks import KEY_BITS, Network
 IPV4_LENGTH_MIN, IPV6_LENGTH_MIN = 8, 19
 _IPV4_BITS = 32
 WIDE_BITS = KEY_BITS - _IPV4_BITS + IPV4_LENGTH_MIN
-"""No prefix of this length or more in the mapped space is short in either family."""
+"""In the mapped space, a prefix of this length or more is short in neither family."""
 LIMIT = "not all addresses of a family, unless force is true (--force)"
 
 
 def warnings_about(network: Network) -> tuple[str, ...]:
-    """What to say of a network that is put on a list: one warning or none."""
+    """Warnings about a network that is put on a list: one or none."""
     least, length = IPV6_LENGTH_MIN, network.prefix_length
     if network.family == 4:  # noqa: PLR2004
         least, length = IPV4_LENGTH_MIN, length - KEY_BITS + _IPV4_BITS

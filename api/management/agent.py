@@ -1,6 +1,7 @@
-"""How the agent is, for the node's status: asked now and then, never waited for long.
+"""The state of the agent, for the node's status; asked at intervals, with a short time limit.
 
-Who is late once may be on a busy machine: it is away when it is late again, two seconds later.
+One late answer may be due to a busy machine: the agent counts as away after a second late one, two
+seconds later.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from api.common.contract.errors import ApiError
 from api.common.line_protocol import ask
 
 AWAY = "agent_away"
-"""Reason: nobody records events, tells of them, or bans for an attack."""
+"""Reason of a degraded node: events are not recorded and reported, and attacks get no response."""
 ASK_S = 0.2
 KEPT_S = 2.0
 
 
 class AgentSight:
-    """Asks on the agent's control socket; an answer holds for two seconds."""
+    """Asks on the agent's control socket; an answer is valid for two seconds."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -31,7 +32,7 @@ class AgentSight:
         self._reasons: tuple[str, ...] = ()
 
     def reasons(self) -> tuple[str, ...]:
-        """Why the node is degraded, as far as the agent goes; empty: it is well."""
+        """The reasons of the agent for a degraded node; empty: there are none."""
         if self._clock() >= self._due_s and self._lock.acquire(blocking=False):
             try:
                 self._look()
@@ -49,7 +50,7 @@ class AgentSight:
         self._reasons, self._due_s = found, now_s + KEPT_S
 
     def _ask(self) -> tuple[tuple[str, ...], bool]:
-        """Reasons, and whether there was no answer in time, which is not yet one of them."""
+        """Reasons, and whether there was no answer in time, which is not a reason yet."""
         try:
             found = ask(self._path, {"do": "status"}, ASK_S).get("reasons")
         except ApiError as error:

@@ -69,6 +69,6 @@ def create_app(
 
 
 def node_of(app: Flask) -> Node:
-    """What an application runs on."""
+    """The node that an application runs on."""
     node: Node = app.extensions[EXTENSION]
     return node

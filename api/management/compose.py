@@ -1,4 +1,4 @@
-"""Puts the management API's parts together: the one place that knows them all."""
+"""Composes the management API from its parts; the only module that depends on all of them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Node:
     jobs: ImportJobs
 
     def close(self) -> None:
-        """Stop background work and let go of everything; idempotent."""
+        """Stop background work and release all resources; idempotent."""
         self.jobs.stop()
         self.housekeeper.stop()
         self.dataplane.close()
@@ -87,11 +87,11 @@ class Node:
 
 
 def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler: Compiler) -> Node:
-    """Open the database, bring log and database together, and build the services.
+    """Open the database, synchronise log and database, and build the services.
 
-    Afterwards everything that was ever acknowledged is on its way to the data plane. On storage
-    that can't be written it is so as soon as that can, and until then there are reads. Only for a
-    process that holds the lock on the database (`api.management.server`).
+    Afterwards every acknowledged change has reached the state log. While the storage can't be
+    written, this is delayed, and only reads are served. Only for a process that holds the lock on
+    the database (`api.management.server`).
 
     Raises:
         StorageError: there is no database yet, it is of an older schema, or it can't be read.
@@ -197,7 +197,7 @@ def _limits(settings: ApiSettings) -> Limits:
 
 
 def _capacity(settings: ApiSettings, dataplane: Dataplane) -> Capacity:
-    """What the data plane publishes; what is configured while it is away."""
+    """The capacity that the data plane publishes; while it is away, the configured one."""
     try:
         sizes = dataplane.capacities()
     except DataplaneAwayError:

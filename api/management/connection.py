@@ -1,4 +1,4 @@
-"""The lasting connection to a real data plane: made on demand, made again with back-off."""
+"""The permanent connection to the data plane: opened on demand, reopened with back-off."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 class Connection:
     """The control lease of the process that made it (`api.management.dataplane.Dataplane`).
 
-    Connect after forking: the first use does. No call waits for a data plane that is away longer
-    than a fifth of a second, and most not at all.
+    The first use connects, so that it happens after forking. No call waits longer than a fifth of a
+    second for a data plane that is away, and most calls do not wait at all.
     """
 
     def __init__(self, socket: Path) -> None:

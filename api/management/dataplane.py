@@ -1,6 +1,6 @@
-"""The API's view of the data plane: what it may ask of it, and that it may be away at any time.
+"""The interface between API and data plane; the data plane may be away at any time.
 
-Writes no state: that travels through the state log. Nothing here blocks beyond its stated bound.
+It carries no state: state goes through the state log. No call blocks longer than its stated bound.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ Key = tuple[ListName, Network]
 
 
 class Dataplane(Protocol):
-    """The port behind which a real data plane or a test's fake stands. Safe for several threads."""
+    """Implemented by the real data plane's client and by the fakes of tests. Safe for several
+    threads."""
 
     def stats(self) -> NodeStats:
-        """What it publishes; raises `DataplaneAwayError`."""
+        """What the data plane publishes; raises `DataplaneAwayError`."""
         ...
 
     def capacities(self) -> Capacities:
-        """The sizes of its tables, as in `stats` and cheaper; raises `DataplaneAwayError`."""
+        """The sizes of its tables, as in `stats` but cheaper; raises `DataplaneAwayError`."""
         ...
 
     def announce(self, revision: int) -> None:
@@ -36,14 +37,14 @@ class Dataplane(Protocol):
     def wait_in_force(
         self, database_id: UUID, revision: int, timeout_s: float, *, of_rules: bool = False
     ) -> bool:
-        """Whether packets meet the revision before the time is over; False when it is away.
+        """Wait until the revision is in force; False: not in time, or the data plane is away.
 
-        ``of_rules``: and requests the rules of the WAF that it changes.
+        ``of_rules``: also wait until the WAF rules that it changes are in force.
         """
         ...
 
     def hits(self, keys: Sequence[Key]) -> Mapping[Key, int]:
-        """Packets that each entry hit; keys without an answer in time are missing."""
+        """Hits of each entry in packets; keys without an answer in time are missing."""
         ...
 
     def most_hit(self, name: ListName) -> Sequence[Network]:
@@ -54,9 +55,9 @@ class Dataplane(Protocol):
         ...
 
     def rule_hits(self, numbers: Sequence[int]) -> Mapping[int, int] | None:
-        """Requests that each rule of the WAF hit; one that it does not have is missing.
+        """Hits of each WAF rule in requests; rules that the data plane does not have are missing.
 
-        None: it is away.
+        None: the data plane is away.
         """
         ...
 
@@ -83,10 +84,10 @@ class Dataplane(Protocol):
         ...
 
     def baseline(self) -> BaselinePeriod:
-        """The rates of profiles in the last ten seconds that are over; raises
+        """The rates of profiles in the last complete period of ten seconds; raises
         `DataplaneAwayError`."""
         ...
 
     def close(self) -> None:
-        """Give the leases back; idempotent."""
+        """Release the leases; idempotent."""
         ...

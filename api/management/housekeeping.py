@@ -1,8 +1,7 @@
-"""What has to happen without a request: purge, publish what was left, renew a damaged log,
-follow rejections, compact.
+"""Background work: purge, publish what is left, renew a damaged log, follow rejections, compact.
 
-One thread, one turn a second. What fails is logged and tried again; it never ends the thread. While
-the storage can't be written nothing is tried but the storage, as often as that says.
+One thread makes one turn a second. A failed step is logged and tried again; it does not end the
+thread. While the storage can't be written, only the storage is tried, at its own interval.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from dataplane.base.clock import Clock
 
 TURN_S = 1.0
 HUNG_S = 60.0
-"""A turn that takes longer is no longer work."""
+"""A longer turn counts as hanging."""
 COMPACT_AGAIN_S = 600.0
-"""After a compaction for which there was no room."""
+"""Pause after a compaction that failed for lack of room."""
 _PURGE_CHUNK = 200
 _SLOW_TURNS = 600
-"""Retention is looked at every ten minutes."""
+"""Interval of the retention."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,23 +67,23 @@ class Housekeeper:
         self._compact_at = 0.0
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End; idempotent."""
+        """End the thread; idempotent."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
             self._thread = None
 
     def works(self) -> bool:
-        """Whether turns still come to an end: what the watchdog is told."""
+        """Whether turns still complete, for the watchdog."""
         return time.monotonic() - self._turned_at < HUNG_S
 
     def turn(self) -> None:
-        """Everything once."""
+        """Run all steps once."""
         self._try("probe the storage", self._storage.turn)
         if self._storage.trouble is None:
             self._work()
@@ -109,7 +108,8 @@ class Housekeeper:
             self.turn()
 
     def _compact(self) -> None:
-        """Needs room for a whole snapshot, without which everything else goes on."""
+        """Compact the log. This needs room for a whole snapshot; without it, the other
+        steps go on."""
         if time.monotonic() < self._compact_at or self._effects.import_pending():
             return
         try:
@@ -139,7 +139,7 @@ class Housekeeper:
                     return
 
     def _sweep_entries(self) -> None:
-        """What an import has replaced and a removal has removed."""
+        """Remove rows that imports have replaced and removals have ended."""
         with self._database.read() as connection:
             if not writes.any_swept(connection):
                 return
@@ -149,7 +149,8 @@ class Housekeeper:
                     return
 
     def _may_go_on(self) -> bool:
-        """An import would have to publish anew every network that is purged beside it."""
+        """During an import nothing is purged: the import would have to publish each such network
+        again."""
         self._turned_at = time.monotonic()
         return not self._stop.is_set() and not self._bulk.busy
 

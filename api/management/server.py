@@ -1,7 +1,7 @@
 """``secbeat-api``: Gunicorn with one worker process, an event loop and threads for the application.
 
-Whoever writes ``node.db`` holds the lock beside it (`api.storage.alone`). A second server on
-the same database ends at once.
+The writer of ``node.db`` holds the lock beside it (`api.storage.alone`). A second server on the
+same database ends at once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(settings: ApiSettings) -> int:
 
 
 def _begin(settings: ApiSettings, environment: dict[str, str]) -> tuple[Any, Callable[[], None]]:
-    """In the worker: take the lock, compose, start what runs in the background, say READY."""
+    """In the worker: take the lock, compose, start the background work, report READY."""
     from api.common import logs  # noqa: PLC0415 - not in the master
     from api.serving.running import begin  # noqa: PLC0415
 

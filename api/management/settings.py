@@ -1,4 +1,4 @@
-"""What the management API is started with: frozen, already validated by whoever composed it."""
+"""Settings of the management API: frozen; the caller has validated them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 KEY_VARIABLE = "MANAGEMENT_API_KEY"
-"""The variable of the environment that may hold one more admin key."""
+"""The environment variable that may hold one more admin key."""
 
 
 @dataclass(frozen=True)
@@ -20,22 +20,23 @@ class ApiSettings:
     socket: Path
     """The data plane's Unix socket."""
     keys: Path
-    """Directory for ``admin.key``, made at first boot."""
+    """Directory of ``admin.key``, which is made at first boot."""
     agent_key: Path
-    """The agent's key, made with it: in a directory that the agent can read."""
+    """The agent's key, made at the same time, in a directory that the agent can read."""
     agent: Path
     """The agent's control socket."""
     countries: tuple[Path, ...]
-    """Country databases, of which the data plane uses the first that is there."""
+    """Country databases; the data plane uses the first existing one."""
     events: Path
     """``events.db``: the agent writes it, the API reads it."""
     binds: tuple[str, ...] = ("127.0.0.1:9999", "[::1]:9999")
     unix_socket: Path | None = None
-    """Where a TLS terminator of this host hands requests over and says who its clients are."""
+    """Unix socket on which a TLS terminator of this host forwards requests with the client's
+    address."""
     mode: str = "auto"
     """The configured mode: tcp, syn, l7 or auto."""
     policy_file: Path | None = None
-    """Seeds an empty database, nothing else."""
+    """Policy file for an empty database only."""
     management_api_key: str | None = field(default=None, repr=False)
     """One more admin key, never stored."""
     threads: int = 8
@@ -44,6 +45,6 @@ class ApiSettings:
     failures_per_minute: int = 20
     """Attempts with a wrong key or none, per source address."""
     addresses_max: int = 1_000_000
-    """Capacity of the lists while no data plane publishes its own."""
+    """Capacity of the lists while the data plane does not publish it."""
     prefixes_max: int = 131_072
     """The same for prefixes, per family."""

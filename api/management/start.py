@@ -1,6 +1,6 @@
-"""What a start of the API writes: done once, as soon as the storage can be written.
+"""The writes of a start of the API: done once, as soon as the storage can be written.
 
-Until then there are reads, as far as they can be right.
+Until then only reads are served, as far as they are correct.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dataplane.base.errors import DataplaneAwayError
 
 
 class Start:
-    """What a start writes; done once, as soon as the storage can be written."""
+    """The writes of a start; done once, as soon as the storage can be written."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Start:
         self._is_done = False
 
     def catch_up(self) -> None:
-        """Do what is not done, and publish what is not published. Raises `StorageError`."""
+        """Do what is not done yet, and publish what is not published yet. Raises `StorageError`."""
         self._database.check_writable()
         if not self._is_done:
             self._do()
@@ -58,11 +58,12 @@ class Start:
             self._publisher.retry()
         except StorageError:
             raise
-        except UnavailableError:  # not for the disk's sake: logged, and tried at every turn
+        except UnavailableError:  # not caused by the disk: logged, tried at every turn
             return
 
     def once_rebased(self, handler: Handler, storage: Storage) -> Handler:
-        """After a reboot nobody can say what has ended, before `ends.rebase` is done."""
+        """Wrap a handler: after a reboot it checks the storage first, until `ends.rebase` is done.
+        Until then ended entries can't be detected."""
 
         def guarded(call: Call) -> Answer:
             if not self._is_rebased and not self._is_of_this_boot():
@@ -94,14 +95,14 @@ class Start:
 
 
 def _move(before: Path, now: Path) -> None:
-    """A key lies where an earlier version has made it: the agent could not read it there."""
+    """Move the key from its place in earlier versions, where the agent could not read it."""
     if before.exists() and not now.exists():
         now.parent.mkdir(parents=True, exist_ok=True)
         before.replace(now)
 
 
 def _in_force(dataplane: Dataplane, database_id: UUID) -> int:
-    """The newest revision of this database that packets meet; 0: none, or nobody to ask."""
+    """The newest revision of this database that is in force; 0: none, or the data plane is away."""
     try:
         stats = dataplane.stats()
     except DataplaneAwayError:

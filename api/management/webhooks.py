@@ -1,4 +1,4 @@
-"""Webhooks of this node: the agent delivers them, and is asked on its control socket."""
+"""Webhooks of this node: the agent delivers them, and answers requests on its control socket."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class AgentOffice:
         return self._ask("list", _ASK_S, limit=dead_max)
 
     def test(self, name: str | None) -> list[dict[str, Any]]:
-        """How tests went."""
+        """The results of tests."""
         found: list[dict[str, Any]] = self._ask("test", _TEST_S, endpoint=name)["results"]
         return found
 
     def retry(self, name: str | None, event_id: str | None) -> int:
-        """How many are due again."""
+        """The number of deliveries that are due again."""
         return int(self._ask("retry", _ASK_S, endpoint=name, event=event_id)["retried"])
 
     def _ask(self, action: str, timeout_s: float, **what: Any) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""The orchestrator API on port 3030: what a fleet of nodes is to enforce, and how its nodes are.
+"""The orchestrator API on port 3030: the desired state of a fleet of nodes, and the nodes' status.
 
-It keeps the fleet's desired state and waits for the nodes to come and follow it; it never connects
-to a node and knows no data plane.
+It stores the fleet's desired state, which the nodes fetch. It never connects to a node, and uses no
+data plane.
 """

@@ -56,6 +56,6 @@ def create_app(
 
 
 def orchestrator_of(app: Flask) -> Orchestrator:
-    """What an application runs on."""
+    """The orchestrator that an application runs on."""
     made: Orchestrator = app.extensions[EXTENSION]
     return made

@@ -1,8 +1,8 @@
-"""The number that grows with every change of what a node is to enforce.
+"""The fleet's change number, which grows with every change of the desired state of a node.
 
-Nodes ask once a second what has changed. Each worker reads this number a few times a second and
-looks at nothing else while it stays the same. Its row also orders those who make such changes: a
-transaction that has taken a number holds it until the end.
+Nodes ask once a second for changes. Each worker reads this number a few times a second, and reads
+more only when it has grown. The row of the number also serialises such changes: a transaction that
+takes a number holds the row until its end.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _EPOCH = select(meta.c.value).where(meta.c.name == "database_id")
 
 
 def bump(connection: Connection) -> int:
-    """The next number, for the change that this write transaction makes."""
+    """Take the next number, for the change of this write transaction."""
     return count(connection, "change")
 
 
 def newest(connection: Connection) -> int:
-    """The number of the newest change that is committed."""
+    """The number of the newest committed change."""
     return int(connection.execute(_READ).scalar_one())
 
 
 def epoch(connection: Connection) -> str:
-    """Which database the numbers are of: a restored one gets another (a UUID)."""
+    """The database that the numbers belong to (a UUID); a restored database gets a new one."""
     return str(connection.execute(_EPOCH).scalar_one())

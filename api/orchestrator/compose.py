@@ -1,4 +1,4 @@
-"""Puts the orchestrator's parts together: the one place that knows them all."""
+"""Composes the orchestrator from its parts; the only module that depends on all of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from api.webhooks import views as webhook_views
 from dataplane.base.clock import Clock
 
 RETENTION_S = 600.0
-"""How often what is too old is looked for."""
+"""Interval of the retention."""
 
 
 @dataclass(frozen=True)
@@ -73,23 +73,23 @@ class Orchestrator:
     spool: Spool
     housekeeper: Housekeeper
     metrics: Sequence[Collect]
-    """What each area says on port 9091."""
+    """The metrics of each area for port 9091."""
     shortcuts: Sequence[NodeShortcut]
-    """What the event loop answers."""
+    """The requests that the event loop answers itself."""
     office: Office
-    """Tells receivers once it is started."""
+    """Sends webhooks once it is started."""
     scaler: Worker | None
     """Runs jobs once it is started; None: there is no provider."""
 
     def start(self) -> None:
-        """Begin what runs in the background."""
+        """Start the background work."""
         self.housekeeper.start()
         self.office.start()
         if self.scaler is not None:
             self.scaler.start()
 
     def close(self) -> None:
-        """Let go of everything; idempotent."""
+        """Release all resources; idempotent."""
         self.housekeeper.stop()
         self.office.close()
         if self.scaler is not None:
@@ -98,11 +98,11 @@ class Orchestrator:
 
 
 def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orchestrator:
-    """Open the database and build the services; without a clock they go by the database's.
+    """Open the database and build the services; without a clock they use the database's.
 
     Raises:
         StorageError: there is no database yet, it is of an older schema, or it can't be read.
-        ConfigurationError: that is no database.
+        ConfigurationError: the URL is not that of a database.
     """
     state = _state_directory(settings)
     scratch = state / "scratch"
@@ -185,7 +185,8 @@ def compose(settings: OrchestratorSettings, clock: Clock | None = None) -> Orche
 
 
 def _limits(settings: OrchestratorSettings) -> Limits:
-    """Each worker's share: a client that keeps its connection meets the same one again."""
+    """The limits of one worker, its share of the total: a client that keeps its connection stays
+    with one worker."""
     limits = (
         settings.reads_per_minute,
         settings.writes_per_minute,
@@ -224,6 +225,6 @@ def _make_first(
 
 
 def _state_directory(settings: OrchestratorSettings) -> Path:
-    """What this process alone writes: SQLite's file, or nothing but scratch."""
+    """The directory that this process alone writes: that of SQLite's file, or scratch space."""
     path = sqlite_path(settings.database)
     return settings.keys.parent if path is None else path.parent

@@ -1,6 +1,6 @@
-"""Numbers in ``meta`` that only grow; whoever has taken one holds its row until the end.
+"""Monotonic counters in ``meta``; a transaction that takes a number holds the row until its end.
 
-So they come in the order in which transactions are committed, whichever orchestrator makes these.
+So the numbers have the order in which transactions are committed, across all orchestrators.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ _TAKE = _COUNT.returning(meta.c.value)
 
 
 def count(connection: Connection, name: str) -> int:
-    """The next number, in a write transaction."""
+    """Take the next number, in a write transaction."""
     return int(connection.execute(_TAKE, {"counter": name}).scalar_one())

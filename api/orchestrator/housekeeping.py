@@ -1,8 +1,8 @@
-"""What has to happen without a request, in one thread of each worker.
+"""Background work, in one thread of each worker.
 
-An area registers a turn. Every worker of every orchestrator runs it, so a turn takes what it works
-on by `api.storage.claim`, or does what may be done twice. What fails is logged and tried again; it
-never ends the thread. While the storage is in trouble nothing is tried but the storage.
+An area registers a duty. All workers of all orchestrators run it, so a duty claims its rows with
+`api.storage.claim`, or is safe to run twice. A failed duty is logged and tried again; it does not
+end the thread. While the storage is in trouble, only the storage is tried.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from api.storage.trouble import Storage
 
 TURN_S = 1.0
 HUNG_S = 60.0
-"""A turn that takes longer is no longer work."""
+"""A longer turn counts as hanging."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,27 +43,28 @@ class Housekeeper:
         self._turned_s = time.monotonic()
 
     def register(self, name: str, turn: Callable[[], object], every_s: float = TURN_S) -> None:
-        """Call it so often from now on, in the order of registration; the first time at once."""
+        """Call a function at this interval, in the order of registration; the first
+        time at once."""
         self._duties.append(_Duty(name, turn, every_s))
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the duty that is under way; idempotent."""
+        """End the thread after the duty under way; idempotent."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
             self._thread = None
 
     def works(self) -> bool:
-        """Whether duties still come to an end: what the watchdog is told."""
+        """Whether duties still complete, for the watchdog."""
         return time.monotonic() - self._turned_s < HUNG_S
 
     def turn(self) -> None:
-        """Everything that is due, once."""
+        """Run everything that is due, once."""
         self._try("probe the storage", self._storage.turn)
         for duty in self._duties:
             self._turned_s = now_s = time.monotonic()

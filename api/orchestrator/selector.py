@@ -1,7 +1,7 @@
-"""Which nodes are meant, by their labels: ``edge=yes,site in (ams,fra)``.
+"""Selects nodes by their labels: ``edge=yes,site in (ams,fra)``.
 
-All terms must hold: a label equals a value, or is one of a set. A node without the label is not
-meant. No terms mean every node.
+All terms must hold: a label equals a value, or is in a set. A node without the label is not
+selected. Without terms, every node is selected.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ SELECTOR_SCHEMA: dict[str, Any] = {
     "pattern": f"^({_SPACE}*|{_WORD}({_VALUES})(,{_WORD}({_VALUES})){{0,{TERMS_MAX - 1}}})$",
     "description": "labels that a node has, as edge=yes,site in (ams,fra); each label once",
 }
-"""What JSON Schema can say of the texts that `parse_selector` takes."""
+"""A JSON Schema pattern for the texts of `parse_selector`, as far as it can express them."""
 _LIMIT = "label=value or label in (value,value), with commas between them"
 
 
 @dataclass(frozen=True)
 class Selector:
-    """A conjunction; ``terms`` are by label, each with the values that it may have."""
+    """A conjunction; ``terms`` has for each label the allowed values."""
 
     terms: Mapping[str, frozenset[str]]
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether a node with these labels is meant."""
+        """Whether a node with these labels is selected."""
         return all(labels.get(label) in values for label, values in self.terms.items())
 
     def overlaps(self, other: Selector) -> bool:
-        """Whether some node may be meant by both."""
+        """Whether both may select the same node."""
         both = self.terms.keys() & other.terms.keys()
         return all(self.terms[label] & other.terms[label] for label in both)
 
     def covers(self, other: Selector) -> bool:
-        """Whether every node that the other means is meant by this one."""
+        """Whether this one selects every node that the other selects."""
         return all(
             label in other.terms and other.terms[label] <= values
             for label, values in self.terms.items()
@@ -61,7 +61,7 @@ class Selector:
 
 
 def parse_selector(text: str) -> Selector:
-    """The selector that a text writes; an empty one means every node.
+    """Parse a selector; an empty text selects every node.
 
     Raises `InvalidInputError`.
     """

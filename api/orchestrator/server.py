@@ -1,6 +1,6 @@
 """``secbeat-orchestrator``: Gunicorn with one worker on SQLite, or several on PostgreSQL.
 
-SQLite's file has one writer, who holds the lock beside it (`api.storage.alone`).
+SQLite's file has one writer, which holds the lock beside it (`api.storage.alone`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def run(settings: OrchestratorSettings) -> int:
     """Serve until SIGTERM; returns the exit code.
 
     Raises:
-        BusyError: another orchestrator has this SQLite file.
-        ConfigurationError: SQLite for several workers.
+        BusyError: another orchestrator has this SQLite file open.
+        ConfigurationError: several workers with SQLite.
     """
     leave_out_rich()
     from api.common import logs  # noqa: PLC0415 - after that
@@ -74,7 +74,7 @@ def _check_alone(file: Path, workers: int) -> None:
 def _begin(
     settings: OrchestratorSettings, file: Path | None, pages: Pages, environment: dict[str, str]
 ) -> tuple[Any, Callable[[], None]]:
-    """In a worker: compose, start what runs in the background, say READY."""
+    """In a worker: compose, start the background work, report READY."""
     from api.common import logs  # noqa: PLC0415 - not in the master
     from api.orchestrator.metrics.collecting import FleetCollector  # noqa: PLC0415
     from api.orchestrator.metrics.exporting import Exporting  # noqa: PLC0415

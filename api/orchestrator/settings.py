@@ -1,4 +1,4 @@
-"""What the orchestrator is started with: frozen, already validated by whoever composed it."""
+"""Settings of the orchestrator: frozen; the caller has validated them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.orchestrator.threats.incidents import Retention
 from api.webhooks.settings import WebhookSettings
 
 KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
-"""The variable of the environment that may hold one more admin key."""
+"""The environment variable that may hold one more admin key."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,19 @@ class OrchestratorSettings:
     """Directory for ``admin.key`` and ``enrol.key``, made at first boot."""
     binds: tuple[str, ...] = ("127.0.0.1:3030", "[::1]:3030")
     unix_socket: Path | None = None
-    """Where a TLS terminator of this host hands requests over and says who its clients are."""
+    """Unix socket on which a TLS terminator of this host forwards requests with the client's
+    address."""
     metrics: tuple[str, ...] = ("127.0.0.1:9091", "[::1]:9091")
     workers: int = 1
-    """Processes; more than one need PostgreSQL."""
+    """Worker processes; more than one need PostgreSQL."""
     threads: int = 8
-    """Of each worker."""
+    """Threads of each worker."""
     orchestrator_api_key: str | None = field(default=None, repr=False)
     """One more admin key, never stored."""
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     retention: Retention = field(default_factory=Retention)
-    """Of attacks that nodes have reported."""
+    """Retention of attacks that nodes have reported."""
     writes_per_minute: int = 6_000
     reads_per_minute: int = 12_000
     failures_per_minute: int = 20

@@ -1,8 +1,8 @@
-"""What the event loop itself answers: the two things that a thousand nodes say all the time.
+"""Answers from the event loop: the two frequent requests of all nodes, without a thread.
 
-Only if all that the answer needs is at hand and fresh; nothing here waits, and nobody is refused.
-Whatever is not at hand, and every other answer, goes the whole way, which leaves it at hand. These
-answers are counted like all others, and not logged.
+A shortcut answers only if all data is cached and recent; it never waits and never refuses. All
+other requests take the normal path, which fills the cache. These answers are counted like all
+others, but not logged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _REQUEST_ID = "HTTP_X_REQUEST_ID"
 
 
 class Door:
-    """One operation of nodes, for their own keys."""
+    """One operation of nodes, called with their own keys."""
 
     def __init__(self, operation: Operation, gate: KeyGate, keys: FleetKeys) -> None:
         path = re.escape(PREFIX + operation.path).replace(r"\{node\}", "([^/]+)")
@@ -34,19 +34,20 @@ class Door:
         self._gate = gate
         self._keys = keys
         self.count: Callable[[float, int], None] = lambda _seconds, _status: None
-        """Told how long each answer took, and its status."""
+        """Called with the duration and the status of each answer."""
 
     def node(self, environ: Mapping[str, Any]) -> str | None:
-        """Whom the path of this operation names; None: it is another request."""
+        """The node in the path of this operation; None: it is another request."""
         if environ["REQUEST_METHOD"] != self.operation.method or environ["QUERY_STRING"]:
             return None
-        if _REQUEST_ID in environ:  # which has to be checked and sent back
+        if _REQUEST_ID in environ:  # which has to be checked and returned
             return None
         found = self._path.fullmatch(environ["PATH_INFO"])
         return None if found is None else found[1]
 
     def admit(self, environ: Mapping[str, Any], node: str) -> Principal | None:
-        """The node, if it asks and may; the request then counts against its limit."""
+        """The node if its key is valid and its rate allows; the request counts against
+        its limit."""
         principal = self._keys.at_hand(environ.get(_KEY, ""), node)
         if principal is None or not self._gate.may_spend(self.operation, principal):
             return None
@@ -59,7 +60,7 @@ class Door:
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes = b"",
     ) -> Answered:
-        """An answer, which is counted."""
+        """Make and count an answer."""
         self.count(time.monotonic() - environ[BEGAN_S], status)
         request_id = uuid.uuid4().hex.encode()
         more = ((b"x-content-type-options", b"nosniff"), (b"x-request-id", request_id))
@@ -71,7 +72,7 @@ class NodeShortcut(Protocol):
 
     @property
     def door(self) -> Door:
-        """Of the operation."""
+        """The operation's door."""
         ...
 
     def __call__(self, environ: Mapping[str, Any]) -> Answered | Reading | None:
@@ -80,7 +81,7 @@ class NodeShortcut(Protocol):
 
 
 def first_of(shortcuts: Sequence[NodeShortcut]) -> Shortcut:
-    """The shortcut of whichever operation it is."""
+    """A shortcut that tries all of them."""
 
     def shortcut(environ: Mapping[str, Any]) -> Answered | Reading | None:
         for each in shortcuts:

@@ -1,4 +1,5 @@
-"""Lines of imports, put beside a table in small transactions, which hold nobody up."""
+"""Stages lines of imports in a separate table, in small transactions, which block no
+other writer."""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ from dataplane.base.clock import Clock
 STAGED_AT_ONCE = 2_000
 FORGOTTEN_AT_ONCE = 10_000
 LEFT_MS = 3_600_000
-"""What is staged for longer is of an import that did not come to its end."""
+"""Older staged lines belong to an import that has failed."""
 
 
 @dataclass(frozen=True)
 class Staging:
-    """Of one table, whose columns ``import_id`` and ``staged_ms`` are set here."""
+    """Staging for one table; sets its columns ``import_id`` and ``staged_ms``."""
 
     database: Database
     clock: Clock
@@ -31,7 +32,7 @@ class Staging:
 
     @contextmanager
     def staged(self, lines: Iterable[dict[str, Any]]) -> Iterator[tuple[str, int]]:
-        """The import's id, and how many lines there are. They go at the end."""
+        """Stage lines; yields the import's id and their number. They are deleted at the end."""
         import_id = uuid.uuid4().hex
         try:
             yield import_id, self._stage(import_id, lines)
@@ -48,7 +49,7 @@ class Staging:
         return count
 
     def _unstage(self, import_id: str) -> None:
-        """Also what a crash has left of another import."""
+        """Delete staged lines, also those that a crash of another import has left."""
         is_old = self.table.c.staged_ms < self.clock.utc_ms() - LEFT_MS
         with suppress(StorageError):
             self._forget(import_id)

@@ -1,1 +1,1 @@
-"""Rules of the WAF as the node's API and the fleet's both have them."""
+"""Rules of the WAF: the common part of the node's API and the fleet's."""

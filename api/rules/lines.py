@@ -24,16 +24,16 @@ _SHOWN = 64
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A rule of an import, and the line that it stood on, from 1."""
+    """A rule of an import, and its line number, from 1."""
 
     number: int
     wanted: Wanted
 
 
 def read_lines(source: Path, now_ms: int) -> Iterator[Line]:
-    """The rules of a body; empty lines don't count. About 30 us each.
+    """The rules of a body; empty lines are skipped. About 30 us each.
 
-    Raises `InvalidInputError` for the first line that breaks a rule or is one too many,
+    Raises `InvalidInputError` for the first line that is invalid or exceeds the limit,
     ``UnprocessableError`` for an end that has passed.
     """
     with source.open("rb") as file:

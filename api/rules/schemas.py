@@ -35,7 +35,7 @@ _TARGET = r"^(any|method|path|query|cookie|body|header:[!#$%&'*+.^_`|~0-9A-Za-z-
 
 
 def _checked(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A check of the data plane's as one of pydantic's."""
+    """Adapts a check of the data plane to pydantic."""
 
     def check(value: Any) -> Any:
         try:
@@ -154,7 +154,7 @@ class PatchRequest(Strict):
         return self
 
     def values(self) -> dict[str, Any]:
-        """The columns that are to change."""
+        """The columns to change, with their values."""
         found: dict[str, Any] = {} if self.action is None else {"action": self.action}
         if self.enabled is not None:
             found["enabled"] = int(self.enabled)

@@ -1,4 +1,4 @@
-"""A rule as somebody wants it, checked as far as a value can be."""
+"""A rule as requested, after the checks that need nothing but its values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DURATION_S_MAX = 315_360_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A rule to be added, its pattern and targets in order."""
+    """A rule to be added; pattern and targets are normalised."""
 
     pattern: str
     action: RuleAction
@@ -29,7 +29,7 @@ class Wanted:
 
 
 def wanted_of(request: RuleRequest) -> Wanted:
-    """The rule that a body asks for."""
+    """The rule of a request's body."""
     return Wanted(
         pattern=request.pattern,
         action=request.action,

@@ -1,1 +1,1 @@
-"""The HTTP server below an application: what waits for a client waits here, without a thread."""
+"""The HTTP server below an application: a slow client occupies no thread."""

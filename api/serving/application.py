@@ -25,7 +25,7 @@ def make_app(
     spool: bodies.Spool,
     path_parameters: dict[str, dict[str, Any]],
 ) -> Flask:
-    """Route the operations below `PREFIX`, and say in a document and on a page what they are."""
+    """Route the operations below `PREFIX`, with the OpenAPI document and the documentation page."""
     app = Flask("secbeat", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
@@ -34,7 +34,7 @@ def make_app(
     operations.mount(app, PREFIX, found, gate, spool)
     document = openapi.build(title, version(), PREFIX, found, path_parameters)
     docs.register(app, document)
-    text = json.dumps(document)  # once: whoever asks without a key costs no more than a copy
+    text = json.dumps(document)  # made once: a request without a key costs no more than a copy
     app.add_url_rule(
         "/openapi.json",
         endpoint="/openapi.json",
@@ -47,7 +47,7 @@ def make_app(
 
 
 def lanes(found: Sequence[Operation]) -> Lanes:
-    """Which paths do not wait for a thread of the pool."""
+    """The paths that do not wait for a thread of the pool."""
     paths: dict[str, set[str]] = {"instant": set(), "apart": set(), "pool": set()}
     for operation in found:
         paths[operation.lane].add(PREFIX + operation.path)

@@ -1,9 +1,9 @@
-"""An ASGI application that runs a WSGI application in a few threads, and waits for nobody in them.
+"""An ASGI application that runs a WSGI application in a few threads, which wait for no client.
 
-The event loop reads heads and bodies and sends answers, however slow the client is. The
-application runs in a thread when a head is there, so that it can refuse before a body is read,
-and again when the body that it wants is there (`api.common.exchange.arrival`). What has to be
-answered while all threads are busy does not need one of them (`Lanes`).
+The event loop reads heads and bodies and sends answers, however slow the client is. The application
+runs in a thread when the head has arrived, so that it can refuse before a body is read, and again
+when the body that it wants has arrived (`api.common.exchange.arrival`). Requests that must be
+answered while all threads are busy do not need one (`Lanes`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from api.serving.intake import Intake
 from api.serving.streaming import Headers, Send, Streams
 
 BEGAN_S = "secbeat.began_s"
-"""Where the environment of a request has when its head was there, by the monotonic clock."""
+"""Key in a request's environ: the monotonic time at which its head had arrived."""
 Wsgi = Callable[[dict[str, Any], Any], Any]
 
 
@@ -35,14 +35,14 @@ class Lanes:
     """Paths whose requests do not wait for a thread of the pool."""
 
     instant: frozenset[str] = frozenset()
-    """Answered by the event loop itself: their handlers wait for nothing."""
+    """Answered by the event loop: their handlers do not block."""
     apart: frozenset[str] = frozenset()
-    """Answered by one thread that does nothing else."""
+    """Answered by one separate thread."""
 
 
 @dataclass
 class Answered:
-    """What is sent."""
+    """An answer to send."""
 
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Reading:
-    """Who asks is admitted; the answer, if the shortcut has one, needs the body."""
+    """The shortcut has admitted the request, and needs its body to answer."""
 
     principal: Principal
     bytes_max: int
@@ -68,7 +68,7 @@ class Reading:
 
 
 Shortcut = Callable[[Mapping[str, Any]], Answered | Reading | None]
-"""Answers a request at once, in the event loop; None, then or later: the application does."""
+"""Answers a request at once, in the event loop; None, at once or later: the application answers."""
 
 
 class Bridge:
@@ -81,7 +81,7 @@ class Bridge:
         lanes: Callable[[], Lanes],
         shortcut: Shortcut = lambda _environ: None,
     ) -> None:
-        """`lanes` is asked at each request: an application may make way for another."""
+        """`lanes` is called at each request: the application may be replaced by another one."""
         self._app = app
         self._lanes = lanes
         self._shortcut = shortcut
@@ -91,7 +91,7 @@ class Bridge:
         self._streams = Streams()
 
     def stop(self) -> None:
-        """The server stops: end what would never end by itself."""
+        """The server stops: end streams, which have no end of their own."""
         self._streams.stop()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -122,7 +122,7 @@ class Bridge:
             raise TypeError("the application wants a second body")
         await self._answer(receive, send, answer, incoming)
         if not incoming.complete:
-            # Where the next request would begin is unknown: for Gunicorn an error is the end.
+            # The start of the next request is unknown: for Gunicorn an error ends the connection.
             raise ConnectionAbortedError("answered before the body was there")
 
     async def _answer(
@@ -154,7 +154,8 @@ class Bridge:
             raise
 
     def _call(self, environ: dict[str, Any], arrival: Arrival) -> Answered | BodyWanted:
-        """In a thread, which goes on when the client, and so the task that waits, is gone."""
+        """Run the application in a thread, which continues if the client disconnects and the task
+        ends."""
         answer = Answered()
         try:
             parts = self._app(environ, answer.start)
@@ -181,7 +182,7 @@ def _decided(short: Reading | None, arrival: Arrival) -> Answered | None:
 
 
 def _give_up(future: Future[Answered | BodyWanted]) -> None:
-    """The answer of a request whose client went while a thread worked on it."""
+    """Discard the answer of a request whose client disconnected while a thread worked on it."""
     if future.cancelled() or future.exception() is not None:
         return
     answer = future.result()
@@ -195,5 +196,5 @@ async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
     except TimeoutError as exc:
-        # Gunicorn logs nothing of a client that is gone, and closes.
+        # For a client that is gone, Gunicorn closes without a log line.
         raise asyncio.CancelledError("the client does not read its answer") from exc

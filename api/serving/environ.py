@@ -1,4 +1,4 @@
-"""An ASGI scope as the environ of WSGI (PEP 3333)."""
+"""Converts an ASGI scope to the environ of WSGI (PEP 3333)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request's head has to be beyond what Gunicorn's parser looks at (RFC 9112)."""
+"""Checks of a request's head beyond those of Gunicorn's parser (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from gunicorn.asgi.parser import (
 )
 
 LINE_BYTES_MAX = 8190
-"""Of the request line: RFC 9110 section 4.1 asks for URIs of 8,000 bytes."""
+"""Limit of the request line: RFC 9110 section 4.1 asks for URIs of 8,000 bytes."""
 FIELDS_MAX = 100
 FIELD_BYTES_MAX = 8190
 HEAD_BYTES_MAX = 16_384
-"""Of request line and fields together."""
+"""Limit of request line and fields together."""
 PARSER = {
     "http_parser": "python",
     "limit_request_line": LINE_BYTES_MAX,
     "limit_request_fields": FIELDS_MAX,
     "limit_request_field_size": FIELD_BYTES_MAX,
-    "permit_unconventional_http_method": True,  # any token: `check` looks at it
+    "permit_unconventional_http_method": True,  # any token: `check` validates it
 }
-"""Gunicorn's settings of its parser."""
+"""Settings of Gunicorn's parser."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _PORT = rb"(?::[0-9]*)?"
@@ -40,7 +40,7 @@ _FIELD_REST_BYTES = len(": \r\n")
 
 
 class Head(Protocol):
-    """What the parser has read."""
+    """The head, as the parser has read it."""
 
     method: bytes
     path: bytes
@@ -51,7 +51,7 @@ class Head(Protocol):
 
 
 def check(head: Head) -> None:
-    """Raise the parser's error if the request is to be refused: 400, 431 or 501."""
+    """Raise the parser's error if the request must be refused: 400, 431 or 501."""
     if not _TOKEN.fullmatch(head.method):
         raise InvalidRequestMethod("the method is no token")
     _check_size(head)
@@ -67,7 +67,7 @@ def check(head: Head) -> None:
 
 
 def is_authority(text: bytes) -> bool:
-    """Whether that is a host and perhaps a port (RFC 3986 section 3.2.2), without userinfo."""
+    """Whether it is a host with an optional port (RFC 3986 section 3.2.2), without userinfo."""
     address = _ADDRESS.fullmatch(text)
     if address is None:
         return _NAME.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""A request's body as the client sends it, chunk by chunk."""
+"""A request's body as it arrives from the client, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class ClientGoneError(Exception):
-    """Nobody is there to be answered."""
+    """The client has disconnected."""
 
 
 class Incoming:
@@ -25,13 +25,13 @@ class Incoming:
     def __init__(self, receive: Receive, environ: Mapping[str, Any]) -> None:
         self._receive = receive
         self._is_held_back = "HTTP_EXPECT" in environ
-        """The client sends it when it is asked to (RFC 9110 section 10.1.1)."""
+        """The client sends the body on request (100 Continue, RFC 9110 section 10.1.1)."""
         announced = environ.get("CONTENT_LENGTH", "0") != "0"
         self.complete = not announced and "HTTP_TRANSFER_ENCODING" not in environ
         """Whether `next` has returned all of it."""
 
     async def next(self) -> bytes:
-        """What came, once something has. Raises `ClientGoneError`."""
+        """The next bytes, as soon as there are some. Raises `ClientGoneError`."""
         message = await self._receive()
         if message["type"] != "http.request":
             raise ClientGoneError
@@ -40,11 +40,12 @@ class Incoming:
         return body
 
     async def skip_what_is_here(self) -> None:
-        """Forget what has come and nobody wanted, without waiting for more."""
+        """Discard unread bytes that have arrived, without waiting for more."""
         if self._is_held_back or self.complete:
             return
         with suppress(TimeoutError, ClientGoneError):
             async with asyncio.timeout(0) as limit:
-                # While more comes, Gunicorn's wait may swallow the cancellation that ends this one.
+                # While data arrives, Gunicorn's wait may swallow the cancellation that ends this
+                # task.
                 while not (self.complete or limit.expired()):
                     await self.next()

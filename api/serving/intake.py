@@ -1,6 +1,6 @@
-"""Collects the bodies that the application wants, for all requests, within limits of the process.
+"""Collects request bodies that the application wants, within limits for the whole process.
 
-In memory, or in a file that threads write: the event loop waits for no disk.
+Bodies go into memory, or into a file that threads write: the event loop never waits for a disk.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from api.common.exchange.arrival import Arrival, BodyWanted, too_large
 from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, Incoming
 
 HELD_BYTES_MAX = 32 << 20
-"""In memory, of all requests."""
+"""Limit of the bodies in memory, of all requests."""
 UPLOADS_MAX = 4
-"""Into files, at once."""
+"""Number of bodies that are written to files at once."""
 _WRITE_BYTES = 1 << 20
 _RETRY_UPLOAD_S = 10
 _RETRY_S = 1
 
 
 class Intake:
-    """What is being collected; for one event loop."""
+    """The bodies being collected; used by one event loop."""
 
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
@@ -43,9 +43,8 @@ class Intake:
     async def collected(
         self, incoming: Incoming, arrival: Arrival, wanted: BodyWanted
     ) -> AsyncIterator[None]:
-        """The arrival complete, or with the error that ended it; closed by the thread that reads
-        it, which may go on longer than the request.
-        """
+        """Collect the body; the arrival is complete, or has the error that ended it. The thread
+        that reads it closes it, possibly after the end of the request."""
         try:
             try:
                 if wanted.directory is None:
@@ -109,7 +108,7 @@ class Intake:
 async def _receive(
     incoming: Incoming, bytes_max: int, take: Callable[[bytes], Awaitable[None]]
 ) -> None:
-    """Hand over the body as it comes. Raises `TooLargeError` and `RequestTimeoutError`."""
+    """Pass on the body as it arrives. Raises `TooLargeError` and `RequestTimeoutError`."""
     begin, size = asyncio.get_running_loop().time(), 0
     try:
         async with asyncio.timeout_at(begin + ALLOWED_S) as deadline:
@@ -119,7 +118,7 @@ async def _receive(
                 if size > bytes_max:
                     raise too_large(size, bytes_max)
                 await take(chunk)
-                if deadline.expired():  # and Gunicorn's wait swallowed that: see `Incoming`
+                if deadline.expired():  # Gunicorn's wait has swallowed it: see `Incoming`
                     raise _late(size)
                 deadline.reschedule(begin + ALLOWED_S + size / BYTES_PER_S_MIN)
     except TimeoutError:

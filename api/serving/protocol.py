@@ -1,7 +1,8 @@
-"""One connection, on Gunicorn's asyncio protocol, which reads heads and bodies without a thread.
+"""One connection, based on Gunicorn's asyncio protocol, which reads heads and bodies without a
+thread.
 
-Added here: a deadline and more rules for the head (`api.serving.head`), errors as problem
-documents, an end that lets the client see the last answer, and no protocol but HTTP/1.
+Additions: a deadline and more checks for the head (`api.serving.head`), errors as problem
+documents, a close that lets the client read the last answer, and HTTP/1 only.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from api.common.contract import problems
 from api.serving import head
 
 HEAD_S = 10.0
-"""From the connection to the end of its first head; the next ones have Gunicorn's keepalive."""
+"""Time from the connection to the end of its first head; later heads have Gunicorn's keepalive."""
 CLOSE_S = 5.0
-"""How long a client may take to read its last answer and close."""
+"""Time for a client to read its last answer and close."""
 _READ_BYTES = 65_536
 _FAILED = 500
 _LIMITS = {
@@ -29,25 +30,25 @@ _LIMITS = {
     431: f"{head.FIELDS_MAX} fields of {head.FIELD_BYTES_MAX} bytes, "
     f"{head.HEAD_BYTES_MAX} bytes of head",
 }
-"""What a status says of the head."""
+"""Messages by status for a refused head."""
 
 log = logging.getLogger(__name__)
 
 
 class Connections(Protocol):
-    """Knows the connections of a worker and keeps their number within its limit."""
+    """The connections of a worker, limited in number."""
 
     def idle(self, connection: Connection) -> None:
-        """This one has no request under way: it may be dropped for others."""
+        """The connection has no request under way: it may be closed for new ones."""
         ...
 
     def busy(self, connection: Connection) -> None:
-        """This one may not, or is gone."""
+        """The connection has a request under way, or is closed."""
         ...
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]
-    """A client."""
+    """The connection of a client."""
 
     def __init__(self, worker: Any, connections: Connections) -> None:
         super().__init__(worker)
@@ -57,16 +58,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Wait for a first head."""
+        """Start to wait for the first head."""
         cast("Any", transport).max_size = _READ_BYTES
         super().connection_made(transport)
         self._keepalive_handle = self.worker.loop.call_later(HEAD_S, self._keepalive_timeout)
         self._connections.idle(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; a head that grows beyond its limit is refused."""
+        """Read data; a head beyond its limit is refused."""
         if self._closed:
-            return  # the client still sends what nobody wants any more
+            return  # discard data that the client still sends after the refusal
         super().data_received(data)
         if self._current_request is not None or self._closed:
             return
@@ -76,20 +77,20 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self.finish()
 
     def eof_received(self) -> bool:
-        """Still answer a client that says it has sent all of a request (RFC 9112 section 9.6)."""
+        """Still answer a client that has closed its sending side (RFC 9112 section 9.6)."""
         self._ended = True
         if self._closed:
             return False
         receiver = self._body_receiver
         if receiver is not None and receiver._complete:
             self._current_request.must_close = True
-            receiver.signal_disconnect()  # for a stream, which would go on
+            receiver.signal_disconnect()  # for a stream, which would not end
         else:
             self.finish()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Be forgotten."""
+        """Remove the connection from the worker's list."""
         self._connections.busy(self)
         super().connection_lost(exc)
 
@@ -100,9 +101,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self.transport.abort()
 
     def finish(self) -> None:
-        """Close in order, without waiting for a request."""
+        """Close orderly, without waiting for a request."""
         self._close_transport()
-        self._request_ready.set()  # its task waits for that
+        self._request_ready.set()  # its task is waiting for that
 
     def _on_headers_complete(self) -> bool:
         head.check(self._callback_parser)
@@ -116,7 +117,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
     def _keepalive_timeout(self) -> None:
         if self._current_request is not None:
-            return  # the head came with the last second
+            return  # the head arrived in the last second
         if self._head_bytes:
             self._refuse(408, "the head did not arrive in time")
         self.finish()
@@ -127,7 +128,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def _send_error_response(
         self, status: int, message: str, extra_headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
-        """Gunicorn's own: the request is not HTTP, or the application failed."""
+        """Replaces Gunicorn's method: the request is not HTTP, or the application failed."""
         limit = _LIMITS.get(status)
         detail = f"the request is not HTTP this server reads: {message}"
         if limit is not None:
@@ -137,7 +138,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def _refuse(
         self, status: int, detail: str, extra_headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
-        """Answer what never reached the application."""
+        """Answer a request that does not reach the application."""
         request_id = uuid.uuid4().hex
         log.info("not a request: %s, request id %s", detail, request_id)
         text = json.dumps(problems.document(status, detail, (), request_id)) + "\n"
@@ -153,9 +154,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._safe_write(("\r\n".join(lines) + "\r\n\r\n" + body).encode("utf-8", "replace"))
 
     def _close_transport(self) -> None:
-        """Say the end and wait for the client's: closing with unread bytes resets the connection,
-        and the client never sees the answer (RFC 9112 section 9.6).
-        """
+        """Close the sending side and wait for the client's: a close with unread bytes resets the
+        connection, and the client would lose the answer (RFC 9112 section 9.6)."""
         if self._closed or self.transport is None:
             return
         self._closed = True

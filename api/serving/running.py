@@ -1,4 +1,4 @@
-"""What a worker serves: the application, or who stands in for it until it can be made."""
+"""The application of a worker, or a stand-in until the application can be made."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Serving:
-    """An application that has been made, and what belongs to it."""
+    """An application and the objects that belong to it."""
 
     app: Flask
     lanes: Lanes
     works: Callable[[], bool]
-    """Whether background work goes on."""
+    """Whether background work makes progress."""
     close: Callable[[], None]
     shortcut: Shortcut = lambda _environ: None
 
@@ -44,7 +44,7 @@ class Running:
         self._waiting: Waiting | None = None
 
     def begin(self) -> Any:
-        """The application, or what stands in for it."""
+        """The application, or its stand-in."""
         try:
             return self._made()
         except StorageError as exc:
@@ -53,21 +53,21 @@ class Running:
             return self._waiting
 
     def lanes(self) -> Lanes:
-        """Those of the application as it is now."""
+        """The lanes of the present application."""
         return LANES if self._serving is None else self._serving.lanes
 
     def shortcut(self, environ: Mapping[str, Any]) -> Answered | Reading | None:
-        """That of the application, once it is there."""
+        """The shortcut of the application, once it is made."""
         return None if self._serving is None else self._serving.shortcut(environ)
 
     def works(self) -> bool:
-        """Whether background work goes on."""
+        """Whether background work makes progress."""
         if self._serving is not None:
             return self._serving.works()
         return self._waiting is not None and self._waiting.works()
 
     def end(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
         if self._waiting is not None:
             self._waiting.stop()
         if self._serving is not None:
@@ -81,9 +81,9 @@ class Running:
 def begin(
     make: Callable[[], Serving], bind: str, threads: int, environment: dict[str, str]
 ) -> tuple[Bridge, Callable[[], None]]:
-    """In a worker: make the application, say READY; returns it with what ends it.
+    """In a worker: make the application, report READY; returns it with the function that ends it.
 
-    `bind` is where the watchdog asks it; `environment` is what the service manager has given.
+    `bind` is the address for the watchdog's requests; `environment` is that of the service manager.
     """
     running = Running(make)
     try:

@@ -1,7 +1,7 @@
 """Gunicorn as both APIs run it: an event loop and threads in each worker, bounded connections.
 
-Nothing is read from files, arguments or the environment: what a process is started with is in its
-settings.
+Gunicorn reads no configuration from files, arguments or the environment: a process has all of its
+settings in its own settings object.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from api.serving.head import PARSER
 from dataplane.base.errors import ConfigurationError
 
 GRACE_S = 20
-"""For requests under way at SIGTERM."""
+"""Time for requests under way at SIGTERM."""
 START_S_MAX = 180
-"""A worker that is not serving by then (a large snapshot to write) is started again."""
+"""A worker that does not serve by then (a large snapshot to write) is restarted."""
 CONNECTIONS_MAX = 2048
 OTHER_FILES = 256
-"""Of the process: database, uploads, the data plane. Both fit into the unit's LimitNOFILE."""
+"""File descriptors of the process for database, uploads, data plane. Both fit into the unit's
+LimitNOFILE."""
 _SWITCH_S = 0.0002
-"""Background work must not keep a ban waiting for the interpreter; Python's default is 5 ms."""
+"""Background work must not make a ban wait for the interpreter; Python's default is 5 ms."""
 _SOCKET_UMASK = 0o117
-"""Gunicorn binds a Unix socket with it: mode 0660."""
+"""Gunicorn uses it for the Unix socket: mode 0660."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """An application as Gunicorn loads it, in the worker, after the fork.
+    """An application that Gunicorn loads in the worker, after the fork.
 
-    ``begin`` makes it there, and returns with it what ends it.
+    ``begin`` makes it, and returns it with the function that ends it.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_connections": room_for_connections(),
             "asgi_loop": "asyncio",
             "asgi_lifespan": "off",
-            "asgi_disconnect_grace_period": 0,  # what waits for a thread need not have one then
+            "asgi_disconnect_grace_period": 0,  # then requests that wait for a thread need not wait
             "timeout": START_S_MAX,
             "graceful_timeout": GRACE_S,
             "keepalive": 5,
@@ -85,14 +86,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """In the worker."""
+        """Called in the worker."""
         sys.setswitchinterval(_SWITCH_S)
         application, self._stop = self._begin()
         return application
 
 
 def serve(server: Server) -> int:
-    """Run it until SIGTERM; returns the exit code."""
+    """Run the server until SIGTERM; returns the exit code."""
     gc.collect()
     gc.freeze()  # a collection in the worker would write to, and so copy, what it shares: 4 MB
     os.environ.pop("NOTIFY_SOCKET", None)  # Gunicorn's master would say READY before the worker is
@@ -104,12 +105,14 @@ def serve(server: Server) -> int:
 
 
 def leave_out_rich() -> None:
-    """structlog would load rich for coloured tracebacks, which JSON never shows: 3 MB a process."""
+    """structlog would load rich for coloured tracebacks, which JSON logs do not show: 3 MB per
+    process."""
     sys.modules.setdefault("rich", cast("ModuleType", None))
 
 
 def room_for_connections() -> int:
-    """How many connections may be open: one beyond the limit of files would stop all accepting."""
+    """Maximum number of connections: one beyond the limit of descriptors would stop all
+    accepting."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS_MAX + OTHER_FILES
     if soft < wanted:

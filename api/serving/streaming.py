@@ -1,7 +1,7 @@
 """Sends streams: answers without an end, many at a time, from one thread beside the event loop.
 
-For a client that does not read, transport and kernel hold some 200 KiB. When that stays full for
-`SLOW_S`, the client loses its connection; it can come back and say where it was.
+If a client does not read, transport and kernel buffer about 200 KiB. If that stays full for
+`SLOW_S`, the connection is closed; the client can reconnect and name its position.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from api.serving.incoming import Receive
 
 POLL_S = 0.1
 BEAT_S = 15.0
-"""Silence after which a stream says that it is still there: proxies cut what is silent."""
+"""After this silence a stream sends a heartbeat: proxies close silent connections."""
 SLOW_S = 30.0
 
 Headers = list[tuple[bytes, bytes]]
@@ -31,7 +31,7 @@ class Streams:
         self._is_stopping = False
 
     def stop(self) -> None:
-        """Every stream ends within `POLL_S`, in order; those that begin end at once."""
+        """End all streams within `POLL_S`, orderly; new ones end at once."""
         self._is_stopping = True
 
     async def serve(
@@ -47,14 +47,14 @@ class Streams:
             await self._pump(send, stream, gone)
             await _in_time(send({"type": "http.response.body", "body": b""}))
         except TimeoutError as exc:
-            # Gunicorn logs nothing of a client that is gone, and closes.
+            # For a client that is gone, Gunicorn closes without a log line.
             raise asyncio.CancelledError("the client does not read its stream") from exc
         finally:
             gone.cancel()
 
     async def _pump(self, send: Send, stream: Stream, gone: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
-        data, sent_at = stream.beat(), loop.time()  # the head goes out with the first data
+        data, sent_at = stream.beat(), loop.time()  # the head is sent with the first data
         while not (self._is_stopping or gone.done()):
             if not data and loop.time() - sent_at >= BEAT_S:
                 data = stream.beat()
@@ -72,12 +72,12 @@ class Streams:
 
 
 async def _client_gone(receive: Receive) -> None:
-    """Wait until the client has closed its side: it sends nothing more, and reads nothing."""
+    """Wait until the client has closed its side: it neither sends nor reads any more."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _in_time(sending: Awaitable[None]) -> None:
-    """Wait until there is room for more; raises TimeoutError."""
+    """Wait until the transport has room; raises TimeoutError."""
     async with asyncio.timeout(SLOW_S):
         await sending

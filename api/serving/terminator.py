@@ -1,7 +1,7 @@
-"""The Unix socket on which a TLS terminator of this host hands requests over.
+"""The Unix socket on which a TLS terminator of this host forwards requests.
 
-Gunicorn makes it, owned by the API's user with mode 0660; its group becomes that of its directory,
-so that the terminator, which is in that group, and nobody else can connect.
+Gunicorn creates it, owned by the API's user with mode 0660. The group is set to that of its
+directory, so that only the terminator, which is in that group, can connect.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataplane.base.errors import ConfigurationError
 
 
 def check(key: str, path: Path | None) -> None:
-    """ConfigurationError: the socket that ``key`` names can't be made there."""
+    """ConfigurationError: the socket of the setting ``key`` can't be created."""
     if path is None:
         return
     if not path.parent.is_dir():
@@ -26,7 +26,7 @@ def check(key: str, path: Path | None) -> None:
 
 
 def open_to_group(key: str, path: Path | None) -> None:
-    """Give the socket to its directory's group; ConfigurationError: it is not ours to give."""
+    """Give the socket to its directory's group; ConfigurationError: not permitted."""
     if path is None:
         return
     group = path.parent.stat().st_gid

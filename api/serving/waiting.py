@@ -1,8 +1,8 @@
-"""Stands in for the application while its storage can't even be opened, and makes way for it.
+"""The stand-in for an application whose storage can't be opened; it is replaced as soon as it can.
 
-That is so at a first boot on a full disk, before a migration, or while PostgreSQL is away: there is
-no database to read. The stand-in says so to everybody, and tries again in the background until
-there is one.
+This happens at a first boot on a full disk, before a migration, or while PostgreSQL is away: there
+is no database to read. The stand-in answers every request with the reason, and tries in the
+background to open the storage.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from dataplane.base.errors import SecBeatError
 
 RETRY_S = 2.0
 HUNG_S = 60.0
-"""A try that takes longer is no longer work."""
+"""A longer try counts as hanging."""
 LANES = Lanes(instant=frozenset({LIVE}))
-"""Of the stand-in."""
+"""Lanes of the stand-in."""
 
 log = structlog.get_logger(__name__)
 
 
 class Waiting:
-    """A WSGI application: the real one as soon as ``make`` returns it."""
+    """A WSGI application: it delegates to the real one as soon as ``make`` returns it."""
 
     def __init__(self, make: Callable[[], Flask], error: StorageError) -> None:
         self._make = make
@@ -50,19 +50,19 @@ class Waiting:
         return (self._app or self._stand_in)(environ, start_response)
 
     def start(self) -> None:
-        """Begin to try, in a thread."""
+        """Start a thread that tries."""
         threading.Thread(target=self._run, name="waiting", daemon=True).start()
 
     def stop(self) -> None:
-        """Try no more; idempotent."""
+        """End the thread; idempotent."""
         self._end.set()
 
     def works(self) -> bool:
-        """Whether tries still come to an end."""
+        """Whether tries still complete."""
         return self._app is not None or time.monotonic() - self._turned_at < HUNG_S
 
     def turn(self) -> bool:
-        """Try once; whether the application is there."""
+        """Try once; returns whether the application is made."""
         try:
             self._app = self._make()
         except StorageError as exc:
@@ -71,7 +71,7 @@ class Waiting:
         return self._app is not None
 
     def _waits_for(self, error: StorageError) -> None:
-        """Keep what is wrong; said in the log once for each."""
+        """Store the reason; each different reason is logged once."""
         known = self._error
         if (known.place, known.number) != (error.place, error.number):
             log.error("the storage can't be opened", why=str(error))
@@ -83,7 +83,7 @@ class Waiting:
                 if self.turn():
                     log.info("the storage can be opened")
                     return
-        except (SecBeatError, SystemExit) as exc:  # as at a start: the service manager's affair
+        except (SecBeatError, SystemExit) as exc:  # as at a start: the service manager handles it
             log.critical("can't start", why=str(exc))
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,6 +1,6 @@
-"""Tells the service manager that the process serves: it asks the API itself, as a client would.
+"""Reports to the service manager that the process serves, by a request to the API as a client.
 
-Gunicorn says READY to systemd and nothing later, and its own heartbeat only says that a loop turns.
+Gunicorn reports READY to systemd and nothing later; its own heartbeat only shows that a loop runs.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataplane.base.notify import Notifier
 
 REQUEST_ID = "watchdog"
-"""The request id of its questions."""
+"""The request id of its requests."""
 _ANSWER_S_MIN = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """Says WATCHDOG=1 each time that the API has answered and background work goes on."""
+    """Sends WATCHDOG=1 each time that the API has answered and background work makes progress."""
 
     def __init__(
         self, notifier: Notifier, address: tuple[str, int], path: str, works: Callable[[], bool]
@@ -33,12 +33,12 @@ class Watchdog:
         self._interval_s = notifier.watchdog_interval_s
 
     def start(self) -> None:
-        """Begin, if the service manager has asked for it."""
+        """Start, if the service manager has a watchdog for this service."""
         if self._interval_s is not None:
             threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def stop(self) -> None:
-        """No more signs of life."""
+        """Stop; no more notifications."""
         self._end.set()
         self._notifier.stopping()
 
@@ -55,7 +55,7 @@ class Watchdog:
             connection.close()
 
     def _run(self) -> None:
-        """Asks twice in each interval, so that one answer that was lost kills nobody."""
+        """Asks twice in each interval, so that one lost answer does not end the process."""
         interval_s = self._interval_s or 0.0
         while not self._end.wait(interval_s / 2):
             if self._works() and self.answers(max(interval_s / 2, _ANSWER_S_MIN)):

@@ -1,4 +1,4 @@
-"""Gunicorn's worker with an event loop: it accepts and bounds connections, and ends in order."""
+"""Gunicorn's worker with an event loop: accepts and limits connections, and shuts down orderly."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from api.serving.protocol import Connection
 
 _TURN_S = 0.2
 _SEND_BYTES = 131_072
-"""Of kernel memory that an answer nobody reads may take; by itself it would grow to megabytes."""
+"""Kernel buffer for an answer that the client does not read; the default would grow to
+megabytes."""
 _LAST_HEADS_S = 1.0
-"""At the end, for requests that are on their way."""
+"""Time for requests that are under way at the end."""
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]
@@ -28,8 +29,9 @@ class Worker(ASGIWorker):  # type: ignore[misc]
     def idle(self, connection: Connection) -> None:
         """See `api.serving.protocol.Connections`.
 
-        Beyond the limit the one that has been idle longest goes: whoever has a request sends its
-        head within milliseconds, so a crowd of silent connections crowds out only itself.
+        Beyond the limit, the connection that has been idle longest is closed. A client with a
+        request sends its head within milliseconds, so many silent connections only displace each
+        other.
         """
         self._idle.pop(connection, None)
         self._idle[connection] = None

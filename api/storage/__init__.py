@@ -1,4 +1,4 @@
-"""What keeps an API's state: databases, migrations, and trouble with the disk below them.
+"""Storage of the APIs: databases, migrations, and the detection of storage that can't be written.
 
-What only SQLite needs is in `api.storage.sqlite`; the rest depends on no database.
+`api.storage.sqlite` has what only SQLite needs; the rest is independent of the database.
 """

@@ -1,7 +1,7 @@
-"""An exclusive lock on a file beside a database: one process writes it.
+"""An exclusive lock on a file beside a database: one process writes the database.
 
-A worker takes it before it opens anything and waits while another one that is being stopped still
-has it, so even a reload never has two writers.
+A worker takes it before it opens anything, and waits while its predecessor is still ending, so that
+even a reload never has two writers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class BusyError(SecBeatError):
 
 
 def take_lock(database: Path) -> int:
-    """The lock's file descriptor, to be closed when done. Raises `BusyError`, `StorageError`."""
+    """Take the lock; returns its descriptor, to be closed at the end. Raises `BusyError`,
+    `StorageError`."""
     path = database.with_name(database.name + ".lock")
     with written(database.parent):
         database.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +40,7 @@ def take_lock(database: Path) -> int:
 
 
 def wait_for_lock(database: Path) -> int:
-    """The same, for a worker whose predecessor may still be ending: at most `WAIT_S`."""
+    """As `take_lock`, but waits at most `WAIT_S` for a predecessor that is ending."""
     deadline = time.monotonic() + WAIT_S
     while True:
         try:

@@ -1,9 +1,8 @@
-"""Takes rows that no other worker has taken.
+"""Selects rows exclusively: no other worker gets the same rows.
 
-On PostgreSQL by row locks with SKIP LOCKED: a transaction gets what no other transaction has, and
-has it until it ends. SQLite has no row locks and needs none: whoever is in a write transaction is
-alone, so nobody else can have taken a row. Either way a claim is no longer than its transaction;
-work that takes longer writes a lease into the row.
+PostgreSQL uses row locks with SKIP LOCKED: a transaction gets the rows that no other transaction
+has locked, until it ends. SQLite has no row locks and needs none: a write transaction excludes all
+others. In both cases a claim ends with its transaction; longer work writes a lease into the row.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from api.storage.database import AnyRow
 
 
 def claim(connection: Connection, query: Select[Any]) -> list[AnyRow]:
-    """The rows of a query, of one table, that this write transaction has for itself now.
+    """The rows of a query on one table, locked for this write transaction.
 
-    Give the query an order and a limit: what it names and gets is locked.
+    Give the query an order and a limit: the returned rows are locked.
     """
     return list(connection.execute(query.with_for_update(skip_locked=True)))

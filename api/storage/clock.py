@@ -1,7 +1,7 @@
-"""The database's clock, which rules where several orchestrators share a database.
+"""The database's clock, the reference where several orchestrators share a database.
 
-Asking it each time would cost every request a turn. So it is asked once a second, and what lies
-between is this host's monotonic clock, which no step of its wall clock moves.
+A query each time would cost every request a round trip. So the clock is read once a second; in
+between, this host's monotonic clock counts, which no change of its wall clock affects.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ _NOW = select(cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInte
 
 
 class DatabaseClock:
-    """A `Clock` whose UTC is PostgreSQL's, to within the time that a question takes."""
+    """A `Clock` whose UTC is that of PostgreSQL, to within the duration of a query."""
 
     def __init__(
         self, database: Database, host: Clock, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """Asks nothing yet."""
+        """Sends no query yet."""
         self._database = database
         self._host = host
         self._monotonic = monotonic
         self._known: tuple[float, float] | None = None
-        """When it was asked, by the monotonic clock, and what is to be added to that, in ms."""
+        """Monotonic time of the last query, and the offset to be added, in ms."""
 
     def boot_id(self) -> UUID:
-        """This host's."""
+        """The boot id of this host."""
         return self._host.boot_id()
 
     def boot_ms(self) -> int:
-        """This host's."""
+        """The boot clock of this host."""
         return self._host.boot_ms()
 
     def utc_ms(self) -> int:
-        """At most `ASK_S` away from the last look at it. Raises `StorageError`."""
+        """The time; the last query is at most `ASK_S` ago. Raises `StorageError`."""
         known = self._known
         if known is None or self._monotonic() - known[0] >= ASK_S:
             known = self._ask()
         return round(self._monotonic() * 1000 + known[1])
 
     def utc_ms_at_hand(self) -> int | None:
-        """The same without asking; None: it was not asked for `STALE_S`."""
+        """The time without a query; None: the last query is more than `STALE_S` ago."""
         known = self._known
         if known is None or self._monotonic() - known[0] >= STALE_S:
             return None
@@ -66,5 +66,5 @@ class DatabaseClock:
 
 
 def utc_ms_at_hand(clock: Clock) -> int | None:
-    """The time by any clock, if that takes no question to a database."""
+    """The time of any clock, if no query is needed."""
     return clock.utc_ms_at_hand() if isinstance(clock, DatabaseClock) else clock.utc_ms()

@@ -1,4 +1,4 @@
-"""What copies of databases have in common: a file for one user, and what goes wrong with it."""
+"""Common parts of database copies: a private file, and the error."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataplane.base.errors import SecBeatError
 
 
 class CopyError(SecBeatError):
-    """A database could not be copied, or a copy can't become the database."""
+    """A database could not be copied, or a copy can't be restored."""
 
     exit_code = 74
 
 
 @contextmanager
 def new_file(file: Path) -> Iterator[Path]:
-    """A path to write to, mode 0600, which becomes ``file`` when the block ends.
+    """A path to write to, mode 0600, renamed to ``file`` at the end of the block.
 
     Raises `StorageError`.
     """

@@ -1,4 +1,4 @@
-"""What services need of a database, whichever it is."""
+"""The interface of a database, for services."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AnyRow = Row[*tuple[Any, ...]]
 
 
 class Database(Protocol):
-    """Transactions; what fails because of the storage is an `api.common.disk.StorageError`."""
+    """Transactions; an error of the storage is raised as `api.common.disk.StorageError`."""
 
     def read(self) -> AbstractContextManager[Connection]:
         """A read transaction: one consistent state of the database."""
@@ -28,24 +28,24 @@ class Database(Protocol):
     def write(
         self, *, bulk: bool = False, shared: bool = False
     ) -> AbstractContextManager[Connection]:
-        """A write transaction: durable when the block ends, nothing if it raises.
+        """A write transaction: durable when the block ends, rolled back if it raises.
 
-        One at a time: what the block has read stays so until its end.
+        One at a time: data that the block has read does not change until its end.
 
-        ``bulk``: one chunk of many, which may wait for whoever else wants to write.
-        ``shared``: others may write meanwhile, where the database can do that; the block changes
-        single rows, and nothing else that it has read matters.
+        ``bulk``: one chunk of many, which other writers may overtake. ``shared``: other writers may
+        run at the same time, if the database supports it; the block changes single rows, and
+        depends on nothing else that it has read.
         """
         ...
 
 
 class OpenDatabase(Database, Protocol):
-    """A database that somebody has opened, and closes."""
+    """An open database, which its owner closes."""
 
     place: str
-    """How messages call it; it is the ``place`` of its errors."""
+    """Its name in messages; the ``place`` of its errors."""
     on_error: Callable[[StorageError], None]
-    """Told of each."""
+    """Called with each error."""
 
     def check_writable(self) -> None:
         """Raise `StorageError` unless a write transaction can be made durable."""

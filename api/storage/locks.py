@@ -1,7 +1,7 @@
-"""The lock that orders the writers of one process.
+"""The lock that serialises the writers of one process.
 
-Bulk work steps back for a request that waits: a ban waits for one chunk of an import, never for
-the import.
+Bulk work gives way to a waiting request: a ban waits for one chunk of an import, never for the
+whole import.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""A database by its URL: SQLite's file for one process, or PostgreSQL for several.
+"""Opens a database by its URL: SQLite's file for one process, or PostgreSQL for several.
 
-The engines are imported when one is opened: who uses SQLite pays nothing for PostgreSQL.
+An engine is imported when it is needed, so that a process with SQLite does not load PostgreSQL's
+client.
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ def open_database(url: str) -> OpenDatabase:
 
 
 def database_clock(url: str, database: Database) -> Clock:
-    """The clock that rules: of a file this host's, for nobody else writes it."""
+    """The reference clock: for SQLite this host's, because only this host writes the file."""
     host = SystemClock()
     return host if kind(url) == "sqlite" else DatabaseClock(database, host)
 
 
 def revision(url: str) -> str | None:
-    """Of the schema; None: there is no database, or nothing in it. Raises `StorageError`."""
+    """The schema's revision; None: there is no database, or it is empty. Raises `StorageError`."""
     found: str | None = _upgrades(url).current(sqlite_path(url) or url)
     return found
 
@@ -69,10 +70,10 @@ def copying(url: str) -> Any:
 def migrate(module: str, url: str, head: str) -> None:
     """Run the program ``module`` unless the database has the schema of ``head``.
 
-    In a process of its own, so that Alembic's memory goes away with it. The URL, which may have a
+    It is a separate process, so that Alembic's memory is released. The URL, which may contain a
     password, is not among its arguments.
 
-    Raises `StorageError` if that is what hinders, else `ConfigurationError`.
+    Raises `StorageError` if the storage is the cause, else `ConfigurationError`.
     """
     if revision(url) == head:
         return
@@ -93,7 +94,7 @@ def migrate(module: str, url: str, head: str) -> None:
 def main(schema: Schema) -> int:
     """The program: migrate the database whose URL is on stdin; returns its exit code.
 
-    What hinders for the storage's sake is said on stdout, so that `migrate` makes the error anew.
+    An error of the storage is written to stdout, from which `migrate` raises it again.
     """
     url = sys.stdin.read()
     try:

@@ -1,4 +1,4 @@
-"""Statements that may take minutes, where all others are bounded by seconds."""
+"""Long statements: may take minutes, where all others are limited to seconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _POSTGRESQL = text("SET LOCAL statement_timeout = '600s'")
 
 
 def be_patient(connection: Connection) -> None:
-    """To the end of this transaction. SQLite's statements have no such bound."""
+    """Lift the time limit until the end of this transaction. SQLite's statements have none."""
     if connection.dialect.name == "postgresql":
         connection.execute(_POSTGRESQL)

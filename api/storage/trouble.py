@@ -1,9 +1,9 @@
-"""Whether what has to be durable can be written; asked by the gate, by readiness and by status.
+"""Whether durable writes are possible, for the gate, readiness and status.
 
-A write that fails for the storage's sake says so here (`failed`); from then on writes are refused
-without touching the disk, until a probe succeeds and what was left undone is done. The probe runs
-in the background: every 30 s, at once when the file system says that it is full or read-only, and
-while there is trouble after 1, 2, then every 4 s, or later after a try that took long.
+A write that fails because of the storage is reported here (`failed`). From then on writes are
+refused without access to the disk, until a probe succeeds and pending work is done. The probe runs
+in the background: every 30 s; at once when the file system reports that it is full or read-only;
+and while there is trouble after 1, 2, then every 4 s, or later after a try that took long.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from api.common.disk import StorageError, free_bytes, looks_writable, probe, wri
 PROBE_S = 30.0
 BACK_OFF_S_MIN, BACK_OFF_S_MAX = 1.0, 4.0
 _REST = 9
-"""After a try that took long, as of writing a large snapshot: so many times as long is rested."""
+"""After a long try, for example to write a large snapshot, the pause is this multiple of its
+duration."""
 CAUSE = "storage"
-"""Among the reasons of `GET /status`."""
+"""A reason in `GET /status`."""
 
 log = structlog.get_logger(__name__)
 
 
 class Storage:
-    """The directories of one process, and the trouble with them, if there is any."""
+    """The directories of one process, and the present trouble with them."""
 
     def __init__(
         self,
@@ -38,7 +39,8 @@ class Storage:
         *,
         places: Sequence[str] = (),
     ) -> None:
-        """`places`: what else `catch_up` finds out about, as a database on another host."""
+        """`places`: other storage that `catch_up` checks, for example a database on
+        another host."""
         self._directories = tuple(directories)
         self._places = {*map(str, directories), *places}
         self._catch_up = catch_up
@@ -50,19 +52,20 @@ class Storage:
 
     @property
     def trouble(self) -> StorageError | None:
-        """What is wrong; None: writes can be tried."""
+        """The present error; None: writes can be tried."""
         return self._trouble
 
     def check(self) -> None:
-        """Raise the `StorageError` that there is."""
+        """Raise the present `StorageError`, if any."""
         trouble = self._trouble
         if trouble is not None:
             raise trouble.anew()
 
     def failed(self, error: StorageError) -> None:
-        """Something could not be written; said in the log once.
+        """Report a failed write; it is logged once.
 
-        What concerns another place, as an import's scratch, is the affair of who met it.
+        Trouble with another place, for example an import's scratch directory, is left to the
+        caller.
         """
         if error.place in self._places and not error.is_passing:
             self._mark(error)
@@ -88,7 +91,7 @@ class Storage:
             self._clear()
 
     def space(self) -> tuple[int, int]:
-        """Free bytes and size of the fullest of the file systems."""
+        """Free bytes and size of the fullest file system."""
         return min(map(free_bytes, self._directories))
 
     def _mark(self, error: StorageError) -> None:
@@ -96,7 +99,7 @@ class Storage:
             if self._trouble is None:
                 log.error("the storage can't be written", why=str(error))
                 self._back_off_s, self._due_s = BACK_OFF_S_MIN, self._clock()
-            self._trouble = error.anew()  # not the error itself, which holds its frames
+            self._trouble = error.anew()  # not the error itself, which would keep its frames alive
 
     def _looks_well(self) -> bool:
         return all(map(looks_writable, self._directories))

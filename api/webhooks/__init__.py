@@ -1,5 +1,5 @@
-"""Webhooks as Standard Webhooks says: where one may go, what it says, how it is signed and sent.
+"""Webhooks according to Standard Webhooks: permitted targets, messages, signatures, delivery.
 
-What is due, and to whom, whoever sends keeps in a database of its own: the agent in ``events.db``,
-the orchestrator in the fleet's.
+Due messages are in the database of the sending process: the agent's ``events.db``, or the
+orchestrator's database.
 """

@@ -1,4 +1,4 @@
-"""Carries a message to its receiver: resolves, checks, signs and sends."""
+"""Sends a message to its receiver: resolves, checks, signs and sends."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Sender(Protocol):
     """Sends a message once."""
 
     def __call__(self, target: Target, message: Message, timeout_s: float) -> Outcome:
-        """How it went."""
+        """Send the message; returns the outcome."""
         ...
 
 
 class Key:
-    """The secret as a key; loaded when it is first needed, as its disk may be full before."""
+    """The signing key; loaded when it is first needed, because the disk may be full before."""
 
     def __init__(self, settings: WebhookSettings) -> None:
         self._settings = settings
@@ -51,7 +51,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Carrier:
-    """Resolves, checks and sends: a `Sender` of the real network."""
+    """Resolves, checks and sends: the `Sender` for the real network."""
 
     key: Callable[[], bytes]
     allow_hosts: Sequence[str]
@@ -73,7 +73,7 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Rules:
-    """How long is tried."""
+    """Time limits of the delivery."""
 
     max_retries: int
     back_off: BackOff
@@ -82,5 +82,6 @@ class Rules:
 
 @cache
 def system_tls() -> ssl.SSLContext:
-    """With the system's authorities, which are megabytes: made when somebody needs them."""
+    """A TLS context with the system's CAs, which take megabytes: created when it is
+    first needed."""
     return ssl.create_default_context()

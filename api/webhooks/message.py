@@ -1,8 +1,8 @@
-"""What is sent: the body of an event, and the headers that prove where it comes from.
+"""The message of an event: its body, and the headers that authenticate the sender.
 
 Standard Webhooks: ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature`` over both and the
-body. Each attempt is signed anew, as receivers refuse what is older than five minutes; the id
-stays, so that they can tell what they have got already.
+body. Each attempt gets a new signature, as receivers refuse messages older than five minutes. The
+id stays the same, so that receivers can detect repetitions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Message:
     body: str
 
     def headers(self, key: bytes, utc_ms: int) -> dict[str, str]:
-        """Signed at that time."""
+        """The headers, signed at that time."""
         # Aware and in UTC: the package drops a zone instead of converting from it.
         at = datetime.fromtimestamp(utc_ms // 1000, UTC)
         return {
@@ -51,7 +51,7 @@ def message(
     sequence: int | None,
     data: Mapping[str, Any],
 ) -> Message:
-    """An event's message; no sequence: it is of none that is recorded."""
+    """The message of an event; without a sequence number the event is not recorded."""
     body = {
         "event": kind,
         "timestamp": rfc3339(at_ms),
@@ -64,5 +64,5 @@ def message(
 
 
 def new_id() -> str:
-    """An event's id: ``evt_`` and 128 random bits in 22 characters."""
+    """A new event id: ``evt_`` and 128 random bits in 22 characters."""
     return f"evt_{secrets.token_urlsafe(_ID_BYTES)}"

@@ -1,4 +1,4 @@
-"""Receivers by name: how they are called, tested and shown."""
+"""Receivers by name: their names, their tests, their state."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from dataplane.base.clock import Clock
 
 DEAD_SHOWN_MAX = 1000
 TEST = "test"
-"""The event of a webhook that somebody asked for; never recorded."""
+"""The event of a test on request; never recorded."""
 TEST_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
 class Receivers:
-    """All of them."""
+    """All receivers."""
 
     targets: Mapping[str, Target]
-    """By a name that is short, unique, and no secret."""
+    """By a short, unique name that contains no secret."""
     sender: Sender
     clock: Clock
     said_by: str
@@ -34,13 +34,13 @@ class Receivers:
 
     @classmethod
     def of(cls, settings: WebhookSettings, sender: Sender, clock: Clock, said_by: str) -> Receivers:
-        """Those that are configured."""
+        """The configured receivers."""
         targets = [Target.parse(url, settings.allow_hosts) for url in settings.endpoints]
         named = {f"{number}:{target.host}": target for number, target in enumerate(targets, 1)}
         return cls(named, sender, clock, said_by)
 
     def chosen(self, name: str | None) -> dict[str, Target]:
-        """The one of that name, or all. Raises NotFoundError."""
+        """The receiver with that name, or all. Raises NotFoundError."""
         if name is None:
             return dict(self.targets)
         if name not in self.targets:
@@ -49,7 +49,8 @@ class Receivers:
         return {name: self.targets[name]}
 
     def test(self, name: str | None) -> list[dict[str, Any]]:
-        """Send each receiver, or one, a message at once; how it went. Raises NotFoundError."""
+        """Send a message to each receiver, or to one, at once; the results. Raises
+        NotFoundError."""
         chosen = self.chosen(name)
         with ThreadPoolExecutor(ENDPOINTS_MAX, "webhook-test") as pool:
             return list(pool.map(self._test_one, chosen.items()))
@@ -77,19 +78,19 @@ class Receivers:
 
 @dataclass(frozen=True)
 class Standing:
-    """How it stands with one receiver; times are milliseconds since 1970."""
+    """The state of one receiver; times are milliseconds since 1970."""
 
     pending: int = 0
     dead: int = 0
     failures: int = 0
-    """Attempts without success since the last one with it."""
+    """Failed attempts since the last success."""
     next_ms: int | None = None
-    """When it is tried again, if it fails."""
+    """Time of the next attempt, if the last one failed."""
     last_success_ms: int | None = None
     last_error: str | None = None
 
     def body(self, name: str, target: Target) -> dict[str, Any]:
-        """As an `EndpointBody` has it."""
+        """The state as an `EndpointBody`."""
         is_failing = self.failures > 0
         return {
             "name": name,
@@ -105,5 +106,5 @@ class Standing:
 
 
 def shown_time(utc_ms: int | None) -> str | None:
-    """A time that may not be."""
+    """The time as text; None if there is none."""
     return None if utc_ms is None else rfc3339(utc_ms)

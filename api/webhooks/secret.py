@@ -21,7 +21,8 @@ _BYTES_MADE = 32
 
 
 def decode(text: str) -> bytes:
-    """The key in a secret's text, with or without its prefix; ValueError says the rule."""
+    """The key in a secret's text, with or without its prefix; ValueError names the rule that it
+    breaks."""
     try:
         key = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
@@ -32,7 +33,7 @@ def decode(text: str) -> bytes:
 
 
 def encode(key: bytes) -> str:
-    """A key as it is shown to an operator and told to a receiver."""
+    """A key as text, for operators and receivers."""
     return PREFIX + base64.b64encode(key).decode()
 
 
@@ -41,7 +42,7 @@ def load(file: Path) -> bytes:
 
     Raises:
         StorageError: there is none, and none can be made.
-        ConfigurationError: there is something else in it.
+        ConfigurationError: the file has invalid content.
     """
     try:
         text = file.read_text(encoding="utf-8").strip()

@@ -27,28 +27,28 @@ BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTP
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt went."""
+    """The outcome of an attempt."""
 
     status: int | None = None
-    """HTTP's; None: there was no answer."""
+    """HTTP status; None: there was no answer."""
     error: str | None = None
     """None: it was delivered."""
     retry_after_s: int = 0
-    """The receiver's wish; 0: none."""
+    """The pause that the receiver asks for (Retry-After), in seconds; 0: none."""
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the receiver has taken it."""
+        """Whether the receiver has accepted the message."""
         return self.error is None
 
     @property
     def is_refused(self) -> bool:
-        """Whether the receiver works, and does not want this message."""
+        """Whether the receiver works, but refuses this message."""
         return self.status in _REFUSED and self.status not in BUSY
 
     @property
     def label(self) -> str:
-        """For metrics: a closed set."""
+        """The outcome for metrics, from a closed set."""
         if self.is_delivered:
             return "delivered"
         return "refused" if self.is_refused else "failed" if self.status else "unreachable"
@@ -65,10 +65,10 @@ def send(
     tls: Callable[[], ssl.SSLContext],
     timeout_s: float,
 ) -> Outcome:
-    """Send a message to the first of ``addresses`` that can be connected to.
+    """Send a message to the first of ``addresses`` that accepts a connection.
 
-    They are the target's, and were checked; the certificate is that of the target's name. Never
-    raises for what the network does.
+    The addresses are those of the target, already checked; the certificate must be for the target's
+    name. Never raises for network errors.
     """
     end = time.monotonic() + timeout_s
     outcome = Outcome(error=f"{target.host} has no address")
@@ -120,7 +120,7 @@ def _exchange(
     )
     answer = connection.getresponse()
     outcome = _judged(answer.status, answer.headers.get("Retry-After", ""))
-    with suppress(HTTPError, HTTPException, OSError, ValueError):  # its status is what counts
+    with suppress(HTTPError, HTTPException, OSError, ValueError):  # only its status matters
         answer.read(_ANSWER_BYTES_MAX)
     return outcome
 
@@ -161,7 +161,8 @@ def _text(error: Exception) -> str:
 
 
 def _cut(connection: HTTPConnection) -> None:
-    """End what a receiver draws out, at whatever byte it is."""
+    """Close the connection of a receiver that exceeds the time limit, at any point of
+    the answer."""
     found = connection.sock
     if found is not None:
         with suppress(OSError):  # it is gone already

@@ -1,4 +1,4 @@
-"""What is delivered, to whom, and how long it is tried."""
+"""Settings of webhooks: events, receivers, time limits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class WebhookSettings:
     events: tuple[str, ...] = ()
     """Kinds of events that are delivered."""
     secret: str | None = field(default=None, repr=False)
-    """As it is configured; None: the one in ``secret_file``, which is made if it is not there."""
+    """The configured secret; None: the one in ``secret_file``, which is made if it does
+    not exist."""
     secret_file: Path | None = None
     max_retries: int = 15
-    """After the first attempt."""
+    """Waits after the first attempt."""
     allow_hosts: tuple[str, ...] = ()
-    """Hosts that may be private, and may be spoken to without TLS."""
+    """Hosts that may have private addresses, and may be used without TLS."""
     first_retry_s: float = 1.0
     last_retry_s: float = 3600.0
     timeout_s: float = 15.0

@@ -1,8 +1,9 @@
-"""Where a webhook may go: public addresses over TLS, and what the operator allows by name.
+"""Permitted targets of webhooks: public addresses over TLS, and hosts that the operator allows by
+name.
 
-A host's name is resolved for each attempt, all its addresses are checked, and one of these is
-connected to: no second look-up in between can give another (DNS rebinding). An address counts for
-what it leads to: IPv4 in IPv6 (mapped, 6to4, NAT64, Teredo) is looked at as IPv4.
+A host name is resolved for each attempt; all of its addresses are checked, and the connection uses
+one of them. So a second look-up can't return another address (DNS rebinding). IPv4 addresses within
+IPv6 (mapped, 6to4, NAT64, Teredo) are checked as IPv4.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
-"""From a host's name and port to the texts of its addresses; raises OSError."""
+"""Resolves a host name and port to texts of addresses; raises OSError."""
 
 URL_CHARACTERS_MAX = 2048
 _PORTS = {"https": 443, "http": 80}
@@ -25,12 +26,12 @@ _LEADING = (
     IPv6Network("::/96"),  # IPv4-compatible: RFC 4291 section 2.5.5.1
 )
 """Prefixes whose last 32 bits are an IPv4 address."""
-_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")  # RFC 8215: of one network, whatever that leads to
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")  # RFC 8215: prefixes for use within a network
 _VISIBLE = re.compile(r"[!-~]+")
 
 
 class TargetError(ValueError):
-    """A receiver that may not be connected to; the message says why."""
+    """A receiver to which no connection is permitted; the message has the reason."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,16 @@ class Target:
     url: str
     scheme: str
     host: str
-    """Lower case, without brackets and a dot at the end."""
+    """In lower case, without brackets and a final dot."""
     port: int
     request: str
-    """Path and query: what the request line has."""
+    """Path and query, for the request line."""
 
     @classmethod
     def parse(cls, url: str, allow_hosts: Iterable[str] = ()) -> Target:
-        """Read an endpoint of the configuration.
+        """Parse a URL of the configuration.
 
-        Raises `TargetError` for what is no such URL, or http to a host that is not allowed.
+        Raises `TargetError` for an invalid URL, or http to a host that is not allowed.
         """
         if len(url) > URL_CHARACTERS_MAX or not _VISIBLE.fullmatch(url):
             raise TargetError(f"must be 1 to {URL_CHARACTERS_MAX} printable ASCII characters")
@@ -71,14 +72,14 @@ class Target:
 
     @property
     def shown(self) -> str:
-        """For people and metrics: without path and query, which may hold a secret."""
+        """The URL for operators and metrics: without path and query, which may contain a secret."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}"
 
 
 def plain(host: str) -> str:
-    """A host's name as it is compared."""
+    """A host name in the form for comparisons."""
     return host.strip("[]").rstrip(".").lower()
 
 
@@ -89,9 +90,9 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def addresses(target: Target, allow_hosts: Iterable[str], resolver: Resolve = resolve) -> list[str]:
-    """The addresses of a receiver, each of which may be connected to.
+    """The addresses of a receiver, all of them permitted.
 
-    Raises `TargetError` if it has none, or one that may not be; OSError of the resolver.
+    Raises `TargetError` if there are none, or one is not permitted; OSError of the resolver.
     """
     found = resolver(target.host, target.port)
     if not found:
@@ -113,7 +114,7 @@ def _check(host: str, text: str) -> None:
 
 
 def _embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address leads to; itself if there is none."""
+    """The IPv4 address within an IPv6 address; the address itself if there is none."""
     if isinstance(address, IPv4Address):
         return address
     if any(address in prefix for prefix in _LEADING):

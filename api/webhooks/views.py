@@ -17,7 +17,7 @@ from api.webhooks.schemas import (
 
 
 class Deliverer(Protocol):
-    """Whoever delivers: an office in this process, or the agent's."""
+    """Delivers webhooks: in this process, or the agent."""
 
     def listed(self, dead_max: int) -> dict[str, Any]:
         """Receivers and the newest dead letters, as a `WebhooksBody` has them."""
@@ -33,7 +33,7 @@ class Deliverer(Protocol):
 
 
 def operations(deliverer: Deliverer) -> list[Operation]:
-    """What can be done with webhooks."""
+    """The operations on webhooks."""
 
     def listed(call: Call) -> Answer:
         return Answer(200, WebhooksBody.model_validate(deliverer.listed(call.query.limit)))

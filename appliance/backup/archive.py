@@ -25,11 +25,11 @@ _LEVEL = 3
 _AFTER_THE_END_MAX = 1 << 20
 """tar fills its last record with zeros."""
 Take = Callable[[str, IO[bytes]], None]
-"""What is done with a file of the archive: path, and its content to be read."""
+"""Called for each file of the archive: path, and a stream of its content."""
 
 
 class Hashed:
-    """A stream that is read, with the SHA-256 of all that was read."""
+    """A stream with the SHA-256 of all bytes that were read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -43,7 +43,7 @@ class Hashed:
 
     @property
     def sha256(self) -> str:
-        """In hexadecimal digits."""
+        """The digest in hexadecimal digits."""
         return self._digest.hexdigest()
 
 
@@ -58,7 +58,7 @@ def writing(stream: IO[bytes]) -> Iterator[tarfile.TarFile]:
 
 
 def add_manifest(archive: tarfile.TarFile, manifest: Manifest) -> None:
-    """Write the last member."""
+    """Write the manifest as the last member."""
     content = manifest.model_dump_json(indent=1).encode()
     info = tarfile.TarInfo(NAME)
     info.size, info.mode = len(content), 0o600
@@ -128,7 +128,7 @@ def _taken(archive: tarfile.TarFile, info: tarfile.TarInfo, take: Take) -> tuple
 
 
 def _read_out(file: Path, packed: gzip.GzipFile) -> None:
-    """gzip compares its checksum at the end."""
+    """Read the rest: gzip compares its checksum at the end."""
     if len(packed.read(_AFTER_THE_END_MAX)) == _AFTER_THE_END_MAX:
         raise ArchiveError(f"{file} goes on behind the end of its archive")
 
@@ -145,4 +145,4 @@ def _require_same(file: Path, manifest: Manifest, found: dict[str, tuple[str, in
 
 
 def _skip(_path: str, _stream: IO[bytes]) -> None:
-    """The content is read in any case."""
+    """Skip a file; the content is read in any case."""

@@ -1,4 +1,4 @@
-"""What is wrong with a backup, or with a host that is to get one."""
+"""Errors of a backup or a restore."""
 
 from __future__ import annotations
 

@@ -32,11 +32,12 @@ class Copy:
 
     file: Path
     revision: str | None
-    """Of its schema; None: it is a dump of PostgreSQL."""
+    """Revision of its schema; None: it is a dump of PostgreSQL."""
 
 
 def url(config: Path) -> str:
-    """Of the database. Its credential is systemd's, or the plain file that systemd would read.
+    """The URL of the database. Its credential is systemd's, or the plain file that systemd would
+    read.
 
     Raises `ConfigurationError`.
     """
@@ -46,7 +47,7 @@ def url(config: Path) -> str:
 
 @contextmanager
 def dumped(config: Path) -> Iterator[Copy | None]:
-    """A copy of the database, for as long as the block lasts; None: there is no database yet.
+    """A copy of the database, deleted at the end of the block; None: there is no database yet.
 
     Raises `BackupError`.
     """
@@ -63,7 +64,7 @@ def dumped(config: Path) -> Iterator[Copy | None]:
 
 
 def restore(config: Path, file: Path) -> None:
-    """Make a copy the database. Raises `BackupError`: the database keeps what it had."""
+    """Restore the database from a copy. Raises `BackupError`: the database is unchanged."""
     _run(config, account(config), "restore", file)
 
 

@@ -1,7 +1,8 @@
-"""What belongs to the backup of a host, and where it is: an archive names files by their root.
+"""The files that belong to the backup of a host, and their places: an archive names files by their
+root.
 
 A member of an archive is ``ROOT/PATH``. The roots are `ETC` and so on; their directories follow
-from the configuration files, so an archive can only write below the directories of SecBeat.
+from the configuration files, so an archive can write only below the directories of SecBeat.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Places:
     etc: Path = CONFIG_FILE.parent
     node_file: str = CONFIG_FILE.name
     only_node_file: bool = False
-    """Another node's configuration (``--config``): the rest of its directory and of this host is
-    not that node's."""
+    """Another node's configuration (``--config``): other files of its directory and of this host do
+    not belong to that node."""
     credentials: Path = Path("/etc/credstore")
     provisioner: Path = Path("/var/lib/secbeat-provisioner")
     has_units: bool = True
@@ -103,7 +104,7 @@ def members(places: Places, roots: Mapping[str, Path]) -> Iterator[tuple[str, Pa
 
 
 def _parts(places: Places, roots: Mapping[str, Path]) -> dict[str, list[str]]:
-    """What of each root is backed up."""
+    """The files and directories of each root that are backed up."""
     found = {
         ETC: [places.node_file] if places.only_node_file else _names(places.etc),
         CREDENTIALS: [name for name in _names(places.credentials) if name.startswith("secbeat.")],
@@ -127,7 +128,7 @@ def _walk(member: str, path: Path) -> Iterator[tuple[str, Path]]:
         return
     try:
         mode = path.stat().st_mode
-    except FileNotFoundError:  # gone since, or a link to nothing
+    except FileNotFoundError:  # removed meanwhile, or a dangling link
         return
     if stat.S_ISREG(mode):
         yield member, path

@@ -47,7 +47,7 @@ from appliance.backup.swap import Move, NewDirectory, Swap, interrupted
 from appliance.commands import Run
 
 ASIDE_MAX = 2
-"""Old states that are kept below each root."""
+"""Former states that are kept below each root."""
 _FLEET_DATABASE = f"{ORCHESTRATOR}/fleet.db"
 _BESIDE = ("-wal", "-shm")
 _DATAPLANE_SECRET = f"{CREDENTIALS}/secbeat.syn-cookie-secret"
@@ -118,7 +118,8 @@ class Restore:
         swap.finish()
 
     def _require_idle(self) -> None:
-        """A process that is no unit of this host would go on with files that are gone."""
+        """Refuse while a process outside of this host's units runs: it would continue with replaced
+        files."""
         for member in (NODE_DATABASE, _FLEET_DATABASE):
             if member.partition("/")[0] not in self.roots:
                 continue
@@ -211,7 +212,7 @@ def _directories(roots: Mapping[str, Path], wanted: Sequence[Member]) -> Iterato
 
 
 def _in_the_way(roots: Mapping[str, Path], kept: Collection[str]) -> Iterator[str]:
-    """Members that go although the archive has none of their name: those of a directory that is
+    """Members to remove although the archive does not have them: other files of a directory that is
     restored as a whole, the logs of databases, and the database that a dump replaces."""
     for whole in WHOLE:
         root, _, rest = whole.partition("/")

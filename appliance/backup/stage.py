@@ -31,7 +31,7 @@ def place(roots: Mapping[str, Path], member: str) -> Path:
 
 
 def staged(roots: Mapping[str, Path], member: str) -> Path:
-    """Where it is written first."""
+    """The path at which it is staged."""
     root, _, rest = member.partition("/")
     return roots[root] / STAGING / rest
 
@@ -117,7 +117,7 @@ def stage(file: Path, roots: Mapping[str, Path], wanted: Sequence[Member]) -> No
             own(fd, members[path])
             opened.flush()
             os.fsync(fd)
-        if path == FLEET_DUMP:  # who restores it writes beside it
+        if path == FLEET_DUMP:  # the restoring user writes beside it
             os.chown(target.parent, user(members[path].owner) or 0, 0)
 
     archive.read(file, take)

@@ -1,7 +1,7 @@
-"""Files that take the place of others: all of them, or none.
+"""Replaces files: all of them, or none.
 
-Every move is a rename on one file system, and is written to a journal before the first one is made.
-What fails is undone at once; what a crash interrupts, by the next restore.
+Every move is a rename within one file system, and is written to a journal before the first move. A
+failure is undone at once, a crash by the next restore.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataplane.base.durable import sync_directory
 
 @dataclass(frozen=True)
 class Move:
-    """A file that goes aside, one that takes its place, or both."""
+    """A file to move aside, a file to take its place, or both."""
 
     destination: Path
     aside: Path
@@ -77,8 +77,8 @@ class Swap:
         self.finish()
 
     def finish(self) -> None:
-        """What was moved stays so."""
-        self._journal.unlink(missing_ok=True)  # first: from then on nothing is to be undone
+        """Make the moves permanent."""
+        self._journal.unlink(missing_ok=True)  # first: from then on nothing is undone
         sync_directory(self._journal.parent)
         for directory in self._staging:
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The words of a command line, before they are parsed: where ``--json`` may stand."""
+"""The words of a command line before parsing: allows ``--json`` at other positions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 JSON = "--json"
 _END = "--"
-"""What follows it is no option."""
+"""The words after it are not options."""
 
 
 def with_json_last(words: Sequence[str]) -> list[str]:
-    """``--json`` before or between the nouns and verbs goes behind everything, as commands take it.
+    """Move ``--json`` from before or between nouns and verbs to the end, where commands accept it.
 
-    Behind the first other option it stays where it is: there it may be that option's value.
+    After the first other option it is not moved: it may be that option's value.
     """
     leading = next((n for n, word in enumerate(words) if word[:1] == "-" and word != JSON), None)
     first, rest = list(words[:leading]), list(words[len(words) if leading is None else leading :])

@@ -1,7 +1,7 @@
 """``secbeat.toml`` -> frozen, validated configuration -> the settings of each process.
 
-Read once at start, by every process for itself; written by the operator or by Ansible. Holds
-hardware, ports, binds and processes only: lists, policy and keys live behind the management API.
+Every process reads it once at its start; the operator or Ansible writes it. It contains only
+hardware, ports, binds and processes: lists, policy and keys are managed through the management API.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The forms in which the configuration names a NIC or a virtual port.
+"""The forms of a NIC or a virtual port in the configuration.
 
 ``0000:01:00.0`` (PCI address), ``mac:52:54:00:00:01:01``, ``nic:1`` (the second Ethernet function
-in PCI order), anything else a DPDK vdev; for the management NIC also a kernel interface.
+in PCI order), anything else is a DPDK vdev; for the management NIC also a kernel interface.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NICS_MAX = 256
-"""Ethernet functions that ``nic:N`` can tell apart."""
+"""Number of Ethernet functions that ``nic:N`` can address."""
 _PCI = re.compile(r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}")
 _INTERFACE = re.compile(r"(?!\.{1,2}$)[!-.0-9;-~]{1,15}")
@@ -19,7 +19,7 @@ _INTERFACE = re.compile(r"(?!\.{1,2}$)[!-.0-9;-~]{1,15}")
 
 
 class Kind(StrEnum):
-    """How a device is named."""
+    """The form of a device's name."""
 
     PCI = "PCI address"
     MAC = "MAC address"
@@ -30,29 +30,29 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Device:
-    """A device string, understood; ``value`` is what two strings for one device agree on."""
+    """A parsed device string; ``value`` is equal for two strings for the same device."""
 
     kind: Kind
     value: str
 
     @property
     def is_nic(self) -> bool:
-        """Whether it means a function on the PCI bus."""
+        """Whether it names a function on the PCI bus."""
         return self.kind in (Kind.PCI, Kind.MAC, Kind.ORDER)
 
     @property
     def needs_resolution(self) -> bool:
-        """Whether only `secbeat host nics` knows which PCI address it means."""
+        """Whether only `secbeat host nics` can find its PCI address."""
         return self.kind in (Kind.MAC, Kind.ORDER)
 
 
 def data_device(text: str) -> Device:
-    """Read ``ports.*.device``; ValueError: it starts with mac: or nic: and goes on wrongly."""
+    """Parse ``ports.*.device``; ValueError: invalid text after mac: or nic:."""
     return _nic(text) or Device(Kind.VIRTUAL, text.split(",", 1)[0].lower())
 
 
 def management_device(text: str) -> Device:
-    """Read ``management.nic``; ValueError names the forms that there are."""
+    """Parse ``management.nic``; ValueError names the permitted forms."""
     found = _nic(text)
     if found is not None:
         return found

@@ -19,7 +19,7 @@ from dataplane.base.nearest import fields_beside, instead_of
 
 _VALUE_LENGTH_MAX = 80
 _SECRETS = ("webhooks.secret", "database")
-"""Keys whose values are in no message: a mistake is one character away from the right value."""
+"""Keys whose values are never in messages: a wrong value may be almost the right secret."""
 
 
 def load_config(file: Path = CONFIG_FILE) -> NodeConfig:
@@ -38,7 +38,7 @@ def load_config(file: Path = CONFIG_FILE) -> NodeConfig:
 
 
 def parse_config(document: Mapping[str, Any], file: Path) -> NodeConfig:
-    """Check a document that was read from ``file``, which is only named in messages."""
+    """Check a document that was read from ``file``, which is used in messages only."""
     try:
         config = NodeConfig.model_validate(document)
     except ValidationError as error:
@@ -61,7 +61,7 @@ def read_document(file: Path) -> dict[str, Any]:
 
 
 def problem_error(file: Path, error: ValidationError, model: type[BaseModel]) -> ConfigurationError:
-    """What pydantic found in a file that is to be a ``model``, a line for each mistake."""
+    """Pydantic's errors about a file for ``model``, as one error with a line for each mistake."""
     return _error(file, [_problem(one, model) for one in error.errors(include_url=False)])
 
 
@@ -76,7 +76,8 @@ def _line(file: Path, key: str, value: object, limit: str) -> str:
 
 
 def value_for_people(key: str, value: object) -> object:
-    """Without what may be a secret: user and password of a URL, and the path of a receiver's."""
+    """The value without parts that may be secret: user and password of a URL, and the path of a
+    receiver's."""
     if isinstance(value, (list, tuple)):
         return [value_for_people(key, each) for each in value]
     if not isinstance(value, str) or "//" not in value:
@@ -90,7 +91,7 @@ def value_for_people(key: str, value: object) -> object:
 
 
 def _shown(value: object) -> str:
-    """A value as TOML would have it, on one line and not too long."""
+    """A value in TOML's notation, on one line and limited in length."""
     text = f'"{value}"' if isinstance(value, str) else str(value)
     text = {"True": "true", "False": "false"}.get(text, text)
     line = text.encode("unicode_escape").decode("ascii")
@@ -130,7 +131,7 @@ _PATTERN_LIMITS = {
 
 
 def _problem(error: ErrorDetails, model: type[BaseModel]) -> Problem:
-    """What pydantic found, in our words; a kind not listed keeps pydantic's."""
+    """Pydantic's error in other words; an unknown kind keeps pydantic's text."""
     kind, location = error["type"], error["loc"]
     value = _ABSENT if kind in {"missing", "model_type"} else error["input"]
     if kind == "string_pattern_mismatch":

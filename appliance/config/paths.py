@@ -1,4 +1,4 @@
-"""Where a node keeps its files: the one place that knows what lies below its two directories."""
+"""The paths of a node's files below its two directories."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def state_log_directory(config: NodeConfig) -> Path:
 
 
 def rules_cache(config: NodeConfig) -> Path:
-    """Compiled rules of the WAF: the data plane's alone, and made again when they are not there."""
+    """Compiled rules of the WAF: the data plane's own; rebuilt if they are missing."""
     return config.node.state_dir / "rules"
 
 
 def database_path(config: NodeConfig) -> Path:
-    """``node.db``: the API's alone."""
+    """``node.db``: used by the API only."""
     return config.node.state_dir / "api" / "node.db"
 
 
@@ -35,7 +35,7 @@ def node_id_path(config: NodeConfig) -> Path:
 
 
 def agent_directory(config: NodeConfig) -> Path:
-    """What the agent alone may write: `events_path`, and what it proves itself with."""
+    """Directory that only the agent may write: `events_path`, and its keys."""
     return config.node.state_dir / "agent"
 
 
@@ -51,12 +51,12 @@ def agent_socket_path(config: NodeConfig) -> Path:
 
 
 def countries_files(state_dir: Path) -> tuple[Path, Path]:
-    """Country databases, the one to be used first: what root has built, what was packaged."""
+    """Country databases, in order of precedence: the one that root has built, the packaged one."""
     return state_dir / "countries" / "countries.db", PACKAGED_COUNTRIES
 
 
 def agent_key_path(config: NodeConfig) -> Path:
-    """The agent's key to the API, made by that at first boot."""
+    """The agent's key for the API, which the API makes at its first start."""
     return agent_directory(config) / "agent.key"
 
 

@@ -1,7 +1,8 @@
-"""Which PCI function each configured device means on this host: ``nics_dir``/ports.json.
+"""The PCI function of each configured device on this host: ``nics_dir``/ports.json.
 
-Written by `secbeat host nics` (root) at every boot, after it has looked at the bus; read by the
-data plane when it starts. A directory of its own: only root may write what the packet path trusts.
+`secbeat host nics` (root) writes it at every boot, after a scan of the bus; the data plane reads it
+when it starts. It has a directory of its own: only root may write files that the packet path
+trusts.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ MENDED_BY = "`secbeat host nics`"
 
 @dataclass(frozen=True)
 class Resolved:
-    """One device of the configuration, found."""
+    """A configured device with its PCI function."""
 
     device: str
-    """As the configuration writes it."""
+    """The device string of the configuration."""
     address: str | None = None
-    """On the PCI bus; None: a virtual port."""
+    """PCI address; None: a virtual port."""
     mac: str | None = None
     driver: str | None = None
     pmd: str | None = None
@@ -36,27 +37,27 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What is at both data ports."""
+    """The devices of both data ports."""
 
     outside: Resolved
     inside: Resolved
     management: Resolved | None = None
 
     def document(self) -> dict[str, Any]:
-        """As it is written."""
+        """The content of the file."""
         return {"version": VERSION, **asdict(self)}
 
 
 def resolution_path(config: NodeConfig) -> Path:
-    """Where it lies."""
+    """The path of the file."""
     return config.node.nics_dir / FILE_NAME
 
 
 def eal_device(config: NodeConfig, port: str) -> str:
-    """The device string that DPDK understands for port ``outside`` or ``inside``.
+    """DPDK's device string for port ``outside`` or ``inside``.
 
     Raises:
-        ConfigurationError: the device is ``mac:`` or ``nic:``, and it is not known which one it is.
+        ConfigurationError: the device is ``mac:`` or ``nic:`` and was not resolved.
     """
     device = str(getattr(config.ports, port).device)
     if not data_device(device).needs_resolution:
@@ -74,7 +75,8 @@ def eal_device(config: NodeConfig, port: str) -> str:
 
 
 def read_resolution(file: Path) -> Resolution | None:
-    """What `secbeat host nics` found; None: it has not run. ConfigurationError: can't be read."""
+    """The result of `secbeat host nics`; None: it has not run. ConfigurationError: it can't be
+    read."""
     try:
         document = json.loads(file.read_bytes())
         if document["version"] != VERSION:

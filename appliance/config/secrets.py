@@ -1,4 +1,4 @@
-"""Secrets that a process is started with: from its environment, or as systemd's credentials."""
+"""Secrets for a process: from its environment, or from systemd's credentials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataplane.base.errors import ConfigurationError
 
 
 def secret(environment: Mapping[str, str], variable: str, credential: str) -> str | None:
-    """The variable, else the credential of systemd.exec(5), else none."""
+    """The variable, else the credential of systemd.exec(5), else None."""
     key = environment.get(variable)
     directory = environment.get("CREDENTIALS_DIRECTORY")
     if key or not directory:

@@ -1,4 +1,4 @@
-"""From the configuration to what each process is started with."""
+"""Converts the configuration to the settings of each process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FLEET_TOKEN = ("FLEET_TOKEN", "secbeat.fleet-token")
 """Environment variables, and names of the systemd credentials that stand in for them."""
 SECRET_BYTES_MIN = 16
 INSPECTING_MODES = ("l7", "auto")
-"""Modes in which a node looks into HTTP, and so has rules of the WAF."""
+"""Modes with HTTP inspection, and so with rules of the WAF."""
 
 
 def dataplane_settings(
@@ -148,7 +148,7 @@ def agent_settings(config: NodeConfig, environment: Mapping[str, str]) -> AgentS
 
 
 def node_id(config: NodeConfig) -> str:
-    """What the node is known by: its configured name, else of its UUID the first 8 digits.
+    """The node's name: the configured one, else the first 8 digits of its UUID.
 
     Raises ConfigurationError if it has neither.
     """

@@ -1,6 +1,6 @@
-"""What keeps a host from being a node: checks that name what is wrong and what mends it.
+"""Checks whether a host can be a node; a finding names the fault and the command that repairs it.
 
-Reads /sys, /proc and ELF files below an injectable root; changes nothing, asks no network service.
+Reads /sys, /proc and ELF files below an injectable root; changes nothing, uses no network service.
 """
 
 from appliance.doctor.context import Context, Finding, Status

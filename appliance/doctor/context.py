@@ -1,4 +1,4 @@
-"""What a check gets (the host, the configuration) and what it gives (findings)."""
+"""The input of a check (the host, the configuration) and its output (findings)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dataplane.shared.stats import NodeStats
 
 
 class Status(StrEnum):
-    """How bad a finding is; ``fail`` keeps a node from running as configured."""
+    """Severity of a finding; ``fail`` prevents a node from running as configured."""
 
     OK = "ok"
     WARN = "warn"
@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: what is, why it matters, and the command that mends it."""
+    """One line of the report: the state, its consequence, and the command that repairs it."""
 
     check: str
     status: Status
@@ -46,19 +46,19 @@ def installed_version(package: str) -> str | None:
 
 
 def ask_dataplane(socket: Path) -> NodeStats:
-    """What a running data plane publishes; DataplaneAwayError: none that we may ask."""
+    """The published state of a running data plane; DataplaneAwayError: none, or no permission."""
     with observe(socket) as observer:
         return observer.stats()
 
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a check may look at; the callables are what isn't a file."""
+    """Everything that a check may use; values that are not in files come from callables."""
 
     host: Host = field(default_factory=Host)
     config: NodeConfig | None = None
     config_file: Path | None = None
-    """Where that was read."""
+    """Path of the configuration file."""
     kernel_release: Callable[[], str] = platform.release
     load_library: Callable[[], object] = library.load
     installed_version: Callable[[str], str | None] = installed_version

@@ -44,7 +44,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def examine(context: Context) -> list[Finding]:
-    """Run every check; one that breaks is a finding of its own and does not stop the others."""
+    """Run every check; an error in a check becomes a finding, and the others still run."""
     return [finding for check in CHECKS for finding in _run(check, context)]
 
 
@@ -58,7 +58,7 @@ def _run(check: Check, context: Context) -> list[Finding]:
     try:
         return list(check(context))
     except Exception as error:
-        # A host can be strange in ways that no check foresaw.
+        # The host may be in a state that no check has foreseen.
         name = check.__name__.removeprefix("check_").replace("_", " ")
         what = f"the check itself broke: {error!r}"
         return [Finding(name, Status.WARN, what, "please report it, with this line")]

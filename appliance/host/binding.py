@@ -1,7 +1,7 @@
-"""Takes a NIC from one kernel driver and gives it to another, through sysfs.
+"""Moves a NIC from one kernel driver to another, through sysfs.
 
-``driver_override`` makes the kernel offer the function to the named driver and to no other,
-whatever its ids are (Documentation/ABI/testing/sysfs-bus-pci).
+With ``driver_override`` the kernel offers the function to the named driver only, whatever its ids
+are (Documentation/ABI/testing/sysfs-bus-pci).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PROBE = "/sys/bus/pci/drivers_probe"
 
 
 def load_driver(host: Host, run: Run, driver: str) -> None:
-    """Have the kernel load a driver; UnfitError: it has none of that name, or we may not."""
+    """Load a driver; UnfitError: the kernel has none of that name, or loading is not permitted."""
     if host.exists(f"{_DRIVERS}/{driver}"):
         return
     try:
@@ -26,7 +26,7 @@ def load_driver(host: Host, run: Run, driver: str) -> None:
 
 
 def bind(host: Host, nic: Nic, driver: str) -> None:
-    """Give a NIC to a driver that is loaded; UnfitError: the driver did not take it."""
+    """Bind a NIC to a loaded driver; UnfitError: the driver refuses it."""
     _offer(host, nic, driver)
     taken_by = host.link_name(f"{nic.place}/driver")
     if taken_by != driver:
@@ -34,7 +34,7 @@ def bind(host: Host, nic: Nic, driver: str) -> None:
 
 
 def give_back(host: Host, nic: Nic) -> None:
-    """Let the kernel's own driver have a NIC again; UnfitError: there is none for it."""
+    """Bind a NIC to the kernel's own driver again; UnfitError: there is none for it."""
     _offer(host, nic, "\n")
     if host.link_name(f"{nic.place}/driver") is None:
         raise UnfitError(f"{nic} was taken by no kernel driver", f"dmesg | grep {nic.address}")

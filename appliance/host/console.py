@@ -25,43 +25,44 @@ UNITS = ("firstboot", "host", "network", "nics", "dataplane", "api", "agent", "t
 _ADDRESSES_MAX = 8
 _LINE_MAX = 300
 _LINES_MAX = 64
-"""Lines of the journal that are looked through for a unit's last words."""
+"""Lines of the journal in which a unit's last message is searched."""
 _DATAPLANE = "secbeat-dataplane.service"
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,NRestarts,InvocationID,StatusText"
 
 
 @dataclass(frozen=True)
 class _Unit:
-    """A unit as systemd shows it."""
+    """The state of a unit from systemd."""
 
     name: str
     state: str
-    """``failed`` also where it is started again and again."""
+    """``failed`` also for a unit that is restarted repeatedly."""
     restarts: int
-    """How often it was, if it is not up."""
+    """Number of restarts, if it is not running."""
     invocation: str
-    """Of this start; its lines in the journal bear it."""
+    """Invocation id of this start; the journal's lines have it."""
     status: str
-    """What it says of itself."""
+    """The status text that the unit reports."""
 
     @property
     def is_well(self) -> bool:
-        """A one-shot with nothing to do in this boot is inactive; of a service systemd says why."""
+        """Whether it is as it should be: a one-shot without work in this boot is inactive; for a
+        service systemd knows."""
         return self.state in {"active", "inactive", "activating"}
 
 
 @dataclass(frozen=True)
 class Node:
-    """What there is to tell."""
+    """The content of the message."""
 
     node_id: str
     forwarding: bool
     starting: bool
-    """A unit is on its way up."""
+    """A unit is starting."""
     no_link: str
-    """The data ports without one, in words; empty: all have, or nobody knows."""
+    """Names of the data ports without a link; empty: all have one, or not known."""
     troubles: tuple[tuple[str, str], ...]
-    """Unit and reason of each that is not as it should be."""
+    """Unit and reason of each faulty unit."""
     addresses: tuple[tuple[str, str], ...]
     """Interface and address, IPv4 first."""
     fingerprint: str
@@ -69,7 +70,7 @@ class Node:
 
 
 def look(host: Host, run: Run) -> Node:
-    """Find out; what can't be found out is left out."""
+    """Collect the content; unavailable parts are left out."""
     units = _units(run)
     dataplane = next((unit for unit in units if unit.name == _DATAPLANE), None)
     forwarding = dataplane is not None and dataplane.state == "active"
@@ -87,7 +88,7 @@ def look(host: Host, run: Run) -> Node:
 
 
 def text(node: Node) -> str:
-    """The message, as agetty reads it: a backslash would begin one of its escapes."""
+    """The message in agetty's syntax: a backslash would begin one of its escapes."""
     lines = [f"SecBeat {version()}, node {node.node_id}", ""]
     lines += [f"  {name:<12}{value}" for name, value in _rows(node)]
     return "".join(f"{_plain(line)}\n" for line in lines) + "\n"
@@ -148,7 +149,7 @@ def _units(run: Run) -> list[_Unit]:
 
 def _unit(values: Mapping[str, str]) -> _Unit:
     state = values["ActiveState"]
-    # It is "activating" from one failed start to the next, but for the moments in between.
+    # A unit with failed starts is "activating" nearly all the time.
     waits = values.get("SubState", "").startswith("auto-restart")
     count = values.get("NRestarts", "")
     restarts = int(count) if count.isdigit() else 0
@@ -163,7 +164,7 @@ def _unit(values: Mapping[str, str]) -> _Unit:
 
 
 def _reason(run: Run, unit: _Unit) -> str:
-    """The last thing that the unit itself has written in this boot, before the start under way."""
+    """The unit's last own message in this boot, before the start under way."""
     try:
         written = run(
             *("journalctl", "--boot", "--quiet", "--output=json", f"--lines={_LINES_MAX}"),
@@ -191,7 +192,7 @@ def _record(line: str) -> dict[str, object]:
 
 
 def _event(line: str) -> str:
-    """What a line says: the processes log JSON, the commands plain text."""
+    """The event of a journal line: the processes log JSON, the commands plain text."""
     return str(_record(line).get("event", line))
 
 
@@ -223,7 +224,7 @@ def _fingerprint(pem: str) -> str:
 
 
 def _login(host: Host) -> str:
-    """How the account is entered: ``open`` (no password yet), ``password``, or ``keys``."""
+    """How to log in to the account: ``open`` (no password yet), ``password``, or ``keys``."""
     for line in (host.text("/etc/shadow") or "").splitlines():
         name, password = line.split(":")[:2]
         if name == ACCOUNT:

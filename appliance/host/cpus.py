@@ -1,7 +1,7 @@
-"""Which CPUs are the workers', and keeping everything else off them.
+"""The workers' CPUs, and the isolation of all other processes from them.
 
-systemd's cpusets do it: what is not in the data plane's slice may use the other CPUs only. Set at
-run time, so nothing stays behind after a reboot without us.
+systemd's cpusets isolate: units outside the data plane's slice may use only the other CPUs. The
+setting is made at run time and does not survive a reboot.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from appliance.host.files import Host
 from appliance.host.steps import Step
 
 UNITS = ("init.scope", "system.slice", "user.slice")
-"""All that systemd puts below the root beside secbeat.slice, where the data plane runs."""
+"""All units that systemd has at the root beside secbeat.slice, where the data plane runs."""
 _RANGE_MAX = 8192
 
 
 def steps(host: Host, config: NodeConfig, run: Run) -> Iterator[Step]:
-    """Give each of `UNITS` the CPUs that no worker has; none where all CPUs are workers'."""
+    """Give each of `UNITS` the CPUs without a worker; no steps if all CPUs are workers'."""
     others = online(host) - set(worker_cpus(host, config))
     if not others:
         return
@@ -31,7 +31,7 @@ def steps(host: Host, config: NodeConfig, run: Run) -> Iterator[Step]:
 
 
 def note(host: Host, config: NodeConfig) -> str:
-    """In words, how the CPUs are shared out."""
+    """A sentence about the distribution of the CPUs."""
     workers = worker_cpus(host, config)
     others = online(host) - set(workers)
     if not others:
@@ -40,18 +40,18 @@ def note(host: Host, config: NodeConfig) -> str:
 
 
 def worker_cpus(host: Host, config: NodeConfig) -> tuple[int, ...]:
-    """As the data plane chooses them: those configured, or the last ones that there are."""
+    """The CPUs that the data plane chooses: the configured ones, or the last available ones."""
     configured = config.dataplane.worker_cpus
     return configured or tuple(sorted(online(host))[-config.dataplane.lcores :])
 
 
 def online(host: Host) -> set[int]:
-    """CPUs that run."""
+    """CPUs that are online."""
     return parse_cpus(host.text("/sys/devices/system/cpu/online") or "")
 
 
 def parse_cpus(text: str) -> set[int]:
-    """``0-3,8`` as the kernel writes sets of CPUs; what isn't of that form is left out."""
+    """Parse the kernel's notation of a set of CPUs, ``0-3,8``; invalid parts are left out."""
     cpus: set[int] = set()
     for match in re.finditer(r"(\d+)(?:-(\d+))?", text):
         first, last = int(match[1]), int(match[2] or match[1])
@@ -60,7 +60,7 @@ def parse_cpus(text: str) -> set[int]:
 
 
 def ranges(cpus: Iterable[int]) -> str:
-    """The set as the kernel writes it."""
+    """The set in the kernel's notation."""
     parts: list[list[int]] = []
     for cpu in sorted(cpus):
         if parts and cpu == parts[-1][1] + 1:

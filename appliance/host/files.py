@@ -1,4 +1,5 @@
-"""The host's files below an injectable root: what the kernel shows, and what we leave there."""
+"""Files of the host below an injectable root: those of the kernel, and those that
+SecBeat writes."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ FILE_BYTES_MAX = 4 << 20
 
 
 class HostError(SecBeatError):
-    """The host can't be what the configuration says; one line with thing, reason and remedy."""
+    """The host can't be configured as required; one line with thing, reason and remedy."""
 
     exit_code = 1
 
@@ -80,7 +81,7 @@ class Host:
         return sorted(self.root.glob(pattern.lstrip("/")))
 
     def tell(self, absolute: str, text: str) -> None:
-        """Write to a file of the kernel, which must be there; HostError says what it answered."""
+        """Write to an existing file of the kernel; HostError has its error."""
         try:
             fd = os.open(self.path(absolute), os.O_WRONLY | os.O_CLOEXEC)
             try:
@@ -91,7 +92,8 @@ class Host:
             raise HostError(f"{absolute} refuses {text!r}: {error.strerror}") from error
 
     def install(self, absolute: str, content: str | bytes, mode: int = 0o644) -> None:
-        """Put a file there in one step, durable; its directory is made if need be. HostError."""
+        """Install a file atomically and durably; its directory is created if necessary.
+        HostError."""
         data = content.encode() if isinstance(content, str) else content
         path = self.path(absolute)
         unfinished = path.with_name(f".{path.name}.new")
@@ -107,12 +109,12 @@ class Host:
             unfinished.replace(path)
             sync_directory(path.parent)
         except OSError as error:
-            with suppress(OSError):  # what is half written takes room that others need
+            with suppress(OSError):  # a half-written file takes room that others need
                 unfinished.unlink(missing_ok=True)
             raise HostError(f"{absolute} can't be written: {error.strerror}") from error
 
     def give(self, absolute: str, gid: int, mode: int, uid: int = 0) -> None:
-        """Make a file somebody's, unless it is already; HostError."""
+        """Set the owner of a file, if it is another; HostError."""
         path = self.path(absolute)
         try:
             found = path.stat()
@@ -128,7 +130,7 @@ class Host:
 
 
 def _make_directory(directory: Path) -> None:
-    """With those above it, open to all whatever the umask is."""
+    """Create it and its parents, readable by all, independent of the umask."""
     if not directory.is_dir():
         _make_directory(directory.parent)
         directory.mkdir(exist_ok=True)

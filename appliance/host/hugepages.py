@@ -1,8 +1,8 @@
-"""Reserves packet memory: hugepages on the NUMA nodes that packets pass through.
+"""Reserves packet memory: hugepages on the NUMA nodes of the data NICs and the workers.
 
-The data plane takes at most ``dataplane.memory_mib`` of them, as it needs them, through memfds: no
-hugetlbfs has to be mounted, and DPDK wants no page beyond that for itself. The lists' tables are
-ordinary memory. A pool is never made smaller: its pages may be in use.
+The data plane uses at most ``dataplane.memory_mib`` of them, on demand, through memfds: no
+hugetlbfs has to be mounted, and DPDK needs no further page. The lists' tables use ordinary memory.
+A pool is never reduced: its pages may be in use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from appliance.host.steps import Step
 
 NODES = "/sys/devices/system/node"
 _PAGE_KIB = 2048
-"""What a running kernel can still give; 1 GiB pages must be asked for on its command line."""
+"""Sizes that a running kernel can still provide; 1 GiB pages need the kernel's command line."""
 _LARGE_KIB = 1 << 20
 
 
@@ -35,7 +35,7 @@ def steps(host: Host, config: NodeConfig) -> Iterator[Step]:
 
 
 def nodes(host: Host, config: NodeConfig) -> set[int]:
-    """NUMA nodes of the data NICs and of the workers; empty: the host has but one."""
+    """NUMA nodes of the data NICs and of the workers; empty: the host has only one."""
     present = {
         int(name[4:]) for name in host.names(NODES) if name[:4] == "node" and name[4:].isdigit()
     }
@@ -54,7 +54,7 @@ def nodes(host: Host, config: NodeConfig) -> set[int]:
         try:
             node = find_nic(host, device, {}).numa_node
         except UnfitError:
-            return present  # which it will be is not known yet
+            return present  # the PCI address is not known yet
         if node is not None:
             found.add(node)
     return found & present
@@ -73,7 +73,7 @@ def _step(host: Host, file: str, pages: int) -> Step:
     def do() -> None:
         host.tell(file, str(pages))
         if (host.number(file) or 0) < pages:
-            # On a host that has run for a while memory is in pieces: have them moved together.
+            # On a host that has run for a while memory is fragmented: let the kernel compact it.
             host.tell("/proc/sys/vm/compact_memory", "1")
             host.tell(file, str(pages))
         got = host.number(file) or 0

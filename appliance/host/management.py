@@ -1,9 +1,9 @@
-"""``secbeat host network``: DHCP on the management NIC, unless somebody says otherwise.
+"""``secbeat host network``: DHCP on the management NIC, unless another file configures it.
 
-For machines whose network is ours, as in the image; a host that was there before has its own.
+For machines whose network belongs to SecBeat, as in the image; on other hosts it is not used.
 
-The file is written at every boot and sorts behind all others: for an interface networkd takes the
-first file that matches it, so one from cloud-init or the operator wins.
+The file is written at every boot and is the last in sort order: networkd uses the first matching
+file for an interface, so one from cloud-init or the operator takes precedence.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from appliance.host.steps import Step
 
 FILE = "/run/systemd/network/zz-secbeat-management.network"
 _RUNNING = "/run/systemd/netif/state"
-"""Kept by networkd as long as it runs."""
+"""networkd keeps it as long as it runs."""
 
 
 def plan(host: Host, config: NodeConfig, run: Run) -> list[Step]:
-    """Write the file if it says something else; without a NIC take it away. UnfitError."""
+    """Write the file if its content differs; without a NIC remove it. UnfitError."""
     text = config.management.nic
     if text is None:
         if not host.exists(FILE):
@@ -43,7 +43,7 @@ def _change(host: Host, run: Run, content: str | None) -> None:
 
 
 def _match(host: Host, text: str) -> str:
-    """A line of networkd's [Match] that needs no driver to have found the NIC yet."""
+    """A line of networkd's [Match] that works before a driver has found the NIC."""
     device = management_device(text)
     if device.kind is Kind.INTERFACE:
         return f"Name={device.value}"

@@ -1,8 +1,8 @@
-"""``secbeat host nics``: binds the data NICs, and writes down which is which.
+"""``secbeat host nics``: binds the data NICs, and records their PCI addresses.
 
-Run as root at every boot before the data plane starts. Looks at everything before it changes
-anything; a second run changes nothing. The data plane gets the IOMMU group's device by its user's
-group and needs no right beyond that.
+Root runs it at every boot before the data plane starts. It checks everything before it changes
+anything; a second run changes nothing. The data plane's user gets access to the IOMMU group's
+device through its group, and needs no further right.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from appliance.host.survey import PORTS, Plan, PortPlan, Survey
 
 @dataclass(frozen=True)
 class Released:
-    """What became of the data NICs that the kernel did not have."""
+    """The data NICs after their release to the kernel."""
 
     given: tuple[str, ...]
-    """Addresses of those that it has now."""
+    """Addresses of the NICs that the kernel has now."""
     refusals: tuple[str, ...]
-    """A line for each of the others."""
+    """A line about each of the others."""
 
 
 def wait_for_drivers(host: Host, config: NodeConfig, run: Run) -> None:
@@ -38,13 +38,13 @@ def wait_for_drivers(host: Host, config: NodeConfig, run: Run) -> None:
 
 
 def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
-    """Carry a plan out and write down what was found; HostError."""
+    """Execute a plan and record the result; HostError."""
     for port in plan.ports:
         if port.step and port.nic is not None:
             _move(host, run, port.nic, port.driver)
     groups = {port.iommu_group for port in plan.ports if port.iommu_group}
     if groups:
-        _settle(run)  # udev sets owner and mode of a new node, and would undo ours
+        _settle(run)  # udev sets owner and mode of a new node, and would overwrite these
         gid = group_of(host, config.dataplane.user)
         for group in sorted(groups):
             host.give(f"/dev/vfio/{group}", gid, 0o660)
@@ -56,9 +56,9 @@ def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
 
 
 def release(host: Host, config: NodeConfig, *, dry_run: bool = False) -> Released:
-    """Give the data NICs back to the kernel; HostError: a process has one, and nothing is changed.
+    """Return the data NICs to the kernel; HostError: a process uses one, and nothing is changed.
 
-    One that is not there, or that this kernel has no driver for, does not keep the other.
+    A missing NIC, or one without a kernel driver, does not prevent the release of the other.
     """
     survey = Survey(host, config)
     nics, refusals = [], []

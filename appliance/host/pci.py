@@ -49,7 +49,7 @@ class Nic:
     interfaces: tuple[str, ...]
     """Kernel interfaces on it."""
     macs: tuple[str, ...] = ()
-    """Their addresses; none while another driver than the kernel's own has the function."""
+    """MAC addresses; none while the function has another driver than the kernel's own."""
     is_ethernet: bool = True
 
     @property
@@ -59,12 +59,12 @@ class Nic:
 
     @property
     def is_in_user_space(self) -> bool:
-        """Whether a driver has it that hands it to programs such as DPDK."""
+        """Whether it has a driver that gives it to user space, for example for DPDK."""
         return self.driver in USER_SPACE_DRIVERS
 
     @property
     def must_be_given_back(self) -> bool:
-        """Whether the kernel's own driver has it not."""
+        """Whether it does not have the kernel's own driver."""
         return self.driver is None or self.is_in_user_space
 
     def __str__(self) -> str:

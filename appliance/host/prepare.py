@@ -10,5 +10,5 @@ from appliance.host.steps import Step
 
 
 def plan(host: Host, config: NodeConfig, run: Run) -> list[Step]:
-    """What has to be done."""
+    """The steps that are necessary."""
     return [*hugepages.steps(host, config), *cpus.steps(host, config, run)]

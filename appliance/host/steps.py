@@ -1,4 +1,4 @@
-"""One thing that has to be done to the host: in words, and how."""
+"""A step of configuring the host: a description, and a function."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from appliance.host.files import HostError
 
 @dataclass(frozen=True)
 class Step:
-    """What, and a function that does it or raises HostError or CommandError."""
+    """A description, and a function that performs it or raises HostError or CommandError."""
 
     what: str
     do: Callable[[], None]
 
 
 def carry_out(steps: Iterable[Step]) -> list[str]:
-    """Do all of them; one that fails does not keep the others from being done.
+    """Perform all steps; after a failed one the others are still performed.
 
-    Returns what was done. HostError: a line for each one that failed.
+    Returns the descriptions of the performed steps. HostError: a line for each failed one.
     """
     done, failed = [], []
     for step in steps:

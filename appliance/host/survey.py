@@ -1,6 +1,6 @@
-"""What the configuration wants of the NICs of this host, and what has to be done for it.
+"""Finds the NICs that the configuration names, and the steps that are necessary for them.
 
-Looks only. Every doubt is an `UnfitError` that names the key, the NIC, the reason and the remedy;
+Reads only. Every doubt is an `UnfitError` that names the key, the NIC, the reason and the remedy;
 `secbeat host nics` stops there, `secbeat doctor` reports it.
 """
 
@@ -35,7 +35,7 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class PortPlan:
-    """What is to happen to one data port."""
+    """The plan for one data port."""
 
     device: str
     """As the configuration writes it."""
@@ -49,7 +49,7 @@ class PortPlan:
 
     @property
     def step(self) -> str:
-        """What has to be done, in words; empty: it is done."""
+        """The necessary step as text; empty: none."""
         nic = self.nic
         if nic is None or nic.driver == self.driver is not None:
             return ""
@@ -73,12 +73,12 @@ class Plan:
 
     @property
     def steps(self) -> list[str]:
-        """What has to be done, in words; empty: everything is as it should be."""
+        """The necessary steps as text; empty: none."""
         return [port.step for port in self.ports if port.step]
 
 
 class Survey:
-    """One look at the host's NICs, for one configuration."""
+    """One survey of the host's NICs, for one configuration."""
 
     def __init__(self, host: Host, config: NodeConfig) -> None:
         self._host = host
@@ -87,7 +87,8 @@ class Survey:
         self.pmds = installed_pmds(host)
 
     def plan(self) -> Plan:
-        """For both ports and the management NIC; UnfitError: the first that does not suit."""
+        """The plan for both ports and the management NIC; UnfitError: the first one that can't be
+        used."""
         outside, inside = (self.port(name) for name in PORTS)
         management = self.management()
         _check_different(outside, inside, management)
@@ -106,7 +107,7 @@ class Survey:
         )
 
     def port(self, name: str) -> PortPlan:
-        """For one port, checked as far as it concerns that port alone; UnfitError."""
+        """The plan for one port, with the checks of that port only; UnfitError."""
         text, nic = self._device(name), self.nic(name)
         if nic is None:
             return PortPlan(text)
@@ -136,13 +137,13 @@ class Survey:
         return replace(plan, iommu_group=check_vfio(self._host, nic, self._addresses()))
 
     def _addresses(self) -> set[str]:
-        """Of both ports, as far as they are there."""
+        """Addresses of both ports, if they exist."""
         found = set()
         for name in PORTS:
             try:
                 nic = self.nic(name)
             except UnfitError:
-                continue  # told when that port is looked at
+                continue  # reported with that port
             if nic is not None:
                 found.add(nic.address)
         return found
@@ -174,11 +175,11 @@ def _check_different(outside: PortPlan, inside: PortPlan, management: Resolved |
 
 
 def _known_macs(host: Host, config: NodeConfig) -> dict[str, str]:
-    """Addresses seen earlier in this boot, while the kernel's driver still had the NICs."""
+    """Addresses found earlier in this boot, while the kernel's driver still had the NICs."""
     try:
         before = read_resolution(host.path(str(resolution_path(config))))
     except ConfigurationError:
-        return {}  # `secbeat host nics` is about to write it anew
+        return {}  # `secbeat host nics` will write it again soon
     found = (before.outside, before.inside, before.management) if before else ()
     return {each.address: each.mac for each in found if each and each.address and each.mac}
 

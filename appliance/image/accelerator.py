@@ -1,7 +1,7 @@
 """Chooses between KVM and emulation by booting a kernel.
 
-A /dev/kvm that is there proves little: under some hypervisors no kernel ever gets anywhere on it.
-The verdict holds until this machine boots again, and is kept that long.
+The existence of /dev/kvm is not sufficient: under some hypervisors no kernel boots with it. The
+verdict is stored, and is valid until this machine reboots.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHOICES = ("auto", KVM, TCG)
 PROBE_LIMIT_S = 20.0
 _DEVICE = Path("/dev/kvm")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# Without a root file system a kernel that got through its whole start ends like this.
+# A kernel without a root file system that completes its start ends with this message.
 _STARTED = b"Unable to mount root fs"
 _CHUNK = 4096
 _CPUS = {KVM: "host", TCG: "max"}
@@ -30,7 +30,7 @@ _CPUS = {KVM: "host", TCG: "max"}
 
 @dataclass(frozen=True)
 class Accelerator:
-    """How QEMU runs a machine, and why so."""
+    """The accelerator of QEMU, and the reason for it."""
 
     name: str
     reason: str
@@ -42,9 +42,9 @@ class Accelerator:
 
 
 def choose(wanted: str, kernel: Path, kept: Path) -> Accelerator:
-    """KVM where a kernel boots under it, else emulation; or what is wanted, KVM only if it works.
+    """KVM if a kernel boots with it, else emulation; or the wanted one, KVM only if it works.
 
-    ``kept`` is the folder where the verdict is remembered.
+    ``kept`` is the folder that stores the verdict.
     """
     if wanted == TCG:
         return Accelerator(TCG, "asked for")
@@ -55,7 +55,7 @@ def choose(wanted: str, kernel: Path, kept: Path) -> Accelerator:
 
 
 def probe(kernel: Path, limit_s: float = PROBE_LIMIT_S) -> Accelerator:
-    """Boot ``kernel`` under KVM for at most ``limit_s`` and judge by its console."""
+    """Boot ``kernel`` with KVM for at most ``limit_s``; the console's text decides."""
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
         return Accelerator(TCG, f"{_DEVICE} is not there or may not be opened")
     process = subprocess.Popen(
@@ -72,7 +72,7 @@ def probe(kernel: Path, limit_s: float = PROBE_LIMIT_S) -> Accelerator:
 
 
 def probe_command(kernel: Path) -> list[str]:
-    """QEMU with a kernel and nothing else, its console on stdout."""
+    """QEMU with a kernel only, its console on stdout."""
     return [
         *("qemu-system-x86_64", "-machine", "q35", "-accel", "kvm", "-cpu", "host"),
         *("-smp", "1", "-m", "512", "-nodefaults", "-no-reboot", "-display", "none"),
@@ -81,7 +81,7 @@ def probe_command(kernel: Path) -> list[str]:
 
 
 def verdict(console: bytes, limit_s: float) -> Accelerator:
-    """What a console's text says about KVM."""
+    """The verdict from a console's text."""
     if _STARTED in console:
         return Accelerator(KVM, "a kernel boots under it")
     lines = console.decode(errors="replace").strip().splitlines()

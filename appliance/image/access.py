@@ -1,7 +1,7 @@
-"""The build account, by which Packer enters: put into a disk before, taken out after the build.
+"""The build account, with which Packer logs in: added to a disk before the build, removed after it.
 
-Its key is made for one build. All that it leaves is removed offline by ``revoke``; the hygiene
-tests check.
+Its key is made for one build. ``revoke`` removes all traces of it offline; the hygiene tests check
+this.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _FILES = {
 
 
 def make_key(folder: Path, commands: Commands) -> Path:
-    """A key pair of this build alone; returns the private one."""
+    """Make a key pair for this build only; returns the private key."""
     key = folder / "build-key"
     commands.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "secbeat-build", "-f", key)
     return key
 
 
 def grant(chroot: Chroot, public_key: str) -> None:
-    """Make the account, its way to root, the machine's host keys and a network by DHCP."""
+    """Make the account with its way to root, the machine's host keys, and a network with DHCP."""
     chroot.run("useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT)
     ssh = chroot.path / "home" / ACCOUNT / ".ssh"
     ssh.mkdir(mode=0o700)
@@ -46,10 +46,10 @@ def grant(chroot: Chroot, public_key: str) -> None:
 
 def revoke(chroot: Chroot) -> None:
     """Undo ``grant``."""
-    # Not --remove, which fails where there never was a mail spool.
+    # Not --remove, which fails if there was no mail spool.
     chroot.run("userdel", "--force", ACCOUNT)
     chroot.run("rm", "-rf", f"/home/{ACCOUNT}")
-    # Copies from before the account was removed.
+    # Copies from before the removal of the account.
     chroot.run("rm", "-f", "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-")
     chroot.run("rm", "-f", "/etc/subuid-", "/etc/subgid-")
     for name in _FILES:

@@ -1,7 +1,7 @@
 """The base image: Debian 13, the run-time packages, a kernel, boot loaders; no account, no key.
 
-The heavy packages are installed here, at native speed, not in the emulated machine. Kept in the
-cache with its kernel, by which the accelerator is probed.
+Large packages are installed here, at native speed, and not in the emulated machine. The cache keeps
+the image with its kernel, which is used to probe the accelerator.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AGE_MAX_DAYS = 7  # security updates
 SIZE_MIB = 3072
 _HERE = Path(__file__).parent
 _BOOT_PACKAGES = _HERE / "boot-packages.txt"
-# For the boot in which the roles lay down the appliance's own: its console is what the build logs.
+# For the boot in which the roles install the appliance's own settings: the build logs its console.
 _GRUB = """\
 GRUB_TIMEOUT=0
 GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
@@ -33,7 +33,7 @@ _UNITS = ("systemd-networkd.service", "systemd-resolved.service", "ssh.service")
 
 @dataclass(frozen=True)
 class Base:
-    """The base in the cache; ``key`` names what it was made from."""
+    """The base in the cache; ``key`` identifies its inputs."""
 
     folder: Path
     key: str
@@ -56,7 +56,7 @@ def run_time_packages(layout: Layout) -> list[str]:
 
 
 def base_image(context: Context) -> Base:
-    """The base image, from the cache or made."""
+    """The base image, from the cache or new."""
     options, layout, commands = context.options, context.layout, context.commands
     packages = [*run_time_packages(layout), *debian.packages_in(_BOOT_PACKAGES)]
     source_lines = debian.sources(options.mirror, options.security_mirror)
@@ -85,7 +85,7 @@ def base_image(context: Context) -> Base:
 
 
 def _configure(root: Path, context: Context) -> None:
-    """What makes a root a machine: mounts, GRUB's settings, package sources, network."""
+    """Configure a root as a machine: mounts, GRUB's settings, package sources, network."""
     options = context.options
     files = {
         "etc/fstab": _FSTAB,

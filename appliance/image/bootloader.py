@@ -1,7 +1,7 @@
 """Makes a disk bootable by BIOS and UEFI: GRUB's core in its partition, shim and GRUB in the ESP.
 
-On UEFI the distribution's signed shim and GRUB lie at the removable path, so that no firmware
-variable is needed; they read GRUB's configuration from the root file system, as BIOS does.
+For UEFI, the distribution's signed shim and GRUB are at the removable path, so that no firmware
+variable is needed; they read GRUB's configuration from the root file system, as for BIOS.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MODULES = "part_gpt ext2 search search_fs_uuid"
 
 
 def esp_configuration(root_uuid: str) -> str:
-    """What the signed GRUB reads first: where its configuration is."""
+    """The configuration that the signed GRUB reads first: it names the place of the other one."""
     return (
         f"search.fs_uuid {root_uuid} root\n"
         "set prefix=($root)/boot/grub\n"
@@ -27,7 +27,7 @@ def esp_configuration(root_uuid: str) -> str:
 
 
 def make_bootable(disk: Disk, scratch: Path, commands: Commands) -> None:
-    """Install GRUB for BIOS and UEFI and write its configuration for the kernels that are there."""
+    """Install GRUB for BIOS and UEFI, and write its configuration for the installed kernels."""
     scratch.mkdir(parents=True, exist_ok=True)
     mounted = scratch / "boot-root"
     mounted.mkdir()
@@ -44,7 +44,7 @@ def _install(disk: Disk, mounted: Path, device: str, scratch: Path, commands: Co
     devices = (device, *(f"{device}p{number}" for number in (1, 2, 3)))
     with entered(mounted, commands, devices=devices) as chroot:
         chroot.run("grub-install", "--target=i386-pc", f"--modules={_MODULES}", f"/dev/{device}")
-        # update-grub names the root by UUID only where udev would have made this link.
+        # update-grub names the root by UUID only if this link, which udev makes otherwise, exists.
         link = mounted / "dev" / "disk" / "by-uuid" / disk.root_uuid
         link.parent.mkdir(parents=True)
         link.symlink_to(f"/dev/{device}p3")

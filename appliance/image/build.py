@@ -31,7 +31,7 @@ _HYGIENE = ("tests/image/closed", "tests/image/support")
 
 
 def build(options: Options, layout: Layout) -> None:
-    """Make the image, or say that it is up to date; raises ImageError."""
+    """Make the image, or report that it is up to date; raises ImageError."""
     owner = layout.tree.stat()
     layout.logs.mkdir(parents=True, exist_ok=True)
     for old in layout.logs.iterdir():
@@ -46,7 +46,7 @@ def build(options: Options, layout: Layout) -> None:
 
 @dataclass(frozen=True)
 class _Keys:
-    """What the results depend on."""
+    """The keys of the inputs of the results."""
 
     closed: str
     metal: str
@@ -54,7 +54,7 @@ class _Keys:
 
 
 class _Build:
-    """One build: what all its steps share."""
+    """One build: the values that all its steps share."""
 
     def __init__(self, options: Options, layout: Layout) -> None:
         self._options = options
@@ -120,7 +120,7 @@ class _Build:
             return outputs.installed_packages(root, self._commands)
 
     def _revision(self) -> dict[str, Any]:
-        """Asked first: the tree may be worked on while the build runs."""
+        """Queried first: the tree may be changed during the build."""
         tree = self._layout.tree
         git = ("git", "-c", f"safe.directory={tree}", "-C", tree)
         return {

@@ -1,8 +1,8 @@
-"""The builder root, Debian 13 with gcc and DPDK: what goes into the image is made and tested here.
+"""The builder root, Debian 13 with gcc and DPDK: the parts of the image are made and tested here.
 
-Nothing of it reaches the image but the wheelhouse: the run-time wheels of the lock, the project's
-own wheel with libsecbeat in it, ``requirements.txt``, which pins them all by hash, and the country
-database. It works at native speed.
+Only the wheelhouse goes into the image: the run-time wheels of the lock, the project's own wheel
+with libsecbeat in it, ``requirements.txt``, which pins them all by hash, and the country database.
+It works at native speed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def builder_root(context: Context) -> Path:
-    """The root's folder, from the cache or made."""
+    """The root's folder, from the cache or new."""
     options, cache = context.options, context.cache
     key = inputs.key(*_make_command(Path("root"), options))
     found = None if options.refresh else cache.find("builder", key, AGE_MAX_DAYS)
@@ -74,9 +74,10 @@ def _make_root(made: Path, context: Context) -> None:
 
 
 def wheelhouse(context: Context, *, tested: bool = True) -> Path:
-    """The folder of wheels and ``requirements.txt``, from the cache or made, and tested there.
+    """The folder of wheels and ``requirements.txt``, from the cache or new, tested in the builder
+    root.
 
-    Without ``tested`` the tests in the builder root are left out, where nobody has run them yet.
+    Without ``tested`` the tests in the builder root are skipped, if they have not run yet.
     """
     key = inputs.key(*_made_from(context.layout.tree))
     for kind in (TESTED,) if tested else (TESTED, UNTESTED):
@@ -116,13 +117,15 @@ def _make_wheelhouse(made: Path, root: Path, tiers: Sequence[str], context: Cont
 
 
 def _give_network(root: Path) -> None:
-    """Names and trust as the host has them: a proxy's certificate, too. The overlay forgets it."""
+    """Copy the host's name resolution and CAs, with a proxy's certificate; the overlay is discarded
+    later."""
     shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
     shutil.copyfile(_HOST_CERTIFICATES, root / str(_HOST_CERTIFICATES).lstrip("/"))
 
 
 def _made_from(tree: Path) -> list[Path]:
-    """What ends in the wheel, or tests it, or makes it; the rest of the tree does not count."""
+    """The inputs of the wheel: its content, its tests, its build; other files of the tree do not
+    count."""
     appliance = (file.parent for file in (tree / "appliance").glob("*/__init__.py"))
     return [
         *(tree / name for name in ("dataplane", "api", "pyproject.toml", "requirements.lock")),
@@ -135,7 +138,7 @@ def _made_from(tree: Path) -> list[Path]:
 
 
 def _copy_tree(tree: Path, target: Path) -> None:
-    """The sources as they are; nothing that was built from them, no history, no environment."""
+    """Copy the sources, without build results, history and environments."""
     everywhere = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache", ".hypothesis")
 
     def ignored(folder: str, names: list[str]) -> set[str]:
@@ -175,7 +178,7 @@ def _make_wheels(chroot: Chroot) -> None:
 
 
 def _make_countries(chroot: Chroot) -> None:
-    """Of the package's files alone: it wants a tor daemon beside it."""
+    """From the package's files only: the package depends on a tor daemon."""
     chroot.run("apt-get", "update", "-q")
     chroot.run("apt-get", "download", "-q", _GEOIP, cwd="/build")
     chroot.run("sh", "-c", f"dpkg-deb --extract {_GEOIP}_*.deb geoip", cwd="/build")
@@ -199,7 +202,7 @@ def _pip(chroot: Chroot, *arguments: str, env: dict[str, str] | None = None) -> 
 
 
 def _registry() -> dict[str, str]:
-    """How the registry is reached: with the host's trust, through its proxies."""
+    """The access to the registry: with the host's CAs, through its proxies."""
     names = ("http_proxy", "https_proxy", "no_proxy")
     proxies = {name: os.environ[name] for name in names if name in os.environ}
     certificates = str(_HOST_CERTIFICATES)

@@ -1,6 +1,6 @@
-"""Keeps what is expensive to make, outside the tree, under the key of its inputs.
+"""A cache outside of the tree for expensive results, under the keys of their inputs.
 
-An entry appears by a rename, whole or not at all. Of each kind only the newest few are kept.
+An entry appears by a rename, as a whole. Only the newest few of each kind are kept.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Cache:
         self._work = work
 
     def find(self, kind: str, key: str, age_max_days: int | None = None) -> Path | None:
-        """The entry, if there is one that is not older than that."""
+        """The entry, if there is one that is not older than the limit."""
         entry = self._folder / f"{kind}-{key}"
         if not entry.exists() or _too_old(entry, age_max_days):
             return None
         return entry
 
     def make(self, kind: str, key: str, maker: Callable[[Path], None]) -> Path:
-        """Make the entry anew: ``maker`` fills an empty folder. Returns the entry."""
+        """Make the entry again: ``maker`` fills an empty folder. Returns the entry."""
         made = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self._work))
         made.chmod(0o755)
         maker(made)

@@ -87,7 +87,7 @@ def _mount(stack: ExitStack, commands: Commands, place: Path, *arguments: str) -
 
 @contextmanager
 def overlay(lower: Path, scratch: Path, commands: Commands) -> Iterator[Path]:
-    """``lower`` as it is, with all changes going to ``scratch``; yields where that can be seen."""
+    """``lower`` with all changes going to ``scratch``; yields the path of the merged folder."""
     names = ("upper", "overlay", "merged")
     for name in names:
         (scratch / name).mkdir(parents=True)

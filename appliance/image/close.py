@@ -1,7 +1,7 @@
-"""The last step of the build: takes out of a disk, offline, all that makes it one machine's.
+"""The last step of the build: removes, offline, everything that identifies one machine from a disk.
 
-Accounts and keys of the build, identities that each machine makes for itself at first boot, logs,
-caches and histories. ``tests/image/closed`` checks the result.
+Accounts and keys of the build, identities that each machine makes at its first boot, logs, caches
+and histories. ``tests/image/closed`` checks the result.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from appliance.image.chroot import entered
 from appliance.image.command import Commands
 from appliance.image.disk import root_mounted
 
-# Their contents go, they stay.
+# Their contents are removed, the folders stay.
 EMPTIED = (
     "var/log",
     "var/tmp",
@@ -57,7 +57,7 @@ REMOVED = (
 
 
 def close(disk: Path, place: Path, commands: Commands) -> None:
-    """Close the raw disk, in place, and give its free blocks back."""
+    """Close the raw disk in place, and release its free blocks."""
     with root_mounted(disk, place, commands, "discard") as root:
         with entered(root, commands) as chroot:
             access.revoke(chroot)
@@ -66,7 +66,7 @@ def close(disk: Path, place: Path, commands: Commands) -> None:
 
 
 def clean(root: Path) -> None:
-    """Empty, remove and truncate what must not be in an image; what is not there is fine."""
+    """Empty, remove and truncate files that must not be in an image; missing files are ignored."""
     for name in EMPTIED:
         _empty(root / name)
     for name in REMOVED:
@@ -80,7 +80,7 @@ def _empty(folder: Path) -> None:
     if not folder.is_dir():
         return
     for child in folder.iterdir():
-        # Programs that write logs seldom make their folder.
+        # Programs seldom create the folders of their logs.
         if folder.name == "log" and child.is_dir() and not child.is_symlink():
             _empty(child)
         else:

@@ -1,7 +1,7 @@
-"""Runs the system's own tools and says what they said when they fail.
+"""Runs the system's own tools, and reports their output when they fail.
 
-What a tool prints goes to the build's log; with ``show`` to the terminal too. No shell: every
-argument is passed as it is.
+A tool's output goes to the build's log; with ``show`` also to the terminal. No shell: every
+argument is passed unchanged.
 """
 
 from __future__ import annotations

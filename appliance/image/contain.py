@@ -1,9 +1,9 @@
 """Runs the build in namespaces of its own, so that nothing of it outlives it.
 
-The outer process owns the lock and the work folder; the inner one, process 1 of its own PID
-namespace with mounts of its own, builds. However either ends, the kernel ends every process in the
-namespace (chroots, Packer, QEMU) and undoes every mount. What the kernel does not undo, loop
-devices and files, the outer process undoes, or the next build where the outer one was killed.
+The outer process owns the lock and the work folder. The inner one is process 1 of a PID namespace,
+with its own mounts; it builds. When either ends, the kernel ends every process in the namespace
+(chroots, Packer, QEMU) and undoes every mount. Loop devices and files are removed by the outer
+process, or by the next build if the outer one was killed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ NAMESPACES = (
     *("unshare", "--mount", "--propagation", "private"),
     *("--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
 )
-"""Before a command: it, what it starts and what it mounts end with whoever has started it."""
+"""Prefix of a command: the command, its children and its mounts end with the process that started
+it."""
 
 
 class Interrupted(BaseException):
@@ -63,7 +64,8 @@ def clear(work: Path) -> None:
 
 
 def loop_devices_over(folder: Path, listing: str) -> list[str]:
-    """Devices in what ``losetup --list --json`` printed whose file lies or lay below ``folder``."""
+    """Loop devices, from the output of ``losetup --list --json``, whose file is or was below
+    ``folder``."""
     devices = json.loads(listing or '{"loopdevices": []}')["loopdevices"]
     prefix = f"{folder}/"
     return [device["name"] for device in devices if str(device["back-file"]).startswith(prefix)]
@@ -77,7 +79,7 @@ def _loop_devices() -> str:
 @contextmanager
 def _signals_raise() -> Iterator[None]:
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        # Once: what follows is the way out, and must not be interrupted itself.
+        # Once: the clean-up that follows must not be interrupted.
         for known in _SIGNALS:
             signal.signal(known, signal.SIG_IGN)
         raise Interrupted(number)
@@ -104,7 +106,7 @@ def _locked(cache: Path) -> Iterator[None]:
 
 
 def _run_inside(command: Sequence[str]) -> int:
-    # A process group of its own: Ctrl-C is for the outer process alone.
+    # A separate process group: Ctrl-C goes to the outer process only.
     process = subprocess.Popen([*NAMESPACES, *command], process_group=0, stdin=subprocess.DEVNULL)
     try:
         return process.wait()
@@ -114,7 +116,7 @@ def _run_inside(command: Sequence[str]) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the namespace's first process; the one outside it waits until all others have ended."""
+    """Kill the namespace's first process; the outer one waits until all others have ended."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in children or [str(process.pid)]:
         os.kill(int(pid), signal.SIGKILL)

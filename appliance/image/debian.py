@@ -1,4 +1,4 @@
-"""Debian roots by mmdebstrap: which packages, from where, with how little."""
+"""Debian roots by mmdebstrap: packages, sources, and minimal options."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ _APT_OPTIONS = (
     'Acquire::Retries "5";',
     'APT::Install-Recommends "false";',
 )
-# A root that is half written when the machine fails is thrown away: dpkg need not wait for the
-# disk.
+# A half-written root is discarded after a crash: dpkg need not wait for the disk.
 _UNSAFE_IO = "force-unsafe-io"
 _DPKG_OPTIONS = (
     "path-exclude=/usr/share/doc/*",
@@ -64,7 +63,7 @@ def mmdebstrap(root: Path, packages: Sequence[str], source_lines: Sequence[str])
 
 
 def safe_again(root: Path) -> None:
-    """Let dpkg wait for the disk in a root that becomes a machine."""
+    """Make dpkg wait for the disk again in a root that becomes a machine."""
     file = root / "etc/dpkg/dpkg.cfg.d/99mmdebstrap"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(line for line in lines if line.strip() != _UNSAFE_IO))

@@ -1,8 +1,8 @@
 """The disk: GPT with room for GRUB's BIOS core, an ESP, and an ext4 root that grows at first boot.
 
-A disk is made from a folder; the ESP is written with mtools, since a build machine's kernel may
-know no vfat. Partition types are those of the Discoverable Partitions Specification, which
-systemd-repart goes by.
+A disk is made from a folder. The ESP is written with mtools, since the build machine's kernel may
+not have vfat. Partition types are those of the Discoverable Partitions Specification, which
+systemd-repart uses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TYPES = {
     "esp": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
     "root": "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
 }
-# GRUB 2.06 and e2fsprogs of Debian 12 read it, whatever the build machine's defaults are.
+# Readable by GRUB 2.06 and e2fsprogs of Debian 12, whatever the build machine's defaults are.
 _EXT4_FEATURES = "^metadata_csum_seed,^orphan_file"
 
 
@@ -40,7 +40,7 @@ class Disk:
 
 
 def layout_script() -> str:
-    """What sfdisk is told."""
+    """The input for sfdisk."""
     rows = (
         (_BIOS_START_MIB, f"size={_BIOS_SIZE_MIB}MiB, ", "bios"),
         (_ESP_START_MIB, f"size={_ESP_SIZE_MIB}MiB, ", "esp"),
@@ -105,7 +105,7 @@ def attached(file: Path, commands: Commands) -> Iterator[str]:
     with ExitStack() as stack:
         device = commands.run("losetup", "--find", "--show", file).strip()
         stack.callback(commands.run, "losetup", "--detach", device)
-        # The kernel may already have read the table, or not look for one on loop devices at all.
+        # The kernel may have read the table already, or may not scan loop devices.
         commands.run("partx", "--update", device)
         stack.callback(commands.run, "partx", "--delete", device)
         name = Path(device).name

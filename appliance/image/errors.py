@@ -1,4 +1,4 @@
-"""What goes wrong in a build on purpose."""
+"""The error of a build."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from dataplane.base.errors import SecBeatError
 
 
 class ImageError(SecBeatError):
-    """The image can't be built; the message names the step, and the remedy where there is one."""
+    """The image can't be built; the message names the step, and the remedy if there is one."""

@@ -1,4 +1,4 @@
-"""Names what a step depends on by one digest: texts, files, and folders of sources."""
+"""Identifies the inputs of a step by one digest: texts, files, and folders of sources."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ _KEY_LENGTH = 16
 
 
 def key(*parts: str | Path) -> str:
-    """A digest of texts and of what lies at paths: contents, names below the path, executable bits.
+    """A digest of texts and of files at paths: contents, names below the path, executable bits.
 
-    Files that tools leave (bytecode, egg-info) do not count. A path that does not exist counts as
-    that.
+    Files that tools create (bytecode, egg-info) do not count. A missing path counts as missing.
     """
     digest = hashlib.sha256()
     for part in parts:

@@ -32,7 +32,7 @@ _WHEELHOUSE, _FILES = "/tmp/wheelhouse", "/tmp/files"  # noqa: S108 - the chroot
 
 def closed_key(layout: Layout, wheels: Path, base: Base) -> str:
     """What the closed disk depends on."""
-    # A base is made anew from the same inputs when it has grown old.
+    # A base is made again from the same inputs when it is too old.
     base_made = str(base.disk.stat().st_mtime_ns)
     tree = (layout.tree / name for name in _MADE_FROM)
     modules = (_HERE / name for name in _MODULES)
@@ -59,7 +59,7 @@ def make_closed(
 
 def environment_command(requirements: str) -> list[str]:
     """The role's script with the arguments that the role gives it (playbooks/roles/release)."""
-    # Ansible's lookup of a file leaves out what blank there is at its end.
+    # Ansible's lookup of a file removes white space at its end.
     release = hashlib.sha256(requirements.rstrip().encode()).hexdigest()
     stamp = f"{_ENVIRONMENT}/release-{release}"
     return ["sh", f"{_FILES}/environment.sh", _WHEELHOUSE, _ENVIRONMENT, stamp]

@@ -72,4 +72,4 @@ def _change_kernel(chroot: Chroot) -> None:
     chroot.run(*apt, "update")
     chroot.run(*apt, "install", *debian.packages_in(_PACKAGES))
     chroot.run(*apt, "purge", "--auto-remove", _CLOUD_KERNELS)
-    chroot.run(*apt, "autoclean")  # keeps the archives of this and no earlier state of Debian
+    chroot.run(*apt, "autoclean")  # keeps the archives of this state of Debian only

@@ -1,4 +1,4 @@
-"""What a build is told, and where it works."""
+"""The options and folders of a build."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Options:
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders: the source tree, what is kept, what ends with the build, what comes out."""
+    """Folders: the source tree, the cache, the work folder, the output."""
 
     tree: Path
     cache: Path
 
     @property
     def work(self) -> Path:
-        """Emptied before and after each build."""
+        """The folder that is emptied before and after each build."""
         return self.cache / "work"
 
     @property
     def output(self) -> Path:
-        """What a build is for."""
+        """The folder of the results."""
         return self.tree / "build" / "image"
 
     @property

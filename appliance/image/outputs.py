@@ -1,4 +1,4 @@
-"""What a build hands over: compressed disks, a manifest, checksums; and whether it is current."""
+"""The results of a build: compressed disks, a manifest, checksums; and whether they are current."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def write_manifest(output: Path, document: Mapping[str, Any]) -> None:
 
 
 def is_current(output: Path, key: str) -> bool:
-    """Whether the output was made from exactly these inputs and is still what was made."""
+    """Whether the output was made from exactly these inputs and was not changed."""
     try:
         document = json.loads((output / MANIFEST).read_text())
         files = document["files"].items()
@@ -96,13 +96,13 @@ def is_current(output: Path, key: str) -> bool:
 
 
 def remove_stale(output: Path) -> None:
-    """Take away the files of earlier builds, whatever their version was."""
+    """Remove the files of earlier builds, of all versions."""
     for pattern in ("secbeat-*.qcow2", "secbeat-*.raw.zst", ".*.new", MANIFEST, CHECKSUMS):
         for file in output.glob(pattern):
             file.unlink()
 
 
 def give_to(owner: os.stat_result, folder: Path) -> None:
-    """Hand what root made in the tree to whoever owns the tree."""
+    """Give files that root made in the tree to the tree's owner."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -1,8 +1,7 @@
-"""Runs Packer: which one, with which variables, and all that it leaves in the work folder.
+"""Runs Packer: finds the program, sets its variables, and uses the work folder for all its files.
 
-Packer boots the base, lets ``playbooks/image.yml`` make a node of it and ``tests/image/build``
-verify it, and powers it off. What it is to do stands in ``packer/``; here is only how it is
-started.
+Packer boots the base, makes a node of it with ``playbooks/image.yml``, verifies it with
+``tests/image/build``, and powers it off. ``packer/`` defines these steps; this module starts them.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from appliance.image.context import Context
 from appliance.image.options import Layout, Options
 from appliance.image.progress import step
 
-# The last free one that Debian has; a newer one in PATH is taken as it is.
+# Debian's last free version; a newer one in PATH is used as it is.
 _SUITE = "bookworm"
 _PACKAGE = "packer"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one run of Packer works on."""
+    """The input of one run of Packer."""
 
     disk: Path
     checksum: str

@@ -1,4 +1,4 @@
-"""Commands that messages tell the user to type, as they can be typed where the user is."""
+"""Commands in messages, in the form in which the user can enter them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from appliance.lab.instance import DEFAULT, Instance
 
 
 def as_root() -> str:
-    """``sudo`` and a space for a user who needs it, or nothing."""
+    """``sudo`` and a space for a user without root, else nothing."""
     return "sudo " if os.geteuid() != 0 or "SUDO_USER" in os.environ else ""
 
 

@@ -1,7 +1,7 @@
-"""Who runs an instance: a lock on its directory, held by the supervisor for as long as it lives.
+"""Ownership of an instance: a lock on its directory, held by the supervisor as long as it lives.
 
-The kernel gives the lock back when the supervisor dies, however it dies; what is then still in the
-directory is a crash's leftover.
+The kernel releases the lock when the supervisor dies in any way; files in the directory are then
+leftovers of a crash.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Removes everything an instance has made, however far it got and whoever died on the way."""
+"""Removes everything of an instance, in any state of its start, and after a crash."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def clean(instance: Instance) -> None:
         raise LabError(f"{instance.directory} can't be removed: see what is mounted or open there")
     with suppress(OSError):
         LABS.rmdir()
-        network.remove_mount()  # the last one out
+        network.remove_mount()  # the last instance
 
 
 def processes(instance: Instance) -> list[int]:

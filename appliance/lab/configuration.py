@@ -1,6 +1,5 @@
-"""The ``secbeat.toml`` of an instance: the lab's defaults, what the user's own file says over them,
-and what only the lab can know.
-"""
+"""The ``secbeat.toml`` of an instance: the lab's defaults, overridden by the user's own file, and
+values that only the lab has."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from appliance.lab.network import INSIDE, OUTSIDE
 from dataplane.policy import load_policy_file
 
 FRAME_BYTES = 2048
-"""Of a slot in af_packet's rings: MTU 1500, two VLAN tags, the kernel's own header."""
+"""Size of a slot in af_packet's rings: MTU 1500, two VLAN tags, the kernel's own header."""
 FRAME_COUNT = 1024
 BLOCK_BYTES = 65536
 
@@ -31,11 +30,11 @@ def compose(
 ) -> Tables:
     """The instance's configuration as tables.
 
-    With an orchestrator the node follows that, unless the user's file names another.
+    With an orchestrator the node follows it, unless the user's file names another one.
 
     Raises:
-        ConfigurationError: the user's file can't be read, or breaks a rule.
-        InvalidInputError: so does the policy file that it names.
+        ConfigurationError: the user's file can't be read, or is invalid.
+        InvalidInputError: the policy file that it names is invalid.
     """
     chosen = read_document(file) if file else {}
     defaults = _defaults(instance, _lcores(chosen))
@@ -49,7 +48,7 @@ def compose(
         tables["dataplane"] = _XDP_MEMORY | tables["dataplane"]
     if mode:
         tables["node"]["mode"] = mode
-    # Paths and users are the lab's: two instances must not share state.
+    # Paths and users are those of the lab: two instances must not share state.
     tables["node"] |= {"state_dir": str(instance.state_dir), "run_dir": str(instance.run_dir)}
     tables["dataplane"]["user"] = "secbeat-dp"
     tables["api"]["user"] = "secbeat"
@@ -103,7 +102,7 @@ def _device(index: int, interface: str, queues: int) -> str:
 
 
 def _lcores(chosen: Tables) -> int:
-    """Queues that each port needs; nobody has checked these tables yet."""
+    """Queues that each port needs; these tables have not been checked yet."""
     section = chosen.get("dataplane")
     lcores = section.get("lcores") if isinstance(section, dict) else None
     return lcores if isinstance(lcores, int) else 1

@@ -1,4 +1,5 @@
-"""``lab up --detach``: the supervisor in a session of its own, its progress here until it is up."""
+"""``lab up --detach``: the supervisor in a session of its own; its progress is shown until it is
+up."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def up_detached(wish: lifecycle.Wish, say: lifecycle.Say) -> status.Document:
             try:
                 line = messages.readline()
             except KeyboardInterrupt:
-                os.kill(pid, signal.SIGTERM)  # and go on reading: it says when it is done
+                os.kill(pid, signal.SIGTERM)  # then go on reading: it reports when it is done
                 continue
             if not line:
                 os.waitpid(pid, 0)
@@ -69,7 +70,7 @@ def _background(wish: lifecycle.Wish, writer: int) -> None:
 
 
 class _SupervisorError(LabError):
-    """What the supervisor raised, told by it."""
+    """An error of the supervisor, sent to the parent."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -77,7 +78,7 @@ class _SupervisorError(LabError):
 
 
 class _Channel:
-    """Messages to the waiting parent; once it has gone, lines of the log."""
+    """Messages to the waiting parent; after its end, lines of the log."""
 
     def __init__(self, descriptor: int, log: Path) -> None:
         self._stream = os.fdopen(descriptor, "wb", buffering=0)
@@ -88,7 +89,7 @@ class _Channel:
         if self._is_open:
             self._send({"step": text})
         elif self._log.parent.exists():
-            with suppress(OSError), self._log.open("a") as log:  # a full disk ends no lab
+            with suppress(OSError), self._log.open("a") as log:  # a full disk does not end a lab
                 log.write(f"{text}\n")
 
     def finish(self, message: dict[str, object]) -> None:
@@ -103,4 +104,4 @@ class _Channel:
         except BrokenPipeError:
             self._is_open = False
             self._stream.close()
-            raise KeyboardInterrupt from None  # whoever waited has gone: so does the lab
+            raise KeyboardInterrupt from None  # the waiting parent has ended: so does the lab

@@ -1,7 +1,7 @@
-"""One lab instance: its name, and every path, namespace and address that follows from it.
+"""One lab instance: its name, and the paths, namespaces and addresses derived from it.
 
-``default`` is what ``make run`` uses. Another name gets namespaces, a directory and a loopback
-address of its own, so several run side by side.
+``default`` is the instance of ``make run``. Another name has its own namespaces, directory and
+loopback address, so that several instances run in parallel.
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ class Instance:
 
     @property
     def tree(self) -> Path:
-        """Where the processes see the source tree, read-only, whatever home it lies in."""
+        """Path at which the processes see the source tree, read-only, wherever it is."""
         return self.directory / "tree"
 
     @property
     def venv(self) -> Path:
-        """Where they see the Python environment if it lies outside the tree."""
+        """Path at which they see the Python environment if it is outside of the tree."""
         return self.directory / "venv"
 
     @property
@@ -130,5 +130,5 @@ class Instance:
 
     @property
     def status_file(self) -> Path:
-        """What the supervisor last said about itself, as JSON."""
+        """The supervisor's last status, as JSON."""
         return self.directory / "status.json"

@@ -1,4 +1,4 @@
-"""A lab instance from start to end: what ``lab up`` and ``lab down`` do."""
+"""A lab instance from start to end: the functions behind ``lab up`` and ``lab down``."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for."""
+    """The options of the user."""
 
     instance: Instance
     mode: str | None = None
     config_file: Path | None = None
     has_orchestrator: bool = False
-    """The node follows one of the lab's own, unless its configuration names another."""
+    """The node follows an orchestrator of the lab, unless its configuration names another."""
     gives_way: bool = False
-    """Its packet workers give way to everything else on the machine."""
+    """Its packet workers have a lower priority than everything else on the machine."""
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
@@ -70,7 +70,7 @@ def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None
         try:
             preflight.check(wish.instance, config)
         except BaseException:
-            # Namespaces that were there before are not ours to remove.
+            # Existing namespaces belong to others and are not removed.
             shutil.rmtree(wish.instance.directory, ignore_errors=True)
             claim.release()
             raise
@@ -191,7 +191,7 @@ def _end(instance: Instance, supervisor: Supervisor, claim: Claim, say: Say) -> 
 
 
 def _end_nodes(instance: Instance, say: Say) -> None:
-    """Nodes that this lab's orchestrator has had made go with it."""
+    """Remove nodes that this lab's orchestrator has created."""
     for node in scaled.nodes(scaled.directory(instance)):
         down(node, say)
 
@@ -203,7 +203,7 @@ def _fail(instance: Instance, supervisor: Supervisor, claim: Claim) -> None:
 
 
 def _with_remedy(error: LabError | OSError, instance: Instance) -> LabError:
-    """The error with what is left, and how to get rid of it."""
+    """The error with a list of the leftovers, and the command that removes them."""
     text = str(error)
     if isinstance(error, OSError):
         text = f"{error.filename or instance.directory}: {error.strerror or error}"

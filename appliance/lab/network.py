@@ -1,8 +1,8 @@
-"""Three network namespaces: client -> node -> origin, joined by two veth pairs.
+"""Three network namespaces: client -> node -> origin, connected by two veth pairs.
 
-The node has no address: client and origin lie in one subnet, and reach each other only through the
-data plane between them. Everything is made inside the namespaces, so nothing of the host's own
-network changes, and a namespace that goes takes its interfaces and sysctls along.
+The node has no address: client and origin are in one subnet, and reach each other only through the
+data plane. Everything is created inside the namespaces, so the host's own network does not change,
+and interfaces and sysctls are removed with their namespace.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ ORIGIN = Endpoint("198.19.0.1/15", "2001:2::2:1/64")
 
 
 def existing(namespaces: Namespaces) -> list[str]:
-    """Which of the namespaces are there already."""
+    """The namespaces that exist already."""
     return [name for name in namespaces.all() if (NETNS / name).exists()]
 
 
 def build(namespaces: Namespaces) -> None:
     """Make the namespaces and what is in them; raises LabError."""
-    # Before any interface is there: the node must not answer or ask anything of its own.
+    # Before any interface exists: the node must send nothing of its own.
     _add(namespaces.node, disable_ipv6=1)
     add_endpoint(namespaces.client)
     add_endpoint(namespaces.origin)
@@ -66,19 +66,19 @@ def set_addresses(namespace: str, endpoint: Endpoint) -> None:
     ip = ("ip", "-n", namespace)
     run(*ip, "link", "set", "lo", "up")
     run(*ip, "address", "add", endpoint.ipv4, "dev", ENDPOINT_INTERFACE)
-    # nodad: usable at once, without asking neighbours through a node that does not forward yet.
+    # nodad: usable at once, without queries through a node that does not forward yet.
     run(*ip, "address", "add", endpoint.ipv6, "dev", ENDPOINT_INTERFACE, "nodad")
     run(*ip, "link", "set", ENDPOINT_INTERFACE, "up")
 
 
 def join(endpoint: str, node: str, port: str, interface: str = ENDPOINT_INTERFACE) -> None:
-    """Lay a cable from an interface of an endpoint to a data port of a node; both are made."""
+    """Connect an interface of an endpoint with a data port of a node; creates both."""
     run(
         *("ip", "link", "add", interface, "netns", endpoint, "type", "veth"),
         *("peer", "name", port, "netns", node),
     )
-    # Virtual ports carry no checksums that a sender has left for its hardware to finish, and no
-    # packets larger than the MTU.
+    # Virtual ports must not get packets with checksums that hardware should complete, or packets
+    # larger than the MTU.
     run("ip", "netns", "exec", endpoint, "ethtool", "-K", interface, *_OFFLOADS)
     run("ip", "netns", "exec", node, "ethtool", "-K", port, *_OFFLOADS)
     run("ip", "-n", node, "link", "set", port, "promisc", "on", "up")
@@ -91,14 +91,14 @@ def remove(namespaces: Namespaces) -> None:
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
     for interface in (OUTSIDE, INSIDE):
-        # A namespace goes some time after its name: its interfaces should go now.
+        # A namespace is removed some time after its name: remove its interfaces now.
         try_run("ip", "-n", namespaces.node, "link", "delete", interface)
     for name in existing(namespaces):
         run("ip", "netns", "delete", name)
 
 
 def remove_mount() -> None:
-    """Undo the mount that the very first ``ip netns add`` leaves on the host, if nobody uses it."""
+    """Undo the mount that the first ``ip netns add`` leaves on the host, if it is not in use."""
     try:
         if NETNS.is_dir() and not any(NETNS.iterdir()):
             while try_run("umount", str(NETNS)):  # one for each time that it was mounted
@@ -111,7 +111,7 @@ def remove_mount() -> None:
 
 def _add(namespace: str, disable_ipv6: int) -> None:
     if not try_run("ip", "netns", "add", namespace):
-        # Whoever was the last one out may have removed the directory just then.
+        # Another process may have removed the directory just then.
         run("ip", "netns", "add", namespace)
     for scope in ("all", "default"):
         assignment = f"net.ipv6.conf.{scope}.disable_ipv6={disable_ipv6}"
@@ -119,5 +119,5 @@ def _add(namespace: str, disable_ipv6: int) -> None:
 
 
 _SOMEBODY_S = (errno.ENOTEMPTY, errno.ENOENT)
-"""Somebody else has made a namespace meanwhile, or has removed the last one."""
+"""Another process has made a namespace meanwhile, or has removed the last one."""
 _OFFLOADS = ("tx", "off", "gso", "off", "gro", "off", "tso", "off")

@@ -1,4 +1,4 @@
-"""What a lab needs, checked before anything is changed: every problem is told with its remedy."""
+"""Checks the requirements of a lab before anything is changed: each problem with its remedy."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:
 
 
 def bind_error(bind: Bind) -> int:
-    """What keeps a server from this address, as an errno; 0: nothing."""
+    """The errno that a server would get for this address; 0: none."""
     family = socket.AF_INET6 if bind.address.version == 6 else socket.AF_INET  # noqa: PLR2004
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,5 @@
-"""What ``lab status`` tells: written by the supervisor at every change, read by anybody."""
+"""The status for ``lab status``: the supervisor writes it at every change, every user
+may read it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ Document = dict[str, Any]
 
 
 def describe(instance: Instance, config: NodeConfig) -> Document:
-    """What does not change while an instance runs."""
+    """The values that do not change while an instance runs."""
     spaces = instance.namespaces
     fleet = _describe_orchestrator(instance) if orchestrator.is_own(instance, config) else {}
     return {

@@ -1,5 +1,5 @@
-"""``secbeat-provisioner``: runs providers, the commands that make and destroy nodes, as root.
+"""``secbeat-provisioner``: runs providers, the commands that create and destroy nodes, as root.
 
-It is the only process of a fleet that has root for that. Who asks names a provider and a node and
-nothing that is run: commands are in a file that root alone can write.
+It is the only process of a fleet that runs as root for this. A request names a provider and a node,
+but no command: commands are in a file that only root can write.
 """

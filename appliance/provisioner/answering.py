@@ -1,4 +1,4 @@
-"""A provider's side of the protocol: reads the question, writes progress and the answer."""
+"""A provider's side of the protocol: reads the request, writes progress and the answer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Runs a provider's command once: bounded in time and output, and ended when nobody waits for it.
+"""Runs a provider's command once: limited in time and output, ended when the client disconnects.
 
-The command is a process group of its own and gets nothing of this process's environment.
+The command has a process group of its own, and gets nothing of this process's environment.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from dataplane.base.errors import SecBeatError
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
 END_S = 5.0
-"""For the command to end after its result."""
+"""Time for the command to end after its result."""
 _CHUNK_BYTES = 1 << 14
 _ROOM_BYTES = ANSWER_BYTES_MAX // 2
-"""Less than who asked takes: lines grow when they are written anew."""
+"""Less than the client's limit: lines grow when they are encoded again."""
 
 Say = Callable[[str], None]
 
 
 class ProviderError(SecBeatError):
-    """It failed, or what it did is no answer."""
+    """The command failed, or its output is not a valid answer."""
 
 
 class GoneError(SecBeatError):
-    """Who asked has gone."""
+    """The client has disconnected."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,17 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Provider:
-    """A command, where it runs, and for how long at most."""
+    """A command, its directory, and its time limit."""
 
     name: str
     command: tuple[str, ...]
     directory: Path
     timeout_s: float
     carrier: Carrier | None = None
-    """Carries the questions by which nodes are made and destroyed."""
+    """Runs the requests that create and destroy nodes."""
 
     def run_as(self, verb: Verb) -> tuple[tuple[str, ...], Path]:
-        """The words that are run, and where."""
+        """The words of the command line, and the directory."""
         if self.carrier is None or verb not in OF_A_NODE:
             return self.command, self.directory
         return (*self.carrier.words, *self.command), self.carrier.directory
@@ -123,7 +123,7 @@ def _started(provider: Provider, verb: Verb) -> Iterator[subprocess.Popen[bytes]
         yield process
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # before it is reaped: the group is still its
+            os.killpg(process.pid, signal.SIGKILL)  # before it is reaped: the group still exists
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
@@ -132,7 +132,7 @@ def _started(provider: Provider, verb: Verb) -> Iterator[subprocess.Popen[bytes]
 
 
 def _write(process: subprocess.Popen[bytes], question: bytes) -> None:
-    """Never blocks: a question is smaller than a pipe."""
+    """Does not block: a request is smaller than a pipe."""
     stream = _stream(process.stdin)
     with suppress(BrokenPipeError):
         stream.write(question)
@@ -170,7 +170,7 @@ def _next(
     output: IO[bytes],
     end: float,
 ) -> bytes:
-    """What was printed since; empty: no more will be."""
+    """New output; empty: there will be no more."""
     ready = {key.fileobj for key, _ in selector.select(max(0.0, end - time.monotonic()))}
     if not ready:
         raise ProviderError(
@@ -182,7 +182,7 @@ def _next(
 
 
 def _exit_code(provider: Provider, process: subprocess.Popen[bytes], end: float) -> int:
-    """Waits without reaping, so that the group can still be killed."""
+    """Wait without reaping, so that the group can still be killed."""
     descriptor = os.pidfd_open(process.pid)
     try:
         with selectors.DefaultSelector() as selector:

@@ -30,10 +30,10 @@ def run(config: ProvisionerConfig) -> int:
     user = _user(config.user)
     server = Server(config.socket, providers(config), {0, os.geteuid(), user.pw_uid})
     if os.geteuid() == 0:
-        os.chown(config.socket, -1, user.pw_gid)  # no capability is needed for one's own group
+        os.chown(config.socket, -1, user.pw_gid)  # a process needs no capability for its own group
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        threading.Thread(target=server.close).start()  # a handler must not wait
+        threading.Thread(target=server.close).start()  # a signal handler must not block
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)

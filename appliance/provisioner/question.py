@@ -1,4 +1,4 @@
-"""What may be asked: four verbs, and for two of them a node's name."""
+"""The requests: four verbs, and for two of them a node's name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROTOCOL = 1
 
 
 class QuestionError(SecBeatError):
-    """It is none that can be asked."""
+    """The request is invalid."""
 
 
 class Fleet(Strict):
@@ -28,7 +28,7 @@ class Fleet(Strict):
 
 
 class Question(Strict):
-    """One question."""
+    """One request."""
 
     verb: Literal["create", "destroy", "list", "capacity"]
     provider: Annotated[str, Field(pattern=f"^{PROVIDER.pattern}$")]
@@ -44,7 +44,7 @@ class Question(Strict):
         return self
 
     def for_provider(self) -> dict[str, Any]:
-        """What the provider reads."""
+        """The request as the provider reads it."""
         said = self.model_dump(exclude={"provider"}, exclude_none=True)
         return {"protocol": PROTOCOL, **said}
 
@@ -62,5 +62,5 @@ def read(line: bytes) -> Question:
 
 
 def text(question: Question) -> bytes:
-    """What is written to the provider."""
+    """The text that is written to the provider."""
     return json.dumps(question.for_provider()).encode() + b"\n"

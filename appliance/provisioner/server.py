@@ -1,7 +1,7 @@
-"""The provisioner's Unix socket: one question a connection, answered with lines while it is done.
+"""The provisioner's Unix socket: one request per connection, answered with lines as they come.
 
-The socket is its group's, and who connects must be root or the one user that may ask: the kernel's
-word (SO_PEERCRED, unix(7)).
+The socket belongs to its group, and a client must be root or the one permitted user: the kernel
+reports it (SO_PEERCRED, unix(7)).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from dataplane.base.errors import ConfigurationError
 
 CONNECTIONS_MAX = 8
 QUESTION_S = 5.0
-"""For the question to arrive, and for each line of the answer to be taken."""
+"""For the request to arrive, and for each line of the answer to be read."""
 TURN_S = 15.0
-"""How long a create or destroy waits for the one before it to end."""
+"""How long a create or destroy waits for the end of the one before it."""
 TEXT_CHARS_MAX = 1000
 _UCRED = struct.Struct("3i")
 
@@ -36,12 +36,12 @@ log = logging.getLogger("provisioner")
 
 
 class Server:
-    """Listens between its making and `close`."""
+    """Listens until `close`."""
 
     def __init__(
         self, path: Path, providers: Mapping[str, Provider], users: Collection[int]
     ) -> None:
-        """``users``: ids of those that may ask. Raises ConfigurationError if it can't listen."""
+        """``users``: ids of permitted users. Raises ConfigurationError if it can't listen."""
         self._path = path
         self._providers = dict(providers)
         self._users = frozenset(users)
@@ -67,7 +67,7 @@ class Server:
             thread.start()
 
     def close(self) -> None:
-        """Listen no more, and end what is being run; idempotent."""
+        """Stop listening, and end the running command; idempotent."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -138,7 +138,7 @@ def _short(text: str) -> str:
 
 
 def _listen(path: Path) -> socket.socket:
-    """On a name that an earlier process may have left."""
+    """Listen on the path, which an earlier process may have left behind."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o117)
     try:
@@ -154,6 +154,6 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _peer(connection: socket.socket) -> int:
-    """The user id of the other end."""
+    """The user id of the peer process."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     return int(_UCRED.unpack(credentials)[1])

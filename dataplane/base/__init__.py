@@ -1,4 +1,4 @@
-"""What everything else stands on: errors, time, networks, durable files, logs, settings.
+"""The common base: errors, time, networks, durable files, logs, settings.
 
-Knows nothing of packets, of the native library, or of any process.
+It does not depend on packets, on the native library, or on a process.
 """

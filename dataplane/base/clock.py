@@ -1,8 +1,8 @@
 """Clocks as arguments, and deadlines that survive clock steps and reboots.
 
-A deadline is stored with three things: the boot it was made in, its time on the boot clock, and
-its time in UTC. Within that boot the boot clock decides alone, so a step of the wall clock changes
-nothing. After a reboot UTC decides, but never beyond the original duration.
+A deadline has three parts: the boot in which it was made, its time on the boot clock, and its time
+in UTC. Within that boot, only the boot clock counts, so a step of the wall clock has no effect.
+After a reboot UTC counts, but the remaining time never exceeds the original duration.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 MS_PER_DS, DS_PER_S = 100, 10
-"""Tenths of a second, as the packet path counts them."""
+"""The packet path's unit of time: tenths of a second."""
 
 
 class Clock(Protocol):
-    """Where time comes from; tests bring their own."""
+    """The source of time; tests have their own."""
 
     def boot_id(self) -> UUID:
         """Identity of this boot of the kernel."""
@@ -50,7 +50,7 @@ class SystemClock:
 
 
 class Deadline(NamedTuple):
-    """When something ends. No end is None wherever a deadline may stand."""
+    """The end of something. Where a deadline is optional, None means no end."""
 
     boot_id: UUID
     boot_ms: int
@@ -59,15 +59,15 @@ class Deadline(NamedTuple):
 
     @classmethod
     def after(cls, clock: Clock, duration_s: int) -> Deadline:
-        """The deadline so many seconds from now."""
+        """The deadline after so many seconds."""
         ms = duration_s * 1000
         return cls(clock.boot_id(), clock.boot_ms() + ms, clock.utc_ms() + ms, duration_s)
 
     def remaining_ms(self, clock: Clock) -> int:
-        """Milliseconds left; 0 when over.
+        """Milliseconds left; 0 when it is over.
 
-        After a reboot at most what UTC leaves, and at most the duration less the time since that
-        boot: all of it came after the deadline was set, whatever the wall clock says.
+        After a reboot at most what UTC leaves, and at most the duration minus the time since that
+        boot: all of that time has passed since the deadline was set, whatever the wall clock says.
         """
         if self.boot_id == clock.boot_id():
             return max(0, self.boot_ms - clock.boot_ms())

@@ -1,4 +1,4 @@
-"""Connecting to a Unix socket of a process of ours whose queue of connections may be full."""
+"""Connects to a Unix socket of a SecBeat process whose accept queue may be full."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _RETRY_S = 0.002
 
 
 def connect_waiting(connection: socket, path: Path, end: float) -> None:
-    """Connect; a full queue of the listener is waited for until ``end``, of `time.monotonic`.
+    """Connect; while the listener's queue is full, wait until ``end``, of `time.monotonic`.
 
-    A socket with a timeout is not blocking for the kernel: connect(2) then fails with EAGAIN at
-    once where a blocking one would wait. Raises OSError.
+    A socket with a timeout is non-blocking for the kernel: connect(2) fails with EAGAIN at once
+    where a blocking one would wait. Raises OSError.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Making files and names survive a power loss."""
+"""Makes files and file names durable across a power loss."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """One write, or as many as the kernel makes of it."""
+    """Write all bytes, with as many calls as the kernel needs."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 def sync_directory(directory: Path) -> None:
-    """Make what was created in a directory, or renamed into it, durable."""
+    """Make new and renamed files of a directory durable."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

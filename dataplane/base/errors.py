@@ -1,7 +1,7 @@
-"""The one root of all errors that SecBeat raises on purpose.
+"""The root class of all errors that SecBeat raises on purpose.
 
-Foreign errors are translated once, at the border, with ``raise ... from exc``. A message names the
-thing, the value and the limit; it is meant to be read by an operator.
+Errors of other libraries are translated once, at the boundary, with ``raise ... from exc``. A
+message names the thing, the value and the limit; operators read it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 
 class SecBeatError(Exception):
-    """An error with what each border needs: an HTTP status and a process exit code (sysexits.h)."""
+    """An error with an HTTP status and a process exit code (sysexits.h)."""
 
     http_status = 500
     exit_code = 70
 
 
 class InvalidInputError(SecBeatError):
-    """Input breaks a rule; ``field`` and ``value`` name what, ``limit`` the rule."""
+    """Invalid input; ``field`` and ``value`` name the input, ``limit`` the rule that it breaks."""
 
     http_status = 422
     exit_code = 65
@@ -30,21 +30,21 @@ class InvalidInputError(SecBeatError):
 
     @property
     def each(self) -> Sequence[InvalidInputError]:
-        """Everything that is wrong, one by one."""
+        """All mistakes, one by one."""
         return (self,)
 
     @property
     def summary(self) -> str:
-        """All of it on one line."""
+        """All mistakes on one line."""
         return str(self)
 
     @property
     def count(self) -> int:
-        """How many things are wrong."""
+        """The number of mistakes."""
         return 1
 
     def of(self, thing: str) -> InvalidInputError:
-        """The same of a thing that each message names first."""
+        """The same error with another name in front of each message."""
         named = [
             InvalidInputError(f"{thing}: {one}", field=one.field, value=one.value, limit=one.limit)
             for one in self.each
@@ -53,9 +53,9 @@ class InvalidInputError(SecBeatError):
 
 
 class InvalidInputsError(InvalidInputError):
-    """Input breaks several rules; of ``count`` mistakes, not all may be in ``each``.
+    """Input with several mistakes; ``each`` may not have all ``count`` of them.
 
-    Field, value and limit are those of the first.
+    Field, value and limit are those of the first one.
     """
 
     def __init__(self, each: Sequence[InvalidInputError], count: int | None = None) -> None:
@@ -69,22 +69,22 @@ class InvalidInputsError(InvalidInputError):
 
     @property
     def each(self) -> Sequence[InvalidInputError]:
-        """Those that are named."""
+        """The mistakes that are named."""
         return self._each
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of mistakes."""
         return self._count
 
     @property
     def summary(self) -> str:
-        """How many there are, if not all are named; else all of them."""
+        """The number of mistakes if not all are named; else all of them."""
         return self._lines[0] if self.count > len(self._each) else "; ".join(self._lines)
 
 
 class ConfigurationError(SecBeatError):
-    """The configuration names something that can't be."""
+    """The configuration has a setting that can't work."""
 
     exit_code = 78
 

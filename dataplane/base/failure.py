@@ -1,6 +1,7 @@
-"""Why the data plane does not start: a file beside its socket, for those who can't read a journal.
+"""The error of a failed start of the data plane, in a file beside its socket: not everyone can read
+the journal.
 
-Written by a start that failed, kept until one succeeds. No secret is in an error's text.
+A failed start writes the file, the next successful one removes it. The error's text has no secret.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _BYTES_MAX = 4096
 
 
 def note(directory: Path, text: str) -> None:
-    """Keep what a start has failed with; where that can't be written it is in the journal alone."""
+    """Store the error of a start; if that fails, only the journal has it."""
     file = directory / _NAME
     unfinished = file.with_name(f".{_NAME}")
     with suppress(OSError):
@@ -23,13 +24,13 @@ def note(directory: Path, text: str) -> None:
 
 
 def forget(directory: Path) -> None:
-    """A start has succeeded."""
+    """Remove the file after a successful start."""
     with suppress(OSError):
         (directory / _NAME).unlink()
 
 
 def noted(directory: Path) -> str | None:
-    """What the last start has failed with, on one line; None: it has not, or it can't be seen."""
+    """The error of the last start on one line; None: there is none, or it can't be read."""
     try:
         with (directory / _NAME).open("rb") as file:
             text = file.read(_BYTES_MAX).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Imports of third-party modules without the optional ones that they take where they find them."""
+"""Imports third-party modules without their optional dependencies."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import cast
 
 
 def import_without(optional: str, *, module: str) -> None:
-    """Import ``module`` while ``optional`` seems not to be installed.
+    """Import ``module`` as if ``optional`` were not installed.
 
-    Does nothing when one of them is imported already.
+    Does nothing if one of them is imported already.
     """
     if optional in sys.modules or module in sys.modules:
         return
     modules = cast("dict[str, object]", sys.modules)
-    modules[optional] = None  # an import of it raises ImportError
+    modules[optional] = None  # makes an import of it raise ImportError
     try:
         import_module(module)
     finally:

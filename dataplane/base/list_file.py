@@ -1,8 +1,8 @@
-"""A text file of networks, as people and feeds write it: what a line may say, and reading all.
+"""Text files of networks, as people and feeds write them: the syntax of a line, and a reader.
 
 A line is an address, a prefix, or a range ``first-last``; ``#`` and ``;`` begin a comment. Imports
-of the API, the command line and replay read lists by this, so that a file means the same to each.
-Lines that break a rule are an error that names file, line and why of the first hundred.
+of the API, the command line and replay all use this module, so that a file means the same to each.
+Invalid lines raise an error that names file, line and reason of the first hundred.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataplane.base.errors import InvalidInputError, InvalidInputsError
 from dataplane.base.networks import KEY_BITS, Network
 
 UTF8_SIGNATURE = b"\xef\xbb\xbf"
-"""UTF-8's signature (RFC 3629 section 6), which some editors put before a text. Files that were
-concatenated have it at the beginning of a later line, too."""
+"""UTF-8's signature (RFC 3629 section 6), which some editors write at the start of a text. In
+concatenated files it also stands at the start of a later line."""
 _MARK = UTF8_SIGNATURE.decode()
 _RANGE_LIMIT = "two addresses of one family, the lower one first"
 _SHOWN = 100
@@ -25,9 +25,10 @@ _LINE_LENGTH_MAX = 4096
 
 
 def read_list_file(path: Path) -> Iterator[Network]:
-    """The networks of a file, in its order; nothing is kept.
+    """The networks of a file in order, one at a time.
 
-    Raises InvalidInputError: it can't be read; InvalidInputsError, after its last line: bad lines.
+    Raises InvalidInputError: the file can't be read; InvalidInputsError, after the last line: there
+    are invalid lines.
     """
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -39,7 +40,7 @@ def read_list_file(path: Path) -> Iterator[Network]:
 
 
 def read_list(lines: Iterable[str], name: str) -> Iterator[Network]:
-    """The same of lines; ``name``: what errors call the file."""
+    """The networks of lines; ``name``: the name of the file in errors."""
     named, count = list[InvalidInputError](), 0
     for number, line in enumerate(lines, 1):
         try:
@@ -56,7 +57,7 @@ def read_list(lines: Iterable[str], name: str) -> Iterator[Network]:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Lines, of one that is too long to be a network only its beginning."""
+    """Lines; of one that is too long for a network, only the beginning."""
     while line := file.readline(_LINE_LENGTH_MAX):
         yield line
         while len(line) == _LINE_LENGTH_MAX and not line.endswith("\n"):
@@ -64,14 +65,14 @@ def _lines(file: TextIO) -> Iterator[str]:
 
 
 def without_comment(line: str) -> str:
-    """What a line says; empty: nothing."""
+    """The content of a line; empty: there is none."""
     if "#" in line or ";" in line:
         line = line.partition("#")[0].partition(";")[0]
     return line.removeprefix(_MARK).strip()
 
 
 def networks_of(text: str) -> tuple[Network, ...]:
-    """The networks that a text stands for: one, or those that together make its range.
+    """The networks of a text: one, or the prefixes that together make its range.
 
     Raises InvalidInputError on the field ``ip``.
     """
@@ -91,7 +92,7 @@ def networks_of(text: str) -> tuple[Network, ...]:
 
 
 def _cover(one: int, other: int) -> tuple[Network, ...]:
-    """The fewest prefixes that cover a range: at most 62 of IPv4, 254 of IPv6."""
+    """The fewest prefixes that cover a range: at most 62 for IPv4, 254 for IPv6."""
     found = []
     while one <= other:
         aligned = (one & -one).bit_length() - 1 if one else KEY_BITS

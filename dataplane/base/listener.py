@@ -1,4 +1,4 @@
-"""Listening sockets of the data plane, and who is at the other end of a connection."""
+"""Listening sockets of the data plane, and the identity of a connection's peer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BACKLOG = 64
 
 
 class Peer(NamedTuple):
-    """Who is at the other end."""
+    """The process at the other end."""
 
     pid: int
-    """0 where that process is not visible from here."""
+    """0 if that process is not visible in this PID namespace."""
     uid: int
 
 
@@ -27,7 +27,7 @@ def listen(
     client_users: tuple[str, ...],
     kind: socket.SocketKind = socket.SOCK_SEQPACKET,
 ) -> socket.socket:
-    """A listening socket that has its name only when it is ready. ConfigurationError."""
+    """A listening socket; its path appears only when it is ready. ConfigurationError."""
     if _is_in_use(path, kind):
         raise ConfigurationError(f"socket {path}: another data plane listens there")
     listener = socket.socket(socket.AF_UNIX, kind)
@@ -47,7 +47,8 @@ def listen(
 
 
 def _restrict(path: Path, client_users: tuple[str, ...]) -> None:
-    """The first client user's group and 0660; where that can't be, SO_PEERCRED decides alone."""
+    """Set the group of the first client user and mode 0660; if that fails, only SO_PEERCRED
+    protects it."""
     mode = 0o660
     try:
         if client_users:
@@ -70,7 +71,7 @@ def _is_in_use(path: Path, kind: socket.SocketKind) -> bool:
 
 
 def uids_of(users: tuple[str, ...]) -> list[int]:
-    """User ids by name; ConfigurationError names the one that there is not."""
+    """User ids by name; ConfigurationError names an unknown user."""
     uids = []
     for user in users:
         try:
@@ -81,7 +82,7 @@ def uids_of(users: tuple[str, ...]) -> list[int]:
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """unix(7), SO_PEERCRED: who connected, as the kernel saw it then."""
+    """SO_PEERCRED (unix(7)): the user that connected, as recorded by the kernel."""
     size = struct.calcsize("3i")
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     pid, uid, _gid = struct.unpack("3i", credentials)

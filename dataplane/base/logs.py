@@ -1,8 +1,8 @@
-"""JSON lines on stderr, for journald or whoever supervises the process.
+"""JSON lines on stderr, for journald or another supervisor.
 
-The shape is structlog's (event, level, timestamp, fields), as the other processes write it. Not
-structlog itself: importing it takes 12 MB of the 128 that the data plane may have (with rich
-installed; Python 3.11, x86-64).
+The format is structlog's (event, level, timestamp, fields), as in the other processes. structlog
+itself is not used: its import takes 12 MB of the data plane's 128 MB (with rich installed; Python
+3.11, x86-64).
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import TextIO
 
 
 class Log:
-    """Writes one line per event, at once; a reader that is gone does no harm."""
+    """Writes one line per event, at once; ignores that the reader is gone."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
     def info(self, event: str, **fields: object) -> None:
-        """Something an operator may want to know."""
+        """Information for an operator."""
         self._write(event, "info", fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Something an operator may have to look at."""
+        """An event that may need an operator's attention."""
         self._write(event, "warning", fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Something that ends the process, or a part of its work."""
+        """An error that ends the process, or a part of its work."""
         self._write(event, "error", fields)
 
     def _write(self, event: str, level: str, fields: dict[str, object]) -> None:

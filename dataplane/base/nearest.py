@@ -1,4 +1,4 @@
-"""What was probably meant: the nearest of the names that are known."""
+"""Suggests a known name that is similar to an unknown one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, get_args
 from pydantic import BaseModel, RootModel
 
 LIKE = 0.6
-"""How alike two names are at least, of 1; difflib's usual value."""
+"""Minimum similarity of two names, 0 to 1; difflib's default."""
 
 _Models = list[type[BaseModel]]
 
 
 def instead_of(value: object, known: Iterable[str]) -> str:
-    """The end of a message that refuses a name; empty if nothing that is known is like it."""
+    """The end of a message that refuses a name; empty if no known name is similar."""
     near = difflib.get_close_matches(str(value), list(known), 1, LIKE)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -25,12 +25,12 @@ def fields_beside(
     location: tuple[int | str, ...],
     tags: Mapping[str, type[BaseModel]] | None = None,
 ) -> list[str]:
-    """The fields that a model has where pydantic found one that is unknown.
+    """The fields of the model in which pydantic found an unknown field.
 
     Args:
-        model: what was validated.
+        model: the validated model.
         location: of pydantic's error; its last part is the unknown field.
-        tags: what pydantic puts behind the place of a model that it chose by its tag.
+        tags: what pydantic appends to the location of a model that it chose by its tag.
     """
     models = _models_in(model)
     for part in location[:-1]:

@@ -1,6 +1,6 @@
-"""What JSON Schema can say of the texts that `Network.parse` takes.
+"""The JSON Schema of texts that `Network.parse` accepts, as far as JSON Schema can express it.
 
-It can't say that a prefix has no host bits: in IPv6 the last bits may be anywhere in the text.
+It can't exclude set host bits: in IPv6 the last bits may stand anywhere in the text.
 """
 
 from __future__ import annotations

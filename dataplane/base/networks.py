@@ -1,7 +1,7 @@
-"""Addresses and prefixes as the tables know them: 16 bytes and a length, IPv4 mapped into IPv6.
+"""Addresses and prefixes in the form of the tables: 16 bytes and a length, IPv4 mapped into IPv6.
 
-Everything that takes a network from a person, a file or a request parses it here, so that one
-network has one spelling. Knows no list and no table.
+All networks from users, files and requests are parsed here, so that one network has one spelling.
+This module depends on no list and no table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Network(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Network:
-        """Read what a person writes: ``203.0.113.7``, ``203.0.113.0/24``, ``2001:db8::/32``.
+        """Parse text: ``203.0.113.7``, ``203.0.113.0/24``, ``2001:db8::/32``.
 
         ``::ffff:`` mapped IPv4 becomes IPv4. Refused, with `InvalidInputError` on the field ``ip``:
         host bits set (the message names the network), zone ids, leading zeros, netmasks.
@@ -46,7 +46,7 @@ class Network(NamedTuple):
 
     @property
     def family(self) -> Literal[4, 6]:
-        """4 for what lies within the mapped space, else 6."""
+        """4 if it lies within the mapped space, else 6."""
         mapped = self.prefix_length >= _MAPPED_BITS and self.key.startswith(MAPPED_PREFIX)
         return 4 if mapped else 6
 
@@ -56,7 +56,7 @@ class Network(NamedTuple):
         return self.prefix_length == KEY_BITS
 
     def contains(self, other: Network) -> bool:
-        """Whether every address of the other, of the same family, is in this one."""
+        """Whether it contains every address of another network of the same family."""
         if self.prefix_length > other.prefix_length or self.family != other.family:
             return False
         shift = KEY_BITS - self.prefix_length
@@ -81,7 +81,7 @@ def address_text(key: bytes) -> str:
 
 
 def _parse_other(cls: type[Network], text: str) -> Network:
-    """What is not a plain IPv4 address."""
+    """Parse everything except a plain IPv4 address."""
     if len(text) > _TEXT_MAX:
         raise _refusal(text[:_TEXT_MAX], f"an address of {len(text)} characters")
     address, slash, length_text = text.partition("/")
@@ -99,7 +99,7 @@ def _parse_other(cls: type[Network], text: str) -> Network:
 
 
 def _parse_address(address: str, text: str) -> tuple[bytes, int]:
-    """Key, and the bits of the family as it was written."""
+    """The key, and the number of bits of the written family."""
     try:
         if ":" in address:
             return socket.inet_pton(socket.AF_INET6, address), KEY_BITS

@@ -1,7 +1,7 @@
-"""Tells the service manager how the process is, over ``$NOTIFY_SOCKET`` (sd_notify(3)).
+"""Reports the process's state to the service manager, over ``$NOTIFY_SOCKET`` (sd_notify(3)).
 
-Without that variable every call does nothing, so a process runs the same under a lab or a shell.
-Never blocks and never raises for a manager that does not listen.
+Without that variable every call does nothing, so a process runs the same in a lab or a shell. Never
+blocks, and never raises if the manager does not listen.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from contextlib import suppress
 from typing import Self
 
 FORWARDING, NO_LINK = "forwarding", "no link: "
-"""Statuses of the data plane: all is well, or the beginning of one that names ports."""
+"""Statuses of the data plane: healthy, or the beginning of one that names ports."""
 
 
 class Notifier:
-    """One process's line to its service manager; takes what it needs from an environment."""
+    """The connection of one process to its service manager; the environment has its address."""
 
     def __init__(self, environment: Mapping[str, str], pid: int) -> None:
         """``environment``: usually os.environ; ``pid``: the process's own."""
         self._socket = _connect(environment.get("NOTIFY_SOCKET", ""))
         self.watchdog_interval_s = _half_of_watchdog(environment, pid)
-        """How often ``watchdog`` is due: half of what the manager allows; None: not asked for."""
+        """Interval for ``watchdog``: half of the manager's limit; None: not requested."""
 
     def ready(self) -> None:
-        """Say that start-up is over."""
+        """Report that the start is complete."""
         self._send("READY=1")
 
     def status(self, text: str) -> None:
-        """Say on one line how it is, for `systemctl status`."""
+        """Set the status line of `systemctl status`."""
         self._send(f"STATUS={text}")
 
     def watchdog(self) -> None:
-        """Say that the process does its work; not calling this gets it killed."""
+        """Report that the process works; without these reports the manager kills it."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Say that the end has begun."""
+        """Report that the process is ending."""
         self._send("STOPPING=1")
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Notifier:
 
 
 def status_of(without_link: Sequence[str]) -> str:
-    """The data plane's status, by the names of the data ports without a link."""
+    """The data plane's status, from the names of the data ports without a link."""
     return f"{NO_LINK}{', '.join(without_link)}" if without_link else FORWARDING
 
 
@@ -82,7 +82,7 @@ def _half_of_watchdog(environment: Mapping[str, str], pid: int) -> float | None:
     text = environment.get("WATCHDOG_USEC", "")
     if not text.isdecimal() or int(text) == 0:
         return None
-    # The variables are inherited: they may be meant for the parent (sd_watchdog_enabled(3)).
+    # The variables are inherited: they may be addressed to the parent (sd_watchdog_enabled(3)).
     if environment.get("WATCHDOG_PID", str(pid)) != str(pid):
         return None
     return int(text) / 2_000_000

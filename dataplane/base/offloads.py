@@ -1,8 +1,8 @@
-"""What a kernel interface does to received packets before a virtual port sees them.
+"""Receive offloads of kernel interfaces below virtual ports.
 
-Coalescing (GRO, LRO) hands over several segments as one packet larger than the MTU. A port on the
-interface gets its beginning: it is dropped as ``ip_length``, and TCP stalls. The kernel is asked
-and told by ioctl (linux/ethtool.h); reading needs no right, changing CAP_NET_ADMIN.
+Coalescing (GRO, LRO) merges several segments into one packet larger than the MTU. A port on the
+interface gets only its beginning: it is dropped as ``ip_length``, and TCP stalls. The kernel is
+queried and configured by ioctl (linux/ethtool.h); a change needs CAP_NET_ADMIN.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GSTRINGS, GSSET_INFO, GFEATURES, SFEATURES = 0x1B, 0x37, 0x3A, 0x3B
 SS_FEATURES = 4
 NAME_BYTES = 32
 COALESCING = {"rx-gro": "gro", "rx-lro": "lro", "rx-gro-hw": "rx-gro-hw"}
-"""By the kernel's name, what ethtool calls it."""
+"""The kernel's name of each feature, and ethtool's option."""
 _NAMES_MAX = 1024
 _BLOCK = struct.Struct("4I")  # available, requested, active, never changed
 _CHANGE = struct.Struct("2I")  # which, and to what
@@ -27,16 +27,16 @@ Ask = Callable[[str, bytearray], None]
 
 
 def ask_kernel(interface: str, command: bytearray) -> None:
-    """Carry out a command of ethtool, which fills its buffer; OSError."""
+    """Execute a command of ethtool, which fills its buffer; OSError."""
     buffer = (ctypes.c_char * len(command)).from_buffer(command)
     request = bytearray(struct.pack("16sP16x", interface.encode(), ctypes.addressof(buffer)))
-    # Any socket will do, and a unit allows this family.
+    # Any socket works, and a unit allows this family.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
         fcntl.ioctl(asking, SIOCETHTOOL, request)
 
 
 def coalescing(interface: str, ask: Ask = ask_kernel) -> tuple[str, ...]:
-    """Those of `COALESCING` that are switched on; none where there is no such interface."""
+    """The features of `COALESCING` that are on; empty if there is no such interface."""
     try:
         names = _names(interface, ask)
         active = _active(interface, len(names), ask)
@@ -46,7 +46,8 @@ def coalescing(interface: str, ask: Ask = ask_kernel) -> tuple[str, ...]:
 
 
 def stop_coalescing(interface: str, ask: Ask = ask_kernel) -> tuple[str, ...]:
-    """Switch all of it off; returns what is on all the same: fixed by a driver, or we may not."""
+    """Switch all of them off; returns those that are still on: fixed by the driver, or not
+    permitted."""
     on = coalescing(interface, ask)
     if not on:
         return ()
@@ -65,7 +66,7 @@ def stop_coalescing(interface: str, ask: Ask = ask_kernel) -> tuple[str, ...]:
 
 
 def remedy(interface: str, on: tuple[str, ...]) -> str:
-    """The command that switches it off."""
+    """The command that switches them off."""
     return f"ethtool -K {interface} " + " ".join(f"{COALESCING[name]} off" for name in on)
 
 

@@ -1,4 +1,4 @@
-"""What the data plane process is started with: frozen, already validated by whoever composed it."""
+"""Settings of the data plane process: frozen; the caller has validated them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class PortSettings:
 
 @dataclass(frozen=True)
 class LimitCapacities:
-    """How many are told apart at a time, on each lcore; 1 to 2^24, 9.1 bytes each, rounded up."""
+    """Numbers of addresses with a bucket of their own, per lcore; 1 to 2^24, 9.1 bytes each,
+    rounded up."""
 
     sources_max: int = 200_000
     prefixes_max: int = 100_000
@@ -43,19 +44,19 @@ class ConnectionTimeouts:
 
 @dataclass(frozen=True)
 class ConnectionCapacities:
-    """What each lcore tracks: ``connections_max`` from 1 to 2^24, at about 165 bytes each."""
+    """Connections of each lcore: ``connections_max`` from 1 to 2^24, at about 165 bytes each."""
 
     connections_max: int = 262_144
     timeouts: ConnectionTimeouts = ConnectionTimeouts()
     learning_seconds: int = 300
-    """After a start: for so long a connection may be met in its midst and counts as one."""
+    """The learning time after a start: packets without a known connection are picked up."""
 
 
 @dataclass(frozen=True)
 class SynProxyCapacities:
-    """What each lcore opens to protected hosts at a time, and packets that it holds meanwhile.
+    """Openings of each lcore to protected hosts at a time, and packets that it holds for them.
 
-    At least one for each opening.
+    At least one packet for each opening.
     """
 
     openings_max: int = 512
@@ -64,7 +65,7 @@ class SynProxyCapacities:
 
 @dataclass(frozen=True)
 class HttpCapacities:
-    """What all lcores together keep of requests that are not complete, or not with the host yet.
+    """Memory of all lcores for requests that are incomplete, or that the host has not acknowledged.
 
     ``pool_mib`` from 2 to 8,192; each lcore has an equal share, an even number and at least 2.
     """
@@ -72,19 +73,19 @@ class HttpCapacities:
     pool_mib: int = 64
 
     def share(self, lcores: int) -> HttpCapacities:
-        """What one of so many lcores gets."""
+        """The share of one of so many lcores."""
         return HttpCapacities(max(2, self.pool_mib // lcores // 2 * 2))
 
 
 @dataclass(frozen=True)
 class DrainSettings:
-    """What the node does while it drains; see `dataplane.run.links.drain`."""
+    """The behaviour of a draining node; see `dataplane.run.links.drain`."""
 
     takes_links_down: bool = False
     connections_ms: int = 30_000
-    """For so long at most proxied connections are waited for."""
+    """The longest wait for proxied connections to end."""
     quiet_ms: int = 10_000
-    """Without a packet for so long, nobody sends here any more."""
+    """Without a packet for so long, no traffic comes to this node any more."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ class DataplaneSettings:
     socket: Path
     """Unix socket on which clients ask for shared memory."""
     countries: tuple[Path, ...] = ()
-    """Country databases, of which the first that is there is used; looked for again and again."""
+    """Country databases; the first existing one is used. The paths are checked again regularly."""
     client_users: tuple[str, ...] = ("secbeat",)
-    """User names that may connect, besides root and the data plane's own user."""
+    """Users that may connect, besides root and the data plane's own user."""
     lcores: int = 1
     worker_cpus: tuple[int, ...] = ()
     """CPUs of the workers, one each; empty: the last CPUs of the process's affinity."""
@@ -108,24 +109,25 @@ class DataplaneSettings:
     memory_mib: int = 64
     """Packet memory; without hugepages it is the limit given to ``-m``."""
     mbufs: int = 0
-    """Packet buffers; 0: as many as can be in use at a time, and fit the memory."""
+    """Packet buffers; 0: as many as can be in use at a time and fit into the memory."""
     addresses_max: int = 1_000_000
     prefixes_max: int = 131_072
     limits: LimitCapacities = LimitCapacities()
     destinations_max: int = 65_536
-    """Protected addresses whose traffic each lcore counts apart, 1 to 2^20; at most 1.3 kB each."""
+    """Protected addresses with traffic counters of their own on each lcore, 1 to 2^20; at most 1.3
+    kB each."""
     reflectors: tuple[int, ...] = ()
     """UDP ports from which datagrams are counted as amplification."""
     connections: ConnectionCapacities = ConnectionCapacities()
     http: HttpCapacities = HttpCapacities()
     has_http: bool = True
-    """False: the policy's ``http`` is not heeded (modes ``tcp`` and ``syn``)."""
+    """False: the policy's ``http`` is ignored (modes ``tcp`` and ``syn``)."""
     has_syn_proxy: bool = True
-    """False: the policy's ``syn`` is not heeded (mode ``tcp``)."""
+    """False: the policy's ``syn`` is ignored (mode ``tcp``)."""
     syn_cookie_secret: bytes = field(default=b"", repr=False)
-    """That nodes share; empty: one of the node's own, kept beside the socket."""
+    """A secret that several nodes share; empty: the node makes its own, kept beside the socket."""
     link_hold_ms: int | None = None
-    """How long both links stay down at least after one was lost; None: a loss is not forwarded."""
+    """Minimum time that both links stay down after a loss; None: a loss is not forwarded."""
     drain: DrainSettings = DrainSettings()
     rules_cache: Path | None = None
     """Directory of the WAF's compiled rules, the data plane's own; None: the node has no WAF."""

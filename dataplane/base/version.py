@@ -1,4 +1,4 @@
-"""The one answer to "which SecBeat is this": for logs, metrics, the API and the command line."""
+"""The version of SecBeat, for logs, metrics, the API and the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only door into a running data plane, for everything outside `dataplane`: see `door`."""
+"""The only interface to a running data plane for code outside `dataplane`: see `door`."""
 
 from dataplane.client.door import (
     Control,

@@ -1,7 +1,7 @@
-"""Asks the compile helper of the data plane whether patterns may become rules.
+"""Client of the data plane's compile helper, which tests whether patterns can be rules.
 
-The API calls this before it commits a rule; it never compiles one itself. Nothing changes in the
-data plane: a rule comes to it by the state log alone.
+The API calls this before it commits a rule; it never compiles one itself. The data plane is not
+changed: it gets rules through the state log only.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ __all__ = ["SOCKET_NAME", "Admission", "Candidate", "Compiler", "CompilerAwayErr
 
 _CONNECT_S = 1.0
 _ANSWER_S = 20.0
-"""For one group, plus what each candidate may take: one in three may run into a limit."""
+"""Time limit of a group, without that of its candidates: one in three may run into a limit."""
 _CANDIDATE_S = 1.0
 _RECEIVE_BYTES = 1 << 16
 
 
 class CompilerAwayError(DataplaneAwayError):
-    """No compile helper answers, or not in time; a rule may be committed without its word."""
+    """No compile helper answers, or not in time; the rule may be committed without a test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pattern that may become a rule: parsed, its targets in their one spelling."""
+    """A pattern that may become a rule: parsed, with its targets normalised."""
 
     pattern: str
     targets: tuple[str, ...] = ANY
@@ -48,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What the helper says of one candidate."""
+    """The helper's result for one candidate."""
 
     refusal: str | None = None
     """Why it can't be a rule, for the operator; None: it can."""
@@ -57,7 +57,7 @@ class Admission:
     cost_ns: int | None = None
     """Measured on sample traffic, per request; None: it was not measured alone."""
     warnings: tuple[str, ...] = ()
-    """It is taken, but may not mean what was meant."""
+    """It is accepted, but may not mean what its author intended."""
 
     @property
     def is_admitted(self) -> bool:
@@ -66,7 +66,7 @@ class Admission:
 
 
 class Compiler:
-    """Speaks to one helper. Holds nothing between calls; may be shared by threads."""
+    """The client of one helper. Has no state between calls; safe for several threads."""
 
     def __init__(self, path: Path) -> None:
         """``path``: of `SOCKET_NAME`, beside the control socket of the data plane."""
@@ -128,7 +128,7 @@ def _ask(connection: socket.socket, group: Sequence[Candidate]) -> list[Admissio
 
 
 def _receive(connection: socket.socket, end: float) -> dict[str, Any]:
-    """However many pieces it comes in: by ``end``, else TimeoutError."""
+    """Receive a message in any number of pieces; TimeoutError after ``end``."""
     decoder = Decoder()
     while (message := decoder.next()) is None:
         left_s = end - time.monotonic()

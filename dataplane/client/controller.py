@@ -1,4 +1,4 @@
-"""The control lease: the doorbell, and questions."""
+"""The control lease: doorbell and questions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PACKET_IDS = 1 << 32
 
 
 class Control(Observer):
-    """The control lease. May be shared by threads."""
+    """The control lease. Safe for several threads."""
 
     def __init__(self, lease: Lease, library: ctypes.CDLL) -> None:
         """Not for callers: see `door.control`."""
@@ -40,16 +40,16 @@ class Control(Observer):
         self._ids = itertools.count(1)
 
     def doorbell(self, revision: int) -> None:
-        """Say that the state log has grown; a hint: it is read before long anyway."""
+        """Report that the state log has grown. It is only a hint: the log is polled anyway."""
         self._require_alive()
         self._push(abi.Message.DOORBELL, abi.Doorbell(revision=revision))
-        with self._command_lock:  # nobody closes the lease meanwhile
+        with self._command_lock:  # prevents that the lease is closed meanwhile
             self._lease.wake()
 
     def wait_in_force(
         self, database_id: UUID, revision: int, timeout_s: float, *, of_rules: bool = False
     ) -> bool:
-        """Whether the revision is in force, waiting so long for it; holds no lock."""
+        """Wait until the revision is in force; whether it is. Holds no lock."""
         end = time.monotonic() + timeout_s
         pause_s = _POLL_S_MIN
         while not self.in_force(database_id, revision, of_rules=of_rules):
@@ -64,7 +64,7 @@ class Control(Observer):
     def explain(
         self, keys: Sequence[EntryKey], timeout_s: float = 0.25
     ) -> dict[EntryKey, Explanation]:
-        """Hits of exact entries; a key that is missing was not answered in time."""
+        """Hits of exact entries; keys that were not answered in time are missing."""
         end = time.monotonic() + timeout_s
         deadline_boot_ms = SystemClock().boot_ms() + int(timeout_s * 1000)
         answers: dict[EntryKey, Explanation] = {}
@@ -93,7 +93,7 @@ class Control(Observer):
     ) -> PacketExplanation | None:
         """What would happen to a packet now; None: no answer in time.
 
-        The question must be valid: the data plane ends the lease of whoever asks another.
+        The question must be valid: the data plane ends the lease of a client with an invalid one.
         """
         end = time.monotonic() + timeout_s
         deadline_ds = (SystemClock().boot_ms() + int(timeout_s * 1000)) // MS_PER_DS + 1
@@ -114,7 +114,7 @@ class Control(Observer):
         return None
 
     def _collect_parts(self, number: int, pieces: list[bytes]) -> bool:
-        """Take the parts that are there; whether they are all."""
+        """Take the parts that have arrived; whether all have."""
         with translated():
             while element := self._replies.pop():
                 part = abi.ExplainedPart.from_buffer_copy(element.payload)
@@ -128,7 +128,7 @@ class Control(Observer):
         return False
 
     def close(self) -> None:
-        """Give the lease back; idempotent."""
+        """Release the lease; idempotent."""
         with self._reply_lock, self._command_lock:
             self._commands.close()
             self._replies.close()
@@ -139,7 +139,8 @@ class Control(Observer):
             return self._commands.push(kind, bytes(payload))
 
     def _collect(self, waiting: dict[int, EntryKey], answers: dict[EntryKey, Explanation]) -> int:
-        """Take the replies that are there; those to earlier, given-up questions go unheard."""
+        """Take the replies that have arrived; replies to earlier, abandoned questions
+        are ignored."""
         count = 0
         with translated():
             while element := self._replies.pop():

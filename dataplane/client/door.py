@@ -1,11 +1,11 @@
-"""The only door into a running data plane, for everything outside `dataplane`.
+"""The only interface to a running data plane for code outside `dataplane`.
 
-Three leases: `observe` reads statistics, `control` also rings the doorbell and asks, `events` also
-takes events. Each is a connection; closing it, or dying, gives the lease back. What comes out are
-plain values (`dataplane.shared.stats`, `dataplane.shared.events`).
+There are three leases: `observe` reads statistics, `control` can also send commands, `events` can
+also read events. Each is a connection; its end releases the lease. Results are plain values
+(`dataplane.shared.stats`, `dataplane.shared.events`).
 
-Fork: a lease belongs to the process that asked for it. Connect after forking, never before; a child
-that inherits one holds it open for as long as it lives.
+Fork: a lease belongs to the process that opened it. Connect after forking, never before: a child
+that inherits a lease keeps it open as long as it lives.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ __all__ = [
 
 
 def observe(socket: Path, timeout_s: float = 1.0) -> Observer:
-    """Read statistics of the data plane that listens there.
+    """Read statistics of the data plane that listens on this path.
 
-    Raises DataplaneAwayError (nobody listens or answers, or it is of another build) and
+    Raises DataplaneAwayError (nothing listens or answers, or it is another build) and
     LeaseBusyError (too many observers).
     """
     return Observer(connect(socket, Want.OBSERVE, timeout_s))
 
 
 def control(socket: Path, timeout_s: float = 1.0) -> Control:
-    """Take the control lease, waiting so long (at most 5 s) for whoever holds it; see `observe`."""
+    """Take the control lease; waits at most 5 s for the present holder; see `observe`."""
     library = load()
     return Control(connect(socket, Want.CONTROL, timeout_s), library)
 
 
 def events(socket: Path, timeout_s: float = 1.0) -> Events:
-    """Take the events lease, waiting so long (at most 5 s) for whoever holds it; see `observe`."""
+    """Take the events lease; waits at most 5 s for the present holder; see `observe`."""
     library = load()
     return Events(connect(socket, Want.EVENTS, timeout_s), library)

@@ -1,4 +1,4 @@
-"""A client's side of the control socket: asks for a lease and maps what comes with it."""
+"""A client's side of the control socket: requests a lease, and maps the memory that it gets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CONSUMER_BYTES = ctypes.sizeof(abi.RingConsumer)
 
 @dataclass(frozen=True)
 class Lease:
-    """A connection, and the memory that was sent over it: the statistics first, then rings."""
+    """A connection, and the memory that was sent over it: first the statistics, then rings."""
 
     connection: socket.socket
     memories: tuple[Memory, ...]
@@ -50,22 +50,22 @@ class Lease:
             return False
 
     def wake(self) -> None:
-        """Tell the data plane that commands wait; never blocks, never raises.
+        """Notify the data plane that commands wait; never blocks, never raises.
 
-        Full: enough of the same is on its way. Gone: `alive` says so.
+        A full queue has enough such notifications. If the data plane is gone, `alive` reports it.
         """
         with contextlib.suppress(OSError):
             send(self.connection, WAKE)
 
     def close(self) -> None:
-        """Give it back; idempotent. Whatever looks at the memory must be gone."""
+        """Release the lease; idempotent. No object may refer to the memory any more."""
         self.connection.close()
         for memory in self.memories:
             memory.close()
 
 
 def connect(path: Path, want: Want, timeout_s: float) -> Lease:
-    """Ask the data plane that listens there for a lease.
+    """Request a lease from the data plane that listens on this path.
 
     Raises DataplaneAwayError and LeaseBusyError; see `dataplane.client`.
     """
@@ -78,7 +78,7 @@ def connect(path: Path, want: Want, timeout_s: float) -> Lease:
 
 
 def _ask(path: Path, want: Want, timeout_s: float) -> tuple[socket.socket, list[int]]:
-    """The connection, and what came with the grant."""
+    """The connection, and the descriptors that came with the grant."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         end = time.monotonic() + timeout_s
@@ -97,12 +97,12 @@ def _ask(path: Path, want: Want, timeout_s: float) -> tuple[socket.socket, list[
 
 
 def _exchange(connection: socket.socket, request: bytes) -> tuple[bytes, list[int]]:
-    """Send, and receive the answer, which may have come with the end before we could ask."""
+    """Send the request and receive the answer; the server may have closed the connection before."""
     with contextlib.suppress(BrokenPipeError):
         send(connection, request)
     try:
         return receive(connection)
-    except ConnectionResetError:  # told once, because the request was not read; then the answer
+    except ConnectionResetError:  # reported once: the request was not read; then the answer
         return receive(connection)
 
 
@@ -122,7 +122,7 @@ def _require_grant(message: bytes, fds: list[int]) -> None:
 
 
 def _attach(fds: list[int], want: Want) -> tuple[Memory, ...]:
-    """Map what was sent, each part with the rights that it must have."""
+    """Map the received memory, each part with the access that it needs."""
     parts = _parts(want, len(fds))
     if len(fds) != len(parts):
         close_all(fds)
@@ -140,7 +140,7 @@ def _attach(fds: list[int], want: Want) -> tuple[Memory, ...]:
 
 
 def _parts(want: Want, count: int) -> list[tuple[int, bool]]:
-    """Sizes, and which of them the client writes."""
+    """The sizes of the parts, and which of them the client writes."""
     parts = [(_STATS_BYTES, False)]
     if want is Want.CONTROL:
         parts += [(_PRODUCER_BYTES, True), (_CONSUMER_BYTES, False)]

@@ -1,4 +1,4 @@
-"""The observe lease: what the data plane publishes, as plain values."""
+"""The observe lease: the data plane's published values as plain values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Observer:
             raise
 
     def stats(self) -> NodeStats:
-        """What the data plane publishes now; DataplaneAwayError when it has gone."""
+        """The published values now; DataplaneAwayError if the data plane has ended."""
         self._require_alive()
         with translated():
             return self._view.read()
@@ -46,38 +46,39 @@ class Observer:
             return self._view.capacities()
 
     def in_force(self, database_id: UUID, revision: int, *, of_rules: bool = False) -> bool:
-        """Whether packets meet the revision, by what was published last, be it gone since.
+        """Whether the revision is in force, by the last published values, even of an ended data
+        plane.
 
-        ``of_rules``: and requests the rules of the WAF that it changes.
+        ``of_rules``: also the WAF rules that it changes.
         """
         with translated():
             return self._view.in_force(database_id, revision, of_rules=of_rules)
 
     def rule_hits(self, numbers: Sequence[int]) -> dict[int, int]:
-        """Requests that each rule hit; one that the data plane does not have is missing."""
+        """Hits of each rule in requests; rules that the data plane does not have are missing."""
         self._require_alive()
         with translated():
             return self._view.rule_hits(numbers)
 
     def evidence(self, limit: int, rule: int | None = None) -> list[Evidence]:
-        """The newest that rules of the WAF have matched, of one if it is named, newest first."""
+        """The newest evidence of WAF rules, or of one rule, newest first."""
         self._require_alive()
         with translated():
             return self._view.evidence(limit, rule)
 
     def incidents(self, updated_since_boot_ms: int = 0) -> list[Incident]:
-        """Attacks, active and ended, oldest first: the newest 256, those that go on among them.
+        """Attacks, active and ended, oldest first: the newest 256, with all active ones.
 
-        ``updated_since_boot_ms``: only what has changed since that time on the boot clock.
+        ``updated_since_boot_ms``: only those changed since that time on the boot clock.
         """
         self._require_alive()
         with translated():
             return self._view.incidents(updated_since_boot_ms)
 
     def captures(self, seen: Seen, limit: int) -> tuple[list[Capture], Seen]:
-        """Packets of attacks that were kept since ``seen``, which is what it gave before.
+        """Packets of attacks that were kept since ``seen``, the second result of the call before.
 
-        At first ``{}``; at most the newest ``limit`` of each lcore.
+        ``{}`` for the first call; at most the newest ``limit`` of each lcore.
         """
         self._require_alive()
         with translated():
@@ -102,17 +103,18 @@ class Observer:
             return self._view.profiles()
 
     def baseline(self) -> BaselinePeriod:
-        """The rates of profiles in the last ten seconds that are over."""
+        """The rates of profiles in the last complete period of ten seconds."""
         self._require_alive()
         with translated():
             return self._view.baseline()
 
     def alive(self) -> bool:
-        """Whether the data plane still holds the other end. A hung one does: see the heartbeat."""
+        """Whether the data plane still holds the other end; true also for a hung one: see the
+        heartbeat."""
         return self._lease.alive()
 
     def close(self) -> None:
-        """Give the lease back; idempotent."""
+        """Release the lease; idempotent."""
         self._view.close()
         self._lease.close()
 
@@ -129,7 +131,8 @@ class Observer:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """What the other end may not do, and a lease that was given back, as `DataplaneAwayError`."""
+    """Convert protocol errors of the other end, and the use of a closed lease, to
+    `DataplaneAwayError`."""
     try:
         yield
     except RingError as exc:

@@ -1,4 +1,4 @@
-"""The events lease: what the rings bring, with what the pages say of it."""
+"""The events lease: events from the rings, completed with data from the pages."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Events(Observer):
         self._turn = 0
 
     def drain(self, limit: int = 1024) -> list[Event]:
-        """Events that have come in, at most so many, fair over the rings, each ring in order.
+        """Received events, at most so many, fair over the rings, each ring in order.
 
-        DataplaneAwayError when there are none left and the data plane has gone.
+        DataplaneAwayError when there are none left and the data plane has ended.
         """
         found: list[Event] = []
         with translated():
@@ -45,7 +45,7 @@ class Events(Observer):
         return found
 
     def _completed(self, found: list[Event]) -> list[Event]:
-        """With what the pages say of each rule, looked up once for all of them."""
+        """Add data from the pages to rule hits; each rule is looked up once."""
         rules = {event.rule for event in found if isinstance(event, RuleTriggered)}
         if not rules:
             return found
@@ -63,7 +63,7 @@ class Events(Observer):
         ]
 
     def close(self) -> None:
-        """Give the lease back; idempotent."""
+        """Release the lease; idempotent."""
         for ring in self._rings:
             ring.close()
         super().close()

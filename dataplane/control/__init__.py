@@ -1,1 +1,1 @@
-"""The data plane's side of the control socket: who may connect, and the rings of each lease."""
+"""The data plane's side of the control socket: access control, and the rings of each lease."""

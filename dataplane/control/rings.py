@@ -1,8 +1,8 @@
-"""The rings that a lease is made of: commands and replies, and the events of every lcore.
+"""The rings of leases: commands and replies, and the events of every lcore.
 
-A lease gets fresh memory for all that its client writes, so nothing that an earlier client still
-has mapped matters any more. Event producers live as long as the process (workers write them), and
-only the consumer's part changes hands; the old one is unmapped when no worker can hold its address.
+A lease gets new memory for all that its client writes, so a mapping of an earlier client has no
+effect. Event producers live as long as the process (workers write them); only the consumer's part
+is replaced. The old part is unmapped when no worker can hold its address any more.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from dataplane.tables.retired import Retired
 _PRODUCER_BYTES = ctypes.sizeof(abi.RingProducer)
 _CONSUMER_BYTES = ctypes.sizeof(abi.RingConsumer)
 RETIRED_LEASES_MAX = 4
-"""Leases whose memory waits for the workers; with so many, the next waits to be given."""
+"""Leases whose memory waits for the workers; beyond that, a new lease has to wait."""
 _QUESTIONS_MAX = abi.RING_SLOTS
 
 
 class _Question(NamedTuple):
-    """One that waits for its answer."""
+    """A question that waits for its answer."""
 
     id: int
     deadline_boot_ms: int
@@ -45,7 +45,7 @@ class _Question(NamedTuple):
 
 
 class CommandRings:
-    """One control client's rings, the data plane's ends."""
+    """The data plane's ends of a control client's rings."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         with ExitStack() as opened:
@@ -56,7 +56,7 @@ class CommandRings:
                 keep(Memory.ours("secbeat-replies", _PRODUCER_BYTES)),
                 keep(Memory.theirs("secbeat-replies-cursor", abi.RingConsumer())),
             ]
-            opened.pop_all()  # nothing has failed: `close` ends them
+            opened.pop_all()  # no error occurred: `close` frees them
         views = [memory.view for memory in self._memories]
         self._commands = Consumer(library, views[0], views[1])
         self._replies = Producer(library, views[2], views[3])
@@ -70,13 +70,13 @@ class CommandRings:
 
     @property
     def fds(self) -> list[int]:
-        """Commands producer and consumer, replies producer and consumer."""
+        """Descriptors: producer and consumer of commands, producer and consumer of replies."""
         return [memory.fd for memory in self._memories]
 
     def turn(self, on_command: OnCommand, count_max: int) -> None:
-        """Take what has come in, at most so many; RingError, ProtocolError: it is garbage.
+        """Take received commands, at most so many; RingError, ProtocolError: invalid data.
 
-        Everything is carried out at once but questions, which `answer` comes to.
+        Commands are executed at once, except questions, which `answer` processes.
         """
         self._more = False
         for _ in range(count_max):
@@ -91,7 +91,7 @@ class CommandRings:
         self._more = True
 
     def answer(self, on_command: OnCommand, now_boot_ms: int, budget_s: float) -> None:
-        """Answer questions, oldest first, for about so long; RingError as above."""
+        """Answer questions, oldest first, for a limited time; RingError: invalid data."""
         end = time.perf_counter() + budget_s
         while self._questions and time.perf_counter() < end:
             asked = self._questions.popleft()
@@ -100,7 +100,7 @@ class CommandRings:
             self._reply(asked.id, on_command(asked.command))
 
     def _reply(self, number: int, answer: Explanation | abi.PacketExplained | None) -> None:
-        """Full: a client that does not read its replies gets none, or no whole one."""
+        """On a full ring the reply is lost: the client does not read its replies."""
         if isinstance(answer, Explanation):
             reply = abi.Explained(id=number, hits=answer.hits, found=int(answer.found))
             self._replies.push(abi.Message.EXPLAIN, bytes(reply))
@@ -118,7 +118,7 @@ class CommandRings:
 
 
 class EventRings:
-    """The event rings of every lcore and, last, of the control loop."""
+    """The event rings of every lcore and, as the last one, of the control loop."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class EventRings:
         switch: Callable[[int, int], None],
         readers_address: int,
     ) -> None:
-        """`switch(index, address)` stores an lcore's ``events_consumer``, 0: nobody listens.
+        """`switch(index, address)` stores an lcore's ``events_consumer``; 0: no client.
 
         `readers_address`: of the ``abi.Readers`` of these lcores.
         """
@@ -143,11 +143,11 @@ class EventRings:
         self._retired = Retired(library, readers_address, RETIRED_LEASES_MAX)
 
     def producer_address(self, index: int) -> int:
-        """Of an lcore's ``sb_ring_producer``."""
+        """Address of an lcore's ``sb_ring_producer``."""
         return self._producers[index].address
 
     def post(self, kind: abi.Message, payload: bytes) -> None:
-        """An event of the control loop; RingError: its client broke the ring."""
+        """Write an event of the control loop; RingError: the client has corrupted the ring."""
         if self._own is not None and not self._own.push(kind, payload):
             self.lost += 1
 
@@ -180,11 +180,11 @@ class EventRings:
         self._cursors = []
 
     def turn(self) -> None:
-        """Unmap what no worker can see any more."""
+        """Unmap the memory that no worker can read any more."""
         self._retired.reclaim()
 
     def close(self) -> None:
-        """After the workers have stopped; idempotent."""
+        """Free everything after the workers have stopped; idempotent."""
         self.end_lease()
         self._retired.close()
         for producer in self._producers:

@@ -1,8 +1,8 @@
-"""The data plane's control socket: who may connect, who holds which lease, and their commands.
+"""The data plane's control socket: access control, leases and their commands.
 
-Runs on the control loop's turn, never blocks, and does bounded work per turn. A client that breaks
-the protocol loses its connection and is reported; nobody else notices. Knows nothing of what
-commands mean (`on_command`) nor of what is in the log.
+Runs on the control loop's turn, never blocks, and does bounded work per turn. A client that
+violates the protocol loses its connection, and an event reports it; other clients are not affected.
+The server does not interpret commands (`on_command`) and does not read the log.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from dataplane.shared.transport.shm import SharedStats
 
 COMMANDS_PER_TURN = 256
 ANSWER_S_MAX = 0.003
-"""Per turn; a page of 1,000 entries takes about 7 ms of it (2-core VM)."""
+"""Questions per turn; a page of 1,000 entries takes about 7 ms (2-core VM)."""
 OBSERVERS_MAX = 16
 OBSERVERS_PER_PROCESS_MAX = 8
 WAITERS_MAX = 4
 CONNECTIONS_MAX = 48
 CONNECTIONS_PER_PROCESS_MAX = 16
-"""Far more than any of ours has; what one process does leaves room for others."""
+"""More connections than any SecBeat process needs; one process cannot use up all."""
 SILENT_MS_MAX = 1000
 ACCEPTS_PER_TURN = 8
 _EVENTS_PER_TURN = 64
@@ -59,7 +59,7 @@ _log = Log()
 
 @dataclass(eq=False)
 class _Client:
-    """One connection: silent, then waiting or granted."""
+    """One connection: without a request, then waiting or granted."""
 
     connection: socket.socket
     peer: Peer
@@ -68,17 +68,17 @@ class _Client:
     granted: bool = False
 
     def holds(self, want: Want) -> bool:
-        """Whether it was granted that."""
+        """Whether it holds this kind of lease."""
         return self.granted and self.request is not None and self.request.want is want
 
     def deadline_ms(self) -> int:
-        """When the patience with it, or its own, ends."""
+        """Time at which the request or its wait times out."""
         return self.since_ms + (SILENT_MS_MAX if self.request is None else self.request.wait_ms)
 
 
 @dataclass
 class _LeaseHolders:
-    """Who holds what only one may hold."""
+    """The holders of exclusive leases."""
 
     control: _Client | None = None
     rings: CommandRings | None = None
@@ -87,7 +87,7 @@ class _LeaseHolders:
 
 
 class ControlServer:
-    """The socket and its clients; a context manager. Call `turn`, then `wait`, again and again."""
+    """The socket and its clients; a context manager. Call `turn`, then `wait`, repeatedly."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class ControlServer:
         clock: Clock,
         on_command: OnCommand,
     ) -> None:
-        """Listens on return; ConfigurationError: an unknown user, or a socket that is in use."""
+        """Listens on return; ConfigurationError: an unknown user, or the socket is in use."""
         self._stats = stats
         self._events = events
         self._library = library
@@ -118,15 +118,15 @@ class ControlServer:
 
     @property
     def is_busy(self) -> bool:
-        """Whether commands that have come in are not carried out yet."""
+        """Whether received commands are not executed yet."""
         return self._holders.rings is not None and self._holders.rings.has_more
 
     def wait(self, timeout_s: float) -> bool:
-        """Until a client has something to say, at most so long; whether one has."""
+        """Wait for data of a client, at most so long; whether there is some."""
         return bool(self._poll.poll(timeout_s, 1))
 
     def turn(self) -> None:
-        """Accept, answer, carry commands out, give up on who is late."""
+        """Accept, answer, execute commands, time out late clients."""
         now_ms = self._clock.boot_ms()
         if now_ms - self._looked_ms >= _LOOK_MS:
             self._looked_ms = now_ms
@@ -143,13 +143,13 @@ class ControlServer:
         self._stats.header.events_lost = self._events.lost
 
     def answer(self) -> None:
-        """Answer questions, for a bounded time. Part of the turn, after what is more urgent."""
+        """Answer questions, for a limited time. The part of the turn with the lowest priority."""
         if self._holders.rings is not None:
             now_ms = self._clock.boot_ms()
             self._serve(lambda rings: rings.answer(self._on_command, now_ms, ANSWER_S_MAX))
 
     def notice(self, kind: abi.NoticeKind, value: int = 0) -> None:
-        """Tell the events client, if there is one."""
+        """Send a notice to the events client, if there is one."""
         notice = abi.Notice(boot_ms=self._clock.boot_ms(), notice=kind, value=value)
         try:
             self._events.post(abi.Message.NOTICE, bytes(notice))
@@ -158,7 +158,7 @@ class ControlServer:
                 self._close(self._holders.events)
 
     def close(self) -> None:
-        """Ends every lease and removes the socket, if it is still ours; idempotent."""
+        """End every lease and remove the socket if it is still this server's; idempotent."""
         for client in list(self._clients.values()):
             self._close(client)
         self._listener.close()
@@ -168,9 +168,9 @@ class ControlServer:
                 self._path.unlink()
 
     def _look_after_socket(self) -> None:
-        """Make it again when somebody has removed it; clients that are connected do not notice.
+        """Create the socket again if it was removed; connected clients are not affected.
 
-        Where that can't be, it is said once and tried again a second later.
+        A failure is logged once and tried again a second later.
         """
         if self._is_ours():
             return
@@ -204,7 +204,7 @@ class ControlServer:
         for _ in range(ACCEPTS_PER_TURN):
             try:
                 connection, _address = self._listener.accept()
-            except OSError:  # nobody more, or gone again, or out of descriptors
+            except OSError:  # none left, or disconnected, or out of descriptors
                 return
             connection.setblocking(False)
             client = _Client(connection, peer_of(connection), now_ms)
@@ -224,9 +224,9 @@ class ControlServer:
         return sum(client.peer.pid == pid for client in self._clients.values())
 
     def _hear(self, client: _Client, now_ms: int) -> None:
-        """A request, the end of the connection, or garbage."""
+        """Read a request, the end of the connection, or invalid data."""
         try:
-            for _ in range(_WAKES_PER_TURN):  # what they are about, the rest of this turn does
+            for _ in range(_WAKES_PER_TURN):  # the rest of this turn processes the commands
                 message, fds = receive(client.connection)
                 close_all(fds)
                 if message != WAKE or fds or not client.holds(Want.CONTROL):
@@ -279,11 +279,11 @@ class ControlServer:
         client.granted = True
         try:
             send(client.connection, GRANT, [self._stats.fd, *self._take(client, want)])
-        except OSError:  # gone again, or no descriptor or memory is left for a lease
+        except OSError:  # it has disconnected, or descriptors or memory are exhausted
             self._close(client)
 
     def _take(self, client: _Client, want: Want) -> list[int]:
-        """Give it what only one may hold; the descriptors of that."""
+        """Give the client an exclusive lease; returns its descriptors."""
         if want is Want.CONTROL:
             self._holders.rings = CommandRings(self._library)
             self._holders.control = client
@@ -306,7 +306,7 @@ class ControlServer:
                 self._refuse(client, Refusal.BUSY, f"another client holds {client.request.want}")
 
     def _serve_waiters(self) -> None:
-        """First come, first served."""
+        """Serve waiting clients in the order of their arrival."""
         for client in list(self._holders.waiters):
             if client.request is not None and self._is_free(client.request.want):
                 self._holders.waiters.remove(client)
@@ -323,7 +323,7 @@ class ControlServer:
             self._close(client)
 
     def _refuse(self, client: _Client, refusal: Refusal, message: str) -> None:
-        # Reported first: whoever has the answer finds the event, even if this process ends now.
+        # Reported first: a client with the answer finds the event, even if this process ends now.
         if refusal is not Refusal.BUSY:
             self._report(client)
         with contextlib.suppress(OSError):
@@ -331,7 +331,8 @@ class ControlServer:
         self._close(client)
 
     def _report(self, client: _Client) -> None:
-        """At most ten a second, or a hostile client would push other events out."""
+        """Report an event; at most ten a second, so that a hostile client cannot push out other
+        events."""
         now_ms = self._clock.boot_ms()
         if now_ms - self._reported_ms < _REPORT_MS_MIN:
             return
@@ -339,7 +340,7 @@ class ControlServer:
         self.notice(abi.NoticeKind.CLIENT_REFUSED, client.peer.uid)
 
     def _close(self, client: _Client) -> None:
-        """Idempotent; whatever it held is free again."""
+        """Close a connection and release its leases; idempotent."""
         if self._clients.pop(client.connection.fileno(), None) is not None:
             self._poll.unregister(client.connection)
         client.connection.close()

@@ -1,5 +1,5 @@
-"""Country databases: where they come from, the file that the data plane loads, and its codes.
+"""Country databases: their sources, the file that the data plane loads, and the country codes.
 
-``secbeat countries build`` writes the file, as root; the data plane reads it whole and the API
-looks into it. No process that speaks HTTP may write it.
+``secbeat countries build`` writes the file, as root; the data plane and the API read it. No process
+that serves HTTP may write it.
 """

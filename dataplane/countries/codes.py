@@ -1,12 +1,12 @@
-"""Country codes: those that a policy may name, and the numbers that the packet path knows.
+"""Country codes of policies, and their numbers in the packet path.
 
-A number is made of the two letters, so a file of an older version keeps its meaning.
+A number is made of the two letters, so that files of older versions stay valid.
 """
 
 from __future__ import annotations
 
 UNKNOWN = "ZZ"
-"""What no database knows; user-assigned in ISO 3166-1, 8.1.3, and CLDR's "unknown region"."""
+"""Addresses without a country; user-assigned in ISO 3166-1, 8.1.3, and CLDR's "unknown region"."""
 _ISO_3166_1 = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
 CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR
@@ -17,14 +17,14 @@ SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ
 UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """  # noqa: E501 - a table
 COUNTRIES = frozenset((*_ISO_3166_1.split(), "EU", "XK", UNKNOWN))
-"""The 249 codes of ISO 3166-1 alpha-2 that are assigned; EU, which databases give to what is known
-to be in Europe and no closer; XK, Kosovo; and ZZ."""
+"""The 249 assigned codes of ISO 3166-1 alpha-2; EU, which databases use for addresses that are only
+known to be in Europe; XK, Kosovo; and ZZ."""
 _OTHER_NAMES = {"UK": "GB"}
 _LETTERS = 26
 
 
 def known(code: str) -> str:
-    """What a database says, as a code that a policy may name: ``ZZ`` if it is none."""
+    """Convert a database's code to one that a policy may name: ``ZZ`` if it is none."""
     code = code.upper()
     code = _OTHER_NAMES.get(code, code)
     return code if code in COUNTRIES else UNKNOWN

@@ -1,8 +1,8 @@
-"""The country database of a node: one file, written whole, read whole.
+"""The country database of a node: one file, written and read as a whole.
 
 A header (`_HEADER`, little-endian), then ``abi.CountryRange`` records, those of IPv4 first. Writer:
-``secbeat countries build``, as root. Readers: the data plane, the API, replay. A digest over all of
-it tells a file that was damaged from a good one; it says nothing about who wrote it.
+``secbeat countries build``, as root. Readers: the data plane, the API, replay. A digest over the
+file detects damage; it does not authenticate the writer.
 """
 
 from __future__ import annotations
@@ -37,25 +37,24 @@ FILE_BYTES_MAX = _HEADER.size + 2 * abi.COUNTRY_RANGES_MAX * RECORD.size
 _WORDS = RECORD.size // 8
 _IPV4_BITS = 32
 _HOLDING_IPV4 = ((0xFFFF << 32, 96), (0x2001 << 112, 32), (0x2002 << 112, 16))
-"""Prefixes, ascending, behind which an address of IPv4 stands: mapped, Teredo (its server), 6to4.
-
-The packet path has the same prefixes (``tables/countries/countries_private.h``), and MMDB files
-alias them in this way."""
+"""Prefixes, ascending, that contain an IPv4 address: mapped, Teredo (its server), 6to4. The packet
+path has the same prefixes (``tables/countries/countries_private.h``), and MMDB files alias them in
+this way."""
 
 
 @dataclass(frozen=True)
 class CountryDatabase:
-    """What a file says."""
+    """The content of a file."""
 
     name: str
     date_s: int
-    """Of the data, seconds since 1970."""
+    """Date of the data, seconds since 1970."""
     built_s: int
     ipv4_count: int
-    """Ranges."""
+    """Number of ranges."""
     ipv6_count: int
     records: bytes
-    """``abi.CountryRange``, those of IPv4 first."""
+    """``abi.CountryRange`` records, those of IPv4 first."""
 
     def country(self, address: bytes) -> str:
         """The code of an address (16 bytes, IPv4 mapped)."""
@@ -99,7 +98,7 @@ class CountryDatabase:
         return self._numbers[index * _WORDS] << 64 | self._numbers[index * _WORDS + 1]
 
     def _countries_of(self, first: int, last: int, is_ipv4: bool) -> set[int]:
-        """Numbers of the countries from one address of a family to another."""
+        """Numbers of the countries between two addresses of a family."""
         if is_ipv4:
             ranges, shift = range(self.ipv4_count), KEY_BITS - _IPV4_BITS
         else:
@@ -115,11 +114,11 @@ def _ones(count: int) -> int:
 
 
 def write(path: Path, source: Source, built_s: int) -> None:
-    """Put a file in place of the one that is there, whole or not at all; readable by everybody.
+    """Replace the file atomically; everybody can read it.
 
-    Its folder is made if it is not there.
+    Its folder is made if necessary.
 
-    Raises InvalidInputError where it can't be written.
+    Raises InvalidInputError if it can't be written.
     """
     content = _encode(source, built_s)
     try:
@@ -141,12 +140,12 @@ def write(path: Path, source: Source, built_s: int) -> None:
 
 
 def first_of(paths: Sequence[Path]) -> Path | None:
-    """The first file that is there: the one in use."""
+    """The first existing file: the one in use."""
     return next((path for path in paths if path.is_file()), None)
 
 
 def read_first(paths: Sequence[Path]) -> CountryDatabase:
-    """Read the one in use. Raises InvalidInputError, also if there is none."""
+    """Read the file in use. Raises InvalidInputError, also if there is none."""
     found = first_of(paths)
     if found is None:
         raise _refusal(paths[0], "is not there")
@@ -154,7 +153,7 @@ def read_first(paths: Sequence[Path]) -> CountryDatabase:
 
 
 def read(path: Path) -> CountryDatabase:
-    """Read a file whole. Raises InvalidInputError that says what is wrong with it."""
+    """Read a whole file. Raises InvalidInputError with the reason."""
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)

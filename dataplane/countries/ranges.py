@@ -1,7 +1,7 @@
-"""Packs ranges of addresses as the packet path takes them: ``abi.CountryRange``, from 0 on.
+"""Packs ranges of addresses as ``abi.CountryRange`` records, beginning at address 0.
 
-A range reaches to the start of the next one, so gaps are ranges of no country, and neighbours of
-the same country are one.
+A range ends at the start of the next one. Gaps become ranges without a country, and adjacent ranges
+of the same country are merged.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _HALF = (1 << 64) - 1
 def pack_ranges(ranges: Iterable[tuple[int, int, int]], bits: int, source: Path) -> bytes:
     """Pack ranges (first and last address of ``bits`` bits, country) that ascend and are disjoint.
 
-    Raises InvalidInputError naming the two that do not, a range that ends beyond the family, or
-    the limit of ``abi.COUNTRY_RANGES_MAX``.
+    Raises InvalidInputError naming two ranges in wrong order, a range that ends beyond the family,
+    or the limit of ``abi.COUNTRY_RANGES_MAX``.
     """
     packed, country_before, end = bytearray(), -1, 0
     for first, last, country in ranges:

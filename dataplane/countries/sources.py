@@ -1,7 +1,7 @@
-"""Reads the databases that others publish: MMDB files, and the text files of Debian's tor-geoipdb.
+"""Reads country databases of other publishers: MMDB files, and the text files of Debian's
+tor-geoipdb.
 
-A source is read whole or refused; what is wrong with it is an InvalidInputError that names the file
-and the place.
+A source is read completely or refused; an InvalidInputError names the file and the position.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Range = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Source:
-    """What a database says, as packed ranges (`dataplane.countries.ranges`)."""
+    """The content of a database, as packed ranges (`dataplane.countries.ranges`)."""
 
     name: str
     date: datetime
-    """Of the data, as its publisher gives it."""
+    """Date of the data, as given by its publisher."""
     ipv4: bytes
     ipv6: bytes
 
@@ -42,9 +42,9 @@ def read_mmdb(path: Path) -> Source:
     """Read a database in MaxMind's format: GeoLite2, DB-IP, IPinfo and others.
 
     The country of a record is ``country.iso_code``, else ``registered_country.iso_code``, or a text
-    ``country_code`` or ``country``; one that is empty says nothing. Below ::/96 an IPv6 database
-    holds IPv4; its aliases of that (6to4, Teredo, mapped) are not read twice: whoever looks an
-    address up knows them. A database of other things (of AS numbers) is refused.
+    ``country_code`` or ``country``; an empty one is ignored. Below ::/96 an IPv6 database has IPv4;
+    its aliases of that (6to4, Teredo, mapped) are skipped, because look-ups convert such addresses.
+    A database of other data (AS numbers) is refused.
     """
     import maxminddb  # noqa: PLC0415 - only who builds needs it
 
@@ -98,7 +98,7 @@ def _country_of(record: object) -> str:
 
 
 def _country_texts(record: object) -> Iterator[str]:
-    """What a record says of its country, in the order in which it counts."""
+    """The possible country texts of a record, in order of precedence."""
     if not isinstance(record, Mapping):
         return
     for field in ("country", "registered_country"):
@@ -111,7 +111,7 @@ def _country_texts(record: object) -> Iterator[str]:
 
 
 def _what_is_missing(example: object) -> str:
-    """Why no country was found, by one of the records."""
+    """Why no country was found, with one of the records."""
     wanted = "country.iso_code, registered_country.iso_code, country_code or country"
     if example is None:
         return "it has no record"

@@ -1,1 +1,1 @@
-"""Detection: what traffic there is to whom, whether it is an attack, and what is known of it."""
+"""Detection: measures traffic per target, finds attacks, and collects evidence about them."""

@@ -1,9 +1,9 @@
-"""What the addresses of each profile are used to, published period by period for the baseline.
+"""Publishes the usual rates of each profile's addresses, period by period, for the baseline.
 
-A period is ``abi.BASELINE_MS`` long. Of each profile in force it has the highest rate of any one
-address in any second, which is what a threshold is compared with, and whether an incident went on:
-an attack is nothing to get used to. At most ``abi.BASELINE_PROFILES`` profiles, by index; those
-beyond are counted. Keeps no history: the agent does.
+A period is ``abi.BASELINE_MS`` long. For each profile in force it has the highest rate of any one
+address in any second (the value that thresholds are compared with), and whether an incident was
+active: rates during an attack are not usual. At most ``abi.BASELINE_PROFILES`` profiles, by index;
+further ones are only counted. The agent keeps the history.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ METRICS: Mapping[TrafficKind, Metric] = {
     TrafficKind.SLOW: Metric.SLOW,
     TrafficKind.PACKETS: Metric.PACKETS,
 }
-"""Which threshold the count of a kind is for."""
+"""The kind of traffic for each threshold."""
 _BITS = 8
 _NONE = (0,) * abi.METRIC_COUNT
 
 
 class BaselinePeriods:
-    """Not for several threads. ``page``: of the statistics header; this is its one writer."""
+    """Not for several threads. ``page``: of the statistics header; this class is its
+    only writer."""
 
     def __init__(self, page: abi.Baseline) -> None:
         self._page = page
         self._until_ms = 0
         self._taken: list[int] = []
-        """Indices of the profiles that the period is of: those in force when it began."""
+        """Indices of the profiles of the period: those in force at its begin."""
         self._highest: dict[int, tuple[int, ...]] = {}
         self._attacked: set[int] = set()
 
@@ -52,9 +53,9 @@ class BaselinePeriods:
         profiles: Mapping[int, ProfileThresholds],
         incidents: Iterable[Incident],
     ) -> None:
-        """Take a window in, and publish the period if it is over.
+        """Add a window, and publish the period if it is over.
 
-        ``profiles``: those in force, by index. ``incidents``: those that go on.
+        ``profiles``: those in force, by index. ``incidents``: the active ones.
         """
         if self._until_ms == 0:
             self._begin(window.boot_ms, profiles)

@@ -1,7 +1,7 @@
-"""The collector: what all lcores count and sample, summed every 100 ms.
+"""The collector: sums the counters and samples of all lcores every 100 ms.
 
-Called by the control loop alone. The work is done in C (``fastpath/include/detection.h``); here its
-results become values. Judges nothing.
+Called by the control loop only. C code does the work (``fastpath/include/detection.h``); this
+module converts the results to values. It does not decide what is an attack.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Collector(NativeTable):
         self._window = abi.TrafficWindow()
 
     def collect(self, boot_ms: int) -> Window:
-        """Take what is new; about every ``COLLECT_MS``, with a time that never goes back."""
+        """Collect new counts; call about every ``COLLECT_MS``, with a time that never goes back."""
         found = self._window
         self._library.sb_detection_collect(self.address, boot_ms, ctypes.addressof(found))
         followed = map(_target_traffic, found.followed[: found.followed_count])
@@ -87,27 +87,28 @@ class Collector(NativeTable):
         )
 
     def follow(self, target: Target) -> None:
-        """Keep evidence of a target, samples of the last second included.
+        """Collect evidence of a target, with the samples of the last second.
 
-        NativeError: there are ``abi.FOLLOWED_MAX``, or the key has bits behind its prefix length.
+        NativeError: ``abi.FOLLOWED_MAX`` are followed, or the key has bits beyond its prefix
+        length.
         """
         result = self._library.sb_detection_follow(self.address, *target)
         check(result, f"follow {target.key.hex()}/{target.prefix_length}")
 
     def unfollow(self, target: Target) -> None:
-        """Forget its evidence; NativeError: it is not followed."""
+        """Delete the evidence of a target; NativeError: it is not followed."""
         result = self._library.sb_detection_unfollow(self.address, *target)
         check(result, f"unfollow {target.key.hex()}/{target.prefix_length}")
 
     def evidence(self, target: Target) -> Evidence:
-        """What is known of a followed target by now; NativeError: it is not followed."""
+        """The evidence of a followed target; NativeError: it is not followed."""
         found = abi.TargetEvidence()
         result = self._library.sb_detection_evidence(self.address, *target, ctypes.addressof(found))
         check(result, f"evidence of {target.key.hex()}/{target.prefix_length}")
         return _evidence(found, self.sampling.packets_every)
 
     def node_top(self) -> tuple[tuple[Ranked, ...], tuple[Ranked, ...]]:
-        """Sources and destinations with most packets a second, over about 8 s."""
+        """Sources and destinations with the most packets a second, over about 8 s."""
         found = abi.NodeTop()
         self._library.sb_detection_top(self.address, ctypes.addressof(found))
         every = self.sampling.packets_every
@@ -117,23 +118,24 @@ class Collector(NativeTable):
         )
 
     def capture(self, profile: int, packets: int) -> None:
-        """Let each lcore capture so many packets more that a profile drops, or would; 0: none."""
+        """Let each lcore capture up to so many packets that a profile drops or would
+        drop; 0: none."""
         for table in self._tables:
             table.capture(profile, packets)
 
     @property
     def sampling(self) -> Sampling:
-        """As the workers have been told at the last collection."""
+        """The sampling rates that the workers got at the last collection."""
         return Sampling(self._window.packets_every, self._window.sources_every)
 
     @property
     def samples_lost(self) -> int:
-        """Samples that found their ring full, ever, at the last collection."""
+        """Samples lost because their ring was full, since the start, at the last collection."""
         return int(self._window.samples_lost)
 
     @property
     def destinations(self) -> int:
-        """Protected addresses that have counters, at the last collection."""
+        """Number of protected addresses with counters, at the last collection."""
         return int(self._window.destinations)
 
     @property
@@ -168,8 +170,9 @@ def _ranked(found: Sequence[abi.Ranked], every: int) -> tuple[Ranked, ...]:
 
 
 def _sampling_error(packets: int, every: int) -> int:
-    """Twice the standard deviation: one in `every` is taken, so the number taken is about Poisson's
-    of ``packets / every``, and that many stand for `every` each."""
+    """Twice the standard deviation. One packet in `every` is sampled, so the number of samples is
+    approximately Poisson-distributed with mean ``packets / every``, and each stands for `every`
+    packets."""
     return round(2 * math.sqrt(packets * every)) if every > 1 else 0
 
 

@@ -1,6 +1,6 @@
-"""Attacks for which there is no room among the incidents: by profile they are one.
+"""Attacks without room among the incidents, summed up by profile.
 
-Nothing of them is kept but how much there is of each family in each profile now.
+Only the present strength of each family in each profile is kept.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from dataplane.native import abi
 
 
 class Crowd:
-    """Of the newest window."""
+    """The sums of the newest window."""
 
     def __init__(self) -> None:
         self.count = 0
-        """Attacks that found no room, ever; one that goes on counts once."""
+        """Attacks that found no room, since the start; a continuing one counts once."""
         self._places: set[Place] = set()
         self._strength: dict[Place, int] = {}
 
     def strength(self, whole: Place) -> int:
-        """How much there was of that family in the whole profile."""
+        """The strength of that family in the whole profile."""
         return self._strength.get(whole, 0)
 
     def gather(
         self, without_room: Iterable[Finding], profiles: Mapping[int, Traffic]
     ) -> list[Finding]:
-        """One finding for each family and profile, in place of those."""
+        """One finding for each family and profile, in place of the given ones."""
         found: dict[Place, Finding] = {}
         places = set()
         for finding in without_room:

@@ -19,26 +19,27 @@ from dataplane.native import abi
 from dataplane.native.abi import Metric, TrafficKind
 
 CAPTURES_PER_TICK = 50
-"""Of a profile and lcore: of the 1,024 that an lcore keeps, enough for a reader by the tick."""
+"""Packets per profile, lcore and tick; an lcore keeps 1,024, so a reader at each tick gets all."""
 _log = Log()
 _TOP_TICKS = 10
 _BITS = 8
 
 
 class Collector(Follower, Protocol):
-    """What detection needs of the collector."""
+    """The part of the collector that detection uses."""
 
     def set_floors(
         self, profile: int, floors: Mapping[TrafficKind, int], bytes_floor: int = 0
     ) -> None:
-        """Report targets of a profile that reach one of these in a second; 0 or missing: never."""
+        """Report targets of a profile that reach one of these counts in a second; 0 or missing:
+        never."""
 
     def collect(self, boot_ms: int) -> Window:
-        """What has come since the last time, and in the last second."""
+        """Counts since the last call, and of the last second."""
         ...
 
     def capture(self, profile: int, packets: int) -> None:
-        """Let each lcore keep so many packets more that a profile drops, or would; 0: none."""
+        """Let each lcore keep up to so many packets that a profile drops or would drop; 0: none."""
 
     def node_top(self) -> tuple[Sequence[Ranked], Sequence[Ranked]]:
         """The heaviest sources and destinations of the node."""
@@ -46,10 +47,10 @@ class Collector(Follower, Protocol):
 
 
 class Detection:
-    """``profiles``: those in force, by index; another mapping when another policy is.
+    """``profiles``: those in force, by index; a new mapping object for each policy.
 
-    ``pages``: the workers' statistics. ``on_failed`` is told True when a fault has stopped it, and
-    False when it runs again.
+    ``pages``: the workers' statistics. ``on_failed`` is called with True when an error has stopped
+    detection, and with False when it runs again.
     """
 
     def __init__(
@@ -76,10 +77,10 @@ class Detection:
         self._pause = Pause()
 
     def turn(self) -> None:
-        """Judge what has come in since the last turn; nothing once it is closed.
+        """Judge the traffic since the last turn; does nothing once it is closed.
 
-        Packets are forwarded with and without it: no fault of it ends the data plane. After one it
-        pauses, then begins anew.
+        Forwarding does not depend on it: no error here ends the data plane. After an error
+        detection pauses, then begins again.
         """
         boot_ms = self._clock.boot_ms()
         if self._is_closed or self._pause.lasts(boot_ms):
@@ -88,7 +89,7 @@ class Detection:
             if self._pause.is_on:
                 self._begin_anew(boot_ms)
             self._judge_now()
-        except Exception as error:  # whatever it is
+        except Exception as error:  # any error
             self._counts.failures += 1
             pause_ms = self._pause.begin(boot_ms)
             where = traceback.format_tb(error.__traceback__)[-1].strip()
@@ -100,12 +101,13 @@ class Detection:
             self._on_failed(False)
 
     def close(self) -> None:
-        """What goes on ends as the data plane does."""
+        """End all incidents: the data plane ends."""
         self._is_closed = True
         self._judge.end_all(self._clock.boot_ms())
 
     def _begin_anew(self, boot_ms: int) -> None:
-        """With nothing of what may be at fault: attacks that go on are found again."""
+        """Start with new objects, without state that may have caused the error; active attacks are
+        detected again."""
         self._judge = self._judge.successor(boot_ms)
         self._baseline = BaselinePeriods(self._table.baseline)
         self._in_force = {}
@@ -126,7 +128,7 @@ class Detection:
         self._counts.ticks += 1
 
     def _capture(self) -> None:
-        """Have packets kept of what is dropped where something goes on, and nowhere else."""
+        """Capture dropped packets of profiles with active incidents only."""
         attacked = {incident.place.profile for incident in self._judge.active}
         for profile in attacked:
             self._collector.capture(profile, CAPTURES_PER_TICK)
@@ -145,6 +147,6 @@ class Detection:
 
 
 def _floors(thresholds: Thresholds) -> tuple[dict[TrafficKind, int], int]:
-    """Packets and so on by kind, and bytes."""
+    """Floors by kind: packets and the like, and bytes."""
     floors = {kind: thresholds.of(metric) for kind, metric in METRICS.items()}
     return floors, thresholds.of(Metric.BITS) // _BITS

@@ -1,8 +1,8 @@
-"""Which targets are attacked in a window of traffic: addresses, prefixes, and whole profiles.
+"""Finds the attacked targets in a window of traffic: addresses, prefixes, and whole profiles.
 
-An attack on many addresses of a prefix, of which none gets most of it, is one on the prefix (a
-carpet flood); what is spread over more than a prefix is one on the profile. What an attack that is
-known explains is not found again.
+An attack on many addresses of a prefix, with no address that gets most of it, is one on the prefix
+(a carpet flood). An attack on more than a prefix is one on the profile. Traffic that known attacks
+explain is not reported again.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from dataplane.native import abi
 from dataplane.native.abi import Attack
 
 PROFILE_FACTOR = 10
-"""A profile has so many times the threshold of a prefix."""
+"""A profile's threshold is this multiple of a prefix's."""
 WHOLE = Target(bytes(16), 0)
-"""Stands for all that a profile protects."""
+"""Target that stands for all addresses of a profile."""
 _PREFIX_IPV4, _PREFIX_IPV6 = 120, 64
 _Of: TypeAlias = tuple[Target, int]
 """A target, and a profile's index."""
 
 
 class Place(NamedTuple):
-    """What there is one incident of at a time."""
+    """The identity of an incident: at most one is active for each."""
 
     family: Attack
     kind: abi.Target
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """An attack that is there now, be it new or not."""
+    """An attack in this window, new or known."""
 
     sign: Sign
     place: Place
@@ -47,14 +47,14 @@ class Finding:
 
 
 class Views:
-    """How the counts of each profile are looked at."""
+    """The thresholds for the counts of each profile."""
 
     def __init__(self, profiles: Mapping[int, ProfileThresholds], answers: int) -> None:
         self._profiles = profiles
         self._answers = answers
 
     def of(self, profile: int, kind: abi.Target) -> View | None:
-        """None: there is no such profile any more."""
+        """The view of a profile; None: the profile is no longer in force."""
         return self[profile, kind] if profile in self._profiles else None
 
     def __getitem__(self, of: tuple[int, abi.Target]) -> View:
@@ -68,7 +68,7 @@ class Views:
 
 
 class Known:
-    """The attacks that go on, and the traffic of their targets."""
+    """The active attacks, and the traffic of their targets."""
 
     def __init__(self) -> None:
         self._strength: dict[Place, int] = {}
@@ -76,7 +76,8 @@ class Known:
         self._parts = _Parts()
 
     def add(self, place: Place, strength: int, lately: int, window: Counts) -> None:
-        """One goes on there. ``strength``: how much there is of it; ``lately``: was at the most."""
+        """Add an active attack. ``strength``: its present strength; ``lately``: its
+        recent maximum."""
         self._strength[place] = strength
         self._attacks.setdefault((place.target, place.profile), {})[place.family] = lately
         self._parts.add(place, window)
@@ -85,11 +86,12 @@ class Known:
         return place in self._strength
 
     def attacks(self, target: Target, profile: int) -> Mapping[Attack, int]:
-        """The families of those on that very target, with the most there was of each lately."""
+        """The families of the attacks on exactly that target, with their recent maximum
+        strengths."""
         return self._attacks.get((target, profile), {})
 
     def without(self, counts: Counts, whole: Place, new: Iterable[Finding] = ()) -> Counts:
-        """What a prefix or profile gets beside its parts that are attacked themselves."""
+        """The traffic of a prefix or profile without that of its attacked parts."""
         parts = self._parts.of(whole)
         more = _Parts()
         for finding in new:
@@ -97,13 +99,13 @@ class Known:
         return _less(counts, {**parts, **more.of(whole)})
 
     def is_in_carpet(self, place: Place, value: int) -> bool:
-        """Whether it is the lesser part of a known carpet flood."""
+        """Whether it is a minor part of a known carpet flood."""
         prefix = place._replace(kind=abi.Target.PREFIX, target=prefix_of(place.target))
         return 2 * value < self._strength.get(prefix, 0)
 
 
 class _Parts:
-    """Traffic of targets, by what they are parts of."""
+    """Traffic of targets, grouped by the target that contains them."""
 
     def __init__(self) -> None:
         self._prefixes: dict[int, dict[Target, Counts]] = {}
@@ -117,7 +119,8 @@ class _Parts:
             self._addresses.setdefault(prefix, {})[place.target] = window
 
     def of(self, whole: Place) -> dict[Target, Counts]:
-        """Each packet once: no address of a prefix that is there too."""
+        """The parts of a target; each packet counts once: addresses of a listed prefix are left
+        out."""
         if whole.kind is abi.Target.PREFIX:
             return self._addresses.get((whole.target, whole.profile), {})
         if whole.kind is not abi.Target.PROFILE:
@@ -130,7 +133,7 @@ class _Parts:
 
 
 def find_on_ports(ports: Mapping[Place, Traffic], views: Views, known: Known) -> list[Finding]:
-    """Floods of the link itself; ``ports``: the frames of each kind and port."""
+    """Floods on the link itself; ``ports``: the frames of each kind and port."""
     found = []
     for place, traffic in ports.items():
         view = views.of(place.profile, place.kind)
@@ -144,7 +147,7 @@ def find_on_ports(ports: Mapping[Place, Traffic], views: Views, known: Known) ->
 
 
 def find(window: Window, views: Views, known: Known) -> list[Finding]:
-    """Attacks that are not known yet: on addresses, then prefixes, then profiles; of each the
+    """Attacks that are not known yet: on addresses, then prefixes, then profiles; each with the
     highest excess first."""
     addresses: dict[_Of, list[Finding]] = {}
     for finding in _of_addresses(window, views, known):
@@ -176,7 +179,7 @@ def _of_addresses(window: Window, views: Views, known: Known) -> Iterator[Findin
 def _of_prefix(
     one: TargetTraffic, view: View, known: Known, inside: list[Finding]
 ) -> tuple[list[Finding], list[Finding]]:
-    """What is on the prefix; and those inside that remain, as they are no part of that."""
+    """The findings on the prefix, and those on its addresses that are not part of them."""
     whole = Place(Attack.PACKET_FLOOD, abi.Target.PREFIX, one.target, one.profile)
     there = known.attacks(one.target, one.profile)
     counts = known.without(one.traffic.window, whole)
@@ -220,7 +223,7 @@ def _less(counts: Counts, parts: Mapping[Target, Counts]) -> Counts:
 
 
 def prefix_of(address: Target) -> Target:
-    """The one that the collector sums it up in: a /24 of IPv4, a /64 of IPv6."""
+    """The prefix that the collector sums the address up in: a /24 of IPv4, a /64 of IPv6."""
     length = _PREFIX_IPV4 if address.key.startswith(MAPPED_PREFIX) else _PREFIX_IPV6
     return Target(address.key[: length // 8].ljust(16, b"\0"), length)
 

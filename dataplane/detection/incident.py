@@ -1,4 +1,4 @@
-"""One attack while it goes on: what it has added up to, and when it is over."""
+"""An active attack: its totals, and the condition for its end."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ LIMITS = frozenset(
     | {reason for reason in Reason if reason.name.startswith("RATE_")}
     | {reason for reason in Reason if reason.name.endswith("_LIMIT")}
 )
-"""What drops only what is too much of something."""
+"""Reasons that drop only an excess of something."""
 _SAMPLES_MIN = 50
-"""Fewer sampled sources say nothing about whether they are forged."""
+"""With fewer sampled sources it is not decided whether they are forged."""
 _LATELY_TICKS = 30
-"""Tenths of a second: who answers a flood at all has answered it within three seconds."""
+"""Tenths of a second: a host that answers a flood at all has answered within three seconds."""
 _MET_SHARE = 2
-"""An attack is met if one in so many of its packets does not pass."""
+"""An attack counts as mitigated if at least one in so many of its packets does not pass."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Per second."""
+    """Rates per second."""
 
     packets: int = 0
     bits: int = 0
     requests: int = 0
 
     def with_peaks_of(self, other: Rates) -> Rates:
-        """The larger of each."""
+        """The maximum of each rate."""
         return Rates(
             max(self.packets, other.packets),
             max(self.bits, other.bits),
@@ -52,17 +52,17 @@ class Rates:
 
 @dataclass
 class Incident:
-    """Written by the judge; the table copies it to where everybody reads it."""
+    """One incident. The judge writes it; the table publishes it."""
 
     id: int
     number: int
     attack: Attack
     place: Place
     profile: ProfileThresholds
-    """As it was when the attack was detected."""
+    """The rates when the attack was detected."""
     sign: Sign
     started_boot_ms: int
-    """When the threshold was crossed, by the packets of the last tick."""
+    """Time at which the threshold was crossed, from the packets of the last tick."""
     detected_boot_ms: int
     updated_boot_ms: int
     strength: int
@@ -76,7 +76,7 @@ class Incident:
     bits: int = 0
     requests: int = 0
     amount: int = 0
-    """Of those, what the attack consists of: packets, connections or requests."""
+    """Of the totals, what the attack consists of: packets, connections or requests."""
     dropped: int = 0
     challenged: int = 0
     evidence: Evidence = field(default_factory=Evidence)
@@ -86,11 +86,11 @@ class Incident:
     _strengths: deque[int] = field(default_factory=lambda: deque(maxlen=_LATELY_TICKS))
 
     def begin(self, traffic: Traffic) -> None:
-        """Count the second in which it was detected; after `look_at`."""
+        """Count the second in which it was detected; call after `look_at`."""
         self._count(traffic, traffic.window)
 
     def go_on(self, traffic: Traffic, strength: int, boot_ms: int) -> None:
-        """Count a tick. ``strength``: what there is of the attack."""
+        """Count a tick. ``strength``: the attack's present strength."""
         self.updated_boot_ms = boot_ms
         self.strength = strength
         self._strengths.append(strength)
@@ -105,7 +105,7 @@ class Incident:
 
     @property
     def strength_lately(self) -> int:
-        """The most of the last three seconds."""
+        """The maximum strength of the last three seconds."""
         return max(self._strengths, default=self.strength)
 
     def is_over(self, threshold: int, boot_ms: int) -> bool:
@@ -120,14 +120,14 @@ class Incident:
 
     @property
     def is_spoofed(self) -> bool:
-        """Whether its sources are taken for forged."""
+        """Whether its sources count as forged."""
         evidence = self.evidence
         enough = min(evidence.distinct_sources, evidence.samples_taken) >= _SAMPLES_MIN
         return enough and evidence.seen_once >= self.profile.thresholds.spoofed_share
 
     @property
     def would_drop(self) -> int:
-        """Packets that only a mode ``monitor`` has let through; from samples."""
+        """Packets that passed only because of a mode ``monitor``; estimated from samples."""
         evidence = self.evidence
         if not evidence.packets:
             return 0
@@ -136,7 +136,7 @@ class Incident:
 
     @property
     def action(self) -> IncidentAction:
-        """What has become of it. Whatever else was dropped of the target's packets may be its."""
+        """What was done to the attack. Other drops of the target's packets may be included."""
         if (self.dropped + self.challenged) * _MET_SHARE < max(1, self.amount):
             return IncidentAction.MONITORED
         if self.challenged > self.dropped:

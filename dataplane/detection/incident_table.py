@@ -1,8 +1,8 @@
-"""Writes incidents, counts and the heaviest addresses where everybody reads them.
+"""Publishes incidents, counts and the heaviest addresses in shared memory.
 
-The control loop is the one writer. A slot's version is odd while the rest of it changes. A new
-incident takes a slot that was never used, else that of the ended one that was updated longest ago;
-there are more slots than incidents can be active.
+The control loop is the only writer. A slot's version is odd while the rest of the slot changes. A
+new incident takes an unused slot, else that of the ended incident with the oldest update; there are
+more slots than incidents can be active.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _VERSION_BYTES = 8
 class _Kept(NamedTuple):
     slot: int
     booted_utc_ms: int
-    """As it was when the incident began: its times stay as far apart, whatever UTC does."""
+    """The UTC time at which the boot clock was 0, as of the incident's begin: the distances of its
+    times do not change when UTC steps."""
 
 
 class IncidentTable:
@@ -38,24 +39,24 @@ class IncidentTable:
         self._clock = clock
         self._country_of = country_of
         self._kept: dict[int, _Kept] = {}
-        """By number of an incident."""
+        """Slots by number of the incident."""
         self._ended: dict[int, None] = {}
-        """Numbers of ended ones, in the order in which they ended."""
+        """Numbers of ended incidents, in the order of their ends."""
         self._unused = list(range(abi.INCIDENTS_MAX - 1, -1, -1))
         self._blocked: set[int] = set()
 
     @property
     def counts(self) -> abi.DetectionCounts:
-        """What is counted beside the incidents; of those that are published it is counted here."""
+        """Counters beside the incidents; `publish` updates those about incidents."""
         return self._pages.counts
 
     @property
     def baseline(self) -> abi.Baseline:
-        """Where the rates of profiles stand, beside the incidents."""
+        """The page of the rates of profiles."""
         return self._pages.baseline
 
     def publish(self, incident: Incident) -> None:
-        """Write an incident over what was known of it."""
+        """Write an incident over its former values."""
         is_new = incident.number not in self._kept
         if is_new:
             utc_ms = self._clock.utc_ms() - self._clock.boot_ms()
@@ -65,7 +66,7 @@ class IncidentTable:
         content = abi.Incident()
         self._fill(content, incident, kept.booted_utc_ms)
         slot.version += 1
-        # The version of what is written is skipped: it stays odd until the rest is there.
+        # The version field is skipped: it stays odd until the other fields are written.
         source = ctypes.addressof(content) + _VERSION_BYTES
         size = ctypes.sizeof(content) - _VERSION_BYTES
         ctypes.memmove(ctypes.addressof(slot) + _VERSION_BYTES, source, size)
@@ -75,7 +76,7 @@ class IncidentTable:
     def publish_top(
         self, sources: Iterable[Ranked], targets: Iterable[Ranked], packets_every: int
     ) -> None:
-        """Write the heaviest addresses of the node over those before."""
+        """Write the heaviest addresses of the node."""
         top = self._pages.top
         top.version += 1
         top.boot_ms, top.packets_every = self._clock.boot_ms(), packets_every
@@ -108,7 +109,7 @@ class IncidentTable:
             self._blocked.discard(incident.number)
 
     def _fill(self, raw: abi.Incident, one: Incident, utc_ms: int) -> None:
-        """``utc_ms``: when the boot clock was 0."""
+        """``utc_ms``: the UTC time at which the boot clock was 0."""
         place, wanted = one.place, one.profile.thresholds.response
         name = one.profile.name.encode()
         raw.id, raw.number, raw.attack = one.id, one.number, one.attack
@@ -166,12 +167,12 @@ def _fill_rates(raw: abi.Rates, rates: Rates) -> None:
 
 
 def _shares(packets: Mapping[Key, int], whole: int) -> dict[int, int]:
-    """In parts per million."""
+    """Shares in parts per million."""
     return {int(key): min(_PPM, count * _PPM // whole) for key, count in packets.items() if whole}
 
 
 def _fill_parts(raw: ctypes.Array[abi.Part], values: Mapping[Key, int]) -> int:
-    """The largest, as many as there is room for; how many they are."""
+    """Write the largest parts that there is room for; returns their number."""
     largest = sorted(values.items(), key=lambda item: -item[1])
     used = [(key, value) for key, value in largest if value][: len(raw)]
     for part, (key, value) in zip(raw, used, strict=False):

@@ -1,8 +1,8 @@
 """Opens incidents, follows them and ends them, from the collector's windows.
 
 Called by the control loop every tenth of a second. At most `FOLLOWED_MAX` incidents of addresses
-and prefixes go on at a time; attacks that find no room are counted, and stand together in one
-incident of their profile.
+and prefixes are active at a time. Attacks without room are counted, and share one incident of their
+profile.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from dataplane.native import abi
 from dataplane.native.abi import Attack, IncidentEnd
 
 TICK_MS = 100
-"""How often everything is judged."""
+"""Interval of the judgement."""
 FOLLOWED_MAX = abi.INCIDENTS_ACTIVE_MAX
 WHOLE_MAX = 64
-"""Incidents of whole profiles at a time."""
+"""Active incidents of whole profiles."""
 _FIRST_LOOK_MS, _LOOK_MS = 300, 1000
 _LOOKS = 8
 _FOLLOWED = (abi.Target.ADDRESS, abi.Target.PREFIX)
@@ -45,35 +45,36 @@ _NOTHING = Traffic(window=_NONE, since=_NONE)
 
 
 class Follower(Protocol):
-    """What the judge needs of the collector."""
+    """The part of the collector that the judge uses."""
 
     def follow(self, target: Target) -> None:
-        """Keep evidence of the packets to it."""
+        """Collect evidence of a target."""
 
     def unfollow(self, target: Target) -> None:
-        """Keep none any more."""
+        """Stop collecting it."""
 
     def evidence(self, target: Target) -> Evidence:
-        """What there is of a followed one."""
+        """The evidence of a followed target."""
         ...
 
     @property
     def sampling(self) -> Sampling:
-        """How many packets a sample stands for."""
+        """The sampling rates."""
         ...
 
 
 class _Seen(NamedTuple):
-    """Something that is beyond its threshold, and no incident yet."""
+    """A target beyond its threshold that is not an incident yet."""
 
     ticks: int
-    """In turn, in which it went on."""
+    """Number of consecutive ticks."""
     ticks_all: int
     crossed_ms: int
 
 
 class Judge:
-    """Not for several threads. ``publish`` is told of each incident that is new or has changed."""
+    """Not for several threads. ``publish`` is called with each incident that is new or
+    has changed."""
 
     def __init__(self, follower: Follower, publish: Callable[[Incident], None]) -> None:
         self._follower = follower
@@ -88,16 +89,16 @@ class Judge:
 
     @property
     def active(self) -> tuple[Incident, ...]:
-        """Those that go on."""
+        """The active incidents."""
         return tuple(self._active.values())
 
     @property
     def suppressed(self) -> int:
-        """Attacks that found no room, ever."""
+        """Attacks that found no room, since the start."""
         return self._crowd.count
 
     def use(self, profiles: Mapping[int, ProfileThresholds], boot_ms: int) -> None:
-        """These are in force from now on."""
+        """Set the profiles in force."""
         self._profiles = profiles
         views = Views(profiles, 0)
         for place, incident in tuple(self._active.items()):
@@ -106,9 +107,10 @@ class Judge:
                 self._end(incident, IncidentEnd.POLICY, boot_ms)
 
     def judge(self, window: Window, ports: Mapping[Place, Traffic], answers: int = 0) -> None:
-        """Everything that a window says.
+        """Process a window.
 
-        ``ports``: the frames of the link. ``answers``: SYNs that the node answered in its second.
+        ``ports``: the frames of the link. ``answers``: SYNs that the node answered in the same
+        second.
         """
         views = Views(self._profiles, answers)
         known = self._go_on(window, ports, views)
@@ -122,24 +124,24 @@ class Judge:
                 self._open(finding, window.boot_ms, is_crowd=True)
 
     def end_all(self, boot_ms: int) -> None:
-        """The data plane stops."""
+        """End all incidents: the data plane stops."""
         for incident in self.active:
             self._end(incident, IncidentEnd.DRAINING, boot_ms)
 
     def successor(self, boot_ms: int) -> Judge:
-        """Another judge, who knows of no attack, after a fault of this one; counts are carried on.
+        """A new judge without any attack, after an error of this one; counts continue.
 
-        What goes on ends here, as far as that is possible, and begins again there.
+        Active incidents end here, as far as that is possible, and are opened again there.
         """
         for incident in self.active:
-            with suppress(Exception):  # it may be what the fault is about
+            with suppress(Exception):  # it may have caused the error
                 self._end(incident, IncidentEnd.FAILED, boot_ms)
         other = Judge(self._follower, self._publish)
         other._number, other._crowd.count = self._number, self._crowd.count
         return other
 
     def _go_on(self, window: Window, ports: Mapping[Place, Traffic], views: Views) -> Known:
-        """Bring what is known up to this window; `use` has ended what has no profile any more."""
+        """Update active incidents with this window; `use` has ended those without a profile."""
         known = Known()
         for place in sorted(self._active, key=_order):
             incident, view = self._active[place], views[place.profile, place.kind]
@@ -159,7 +161,7 @@ class Judge:
         return known
 
     def _settle(self, incident: Incident, threshold: int, boot_ms: int, *, is_merged: bool) -> None:
-        """End it, or look at its evidence again. ``is_merged``: others explain a part of it."""
+        """End it, or take new evidence. ``is_merged``: other incidents explain a part of it."""
         is_over = incident.is_over(threshold, boot_ms)
         if is_merged and incident.quiet_since_ms is not None:
             self._end(incident, IncidentEnd.MERGED, boot_ms)
@@ -171,14 +173,15 @@ class Judge:
             self._publish(incident)
 
     def _patient(self, found: Iterable[Finding], boot_ms: int) -> list[Finding]:
-        """Without those that may turn out to be something else in a tick."""
+        """Leave out findings that may turn out to be something else within a tick."""
         found = list(found)
         seen = {each.place: self._seen.get(each.place, _first(each, boot_ms)) for each in found}
         self._seen = {each.place: _again(seen[each.place], each) for each in found}
         return [each for each in found if _is_certain(self._seen[each.place], each.sign)]
 
     def _open(self, finding: Finding, boot_ms: int, *, is_crowd: bool = False) -> bool:
-        """False: there is no room. What its evidence explains otherwise is no incident."""
+        """Open an incident; False: there is no room. A finding that its evidence explains otherwise
+        is skipped."""
         place, sign = finding.place, finding.sign
         if not self._has_room(place):
             return False
@@ -206,7 +209,7 @@ class Judge:
         incident.begin(finding.traffic)
         self._active[place] = incident
         self._followed_count += place.kind in _FOLLOWED
-        # Not all that begin together: to look takes most of what an incident costs.
+        # Not all new ones at once: reading evidence is most of the cost of an incident.
         self._look_at_ms[place] = boot_ms + _FIRST_LOOK_MS + self._number % _LOOKS * TICK_MS
         self._publish(incident)
         return True
@@ -244,7 +247,7 @@ class Judge:
 
 
 def _order(place: Place) -> tuple[int, bool]:
-    """Parts before what they are parts of, and what explains before what is explained."""
+    """Parts before the targets that contain them, and explaining attacks before explained ones."""
     return place.kind, place.family in GENERAL
 
 
@@ -258,7 +261,7 @@ def _traffic(place: Place, window: Window, ports: Mapping[Place, Traffic]) -> Tr
 
 
 def _first(finding: Finding, boot_ms: int) -> _Seen:
-    """When the threshold was crossed: by the pace of the last tick, and in it."""
+    """The time at which the threshold was crossed, extrapolated within the last tick."""
     came = VALUES[finding.place.family](finding.traffic.since)
     beyond = finding.sign.value - finding.sign.threshold
     since_ms = min(TICK_MS, TICK_MS * beyond // came) if came else 0
@@ -275,7 +278,7 @@ def _is_certain(seen: _Seen, sign: Sign) -> bool:
 
 
 def _named(attack: Attack, evidence: Evidence) -> Attack:
-    """Of an amplification, by the port that most of it comes from."""
+    """The name of an amplification, by the port that most of it comes from."""
     if attack is not Attack.UDP_AMPLIFICATION:
         return attack
     ports = (each for each in evidence.source_ports if each.protocol == _UDP)

@@ -1,23 +1,23 @@
-"""How long detection pauses after a fault: each time twice as long, until it is calm."""
+"""The pause of detection after an error: doubled each time, until there is no error for a while."""
 
 from __future__ import annotations
 
 FIRST_MS, LONGEST_MS = 1_000, 60_000
 CALM_MS = 300_000
-"""After so long without a fault the next one is a first one."""
+"""After so long without an error the pause is the shortest again."""
 
 
 class Pause:
-    """Times are the boot clock's."""
+    """Times are those of the boot clock."""
 
     def __init__(self) -> None:
         self._next_ms = FIRST_MS
         self._until_ms = 0
         self.is_on = False
-        """Since a fault, until it runs again."""
+        """Whether it is between an error and the restart."""
 
     def begin(self, boot_ms: int) -> int:
-        """There was a fault; returns for how long it pauses."""
+        """Record an error; returns the duration of the pause."""
         if boot_ms - self._until_ms > CALM_MS:
             self._next_ms = FIRST_MS
         pause_ms = self._next_ms
@@ -26,10 +26,10 @@ class Pause:
         return pause_ms
 
     def lasts(self, boot_ms: int) -> bool:
-        """Whether there is still some of it left."""
+        """Whether the pause lasts."""
         return self.is_on and boot_ms < self._until_ms
 
     def ends(self) -> bool:
-        """It runs; whether it did not before."""
+        """Record that detection runs; returns whether it did not before."""
         was_on, self.is_on = self.is_on, False
         return was_on

@@ -23,29 +23,29 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Recent:
-    """What a counter has come to."""
+    """The increase of a counter."""
 
     window: int
-    """In the last ten readings."""
+    """Over the last ten readings."""
     since: int
     """Since the reading before."""
 
 
 class Counter:
-    """Of a number that only grows; read every tenth of a second."""
+    """The increase of a number that only grows; read every tenth of a second."""
 
     def __init__(self) -> None:
         self._read: deque[int] = deque(maxlen=_TICKS_PER_S + 1)
 
     def after(self, total: int) -> Recent:
-        """Take a reading; the first says nothing."""
+        """Take a reading; the first one yields no increase."""
         self._read.append(total)
         before = self._read[-2] if len(self._read) > 1 else total
         return Recent(total - self._read[0], total - before)
 
 
 class Links:
-    """Frames that are of the link, or not IP, by port. ``pages``: the workers' statistics."""
+    """Frames of link control, or not IP, by port. ``pages``: the workers' statistics."""
 
     def __init__(self, pages: Sequence[abi.LcoreStats]) -> None:
         self._pages = pages
@@ -61,7 +61,7 @@ class Links:
         self._dropped = {place: Counter() for place in self._places}
 
     def read(self) -> Mapping[Place, Traffic]:
-        """As the traffic of a target: packets, and of them dropped."""
+        """Read them in the form of a target's traffic: packets, and dropped packets."""
         return {
             place: _traffic(
                 self._frames[place].after(self._count(port, kinds)),
@@ -86,7 +86,7 @@ class Answers:
         self._counter = Counter()
 
     def read(self) -> int:
-        """In the last second."""
+        """The number in the last second."""
         total = sum(page.origin[Origin.ANSWER].sent for page in self._pages)
         return self._counter.after(total).window
 

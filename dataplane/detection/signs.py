@@ -1,7 +1,7 @@
-"""Which attacks the counts of a second are the sign of.
+"""Finds the attacks that the counts of one second indicate.
 
-A packet is of one attack alone, the most specific one: fragments of a reflector's answers are no
-fragment flood, and what a flood of some type explains is no packet flood.
+A packet belongs to one attack only, the most specific one: fragments of a reflector's answers are
+not a fragment flood, and packets that a flood of another type explains are not a packet flood.
 """
 
 from __future__ import annotations
@@ -16,32 +16,34 @@ from dataplane.native import abi
 from dataplane.native.abi import ATTACK_METRIC, Attack, Metric, TrafficKind
 
 REBOOT_FACTOR = 4
-"""So many times the threshold where a host answers nothing: clients of one that reboots retry."""
+"""Multiple of the threshold for a host that does not answer: clients of a rebooting host retry."""
 FAR_FACTOR = 4
-"""What is so many times the threshold is a flood whatever it looks like: up to there it may be a
-crowd whose handshakes are not completed yet, or a scanner; nmap(1) tries its thousand ports in a
-second."""
+"""Beyond this multiple of the threshold traffic is a flood in any case. Below, it may be a crowd
+whose handshakes are not complete yet, or a scanner; nmap(1) tries its thousand ports in a second.
+"""
 _TICKS_IN_DOUBT = 2
-"""With a third one, a flood would be told 200 to 300 ms after it has crossed the threshold."""
+"""With three ticks, the delay from the crossed threshold to the detection would be 200
+to 300 ms."""
 LULL_TICKS_MAX = 5
-"""In doubt, for so long SYNs may stay away whose handshakes are not completed: a crowd that came at
-once and is that far away."""
+"""In doubt, the wait for handshakes that complete: a crowd of distant clients may have begun at the
+same time."""
 _TICKS_PER_S = 10
 _SCANNERS_MAX, _SCANNED_MIN = 4, 16
 _TRIES = 3
-"""Of a port, at most on average: SYNs and RSTs."""
+"""SYNs and RSTs of a scan: at most so many per port on average."""
 _SYN, _RST = 0x02, 0x04
 _ANSWERED_SHARE = 8
-"""A host answers if it answers one SYN in so many."""
+"""A host counts as answering if it answers one SYN in so many."""
 _FRAGMENTS_OF_ANSWER = 3
-"""Of a reflector's answer of 4,096 bytes (RFC 6891, 6.2.5)."""
+"""Fragments of a reflector's answer of 4,096 bytes (RFC 6891, 6.2.5)."""
 _UNUSABLE_SHARE = 5
-"""Of random IPv4 addresses 34 are no source to each 222 that are: multicast, reserved, loopback."""
+"""Among random IPv4 addresses, for 222 possible sources there are 34 impossible ones: multicast,
+reserved, loopback."""
 _FORGEABLE = (
     *(TrafficKind.SYN, TrafficKind.ACK, TrafficKind.RST),
     *(TrafficKind.UDP, TrafficKind.ICMP, TrafficKind.FRAGMENT),
 )
-"""What needs no answer, so that its source may be anybody."""
+"""Kinds that need no answer, so that their source may be forged."""
 _BITS = 8
 _NOBODY: Mapping[Attack, int] = {}
 
@@ -50,7 +52,7 @@ Value: TypeAlias = Callable[[Counts], int]
 
 @dataclass(frozen=True)
 class Sign:
-    """More than a threshold; all amplification is `Attack.UDP_AMPLIFICATION` here."""
+    """A count beyond a threshold; all amplification is `Attack.UDP_AMPLIFICATION` here."""
 
     attack: Attack
     threshold: int
@@ -58,38 +60,38 @@ class Sign:
 
     @property
     def metric(self) -> Metric:
-        """What was compared."""
+        """The metric that was compared."""
         return ATTACK_METRIC[self.attack]
 
     @property
     def excess(self) -> float:
-        """How many times the threshold it is."""
+        """The count divided by the threshold."""
         return self.value / self.threshold
 
 
 @dataclass(frozen=True)
 class View:
-    """How counts are to be looked at."""
+    """The thresholds for counts."""
 
     thresholds: Thresholds
     factor: int = 1
-    """Of each threshold: more for a prefix, or a profile."""
+    """Factor of each threshold: larger for a prefix or a profile."""
     answers: int = 0
-    """SYNs a second that the node itself has answered."""
+    """SYNs per second that the node itself has answered."""
 
     def threshold(self, attack: Attack) -> int:
-        """Of that attack; 0: it is not looked at."""
+        """The threshold of that attack; 0: not checked."""
         if attack in LINK_FRAMES:
             return LINK_FRAMES[attack]
         return self.thresholds.of(ATTACK_METRIC[attack]) * self.factor
 
 
 def signs(counts: Counts, view: View, known: Mapping[Attack, int] = _NOBODY) -> list[Sign]:
-    """Every attack that the counts of one second are a sign of, without those explained by another.
+    """The attacks that the counts of one second indicate, without those that others explain.
 
-    ``known``: attacks that go on there, which explain packets whatever their threshold, with the
-    most that there was of each in a second lately. In the order of `VALUES`: packet and bit floods
-    last, of what the others leave.
+    ``known``: active attacks on the same target, with their recent maximum per second, which
+    explain packets whatever their threshold. The order is that of `VALUES`: packet and bit floods
+    come last, from what the others leave.
     """
     found: list[Sign] = []
     others = dict(known)
@@ -109,9 +111,9 @@ def signs(counts: Counts, view: View, known: Mapping[Attack, int] = _NOBODY) -> 
 def strength(
     attack: Attack, counts: Counts, view: View, known: Mapping[Attack, int] = _NOBODY
 ) -> int:
-    """How much of an attack that was found there is now, whatever the threshold.
+    """The present strength of a known attack, whatever the threshold.
 
-    ``known``: other attacks on the same, as of `signs`.
+    ``known``: other attacks on the same target, as in `signs`.
     """
     if attack is Attack.SYN_FLOOD:
         return _syns(counts, view)[0]
@@ -121,31 +123,30 @@ def strength(
 
 
 def ticks_needed(sign: Sign) -> int:
-    """For how many ticks in turn it has to be there.
+    """The number of consecutive ticks before it is an incident.
 
-    What explains a packet or bit flood may cross its own threshold in the next one. Handshakes of
-    a crowd are completed a round trip after its SYNs; of what is far beyond the threshold they
-    could not be enough.
+    An attack that explains a packet or bit flood may cross its own threshold one tick later.
+    Handshakes of a crowd complete a round trip after its SYNs; far beyond the threshold they could
+    not be enough.
     """
     is_near = sign.attack is Attack.SYN_FLOOD and sign.value < FAR_FACTOR * sign.threshold
     return _TICKS_IN_DOUBT if is_near or sign.attack in GENERAL else 1
 
 
 def goes_on(sign: Sign, since: Counts) -> bool:
-    """Whether as much has come in the last tick as in each of a second's; a crowd does not go on
-    when all of it is there. It does not matter for other attacks: they have nothing to wait for.
-    """
+    """Whether the last tick alone has the pace of the threshold; the SYNs of a crowd end when all
+    clients have come. Always true for other attacks: they need no such wait."""
     if sign.attack is not Attack.SYN_FLOOD:
         return True
     return VALUES[sign.attack](since) * _TICKS_PER_S >= sign.threshold
 
 
 def is_scan(sign: Sign, evidence: Evidence) -> bool:
-    """Whether the newest SYNs are those of a few who try many ports, and hardly any twice.
+    """Whether the newest SYNs are those of a few sources that try many ports, hardly any twice.
 
-    Their RSTs say the same: who only looks answers a SYN-ACK with one, and these may come last.
+    Their RSTs indicate the same: a scanner answers a SYN-ACK with one, and these may come last.
 
-    Beyond `FAR_FACTOR` times the threshold it does not matter what they are after.
+    Beyond `FAR_FACTOR` times the threshold it makes no difference.
     """
     if sign.attack is not Attack.SYN_FLOOD or sign.value >= FAR_FACTOR * sign.threshold:
         return False
@@ -157,12 +158,13 @@ def is_scan(sign: Sign, evidence: Evidence) -> bool:
 
 
 def family(attack: Attack) -> Attack:
-    """The attack as `signs` tells it: which reflectors have sent the packets is not counted."""
+    """The attack as in `signs`: the kind of reflector is not distinguished."""
     return Attack.UDP_AMPLIFICATION if attack in _NAMED else attack
 
 
 def _syns(counts: Counts, view: View) -> tuple[int, int]:
-    """SYNs, 0 if enough of them become connections; and the threshold for as many answers."""
+    """SYNs, 0 if enough of them become connections; and the threshold for SYNs with so many
+    answers."""
     threshold = view.threshold(Attack.SYN_FLOOD)
     syns = counts[TrafficKind.SYN]
     if counts[TrafficKind.CONNECTION] * view.thresholds.handshake_ratio >= syns:
@@ -174,10 +176,11 @@ def _syns(counts: Counts, view: View) -> tuple[int, int]:
 
 
 def _explained(attack: Attack, others: Mapping[Attack, int], counts: Counts) -> int:
-    """What of an attack's value is another one's doing."""
+    """The part of an attack's value that another attack explains."""
     match attack:
         case Attack.RST_FLOOD if Attack.SYN_FLOOD in others:
-            # They come a round trip after the SYNs, so some when there are none any more.
+            # Handshakes come a round trip after the SYNs, so some come when there are no SYNs any
+            # more.
             return max(0, others[Attack.SYN_FLOOD] - counts[TrafficKind.SYN])
         case Attack.UDP_FLOOD | Attack.ICMP_FLOOD if Attack.FRAGMENT_FLOOD in others:
             return counts[TrafficKind.FRAGMENT]  # the first of each counts as both
@@ -195,9 +198,9 @@ def _general(counts: Counts, view: View, others: Mapping[Attack, int]) -> Iterat
 
 
 def _left(attack: Attack, counts: Counts, others: Mapping[Attack, int]) -> int:
-    """Packets or bits that none of the other attacks explains; bits by the share of packets.
+    """Packets or bits that no other attack explains; bits in proportion to packets.
 
-    Those in whose names SYNs were sent answer with one RST or ACK for each, at most.
+    Hosts whose addresses were forged in SYNs answer each SYN-ACK with one RST or ACK, at most.
     """
     families = {family(other) for other in others if other not in GENERAL}
     packets = counts[TrafficKind.PACKETS]
@@ -215,7 +218,8 @@ def _count(kind: TrafficKind) -> Value:
 
 
 def _rsts(counts: Counts) -> int:
-    """Without those of who gets an answer to a SYN that he has not sent, or only for a look."""
+    """RSTs without those that answer a SYN-ACK: from hosts with forged addresses, or
+    from scanners."""
     return max(0, counts[TrafficKind.RST] - counts[TrafficKind.SYN])
 
 
@@ -229,7 +233,7 @@ def _fragments(counts: Counts) -> int:
 
 
 def _malformed(counts: Counts) -> int:
-    """Without what a flood from random sources brings with it."""
+    """Malformed packets without those that a flood from random sources includes."""
     others = sum(counts[kind] for kind in _FORGEABLE)
     return max(0, counts[TrafficKind.MALFORMED] - others // _UNUSABLE_SHARE)
 
@@ -257,12 +261,12 @@ VALUES: dict[Attack, Value] = {
     Attack.LINK_FLOOD: _count(TrafficKind.PACKETS),
     Attack.NON_IP_FLOOD: _count(TrafficKind.PACKETS),
 }
-"""What of the counts is compared. The last two are of a port's frames, and of nothing else."""
+"""The count that each attack is compared by. The last two are about frames of a port only."""
 LINK_FRAMES = {Attack.LINK_FLOOD: 2000, Attack.NON_IP_FLOOD: abi.LINK_OTHER_PPS_MAX}
-"""Per second and port: what the link needs is a small part of it, and what is not IP is dropped
-beyond it."""
+"""Per second and port: the link needs a small part of it; frames that are not IP are dropped beyond
+it."""
 GENERAL = (Attack.PACKET_FLOOD, Attack.BIT_FLOOD)
-"""Those that are about what no other attack explains."""
+"""Attacks that consist of packets that no other attack explains."""
 AMPLIFICATION: dict[int, Attack] = {
     53: Attack.DNS_AMPLIFICATION,
     123: Attack.NTP_AMPLIFICATION,
@@ -270,6 +274,6 @@ AMPLIFICATION: dict[int, Attack] = {
     1900: Attack.SSDP_AMPLIFICATION,
     389: Attack.CLDAP_AMPLIFICATION,
 }
-"""By the port that the answers come from."""
+"""By the source port of the answers."""
 _NAMED = frozenset(AMPLIFICATION.values())
 _SPECIFIC = tuple(attack for attack in VALUES if attack not in {*_NAMED, *GENERAL, *LINK_FRAMES})

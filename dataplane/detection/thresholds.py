@@ -1,7 +1,7 @@
-"""What is too much, as the policy says it for each profile; without a word of it, the defaults.
+"""The thresholds of detection for each profile, from the policy or by default.
 
-Rates are by second and protected address; 0: not looked at. The rule `detection` of the policy has
-the same fields; docs/detection.md says why the defaults are what they are.
+Rates are per second and protected address; 0: not checked. The rule `detection` of the policy has
+the same fields; docs/detection.md explains the defaults.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from dataplane.native.abi import Metric, Mode, Response
 
 @dataclass(frozen=True)
 class WantedResponse:
-    """What is to be done about an attack, by whoever carries it out."""
+    """The response that the policy wants; the agent carries it out."""
 
     kind: Response = Response.NONE
     mode: Mode = Mode.MONITOR
-    """`Mode.MONITOR`: it is only said."""
+    """`Mode.MONITOR`: it is only reported."""
     seconds: int = 300
-    """After which it ends by itself."""
+    """Duration, after which it expires."""
     entries_max: int = 100
-    """On the blacklist, of one incident."""
+    """Bans of one incident."""
     limit_pps: int = 1000
-    """Packets per second that one source keeps."""
+    """The limit of each source, packets per second."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Of one profile."""
+    """The thresholds of one profile."""
 
     syns: int = 1000
     handshake_ratio: int = 3
-    """SYNs are a flood if there are more than so many to each handshake that is completed."""
+    """SYNs are a flood if there are more than so many per completed handshake."""
     acks: int = 10_000
     rsts: int = 2000
     udp: int = 20_000
-    """Without what comes from the ports of reflectors."""
+    """Without datagrams from the ports of reflectors."""
     amplification: int = 5000
     icmp: int = 1000
     fragments: int = 2000
@@ -47,23 +47,23 @@ class Thresholds:
     packets: int = 0
     bits: int = 0
     carpet_factor: int = 3
-    """A prefix has so many times the threshold of an address."""
+    """The threshold of a prefix as a multiple of that of an address."""
     quiet_seconds: int = 3
-    """For which an attack has to stay below half of its threshold to be over."""
+    """An attack ends when it has stayed below half of its threshold for so long."""
     spoofed_share: float = 0.8
-    """Sources are taken for forged if at least this share of them was seen once."""
+    """Sources count as forged if at least this share of them was seen once."""
     response: WantedResponse = WantedResponse()
     is_on: bool = True
 
     def of(self, metric: Metric) -> int:
-        """The threshold of a metric; 0: it is not looked at."""
+        """The threshold of a metric; 0: not checked."""
         return int(getattr(self, metric.name.lower())) if self.is_on else 0
 
 
 DEFAULT = Thresholds()
-"""Of a profile whose policy says nothing of it."""
+"""For a profile whose policy has no such rule."""
 OFF = Thresholds(is_on=False)
-"""Of a profile whose rule is off."""
+"""For a profile whose rule is off."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the collector tells of traffic, as values.
+"""The collector's results as values.
 
 Counts are of traffic from outside (``fastpath/include/defs/traffic.def`` describes each kind).
 Addresses are 16 bytes, IPv4 mapped; a prefix length runs from 0 to 128.
@@ -22,7 +22,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """Packets and so on by kind: ``counts[TrafficKind.SYN]``."""
+    """Counts of packets, bytes and so on by kind: ``counts[TrafficKind.SYN]``."""
 
     by_kind: tuple[int, ...]
     bytes: int
@@ -33,30 +33,31 @@ class Counts:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Of one target, one profile or the whole node."""
+    """The traffic of one target, one profile or the whole node."""
 
     window: Counts
-    """In the last second, counted in steps of a tenth: a rate."""
+    """In the last second, in steps of a tenth: a rate."""
     since: Counts
-    """Since the collection before: every packet is in one of these, exactly once."""
+    """Since the last collection: every packet counts in exactly one collection."""
 
 
 @dataclass(frozen=True)
 class TargetTraffic:
-    """Of a protected address, or of a prefix: /24 of IPv4, /64 of IPv6, or one that is followed."""
+    """The traffic of a protected address, or of a prefix: /24 of IPv4, /64 of IPv6, or a followed
+    one."""
 
     key: bytes
     prefix_length: int
     profile: int
-    """Its index; of a prefix, of which the addresses may have several: each is a candidate of its
-    own, and a followed one says that of the address that it has traffic to."""
+    """Index of the profile. The addresses of a prefix may have several profiles: then each is a
+    candidate of its own, and a followed prefix has that of the address with traffic."""
     traffic: Traffic
     destinations: int = 1
-    """Of a prefix: to so many addresses there was traffic in the last second."""
+    """For a prefix: number of its addresses with traffic in the last second."""
 
     @property
     def target(self) -> Target:
-        """What it is the traffic of."""
+        """The target of this traffic."""
         return Target(self.key, self.prefix_length)
 
 
@@ -67,14 +68,16 @@ class Window:
     boot_ms: int
     all: Traffic
     profiles: Mapping[int, Traffic]
-    """By index; those that had any in the last second."""
+    """Profiles by index; only those with traffic in the last second."""
     highest: Mapping[int, Counts]
-    """Of these: the highest count of any one address in the last second, each by itself."""
+    """For each profile: the highest count of any one address in the last second, for each kind by
+    itself."""
     candidates: tuple[TargetTraffic, ...]
-    """Whose count of some kind has reached the floor of their profile, the highest excess first."""
+    """Targets whose count of some kind has reached the floor of their profile, highest excess
+    first."""
     followed: Mapping[Target, TargetTraffic]
     cut: int
-    """How many more candidates there were than ``abi.CANDIDATES_MAX``."""
+    """Number of further candidates beyond ``abi.CANDIDATES_MAX``."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,11 @@ class Ranked:
     """An entry of a sketch."""
 
     key: bytes
-    """Address."""
+    """The address."""
     packets: int
     error: int
-    """``packets`` is at most so many too high or too low, in 95 of 100 cases: what the sketch may
-    have taken from others, and twice the standard deviation of the sampling."""
+    """Bound of the error of ``packets``, in 95 of 100 cases: the counts that the sketch may have
+    taken from others, and twice the standard deviation of the sampling."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class RankedPort:
 
 @dataclass(frozen=True)
 class Sampling:
-    """One packet, and one source, in so many is looked at."""
+    """One packet, and one source, in so many is sampled."""
 
     packets_every: int
     sources_every: int
@@ -109,31 +112,31 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of the packets to a target, from a second before it was followed.
+    """The evidence about packets to a target, from a second before it was followed.
 
     Counts are of packets, estimated from samples.
     """
 
     packets: int = 0
-    """That all the samples stand for."""
+    """Number of packets that all samples stand for."""
     samples_taken: int = 0
     sources: tuple[Ranked, ...] = ()
     """The most frequent first; at most ``abi.TOP_MAX``."""
     ports: tuple[RankedPort, ...] = ()
-    """Of destination."""
+    """Destination ports."""
     source_ports: tuple[RankedPort, ...] = ()
     countries: Mapping[int, int] = field(default_factory=dict)
-    """By number (``abi.COUNTRY_MAX``; 0: not known)."""
+    """By number of the country (``abi.COUNTRY_MAX``; 0: not known)."""
     tcp_flags: Mapping[int, int] = field(default_factory=dict)
-    """By the flags byte (RFC 9293, 3.1); of TCP alone."""
+    """By the flags byte (RFC 9293, 3.1); TCP only."""
     sizes: tuple[int, ...] = ()
-    """By class: of up to ``SIZE_BOUNDS[i]`` bytes, the last of more."""
+    """By size class: up to ``SIZE_BOUNDS[i]`` bytes, the last one above."""
     reasons: Mapping[Reason, int] = field(default_factory=dict)
-    """Of packets that were dropped or would have been."""
+    """Packets that were dropped or would have been, by reason."""
     distinct_sources: int = 0
     """Estimate; exact up to ``abi.DISTINCT_MAX`` if every source is sampled."""
     seen_once: float = 0.0
-    """Share of the sources that sent one packet, 0 to 1; of forged ones nearly all do."""
+    """Share of the sources that sent one packet, 0 to 1; nearly all forged sources do."""
     samples: tuple[Sample, ...] = ()
     """The newest packets, oldest first."""
 

@@ -31,11 +31,11 @@ class Eal:
 
     @property
     def tsc_hz(self) -> int:
-        """Cycles of the time-stamp counter per second."""
+        """Frequency of the time-stamp counter in cycles per second."""
         return int(self._library.rte_get_tsc_hz())
 
     def close(self) -> None:
-        """Give back what EAL holds; may be called again."""
+        """Release the resources of EAL; may be called again."""
         if self._open:
             self._open = False
             self._library.rte_eal_cleanup()
@@ -48,21 +48,21 @@ class Eal:
 
 
 def error_of(library: ctypes.CDLL, what: str, code: int) -> NativeError:
-    """The error for a DPDK function that answered ``-errno`` (either sign)."""
+    """The error for a DPDK function that returned ``-errno`` (either sign)."""
     errno = abs(code)
     text = _declare(library).rte_strerror(errno).decode(errors="replace")
     return NativeError(f"{what}: {text} ({errno})", errno)
 
 
 def last_error(library: ctypes.CDLL, what: str) -> NativeError:
-    """The error for a DPDK function that left its reason in this thread's ``rte_errno``."""
+    """The error for a DPDK function that set this thread's ``rte_errno``."""
     return error_of(library, what, _declare(library).sb_dpdk_errno())
 
 
 def _with_signals_blocked(
     library: ctypes.CDLL, count: int, argv: ctypes.Array[ctypes.c_char_p]
 ) -> int:
-    """Start EAL; the threads it makes inherit that signals are none of their business."""
+    """Start EAL with signals blocked: the threads that it makes inherit the signal mask."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         return int(library.rte_eal_init(count, argv))

@@ -1,4 +1,5 @@
-"""librte_ethdev: one Ethernet device, with ``fastpath/ports.c`` where its structures vary."""
+"""librte_ethdev: one Ethernet device; ``fastpath/ports.c`` handles structures that differ by
+version."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from dataplane.dpdk.mempool import PacketPool
 
 @dataclass(frozen=True)
 class Limits:
-    """What a device can do; queues per direction, MTU in bytes."""
+    """Limits of a device; queues per direction, MTU in bytes."""
 
     rx_queues_max: int
     tx_queues_max: int
@@ -26,7 +27,7 @@ class EthernetDevice:
     """A probed device: configure, start, stop, close, in this order."""
 
     def __init__(self, library: ctypes.CDLL, name: str) -> None:
-        """Find it by EAL's name: a PCI address, or a vdev string up to its first comma."""
+        """Find the device by EAL's name: a PCI address, or a vdev string up to its first comma."""
         self._library = _declare(library)
         self.name = name
         number = ctypes.c_uint16()
@@ -35,7 +36,7 @@ class EthernetDevice:
         self._open = True
 
     def limits(self) -> Limits:
-        """Ask the driver."""
+        """The limits that the driver reports."""
         raw = _Limits()
         self._check("tells nothing", self._library.sb_port_limits(self.port_id, raw))
         return Limits(
@@ -54,16 +55,16 @@ class EthernetDevice:
         self._check(f"can't have {queues} queues and MTU {mtu}", error)
 
     def start(self) -> None:
-        """Start it and receive what is addressed to anybody: a bump in the wire has no address."""
+        """Start it in promiscuous mode: the node has no address of its own."""
         self._check("can't be started", self._library.rte_eth_dev_start(self.port_id))
         error = self._library.rte_eth_promiscuous_enable(self.port_id)
-        if error != -errno.ENOTSUP:  # a virtual device that filters nothing
+        if error != -errno.ENOTSUP:  # a virtual device without filters
             self._check("can't be made promiscuous", error)
 
     def set_link(self, *, up: bool) -> None:
-        """Take the link down, or let it come up again; the device is started.
+        """Take the link down, or let it come up again; the device must be started.
 
-        Raises NativeError, with ENOTSUP where the driver can't.
+        Raises NativeError, with ENOTSUP if the driver does not support it.
         """
         if up:
             error = self._library.rte_eth_dev_set_link_up(self.port_id)
@@ -72,11 +73,12 @@ class EthernetDevice:
         self._check(f"can't set its link {'up' if up else 'down'}", error)
 
     def read(self, out: int) -> bool:
-        """Copy counters and link into the ``abi.DeviceStats`` at ``out``; False: not now."""
+        """Copy counters and link state into the ``abi.DeviceStats`` at ``out``; False: not
+        available now."""
         return int(self._library.sb_port_read(self.port_id, out)) == 0
 
     def close(self) -> None:
-        """Stop it and give it back; no lcore polls it any more. May be called again."""
+        """Stop and close it; no lcore may poll it any more. May be called again."""
         if self._open:
             self._open = False
             self._library.rte_eth_dev_stop(self.port_id)

@@ -1,4 +1,4 @@
-"""librte_eal, launch: a C function on a worker lcore, and whether it has returned."""
+"""librte_eal, launch: starts a C function on a worker lcore, and checks whether it has returned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STATE_WAIT = 0  # enum rte_lcore_state_t
 class Lcore:
     """One worker lcore of EAL, by its EAL number.
 
-    There is no blocking wait: while ``rte_eal_wait_lcore`` sits, Python runs no signal handler.
+    There is no blocking wait: Python runs no signal handler during ``rte_eal_wait_lcore``.
     """
 
     def __init__(self, library: ctypes.CDLL, lcore_id: int) -> None:
@@ -20,7 +20,8 @@ class Lcore:
         self.lcore_id = lcore_id
 
     def launch(self, function: str, argument: int) -> None:
-        """Start the library's ``int function(void *)`` there, with an address as argument."""
+        """Start the library's ``int function(void *)`` on this lcore, with an address
+        as argument."""
         address = ctypes.cast(getattr(self._library, function), ctypes.c_void_p)
         error = self._library.rte_eal_remote_launch(address, argument, self.lcore_id)
         if error != 0:

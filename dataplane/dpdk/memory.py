@@ -1,4 +1,4 @@
-"""librte_eal, malloc: zeroed memory for what the workers run on."""
+"""librte_eal, malloc: zeroed memory for the structures that the workers use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _Structure = TypeVar("_Structure", bound=ctypes.Structure)
 
 
 class Memory:
-    """Blocks from DPDK's heap, freed together, after the workers have returned.
+    """Blocks from DPDK's heap, freed together after the workers have returned.
 
-    Not ctypes' own buffers: Python would free those with the last reference, whoever reads them.
+    ctypes' own buffers are not used: Python would free them with the last reference, even while a
+    worker reads them.
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -34,11 +35,11 @@ class Memory:
         return kind.from_address(self.zeroed(ctypes.sizeof(kind)))
 
     def array(self, kind: type[_Structure], count: int) -> ctypes.Array[_Structure]:
-        """As `structure`, ``count`` of them in a row."""
+        """As `structure`, for ``count`` consecutive ones."""
         return (kind * count).from_address(self.zeroed(ctypes.sizeof(kind) * count))
 
     def free(self, address: int) -> None:
-        """Free one block early; KeyError: it is none of ours, or was freed."""
+        """Free one block early; KeyError: not allocated here, or freed already."""
         self._addresses.remove(address)
         self._library.rte_free(address)
 

@@ -9,7 +9,7 @@ from dataplane.base.errors import NativeError
 from dataplane.dpdk.eal import last_error
 
 CACHE_COUNT = 256
-"""Buffers that each lcore keeps for itself; a multiple of the burst."""
+"""Cache of each lcore in buffers; a multiple of the burst."""
 _HEADROOM_BYTES = 128  # RTE_PKTMBUF_HEADROOM, in rte_config.h of 22.11 and 24.11
 _SOCKET_ANY = -1
 
@@ -18,12 +18,12 @@ _OVERHEAD_BYTES = 128 + 64  # struct rte_mbuf; struct rte_mempool_objhdr, to a c
 
 
 def bytes_of(room_bytes: int) -> int:
-    """Memory of one packet buffer of a pool, at most."""
+    """The most memory of one packet buffer of a pool, in bytes."""
     return room_bytes + _HEADROOM_BYTES + _OVERHEAD_BYTES
 
 
 class PacketPool:
-    """``count`` packet buffers of ``room_bytes`` of frame each; one pool for both ports."""
+    """``count`` packet buffers with ``room_bytes`` for a frame each; one pool for both ports."""
 
     def __init__(
         self, library: ctypes.CDLL, count: int, room_bytes: int, *, name: str = "packets"
@@ -46,11 +46,12 @@ class PacketPool:
         return int(self._address)
 
     def used(self) -> int:
-        """Buffers that are neither in the pool nor in an lcore's cache; exact at quiescence."""
+        """Buffers that are neither in the pool nor in an lcore's cache; exact when no packet is in
+        flight."""
         return int(self._library.rte_mempool_in_use_count(self.address))
 
     def close(self) -> None:
-        """Free the pool: ports stopped, no packet on its way. May be called again."""
+        """Free the pool; ports must be stopped, with no packet in flight. May be called again."""
         if self._address:
             self._library.rte_mempool_free(self._address)
             self._address = None

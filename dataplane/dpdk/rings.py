@@ -1,7 +1,7 @@
 """librte_ring and the net_ring driver: ports made of rings, for benchmarks and tests.
 
-A port receives from one ring and transmits into another; a ring that is the one's transmit and the
-other's receive ring connects two ports, or a port with itself.
+A port receives from one ring and transmits into another. A ring that is the transmit ring of one
+port and the receive ring of another connects them; it can also connect a port with itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PacketRing:
     """A ring of mbufs; lives as long as EAL."""
 
     def __init__(self, library: ctypes.CDLL, name: str, slots: int) -> None:
-        """``slots``: a power of two; one fewer packets fit."""
+        """``slots``: a power of two; the ring holds one packet fewer."""
         self._library = _declare(library)
         self.address = self._library.rte_ring_create(name.encode(), slots, _SOCKET_ANY, 0)
         if not self.address:
@@ -29,7 +29,7 @@ class PacketRing:
 
 
 def ring_port(library: ctypes.CDLL, name: str, receive: PacketRing, transmit: PacketRing) -> str:
-    """Make a port of one queue each way; returns the device name EAL knows it by."""
+    """Make a port with one queue per direction; returns its device name in EAL."""
     driver = _declare_driver(ctypes.CDLL(_loaded("librte_net_ring.so")))
     queues = [(ctypes.c_void_p * 1)(ring.address) for ring in (receive, transmit)]
     if driver.rte_eth_from_rings(name.encode(), queues[0], 1, queues[1], 1, _NUMA_NODE) < 0:
@@ -38,7 +38,7 @@ def ring_port(library: ctypes.CDLL, name: str, receive: PacketRing, transmit: Pa
 
 
 def _loaded(name: str) -> str:
-    """Path of a driver: EAL loads all of them, whatever their versions are."""
+    """Path of a driver: EAL loads each of them, whatever their versions are."""
     for line in Path("/proc/self/maps").read_text(encoding="ascii").splitlines():
         path = line.rsplit(maxsplit=1)[-1]
         if Path(path).name.startswith(name):

@@ -1,7 +1,7 @@
-"""Whether the checksum of a TCP segment is right: RFC 9293, section 3.1.
+"""Checks the checksum of a TCP segment: RFC 9293, section 3.1.
 
-An endpoint does not read a segment whose checksum is wrong, so neither does the node where it would
-end or begin something.
+An endpoint discards a segment with a wrong checksum. Therefore such a segment must not begin or end
+anything in the node.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataplane.native.abi import PacketFlag
 
 
 def is_checksum_right(packet: Packet) -> bool:
-    """Of a packet with a whole TCP header; the receiver of the packet may vouch for it.
+    """Whether the checksum of a packet with a whole TCP header is right; a flag of the receiver
+    counts.
 
-    False too where nobody can tell: of a fragment, and where bytes are missing.
+    Also False where this can't be decided: for a fragment, and where bytes are missing.
     """
     end = end_of_ip(packet)
     if PacketFlag.L4_GOOD in packet.flags:

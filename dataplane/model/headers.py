@@ -1,4 +1,4 @@
-"""How the parser reads: one header after the other, each only where it is whole."""
+"""How the parser reads headers: one after the other, each only if it is complete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataplane.native.abi import PacketFlag, Port, Reason
 
 
 class MalformedError(Exception):
-    """The walk through the headers ends here, for a reason that sanity will judge."""
+    """Parsing ends here, for a reason that the stage sanity judges."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.name)
@@ -15,14 +15,14 @@ class MalformedError(Exception):
 
 
 class CutShortError(Exception):
-    """The walk ends here because a capture has kept no more of the packet."""
+    """Parsing ends here because the capture has no more of the packet."""
 
 
 def take(packet: Packet, offset: int, size: int, end: int, truncated: Reason) -> bytes:
-    """Read ``size`` bytes at ``offset``, which the packet must have before ``end``.
+    """Read ``size`` bytes at ``offset``, which must end before ``end``.
 
-    Raises MalformedError with ``truncated`` where it has not, with HEADER_SPLIT where it has but
-    they lie beyond the first segment; CutShortError where a capture has cut them off.
+    Raises MalformedError with ``truncated`` if they do not, with HEADER_SPLIT if they lie beyond
+    the first segment; CutShortError if a capture has cut them off.
     """
     if offset + size > end:
         raise MalformedError(truncated)
@@ -35,7 +35,7 @@ def take(packet: Packet, offset: int, size: int, end: int, truncated: Reason) ->
 
 
 def set_addresses(packet: Packet, source: int, destination: int) -> None:
-    """Note where the addresses are, by the side on which their owners are."""
+    """Store the positions of the addresses, by the side of their owners."""
     if packet.port is Port.OUTSIDE:
         packet.client_offset, packet.protected_offset = source, destination
     else:
@@ -45,7 +45,7 @@ def set_addresses(packet: Packet, source: int, destination: int) -> None:
 def unless_fragment(packet: Packet, reason: Reason) -> Reason:
     """The reason for a packet that ends too early; FRAGMENT if it is a first fragment.
 
-    A first fragment must show all headers up to the transport header's end: RFC 1858, section 3;
-    RFC 3128; for IPv6 RFC 7112, section 5.
+    A first fragment must have all headers up to the end of the transport header: RFC 1858, section
+    3; RFC 3128; for IPv6 RFC 7112, section 5.
     """
     return Reason.FRAGMENT if PacketFlag.FRAGMENT in packet.flags else reason

@@ -1,7 +1,7 @@
 """The stages in their order.
 
-A stage is a function of an lcore, a packet and a time, and tells whether the packet goes on to the
-next stage. All packets of a burst pass one stage before the first of them meets the next.
+A stage is a function of an lcore, a packet and a time; it returns whether the packet goes on to the
+next stage. All packets of a burst pass one stage before the first of them enters the next.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ BEHIND_CONNECTIONS: Stages = (
 
 
 def run(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
-    """Run all stages over packets that were received just now.
+    """Run all stages for packets that were received just now.
 
-    Afterwards each packet has its verdict; what is HANDED_OVER goes to the lcore ``packet.owner``,
-    which calls ``resume``. Packets that were held before, and that a stage has released, go through
-    the stages behind ``connections`` at the end; ``lcore.released`` has them with their verdicts.
-    Returns the packets of the burst that have come through every stage, in their order.
+    Afterwards each packet has its verdict; HANDED_OVER packets go to the lcore ``packet.owner``,
+    which calls ``resume``. Held packets that a stage has released then pass the stages after
+    ``connections``; ``lcore.released`` has them with their verdicts. Returns the packets of the
+    burst that have passed every stage, in their order.
     """
     for packet in packets:
         lcore.port[packet.port].received += 1
@@ -65,11 +65,11 @@ def run(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
 
 
 def resume(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
-    """Run the stages behind the handover over packets that another lcore has received."""
+    """Run the stages after the handover for packets that another lcore has received."""
     for packet in packets:
         lcore.port[packet.port].held_now -= 1
         packet.profile = 0
-    # The policy may be another one than where they were received.
+    # The policy may have changed since the packets were received.
     live = _run_stages(lcore, [(Stage.PROFILE, profile)], packets, now)
     return _run_owned(lcore, packets, live, now)
 
@@ -77,7 +77,8 @@ def resume(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
 def _run_owned(
     lcore: Lcore, packets: Sequence[Packet], live: Sequence[Packet], now: Time
 ) -> list[Packet]:
-    """What this lcore owns, from the lists to the end; and what that has set free."""
+    """Run the stages from the lists to the end for packets of this lcore, and for
+    released packets."""
     live = _run_stages(lcore, [(Stage.LISTS, lists)], live, now)
     for packet in live:
         exempt_neighbor(lcore, packet, now)
@@ -91,7 +92,7 @@ def _run_owned(
 
 
 def _run_released(lcore: Lcore, now: Time) -> None:
-    """Packets that were held go on where they would have gone then, under the policy of now."""
+    """Released packets pass the stages that they have not passed yet, under the present policy."""
     released = [packet for packet in lcore.released if packet.verdict is Verdict.PASS]
     for packet in released:
         packet.profile = 0

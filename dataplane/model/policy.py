@@ -1,4 +1,4 @@
-"""A policy as the stages read it: what protects each set of destinations."""
+"""A policy in the form that the stages read: the profiles of the destinations."""
 
 from __future__ import annotations
 
@@ -20,57 +20,58 @@ from dataplane.native.abi import (
 
 @dataclass(frozen=True)
 class Limit:
-    """A token bucket, its tokens expressed as the time that they take to come in.
+    """A token bucket; its tokens are expressed as the time that they take to arrive.
 
     Times are nanoseconds with 16 fractional bits.
     """
 
     reason: Reason
     increment_q16: int
-    """What a packet or a bit costs: the time in which one comes in."""
+    """Cost of a packet or a bit: the time in which one token arrives."""
     burst_q16: int
-    """What a full bucket holds."""
+    """Capacity of the bucket."""
     scope: Scope
     unit: Unit = Unit.PACKETS
     icmp_only: bool = False
     bits_ipv4: int = 32
-    """Of an address that are told apart; those behind them are taken together."""
+    """Leading bits of an address that select the bucket; addresses with equal ones
+    share a bucket."""
     bits_ipv6: int = 128
 
 
 @dataclass(frozen=True)
 class RequestLimit:
-    """Of HTTP requests."""
+    """A limit of HTTP requests."""
 
     limit: Limit
     path: bytes = b""
-    """Those whose path begins like that."""
+    """Only requests whose path begins with this."""
 
 
 @dataclass(frozen=True)
 class PortRule:
-    """Destination ports that are refused, or all but which are: first and last of each range."""
+    """Destination ports that are refused, or all others are; first and last port of each range."""
 
     ranges: tuple[tuple[int, int], ...]
     is_deny: bool = False
 
     def refuses(self, port: int) -> bool:
-        """Whether it refuses a destination port."""
+        """Whether the rule refuses a destination port."""
         inside = any(first <= port <= last for first, last in self.ranges)
         return inside is self.is_deny
 
 
 @dataclass(frozen=True)
 class Reflector:
-    """Which UDP datagrams of a service are taken for answers to forged questions."""
+    """UDP datagrams of a service that count as answers to forged requests."""
 
     size_min: int
-    """Bytes, header included."""
+    """Minimum size in bytes, header included."""
     ntp_modes: frozenset[int] = frozenset()
-    """Those alone that are NTP of one of these modes (RFC 5905, section 7.3); none: all."""
+    """Only NTP of one of these modes (RFC 5905, section 7.3); empty: all."""
 
     def refuses(self, size: int, payload: bytes) -> bool:
-        """Whether it refuses a datagram; ``payload``: as much of it as can be read."""
+        """Whether the rule refuses a datagram; ``payload``: its readable part."""
         if not self.ntp_modes:
             return size >= self.size_min
         has_mode = size > UDP_BYTES and payload
@@ -79,26 +80,26 @@ class Reflector:
 
 @dataclass(frozen=True)
 class Http:
-    """Which connections speak HTTP, and how they are followed."""
+    """Which connections are HTTP, and how they are inspected."""
 
     ports: frozenset[int] = frozenset()
-    """None: no connection is inspected."""
+    """Ports; None: no connection is inspected."""
     body_limit: int = HTTP_BODY_LIMIT
-    """Bytes of a body that are."""
+    """Bytes of a body that are inspected."""
     fail_closed: bool = False
-    """What can't be inspected is reset."""
+    """Connections that can't be inspected are reset."""
     pass_other: bool = False
-    """What does not begin like HTTP/1 passes."""
+    """Connections that do not begin like HTTP/1 pass."""
 
 
 @dataclass
 class Profile:
-    """What protects one set of destinations: a mode for each reason; those not named enforce."""
+    """The settings for one set of destinations; reasons that are not in ``modes`` enforce."""
 
     mode: dict[Reason, Mode] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     fragments: bool = False
-    """Whether they are refused."""
+    """Whether fragments are refused."""
     protocols: frozenset[int] = frozenset()
     """IP protocols that are refused."""
     bogons: bool = False
@@ -106,27 +107,27 @@ class Profile:
     ports_tcp: PortRule | None = None
     ports_udp: PortRule | None = None
     ethertypes: PortRule | None = None
-    """Of the default profile alone: for frames that are neither IP nor link control."""
+    """For the default profile only: frames that are neither IP nor link control."""
     inside: dict[Encapsulation, Inside] = field(default_factory=dict)
-    """Of the default profile alone; what is not named is judged."""
+    """For the default profile only; encapsulations that are not named are judged."""
     reflectors: dict[int, Reflector] = field(default_factory=dict)
-    """By the source port of what they send."""
+    """By the source port of the datagrams."""
     geo_block: frozenset[int] = frozenset()
-    """Numbers of countries that are refused."""
+    """Numbers of refused countries."""
     geo_allow: frozenset[int] | None = None
-    """Of those that alone are taken; None: all are."""
+    """Numbers of the only allowed countries; None: all are allowed."""
     request_limits: tuple[RequestLimit, ...] = ()
     http: Http = field(default_factory=Http)
     connections_max: int = 0
-    """That one source may have established; 0: any number."""
+    """Established connections that one source may have; 0: any number."""
     syn_proxy: SynProxy = SynProxy.OFF
     syn_rate: int = SYN_RATE_DEFAULT
-    """AUTO: more SYNs a second to one destination switch it on."""
+    """AUTO: more SYNs per second to one destination switch the SYN proxy on."""
 
     def refuses_tcp(self, port: int) -> bool:
-        """Whether a destination port is refused."""
+        """Whether the profile refuses a TCP destination port."""
         return self.ports_tcp is not None and self.ports_tcp.refuses(port)
 
     def refuses_udp(self, port: int) -> bool:
-        """Whether a destination port is refused."""
+        """Whether the profile refuses a UDP destination port."""
         return self.ports_udp is not None and self.ports_udp.refuses(port)

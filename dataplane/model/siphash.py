@@ -1,7 +1,7 @@
-"""SipHash-2-4: a keyed hash whose outcome nobody can foresee without the key.
+"""SipHash-2-4: a keyed hash; without the key its result is unpredictable.
 
 Jean-Philippe Aumasson and Daniel J. Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012;
-the steps below are those of section 2 there. Sums are taken modulo 2^64.
+the steps below are those of its section 2. Sums are modulo 2^64.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FINALIZATION_ROUNDS = 4
 
 
 def siphash_2_4(key: tuple[int, int], message: bytes) -> int:
-    """64 bits of hash of a message, under a key of two words of 64 bits."""
+    """The 64-bit hash of a message, with a key of two 64-bit words."""
     state = [
         key[0] ^ 0x736F6D6570736575,
         key[1] ^ 0x646F72616E646F6D,
@@ -32,7 +32,8 @@ def siphash_2_4(key: tuple[int, int], message: bytes) -> int:
 
 
 def _words(message: bytes) -> list[int]:
-    """Little-endian words; the last holds what is left and, on top, the length modulo 256."""
+    """Little-endian words; the last one has the remaining bytes and, at the top, the length modulo
+    256."""
     padding = bytes(-(len(message) + 1) % WORD_BYTES)
     padded = message + padding + bytes([len(message) % 256])
     starts = range(0, len(padded), WORD_BYTES)

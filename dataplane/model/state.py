@@ -1,7 +1,7 @@
-"""What the stages look at and count.
+"""The data that the stages read and count.
 
-At the foot of the model: imports no stage. A node is shared by all its lcores; connections and
-counters belong to the lcore that has them.
+This module imports no stage. All lcores share the node; connections and counters belong to one
+lcore each.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from dataplane.native.abi import (
 
 @dataclass(frozen=True)
 class Time:
-    """When a burst is judged; both count from when the machine was booted."""
+    """The time at which a burst is judged; both fields count from the boot of the machine."""
 
     boot_ds: int
-    """Tenths of a second: deadlines of list entries."""
+    """Tenths of a second, for deadlines of list entries."""
     ns: int = 0
-    """Nanoseconds: tokens of limits."""
+    """Nanoseconds, for tokens of limits."""
 
 
 @dataclass
@@ -50,119 +50,120 @@ class Node:
     neighbors: list[tuple[IPv4Network | IPv6Network, frozenset[Neighbor]]] = field(
         default_factory=list
     )
-    """Routers outside that the policy names, and what each may say."""
+    """Outside routers of the policy, with their allowed protocols."""
     lists: Lists | None = None
     """None: a pipeline without lists, as in a replay."""
     countries: Countries | None = None
-    """None: no database."""
+    """None: there is no database."""
     rules: tuple[re.Pattern[bytes], ...] = ()
-    """Of the WAF: each blocks, wherever in a request it matches."""
+    """WAF rules: each blocks, wherever in a request it matches."""
     lcore_count: int = 1
     owner_key: tuple[int, int] = (0, 0)
-    """128 secret bits, drawn at each start."""
+    """128 secret bits, generated at each start."""
     timeouts_ds: dict[FlowState, int] = field(default_factory=dict)
-    """Tenths of a second after which a connection without a packet is forgotten."""
+    """Timeouts in tenths of a second, after which a connection without a packet is forgotten."""
     learning_until_ds: int = 0
-    """Until then a connection may be met in its midst."""
+    """Until then connections are picked up."""
     cookie_slot: int = 0
-    """Of ``COOKIE_SLOT_S`` seconds since 1970; 0: no cookies. See `Lcore.cookie_slot`."""
+    """Number of the slot of ``COOKIE_SLOT_S`` seconds since 1970; 0: no cookies. See
+    `Lcore.cookie_slot`."""
     cookie_keys: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
-    """By epoch modulo 2."""
+    """Secrets by epoch modulo 2."""
     path_mtu_full_at_ns: int = 0
-    """When the bucket of `path_mtu` is full again."""
+    """Time at which the bucket of `path_mtu` is full again."""
 
 
 @dataclass
 class Side:
-    """What one side of a connection may send."""
+    """The limits of what one side of a connection may send."""
 
     end: int = 0
-    """The highest sequence number that it has sent, and one more."""
+    """The highest sequence number that it has sent, plus one."""
     limit: int = 0
-    """How far the other side has let it send. Of the opener until the answer: the lowest
-    acknowledgment that fits, which is of the SYN without its data."""
+    """How far the other side's window lets it send. For the opener until the answer: the lowest
+    acknowledgment that fits, that is of the SYN without its data."""
     window: int = 0
-    """The largest that it has offered, in bytes."""
+    """The largest window that it has offered, in bytes."""
     scale: int | None = None
-    """Of its windows; what its SYN has offered until both have."""
+    """Scale of its windows; until both SYNs are seen, the one that its SYN has offered."""
     has_finished: bool = False
-    """Has sent a FIN, the last of which is before ``end``."""
+    """Has sent a FIN, the last one of which is before ``end``."""
     is_fin_acked: bool = False
-    """By the other side."""
+    """Its FIN is acknowledged by the other side."""
     has_answered: bool = False
-    """Has acknowledged the other's SYN."""
+    """Has acknowledged the other side's SYN."""
 
 
 class HttpRecord:
-    """What inspection knows of a connection; its stage has the rest."""
+    """The inspection's record of a connection; its stage has the rest."""
 
     is_over: bool = False
-    """The connection has ended: it is nobody's."""
+    """The connection has ended, and the record belongs to none."""
 
 
 @dataclass
 class Flow:
-    """One connection; of UDP and ICMP only the first three fields mean something."""
+    """One connection; for UDP and ICMP only the first three fields have a meaning."""
 
     state: FlowState
     opener: Port
     deadline_ds: int = 0
     side: dict[Port, Side] = field(default_factory=lambda: {port: Side() for port in Port})
     is_liberal: bool = False
-    """Met in its midst: nobody knows its windows."""
+    """Picked up: its windows are unknown."""
     is_proven: bool = False
-    """The client has shown that it receives what is sent to it."""
+    """Proven: the client has shown that it receives packets."""
     opening: Opening | None = None
-    """What the SYN proxy knows while it waits for the protected host."""
+    """State of the SYN proxy while it waits for the protected host."""
     is_translated: bool = False
     sequence_delta: int = 0
-    """What the client sees, less what the host sends."""
+    """The client's view of the host's numbers minus the host's numbers."""
     time_delta: int | None = None
-    """The same of timestamps; None: there are none."""
+    """The same difference for timestamps; None: there are no timestamps."""
     announced_scale: int = 0
-    """To the client, of the host's windows."""
+    """Shift of the host's windows for the client."""
     offers_times: bool = False
-    """The client's SYN does."""
+    """The client's SYN has one."""
     offers_sack: bool = False
     offers_scale: bool = False
     client_first: int = 0
-    """Number of the first byte that the client sends."""
+    """Sequence number of the first byte that the client sends."""
     http: HttpRecord | None = None
-    """None: it is not inspected."""
+    """None: the connection is not inspected."""
     source: object = None
-    """Under which a proven connection is counted; None: not counted."""
+    """The source under which a proven connection is counted; None: not counted."""
 
     @property
     def is_ended(self) -> bool:
-        """Neither side has anything to say: a RST in place, or both FINs acknowledged."""
+        """Whether no side can send any more: a valid RST, or both FINs acknowledged."""
         are_acked = all(side.is_fin_acked for side in self.side.values())
         return self.state is FlowState.RESET or (self.state is FlowState.CLOSED and are_acked)
 
     @property
     def is_half_open(self) -> bool:
-        """A client's SYN has gone to the protected host, and nothing has proven the client yet."""
+        """A client's SYN has gone to the protected host, and the client is not proven yet."""
         is_early = self.state in {FlowState.SYN_SENT, FlowState.SYN_RECEIVED}
         return is_early and self.opener is Port.OUTSIDE and not self.is_proven
 
 
 @dataclass
 class HostOptions:
-    """What a protected address and port has answered SYNs with."""
+    """The options with which a protected address and port has answered SYNs."""
 
     mss: int
     ip: IpFields
-    """Of its packets."""
+    """IP header fields of its packets."""
     ask_ds: int
-    """From when on it may be asked again, if it lacks something."""
+    """Time from which it may be asked again, if it lacks an option."""
     scale: int | None = None
     has_times: bool | None = None
-    """None: no SYN has asked."""
+    """None: no SYN has asked for it."""
     may_sack: bool = False
 
 
 @dataclass
 class Opening:
-    """A connection whose client has proven itself, and whose host has not answered yet."""
+    """A connection with a proven client whose host has not answered yet."""
 
     key: Hashable
     source: Hashable
@@ -175,7 +176,7 @@ class Opening:
     scale: int | None
     announced_scale: int
     times: tuple[int, int] | None
-    """The client's time, and what it was told."""
+    """The client's timestamp, and the one that it was told."""
     may_sack: bool
     tries: int = 0
     held: list[Packet] = field(default_factory=list)
@@ -183,19 +184,19 @@ class Opening:
 
 @dataclass
 class Allowance:
-    """How many SYNs have passed of those that share it."""
+    """The number of passed SYNs of all that share this allowance."""
 
     window_ds: int
-    """When its time began."""
+    """Start of its interval."""
     passed: int = 0
 
 
 @dataclass
 class Destination:
-    """How a protected address is sent SYNs, or all of a profile are, in the second that runs."""
+    """SYNs to a protected address, or to a whole profile, in the present second."""
 
     window_ds: int
-    """When that began."""
+    """Start of the present second."""
     syns: int = 0
     completed: int = 0
     on_until_ds: int = 0
@@ -203,23 +204,23 @@ class Destination:
 
 @dataclass(frozen=True)
 class OwnFrame:
-    """A frame of the node's own."""
+    """A frame that the node originates."""
 
     data: bytes
     port: Port
-    """It leaves by the other one."""
+    """It leaves through the other port."""
     kind: Origin
 
 
 @dataclass
 class PortCounters:
-    """Of the packets that one port received."""
+    """Counters of the packets that one port received."""
 
     received: int = 0
     received_bytes: int = 0
     held_now: int = 0
-    """Counted up by the lcore that received, down by the one that took over: below zero at times;
-    only the sum over all lcores means something."""
+    """Incremented by the receiving lcore, decremented by the lcore that took over: it may be
+    negative; only the sum over all lcores has a meaning."""
     consumed: int = 0
     dropped: Counter[Reason] = field(default_factory=Counter)
     dropped_bytes: int = 0
@@ -227,7 +228,7 @@ class PortCounters:
 
 @dataclass
 class Lcore:
-    """One worker: the packets it receives meet its stages, and it counts what becomes of them."""
+    """One worker: runs the stages on its received packets, and counts the results."""
 
     node: Node
     index: int = 0
@@ -237,61 +238,61 @@ class Lcore:
     entered: Counter[Stage] = field(default_factory=Counter)
     dropped: Counter[Stage] = field(default_factory=Counter)
     misrouted: int = 0
-    """Packets that arrived here and belong to another lcore."""
+    """Received packets that belong to another lcore."""
     link: Counter[tuple[Port, Link]] = field(default_factory=Counter)
-    """What has come in that is of the link or not IP."""
+    """Received packets of link control or not IP."""
     inner: Counter[tuple[Port, Encapsulation]] = field(default_factory=Counter)
-    """What has come in inside of an encapsulation, to be judged."""
+    """Received encapsulated packets that are judged."""
     neighbor: Counter[tuple[Port, Neighbor]] = field(default_factory=Counter)
-    """What has come in from or to neighbours that nobody has judged."""
+    """Packets from or to neighbours that were exempt."""
     neighbor_beyond: Counter[Neighbor] = field(default_factory=Counter)
-    """What was judged all the same, as there was too much of it."""
+    """Packets of neighbours that were judged because they exceeded the budget."""
     count: Counter[tuple[int, Reason, Mode]] = field(default_factory=Counter)
     """By profile, reason and mode. MONITOR: would have been dropped; ENFORCE: was dropped."""
     reflectors: frozenset[int] = frozenset()
-    """UDP ports from which datagrams count as amplification."""
+    """UDP source ports whose datagrams count as amplification."""
     traffic: Counter[tuple[bytes | int, TrafficKind]] = field(default_factory=Counter)
-    """By protected address (16 bytes, IPv4 mapped); of what has none, by its profile."""
+    """By protected address (16 bytes, IPv4 mapped); packets without one by profile."""
     traffic_bytes: Counter[bytes | int] = field(default_factory=Counter)
     full_at: dict[Hashable, int] = field(default_factory=dict)
-    """When each bucket of ``limits`` that was ever used is full again; see `Limit` for the unit."""
+    """When each used bucket of ``limits`` is full again; see `Limit` for the unit."""
     tracks: bool = False
-    """Whether it has room for connections."""
+    """Whether it has memory for connections."""
     flows: dict[Hashable, Flow] = field(default_factory=dict)
     flows_opened: int = 0
     proven_of: Counter[object] = field(default_factory=Counter)
-    """How many proven connections each source has."""
+    """Number of proven connections of each source."""
     inspects: bool = False
-    """Whether it has room for HTTP."""
+    """Whether it has memory for HTTP."""
     incident_key: tuple[int, int] = (0, 0)
     incidents: int = 0
-    """Requests refused, and those that a mode has let pass for a rule."""
+    """Requests that were refused, and those with a matching rule that a mode let pass."""
     cookie_slot: int = 0
-    """Of the burst at hand: the node's when it began, whenever that moves on."""
+    """For the present burst: the node's slot at its begin, even if that changes meanwhile."""
     proxies: bool = False
-    """Whether it has room for what the SYN proxy remembers, which is the next eight."""
+    """Whether it has memory for the SYN proxy, that is for the next eight fields."""
     openings: list[Opening] = field(default_factory=list)
     openings_max: int = 0
     held_max: int = 0
     hosts: dict[Hashable, HostOptions] = field(default_factory=dict)
     destinations: dict[bytes, Destination] = field(default_factory=dict)
-    """How protected addresses of profiles with AUTO are sent SYNs."""
+    """SYN counters of protected addresses of profiles with AUTO."""
     profiles: dict[int, Destination] = field(default_factory=dict)
-    """How all addresses of each of these profiles are."""
+    """SYN counters of each of these profiles."""
     asked: dict[Hashable, Allowance] = field(default_factory=dict)
-    """SYNs that have gone to ports which have never answered."""
+    """SYNs that were passed to ports which have never answered."""
     unanswerable: dict[Hashable, Allowance] = field(default_factory=dict)
     """SYNs that the proxy can't answer, by protected address."""
     held: int = 0
-    """Packets that wait for a protected host to answer."""
+    """Packets held until a protected host answers."""
     answered_ds: int | None = None
-    """When a SYN was last answered."""
+    """Time of the last answered SYN."""
     bad_checksum: int = 0
-    """RST and FIN that had no effect, as theirs is wrong."""
+    """RST and FIN without effect, because their checksum is wrong."""
     accepted: int = 0
     failed: int = 0
     own: list[OwnFrame] = field(default_factory=list)
-    """What has been sent beside the packets of the burst; whoever runs the stages takes it."""
+    """Frames sent beside the packets of the burst; the caller of the stages takes them."""
     released: list[Packet] = field(default_factory=list)
-    """The same of packets that were held."""
+    """Released packets that were held."""
     origin: Counter[Origin] = field(default_factory=Counter)

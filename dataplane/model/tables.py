@@ -1,4 +1,4 @@
-"""The tables that stages ask: the entries of the lists, and the countries of addresses."""
+"""The tables that stages read: the entries of the lists, and the countries of addresses."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from dataplane.native.abi import DEADLINE_NEVER, ListKind
 class ListEntry:
     """One address or prefix on one of the two lists.
 
-    An IPv4 network is one of IPv4 clients only, an IPv6 network, ``::/0`` included, one of IPv6
-    clients only. What lies in ``::ffff:0:0/96`` is IPv4.
+    An IPv4 network covers IPv4 clients only, an IPv6 network, ``::/0`` included, IPv6 clients only.
+    Networks within ``::ffff:0:0/96`` are IPv4.
     """
 
     network: IPv4Network | IPv6Network
     kind: ListKind
     deadline_ds: int = DEADLINE_NEVER
-    """When it is over, on the clock of ``boot_ds``."""
+    """Its end, on the clock of ``boot_ds``."""
     hits: int = 0
 
     def is_over(self, boot_ds: int) -> bool:
-        """Whether the entry has no say any more: from its deadline on."""
+        """Whether the entry has ended: from its deadline on."""
         return self.deadline_ds != DEADLINE_NEVER and boot_ds >= self.deadline_ds
 
 
 @dataclass
 class Countries:
-    """The country of every address: ranges of each family, ascending, the first from address 0.
+    """The country of every address: ranges of each family, ascending, the first one from address 0.
 
-    Written by the control loop, read by ``country``. C keeps tries of the same ranges.
+    The control loop writes it, ``country`` reads it. C has tries of the same ranges.
     """
 
     ipv4: list[tuple[int, int]]
-    """First address, and the number of a country, which holds until the next range begins."""
+    """First address and number of a country, valid until the next range begins."""
     ipv6: list[tuple[int, int]]
 
     def find(self, client: bytes) -> int:
         """The country of an address of 4 or 16 bytes.
 
-        An IPv6 address that holds one of IPv4 is where that is, as MMDB files have it: mapped (RFC
+        An IPv6 address that contains IPv4 has that address's country, as in MMDB files: mapped (RFC
         4291, section 2.5.5.2), 6to4 (RFC 3056, section 2), Teredo by its server (RFC 4380, 4).
         """
         address = ip_address(client)
@@ -55,18 +55,19 @@ class Countries:
 
 @dataclass
 class Lists:
-    """Both lists of a node, in no order.
+    """Both lists of a node, unordered.
 
-    Written by the control loop, read by ``lists``. C keeps hash and range tables of the same.
+    The control loop writes them, ``lists`` reads them. C has hash and range tables of the same
+    entries.
     """
 
     entries: list[ListEntry] = field(default_factory=list)
 
     def decide(self, client: IPv4Address | IPv6Address, boot_ds: int) -> ListEntry | None:
-        """The entry that decides about a client; None: nobody says anything about it.
+        """The entry that decides about a client; None: no entry contains its address.
 
-        Allowed if any entry allows, else banned if any bans; how long a prefix is plays no part in
-        that. Of the list that wins the longest entry decides, which is to say: counts the hit.
+        Allowed if any entry allows, else banned if any bans; the prefix length is not relevant for
+        that. Of the list that decides, the longest entry counts the hit.
         """
         speaking = [
             entry

@@ -1,7 +1,7 @@
-"""TCP options read, frames of the node's own written, headers rewritten.
+"""Reads TCP options, builds frames of the node's own, rewrites headers.
 
-Options: RFC 9293, section 3.2; RFC 7323; RFC 2018. The checksum of a rewritten header follows from
-the one before (RFC 1624, equation 3), so that one that was wrong stays wrong.
+Options: RFC 9293, section 3.2; RFC 7323; RFC 2018. The checksum of a rewritten header is computed
+from the one before (RFC 1624, equation 3), so that a wrong one stays wrong.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ END, NOP, MSS, SCALE, MAY_SACK, SACK, TIMES = 0, 1, 2, 3, 4, 5, 8
 FRAME_MIN = 60
 CHECKSUM = 16
 ADDRESSES = {4: (12, 4), 6: (8, 16)}
-"""Where an IP header has its two addresses, and how long they are."""
+"""Offset and length of the two addresses in an IP header."""
 
 
 @dataclass
 class Options:
-    """Those of one header that are well formed up to the first that is not."""
+    """The options of a header that are well formed, up to the first one that is not."""
 
     mss: int = 0
-    """0: there is none."""
+    """0: there is no such option."""
     scale: int | None = None
     may_sack: bool = False
     times: tuple[int, int] | None = None
     """Value and echo."""
     is_signed: bool = False
-    """By TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925)."""
+    """Signed by TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925)."""
     times_offset: int = 0
-    """From the header's first byte, as the next."""
+    """Offset from the header's first byte, as the next field."""
     sack_offset: int = 0
     sack_edges: int = 0
     """Twice the number of blocks."""
 
 
 def read_options(packet: Packet) -> Options:
-    """The options of a TCP header; those it has twice count once more."""
+    """The options of a TCP header; for repeated ones the last counts."""
     found = Options()
     header = packet.data[packet.l4_offset : packet.payload_offset]
     at = TCP_BYTES
@@ -76,16 +76,16 @@ def _read(found: Options, header: bytes, at: int, size: int) -> None:
 
 
 class IpFields(NamedTuple):
-    """What the IP header of a frame of the node's own says."""
+    """The fields of the IP header of a frame that the node originates."""
 
     lifetime: int
-    """TTL, hop limit."""
+    """TTL or hop limit."""
     traffic_class: int
     """DSCP << 2; ECN is 0."""
 
 
 def ip_fields(packet: Packet) -> IpFields:
-    """Those of a packet, without ECN: that says something about this packet alone."""
+    """The fields of a packet, without ECN, which is about that packet only."""
     ip = packet.data[packet.l3_offset :]
     if packet.ip_version == 4:
         return IpFields(ip[8], ip[1] & 0xFC)
@@ -94,7 +94,7 @@ def ip_fields(packet: Packet) -> IpFields:
 
 @dataclass(frozen=True)
 class Header:
-    """What a frame of the node's own says."""
+    """The TCP fields of a frame that the node originates."""
 
     sequence: int
     flags: int
@@ -110,7 +110,7 @@ class Header:
 def written(like: Packet, header: Header, *, back: bool, payload: bytes = b"") -> bytes:
     """A frame between the hosts of a TCP packet, in its VLANs, without padding.
 
-    ``back``: to where that packet came from; else to where it goes.
+    ``back``: to the origin of that packet; else to its destination.
     """
     link, ip = like.data[: like.l3_offset], like.data[like.l3_offset :]
     first, size = ADDRESSES[like.ip_version]
@@ -152,25 +152,25 @@ def _ipv6(said: IpFields, hosts: tuple[bytes, ...], payload: bytes) -> bytes:
 
 
 def padded(frame: bytes, least: int = FRAME_MIN) -> bytes:
-    """With zeros, to the smallest frame of Ethernet."""
+    """Padded with zeros to the minimum frame of Ethernet."""
     return frame.ljust(least, b"\0")
 
 
 def checksum(data: bytes) -> bytes:
-    """RFC 1071: what is missing from the last word is 0."""
+    """RFC 1071: a missing byte of the last word is 0."""
     data += bytes(len(data) % 2)
     return (~_folded(sum(struct.unpack(f"!{len(data) // 2}H", data))) & 0xFFFF).to_bytes(2, "big")
 
 
 def rewritten(packet: Packet, changes: dict[int, bytes], checksum_at: int = CHECKSUM) -> None:
-    """Put bytes into a transport header, by their offset in it; the checksum follows."""
+    """Write bytes into a transport header, by their offset; updates the checksum."""
     header = packet.data[packet.l4_offset :]
     total = ~number(header, checksum_at) & 0xFFFF
     for offset, new in changes.items():
         for at in range(offset, offset + len(new), 2):
             old, word = number(header, at), number(new, at - offset)
             for term in (~old & 0xFFFF, word):
-                # In one's complement a word at an odd offset counts as if its bytes were swapped.
+                # In one's complement a word at an odd offset counts with its bytes swapped.
                 total += term if at % 2 == 0 else (term & 0xFF) << 8 | term >> 8
             header = _put(header, at, word)
     header = _put(header, checksum_at, ~_folded(total) & 0xFFFF)

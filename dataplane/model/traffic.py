@@ -1,4 +1,4 @@
-"""Counters of what is sent to each protected address."""
+"""Traffic counters of each protected address."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataplane.native.abi import PacketFlag, TrafficKind
 
 
 def count(lcore: Lcore, packet: Packet, kind: TrafficKind, size: int = 0) -> None:
-    """One more of a kind, and so many bytes, for the destination of a packet.
+    """Add one of a kind, and bytes, for the destination of a packet.
 
-    What has no destination, being of the link or unreadable, counts for its profile.
+    A packet without a destination, being link control or unreadable, counts for its profile.
     """
     destination: bytes | int = packet.profile
     if packet.ip_version != 0 and PacketFlag.LINK_SCOPE not in packet.flags:
-        # The bytes of an answered SYN are the answer, which goes to the client.
+        # The bytes of an answered SYN are those of the answer, which goes to the client.
         address = packet.client if PacketFlag.ANSWER in packet.flags else packet.protected
         destination = _mapped(address or b"")
     lcore.traffic[destination, kind] += 1

@@ -1,7 +1,7 @@
-"""What can become of a packet, and what the node sends of its own.
+"""The verdicts on packets, and the frames that the node originates.
 
-The ledger that is kept here, for each port that received: received = forwarded + consumed +
-dropped + held_now. Whoever transmits counts what is forwarded.
+The ledger of each receiving port: received = forwarded + consumed + dropped + held_now. The
+transmitting side counts forwarded packets.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _UNJUDGED = PacketFlag.ALLOWED | PacketFlag.PATH_MTU | PacketFlag.NEIGHBOR
 
 
 def drop(lcore: Lcore, packet: Packet, reason: Reason) -> None:
-    """Drop a packet, whatever its profile says: the node could not forward it if it wanted to."""
+    """Drop a packet, whatever its profile says: for a structural reason."""
     packet.verdict, packet.reason = Verdict.DROP, reason
     counters = lcore.port[packet.port]
     counters.dropped[reason] += 1
@@ -26,10 +26,10 @@ def drop(lcore: Lcore, packet: Packet, reason: Reason) -> None:
 
 
 def is_judged(packet: Packet) -> bool:
-    """Whether the stages that are about the client judge a packet.
+    """Whether the stages about the client judge a packet.
 
-    It comes from outside, its addresses can be read, they are not on the allowlist, which beats all
-    of these stages, and it is nothing that the hosts must be told.
+    It comes from outside, its addresses can be read, it is not on the allowlist, which takes
+    precedence over these stages, and it is not an exempt packet.
     """
     known = packet.port is Port.OUTSIDE and packet.ip_version != 0
     return known and not packet.flags & _UNJUDGED
@@ -41,11 +41,11 @@ def mode_of(lcore: Lcore, packet: Packet, reason: Reason) -> Mode:
 
 
 def reject(lcore: Lcore, packet: Packet, reason: Reason) -> bool:
-    """Raise a reason against a packet; the mode of the reason decides. Whether it was dropped.
+    """Raise a reason against a packet; the mode of the reason decides. Returns whether it was
+    dropped.
 
-    OFF: nothing happens. MONITOR: the packet goes on, and the first reason that would have dropped
-    it is counted, no other. ENFORCE: dropped. Off and monitor shield a packet from nothing: whoever
-    calls this goes on to the next reason when the answer is False.
+    OFF: no effect. MONITOR: the packet goes on, and only the first reason that would have dropped
+    it is counted. ENFORCE: dropped. After off and monitor, the caller must check the next reason.
     """
     mode = mode_of(lcore, packet, reason)
     if mode is Mode.ENFORCE:
@@ -59,7 +59,7 @@ def reject(lcore: Lcore, packet: Packet, reason: Reason) -> bool:
 
 
 def consume(lcore: Lcore, packet: Packet) -> None:
-    """Absorb a packet, or take it for answered."""
+    """Absorb a packet, or count it as answered."""
     packet.verdict = Verdict.CONSUMED
     lcore.port[packet.port].consumed += 1
 
@@ -72,21 +72,21 @@ def hand_over(lcore: Lcore, packet: Packet) -> None:
 
 
 def hold(lcore: Lcore, packet: Packet) -> Packet:
-    """Keep a packet until it is released or given up. Returns what is kept."""
+    """Hold a packet until it is released or given up. Returns the held packet."""
     packet.verdict = Verdict.HELD
     lcore.port[packet.port].held_now += 1
     return copy(packet)
 
 
 def release(lcore: Lcore, held: Packet) -> None:
-    """A packet that was held goes on."""
+    """Let a held packet go on."""
     lcore.port[held.port].held_now -= 1
     held.verdict = Verdict.PASS
     lcore.released.append(held)
 
 
 def give_up(lcore: Lcore, held: Packet) -> None:
-    """A packet that was held goes nowhere any more: absorbed."""
+    """Absorb a held packet."""
     lcore.port[held.port].held_now -= 1
     consume(lcore, held)
     lcore.released.append(held)
@@ -95,7 +95,7 @@ def give_up(lcore: Lcore, held: Packet) -> None:
 def originate(
     lcore: Lcore, kind: Origin, like: Packet, header: Header, *, back: bool, payload: bytes = b""
 ) -> None:
-    """Send a frame between the hosts of a TCP packet: to where it came from, or goes to."""
+    """Send a frame between the hosts of a TCP packet: to its origin or to its destination."""
     data = padded(written(like, header, back=back, payload=payload))
     port = Port(like.port ^ 1) if back else like.port
     lcore.own.append(OwnFrame(data, port, kind))

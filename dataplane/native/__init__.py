@@ -1,5 +1,6 @@
-"""The native library: where it is, what C and Python share, and the handle of a table in it.
+"""The native library: its location, the structures shared by C and Python, and the base of table
+handles.
 
-`abi` is generated from ``fastpath/include/abi.h`` by `abi_generator`; `library` loads libsecbeat
-and compares the layout; `native_table` is the base of each table's Python side.
+`abi_generator` generates `abi` from ``fastpath/include/abi.h``; `library` loads libsecbeat and
+compares the layout; `native_table` is the base class of each table's Python side.
 """

@@ -1,11 +1,10 @@
 """Generates ``abi.py`` beside it and ``fastpath/abi_layout.c`` from the DWARF of a probe object.
 
-``make -C dataplane/fastpath abi`` compiles ``probe.c`` and runs this. The layout hash is the
-SHA-256 of a canonical description of all structures (names, sizes, offsets, types), enums and
-constants; it goes into both files, so that library and Python notice when they were built from
-different headers.
-``abi_layout.c`` pins the description with static assertions: a header changed without regenerating
-does not compile. Nothing here runs in a product; only the two generated files do.
+``make -C dataplane/fastpath abi`` compiles ``probe.c`` and runs this program. The layout hash is
+the SHA-256 of a canonical description of all structures (names, sizes, offsets, types), enums and
+constants. Both files contain it, so that a library and a Python module from different headers are
+detected. ``abi_layout.c`` checks the description with static assertions: after a change of a header
+without regeneration it does not compile. The product contains the two generated files only.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Kind:
 
     base: str
     size: int
-    """Of one element, in bytes."""
+    """Size of one element in bytes."""
     counts: tuple[int, ...] = ()
 
     @property
@@ -80,7 +79,7 @@ class Enum:
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything the probe object tells."""
+    """The content of the probe object."""
 
     structs: tuple[Struct, ...]
     enums: tuple[Enum, ...]
@@ -89,12 +88,12 @@ class Layout:
     reason_text: tuple[str, ...]
     reason_stage: tuple[int, ...]
     reason_modes: tuple[int, ...]
-    """Of each reason, bit m for mode m."""
+    """For each reason, bit m for mode m."""
     reason_default: tuple[int, ...]
     stage_text: tuple[str, ...]
     attack_text: tuple[str, ...]
     attack_metric: tuple[int, ...]
-    """Of each attack, its ``enum sb_metric``."""
+    """For each attack, its ``enum sb_metric``."""
 
     @property
     def hash(self) -> str:
@@ -131,7 +130,7 @@ def describe(layout: Layout) -> Iterator[str]:
 
 
 def read(path: Path) -> Layout:
-    """Read a probe object; raises ValueError for a type that the generator does not know."""
+    """Read a probe object; raises ValueError for a type that the generator does not support."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         if not elf.has_dwarf_info(strict=True):
@@ -167,14 +166,14 @@ def _is_ours(die: DIE) -> bool:
 
 
 def _headers(program: LineProgram) -> dict[int, int]:
-    """Where ``abi.h`` includes each part, by the file's number: DWARF 4, 6.2.4, from 1."""
+    """The headers that ``abi.h`` includes, by the file's number: DWARF 4, 6.2.4, from 1."""
     order = re.findall(r'^#include "abi/(\w+\.h)"', HEADER.read_text(), re.MULTILINE)
     names = [entry.name.decode() for entry in program.header.file_entry]
     return {number: order.index(name) for number, name in enumerate(names, 1) if name in order}
 
 
 def _position(die: DIE, headers: dict[int, int]) -> tuple[int, int]:
-    # Compilers differ in the order in which they emit types; the headers have one.
+    # Compilers emit types in different orders; the order of the headers is fixed.
     header = headers[die.attributes["DW_AT_decl_file"].value]
     return header, int(die.attributes["DW_AT_decl_line"].value)
 
@@ -328,7 +327,7 @@ def _struct_class(record: Struct) -> Iterator[str]:
 
 
 def _padding(start: int, end: int) -> Iterator[str]:
-    # Explicit, so that ctypes' own alignment never has a say.
+    # Explicit, so that ctypes' own alignment has no effect.
     if end > start:
         yield f'        ("_padding_{start}", ctypes.c_uint8 * {end - start}),  # {start}'
 
@@ -358,7 +357,7 @@ def _text_map(name: str, enum_name: str, layout: Layout, texts: tuple[str, ...])
 
 
 def _reason_maps(layout: Layout) -> Iterator[str]:
-    """What ``reasons.def`` says of each reason, so that nobody says it again."""
+    """The values that ``reasons.def`` defines for each reason, so that they are defined once."""
     reasons, stages, modes = (
         members_of(one)
         for name in ("sb_reason", "sb_stage", "sb_mode")

@@ -1,7 +1,7 @@
-"""Finds and loads ``libsecbeat``, and refuses one that was built from other headers.
+"""Finds and loads ``libsecbeat``, and refuses a library that was built from other headers.
 
-Declares the signatures of the pipeline and of what ``reasons.c`` tells. Other functions are
-declared by the module that calls them.
+Declares the signatures of the pipeline and of ``reasons.c``. Each other function is declared by the
+module that calls it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _CANDIDATES = (
 
 
 def load(path: Path | None = None) -> ctypes.CDLL:
-    """Load libsecbeat: ``path``, else ``$SECBEAT_LIBRARY``, else where builds and packages put it.
+    """Load libsecbeat: ``path``, else ``$SECBEAT_LIBRARY``, else the paths of builds and packages.
 
-    The same file is loaded once. Raises ConfigurationError that says where it looked, what is
-    missing, or that the library and ``abi.py`` come from different headers.
+    The same file is loaded once. Raises ConfigurationError with the searched paths and the missing
+    files, or if the library and ``abi.py`` come from different headers.
     """
     return _load(_find(path).resolve())
 
@@ -75,7 +75,7 @@ def _check(library: ctypes.CDLL, path: Path) -> None:
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    # Lcore, Burst, Time by address.
+    # Addresses of Lcore, Burst, Time.
     for name in ("sb_pipeline_run", "sb_pipeline_resume"):
         _signature(library, name, None, [ctypes.c_void_p] * 3)
     _signature(library, "sb_client_lcore", ctypes.c_uint32, [ctypes.c_void_p, ctypes.c_char_p])

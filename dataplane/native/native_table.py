@@ -1,7 +1,7 @@
-"""What the native tables have in common: an address, one owner, and an end.
+"""The base of native tables: an address, one owner, and a close.
 
-A table is made and closed by the thread that writes it; whoever reads it by its address (a worker)
-must have gone on before.
+The thread that writes a table creates and closes it. Before a close, all readers (workers) must
+have stopped using the address.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataplane.base.errors import NativeError
 
 
 class NativeTable:
-    """A context manager; ``close()`` may be called again, and use after it is a ValueError."""
+    """A context manager; ``close()`` may be called again, and a use after it is a ValueError."""
 
     KIND: ClassVar[str]
     """``sb_<kind>_create`` and ``_destroy`` of libsecbeat."""
 
     def __init__(self, library: ctypes.CDLL, what: str, *arguments: object) -> None:
-        """Create it; ``what`` names it in a NativeError."""
+        """Create it; ``what`` is its name in a NativeError."""
         self._address = 0
         self._library = library
         out = ctypes.c_void_p()
@@ -40,7 +40,7 @@ class NativeTable:
         return self._address
 
     def close(self) -> None:
-        """Free it; no worker may be using it any more."""
+        """Free it; no worker may use it any more."""
         if self._address:
             self._function("destroy")(self._address)
             self._address = 0
@@ -52,7 +52,7 @@ class NativeTable:
         self.close()
 
     def __del__(self) -> None:
-        # What could not be created has no address yet.
+        # A table that could not be created has no address yet.
         if getattr(self, "_address", 0):
             self.close()
 
@@ -64,7 +64,7 @@ def check(result: int, what: str) -> None:
 
 
 def declare(library: ctypes.CDLL, kind: str, *signatures: tuple[Any, ...]) -> ctypes.CDLL:
-    """Give functions ``sb_<kind>_<verb>`` their types: verb, result, arguments."""
+    """Declare the types of functions ``sb_<kind>_<verb>``: verb, result, arguments."""
     for verb, result, *arguments in signatures:
         function = getattr(library, f"sb_{kind}_{verb}")
         function.restype, function.argtypes = result, arguments

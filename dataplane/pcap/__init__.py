@@ -1,8 +1,8 @@
-"""Capture files, read and written by us: pcap and pcapng, Ethernet only.
+"""Reads and writes capture files: pcap and pcapng. Packets of other link types become Ethernet
+frames.
 
-DPDK's pcap driver stamps packets with today's clock and takes a packet cut by snaplen for a short
-one, so replay needs its own reader. It streams: memory is bounded by the named limits, whatever the
-file says.
+DPDK's pcap driver gives packets the present time and takes a packet cut by snaplen for a short one,
+so replay needs its own reader. It streams: the memory is bounded by the named limits for any file.
 """
 
 from dataplane.pcap.annotated import AnnotatedCapture

@@ -1,4 +1,4 @@
-"""A pcapng file that says more than packets: where each came in, and why it is there."""
+"""Writes a pcapng file with the interface of each packet and a comment about it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from dataplane.pcap.blocks import (
 
 
 class AnnotatedCapture:
-    """A pcapng file whose packets say at which interface they came in, and a comment each."""
+    """A pcapng file in which each packet has an interface and a comment."""
 
     def __init__(self, interfaces: Sequence[str], *, comment: str, application: str) -> None:
-        """``interfaces``: names; ``comment``: about the whole; ``application``: what wrote it."""
+        """``interfaces``: their names; ``comment``: about the file; ``application``: the writing
+        program."""
         options = option(COMMENT, comment.encode()) + option(APPLICATION, application.encode())
         self._parts: list[bytes | bytearray] = [section(options)]
         self._parts += [interface(option(INTERFACE_NAME, name.encode())) for name in interfaces]

@@ -21,11 +21,12 @@ MAGICS = {
 HEADER_BYTES = 24
 RECORD_BYTES = 16
 _FCS_PRESENT, _FCS_SHIFT = 0x04000000, 28
-"""In the word of the link type: whether frames end with a check sequence, and its 16-bit words."""
+"""In the word of the link type: whether frames end with a check sequence, and its length in 16-bit
+words."""
 
 
 class ClassicParser:
-    """Records of one pcap file; the window must begin with its header once."""
+    """Records of one pcap file; the first window must begin with the file's header."""
 
     def __init__(self) -> None:
         self._record: struct.Struct | None = None
@@ -33,7 +34,7 @@ class ClassicParser:
         self._adjust: Adjust | None = None
 
     def parse(self, window: bytearray, offset: int, records: array[int]) -> int:
-        """As ``Parser.parse``."""
+        """See ``Parser.parse``."""
         position = 0
         if self._record is None:
             if len(window) < HEADER_BYTES:

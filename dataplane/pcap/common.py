@@ -1,4 +1,4 @@
-"""What the readers and the writer of capture files share: limits, batches, the error."""
+"""Limits, batches and the error of the readers and the writer of capture files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from dataplane.base.errors import InvalidInputError
 
 CHUNK_BYTES = 1 << 20
-"""Read at once; a batch is at most this and one block."""
+"""Bytes of one read; a batch has at most this and one block."""
 CAPTURED_BYTES_MAX = 262_144
 """Captured bytes of one packet: libpcap's MAXIMUM_SNAPLEN."""
 BLOCK_BYTES_MAX = 16 << 20
@@ -23,7 +23,7 @@ COLUMNS = 4
 
 
 class CaptureError(InvalidInputError):
-    """The file is not a capture we can read; ``offset`` is where, in bytes from its start."""
+    """The file is not a supported capture; ``offset`` is the position in bytes."""
 
     def __init__(self, message: str, offset: int, limit: str = "") -> None:
         super().__init__(
@@ -33,16 +33,16 @@ class CaptureError(InvalidInputError):
 
 
 def unknown_link_type(what: str, link_type: int, offset: int) -> CaptureError:
-    """The refusal of a capture of another kind of link."""
+    """The error for a capture of an unsupported kind of link."""
     limit = "Ethernet (1), raw IP (101, 228, 229), Linux cooked (113, 276), BSD loopback (0, 108)"
     return CaptureError(f"{what} is {link_type}; can be read: {limit}", offset, limit)
 
 
 class CapturedPacket(NamedTuple):
-    """One packet; ``data`` is shorter than ``length`` where the capture's snaplen cut it."""
+    """One packet; ``data`` is shorter than ``length`` if the capture's snaplen cut it."""
 
     timestamp_ns: int
-    """Since the epoch, as the capture says."""
+    """Nanoseconds since the epoch, from the capture."""
     length: int
     """Bytes on the wire."""
     data: bytes
@@ -50,7 +50,7 @@ class CapturedPacket(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Packets of one piece of the file, not copied out of it.
+    """Packets of one piece of the file, not copied.
 
     ``records`` holds COLUMNS numbers per packet: timestamp_ns, offset in ``buffer``, bytes
     captured, bytes on the wire; the same layout as ``struct sb_replay_record``.
@@ -59,7 +59,7 @@ class Batch:
     buffer: bytearray
     records: array[int]
     end_offset: int
-    """Of the file, behind this batch."""
+    """Offset in the file after this batch."""
 
     @property
     def count(self) -> int:
@@ -74,12 +74,12 @@ class Batch:
 
 
 class Parser(Protocol):
-    """One file format: walks over a window of the file, keeps what it must know between windows."""
+    """Parser of one file format: reads a window of the file, and keeps state between windows."""
 
     def parse(self, window: bytearray, offset: int, records: array[int]) -> int:
-        """Append what lies whole in the window, which begins at ``offset`` of the file.
+        """Append the complete packets of the window, which begins at ``offset`` of the file.
 
-        Returns the bytes used; what is left is the beginning of an incomplete record. Raises
-        CaptureError; what was appended before it is good.
+        Returns the used bytes; the rest is the beginning of an incomplete record. Raises
+        CaptureError; packets that were appended before it are valid.
         """
         ...

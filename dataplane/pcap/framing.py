@@ -1,9 +1,9 @@
-"""Packets of other link types as Ethernet frames, and frames without their check sequence.
+"""Converts packets of other link types to Ethernet frames, and removes check sequences from frames.
 
-An Ethernet header with zeros for addresses is written in front of the network header, in the
-window itself: over the link's own header, and over what the parser has read of the record. A header
-of 14 bytes always fits there, as a record of pcap begins with 16 and a block of pcapng with 12
-behind the 4 that end the block before it.
+An Ethernet header with zero addresses is written before the network header, within the window: over
+the link's own header, and over parsed bytes of the record. There is always room for its 14 bytes: a
+pcap record begins with 16 bytes, and a pcapng block with 12, after the 4 bytes that end the block
+before it.
 
 Layouts: https://www.tcpdump.org/linktypes.html
 """
@@ -18,24 +18,24 @@ from typing import TypeAlias
 from dataplane.pcap.common import LINK_TYPE_ETHERNET
 
 Place: TypeAlias = tuple[int, int, int]
-"""Where a packet begins in the window, bytes captured, bytes on the wire."""
+"""Position of a packet in the window, bytes captured, bytes on the wire."""
 Adjust: TypeAlias = Callable[[bytearray, Place], Place]
-"""The packet as a frame; may write in front of it."""
+"""The packet as a frame; may write before its position."""
 
 NULL, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2 = 0, 101, 108, 113, 228, 229, 276
 LINK_TYPES = (LINK_TYPE_ETHERNET, NULL, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2)
 _ETHERNET_BYTES = 14
 _NO_ETHERTYPE = 0xFFFF
-"""Reserved: what is no network packet is nothing that anybody judges."""
+"""A reserved EtherType: packets that are not network packets pass without judgement."""
 _OF_VERSION = {4: 0x0800, 6: 0x86DD}
 _NOT_BY_ETHERTYPE = {778, 803, 824}
-"""ARPHRD types of cooked captures whose protocol field says something else: GRE, radiotap,
+"""ARPHRD types of cooked captures with another meaning of the protocol field: GRE, radiotap,
 netlink."""
 _WORD = struct.Struct(">H")
 
 
 def adjustment(link_type: int, fcs_bytes: int) -> Adjust | None:
-    """What makes frames of the packets of an interface; None: nothing is to be done.
+    """The conversion of an interface's packets to frames; None: none is needed.
 
     Only for one of `LINK_TYPES`.
     """
@@ -46,7 +46,8 @@ def adjustment(link_type: int, fcs_bytes: int) -> Adjust | None:
 
 
 def fcs_bytes_of(option: int) -> int:
-    """Of ``if_fcslen`` (pcapng, 4.2): bits as its text says, bytes as in its example and in use."""
+    """Bytes of ``if_fcslen`` (pcapng, 4.2): its text says bits, its example and
+    practice use bytes."""
     return option // 8 if option >= 16 else option  # noqa: PLR2004 - no sequence has 16 bytes
 
 
@@ -58,7 +59,7 @@ def _without_fcs(fcs_bytes: int, framed: Adjust | None, window: bytearray, place
 
 
 def _behind(window: bytearray, place: Place, header: int, ethertype: int) -> Place:
-    """A frame of what lies behind a link's header."""
+    """A frame from the data after a link's header."""
     start, captured, length = place
     begin = start + header - _ETHERNET_BYTES
     window[begin : begin + 12] = bytes(12)
@@ -89,7 +90,7 @@ def _cooked(header: int, protocol: int, hardware: int, window: bytearray, place:
 
 
 def _cut(place: Place) -> Place:
-    """Nothing is there of its network header."""
+    """A frame without any byte of its network header."""
     start, _, length = place
     return start, 0, length + _ETHERNET_BYTES
 

@@ -1,7 +1,7 @@
 """pcapng: blocks in sections, each section with its own byte order and interfaces.
 
-Format: draft-ietf-opsawg-pcapng, sections 3 and 4. Read are section headers, interface descriptions
-and the three kinds of packet blocks; every other block is skipped.
+Format: draft-ietf-opsawg-pcapng, sections 3 and 4. The parser reads section headers, interface
+descriptions and the three kinds of packet blocks; it skips all other blocks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OPTION_TSRESOL = 9
 OPTION_TSOFFSET = 14
 OPTION_FCSLEN = 13
 OPTION_FLAGS = 2
-"""Of an enhanced packet block; bits 5 to 8: bytes of its check sequence (4.3.1)."""
+"""Flags of an enhanced packet block; bits 5 to 8: length of its check sequence in bytes (4.3.1)."""
 TSOFFSET_BYTES = 8
 FLAGS_BYTES = 4
 NS_PER_S = 1_000_000_000
@@ -46,7 +46,7 @@ NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True)
 class Interface:
-    """How to read an interface's packets: ns = units * multiplier // divisor + offset_ns."""
+    """An interface: ns = units * multiplier // divisor + offset_ns."""
 
     link_type: int
     snaplen: int
@@ -55,7 +55,7 @@ class Interface:
     offset_ns: int = 0
     fcs_bytes: int = 0
     adjust: Adjust | None = None
-    """Makes frames of its packets."""
+    """Converts its packets to frames."""
 
 
 class _Order:
@@ -81,7 +81,7 @@ class PcapngParser:
         self._last_ns = 0
 
     def parse(self, window: bytearray, offset: int, records: array[int]) -> int:
-        """As ``Parser.parse``."""
+        """See ``Parser.parse``."""
         position = 0
         while position + BLOCK_BYTES_MIN <= len(window):
             if window[position : position + 4] == b"\x0a\x0d\x0d\x0a":
@@ -151,7 +151,8 @@ class PcapngParser:
         block: tuple[int, int],
         records: array[int],
     ) -> None:
-        """One packet; ``block``: where its body ends in the window, and where it is in the file."""
+        """Add a packet; ``block``: the end of the block's body in the window, and its position in
+        the file."""
         number, units = stamp
         start, captured, length = place
         body_end, where = block
@@ -163,7 +164,7 @@ class PcapngParser:
         if interface.link_type not in LINK_TYPES:
             raise unknown_link_type(f"link type of interface {number}", interface.link_type, where)
         if units is None:
-            # A simple packet block has no time of its own and no captured length: snaplen says it.
+            # A simple packet block has no time and no captured length: snaplen determines it.
             timestamp_ns = self._last_ns
             captured = min(captured, interface.snaplen or captured)
         else:
@@ -185,7 +186,7 @@ class PcapngParser:
     def _adjustment(
         self, interface: Interface, window: bytearray, end: int, body_end: int, units: int | None
     ) -> Adjust | None:
-        """The interface's, unless the packet says something else of its check sequence."""
+        """The conversion of the interface, unless the packet has another check sequence."""
         options = end + (-end) % 4
         if units is None or body_end - options <= 4:  # noqa: PLR2004 - no more than the last option
             return interface.adjust
@@ -230,7 +231,7 @@ class PcapngParser:
 def _resolution(value: bytes, where: int) -> tuple[int, int]:
     """Nanoseconds per unit, as a fraction.
 
-    if_tsresol is a negative power of 10, or of 2 with the top bit (section 4.2).
+    if_tsresol is a negative power of 10, or of 2 if the top bit is set (section 4.2).
     """
     if len(value) != 1:
         raise CaptureError(f"if_tsresol has {len(value)} bytes instead of 1", where)

@@ -1,4 +1,4 @@
-"""Reading a capture in batches, to its end or to the byte where it breaks off."""
+"""Reads a capture in batches, to its end or to the first damaged byte."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zX": "xz
 def read_batches(file: BinaryIO, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Batch]:
     """Batches of a pcap or pcapng file, which may be a pipe.
 
-    Raises CaptureError with the offset where the file is not what it says or ends inside a record;
-    the packets before that were delivered.
+    Raises CaptureError with the offset if the file is invalid or ends inside a record; the packets
+    before it are yielded first.
     """
     window, offset = bytearray(file.read(chunk_bytes)), 0
     parser = _parser_of(window)
@@ -44,7 +44,7 @@ def read_batches(file: BinaryIO, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Bat
 
 
 def read_packets(file: BinaryIO) -> Iterator[CapturedPacket]:
-    """The packets one by one, copied; as read_batches otherwise."""
+    """The packets one by one, as copies; otherwise like read_batches."""
     for batch in read_batches(file):
         for index in range(batch.count):
             yield batch.packet(index)

@@ -1,4 +1,4 @@
-"""Writing captures: pcap with nanosecond timestamps, or pcapng where the file's name says so."""
+"""Writes captures: pcap with nanosecond timestamps, or pcapng if the file's name ends so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _PCAP_RECORD = struct.Struct("<IIII")
 
 
 class CaptureWriter:
-    """A capture being written; owns its file. Timestamps are nanoseconds since the epoch."""
+    """A capture that is being written; owns its file. Timestamps are nanoseconds since
+    the epoch."""
 
     def __init__(self, file: BinaryIO, *, pcapng: bool = False) -> None:
         self._file = file
@@ -34,7 +35,7 @@ class CaptureWriter:
         self.write_batch(Batch(bytearray(data), records, 0), (0,))
 
     def write_batch(self, batch: Batch, indexes: Iterable[int]) -> None:
-        """Append the packets of a batch that ``indexes`` names, in that order."""
+        """Append those packets of a batch whose indices are given, in that order."""
         encode = self._encode_pcapng if self._pcapng else self._encode_pcap
         parts: list[bytes | bytearray] = []
         buffer, records = batch.buffer, batch.records
@@ -76,7 +77,7 @@ class CaptureWriter:
         """Close the file; a second call does nothing."""
         try:
             self._file.close()
-        except OSError as error:  # what was buffered did not fit
+        except OSError as error:  # the buffered data did not fit
             raise _failure(error) from error
 
     def __enter__(self) -> Self:

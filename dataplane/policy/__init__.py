@@ -1,6 +1,6 @@
-"""The policy: its document, what is wrong with one, and what the packet path makes of it.
+"""The policy: the document, its validation, and its form in the packet path.
 
-pydantic is loaded with it (13 MB): the data plane imports it only when a policy is applied.
+The package loads pydantic (13 MB): the data plane imports it only when it applies a policy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""In which settings two policies differ, as an operator reads it."""
+"""The differences of two policies, by setting, for operators."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dataplane.policy.rule import Action, Rule
 from dataplane.policy.stored import Stored, neighbors_of, profiles_of, read_rule, rules_of
 
 UNSET = "default"
-"""What is said of a setting that a policy does not name."""
+"""Text for a setting that a policy does not name."""
 _NO_SETTINGS = {"name", "rules", "profiles", "neighbors"}
 _USUAL = {"mode": "enforce", "syn": "auto"}
 
 
 class Change(NamedTuple):
-    """One setting that differs; ``UNSET`` where a policy does not name it."""
+    """A setting that differs; ``UNSET`` if a policy does not name it."""
 
     profile: str
     setting: str
@@ -33,17 +33,17 @@ class Change(NamedTuple):
 class _Profile(NamedTuple):
     name: str
     fields: Stored
-    """Those beside the rules, as JSON."""
+    """The settings beside the rules, as JSON."""
     rules: Sequence[Rule | str]
-    """Of one that this release refuses, the text."""
+    """For a rule that this release refuses: its text."""
     neighbors: Sequence[NeighborDocument | str] = ()
-    """The same; of the default profile alone."""
+    """A neighbour that this release refuses is a text. Default profile only."""
 
 
 def changes(before: PolicyDocument | Stored, after: PolicyDocument) -> list[Change]:
-    """Every setting in which two policies differ, by profile and setting.
+    """All differences of two policies, by profile and setting.
 
-    A rule of a stored policy that this release refuses is a setting by its place, ``rules[3]``.
+    A stored rule that this release refuses is a setting named by its place, ``rules[3]``.
     """
     old, new = dict(_settings(before)), dict(_settings(after))
     return [

@@ -1,7 +1,7 @@
-"""What no type says: rules between rules, between the fields of a profile, and between profiles.
+"""Checks that types can't express: between rules, between fields of a profile, between profiles.
 
-What is between the fields of one rule, its type says (`Rule.check`). Every mistake names the field,
-its value and the limit.
+Checks between the fields of one rule belong to its type (`Rule.check`). Every mistake names the
+field, its value and the limit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataplane.waf.document import GROUPS_MAX
 
 
 def check(policy: PolicyDocument) -> Iterator[InvalidInputError]:
-    """The mistakes in a document that its types can't see."""
+    """The mistakes in a document that its types can't express."""
     yield from _check_fields(policy, "")
     yield from _check_rules(policy.rules, "rules")
     yield from check_neighbors(policy.neighbors)
@@ -71,7 +71,8 @@ def _check_rules(rules: Sequence[Rule], path: str) -> Iterator[InvalidInputError
 
 
 def _check_limits(rules: Sequence[Rule], path: str) -> Iterator[InvalidInputError]:
-    """A profile has room for all, and one action for each reason, which several paths share."""
+    """Check that a profile has room for all limits, and one action for each reason that several
+    paths share."""
     limits = [rule for rule in rules if isinstance(rule, LimitRule)]
     requests = [rule for rule in limits if rule.counted is Unit.REQUESTS]
     paths = [rule for rule in requests if rule.reason is Reason.RATE_PATH_REQUESTS]
@@ -92,7 +93,7 @@ def _check_limits(rules: Sequence[Rule], path: str) -> Iterator[InvalidInputErro
 def _check_http(
     written: PolicyDocument | ProfileDocument, path: str
 ) -> Iterator[InvalidInputError]:
-    """What counts requests needs to see them."""
+    """Check that HTTP is inspected if a rule counts requests."""
     for index, rule in enumerate(written.rules):
         if isinstance(rule, LimitRule) and rule.counted is Unit.REQUESTS and written.http is None:
             yield mistake(
@@ -116,7 +117,7 @@ def _check_targets(
 
 
 def _check_shares(policy: PolicyDocument) -> Iterator[InvalidInputError]:
-    """Nothing is kept for two."""
+    """The shares of all profiles together are at most the whole table."""
     shares = [policy.connections_share, *(one.connections_share for one in policy.profiles)]
     if (found := sum(share or 0 for share in shares)) > SHARE_MAX:
         limit = f"all profiles together have at most {SHARE_MAX} percent"
@@ -124,7 +125,7 @@ def _check_shares(policy: PolicyDocument) -> Iterator[InvalidInputError]:
 
 
 def _check_groups(policy: PolicyDocument) -> Iterator[InvalidInputError]:
-    """The packet path has room for so many names."""
+    """Check the number of group names against the packet path's limit."""
     count = len(policy.waf_groups)
     if count > GROUPS_MAX:
         limit = f"at most {GROUPS_MAX} different ones in all profiles"
@@ -132,7 +133,7 @@ def _check_groups(policy: PolicyDocument) -> Iterator[InvalidInputError]:
 
 
 def _check_size(policy: PolicyDocument) -> Iterator[InvalidInputError]:
-    """As it is stored, with what was left out: that can be more than what was sent."""
+    """Check the size of the stored form: with default values it can exceed the sent form."""
     stored = json.dumps(policy.model_dump(mode="json"), separators=(",", ":"))
     if len(stored) > POLICY_BYTES_MAX:
         limit = f"at most {POLICY_BYTES_MAX:,} bytes as JSON, defaults included"

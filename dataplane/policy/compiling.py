@@ -1,4 +1,4 @@
-"""From a policy document to what the packet path reads."""
+"""Compiles a policy document to the structures that the packet path reads."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ _SHARE_OF_ONE = 1 << 16
 
 @dataclass
 class CompiledProfile:
-    """One profile; reasons that are not in ``modes`` keep their defaults."""
+    """One profile; reasons that are not in ``modes`` have their defaults."""
 
     name: str
     lcores: int
     targets: tuple[Network, ...] = ()
     cap: Mode = Mode.ENFORCE
-    """No reason has more than this."""
+    """No reason has a stricter mode than this."""
     modes: dict[Reason, Mode] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
-    """Those that are not off."""
+    """Rules that are not off."""
     syn: SynProxy = SynProxy.OFF
     syn_rate: int = abi.SYN_RATE_DEFAULT
     share_q16: int = 0
-    """Of 65,536: the part of the room for connections that is kept for it."""
+    """Reserved part of the room for connections, in units of 1/65,536."""
     http: HttpSection | None = None
     thresholds: Thresholds = DEFAULT
-    """Of detection."""
+    """The thresholds of detection."""
     rule_of: dict[Reason, str] = field(default_factory=dict)
-    """The path of the rule that a reason is about; those that no rule names are missing."""
+    """The path of the rule for each reason; reasons without a rule are missing."""
 
     @property
     def needs_countries(self) -> bool:
-        """Whether it asks where a source is."""
+        """Whether it needs the country of a source."""
         return any(rule.NEEDS_COUNTRIES for rule in self.rules)
 
     @property
     def groups(self) -> Mapping[str, Mode]:
-        """Groups of the WAF's rules that may do less than others, and what."""
+        """Groups of WAF rules with a lower maximum action."""
         found = {name: one for rule in self.rules for name, one in rule.groups_set().items()}
         return {name: Mode[one.name] for name, one in found.items() if one is not Action.ENFORCE}
 
@@ -59,7 +59,7 @@ class CompiledProfile:
 def compile_policy(document: PolicyDocument, lcores: int = 1) -> list[CompiledProfile]:
     """The default profile, then the others in the order of the document.
 
-    ``lcores``: each counts its own packets, so limits of more than one source are split evenly.
+    ``lcores``: each counts its own packets, so limits shared by several sources are divided evenly.
     """
     default = CompiledProfile(DEFAULT_PROFILE, lcores)
     _compile(default, document, "rules")
@@ -97,7 +97,7 @@ def fill_profile(
 
 
 def _share_out(profiles: Sequence[CompiledProfile], percents: Sequence[int | None]) -> None:
-    """Profiles that name no share get equal parts of half of what the others leave."""
+    """Profiles without a share get equal parts of half of the remaining room."""
     unnamed = percents.count(None)
     left = SHARE_MAX - sum(percent or 0 for percent in percents)
     usual = left / 2 / unnamed if unnamed and len(profiles) > 1 else 0
@@ -111,10 +111,10 @@ def _compile(
     profile: CompiledProfile, written: PolicyDocument | ProfileDocument, path: str
 ) -> None:
     profile.cap = Mode[written.mode.name]
-    # A profile that only watches answers nobody.
+    # A profile in monitor mode answers no SYNs.
     profile.syn = SynProxy[written.syn.name] if profile.cap is Mode.ENFORCE else SynProxy.OFF
     profile.syn_rate = max(1, (written.syn_rate or abi.SYN_RATE_DEFAULT) // profile.lcores)
-    # A profile that is off follows nothing.
+    # A profile that is off tracks nothing.
     profile.http = None if profile.cap is Mode.OFF else written.http
     _add_rules(profile, written.rules, path)
 

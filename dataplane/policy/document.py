@@ -1,8 +1,8 @@
-"""The policy document: what each set of destinations is protected by.
+"""The policy document: the protection of each set of destinations.
 
-Written by operators (a TOML or JSON file, the management API), read by the API before it commits a
-revision, by the data plane's reconciler and by replay. It deliberately knows no default mode of a
-reason: those are in ``reasons.def``, and C fills them in.
+Operators write it (a TOML or JSON file, the management API). The API reads it before it commits a
+revision; the data plane's reconciler and replay read it too. The default modes of reasons are not
+in this module: ``reasons.def`` has them, and C fills them in.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dataplane.policy.rules import AnyRule
 
 NAME_LENGTH_MAX = 128
 PROFILE_NAME_LENGTH_MAX = abi.PROFILE_NAME - 1
-"""In C it ends with a 0."""
+"""In C the name ends with a 0."""
 PROFILE_NAME_PATTERN = f"^[a-z0-9][a-z0-9_.-]{{0,{PROFILE_NAME_LENGTH_MAX - 1}}}$"
 RULES_MAX = 256
 DEFAULT_PROFILE = "default"
-"""The name of the profile of every destination that has no other."""
+"""The name of the profile of all destinations without another profile."""
 SHARE_MAX = 100
-"""Percent, of all profiles together."""
+"""Percent, for all profiles together."""
 
 OneRule = Annotated[AnyRule, Field(discriminator="type")]
 Rules = Annotated[tuple[OneRule, ...], Field(max_length=RULES_MAX)]
@@ -77,7 +77,7 @@ _NEEDS: list[Any] = [
         "then": {"required": ["http"], "properties": {"http": {"type": "object"}}},
     },
 ]
-"""In the schema: which fields want others."""
+"""In the schema: fields that require other fields."""
 _NOT_BY_TARGET: dict[str, Any] = {
     "properties": {
         "rules": {
@@ -131,7 +131,7 @@ class PolicyDocument(BaseModel):
 
     @property
     def waf_groups(self) -> frozenset[str]:
-        """Groups of the WAF's rules that any of its profiles names."""
+        """Groups of WAF rules that one of its profiles names."""
         written: tuple[PolicyDocument | ProfileDocument, ...] = (self, *self.profiles)
         return frozenset(
             name for one in written for rule in one.rules for name in rule.groups_set()

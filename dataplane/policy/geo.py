@@ -1,4 +1,4 @@
-"""What rules about the country of a source have in common."""
+"""The common part of rules about the country of a source."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class GeoRule(Rule):
 
     @property
     def named(self) -> frozenset[str]:
-        """The countries that it is about, ZZ among them if it is about sources without one."""
+        """The countries of the rule; with ZZ if it covers sources without a country."""
         return frozenset(self.countries) | (
             {UNKNOWN} if self.unknown == self.NAMES_UNKNOWN else set()
         )
 
     @abstractmethod
     def refused(self, codes: AbstractSet[str]) -> AbstractSet[str]:
-        """Those of some countries that the rule refuses."""
+        """The countries that the rule refuses."""
 
     def check(self, path: str) -> Iterator[InvalidInputError]:
         """See `Rule`."""

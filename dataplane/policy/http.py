@@ -52,13 +52,13 @@ class HttpSection(BaseModel):
     read_rate: Annotated[int, Field(ge=1, le=RATE_MAX)] = 500
 
     def check(self, path: str) -> Iterator[InvalidInputError]:
-        """The mistakes in it that its types can't see."""
+        """The mistakes in the section that its types can't express."""
         for index, port in enumerate(self.ports):
             if port in self.ports[:index]:
                 yield mistake(f"{path}.ports[{index}]", port, "each port once", "is there already")
 
     def fill(self, profile: abi.Profile, *, enforced: bool) -> None:
-        """Write it into a profile; not ``enforced``: nothing is to be refused by it."""
+        """Write the section into a profile; ``enforced`` False: it must refuse nothing."""
         http = profile.http
         http.port_count = len(self.ports)
         for index, port in enumerate(sorted(self.ports)):
@@ -78,7 +78,7 @@ OptionalHttp: TypeAlias = Annotated[
 
 
 def http_text(written: Mapping[str, Any]) -> str:
-    """A section, also one as it was stored, as an operator reads it."""
+    """A section, also a stored one, as text for operators."""
     ports = written.get("ports")
     shown = ", ".join(map(str, sorted(ports, key=str))) if isinstance(ports, list) else str(ports)
     values = {name: written.get(name, usual) for name, usual in _USUAL.items()}

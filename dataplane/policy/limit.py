@@ -1,4 +1,4 @@
-"""What limits of rates have in common: a token bucket, and whose packets pay into it."""
+"""The common part of rate limits: a token bucket, and the packets that pay into it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dataplane.policy.rule import OptionalInt, Rule, mistake
 PACKETS_MAX = 100_000_000
 BITS_MIN, BITS_MAX = 8_000, 400_000_000_000
 BURST_BITS_MIN = 80_000
-"""A frame of 9,000 bytes and more has room in the bucket."""
+"""A frame of 9,000 bytes or a little more must fit into the bucket."""
 BURST_PACKETS_DEFAULT_MIN = 10
 BURST_SECONDS_MAX = 60
-"""In which an empty bucket is full again."""
+"""Time in which an empty bucket becomes full."""
 _SECOND_Q16 = 10**9 << 16
 _BURST_Q16_MAX = abi.LIMIT_BURST_S_MAX * _SECOND_Q16
 
@@ -39,14 +39,15 @@ _BITS = {
     Per.DESTINATION: (32, 128),
     Per.GLOBAL: (0, 0),
 }
-"""Of an address that are told apart. An IPv6 source is a /64: who has one address has them all."""
+"""Leading bits that select the bucket. An IPv6 source is a /64: a host that has one address has all
+of them."""
 NO_PREFIX: dict[str, Any] = {
     "if": {"properties": {"per": {"enum": [Per.SOURCE.value, Per.GLOBAL.value]}}},
     "then": {"properties": {"prefix_ipv4": {"type": "null"}, "prefix_ipv6": {"type": "null"}}},
 }
-"""For the schema of a limit: prefixes only where it counts by them."""
+"""For the schema of a limit: prefix lengths only for limits by prefix."""
 _SHARED = {Per.PREFIX, Per.DESTINATION, Per.GLOBAL}
-"""What several lcores count parts of."""
+"""Limits to which several lcores contribute."""
 
 
 class LimitRule(Rule):
@@ -62,18 +63,19 @@ class LimitRule(Rule):
 
     @property
     def counted(self) -> Unit:
-        """What it counts."""
+        """What the limit counts."""
         return Unit.PACKETS
 
     @property
     def full(self) -> int:
-        """Packets or bits that a full bucket holds: as written, else a second's worth."""
+        """Capacity of the bucket in packets or bits: the configured burst, else the amount of one
+        second."""
         least = BURST_BITS_MIN if self.counted is Unit.BITS else BURST_PACKETS_DEFAULT_MIN
         return self.burst if self.burst is not None else max(self.value, least)
 
     @property
     def reason(self) -> Reason:
-        """The one reason that it gives."""
+        """The reason of the limit."""
         return self.reasons_set[0]
 
     def check(self, path: str) -> Iterator[InvalidInputError]:
@@ -99,7 +101,7 @@ class LimitRule(Rule):
         profile.uses |= Use.LIMITS
 
     def fill_limit(self, limit: abi.Limit, lcores: int) -> None:
-        """What several sources pay into is split evenly among the lcores."""
+        """Fill in a limit; one that several sources share is divided evenly among the lcores."""
         share = lcores if self.per in _SHARED else 1
         increment_q16 = max(1, round(_SECOND_Q16 * share / self.value))
         least = BURST_BITS_MIN if self.counted is Unit.BITS else 1

@@ -1,8 +1,8 @@
-"""What is wrong with a document, in words: every mistake, each with a way out.
+"""Explains the mistakes in a document: every mistake, each with a correction.
 
-From pydantic's findings: where it is as an operator writes it (``rules[0].value``), the nearest
-field or value that is known, an example where a form is asked for. And what is left of a document
-without its mistakes, so that those that types can't see are told in the same go.
+It uses pydantic's errors: the place as an operator writes it (``rules[0].value``), the most similar
+known field or value, an example of a required format. It also returns the document with the
+mistakes replaced, so that mistakes that types can't express are reported at the same time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FORMS = {
     COUNTRY_PATTERN: "two capital letters (ISO 3166-1 alpha-2), as in 'DE'",
     RANGE_PATTERN: "a port or a range of ports, as in 443 or '8000-8100'",
 }
-"""Every pattern that a field of a policy has, in words and with an example."""
+"""For every pattern of a policy's fields, a description with an example."""
 _TYPES = "one of " + ", ".join(RULES)
 _TAGS = frozenset[str]().union(*(model.TAGS for model in RULES.values()))
 _QUOTED = re.compile(r"'([^']*)'")
@@ -44,7 +44,7 @@ _Location = tuple[int | str, ...]
 
 
 def mistakes_of(error: ValidationError, document: Mapping[str, Any]) -> list[InvalidInputError]:
-    """One for each field that is wrong, in the order of the document."""
+    """One mistake for each wrong field, in the order of the document."""
     by_field = dict[str, list[ErrorDetails]]()
     details = error.errors(include_url=False)
     for one in details:
@@ -54,7 +54,7 @@ def mistakes_of(error: ValidationError, document: Mapping[str, Any]) -> list[Inv
 
 
 def field_of(location: _Location) -> str:
-    """A path as an operator writes it: without what pydantic puts behind a rule or a port."""
+    """A path as an operator writes it, without pydantic's additions for rules and ports."""
     text = ""
     for part in _written(location):
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
@@ -62,7 +62,7 @@ def field_of(location: _Location) -> str:
 
 
 def without_mistakes(error: ValidationError, document: dict[str, Any]) -> dict[str, Any]:
-    """A copy in which something harmless stands for what is wrong, at the same places."""
+    """A copy in which valid values replace the wrong ones, at the same places."""
     left = copy.deepcopy(document)
     for one in error.errors(include_url=False):
         _stand_in(left, list(_written(one["loc"])))
@@ -77,7 +77,7 @@ def _written(location: _Location) -> Iterator[int | str]:
             yield part
             before = (before[1], "[]")
         elif is_tag:
-            before = (before[0], part)  # what follows is a field, be it named as a type
+            before = (before[0], part)  # the next part is a field, even if named like a type
         else:
             yield part
             before = (before[1], part)
@@ -107,13 +107,13 @@ def _mistake(
 
 
 def _is_around(error: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
-    """Something within it is wrong, so pydantic counts fewer items than were written."""
+    """An item within it is wrong, so pydantic counts fewer items than were written."""
     place = error["loc"]
     return any(one["loc"][: len(place)] == place != one["loc"] for one in details)
 
 
 def _rank(error: ErrorDetails) -> bool:
-    """Of a field that is a number or a text: a text is judged as one."""
+    """Rank of an error in a union of number and text: a text is validated as text."""
     is_about_text = error["type"] in {"string_pattern_mismatch", "literal_error"}
     return is_about_text is not isinstance(error["input"], str)
 
@@ -124,7 +124,7 @@ def _short(value: object) -> str:
 
 
 _HARMLESS_RULE = {"type": "sanity", "action": "off"}
-"""There may be any number of them in a profile."""
+"""Rules of which a profile may have any number."""
 
 
 def _stand_in(document: dict[str, Any], path: list[int | str]) -> None:
@@ -145,7 +145,7 @@ def _stand_in(document: dict[str, Any], path: list[int | str]) -> None:
 
 
 def _require(profile: dict[str, Any], path: list[int | str], index: int) -> None:
-    """A profile has a name and targets that no other has."""
+    """Check that name and targets of a profile are unique."""
     if path[0] == "name":
         profile["name"] = f"0.{index}"
     elif path[0] == "targets":

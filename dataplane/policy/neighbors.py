@@ -26,12 +26,12 @@ from dataplane.policy.rule import mistake
 
 NAME_LENGTH_MAX = 64
 BITS_MIN: dict[Literal[4, 6], int] = {4: 96 + 24, 6: 64}
-"""The shortest prefix of each family, of 128 bits: a few routers, not a part of the internet."""
+"""Minimum prefix length of each family, of 128 bits: a few routers, not a part of the internet."""
 _ADDRESS = network_schema(
     "a router, or a few", ("(2[4-9]|3[0-2])", "(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-8])")
 )
 Protocol: TypeAlias = Literal["bgp", "bfd", "ospf", "eigrp", "rip", "ldp", "msdp", "pim", "vrrp"]
-"""``fastpath/include/defs/neighbor.def``; a test says so."""
+"""``fastpath/include/defs/neighbor.def``; a test compares."""
 
 
 class NeighborDocument(BaseModel):
@@ -49,11 +49,11 @@ class NeighborDocument(BaseModel):
 
     @property
     def network(self) -> Network:
-        """The address as tables know it. Raises InvalidInputError."""
+        """The address in the form of the tables. Raises InvalidInputError."""
         return Network.parse(self.address)
 
     def setting(self) -> tuple[str, str]:
-        """What it is called where policies differ, and what it says."""
+        """Its name and content for the comparison of policies."""
         said = ", ".join(sorted(set(self.protocols)))
         return f"neighbor {self.network}", said if self.name is None else f"{said} ({self.name})"
 
@@ -66,7 +66,7 @@ _NEIGHBOR = TypeAdapter(NeighborDocument)
 
 
 class CompiledNeighbor(NamedTuple):
-    """What the packet path is told of one."""
+    """A neighbour in the form of the packet path."""
 
     network: Network
     protocols: int
@@ -74,7 +74,7 @@ class CompiledNeighbor(NamedTuple):
 
 
 def compile_neighbors(neighbors: Sequence[NeighborDocument]) -> list[CompiledNeighbor]:
-    """Those of a policy that is valid, in its order."""
+    """The neighbours of a valid policy, in order."""
     return [
         CompiledNeighbor(
             one.network, sum(1 << abi.Neighbor[said.upper()] for said in set(one.protocols))
@@ -84,7 +84,7 @@ def compile_neighbors(neighbors: Sequence[NeighborDocument]) -> list[CompiledNei
 
 
 def check_neighbors(neighbors: Sequence[NeighborDocument]) -> Iterator[InvalidInputError]:
-    """The mistakes in them that their types can't see."""
+    """The mistakes in them that their types can't express."""
     seen = dict[Network, str]()
     for index, neighbor in enumerate(neighbors):
         here = f"neighbors[{index}].address"
@@ -104,7 +104,7 @@ def check_neighbors(neighbors: Sequence[NeighborDocument]) -> Iterator[InvalidIn
 
 
 def read_neighbor(written: Any) -> NeighborDocument | None:
-    """A stored one as its type has it; None: this release refuses it."""
+    """A stored neighbour as a model; None: this release refuses it."""
     try:
         neighbor = _NEIGHBOR.validate_python(written)
     except ValidationError:

@@ -1,8 +1,8 @@
-"""What is laid over a policy for a time: an emergency brake, or a response to an attack.
+"""Overlays: temporary changes on top of a policy, for an emergency or as a response to an attack.
 
-An overlay is a document of its own with an end. It never changes the policy's document: what is
-automatic or temporary is gone when its time is over, and the policy is what its author wrote.
-Written by the API, read by the data plane's reconciler; `lay_over` is all that they mean.
+An overlay is a document of its own with an end. It never changes the policy's document: automatic
+and temporary changes expire, and the policy stays as its author wrote it. The API writes overlays,
+the data plane's reconciler applies them with `lay_over`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataplane.policy.rule import Rule
 from dataplane.policy.rules.limits.rate_limit import RateLimitRule
 
 OVERLAYS_MAX = 64
-"""At a time; the API refuses more."""
+"""Overlays at a time; the API refuses more."""
 
 
 class _Overlay(BaseModel):
@@ -43,7 +43,7 @@ class PanicOverlay(_Overlay):
         """Change the compiled profiles."""
         for profile in profiles:
             profile.cap = min(profile.cap, Mode.MONITOR)
-            profile.syn = SynProxy.OFF  # as of every profile that only watches
+            profile.syn = SynProxy.OFF  # as for every profile in monitor mode
 
 
 class SynProxyOverlay(_OfProfile):
@@ -73,7 +73,7 @@ class LimitOverlay(_OfProfile):
         reason = wanted.reason
         for profile in _enforcing(profiles, self.profile):
             if self.unit == "requests" and profile.http is None:
-                continue  # there are no requests to be counted
+                continue  # the profile does not count requests
             is_enforced = profile.modes.get(reason) is Mode.ENFORCE
             if is_enforced and any(_is_tighter(rule, wanted) for rule in profile.rules):
                 continue
@@ -101,13 +101,13 @@ def parse_overlay(document: Mapping[str, Any]) -> AnyOverlay:
 
 
 def lay_over(profiles: Sequence[CompiledProfile], overlays: Iterable[AnyOverlay]) -> None:
-    """Change compiled profiles as the overlays say; the panic last, since it beats the others."""
+    """Apply overlays to compiled profiles; panic mode last, because it takes precedence."""
     for overlay in sorted(overlays, key=lambda one: one.kind == "panic"):
         overlay.lay_over(profiles)
 
 
 def _enforcing(profiles: Iterable[CompiledProfile], name: str) -> list[CompiledProfile]:
-    """What only watches, or does not even do that, is not made to act."""
+    """Profiles that enforce: an overlay does not change profiles in the modes monitor and off."""
     return [each for each in profiles if each.name == name and each.cap is Mode.ENFORCE]
 
 

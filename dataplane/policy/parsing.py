@@ -1,4 +1,4 @@
-"""From what somebody wrote to a policy document, or to lines that say what is wrong with it."""
+"""Converts text to a policy document, or to lines that describe its mistakes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def parse_policy(document: Mapping[str, Any]) -> PolicyDocument:
 
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
-    """With whole numbers as such, also those that are written as 60.0."""
+    """Whole numbers as int, also those written like 60.0."""
     number = lambda text: whole(float(text))  # noqa: E731 - its type is json's affair
     found: dict[str, Any] = json.loads(json.dumps(document), parse_float=number)
     return found
@@ -73,15 +73,15 @@ def read_policy(file: IO[bytes], name: str, *, as_json: bool | None = None) -> P
 
     Args:
         file: read to its end, or to the limit.
-        name: what errors call it.
-        as_json: else TOML.
+        name: its name in errors.
+        as_json: False: TOML.
     """
     content = file.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
         raise _file_error(name, f"is larger than {FILE_BYTES_MAX} bytes")
     content = content.removeprefix(UTF8_SIGNATURE)
     if as_json is None:
-        as_json = content.lstrip().startswith(b"{")  # no line of TOML does
+        as_json = content.lstrip().startswith(b"{")  # no line of TOML begins so
     try:
         text = content.decode()
         document = json.loads(text) if as_json else tomllib.loads(text)
@@ -96,7 +96,7 @@ def read_policy(file: IO[bytes], name: str, *, as_json: bool | None = None) -> P
 
 
 def _shown(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The policy in what ``GET /policy`` and ``secbeat policy show --json`` say of it."""
+    """The policy in an answer of ``GET /policy`` or ``secbeat policy show --json``."""
     policy = document.get("policy")
     has_number = "revision" in document or "number" in document
     return policy if isinstance(policy, dict) and has_number else None

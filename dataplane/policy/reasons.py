@@ -1,4 +1,4 @@
-"""Rules that give an action to reasons: to all of their type, or to those that they name."""
+"""Rules that set the action of reasons: of all reasons of their type, or of the named ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reasons: TypeAlias = Annotated[
     Field(default=None, exclude_if=lambda reasons: reasons is None),
 ]
 STRUCTURAL = frozenset(reason for reason, modes in REASON_MODES.items() if len(modes) == 1)
-"""Reasons without a choice: the node could not forward such a packet if it wanted to."""
+"""Structural reasons: the node can't forward such a packet."""
 _BY_LABEL = {reason.name.lower(): reason for reason in Reason}
 
 
@@ -32,7 +32,7 @@ class ReasonsRule(Rule):
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """With the names of the type's reasons."""
+        """Adds the names of the type's reasons."""
         found = handler.resolve_ref_schema(handler(core))
         names = [reason.name.lower() for reason in cls.REASONS]
         found["properties"]["reasons"]["anyOf"][0]["items"]["enum"] = names
@@ -66,7 +66,8 @@ class ReasonsRule(Rule):
 
 
 def reasons_of_stage(stage: Stage) -> tuple[Reason, ...]:
-    """Those that ``reasons.def`` says this stage decides, and that have a choice of action."""
+    """The reasons that this stage decides according to ``reasons.def``, and whose action can be
+    chosen."""
     return tuple(
         reason for reason in Reason if REASON_STAGE[reason] is stage and reason not in STRUCTURAL
     )

@@ -2,9 +2,9 @@
 
 Ports and amplification factors: US-CERT alert TA14-017A, "UDP-Based Amplification Attacks"
 (revision of 2019-12-18). Sizes are of the UDP datagram with its header of 8 bytes, chosen so that
-what an honest client gets passes; what is said beside each holds for answers, the longest that such
-a client is sent. Where no server on the internet has reason to answer a protected host, any size is
-refused. docs/policy.md tells operators the same, and what to do for a host that has reason.
+the answers that an honest client gets pass; the comments state the longest of these answers. If no
+server on the internet has a reason to answer a protected host, any size is refused. docs/policy.md
+describes the same for operators, with advice for hosts that do have a reason.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ class Reflected(NamedTuple):
 _ANY = Reflected()
 
 REFLECTORS: dict[int, Reflected] = {
-    # Quote of the day and character generator, RFC 865 and 864: for tests in one's own network.
+    # Quote of the day and character generator, RFC 865 and 864: for tests within a network.
     17: _ANY,
     19: _ANY,
-    # DNS. What needs no fragment passes: RFC 9715 asks servers and resolvers to avoid fragments,
-    # resolvers whose larger answers fail fall back to 1,280 to 1,410 bytes (RFC 6891, 6.2.5), to
-    # 1,432 (BIND) or 1,472 (Unbound), the most that 1,500 bytes of IPv4 hold, and then to TCP (RFC
-    # 7766). An answer of 4,096 bytes is what amplifiers send.
+    # DNS. Answers that need no fragments pass: RFC 9715 asks servers and resolvers to avoid
+    # fragments. Resolvers whose larger answers fail fall back to 1,280 to 1,410 bytes (RFC 6891,
+    # 6.2.5), to 1,432 (BIND) or 1,472 (Unbound), the most that 1,500 bytes of IPv4 hold, and then
+    # to TCP (RFC 7766). Amplifiers send answers of 4,096 bytes.
     53: Reflected(1472 + 8 + 1),
     # TFTP. A server answers from a port that it chooses (RFC 1350, 4), a block has 512 bytes
     # unless another size was agreed on (RFC 2348).
     69: Reflected(1024),
-    # Portmapper, RFC 1833: of one's own network.
+    # Portmapper, RFC 1833: used within a network.
     111: _ANY,
     # NTP. By mode (RFC 5905, 7.3), not by size: monlist is of mode 7, control messages of mode 6
     # (RFC 9327). Time itself, of mode 4, is as long as its extension fields: with NTS (RFC 8915,
     # 5.7) some hundred bytes, and never longer than the question.
     NTP_PORT: Reflected(ntp_modes=frozenset({6, 7})),
-    # NetBIOS name service, RFC 1002: of one's own network.
+    # NetBIOS name service, RFC 1002: used within a network.
     137: _ANY,
-    # SNMP, RFC 3417, 3: agents answer managers, who share a network with them or a tunnel.
+    # SNMP, RFC 3417, 3: agents answer managers, which are in the same network or behind a tunnel.
     161: _ANY,
     # CLDAP, MS-ADTS 6.3.3: domain controllers answer members of their domain.
     389: _ANY,
@@ -65,9 +65,10 @@ REFLECTORS: dict[int, Reflected] = {
     5093: _ANY,
     # Multicast DNS answered by unicast: RFC 6762, 11: not from outside of the link.
     5353: _ANY,
-    # CoAP. Answers have up to 1,152 bytes (RFC 7252, 4.6), those of amplifiers too: no size tells.
+    # CoAP. Answers have up to 1,152 bytes (RFC 7252, 4.6), also those of amplifiers: no size
+    # distinguishes them.
     5683: _ANY,
-    # memcached: its own clients, of one's own network.
+    # memcached: its clients are within a network.
     11211: _ANY,
     # Steam server queries: a packet is 1,400 bytes and headers, what is longer comes in several
     # (Valve Developer Community, "Server queries").

@@ -1,6 +1,6 @@
-"""What every type of rule has: the fields that all share, and what is asked of each.
+"""The base of all types of rules: the common fields, and the methods of each type.
 
-A type is one file in ``rules/``; nothing outside of it knows what it says.
+A type is one file in ``rules/``; no other module depends on its fields.
 """
 
 from __future__ import annotations
@@ -56,49 +56,51 @@ class Rule(BaseModel):
 
     @property
     def kind(self) -> str | None:
-        """What there may be one of in a profile; None: any number, a later one wins."""
+        """Rules with an equal value may occur once in a profile; None: any number, a later one
+        wins."""
         return self.type
 
     @property
     def reasons_set(self) -> tuple[abi.Reason, ...]:
-        """The reasons that get this rule's action, and that are counted as its doing."""
+        """The reasons that get this rule's action, and whose packets count for this rule."""
         return self.REASONS
 
     def check(self, path: str) -> Iterator[InvalidInputError]:  # noqa: ARG002 - see `Rule`
-        """The mistakes in it that its types can't see; ``path``: where it stands."""
+        """The mistakes in it that its types can't express; ``path``: its place."""
         yield from ()
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:
-        """Write what it says beside its action; not called for a rule that is off.
+        """Write its settings, without its action; not called for a rule that is off.
 
         ``lcores``: each counts its own packets.
         """
 
     def thresholds(self, cap: abi.Mode) -> Thresholds | None:  # noqa: ARG002 - of one type alone
-        """What is an attack on the profile's addresses; None: it says nothing of that.
+        """The thresholds of detection for the profile; None: the rule has none.
 
-        ``cap``: no action of the profile goes beyond it.
+        ``cap``: the maximum action of the profile.
         """
         return None
 
     def groups_set(self) -> Mapping[str, Action]:
-        """Groups of the WAF's rules, and the most that their rules do."""
+        """Groups of WAF rules, and their maximum action."""
         return {}
 
     def setting(self) -> tuple[str, str] | None:
-        """What it says beside its action, with a name for it, as an operator reads it."""
+        """A name for its settings, and their text for operators."""
         return None
 
 
 def mistake(field: str, value: object, limit: str, why: str = "can't be") -> InvalidInputError:
-    """A value that breaks a rule of the policy."""
+    """The error for an invalid value."""
     return InvalidInputError(
         f"{field}: {value!r} {why}; {limit}", field=field, value=value, limit=limit
     )
 
 
 def only_by_default(path: str, kind: str) -> Iterator[InvalidInputError]:
-    """A rule about what has no protected address is a mistake but in the default profile."""
+    """The mistake that a rule about packets without a protected address is not in the default
+    profile."""
     if path.startswith("profiles["):
         limit = "only in the policy's own rules: what is not IP goes to no target"
         yield mistake(path, kind, limit)

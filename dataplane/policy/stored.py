@@ -1,7 +1,7 @@
-"""A policy as it was stored: shown as it is, whatever this release would say of it.
+"""Stored policies: read without validation by the rules of this release.
 
-A document was valid for the release that stored it. A later one may be stricter, so nothing here
-refuses anything: only what is to be in force is validated (`dataplane.policy.parsing`).
+A document was valid for the release that stored it. A later release may be stricter, so this module
+refuses nothing. Only a policy that is to be in force is validated (`dataplane.policy.parsing`).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def profiles_of(document: Stored) -> Iterator[tuple[str, Stored]]:
 
 
 def rules_of(profile: Stored) -> list[Any]:
-    """What is stored as the rules of a profile."""
+    """The stored rules of a profile."""
     return _list(profile, "rules")
 
 
 def neighbors_of(document: Stored) -> list[Any]:
-    """What is stored as the neighbours of a policy."""
+    """The stored neighbours of a policy."""
     return _list(document, "neighbors")
 
 
 def read_rule(written: Any) -> Rule | None:
-    """A rule as its type has it; None: this release refuses it."""
+    """A rule as a model; None: this release refuses it."""
     try:
         rule = _RULE.validate_python(written)
     except ValidationError:

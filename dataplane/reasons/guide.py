@@ -25,25 +25,25 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Written:
-    """What a TOML file says of a reason."""
+    """The content of a TOML file for a reason."""
 
     rfc: tuple[str, ...]
-    """Documents with sections, RFCs for the most part; none: the rule is the node's own."""
+    """Documents with sections, mostly RFCs; empty: the check is the node's own."""
     mistaken: str
-    """Which legitimate traffic it can hit."""
+    """Legitimate traffic that it can hit."""
     advice: str
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """All about one reason."""
+    """All information about one reason."""
 
     reason: Reason
     written: Written
 
     @property
     def label(self) -> str:
-        """As metrics, statistics and explanations name it."""
+        """Its name in metrics, statistics and explanations."""
         return self.reason.name.lower()
 
     @property
@@ -58,7 +58,7 @@ class Guidance:
 
     @property
     def default(self) -> str:
-        """The action where no rule of the profile gives it one."""
+        """The action without a rule of the profile."""
         return REASON_DEFAULT[self.reason].name.lower()
 
     @property
@@ -83,7 +83,7 @@ def guide() -> Mapping[str, Guidance]:
 
 
 def find(label: str) -> Guidance:
-    """Of one reason. Raises InvalidInputError that names those with a similar name."""
+    """The guidance for one reason. Raises InvalidInputError that names similar reasons."""
     found = guide().get(label.lower())
     if found is None:
         near = difflib.get_close_matches(label.lower(), guide(), n=3)

@@ -56,7 +56,7 @@ def _section(one: Guidance) -> Iterator[str]:
 
 
 def action(one: Guidance) -> str:
-    """The default action, and what changes it."""
+    """The default action, and the settings that change it."""
     if not one.has_choice:
         return "always enforced (structural)"
     return f"{one.default} by default; rule {' or '.join(one.rules)}"

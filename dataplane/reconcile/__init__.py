@@ -1,1 +1,1 @@
-"""Reads the state log, makes the tables what it says, and publishes what is in force."""
+"""Reads the state log, updates the tables to match it, and publishes what is in force."""

@@ -1,7 +1,8 @@
-"""The policy that the workers read: built beside, swapped, freed when nobody looks any more.
+"""The policy that the workers read: a new one is built separately, swapped in, and freed when no
+worker uses it.
 
-Writer: the control loop. Readers: every lcore, through ``sb_node.policy``, for one turn of its loop
-at most.
+Writer: the control loop. Readers: every lcore, through ``sb_node.policy``, at most for one turn of
+its loop.
 """
 
 from __future__ import annotations
@@ -27,39 +28,39 @@ if TYPE_CHECKING:
     from dataplane.policy import CompiledNeighbor, CompiledProfile
 
 _ROOM_S_MAX = 0.05
-"""For workers to let go of the policy before the last: they turn in microseconds."""
+"""Time limit for workers to release the policy before the last: a turn takes microseconds."""
 _ROOM_TRIES_MIN = 8
-"""Looks at them first, however long this thread had to wait for its CPU in between."""
+"""The workers are checked first, however long this thread has waited for its CPU."""
 RETIRED_MAX = 8
-"""Policies that wait for the workers; with so many, a new one is refused after `_ROOM_S_MAX`."""
+"""Policies that wait for the workers; beyond that, a new one is refused after `_ROOM_S_MAX`."""
 
 
 class Groups(Protocol):
-    """What is needed of `dataplane.waf.enforcing.groups.GroupNames`."""
+    """The used part of `dataplane.waf.enforcing.groups.GroupNames`."""
 
     def index(self, name: str | None) -> int:
-        """Of a group that is held."""
+        """The index of a group that is held."""
         ...
 
     def hold(self, names: Collection[str]) -> None:
-        """Gives each an index; InvalidInputError: there is no room."""
+        """Assign an index to each group; InvalidInputError: there is no room."""
         ...
 
     def release(self, names: Collection[str]) -> None:
-        """Lets go of each."""
+        """Release each group."""
         ...
 
 
 class WafRules(Protocol):
-    """What is needed of `dataplane.waf.rules.Rules`."""
+    """The used part of `dataplane.waf.rules.Rules`."""
 
     @property
     def groups(self) -> Groups:
-        """Those of the rules and of the policy in force."""
+        """The groups of the rules and of the policy in force."""
         ...
 
     def use_profiles(self, indices: Mapping[str, int]) -> None:
-        """These are the profiles of the policy that is about to be in force, by name."""
+        """Set the profiles of the policy that will be in force next, by name."""
         ...
 
 
@@ -73,7 +74,7 @@ class ActivePolicy:
         names: ProfileNames,
         rules: WafRules,
     ) -> None:
-        """The default profile is in force from here on; ``rules`` are those of the node."""
+        """Puts the default profile in force; ``rules`` are those of the node."""
         self._library = library
         self._node = node
         self._names = names
@@ -85,21 +86,21 @@ class ActivePolicy:
         self.uses_countries = False
         """Whether a profile in force blocks or allows countries."""
         self.syn_proxy_count = 0
-        """How many profiles in force have the SYN proxy."""
+        """Number of profiles in force with the SYN proxy."""
         self.http_count = 0
-        """How many have HTTP inspected."""
+        """Number of profiles in force with HTTP inspection."""
         self.thresholds: Mapping[int, ProfileThresholds] = {}
-        """What detection goes by, by index of the profiles in force; another one with each
+        """Thresholds of detection, by index of the profiles in force; a new mapping for each
         policy."""
         self.apply(None)
 
     def apply(
         self, document: Mapping[str, Any] | None, overlays: Sequence[Mapping[str, Any]] = ()
     ) -> None:
-        """Put a policy document in force, None: the defaults, with what is laid over it.
+        """Put a policy document (None: the defaults) in force, with its overlays.
 
-        Raises InvalidInputError when the document is none, NativeError when there is no memory or
-        a worker does not let go of older policies; then nothing has changed.
+        Raises InvalidInputError if the document is invalid, NativeError if there is no memory or a
+        worker does not release older policies; then nothing has changed.
         """
         profiles, neighbors = self._compile(document, overlays)
         names = [profile.name for profile in profiles] or [DEFAULT]
@@ -132,10 +133,10 @@ class ActivePolicy:
     def _compile(
         self, document: Mapping[str, Any] | None, overlays: Sequence[Mapping[str, Any]]
     ) -> tuple[Sequence[CompiledProfile], Sequence[CompiledNeighbor]]:
-        """None of either where the defaults of C are meant."""
+        """Compiled profiles and neighbours; empty sequences stand for the defaults of C."""
         if document is None and not overlays:
             return [], []
-        # What validates it takes 13 MB: only who has a policy pays for that.
+        # Validation needs 13 MB: only a node with a policy uses them.
         from dataplane.policy import (  # noqa: PLC0415
             DEFAULT_PROFILE,
             compile_neighbors,
@@ -167,7 +168,7 @@ class ActivePolicy:
         self, table: PolicyTable, profiles: Sequence[CompiledProfile], planned: Mapping[str, int]
     ) -> None:
         if not profiles:
-            first = table.profile(0)  # as of every profile that says nothing of it
+            first = table.profile(0)  # as for every profile without such a rule
             first.syn_proxy = SynProxy.AUTO
             first.syn_rate = max(1, abi.SYN_RATE_DEFAULT // self._node.lcore_count)
             return
@@ -181,7 +182,7 @@ class ActivePolicy:
                 table.target(target.key, target.prefix_length, index)
 
     def _plan(self, names: Sequence[str]) -> dict[str, int]:
-        """Waits a moment for room: for the old policy, for indices that workers may count under."""
+        """Reserve indices; waits a moment until workers release the old policy and its indices."""
         end, tries = time.monotonic() + _ROOM_S_MAX, itertools.count()
         while not self._retired.has_room or (planned := self._names.plan(names)) is None:
             if next(tries) >= _ROOM_TRIES_MIN and time.monotonic() > end:
@@ -191,12 +192,12 @@ class ActivePolicy:
         return planned
 
     def reclaim(self) -> None:
-        """Free what every reader has let go of since; called now and then."""
+        """Free policies that every worker has released; called regularly."""
         if not self._retired.reclaim():
             self._names.release()
 
     def close(self) -> None:
-        """Free everything, once no worker runs any more; may be called again."""
+        """Free everything after the workers have stopped; may be called again."""
         self._node.policy = 0
         self._retired.close()
         if self._table:

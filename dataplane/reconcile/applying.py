@@ -1,6 +1,7 @@
-"""Changes, applied to the tables: what can't be is reported as rejected and holds nobody up.
+"""Applies changes to the tables; a change that can't be applied is rejected and does not block
+others.
 
-Between the reconciler, which decides what is applied when, and the native tables.
+It is between the reconciler, which decides when changes are applied, and the native tables.
 """
 
 from __future__ import annotations
@@ -26,79 +27,80 @@ _NAMES: dict[int, ListName] = {kind: name for name, kind in KINDS.items()}
 
 
 class ListTable(Protocol):
-    """What is needed of `dataplane.tables.lists.Lists`."""
+    """The used part of `dataplane.tables.lists.Lists`."""
 
     def put(self, records: ctypes.Array[abi.ListRecord]) -> int:
-        """Adds or replaces; returns how many failed, each record's result says why."""
+        """Add or replace; returns how many failed. Each record has its result."""
         ...
 
     def remove(self, records: ctypes.Array[abi.ListRecord]) -> int:
-        """Removes; returns how many were there."""
+        """Remove; returns how many were there."""
         ...
 
     def commit(self) -> bool:
-        """Brings prefixes in force; False: try again in a turn; NativeError: the old ones stay."""
+        """Put prefixes in force; False: try again in a turn; NativeError: the old ones stay."""
         ...
 
     def begin_generation(self) -> None:
-        """From here on, what is put belongs to a new generation."""
+        """Entries that are put from here on belong to a new generation."""
         ...
 
     def sweep(self, budget: int) -> bool:
-        """Removes what was not put in this generation; True: there is more."""
+        """Remove entries of older generations; True: there are more."""
         ...
 
     def usage(self) -> ListsUsage:
-        """How full it is."""
+        """The usage of the tables."""
         ...
 
 
 class PolicyAndOverlays(Protocol):
-    """Where a policy and its overlays are applied (`dataplane.reconcile.overlaid.Overlaid`)."""
+    """The policy and its overlays (`dataplane.reconcile.overlaid.Overlaid`)."""
 
     def apply(self, document: Mapping[str, Any] | None) -> None:
-        """Bring a policy in force, None: the default. Whatever it raises: nothing has changed."""
+        """Put a policy in force, None: the default. If it raises, nothing has changed."""
         ...
 
     def lay_over(self, overlays: Sequence[Overlay]) -> None:
-        """Bring all overlays in force, in place of those before. Likewise."""
+        """Put all overlays in force, in place of the former ones. If it raises, nothing has
+        changed."""
         ...
 
 
 class Published(rejections.Published, Protocol):
-    """What clients get to see (`dataplane.reconcile.published.StatsPublisher`)."""
+    """The published state (`dataplane.reconcile.published.StatsPublisher`)."""
 
     def database(self, database_id: UUID | None) -> None:
-        """The state is of that database; nothing of it is applied yet."""
+        """The state belongs to that database; no revision is applied yet."""
         ...
 
     def applied_through(self, revision: int) -> None:
-        """Every revision up to this one is in force, but the one that is loading."""
+        """Every revision up to this one is in force, except the one that is loading."""
         ...
 
     def drain(self, *, on: bool) -> None:
-        """The node is to drain, or not."""
+        """Whether the node is to drain."""
         ...
 
     def rules_through(self, revision: int) -> None:
-        """Every revision up to this one has its rules of the WAF in force."""
+        """The WAF rules of every revision up to this one are in force."""
         ...
 
     def loading(self, revision: int) -> None:
-        """This revision is an import that is not complete yet; 0: none."""
+        """The revision of an import that is not complete yet; 0: none."""
         ...
 
     def usage(self, usage: ListsUsage) -> None:
-        """How full the tables are."""
+        """The usage of the tables."""
         ...
 
     def notice(self, kind: abi.NoticeKind, value: int, /) -> None:
-        """Tells the agent."""
+        """Send a notice to the agent."""
         ...
 
 
 class Tables:
-    """The tables, what of them waits for a commit, and what they refused."""
+    """The tables, changes that wait for a commit, and rejected changes."""
 
     def __init__(
         self, lists: ListTable, rules: RuleTable, publish: Published, clock: Clock
@@ -107,16 +109,16 @@ class Tables:
         self.rejections = Rejections(publish, clock)
         self.rules = RuleChanges(rules, self.rejections, clock)
         self._clock = clock
-        # More than are told of a commit that fails need not be known.
+        # A failed commit reports no more than this number, so more need not be kept.
         self._uncommitted: deque[int] = deque(maxlen=abi.REJECTED_MAX)
 
     @property
     def dirty(self) -> bool:
-        """Whether a line's prefix waits for a commit; one of a bulk load does not count."""
+        """Whether a prefix of a log line waits for a commit; those of a bulk load do not count."""
         return bool(self._uncommitted)
 
     def put(self, entries: Sequence[Entry], revision: int) -> None:
-        """Put entries of a line; those that have expired are removed."""
+        """Put entries of a log line; expired ones are removed."""
         self._expect_commit([entry[:2] for entry in entries], revision)
         records, expired = put_records(entries, self._clock)
         if self._put(records, revision) == 0:
@@ -124,12 +126,12 @@ class Tables:
         self.remove_bulk([entry[:2] for entry in expired])
 
     def remove(self, keys: Sequence[EntryKey], revision: int) -> None:
-        """Remove entries of a line."""
+        """Remove entries of a log line."""
         self._expect_commit(keys, revision)
         self.remove_bulk(keys)
 
     def put_bulk(self, entries: Sequence[Entry], revision: int) -> list[Entry]:
-        """Put entries whose prefixes may wait until all is loaded; returns those that are new."""
+        """Put entries whose prefixes may wait for the end of the load; returns the new ones."""
         records, expired = put_records(entries, self._clock)
         self._put(records, revision)
         self.remove_bulk([entry[:2] for entry in expired])
@@ -139,26 +141,27 @@ class Tables:
         return [entry for entry, result in zip(live, results, strict=True) if result == 0]
 
     def put_reloaded(self, entries: Sequence[Entry]) -> bool:
-        """Put entries of a new generation beside the old; False: again, when that is swept."""
+        """Put entries of a new generation beside the old one; False: put them again after the
+        sweep."""
         records, _ = put_records(entries, self._clock)
         return not len(records) or self.lists.put(records) == 0
 
     def remove_bulk(self, keys: Sequence[EntryKey]) -> None:
-        """Remove entries whose prefixes may wait until all is loaded."""
+        """Remove entries whose prefixes may wait for the end of the load."""
         if keys:
             self.lists.remove(remove_records(keys))
             self.rejections.accept(keys)
 
     def begin_generation(self) -> None:
-        """Everything will be put again, and what was rejected with it."""
+        """All entries will be put again; rejections of entries are cleared with them."""
         self.lists.begin_generation()
         self.rules.begin_generation()
         self.rejections.clear()
 
     def commit(self, *revisions: int) -> bool:
-        """Bring prefixes in force; False: not yet. What fails waits for the next change.
+        """Put prefixes in force; False: not yet. Failed ones wait for the next change.
 
-        ``revisions``: whose prefixes they are, beside those of the lines.
+        ``revisions``: revisions of the prefixes, in addition to those of log lines.
         """
         try:
             if not self.lists.commit():
@@ -172,7 +175,7 @@ class Tables:
         return True
 
     def _expect_commit(self, keys: Sequence[EntryKey], revision: int) -> None:
-        """First: what is half done when something is raised is committed too."""
+        """Called first: a change that is half done when an error is raised is committed too."""
         is_known = bool(self._uncommitted) and self._uncommitted[-1] == revision
         if not is_known and any(not network.is_address for _, network in keys):
             self._uncommitted.append(revision)

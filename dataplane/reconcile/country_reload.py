@@ -1,8 +1,8 @@
 """The country table that the workers read: loaded from a file, and again when the file changes.
 
-Writer: the control loop. A file is read and its table built in a thread, so that a ban need not
-wait for it; then a pointer is swapped. A file that is no good, whatever reading it raises, or that
-has gone, changes nothing: the table before stays, and the node says that it is degraded.
+Writer: the control loop. A thread reads the file and builds the table, so that bans need not wait
+for it; then a pointer is swapped. If the file is invalid or missing, the present table stays, and
+the node is degraded.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from dataplane.tables.country_table import CountryTable
 from dataplane.tables.retired import Retired
 
 RETIRED_MAX = 2
-"""Tables of up to 128 MiB that wait for the workers; with so many, a new one waits to be used."""
+"""Tables of up to 128 MiB that wait for the workers; beyond that, a new one waits."""
 _log = Log()
 
 
 @dataclass
 class _Load:
-    """One attempt, in its thread; both stay None until it has ended."""
+    """One attempt, in its thread; both fields are None until it has ended."""
 
     thread: Thread | None = None
     loaded: tuple[database.CountryDatabase, CountryTable] | None = None
@@ -38,7 +38,7 @@ class _Load:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its thread has."""
+        """Whether its thread has ended."""
         return self.thread is not None and not self.thread.is_alive()
 
 
@@ -63,7 +63,7 @@ class Countries:
         self._is_refused = False
 
     def start(self) -> None:
-        """Load what is there before the first packet is judged; waits for it."""
+        """Load the file before the first packet is judged; waits for it."""
         path, self._mark = self._look()
         if path is not None:
             load = _Load()
@@ -71,9 +71,9 @@ class Countries:
             self._take(load)
 
     def turn(self, is_wanted: bool) -> None:
-        """Look for a new file, take over what has been loaded; about once a second.
+        """Check for a new file, swap in a loaded table; call about once a second.
 
-        ``is_wanted``: the policy in force asks for countries.
+        ``is_wanted``: the policy in force uses countries.
         """
         if self._load is None:
             path, mark = self._look()
@@ -92,7 +92,7 @@ class Countries:
         return self._table.find(address) if self._table else 0
 
     def close(self) -> None:
-        """Free everything, once no worker runs any more; may be called again."""
+        """Free everything after the workers have stopped; may be called again."""
         self._node.countries = 0
         if self._load and self._load.thread:
             self._load.thread.join()
@@ -110,7 +110,7 @@ class Countries:
         return self._retired.count
 
     def _look(self) -> tuple[Path | None, tuple[int, ...]]:
-        """The file to be used, and what tells it from another; None: there is none."""
+        """The file to use, and its identity; None: there is none."""
         for path in self._paths:
             with suppress(OSError):
                 found = path.stat()
@@ -122,7 +122,7 @@ class Countries:
         thread = Thread(target=self._run, args=(load, path), daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # the system has no room for one more
+        except RuntimeError as error:  # the system can't start another thread
             load.error = error
             self._take(load)
             return
@@ -133,7 +133,7 @@ class Countries:
             found = database.read(path)
             table = CountryTable(self._library, found.records, found.ipv4_count)
             load.loaded = found, table
-        except Exception as error:  # a file must not end the data plane, at the start least of all
+        except Exception as error:  # a file must not end the data plane, least of all at the start
             load.error = error
 
     def _take(self, load: _Load) -> None:
@@ -156,7 +156,7 @@ class Countries:
 
 
 def _told(error: Exception | None) -> dict[str, str]:
-    """What the log says of a file that was refused; of a fault of ours, where it was raised."""
+    """The log fields about a refused file; for an internal error, where it was raised."""
     if isinstance(error, SecBeatError):
         return {"error": str(error)}
     trace = "".join(traceback.format_exception(error)) if error else ""

@@ -1,7 +1,8 @@
-"""Whether the state log can be read: if not, the node is degraded until a newer one mends it.
+"""Whether the state log can be read: if not, the node is degraded until a newer generation repairs
+it.
 
-Written by the reconciler. A generation is bad if its snapshot or log is, or if the directory could
-not be listed while it was followed.
+The reconciler writes it. A generation is bad if its snapshot or its log is, or if the directory
+could not be listed while it was followed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataplane.reconcile.applying import Published
 
 
 class LogHealth:
-    """See the module. `revision` is what the tables are at when something is told."""
+    """See the module. `revision` is that of the tables when a fault is reported."""
 
     def __init__(self, publish: Published) -> None:
         self._publish = publish
@@ -19,7 +20,7 @@ class LogHealth:
         self._unlisted = False
 
     def unreadable(self, generation: int, revision: int) -> None:
-        """Its snapshot or its log is no good, or none that mends it is there."""
+        """A generation's snapshot or log is damaged, or no newer one that repairs it exists."""
         if self._bad_generation < 0:
             self._publish.degraded(abi.Degraded.STATE_LOG, on=True)
             self._publish.notice(abi.NoticeKind.STATE_LOG_DEGRADED, revision)
@@ -31,18 +32,18 @@ class LogHealth:
         self.unreadable(generation, revision)
 
     def listed(self, generation: int, revision: int, *, follows: bool) -> None:
-        """The directory can be read; if nothing else was wrong with the log, nothing is now."""
+        """The directory can be read; this clears the fault if it was the only one."""
         if self._unlisted and self._bad_generation == generation and follows:
             self._recover(revision)
         self._unlisted = False
 
     def followed(self, generation: int, revision: int) -> None:
-        """From now on this one is followed: it mends what was wrong with older ones."""
+        """This generation is followed from now on: it repairs the faults of older ones."""
         if 0 <= self._bad_generation < generation:
             self._recover(revision)
 
     def count_anew(self) -> None:
-        """Generations count from the beginning: any mends what was wrong."""
+        """Generations are numbered from the beginning: any generation repairs the fault."""
         self._bad_generation = min(self._bad_generation, 0)
 
     def _recover(self, revision: int) -> None:

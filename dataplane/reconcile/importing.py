@@ -1,6 +1,7 @@
-"""One import, put into the tables chunk by chunk: all of it, or what fails midway is taken back.
+"""One import, put into the tables in chunks: completely, or undone after an error.
 
-Stepped by the reconciler; later lines go on meanwhile, and a key or rule that they touch is theirs.
+The reconciler steps it. Later log lines are applied meanwhile; keys and rules that they touch are
+left to them.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ class Importing:
         self._skip = set(change.skip)
         self._touched = touched
         self._added: list[bytes | None] = []
-        """For each chunk which of its entries it has added, a byte each; None: all of them."""
+        """For each chunk, which of its entries were new, one byte each; None: all of them."""
         self._rules: list[int] = []
         """Numbers of the rules that it has put."""
 
     def load(self, reader: StateLogReader) -> Iterator[None]:
-        """Put what the file holds but what is skipped or touched; about a millisecond a step.
+        """Put the file's content except skipped and touched entries; about a millisecond a step.
 
-        Whatever it raises: what it has added has been removed again.
+        If it raises, the entries that it has added are removed again.
         """
         with reader.import_entries(self._change) as file:
             yield from file.check()
@@ -70,8 +71,8 @@ class Importing:
         self._tables.rules.put(wanted, self._revision)
 
     def _take_back(self, file: EntriesFile) -> Iterator[None]:
-        """An entry that it has replaced stays: what that said before nobody knows any more."""
-        with suppress(Exception):  # the first error is the one to be told
+        """Undo; a replaced entry stays, because its former value is not known."""
+        with suppress(Exception):  # the first error is the one to be reported
             numbers = [number for number in self._rules if number not in self._touched]
             self._tables.rules.remove(numbers, self._revision)
             for added, chunk in zip(self._added, file.chunks(), strict=False):

@@ -1,7 +1,7 @@
-"""The policy in force: the document, what is laid over it, and when that ends.
+"""The policy in force: the document, its overlays, and their ends.
 
-Between the reconciler, which says what the state log has, and `ActivePolicy`, which workers read.
-Ends are judged here, on the boot clock: an overlay is gone in time though nobody writes a revision.
+It is between the reconciler, which reads the state log, and `ActivePolicy`, which workers read.
+Ends are checked here, on the boot clock: an overlay ends in time without a new revision.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _log = Log()
 
 
 class PolicySink(Protocol):
-    """Where policies go (`dataplane.reconcile.active_policy.ActivePolicy`)."""
+    """The policy's destination (`dataplane.reconcile.active_policy.ActivePolicy`)."""
 
     def apply(
         self, document: Mapping[str, Any] | None, overlays: Sequence[Mapping[str, Any]] = ()
     ) -> None:
-        """Bring both in force. Whatever it raises: nothing has changed."""
+        """Put both in force. If it raises, nothing has changed."""
         ...
 
 
 class Published(Protocol):
-    """Where it is told (`dataplane.reconcile.published.StatsPublisher`)."""
+    """The published state (`dataplane.reconcile.published.StatsPublisher`)."""
 
     def overlays(self, count: int, panic_until_boot_ms: int) -> None:
-        """How many overlays are in force; when the panic mode among them ends, 0: there is none."""
+        """The number of overlays in force; when panic mode ends, 0: there is none."""
         ...
 
 
@@ -53,18 +53,19 @@ class Overlaid:
         self._laid: tuple[_Laid, ...] = ()
 
     def apply(self, document: Mapping[str, Any] | None) -> None:
-        """Bring a policy in force, None: the default. Whatever it raises: nothing has changed."""
+        """Put a policy in force, None: the default. If it raises, nothing has changed."""
         self._put(document, self._laid)
 
     def lay_over(self, overlays: Sequence[Overlay]) -> None:
-        """Bring all overlays in force, in place of those before. Likewise."""
+        """Put all overlays in force, in place of the former ones. If it raises, nothing has
+        changed."""
         now_ms = self._clock.boot_ms()
         ends = [now_ms + each.deadline.remaining_ms(self._clock) for each in overlays]
         laid = (_Laid(each.document, end) for each, end in zip(overlays, ends, strict=True))
         self._put(self._document, tuple(laid))
 
     def turn(self) -> None:
-        """End what is over; what can't be changed yet is tried again in the next turn."""
+        """Remove ended overlays; a failed change is tried again in the next turn."""
         now_ms = self._clock.boot_ms()
         if all(each.end_boot_ms > now_ms for each in self._laid):
             return

@@ -1,4 +1,4 @@
-"""Writes what the reconciler and the countries have to say onto the statistics pages."""
+"""Writes the values of the reconciler and the countries to the statistics pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MORE = "…".encode()
 
 
 class StatsPublisher:
-    """A `reconcile.Published` upon `SharedStats`; notices go where `notice` says."""
+    """A `reconcile.Published` on `SharedStats`; notices go to `notice`."""
 
     def __init__(
         self, stats: SharedStats, notice: Callable[[abi.NoticeKind, int], None] | None = None
@@ -24,7 +24,7 @@ class StatsPublisher:
         self.notice = notice or (lambda _kind, _value: None)
 
     def database(self, database_id: UUID | None) -> None:
-        """See `reconcile.Published`; 0 is in force while the bytes change."""
+        """See `reconcile.Published`; revision 0 is in force while the bytes change."""
         self._header.applied_through = self._header.rules_through = 0
         self._header.database_id[:] = list(database_id.bytes if database_id else bytes(16))
 
@@ -68,7 +68,7 @@ class StatsPublisher:
         self.notice(abi.NoticeKind.REJECTED, rejection.revision)
 
     def countries(self, date_s: int, ranges_ipv4: int, ranges_ipv6: int, size_bytes: int) -> None:
-        """The country database that is in use from now on."""
+        """The country database in use from now on."""
         header = self._header
         header.countries_ranges_ipv4 = ranges_ipv4
         header.countries_ranges_ipv6 = ranges_ipv6
@@ -91,7 +91,7 @@ class StatsPublisher:
 
 
 def _shortened(text: str) -> bytes:
-    """As many bytes as a slot has, filled up with 0; what is cut says so."""
+    """Text of a slot's size in bytes, filled up with 0; a cut text is marked."""
     content = text.encode(errors="replace")
     if len(content) > abi.REJECTED_TEXT:
         content = content[: abi.REJECTED_TEXT - len(_MORE)].decode(errors="ignore").encode() + _MORE

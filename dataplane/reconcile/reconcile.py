@@ -1,12 +1,13 @@
-"""Makes the tables what the state log says, and publishes how far they are.
+"""Updates the tables to match the state log, and publishes the progress.
 
-The only reader of the state log, on the control loop's turn. A new line is in force within a turn;
-bulk work (a snapshot, an import) is a generator that is stepped in chunks of a millisecond or two,
-and while an import loads, later lines overtake it: a key they touch is left as they made it.
+It is the only reader of the state log, and runs on the control loop's turn. A new line is in force
+within a turn. Bulk work (a snapshot, an import) is a generator that is stepped in chunks of a
+millisecond or two. While an import loads, later lines are applied before its end: keys that they
+touch keep their values.
 
-What can't be read stops nothing: the last good state stays, the node says that it is degraded, and
-the next generation that the API writes mends it. Nor does a change that can't be applied, whatever
-it raises: it is rejected, the state before it stays, and what follows is applied.
+An unreadable log stops nothing: the last good state stays, the node is degraded, and the next
+generation that the API writes repairs it. A change that can't be applied, for any reason, is
+rejected: the state before it stays, and the following changes are applied.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class Reconciler:
         self._look_at_ms = 0
 
     def start(self, between: Callable[[], None] = lambda: None) -> None:
-        """Load everything there is, before anything is forwarded; takes as long as it takes.
+        """Load everything before packets are forwarded; without a time limit.
 
         `between` is called every few milliseconds, so that clients are answered meanwhile.
         """
@@ -102,7 +103,7 @@ class Reconciler:
         self._publish.usage(self._tables.lists.usage())
 
     def doorbell(self) -> None:
-        """The log has grown: read it on the next turn, sooner than anyway."""
+        """The log has grown: read it on the next turn instead of at the next poll."""
         self._look_at_ms = 0
 
     @property
@@ -112,7 +113,7 @@ class Reconciler:
         return working or self._tables.dirty or self._clock.boot_ms() >= self._look_at_ms
 
     def turn(self, budget_ms: float = 2.0) -> None:
-        """Read, apply, go on with bulk work; about so long, a chunk or a commit more at most."""
+        """Read, apply, continue bulk work; about so long, at most a chunk or a commit more."""
         end = time.perf_counter() + budget_ms / 1000
         if self._reload is not None:
             self._reload = step(self._reload, end)
@@ -124,11 +125,11 @@ class Reconciler:
         self._publish_rules()
 
     def rule_refused(self, number: int, revision: int, text: str) -> None:
-        """Whoever compiles rules says that one can't be brought in force."""
+        """Called when a rule can't be compiled."""
         self._tables.rules.refused(number, revision, text)
 
     def close(self) -> None:
-        """Close what is open; idempotent."""
+        """Close open files; idempotent."""
         self._reload = self._import = None
         if self._log is not None:
             self._log.close()
@@ -140,7 +141,7 @@ class Reconciler:
         more = self._more_to_read()
         while more and self._apply_next() and time.perf_counter() < end:
             more = self._more_to_read()
-        # What an import has committed in the meantime counts too.
+        # Lines that an import has committed meanwhile count too.
         if not self._tables.dirty or self._tables.commit():
             self._publish_applied()
         if not more and not self._tables.dirty:
@@ -156,7 +157,7 @@ class Reconciler:
         return working or self._mark is None or self._more_to_read()
 
     def _more_to_read(self) -> bool:
-        """Whether a line is there; reads some when none is left."""
+        """Whether a line is available; reads lines when none is left."""
         if not self._ahead and self._log is not None:
             try:
                 self._ahead.extend(self._log.lines(_LINES_PER_READ))
@@ -167,7 +168,7 @@ class Reconciler:
         return bool(self._ahead)
 
     def _apply_next(self) -> bool:
-        """Apply the next line; False: an import must be complete first."""
+        """Apply the next line; False: an import must be completed first."""
         line = self._ahead[0]
         if self._import is not None and (
             len(self._touched) >= TOUCHED_MAX
@@ -184,18 +185,19 @@ class Reconciler:
         return True
 
     def _publish_applied(self) -> None:
-        """The room first: who waits for a revision finds what it has left."""
+        """Publish the usage first: a client that waits for the revision sees it."""
         self._publish.usage(self._tables.lists.usage())
         self._applied = self._lost_import - 1 if self._lost_import else self._revision
         self._publish_rules()
         self._publish.applied_through(self._applied)
 
     def _publish_rules(self) -> None:
-        """Before anything says that a revision is applied or loaded: its rules may not be."""
+        """Publish before a revision is published as applied or loaded: its rules may not be in
+        force."""
         self._publish.rules_through(self._tables.rules.in_force_through(self._applied))
 
     def _apply(self, change: Change, revision: int) -> bool:
-        """Apply it, or reject it (False): whatever it raises, the lines behind it are applied."""
+        """Apply a change, or reject it (False): after any error the following lines are applied."""
         try:
             self._apply_or_raise(change, revision)
         except Exception as exc:
@@ -231,17 +233,17 @@ class Reconciler:
                 self._import = self._load_import(change, revision)
 
     def _touch(self, key: EntryKey | int) -> None:
-        """A key of a list, or a rule's number."""
+        """The key of a list, or the number of a rule."""
         if self._import is not None:
             self._touched.add(key)
 
     # --- bulk -------------------------------------------------------------------------------------
 
     def _load_import(self, change: Import, revision: int) -> Work:
-        """Put what an import holds; what can't be loaded waits for a generation that has it."""
+        """Put an import's content; one that can't be loaded waits for a generation that has it."""
         try:
             yield from Importing(self._tables, change, revision, self._touched).load(self._reader)
-        except StateLogError as exc:  # a newer generation makes up for it
+        except StateLogError as exc:  # a newer generation replaces it
             _log.error("import not readable", revision=revision, error=str(exc))
             self._lost_import, self._incomplete = self._lost_import or revision, True
             self._publish_applied()
@@ -256,7 +258,8 @@ class Reconciler:
         self._publish.loading(0)
 
     def _look_for_generation(self) -> None:
-        """Go over to a newer generation: by its log if it continues ours, else by its snapshot."""
+        """Switch to a newer generation: by its log if it continues the present one, else by its
+        snapshot."""
         mark = self._reader.mark()
         if mark == self._mark:
             return
@@ -269,7 +272,7 @@ class Reconciler:
             follows = self._generation == 0 or (self._log is not None and not self._lost_import)
             self._health.listed(self._generation, self._revision, follows=follows)
         if newer and (self._more_to_read() or self._continue_with(newer[-1])):
-            return  # and look again: there may be one more
+            return  # and check again: there may be one more
         self._mark = mark
         self._unloadable &= set(newer)
         if loadable := [generation for generation in newer if generation not in self._unloadable]:
@@ -278,13 +281,14 @@ class Reconciler:
             self._health.unreadable(self._generation, self._revision)
 
     def _newer_generations(self) -> list[int]:
-        """Those that may be gone over to; all there are, if ours is of a directory that is gone."""
+        """Generations to switch to; all of them if the present one is of a removed directory."""
         replaced = self._log is not None and self._log.is_replaced()
         found = self._reader.generations()
         newer = [generation for generation in found if generation > self._generation]
         if newer or not found or not replaced or self._log is None:
             return newer
-        # A restored backup counts from where it was: its numbers say nothing about ours.
+        # A restored backup counts from its own state: its numbers can't be compared with the
+        # present ones.
         self._log.close()
         self._log = None
         self._generation = 0
@@ -293,7 +297,7 @@ class Reconciler:
         return found
 
     def _continue_with(self, generation: int) -> bool:
-        """Follow a generation's log if it leads through where we are."""
+        """Follow a generation's log if it contains the present revision."""
         if self._log is None or self._incomplete:
             return False
         try:
@@ -311,7 +315,7 @@ class Reconciler:
         return known
 
     def _load_generation(self, candidates: Sequence[int]) -> Work:
-        """Load the first that is sound; the last candidate is the one that is loaded already."""
+        """Load the first sound one; the last candidate is the one that is loaded already."""
         spoiled = False
         for generation in candidates:
             if generation == self._generation and not spoiled:
@@ -326,7 +330,7 @@ class Reconciler:
             except Exception as exc:
                 _log.error("generation not loaded", generation=generation, error=repr(exc))
                 self._health.unreadable(generation, self._revision)
-                if spoiled:  # to try again would load ours again, for ever
+                if spoiled:  # another try would load the present one again, endlessly
                     self._unloadable.add(generation)
                 if log is not None:
                     log.close()
@@ -335,7 +339,7 @@ class Reconciler:
             return
 
     def _load_snapshot(self, snapshot: EntriesFile) -> Work:
-        """Make the tables what a snapshot says, without a gap for what stays."""
+        """Make the tables match a snapshot; unchanged entries stay in force all the time."""
         database_id, revision, policy = snapshot.database_id, snapshot.revision, snapshot.policy
         if database_id != self._database_id or revision < self._revision:
             self._publish.database(None)

@@ -1,4 +1,5 @@
-"""State log entries as ``sb_list_record`` arrays, deadlines as tenths of a second of boot time."""
+"""Converts entries of the state log to ``sb_list_record`` arrays, with deadlines in tenths of a
+second of boot time."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ Records: TypeAlias = ctypes.Array[abi.ListRecord]
 
 
 def put_records(entries: Iterable[Entry], clock: Clock) -> tuple[Records, list[Entry]]:
-    """Records of what has not expired yet, and what has."""
+    """Records of live entries, and the expired entries."""
     packed: list[bytes] = []
     expired: list[Entry] = []
     boot_id, now_ms = clock.boot_id(), clock.boot_ms()
@@ -46,7 +47,7 @@ def put_records(entries: Iterable[Entry], clock: Clock) -> tuple[Records, list[E
 
 
 def results_of(records: Records) -> list[int]:
-    """What became of each: 0 added, 1 replaced, else an errno below 0; about 30 ns each."""
+    """The result of each record: 0 added, 1 replaced, else a negative errno; about 30 ns each."""
     words_per_record = RECORD.size // 2
     return memoryview(bytes(records)).cast("h")[words_per_record - 1 :: words_per_record].tolist()
 

@@ -1,7 +1,8 @@
-"""What could not be applied: told to clients and to the log, remembered until it is made good.
+"""Changes that could not be applied: reported to clients and the log, and kept until they are
+resolved.
 
-Written by the control loop. A rejection is about one entry of a list or about something as a whole
-(`abi.RejectedKind`); the node is degraded as long as one is neither replaced, removed nor over.
+The control loop writes them. A rejection is about one entry of a list, or about a whole change
+(`abi.RejectedKind`). The node is degraded until the rejected thing is replaced, removed or over.
 """
 
 from __future__ import annotations
@@ -38,37 +39,37 @@ class RulePlace:
 
 
 Place: TypeAlias = EntryKey | RulePlace | abi.RejectedKind
-"""What was rejected: an entry, a rule, or something as a whole."""
+"""The rejected thing: an entry, a rule, or a whole change."""
 _PLACES_MAX = 65_536
 _log = Log()
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """What of a revision is not in force, and why."""
+    """The part of a revision that is not in force, and the reason."""
 
     revision: int
     place: Place
     error: int
     """An errno."""
     text: str = ""
-    """For an operator; empty: what the errno says."""
+    """Text for an operator; empty: that of the errno."""
 
 
 class Published(Protocol):
-    """Where rejections are told (`dataplane.reconcile.published.StatsPublisher`)."""
+    """The published rejections (`dataplane.reconcile.published.StatsPublisher`)."""
 
     def degraded(self, flag: abi.Degraded, *, on: bool) -> None:
-        """Sets or clears a reason to be degraded."""
+        """Set or clear a reason of a degraded node."""
         ...
 
     def rejected(self, rejection: Rejection) -> None:
-        """Something could not be applied."""
+        """Publish a rejection."""
         ...
 
 
 class Rejections:
-    """Those that still degrade the node."""
+    """The rejections that degrade the node."""
 
     def __init__(self, publish: Published, clock: Clock) -> None:
         self._publish = publish
@@ -77,7 +78,7 @@ class Rejections:
         self._look_over_ds = abi.DEADLINE_NEVER
 
     def refuse(self, place: Place, error: Exception, *revisions: int) -> None:
-        """Whatever a change raised: it is rejected, and the log says where it came from."""
+        """Reject a change after any error; the log has the error's origin."""
         text = _text(error)
         _log.error(
             "rejected",
@@ -90,7 +91,7 @@ class Rejections:
             self.add(Rejection(revision, place, _errno(error), text))
 
     def add(self, rejection: Rejection, end_ds: int = abi.DEADLINE_NEVER) -> None:
-        """Tell it; ``end_ds``: when what was rejected would be over anyway."""
+        """Add a rejection; ``end_ds``: when the rejected thing would end anyway."""
         if len(self._end_ds) < _PLACES_MAX:
             self._end_ds[rejection.place] = end_ds
             self._look_over_ds = min(self._look_over_ds, end_ds)
@@ -98,7 +99,7 @@ class Rejections:
         self._publish.rejected(rejection)
 
     def accept(self, places: Iterable[Place]) -> None:
-        """What was rejected is no more, once it is put well, removed, or over."""
+        """Remove a rejection: its thing was put successfully, removed, or is over."""
         if self._end_ds:
             for place in places:
                 self._end_ds.pop(place, None)
@@ -111,7 +112,7 @@ class Rejections:
         self._publish.degraded(abi.Degraded.REJECTED, on=False)
 
     def forget_over(self) -> None:
-        """What was rejected and would be over by now is missed by nobody; looks once a second."""
+        """Remove rejections of things that would be over by now; checks once a second."""
         now_ds = self._clock.boot_ms() // 100
         if now_ds < self._look_over_ds:
             return
@@ -121,7 +122,7 @@ class Rejections:
 
 
 def place_of(change: Change) -> Place:
-    """What is rejected when a change is."""
+    """The rejected thing of a rejected change."""
     match change:
         case SetPolicy():
             return abi.RejectedKind.POLICY

@@ -1,7 +1,7 @@
-"""Rules of the state log, handed to the WAF's table of rules.
+"""Passes rules of the state log to the WAF's table of rules.
 
-Between the reconciler and `dataplane.waf.rules`. A rule is in force some time after it was put,
-once it is compiled; until when, `in_force_through` says. One that can't be is rejected by itself.
+It is between the reconciler and `dataplane.waf.rules`. A rule is in force after it is compiled;
+`in_force_through` reports this. A rule that can't be compiled is rejected alone.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from dataplane.waf.document import RULES_MAX, Rule, from_row
 
 
 class RuleTable(Protocol):
-    """What is needed of `dataplane.waf.rules.Rules`."""
+    """The used part of `dataplane.waf.rules.Rules`."""
 
     def put(self, rules: Sequence[Rule], revision: int) -> None:
-        """Adds rules, or replaces those of the same numbers; never waits for a compile."""
+        """Add rules, or replace those of the same numbers; never waits for a compile."""
         ...
 
     def remove(self, numbers: Sequence[int], revision: int) -> None:
-        """Removes rules, at once."""
+        """Remove rules, at once."""
         ...
 
     def begin_generation(self) -> None:
-        """From here on, what is put belongs to a new generation."""
+        """Rules that are put from here on belong to a new generation."""
         ...
 
     def sweep(self) -> None:
-        """Removes what was not put in this generation."""
+        """Remove rules of older generations."""
         ...
 
     def in_force_through(self, revision: int) -> int:
-        """The newest revision up to this one whose rules, and those before, are in force."""
+        """The newest revision, at most this one, such that the rules up to it are in force."""
         ...
 
 
 class RuleChanges:
-    """Decodes rows, and rejects those that are no rules."""
+    """Decodes rows; rejects rows that are not valid rules."""
 
     def __init__(self, table: RuleTable, rejections: Rejections, clock: Clock) -> None:
         self._table = table
         self._rejections = rejections
         self._clock = clock
         self._ends: dict[int, int] = {}
-        """By number, of rules that end: in tenths of a second of the boot clock."""
+        """Ends by number of the rule, in tenths of a second of the boot clock."""
 
     def put(self, rows: Sequence[RuleRow], revision: int) -> None:
-        """Put rules; those that have ended are removed."""
+        """Put rules; ended ones are removed."""
         live, over = list[Rule](), list[int]()
         for row in rows:
             place = RulePlace(int(row[0]))
@@ -62,7 +62,7 @@ class RuleChanges:
             except InvalidInputError as exc:
                 self._rejections.refuse(place, exc, revision)
                 continue
-            self._rejections.accept([place])  # before it is put: that may refuse it at once
+            self._rejections.accept([place])  # before it is put, because it may be refused at once
             if self._has_ended(rule):
                 over.append(rule.number)
             else:
@@ -81,7 +81,7 @@ class RuleChanges:
             self._table.remove(numbers, revision)
 
     def refused(self, number: int, revision: int, text: str) -> None:
-        """A rule that was put can't be brought in force after all; missed until its end."""
+        """A rule can't be put in force after all; the rejection lasts until the rule's end."""
         rejection = Rejection(revision, RulePlace(number), errno.EINVAL, text)
         self._rejections.add(rejection, self._ends.get(number, abi.DEADLINE_NEVER))
 
@@ -99,12 +99,12 @@ class RuleChanges:
         return self._table.in_force_through(revision)
 
     def _has_ended(self, rule: Rule) -> bool:
-        """Whether it is over; else its end is kept, for the case that it is refused."""
+        """Whether it is over; else its end is stored, in case it is refused later."""
         self._ends.pop(rule.number, None)
         if rule.deadline is None:
             return False
         left_ms, now_ms = rule.deadline.remaining_ms(self._clock), self._clock.boot_ms()
-        if len(self._ends) >= RULES_MAX:  # those that have ended were not removed by a line
+        if len(self._ends) >= RULES_MAX:  # ended rules were not removed by a line
             self._ends = {key: end for key, end in self._ends.items() if end * 100 > now_ms}
         if left_ms:
             self._ends[rule.number] = -(-(now_ms + left_ms) // 100)

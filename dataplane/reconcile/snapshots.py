@@ -1,6 +1,7 @@
-"""The entries and rules of a snapshot, put into the tables without a gap for what stays.
+"""Puts the entries and rules of a snapshot into the tables; unchanged ones stay in force all the
+time.
 
-Stepped by the reconciler, which applies what else a snapshot says.
+The reconciler steps it, and applies the other content of the snapshot.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ def fill(tables: Tables, snapshot: EntriesFile) -> Work:
 
 
 def _put_again(tables: Tables, snapshot: EntriesFile) -> Work:
-    """What had no room beside the generation before has it now, or is rejected."""
+    """Put entries again that had no room beside the older generation, or reject them."""
     turns_left = _ROOM_TURNS_MAX
     for chunk in snapshot.chunks():
         while turns_left and not tables.put_reloaded(chunk):
             turns_left -= 1
-            yield NEXT_TURN  # a worker may still hold what was swept
+            yield NEXT_TURN  # a worker may still hold swept memory
         if not turns_left:
             tables.put_bulk(chunk, snapshot.revision)
         yield None

@@ -1,4 +1,4 @@
-"""Bulk work of the reconciler: a generator that is stepped until its time is up."""
+"""Bulk work of the reconciler: a generator that is stepped until a time limit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 NEXT_TURN = True
 Work: TypeAlias = Iterator[bool | None]
-"""Yields about every millisecond, and `NEXT_TURN` to go on in a later turn only."""
+"""Yields about every millisecond; yields `NEXT_TURN` to continue only in a later turn."""
 
 
 def step(work: Work, end: float) -> Work | None:
-    """Go on with bulk work until then; None: it is done."""
+    """Continue bulk work until then; None: it is done."""
     for wish in work:
         if wish is NEXT_TURN or time.perf_counter() >= end:
             return work

@@ -1,1 +1,1 @@
-"""Captures through the packet path, without ports and without a node."""
+"""Replay: runs captures through the packet path, without ports and without a node."""

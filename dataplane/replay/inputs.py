@@ -1,4 +1,4 @@
-"""What a replay is given beside its capture, in the form that the packet path takes."""
+"""Converts the inputs of a replay beside its capture to the form of the packet path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataplane.native import abi
 from dataplane.tables.lists import Lists, pack
 
 INSIDE_MAX = 256
-"""Prefixes that may be inside: each packet is compared with all of them."""
+"""Maximum number of inside prefixes: each packet is compared with all of them."""
 _PUT_COUNT = 65_536
 
 
@@ -26,7 +26,7 @@ class ListCapacities:
 
 
 def prefixes_of(inside: Sequence[Network]) -> ctypes.Array[abi.ReplayPrefix]:
-    """What is inside. InvalidInputError: none, or too many."""
+    """The inside prefixes. InvalidInputError: none, or too many."""
     if not 1 <= len(inside) <= INSIDE_MAX:
         raise InvalidInputError(
             f"inside: {len(inside)} prefixes, limit 1 to {INSIDE_MAX}",
@@ -45,7 +45,8 @@ def prefixes_of(inside: Sequence[Network]) -> ctypes.Array[abi.ReplayPrefix]:
 def put(
     lists: Lists, kind: abi.ListKind, networks: Iterable[Network], capacities: ListCapacities
 ) -> int:
-    """Fill a list; how many there were. InvalidInputError names the entry that does not fit."""
+    """Fill a list; returns the number of entries. InvalidInputError names an entry that does not
+    fit."""
     count, remaining = 0, iter(networks)
     while chunk := list(islice(remaining, _PUT_COUNT)):
         records = pack((key, length, kind, abi.DEADLINE_NEVER) for key, length in chunk)

@@ -1,8 +1,8 @@
-"""The compiled pipeline over a capture, with the capture's own clock: no ports, no root, no EAL.
+"""Runs the compiled pipeline on a capture, with the capture's own clock: no ports, no root, no EAL.
 
-Directions come from the prefixes that are inside; C decides them with the pipeline's own parser and
-keeps the counters. Knows no capture file, no progress bar and no way to print: that is for
-the CLI. It has no time of its own: the same capture gives the same verdicts.
+The inside prefixes determine the directions; C finds them with the pipeline's own parser and keeps
+the counters. This module does not read files, print or show progress: that is the CLI's task. It
+uses no other time: the same capture yields the same verdicts.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from dataplane.waf.document import Rule
 from dataplane.waf.enforcing.groups import GroupNames
 
 HTTP_PORTS = (80, 8080)
-"""On which requests are looked for without a policy."""
+"""Ports on which requests are expected without a policy."""
 _NS_PER_TSC_Q24 = 1 << 24
 _PIPELINE = Path(__file__).resolve().parents[2] / "build" / "libsecbeat-pipeline.so"
 
 
 class Replay:
-    """One replay; a context manager. Feed it batches in order, then ask for the report."""
+    """One replay; a context manager. Run its batches in order, then request the report."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class Replay:
         native: ctypes.CDLL | None = None,
         rules: Sequence[Rule] | None = None,
     ) -> None:
-        """``rules``: of the WAF; they hit and block nothing. None: requests are not looked at."""
+        """``rules``: of the WAF; they hit and block nothing. None: requests are not inspected."""
         self._library = _declare(native or load_library())
         self._lists: Lists | None = None
         self._countries: CountryTable | None = None
         self._prefixes = prefixes_of(inside)
-        # Page-aligned, as the compiler has been told.
+        # Page-aligned, as the compiler assumes.
         memory = mmap.mmap(-1, ctypes.sizeof(abi.LcoreStats))
         self._stats = abi.LcoreStats.from_buffer(memory)
         policy = policy or _usual_policy(with_http=rules is not None)
@@ -74,7 +74,7 @@ class Replay:
                 self._policy.target(target.key, target.prefix_length, index)
         for neighbor in compile_neighbors(policy.neighbors):
             self._policy.neighbor(*neighbor.network, neighbor.protocols)
-        # No random keys: the same run every time; nobody aims at a replay.
+        # Fixed keys: equal results in each run; nobody attacks a replay.
         self._policy.build(bytes(KEY_BYTES))
         self._limits = Limits(self._library, LimitCapacities(), bytes(HASH_KEY_BYTES))
         self._connections = ConnectionTable(
@@ -86,7 +86,7 @@ class Replay:
         self._node = abi.Node(
             policy=self._policy.address,
             lcore_count=1,
-            # A capture begins in the midst of connections, as a node does.
+            # A capture begins within connections, like a node after its start.
             learning_until_ds=1 + DS_PER_S * ConnectionCapacities().learning_seconds,
             ns_per_tsc_q24=_NS_PER_TSC_Q24,
         )
@@ -129,13 +129,14 @@ class Replay:
     def load_lists(
         self, entries: Mapping[abi.ListKind, Iterable[Network]], capacities: ListCapacities
     ) -> int:
-        """Put networks into the lists, without end; returns how many. Only once, before the run."""
+        """Put networks without an end into the lists; returns how many. Only once,
+        before the run."""
         self._lists = Lists(
             self._library,
             capacities.addresses_max,
             capacities.prefixes_max,
             lcores=1,
-            hash_key=bytes(HASH_KEY_BYTES),  # the same run every time; nobody aims at a replay
+            hash_key=bytes(HASH_KEY_BYTES),  # equal results in each run; nobody attacks a replay
         )
         count = sum(
             put(self._lists, kind, networks, capacities) for kind, networks in entries.items()
@@ -146,11 +147,11 @@ class Replay:
 
     @property
     def needs_countries(self) -> bool:
-        """Whether a rule of the policy asks where a source is."""
+        """Whether a rule of the policy needs the country of a source."""
         return any(profile.needs_countries for profile in self._compiled)
 
     def load_countries(self, database: CountryDatabase) -> None:
-        """Look sources up in this database. Only once, before the run."""
+        """Load the database of countries. Only once, before the run."""
         self._countries = CountryTable(self._library, database.records, database.ipv4_count)
         self._node.countries = self._countries.address
 
@@ -175,7 +176,7 @@ class Replay:
         return verdicts
 
     def report(self) -> ReplayReport:
-        """What has been counted so far."""
+        """The counts so far."""
         replay = self._replay
         ports = {port.name.lower(): self._port(port) for port in abi.Port}
         return ReplayReport(
@@ -217,7 +218,7 @@ class Replay:
         )
 
     def _rules(self) -> Iterator[RuleReport]:
-        """Every rule of the policy, in its order."""
+        """Every rule of the policy, in order."""
         for index, profile in enumerate(self._compiled):
             counts = self._stats.profile[index].count
             paths = dict[str, list[int]]()
@@ -273,7 +274,7 @@ def _usual_policy(*, with_http: bool) -> PolicyDocument:
 
 
 def load_library() -> ctypes.CDLL:
-    """``libsecbeat``, or its pipeline part where the whole can't be loaded (no DPDK installed)."""
+    """``libsecbeat``, or its pipeline part if the whole can't be loaded (no DPDK installed)."""
     try:
         return library.load()
     except ConfigurationError:
@@ -283,7 +284,7 @@ def load_library() -> ctypes.CDLL:
 
 
 def _by_number(item: tuple[str, list[int]]) -> int:
-    """The number of a rule, from the end of its path."""
+    """The index of a rule, from the end of its path."""
     return int(item[0].rpartition("[")[2].rstrip("]"))
 
 

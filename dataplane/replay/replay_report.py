@@ -1,4 +1,4 @@
-"""What a replay has found, as plain values."""
+"""The results of a replay as plain values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PortReport:
-    """What came in from one side; received = forwarded + consumed + sum(dropped) + held."""
+    """Packets received on one side; received = forwarded + consumed + sum(dropped) + held."""
 
     received: int
     received_bytes: int
@@ -16,16 +16,17 @@ class PortReport:
     consumed: int
     held: int
     dropped: Mapping[str, int]
-    """By reason label, only reasons that counted."""
+    """By reason label; only reasons that counted."""
 
 
 @dataclass(frozen=True)
 class RuleReport:
-    """What one rule of the policy has come to; what a later rule took over is counted there."""
+    """The hits of one rule of the policy; packets of a reason that a later rule covers
+    count there."""
 
     profile: str
     path: str
-    """Where it stands in the document: ``rules[0]``, ``profiles[2].rules[1]``."""
+    """Its place in the document: ``rules[0]``, ``profiles[2].rules[1]``."""
     dropped: int
     would_drop: int
 
@@ -35,25 +36,26 @@ class WafRuleReport:
     """A rule of the WAF that was hit."""
 
     line: int
-    """Of the rules file."""
+    """Number of the rule in the rules file."""
     name: str | None
     pattern: str
     action: str
     hits: int
-    """Requests."""
+    """Number of requests."""
 
 
 @dataclass(frozen=True)
 class RequestHit:
-    """A request that a rule would have hit; of several the first that blocks, or the first."""
+    """A request that a rule would have hit; of several rules the first that blocks,
+    else the first."""
 
     time_s: float
-    """Since the epoch, to a tenth of a second."""
+    """Time since the epoch, to a tenth of a second."""
     client: str
     destination: str
     profile: str
     line: int
-    """Of the rule."""
+    """Name of the rule."""
     action: str
     target: str
     request: str
@@ -63,18 +65,18 @@ class RequestHit:
 
 @dataclass(frozen=True)
 class WafReport:
-    """What rules of the WAF would have hit."""
+    """The hits of WAF rules."""
 
     requests: int
-    """That were seen."""
+    """Requests that were seen."""
     hit: int
-    """Of those: by a rule."""
+    """Requests that a rule hit."""
     not_inspected: int
-    """Connections and requests that could not be, or that the policy does not want to be."""
+    """Connections and requests that could not be inspected, or that the policy excludes."""
     rules: Sequence[WafRuleReport]
     hits: Sequence[RequestHit]
     unlisted: int
-    """Requests that were hit, and are not in ``hits``: there were too many."""
+    """Hit requests that are not in ``hits``, because there were too many."""
 
 
 @dataclass(frozen=True)
@@ -87,39 +89,40 @@ class ReplayReport:
     forwarded: int
     dropped: Mapping[str, int]
     would_drop: Mapping[str, int]
-    """By reason label: what reasons in monitor mode hit; these packets went on."""
+    """By reason label: hits of reasons in monitor mode; these packets went on."""
     rules: Sequence[RuleReport]
-    """Of the policy, profile by profile."""
+    """Rules of the policy, profile by profile."""
     ports: Mapping[str, PortReport]
     link_scope: int
     link_other: int
-    """Of those: neither IP nor control of the link, so that nobody judges what is inside."""
+    """Part of these: neither IP nor link control, so that their content is not judged."""
     encapsulated: int
-    """Inside MPLS or a PPPoE session: judged by what is inside, but for connections and HTTP."""
+    """Inside MPLS or a PPPoE session: the inner packet is judged, except for
+    connections and HTTP."""
     allowed: int
-    """Found on the allowlist; sanity came before it."""
+    """On the allowlist; sanity judged them before."""
     neighbors: int
-    """From or to routers that the policy names, as they may speak: judged by sanity and lists."""
+    """From or to routers of the policy, by an allowed protocol: judged by sanity and lists only."""
     cut: int
     cut_unjudged: int
-    """Cut before their headers ended: forwarded without judgement."""
+    """Cut within their headers: forwarded without judgement."""
     inside_both: int
     inside_neither: int
     no_address: int
     clock_backwards: int
     tso: int
-    """Captured before their NIC segmented them: IP length 0. Judged by the length of the frame."""
+    """Captured before the NIC segmented them: IP length 0. Judged by the length of the frame."""
     big_tcp: int
-    """The same of more than 65,535 bytes: judged as if they had so many."""
+    """The same with more than 65,535 bytes: judged as if they had so many."""
     checksum_unfinished: int
-    """TCP checksums that a NIC was to finish: taken for right."""
+    """TCP checksums that a NIC was to complete: counted as right."""
     surplus: int
-    """With bytes behind the IP packet that are no padding: these are not counted."""
+    """With bytes after the IP packet that are not padding; these bytes are not counted."""
     syns_auto: int
-    """Forwarded SYNs from outside that a node answers once a flood has switched its SYN proxy on:
-    a replay has none."""
+    """Forwarded SYNs from outside that a node would answer after a flood has switched on its SYN
+    proxy: a replay has none."""
     syns_always: int
-    """Those that a node always answers."""
+    """SYNs that a node would always answer."""
     waf: WafReport | None = None
     """None: no rules were given."""
 

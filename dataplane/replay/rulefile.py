@@ -1,6 +1,6 @@
-"""Rules of the WAF in a file: NDJSON, as ``secbeat rules export`` writes it and import takes it.
+"""Rules of the WAF in a file: NDJSON, in the format of ``secbeat rules export`` and import.
 
-The line of a rule is its number. When rules end (``expires_at``) is nothing to a replay.
+The line number is the rule's number. A replay ignores the end of a rule (``expires_at``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _FIELDS = {
 
 
 def read_rules_file(path: Path) -> list[Rule]:
-    """All of a file; empty lines are nothing. InvalidInputError names file, line and why."""
+    """All rules of a file; empty lines are skipped. InvalidInputError names file, line
+    and reason."""
     try:
         with path.open("rb") as file:
             rules = list(_rules(path, iter(lambda: file.readline(LINE_BYTES_MAX + 1), b"")))

@@ -1,8 +1,8 @@
-"""The rules of the WAF in a replay: compiled here, looked for in every request, blocking none.
+"""The rules of the WAF in a replay: compiled here, matched against every request, without blocking.
 
-A rule that blocks would end the connection that it is hit on, and what the capture has of it from
-then on would be looked at by nobody. So in a replay the profiles' mode of ``waf_rule`` is at most
-``monitor``. Patterns are compiled by this process without limits: they are its user's own.
+A rule that blocks would end its connection, and the rest of the connection in the capture would not
+be inspected. So in a replay the mode of ``waf_rule`` is at most ``monitor`` in all profiles. This
+process compiles patterns without limits: they are its user's own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataplane.waf.enforcing.groups import GroupNames
 from dataplane.waf.enforcing.slot_records import SlotRecords
 
 REQUESTS_MAX = 10_000
-"""Requests that are listed; of more, only the rules' counts tell."""
+"""Requests that are listed; further ones are only counted by rule."""
 _EVIDENCE_BYTES = ctypes.sizeof(abi.Evidence)
 
 
@@ -39,7 +39,7 @@ class ReplayWaf:
         profiles: Mapping[str, int],
         groups: GroupNames,
     ) -> None:
-        """``groups``: those of the policy are held.
+        """``groups``: the names of groups; those of the policy are held.
 
         Raises InvalidInputError (a pattern can't be a rule), ConfigurationError, NativeError.
         """
@@ -80,7 +80,8 @@ class ReplayWaf:
                 self.set.add(target, self._images[-1])
 
     def take(self, first_ns: int) -> None:
-        """After each batch: which requests were hit. ``first_ns``: when the capture begins."""
+        """Call after each batch: reads which requests were hit. ``first_ns``: begin of
+        the capture."""
         for sequence in range(self._seen + 1, self._stats.evidence_count + 1):
             if (
                 len(self._requests) == REQUESTS_MAX
@@ -92,7 +93,7 @@ class ReplayWaf:
         self._seen = self._stats.evidence_count
 
     def _hit(self, sequence: int, first_ns: int) -> RequestHit | None:
-        """None: it is written over."""
+        """The hit; None: its evidence was overwritten."""
         ring: int = abi.LcoreStats.evidence.offset  # type: ignore[attr-defined]
         place = ctypes.addressof(self._stats) + ring
         place += (sequence - 1) % abi.EVIDENCE_MAX * _EVIDENCE_BYTES
@@ -112,7 +113,7 @@ class ReplayWaf:
         )
 
     def report(self) -> WafReport:
-        """What has been found so far."""
+        """The results so far."""
         http = self._stats.http
         return WafReport(
             requests=http.requests,

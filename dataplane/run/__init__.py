@@ -1,1 +1,1 @@
-"""The data plane process: EAL, ports, workers and the control loop. `process` puts it together."""
+"""The data plane process: EAL, ports, workers and the control loop. `process` composes it."""

@@ -1,8 +1,8 @@
 """``secbeat-dataplane``: composes the packet path from its settings and runs it.
 
-The one place where EAL, ports, tables, workers, control socket and reconciler meet. The process is
-started as its user already, and needs no other process to forward. Parts are closed in the reverse
-order: clients, workers, tables, ports, their packets, EAL last.
+The only module that connects EAL, ports, tables, workers, control socket and reconciler. The
+process already runs as its own user, and forwards without any other process. It closes its parts in
+reverse order: clients, workers, tables, ports, their packets, EAL last.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ _log = Log()
 def run(settings: DataplaneSettings) -> int:
     """Forward until SIGTERM or SIGINT; returns 0.
 
-    Raises ConfigurationError or NativeError while starting. A worker that stops polling ends the
-    process with exit code 70.
+    Raises ConfigurationError or NativeError during the start. If a worker stops polling, the
+    process ends with exit code 70.
     """
     with ExitStack() as opened:
         loop = _compose(settings, opened)
         failure.forget(settings.socket.parent)
-        # What has been imported and built stays: no collection need look at it again.
+        # Imported modules and built objects stay: garbage collections need not visit them again.
         gc.collect()
         gc.freeze()
         loop.run()

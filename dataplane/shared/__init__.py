@@ -1,4 +1,5 @@
-"""What crosses a process: the plain values here, the pages they are read from, and the transport.
+"""Data shared between processes: plain values, the pages that they are read from, and the
+transport.
 
-Layouts come from `dataplane.native.abi`. Names of labels are in `labels`.
+Layouts come from `dataplane.native.abi`. `labels` has the names of labels.
 """

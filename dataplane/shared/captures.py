@@ -1,7 +1,7 @@
-"""Packets that were dropped while an attack went on, or would have been: a few, as samples.
+"""Sample packets of attacks: packets that were dropped, or would have been.
 
-A worker writes them over and over (``struct sb_capture``), a ring for each lcore; nothing here is
-a count.
+Workers write them into rings, one for each lcore, and overwrite old ones (``struct sb_capture``).
+They are samples, not counts.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ class Capture:
     """One packet."""
 
     boot_ns: int
-    """When, on the boot clock."""
+    """Time on the boot clock."""
     length: int
-    """On the wire; more than there is in ``data`` if it was cut."""
+    """Size on the wire; larger than ``data`` if the packet was cut."""
     profile: int
-    """Its index."""
+    """Index of the profile."""
     reason: str
     mode: str
     """``enforce``: it was dropped; ``monitor``: it would have been."""
     port: str
     protected: Network | None
-    """The address that it was about; None: that is not known."""
+    """The address that the drop was about; None: not known."""
     data: bytes
 
 
 Seen = dict[int, int]
-"""By lcore: how many it had written when it was looked at last."""
+"""For each lcore, how many packets it had written at the last reading."""
 
 
 class CapturePages:
-    """Of a mapping of ``sb_stats``, as bytes and as words. Reads only."""
+    """A mapping of ``sb_stats``, as bytes and as words. Reads only."""
 
     def __init__(self, view: memoryview, words: memoryview, lcores: Sequence[int]) -> None:
         self._bytes = view
@@ -53,7 +53,8 @@ class CapturePages:
         self._lcores = lcores
 
     def since(self, seen: Mapping[int, int], limit: int) -> tuple[list[Capture], Seen]:
-        """What was written since, of each lcore the newest ``limit``; and what is seen now."""
+        """Packets written since then, the newest ``limit`` of each lcore; and the new state of
+        reading."""
         found: list[Capture] = []
         now: Seen = {}
         for lcore in self._lcores:
@@ -65,7 +66,7 @@ class CapturePages:
         return found, now
 
     def _one(self, lcore: int, sequence: int) -> Capture | None:
-        """None: it is written over, or being written."""
+        """One packet; None: it was overwritten, or is being written."""
         start = self._page(lcore) + _RING + (sequence - 1) % abi.CAPTURES_MAX * _CAPTURE_BYTES
         raw = abi.Capture.from_buffer_copy(bytes(self._bytes[start : start + _CAPTURE_BYTES]))
         if raw.sequence != sequence or self._words[start // _WORD] != sequence:

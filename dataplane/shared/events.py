@@ -1,4 +1,4 @@
-"""Events as plain values: what the agent reads from the event rings."""
+"""Events as plain values, for the agent, which reads the event rings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dataplane.shared.transport.ring import Element
 
 @dataclass(frozen=True)
 class DropSample:
-    """One packet that was dropped, or would have been; a sample, never a count."""
+    """A packet that was dropped, or would have been; a sample, not a count."""
 
     boot_ms: int
-    """When, on the boot clock, to a tenth of a second."""
+    """Time on the boot clock, to a tenth of a second."""
     client: str
     protected: str
     profile: int
@@ -29,7 +29,7 @@ class DropSample:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something happened to the node."""
+    """An event of the node."""
 
     boot_ms: int
     kind: str
@@ -37,23 +37,23 @@ class Notice:
     value: int
     """Revision, port, user id, errno or rate, by kind."""
     address: str = ""
-    """What it is about, where that is one."""
+    """The address or network that it is about, if any."""
     profile: int = 0
-    """Index of the profile that it is about; of the SYN proxy alone."""
+    """Index of the profile; only for events of the SYN proxy."""
 
 
 @dataclass(frozen=True)
 class RuleTriggered:
-    """A rule of the WAF has hit a request; a sample where there are many.
+    """A hit of a WAF rule; a sample if there are many.
 
-    The rule's own name is not on the pages: whoever shows an event asks the API for it
-    (``GET /rules/{id}``), where it is as long as the rule is there.
+    The rule's own name is not on the pages: the API has it (``GET /rules/{id}``) as long as the
+    rule exists.
     """
 
     rule: int
-    """Its number."""
+    """Number of the rule."""
     incident: str
-    """What the client was told, 16 hexadecimal digits; empty: nothing."""
+    """The incident number that the client got, 16 hexadecimal digits; empty: none."""
     client: str
     profile: int
     action: str
@@ -61,21 +61,21 @@ class RuleTriggered:
     mode: str
     lcore: int
     sequence: int
-    """Of its evidence on that lcore."""
+    """Sequence number of its evidence on that lcore."""
     group_index: int
     group: str = ""
-    """Its name, by that index; empty: the rule has none."""
+    """Name of the group with that index; empty: the rule has none."""
     hits: int | None = None
-    """Requests that the rule has hit; None: the data plane does not have it any more."""
+    """Hits of the rule in requests; None: the data plane does not have the rule any more."""
     evidence: Evidence | None = None
-    """None: it was written over before anybody looked."""
+    """None: it was overwritten before it was read."""
 
 
 Event: TypeAlias = DropSample | Notice | RuleTriggered
 
 
 def decode_event(element: Element) -> Event | None:
-    """None for what this version does not know."""
+    """The event; None: this version does not know its kind."""
     try:
         match element.kind:
             case abi.Message.DROP_SAMPLE:

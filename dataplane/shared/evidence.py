@@ -1,6 +1,6 @@
-"""What the rules of the WAF have matched: the newest blocks and hits of each lcore, as values.
+"""Evidence of the WAF's rules: the newest blocks and hits of each lcore, as values.
 
-A worker writes them over and over (``struct sb_evidence``); nothing here is a count.
+Workers overwrite old ones (``struct sb_evidence``). They are samples, not counts.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ class Evidence:
     """One request that a rule hit; secrets in its texts are masked already."""
 
     boot_ms: int
-    """When, on the boot clock, to a tenth of a second."""
+    """Time on the boot clock, to a tenth of a second."""
     rule: int
-    """Its number."""
+    """Number of the rule."""
     incident: str
-    """What the client was told, 16 hexadecimal digits; empty: it was told nothing."""
+    """The incident number that the client got, 16 hexadecimal digits; empty: none."""
     client: str
     client_port: int
     protected: str
     protected_port: int
     profile: str
-    """Its name; empty: it has none any more."""
+    """Name of the profile; empty: it was removed."""
     action: str
     severity: str
     mode: str
     """``enforce``, or ``monitor``: it would have been blocked."""
     target: str
-    """What of the request was matched: ``any``, ``path`` and so on."""
+    """The target in which the pattern matched: ``any``, ``path`` and so on."""
     line: str
     """The request line, cut."""
     excerpt: str
-    """Around the match."""
+    """An excerpt around the match."""
 
     @property
     def path(self) -> str:
-        """Of the request line, without the query; cut, and secrets masked, as that is."""
+        """The path of the request line, without the query; cut and masked like that."""
         _, _, rest = self.line.partition(" ")
         return rest.partition(" ")[0].partition("?")[0]
 
 
 def incident_id(number: int) -> str:
-    """An incident as the client sees it; empty: there is none."""
+    """An incident number in the client's form; empty: there is none."""
     return f"{number:016x}" if number else ""
 
 
 def read_evidence(content: bytes, sequence: int, profiles: Mapping[int, str]) -> Evidence | None:
-    """The value of a copied element; None if it is not the one of that sequence, or torn.
+    """The value of a copied element; None if it has another sequence number, or is torn.
 
     ``profiles``: their names by index.
     """

@@ -1,6 +1,7 @@
-"""What would happen to a packet: the question, the answer, and both as they cross the command ring.
+"""Questions what would happen to a packet, their answers, and the encoding of both for the command
+ring.
 
-An answer is longer than an element of the ring: it goes out in parts (``abi.ExplainedPart``).
+An answer is longer than an element of the ring: it is sent in parts (``abi.ExplainedPart``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataplane.native import abi
 from dataplane.statelog import ListName
 
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
-"""By IANA's numbers: what can be asked about."""
+"""Protocols that can be asked about, by IANA's numbers."""
 _RECORD_BYTES = ctypes.sizeof(abi.PacketExplained)
 PARTS = -(-_RECORD_BYTES // abi.EXPLAINED_PART)
 _KEY_BYTES = 16
@@ -35,11 +36,10 @@ _PAYS = ("no", "now", "after_handshake")
 
 @dataclass(frozen=True)
 class PacketQuestion:
-    """A packet that comes in from outside and begins something: a SYN, an empty datagram, an echo
-    request.
+    """A packet from outside that begins something: a SYN, an empty datagram, an echo request.
 
-    Addresses are 16 bytes, IPv4 mapped, both of one family. Either a destination is named, and
-    selects the profile, or the index of a profile is. ``port``: of the destination.
+    Addresses are 16 bytes, IPv4 mapped, both of one family. It has either a destination, which
+    selects the profile, or the index of a profile. ``port``: of the destination.
     """
 
     source: bytes
@@ -50,7 +50,7 @@ class PacketQuestion:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the data plane can answer it."""
+        """Whether the data plane can answer the question."""
         is_ipv4 = self.source.startswith(MAPPED_PREFIX)
         echo = PROTOCOLS["icmp" if is_ipv4 else "icmpv6"]
         same = self.destination is None or self.destination.startswith(MAPPED_PREFIX) == is_ipv4
@@ -60,7 +60,7 @@ class PacketQuestion:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a stage has against the packet; labels as of `dataplane.shared.labels`."""
+    """A reason of a stage against the packet; labels as in `dataplane.shared.labels`."""
 
     stage: str
     reason: str
@@ -70,7 +70,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CoveringEntry:
-    """An entry of a list in which the source lies."""
+    """An entry of a list that contains the source."""
 
     list: ListName
     network: Network
@@ -79,7 +79,7 @@ class CoveringEntry:
 
 @dataclass(frozen=True)
 class LimitState:
-    """A limit of the profile and its bucket; amounts in its unit, ``rate`` a second."""
+    """A limit of the profile and its bucket; amounts in its unit, ``rate`` per second."""
 
     reason: str
     mode: str
@@ -90,15 +90,15 @@ class LimitState:
     """``packets``, ``bits``, ``connections``."""
     icmp_only: bool
     prefix_length: int
-    """Bits of the address that it tells apart, of the source's family."""
+    """Leading bits of the address that select the bucket, in the source's family."""
     rate: int
     size: int
     room: int
-    """What is left of ``size`` now."""
+    """The present amount, of ``size``."""
     pays: str
     """``now``, ``after_handshake`` (the SYN proxy is on), ``no``."""
     is_known: bool
-    """Whether the bucket is its own already; False also where no destination is named."""
+    """Whether the source has its own bucket already; False also without a destination."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,16 @@ class PacketExplanation:
     verdict: str
     """``forwarded``, ``dropped``, or ``challenged``: the SYN proxy answers it."""
     reason: str | None
-    """Of a drop."""
+    """The reason of a drop."""
     profile: int
     source_profile: int
-    """Index of the profile whose prefixes cover the source, which then is inside; 0: none."""
+    """Index of the profile whose targets contain the source, which then is inside; 0: none."""
     country: str | None
     """``ZZ``: not known. None: there is no database."""
     reached: tuple[str, ...]
-    """The stages that it comes to, in their order."""
+    """The stages that it passes, in order."""
     findings: tuple[Finding, ...]
-    """In the order of the stages."""
+    """Sorted by stage."""
     entries: tuple[CoveringEntry, ...]
     """The longest prefix first; at most ``abi.EXPLAINED_ENTRIES_MAX``."""
     entries_found: int
@@ -125,10 +125,10 @@ class PacketExplanation:
     is_allowed: bool
     is_neighbor: bool
     is_inspected: bool
-    """Whether the requests of its connection are."""
+    """Whether the requests of its connection are inspected."""
     connections: int | None
-    """Proven ones of the source to what the profile protects; None: nobody tracks them, or the
-    packet does not come so far."""
+    """Proven connections of the source to the profile; None: connections are not tracked, or the
+    packet does not reach the stage."""
     connections_max: int
     """0: any number."""
     syn_proxy: str
@@ -137,7 +137,7 @@ class PacketExplanation:
 
 
 def to_native(question: PacketQuestion, number: int, deadline_ds: int) -> abi.ExplainPacket:
-    """The command."""
+    """Encode the question as a command."""
     native = abi.ExplainPacket(
         id=number,
         deadline_ds=deadline_ds,
@@ -153,7 +153,7 @@ def to_native(question: PacketQuestion, number: int, deadline_ds: int) -> abi.Ex
 
 
 def from_native(native: abi.ExplainPacket) -> PacketQuestion:
-    """The question of a command; it may not be valid."""
+    """Decode the question of a command; it may not be valid."""
     destination = bytes(native.destination)
     by_destination = native.profile == abi.EXPLAIN_BY_DESTINATION
     return PacketQuestion(
@@ -166,7 +166,7 @@ def from_native(native: abi.ExplainPacket) -> PacketQuestion:
 
 
 def parts(record: abi.PacketExplained, number: int) -> Iterator[abi.ExplainedPart]:
-    """An answer as it goes out."""
+    """The parts of an answer."""
     data = bytes(record)
     for index in range(PARTS):
         piece = data[index * abi.EXPLAINED_PART : (index + 1) * abi.EXPLAINED_PART]
@@ -176,12 +176,12 @@ def parts(record: abi.PacketExplained, number: int) -> Iterator[abi.ExplainedPar
 
 
 def joined(pieces: Sequence[bytes]) -> abi.PacketExplained:
-    """The answer again, from all its parts in order."""
+    """Join all parts of an answer, in order."""
     return abi.PacketExplained.from_buffer_copy(b"".join(pieces)[:_RECORD_BYTES])
 
 
 def read(record: abi.PacketExplained, source: bytes) -> PacketExplanation:
-    """An answer as values; ValueError for what no data plane of this layout writes."""
+    """Convert an answer to values; ValueError for an invalid one."""
     flags = abi.ExplainedFlag(record.flags)
     findings = record.finding[: record.finding_count]
     shown = min(record.entries_found, abi.EXPLAINED_ENTRIES_MAX)

@@ -1,4 +1,5 @@
-"""What HTTP inspection counts, as plain values, and how it is read from the statistics pages."""
+"""The statistics of HTTP inspection as plain values, and their reading from the
+statistics pages."""
 
 from __future__ import annotations
 
@@ -10,39 +11,39 @@ from dataplane.native import abi
 
 _WORD = 8
 STATUS_CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx")
-"""By their index."""
+"""Names by index."""
 
 
 @dataclass(frozen=True)
 class HttpStats:
-    """Sums over the lcores, of ``struct sb_http_stats``."""
+    """Sums over the lcores, from ``struct sb_http_stats``."""
 
     connections: int
-    """That are inspected now."""
+    """Connections that are inspected now."""
     requests: int
-    """Whose head was complete."""
+    """Requests whose head was complete."""
     blocked: int
-    """Requests that a rule, or how they are written, has stopped."""
+    """Requests refused because of a rule or of framing."""
     limited: int
-    """Requests that were one too many."""
+    """Requests refused because of a limit."""
     resets: int
     """Connections that were reset on both sides."""
     slow: Mapping[str, int]
-    """Of those: their clients were too slow, by what with (``enum sb_http_slow``)."""
+    """Part of these: connections of slow clients, by kind (``enum sb_http_slow``)."""
     not_inspected: Mapping[str, int]
-    """By cause (``enum sb_http_uninspected``)."""
+    """Connections that could not be inspected, by cause (``enum sb_http_uninspected``)."""
     responses: Mapping[str, int]
-    """By class of the status code."""
+    """Responses by class of the status code."""
     pool_bytes: int
     pool_used: int
-    """Bytes."""
+    """Bytes of the pool."""
     pool_full: int
-    """Segments dropped for want of room."""
+    """Segments dropped because the pool was full."""
 
 
 @dataclass(frozen=True)
 class ScanStats:
-    """The engine of the WAF: sums over the lcores, of ``struct sb_waf_stats``."""
+    """Statistics of the WAF's engine: sums over the lcores, from ``struct sb_waf_stats``."""
 
     scans: int
     bytes: int
@@ -50,30 +51,30 @@ class ScanStats:
     hits: int
     """Of all rules together."""
     cut: int
-    """Requests that hit more rules than are listed of one."""
+    """Requests that hit more rules than can be listed for one request."""
     sampled_scans: int
-    """Whose cycles were measured."""
+    """Scans whose cycles were measured."""
     sampled_cycles: int
 
 
 @dataclass(frozen=True)
 class GroupStats:
-    """Requests that rules of one group hit, each request once: of the rule that evidence shows."""
+    """Requests hit by rules of one group. A request counts once, for the rule in its evidence."""
 
     name: str
     """``none``: rules without a group."""
     logged: int
     monitored: int
-    """A rule of it blocks, but a mode let the request pass."""
+    """Requests that a rule of the group would block, but a mode let pass."""
     blocked: int
 
 
 Summed = Callable[[int, int], Sequence[int]]
-"""So many words at an offset in the statistics of an lcore, summed over all."""
+"""Reads words at an offset in the statistics of an lcore, summed over all lcores."""
 
 
 def read_http(summed: Summed) -> HttpStats:
-    """From the pages."""
+    """Read the HTTP statistics from the pages."""
     offset: int = abi.LcoreStats.http.offset
     words = iter(summed(offset, ctypes.sizeof(abi.HttpStats) // _WORD))
     connections, requests, blocked, limited, resets = (next(words) for _ in range(5))
@@ -89,6 +90,6 @@ def read_http(summed: Summed) -> HttpStats:
 
 
 def read_scans(summed: Summed) -> ScanStats:
-    """From the pages."""
+    """Read the engine's statistics from the pages."""
     offset: int = abi.LcoreStats.waf.offset
     return ScanStats(*summed(offset, ctypes.sizeof(abi.WafStats) // _WORD))

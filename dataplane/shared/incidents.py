@@ -1,8 +1,8 @@
-"""Attacks as plain values: what ``dataplane.client`` reads from the shared pages.
+"""Attacks as plain values, which ``dataplane.client`` reads from the shared pages.
 
 An incident is one attack of one type on one target, from its first second to its end. Times are
-milliseconds since 1970 in UTC; rates are those of the last second; shares go from 0 to 1 and are
-estimated from samples, as ``Sampling`` says.
+milliseconds since 1970 in UTC; rates are those of the last second; shares are from 0 to 1,
+estimated from samples as ``Sampling`` says.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from dataclasses import dataclass
 from dataplane.base.networks import Network
 
 PUBLIC_ID = "attack_"
-"""Stands before the 16 hexadecimal digits of an incident's id."""
+"""Prefix of an incident's id, before 16 hexadecimal digits."""
 DELAY_BOUNDS_MS = (50, 100, 150, 200, 250, 300, 400, 500, 750, 1000, 2000)
 """Upper bounds of the histogram of detection delays; the last bucket has none."""
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """What was compared with which threshold when the attack was detected."""
+    """The value and the threshold when the attack was detected."""
 
     metric: str
-    """A field of the policy's rule `detection` with ``_per_second`` behind it."""
+    """A field of the policy's rule `detection` with ``_per_second`` appended."""
     threshold: int
     value: int
 
 
 @dataclass(frozen=True)
 class Rates:
-    """To the target, per second."""
+    """Traffic to the target, per second."""
 
     packets: int
     bits: int
@@ -39,14 +39,14 @@ class Rates:
 
 @dataclass(frozen=True)
 class Totals:
-    """To the target since the start, whatever packets they were: the dropped are among them."""
+    """All traffic to the target since the start of the attack, dropped packets included."""
 
     packets: int
     bits: int
     requests: int
     dropped: int
     would_drop: int
-    """Dropped, were it not for a mode ``monitor``; estimated."""
+    """Packets that passed only because of a mode ``monitor``; estimated."""
     challenged: int = 0
     """Answered by the SYN proxy in place of the host; estimated."""
 
@@ -64,24 +64,24 @@ class Ranked:
     country: str
     """ISO 3166-1 alpha-2; ``ZZ``: not known."""
     packets: int
-    """Estimated."""
+    """Estimated number of packets."""
     error: int
-    """``packets`` is at most so many too high or too low, in 95 of 100 cases."""
+    """Bound of the error of ``packets``, in 95 of 100 cases."""
 
 
 @dataclass(frozen=True)
 class PortShare:
-    """Of the packets to the target."""
+    """Share of the packets to the target, by destination port."""
 
     protocol: str
-    """``tcp``, ``udp``, ``icmp``, ``icmpv6``, or its number."""
+    """``tcp``, ``udp``, ``icmp``, ``icmpv6``, or the protocol's number."""
     port: int
     share: float
 
 
 @dataclass(frozen=True)
 class CountryShare:
-    """Of the packets to the target, by the sender's country."""
+    """Share of the packets to the target, by the source's country."""
 
     country: str
     share: float
@@ -89,25 +89,25 @@ class CountryShare:
 
 @dataclass(frozen=True)
 class FlagsShare:
-    """Of the TCP segments to the target."""
+    """Share of the TCP segments to the target, by flags."""
 
     flags: str
-    """Letters as tcpdump has them, from FIN up: ``FSRPAUEW``; empty: none."""
+    """Letters as in tcpdump, from FIN up: ``FSRPAUEW``; empty: none."""
     share: float
 
 
 @dataclass(frozen=True)
 class SizeShare:
-    """Of the packets to the target."""
+    """Share of the packets to the target, by size."""
 
     up_to: int | None
-    """Bytes on the wire; None: more than all other bounds."""
+    """Maximum size on the wire; None: above all other bounds."""
     share: float
 
 
 @dataclass(frozen=True)
 class ReasonPackets:
-    """Packets to the target that were dropped, or would have been, for a reason; estimated."""
+    """Packets to the target dropped, or that would have been, by reason; estimated."""
 
     reason: str
     packets: int
@@ -115,20 +115,21 @@ class ReasonPackets:
 
 @dataclass(frozen=True)
 class Sources:
-    """Who sends."""
+    """The sources of the attack."""
 
     top: tuple[Ranked, ...]
     distinct: int
-    """Estimated."""
+    """Estimated number."""
     seen_once_share: float
-    """Of the sampled sources, those that sent one packet."""
+    """Share of the sampled sources that sent one packet."""
     is_spoofed: bool
-    """So many were seen once that the addresses are taken for forged."""
+    """So many sources sent one packet that the addresses count as forged."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """One of so many: packets for shares and top sources, sources for those seen once."""
+    """Sampling rates: one packet in so many for shares and top sources; one source in so many for
+    those seen once."""
 
     packets_every: int
     sources_every: int
@@ -136,12 +137,12 @@ class Sampling:
 
 @dataclass(frozen=True)
 class WantedResponse:
-    """What the policy wants done, by whoever carries it out."""
+    """The response that the policy wants; the agent carries it out."""
 
     kind: str
     """``none``, ``limit``, ``syn_proxy`` or ``blacklist``."""
     mode: str
-    """``enforce``; ``monitor``: it is only said what would be done."""
+    """``enforce``; ``monitor``: it is only reported."""
     seconds: int
     entries_max: int
     limit_pps: int
@@ -154,9 +155,9 @@ class Incident:
     id: str
     """``attack_`` and 16 hexadecimal digits."""
     number: int
-    """1, 2 and so on since the data plane has started."""
+    """1, 2 and so on since the start of the data plane."""
     version: int
-    """Another one whenever anything of it has changed."""
+    """Changes with every change of the incident."""
     type: str
     """Name of ``enum sb_attack`` in lower case."""
     state: str
@@ -171,7 +172,7 @@ class Incident:
     target: str
     """An address, a prefix in CIDR form, a profile's name, ``outside`` or ``inside``."""
     network: Network | None
-    """The target where it is an address or a prefix."""
+    """The target if it is an address or a prefix."""
     profile: str
     started_at: int
     detected_at: int
@@ -180,7 +181,7 @@ class Incident:
     trigger: Trigger
     rates: Rates
     peak: Rates
-    """Each by itself."""
+    """Maximum of each rate by itself."""
     totals: Totals
     dropped_by_reason: tuple[ReasonPackets, ...]
     sources: Sources
@@ -193,21 +194,21 @@ class Incident:
 
     @property
     def is_active(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is active."""
         return self.state == "active"
 
     @property
     def is_carpet(self) -> bool:
-        """Whether it is aimed at many addresses of a prefix or profile, at none most of all."""
+        """Whether it is spread over many addresses of a prefix or profile, with no dominant one."""
         return self.target_kind in {"prefix", "profile"}
 
 
 @dataclass(frozen=True)
 class Top:
-    """The heaviest of the whole node, by packets of the last seconds."""
+    """The heaviest sources and targets of the node, by packets of the last seconds."""
 
     boot_ms: int
-    """When, on the boot clock; 0: never yet."""
+    """Time on the boot clock; 0: none yet."""
     packets_every: int
     sources: tuple[Ranked, ...]
     targets: tuple[Ranked, ...]
@@ -215,44 +216,44 @@ class Top:
 
 @dataclass(frozen=True)
 class ProfileRates:
-    """What the addresses of a profile were used to, in one period."""
+    """The usual rates of a profile's addresses in one period."""
 
     name: str
     rates: Mapping[str, int]
-    """By the fields of the policy's rule `detection`: the highest of any one address in any second,
-    as thresholds are compared with it."""
+    """By the fields of the policy's rule `detection`: the highest rate of any one address in any
+    second, the value that thresholds are compared with."""
     is_attacked: bool
-    """Whether an incident went on there."""
+    """Whether an incident was active in the profile."""
 
 
 @dataclass(frozen=True)
 class BaselinePeriod:
-    """Ten seconds that are over."""
+    """A complete period of ten seconds."""
 
     number: int
-    """1, 2 and so on since the data plane has started; 0: none is over yet."""
+    """1, 2 and so on since the start of the data plane; 0: none is complete yet."""
     profiles: tuple[ProfileRates, ...]
     """The first `abi.BASELINE_PROFILES` in force."""
     beyond: int
-    """Profiles in force that found no room."""
+    """Profiles in force without room."""
 
 
 @dataclass(frozen=True)
 class DetectionStats:
-    """Counts since the data plane has started."""
+    """Counts since the start of the data plane."""
 
     ticks: int
-    """How often everything was judged."""
+    """Number of judgements."""
     attacks: dict[str, int]
-    """Ever begun, by type; all types."""
+    """Incidents by type; all types are present."""
     active: dict[str, int]
     blocked: int
-    """Incidents of which something was dropped."""
+    """Incidents with dropped packets."""
     suppressed: int
-    """What would have been an incident, but too many were active."""
+    """Attacks that found no room, because too many incidents were active."""
     failures: int
-    """Faults that have stopped it for a while."""
+    """Errors that stopped detection for a while."""
     delay_buckets: tuple[int, ...]
-    """By `DELAY_BOUNDS_MS`, not cumulative; one more than the bounds."""
+    """Counts by `DELAY_BOUNDS_MS`, not cumulative; one more than the bounds."""
     delay_count: int
     delay_sum_ms: int

@@ -1,4 +1,4 @@
-"""What is done about links: of both ports, as it stands on the statistics page."""
+"""The state of the links and of the drain, as read from the statistics page."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from dataplane.native import abi
 
 _WORD = 8
 Words: TypeAlias = Callable[[int, int], list[int]]
-"""A byte offset, and how many."""
+"""Reads so many words at a byte offset."""
 
 
 @dataclass(frozen=True)
 class PortLink:
-    """One port's; ``is_up`` is False while it is held."""
+    """The link of one port; ``is_up`` is False while it is held."""
 
     is_up: bool = True
     can_be_held: bool = False
-    """Whether somebody can take it down: its driver, or the kernel."""
+    """Whether its driver or the kernel can take it down."""
     is_held: bool = False
 
 
 @dataclass(frozen=True)
 class LinksStats:
-    """See ``enum sb_links_state``; ``losses``: that were forwarded, ever."""
+    """See ``enum sb_links_state``; ``losses``: those that were forwarded since the start."""
 
     state: str = "watching"
     age_s: float = 0.0
-    """Since it is so."""
+    """Time since the state changed."""
     loss_forwarding: bool = False
     losses: int = 0
     ports: Mapping[str, PortLink] = field(default_factory=dict)
@@ -42,14 +42,14 @@ class DrainStats:
 
     state: str = "off"
     quiet_s: float = 0.0
-    """Since a packet came in, other than control of the link; while the node drains."""
+    """Time since a packet arrived, other than link control; only while the node drains."""
     lost: int = 0
-    """Proxied connections that were left when a drain was complete, ever."""
+    """Proxied connections that were left when drains were complete, since the start."""
     takes_links_down: bool = False
 
 
 def read_drain(span: Words) -> DrainStats:
-    """Likewise."""
+    """The state of the drain; arguments as of `read_links`."""
     size, offset = ctypes.sizeof(abi.Drain) // _WORD, abi.StatsHeader.drain.offset
     _, state, takes_links_down, quiet_ms, lost = span(offset, size)
     name = abi.DrainState(state).name.lower() if state < len(abi.DrainState) else "unknown"
@@ -57,7 +57,8 @@ def read_drain(span: Words) -> DrainStats:
 
 
 def read_links(span: Words, now_ms: int) -> LinksStats:
-    """``span``: words at a byte offset of the page; ``now_ms``: on the boot clock."""
+    """The state of the links. ``span``: reads words at a byte offset; ``now_ms``: on the boot
+    clock."""
     links: int = abi.StatsHeader.links.offset
     state, since_ms, loss_forwarding, losses = span(links, ctypes.sizeof(abi.Links) // _WORD)
     return LinksStats(

@@ -1,8 +1,8 @@
-"""Which profile counts under which index: a name keeps its index from policy to policy.
+"""The index of each profile's counters: a name keeps its index over changes of the policy.
 
-Written by the control loop, onto the statistics pages, where clients read it. An index is free
-again when its name has gone and no worker can count under it any more; what it had counted is then
-added to ``profile_removed``, so that no sum ever goes back.
+The control loop writes the names to the statistics pages, where clients read them. An index is free
+again when its name is gone and no worker can count with it any more; its counts are then added to
+``profile_removed``, so that no sum ever decreases.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataplane.native import abi
 
 DEFAULT = "default"
-"""The name of index 0."""
+"""The name with index 0."""
 
 
 class ProfileNames:
@@ -28,7 +28,8 @@ class ProfileNames:
         self.take({DEFAULT: self._free[-1]})
 
     def plan(self, names: Sequence[str]) -> dict[str, int] | None:
-        """The index of each of these names, were they all there are; None: there is no room now."""
+        """The index of each of these names if they replaced all others; None: there is
+        no room now."""
         known = {**self._gone, **self._index}
         new = [name for name in names if name not in known]
         if len(new) > len(self._free):
@@ -37,7 +38,7 @@ class ProfileNames:
         return {name: known[name] if name in known else given[name] for name in names}
 
     def take(self, planned: dict[str, int]) -> None:
-        """These are all from now on, as planned just before."""
+        """Use these names from now on, as planned just before."""
         known = {**self._gone, **self._index}
         self._gone = {name: index for name, index in known.items() if name not in planned}
         self._index = planned
@@ -51,7 +52,7 @@ class ProfileNames:
         self._header.profile_version += 1
 
     def release(self) -> None:
-        """No worker has an older policy any more: the indices of names that have gone are free."""
+        """No worker has an older policy any more: free the indices of removed names."""
         if not self._gone:
             return
         self._header.profile_version += 1

@@ -1,7 +1,7 @@
-"""A node's statistics as plain values: what ``dataplane.client`` reads from the shared pages.
+"""A node's statistics as plain values, which ``dataplane.client`` reads from the shared pages.
 
-Counters are sums over the lcores unless a field says otherwise. Reads are not a snapshot in one
-instant: every counter is exact, two counters may be a few packets apart.
+Counters are sums over the lcores unless a field says otherwise. A reading is not a snapshot of one
+instant: each counter is exact, but two counters may differ by a few packets.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from dataplane.shared.links import DrainStats, LinksStats
 from dataplane.statelog.changes import ListName
 
 _WAF_RULE = "waf_rule"
-"""The reason that a request which a rule blocks is refused for."""
+"""The reason for which requests are refused that a rule blocks."""
 
 
 @dataclass(frozen=True)
 class PortStats:
-    """One rx port's ledger.
+    """The ledger of one receiving port.
 
-    At quiescence received = forwarded + consumed + sum(dropped) + held_now.
+    When no packet is in flight, received = forwarded + consumed + sum(dropped) + held_now.
     """
 
     name: str
@@ -36,13 +36,14 @@ class PortStats:
     consumed: int
     held_now: int
     dropped: Mapping[str, int]
-    """By reason label, only reasons that ever counted."""
+    """By reason label; only reasons that counted."""
     link: Mapping[str, int]
-    """What came in that is of the link or not IP, by kind (``link.def``)."""
+    """Received packets of link control or not IP, by kind (``link.def``)."""
     inner: Mapping[str, int]
-    """What came in inside MPLS or PPPoE, to be judged, by kind (``enum sb_encapsulation``)."""
+    """Received packets inside MPLS or PPPoE that are judged, by kind (``enum
+    sb_encapsulation``)."""
     neighbors: Mapping[str, int]
-    """What came in of named neighbours and was not judged, by protocol (``neighbor.def``)."""
+    """Received packets of neighbours that were exempt, by protocol (``neighbor.def``)."""
     dropped_bytes: int
     missed: int
     errors: int
@@ -54,11 +55,11 @@ class PortStats:
 
 @dataclass(frozen=True)
 class TrafficRates:
-    """Of both ports together, at the pace of the last second."""
+    """Rates of both ports together, in the last second."""
 
     received_pps: int
     received_bps: int
-    """Bits a second."""
+    """Bits per second."""
     forwarded_pps: int
     consumed_pps: int
     """Answered or absorbed by the node."""
@@ -67,26 +68,26 @@ class TrafficRates:
 
 @dataclass(frozen=True)
 class Protected:
-    """For whom ``syn = "auto"`` has switched the SYN proxy on."""
+    """An address for which ``syn = "auto"`` has switched the SYN proxy on."""
 
     profile: str
     address: str | None
-    """None: all of the profile."""
+    """None: all addresses of the profile."""
 
 
 @dataclass(frozen=True)
 class SynProxyOn:
-    """All of them, as of the last second."""
+    """All such addresses, in the last second."""
 
     count: int
-    """Some may stand there for each lcore; 0: none."""
+    """Some addresses may count once for each lcore; 0: none."""
     shown: tuple[Protected, ...]
-    """The first of them, each once."""
+    """The first ones, each once."""
 
 
 @dataclass(frozen=True)
 class StageStats:
-    """One stage on one lcore; cycles are measured on a sample of the bursts."""
+    """One stage on one lcore; cycles are measured for a sample of the bursts."""
 
     packets: int
     dropped: int
@@ -96,7 +97,7 @@ class StageStats:
 
 @dataclass(frozen=True)
 class OriginStats:
-    """Packets of the node's own: originated = sent + tx_full."""
+    """Packets that the node has originated: originated = sent + tx_full."""
 
     originated: int
     sent: int
@@ -105,7 +106,7 @@ class OriginStats:
 
 @dataclass(frozen=True)
 class LatencyHistogram:
-    """Durations; ``buckets[i]`` counts up to ``bounds_ns[i]``."""
+    """Durations; ``buckets[i]`` counts those up to ``bounds_ns[i]``."""
 
     bounds_ns: tuple[int, ...]
     """Upper bounds; the last bucket has none (+Inf)."""
@@ -131,10 +132,10 @@ class LcoreStats:
 
 @dataclass(frozen=True)
 class ReasonCount:
-    """One cell of the counters by profile, reason and mode."""
+    """One counter by profile, reason and mode."""
 
     profile: str
-    """Its name; ``(removed)``: all those together that are no more."""
+    """Its name; ``(removed)``: all removed profiles together."""
     reason: str
     mode: str
     """``monitor`` (would have dropped) or ``enforce`` (dropped)."""
@@ -153,7 +154,7 @@ class RejectedEntry:
 
 @dataclass(frozen=True)
 class RejectedWhole:
-    """What could not be applied as a whole; the state before it stays."""
+    """A change that could not be applied as a whole; the state before it stays."""
 
     revision: int
     error: str
@@ -163,12 +164,12 @@ class RejectedWhole:
 
 @dataclass(frozen=True)
 class RejectedRule:
-    """A rule of the WAF that could not be brought in force."""
+    """A rule of the WAF that could not be put in force."""
 
     revision: int
     error: str
     rule: int
-    """Its number."""
+    """Number of the rule."""
 
 
 Rejected: TypeAlias = RejectedEntry | RejectedRule | RejectedWhole
@@ -176,30 +177,31 @@ Rejected: TypeAlias = RejectedEntry | RejectedRule | RejectedWhole
 
 @dataclass(frozen=True)
 class ConnectionStats:
-    """The connections that are tracked."""
+    """The tracked connections."""
 
     active: int
     proven: int
-    """Of those: the client has shown that it receives what is sent to it."""
+    """Part of the active: proven connections."""
     opened: int
-    """Ever."""
+    """Connections since the start."""
     expired: int
     evicted: int
-    """Unproven or ended ones that gave their place to a newer one."""
+    """Unproven or ended connections that were replaced by newer ones."""
     untracked: int
-    """Found no place: all around were proven, or others' and their profile has its share."""
+    """Connections without room: all places around were taken by proven ones, or the profile's share
+    was used up."""
     opening: int
-    """Of the active: the SYN proxy waits for the protected host."""
+    """Part of the active: the SYN proxy waits for the protected host."""
     accepted: int
-    """Ever opened by the SYN proxy."""
+    """Connections that the SYN proxy has opened, since the start."""
     failed: int
-    """Of those: refused, silent, or given up by the client."""
+    """Openings that failed: refused, no answer, or given up by the client."""
     bad_checksum: int
-    """RST and FIN of a connection with a wrong one: without effect."""
+    """RST and FIN of a connection with a wrong checksum: without effect."""
     proxied: int = 0
-    """Of the active: opened by the SYN proxy, and neither closed nor reset."""
+    """Part of the active: opened by the SYN proxy, and neither closed nor reset."""
     by_profile: Mapping[str, int] = field(default_factory=dict)
-    """The active by the profile that has opened them; those without any are missing."""
+    """Active connections by the profile that has opened them; profiles without any are missing."""
 
 
 @dataclass(frozen=True)
@@ -221,11 +223,11 @@ class CountriesStats:
     """The country database in use."""
 
     date_s: int
-    """Of its data, seconds since 1970."""
+    """Date of the data, seconds since 1970."""
     ranges_ipv4: int
     ranges_ipv6: int
     bytes: int
-    """Of the table that packets are looked up in."""
+    """Memory of the table that packets are looked up in."""
 
 
 @dataclass(frozen=True)
@@ -233,20 +235,20 @@ class RulesStats:
     """The rules of the WAF."""
 
     through: int
-    """Every revision up to this one has its rules in force."""
+    """The rules of every revision up to this one are in force."""
     used: int
     max: int
     pending: int
-    """Of those that are used: not compiled in yet."""
+    """Part of the used rules: not compiled into a database yet."""
     bytes: int
-    """Of the databases that requests are matched against."""
+    """Memory of the databases that requests are matched against."""
     state: tuple[str, ...]
     """Names of ``enum sb_rules_state`` in lower case."""
 
 
 @dataclass(frozen=True)
 class NodeStats:
-    """Everything the data plane publishes, at one reading."""
+    """All statistics that the data plane publishes, in one reading."""
 
     state: str
     """starting, running or draining."""
@@ -257,19 +259,19 @@ class NodeStats:
     loading: int
     uptime_s: float
     heartbeat_age_s: float
-    """Since the control loop's last turn."""
+    """Time since the control loop's last turn."""
     pid: int
     tsc_hz: int
     rates: TrafficRates
     syn_proxy_on: SynProxyOn
     syn_proxy_profiles: int
-    """How many profiles have the SYN proxy."""
+    """Number of profiles with the SYN proxy."""
     http_profiles: int
-    """How many have HTTP inspected."""
+    """Number of profiles with HTTP inspection."""
     overlays: int
-    """Laid over the policy now."""
+    """Number of overlays in force."""
     panic_until_boot_ms: int
-    """When every profile does more than watch again; 0: now."""
+    """Time on the boot clock at which panic mode ends; 0: it is off."""
     hugepages: bool
     capacities: Capacities
     connections: ConnectionStats
@@ -280,50 +282,50 @@ class NodeStats:
     scans: ScanStats
     detection: DetectionStats
     rule_groups: Sequence[GroupStats]
-    """Of the WAF's rules; those without a group are one of them."""
+    """Groups of the WAF's rules; rules without a group count as one."""
     cpu_busy_percent: float
     latency_mean_ns: int
     request_latency_mean_ns: int
-    """Of HTTP requests, last 10 s."""
+    """Mean of HTTP requests over the last 10 s."""
     requests_per_second: float
-    """HTTP requests, at the pace of the last full second."""
+    """HTTP requests per second, in the last full second."""
     memory_bytes: int
     events_lost: int
     ports: Mapping[str, PortStats]
     """By name: outside, inside."""
     neighbors_beyond: Mapping[str, int]
-    """What named neighbours have sent and was judged all the same, being too much; by protocol."""
+    """Packets of neighbours that were judged because they exceeded their budget, by protocol."""
     origins: Mapping[str, OriginStats]
     """By kind: answer, retry, reset."""
     latency: LatencyHistogram
-    """Of packets: received to transmitted."""
+    """Latency of packets: received to transmitted."""
     request_latency: LatencyHistogram
-    """Of HTTP requests: complete to transmitted."""
+    """Latency of HTTP requests: complete to transmitted."""
     response_time: LatencyHistogram
-    """Of HTTP requests: transmitted to the first byte of the response."""
+    """Latency of HTTP responses: request transmitted to the first byte of the response."""
     lcores: tuple[LcoreStats, ...]
     reasons: tuple[ReasonCount, ...]
-    """Cells that ever counted."""
+    """Counters that are not 0."""
     rejected_count: int
     rejected: tuple[Rejected, ...]
-    """The newest, oldest first."""
+    """The newest rejections, oldest first."""
     links: LinksStats = field(default_factory=LinksStats)
     drain: DrainStats = field(default_factory=DrainStats)
 
     @property
     def attacks_blocked(self) -> int:
-        """Incidents of which something was dropped, and requests that the WAF has blocked.
+        """Incidents with dropped packets, and requests that the WAF has blocked.
 
-        Each such request is refused once.
+        Each such request counts once.
         """
         cells = (each for each in self.reasons if each.mode == "enforce")
         requests = sum(each.packets for each in cells if each.reason == _WAF_RULE)
         return requests + self.detection.blocked
 
     def in_force(self, database_id: UUID, revision: int, *, of_rules: bool = False) -> bool:
-        """Whether a revision of that database is what packets meet now.
+        """Whether a revision of that database is in force.
 
-        ``of_rules``: it changes rules of the WAF, and those have to be compiled too.
+        ``of_rules``: it changes WAF rules, which must be compiled too.
         """
         return (
             self.database_id == database_id

@@ -1,9 +1,10 @@
-"""The state log: how desired state travels from the API to the data plane, and survives both.
+"""The state log: transports the desired state from the API to the data plane, and survives restarts
+of both.
 
-A directory of generations. Each is a snapshot, ``<gen>.snapshot.ndjson``, and a log of what came
-after, ``<gen>.log.ndjson``; the last two generations are kept. Imports lie beside, in
-``import-<hint>.ndjson``, written before the log line that refers to them. The API writes
-(`StateLogWriter`), the data plane's group may read (`StateLogReader`); nobody else does either.
+A directory of generations. Each is a snapshot, ``<gen>.snapshot.ndjson``, and a log of the
+following revisions, ``<gen>.log.ndjson``; the last two generations are kept. Imports are separate
+files, ``import-<hint>.ndjson``, written before the log line that refers to them. The API is the
+only writer (`StateLogWriter`); the data plane's group may read (`StateLogReader`).
 
 Every file is NDJSON: each line one JSON value, ended by a newline (`dataplane.statelog.format`).
 """

@@ -1,4 +1,4 @@
-"""What a revision can change, as values."""
+"""The changes that a revision can contain, as values."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataplane.base.networks import Network
 
 ListName: TypeAlias = Literal["blacklist", "allowlist"]
 Policy: TypeAlias = dict[str, Any]
-"""A policy document; this package carries it and knows nothing of its meaning."""
+"""A policy document; this package transports it without interpreting it."""
 RuleRow: TypeAlias = list[Any]
-"""A rule of the WAF as a JSON array whose first value is its number; carried likewise."""
+"""A rule of the WAF as a JSON array whose first value is its number; not interpreted either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class PutRule:
 
     @property
     def number(self) -> int:
-        """Which rule it is."""
+        """Number of the rule."""
         return int(self.row[0])
 
 
@@ -53,11 +53,11 @@ class RemoveRule:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Adds every rule and every entry of an import file but those in `skip`.
+    """Adds every rule and every entry of an import file except those in `skip`.
 
-    ``count`` is how many the file has. ``crc32`` is the file's own checksum, eight hexadecimal
-    digits: another file is not taken for it. `skip` holds the entries that other writes took over
-    or removed while the import was being staged.
+    ``count`` is their number in the file. ``crc32`` is the file's own checksum, eight hexadecimal
+    digits, so that another file is not mistaken for it. `skip` has the entries that other writes
+    replaced or removed while the import was being staged.
     """
 
     file: str
@@ -75,7 +75,7 @@ class SetPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """What is laid over the policy until its end; `dataplane.policy.overlay` knows its meaning."""
+    """An overlay of the policy until its end; `dataplane.policy.overlay` interprets it."""
 
     document: dict[str, Any]
     deadline: Deadline
@@ -90,7 +90,7 @@ class SetOverlays:
 
 @dataclass(frozen=True, slots=True)
 class SetDrain:
-    """Lets the node drain, or work as usual."""
+    """Starts or ends a drain of the node."""
 
     on: bool
 

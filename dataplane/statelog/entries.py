@@ -17,12 +17,12 @@ from dataplane.statelog.files import FORMAT
 
 _BATCH = 1024
 _RULES_BATCH = 16
-"""Of at most `format.RULE_BYTES_MAX` each."""
+"""Rules per write; each has at most `format.RULE_BYTES_MAX` bytes."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a generation begins with."""
+    """The identity of a generation."""
 
     database_id: UUID
     generation: int
@@ -36,12 +36,12 @@ class Identity:
 
 
 class EntriesWriter:
-    """Header, entries, rules, footer; buffers, counts and sums."""
+    """Writes header, entries, rules, footer; buffers, counts and sums."""
 
     def __init__(self, fd: int, header: dict[str, object]) -> None:
         self.count = 0
         self.crc32 = ""
-        """The file's checksum, once it is finished."""
+        """The file's checksum, once it is complete."""
         self._fd = fd
         self._crc = self._bytes = self._rules = 0
         self._rules_at: int | None = None
@@ -49,7 +49,7 @@ class EntriesWriter:
         self._emit(fmt.to_line(header))
 
     def write(self, entries: Iterable[Put | fmt.Entry]) -> None:
-        """Entries in any order; a network at most once per list. Before the rules."""
+        """Entries in any order, each network at most once per list. Call before `write_rules`."""
         if self._rules_at is not None:
             raise ValueError("entries stand before the rules")
         rest = iter(entries)
@@ -67,7 +67,7 @@ class EntriesWriter:
             self.count += len(batch)
 
     def finish(self) -> None:
-        """The footer."""
+        """Write the footer."""
         end = {"end": True, "count": self.count, "rules": self._rules}
         end["rules_at"] = self._bytes if self._rules_at is None else self._rules_at
         footer, _ = sums.seal(fmt.to_text(end), self._crc)
@@ -86,16 +86,16 @@ class ImportFileWriter(EntriesWriter):
     def __init__(self, fd: int, file: str) -> None:
         super().__init__(fd, {"format": FORMAT, "kind": "import"})
         self.file = file
-        """Its name."""
+        """The file's name."""
 
     def change(self, skip: Sequence[tuple[ListName, Network]] = ()) -> Import:
-        """What a revision says to bring it in; once the file is complete."""
+        """The change of a revision that adds its content; call when the file is complete."""
         return Import(self.file, self.count, self.crc32, tuple(skip))
 
 
 @dataclass(frozen=True)
 class State:
-    """What a snapshot holds beside its identity; entries and rules are read once."""
+    """The content of a snapshot beside its identity; entries and rules are read once."""
 
     entries: Iterable[Put]
     policy: Policy | None = None
@@ -105,7 +105,7 @@ class State:
 
 
 def write_snapshot(fd: int, identity: Identity, state: State) -> str:
-    """A whole snapshot file; returns its checksum."""
+    """Write a whole snapshot file; returns its checksum."""
     header = identity.header(
         "snapshot",
         revision=identity.revision,

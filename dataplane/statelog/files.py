@@ -1,7 +1,7 @@
-"""Names, bounds and careful opening of the files of a state log.
+"""Names, size limits and safe opening of the files of a state log.
 
-The data plane trusts nothing in this directory: it follows no link, opens regular files only, and
-bounds every size before it reads.
+The data plane does not trust this directory: it follows no link, opens regular files only, and
+checks every size before it reads.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from dataplane.base.errors import SecBeatError
 
 FORMAT = 5
 FORMATS_READ = (2, 3, 4, FORMAT)
-"""Format 2 knew no rules."""
+"""Format 2 had no rules."""
 LINE_BYTES_MAX = 1 << 20
 POLICY_BYTES_MAX = LINE_BYTES_MAX - 1024
-"""As JSON: it shares its line with what else a header or a revision says."""
+"""Limit as JSON: it shares its line with the other content of a header or a revision."""
 FILE_BYTES_MAX = 1 << 30
 FILES_MAX = 1 << 16
-"""In the directory, far more than two generations and their imports: a turn reads all names."""
+"""Files in the directory, far more than two generations and their imports: each turn reads all
+names."""
 FILE_MODE = 0o640
 _numbers = itertools.count()
 _GENERATION = re.compile(r"(\d{10})\.(snapshot|log)\.ndjson")
@@ -33,7 +34,7 @@ _IMPORT = re.compile(r"import-[0-9A-Za-z][0-9A-Za-z_-]{0,63}\.ndjson")
 
 
 class StateLogError(SecBeatError):
-    """A state log can't be written, or is not what its writer wrote."""
+    """A state log can't be written, or is not valid."""
 
     http_status = 503
     exit_code = 74
@@ -58,12 +59,13 @@ def import_name(hint: str) -> str:
 
 
 def is_import_name(name: str) -> bool:
-    """Whether it names an import, and nothing outside the directory."""
+    """Whether it names an import, and no path outside the directory."""
     return _IMPORT.fullmatch(name) is not None
 
 
 def names(directory: Path) -> frozenset[str]:
-    """What lies in the directory. OSError: it can't be read. StateLogError: too much does."""
+    """The file names in the directory. OSError: it can't be read. StateLogError: there are too
+    many."""
     with os.scandir(directory) as entries:
         found = frozenset(entry.name for entry in itertools.islice(entries, FILES_MAX + 1))
     if len(found) > FILES_MAX:
@@ -72,7 +74,7 @@ def names(directory: Path) -> frozenset[str]:
 
 
 def generations(directory: Path, kind: str = "snapshot") -> list[int]:
-    """Numbers of the generations that have a file of that kind, newest first."""
+    """Numbers of the generations with a file of that kind, newest first."""
     try:
         matches = [_GENERATION.fullmatch(name) for name in names(directory)]
     except FileNotFoundError:
@@ -97,13 +99,13 @@ def open_to_read(path: Path) -> int:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[int]:
-    """A new file that takes its name, complete and durable, when the block ends well."""
+    """A new file that gets its name, complete and durable, when the block ends without an error."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{next(_numbers)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         fd = os.open(temporary, flags, FILE_MODE)
         try:
-            os.fchmod(fd, FILE_MODE)  # whatever the umask says, the data plane's group reads
+            os.fchmod(fd, FILE_MODE)  # independent of the umask, the data plane's group can read it
             yield fd
             os.fsync(fd)
         finally:

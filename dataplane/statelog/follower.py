@@ -1,4 +1,4 @@
-"""Follows a log, line by line, as it grows."""
+"""Reads a log, line by line, as it grows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dataplane.statelog.opened import EntriesFile, OpenFile
 
 _BLOCK_BYTES = 1 << 16
 SKIP_BYTES_MAX = 1 << 20
-"""About 20,000 changes: what a writer adds to a new log before it is gone over to is far less."""
+"""About 20,000 changes; a writer adds far fewer to a new log before the reader switches to it."""
 
 
 class LogFollower(OpenFile):
-    """A log and how far it has been read."""
+    """A log and the read position."""
 
     def __init__(self, path: Path, generation: int) -> None:
         super().__init__(path)
         self.generation = generation
         self.offset = self.sum = 0
-        """Bytes read so far, and the CRC-32 of them all."""
+        """Number of bytes read so far, and their CRC-32."""
         try:
             header, line = self.header_line("log", generation)
             self.sum = self._unseal(line)
@@ -40,15 +40,15 @@ class LogFollower(OpenFile):
         return self
 
     def continues(self, snapshot: EntriesFile) -> bool:
-        """Whether it begins where that snapshot ends; asked before anything is read."""
+        """Whether it begins at the end of that snapshot; call before anything is read."""
         mine = (self.database_id, self.revision, self._snapshot)
         return mine == (snapshot.database_id, snapshot.revision, snapshot.crc32)
 
     def lines(self, count_max: int = 1024, through: int | None = None) -> list[Line]:
-        """Revisions that have become complete since, none beyond `through`; empty: none.
+        """Revisions that have been completed since, none beyond `through`; empty: none.
 
-        A line without its newline is left for later. The offset moves past what is returned only,
-        so lines before an unreadable one are returned first and the error comes with the next call.
+        A line without its newline is left for later. The position moves past returned lines only,
+        so lines before an unreadable one are returned first, and the next call raises the error.
         """
         block = self.read(_BLOCK_BYTES, self.offset)
         if len(block) == _BLOCK_BYTES and b"\n" not in block:
@@ -71,7 +71,7 @@ class LogFollower(OpenFile):
         return lines
 
     def is_replaced(self) -> bool:
-        """Whether its name is gone or leads to another file, as after a restored backup."""
+        """Whether its name is gone or belongs to another file, as after a restored backup."""
         try:
             named = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:
@@ -81,9 +81,9 @@ class LogFollower(OpenFile):
         return not os.path.samestat(named, os.fstat(self._fd))
 
     def skip_through(self, revision: int) -> bool:
-        """Pass over what is known up to that revision; False: the log does not lead through it.
+        """Skip the known revisions up to that one; False: the log does not contain it.
 
-        Nor does one of which more than `SKIP_BYTES_MAX` are known: reading them would take long.
+        Also False if the known part exceeds `SKIP_BYTES_MAX`: reading it would take long.
         """
         end = self.offset + SKIP_BYTES_MAX
         while self.revision < revision and self.offset < end and self.lines(through=revision):

@@ -90,11 +90,11 @@ _RULE = "r"
 _ENDS = 3
 """Numbers of a deadline: boot clock, UTC, duration."""
 RULE_BYTES_MAX = 1 << 16
-"""Of a rule's line: a pattern of 4 KiB has at most 24 KiB as JSON."""
+"""Limit of a rule's line: a pattern of 4 KiB has at most 24 KiB as JSON."""
 
 
 class Entry(NamedTuple):
-    """An entry of a snapshot or import; a `Put` that is cheap to make by the million."""
+    """An entry of a snapshot or import; like a `Put`, but cheaper to create a million times."""
 
     list: ListName
     network: Network
@@ -102,7 +102,7 @@ class Entry(NamedTuple):
 
 
 def to_text(value: object) -> bytes:
-    """JSON for a line of at most `LINE_BYTES_MAX`, a checksum and the newline included."""
+    """JSON for a line of at most `LINE_BYTES_MAX`, with a checksum and the newline."""
     text = _ENCODER.encode(value).encode()
     if len(text) + TAIL_BYTES > LINE_BYTES_MAX:
         raise StateLogError(f"a line of {len(text)} bytes; the limit is {LINE_BYTES_MAX}")
@@ -126,7 +126,8 @@ def from_line(line: bytes) -> dict[str, Any]:
 
 
 def from_lines(lines: Sequence[bytes]) -> list[Any]:
-    """The values of many lines at once: one call of the parser costs more than a short line."""
+    """The values of many lines: one call of the parser per line would take longer than short lines
+    do."""
     try:
         values = json.loads(b"[" + b",".join(lines) + b"]")
     except (ValueError, RecursionError) as exc:
@@ -137,7 +138,7 @@ def from_lines(lines: Sequence[bytes]) -> list[Any]:
 
 
 def check_header(header: dict[str, Any], kind: str, generation: int | None) -> None:
-    """Refuses other versions, other kinds, and other generations than the file's name says."""
+    """Refuse other versions, other kinds, and another generation than that of the file's name."""
     if header.get("format") not in FORMATS_READ:
         raise StateLogError(
             f"{kind} of format {header.get('format')!r}; this version reads formats "
@@ -148,7 +149,7 @@ def check_header(header: dict[str, Any], kind: str, generation: int | None) -> N
 
 
 def read_uuid(value: object) -> UUID:
-    """A UUID of a line."""
+    """Read a UUID."""
     try:
         return UUID(value if isinstance(value, str) else "")
     except ValueError as exc:
@@ -156,14 +157,14 @@ def read_uuid(value: object) -> UUID:
 
 
 def read_number(value: object, below: int = _REVISION_MAX) -> int:
-    """A number from 0 of a line."""
+    """Read a non-negative number."""
     if type(value) is not int or not 0 <= value < below:
         raise StateLogError("a line has no number where one belongs")
     return value
 
 
 def encode_entry(entry: Put | Entry, boots: list[UUID]) -> list[object]:
-    """The array of an entry; appends its boot to `boots` when that is new."""
+    """The array of an entry; appends its boot to `boots` if it is new."""
     row: list[object] = [_LETTERS[entry.list], str(entry.network)]
     deadline = entry.deadline
     if deadline is not None:
@@ -174,10 +175,10 @@ def encode_entry(entry: Put | Entry, boots: list[UUID]) -> list[object]:
 
 
 def entry_lines(entries: Iterable[Put | Entry], boots: list[UUID]) -> bytes:
-    """Lines of entries as `encode_entry` has them, after lines of the boots that are new.
+    """Lines of entries as in `encode_entry`, after lines of the new boots.
 
-    About 1 us each, less where neighbours share a deadline: a bulk change waits for it. Nothing in
-    them needs JSON's escapes, and none is near `LINE_BYTES_MAX`.
+    About 1 us each, less if neighbouring entries share a deadline; bulk changes depend on this
+    speed. The values need no JSON escapes, and no line comes near `LINE_BYTES_MAX`.
     """
     known, lines, before, end = len(boots), list[str](), None, ""
     for entry in entries:
@@ -196,11 +197,11 @@ def entry_lines(entries: Iterable[Put | Entry], boots: list[UUID]) -> bytes:
 
 
 def decode_entries(rows: Iterable[Any], boots: Sequence[UUID]) -> list[Entry]:
-    """Entries from their arrays. About 2 us each; it is what a bulk load waits for."""
+    """Entries from their arrays. About 2 us each; bulk loads depend on this speed."""
     parse, lists, entries = Network.parse, _LISTS, []
     try:
         for row in rows:
-            name, text, *rest = row  # anything else raises, below
+            name, text, *rest = row  # any other value raises below
             deadline = _deadline(rest, boots) if rest else None
             entries.append(Entry(lists[name], parse(text), deadline))
     except (KeyError, TypeError, ValueError, IndexError, InvalidInputError) as exc:
@@ -214,7 +215,7 @@ def encode_rule(row: RuleRow) -> list[object]:
 
 
 def read_rule(value: object) -> RuleRow:
-    """The reverse."""
+    """The reverse of `encode_rule`."""
     match value:
         case ["r", *row]:
             return _checked_rule(row)
@@ -227,21 +228,21 @@ def encode_overlays(overlays: Iterable[Overlay]) -> list[list[object]]:
 
 
 def read_overlays(value: object) -> tuple[Overlay, ...]:
-    """The reverse."""
+    """The reverse of `encode_overlays`."""
     if not isinstance(value, list):
         raise StateLogError("overlays are no array")
     return tuple(map(_read_overlay, value))
 
 
 def encode_revision(revision: int, changes: Sequence[Change]) -> bytes:
-    """The JSON of a revision: what a line says, before it has a place in a log and a checksum."""
+    """The JSON of a revision: the content of a line without the checksum."""
     boots: list[UUID] = []
     rows = [_encode_change(change, boots) for change in changes]
     return to_text({"revision": revision, "boots": [str(boot) for boot in boots], "changes": rows})
 
 
 def decode_revision(line: bytes) -> Line:
-    """A revision from its line or JSON; `StateLogError` for anything else."""
+    """A revision from its line or JSON; `StateLogError` if it is invalid."""
     value = from_line(line)
     boots, changes = value.get("boots"), value.get("changes")
     if not isinstance(boots, list) or not isinstance(changes, list):
@@ -323,7 +324,7 @@ def _decode_key(row: object) -> tuple[ListName, Network]:
 
 
 def _checked_rule(row: RuleRow) -> RuleRow:
-    """Has a number, and fits its line: a snapshot of many is read a chunk at a time."""
+    """Check that it has a number and fits its line: snapshots are read in chunks."""
     if not row or not read_number(row[0], _NUMBER_MAX):
         raise StateLogError("a rule has no number")
     if len(to_text(row)) > RULE_BYTES_MAX:

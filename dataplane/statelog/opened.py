@@ -1,6 +1,6 @@
-"""An opened file of a state log, and one of entries and rules: a snapshot or an import.
+"""An opened file of a state log, and a file of entries and rules: a snapshot or an import.
 
-Raises `StateLogError` when a file is not what a writer leaves.
+Raises `StateLogError` for an invalid file.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class OpenFile:
         self.close()
 
     def header_line(self, kind: str, generation: int | None) -> tuple[dict[str, Any], bytes]:
-        """What the first line says, and the line without its newline."""
+        """The content of the first line, and the line without its newline."""
         line, newline, _ = self.read(LINE_BYTES_MAX, 0).partition(b"\n")
         if not newline:
             raise self.fault("no header")
@@ -57,12 +57,12 @@ class OpenFile:
         return header, line
 
     def fault(self, why: object, offset: int | None = None) -> StateLogError:
-        """What is wrong with it, as an error to raise."""
+        """An error that names the file and the fault."""
         where = self.path.name if offset is None else f"{self.path.name} at byte {offset}"
         return StateLogError(f"{where}: {why}")
 
     def read(self, size: int, offset: int) -> bytes:
-        """At most so many bytes from there."""
+        """Read up to so many bytes at a position."""
         try:
             return os.pread(self._fd, size, offset)
         except OSError as exc:
@@ -70,7 +70,8 @@ class OpenFile:
 
 
 class EntriesFile(OpenFile):
-    """A snapshot or an import: `check` it whole, then read it in `chunks` and `rule_chunks`."""
+    """A snapshot or an import: `check` the whole file, then read it in `chunks` and
+    `rule_chunks`."""
 
     def __init__(self, path: Path, kind: str, generation: int | None) -> None:
         super().__init__(path)
@@ -93,17 +94,17 @@ class EntriesFile(OpenFile):
 
     @property
     def database_id(self) -> UUID:
-        """Of a snapshot."""
+        """For a snapshot: the database of the state."""
         return fmt.read_uuid(self.header.get("database"))
 
     @property
     def revision(self) -> int:
-        """Of a snapshot: the newest that it includes."""
+        """For a snapshot: the newest revision that it includes."""
         return fmt.read_number(self.header.get("revision"))
 
     @property
     def policy(self) -> dict[str, Any] | None:
-        """Of a snapshot; None: default profile."""
+        """For a snapshot: the policy; None: the default profile."""
         policy = self.header.get("policy")
         if policy is not None and not isinstance(policy, dict):
             raise self.fault("policy is no object")
@@ -111,7 +112,7 @@ class EntriesFile(OpenFile):
 
     @property
     def overlays(self) -> tuple[Overlay, ...]:
-        """Of a snapshot: what is laid over the policy."""
+        """For a snapshot: the overlays of the policy."""
         try:
             return fmt.read_overlays(self.header.get("overlays", []))
         except StateLogError as exc:
@@ -119,14 +120,14 @@ class EntriesFile(OpenFile):
 
     @property
     def drain(self) -> bool:
-        """Of a snapshot: whether the node drains."""
+        """For a snapshot: whether the node drains."""
         drain = self.header.get("drain", False)
         if not isinstance(drain, bool):
             raise self.fault("drain is neither true nor false")
         return drain
 
     def check(self) -> Iterator[None]:
-        """Compares the checksum, about 1 ms a step; raises at the end if the file is damaged."""
+        """Verify the checksum, about 1 ms a step; raises at the end if the file is damaged."""
         crc, offset, end = 0, 0, self._size - sums.TAIL_BYTES
         while offset < end:
             block = self.read(min(_CHECK_BYTES, end - offset), offset)
@@ -140,7 +141,7 @@ class EntriesFile(OpenFile):
             raise self.fault(exc) from exc
 
     def chunks(self) -> Iterator[list[fmt.Entry]]:
-        """Entries, some hundred at a time; raises unless there are as many as the footer says."""
+        """Entries, some hundred at a time; raises if the number differs from the footer's."""
         boots: list[UUID] = []
         count, wanted = 0, self.count - self.rule_count
         for rows in self._rows(self._body, self._rules_at):
@@ -152,7 +153,7 @@ class EntriesFile(OpenFile):
             raise self.fault(f"{count} entries of {wanted}")
 
     def rule_chunks(self) -> Iterator[list[RuleRow]]:
-        """Rules, some dozen at a time; raises unless there are as many as the footer says."""
+        """Rules, some dozen at a time; raises if the number differs from the footer's."""
         count = 0
         for rows in self._rows(self._rules_at, self._end):
             yield [fmt.read_rule(row) for row in rows]
@@ -161,7 +162,7 @@ class EntriesFile(OpenFile):
             raise self.fault(f"{count} rules of {self.rule_count}")
 
     def _rows(self, offset: int, end: int) -> Iterator[list[Any]]:
-        """The values on the lines between two places, a block at a time."""
+        """The values on the lines between two positions, a block at a time."""
         rest = b""
         while offset < end and len(rest) <= LINE_BYTES_MAX:
             block = self.read(min(_CHUNK_BYTES, end - offset), offset)
@@ -174,7 +175,7 @@ class EntriesFile(OpenFile):
             raise self.fault("a line without an end")
 
     def _footer(self) -> tuple[int, dict[str, Any], bytes]:
-        """Where it begins, what it says, and its end with the checksum."""
+        """The footer's position, its content, and its end with the checksum."""
         start = max(self._body - 1, self._size - _FOOTER_BYTES_MAX)
         tail = self.read(self._size - start, start)
         before, newline, line = tail[:-1].rpartition(b"\n")

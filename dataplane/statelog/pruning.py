@@ -1,4 +1,4 @@
-"""Removes what no reader needs any more. Runs in the writer."""
+"""Removes files that no reader needs any more. Runs in the writer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from dataplane.statelog.reader import StateLogReader
 
 
 def remove_leftovers(directory: Path) -> None:
-    """What a crash left half written."""
+    """Remove files that a crash has left half written."""
     for leftover in directory.glob("*.ndjson.*tmp"):
         leftover.unlink(missing_ok=True)
 
 
 def remove_old(directory: Path, staged: Iterable[str]) -> None:
-    """Keeps two generations, the imports that their logs refer to or that are being staged, and
-    whatever is newer.
-    """
+    """Keep two generations, the imports that their logs refer to or that are being staged, and
+    newer files."""
     kept = generations(directory)[:2]
     for kind, name in (("snapshot", snapshot_name), ("log", log_name)):
         for generation in generations(directory, kind):
@@ -34,7 +33,7 @@ def remove_old(directory: Path, staged: Iterable[str]) -> None:
 
 
 def imports_in(log: LogFollower) -> Iterator[Import]:
-    """The imports in the rest of a log; read to the end, it stands there."""
+    """The imports in the unread part of a log; reads it to the end."""
     while lines := log.lines():
         for line in lines:
             yield from (change for change in line.changes if isinstance(change, Import))
@@ -42,7 +41,7 @@ def imports_in(log: LogFollower) -> Iterator[Import]:
 
 def _imports_of(directory: Path, generation: int) -> set[str]:
     found: set[str] = set()
-    # beyond what can't be read nothing is loaded, so nothing of it is needed
+    # the reader loads nothing after an unreadable line, so its imports are not needed
     with contextlib.suppress(StateLogError), StateLogReader(directory).log(generation) as log:
         found.update(change.file for change in imports_in(log))
     return found

@@ -1,7 +1,7 @@
-"""The data plane's side of the state log: finds generations, checks files whole, follows a log.
+"""The data plane's side of the state log: finds generations, verifies files, follows a log.
 
-Writes nothing. Everything raises `StateLogError` when the files are not what a writer leaves; what
-to do then is the reconciler's affair.
+Writes nothing. Everything raises `StateLogError` for invalid files; the reconciler handles the
+error.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ Mark: TypeAlias = tuple[int, int, frozenset[str]]
 
 
 class StateLogReader:
-    """What lies in a state log directory."""
+    """The content of a state log directory."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def generations(self) -> list[int]:
-        """Numbers of the generations, newest first; none: nothing was ever written."""
+        """Numbers of the generations, newest first; empty: none was ever written."""
         return generations(self.directory)
 
     def mark(self) -> Mark:
-        """Changes whenever a file comes or goes, or access to the directory does.
+        """A value that changes when a file is added or removed, or the access to the directory
+        changes.
 
-        Names and not time alone: within a tick of the kernel's clock, some milliseconds, a second
-        change leaves the same time.
+        It includes the names, because two changes within a tick of the kernel's clock, some
+        milliseconds, have the same time.
         """
         try:
             found = names(self.directory)

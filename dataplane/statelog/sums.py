@@ -1,7 +1,7 @@
-"""Checksums: a line that has one says what the CRC-32 of every byte of its file before it is.
+"""Checksums: a line with one contains the CRC-32 of all bytes of its file before it.
 
-So one that follows another vouches for that one too. What is noticed, and how surely, is said in
-`dataplane.statelog.format`.
+So each checksum also covers those before it. `dataplane.statelog.format` describes which damage is
+detected, and how reliably.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataplane.statelog.files import StateLogError
 
 _TAIL = b',"crc32":"%08x"}\n'
 TAIL_BYTES = len(_TAIL % 0)
-"""From the end of what a checksum covers to the end of its line."""
+"""Length from the end of the bytes that a checksum covers to the end of its line."""
 DAMAGED = "its bytes are not those that were written"
 
 
 def seal(text: bytes, crc: int) -> tuple[bytes, int]:
-    """The line of a JSON object that is not empty, its checksum as the last member.
+    """The line of a non-empty JSON object, with the checksum as its last member.
 
     ``crc`` is the sum of the file before it; returns the line, and the sum of the file with it.
     """
@@ -27,7 +27,8 @@ def seal(text: bytes, crc: int) -> tuple[bytes, int]:
 
 
 def unseal(line: bytes, crc: int) -> int:
-    """The sum of a file with that line, given without its newline; `StateLogError`: damaged."""
+    """The sum of a file including that line, given without its newline;
+    `StateLogError`: damaged."""
     crc = crc32(line[: 1 - TAIL_BYTES], crc)
     tail = _TAIL % crc
     if not line.endswith(tail[:-1]):
@@ -42,7 +43,7 @@ def check(tail: bytes, crc: int) -> None:
 
 
 def tail_sum(tail: bytes) -> str:
-    """The checksum in the end of a line; `StateLogError` if there is none."""
+    """The checksum at the end of a line; `StateLogError` if there is none."""
     digits = tail[-11:-3]
     try:
         check(tail, int(digits, 16))

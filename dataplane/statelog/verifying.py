@@ -1,4 +1,4 @@
-"""Reads a generation whole, as a data plane that starts would. Runs in the writer."""
+"""Reads a whole generation, like a data plane that starts. Runs in the writer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dataplane.statelog.reader import StateLogReader
 def verified(
     directory: Path, generation: int, database_id: UUID
 ) -> Iterator[tuple[LogFollower, list[Import]]]:
-    """The log of a sound generation of that database, read to its end, and the imports in it.
+    """The log of a sound generation of that database, read to its end, and its imports.
 
     Raises:
-        StateLogError: snapshot, log or an import is damaged, or of another database.
+        StateLogError: snapshot, log or an import is damaged, or belongs to another database.
     """
     reader = StateLogReader(directory)
     with reader.snapshot(generation) as snapshot:

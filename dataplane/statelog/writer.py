@@ -1,8 +1,8 @@
-"""The API's side of the state log: the only writer there is.
+"""The API's side of the state log: the only writer.
 
-A revision is on disk when `append` returns. When anything goes wrong, the writer refuses to go on
-until `snapshot` starts a new generation: a log is either right or left behind. It continues a log
-only after it has read all of it, the snapshot before it, and the imports it refers to.
+A revision is durable when `append` returns. After any error, the writer refuses to continue until
+`snapshot` starts a new generation: a log is either correct or abandoned. It continues a log only
+after it has read all of it, its snapshot, and the imports that it refers to.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _COMPACT_BYTES_MIN = 4 << 20
 
 
 class StateLogWriter:
-    """Appends revisions, and starts generations. One per directory; calls one at a time.
+    """Appends revisions, and starts generations. One per directory; one call at a time.
 
-    `import_file` and the long part of `compact` may run beside the others.
+    `import_file` and the long part of `compact` may run in parallel to other calls.
     """
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self.directory = directory
         self.clock = clock
         self.fault: str | None = None
-        """What the last `open` found to be wrong; None: nothing, or there was nothing."""
+        """The fault that the last `open` has found; None: there was none, or no log."""
         self._fd = -1
         self._log = directory
         self._revision = 0
@@ -63,14 +63,14 @@ class StateLogWriter:
     def open(self, database_id: UUID) -> int | None:
         """Prepare to append; returns the last revision in the log.
 
-        None: there is no sound log of that database, and `snapshot` must come first; `fault` says
-        what is wrong. So it must when the revision is below one that was appended before: then the
-        log has been cut.
+        None: there is no sound log of that database, and `snapshot` must be called first; `fault`
+        is the reason. `snapshot` is also necessary if the returned revision is lower than one that
+        was appended before: then the log was cut.
         """
         self.close()
         self.fault = None
         self.directory.mkdir(parents=True, exist_ok=True)
-        if not self._leftovers_removed:  # once, because later ones may be in the making
+        if not self._leftovers_removed:  # later imports may be under way, so this is done once
             remove_leftovers(self.directory)
             self._leftovers_removed = True
         newest = generations(self.directory)[:1]
@@ -83,7 +83,7 @@ class StateLogWriter:
         return None
 
     def is_intact(self) -> bool:
-        """Whether the log is open, has its name, and is as long as it was left."""
+        """Whether the log is open, has its name, and has the length of the last append."""
         if self._fd < 0:
             return False
         status = os.fstat(self._fd)
@@ -94,7 +94,8 @@ class StateLogWriter:
         return os.path.samestat(named, status) and status.st_size == self._log_bytes
 
     def inspect(self, database_id: UUID) -> str | None:
-        """What is wrong with what lies on the disk; None: nothing. May run beside the others."""
+        """The fault of the files on the disk; None: there is none. May run in parallel to other
+        calls."""
         try:
             newest = generations(self.directory)[0]
             with verified(self.directory, newest, database_id):
@@ -105,7 +106,7 @@ class StateLogWriter:
             return str(exc)
 
     def append(self, revision: int, changes: Sequence[Change]) -> None:
-        """One revision; durable on return. `StateLogError`: it is not in the log."""
+        """Append one revision; durable on return. `StateLogError`: it is not in the log."""
         if self._fd < 0:
             raise StateLogError("the state log is not open: a snapshot must come first")
         if revision <= self._revision:
@@ -128,7 +129,7 @@ class StateLogWriter:
 
     @contextlib.contextmanager
     def import_file(self, revision_hint: str) -> Iterator[ImportFileWriter]:
-        """Write an import's entries; durable when the block ends. Append its `change` then."""
+        """Write an import's entries; durable when the block ends. Then append its `change`."""
         file = self._free_import_name(revision_hint)
         self._staged.add(file)
         try:
@@ -141,7 +142,7 @@ class StateLogWriter:
             raise
 
     def discard_import(self, file: str) -> None:
-        """Removes an import file that no revision will refer to."""
+        """Remove an import file to which no revision will refer."""
         self._staged.discard(file)
         if is_import_name(file):
             (self.directory / file).unlink(missing_ok=True)
@@ -168,7 +169,7 @@ class StateLogWriter:
         remove_old(self.directory, self._staged)
 
     def begin_compaction(self) -> None:
-        """Keep in mind what is appended from now on, for `compact`."""
+        """From now on remember appended revisions for `compact`."""
         self._later = []
 
     def compact(
@@ -178,13 +179,13 @@ class StateLogWriter:
         state: State,
         lock: contextlib.AbstractContextManager[object],
     ) -> None:
-        """As `snapshot`, while another thread goes on appending: the long part needs no lock.
+        """As `snapshot`, while another thread appends: the long part needs no lock.
 
-        `state` is that at `revision`, the newest there was when
-        `begin_compaction` was called; what was appended since is taken over under `lock`, which
-        appends must hold too. The old log is not read: it may be damaged.
-        `StateLogError`: something overtook it, and the old generation goes on; or the new one has
-        its name but may not last, and `snapshot` must come first.
+        `state` is that at `revision`, the newest revision at the call of `begin_compaction`. Later
+        revisions are copied under `lock`, which appends must hold too. The old log is not read: it
+        may be damaged. `StateLogError`: the new generation is obsolete, and the old one stays in
+        use; or the new one has its name but may not be durable, and `snapshot` must be called
+        first.
         """
         identity, began = Identity(database_id, self._next_generation(), revision), False
         path = self.directory / snapshot_name(identity.generation)
@@ -197,7 +198,7 @@ class StateLogWriter:
                     self._hand_over(identity, crc32)
                     began = True
             except BaseException:
-                if began and path.exists():  # readers go by it: the old log would be left behind
+                if began and path.exists():  # readers would switch to it and leave the old log
                     self.close()
                 raise
             self.close()
@@ -206,26 +207,26 @@ class StateLogWriter:
         remove_old(self.directory, self._staged)
 
     def should_compact(self) -> bool:
-        """Whether reading the log costs more than half of reading a new snapshot would."""
+        """Whether reading the log takes more than half the time of reading a new snapshot."""
         grown = self._log_bytes + self._import_bytes
         return grown >= max(_COMPACT_BYTES_MIN, self._snapshot_bytes // 2)
 
     def close(self) -> None:
-        """Idempotent; `open` again to go on."""
+        """Close the log; idempotent; `open` again to continue."""
         self._later = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def _resume(self, generation: int, database_id: UUID) -> int:
-        """Check a generation whole, and stand at its log's end."""
+        """Verify a whole generation, and continue at the end of its log."""
         with verified(self.directory, generation, database_id) as (log, found):
             if log.format != FORMAT:
                 raise StateLogError(f"{log.path.name} is of format {log.format}")
             return self._continue(log, found)
 
     def _continue(self, log: LogFollower, found: Iterable[Import]) -> int:
-        """Stand at the end of a log; reading the imports in it has read it to its end."""
+        """Continue at the end of a log, which was read to its end for the imports in it."""
         self._import_bytes = 0
         for change in found:
             self._count_import(change.file)
@@ -233,7 +234,7 @@ class StateLogWriter:
         self._revision, self._sum, self._log_bytes = log.revision, log.sum, log.offset
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._log, self._fd = log.path, os.open(log.path, flags)
-        os.ftruncate(self._fd, log.offset)  # a torn last line was never acknowledged
+        os.ftruncate(self._fd, log.offset)  # an incomplete last line was never acknowledged
         os.fdatasync(self._fd)
         return self._revision
 
@@ -251,13 +252,13 @@ class StateLogWriter:
             write_all(fd, b"".join(lines))
 
     def _hand_over(self, identity: Identity, crc32: str) -> None:
-        """Begin a generation's log with what the present one has got meanwhile."""
+        """Begin a generation's log with the revisions that were appended meanwhile."""
         if self._later is None:
             raise StateLogError("another generation has begun meanwhile, or appending has failed")
         self._write_log(identity, crc32, self._later)
 
     def _take_back(self) -> None:
-        """After a failed append the log's end is unknown: cut it, and have a snapshot made."""
+        """After a failed append the log's end is unknown: cut it, and require a snapshot."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, self._log_bytes)
         self.close()

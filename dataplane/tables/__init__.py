@@ -1,4 +1,4 @@
-"""Python's side of each native table, one module each: made and filled here, read by workers.
+"""Python's side of each native table, one module each: created and filled here, read by workers.
 
-`retired` frees a replaced table once no worker can still read it.
+`retired` frees a replaced table when no worker can read it any more.
 """

@@ -41,16 +41,16 @@ class ConnectionTable(NativeTable):
 
     @property
     def bytes(self) -> int:
-        """Memory reserved; what no connection has needed yet is not touched."""
+        """Reserved memory; pages that no connection has used are not allocated."""
         return int(self._library.sb_flows_bytes(self.address))
 
     def sweep(self, boot_ds: int) -> None:
-        """End some of what is over, as a worker does in its turns."""
+        """Remove some expired connections, as a worker does in its turns."""
         self._library.sb_flows_sweep(self.address, boot_ds)
 
 
 def native_timeouts(timeouts: ConnectionTimeouts) -> abi.FlowTimeouts:
-    """In tenths of a second, by state."""
+    """Timeouts in tenths of a second, by state."""
     native = abi.FlowTimeouts()
     for name, seconds in asdict(timeouts).items():
         native.ds[abi.FlowState[name.upper()]] = seconds * DS_PER_S

@@ -1,7 +1,7 @@
-"""The country of every address, as the packet path looks it up.
+"""The country of every address, for look-ups by the packet path.
 
-Built by one thread, then only read: by the country stage, at ``address``. Whoever swaps
-``abi.Node.countries`` closes the old one after every worker has gone on
+One thread builds it; then it is only read: by the country stage, at ``address``. The code that
+swaps ``abi.Node.countries`` closes the old table after every worker has moved on
 (`dataplane.reconcile.country_reload`).
 """
 
@@ -18,9 +18,9 @@ RANGE_BYTES = ctypes.sizeof(abi.CountryRange)
 class CountryTable(NativeTable):
     """The native table of both families, for ``abi.Node.countries``.
 
-    ``records``: ``abi.CountryRange`` one behind the other, the IPv4 ones first; each family
-    ascending, its first from address 0, at most ``abi.COUNTRY_RANGES_MAX``. Raises NativeError
-    (EINVAL, ENOMEM, ENOSPC: more than 64 MiB for a family).
+    ``records``: consecutive ``abi.CountryRange``, IPv4 first; each family ascending, its first one
+    from address 0, at most ``abi.COUNTRY_RANGES_MAX``. Raises NativeError (EINVAL, ENOMEM, ENOSPC:
+    more than 64 MiB for a family).
     """
 
     KIND = "countries"

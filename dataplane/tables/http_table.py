@@ -1,4 +1,4 @@
-"""Inspected connections of one lcore: a record for each, and a pool for what is not complete.
+"""Inspected connections of one lcore: a record for each, and a pool for incomplete requests.
 
 Made before the workers are launched, one for each lcore; only that lcore reads and writes it.
 """
@@ -45,7 +45,7 @@ class HttpTable(NativeTable):
 
     @property
     def bytes(self) -> int:
-        """Memory reserved; what nothing has needed yet is not touched."""
+        """Reserved memory; unused pages are not allocated."""
         return int(self._library.sb_http_bytes(self.address))
 
 

@@ -28,7 +28,7 @@ class Limits(NativeTable):
 
     @property
     def bytes(self) -> int:
-        """Memory reserved; what no packet has needed yet is not touched."""
+        """Reserved memory; unused pages are not allocated."""
         return int(self._library.sb_limits_bytes(self.address))
 
 

@@ -1,7 +1,8 @@
-"""The allowlist and the blacklist of the packet path, from the side that writes them.
+"""The allowlist and the blacklist of the packet path: the writing side.
 
-One thread calls this: the control loop. The workers read the same tables meanwhile, at ``address``.
-Entries are records (``abi.ListRecord``); ``pack`` and ``pack_bytes`` fill arrays of them fast.
+Only the control loop calls it. The workers read the same tables at the same time, at ``address``.
+Entries are records (``abi.ListRecord``); ``pack`` and ``pack_bytes`` fill arrays of them
+efficiently.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Fields = tuple[bytes, int, int, int]
 
 @dataclass(frozen=True)
 class ListEntry:
-    """What the table holds for one exact address or prefix; it may be over and not yet freed."""
+    """The table's value for one exact address or prefix; it may be expired and not yet freed."""
 
     hits: int
     deadline_ds: int
@@ -34,7 +35,8 @@ class ListEntry:
 
 @dataclass(frozen=True)
 class ListsUsage:
-    """How full the tables are. Prefix figures are per family; what is over counts until freed."""
+    """The usage of the tables. Prefix figures are per family; expired entries count until they are
+    freed."""
 
     addresses_max: int
     addresses_used: int
@@ -42,7 +44,7 @@ class ListsUsage:
     prefixes_used_ipv4: int
     prefixes_used_ipv6: int
     bytes: int
-    """Of addresses: reserved; of prefixes: in use."""
+    """For addresses: reserved memory; for prefixes: used memory."""
 
 
 class Lists(NativeTable):
@@ -81,7 +83,7 @@ class Lists(NativeTable):
     def put_new(
         self, records: ctypes.Array[abi.ListRecord], count: int | None, boot_ds: int
     ) -> int:
-        """As ``put``, but what is there and not over at ``boot_ds`` stays as it is (result 1)."""
+        """As ``put``, but existing entries that are live at ``boot_ds`` are kept (result 1)."""
         count = _count(records, count)
         return int(self._library.sb_lists_put_new(self.address, records, count, boot_ds))
 
@@ -90,10 +92,10 @@ class Lists(NativeTable):
         return int(self._library.sb_lists_remove(self.address, records, _count(records, count)))
 
     def commit(self) -> bool:
-        """Put changed prefixes in force; a short no-op when none has changed.
+        """Put changed prefixes in force; fast if none has changed.
 
-        False: workers have not yet let go of several older tables; the ones in use stay, call
-        again in a later turn. Raises NativeError (ENOMEM); the tables in use stay.
+        False: workers have not yet released several older tables; the present ones stay, call again
+        in a later turn. Raises NativeError (ENOMEM); the present tables stay.
         """
         result = self._library.sb_lists_commit(self.address)
         if result == -errno.EAGAIN:
@@ -106,37 +108,38 @@ class Lists(NativeTable):
         self._library.sb_lists_begin_generation(self.address)
 
     def sweep(self, budget: int) -> bool:
-        """Remove what was not put since ``begin_generation``, looking at ``budget`` entries.
+        """Remove entries that were not put since ``begin_generation``, visiting ``budget`` entries.
 
-        Returns whether there is more to look at.
+        Returns whether there are more to visit.
         """
         return bool(self._library.sb_lists_sweep(self.address, budget))
 
     def expire(self, boot_ds: int, budget: int) -> int:
-        """Free what is over at ``boot_ds``, looking at ``budget`` entries, round and round.
+        """Free entries that are expired at ``boot_ds``, visiting ``budget`` entries, round and
+        round.
 
-        Call it often: it also tells the tables the time, and gives back memory that the
-        workers have let go of. Returns how many entries it freed.
+        Call it often: it also sets the tables' time, and frees memory that the workers have
+        released. Returns how many entries it freed.
         """
         return int(self._library.sb_lists_expire(self.address, boot_ds, budget))
 
     def most_hit(self, found: ctypes.Array[abi.MostHit], budget: int) -> bool:
-        """Collect the most hit entries of each list, looking at ``budget`` entries.
+        """Collect the most hit entries of each list, visiting ``budget`` entries.
 
-        ``found``: one for each list, the same with every call. True: a round over all entries is
-        complete, and ``found`` has the most hit first; the next call begins anew.
+        ``found``: one for each list, the same in every call. True: a round over all entries is
+        complete, and ``found`` has the most hit ones first; the next call begins a new round.
         """
         return bool(self._library.sb_lists_most_hit(self.address, found, budget))
 
     def get(self, network_key: bytes, prefix_length: int, kind: abi.ListKind) -> ListEntry | None:
-        """Look up one exact entry, over or not; None: there is none."""
+        """Look up one exact entry, expired or not; None: there is none."""
         record = pack([(network_key, prefix_length, kind, 0)])
         entry = abi.ListEntry()
         self._library.sb_lists_get(self.address, record, ctypes.byref(entry))
         return ListEntry(entry.hits, entry.deadline_ds) if entry.found else None
 
     def usage(self) -> ListsUsage:
-        """Tell how full the tables are."""
+        """The usage of the tables."""
         usage = abi.ListsUsage()
         self._library.sb_lists_usage(self.address, ctypes.byref(usage))
         return ListsUsage(
@@ -153,7 +156,7 @@ HASH_KEY_BYTES = 16
 
 
 def random_hash_key() -> bytes:
-    """Make a key for ``Lists``: attackers choose addresses, so its hash must not be foreseeable."""
+    """A random key for ``Lists``: attackers choose addresses, so the hash must be unpredictable."""
     return os.urandom(HASH_KEY_BYTES)
 
 

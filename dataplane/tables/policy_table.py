@@ -1,7 +1,7 @@
-"""A policy as the packet path reads it: profiles, and the protected prefixes each is for.
+"""A policy in the form of the packet path: profiles, and their targets.
 
-Filled and built by one thread, then only read: by the stages, at ``address``. Whoever swaps
-``abi.Node.policy`` closes the old one after every worker has gone on (`retired`).
+One thread fills and builds it; then it is only read: by the stages, at ``address``. The code that
+swaps ``abi.Node.policy`` closes the old table after every worker has moved on (`retired`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ KEY_BYTES = 16
 class PolicyTable(NativeTable):
     """The native policy, for ``abi.Node.policy``.
 
-    ``targets_max``: room for so many protected prefixes, 0 to 65,536. Profile 0 is the default and
-    has the modes of ``reasons.def``; the others are empty until filled. Raises NativeError (EINVAL,
+    ``targets_max``: room for so many targets, 0 to 65,536. Profile 0 is the default and has the
+    modes of ``reasons.def``; the others are empty until filled. Raises NativeError (EINVAL,
     ENOMEM).
     """
 
@@ -28,7 +28,7 @@ class PolicyTable(NativeTable):
         super().__init__(_declare(library), f"policy of {targets_max} targets", targets_max)
 
     def profile(self, index: int) -> abi.Profile:
-        """A profile to fill before ``build()``; valid until ``close()``. IndexError."""
+        """The profile to fill before ``build()``; valid until ``close()``. IndexError."""
         found = self._library.sb_policy_profile(self.address, index)
         if not found:
             raise IndexError(f"profile {index}, limit {abi.PROFILES_MAX - 1}")
@@ -41,12 +41,13 @@ class PolicyTable(NativeTable):
         return profile
 
     def target(self, key: bytes, prefix_length: int, index: int) -> None:
-        """Protect a prefix (16 bytes, IPv4 mapped; 0 to 128) by a profile; the longest decides."""
+        """Add a target of a profile (16 bytes, IPv4 mapped; 0 to 128); the longest
+        prefix decides."""
         result = self._library.sb_policy_target(self.address, key, prefix_length, index)
         check(result, f"target {key.hex()}/{prefix_length} of profile {index}")
 
     def neighbor(self, key: bytes, prefix_length: int, protocols: int) -> None:
-        """A router outside may say what it likes of some protocols (bit n: ``abi.Neighbor`` n).
+        """Add a neighbour, with its protocols (bit n: ``abi.Neighbor`` n).
 
         The longest prefix decides. NativeError: more than ``abi.NEIGHBORS_MAX``, or no protocol.
         """
@@ -54,7 +55,8 @@ class PolicyTable(NativeTable):
         check(result, f"neighbour {key.hex()}/{prefix_length}, protocols {protocols:#x}")
 
     def build(self, salt_key: bytes) -> None:
-        """Once, when everything is filled. ``salt_key``: 16 bytes, one for the process's life."""
+        """Call once, after everything is filled. ``salt_key``: 16 bytes, the same for the process's
+        life."""
         if len(salt_key) != KEY_BYTES:
             raise ValueError(f"salt_key: {len(salt_key)} bytes, must be {KEY_BYTES}")
         check(self._library.sb_policy_build(self.address, salt_key), "policy")

@@ -1,8 +1,8 @@
-"""What the workers may still read after it was replaced: kept until every one of them has gone on.
+"""Replaced tables that the workers may still read: kept until every worker has moved on.
 
-Written and read by the control loop. A worker holds no pointer of the node's from one turn of its
-loop to the next (``readers.h``). Nothing else in Python waits for workers; the waiting itself is
-``sb_grace``, whose fence Python has no word for (``tables/memory/grace.h`` states the order).
+Used by the control loop only. A worker keeps no pointer of the node from one turn of its loop to
+the next (``readers.h``). No other Python code waits for workers; the wait itself is ``sb_grace``,
+whose memory fence Python can't express (``tables/memory/grace.h`` defines the order).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from dataplane.native.native_table import declare
 
 
 class Table(Protocol):
-    """Something that is read by its address and can be freed."""
+    """An object that is read by its address and can be freed."""
 
     def close(self) -> None:
         """Free it."""
 
 
 class Retired:
-    """Tables that were replaced, each batch with where the workers were then."""
+    """Replaced tables, each batch with the workers' positions at that time."""
 
     def __init__(self, library: ctypes.CDLL, readers_address: int, count_max: int) -> None:
-        """``readers_address``: of an ``abi.Readers`` that outlives this, 0: nobody reads.
+        """``readers_address``: of an ``abi.Readers`` that outlives this, 0: no readers.
 
-        ``count_max``: so many batches may wait; ``has_room`` is asked before anything is replaced.
+        ``count_max``: batches that may wait; call ``has_room`` before anything is replaced.
         """
         self._library = _declare(library)
         self._readers = readers_address or None
@@ -36,11 +36,11 @@ class Retired:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more batch may be added; False: do not replace what is in use yet."""
+        """Whether one more batch may be added; False: do not replace the present table yet."""
         return len(self._batches) < self._count_max
 
     def add(self, *tables: Table) -> None:
-        """Free them later; call it when nothing of the node's points to them any more."""
+        """Free them later; call it when no pointer of the node refers to them any more."""
         if not self.has_room:
             raise ValueError(f"{self._count_max} replaced tables wait for the workers already")
         grace = abi.Grace()
@@ -48,7 +48,7 @@ class Retired:
         self._batches.append((tables, grace))
 
     def reclaim(self) -> int:
-        """Free what every worker has let go of; how many batches one has not."""
+        """Free batches that every worker has released; returns the number of waiting batches."""
         kept = []
         for tables, grace in self._batches:
             if self._library.sb_grace_over(ctypes.byref(grace), self._readers):
@@ -59,7 +59,7 @@ class Retired:
         return len(kept)
 
     def close(self) -> None:
-        """Free everything: no worker runs any more. May be called again."""
+        """Free everything after the workers have stopped. May be called again."""
         for tables, _ in self._batches:
             _free(tables)
         self._batches.clear()

@@ -1,4 +1,4 @@
-"""What the SYN proxy of one lcore remembers, and the secrets of its cookies.
+"""The state of one lcore's SYN proxy, and the secrets of its cookies.
 
 Made before the workers are launched, one table for each lcore; only that lcore reads and writes it.
 """
@@ -40,9 +40,10 @@ class SynProxyTable(NativeTable):
 
 
 def protected_now(library: ctypes.CDLL, address: int, found: ctypes.Array[abi.Protected]) -> int:
-    """For whom the proxy of an lcore, whose table is at ``address``, is on; returns how many.
+    """The addresses for which an lcore's proxy is on; ``address``: of its table; returns their
+    number.
 
-    As many as ``found`` has room for are written to it. May be called beside the lcore.
+    ``found`` gets as many as it has room for. May be called while the lcore runs.
     """
     return int(_declare(library).sb_syn_proxy_protected(address, found, len(found)))
 
@@ -50,8 +51,8 @@ def protected_now(library: ctypes.CDLL, address: int, found: ctypes.Array[abi.Pr
 class CookieSecrets:
     """Derives the secrets of each epoch from one that nodes may share.
 
-    A secret is used for ``COOKIE_EPOCH`` slots of ``COOKIE_SLOT_S`` seconds, and the next one is in
-    its place half an epoch before it is needed: never one that a worker may be reading.
+    A secret is used for ``COOKIE_EPOCH`` slots of ``COOKIE_SLOT_S`` seconds. The next one is stored
+    half an epoch before it is needed, so that no worker reads it during the write.
     """
 
     def __init__(self, node: abi.Node, secret: bytes) -> None:
@@ -62,7 +63,7 @@ class CookieSecrets:
         self._epochs: set[int] = set()
 
     def update(self, utc_ms: int) -> None:
-        """Move on to the slot of a time; called at least once in each."""
+        """Advance to the slot of a time; call at least once in each slot."""
         slot = utc_ms // (1000 * abi.COOKIE_SLOT_S)
         if slot == self._node.cookie_slot:
             return

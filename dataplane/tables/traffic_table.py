@@ -1,7 +1,7 @@
-"""What one lcore counts of each protected destination, and the packets that it samples.
+"""One lcore's counters of each protected destination, and its packet samples.
 
-Made before the workers are launched, one for each lcore. The lcore writes it; the collector
-(``dataplane.detection.collector``) reads it and is the only other who does.
+Made before the workers are launched, one for each lcore. The lcore writes it; only the collector
+(``dataplane.detection.collector``) reads it beside the lcore.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TRAFFIC_KEY_BYTES = 32
 
 
 class TrafficRow(ctypes.Structure):
-    """struct sb_traffic_row: counters of one destination, as they stand."""
+    """struct sb_traffic_row: the present counters of one destination."""
 
     bytes: int
     count: ctypes.Array[ctypes.c_uint32]
@@ -49,31 +49,33 @@ class TrafficTable(NativeTable):
         )
 
     def capture(self, profile: int, packets: int) -> None:
-        """Let the lcore capture so many packets more that a profile drops, or would; 0: none."""
+        """Let the lcore capture up to so many packets that a profile drops or would
+        drop; 0: none."""
         if not 0 <= profile < abi.PROFILES_MAX:
             raise IndexError(f"profile {profile}, limit {abi.PROFILES_MAX - 1}")
         self._library.sb_traffic_capture(self.address, profile, packets)
 
     def row(self, address: bytes) -> TrafficRow | None:
-        """Counters of a destination (16 bytes, IPv4 mapped) as they are now; None: it has none."""
+        """The present counters of a destination (16 bytes, IPv4 mapped); None: it has none."""
         found = self._library.sb_traffic_row(self.address, address)
         return _copied_row(found) if found else None
 
     def row_at(self, place: int) -> TrafficRow:
-        """Of the destination that was given the nth row; IndexError: none has it."""
+        """The counters of the destination with the nth row; IndexError: the row is unused."""
         if not 0 <= place < self.used:
             raise IndexError(f"row {place}, limit {self.used - 1}")
         return _copied_row(self._library.sb_traffic_row_at(self.address, place))
 
     def overflow(self, profile: int) -> TrafficRow:
-        """Of those destinations of a profile that found no room, and what has no destination."""
+        """The counters of a profile's packets whose destination found no room, or that
+        have none."""
         if not 0 <= profile < abi.PROFILES_MAX:
             raise IndexError(f"profile {profile}, limit {abi.PROFILES_MAX - 1}")
         return _copied_row(self._library.sb_traffic_overflow(self.address, profile))
 
     @property
     def used(self) -> int:
-        """Rows that have ever been given to a destination."""
+        """Number of rows that were ever given to a destination."""
         return int(self._library.sb_traffic_used(self.address))
 
     def samples(self) -> list[abi.Sample]:
@@ -87,7 +89,7 @@ class TrafficTable(NativeTable):
 
     @property
     def bytes(self) -> int:
-        """Memory reserved; what no destination has needed yet is not touched."""
+        """Reserved memory; unused pages are not allocated."""
         return int(self._library.sb_traffic_bytes(self.address))
 
 

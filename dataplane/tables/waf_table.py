@@ -1,7 +1,8 @@
-"""WAF rules as the packet path reads them: slots, databases in memory, and the set in force.
+"""WAF rules in the form of the packet path: slots, databases in memory, and the set in force.
 
-Written by the control loop. What a slot says acts at once; databases are swapped as a whole, and
-whoever swaps ``abi.Node.waf_set`` closes the old set after every worker has gone on (`retired`).
+Written by the control loop. Changes of a slot take effect at once. Databases are swapped as a
+whole; the code that swaps ``abi.Node.waf_set`` closes the old set after every worker has moved on
+(`retired`).
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ class WafTable(NativeTable):
         super().__init__(_declare(library), "WAF rules")
 
     def put(self, rules: Sequence[abi.WafRule]) -> None:
-        """Give slots their rules, or change them; acts at once. NativeError (EINVAL)."""
+        """Assign rules to slots, or change them; takes effect at once. NativeError (EINVAL)."""
         array = (abi.WafRule * len(rules))(*rules)
         check(self._library.sb_waf_put(self.address, array, len(rules)), "WAF rules")
 
     def remove(self, slots: Sequence[int]) -> None:
-        """These match nothing from now on."""
+        """Clear slots: they match nothing from now on."""
         self._library.sb_waf_remove(
             self.address, (ctypes.c_uint32 * len(slots))(*slots), len(slots)
         )
 
     @property
     def engine(self) -> str:
-        """Version of the engine that scans: databases of another one can't be loaded."""
+        """Version of the scanning engine: databases of another version can't be loaded."""
         return engine_version(self._library)
 
 
 class WafImage(NativeTable):
-    """Memory of one database: filled through `bytes`, then sealed. NativeError (EINVAL, ENOMEM)."""
+    """Memory of one database: filled through `part`, then sealed. NativeError (EINVAL, ENOMEM)."""
 
     KIND = "waf_image"
 
@@ -52,17 +53,17 @@ class WafImage(NativeTable):
 
     @property
     def bytes_address(self) -> int:
-        """Of the first byte."""
+        """Address of the first byte."""
         return int(self._library.sb_waf_image_bytes(self.address))
 
     def part(self, offset: int, size: int) -> ctypes.Array[ctypes.c_char]:
-        """Bytes to read a file into, before `seal`."""
+        """Memory to read a part of a file into, before `seal`."""
         if not 0 <= offset <= offset + size <= self.size:
             raise ValueError(f"{offset} + {size} of an image of {self.size} bytes")
         return (ctypes.c_char * size).from_address(self.bytes_address + offset)
 
     def seal(self) -> None:
-        """Nobody can write to it any more."""
+        """Make the memory read-only."""
         check(self._library.sb_waf_image_seal(self.address), "WAF database")
 
 
@@ -80,23 +81,24 @@ class WafSet(NativeTable):
         check(self._library.sb_waf_set_add(self.address, target, *place), "WAF database")
 
     def build(self, before: WafSet | None, *, is_ready: bool) -> None:
-        """Once, after the last database: memory to scan with. NativeError (EINVAL, ENOMEM)."""
+        """Call once, after the last database: allocates memory to scan with. NativeError (EINVAL,
+        ENOMEM)."""
         address = None if before is None else before.address
         check(self._library.sb_waf_set_build(self.address, address, is_ready), "WAF set")
 
     @property
     def bytes(self) -> int:
-        """Of its databases."""
+        """Size of its databases."""
         return int(self._library.sb_waf_set_bytes(self.address))
 
 
 def engine_version(library: ctypes.CDLL) -> str:
-    """Version of the engine that scans."""
+    """Version of the scanning engine."""
     return str(_declare(library).sb_waf_engine().decode())
 
 
 def header_name(library: ctypes.CDLL, name: str) -> int:
-    """The number by which a slot knows a header."""
+    """The number of a header's name in slots."""
     text = name.encode()
     return int(_declare(library).sb_waf_name(text, len(text)))
 

@@ -1,5 +1,5 @@
-"""WAF rules in the data plane: what one is, how it is compiled, which databases are in force.
+"""WAF rules in the data plane: the rule, its compilation, and the databases in force.
 
-Nothing here is per packet. Rules are compiled by a process of its own (`compiling.helper`);
-the control loop only maps what that has finished (`rules`).
+Nothing here is per packet. A separate process compiles rules (`compiling.helper`); the control loop
+only maps the finished databases (`rules`).
 """

@@ -1,4 +1,4 @@
-"""Puts the parts of the WAF together: for the data plane, and for whoever tests or measures it."""
+"""Composes the parts of the WAF, for the data plane, tests and measurements."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def open_rules(
 ) -> Rules:
     """The rules of a node, none yet; every lcore gets the table. NativeError, OSError.
 
-    ``places``: where the compile helper listens, and where jobs and databases are kept.
-    ``opened`` closes them, and what they use; no worker may run then.
+    ``places``: the compile helper's socket, and the directory of jobs and databases. ``opened``
+    closes all parts; no worker may run then.
     """
     table = opened.enter_context(WafTable(library))
     for lcore in lcores:

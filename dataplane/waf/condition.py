@@ -1,4 +1,4 @@
-"""How the rules are, as others are told: words of the header, the degraded bit, notices."""
+"""Publishes the state of the rules: words of the header, the degraded bit, notices."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from dataplane.native import abi
 
 Notice: TypeAlias = Callable[[abi.NoticeKind, int], None]
 AWAY_S = 5.0
-"""A compile helper that has not answered for so long is missed: it is back in one when it dies."""
+"""A compile helper that has not answered for so long is missing: after a crash it returns within
+this time."""
 MANY = 32
-"""When more rules than these have waited, it is told that all are in force."""
+"""If more rules than these have waited, a notice reports that all are in force."""
 _log = Log()
 
 
 class Condition:
-    """Of one node; ``update`` says all there is to say, again and again."""
+    """The state of one node; call ``update`` repeatedly with all values."""
 
     def __init__(self, header: abi.StatsHeader) -> None:
         self.notice: Notice = lambda _kind, _value: None
-        """Tells whoever listens to the node."""
+        """Sends notices to the events client."""
         self._header = header
         self._up_at = time.monotonic()
         self._is_lost = False
@@ -31,9 +32,9 @@ class Condition:
     def update(
         self, state: abi.RulesState, used: int, pending: int, *, is_failing: bool = False
     ) -> None:
-        """What the rules are now: how many there are, and how many of those wait.
+        """The present state of the rules: their number, and how many of them wait.
 
-        ``is_failing``: they can't be compiled, again and again.
+        ``is_failing``: compiling has failed repeatedly.
         """
         header = self._header
         header.rules_state, header.rules_used, header.rules_pending = state, used, pending

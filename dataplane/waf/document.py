@@ -1,7 +1,7 @@
-"""A WAF rule as a value, its limits, and its one spelling in the state log and in the cache.
+"""A WAF rule as a value, its limits, and its canonical form in the state log and in the cache.
 
-Plain values: whoever writes, stores, compiles or shows rules imports this and nothing else. Whether
-a pattern compiles, and what it costs, only the engine can say (`compiling.admission`).
+All code that writes, stores, compiles or shows rules uses this module. Only the engine can tell
+whether a pattern compiles, and what it costs (`compiling.admission`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ ACTIONS: tuple[RuleAction, ...] = get_args(RuleAction)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 RULES_MAX = 50_000
-"""Rules that a node takes; it has room for more, because a deleted one is still compiled in."""
+"""Maximum number of rules; a node has more slots, because deleted rules stay compiled in for a
+while."""
 PATTERN_BYTES_MAX = 4096
 TARGETS_MAX = 8
 PROFILES_MAX = 16
@@ -33,17 +34,17 @@ GROUPS_MAX = 32
 GROUP_CHARACTERS_MAX = 63
 GROUP_PATTERN = f"^[a-z0-9][a-z0-9_.-]{{0,{GROUP_CHARACTERS_MAX - 1}}}$"
 NO_GROUP = "none"
-"""Stands for the rules that have no group where groups are counted; no group has that name."""
+"""Name for rules without a group in counts per group; no group can have it."""
 
 RULE_NS_MAX = 5000
-"""What one rule may add to a request of the sample traffic, on average: as much as the whole
-inspection of a request is meant to take with 50,000 of them."""
+"""Maximum mean cost of one rule for a request of the sample traffic: as much as the whole
+inspection of a request is meant to take with 50,000 rules."""
 OWN_NS_MAX = 20_000
-"""What 2 KiB of a rule's own text may take: 64 KiB of it, a body, less than a millisecond."""
+"""Maximum cost on 2 KiB of a rule's own text: for a body of 64 KiB less than a millisecond."""
 
 _ACTION = {action: action for action in ACTIONS}
 _SEVERITY = {severity: severity for severity in SEVERITIES}
-"""One string for each: 50,000 rules are read from JSON, which makes as many."""
+"""One string object for each: 50,000 rules are read from JSON, which would create as many."""
 
 ANY: tuple[str, ...] = ("any",)
 PLAIN_TARGETS = ("any", "method", "path", "query", "cookie", "body")
@@ -53,27 +54,27 @@ _ID = re.compile(r"rule_([1-9][0-9]{0,18})", re.ASCII)
 _GROUP = re.compile(GROUP_PATTERN, re.ASCII)
 _ROW_FIELDS = 10
 _ROW_FIELDS_BEFORE = 9
-"""Of a state log that was written when rules had no groups."""
+"""For a state log that was written when rules had no groups."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that has been validated. ``pattern`` is matched as UTF-8 bytes, case and all."""
+    """A validated rule. ``pattern`` is matched as UTF-8 bytes, case included."""
 
     number: int
-    """Given once and never again; 1 or more."""
+    """Used once only; 1 or more."""
     pattern: str
     action: RuleAction = "block"
     severity: Severity = "medium"
     targets: tuple[str, ...] = ANY
-    """As `parse_targets` spells them."""
+    """In the form of `parse_targets`."""
     profiles: tuple[str, ...] = ()
-    """Names of the profiles in which it is looked for; empty: all."""
+    """Names of the profiles in which it applies; empty: all."""
     enabled: bool = True
     deadline: Deadline | None = None
     name: str | None = None
     group: str | None = None
-    """What a policy switches it by, with others."""
+    """A policy controls the rules of a group together."""
 
 
 def rule_id(number: int) -> str:
@@ -90,9 +91,9 @@ def parse_rule_id(text: str) -> int:
 
 
 def parse_pattern(text: str) -> str:
-    """A pattern that may be compiled; InvalidInputError on the field ``pattern``.
+    """Check a pattern before it is compiled; InvalidInputError on the field ``pattern``.
 
-    Whether the engine takes it is not known yet.
+    Whether the engine accepts it is not known yet.
     """
     try:
         size = len(text.encode())
@@ -108,7 +109,7 @@ def parse_pattern(text: str) -> str:
 
 
 def parse_targets(targets: Sequence[str]) -> tuple[str, ...]:
-    """Targets in their one spelling and order; InvalidInputError on the field ``targets``.
+    """Targets in canonical form and order; InvalidInputError on the field ``targets``.
 
     ``any``, or up to eight of ``method``, ``path``, ``query``, ``header:<name>``, ``cookie`` and
     ``body``. Names of headers are lower-cased (RFC 9110, 5.1).
@@ -143,7 +144,7 @@ def to_row(rule: Rule) -> list[Any]:
 
 
 def from_row(row: object) -> Rule:
-    """The rule of a row; InvalidInputError on the field ``rule`` if it is none."""
+    """The rule of a row; InvalidInputError on the field ``rule`` if it is invalid."""
     if not isinstance(row, list) or len(row) not in {_ROW_FIELDS, _ROW_FIELDS_BEFORE}:
         raise _refusal("rule", None, f"an array of {_ROW_FIELDS}", "a row that is no rule")
     number, pattern, action, severity, targets, profiles, enabled, deadline, name, *rest = row

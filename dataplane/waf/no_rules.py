@@ -1,4 +1,4 @@
-"""What stands for the rules on a node without a WAF: takes none, and says so of each."""
+"""Stands for the rules on a node without a WAF: refuses each rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT = "this node has no WAF: its mode inspects no HTTP"
 
 
 class NoRules:
-    """As `dataplane.waf.rules.Rules`, with nothing behind it."""
+    """The interface of `dataplane.waf.rules.Rules`, without rules."""
 
     is_busy = False
 
@@ -24,7 +24,7 @@ class NoRules:
         self.on_refused: OnRefused = lambda _number, _revision, _text: None
 
     def put(self, rules: Sequence[Rule], revision: int) -> None:
-        """Refuse them."""
+        """Refuse the rules."""
         for rule in rules:
             self.on_refused(rule.number, revision, _TEXT)
 

@@ -1,9 +1,9 @@
-"""The WAF's rules in the data plane: what there is, and what of it is in force.
+"""The WAF's rules in the data plane, and which of them are in force.
 
-Used by the reconciler, on the control loop. What a rule does (action, end, enabled, profiles) is
-written to its slot and acts at once, as does its removal; its pattern is in force when a database
-that has it has been swapped in. Nothing waits for the compile helper: while nobody compiles, what
-is in force stays, and what is new waits.
+The reconciler uses it, on the control loop. A rule's action, end, enabled and profiles are written
+to its slot and take effect at once, as does its removal. Its pattern is in force when a database
+with it is swapped in. Nothing waits for the compile helper: while it is away, rules in force stay
+in force, and new ones wait.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from dataplane.waf.enforcing.suspects import Suspects
 from dataplane.waf.enforcing.tiers import Situation, TierName, is_full, plans, unneeded
 
 QUIET_S = 60.0
-"""Without an addition for so long, tiers are brought together."""
+"""After so long without an addition, the tiers are merged."""
 _BATCH = 512
 _PLAN_EVERY_S = 1.0
-"""How often what could not be begun is tried again, and what has ended is looked for."""
+"""Interval at which delayed builds are tried again, and ended rules are searched."""
 _log = Log()
 OnRefused: TypeAlias = Callable[[int, int, str], None]
 
@@ -40,9 +40,9 @@ class Rules:
         self.on_refused: OnRefused = _log_refused
         """``(number, revision, text)``: called for a rule that can't be in force."""
         self.condition = Condition(parts.header)
-        """Who is told of it; its `notice` may be set."""
+        """The published state; its `notice` may be set."""
         self.groups = parts.groups
-        """Those of the rules are held; whoever puts a policy in force holds its own."""
+        """The groups of the rules are held; the code that puts a policy in force holds its own."""
         self._entries, self._records, self._slots = parts.entries, parts.records, parts.slots
         self._databases, self._link, self._header = parts.databases, parts.link, parts.header
         self._header.rules_max = RULES_MAX
@@ -55,7 +55,8 @@ class Rules:
     # --- what there is ----------------------------------------------------------------------------
 
     def put(self, rules: Sequence[Rule], revision: int) -> None:
-        """Add rules, or change them; one whose pattern and targets stay is not compiled again."""
+        """Add rules, or change them; a rule with the same pattern and targets is not compiled
+        again."""
         written = []
         for rule in rules:
             try:
@@ -65,7 +66,7 @@ class Rules:
         self._entries.write(written)
 
     def remove(self, numbers: Iterable[int], revision: int) -> None:  # noqa: ARG002 - acts at once
-        """Take rules out; they match nothing from now on. Those that are not there are none."""
+        """Remove rules; they match nothing from now on. Unknown numbers are ignored."""
         main = self._databases.in_force.get("main", frozenset())
         for number in numbers:
             slot = self._entries.remove(number)
@@ -73,21 +74,22 @@ class Rules:
             self._is_dirty = True
 
     def begin_generation(self) -> None:
-        """Everything will be put again."""
+        """All rules will be put again."""
         self._generation += 1
 
     def sweep(self) -> None:
-        """Remove what was not put since `begin_generation`."""
+        """Remove rules that were not put since `begin_generation`."""
         rules = self._entries.rules.items()
         self.remove([number for number, one in rules if one.generation != self._generation], 0)
 
     def in_force_through(self, revision: int) -> int:
-        """The newest revision, at most this one, whose rules are in force or were refused."""
+        """The newest revision, at most this one, such that the rules up to it are in force or were
+        refused."""
         oldest = next(iter(self._entries.pending.values()), None)
         return revision if oldest is None else min(revision, oldest - 1)
 
     def use_profiles(self, indices: Mapping[str, int]) -> None:
-        """Another policy is about to be in force: its profiles, by name."""
+        """Set the profiles, by name, of a policy that will be in force soon."""
         self._entries.write_changed_profiles(lambda: self._records.use_profiles(indices))
 
     def _put(self, rule: Rule, revision: int) -> Entry:
@@ -109,7 +111,7 @@ class Rules:
     # --- what is in force -------------------------------------------------------------------------
 
     def start(self, between: Callable[[], None] = lambda: None) -> None:
-        """Put in force what was when the process ended, before anything is forwarded.
+        """Put the cached databases in force before packets are forwarded.
 
         ``between`` is called every few milliseconds, so that clients are answered meanwhile.
         """
@@ -142,7 +144,7 @@ class Rules:
         return self._is_started and (self._databases.is_busy or bool(self._finished))
 
     def turn(self) -> None:
-        """About two milliseconds of whatever there is to do."""
+        """Work for about two milliseconds."""
         if not self._is_started:
             return
         answers = self._link.turn()
@@ -161,7 +163,7 @@ class Rules:
         self._publish()
 
     def _take(self, build: Build) -> None:
-        """A build is over: swap it in, or look who is to blame."""
+        """A build is over: swap its tier in, or find the cause of its failure."""
         self._is_dirty = True
         new = build.slots & self._entries.pending_slots() if build.name != "main" else frozenset()
         suspects = list(self._entries.members(new))
@@ -174,7 +176,7 @@ class Rules:
             self._suspects.examine(suspects)
 
     def _swap(self, changed: Mapping[TierName, Tier]) -> None:
-        """Put tiers in force; what they make superfluous goes in the same moment."""
+        """Put tiers in force, and drop those that become superfluous, in one step."""
         coming = {name: tier.slots for name, tier in changed.items()}
         in_force = {**self._databases.in_force, **coming}
         dropped = unneeded(self._situation(in_force))
@@ -197,7 +199,7 @@ class Rules:
         self._slots.rest(self._databases.names, time.monotonic())
 
     def _plan(self) -> None:
-        """Begin what should be built, drop what nothing is left of."""
+        """Start builds that are due, drop tiers that are not needed."""
         now = time.monotonic()
         if not self._is_dirty and now < self._plan_at:
             return
@@ -205,7 +207,7 @@ class Rules:
         self.remove(self._entries.ended(), 0)
         self._slots.turn(now)
         if not self._is_dirty and not self._is_deferred and self._entries.pending:
-            return  # they wait for what is being built
+            return  # they wait for the running build
         late = self._entries.without_slot()
         self._entries.give_slots(late)
         self._entries.write([self._entries.rules[number] for number in late])
@@ -243,17 +245,17 @@ class Rules:
 
     @property
     def count(self) -> int:
-        """Rules that there are."""
+        """Number of rules."""
         return len(self._entries.rules)
 
     @property
     def pending_count(self) -> int:
-        """Of those: not compiled in yet."""
+        """Number of rules that wait for a database."""
         return len(self._entries.pending)
 
     @property
     def is_ready(self) -> bool:
-        """Whether all that there was at the start has been in force since."""
+        """Whether all rules of the start have been in force since."""
         return self._databases.is_ready
 
     @property
@@ -263,12 +265,12 @@ class Rules:
 
     @property
     def bytes(self) -> int:
-        """Of the databases in force."""
+        """Size of the databases in force."""
         return self._databases.bytes
 
     @property
     def tiers(self) -> Mapping[TierName, int]:
-        """How many slots each tier of databases names."""
+        """Number of slots in each tier."""
         return {name: len(slots) for name, slots in self._databases.in_force.items()}
 
     def _publish(self) -> None:

@@ -1,1 +1,1 @@
-"""Who did what, when, from where."""
+"""The audit trail: who changed what, when, and from where."""

@@ -12,7 +12,7 @@ Text = Annotated[str, Field(min_length=1, max_length=256, pattern="^[^\\u0000-\\
 
 
 class AuditQuery(Strict):
-    """Which part of the trail: follow ``next_cursor`` until it is null.
+    """A part of the trail: follow ``next_cursor`` until it is null.
 
     Filters are joined by "and".
     """
@@ -22,9 +22,9 @@ class AuditQuery(Strict):
     key: Text | None = None
     """Name of the key."""
     action: Text | None = None
-    """An action, or its beginning up to a dot: ``blacklist`` is also ``blacklist.put``."""
+    """An action, or its beginning up to a dot: ``blacklist`` also selects ``blacklist.put``."""
     text: Text | None = None
-    """Part of the target, of ``before`` or of ``after``; upper and lower case are the same."""
+    """Text within the target, ``before`` or ``after``; upper and lower case are equal."""
     since: Time | None = None
     until: Time | None = None
     """Before then."""
@@ -44,9 +44,9 @@ class AuditRow(Strict):
     revision: int | None
     request_id: str
     before: dict[str, JsonValue] | None
-    """What was changed, as it was; null: it is new, or the target says all."""
+    """The changed object before the change; null: it is new, or the target describes the change."""
     after: dict[str, JsonValue] | None
-    """As it is since; null: it is gone, or the target says all."""
+    """The object after the change; null: it was deleted, or the target describes the change."""
 
 
 class AuditPage(Strict):

@@ -1,6 +1,6 @@
 """The audit trail: one row for every change, written in the change's own transaction.
 
-Kept 90 days or a million rows, whichever is less; older rows go in the background.
+Rows are kept for 90 days, at most a million of them. A background task removes older rows.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ _INSERT = insert(audit)
 
 
 def _nothing(_connection: Connection, _result: Any, _revision: int) -> None:
-    """Nobody wants to know."""
+    """The default of ``on_commit``: does nothing."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who makes a change, by which request; ``on_commit`` runs inside its transaction."""
+    """The author of a change and the id of the request; ``on_commit`` runs in the change's
+    transaction."""
 
     principal: Principal
     request_id: str
@@ -47,30 +48,31 @@ class Actor:
 
 @dataclass(frozen=True)
 class Difference:
-    """What a change made of what, as JSON. None before: it is new; None after: it is gone."""
+    """The object of a change as JSON, before and after it. None before: created; None after:
+    deleted."""
 
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
 
 
 UNTOLD = Difference()
-"""The target says all."""
+"""For changes that the target describes completely."""
 
 
 @dataclass(frozen=True)
 class Only:
-    """Filters of the trail, joined by "and"."""
+    """Filters of the audit trail, joined by "and"."""
 
     key: str | None = None
     action: str | None = None
-    """An action, or the beginning of one up to a dot: ``blacklist`` is also ``blacklist.put``."""
+    """An action, or its beginning up to a dot: ``blacklist`` also selects ``blacklist.put``."""
     text: str | None = None
-    """Part of the target, of what was before or of what is after, whatever its case (of ASCII)."""
+    """Text within the target, ``before`` or ``after``; the case of ASCII letters is ignored."""
     since_ms: int | None = None
     until_ms: int | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """On a row."""
+        """The SQL conditions for a row."""
         if self.key is not None:
             yield audit.c.key == self.key
         if self.action is not None:
@@ -87,7 +89,7 @@ class Only:
 
 
 def system(occasion: str) -> Actor:
-    """The program itself; the occasion stands where a request's id does."""
+    """The actor of changes by the program itself; the occasion stands in place of a request id."""
     return Actor(Principal("system", "system", Role.ADMIN, "local"), occasion)
 
 
@@ -101,7 +103,7 @@ def record(
     *,
     difference: Difference = UNTOLD,
 ) -> None:
-    """Add the row; it exists if and only if the change does."""
+    """Add the row. It is committed together with the change, or not at all."""
     connection.execute(
         _INSERT,
         {
@@ -122,10 +124,10 @@ def record(
 def page(
     database: Database, limit: int, beyond: int | None, only: Only, *, oldest_first: bool = False
 ) -> tuple[list[AnyRow], int | None, int | None]:
-    """Rows, the number of all that meet the filters, and where the next page begins.
+    """One page: its rows, the number of all rows that meet the filters, and the next position.
 
-    Newest first, or oldest; ``beyond``: the last of the page before. The number is counted with the
-    first page alone where there are filters.
+    Newest first, or oldest first; ``beyond`` is the last row of the page before. With filters, rows
+    are counted for the first page only.
     """
     conditions = list(only.conditions())
     order = audit.c.id if oldest_first else audit.c.id.desc()
@@ -143,7 +145,7 @@ def page(
 
 
 def purge(database: Database, now_ms: int) -> int:
-    """Remove what is beyond the retention, in small transactions; returns how many rows went."""
+    """Remove rows that exceed the retention, in small transactions; returns the number removed."""
     removed = 0
     while True:
         with database.read() as connection:

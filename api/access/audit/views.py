@@ -11,7 +11,7 @@ from api.storage.database import AnyRow, Database
 
 
 def operations(database: Database) -> list[Operation]:
-    """What can be done with the audit trail: read it."""
+    """The operations on the audit trail: reading."""
 
     def show(call: Call) -> Answer:
         query: AuditQuery = call.query

@@ -1,1 +1,1 @@
-"""API keys: made at random, stored as SHA-256, compared in constant time."""
+"""API keys: generated at random, stored as SHA-256, compared in constant time."""

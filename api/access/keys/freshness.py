@@ -1,9 +1,9 @@
-"""Whether a key that this worker remembers still opens anything, though another may revoke it.
+"""Detects that another worker process has revoked a key that this worker has cached.
 
-Whoever revokes a key, a token or a node puts a new value into one row (`revoked`), in the
-transaction that does it. Each worker looks at that row twice a second while it is asked, and
-forgets what it remembers when the value is another. So a key opens nothing on any worker within
-`FRESH_S` and the time of one small query, and a thousand nodes that ask each second cost nothing.
+The transaction that revokes a key, a token or a node writes a new random value into one row
+(`revoked`). Each worker reads that row at most twice a second, while requests come in, and drops
+its cached keys when the value has changed. So a revoked key is valid on other workers for at most
+`FRESH_S` and the time of one small query, and the cost does not grow with the number of requests.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _READ = select(meta.c.value).where(meta.c.name == _NAME)
 
 
 def revoked(connection: Connection) -> None:
-    """Say, in the transaction that does it, that some key opens less than before."""
+    """Record, in the revoking transaction, that cached keys are no longer reliable."""
     upsert(connection, meta, {"name": _NAME}, {"value": secrets.token_hex(8)})
 
 
 class Freshness:
-    """The value of one database, as a worker's threads see it."""
+    """The revocation value of one database, shared by the threads of a worker."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -40,7 +40,8 @@ class Freshness:
         self._read_s = -FRESH_S
 
     def value(self) -> str:
-        """At most `FRESH_S` old; empty until the first revocation. Raises `StorageError`."""
+        """The value, at most `FRESH_S` old; empty until the first revocation. Raises
+        `StorageError`."""
         with self._lock:
             began_s = self._clock()
             if began_s - self._read_s >= FRESH_S:
@@ -50,9 +51,9 @@ class Freshness:
             return self._value
 
     def at_hand(self) -> str | None:
-        """The value, if it need not be read anew."""
+        """The value if it is recent enough to be used without a query, else None."""
         return self._value if self._clock() - self._read_s < FRESH_S else None
 
     def expire(self) -> None:
-        """This worker has revoked something itself."""
+        """Force the next `value` to query: this worker has revoked something itself."""
         self._read_s = self._clock() - FRESH_S

@@ -1,4 +1,4 @@
-"""Bodies of the keys."""
+"""Bodies of requests and answers about keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RoleName = Literal["read", "operate", "admin"]
 
 
 class KeyRequest(Strict):
-    """A key to make; no ``expires_in_seconds``: it does not expire."""
+    """A key to make; without ``expires_in_seconds`` it does not expire."""
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     role: RoleName

@@ -1,8 +1,8 @@
-"""API keys and who they stand for.
+"""API keys and their principals.
 
-The text of a key leaves this module once, when it is made. What is stored is its SHA-256: enough
-for 256 random bits, which no dictionary holds. One admin key without an end always remains, so
-that nobody locks everybody out.
+The text of a key leaves this module once, when the key is made. The database stores its SHA-256,
+which is sufficient for 256 random bits: no dictionary attack covers them. At least one admin key
+without an expiry always remains, so that nobody can lock out all administrators.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class EnvironmentKey:
-    """One more admin key, never stored. No other key may be called as its variable is."""
+    """One more admin key, never stored. No other key may have the name of its variable."""
 
     variable: str
     text: str | None
@@ -49,7 +49,7 @@ class EnvironmentKey:
 
     @property
     def is_weak(self) -> bool:
-        """Whether somebody could guess it."""
+        """Whether the key could be guessed."""
         return len(self.text or "") < KEY_CHARACTERS_MIN
 
 
@@ -65,9 +65,9 @@ class Key:
 
 
 class Keys:
-    """All keys of an API, remembered by their digests.
+    """All keys of an API, looked up by their digests.
 
-    Who has not got a key can't choose the bytes of its digest, so that a look-up tells him nothing.
+    An attacker cannot choose the digest of a guessed key, so the time of a look-up reveals nothing.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Keys:
         environment: EnvironmentKey,
         freshness: Freshness | None = None,
     ) -> None:
-        """No `freshness`: changes come from this process alone."""
+        """Without `freshness`, only this process changes keys."""
         self._database = database
         self._clock = clock
         self._freshness = freshness
@@ -87,7 +87,8 @@ class Keys:
         self._version = 0
 
     def make_first(self, files: Mapping[Path, Role]) -> None:
-        """At first boot: a key for each file, which only its reader can read; named as the file."""
+        """At first boot: make one key for each file, readable by its owner only, and named as the
+        file."""
         with self._database.read() as connection:
             if connection.execute(_KEYS_MADE).first() is not None:
                 return
@@ -95,7 +96,8 @@ class Keys:
         with self._database.write() as connection:
             if connection.execute(_KEYS_MADE).first() is not None:  # another worker was first
                 return
-            # The files come first: a crash in between makes new keys over them at the next start.
+            # The files come first: after a crash in between, the next start overwrites them with
+            # new keys.
             texts = {path.stem: write_key_file(path) for path in files}
             connection.execute(delete(api_keys).where(api_keys.c.name.in_(texts)))
             actor = audit.system("start")
@@ -105,7 +107,7 @@ class Keys:
         self._changed()
 
     def authenticate(self, text: str, source: str) -> Principal | None:
-        """Who a key stands for; None: nobody, or it has expired."""
+        """The principal of a key; None: the key is unknown or has expired."""
         digest = _digest(text)
         found: Principal | None = None
         special = self._environment_digest
@@ -117,7 +119,7 @@ class Keys:
         return found
 
     def is_valid(self, key_id: str) -> bool:
-        """Whether the key still opens anything: it is there, and has not expired."""
+        """Whether the key still exists and has not expired."""
         if key_id == ENVIRONMENT:
             return self.environment.text is not None
         key = self._all().by_id.get(key_id)
@@ -225,7 +227,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class _Known:
-    """All stored keys, oldest first, as they were with that value of `Freshness`."""
+    """All stored keys, oldest first, as of one value of `Freshness`."""
 
     revocations: str
     by_digest: dict[bytes, Key]
@@ -237,7 +239,7 @@ def _key(row: AnyRow) -> Key:
 
 
 def _told(name: str, role: str, expires_ms: int | None) -> dict[str, str | None]:
-    """A key as the audit trail has it."""
+    """A key in the form that the audit trail stores."""
     ends = None if expires_ms is None else rfc3339(expires_ms)
     return {"name": name, "role": role, "expires_at": ends}
 
@@ -247,7 +249,7 @@ def _digest(text: str) -> bytes:
 
 
 def write_key_file(path: Path) -> str:
-    """A new key, durable in a file of mode 0600."""
+    """Write a new key durably to a file of mode 0600."""
     with written(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         return _write_text(path, secrets.token_urlsafe(32))

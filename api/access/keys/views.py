@@ -11,7 +11,7 @@ from api.common.contract.schemas import rfc3339
 
 
 def operations(keys: Keys) -> list[Operation]:
-    """What can be done with keys."""
+    """The operations on keys."""
 
     def show(_call: Call) -> Answer:
         found = [KeyBody.model_validate(_fields(key)) for key in keys.all()]
@@ -55,7 +55,7 @@ def operations(keys: Keys) -> list[Operation]:
 
 
 def _answer(key: Key) -> Answer:
-    """What is remembered for an idempotency key: never the text."""
+    """The answer that is stored for an idempotency key: without the text of the API key."""
     return Answer(201, KeyBody.model_validate(_fields(key)))
 
 

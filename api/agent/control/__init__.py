@@ -1,1 +1,1 @@
-"""The agent's control socket: what the API and the command line ask it."""
+"""The agent's control socket, for requests of the API and the command line."""

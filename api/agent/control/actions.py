@@ -1,4 +1,4 @@
-"""What can be asked of the agent."""
+"""The requests that the agent's control socket accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEAD_SHOWN = 100
 
 
 def actions(office: Office, reasons: Callable[[], list[str]]) -> dict[str, Action]:
-    """By name; each takes a question and returns the answer as JSON.
+    """Actions by name; each takes a request and returns the answer as JSON.
 
     ``reasons``: why the agent degrades the node.
     """

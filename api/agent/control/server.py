@@ -1,7 +1,7 @@
-"""Answers questions on a Unix socket, one a connection; for root and the agent's own user alone.
+"""Serves the control socket: one request per connection, for root and the agent's own user only.
 
-A question is a line of JSON, ``{"do": NAME, ...}``, and so is the answer
-(`api.common.line_protocol`). Who asks is the kernel's word (SO_PEERCRED, unix(7)).
+A request is a line of JSON, ``{"do": NAME, ...}``, and so is the answer
+(`api.common.line_protocol`). The kernel reports the user of the other end (SO_PEERCRED, unix(7)).
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ Action = Callable[[Question], dict[str, Any]]
 
 CONNECTIONS_MAX = 8
 QUESTION_S = 2.0
-"""For the question to arrive, and for the answer to be taken."""
+"""For the request to arrive, and for the answer to be read."""
 _UCRED = struct.Struct("3i")
 
 log = structlog.get_logger("agent.control")
 
 
 class ControlServer:
-    """Between `start` and `close`."""
+    """The server, from `start` to `close`."""
 
     def __init__(self, path: Path, actions: Mapping[str, Action]) -> None:
-        """Listens at once. Raises ConfigurationError if it can't."""
+        """Listen at once. Raises ConfigurationError if that fails."""
         self._actions = actions
         self._path = path
         self._room = threading.BoundedSemaphore(CONNECTIONS_MAX)
@@ -51,7 +51,7 @@ class ControlServer:
         threading.Thread(target=self._run, name="control", daemon=True).start()
 
     def close(self) -> None:
-        """Listen no more; idempotent."""
+        """Stop listening; idempotent."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -108,7 +108,7 @@ def _failure(kind: str, message: str) -> dict[str, Any]:
 
 
 def _listen(path: Path) -> socket.socket:
-    """On a name that an earlier process may have left."""
+    """Listen on the path, which an earlier process may have left behind."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.unlink(missing_ok=True)
@@ -122,6 +122,6 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _peer(connection: socket.socket) -> int:
-    """The user id of the other end."""
+    """The user id of the peer process."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     return int(_UCRED.unpack(credentials)[1])

@@ -1,1 +1,1 @@
-"""What the agent does with the events of the data plane."""
+"""Logging and counting of the data plane's events."""

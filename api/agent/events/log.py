@@ -1,4 +1,5 @@
-"""Turns events into log lines and counts; a flood of events can't become a flood of lines."""
+"""Turns events into log lines and counters; limits the lines, so that many events do not flood the
+log."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ _WARNINGS = frozenset(
 
 @dataclass
 class Budget:
-    """A token bucket: so many per second, and at most that many at once, or ``at_once``."""
+    """A token bucket: so many tokens per second, and at most ``at_once`` of them together."""
 
     rate_per_s: float
     clock: Callable[[], float]
@@ -41,7 +42,7 @@ class Budget:
         self._at_s = self.clock()
 
     def take(self) -> bool:
-        """Whether there is room for one more."""
+        """Take a token; whether there was one."""
         now = self.clock()
         refill = (now - self._at_s) * self.rate_per_s
         self._tokens = min(self._room, self._tokens + refill)
@@ -53,7 +54,7 @@ class Budget:
 
 
 class EventLog:
-    """Logs every event there is room for and counts all of them."""
+    """Counts every event, and logs those that the budget has room for."""
 
     def __init__(self, tally: AgentTally, clock: Callable[[], float] = time.monotonic) -> None:
         self._tally = tally
@@ -64,7 +65,7 @@ class EventLog:
         self._log = structlog.get_logger("agent.events")
 
     def take(self, events: Sequence[Event]) -> None:
-        """Count and log what was drained."""
+        """Count and log drained events."""
         for event in events:
             self._one(event)
 
@@ -94,7 +95,7 @@ class EventLog:
 
 
 def _fields_of_hit(event: RuleTriggered) -> dict[str, Any]:
-    """The rule by its id, and what it has matched; secrets in that are masked already."""
+    """The rule's id and what it matched; the data plane has masked secrets in it."""
     fields: dict[str, Any] = {
         "rule": rule_id(event.rule),
         "group": event.group,

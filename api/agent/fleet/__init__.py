@@ -1,5 +1,6 @@
-"""The node's side of a fleet: it enrols, says how it is, and follows what the orchestrator wants.
+"""The node's side of a fleet: enrols, reports the node's status, applies what the orchestrator
+wants.
 
-The node always asks. The orchestrator never reaches it, and while that is away the node goes on
-with what it has.
+The node opens all connections; the orchestrator never connects to a node. While the orchestrator is
+away, the node continues with its present state.
 """

@@ -1,4 +1,4 @@
-"""What of the fleet can be asked of the agent on this host."""
+"""Requests about the fleet that the agent's control socket accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from api.common.contract.schemas import rfc3339
 
 
 def actions(fleet: Callable[[], Fleet | None]) -> dict[str, Action]:
-    """By name, as `api.agent.control.actions`; ``fleet``: None while the node is in none."""
+    """Actions by name, as in `api.agent.control.actions`; ``fleet`` is None on a node without a
+    fleet."""
 
     def found() -> Fleet:
         one = fleet()

@@ -1,4 +1,4 @@
-"""Puts the node's side of a fleet together."""
+"""Composes the node's side of a fleet."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from dataplane.shared.stats import NodeStats
 
 @dataclass(frozen=True)
 class Node:
-    """What the node's side of a fleet needs of the rest of the agent."""
+    """What the node's side of a fleet needs from the rest of the agent."""
 
     id: str
     api: NodeApi
     stats: Callable[[], NodeStats | None]
-    """What the data plane publishes; None: it is away."""
+    """Statistics of the data plane; None: it is away."""
     others: Callable[[], Sequence[str]]
-    """What degrades the node beside it."""
+    """Reasons of a degraded node that do not come from the data plane."""
     journal: Journal
     public: Sequence[str]
-    """Where the public metrics are: ``address:port``."""
+    """The address of the public metrics: ``address:port``."""
     clock: Clock
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """What the rest of the agent needs of it."""
+    """What the rest of the agent needs from the node's side of a fleet."""
 
     url: str
     contact: Contact
@@ -60,7 +60,7 @@ def start(
     stack: ExitStack,
     make: Callable[[parts.Around], Sequence[Part]] = parts.make,
 ) -> Fleet:
-    """Begin to follow and to report; ``stack`` ends it."""
+    """Start the threads that follow and report; ``stack`` ends them."""
     key = NodeKey(settings.directory / "fleet.key")
     session = Session(settings.url, settings.ca_file, key.text)
     contact, state = Contact(), StateFile(settings.directory / "fleet.json")

@@ -1,4 +1,4 @@
-"""What the node's side of a fleet is started with."""
+"""Settings of the node's side of a fleet."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class FleetSettings:
-    """Where the orchestrator is, and what the node is there."""
+    """The address of the orchestrator, and the node's identity."""
 
     url: str
     """``https://HOST[:PORT]``, or ``http://`` to an address of this host."""
     token_file: Path | None
-    """Holds the enrolment token, needed until the node is registered; None: ``token`` is it."""
+    """File with the enrolment token, used until the node is registered; None: ``token`` has it."""
     directory: Path
-    """The agent's own: `fleet.key` and `fleet.json` lie in it."""
+    """The agent's own directory, with `fleet.key` and `fleet.json`."""
     uuid: str
-    """Made at the node's first boot."""
+    """Generated at the node's first boot."""
     ca_file: Path | None = None
-    """The CA that alone is believed; None: the system's."""
+    """File with the only CA to trust; None: the CAs of the system."""
     labels: Mapping[str, str] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
     rule_types: tuple[str, ...] = ()
-    """Types of a policy's rules that this version knows."""
+    """The types of policy rules that this version supports."""

@@ -1,1 +1,1 @@
-"""What ports 9090 and 9191 show: metrics as data, where they are read, and the exporter."""
+"""Metrics of ports 9090 and 9191: their definitions, their sources, and the exporter."""

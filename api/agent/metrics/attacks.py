@@ -1,4 +1,4 @@
-"""What port 9090 shows of attacks."""
+"""Metrics of port 9090 about attacks."""
 
 from __future__ import annotations
 

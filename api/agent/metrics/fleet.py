@@ -1,4 +1,4 @@
-"""What port 9191 shows of the fleet that the node is in."""
+"""Metrics of port 9191 about the node's fleet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.agent.metrics.metric import Sample, Scalar, families, single
 
 @dataclass(frozen=True)
 class FleetView:
-    """At one instant."""
+    """The state at one instant."""
 
     contact: ContactView
     applied: Mapping[str, Applied]
@@ -24,7 +24,7 @@ class FleetView:
 
 
 class FleetCollector(Collector):
-    """Reads it at each scrape; None: the node is in no fleet, and there are no samples."""
+    """Reads the state at each scrape; None: the node is in no fleet, and there are no samples."""
 
     def __init__(self, view: Callable[[], FleetView | None]) -> None:
         self._view = view

@@ -1,4 +1,4 @@
-"""What both ports show of HTTP inspection and its rules."""
+"""Metrics of both ports about HTTP inspection and its rules."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ HTTP: tuple[Scalar[NodeStats], ...] = (
         ("group", "action"),
     ),
 )
-"""Of port 9090."""
+"""Metrics of port 9090."""
 
 HTTP_INSIDE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
@@ -179,4 +179,4 @@ HTTP_INSIDE: tuple[Scalar[NodeStats], ...] = (
         ("state",),
     ),
 )
-"""Of port 9191."""
+"""Metrics of port 9191."""

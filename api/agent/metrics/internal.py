@@ -1,4 +1,4 @@
-"""What port 9191 shows: the node by lcore, stage, reason and mode, and the agent itself."""
+"""Metrics of port 9191: the node by lcore, stage, reason and mode, and the agent itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from dataplane.shared.stats import LcoreStats, NodeStats, OriginStats, PortStats
 
 
 class InternalCollector(Collector):
-    """Reads node and agent at every scrape; what needs the node has no samples while it is away."""
+    """Reads node and agent at every scrape; metrics of the data plane have no samples while it is
+    away."""
 
     def __init__(self, source: StatsSource, tally: AgentTally) -> None:
         self._source = source

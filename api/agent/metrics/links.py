@@ -1,4 +1,4 @@
-"""What port 9090 shows of links that are kept down on purpose."""
+"""Metrics of port 9090 about held links."""
 
 from __future__ import annotations
 

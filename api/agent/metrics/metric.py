@@ -1,4 +1,4 @@
-"""A metric as data: name, type, help, labels, and how it is read from a node's statistics."""
+"""A metric as data: name, type, help, labels, and how its samples are read from the statistics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Scalar(Generic[Source]):
     labels: tuple[str, ...] = ()
 
     def family(self, source: Source | None) -> Metric:
-        """The family; without a source it has a name and a type, and no samples."""
+        """The metric family; without statistics it has no samples."""
         make = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
         family = make(self.name, self.text, labels=self.labels)
         if source is not None:
@@ -43,14 +43,14 @@ class Scalar(Generic[Source]):
 
 @dataclass(frozen=True)
 class Histogram(Generic[Source]):
-    """A histogram in seconds, from one in nanoseconds."""
+    """A histogram in seconds, made from one in nanoseconds."""
 
     name: str
     text: str
     read: Callable[[Source], LatencyHistogram]
 
     def family(self, source: Source | None) -> Metric:
-        """The family; without a source it has a name and a type, and no samples."""
+        """The metric family; without statistics it has no samples."""
         family = HistogramMetricFamily(self.name, self.text)
         if source is not None:
             histogram = self.read(source)
@@ -69,6 +69,6 @@ def single(value: float) -> Iterator[Sample]:
 def families(
     metrics: Sequence[Scalar[Source] | Histogram[Source]], source: Source | None
 ) -> Iterator[Metric]:
-    """The families of a table of metrics."""
+    """The metric families of a table of metrics."""
     for metric in metrics:
         yield metric.family(source)

@@ -1,4 +1,4 @@
-"""What port 9090 shows: the node as its operator sees it. No label ever holds an address."""
+"""Metrics of port 9090, for the node's operator. No label holds an address."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ _BYTES_PER_MBIT = 125_000
 
 
 class PublicCollector(Collector):
-    """Reads the node at every scrape. Away: ``secbeat_up`` is 0 and nothing stale is shown."""
+    """Reads the node at every scrape. While it is away, ``secbeat_up`` is 0 and nothing stale is
+    exported."""
 
     def __init__(
         self, source: StatsSource, sight: Sight, recording: Recording | None, version: str
     ) -> None:
-        """``recording``: None: nothing is, and its metrics have no samples."""
+        """``recording`` None: nothing is recorded, and its metrics have no samples."""
         self._source = source
         self._recording = recording
         self._sight = sight

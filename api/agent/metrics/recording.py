@@ -1,4 +1,4 @@
-"""What port 9090 shows of recording events and delivering them."""
+"""Metrics of port 9090 about recording and delivering events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.webhooks.sending import OUTCOMES
 
 
 class Recording(Protocol):
-    """Where scrapes read it."""
+    """The source of these metrics."""
 
     @property
     def is_recording(self) -> bool:
@@ -21,7 +21,7 @@ class Recording(Protocol):
 
     @property
     def is_response_failing(self) -> bool:
-        """Whether something is wanted done about an attack, and can't be done."""
+        """Whether a response to an attack is wanted and fails."""
 
     @property
     def events_lost(self) -> int:
@@ -29,7 +29,7 @@ class Recording(Protocol):
 
     @property
     def office(self) -> Office:
-        """Who delivers."""
+        """The deliveries of webhooks."""
 
 
 def _couriers(source: Recording) -> Iterator[tuple[str, Courier]]:

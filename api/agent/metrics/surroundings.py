@@ -1,8 +1,8 @@
-"""What the agent sees of its node beside the data plane: whether the API answers, and the disk.
+"""The node beside the data plane: whether the API is ready, and the free disk space.
 
-The API is asked as any client without a key may ask (`GET /health/ready`), in a thread of its own,
-so that no scrape waits for it. The room on the disk is the kernel's word: the agent may not write
-there, and shows it also while the API is away.
+A thread of its own asks the API, as any client without a key may (`GET /health/ready`), so that no
+scrape waits for it. The free space comes from the kernel: the agent may not write on that disk, and
+exports the figures also while the API is away.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BODY_BYTES_MAX = 1 << 16
 
 @dataclass(frozen=True)
 class View:
-    """At one instant; None: nobody knows."""
+    """The values at one instant; None: not known."""
 
     api_up: bool = False
     writable: bool | None = None
@@ -35,14 +35,14 @@ class View:
 
 
 class Sight(Protocol):
-    """Where scrapes read it."""
+    """The source of these metrics."""
 
     def view(self) -> View:
-        """What is there now."""
+        """The values now."""
 
 
 class Surroundings:
-    """Asks the API every five seconds between `start` and `close`."""
+    """Asks the API every five seconds, from `start` to `close`."""
 
     def __init__(self, api: str, state_dir: Path) -> None:
         host, _, port = api.rpartition(":")
@@ -52,15 +52,15 @@ class Surroundings:
         self._end = threading.Event()
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start the thread."""
         threading.Thread(target=self._run, name="surroundings", daemon=True).start()
 
     def close(self) -> None:
-        """Ask no more; idempotent."""
+        """End the thread; idempotent."""
         self._end.set()
 
     def view(self) -> View:
-        """What is there now; of the API, what it said last."""
+        """The values now; for the API, its last answer."""
         return View(*self._api, *_space(self._state_dir))
 
     def ask(self) -> None:
@@ -83,7 +83,7 @@ class Surroundings:
 
 
 def _is_writable(status: int, body: bytes) -> bool | None:
-    """Ready, or not ready for another reason; None: that was no such answer."""
+    """True: ready, or not ready for another reason than its storage; None: not a valid answer."""
     if status == http.HTTPStatus.OK:
         return True
     try:

@@ -1,4 +1,4 @@
-"""What the agent counts about itself. Written by its main thread, read by scrapes."""
+"""The agent's counters about itself. Its main thread writes them, scrapes read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS = ("drop_sample", "rule_triggered", *NOTICES)
 
 
 class AgentTally:
-    """Counters with one writer; a reader sees each of them as it was at some instant."""
+    """Counters with one writer; each read value was correct at some instant."""
 
     def __init__(self) -> None:
         self.unlogged = 0
@@ -21,12 +21,12 @@ class AgentTally:
         self._connections = dict.fromkeys(CLIENTS, 0)
 
     def count_event(self, kind: str) -> None:
-        """One more event; what isn't known counts as ``other``, so that labels stay bounded."""
+        """Count an event; an unknown kind counts as ``other``, so that the labels stay bounded."""
         known = kind if kind in self._events else "other"
         self._events[known] = self._events.get(known, 0) + 1
 
     def note_connection(self, client: str, connected: bool) -> None:
-        """A client of the data plane was connected, or lost its connection."""
+        """Record that a client of the data plane has connected, or has lost its connection."""
         self._connections[client] += connected
         self._connected[client] = connected
 

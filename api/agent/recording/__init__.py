@@ -1,5 +1,4 @@
-"""What the agent sees, written into ``events.db``: incidents, events, and what is due to whom.
+"""Recording into ``events.db``: incidents, events, and their deliveries.
 
-One thread writes (`recorder`), and a transaction holds an incident, its events and their
-deliveries, or nothing of them.
+One thread writes (`recorder`). A transaction holds an incident, its events and their deliveries.
 """

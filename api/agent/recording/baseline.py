@@ -1,8 +1,8 @@
-"""Keeps what profiles are used to: adds the data plane's periods up, and writes them by the minute.
+"""Builds the baseline of profiles: sums up the data plane's periods, and writes them every minute.
 
-What is not written yet goes with the process: at most a minute. Old weeks fade: an hour of the week
-that has seen `PERIODS_MAX` periods has all its counts halved. Profiles that are no more are kept
-while there is room for them.
+Unwritten values are lost with the process: at most a minute. Old weeks lose weight: when an hour of
+the week has `PERIODS_MAX` periods, all its counts are halved. Removed profiles are kept while there
+is room.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from dataplane.shared.incidents import BaselinePeriod, ProfileRates
 LOOK_S, WRITE_S = 1.0, 60.0
 WEEKS_MAX = 8
 PERIODS_MAX = WEEKS_MAX * 3600 // PERIOD_S
-"""Of a profile in an hour of the week, before its counts are halved."""
+"""Periods of a profile in an hour of the week, before its counts are halved."""
 PROFILES_MAX = 128
-"""Kept; more are removed, one with each writing, if they are not in force."""
+"""Stored profiles; beyond that, each write removes one profile that is not in force."""
 
 Cell = tuple[str, int, str, int]
 """Profile, hour of the week, metric, bucket."""
 
 
 class BaselineKeeper:
-    """Belongs to the thread that records. ``look``: the last period that is over; None: away."""
+    """Used by the recording thread only. ``look``: reads the last complete period; None: away."""
 
     def __init__(self, journal: Journal, look: Callable[[], BaselinePeriod | None]) -> None:
         self._journal = journal
@@ -43,7 +43,7 @@ class BaselineKeeper:
         self._write_s = 0.0
 
     def turn(self, now_s: float, now_ms: int) -> None:
-        """Look and write, if it is time to; raises `StorageError`, and has what it had then."""
+        """Read and write if it is time to; raises `StorageError`, and then keeps its values."""
         if now_s >= self._look_s:
             self._look_s = now_s + LOOK_S
             self._take(self._look(), now_ms)
@@ -53,7 +53,8 @@ class BaselineKeeper:
             self._write()
 
     def _take(self, period: BaselinePeriod | None, now_ms: int) -> None:
-        """The first one seen may have been written by an earlier agent: it is left out."""
+        """Add a period. The first one after a start is skipped: an earlier agent may have written
+        it."""
         if period is None or period.number in {0, self._number}:
             return
         is_first, self._number = self._number is None, period.number
@@ -102,7 +103,7 @@ def _fade(connection: Connection, profile: str, hour: int) -> None:
     cell = (baseline.c.profile == profile, baseline.c.hour_of_week == hour)
     if _periods(connection, cell) < PERIODS_MAX:
         return
-    # A count of 1 goes to 0 and is removed: what was seen once is forgotten first.
+    # A count of 1 becomes 0 and is removed: rates that occurred once are forgotten first.
     connection.execute(delete(baseline).where(*cell, baseline.c.count < 2))  # noqa: PLR2004
     connection.execute(update(baseline).where(*cell).values(count=baseline.c.count // 2))
 
@@ -113,7 +114,8 @@ def _periods(connection: Connection, cell: Iterable[ColumnElement[bool]]) -> int
 
 
 def _make_room(connection: Connection, in_force: set[str]) -> bool:
-    """Remove a profile that is no more, if there are too many; whether there still are."""
+    """Remove a profile that is not in force if there are too many; returns whether
+    there still are."""
     known = set(connection.execute(select(baseline.c.profile).distinct()).scalars())
     gone = sorted(known - in_force)
     if len(known) <= PROFILES_MAX or not gone:

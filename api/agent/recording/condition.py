@@ -1,4 +1,4 @@
-"""Tells when a node's health has changed: the events `node_health`."""
+"""Reports changes of a node's health: the events `node_health`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from api.history.tables import events
 from dataplane.shared.stats import NodeStats
 
 START_S = 10.0
-"""After the agent's start, the same: it may have been started before the data plane."""
+"""The same delay after the agent's start: the data plane may start later."""
 
 Condition = tuple[Health, tuple[str, ...]]
 
 
 class ConditionWatch:
-    """Belongs to the thread that records."""
+    """Used by the recording thread only."""
 
     def __init__(self, journal: Journal, now_s: float) -> None:
         self._journal = journal
@@ -33,7 +33,7 @@ class ConditionWatch:
     def look(
         self, stats: NodeStats | None, others: Sequence[str], now_s: float, now_ms: int
     ) -> Event | None:
-        """The event, if there is something to tell; once it is recorded, call `told`.
+        """The event to record, if any; call `told` after it is recorded.
 
         Raises `StorageError`.
         """
@@ -52,11 +52,12 @@ class ConditionWatch:
         return Event(NODE_HEALTH, now_ms, data)
 
     def told(self) -> None:
-        """What `look` gave is recorded."""
+        """Call when the event of `look` is recorded."""
         self._told = self._seen
 
     def _last_told(self) -> Condition | None:
-        """By an earlier process; a node that has never told anything was healthy."""
+        """The state that an earlier process reported last; a node without any report
+        was healthy."""
         query = select(events.c.data).where(events.c.kind == NODE_HEALTH)
         with self._journal.read() as connection:
             text = connection.execute(query.order_by(events.c.sequence.desc()).limit(1)).scalar()

@@ -1,8 +1,9 @@
-"""From what the data plane's rings carry to events: bounded, whatever comes.
+"""Turns messages of the data plane's rings into events; the number of events is bounded.
 
-Hits of a rule become one event for each rule and ten seconds. A notice becomes an event at once,
-ten of a kind in a row; then those of a kind are left out until there is room again, and the next
-one says how many. Samples of dropped packets are counts and log lines, no events.
+Hits of a rule become one event per rule and ten seconds. A notice becomes an event at once, up to
+ten of a kind in a row; further ones of that kind are left out until the budget allows one again,
+which says how many were left out. Samples of dropped packets become counts and log lines, not
+events.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ RingEvent: TypeAlias = DropSample | Notice | RuleTriggered
 
 WINDOW_MS = 10_000
 RULES_MAX = 256
-"""Rules that are told apart in one window; hits of all others are one event without a rule."""
+"""Rules with an event of their own in one window; hits of all others share one event without a
+rule."""
 WAITING_MAX = 1_000
-"""Events that wait to be recorded, as while the disk is full; the oldest are lost, and counted."""
+"""Events that wait to be recorded, for example while the disk is full; the oldest are lost and
+counted."""
 NOTICES_AT_ONCE, NOTICES_PER_S = 10.0, 1.0
 _OTHERS = -1
 
@@ -35,19 +38,19 @@ Named = Callable[[int], str | None]
 
 @dataclass
 class _Hits:
-    """Of one rule in the window; what is shown is its first hit that has evidence."""
+    """Hits of one rule in the window, with the first hit that has evidence."""
 
     shown: RuleTriggered
     count: int = 0
     total: int | None = None
-    """Since the data plane knows the rule, at the last of them."""
+    """Hits since the data plane loaded the rule, as of the last hit."""
 
 
 class Feed:
-    """Filled by the thread that drains the rings, emptied by the one that records."""
+    """Filled by the thread that drains the rings, emptied by the recording thread."""
 
     def __init__(self, clock: Clock, named: Named = lambda _rule: None) -> None:
-        """``named``: looks a rule up by its number; may take a moment."""
+        """``named``: looks up a rule by its number; may take a moment."""
         self._clock = clock
         self._named = named
         self._lock = threading.Lock()
@@ -60,7 +63,7 @@ class Feed:
         """Events that were never recorded."""
 
     def take(self, found: Iterable[RingEvent]) -> None:
-        """Take what was drained."""
+        """Take drained messages."""
         with self._lock:
             for each in found:
                 match each:
@@ -70,12 +73,12 @@ class Feed:
                         self._hit(each)
 
     def add(self, event: Event) -> None:
-        """Take an event that is complete."""
+        """Add a complete event."""
         with self._lock:
             self._append(event)
 
     def ready(self) -> list[Event]:
-        """All that is to be recorded now; hits whose window is over are among them."""
+        """All events to be recorded now; hits whose window is over are among them."""
         hits = self._ripe_hits()
         made = [self._to_event(each) for each in hits]
         with self._lock:
@@ -86,7 +89,7 @@ class Feed:
         return found
 
     def give_back(self, found: list[Event]) -> None:
-        """What `ready` gave could not be recorded: it comes again, before all others."""
+        """Put back events of `ready` that could not be recorded; they come first the next time."""
         with self._lock:
             room = max(0, WAITING_MAX - len(self._waiting))
             self.lost += max(0, len(found) - room)
@@ -177,6 +180,6 @@ class Feed:
 
 
 def _path(line: str) -> str | None:
-    """Of a request line, which may be cut."""
+    """The path of a request line, which may be cut."""
     words = line.split(" ")
     return words[1].partition("?")[0] if len(words) > 1 else None

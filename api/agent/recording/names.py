@@ -1,4 +1,4 @@
-"""What operators call the rules of the WAF: asked of the API, kept for a while."""
+"""Names of WAF rules: requested from the API, and cached for a while."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dataplane.waf.document import rule_id
 KEPT_S = 600.0
 KEPT_MAX = 1_000
 AWAY_S = 30.0
-"""After the API has not answered, nothing is asked for so long: hits can be told without a name."""
+"""Pause after a failed request to the API; hits are reported without a name meanwhile."""
 
 
 class RuleNames:
-    """Belongs to the thread that records."""
+    """Used by the recording thread only."""
 
     def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
@@ -36,7 +36,7 @@ class RuleNames:
             if error.status == 0:
                 self._not_before_s = now_s + AWAY_S
                 return name
-            found = {}  # it is gone
+            found = {}  # the rule was deleted
         name = found.get("name")
         if len(self._known) >= KEPT_MAX:
             self._known.pop(next(iter(self._known)))

@@ -1,4 +1,4 @@
-"""The thread that records: looks at the data plane ten times a second, and writes what is new."""
+"""The recording thread: reads the data plane ten times a second, and writes what is new."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = structlog.get_logger("agent.recorder")
 
 
 class Recorder:
-    """Between `start` and `close`."""
+    """The thread, from `start` to `close`."""
 
     def __init__(
         self,
@@ -78,20 +78,20 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._failed = ""
         self.turned_s = time.monotonic()
-        """When the last turn came to its end, on the monotonic clock."""
+        """End of the last turn, on the monotonic clock."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End after one more turn, so that what was drained is recorded; idempotent."""
+        """End the thread after one more turn, so that drained messages are recorded; idempotent."""
         if not self._stop.is_set():
             self._stop.set()
             self._thread.join(timeout=5)
 
     def turn(self) -> None:
-        """Everything once; what the disk refuses comes again at a later turn."""
+        """Run all steps once; a failed write is repeated at a later turn."""
         sight = self._incidents()
         if sight is not None:
             self._live.see(sight)
@@ -108,7 +108,7 @@ class Recorder:
             self._baseline.turn(time.monotonic(), self._clock.utc_ms())
             self._retention.turn(time.monotonic(), self._clock.utc_ms())
         except StorageError:
-            return  # the journal has said it, and is looked after by its own turn
+            return  # the journal has logged the error and recovers in its own turn
 
     def _run(self) -> None:
         while True:
@@ -131,7 +131,7 @@ class Recorder:
             self._feed.give_back(found)
             raise
         except Exception:
-            self._feed.lost += len(found)  # what can't be recorded must not come again for ever
+            self._feed.lost += len(found)  # do not repeat such an event for ever
             raise
         if health:
             self._condition.told()

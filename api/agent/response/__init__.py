@@ -1,5 +1,5 @@
-"""Carries out what a policy wants done about an attack: bans and overlays, through port 9999.
+"""Carries out the responses that a policy wants to an attack: bans and overlays, through port 9999.
 
-The agent has a key of its own for that, and no other way to change anything. Everything that it
-does has an end of its own, so that nothing stays if the agent does not come back.
+The agent uses a key of its own, and changes the node in no other way. Every change has an expiry,
+so that nothing stays if the agent does not return.
 """

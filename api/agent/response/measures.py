@@ -1,4 +1,4 @@
-"""What can be done about an attack, each as requests to the API."""
+"""The possible responses to an attack, each as requests to the API."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataplane.shared.incidents import Incident, Ranked
 
 ORIGIN = "incident"
 SHARE_MIN = 0.01
-"""Of the attack's packets: who sent less is not worth a ban."""
+"""Minimum share of the attack's packets of a source that is banned."""
 SURE_MS = 1_000
-"""How long an attack was looked at before a source is banned: by then forged ones are known."""
+"""Minimum age of an attack before a source is banned: by then forged sources are detected."""
 _CONFLICT, _NOT_FOUND = 409, 404
 
 
@@ -29,7 +29,8 @@ class Done:
     """What was carried out for one attack."""
 
     state: str = "pending"
-    """``pending``, ``active``, ``failed``; ``spoofed``: nobody can be banned; ``ended``."""
+    """``pending``, ``active``, ``failed``; ``spoofed``: the sources are forged, none is banned;
+    ``ended``."""
     until_ms: int | None = None
     banned: set[str] = field(default_factory=set)
     allowed: set[str] = field(default_factory=set)
@@ -38,7 +39,7 @@ class Done:
 
 
 def carry_out(api: Api, incident: Incident, done: Done, now_ms: int) -> None:
-    """Do what is wanted and not done yet; raises RequestError."""
+    """Carry out what is wanted and not done yet; raises RequestError."""
     if incident.response.kind == "blacklist":
         _ban(api, incident, done, now_ms)
     else:
@@ -46,13 +47,13 @@ def carry_out(api: Api, incident: Incident, done: Done, now_ms: int) -> None:
 
 
 def undo(api: Api, incident_id: str, done: Done) -> None:
-    """Take everything back; raises RequestError."""
+    """Undo everything; raises RequestError."""
     api.request("POST", "blacklist/remove", {"reason": incident_id, "origin": ORIGIN})
     if done.overlay is not None:
         try:
             api.request("DELETE", f"overlays/{done.overlay}")
         except RequestError as error:
-            if error.status != _NOT_FOUND:  # else it has ended by itself
+            if error.status != _NOT_FOUND:  # else it has expired
                 raise
     done.state, done.until_ms, done.overlay = "ended", None, None
 
@@ -86,7 +87,8 @@ def _ban(api: Api, incident: Incident, done: Done, now_ms: int) -> None:
 
 
 def _heavy(incident: Incident) -> Iterator[Ranked]:
-    """Sources that certainly sent a good part of it, once there was time to tell forged ones."""
+    """Sources that certainly sent a large part of the attack, after the time to detect
+    forged ones."""
     if incident.updated_at - incident.detected_at < SURE_MS:
         return
     least = incident.totals.packets * SHARE_MIN
@@ -113,5 +115,6 @@ def _lay_over(api: Api, incident: Incident, done: Done, now_ms: int) -> None:
 
 
 def _is_running_out(done: Done, seconds: int, now_ms: int) -> bool:
-    """Whether less than a quarter of the time is left: an attack that goes on needs more."""
+    """Whether less than a quarter of the time is left: an attack that continues needs
+    an extension."""
     return done.until_ms is not None and done.until_ms - now_ms < seconds * 250

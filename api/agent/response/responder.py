@@ -1,4 +1,4 @@
-"""The thread that responds to attacks, and ends what it did when they end."""
+"""The thread that responds to attacks, and ends the responses when the attacks end."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from dataplane.shared.incidents import Incident
 
 TURN_S = 0.5
 STRAYS_S = 60.0
-"""How often it looks for what an earlier process has left."""
+"""Interval of the search for responses that an earlier process has left."""
 AGAIN_S = 5.0
-"""The same after it failed."""
+"""The same after a failure."""
 KEPT_MAX = 256
-"""Attacks that are over whose response is still told."""
+"""Ended attacks whose response is kept for queries."""
 FAILING = "response_failing"
-"""Reason of a degraded node: what a policy wants done about an attack can't be done."""
+"""Reason of a degraded node: a response that a policy wants can't be carried out."""
 _PAGES_MAX = 100
 
 log = structlog.get_logger("agent.response")
 
 
 class Responder:
-    """Between `start` and `close`; `see` is for the thread that records."""
+    """The thread, from `start` to `close`; the recording thread calls `see`."""
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
         self._clock = clock
         self._lock = threading.Lock()
         self._live: dict[str, Incident] | None = None
-        """Active ones by id; None: not seen yet."""
+        """Active attacks by id; None: not read yet."""
         self._done: dict[str, Done] = {}
         self._strays_due_ms = 0
         self._said = ""
@@ -45,20 +45,20 @@ class Responder:
         self.is_failing = False
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End; what was done ends by itself. Idempotent."""
+        """End the thread; responses expire by themselves. Idempotent."""
         self._stop.set()
 
     def see(self, active: Mapping[str, Incident]) -> None:
-        """Which attacks go on, by id."""
+        """Take over the active attacks, by id."""
         with self._lock:
             self._live = dict(active)
 
     def response(self, incident_id: str) -> dict[str, Any] | None:
-        """What was carried out for an attack, as its document has it; None: nothing."""
+        """What was carried out for an attack, in the form of its document; None: nothing."""
         done = self._done.get(incident_id)
         if done is None:
             return None
@@ -67,7 +67,7 @@ class Responder:
         return {"state": done.state, "until": until, "entries": entries}
 
     def turn(self) -> None:
-        """Everything once; what fails is tried again at the next turn."""
+        """Run all steps once; a failed step is tried again at the next turn."""
         with self._lock:
             live = None if self._live is None else dict(self._live)
         if live is None:
@@ -109,7 +109,7 @@ class Responder:
             )
 
     def _undo_strays(self, live: dict[str, Incident]) -> None:
-        """What an earlier process did for attacks that are over, and did not take back."""
+        """Undo responses of an earlier process to attacks that have ended."""
         now_ms = self._clock.boot_ms()
         if now_ms < self._strays_due_ms:
             return

@@ -1,5 +1,5 @@
-"""Delivers events to the receivers that ``secbeat.toml`` names, signed as Standard Webhooks says.
+"""Delivers events to the receivers in ``secbeat.toml``, signed according to Standard Webhooks.
 
-Each receiver has a thread of its own (`courier`), so none delays another. What is due, and when it
-is tried again, lies in ``events.db``.
+Each receiver has a thread of its own (`courier`), so none delays another. Due deliveries and the
+times of their next attempts are in ``events.db``.
 """

@@ -1,4 +1,4 @@
-"""The thread of one receiver: delivers what is due to it, one message after the other."""
+"""The thread of one receiver: delivers its messages one after the other."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from api.webhooks.targets import Target
 from dataplane.base.clock import Clock
 
 IDLE_S = 30.0
-"""How long it waits at most to look again."""
+"""The longest wait before the queue is read again."""
 TROUBLE_S = 1.0
 
 log = structlog.get_logger("agent.webhooks")
 
 
 class Courier:
-    """Between `start` and `close`."""
+    """The thread, from `start` to `close`."""
 
     def __init__(
         self,
@@ -53,20 +53,20 @@ class Courier:
         self._log = log.bind(endpoint=target.shown)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """There may be something to deliver."""
+        """Read the queue now: there may be a new message."""
         self._wake.set()
 
     def close(self) -> None:
-        """End. An attempt that is under way is not waited for; the next start makes it again."""
+        """End. A running attempt is not waited for; the next start repeats it."""
         self._stop = True
         self._wake.set()
 
     def turn(self) -> float:
-        """One attempt, if one is due; returns how many seconds nothing will be.
+        """Make one attempt, if one is due; returns the seconds until the next may be due.
 
         Raises `StorageError`.
         """
@@ -99,7 +99,8 @@ class Courier:
         return min(max(wait_ms / 1000, 0.0), IDLE_S)
 
     def _settle(self, due: queue.Due, outcome: Outcome) -> None:
-        """Write it down; while that fails nothing else is sent, or it would be sent for ever."""
+        """Record the result. Until that succeeds nothing else is sent: else the message would be
+        sent again and again."""
         self._unsettled = due, outcome
         with self._journal.write() as connection:
             state = queue.record_attempt(

@@ -1,4 +1,4 @@
-"""All receivers together: their threads, and what people may ask of them."""
+"""All receivers: their threads, and the operators' requests about them."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from dataplane.base.clock import Clock
 from dataplane.base.errors import SecBeatError
 
 COUNTS_S = 5.0
-"""How old what metrics show of the queues may be."""
+"""Maximum age of the queue figures in metrics."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one receiver, in the database."""
+    """Figures of one receiver, from the database."""
 
     pending: int = 0
     dead: int = 0
     oldest_ms: int | None = None
-    """When the event happened that waits longest."""
+    """Time of the oldest waiting event."""
 
 
 class Office:
-    """Between `start` and `close`; safe for several threads."""
+    """All receivers, from `start` to `close`; safe for several threads."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Office:
         clock: Clock,
         sender: Sender | None = None,
     ) -> None:
-        """``sender``: instead of the real network."""
+        """``sender``: replaces the real network."""
         self.key = Key(settings)
         self._settings = settings
         self._journal = journal
@@ -66,9 +66,9 @@ class Office:
         self._counted_s = 0.0
 
     def start(self) -> None:
-        """Begin to deliver; makes the secret if there is none and its disk can be written.
+        """Start to deliver; makes the secret if there is none and its disk can be written.
 
-        Raises ConfigurationError: there is something else in its file.
+        Raises ConfigurationError: the secret's file has invalid content.
         """
         try:
             self.key()
@@ -83,8 +83,9 @@ class Office:
             each.close()
 
     def wake(self) -> None:
-        """There may be something to deliver, or the disk can be written for the first time."""
-        with suppress(SecBeatError):  # who needs it says so
+        """Wake all threads: there may be new messages, or the disk can be written for the first
+        time."""
+        with suppress(SecBeatError):  # the caller that needs the secret reports the error
             self.key()
         for each in self.couriers.values():
             each.wake()
@@ -115,11 +116,12 @@ class Office:
         return found
 
     def test(self, name: str | None) -> list[dict[str, Any]]:
-        """Send each receiver, or one, a message at once; how it went. Raises NotFoundError."""
+        """Send a test message to each receiver, or to one, at once; returns the results. Raises
+        NotFoundError."""
         return self._receivers.test(name)
 
     def counts(self) -> dict[str, Counts]:
-        """Of each receiver, at most `COUNTS_S` old while the database can be read."""
+        """Figures of each receiver, at most `COUNTS_S` old while the database can be read."""
         now_s = time.monotonic()
         if now_s - self._counted_s >= COUNTS_S and self._journal.is_open:
             self._counted_s = now_s
@@ -131,7 +133,7 @@ class Office:
         return self._counts
 
     def ages_s(self) -> dict[str, float]:
-        """For how long the oldest that waits for each receiver has; 0: none does."""
+        """Age of the oldest waiting message of each receiver; 0: none waits."""
         now_ms = self._clock.utc_ms()
         return {
             name: 0.0 if each.oldest_ms is None else max(0.0, (now_ms - each.oldest_ms) / 1000)

@@ -1,7 +1,7 @@
-"""What is due to a receiver: queries on ``deliveries`` and ``endpoints``.
+"""Due deliveries of a receiver: queries on ``deliveries`` and ``endpoints``.
 
-Events of one incident keep their order: a later one waits for an earlier one that is to be tried
-again. Events of others pass it.
+Events of one incident keep their order: a later event waits while an earlier one is to be tried
+again. Events of other incidents do not wait.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from api.webhooks.sending import RETRY_AFTER_S_MAX, Outcome
 
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
 AGE_MS_MAX = 3 * 86_400_000
-"""What could not be delivered for so long is dead, however often it was tried."""
+"""A delivery that fails for so long is dead, whatever the number of attempts."""
 PAUSE_MS_MAX = RETRY_AFTER_S_MAX * 1000
-"""A receiver's own wish for a pause is no longer."""
+"""Limit of the pause that a receiver asks for (Retry-After)."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Due:
 
 @dataclass(frozen=True)
 class Receiver:
-    """How a receiver did."""
+    """Failed attempts in a row, and the time of the next attempt."""
 
     failures: int = 0
     next_ms: int = 0
 
 
 def receiver(connection: Connection, endpoint: str) -> Receiver:
-    """How it did until now."""
+    """The stored results of a receiver."""
     query = select(endpoints.c.failures, endpoints.c.next_at).where(endpoints.c.url == endpoint)
     row = connection.execute(query).first()
     return Receiver(row.failures, row.next_at) if row else Receiver()
@@ -56,10 +56,10 @@ def receiver(connection: Connection, endpoint: str) -> Receiver:
 def next_due(
     connection: Connection, endpoint: str, now_ms: int, longest_ms: int
 ) -> Due | int | None:
-    """The oldest that may be tried now, else when one may be (as `Due`'s times), else None.
+    """The oldest delivery that may be tried now, else the time when one may be, else None.
 
-    A time that is further away than ``longest_ms`` was written before the clock was set back: it
-    is not waited for.
+    A time that is further away than ``longest_ms`` was written before the clock was set back, and
+    is ignored.
     """
     waiting = (deliveries.c.endpoint == endpoint) & (deliveries.c.state == PENDING)
     may = or_(deliveries.c.next_at <= now_ms, deliveries.c.next_at > now_ms + longest_ms)
@@ -95,7 +95,8 @@ def record_attempt(
     max_retries: int,
     back_off: BackOff,
 ) -> str:
-    """Record the result of an attempt, and when the next one is; returns the delivery's state."""
+    """Record the result of an attempt and the time of the next one; returns the
+    delivery's state."""
     attempts, before = due.attempts + 1, receiver(connection, endpoint)
     is_last = attempts > max_retries or now_ms - due.created_ms > AGE_MS_MAX
     state = DELIVERED if outcome.is_delivered else DEAD if is_last else PENDING
@@ -112,7 +113,7 @@ def record_attempt(
             last_error=outcome.error,
         )
     )
-    # A receiver that refuses a message works: the others need not wait.
+    # The receiver works but refuses this message: the other messages need not wait.
     works = outcome.is_delivered or outcome.is_refused
     failures = 0 if works else before.failures + 1
     pause_ms = max(back_off.wait_ms(max(failures, 1)), outcome.retry_after_s * 1000)
@@ -128,7 +129,7 @@ def record_attempt(
 
 
 def retry(connection: Connection, urls: Sequence[str], event_id: str | None, now_ms: int) -> int:
-    """Dead letters of these receivers, or of one event, are due again at once; returns how many."""
+    """Make dead letters of these receivers, or of one event, due at once; returns the number."""
     chosen: list[ColumnElement[bool]] = [
         deliveries.c.state == DEAD,
         deliveries.c.endpoint.in_(urls),
@@ -143,7 +144,7 @@ def retry(connection: Connection, urls: Sequence[str], event_id: str | None, now
 
 
 def _is_behind() -> ColumnElement[bool]:
-    """Whether an earlier event of the same incident is still to be delivered."""
+    """Whether an earlier event of the same incident is not delivered yet."""
     earlier = deliveries.alias("earlier")
     return and_(
         deliveries.c.incident_id.is_not(None),

@@ -1,1 +1,1 @@
-"""What an operation promises: declaration, checks, errors and the document made of them."""
+"""Operations of an API: declaration, checks, errors, and the OpenAPI document made from them."""

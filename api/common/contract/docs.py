@@ -1,6 +1,6 @@
-"""The documentation page: the OpenAPI document as HTML, with a column of who may what.
+"""The documentation page: the OpenAPI document as HTML, with the required role of each operation.
 
-Rendered here and served with its own style sheet: it needs no script, and nothing from elsewhere.
+Rendered here and served with its own style sheet: it needs no script and no external file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def register(app: Flask, document: dict[str, Any]) -> None:
 
 
 def rows(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row for each operation: method, path, who may, what, answers without references."""
+    """One row for each operation: method, path, role, summary, answers without references."""
     shared = {
         f"#/components/responses/{name}": answer
         for name, answer in document["components"]["responses"].items()

@@ -1,6 +1,6 @@
-"""Errors of the HTTP services: each knows its status, and what a client can do about it.
+"""Errors of the HTTP services: each has its status and information for the client.
 
-They end in `api.common.contract.problems`, which makes an RFC 9457 document of them.
+`api.common.contract.problems` converts them to RFC 9457 documents.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataplane.base.errors import SecBeatError
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing that is wrong: where, what was sent, the rule it breaks."""
+    """One mistake: the field, the value sent, the rule that it breaks."""
 
     field: str
     value: object
@@ -39,7 +39,7 @@ class ApiError(SecBeatError):
 
 
 class MalformedError(ApiError):
-    """The body is not what its media type says: not JSON, not UTF-8, cut."""
+    """The body does not have the form of its media type: not JSON, not UTF-8, cut."""
 
     http_status = 400
 
@@ -69,7 +69,7 @@ class RequestTimeoutError(ApiError):
 
 
 class ConflictError(ApiError):
-    """The request is sound, but the state of the node forbids it; ``errors`` says what does."""
+    """The request is valid, but the node's state does not permit it; ``errors`` has the reasons."""
 
     http_status = 409
 
@@ -99,13 +99,13 @@ class UnprocessableError(ApiError):
 
 
 class TooManyRequestsError(ApiError):
-    """Over a rate limit; ``retry_after_s`` says when to come back."""
+    """The rate limit is exceeded; ``retry_after_s`` is the time until the next try."""
 
     http_status = 429
 
 
 class UnavailableError(ApiError):
-    """A part the answer depends on is away; ``retry_after_s`` says when to ask again."""
+    """A required part is away; ``retry_after_s`` is the time until the next try."""
 
     http_status = 503
     exit_code = 69

@@ -1,6 +1,6 @@
-"""Rate limits in memory: a moving minute per key or source, on a clock that nobody sets.
+"""Rate limits in memory: a sliding minute per key or source, on the monotonic clock.
 
-They are lost with the process, on purpose: a limit is no state that a restart would have to keep.
+They are lost with the process on purpose: limits need not survive a restart.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from api.common.contract.errors import FieldError, TooManyRequestsError
 
 WINDOW_S = 60.0
 SUBJECTS_MAX = 10_000
-"""Beyond that, whoever has been quiet longest is forgotten."""
+"""Beyond this number, the subject that has been idle longest is forgotten."""
 
 
 class Named(NamedTuple):
-    """Whom a limit counts, as an operator knows it."""
+    """The subject of a limit, with its name for operators."""
 
     field: Literal["key", "source"]
     value: str
@@ -29,7 +29,7 @@ class Named(NamedTuple):
 
 
 class RateLimit:
-    """So many a minute for each subject; safe for several threads."""
+    """Requests per minute for each subject; safe for several threads."""
 
     def __init__(self, name: str, per_minute: int) -> None:
         self._name = name
@@ -38,9 +38,9 @@ class RateLimit:
         self._spent: OrderedDict[str, deque[float]] = OrderedDict()
 
     def spend(self, subject: str, named: Named) -> None:
-        """Count one.
+        """Count one request.
 
-        Over the limit: `TooManyRequestsError`, which says when to come back.
+        Over the limit: `TooManyRequestsError` with the time to wait.
         """
         with self._lock:
             times = self._recent(subject)
@@ -48,7 +48,7 @@ class RateLimit:
             times.append(time.monotonic())
 
     def check(self, subject: str, named: Named) -> None:
-        """Refuse like `spend` if nothing is left, but count nothing."""
+        """As `spend`, but count nothing."""
         with self._lock:
             self._refuse_if_over(self._recent(subject), named)
 

@@ -1,4 +1,5 @@
-"""Methods that a path does not have: 405 with an ``Allow`` of exactly those that it has."""
+"""Answers 405 to methods that a path does not have, with ``Allow`` listing exactly those that it
+has."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from werkzeug.exceptions import MethodNotAllowed
 
 
 def refuse_others(app: Flask) -> None:
-    """Let every path of an application refuse the methods that are not routed; comes last.
+    """Let every path of an application refuse the methods that are not routed; call it last.
 
-    By itself the router goes on from a path that lacks the method to one with a parameter that
-    matches too: ``GET /blacklist/import`` would be ``GET /blacklist/{network}``. And methods are
-    case-sensitive (RFC 9110 section 9.1), which the router does not know.
+    Without it, when a path lacks the method the router tries another matching path with a
+    parameter: ``GET /blacklist/import`` would become ``GET /blacklist/{network}``. Also, methods
+    are case-sensitive (RFC 9110 section 9.1), which the router ignores.
     """
     methods: dict[str, set[str]] = {}
     for rule in app.url_map.iter_rules():

@@ -1,4 +1,5 @@
-"""The OpenAPI 3.1 document, made from the operations that are routed: it cannot lag behind them."""
+"""The OpenAPI 3.1 document, generated from the routed operations, so that it always
+matches them."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ _ERROR_HEADERS: dict[int, dict[str, Any]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": {**_RETRY_AFTER, "required": True}},
 }
 _OF_THE_SERVER = {400, 405, 408, 414, 431, 500, 501}
-"""Of any request, whatever its operation: its head is no HTTP, too long or late, or we failed."""
+"""Errors of any request, whatever its operation: an invalid, long or late head, or an internal
+error."""
 
 
 def build(
@@ -61,10 +63,10 @@ def build(
 
 
 class _Generator(GenerateJsonSchema):
-    """A field of an object whose names have a pattern has no other names."""
+    """For an object whose field names have a pattern, other names are excluded."""
 
     def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
-        """With the types of all values, which generated clients know by this keyword alone."""
+        """Adds the types of all values: generated clients need this keyword."""
         found = super().dict_schema(schema)
         for pattern, values in found.pop("patternProperties", {}).items():
             found["propertyNames"] = {**found.get("propertyNames", {}), "pattern": pattern}
@@ -73,7 +75,7 @@ class _Generator(GenerateJsonSchema):
 
 
 Schemas = tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]
-"""By model, and the definitions that they refer to."""
+"""Schema by model, and the definitions that they refer to."""
 
 
 def _schemas(operations: Sequence[Operation]) -> Schemas:
@@ -82,7 +84,7 @@ def _schemas(operations: Sequence[Operation]) -> Schemas:
     return _described(frozenset(bodies), frozenset(answers | {Problem}))
 
 
-@cache  # takes longer than all the rest of an application; the document refers to it, unchanged
+@cache  # the most expensive step of making an application; the document refers to it unchanged
 def _described(bodies: frozenset[type[BaseModel]], answers: frozenset[type[BaseModel]]) -> Schemas:
     wanted: list[tuple[type[BaseModel], Any]] = [(model, "validation") for model in bodies]
     wanted += [(model, "serialization") for model in answers]
@@ -155,9 +157,9 @@ def _error(status: int, problem: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error_statuses(operation: Operation) -> list[int]:
-    """What an operation says, and what follows from how it is declared."""
+    """The statuses that an operation declares, and those that follow from its declaration."""
     statuses = set(operation.errors) | _OF_THE_SERVER | {422}
-    if operation.role is not None:  # who has a key is looked for in the database
+    if operation.role is not None:  # the key is looked up in the database
         statuses.add(503)
     if operation.role:
         statuses |= {401, 403, 429}
@@ -180,7 +182,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that is left out has no value, so null is no value of it."""
+    """A missing parameter has no value, so null is not one of its values."""
     options = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
     plain = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
     if schema.get("default") is not None:

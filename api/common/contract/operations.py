@@ -1,8 +1,8 @@
-"""Operations: what an API does, declared once, for the router and for the OpenAPI document alike.
+"""Operations: declared once, for the router and for the OpenAPI document.
 
-A handler gets a `Call` with everything already parsed and admitted, and returns an `Answer`. It
-never sees Flask. The order for every request: admit (key, role, rate), read query and body, run
-once (idempotency), handle.
+A handler gets a `Call` with all values parsed and admitted, and returns an `Answer`. It does not
+use Flask. The order for every request: admit (key, role, rate), read query and body, run once
+(idempotency), handle.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from api.common.exchange.streams import Stream
 
 JSON = "application/json"
 _DIGITS_MAX = 18
-"""Of a number in a path: what the databases have room for."""
+"""Maximum of a number in a path: the largest integer of the databases."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Answer:
 
     status: int
     body: BaseModel | bytes | Stream | None = None
-    """Bytes and streams are of the media type that the operation names."""
+    """Bytes and streams have the media type that the operation declares."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,13 +56,13 @@ class Call:
     query: Any
     body: Any
     fingerprint: bytes
-    """SHA-256 of query and body: what an idempotency key stands for."""
+    """SHA-256 of query and body, to which an idempotency key is bound."""
     idempotency_key: str | None
     last_event_id: int | None = None
     """The last event of a stream that the client has; None: it has none."""
     remember: Remember = _forget
-    """Makes, of a function from a change's result and revision to its answer, what the change
-    calls in its own transaction, so that a repeated request finds the answer."""
+    """Makes the function that a change calls within its transaction, from one that converts the
+    change's result and revision to the answer. So a repeated request finds the answer."""
 
     def number(self, what: str) -> int:
         """``{number}`` of the path, which is called `what`. Raises `NotFoundError`."""
@@ -93,18 +93,18 @@ class Operation:
     """Media types of a body that is spooled to a file instead of parsed."""
     idempotent: bool = False
     secret: bool = False
-    """The answer has a secret that must not be kept: a repeated request is refused."""
+    """The answer contains a secret that must not be stored: a repeated request is refused."""
     etag: bool = False
     media: str = JSON
-    """Of a successful answer."""
+    """Status of a successful answer."""
     resumes: bool = False
-    """A stream that goes on after the event which the header Last-Event-ID names."""
+    """A stream that continues after the event in the header Last-Event-ID."""
     lane: Literal["pool", "instant", "apart"] = "pool"
-    """Where it runs: see `api.serving.bridge.Lanes`."""
+    """The thread that runs it: see `api.serving.bridge.Lanes`."""
 
     @property
     def cost(self) -> Literal["read", "write"]:
-        """Which rate limit it counts against."""
+        """The rate limit that it counts against."""
         return "read" if self.method == "GET" else "write"
 
     @property
@@ -115,10 +115,10 @@ class Operation:
 
 
 class Gate(Protocol):
-    """What stands before the handlers."""
+    """The checks before the handlers."""
 
     def admit(self, operation: Operation) -> Principal:
-        """Who asks; raises if the key, its role or its rate does not allow it."""
+        """The principal of the request; raises if key, role or rate do not permit it."""
         ...
 
     def once(self, call: Call) -> Answer | Response:
@@ -158,12 +158,13 @@ def render(answer: Answer, media: str = JSON) -> Response:
 
 
 def to_text(body: BaseModel) -> str:
-    """A body as it is sent: one line of JSON with its end, so that a shell's prompt stays apart."""
+    """A body as text: one line of JSON with a newline, so that a shell's prompt starts on a new
+    line."""
     return body.model_dump_json() + "\n"
 
 
 def entity_tag(body: bytes) -> str:
-    """What the header ETag says of an answer's body: a weak tag (RFC 9110, 8.8.3)."""
+    """The header ETag for an answer's body: a weak tag (RFC 9110, 8.8.3)."""
     return f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
@@ -193,7 +194,7 @@ def _view(operation: Operation, gate: Gate, spool: bodies.Spool) -> Callable[...
 
 
 def _admit(gate: Gate, operation: Operation) -> Principal:
-    """Once for a request, also when it comes back with its body."""
+    """Admit a request once, also if it returns with its body."""
     coming = arrival.of(request.environ)
     if coming is None:
         return gate.admit(operation)
@@ -207,7 +208,8 @@ def _fingerprint(digest: bytes) -> bytes:
 
 
 def _conditional(response: Response) -> Response:
-    """Tag the answer with its content; 304 if that is what the client has (RFC 9110, 13.1.2)."""
+    """Add the content's tag to the answer; 304 if the client has that content (RFC
+    9110, 13.1.2)."""
     response.headers["ETag"] = entity_tag(response.get_data())
     response.headers["Cache-Control"] = "private, no-cache"
     response.make_conditional(request)

@@ -19,11 +19,11 @@ from dataplane.base.nearest import fields_beside, instead_of
 
 MEDIA_TYPE = "application/problem+json"
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
-"""As RFC 9110 has them: those of `HTTPStatus` are older in versions of Python before 3.13."""
+"""Phrases of RFC 9110: those of `HTTPStatus` before Python 3.13 are older."""
 _VALUE_CHARACTERS_MAX = 200
 _ERRORS_MAX = 20
 _RETRY_AFTER_S = 1
-"""What one of these without a better idea says."""
+"""Default details by status."""
 _WITH_RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ def register(app: Flask) -> None:
 
 
 def to_response(error: Exception) -> Response:
-    """The answer to an exception; what nobody foresaw is logged and says nothing about itself."""
+    """The answer to an exception; an unexpected one is logged, and the answer has no details."""
     if isinstance(error, HTTPException):
         return _from_framework(error)
     if isinstance(error, ApiError):
@@ -71,12 +71,12 @@ def from_validation(error: ValidationError, model: type[BaseModel], where: str =
 
 
 def _is_form(part: object) -> bool:
-    """A tag of a body that has several forms: no field that a client has sent."""
+    """Whether the name is pydantic's tag of a form of the body, and no field of the client."""
     return isinstance(part, str) and part.startswith("<")
 
 
 def phrase(status: int) -> str:
-    """What a status is called: the title of its problem."""
+    """The phrase of a status: the title of its problem document."""
     return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
@@ -130,7 +130,7 @@ def _respond(
 
 
 def _shown(value: object) -> object:
-    """A value as sent, cut to what an answer should carry."""
+    """A value as sent, shortened for an answer."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # JSON has no NaN
     if value is None or isinstance(value, bool | int | float):

@@ -1,4 +1,4 @@
-"""Roles of API keys, and who is asking."""
+"""Roles of API keys, and principals of requests."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import enum
 from dataclasses import dataclass
 
 KEY_HEADER = "X-SecBeat-API-Key"
-"""Where a request has its key."""
+"""Where a request can have its key."""
 
 
 class Role(enum.StrEnum):
-    """What a key may do: of people's roles each includes the ones before it, the others nothing."""
+    """The permissions of a key: each operator role includes those before it; other roles include
+    none."""
 
     READ = "read"
     OPERATE = "operate"
@@ -21,7 +22,7 @@ class Role(enum.StrEnum):
     """Is a registered node."""
 
     def includes(self, other: Role) -> bool:
-        """Whether this role may do what the other may."""
+        """Whether this role has all permissions of the other."""
         if self not in _PEOPLE or other not in _PEOPLE:
             return self is other
         return _PEOPLE.index(self) >= _PEOPLE.index(other)
@@ -32,7 +33,7 @@ _PEOPLE = (Role.READ, Role.OPERATE, Role.ADMIN)
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a key's id and name, its role, and the address the request came from."""
+    """The author of a request: id and name of the key, its role, and the source address."""
 
     id: str
     name: str

@@ -1,1 +1,1 @@
-"""What comes with a request and goes with its answer: address, body, parameters, streams."""
+"""The parts of requests and answers: address, body, parameters, streams."""

@@ -1,9 +1,9 @@
-"""A request's body that may still be on its way: what server and application say about it.
+"""A request's body that may not have arrived yet: the protocol of server and application.
 
-The server calls the application when the head is there. An application that wants the body raises
-`BodyWanted`; the server collects it, without a thread, and calls the application again with the
-same environ. What was decided the first time (who asks) is kept in the `Arrival`. Under a plain
-WSGI server, as in tests, there is no `Arrival` and the body is read from ``wsgi.input``.
+The server calls the application when the head has arrived. An application that needs the body
+raises `BodyWanted`; the server collects the body without a thread, and calls the application again
+with the same environ. Decisions of the first call (the principal) are kept in the `Arrival`. With a
+plain WSGI server, as in tests, there is no `Arrival` and the body is read from ``wsgi.input``.
 """
 
 from __future__ import annotations
@@ -21,42 +21,41 @@ _KEY = "secbeat.arrival"
 
 
 class BodyWanted(BaseException):
-    """The head is good: send the body, of at most so many bytes, into a file of this directory."""
+    """The head is accepted: collect the body, of at most so many bytes, in a file of this
+    directory."""
 
     def __init__(self, bytes_max: int, directory: Path | None) -> None:
         super().__init__(bytes_max)
         self.bytes_max = bytes_max
         self.directory = directory
-        """None: into memory."""
+        """None: in memory."""
 
 
 @dataclass
 class Arrival:
-    """The body of one request. The server's event loop fills it, then the application reads."""
+    """The body of one request. The server's event loop fills it, then the application reads it."""
 
     principal: Principal | None = None
-    """Who asks, once the head was admitted: a request counts once against its limits."""
+    """The principal, once the head was admitted: a request counts once against its limits."""
     complete: bool = False
     error: ApiError | None = None
-    """Why the body won't be there: too large, too late, no room."""
+    """Why the body can't be read: too large, too late, no room."""
     file: IO[bytes] | None = None
     body: bytearray = field(default_factory=bytearray)
-    """What came, without a file."""
+    """The body, if it is in memory."""
 
     def enter(self, environ: dict[str, Any]) -> None:
-        """Be the arrival of the request with this environ."""
+        """Store this in the environ of its request."""
         environ[_KEY] = self
 
     def open(self, directory: Path) -> None:
-        """Make the file that the body goes into; it is gone when closed."""
+        """Open the file for the body; it is deleted when it is closed."""
         self.file = tempfile.NamedTemporaryFile(  # noqa: SIM115
             dir=directory, prefix="upload-", buffering=0
         )
 
     def write(self, data: bytes) -> None:
-        """Append to the file. Nothing is buffered, so what does not fit fails here and nowhere
-        later.
-        """
+        """Append to the file. Writes are unbuffered, so an error occurs here and not later."""
         if self.file is None:
             raise RuntimeError("open comes first")
         rest = memoryview(data)
@@ -75,9 +74,9 @@ def of(environ: Mapping[str, Any]) -> Arrival | None:
 
 
 def want(environ: Mapping[str, Any], bytes_max: int, directory: Path | None = None) -> Path | None:
-    """Return once the body is there, to be read from ``wsgi.input``, or as the file returned.
+    """Return when the body is complete: it is in ``wsgi.input``, or in the returned file.
 
-    Raises `BodyWanted` if it has not been asked for yet, and the `ApiError` that ended it.
+    Raises `BodyWanted` if it was not requested yet, and the `ApiError` that ended it.
     """
     found = of(environ)
     if found is None:

@@ -1,6 +1,7 @@
-"""Reading what a client sends: query strings, JSON bodies into models, uploads into a spool file.
+"""Reads requests: query strings, JSON bodies into models, uploads into a spool file.
 
-Nothing is read beyond its limit, and nothing before it is there: see `api.common.exchange.arrival`.
+Nothing is read beyond its limit, and nothing before it has arrived: see
+`api.common.exchange.arrival`.
 """
 
 from __future__ import annotations
@@ -36,19 +37,20 @@ _CHUNK_BYTES = 1 << 16
 _EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _JSON_TYPES = {"", "application/json", "application/x-www-form-urlencoded"}
-"""Without -H, curl -d says x-www-form-urlencoded: the contract's examples do that and mean JSON."""
+"""Without -H, curl -d sends x-www-form-urlencoded: the contract's examples do this and
+mean JSON."""
 
 
 @dataclass(frozen=True)
 class Spool:
-    """Where uploads go, on the disk that is sized for them."""
+    """The directory for uploads, on a disk with enough room."""
 
     directory: Path
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A body in a file that lives as long as the request."""
+    """A body in a file that exists as long as the request."""
 
     path: Path
     media_type: str
@@ -162,7 +164,8 @@ def _spool_file(spool: Spool) -> Iterator[tuple[int, Path]]:
 
 
 def _check_not_encoded() -> None:
-    """Nothing is decompressed here: a small body stays small (RFC 9110 section 8.4 wants 415)."""
+    """The server decompresses nothing, so that a small body stays small (RFC 9110 section 8.4:
+    415)."""
     coding = request.headers.get("Content-Encoding", "identity")
     if coding.strip().lower() != "identity":
         raise UnsupportedMediaTypeError(
@@ -172,7 +175,7 @@ def _check_not_encoded() -> None:
 
 
 def _is_nonsense(content_type: str | None) -> bool:
-    """A header Content-Type that has no media type in it."""
+    """Whether a header Content-Type contains no media type."""
     return bool(content_type) and not request.mimetype
 
 

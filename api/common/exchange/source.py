@@ -1,8 +1,8 @@
-"""Where a request comes from: for limits, audit and logs.
+"""The source address of a request, for limits, audit and logs.
 
-A connection over TCP says so itself, and nothing in the request can say otherwise. On the Unix
-socket speaks a TLS terminator of this host, for clients of its own: it alone is believed, and only
-for the one hop that it has seen.
+For TCP it is that of the connection; nothing in the request can change it. The Unix socket is used
+by a TLS terminator of this host for its own clients: only its statement is trusted, and only about
+the last hop.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from api.common.contract.errors import MalformedError
 
 HEADER = "X-Forwarded-For"
 LOCAL = "unix socket"
-"""Somebody on this host who speaks on the socket himself."""
+"""The source of a local client on the Unix socket itself."""
 UNKNOWN = "unknown"
 UNIX_SOCKET = "secbeat.unix_socket"
-"""In the environ of a request: whether a Unix socket brought it."""
+"""Key in the environ of a request: whether it came over the Unix socket."""
 
 
 def source_of_request() -> str:
-    """The client's address, or `LOCAL`. MalformedError: the terminator says no address."""
+    """The client's address, or `LOCAL`. MalformedError: the terminator has sent no
+    valid address."""
     if not came_over_unix_socket():
         return request.remote_addr or UNKNOWN
     text = request.headers.get(HEADER)
     if text is None:
         return LOCAL
-    # A terminator that appends instead of replacing adds its own finding at the end.
+    # A terminator that appends to the header puts its own entry at the end.
     last = text.rpartition(",")[2].strip()
     try:
         address = ip_address(last)
@@ -40,7 +41,8 @@ def source_of_request() -> str:
 
 
 def neighbourhood(source: str) -> str:
-    """Whom a limit on a source has to mean: of IPv6 a host has a whole /64 (RFC 4291, 2.5.4)."""
+    """The network that a limit on a source must cover: an IPv6 host has a whole /64 (RFC 4291,
+    2.5.4)."""
     try:
         return str(IPv6Network((source, 64), strict=False))
     except ValueError:

@@ -1,8 +1,8 @@
-"""An answer without an end, and how many of them there may be.
+"""Answers without an end, and the limit of their number.
 
-The server reads a stream turn by turn, in a thread of its own; none takes a thread that answers
-requests (`api.serving.streaming`). Under a plain WSGI server, as in tests, a stream is what is
-there when it is asked for, and then ends.
+The server reads streams in turns, in a separate thread; they occupy no thread that answers requests
+(`api.serving.streaming`). With a plain WSGI server, as in tests, a stream has the data that is
+available at once, and then ends.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ _RETRY_AFTER_S = 30
 
 
 class StreamEndedError(Exception):
-    """There is no more to come: whoever reads may read no longer."""
+    """The stream has ended: the client may not read any longer."""
 
 
 @dataclass
 class Stream:
-    """What one client follows."""
+    """The stream of one client."""
 
     take: Callable[[], bytes]
-    """What has come since the last call, at most some tens of KiB; empty: nothing. May wait for a
-    database, so not in an event loop. Raises `StreamEndedError`."""
+    """Data since the last call, at most some tens of KiB; empty: none. May wait for a database, so
+    do not call it in an event loop. Raises `StreamEndedError`."""
     beat: Callable[[], bytes]
-    """What to send at first, and when nothing has come for a while; waits for nothing."""
+    """Data to send at the beginning, and after some time without data; does not block."""
     release: Callable[[], None]
     """Called once, at the end."""
     _is_closed: bool = field(default=False, init=False)
 
     def close(self) -> None:
-        """Give its place back; idempotent, and never called by two threads at a time."""
+        """Release its place; idempotent, and never called by two threads at a time."""
         if not self._is_closed:
             self._is_closed = True
             self.release()
@@ -51,7 +51,7 @@ class Stream:
 
 
 class Places:
-    """The streams that are open; safe for several threads."""
+    """The open streams; safe for several threads."""
 
     def __init__(self, total: int = STREAMS_MAX, of_key: int = STREAMS_OF_KEY_MAX) -> None:
         self._total = total
@@ -60,7 +60,7 @@ class Places:
         self._taken: Counter[str] = Counter()
 
     def take(self, key_id: str, key_name: str) -> Callable[[], None]:
-        """A place for a stream of that key; call what is returned, once, to give it back.
+        """Take a place for a stream of that key; call the returned function once to release it.
 
         Raises `UnavailableError` when all are taken.
         """
@@ -74,14 +74,14 @@ class Places:
 
     @property
     def count(self) -> int:
-        """How many are taken."""
+        """Number of open streams."""
         with self._lock:
             return self._taken.total()
 
     def _give_back(self, key_id: str) -> None:
         with self._lock:
             self._taken[key_id] -= 1
-            self._taken += Counter()  # forgets keys without a stream
+            self._taken += Counter()  # removes keys without a stream
 
 
 def _full(what: str) -> UnavailableError:

@@ -1,1 +1,1 @@
-"""Attacks on what the node protects: active ones, past ones, and the evidence."""
+"""Attacks on protected hosts: active ones, past ones, and their sample packets."""

@@ -1,4 +1,4 @@
-"""The packets of an attack as a capture file that Wireshark and tshark open."""
+"""The sample packets of an attack as a capture file for Wireshark and tshark."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from dataplane.pcap import AnnotatedCapture
 
 MEDIA = "application/x-pcapng"
 PORTS = ("outside", "inside")
-"""The interfaces of the file."""
+"""Names of the file's interfaces."""
 _VERBS = {"enforce": "dropped", "monitor": "would be dropped"}
 
 
 def to_pcapng(attack: Document, packets: Sequence[AnyRow]) -> bytes:
-    """The file; why a packet was dropped stands in its comment, the attack in the file's."""
+    """The file. A packet's comment has the reason of its drop, the file's comment names
+    the attack."""
     about = f"{attack['id']}: {attack['type']} on {attack['target']}, {len(packets)} packets"
     file = AnnotatedCapture(PORTS, comment=about, application=f"SecBeat {version()}")
     for packet in packets:

@@ -14,10 +14,10 @@ from api.history.tables import captures, incidents
 from api.storage.database import AnyRow
 
 CAPTURES_MAX = 1000
-"""Of one attack, in one answer."""
+"""Sample packets of one attack in one answer."""
 
 Position = tuple[int, str]
-"""When an attack began, and its id: newest first is their order, from high to low."""
+"""Begin and id of an attack; "newest first" orders by both, descending."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Filter:
     state: str | None = None
     type: str | None = None
     targets: tuple[str, ...] | None = None
-    """Any of them."""
+    """Any of these targets."""
     profile: str | None = None
     since_ms: int | None = None
-    """It went on then, or began later."""
+    """Attacks that were active at that time, or began later."""
 
 
 def page(
@@ -40,7 +40,7 @@ def page(
     before: Position | None,
     limit: int,
 ) -> list[tuple[Position, Document]]:
-    """The newest attacks before a position, except those with an id of ``but``."""
+    """The newest attacks before a position, without those whose ids are in ``but``."""
     conditions = [*_conditions(wanted), incidents.c.id.not_in(but)]
     if before is not None:
         conditions.append(tuple_(incidents.c.started_at, incidents.c.id) < before)
@@ -55,20 +55,20 @@ def page(
 
 
 def count(connection: Connection, wanted: Filter, but: Collection[str]) -> int:
-    """How many there are in all."""
+    """The number of attacks that meet the filter."""
     conditions = [*_conditions(wanted), incidents.c.id.not_in(but)]
     query = select(func.count()).select_from(incidents).where(and_(*conditions))
     return int(connection.execute(query).scalar_one())
 
 
 def documents(connection: Connection, ids: Collection[str]) -> dict[str, Document]:
-    """What is recorded of these attacks; ids that are not known are missing."""
+    """The recorded documents of these attacks, by id; unknown ids are missing."""
     query = select(incidents.c.id, incidents.c.document).where(incidents.c.id.in_(ids))
     return {row.id: json.loads(row.document) for row in connection.execute(query)}
 
 
 def captured(connection: Connection, attack: str) -> Sequence[AnyRow]:
-    """Packets of one attack, oldest first."""
+    """Sample packets of one attack, oldest first."""
     query = select(captures).where(captures.c.incident_id == attack)
     return list(connection.execute(query.order_by(captures.c.number).limit(CAPTURES_MAX)))
 

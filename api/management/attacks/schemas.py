@@ -1,7 +1,7 @@
 """Queries and answers of ``/attacks`` and ``/top``.
 
-An attack is answered as `api.common.attacks` makes it and the agent keeps it; these models describe
-that, and a test compares.
+`api.common.attacks` makes the document of an attack, and the agent stores it; these models describe
+it, and a test compares both.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class AttacksQuery(Strict):
     state: State | None = None
     type: AttackType | None = None
     target: Text | None = None
-    """As an attack says it. Of an address also the attacks on prefixes that contain it."""
+    """The target as in an attack. An address also selects attacks on prefixes that contain it."""
     profile: Text | None = None
     since: Time | None = None
     """RFC 3339: attacks that went on then, or began later."""
@@ -50,7 +50,7 @@ class AttacksQuery(Strict):
 
 
 class TriggerBody(Strict):
-    """What was compared with which threshold when the attack was detected."""
+    """The value and the threshold when the attack was detected."""
 
     metric: str
     threshold: int
@@ -58,7 +58,7 @@ class TriggerBody(Strict):
 
 
 class RatesBody(Strict):
-    """To the target."""
+    """Traffic to the target."""
 
     packets_per_second: int
     bits_per_second: int
@@ -66,7 +66,8 @@ class RatesBody(Strict):
 
 
 class TotalsBody(Strict):
-    """To the target since the start; ``would_drop``: had the mode not been ``monitor``."""
+    """Totals to the target since the start; ``would_drop``: passed only because of the mode
+    ``monitor``."""
 
     packets: int
     bits: int
@@ -85,7 +86,7 @@ class ReasonBody(Strict):
 
 
 class HeavyBody(Strict):
-    """One of the heaviest: at most ``error`` of its packets are too many."""
+    """One of the heaviest; ``packets`` is at most ``error`` too high."""
 
     address: str
     country: str
@@ -94,7 +95,7 @@ class HeavyBody(Strict):
 
 
 class SourcesBody(Strict):
-    """Who sends. ``spoofed``: so many were seen once that the addresses are taken for forged."""
+    """The sources. ``spoofed``: so many sent one packet that the addresses count as forged."""
 
     top: list[HeavyBody]
     distinct: int
@@ -132,14 +133,14 @@ class SizeShareBody(Strict):
 
 
 class SamplingBody(Strict):
-    """One of so many packets, and of so many sources, was looked at."""
+    """One packet in so many, and one source in so many, was sampled."""
 
     packets_every: int
     sources_every: int
 
 
 class ResponseBody(Strict):
-    """What the policy wants done (kind, mode), and what the agent has done about it."""
+    """The response that the policy wants (kind, mode), and what the agent has done."""
 
     kind: str
     mode: str

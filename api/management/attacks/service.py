@@ -1,7 +1,7 @@
-"""Attacks as the node knows them: those that the agent has recorded, and the data plane's newest.
+"""Attacks on the node: those that the agent has recorded, and the newest from the data plane.
 
-Whoever has the later word wins: the data plane of what happens, the agent of what was done about
-it. An attack is thus there as soon as it is published, also while the agent is away.
+Both sources are merged. The data plane's figures and the agent's response take precedence. So an
+attack is visible as soon as the data plane publishes it, also while the agent is away.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataplane.shared.incidents import Incident
 
 NO_DATAPLANE = "the data plane is away: attacks are shown as the agent has recorded them"
 _CARRIED_OUT = ("state", "until", "entries")
-"""Of a response: what only the agent knows."""
+"""Fields of a response that only the agent knows."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Page:
     attacks: Sequence[Document]
     total: int
     next: Position | None
-    """Where the next page begins; None: this was the last."""
+    """Position of the next page; None: this is the last page."""
     warnings: Sequence[str]
-    """What is missing, and why."""
+    """Which data is missing, and why."""
 
 
 class Attacks:
@@ -44,7 +44,7 @@ class Attacks:
         self._plane = plane
 
     def page(self, wanted: Filter, before: Position | None, limit: int) -> Page:
-        """So many of them, beginning before a position."""
+        """Up to ``limit`` attacks that began before a position."""
         live, warnings = self._live()
         fresh = [each for each in live.values() if _meets(each, wanted)]
         recorded: list[tuple[Position, Document]] = []
@@ -67,7 +67,7 @@ class Attacks:
         return Page([document for _, document in found[:limit]], total, following, warnings)
 
     def get(self, attack: str) -> Document:
-        """One of them.
+        """One attack.
 
         Raises `NotFoundError`; `HistoryAwayError` if only the agent could know it.
         """
@@ -86,13 +86,13 @@ class Attacks:
         return recorded
 
     def captured(self, attack: str) -> tuple[Document, Sequence[AnyRow]]:
-        """One of them, and the packets that were kept of it; errors as of `get`."""
+        """One attack and its sample packets; raises the errors of `get`."""
         document = self.get(attack)
         with self._history.read() as connection:
             return document, rows.captured(connection, attack)
 
     def _live(self) -> tuple[dict[str, Incident], list[str]]:
-        """What the data plane publishes, and a warning if it is away."""
+        """The attacks that the data plane publishes, and a warning if it is away."""
         try:
             return {each.id: each for each in self._plane.incidents()}, []
         except DataplaneAwayError:

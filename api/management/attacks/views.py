@@ -54,14 +54,14 @@ class AttackViews:
         return Answer(200, _json(self._attacks.get(_id(call))))
 
     def capture(self, call: Call) -> Answer:
-        """Its packets."""
+        """The sample packets of an attack."""
         attack, packets = self._attacks.captured(_id(call))
         name = f'attachment; filename="{attack["id"]}.pcapng"'
         content = evidence.to_pcapng(attack, packets)
         return Answer(200, content, {"Content-Disposition": name})
 
     def top(self, _call: Call) -> Answer:
-        """The heaviest of the node."""
+        """The heaviest sources and targets of the node."""
         found = self._plane.top()
         ago_ms = self._clock.boot_ms() - found.boot_ms
         body = TopBody(
@@ -74,7 +74,7 @@ class AttackViews:
 
 
 def operations(attacks: Attacks, plane: Dataplane, clock: Clock) -> list[Operation]:
-    """What can be asked about attacks."""
+    """The operations on attacks."""
     views = AttackViews(attacks, plane, clock)
     return [
         Operation(
@@ -125,7 +125,7 @@ def _id(call: Call) -> str:
 
 
 def _json(body: object) -> bytes:
-    """A document as it is kept: one of an older version has what it had then."""
+    """A recorded document; one of an older version keeps the fields of that version."""
     return json.dumps(body, ensure_ascii=False).encode() + b"\n"
 
 
@@ -145,11 +145,11 @@ def _filter(query: AttacksQuery) -> Filter:
 
 
 def _targets(text: str) -> tuple[str, ...]:
-    """What an attack's target may be: the text, or a network that contains it."""
+    """Targets to search for: the text itself, and the networks that contain it."""
     try:
         network = Network.parse(text)
     except InvalidInputError:
-        return (text,)  # a profile or a port
+        return (text,)  # the name of a profile or a port
     shortest = 0 if network.family == 6 else KEY_BITS - 32  # noqa: PLR2004
     value = int.from_bytes(network.key, "big")
     return tuple(

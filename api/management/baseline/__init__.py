@@ -1,1 +1,1 @@
-"""What profiles are used to, as the agent has recorded it."""
+"""The baseline of profiles, as the agent has recorded it."""

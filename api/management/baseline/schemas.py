@@ -15,7 +15,7 @@ HourOfWeek = Annotated[int, Field(ge=0, lt=HOURS_OF_WEEK)]
 
 
 class BaselineQuery(Strict):
-    """Of one profile, hour by hour; else of all, without the hours."""
+    """One profile with its hours; else all profiles, without the hours."""
 
     profile: Annotated[str, Field(min_length=1, max_length=PROFILE_NAME_LENGTH_MAX)] | None = None
 
@@ -25,7 +25,7 @@ class HourBody(Strict):
 
     hour_of_week: HourOfWeek
     hours: float
-    """Recorded, over all weeks."""
+    """Recorded periods, over all weeks."""
     p50: int
     p99: int
     max: int
@@ -45,21 +45,21 @@ class MetricBody(Strict):
     max: int
     max_hour_of_week: HourOfWeek
     by_hour: list[HourBody] | None = None
-    """Hours in which there was any; only where one profile was asked for."""
+    """Hours with traffic; only if one profile was requested."""
 
 
 class ProfileBody(Strict):
-    """What the addresses of a profile are used to."""
+    """The usual rates of a profile's addresses."""
 
     profile: str
     hours: float
-    """Recorded."""
+    """Recorded periods."""
     hours_of_week: int
-    """Different ones among them, of 168."""
+    """Different hours of the week among them, of 168."""
     attacked_hours: float
-    """Left out, as an incident went on there."""
+    """Periods left out because of an incident."""
     metrics: list[MetricBody]
-    """Those of which there was any."""
+    """Metrics with traffic."""
 
 
 class BaselineBody(Strict):

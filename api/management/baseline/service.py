@@ -1,4 +1,4 @@
-"""Makes percentiles of the histograms that the agent has recorded."""
+"""Computes percentiles from the histograms that the agent has recorded."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from api.management.baseline.schemas import HourBody, MetricBody, ProfileBody
 from dataplane.shared.labels import THRESHOLDS
 
 Histogram: TypeAlias = dict[int, int]
-"""Count by bucket."""
+"""Counts by bucket."""
 _HOUR_S = 3600
 _P50, _P99, _P999 = 0.5, 0.99, 0.999
 
 
 def profiles(connection: Connection, only: str | None) -> list[ProfileBody]:
-    """All, or one, which has its hours then; none if nothing is recorded of it."""
+    """All profiles, or one with its hours; empty if nothing is recorded."""
     sums = _sums(connection, only)
     hours_of_week = _hours_of_week(connection)
     by_hour = {} if only is None else _by_hour(connection, only)
@@ -49,7 +49,7 @@ def profiles(connection: Connection, only: str | None) -> list[ProfileBody]:
 
 
 def percentile(histogram: Mapping[int, int], periods: int, share: float) -> int:
-    """The rate that a share of the periods does not exceed, those without any included."""
+    """The rate that this share of the periods does not exceed; periods without traffic count."""
     rank = math.ceil(share * periods)
     below = periods - sum(histogram.values())
     for bucket in sorted(histogram):
@@ -119,9 +119,9 @@ def _hours_of_week(connection: Connection) -> dict[str, int]:
 
 
 def _peak_hours(connection: Connection, only: str | None) -> dict[tuple[str, str], int]:
-    """The hour of the highest bucket by profile and metric.
+    """The hour of the highest bucket, by profile and metric.
 
-    SQLite takes the other columns from the row that has the maximum (lang_select.html, 2.5).
+    SQLite takes the other columns from the row with the maximum (lang_select.html, section 2.5).
     """
     column = baseline.c
     query = select(column.profile, column.metric, column.hour_of_week, func.max(column.bucket))

@@ -20,7 +20,7 @@ class BaselineViews:
         self._plane = plane
 
     def show(self, call: Call) -> Answer:
-        """What is recorded, of all profiles or one."""
+        """The baseline of all profiles, or of one."""
         query: BaselineQuery = call.query
         with self._history.read() as connection:
             found = service.profiles(connection, query.profile)
@@ -35,7 +35,7 @@ class BaselineViews:
 
 
 def operations(history: History, plane: Dataplane) -> list[Operation]:
-    """What can be asked about the baseline."""
+    """The operations on the baseline."""
     return [
         Operation(
             "GET",

@@ -1,7 +1,7 @@
-"""The ends of entries, overlays and rules on the boot clock: set anew after a reboot.
+"""Converts the ends of entries, overlays and rules to this boot's clock after a reboot.
 
-They are stored with the boot they were made in (``meta.boot_id``), their time on its clock, and
-UTC; see `dataplane.base.clock.Deadline`.
+An end is stored with its boot (``meta.boot_id``), the time on that boot's clock, and UTC; see
+`dataplane.base.clock.Deadline`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataplane.base.clock import Clock
 
 
 def rebase(connection: Connection, clock: Clock) -> None:
-    """After a reboot: give deadlines their place on this boot's clock (`Deadline.remaining_ms`)."""
+    """After a reboot: convert deadlines to this boot's clock (`Deadline.remaining_ms`)."""
     if is_of_boot(connection, clock):
         return
     boot_ms = clock.boot_ms()
@@ -28,6 +28,6 @@ def rebase(connection: Connection, clock: Clock) -> None:
 
 
 def is_of_boot(connection: Connection, clock: Clock) -> bool:
-    """Whether deadlines have their place on this boot's clock."""
+    """Whether the stored deadlines refer to this boot's clock."""
     known = connection.execute(select(meta.c.value).where(meta.c.name == "boot_id")).scalar()
     return bool(known == str(clock.boot_id()))

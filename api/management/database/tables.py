@@ -1,6 +1,6 @@
 """The tables of ``node.db``. Times are milliseconds; networks are 16-byte keys with a length.
 
-Migrations make them; this is what queries are written against, and a test compares the two.
+Migrations create the tables; these definitions are used to build queries. A test compares both.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from api.storage import tables as storage
 
 metadata = MetaData()
 METADATA = (storage.metadata, access.metadata, metadata)
-"""All of ``node.db``: what every database has, what access needs, and the node's own below.
-``meta`` has database_id, boot_id, keys_made, dataplane (whose rejections are stored), rules_import
-(the revision of the newest import of rules), fleet_policy (see `api.management.policy.fleet`)."""
+"""All tables of ``node.db``: those of every database, those of access, and the node's own below.
+``meta`` has database_id, boot_id, keys_made, dataplane (the one whose rejections are stored),
+rules_import (the revision of the newest import of rules), fleet_policy (see
+`api.management.policy.fleet`)."""
 
 entries = Table(
     "entries",
@@ -45,9 +46,10 @@ entries = Table(
     Column("rejected", Text),
     sqlite_with_rowid=False,
 )
-"""Both lists, a row for each network and origin. ``expires_boot_ms`` is on the boot clock of
+"""Both lists, one row for each network and origin. ``expires_boot_ms`` is on the boot clock of
 ``meta.boot_id``; NULL: no end. A row of an import (``import_id`` not 0) has no revision of its own:
-it is visible once its import has one, and no more once the import in ``ended_by`` has one."""
+it is visible from the moment its import has a revision, until the import in ``ended_by`` has one.
+"""
 
 Index(
     "entries_ended",
@@ -68,7 +70,8 @@ totals = Table(
     Column("kind", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
 )
-"""Networks of visible rows by list and kind, expired ones included until they are purged."""
+"""Number of networks of visible rows, by list and kind; expired rows count until they
+are purged."""
 
 origin_totals = Table(
     "origin_totals",
@@ -78,7 +81,7 @@ origin_totals = Table(
     Column("origin", Text, primary_key=True),
     Column("count", Integer, nullable=False),
 )
-"""The rows themselves, likewise; what has none left has no line here."""
+"""Number of rows by list, kind and origin, counted alike; without rows there is no line."""
 
 imports = Table(
     "imports",
@@ -97,8 +100,8 @@ import_skips = Table(
     Column("key", LargeBinary, primary_key=True),
     Column("prefix_length", Integer, primary_key=True),
 )
-"""Networks of a bulk change that another write has touched since they were staged: the data plane
-must not take them from the file."""
+"""Networks of a bulk change that another write has changed since they were staged: the data plane
+must skip them in the file."""
 
 revisions = Table(
     "revisions",
@@ -116,7 +119,7 @@ outbox = Table(
     Column("revision", Integer, primary_key=True),
     Column("line", Text, nullable=False),
 )
-"""Committed, but perhaps not yet in the state log; ``line`` is what goes there."""
+"""Revisions that are committed but may not be in the state log yet; ``line`` is their log line."""
 
 policies = Table(
     "policies",
@@ -124,7 +127,7 @@ policies = Table(
     Column("revision", Integer, primary_key=True),
     Column("document", JSON, nullable=False),
 )
-"""The newest row is the policy; none: the default profile."""
+"""The newest row is the policy; no row: the default profile."""
 
 overlays = Table(
     "overlays",
@@ -141,7 +144,7 @@ overlays = Table(
     Column("expires_utc_ms", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
 )
-"""The overlays of the policy; ends as in ``entries``."""
+"""The overlays of the policy; their ends are stored as in ``entries``."""
 
 rules = Table(
     "rules",
@@ -167,9 +170,9 @@ rules = Table(
     Column("fleet_id", Integer),
     sqlite_autoincrement=True,
 )
-"""Rules of the WAF. A number is never given again, so an id means one rule for ever; ends as in
-``entries``; ``revision`` is that of the last change; ``fleet_id`` the fleet's number of a rule that
-the fleet has put here (origin ``fleet``)."""
+"""Rules of the WAF. A number is used once only, so an id always means the same rule. Ends are
+stored as in ``entries``; ``revision`` is that of the last change; ``fleet_id`` is the fleet's
+number of a rule with the origin ``fleet``."""
 
 rules_staged = Table(
     "rules_staged",
@@ -180,8 +183,8 @@ rules_staged = Table(
         if one.name != "revision"
     ),
 )
-"""Rules of the import that is about to be committed, without its revision; else empty, or what a
-crash has left for the next import to remove."""
+"""Rules of the import that is about to be committed, without a revision. Otherwise the table is
+empty, or has rows of a crashed import, which the next import removes."""
 
 Index("rules_by_revision", rules.c.revision, rules.c.pattern_bytes)
 Index("rules_by_end", rules.c.expires_boot_ms, sqlite_where=rules.c.expires_boot_ms.is_not(None))

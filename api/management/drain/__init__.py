@@ -1,6 +1,6 @@
-"""Draining: the node says that it is not ready, so that whoever sends traffic sends it elsewhere.
+"""Draining: the node reports that it is not ready, so that load balancers send traffic elsewhere.
 
-It forwards what still comes, under the same rules. It is a state that somebody has asked for, a
-revision like every change, kept until it is taken back, over every restart. What it waits for is
-the data plane's to know (`dataplane.run.links.drain`).
+The node still forwards all packets under the same rules. Draining is a requested state: each change
+is a revision, and the state survives restarts until it is revoked. The data plane decides how far
+the drain is (`dataplane.run.links.drain`).
 """

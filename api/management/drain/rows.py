@@ -1,4 +1,4 @@
-"""That the node is to drain: a row of ``meta``."""
+"""The request to drain: a row of ``meta``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _IS_DRAIN = meta.c.name == _NAME
 
 @dataclass(frozen=True)
 class Drain:
-    """That it was asked for."""
+    """A request to drain."""
 
     since_ms: int
     by: str
-    """Name of the key."""
+    """Name of the key that requested it."""
 
 
 def read(connection: Connection) -> Drain | None:
-    """None: the node works as usual."""
+    """The request; None: the node works as usual."""
     found = connection.execute(select(meta.c.value).where(_IS_DRAIN)).scalar()
     return None if found is None else Drain(**json.loads(found))
 
 
 def write(connection: Connection, wanted: Drain | None) -> None:
-    """None: it is to work as usual."""
+    """Store the request; None: the node is to work as usual."""
     if wanted is None:
         connection.execute(delete(meta).where(_IS_DRAIN))
     else:

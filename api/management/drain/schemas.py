@@ -8,7 +8,7 @@ from api.common.contract.schemas import Strict, Timestamp
 
 
 class DrainState(Strict):
-    """Since when the node drains, whose key asked for it, and how far it is."""
+    """Since when the node drains, which key requested it, and its progress."""
 
     since: Timestamp
     by: str

@@ -1,5 +1,5 @@
-"""Whether the node drains: each change a revision, and a copy of it, as this process alone writes
-it."""
+"""Whether the node drains: each change is a revision. This process is the only writer and keeps a
+copy."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from dataplane.statelog import SetDrain
 
 
 class Draining:
-    """The node's state."""
+    """The drain state of the node."""
 
     def __init__(self, database: Database, publisher: Publisher, clock: Clock) -> None:
-        """As it was when the API last ran."""
+        """Loads the state of the last run."""
         self._database = database
         self._publisher = publisher
         self._clock = clock
         self._now = self._read()
 
     def now(self) -> Drain | None:
-        """None: the node works as usual. Asks no disk."""
+        """The request; None: the node works as usual. Does not read the disk."""
         return self._now
 
     def begin(self, actor: Actor) -> Drain:
-        """Drain from now on; who asks again changes nothing. Raises what a commit does."""
+        """Start to drain; a repeated request changes nothing. Raises the errors of a commit."""
         found = self._now
         if found is None:
             found = Drain(self._clock.utc_ms(), actor.principal.name)
@@ -37,7 +37,7 @@ class Draining:
         return found
 
     def end(self, actor: Actor) -> None:
-        """Work as usual. Likewise."""
+        """End the drain. Raises the errors of a commit."""
         if self._now is not None:
             self._commit(actor, "node.resume", None)
 
@@ -50,7 +50,7 @@ class Draining:
 
         try:
             self._publisher.commit(actor, action, apply)
-        finally:  # what could not be published yet is committed all the same
+        finally:  # a change that could not be published yet is committed all the same
             self._now = self._read()
 
     def _read(self) -> Drain | None:

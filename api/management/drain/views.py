@@ -15,7 +15,7 @@ from dataplane.shared.stats import NodeStats
 
 
 def operations(draining: Draining, dataplane: Dataplane) -> list[Operation]:
-    """What can be asked of a node that is to be left alone."""
+    """The operations on draining."""
 
     def show(_call: Call) -> Answer:
         return answer(draining.now())
@@ -57,7 +57,7 @@ def operations(draining: Draining, dataplane: Dataplane) -> list[Operation]:
 
 
 def state(found: Drain | None, stats: NodeStats | None) -> DrainState | None:
-    """As a body has it; ``stats``: None while the data plane is away."""
+    """The body of the state; ``stats`` None: the data plane is away."""
     if found is None:
         return None
     drain = None if stats is None or stats.drain.state == "off" else stats.drain

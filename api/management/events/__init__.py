@@ -1,1 +1,1 @@
-"""What has happened on the node: a page at a time, or as it happens."""
+"""Events of the node: in pages, or as a stream."""

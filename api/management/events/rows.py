@@ -21,7 +21,7 @@ class Filter:
 
 
 def page(connection: Connection, wanted: Filter, before: int | None, limit: int) -> list[AnyRow]:
-    """The newest before a sequence number."""
+    """The newest events before a sequence number."""
     conditions = _conditions(wanted)
     if before is not None:
         conditions.append(events.c.sequence < before)
@@ -30,18 +30,18 @@ def page(connection: Connection, wanted: Filter, before: int | None, limit: int)
 
 
 def count(connection: Connection, wanted: Filter) -> int:
-    """How many there are in all."""
+    """The number of events that meet the filter."""
     query = select(func.count()).select_from(events).where(and_(True, *_conditions(wanted)))
     return int(connection.execute(query).scalar_one())
 
 
 def newest(connection: Connection) -> int:
-    """The highest sequence number; 0: there are none."""
+    """The highest sequence number; 0: there are no events."""
     return int(connection.execute(select(func.max(events.c.sequence))).scalar() or 0)
 
 
 def following(connection: Connection, wanted: Filter, after: int, limit: int) -> Sequence[AnyRow]:
-    """The oldest after a sequence number."""
+    """The oldest events after a sequence number."""
     conditions = [*_conditions(wanted), events.c.sequence > after]
     query = select(events).where(and_(*conditions)).order_by(events.c.sequence).limit(limit)
     return list(connection.execute(query))

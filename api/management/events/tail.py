@@ -1,7 +1,7 @@
-"""Follows the events of one client: server-sent events (HTML Living Standard, section 9.2).
+"""The event stream of one client: server-sent events (HTML Living Standard, section 9.2).
 
-A client is served from the database, from where it stands: nothing is buffered for it, so one that
-is slow or was away misses nothing that is still kept.
+Events are read from the database at the client's position. Nothing is buffered for a client, so a
+slow or reconnected client gets every event that is still kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHECK_S = 1.0
 
 
 class Newest:
-    """The newest event, looked up once for all who follow; for one thread."""
+    """The newest sequence number, read once for all clients; used by one thread."""
 
     def __init__(self, history: History, clock: Callable[[], float] = time.monotonic) -> None:
         self._history = history
@@ -34,7 +34,7 @@ class Newest:
         self._sequence = 0
 
     def sequence(self) -> int:
-        """Its number, at most `_LOOK_S` old. Raises `HistoryAwayError`."""
+        """The number, at most `_LOOK_S` old. Raises `HistoryAwayError`."""
         now = self._clock()
         if now - self._looked_at >= _LOOK_S:
             with self._history.read() as connection:
@@ -44,7 +44,7 @@ class Newest:
 
 
 class Tail:
-    """Where one client stands; for one thread."""
+    """The position of one client; used by one thread."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Tail:
     ) -> None:
         """``after``: the sequence number of the last event that the client has.
 
-        ``may_read``: whether its key still lets it, asked once a second.
+        ``may_read``: whether the client's key is still valid, asked once a second.
         """
         self._history = history
         self._newest = newest
@@ -69,13 +69,13 @@ class Tail:
         self._trouble = ""
 
     def beat(self) -> bytes:
-        """A comment, and where the client stands: it may come back before its first event."""
+        """A comment with the client's position: the client may reconnect before its first event."""
         return f": still here\nid: {self._after}\n\n".encode()
 
     def take(self) -> bytes:
-        """The next events, at most about `TURN_BYTES_MAX`; empty: none.
+        """The next events, at most about `TURN_BYTES_MAX`; empty: there are none.
 
-        Raises `StreamEndedError` when the client may read no longer.
+        Raises `StreamEndedError` when the key of the client is no longer valid.
         """
         self._check_key()
         try:
@@ -106,7 +106,7 @@ class Tail:
             self._after = row.sequence
             if len(text) >= TURN_BYTES_MAX:
                 return text
-        if len(found) < TURN_EVENTS_MAX:  # what is between does not meet the filter
+        if len(found) < TURN_EVENTS_MAX:  # the events in between do not meet the filter
             self._after = max(self._after, newest)
         return text
 
@@ -118,7 +118,7 @@ class Tail:
 
 
 def to_body(row: AnyRow) -> EventBody:
-    """An event as it is shown."""
+    """The body of an event."""
     return EventBody(
         sequence=row.sequence,
         id=row.id,

@@ -21,7 +21,7 @@ class EventViews:
     """The handlers."""
 
     def __init__(self, history: History, is_valid: Callable[[str], bool]) -> None:
-        """``is_valid``: whether the key with an id still opens anything."""
+        """``is_valid``: whether the key with an id is still valid."""
         self._history = history
         self._is_valid = is_valid
         self._places = Places()
@@ -51,12 +51,12 @@ class EventViews:
         wanted = Filter(query.kind, query.incident)
         tail = Tail(self._history, self._newest, wanted, after, partial(self._is_valid, key_id))
         release = self._places.take(key_id, call.principal.name)
-        # A proxy that collects an answer before it passes it on would collect for ever.
+        # A proxy that buffers a whole answer before it forwards it would buffer this one for ever.
         return Answer(200, Stream(tail.take, tail.beat, release), {"X-Accel-Buffering": "no"})
 
 
 def operations(history: History, is_valid: Callable[[str], bool]) -> list[Operation]:
-    """What can be asked about events."""
+    """The operations on events."""
     views = EventViews(history, is_valid)
     return [
         Operation(

@@ -61,7 +61,7 @@ class PacketBody(Strict):
 
 
 class FindingBody(Strict):
-    """What a stage has against the packet."""
+    """A reason of a stage against the packet."""
 
     reason: str
     text: str
@@ -78,7 +78,7 @@ class StageBody(Strict):
 
 
 class OriginBody(Strict):
-    """Who has made an entry, when and why."""
+    """The author of an entry, its time and its reason."""
 
     origin: str
     reason: str | None
@@ -88,14 +88,14 @@ class OriginBody(Strict):
 
 
 class CoveringBody(Strict):
-    """An entry of a list that the source lies in."""
+    """An entry of a list that contains the source."""
 
     list: Literal["allowlist", "blacklist"]
     ip: str
     hits: int
     decides: bool
     origins: Sequence[OriginBody]
-    """Empty: the database does not know it (any more)."""
+    """Empty: the database does not have it (any more)."""
 
 
 class LimitBody(Strict):
@@ -107,18 +107,18 @@ class LimitBody(Strict):
     unit: Literal["packets", "bits", "connections", "requests"]
     icmp_only: bool
     prefix_length: int
-    """Bits of the address that it tells apart."""
+    """Leading bits of the address that select the bucket."""
     rate: int
     size: int
     room: int
-    """What is left of the size now."""
+    """The present amount, of ``size``."""
     pays: Literal["now", "after_handshake", "no"]
     is_known: bool
-    """False: the bucket is not its own yet, or no destination is named."""
+    """False: the source has no bucket of its own yet, or no destination is given."""
 
 
 class ConnectionsBody(Strict):
-    """Connections of the source that have shown to be real."""
+    """Proven connections of the source."""
 
     proven: int
     limit: int | None
@@ -132,7 +132,7 @@ class SynProxyBody(Strict):
 
 
 class ConcerningAttackBody(Strict):
-    """An attack that goes on and has to do with the packet."""
+    """An active attack that concerns the packet."""
 
     id: str
     type: str
@@ -147,7 +147,7 @@ class ConcerningAttackBody(Strict):
 
 
 class LaidOverBody(Strict):
-    """What is laid over the profile for a time: panic mode, or a response."""
+    """An overlay of the profile: panic mode, or a response."""
 
     id: str
     kind: str
@@ -157,7 +157,7 @@ class LaidOverBody(Strict):
 
 
 class OtherProfileBody(Strict):
-    """A profile that would do something else."""
+    """A profile that would treat the packet differently."""
 
     profile: str
     verdict: Verdict
@@ -169,33 +169,33 @@ class ExplainBody(Strict):
 
     packet: PacketBody
     verdict: Verdict
-    """``challenged``: the SYN proxy answers, and the client must show that it is there."""
+    """``challenged``: the SYN proxy answers, and the client must prove itself."""
     reason: str | None
-    """Of a drop."""
+    """The reason of a drop."""
     text: str | None
-    """The reason in words."""
+    """The reason as text."""
     stage: str | None
-    """That drops it."""
+    """The stage that drops it."""
     profile: str
     protects_source: str | None
-    """The profile whose prefixes cover the source, which then is inside."""
+    """The profile whose prefixes contain the source, which then is inside."""
     country: str | None
-    """``ZZ``: the database does not know it. None: there is no database."""
+    """``ZZ``: the database does not have it. None: there is no database."""
     is_allowed: bool
     is_neighbor: bool
     """A router that the policy names, as it may speak."""
     is_inspected: bool
-    """Whether the HTTP requests of its connection are."""
+    """Whether the HTTP requests of its connection are inspected."""
     stages: list[StageBody]
     entries: list[CoveringBody]
     """The longest prefix first."""
     entries_found: int
     limits: list[LimitBody]
     connections: ConnectionsBody | None
-    """None: nobody tracks connections, or the packet does not come so far."""
+    """None: connections are not tracked, or the packet does not reach the stage."""
     syn_proxy: SynProxyBody
     attacks: list[ConcerningAttackBody]
     overlays: list[LaidOverBody]
     other_profiles: list[OtherProfileBody]
-    """Without a destination: those that would do something else."""
+    """Without a destination: profiles that would treat the packet differently."""
     warnings: list[str]

@@ -1,6 +1,7 @@
-"""What would happen to a packet: asked of the data plane, and told with who, when and why.
+"""Explains what would happen to a packet now: the data plane's answer with authors and reasons.
 
-The data plane's own tables answer. The database only adds who has made the entries that it names.
+The data plane's own tables give the answer. The database only adds who has created the entries that
+the answer names, and why.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from dataplane.shared.incidents import Incident
 from dataplane.statelog import ListName
 
 OTHERS_S_MAX = 2.0
-"""In which the other profiles are asked; those that are not are said to be left out."""
+"""Time limit for the question about the other profiles; profiles that were not asked
+are reported."""
 DEFAULT = 0
 """Index of the default profile."""
 
 
 @dataclass(frozen=True)
 class Covering:
-    """An entry that the data plane has, and what the database says of it."""
+    """An entry of the data plane, and its row in the database."""
 
     entry: CoveringEntry
     decides: bool
@@ -37,7 +39,7 @@ class Covering:
 
 @dataclass(frozen=True)
 class Other:
-    """A profile that would do something else."""
+    """A profile that would treat the packet differently."""
 
     name: str
     answer: PacketExplanation
@@ -45,7 +47,7 @@ class Other:
 
 @dataclass(frozen=True)
 class Told:
-    """An answer, and all that belongs to it."""
+    """The answer and the data that belong to it."""
 
     question: PacketQuestion
     answer: PacketExplanation
@@ -67,7 +69,7 @@ class Told:
         return any(each.address == source for each in attack.sources.top)
 
     def is_target(self, attack: Incident) -> bool:
-        """Whether the packet goes where an attack does."""
+        """Whether the packet's destination is the target of an attack."""
         if attack.target_kind == "port":
             return attack.target == "outside"
         if attack.target_kind == "profile":
@@ -78,7 +80,7 @@ class Told:
 
 
 class Explaining:
-    """Asks about packets."""
+    """Asks the data plane about packets."""
 
     def __init__(
         self,
@@ -121,7 +123,8 @@ class Explaining:
         return replace(told, attacks=attacks, overlays=laid)
 
     def _entries(self, answer: PacketExplanation) -> list[Covering]:
-        """An allow beats every ban; of each list the longest prefix decides."""
+        """The entries that decide: an allow beats every ban; in each list the longest prefix
+        decides."""
         deciding = next(
             (each for each in answer.entries if each.list == "allowlist"),
             next(iter(answer.entries), None),
@@ -134,13 +137,13 @@ class Explaining:
     def _origins(self, name: ListName, network: Network) -> Sequence[Entry]:
         try:
             return self._lists.get(name, network)
-        except NotFoundError:  # the data plane is a moment behind, or before
+        except NotFoundError:  # the data plane is a moment behind, or ahead
             return ()
 
     def _others(
         self, question: PacketQuestion, answer: PacketExplanation, profiles: Mapping[int, str]
     ) -> tuple[list[Other], int]:
-        """Profiles that would do something else, and how many were not asked."""
+        """Profiles that would treat the packet differently, and how many were not asked."""
         if question.destination is not None:
             return [], 0
         end = self._monotonic() + OTHERS_S_MAX

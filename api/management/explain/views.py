@@ -40,7 +40,7 @@ class ExplainViews:
 
 
 def operations(explaining: Explaining) -> list[Operation]:
-    """What can be asked about a packet."""
+    """The operations on explanations."""
     return [
         Operation(
             "GET",

@@ -1,1 +1,1 @@
-"""Blacklist and allowlist: the rules of both, below the web layer."""
+"""Blacklist and allowlist: the rules of both, independent of HTTP."""

@@ -1,4 +1,4 @@
-"""What the handlers of the lists answer: services' results as bodies."""
+"""Converts results of the services of the lists to bodies of answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def of_network(bodies: Sequence[EntryBody]) -> NetworkBody:
 
 
 def of_lookup(bodies: Sequence[EntryBody], found: LookUp) -> LookupBody:
-    """What the lists say of a network, with the entries of the one that is shown."""
+    """The result of a look-up, with the entries of the network that is shown."""
     return LookupBody(
         **dict(of_network(bodies)),
         asked=str(found.asked),
@@ -102,7 +102,7 @@ def to_put_many(entries: Sequence[Entry], state: State, hits: Sequence[int | Non
 def to_remove(
     network: Network, origin: str, remaining: Sequence[str], revision: int, state: State
 ) -> Answer:
-    """The answer to a DELETE; it has a body when other origins still hold the network."""
+    """The answer to a DELETE; it has a body if other origins still hold the network."""
     where = {} if state == "in_force" else location(revision)
     if not remaining:
         return Answer(202 if where else 204, None, where)
@@ -117,7 +117,7 @@ def to_remove(
 
 
 def to_import(result: ImportResult, state: State) -> Answer:
-    """The answer to an import; no revision: there was nothing to add."""
+    """The answer to an import; without a revision there was nothing to add."""
     skipped = [(line, str(network), why) for line, network, why in result.skipped_lines]
     of_lines = fields_of_lines(result.found, result.added, result.replaced, skipped)
     body = ImportBody(revision=result.revision, state=state, **of_lines)
@@ -141,13 +141,13 @@ def to_remove_many(result: RemovalResult, state: State, *, dry_run: bool = False
 
 
 def make_cursor(place: Place) -> str:
-    """Where the next page begins, as text."""
+    """The position of the next page, as text."""
     raw = place.network.key + bytes([place.network.prefix_length])
     return (raw + place.origin.encode()).hex()
 
 
 def read_cursor(text: str | None) -> Place | None:
-    """The reverse."""
+    """The reverse of `make_cursor`."""
     if text is None:
         return None
     raw = bytes.fromhex(text)

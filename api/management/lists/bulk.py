@@ -1,9 +1,9 @@
-"""What imports and removals in bulk share: one at a time, staged unseen, one revision at the end.
+"""The common part of imports and bulk removals: one at a time, staged invisibly, one revision.
 
-Rows that come are staged under the number of the bulk change (``import_id``), rows that go are
-marked with it (``ended_by``); both count from the moment its revision is committed. The data plane
-gets a file, which it loads beside its other work. Networks that other writes touch meanwhile are
-left out of the file, and published as they are when the revision is committed.
+New rows are staged with the number of the bulk change (``import_id``); rows to be removed are
+marked with it (``ended_by``). Both take effect when its revision is committed. The data plane gets
+a file, which it loads beside its other work. Networks that other writes change meanwhile are left
+out of the file, and published in their actual state when the revision is committed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from dataplane.base.networks import Network
 from dataplane.statelog import Change, Import, ListName
 
 TOUCHED_MAX = 5_000
-"""Networks that others may change meanwhile: they have to fit into one line of the state log."""
+"""Limit of the networks that other writes change meanwhile: they have to fit into one log line."""
 SWEEP_CHUNK = 400
 _RETRY_AFTER_S = 10
 _NAMES = {"import": "import", "remove": "removal in bulk"}
@@ -47,18 +47,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Publication:
-    """What is published of a bulk change."""
+    """The data for publishing a bulk change."""
 
     scratch: Path
     size_bytes: int
-    """Of the work: whether it is worth a process of its own."""
+    """Amount of work, to decide whether it runs in a process of its own."""
     networks: int
     removes: bool
     action: str
     target: str
     """For the audit trail."""
     result: Any
-    """For the answer that is kept for a repeated request."""
+    """For the stored answer to a repeated request."""
     on_commit: Callable[[], None] = lambda: None
 
 
@@ -80,7 +80,7 @@ class Bulk:
         self._scratch = scratch
         self._lock = threading.Lock()
         self.progress: Progress | None = None
-        """Of the bulk change under way."""
+        """Number of the bulk change under way."""
         self._has_unfinished = False
 
     @property
@@ -89,7 +89,7 @@ class Bulk:
         return self._lock.locked()
 
     def clean_up(self) -> None:
-        """At start: remove what a crash left of a bulk change."""
+        """At start: remove the traces of a bulk change that a crash has interrupted."""
         with written(self._scratch.parent):
             self._scratch.mkdir(parents=True, exist_ok=True)
             for path in self._scratch.iterdir():
@@ -98,7 +98,8 @@ class Bulk:
 
     @contextmanager
     def alone(self, actor: Actor, kind: Kind, name: ListName) -> Iterator[tuple[Path, Progress]]:
-        """The name of a scratch database; `TooManyRequestsError` while another is under way."""
+        """The name of a scratch database; `TooManyRequestsError` while another bulk change is under
+        way."""
         if not self._lock.acquire(blocking=False):
             raise _busy(self.progress)
         by, now_ms = actor.principal.name, self.clock.utc_ms()
@@ -115,14 +116,14 @@ class Bulk:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """The name of a scratch database that goes with the block."""
+        """The name of a scratch database, which is deleted at the end of the block."""
         with written(self._scratch):
             directory = tempfile.TemporaryDirectory(dir=self._scratch)
         with directory as name:
             yield Path(name) / "stage.db"
 
     def begin(self, actor: Actor, name: ListName, origin: str | None) -> Staging:
-        """A number for the change, and the time its durations count from."""
+        """A number for the change, and the time from which its durations count."""
         number, utc_ms = kinds.number[name], self.clock.utc_ms()
         with self.database.write() as connection:
             newest = connection.execute(select(func.max(imports.c.id))).scalar() or 0
@@ -133,7 +134,7 @@ class Bulk:
 
     @contextmanager
     def unless_finished(self, staging: Staging, stage: Stage) -> Iterator[None]:
-        """Take everything back when the block ends without a revision."""
+        """Undo everything if the block ends without a revision."""
         try:
             yield
         finally:
@@ -141,8 +142,8 @@ class Bulk:
                 self._take_back(staging, stage)
 
     def publish(self, actor: Actor, staging: Staging, stage: Stage, what: Publication) -> int:
-        """Make what is staged a revision; returns its number."""
-        name, tally = kinds.LISTS[staging.list], stage.tally()  # a look at all rows: not locked
+        """Commit the staged rows as a revision; returns its number."""
+        name, tally = kinds.LISTS[staging.list], stage.tally()  # reads all rows, without the lock
         job = program.FileJob(
             stage=str(what.scratch),
             state_log=str(self._state_log),
@@ -157,7 +158,7 @@ class Bulk:
             file, crc32 = program.run(job, what.size_bytes)
 
             def apply(connection: Connection, revision: int) -> Outcome[Any]:
-                if not (self._state_log / file).exists():  # a new generation swept it away
+                if not (self._state_log / file).exists():  # a new generation has deleted it
                     raise UnavailableError("the state log was renewed meanwhile", retry_after_s=1)
                 touched, changes = self._finish(connection, staging, stage, tally)
                 finished = update(imports).where(imports.c.id == staging.import_id)
@@ -170,7 +171,7 @@ class Bulk:
             return self._publisher.commit(actor, f"{name}.{what.action}", apply)[1]
 
     def _remove_unfinished(self) -> None:
-        """Traces in the database of bulk changes that did not come to their end."""
+        """Remove the traces of unfinished bulk changes from the database."""
         with self.database.write() as connection:
             if connection.execute(select(imports.c.id).limit(1)).first() is None:
                 self._has_unfinished = False
@@ -189,7 +190,7 @@ class Bulk:
         self._has_unfinished = False
 
     def _sweep(self) -> None:
-        """Housekeeping does it, but not while one bulk change follows the other."""
+        """Housekeeping does this, except between bulk changes that follow each other directly."""
         while True:
             with self.database.write(bulk=True) as connection:
                 if writes.sweep(connection, SWEEP_CHUNK) < SWEEP_CHUNK:
@@ -198,7 +199,7 @@ class Bulk:
     def _finish(
         self, connection: Connection, staging: Staging, stage: Stage, tally: writes.Tally
     ) -> tuple[list[Network], list[Change]]:
-        """Count the staged rows; returns what others touched, and what comes of it."""
+        """Count the staged rows; returns the networks that others changed, and their new state."""
         mine = import_skips.c.import_id == staging.import_id
         touched = [
             rows.network_of(row) for row in connection.execute(select(import_skips).where(mine))
@@ -220,7 +221,7 @@ class Bulk:
     def _settle(
         self, connection: Connection, staging: Staging, network: Network, tally: writes.Tally
     ) -> list[Change]:
-        """Count a network that others touched, and say how long it lasts if that changes."""
+        """Count a network that others changed, and store its new end if that changes."""
         found, number = rows.held(connection, staging.list, network), staging.import_id
         before = [row for row in found if rows.is_counted(row)]
         after = [row for row in found if rows.is_counted(row, number)]
@@ -230,7 +231,8 @@ class Bulk:
         return [rows.change(kinds.LISTS[staging.list], network, after, self.clock)]
 
     def _take_back(self, staging: Staging, stage: Stage) -> None:
-        """Undo what was staged; on a full disk only the next bulk change, or start, can do so."""
+        """Undo the staging; on a full disk only the next bulk change or the next start
+        can do so."""
         try:
             stage.remove(staging)
             self._forget(staging)

@@ -1,4 +1,4 @@
-"""``/lists/bulk``: how far the import or removal in bulk is that is under way."""
+"""``/lists/bulk``: the progress of the import or bulk removal that is under way."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BulkBody(Strict):
 
 
 def operations(bulk: Bulk) -> list[Operation]:
-    """What can be asked of bulk changes."""
+    """The operations on bulk changes."""
 
     def show(_call: Call) -> Answer:
         now = bulk.progress

@@ -1,7 +1,7 @@
-"""Bans that end the sessions of a policy's neighbours: a ban wins, so whoever makes one is told.
+"""Warns of bans that end the sessions of a policy's neighbours: a ban takes precedence over them.
 
-Asked from both sides: when a policy names a neighbour that is banned, and when one of those that
-the newest policy names is banned.
+Checked in both directions: when a policy names a neighbour that is banned, and when a ban covers a
+neighbour of the newest policy.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.base.networks import Network
 
 NAMED_MAX = 10
-"""Neighbours that an answer names; it says whether there are more."""
+"""Neighbours that an answer names; the answer says whether there are more."""
 _NEWEST = select(policies.c.document["neighbors"]).order_by(policies.c.revision.desc()).limit(1)
 
 
 def banned(connection: Connection, neighbors: Sequence[Network], boot_ms: int) -> list[str]:
-    """Warnings about neighbours of a policy that somebody has banned."""
+    """Warnings about banned neighbours of a policy."""
     if not neighbors or rows.is_empty(connection, kinds.BLACKLIST):
         return []
     found = list[str]()
@@ -37,7 +37,8 @@ def banned(connection: Connection, neighbors: Sequence[Network], boot_ms: int) -
 
 
 def cut_off(connection: Connection, bans: Sequence[Network], boot_ms: int) -> list[tuple[str, ...]]:
-    """For each of some bans, warnings about neighbours of the newest policy that it ends."""
+    """For each of some bans, warnings about the neighbours of the newest policy that it
+    cuts off."""
     neighbors = _named(connection)
     allowed = [
         neighbor
@@ -52,7 +53,7 @@ def cut_off(connection: Connection, bans: Sequence[Network], boot_ms: int) -> li
 
 
 def _named(connection: Connection) -> list[Network]:
-    """Those of the newest policy, as they are stored."""
+    """The neighbours of the newest policy, as stored."""
     stored = connection.execute(_NEWEST).scalar()
     written = stored if isinstance(stored, list) else []
     return [network for one in written if (network := _network(one)) is not None]

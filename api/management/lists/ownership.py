@@ -1,7 +1,7 @@
-"""Whose entries are whose: those of origin ``fleet`` are written and deleted by the agent alone.
+"""Ownership of entries: only the agent writes and deletes entries of the origin ``fleet``.
 
-What anybody else took off here would be missing until the fleet sends everything again, and what he
-added would stay until then.
+If another client removed one, it would be missing until the fleet sends everything again. If
+another client added one, it would stay until then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from api.management.policy.fleet import AGENT, is_agent
 
 
 def require_owner(principal: Principal, origin: str | None, field: str = "origin") -> None:
-    """Raise `ForbiddenError` unless this key may change entries of the origin (None: of no one)."""
+    """Raise `ForbiddenError` unless the key may change entries of this origin (None: of
+    no origin)."""
     if origin != FLEET or is_agent(principal):
         return
     message = (

@@ -1,7 +1,7 @@
-"""How far the bulk change under way is: who began it, its phase, and what of that is done.
+"""The progress of the bulk change under way: its author, its phase, and how much is done.
 
-The thread of the bulk change writes, requests read; nothing here is worth a lock. What a process of
-its own has done of the first phase, it writes into a file.
+The thread of the bulk change writes, requests read; no lock is needed. During the first phase a
+separate process writes its progress into a file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind = Literal["import", "remove"]
 
 @dataclass
 class Progress:
-    """Of one bulk change."""
+    """The progress of one bulk change."""
 
     kind: Kind
     list: ListName
@@ -34,25 +34,25 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Of `of`."""
+        """The part of `of` that is done."""
         if self._file is not None:
             with suppress(OSError, ValueError):
                 return int(self._file.read_text("ascii"))
         return self._done
 
     def check(self, size_bytes: int, file: Path) -> None:
-        """A body of that size is checked; ``file`` gets how much of it."""
+        """Begin to check a body of that size; ``file`` gets the number of checked bytes."""
         self._file, self.of = file, size_bytes
 
     def begin(self, phase: Phase, of: int | None = None) -> None:
-        """The next phase."""
+        """Begin the next phase."""
         self._file, self._done, self.of, self.phase = None, 0, of, phase
 
     def advance(self, done: int) -> None:
-        """So much of the phase is done."""
+        """Add to the part of the phase that is done."""
         self._done = done
 
 
 def note(file: Path, done: int) -> None:
-    """Write what `Progress.done` reads."""
+    """Write the number that `Progress.done` reads."""
     file.write_text(f"{done:020}", "ascii")

@@ -1,8 +1,8 @@
-"""Looks through a list: pages under filters, the most hit entries, and what covers a network.
+"""Reads a list: pages with filters, the most hit entries, and the networks that cover a network.
 
-Writes nothing. A filter other than the origin has no index, as each would make imports slower: a
-page reads the list from where it begins until it is full, and the number of all that meet the
-filters is counted once, with the first page.
+Only the filter by origin has an index, because each index makes imports slower. With another
+filter, a page reads the list from its start position until it is full, and the number of all
+matching entries is counted once, with the first page.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _VERDICTS: dict[ListName, Verdict] = {"allowlist": "allowed", "blacklist": "bann
 
 @dataclass(frozen=True)
 class EntryPage:
-    """A part of a list, the number of all that meet the filters, and where the next part begins.
+    """A page of a list, the number of all matching entries, and the position of the next page.
 
-    ``total`` None: it was counted with an earlier part.
+    ``total`` None: it was counted with an earlier page.
     """
 
     entries: tuple[Entry, ...]
@@ -41,7 +41,7 @@ class EntryPage:
 
 @dataclass(frozen=True)
 class Listed:
-    """A network on a list."""
+    """A network on a list, with its entries."""
 
     list: ListName
     network: Network
@@ -49,15 +49,15 @@ class Listed:
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the lists say of a network."""
+    """What the lists have about a network."""
 
     asked: Network
     entries: Sequence[Entry]
-    """Of one list: of the network itself, else of the longest that covers it."""
+    """From one list: the network itself, else the longest prefix that covers it."""
     verdict: Verdict
     decided_by: Listed | None
     covering: Sequence[Listed]
-    """Of both lists, the longest first."""
+    """From both lists, the longest prefix first."""
     inside: Sequence[Listed]
 
 
@@ -70,13 +70,14 @@ class ListReader:
         self._clock = clock
 
     def page(self, name: ListName, after: Place | None, limit: int, only: Only) -> EntryPage:
-        """Entries in the order of networks and origins, an order that no change upsets."""
+        """Entries in the order of networks and origins; changes of the list do not affect this
+        order."""
         boot_ms, number = self._clock.boot_ms(), kinds.number[name]
         with self._database.read() as connection:
             found = rows.page(connection, number, after, limit + 1, boot_ms, only)
             total = None
             if after is None and not only.is_counted and len(found) <= limit:
-                total = len(found)  # spares a second look at every entry
+                total = len(found)  # avoids a second read of every entry
             elif after is None or only.is_counted:
                 total = rows.total(connection, number, boot_ms, only)
         entries = tuple(entry_of(row) for row in found[:limit])
@@ -84,7 +85,7 @@ class ListReader:
         return EntryPage(entries, total, last)
 
     def first(self, name: ListName, order: rows.Order, limit: int, only: Only) -> EntryPage:
-        """The first entries in another order, and no more."""
+        """The first entries in another order; there are no further pages."""
         boot_ms, number = self._clock.boot_ms(), kinds.number[name]
         only = only.with_end() if order == "ends" else only
         with self._database.read() as connection:
@@ -93,7 +94,7 @@ class ListReader:
         return EntryPage(tuple(entry_of(row) for row in found), total)
 
     def most_hit(self, name: ListName, limit: int, only: Only) -> EntryPage:
-        """Of the most hit networks that the data plane names, those that meet the filters.
+        """Those of the data plane's most hit networks that meet the filters.
 
         Raises `DataplaneAwayError`.
         """
@@ -106,7 +107,7 @@ class ListReader:
         return EntryPage(tuple(found[:limit]), len(found))
 
     def look_up(self, name: ListName, asked: Network) -> LookUp:
-        """What the lists say of it. Raises `NotFoundError`: this list says nothing."""
+        """The look-up of a network. Raises `NotFoundError`: this list has nothing about it."""
         boot_ms = self._clock.boot_ms()
         with self._database.read() as connection:
             found = {each: _holders(connection, each, asked, boot_ms) for each in kinds.LISTS}
@@ -127,11 +128,11 @@ class ListReader:
 
 
 Holders = Mapping[Network, Sequence[Entry]]
-"""Entries by network, the longest network first."""
+"""Entries by network, the longest prefix first."""
 
 
 def _holders(connection: Connection, name: ListName, asked: Network, boot_ms: int) -> Holders:
-    """Of the networks that contain all of it."""
+    """Entries of the networks that contain the whole network."""
     number = kinds.number[name]
     networks = rows.holders(connection, number, asked, boot_ms)
     return {
@@ -141,7 +142,8 @@ def _holders(connection: Connection, name: ListName, asked: Network, boot_ms: in
 
 
 def _decided_by(found: Mapping[ListName, Holders]) -> Listed | None:
-    """An allow beats every ban; of each list the longest decides. What was rejected has no say."""
+    """An allow beats every ban; in each list the longest prefix decides. Rejected entries are
+    ignored."""
     for name in ("allowlist", "blacklist"):
         for network, entries in found[name].items():
             if any(each.rejected is None for each in entries):

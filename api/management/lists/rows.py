@@ -1,9 +1,8 @@
-"""Queries over the rows of both lists. No rule lives here, nothing is written here.
+"""Queries on the rows of both lists; reads only, without the rules of the lists.
 
-A row is one origin's entry of one network. It is visible when it has not ended, its revision, or
-that of the import it came with, is committed, and no bulk change that ends it is. ``totals`` counts
-the networks of visible rows and of those that ended but are not purged yet; ``origin_totals`` the
-rows.
+A row is one origin's entry of one network. It is visible if it has not ended, its revision (or that
+of its import) is committed, and no committed bulk change ends it. ``totals`` counts the networks of
+visible rows, and of ended rows that are not purged yet; ``origin_totals`` counts these rows.
 """
 
 from __future__ import annotations
@@ -53,28 +52,28 @@ Order = Literal["newest", "oldest", "ends"]
 
 @dataclass(frozen=True)
 class Only:
-    """Filters, joined by "and": which entries of a list."""
+    """Filters of the entries of a list, joined by "and"."""
 
     origin: str | None = None
     reason: str | None = None
     created_by: str | None = None
     text: str | None = None
-    """Part of reason, creator or origin, whatever its case (of ASCII)."""
+    """Text within reason, creator or origin; the case of ASCII letters is ignored."""
     since_ms: int | None = None
     until_ms: int | None = None
     has_end: bool = False
 
     @property
     def is_counted(self) -> bool:
-        """Whether ``origin_totals`` knows how many there are."""
+        """Whether ``origin_totals`` has the number of these entries."""
         return self == Only(origin=self.origin)
 
     def with_end(self) -> Only:
-        """Of those that have one."""
+        """The same filters, for entries with an end."""
         return replace(self, has_end=True)
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """On a row of ``entries``."""
+        """The SQL conditions for a row of ``entries``."""
         row = entries.c
         for column in (row.origin, row.reason, row.created_by):
             value = getattr(self, column.name)
@@ -92,7 +91,7 @@ class Only:
 
 
 class Place(NamedTuple):
-    """Where an entry stands in the order of a list."""
+    """The position of an entry in the order of a list."""
 
     network: Network
     origin: str
@@ -104,17 +103,17 @@ def network_of(row: AnyRow) -> Network:
 
 
 def deadline_of(row: AnyRow, boot_id: UUID) -> Deadline | None:
-    """When a row ends; None: never."""
+    """The deadline of a row; None: it has no end."""
     if row.expires_boot_ms is None:
         return None
     return Deadline(boot_id, row.expires_boot_ms, row.expires_utc_ms, row.duration_s)
 
 
 def latest(ends: Sequence[Deadline | None]) -> Deadline | None:
-    """The end of a network that several entries hold: of at least one, the last.
+    """The latest of the ends of a network's entries (at least one); None: one has no end.
 
-    Each part is the largest of its kind, so that it is the last after a reboot too, when UTC and
-    duration decide (`Deadline.remaining_ms`).
+    Each part is the maximum of its kind. So the result is the latest after a reboot too, when UTC
+    and duration decide (`Deadline.remaining_ms`).
     """
     known = [each for each in ends if each is not None]
     if len(known) < len(ends):
@@ -124,14 +123,15 @@ def latest(ends: Sequence[Deadline | None]) -> Deadline | None:
 
 
 def change(name: ListName, network: Network, found: Sequence[AnyRow], clock: Clock) -> Put | Remove:
-    """What the data plane has to know of a network that these rows, and no others, hold."""
+    """The change for the data plane if these rows, and no others, hold the network."""
     boot_id, boot_ms = clock.boot_id(), clock.boot_ms()
     ends = [deadline_of(row, boot_id) for row in found if is_live(row, boot_ms)]
     return Put(name, network, latest(ends)) if ends else Remove(name, network)
 
 
 def committed(of: Any = entries) -> ColumnElement[bool]:
-    """The row's revision, or its import's, is committed, and nothing that ends the row is."""
+    """The row's revision, or its import's, is committed, and no committed bulk change
+    ends the row."""
     finished = imports.c.revision.is_not(None)
     of_import = exists().where(imports.c.id == of.c.import_id, finished)
     gone = exists().where(imports.c.id == of.c.ended_by, finished)
@@ -145,7 +145,7 @@ def visible(boot_ms: int | BindParameter[int], of: Any = entries) -> ColumnEleme
 
 
 def ended(boot_ms: int) -> ColumnElement[bool]:
-    """Over at that time of the boot clock."""
+    """The row has ended at that time of the boot clock."""
     return and_(entries.c.expires_boot_ms.is_not(None), entries.c.expires_boot_ms <= boot_ms)
 
 
@@ -155,13 +155,13 @@ def find(connection: Connection, lists: int, network: Network, boot_ms: int) -> 
 
 
 def held(connection: Connection, lists: int, network: Network) -> Sequence[AnyRow]:
-    """All rows of a network, visible or not, with the revisions of the imports that brought
-    (``import_revision``) and end them (``ended_revision``)."""
+    """All rows of a network, visible or not, with the revisions of the imports that added them
+    (``import_revision``) and that end them (``ended_revision``)."""
     return list(connection.execute(_HELD, key_of(lists, network)))
 
 
 def is_counted(row: AnyRow, finished: int | None = None) -> bool:
-    """Whether the totals know a row of `held`; ``finished``: as if that import were committed."""
+    """Whether the totals count a row of `held`; ``finished``: treat that import as committed."""
     began = row.revision is not None or row.import_revision is not None
     ends = row.ended_revision is not None
     if finished is not None:
@@ -183,7 +183,7 @@ def page(
     boot_ms: int,
     only: Only,
 ) -> list[AnyRow]:
-    """Visible rows in the order of networks and origins, beginning after one."""
+    """Visible rows in the order of networks and origins, after a given one."""
     query = _of_list(lists, boot_ms, only)
     if after is not None:
         columns = tuple_(entries.c.key, entries.c.prefix_length, entries.c.origin)
@@ -194,7 +194,7 @@ def page(
 def first(
     connection: Connection, lists: int, order: Order, limit: int, boot_ms: int, only: Only
 ) -> list[AnyRow]:
-    """The first visible rows in another order; those that are equal in that of `page`."""
+    """The first visible rows in another order; equal ones in the order of `page`."""
     by = {
         "newest": entries.c.created_ms.desc(),
         "oldest": entries.c.created_ms,
@@ -207,7 +207,7 @@ def first(
 def among(
     connection: Connection, lists: int, wanted: Sequence[Network], boot_ms: int, only: Only
 ) -> list[AnyRow]:
-    """Visible rows of these networks, in no order; at most some thousand networks."""
+    """Visible rows of these networks, unordered; at most some thousand networks."""
     keys = sorted({network.key for network in wanted})
     query = _of_list(lists, boot_ms, only).where(entries.c.key.in_(keys))
     known = set(wanted)
@@ -215,13 +215,13 @@ def among(
 
 
 def lasting(connection: Connection, lists: int, network: Network, boot_ms: int) -> list[AnyRow]:
-    """The visible rows of exactly that network, the one that lasts longest first."""
+    """The visible rows of exactly that network, the one with the latest end first."""
     found = find(connection, lists, network, boot_ms)
     return sorted(found, key=_lasts, reverse=True)
 
 
 def networks(connection: Connection, lists: int, boot_ms: int) -> Iterator[Network]:
-    """The networks of all visible rows of a list, each once; a million take seconds."""
+    """The networks of all visible rows of a list, each once; a million of them take seconds."""
     query = select(entries.c.key, entries.c.prefix_length).where(
         entries.c.list == lists, visible(boot_ms)
     )
@@ -231,13 +231,13 @@ def networks(connection: Connection, lists: int, boot_ms: int) -> Iterator[Netwo
 
 
 def total(connection: Connection, lists: int, boot_ms: int, only: Only) -> int:
-    """How many rows of a list are visible and meet the filters."""
+    """The number of visible rows of a list that meet the filters."""
     if not only.is_counted:
         of_list = (entries.c.list == lists, visible(boot_ms), *only.conditions())
         return int(connection.execute(select(func.count()).where(*of_list)).scalar_one())
     origin = only.origin
     counted = select(func.coalesce(func.sum(origin_totals.c.count), 0))
-    # "+ 0" keeps SQLite from walking the whole list: few rows have ended
+    # "+ 0" keeps SQLite from reading the whole list: few rows have ended
     over = select(func.count()).where(entries.c.list + 0 == lists, ended(boot_ms), committed())
     counted = counted.where(origin_totals.c.list == lists)
     if origin is not None:
@@ -247,7 +247,7 @@ def total(connection: Connection, lists: int, boot_ms: int, only: Only) -> int:
 
 
 def used(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
-    """How many networks of a kind visible rows of both lists have; exact at the limit."""
+    """The number of networks of a kind with visible rows, in both lists; exact at the limit."""
     counted = connection.execute(_NETWORKS_OF_KIND, {"kind": of_kind}).scalar_one()
     if counted < limit:
         return int(counted)
@@ -258,7 +258,7 @@ def used(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
 
 
 def used_rows(connection: Connection, of_kind: int, boot_ms: int, limit: int) -> int:
-    """How many rows of a kind are visible in both lists; exact at the limit."""
+    """The number of visible rows of a kind in both lists; exact at the limit."""
     counted = connection.execute(_ROWS_OF_KIND, {"kind": of_kind}).scalar_one()
     if counted < limit:
         return int(counted)
@@ -267,7 +267,7 @@ def used_rows(connection: Connection, of_kind: int, boot_ms: int, limit: int) ->
 
 
 def is_empty(connection: Connection, lists: int) -> bool:
-    """Whether a list has no entry at all."""
+    """Whether a list has no entry."""
     return connection.execute(_ANY_OF_LIST, {"list": lists}).first() is None
 
 
@@ -304,18 +304,18 @@ def _lasts(row: AnyRow) -> tuple[bool, int]:
 
 
 def key_of(lists: int, network: Network) -> dict[str, Any]:
-    """The columns that every row of a network shares."""
+    """The columns that identify the rows of a network."""
     return {"list": lists, "key": network.key, "prefix_length": network.prefix_length}
 
 
 def _over(boot_ms: int) -> Select[Any]:
-    """Networks that have an entry that is over and not purged."""
+    """Networks that have an ended entry that is not purged yet."""
     columns = (entries.c.list, entries.c.key, entries.c.prefix_length)
     return select(*columns).where(ended(boot_ms), committed()).distinct()
 
 
 _PLACE = (entries.c.key, entries.c.prefix_length, entries.c.origin)
-# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+# Built once: SQLAlchemy takes longer to build a statement than SQLite takes to run it.
 _NOW = bindparam("boot_ms", type_=Integer)
 _IS = and_(
     entries.c.list == bindparam("list"),
@@ -348,7 +348,8 @@ _WITHIN = (
         entries.c.list == bindparam("list"),
         entries.c.key.between(bindparam("key"), bindparam("last")),
         entries.c.prefix_length >= bindparam("prefix_length"),
-        # IPv4 lies within the keys of ::/0 and its like, but not within those networks
+        # IPv4 keys lie within those of ::/0 and similar prefixes, but these networks do not contain
+        # IPv4
         ~and_(
             bindparam("is_ipv6", type_=Boolean),
             entries.c.key.between(MAPPED_PREFIX + bytes(4), _MAPPED_LAST),

@@ -50,10 +50,10 @@ class ListQuery(Strict):
 
 
 class ShowQuery(Strict):
-    """What to show of a network."""
+    """The parts of the answer about a network."""
 
     covering: Annotated[bool, FromFlag] = False
-    """Also what covers it, and what both lists together say of it."""
+    """Also networks that cover it, and the verdict of both lists together."""
 
 
 class ListedBody(Strict):
@@ -68,7 +68,7 @@ class LookupBody(NetworkBody):
 
     asked: str
     verdict: Verdict
-    """Of both lists: an allow beats every ban. ``none``: what is there was rejected."""
+    """From both lists: an allow beats every ban. ``none``: only rejected entries cover it."""
     decided_by: ListedBody | None
     covering: list[ListedBody]
     """Networks of both lists that contain all of it, the longest first."""
@@ -77,4 +77,4 @@ class LookupBody(NetworkBody):
 
 
 class ShowBody(RootModel[NetworkBody | LookupBody]):
-    """The entry of exactly that network, or with ``covering`` what says something of it."""
+    """The entry of exactly that network, or with ``covering`` the entries that cover it."""

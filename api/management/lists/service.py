@@ -1,8 +1,8 @@
-"""What may go on a list and what may not, whoever asks.
+"""The rules for entries of the lists, for all clients.
 
-The allowlist beats every ban, so a ban that could never act is refused; one that acts in part is
-accepted with a warning. A list that is full refuses before anything is committed. Several origins
-may hold one network, each with its own end: the data plane is told of the last.
+The allowlist beats every ban, so a ban that could never take effect is refused; a ban that takes
+effect in part is accepted with a warning. A full list refuses entries before anything is committed.
+Several origins may hold one network, each with its own end: the data plane gets the latest end.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from dataplane.statelog import Change, ListName, Put
 MANUAL = "manual"
 _NAMED_MAX = 20
 ENTRIES_PER_NETWORK = 2
-"""The lists take so many entries for each network that the data plane has room for: a network may
-have many origins, all networks together have two on average."""
+"""Entries for each network that the data plane has room for: a network may have many origins, all
+networks together have two on average."""
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """How many networks the data plane holds; prefixes per family."""
+    """The number of networks that the data plane holds; prefixes per family."""
 
     addresses_max: int
     prefixes_max: int
 
     def limit(self, kind: int) -> int:
-        """Of one kind (`api.management.lists.rows`)."""
+        """The limit of one kind (`api.management.lists.rows`)."""
         return self.addresses_max if kind == kinds.ADDRESS else self.prefixes_max
 
 
 @dataclass(frozen=True)
 class Room:
-    """Places for networks and entries, by kind."""
+    """Numbers of places for networks and entries, by kind."""
 
     networks: Sequence[int] = (0, 0, 0)
     entries: Sequence[int] = (0, 0, 0)
@@ -62,7 +62,7 @@ class Wanted:
     duration_s: int | None
     origin: str = MANUAL
     field: str = "ip"
-    """What errors call it."""
+    """The name of the entry in errors."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,14 @@ class Entry:
     rejected: str | None = None
     warnings: tuple[str, ...] = ()
     is_new: bool = False
-    """There was no entry of that network and origin."""
+    """There was no entry of that network and origin before."""
     is_first: bool = False
-    """There was no entry of that network at all: the data plane did not know it."""
+    """There was no entry of that network before: the data plane did not have it."""
 
 
 @dataclass(frozen=True)
 class Removed:
-    """A removal's revision, and the origins that still hold the network."""
+    """The revision of a removal, and the origins that still hold the network."""
 
     revision: int
     remaining: tuple[str, ...]
@@ -109,10 +109,10 @@ class Lists:
         self._clock = clock
         self.capacity = capacity
         self.reserved = Room()
-        """What an import under way is going to take."""
+        """Places that an import under way will use."""
 
     def put(self, actor: Actor, name: ListName, wanted: Sequence[Wanted]) -> list[Entry]:
-        """Add entries, or replace those of the same network and origin, all or none.
+        """Add entries, or replace those of the same network and origin; all or none.
 
         Raises `ConflictError`: covered by the allowlist, or the list is full.
         """
@@ -163,7 +163,7 @@ class Lists:
         return Removed(revision, remaining)
 
     def get(self, name: ListName, network: Network) -> list[Entry]:
-        """The entries of exactly that network, the one that lasts longest first.
+        """The entries of exactly that network, the one with the latest end first.
 
         Raises `NotFoundError`.
         """
@@ -175,7 +175,8 @@ class Lists:
         return [entry_of(row) for row in found]
 
     def reserve(self, wanted: Room) -> None:
-        """Take places under the lock, so that nobody gets them meanwhile. `ConflictError`: full."""
+        """Reserve places, under the lock, until they are used. `ConflictError`: the
+        list is full."""
         capacity, boot_ms = self.capacity(), self._clock.boot_ms()
         with self._database.write() as connection:
             for kind, (networks, entries) in enumerate(
@@ -210,7 +211,7 @@ class Lists:
     def _check_room(
         self, connection: Connection, capacity: Capacity, made: Sequence[Entry], boot_ms: int
     ) -> None:
-        """Whether what is written already fits; what is replaced needs no room."""
+        """Check the room after the rows are written; replaced rows need none."""
         networks = Counter(kinds.kind(each.network) for each in made if each.is_first)
         for kind, count in networks.items():
             limit, reserved = capacity.limit(kind), self.reserved.networks[kind]
@@ -245,7 +246,7 @@ def entry_of(row: AnyRow) -> Entry:
 def _check(
     connection: Connection, name: ListName, wanted: Sequence[Wanted], boot_ms: int
 ) -> list[tuple[str, ...]]:
-    """Warnings about each; refuses what could never act."""
+    """Warnings about each entry; refuses entries that could never take effect."""
     found = _check_against_allowlist(connection, name, wanted, boot_ms)
     found = [
         one + wide.warnings_about(each.network) for one, each in zip(found, wanted, strict=True)
@@ -259,7 +260,8 @@ def _check(
 def _check_against_allowlist(
     connection: Connection, name: ListName, wanted: Sequence[Wanted], boot_ms: int
 ) -> list[tuple[str, ...]]:
-    """Refuse bans that the allowlist covers whole; for each, warnings about what acts in part."""
+    """Refuse bans that the allowlist covers completely; returns warnings about partly
+    covered ones."""
     other = kinds.BLACKLIST if name == "allowlist" else kinds.ALLOWLIST
     if rows.is_empty(connection, other):
         return [()] * len(wanted)
@@ -282,7 +284,7 @@ def _check_against_allowlist(
 
 
 def full(kind: int, used: int, wanted: int, limit: int) -> ConflictError:
-    """The refusal of what does not fit."""
+    """The error for entries that do not fit."""
     message = (
         f"the lists are full: {used} of {limit} {kinds.KINDS[kind]} used, {wanted} more wanted"
     )
@@ -324,13 +326,13 @@ def _not_there(
 
 
 def _of_origin(network: Network, origin: str, found: Sequence[AnyRow]) -> dict[str, Any] | None:
-    """The entry of an origin among rows of a network, as the audit trail has it."""
+    """The entry of an origin among rows of a network, in the form of the audit trail."""
     held = (trail.values(network, origin, row) for row in found if row.origin == origin)
     return next(held, None)
 
 
 def _target(wanted: Sequence[Wanted]) -> str:
-    """As the audit trail has it."""
+    """The target in the form of the audit trail."""
     first, origins = wanted[0], sorted({each.origin for each in wanted} - {MANUAL})
     text = str(first.network) if len(wanted) == 1 else f"{len(wanted)} entries"
     return f"{text} of {', '.join(origins)}" if origins else text

@@ -1,6 +1,6 @@
-"""What the audit trail says of entries: how they were before a change, and how they are after it.
+"""The values of entries in the audit trail: before a change and after it.
 
-Of a change of many the first are told, and how many are left out.
+For a change of many entries, the first ones are listed, with the number of the others.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def values(network: Network, origin: str, held: Any) -> dict[str, Any]:
 def difference(
     before: Sequence[Mapping[str, Any] | None], after: Sequence[Mapping[str, Any] | None]
 ) -> Difference:
-    """Of entries one by one; None: there was none, or there is none any more."""
+    """The values of single entries before and after; None: there was no entry, or there is none
+    now."""
     if len(before) == 1:
         return Difference(before[0], after[0])
     return Difference(_some(before), _some(after))

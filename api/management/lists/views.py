@@ -52,7 +52,7 @@ from dataplane.statelog import ListName
 
 @dataclass(frozen=True)
 class Services:
-    """What the handlers call; the same for both lists."""
+    """The services that the handlers call; the same for both lists."""
 
     lists: Lists
     reader: ListReader
@@ -77,16 +77,16 @@ class ListViews:
     def show(self, call: Call) -> Answer:
         """A page of the list."""
         query: ListQuery = call.query
-        state = self._effects.states()  # first: it stores what was rejected
+        state = self._effects.states()  # first: this stores new rejections
         page = self._page(query)
         following = None if page.next is None else answers.make_cursor(page.next)
         found = self._bodies(page.entries, state, with_hits=query.hits)
         model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
         fields: dict[str, Any] = {self._name: found, "total": page.total, "next_cursor": following}
-        return Answer(200, model.model_construct(**fields))  # of a thousand bodies that are sound
+        return Answer(200, model.model_construct(**fields))  # a thousand bodies that are valid
 
     def get(self, call: Call) -> Answer:
-        """One network, with the entries of all origins; or what covers it."""
+        """One network with the entries of all origins, or the networks that cover it."""
         query: ShowQuery = call.query
         state, network = self._effects.states(), Network.parse(call.path["network"])
         if query.covering:
@@ -118,7 +118,7 @@ class ListViews:
         return answers.to_remove(network, query.origin, done.remaining, done.revision, state)
 
     def remove_many(self, call: Call) -> Answer:
-        """Remove what a filter meets."""
+        """Remove the entries that a filter selects."""
         query: RemoveQuery = call.query
         require_owner(call.principal, call.body.origin)
         wanted = _filter(call.body, spares_fleet=not is_agent(call.principal))
@@ -183,7 +183,7 @@ class ListViews:
         return answers.to_put_many(entries, state, self._hits(entries, state))
 
     def _hits(self, entries: Sequence[Entry], state: State) -> list[int | None]:
-        """Of entries just written: those of new networks have none yet."""
+        """Hits of entries just written; new networks have none yet."""
         if state != "in_force":
             return [None] * len(entries)
         known = [(each.list, each.network) for each in entries if not each.is_first]
@@ -212,7 +212,7 @@ class ListViews:
 
 
 def operations(views: ListViews, name: ListName) -> list[Operation]:
-    """What can be done with a list."""
+    """The operations on a list."""
     path, page = f"/{name}", BlacklistPage if name == "blacklist" else AllowlistPage
     read, operate = Role.READ, Role.OPERATE
     return [
@@ -296,7 +296,7 @@ def _wanted(request: EntryRequest, prefix: str = "", *, force: bool) -> Wanted:
 
 
 def _is_forced(force: bool, origin: str) -> bool:
-    """Of the fleet's entries, the orchestrator has asked."""
+    """For entries of the fleet, the orchestrator has asked for the confirmation."""
     return force or origin == FLEET
 
 

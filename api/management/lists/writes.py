@@ -1,7 +1,7 @@
-"""Writes to the rows of both lists and to their totals, inside a caller's transaction.
+"""Writes to the rows of both lists and to their totals, within the caller's transaction.
 
-A write to a network of which a bulk change has staged or marked rows notes that
-(``import_skips``): the bulk change then publishes what came of the network, not what it staged.
+A write to a network that a bulk change has staged or marked is recorded in ``import_skips``: the
+bulk change then publishes the actual state of the network instead of the staged one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Tally:
         """By kind and origin."""
 
     def compare(self, network: Network, before: Sequence[AnyRow], after: Sequence[AnyRow]) -> None:
-        """Count what a network had and has, in rows that the totals know."""
+        """Count the difference between a network's former and present rows, as far as the totals
+        count them."""
         of_kind = kind(network)
         self.networks[of_kind] += bool(after) - bool(before)
         for rows, sign in ((before, -1), (after, 1)):
@@ -60,14 +61,14 @@ class Tally:
                 self.rows[of_kind, row.origin] += sign
 
     def add(self, other: Tally, sign: int = 1) -> None:
-        """Add what another counted, or take it back (-1)."""
+        """Add the counts of another tally, or subtract them (-1)."""
         for of_kind, change in other.networks.items():
             self.networks[of_kind] += sign * change
         for key, change in other.rows.items():
             self.rows[key] += sign * change
 
     def write(self, connection: Connection, lists: int) -> None:
-        """Correct the totals."""
+        """Update the totals."""
         for of_kind, change in self.networks.items():
             if change:
                 values = {"list": lists, "kind": of_kind, "count": change}
@@ -88,7 +89,7 @@ def put(
     values: dict[str, Any],
     tally: Tally,
 ) -> Sequence[AnyRow]:
-    """Add or replace the row of a network and an origin; returns what was there, as `held`."""
+    """Add or replace the row of a network and an origin; returns the former rows, as `held`."""
     found = held(connection, lists, network)
     _touch(connection, network, found)
     before = [row for row in found if is_counted(row)]
@@ -106,7 +107,7 @@ def put(
 def remove(
     connection: Connection, lists: int, network: Network, origin: str, tally: Tally
 ) -> Sequence[AnyRow]:
-    """Remove the rows of a network and an origin; returns what was there, as `held`."""
+    """Remove the rows of a network and an origin; returns the former rows, as `held`."""
     found = held(connection, lists, network)
     _touch(connection, network, found)
     connection.execute(_REMOVE, {**key_of(lists, network), "origin": origin})
@@ -116,13 +117,13 @@ def remove(
 
 
 def any_ended(connection: Connection, boot_ms: int) -> bool:
-    """Whether there is something to purge."""
+    """Whether there are ended rows to purge."""
     query = select(entries.c.key).where(ended(boot_ms), committed()).limit(1)
     return connection.execute(query).first() is not None
 
 
 def purge(connection: Connection, boot_ms: int, limit: int) -> int:
-    """Remove rows that have ended, and of their networks no other; returns how many."""
+    """Remove ended rows, and no other rows of their networks; returns the number."""
     query = select(entries.c.list, entries.c.key, entries.c.prefix_length)
     rows = list(connection.execute(query.where(ended(boot_ms), committed()).limit(limit)))
     for lists, network in dict.fromkeys((row.list, network_of(row)) for row in rows):
@@ -131,12 +132,12 @@ def purge(connection: Connection, boot_ms: int, limit: int) -> int:
 
 
 def any_swept(connection: Connection) -> bool:
-    """Whether there is something to sweep."""
+    """Whether there are rows to sweep."""
     return connection.execute(_GONE.limit(1)).first() is not None
 
 
 def sweep(connection: Connection, limit: int) -> int:
-    """Remove rows that a bulk change has ended; returns how many."""
+    """Remove rows that a bulk change has ended; returns the number."""
     found = [row._asdict() for row in connection.execute(_GONE.limit(limit))]
     if found:
         connection.execute(_REMOVE_ROW, found)
@@ -170,7 +171,7 @@ def _is(*names: str) -> ColumnElement[bool]:
     return and_(*(entries.c[name] == bindparam(name) for name in names))
 
 
-# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+# Built once: SQLAlchemy takes longer to build a statement than SQLite takes to run it.
 _REMOVE = delete(entries).where(_is("list", "key", "prefix_length", "origin"))
 _REMOVE_ROW = delete(entries).where(_is("list", "key", "prefix_length", "origin", "import_id"))
 _PUT = insert(entries)

@@ -1,4 +1,4 @@
-"""What is asked of a node first: its policy, its rates, what is attacked, the SYN proxy."""
+"""The summary of a node for its status: policy, rates, active attacks, SYN proxy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROFILES_NAMED_MAX = 100
 
 
 def policy(found: Policy) -> PolicyNow:
-    """The newest policy, as it is stored."""
+    """The newest policy, as stored."""
     document = found.document
     modes = ((name, _mode(profile)) for name, profile in profiles_of(document))
     lax = (ProfileMode(profile=name, mode=mode) for name, mode in modes if mode != "enforce")
@@ -39,7 +39,7 @@ def policy(found: Policy) -> PolicyNow:
 
 
 def rates(stats: NodeStats | None) -> RatesNow | None:
-    """None: the data plane is away."""
+    """The rates; None: the data plane is away."""
     if stats is None:
         return None
     found = stats.rates
@@ -53,7 +53,7 @@ def rates(stats: NodeStats | None) -> RatesNow | None:
 
 
 def attacks(stats: NodeStats | None, incidents: Sequence[Incident]) -> AttacksNow:
-    """Those that go on, the heaviest first."""
+    """Active attacks, the heaviest first."""
     if stats is None:
         return AttacksNow(active=None, suppressed=None, heaviest=[])
     active = [each for each in incidents if each.is_active]
@@ -67,7 +67,7 @@ def attacks(stats: NodeStats | None, incidents: Sequence[Incident]) -> AttacksNo
 
 
 def syn_proxy(stats: NodeStats | None, newest: Policy) -> SynProxyNow | None:
-    """None: the data plane is away."""
+    """The state of the SYN proxy; None: the data plane is away."""
     if stats is None:
         return None
     found = stats.syn_proxy_on
@@ -97,6 +97,6 @@ def _attack(incident: Incident) -> AttackNow:
 
 
 def _mode(profile: Stored) -> Literal["enforce", "monitor", "off"]:
-    """As it is stored: an older release may have written what this one does not know."""
+    """The stored mode: an older release may have written one that this release does not know."""
     written = profile.get("mode")
     return written if written in {"monitor", "off"} else "enforce"

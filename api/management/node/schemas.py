@@ -37,7 +37,7 @@ class AttacksNow(Strict):
     active: int | None
     suppressed: int | None
     heaviest: list[AttackNow]
-    """At most ten, by packets."""
+    """At most ten, by number of packets."""
 
 
 class ProfileMode(Strict):
@@ -53,9 +53,9 @@ class PolicyNow(Strict):
     name: str
     mode: Literal["enforce", "monitor", "off"]
     revision: int
-    """0: nobody has set one."""
+    """0: no policy was set."""
     not_enforced: list[ProfileMode]
-    """The default profile among them; at most a hundred."""
+    """Profiles with the default one among them; at most a hundred."""
 
 
 class RatesNow(Strict):
@@ -65,22 +65,22 @@ class RatesNow(Strict):
     received_bits_per_second: int
     forwarded_packets_per_second: int
     consumed_packets_per_second: int
-    """Answered or absorbed by the node."""
+    """Packets answered or absorbed by the node."""
     dropped_packets_per_second: int
 
 
 class ProtectedBody(Strict):
-    """For whom the SYN proxy is on; no address: for all of the profile."""
+    """An address for which the SYN proxy is on; null: all addresses of the profile."""
 
     profile: str
     address: str | None
 
 
 class SynProxyNow(Strict):
-    """Whether the SYN proxy answers for somebody now."""
+    """Whether the SYN proxy answers for any address now."""
 
     profiles: int
-    """That have it: ``auto`` or ``always``."""
+    """Profiles that have it: ``auto`` or ``always``."""
     always: list[str]
     """Profiles for which it is always on; at most a hundred."""
     on_count: int
@@ -114,7 +114,7 @@ class StorageBody(Strict):
 
 
 class PanicState(Strict):
-    """Every profile only watches, until then."""
+    """Panic mode: every profile monitors only, until then."""
 
     until: Timestamp
     by: str
@@ -164,10 +164,10 @@ class StatusBody(Strict):
     """null: the data plane is away."""
     panic: PanicState | None
     fleet: FleetBody | None
-    """Whose policy rules; null: the node's own."""
+    """The source of the policy; null: the node's own."""
     drain: DrainState | None
     overlays: int
-    """Laid over the policy for a time, panic mode among them."""
+    """Overlays of the policy, panic mode among them."""
     version: str
 
 
@@ -213,13 +213,13 @@ class StatsBody(Strict):
     dropped_by_reason: dict[str, int]
     would_drop_by_reason: dict[str, int]
     link_by_kind: dict[str, int]
-    """What came in that is of the link or not IP, and so is judged by no stage."""
+    """Received packets of link control or not IP, which no stage judges."""
     encapsulated_by_kind: dict[str, int]
-    """What came in inside MPLS or PPPoE, and is judged by what is inside."""
+    """Received packets inside MPLS or PPPoE, judged by the inner packet."""
     neighbors_by_protocol: dict[str, int]
     """What came in of neighbours that the policy names, and was let be; see ``neighbors``."""
     connections_by_profile: dict[str, int]
-    """Tracked now; profiles without any are left out."""
+    """Connections tracked now; profiles without any are left out."""
     attacks_blocked: int | None
     requests_per_second: float | None
     latency_ms: float

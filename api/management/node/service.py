@@ -1,4 +1,4 @@
-"""What the node says of itself, from what the data plane publishes. Writes nothing."""
+"""Status and statistics of the node, from what the data plane publishes. Writes nothing."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class NodeView:
         self._version = version()
 
     def status(self) -> StatusBody:
-        """State and health of the node; also without a data plane."""
+        """State and health of the node; works without a data plane too."""
         stats = self._stats()
         ours = [CAUSE] if self._storage.trouble else []
         health, reasons = judge(stats, [*ours, *self._agent.reasons()])
@@ -148,7 +148,7 @@ class NodeView:
         """Raise `UnavailableError` while changes can't be made durable, without a data plane, and
         while the node drains.
 
-        Touches no disk: whoever asks for changes and the probe in the background say how it is.
+        Does not use the disk: changes and the background probe report its state.
         """
         trouble = self._storage.trouble
         missing = [] if trouble is None else list(trouble.anew().errors)

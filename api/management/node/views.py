@@ -9,7 +9,7 @@ from api.management.node.service import NodeView
 
 
 def operations(node: NodeView) -> list[Operation]:
-    """What can be asked of the node."""
+    """The operations on the node's status."""
 
     def status(_call: Call) -> Answer:
         return Answer(200, node.status())

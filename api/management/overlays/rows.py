@@ -1,4 +1,4 @@
-"""The rows of overlays. At most `OVERLAYS_MAX` have not ended, so they are always read whole."""
+"""The rows of overlays. At most `OVERLAYS_MAX` are live, so all of them are always read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Stored:
 
 
 def live(connection: Connection, boot_ms: int) -> list[Stored]:
-    """Those that have not ended at that time of the boot clock, oldest first."""
+    """The overlays that have not ended at that time of the boot clock, oldest first."""
     query = select(overlays).where(overlays.c.expires_boot_ms > boot_ms)
     ordered = query.order_by(overlays.c.created_ms, overlays.c.id)
     return [_stored(row) for row in connection.execute(ordered)]
@@ -55,12 +55,12 @@ def remove(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def remove_ended(connection: Connection, boot_ms: int) -> None:
-    """Rows that nobody sees any more; the data plane has ended them by itself."""
+    """Remove ended rows, which are no longer visible; the data plane ends overlays by itself."""
     connection.execute(delete(overlays).where(overlays.c.expires_boot_ms <= boot_ms))
 
 
 def to_log(found: Sequence[Stored], boot_id: UUID) -> tuple[Overlay, ...]:
-    """As the state log has them; their ends are on the clock of that boot."""
+    """The overlays in the form of the state log; their ends are on the clock of that boot."""
     return tuple(
         Overlay(
             each.document,

@@ -1,4 +1,4 @@
-"""What is laid over the policy, and its end: each change a revision with an audit row."""
+"""The overlays of the policy and their ends; each change is a revision with an audit row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dataplane.statelog import SetOverlays
 
 PANIC = "panic"
 DURATION_S_MAX = 86_400
-"""A day: what lasts longer belongs into the policy."""
+"""One day: a longer change belongs in the policy."""
 _ID_BYTES = 8
 
 Origin = Literal["manual", "incident"]
@@ -31,7 +31,7 @@ Origin = Literal["manual", "incident"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """An overlay to be laid: a document that `parse_overlay` takes, and how long it is to last."""
+    """An overlay to be added: a document that `parse_overlay` accepts, and its duration."""
 
     document: dict[str, Any]
     duration_s: int
@@ -49,7 +49,7 @@ class Overlays:
         self._clock = clock
 
     def all(self) -> list[Stored]:
-        """Those that have not ended, oldest first."""
+        """The overlays that have not ended, oldest first."""
         with self._database.read() as connection:
             return rows.live(connection, self._clock.boot_ms())
 
@@ -58,7 +58,7 @@ class Overlays:
         return next((each for each in self.all() if each.kind == PANIC), None)
 
     def add(self, actor: Actor, wanted: Wanted) -> Stored:
-        """Lay one over the policy. Raises `ConflictError`: there are too many."""
+        """Add an overlay to the policy. Raises `ConflictError`: there are too many."""
 
         def apply(connection: Connection, revision: int) -> Outcome[Stored]:
             return self._lay(connection, actor, revision, wanted)
@@ -66,7 +66,7 @@ class Overlays:
         return self._publisher.commit(actor, "overlays.add", apply)[0]
 
     def start_panic(self, actor: Actor, duration_s: int, reason: str | None) -> Stored:
-        """Let every profile only watch from now on, for so long; also if it does so already."""
+        """Start panic mode for a time, or extend it: every profile monitors only."""
         wanted = Wanted({"kind": PANIC}, duration_s, reason=reason)
 
         def apply(connection: Connection, revision: int) -> Outcome[Stored]:
@@ -89,7 +89,7 @@ class Overlays:
         return self._publisher.commit(actor, "panic.end", apply)[1]
 
     def remove(self, actor: Actor, overlay_id: str) -> int:
-        """End one before its time; returns the revision. Raises `NotFoundError`."""
+        """End an overlay before its time; returns the revision. Raises `NotFoundError`."""
 
         def apply(connection: Connection, _revision: int) -> Outcome[None]:
             found = rows.live(connection, self._clock.boot_ms())
@@ -100,7 +100,7 @@ class Overlays:
         return self._publisher.commit(actor, "overlays.remove", apply)[1]
 
     def warnings(self, document: dict[str, Any]) -> list[str]:
-        """What the policy makes of it: a profile that it does not have may come."""
+        """Warnings: the policy does not have the overlay's profile (it may get one later)."""
         name = document.get("profile")
         if name is None:
             return []
@@ -151,7 +151,7 @@ class Overlays:
 
 
 def _told(found: Sequence[Stored]) -> dict[str, Any]:
-    """As the audit trail has them."""
+    """The overlays in the form of the audit trail."""
     return {
         "overlays": [
             {
@@ -166,6 +166,6 @@ def _told(found: Sequence[Stored]) -> dict[str, Any]:
 
 
 def _target(overlay: Stored) -> str:
-    """What the audit trail calls it."""
+    """The target in the form of the audit trail."""
     profile = overlay.document.get("profile")
     return f"{overlay.kind} {profile}" if profile else overlay.kind

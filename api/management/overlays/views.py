@@ -34,14 +34,14 @@ class OverlayViews:
         return Answer(200, _panic(found, self._state(found)))
 
     def start_panic(self, call: Call) -> Answer:
-        """Let every profile only watch."""
+        """Start panic mode: every profile monitors only."""
         wanted: PanicRequest = call.body
         actor = Actor(call.principal, call.request_id, call.remember(_pending_panic))
         made = self._overlays.start_panic(actor, wanted.duration_seconds, wanted.reason)
         return _panic_answer(made, self._effects.settle(made.revision))
 
     def end_panic(self, call: Call) -> Answer:
-        """Let every profile do again what the policy says."""
+        """End panic mode: every profile acts as the policy says."""
         revision = self._overlays.end_panic(Actor(call.principal, call.request_id))
         return _with_location(204, None, revision, self._effects.settle(revision))
 
@@ -51,7 +51,7 @@ class OverlayViews:
         return Answer(200, OverlaysBody(overlays=found, total=len(found)))
 
     def add(self, call: Call) -> Answer:
-        """Lay something over the policy."""
+        """Add an overlay to the policy."""
         wanted: OverlayRequest = call.body
         document = wanted.overlay.model_dump(mode="json")
         actor = Actor(call.principal, call.request_id, call.remember(_pending))
@@ -69,7 +69,7 @@ class OverlayViews:
         return _answer(made, self._effects.settle(made.revision), warnings)
 
     def remove(self, call: Call) -> Answer:
-        """End one before its time."""
+        """End an overlay before its time."""
         actor = Actor(call.principal, call.request_id)
         revision = self._overlays.remove(actor, call.path["overlay"])
         return _with_location(204, None, revision, self._effects.settle(revision))
@@ -79,7 +79,7 @@ class OverlayViews:
 
 
 def operations(overlays: Overlays, effects: Effects) -> list[Operation]:
-    """What can be laid over the policy, and how it is ended."""
+    """The operations on overlays."""
     views, read, operate = OverlayViews(overlays, effects), Role.READ, Role.OPERATE
     return [
         Operation(

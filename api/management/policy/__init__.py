@@ -1,1 +1,1 @@
-"""The policy: what becomes of a packet when a reason hits, and every policy there was before."""
+"""The policy of the node and its history."""

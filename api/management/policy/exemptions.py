@@ -1,7 +1,7 @@
-"""Who is on the allowlist although a policy's countries would cut them off.
+"""Finds allowlist entries that exempt sources from the country rules of a policy.
 
-The allowlist beats every rule about countries, so such a policy would not do what it says. It is
-refused with the rule and the network, unless whoever applies it says that this is meant.
+The allowlist takes precedence over country rules, so such a policy would not do what it says. It is
+refused, with the rule and the network named, unless the operator confirms it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dataplane.countries import database as countries_file
 from dataplane.policy import Action, GeoRule, PolicyDocument
 
 NAMED_MAX = 10
-"""Networks that an answer names; it says whether there are more."""
+"""Networks that an answer names; the answer says whether there are more."""
 _RULE = "no enforced rule about countries may cut off a network on the allowlist"
 
 
 @dataclass(frozen=True)
 class _Exempt:
-    """One rule, and a network that the allowlist keeps open all the same."""
+    """A country rule, and a network that the allowlist exempts from it."""
 
     path: str
     rule: GeoRule
@@ -40,7 +40,7 @@ class _Exempt:
 
 
 class Exemptions:
-    """Compares policies with the allowlist, by the node's country database."""
+    """Compares policies with the allowlist, using the node's country database."""
 
     def __init__(self, database: Database, clock: Clock, files: Sequence[Path]) -> None:
         self._database = database
@@ -48,9 +48,9 @@ class Exemptions:
         self._files = files
 
     def check(self, document: PolicyDocument, *, accept: bool) -> list[str]:
-        """Warnings about a policy; `ConflictError` if it cuts off who is on the allowlist.
+        """Warnings about a policy; `ConflictError` if its country rules cover allowlisted sources.
 
-        ``accept``: that is meant, and only a warning.
+        ``accept``: the operator confirms this, and it is only a warning.
         """
         rules = list(_enforced(document))
         if not rules:
@@ -81,7 +81,7 @@ class Exemptions:
 
 
 def _enforced(document: PolicyDocument) -> Iterator[tuple[str, GeoRule]]:
-    """Rules about countries that drop, with their paths."""
+    """Country rules that drop, with their paths."""
     holders = [("rules", document.mode, document.rules)]
     for index, profile in enumerate(document.profiles):
         holders.append((f"profiles[{index}].rules", profile.mode, profile.rules))

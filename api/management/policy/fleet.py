@@ -1,8 +1,9 @@
-"""Whose policy it is: this node's own, or that of a fleet, by what the database keeps in ``meta``.
+"""The origin of the policy in force: the node's own or the fleet's, stored in ``meta``.
 
-A policy of the fleet rules: a local change is refused, unless whoever makes it says that it is to
-override the fleet. Then nothing from the fleet comes in until that is given back. What the fleet
-has sent, and what was in force before it first did, is kept for both ways back.
+While the fleet's policy is in force, a local change is refused, unless it is marked to override the
+fleet. While the fleet is overridden, the node accepts no policy from it until the override is
+removed. The fleet's last policy, and the policy before the fleet's first one, are stored, so that
+either can be restored.
 """
 
 from __future__ import annotations
@@ -22,39 +23,39 @@ from dataplane.policy import Stored
 
 FLEET_NUMBER = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{1,18}$"
 AGENT = "agent"
-"""Name of the key with which this node's agent asks."""
+"""Name of the key that the agent of this node uses."""
 _STATE, _SENT, _BEFORE = "fleet_policy", "fleet_policy_sent", "fleet_policy_before"
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """Which of the fleet's policies rules this node, and whether it is overridden."""
+    """The fleet's policy for this node, and whether it is overridden."""
 
     epoch: str
-    """Which database of an orchestrator the number is of (a UUID)."""
+    """The database of the orchestrator that the number belongs to (a UUID)."""
     number: int
     overridden: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Ruling:
-        """Of ``<epoch>.<number>``, which matches `FLEET_NUMBER`."""
+        """Parse ``<epoch>.<number>``, which matches `FLEET_NUMBER`."""
         epoch, _, number = text.rpartition(".")
         return cls(epoch, int(number))
 
 
 def read(connection: Connection) -> Ruling | None:
-    """None: the policy is the node's own."""
+    """The stored ruling; None: the policy is the node's own."""
     found = _get(connection, _STATE)
     return None if found is None else Ruling(**found)
 
 
 def is_agent(principal: Principal) -> bool:
-    """Whether it is this node's agent that asks."""
+    """Whether the request comes from this node's agent."""
     return principal.name == AGENT
 
 
 def require_agent(principal: Principal, *, or_admin: bool = False) -> None:
-    """Raise `ForbiddenError` unless it is this node's agent that asks."""
+    """Raise `ForbiddenError` unless the request comes from this node's agent."""
     if is_agent(principal) or (or_admin and principal.role is Role.ADMIN):
         return
     raise ForbiddenError(
@@ -64,7 +65,8 @@ def require_agent(principal: Principal, *, or_admin: bool = False) -> None:
 
 
 def take(connection: Connection, new: Ruling, sent: Stored, before: Stored) -> None:
-    """The fleet's policy comes; ``before`` is what it replaces. Raises `ConflictError`."""
+    """Store the fleet's policy; ``before`` is the policy that it replaces. Raises
+    `ConflictError`."""
     now = read(connection)
     if now is not None and now.overridden:
         raise ConflictError(
@@ -78,7 +80,7 @@ def take(connection: Connection, new: Ruling, sent: Stored, before: Stored) -> N
 
 
 def admit_local(connection: Connection, *, override: bool) -> None:
-    """A change on this node itself, which may override the fleet's. Raises `ConflictError`."""
+    """Admit a local change, which may override the fleet's policy. Raises `ConflictError`."""
     now = read(connection)
     if now is None or now.overridden:
         return
@@ -93,7 +95,7 @@ def admit_local(connection: Connection, *, override: bool) -> None:
 
 
 def give_back(connection: Connection) -> Stored:
-    """The fleet rules again, by what it sent last. Raises `NotFoundError`."""
+    """Remove the override; returns the fleet's last policy. Raises `NotFoundError`."""
     now = read(connection)
     sent = _get(connection, _SENT)
     if now is None or sent is None or not now.overridden:
@@ -103,7 +105,7 @@ def give_back(connection: Connection) -> Stored:
 
 
 def release(connection: Connection) -> Stored | None:
-    """The policy is the node's own again, by what was before the fleet's; None: as it is now.
+    """End the fleet's rule; returns the policy before it, None: the present one stays.
 
     Raises `NotFoundError`.
     """

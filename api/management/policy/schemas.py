@@ -57,33 +57,33 @@ class PolicyBody(Strict):
     created_by: str | None
     fleet: FleetBody | None
     policy: SkipValidation[PolicyDocument | Stored]
-    """As it was stored: one of an earlier release may be none for this one."""
+    """As stored: a document of an earlier release may be invalid for this one."""
 
 
 class PolicyAnswer(Strict):
-    """What a change of the policy has done, or with ``dry_run`` would do."""
+    """The result of a change of the policy, or with ``dry_run`` its effect."""
 
     revision: int | None
     state: Literal["pending", "in_force", "rejected", "dry_run"]
     name: str
-    """Of the policy."""
+    """Revision of the policy."""
     replaces: int
-    """The revision of the policy that was the newest before; 0: nobody had set one."""
+    """The revision of the former policy; 0: none was set."""
     of_revision: int | None
-    """Of a rollback: the revision that had made this the policy before; 0: the default policy."""
+    """For a rollback: the revision of the restored policy; 0: the default policy."""
     changes: list[ChangeBody]
     warnings: list[str]
 
 
 class HistoryRow(Strict):
-    """A policy that was."""
+    """A former policy."""
 
     revision: int
     name: str
     rules: int
-    """Of all profiles together."""
+    """Rules of all profiles together."""
     profiles: int
-    """Beside the default one."""
+    """Profiles beside the default one."""
     action: str
     created_at: Timestamp | None
     created_by: str | None
@@ -98,5 +98,5 @@ class HistoryPage(Strict):
 
 
 def fleet_body(ruling: Ruling | None) -> FleetBody | None:
-    """Whose policy it is, as it is shown."""
+    """The source of the policy, as a body."""
     return None if ruling is None else FleetBody.model_validate(asdict(ruling))

@@ -1,4 +1,4 @@
-"""Seeds the policy of an empty database from a file; nothing else, ever again."""
+"""Takes the policy of an empty database from a file; a database with revisions is never changed."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def seed(database: Database, publisher: Publisher, file: Path | None) -> None:
         publisher.seed_policy(audit.system("start"), document)
     except StorageError:  # tried again when there is room
         raise
-    except UnavailableError as exc:  # committed, or to be tried at the next start
+    except UnavailableError as exc:  # committed, or tried again at the next start
         log.warning("the policy is not in force yet", error=str(exc))

@@ -1,7 +1,7 @@
-"""The policy in force and those before it; each is a revision.
+"""The policy in force and the former ones; each is a revision.
 
-Documents are stored as they were validated, and shown as they were stored: a release that is
-stricter refuses one of them only when it is to be in force again.
+Documents are stored as validated, and shown as stored. A stricter release refuses an old document
+only when it is to be applied again.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from dataplane.policy import (
 from dataplane.statelog import SetPolicy
 
 HISTORY_MAX = 100
-"""Policies that are kept; older ones are forgotten with the next change."""
+"""Former policies that are kept; the next change removes older ones."""
 DEFAULT = PolicyDocument(name="default")
-"""What is in force when nobody has said anything: every reason as ``reasons.def`` has it."""
+"""The policy before the first change: every reason has its default of ``reasons.def``."""
 
 _NEWEST = select(func.max(policies.c.revision)).scalar_subquery()
 _FORGET = delete(policies).where(
@@ -55,7 +55,7 @@ _FORGET = delete(policies).where(
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy with where it comes from; revision 0: nobody has set one."""
+    """A policy and its origin; revision 0: no policy was ever set."""
 
     document: Stored
     revision: int = 0
@@ -65,7 +65,7 @@ class Policy:
 
     @property
     def name(self) -> str:
-        """Its own name for itself."""
+        """The name in the document."""
         return str(self.document.get("name", ""))
 
     @property
@@ -81,20 +81,20 @@ class Policy:
 
 @dataclass(frozen=True)
 class Made:
-    """What a policy changes, and what whoever applies it should know."""
+    """The changes that a policy makes, and warnings about it."""
 
     changes: list[Change]
     warnings: list[str]
     name: str
-    """Of the document."""
+    """The document's changes."""
     replaces: int = 0
-    """The revision of the policy that was the newest; 0: nobody had set one."""
+    """The revision of the former policy; 0: none was set."""
     of_revision: int | None = None
-    """Of a rollback: the revision that had made the document the policy; 0: the default."""
+    """For a rollback: the revision of the restored policy; 0: the default policy."""
 
 
 Committed: TypeAlias = tuple[int, Made]
-"""The revision, and what it made."""
+"""The revision and its result."""
 
 
 class Policies:
@@ -109,17 +109,17 @@ class Policies:
         self._exemptions = exemptions
 
     def current(self) -> Policy:
-        """The newest; whether it is in force, its revision says."""
+        """The newest policy; the state of its revision says whether it is in force."""
         with self._database.read() as connection:
             return _newest(connection)
 
     def get(self, revision: int) -> Policy:
-        """The policy that a revision made. Raises `NotFoundError`."""
+        """The policy of a revision. Raises `NotFoundError`."""
         with self._database.read() as connection:
             return _find(connection, revision)
 
     def page(self, limit: int, before: int | None) -> tuple[list[Policy], int, int | None]:
-        """Newest first; the number of all; and where the next page begins."""
+        """A page, newest first; the number of all; and the position of the next page."""
         query = _all().order_by(policies.c.revision.desc()).limit(limit + 1)
         if before is not None:
             query = query.where(policies.c.revision < before)
@@ -129,12 +129,12 @@ class Policies:
         return found[:limit], total, found[limit - 1].revision if len(found) > limit else None
 
     def fleet(self) -> Ruling | None:
-        """The fleet's policy that rules this node; None: its policy is its own."""
+        """The fleet's policy for this node; None: the node has its own policy."""
         with self._database.read() as connection:
             return fleet.read(connection)
 
     def plan(self, document: PolicyDocument, *, accept_exempt: bool) -> Made:
-        """What a document would change. Raises what `put` would raise."""
+        """The changes that a document would make. Raises the errors of `put`."""
         warnings = self._warnings(document, accept_exempt)
         ruling = self.fleet()
         if ruling is not None and not ruling.overridden:
@@ -146,9 +146,10 @@ class Policies:
     def put(
         self, actor: Actor, document: PolicyDocument, *, accept_exempt: bool, override: bool = False
     ) -> Committed:
-        """Make it the policy.
+        """Make a document the policy.
 
-        Raises `ConflictError`: see `Exemptions`, or the fleet rules and this is not to override it.
+        Raises `ConflictError`: see `Exemptions`, or the fleet's policy is in force and not
+        overridden.
         """
         admit = partial(fleet.admit_local, override=override)
         return self._commit(actor, "policy.put", document, accept_exempt, admit)
@@ -156,7 +157,8 @@ class Policies:
     def put_of_fleet(
         self, actor: Actor, document: PolicyDocument, new: Ruling, *, accept_exempt: bool
     ) -> Committed:
-        """Make the fleet's document the policy. Raises `ConflictError`: it is overridden here."""
+        """Make the fleet's document the policy. Raises `ConflictError`: it is overridden on this
+        node."""
 
         def admit(connection: Connection) -> None:
             fleet.take(connection, new, to_json(document), _newest(connection).document)
@@ -166,10 +168,10 @@ class Policies:
     def rollback(
         self, actor: Actor, revision: int | None, *, accept_exempt: bool, override: bool = False
     ) -> Committed:
-        """Apply an earlier policy again; None: the one before the newest.
+        """Apply a former policy again; None: the one before the newest.
 
-        Before the first there was the default. Raises `NotFoundError`, `InvalidInputError` when
-        this release refuses that policy, and what `put` raises.
+        Before the first policy there was the default. Raises `NotFoundError`, `InvalidInputError`
+        if this release refuses that policy, and the errors of `put`.
         """
         with self._database.read() as connection:
             found = _find(connection, revision) if revision else _before_newest(connection)
@@ -179,11 +181,11 @@ class Policies:
         return self._commit(actor, "policy.rollback", *what)
 
     def give_back(self, actor: Actor) -> Committed:
-        """The fleet rules again: what it sent last is the policy. Raises `NotFoundError`."""
+        """Remove the override: the fleet's last policy is the policy. Raises `NotFoundError`."""
         return self._restore(actor, "policy.give_back", fleet.give_back)
 
     def release(self, actor: Actor) -> Committed:
-        """No fleet rules any more: what was before it is the policy. Raises `NotFoundError`."""
+        """End the fleet's rule: the policy before it is the policy. Raises `NotFoundError`."""
         return self._restore(actor, "policy.release", fleet.release)
 
     def _commit(
@@ -207,7 +209,7 @@ class Policies:
     def _restore(
         self, actor: Actor, action: str, which: Callable[[Connection], Stored | None]
     ) -> Committed:
-        """A document that was in force, or was sent, whatever the allowlist has become since."""
+        """Restore a document that was in force or was sent; the allowlist is not checked again."""
 
         def apply(connection: Connection, revision: int) -> Outcome[Made]:
             found = which(connection) or _newest(connection).document
@@ -217,7 +219,7 @@ class Policies:
         return revision, made
 
     def _warnings(self, document: PolicyDocument, accept_exempt: bool) -> list[str]:
-        """Raises `ConflictError` (see `Exemptions`)."""
+        """Warnings about a document. Raises `ConflictError` (see `Exemptions`)."""
         found = self._exemptions.check(document, accept=accept_exempt)
         named = [one.network for one in document.neighbors]
         with self._database.read() as connection:
@@ -246,13 +248,13 @@ def _insert(
 
 
 def _told(revision: int, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy as the audit trail has it: the whole stands under its revision."""
+    """A policy in the form of the audit trail; the whole document is stored under its revision."""
     mode = document.get("mode", DEFAULT.mode.value)
     return {"revision": revision, "name": document.get("name"), "mode": mode}
 
 
 def to_json(document: PolicyDocument) -> dict[str, Any]:
-    """A document as it is stored and sent."""
+    """The document as stored and sent."""
     return document.model_dump(mode="json")
 
 
@@ -295,7 +297,7 @@ def _policy(row: AnyRow) -> Policy:
 
 
 def _validated(policy: Policy) -> PolicyDocument:
-    """A policy that was, to be in force again: by what this release takes."""
+    """A former policy, validated again by the rules of this release."""
     try:
         return parse_policy(policy.document)
     except InvalidInputError as error:

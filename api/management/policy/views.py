@@ -54,16 +54,16 @@ class PolicyViews:
         return self._settled(done)
 
     def give_back(self, call: Call) -> Answer:
-        """The fleet's policy again."""
+        """Return to the fleet's policy."""
         return self._settled(self._policies.give_back(Actor(call.principal, call.request_id)))
 
     def release(self, call: Call) -> Answer:
-        """The policy of before the fleet's."""
+        """Return to the policy before the fleet's."""
         fleet.require_agent(call.principal, or_admin=True)
         return self._settled(self._policies.release(Actor(call.principal, call.request_id)))
 
     def history(self, call: Call) -> Answer:
-        """The policies that were, a page at a time."""
+        """The former policies, in pages."""
         query: HistoryQuery = call.query
         before = None if query.cursor is None else int(query.cursor)
         found, total, following = self._policies.page(query.limit, before)
@@ -72,11 +72,11 @@ class PolicyViews:
         return Answer(200, HistoryPage(history=rows, total=total, next_cursor=cursor))
 
     def past(self, call: Call) -> Answer:
-        """One policy that was."""
+        """One former policy."""
         return Answer(200, self._body(self._policies.get(call.number("a revision"))))
 
     def rollback(self, call: Call) -> Answer:
-        """Apply an earlier policy again."""
+        """Apply a former policy again."""
         wanted: RollbackRequest = call.body
         actor = Actor(call.principal, call.request_id, call.remember(_pending))
         query: OverrideQuery = call.query
@@ -108,7 +108,7 @@ class PolicyViews:
 
 
 def operations(policies: Policies, effects: Effects) -> list[Operation]:
-    """What can be done with the policy."""
+    """The operations on the policy."""
     views, change = PolicyViews(policies, effects), {200: PolicyAnswer, 202: PolicyAnswer}
     read, operate = Role.READ, Role.OPERATE
     return [

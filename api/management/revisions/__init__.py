@@ -1,1 +1,1 @@
-"""Revisions: numbered changes, on their way from ``node.db`` over the state log to the packets."""
+"""Revisions: numbered changes, from ``node.db`` through the state log to the data plane."""

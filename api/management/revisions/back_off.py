@@ -1,4 +1,4 @@
-"""How long to leave alone what has just been tried."""
+"""Exponential back-off."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class BackOff:
         self._due_ms = 0
 
     def left_ms(self, now_ms: int) -> int:
-        """Until it may be tried again; 0: now."""
+        """Milliseconds until the next try is allowed; 0: now."""
         return max(0, self._due_ms - now_ms)
 
     def tried(self, now_ms: int) -> None:
-        """It is being tried."""
+        """Record a try."""
         self._due_ms = now_ms + self._next_ms
         self._next_ms = min(2 * self._next_ms, self._max_ms)
 
     def reset(self) -> None:
-        """All is well."""
+        """Record a success: the wait is the shortest again."""
         self._due_ms, self._next_ms = 0, self._first_ms

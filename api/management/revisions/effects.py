@@ -1,7 +1,7 @@
-"""Whether what is committed is in force: pending, in force or rejected.
+"""The state of committed revisions: pending, in force or rejected.
 
-Rejections are the data plane's word on single changes. They are stored, because it remembers only
-the newest, and forgotten when another data plane process starts: that one has loaded everything.
+The data plane rejects single changes, and keeps only the newest rejections. So the API stores them,
+and deletes them when another data plane process starts, which loads everything again.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _REJECTED = select(revisions.c.rejected).where(revisions.c.number == bindparam("
 _RULES_IMPORT = select(meta.c.value).where(meta.c.name == NEWEST_IMPORT)
 State = Literal["pending", "in_force", "rejected"]
 OF_RULES = "rules."
-"""What actions that change the WAF's rules begin with."""
+"""Prefix of the actions that change the WAF's rules."""
 log = structlog.get_logger(__name__)
 WAIT_S = 0.25
-"""How long an answer waits for effect before it is 202."""
+"""How long a request waits for its change to be in force before the answer is 202."""
 
 
 class StateOf(Protocol):
@@ -48,7 +48,7 @@ class StateOf(Protocol):
 
 
 class Effects:
-    """Follows revisions to the packets."""
+    """Tracks when revisions are in force."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Effects:
         return "rejected" if rejected is not None else "in_force"
 
     def states(self) -> StateOf:
-        """A function from revision and rejection to state, true at this moment."""
+        """A function from revision and rejection to state, for the present moment."""
         stats, database_id = self.reconcile(), self._database_id()
 
         def state(revision: int, rejected: str | None, *, of_rules: bool = False) -> State:
@@ -103,7 +103,8 @@ class Effects:
         return dict(row), state(number, row["rejected"], of_rules=of_rules)
 
     def reconcile(self) -> NodeStats | None:
-        """Store what was rejected since the last look; returns the stats, None if it is away."""
+        """Store rejections since the last call; returns the statistics, None: the data plane is
+        away."""
         try:
             stats = self._dataplane.stats()
         except DataplaneAwayError:
@@ -116,18 +117,18 @@ class Effects:
                 with self._database.write() as connection:
                     self._store(connection, process, self._new(process, stats))
                 self._seen = (process, stats.rejected_count)
-            except StorageError as exc:  # a look at a list must not fail for that
+            except StorageError as exc:  # a request for a list must not fail because of this
                 log.debug("rejections can't be stored yet", why=str(exc))
         return stats
 
     def import_pending(self) -> bool:
-        """Whether a data plane is loading an import, or about to.
+        """Whether a data plane is loading an import, or will do so soon.
 
-        Until it is done it does not look at new generations of the state log, and would learn of
-        a ban that is in one seconds late.
+        Meanwhile it does not look for new generations of the state log, so a ban in one would be in
+        force seconds late.
         """
         stats = self.reconcile()
-        if stats is None or "state_log" in stats.degraded:  # a new generation is what mends that
+        if stats is None or "state_log" in stats.degraded:  # a new generation repairs that
             return False
         with self._database.read() as connection:
             newest = connection.execute(select(func.max(imports.c.revision))).scalar() or 0
@@ -136,7 +137,7 @@ class Effects:
         return newest > 0 and not stats.in_force(self._database_id(), newest)
 
     def _new(self, process: str, stats: NodeStats) -> tuple[Rejected, ...]:
-        """Those that are not stored yet; to find the rows of one may take reading all."""
+        """Rejections that are not stored yet; finding their rows may need a read of all rows."""
         if self._seen is None or self._seen[0] != process:
             return stats.rejected
         return stats.rejected[-(stats.rejected_count - self._seen[1]) :]
@@ -156,7 +157,7 @@ class Effects:
 
 
 def _mark(connection: Connection, rejected: Rejected) -> None:
-    """On the revision, and on those of its entries that are not in force."""
+    """Mark the revision, and those of its entries that are not in force."""
     numbers = [rejected.revision]
     match rejected:
         case RejectedRule():
@@ -183,23 +184,23 @@ def _mark(connection: Connection, rejected: Rejected) -> None:
 
 
 def _policy_of(connection: Connection, revision: int) -> list[int]:
-    """The revision of the policy that a snapshot holds: it bears that of its newest change."""
+    """The revision of the policy in a snapshot: that of its newest change."""
     newest = select(func.max(policies.c.revision)).where(policies.c.revision <= revision)
     number = connection.execute(newest).scalar()
     return [] if number is None else [number]
 
 
 def _mark_rule(connection: Connection, rejected: RejectedRule) -> list[int]:
-    """The row of a rule; returns the revision that has put it, as `_mark_entry` does."""
+    """Mark the row of a rule; returns the revision that changed it, as `_mark_entry` does."""
     known = and_(rules.c.number == rejected.rule, rules.c.revision <= rejected.revision)
     connection.execute(update(rules).where(known).values(rejected=rejected.error))
     return list(connection.execute(select(rules.c.revision).where(known)).scalars())
 
 
 def _mark_entry(connection: Connection, rejected: RejectedEntry) -> list[int]:
-    """The rows of a network; returns the revisions that have put them.
+    """Mark the rows of a network; returns the revisions that changed them.
 
-    A data plane that loads a snapshot says the snapshot's revision, which may be any later one.
+    A data plane that loads a snapshot reports the snapshot's revision, which may be a later one.
     """
     of_network = and_(
         entries.c.list == kinds.number[rejected.list],
@@ -216,7 +217,7 @@ def _mark_entry(connection: Connection, rejected: RejectedEntry) -> list[int]:
 def _mark_entries(
     connection: Connection, rejected: RejectedWhole, which: ColumnElement[bool]
 ) -> None:
-    """Those that the revision has put; an import's entries bear the import's number."""
+    """Mark the entries of the revision; entries of an import have the import's number."""
     of_import = select(imports.c.id).where(imports.c.revision == rejected.revision)
     of_revision = (entries.c.revision == rejected.revision) | entries.c.import_id.in_(of_import)
     connection.execute(update(entries).where(which, of_revision).values(rejected=rejected.error))

@@ -1,8 +1,8 @@
-"""Where a client asks how far a change has come."""
+"""The address at which a client queries the state of a change."""
 
 from __future__ import annotations
 
 
 def location(revision: int) -> dict[str, str]:
-    """Header of an answer that is given before the change is in force."""
+    """The header Location of an answer that is sent before the change is in force."""
     return {"Location": f"/api/v1/revisions/{revision}"}

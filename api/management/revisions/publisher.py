@@ -1,10 +1,10 @@
-"""Commits changes as revisions and brings them to the state log, in order, exactly once.
+"""Commits changes as revisions and writes them to the state log, in order, exactly once.
 
-One commit holds the change, its revision, its outbox row and its audit row. Then the log gets the
-line; the outbox's row goes with the next change. Both happen under the database's write lock, so
-the order in the log is the order of the revisions. What a crash or a full disk leaves in the outbox
-is published before anything new is committed. A log that is damaged is left behind: everything in
-it is in the database, from which a new generation is written.
+One commit holds the change, its revision, its outbox row and its audit row. Then the line is
+written to the log; the next change deletes the outbox row. Both happen under the database's write
+lock, so the log has the order of the revisions. Rows that a crash or a full disk leaves in the
+outbox are published before the next commit. A damaged log is abandoned: the database has all of its
+content, and a new generation is written from it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _CUT = "it ends before the last revision that was published"
 _ERRORS = (StateLogError, OSError)
 log = structlog.get_logger(__name__)
 
-# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+# Built once: SQLAlchemy takes longer to build a statement than SQLite takes to run it.
 _NEWEST = select(func.max(revisions.c.number))
 _INSERT_REVISION = insert(revisions)
 _INSERT_OUTBOX = insert(outbox)
@@ -52,7 +52,7 @@ _CLEAR_OUTBOX = delete(outbox).where(outbox.c.revision <= bindparam("through"))
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What a change did: its result, and what the data plane has to know."""
+    """The effect of a change: its result, and the changes for the data plane."""
 
     result: T
     changes: Sequence[Change]
@@ -62,7 +62,7 @@ class Outcome(Generic[T]):
 
 
 class Publisher:
-    """The way of every change. One per process; `start` before use."""
+    """Performs all changes. One per process; call `start` before use."""
 
     def __init__(self, database: Database, writer: StateLogWriter, clock: Clock) -> None:
         self._database = database
@@ -73,21 +73,22 @@ class Publisher:
         self._in_force = 0
         self._rewrites = BackOff(_REWRITE_MS, _REWRITE_MS_MAX)
         self.began_ms = -1
-        """When, on the boot clock, a generation was begun because there was no sound one."""
+        """Time on the boot clock when a generation was begun because there was no sound one."""
         self._database_id = _database_id(database)
         self.import_file = threading.Lock()
-        """Held while an import's file has no revision yet: a new generation would sweep it away."""
+        """Held while the file of an import has no revision yet: a new generation would delete the
+        file."""
 
     @property
     def database_id(self) -> UUID:
-        """Identity of the state that revisions number."""
+        """Identity of the state that the revisions belong to."""
         return self._database_id
 
     def start(self, in_force: int = 0) -> None:
-        """Publish what a crash left; a log that can't be written is tried again later.
+        """Publish what a crash has left; a log that can't be written is tried again later.
 
-        `in_force` is what a running data plane has applied of this database: when that is more than
-        the database knows, both it and the log came from a backup.
+        `in_force` is the newest revision of this database that a running data plane has applied. If
+        the database does not have this revision, database and log were restored from a backup.
         """
         self._in_force = in_force
         with self._database.lock.hold():
@@ -120,7 +121,7 @@ class Publisher:
             return outcome.result, revision
 
     def retry(self) -> None:
-        """In the background: publish what is left, and clear what is published."""
+        """In the background: publish what is left, and delete published rows."""
         with self._database.lock.hold(bulk=True):
             if not self._is_sound():
                 self._require_log()
@@ -128,9 +129,9 @@ class Publisher:
                 self._clear_outbox(self._published)
 
     def renew(self, why: str) -> bool:
-        """Leave the log behind for a new generation; changes go on meanwhile.
+        """Replace the log by a new generation; changes go on meanwhile.
 
-        ``why`` is for when nothing is wrong as far as can be seen from here. False: not while an
+        ``why`` is the reason to log if this process finds no fault. False: not possible while an
         import is staged. Raises what `commit` does, or `StateLogError` or OSError.
         """
         if not self.import_file.acquire(blocking=False):
@@ -147,7 +148,7 @@ class Publisher:
         return True
 
     def compact(self) -> None:
-        """Start a new generation when reading the log has become dear; changes go on meanwhile."""
+        """Start a new generation when reading the log takes too long; changes go on meanwhile."""
         if not self._ready or not self._writer.should_compact():
             return
         if not self.import_file.acquire(blocking=False):
@@ -158,7 +159,7 @@ class Publisher:
             self.import_file.release()
 
     def close(self) -> None:
-        """Let go of the log; idempotent."""
+        """Close the log; idempotent."""
         with self._database.lock.hold():
             self._ready = False
             self._writer.close()
@@ -179,14 +180,14 @@ class Publisher:
         row = {"number": revision, "action": action, "created_ms": now_ms}
         connection.execute(_INSERT_REVISION, {**row, "created_by": actor.principal.name})
         line = encode_revision(revision, made.changes).decode()
-        if self._published:  # cleared with the next change: a commit of its own would cost more
+        if self._published:  # deleted with the next change: a commit of its own would cost more
             connection.execute(_CLEAR_OUTBOX, {"through": self._published})
         connection.execute(_INSERT_OUTBOX, {"revision": revision, "line": line})
         told = made.difference
         audit.record(connection, actor, action, made.target, now_ms, revision, difference=told)
 
     def _is_sound(self) -> bool:
-        """Whether the log is as it was left: what was cut or restored is not appended to."""
+        """Whether the log is unchanged: a log that was cut or restored is not appended to."""
         return self._ready and self._writer.is_intact()
 
     def _require_log(self) -> None:
@@ -200,7 +201,7 @@ class Publisher:
     def _unavailable(self, error: Exception) -> UnavailableError:
         self._ready = False
         found = storage_error(error, self._writer.directory)
-        if found is not None:  # said in the log once, by who asks whether it is over
+        if found is not None:  # logged once, by the check for its end
             return found
         log.error("the state log can't be written", error=str(error))
         return UnavailableError(
@@ -208,15 +209,15 @@ class Publisher:
         )
 
     def _recover(self) -> None:
-        """Bring log and outbox together again, whatever happened to either."""
+        """Synchronise log and outbox, whatever has happened to either."""
         last = self._writer.open(self._database_id)
         fault = self._writer.fault
         with self._database.read() as connection:
             newest = newest_revision(connection)
             unpublished = connection.execute(select(func.min(outbox.c.revision))).scalar()
         if max(last or 0, self._in_force) > newest:
-            # Log or data plane know more than the database: that one came from a backup. Under a
-            # new identity nothing of it can be taken for already applied.
+            # Log or data plane have newer revisions than the database: it was restored from a
+            # backup. A new identity makes sure that no revision counts as applied already.
             self._replace_database_id()
             last, self._in_force = None, 0
         expected = newest if unpublished is None else unpublished - 1
@@ -235,7 +236,8 @@ class Publisher:
             self._snapshot()
 
     def _rewrite(self) -> None:
-        """A new generation while changes go on: only its beginning and its end make them wait."""
+        """Write a new generation while changes go on: they wait only at its beginning
+        and its end."""
         with written(self._writer.directory, _ERRORS), self._database.read() as connection:
             with self._database.lock.hold(bulk=True):
                 self._require_log()
@@ -255,7 +257,7 @@ class Publisher:
             )
 
     def _begin_generation(self) -> None:
-        """A snapshot; not again and again on a disk that does not keep it."""
+        """Write a snapshot, with back-off on a disk that does not keep it."""
         now_ms = self._clock.boot_ms()
         if left_ms := self._rewrites.left_ms(now_ms):
             raise StateLogError(
@@ -264,14 +266,14 @@ class Publisher:
         try:
             self._snapshot()
         except StateLogError as exc:
-            if not isinstance(exc.__cause__, OSError):  # written, and then not what was written
+            if not isinstance(exc.__cause__, OSError):  # written, but read back differently
                 self._rewrites.tried(now_ms)
             raise
         self._rewrites.reset()
         self.began_ms = now_ms
 
     def _report(self, fault: str) -> None:
-        """Tell the operator why there is a new generation, in log and audit trail."""
+        """Report the reason for the new generation, in log and audit trail."""
         log.warning("the state log was not sound: a new generation is in its place", why=fault)
         actor = audit.system("state_log")
         with self._database.transaction() as connection:
@@ -311,7 +313,7 @@ class Publisher:
 
 
 def newest_revision(connection: Connection) -> int:
-    """Number of the newest revision; 0: none yet."""
+    """Number of the newest revision; 0: there is none."""
     return connection.execute(_NEWEST).scalar() or 0
 
 

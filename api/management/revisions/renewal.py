@@ -1,8 +1,8 @@
-"""Has a new generation of the state log written when the data plane can't read the present one.
+"""Starts a new generation of the state log when the data plane can't read the present one.
 
-Everything that the log says is in ``node.db``. A disk that damages what is written must not make
-this a loop: a generation is left a minute to be read, and attempts come ever more seldom, up to an
-hour apart, until the log was readable for as long as the next attempt would have waited.
+``node.db`` has everything that the log has. On a disk that damages what is written, this must not
+become a loop: a generation gets a minute to be read, and the interval of attempts grows up to an
+hour, until the log has been readable for as long as the next interval.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataplane.base.errors import DataplaneAwayError
 
 STATE_LOG = "state_log"
 READ_MS_MAX = 60_000
-"""A data plane that loads a generation of a million entries is degraded until it is done."""
+"""While a data plane loads a generation of a million entries, it is degraded."""
 BACK_OFF_MS_MAX = 3_600_000
 WHY = "the data plane can't read it"
 
 
 class Renewal:
-    """Looks at the data plane once a turn of the housekeeping."""
+    """Checks the data plane at every turn of the housekeeping."""
 
     def __init__(self, publisher: Publisher, dataplane: Dataplane, clock: Clock) -> None:
         self._publisher = publisher
@@ -31,7 +31,7 @@ class Renewal:
         self._readable_ms = -1
 
     def turn(self) -> None:
-        """Renew the log if that is called for. Raises what writing it raises."""
+        """Renew the log if necessary. Raises the errors of writing it."""
         try:
             degraded = self._dataplane.stats().degraded
         except DataplaneAwayError:
@@ -45,7 +45,7 @@ class Renewal:
             self._renew(now_ms)
 
     def _is_loading(self, now_ms: int) -> bool:
-        """Whether a generation has begun that may not have been read yet."""
+        """Whether a new generation may not have been read yet."""
         began_ms = self._publisher.began_ms
         return began_ms > self._readable_ms and now_ms < began_ms + READ_MS_MAX
 

@@ -1,4 +1,5 @@
-"""The desired state, entries and rules as streams: what a snapshot of the state log holds."""
+"""The desired state, with entries and rules as streams: the content of a snapshot of
+the state log."""
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ _BATCH = 1000
 
 
 def state_entries(connection: Connection, clock: Clock) -> Iterator[Put]:
-    """Every network that is on a list, a batch of rows in memory at a time."""
+    """Every network on a list, with one batch of rows in memory at a time."""
     boot_id = _boot_id(connection)
     of_network = (entries.c.list, entries.c.key, entries.c.prefix_length)
-    # an entry for each network: it lasts as long as the last of its rows (`rows.latest`)
+    # one entry per network, with the latest end of its rows (`rows.latest`)
     ends = (
         func.max(entries.c.expires_boot_ms.is_(None)),
         func.max(entries.c.expires_boot_ms),
@@ -47,12 +48,12 @@ def state_policy(connection: Connection) -> dict[str, object] | None:
 
 
 def state_rules(connection: Connection, clock: Clock) -> Iterator[RuleRow]:
-    """Every rule of the WAF that has not ended, likewise."""
+    """Every rule of the WAF that has not ended, one batch in memory at a time."""
     return rows.state_rules(connection, _boot_id(connection), clock.boot_ms())
 
 
 def state_overlays(connection: Connection, clock: Clock) -> tuple[Overlay, ...]:
-    """What is laid over the policy and has not ended."""
+    """The overlays that have not ended."""
     found = overlay_rows.live(connection, clock.boot_ms())
     return overlay_rows.to_log(found, _boot_id(connection))
 
@@ -63,6 +64,6 @@ def state_drain(connection: Connection) -> bool:
 
 
 def _boot_id(connection: Connection) -> UUID:
-    """The boot on whose clock the ends are."""
+    """The boot whose clock the ends refer to."""
     query = select(meta.c.value).where(meta.c.name == "boot_id")
     return UUID(connection.execute(query).scalar_one())

@@ -20,7 +20,7 @@ class RevisionBody(Strict):
 
 
 def operations(effects: Effects) -> list[Operation]:
-    """What can be done with revisions: look at one."""
+    """The operations on revisions: reading one."""
 
     def get(call: Call) -> Answer:
         found, state = effects.revision(call.number("a revision"))

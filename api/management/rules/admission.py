@@ -1,7 +1,7 @@
-"""Asks the data plane's compile helper whether a pattern may become a rule, before it is committed.
+"""Asks the data plane's compile helper whether a pattern can be a rule, before it is committed.
 
-The API compiles nothing itself. A helper that is away forbids nothing: the rule is committed
-without its word, and the data plane rejects it later if it can't be.
+The API compiles nothing itself. While the helper is away, rules are committed without this check,
+and the data plane rejects later the ones that it can't compile.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from api.common.contract.errors import FieldError, TooManyRequestsError, Unproce
 from dataplane.client.compiler import Admission, Candidate, CompilerAwayError
 
 UNDER_WAY_MAX = 4
-"""Single patterns being tried at a time: each takes a thread of the API for up to seconds."""
+"""Patterns tested at a time: each occupies a thread of the API for up to seconds."""
 UNCHECKED = "not tried before it was committed: no compile helper answers"
 LIMIT = "a pattern that the engine compiles and matches within its limits"
 
 
 class Compiler(Protocol):
-    """What is needed of `dataplane.client.compiler.Compiler`."""
+    """The used part of `dataplane.client.compiler.Compiler`."""
 
     def admit(self, candidates: Sequence[Candidate]) -> list[Admission]:
-        """One for each, in order; raises `CompilerAwayError`."""
+        """One result for each pattern, in order; raises `CompilerAwayError`."""
         ...
 
 
 class Admissions:
-    """Asks for one rule at a time, and never for more than the API has threads to spare."""
+    """Tests single rules; occupies a limited number of the API's threads."""
 
     def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
@@ -38,8 +38,8 @@ class Admissions:
     def check(self, candidate: Candidate) -> tuple[str, ...]:
         """Warnings about a pattern.
 
-        Raises `UnprocessableError`: it can't be a rule; `TooManyRequestsError`: others are being
-        tried.
+        Raises `UnprocessableError`: it can't be a rule; `TooManyRequestsError`: too many patterns
+        are being tested.
         """
         with self._place():
             found = self.ask([candidate])
@@ -50,7 +50,7 @@ class Admissions:
         return found[0].warnings
 
     def ask(self, candidates: Sequence[Candidate]) -> list[Admission] | None:
-        """What the helper says of each; None: it is away."""
+        """The helper's result for each pattern; None: the helper is away."""
         try:
             return self._compiler.admit(candidates)
         except CompilerAwayError:
@@ -70,7 +70,7 @@ class Admissions:
 
 
 def explained(found: Admission) -> str:
-    """Why a pattern was refused, and where."""
+    """Why a pattern was refused, and at which position."""
     where = "" if found.position is None else f" (at position {found.position})"
     return f"{found.refusal}{where}"
 

@@ -1,4 +1,4 @@
-"""What the handlers of the rules answer: services' results as bodies."""
+"""Converts results of the services of the rules to bodies of answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataplane.waf.document import rule_id
 def body_of(
     rule: Stored, state: State, hits: int | None, warnings: tuple[str, ...] = ()
 ) -> RuleBody:
-    """A rule as it is shown."""
+    """The body of a rule."""
     ends = rule.expires_utc_ms
     return RuleBody(
         id=rule.id,

@@ -24,13 +24,13 @@ from dataplane.waf.document import parse_rule_id, rule_id
 
 
 class BulkViews:
-    """The handlers of many rules at once."""
+    """The handlers of operations on many rules."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     def import_(self, call: Call) -> Answer:
-        """Read a body, and begin to import it."""
+        """Read a body, and start a job that imports it."""
         query: ImportQuery = call.query
         upload: Upload = call.body
         now_ms = self._parts.clock.utc_ms()
@@ -41,11 +41,11 @@ class BulkViews:
         return Answer(202, job_body(job), {"Location": f"/api/v1/rules/jobs/{job.id}"})
 
     def job(self, call: Call) -> Answer:
-        """How far an import is."""
+        """The progress of an import."""
         return Answer(200, job_body(self._parts.jobs.get(call.path["job"])))
 
     def evidence(self, call: Call) -> Answer:
-        """What rules have matched."""
+        """The newest hits of rules."""
         query: EvidenceQuery = call.query
         number = None if query.rule is None else parse_rule_id(query.rule)
         found = self._parts.plane.evidence(query.limit, number)
@@ -65,7 +65,7 @@ class BulkViews:
 
 
 def operations(parts: Parts) -> list[Operation]:
-    """What can be done with many rules at once."""
+    """The operations on many rules."""
     views = BulkViews(parts)
     return [
         Operation(
@@ -103,7 +103,7 @@ def operations(parts: Parts) -> list[Operation]:
 
 
 def job_body(job: Job) -> JobBody:
-    """A job as it is shown."""
+    """The body of a job."""
     return JobBody(
         id=job.id,
         state=job.state,
@@ -125,7 +125,7 @@ def job_body(job: Job) -> JobBody:
 def evidence_body(
     found: Evidence, utc_ms: int, rule: Stored | None, hits: int | None
 ) -> EvidenceBody:
-    """A hit as it is shown; ``rule``: as it is now, None: it is no more."""
+    """The body of a hit; ``rule``: its present state, None: it was deleted."""
     return EvidenceBody(
         at=rfc3339(utc_ms),
         rule=rule_id(found.rule),

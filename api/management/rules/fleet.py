@@ -1,8 +1,8 @@
-"""The fleet's rules on this node: the agent alone puts them here and takes them away.
+"""The fleet's rules on this node: only the agent adds and removes them.
 
-A rule of the fleet has a number of this node like any other, and the fleet's beside it. What the
-agent asks for is done once however often it asks; a rule that can't be one here is left out and
-said to be so, and the others are not held up.
+A rule of the fleet has a number of this node, and beside it the fleet's number. Requests of the
+agent are idempotent. A rule that this node can't accept is left out and reported; the others are
+applied.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from dataplane.statelog import Change, PutRule, RemoveRule
 from dataplane.waf.document import to_row
 
 PATTERN_BYTES_MAX = 1 << 17
-"""Of all rules that are put at once: they have to fit into one line of the state log."""
+"""Limit of all rules in one request: they have to fit into one line of the state log."""
 END_MS_OFF_MAX = 5_000
-"""So far may a rule's end be from the one that is asked for and still be the same."""
+"""Ends that differ by at most so much count as equal."""
 _SAME = ("pattern", "action", "severity", "name", "group_name", "targets", "profiles", "enabled")
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was done; no revision: everything was so already."""
+    """The result; no revision: nothing had to be changed."""
 
     revision: int | None
     put: int = 0
@@ -58,7 +58,7 @@ class FleetRules:
     def apply(
         self, actor: Actor, wanted: Mapping[int, Wanted], removed: Sequence[int]
     ) -> tuple[Done, dict[int, str]]:
-        """Put and remove rules by the fleet's numbers; also which are refused, and why.
+        """Put and remove rules by the fleet's numbers; returns also the refused ones with reasons.
 
         Raises `ConflictError`: there is no room.
         """
@@ -82,7 +82,7 @@ class FleetRules:
         return self._publisher.commit(actor, "rules.fleet", apply)[0], refused
 
     def _changed(self, wanted: Mapping[int, Wanted]) -> dict[int, Wanted]:
-        """Those that are not here, or otherwise."""
+        """Rules that this node does not have, or has with other values."""
         there = self._there([*wanted])
         return {
             number: each
@@ -114,7 +114,8 @@ class FleetRules:
             return rows.find_of_fleet(connection, numbers, self._clock.boot_ms())
 
     def _refused(self, wanted: Mapping[int, Wanted]) -> dict[int, str]:
-        """What the compile helper does not take; if it is away, the data plane says so later."""
+        """Rules that the compile helper refuses; while it is away, the data plane reports them
+        later."""
         candidates = [Candidate(each.pattern, each.targets) for each in wanted.values()]
         found = self._admissions.ask(candidates) if candidates else []
         if found is None:

@@ -1,4 +1,4 @@
-"""``/rules/fleet``: how this node's agent brings the fleet's rules."""
+"""``/rules/fleet``: this node's agent delivers the fleet's rules here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataplane.waf.document import parse_rule_id, rule_id
 
 
 def operations(rules: FleetRules, effects: Effects) -> list[Operation]:
-    """What the agent can do."""
+    """The operations of the agent."""
 
     def apply(call: Call) -> Answer:
         require_agent(call.principal)

@@ -1,8 +1,8 @@
-"""Imports of rules: one at a time, in the background, with progress, whole or not at all.
+"""Imports of rules: one at a time, in the background, with progress, all or nothing.
 
-To try 50,000 patterns takes minutes, so a request only reads the body and begins a job. A job is
-kept in memory: one that the end of the process cuts off before its commit has changed nothing, and
-what was committed is in the audit trail.
+Testing 50,000 patterns takes minutes, so a request only reads the body and starts a job. Jobs are
+kept in memory. A job that ends with the process before its commit has changed nothing; a committed
+one is in the audit trail.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from dataplane.base.errors import SecBeatError
 from dataplane.client.compiler import Candidate
 
 JOBS_KEPT = 16
-"""Finished ones, the newest."""
+"""Finished jobs that are kept."""
 REFUSED_LISTED_MAX = 100
 _GROUP = 100
-"""Patterns that are tried between two looks at the progress."""
+"""Patterns that are tested between two updates of the progress."""
 _RETRY_AFTER_S = 10
 _STOP_S_MAX = 5.0
-"""A group that is being tried may take longer: it ends with the process, and changes nothing."""
+"""A group of patterns that is being tested may take longer; it ends with the process, without
+effect."""
 
 JobState = Literal["checking", "committing", "done", "failed"]
 OnRefused = Literal["fail", "skip"]
@@ -53,14 +54,14 @@ class Job:
     added: int = 0
     refused: int = 0
     refused_lines: list[tuple[int, str, str]] = field(default_factory=list)
-    """Line, pattern and why; the first hundred."""
+    """Line, pattern and reason of the first hundred refused patterns."""
     warnings: list[str] = field(default_factory=list)
     revision: int | None = None
     error: str | None = None
 
     @property
     def is_running(self) -> bool:
-        """Whether it is not decided yet."""
+        """Whether the job has no result yet."""
         return self.state in {"checking", "committing"}
 
 
@@ -72,7 +73,7 @@ def _busy(job: Job) -> TooManyRequestsError:
 
 
 Commit = Callable[[Actor, Sequence[Wanted]], int]
-"""Makes rules a revision, all of them or none; returns its number."""
+"""Commits rules as one revision, all of them or none; returns its number."""
 
 
 class ImportJobs:
@@ -93,7 +94,7 @@ class ImportJobs:
         self._stop = threading.Event()
 
     def begin(self, actor: Actor, lines: Sequence[Line], on_refused: OnRefused, now_ms: int) -> Job:
-        """Begin one. `TooManyRequestsError`: another is under way."""
+        """Start an import. `TooManyRequestsError`: another is under way."""
         job = Job(uuid.uuid4().hex[:16], actor, len(lines), on_refused, now_ms)
         with self._lock:
             if running := [each for each in self._jobs.values() if each.is_running]:
@@ -108,7 +109,7 @@ class ImportJobs:
         return job
 
     def get(self, job_id: str) -> Job:
-        """One of the newest. Raises `NotFoundError`."""
+        """One of the newest jobs. Raises `NotFoundError`."""
         with self._lock:
             job = self._jobs.get(job_id)
         if job is None:
@@ -120,12 +121,12 @@ class ImportJobs:
         return job
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Until none is under way, at most so long."""
+        """Wait until no job is under way, at most so long."""
         if self._thread is not None:
             self._thread.join(timeout_s)
 
     def stop(self) -> None:
-        """End what is under way before it is committed; idempotent."""
+        """Abort the job under way unless it is being committed; idempotent."""
         self._stop.set()
         self.wait(_STOP_S_MAX)
 
@@ -153,7 +154,7 @@ class ImportJobs:
             job.added, job.state = len(taken), "done"
 
     def _check(self, job: Job, lines: Sequence[Line]) -> list[Wanted]:
-        """Those that can be rules; while the helper is away, all."""
+        """Patterns that can be rules; while the helper is away, all of them."""
         taken: list[Wanted] = []
         for start in range(0, len(lines), _GROUP):
             if self._stop.is_set():

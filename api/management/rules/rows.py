@@ -1,4 +1,4 @@
-"""Queries over the rows of the WAF's rules. No rule about rules lives here.
+"""Queries on the rows of the WAF's rules, without the conditions that rules must meet.
 
 A row is visible until it has ended; housekeeping removes it some time later.
 """
@@ -45,12 +45,12 @@ _RESERVE = text("UPDATE sqlite_sequence SET seq = seq + :count WHERE name = 'rul
 
 
 def visible(boot_ms: int) -> ColumnElement[bool]:
-    """Not ended at that time of the boot clock."""
+    """The rule has not ended at that time of the boot clock."""
     return or_(rules.c.expires_boot_ms.is_(None), rules.c.expires_boot_ms > boot_ms)
 
 
 def ended(boot_ms: int) -> ColumnElement[bool]:
-    """Over at that time of the boot clock."""
+    """The rule has ended at that time of the boot clock."""
     return and_(rules.c.expires_boot_ms.is_not(None), rules.c.expires_boot_ms <= boot_ms)
 
 
@@ -70,20 +70,20 @@ def find_many(connection: Connection, numbers: Collection[int], boot_ms: int) ->
 def find_of_fleet(
     connection: Connection, fleet_ids: Collection[int], boot_ms: int
 ) -> dict[int, AnyRow]:
-    """The visible rows that the fleet knows by these numbers."""
+    """The visible rows with these numbers of the fleet."""
     query = select(rules).where(rules.c.fleet_id.in_(fleet_ids), visible(boot_ms))
     return {row.fleet_id: row for row in connection.execute(query)}
 
 
 def remove_of_fleet(connection: Connection, fleet_ids: Collection[int]) -> None:
-    """The rows that the fleet knows by these numbers, visible or not."""
+    """Remove the rows with these numbers of the fleet, visible or not."""
     connection.execute(delete(rules).where(rules.c.fleet_id.in_(fleet_ids)))
 
 
 def page(
     connection: Connection, after: int, limit: int, boot_ms: int, origin: str | None = None
 ) -> Sequence[AnyRow]:
-    """Visible rows in the order of their numbers, beginning after one."""
+    """Visible rows in the order of their numbers, after a given one."""
     query = select(rules).where(rules.c.number > after, visible(boot_ms))
     if origin is not None:
         query = query.where(rules.c.origin == origin)
@@ -91,7 +91,7 @@ def page(
 
 
 def total(connection: Connection, boot_ms: int, origin: str | None = None) -> int:
-    """How many rows are visible; those of one origin, if it is named."""
+    """The number of visible rows, in all or of one origin."""
     if origin is None:
         return usage(connection, boot_ms)[0]
     query = select(func.count()).select_from(rules)
@@ -101,7 +101,7 @@ def total(connection: Connection, boot_ms: int, origin: str | None = None) -> in
 
 
 def usage(connection: Connection, boot_ms: int) -> tuple[int, int]:
-    """How many rows are visible, and the bytes of their patterns."""
+    """The number of visible rows, and the bytes of their patterns."""
     counts = (func.count(), func.coalesce(func.sum(rules.c.pattern_bytes), 0))
     rows, size = connection.execute(select(*counts).select_from(rules)).one()
     query = select(*counts).select_from(rules).where(ended(boot_ms))
@@ -110,19 +110,19 @@ def usage(connection: Connection, boot_ms: int) -> tuple[int, int]:
 
 
 def groups(connection: Connection) -> frozenset[str]:
-    """Of all rows, those that have ended and are not purged yet among them; some milliseconds."""
+    """Groups of all rows; ended ones count until they are purged. Takes some milliseconds."""
     query = select(rules.c.group_name).where(rules.c.group_name.is_not(None)).distinct()
     return frozenset(connection.execute(query).scalars())
 
 
 def has_group(connection: Connection, name: str) -> bool:
-    """Whether a row is in it."""
+    """Whether a row has this group."""
     query = select(rules.c.number).where(rules.c.group_name == name).limit(1)
     return connection.execute(query).first() is not None
 
 
 def reserve(connection: Connection, count: int) -> int:
-    """Numbers that are given to nobody else, ever; the first of so many in a row."""
+    """Reserve consecutive numbers that are never used again; returns the first one."""
     newest = connection.execute(_RESERVE, {"count": count}).scalar()
     if newest is None:  # there has never been a rule
         connection.execute(text("INSERT INTO sqlite_sequence(name, seq) VALUES ('rules', 0)"))
@@ -131,12 +131,12 @@ def reserve(connection: Connection, count: int) -> int:
 
 
 def add(connection: Connection, values: Sequence[Mapping[str, Any]]) -> None:
-    """New rows, all columns given."""
+    """Insert rows with all columns given."""
     connection.execute(_INSERT, list(values))
 
 
 Prepared: TypeAlias = tuple[Any, ...]
-"""A new row as the driver takes it, without its revision; far smaller than a mapping."""
+"""A new row as the driver takes it, without its revision; much smaller than a mapping."""
 
 
 def prepare(values: Mapping[str, Any]) -> Prepared:
@@ -148,13 +148,13 @@ def prepare(values: Mapping[str, Any]) -> Prepared:
 
 
 def values_of(prepared: Prepared) -> dict[str, Any]:
-    """The reverse."""
+    """The reverse of `prepare`."""
     values = dict(zip(_WITHOUT_REVISION, prepared, strict=True))
     return {**values, **{name: json.loads(values[name]) for name in _JSON}}
 
 
 def stage(connection: Connection, prepared: Sequence[Prepared]) -> None:
-    """Rows that nobody sees, until `add_staged`."""
+    """Insert rows that are invisible until `add_staged`."""
     places = ", ".join("?" * len(_WITHOUT_REVISION))
     connection.exec_driver_sql(
         f"INSERT INTO rules_staged({_COLUMNS}) VALUES ({places})",  # noqa: S608
@@ -163,7 +163,7 @@ def stage(connection: Connection, prepared: Sequence[Prepared]) -> None:
 
 
 def add_staged(connection: Connection, revision: int) -> None:
-    """All staged rows become rules of that revision: a quarter of the time that `stage` takes."""
+    """Make all staged rows rules of that revision; takes a quarter of the time of `stage`."""
     connection.exec_driver_sql(
         f"INSERT INTO rules(revision, {_COLUMNS}) "  # noqa: S608
         f"SELECT {revision:d}, {_COLUMNS} FROM rules_staged ORDER BY number"
@@ -171,34 +171,34 @@ def add_staged(connection: Connection, revision: int) -> None:
 
 
 def clear_staged(connection: Connection) -> None:
-    """No row is staged any more."""
+    """Delete all staged rows."""
     connection.execute(delete(rules_staged))
 
 
 def change(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
-    """New values of one row."""
+    """Change values of one row."""
     connection.execute(_CHANGE.values(**values), {"_number": number})
 
 
 def remove(connection: Connection, number: int) -> None:
-    """One row."""
+    """Delete one row."""
     connection.execute(_REMOVE, {"number": number})
 
 
 def any_ended(connection: Connection, boot_ms: int) -> bool:
-    """Whether there is something to purge."""
+    """Whether there are ended rows to purge."""
     query = select(rules.c.number).where(ended(boot_ms)).limit(1)
     return connection.execute(query).first() is not None
 
 
 def purge(connection: Connection, boot_ms: int, limit: int) -> int:
-    """Remove rows that have ended; returns how many. The data plane lets go of them by itself."""
+    """Remove ended rows; returns the number. The data plane drops ended rules by itself."""
     some = select(rules.c.number).where(ended(boot_ms)).limit(limit)
     return connection.execute(delete(rules).where(rules.c.number.in_(some))).rowcount
 
 
 def rule_of(values: Mapping[str, Any], boot_id: UUID) -> Rule:
-    """What the data plane has to know of a row, whose end is on the clock of that boot."""
+    """The rule of a row for the data plane; its end is on the clock of that boot."""
     deadline = None
     if values["expires_boot_ms"] is not None:
         end = (values["expires_boot_ms"], values["expires_utc_ms"], values["duration_s"])
@@ -218,7 +218,7 @@ def rule_of(values: Mapping[str, Any], boot_id: UUID) -> Rule:
 
 
 def state_rules(connection: Connection, boot_id: UUID, boot_ms: int) -> Iterator[RuleRow]:
-    """Every visible rule as the state log has it, some hundred in memory at a time."""
+    """Every visible rule in the form of the state log, some hundred in memory at a time."""
     query = select(rules).where(visible(boot_ms)).order_by(rules.c.number)
     for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
         yield to_row(rule_of(row._asdict(), boot_id))

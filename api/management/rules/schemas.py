@@ -48,9 +48,9 @@ class RuleBody(Strict):
     hits: int | None
     revision: int
     state: State
-    """Of the newest change."""
+    """Revision of the newest change."""
     reason: str | None
-    """Why it was rejected."""
+    """The reason of a rejection."""
     warnings: Annotated[list[str], Field(default_factory=list, exclude_if=lambda found: not found)]
 
 
@@ -63,7 +63,7 @@ class RulesPage(Strict):
 
 
 class ImportQuery(Strict):
-    """What to do about patterns that can't be rules: refuse all, or leave them out."""
+    """The treatment of patterns that can't be rules: refuse all, or leave them out."""
 
     on_refused: Literal["fail", "skip"] = "fail"
 
@@ -103,7 +103,7 @@ class EvidenceQuery(Strict):
 class EvidenceBody(Strict):
     """A request that a rule hit; ``mode`` monitor: it was not blocked. Secrets are masked.
 
-    ``name``, ``group`` and ``hits`` are the rule's now; null: it is no more, or has none.
+    ``name``, ``group`` and ``hits`` are the rule's present ones; null: it was deleted, or has none.
     """
 
     at: Timestamp
@@ -115,7 +115,7 @@ class EvidenceBody(Strict):
     hits: int | None
     mode: str
     incident: str | None
-    """What the client was told."""
+    """The incident number that the client got."""
     client: str
     client_port: int
     host: str
@@ -134,27 +134,27 @@ class EvidencePage(Strict):
 
 
 class FleetRule(RuleRequest):
-    """A rule of the fleet's, by its id there."""
+    """A rule of the fleet, with its id there."""
 
     fleet_id: FleetId
 
 
 class FleetRulesRequest(Strict):
-    """What of the fleet's rules is to be on this node, and what no more."""
+    """Rules of the fleet to put on this node and to remove from it."""
 
     put: Annotated[list[FleetRule], Field(max_length=PUT_MAX)] = Field(default=[])
     removed: Annotated[list[FleetId], Field(max_length=REMOVED_MAX)] = Field(default=[])
 
 
 class RefusedRule(Strict):
-    """A rule that can't be one here, and why."""
+    """A rule that this node can't accept, and the reason."""
 
     fleet_id: str
     why: str
 
 
 class FleetRulesBody(Strict):
-    """What was done. ``revision`` null: everything was so already."""
+    """The result. ``revision`` null: nothing had to be changed."""
 
     revision: int | None
     state: State

@@ -1,4 +1,4 @@
-"""The WAF's rules: adding, changing and removing them, each a revision."""
+"""Adds, changes and removes rules of the WAF; each change is a revision."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from dataplane.statelog import PutRule, RemoveRule, StateLogWriter
 from dataplane.waf.document import GROUPS_MAX, RULES_MAX, rule_id, to_row
 
 PATTERN_BYTES_SUM_MAX = 32 << 20
-"""Of all patterns together: what a snapshot of the state log and a compiler can bear."""
+"""Limit of all patterns together, for a snapshot of the state log and for compiling."""
 STAGED_AT_ONCE = 1000
-"""Rows of an import, for which other writes wait."""
+"""Rows of an import in one transaction; other writes wait for it."""
 
 
 class Rules:
@@ -67,7 +67,7 @@ class Rules:
         return self._publisher.commit(actor, "rules.add", apply)[0]
 
     def add_many(self, actor: Actor, wanted: Sequence[Wanted]) -> int:
-        """New rules in one revision, all or none, brought to the data plane in a file.
+        """Add rules in one revision, all or none; the data plane loads them from a file.
 
         Returns the revision. Raises `ConflictError`: there is no room.
         """
@@ -86,7 +86,7 @@ class Rules:
                 )
 
             def apply(connection: Connection, revision: int) -> Outcome[None]:
-                if not (self._state_log / file.file).exists():  # a new generation swept it away
+                if not (self._state_log / file.file).exists():  # a new generation has deleted it
                     raise UnavailableError("the state log was renewed meanwhile", retry_after_s=1)
                 check_room(connection, wanted, self._clock.boot_ms())
                 rows.add_staged(connection, revision)
@@ -96,22 +96,22 @@ class Rules:
             try:
                 return self._publisher.commit(actor, "rules.import", apply)[1]
             except BaseException:
-                if not self._has(first):  # else the log gets its line later
+                if not self._has(first):  # else the line is written to the log later
                     writer.discard_import(file.file)
                 raise
 
     @contextmanager
     def _staged(self, made: Sequence[rows.Prepared]) -> Iterator[None]:
-        """New rows beside the others, written in parts, between which other writes go on."""
+        """Insert staged rows in parts; other writes go on in between."""
         try:
             for start in range(0, len(made), STAGED_AT_ONCE):
                 with self._database.write() as connection:
-                    if start == 0:  # what a crash has left
+                    if start == 0:  # rows that a crash has left
                         rows.clear_staged(connection)
                     rows.stage(connection, made[start : start + STAGED_AT_ONCE])
             yield
         finally:
-            # On a disk that is full the next import can do so.
+            # On a full disk the next import can do so.
             with suppress(StorageError), self._database.write() as connection:
                 rows.clear_staged(connection)
 
@@ -125,9 +125,9 @@ class Rules:
             check_room(connection, wanted, self._clock.boot_ms())
 
     def change(self, actor: Actor, number: int, values: Mapping[str, Any]) -> Stored:
-        """Other values of the columns ``action``, ``enabled`` and ``group_name``.
+        """Change the columns ``action``, ``enabled`` and ``group_name``.
 
-        Raises `NotFoundError`, `ConflictError`: there is no room for one more group, or the rule is
+        Raises `NotFoundError`; `ConflictError`: there is no room for one more group, or the rule is
         the fleet's.
         """
 
@@ -144,7 +144,7 @@ class Rules:
     def remove(self, actor: Actor, number: int) -> int:
         """Remove a rule; returns the revision.
 
-        Raises `NotFoundError`, `ConflictError`: it is the fleet's.
+        Raises `NotFoundError`; `ConflictError`: it is the fleet's.
         """
 
         def apply(connection: Connection, _revision: int) -> Outcome[None]:
@@ -157,7 +157,7 @@ class Rules:
         return self._publisher.commit(actor, "rules.remove", apply)[1]
 
     def warnings(self, wanted: Wanted) -> tuple[str, ...]:
-        """What the policy makes of a rule's profiles: one that it does not have may come."""
+        """Warnings: the policy does not have a profile of the rule (it may get one later)."""
         if not wanted.profiles:
             return ()
         with self._database.read() as connection:
@@ -175,14 +175,14 @@ class Rules:
             return stored_of(self._require(connection, number))
 
     def find(self, numbers: Collection[int]) -> dict[int, Stored]:
-        """Those of these numbers, at most 1,000, that there are."""
+        """The existing rules with these numbers; at most 1,000 numbers."""
         boot_ms = self._clock.boot_ms()
         with self._database.read() as connection:
             found = rows.find_many(connection, numbers, boot_ms)
         return {row.number: stored_of(row) for row in found}
 
     def page(self, after: int, limit: int, origin: str | None = None) -> Page:
-        """Rules in the order of their numbers, an order that no change upsets."""
+        """Rules in the order of their numbers; changes do not affect this order."""
         boot_ms = self._clock.boot_ms()
         with self._database.read() as connection:
             found = rows.page(connection, after, limit + 1, boot_ms, origin)
@@ -207,7 +207,7 @@ class Rules:
 
 
 def _told(row: AnyRow) -> dict[str, Any]:
-    """A rule as the audit trail has it."""
+    """A rule in the form of the audit trail."""
     return {
         "name": row.name,
         "pattern": row.pattern,
@@ -231,7 +231,7 @@ def check_room(connection: Connection, wanted: Sequence[Wanted], boot_ms: int) -
 
 
 def _refuse_fleet_s(row: AnyRow) -> None:
-    """Raise `ConflictError` for a rule that the fleet has put here: it would come back."""
+    """Raise `ConflictError` for a rule of the fleet: the agent would add it again."""
     if row.fleet_id is not None:
         here, there = rule_id(row.number), rule_id(row.fleet_id)
         message = f"{here} is the fleet's {there}: change it at the orchestrator"
@@ -241,7 +241,7 @@ def _refuse_fleet_s(row: AnyRow) -> None:
 
 
 def _check_groups(connection: Connection, wanted: Collection[str | None]) -> None:
-    """Raise `ConflictError` unless the groups of all rules are not too many with these."""
+    """Raise `ConflictError` if the groups of all rules would be too many."""
     new = {name for name in wanted if name is not None and not rows.has_group(connection, name)}
     if not new:
         return

@@ -1,4 +1,4 @@
-"""A rule as it is wanted, as it is stored, and as its row is made."""
+"""A rule as requested, as stored, and the values of its row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataplane.base.clock import Clock, Deadline
 from dataplane.waf.document import RuleAction, Severity, rule_id
 
 MANUAL, FLEET = "manual", "fleet"
-"""Origins of rules: this node's own, and what the fleet has put here."""
+"""Origins of rules: this node, and the fleet."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Stored:
 
     @property
     def id(self) -> str:
-        """As the API names it."""
+        """The id in the API."""
         return rule_id(self.number)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A part of the rules, the number of all, and after which one the next part begins."""
+    """A page of the rules, the number of all, and the position of the next page."""
 
     rules: tuple[Stored, ...]
     total: int
@@ -85,7 +85,7 @@ def values_of(
 
 
 def deadline_of(wanted: Wanted, clock: Clock) -> Deadline | None:
-    """When a rule ends, on the clocks as they are now."""
+    """The deadline of a rule, from the present time of the clocks."""
     if wanted.expires_utc_ms is None:
         return None
     left_ms = max(0, wanted.expires_utc_ms - clock.utc_ms())

@@ -30,17 +30,18 @@ from dataplane.client.compiler import Candidate
 from dataplane.waf.document import parse_rule_id
 
 ADDITIONS_PER_MINUTE = 600
-"""Of a key, one by one: what the data plane can compile for ever. An import counts once."""
+"""Limit per key for single rules: what the data plane can compile continuously. An import counts
+once."""
 
 NOT_THERE = "the data plane does not have it, and no longer says why"
-"""It keeps the reasons of the newest rejections only."""
+"""The data plane keeps the reasons of the newest rejections only."""
 _NUMBER_MAX = (1 << 63) - 1
-"""SQLite's."""
+"""The largest integer of SQLite."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the handlers stand on."""
+    """The services that the handlers use."""
 
     rules: Rules
     admissions: Admissions
@@ -63,7 +64,7 @@ class RuleViews:
     def show(self, call: Call) -> Answer:
         """A page of the rules."""
         query: RulesQuery = call.query
-        state = self._effects.states()  # first: it stores what was rejected
+        state = self._effects.states()  # first: this stores new rejections
         page = self._rules.page(int(query.cursor or 0), query.limit, query.origin)
         bodies = self._bodies(page.rules, state)
         cursor = None if page.next is None else str(page.next)
@@ -102,7 +103,7 @@ class RuleViews:
         return answers.to_remove(revision, self._effects.settle(revision, of_rules=True))
 
     def _settled(self, rule: Stored) -> tuple[Stored, State]:
-        """The rule and whether it is in force; one that is rejected says why."""
+        """The rule and whether it is in force; a rejected rule has the reason."""
         state = self._effects.settle(rule.revision, of_rules=True)
         return (self._rules.get(rule.number) if state == "rejected" else rule), state
 
@@ -119,7 +120,7 @@ class RuleViews:
 
 
 def operations(parts: Parts) -> list[Operation]:
-    """What can be done with single rules."""
+    """The operations on single rules."""
     views, read, operate = RuleViews(parts), Role.READ, Role.OPERATE
     return [
         Operation(

@@ -1,1 +1,1 @@
-"""The fleet's database: its tables, and what brings it to the newest schema."""
+"""The fleet's database: its tables and its migrations."""

@@ -1,7 +1,7 @@
-"""A copy of the fleet's database, and a fleet that has lost its database and gets it from a copy.
+"""Copies the fleet's database, and restores a lost database from a copy.
 
-Numbers that nodes follow go on from the copy's, and would be given twice: a database that comes
-from a copy is another epoch, so every node asks for everything again.
+After a restore, the numbers that nodes follow would be given a second time. Therefore a restored
+database gets a new epoch, and every node fetches everything again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _VERSIONS = "alembic_version"
 
 
 class InUseError(SecBeatError):
-    """The database has a fleet in it, which a copy does not replace."""
+    """The database has a fleet in it, which a copy must not replace."""
 
     exit_code = 73
 
 
 def dump(url: str, file: Path) -> None:
-    """Copy the database while others write to it, to a file of mode 0600 that is replaced.
+    """Copy the database to a file of mode 0600 while others write to it; replaces the file.
 
     Raises `CopyError`, `StorageError`.
     """
@@ -36,12 +36,12 @@ def dump(url: str, file: Path) -> None:
 
 
 def restore(url: str, file: Path) -> None:
-    """Make a copy the database; no orchestrator may run. Of SQLite the file is replaced.
+    """Restore the database from a copy; no orchestrator may run. For SQLite, replaces the file.
 
     Raises:
-        InUseError: a PostgreSQL database in which nodes or something to follow are.
-        BusyError: an orchestrator has the SQLite file.
-        CopyError: the copy can't be read, is damaged, or of another kind of database.
+        InUseError: a PostgreSQL database that has nodes or a desired state.
+        BusyError: an orchestrator has the SQLite file open.
+        CopyError: the copy can't be read, is damaged, or is of another kind of database.
     """
     _require_copy(file, copying(url).MAGIC, f"{file} is no copy of a database in {kind(url)}")
     if sqlite_path(url) is None:
@@ -66,7 +66,7 @@ def _require_copy(file: Path, magic: bytes, problem: str) -> None:
 
 
 def _require_unused(url: str) -> None:
-    """An orchestrator that was started on an empty database has made its tables, and no more."""
+    """Accept a database with nothing but tables, as an orchestrator makes it at its first start."""
     if revision(url) is None:
         return
     opened = open_database(url)

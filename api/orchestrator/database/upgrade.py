@@ -1,4 +1,4 @@
-"""Brings the fleet's database to the newest schema; a program that `migrate` runs."""
+"""Migrates the fleet's database to the newest schema; a program that `migrate` runs."""
 
 from __future__ import annotations
 

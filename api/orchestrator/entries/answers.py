@@ -1,4 +1,4 @@
-"""What the handlers of the fleet's lists answer: services' results as bodies."""
+"""Converts results of the services of the fleet's lists to bodies of answers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def to_put_many(entries: Sequence[Entry]) -> Answer:
 
 
 def to_import(result: ImportResult, change: int | None) -> Answer:
-    """The answer to an import; no change: there was nothing to add."""
+    """The answer to an import; without a change there was nothing to add."""
     body = ImportBody(
         revision=change,
         **fields_of_lines(result.found, result.added, result.replaced, result.skipped_lines),

@@ -1,4 +1,4 @@
-"""What nodes are told of the fleet's lists."""
+"""The answers about the fleet's lists that nodes get."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dataplane.base.networks import Network
 
 
 def followed(database: Database, clock: Clock, log: ChangeLog) -> FollowedPart[FollowQuery]:
-    """For the threads of one worker."""
+    """Make the part; it is safe for the threads of one worker."""
 
     def delta(connection: Connection, asked: Asked[FollowQuery]) -> FollowedLists:
         found = rows.changed(connection, asked.query.since, asked.now_ms)

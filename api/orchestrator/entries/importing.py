@@ -1,7 +1,7 @@
-"""Puts up to a million lines on a list of the fleet, as one change.
+"""Adds up to a million lines to a list of the fleet, as one change.
 
-Lines are staged in small transactions, which hold nobody up; then one transaction, whose statements
-the database runs by itself, puts them on the list as one change.
+Lines are staged in small transactions, which block no other writer for long. Then one transaction
+moves them to the list with statements that run completely in the database.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LINE = ("key", "prefix_length", "line", "reason", "duration_s")
 
 @dataclass(frozen=True)
 class Upload:
-    """A body that was spooled, and what its lines stand for."""
+    """A body in a spool file, and the options for its lines."""
 
     source: Path
     media_type: str
@@ -47,7 +47,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What became of an import; no change: there was nothing to add."""
+    """The result of an import; without a change there was nothing to add."""
 
     change: int | None
     found: Found
@@ -100,7 +100,7 @@ class Importer:
 
 
 def _values(lines: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Rows of the staged table; ``part`` counts the networks of one line."""
+    """Rows of the staging table; ``part`` counts the networks of one line."""
     line = part = 0
     for row in lines:
         part = part + 1 if row.line == line else 0
@@ -109,7 +109,7 @@ def _values(lines: Iterable[Row]) -> Iterator[dict[str, Any]]:
 
 
 def _items(connection: Connection, number: int, change: int) -> list[bytes] | None:
-    """What the log of changes is told; None: it is too much."""
+    """The items for the log of changes; None: there are too many."""
     query = select(_entry.key, _entry.prefix_length).where(
         _entry.list == number, _entry.change == change
     )

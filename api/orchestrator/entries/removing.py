@@ -1,4 +1,4 @@
-"""Takes entries off a list of the fleet by network, reason or creator, all or none."""
+"""Removes entries from a list of the fleet by network, reason or creator, all or none."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _PLACE = (_entry.list, _entry.key, _entry.prefix_length)
 
 @dataclass(frozen=True)
 class Filter:
-    """At least one of its parts is given; they are joined by "and"."""
+    """Conditions joined by "and"; at least one is given."""
 
     networks: tuple[Network, ...] | None = None
     reason: str | None = None
     created_by: str | None = None
 
     def __str__(self) -> str:
-        """As the audit trail has it."""
+        """The filter as text for the audit trail."""
         named = {"reason": self.reason, "created_by": self.created_by}
         found = [
             f"{name}={json.dumps(value, ensure_ascii=False)}"
@@ -46,7 +46,7 @@ class Filter:
 
 
 class Remover:
-    """Removals in bulk from both lists."""
+    """Bulk removals from both lists."""
 
     def __init__(self, database: Database, clock: Clock, log: ChangeLog) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class Remover:
         self._log = log
 
     def count(self, name: ListName, wanted: Filter) -> int:
-        """How many entries `run` would take now."""
+        """The number of entries that `run` would remove now."""
         with self._database.read() as connection:
             return sum(
                 int(connection.execute(select(func.count()).where(which)).scalar_one())
@@ -62,9 +62,9 @@ class Remover:
             )
 
     def run(self, actor: Actor, name: ListName, wanted: Filter) -> tuple[int | None, int]:
-        """Take off what the filter meets; the change, if there is one, and how many entries.
+        """Remove the entries that meet the filter; returns the change, if any, and their number.
 
-        Whoever does this means it: nodes that get a snapshot because of it need no confirmation.
+        A removal counts as confirmed: nodes that get a snapshot because of it need no confirmation.
         """
         with self._database.write() as connection:
             items, count = list[bytes](), 0
@@ -84,7 +84,7 @@ class Remover:
         return change, count
 
     def _conditions(self, number: int, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-        """Which rows: some networks at a time, as a statement has room for so many."""
+        """The SQL conditions, some networks at a time, as a statement has room for only so many."""
         common = and_(_entry.list == number, rows.visible(self._clock.utc_ms()))
         if wanted.reason is not None:
             common = and_(common, _entry.reason == wanted.reason)

@@ -1,4 +1,4 @@
-"""Queries over the rows of the fleet's lists. No rule lives here.
+"""Queries on the rows of the fleet's lists, without the rules of the lists.
 
 A row is visible until it has ended by the database's clock; it is purged some time later.
 """
@@ -21,7 +21,7 @@ _entry = fleet_entries.c
 _PLACE = (_entry.list, _entry.key, _entry.prefix_length)
 
 Place = tuple[int, bytes, int]
-"""A row's primary key, and where it stands in the order of both lists."""
+"""A row's primary key, which is also the sort order of both lists."""
 
 
 def network_of(row: AnyRow) -> Network:
@@ -35,18 +35,18 @@ def place_of(lists: int, network: Network) -> Place:
 
 
 def item_of(place: Place) -> bytes:
-    """A place as the log of changes and cursors have it, in the same order."""
+    """A place in the form of the log of changes and of cursors, with the same sort order."""
     lists, key, prefix_length = place
     return bytes([lists]) + key + bytes([prefix_length])
 
 
 def place_from(item: bytes) -> Place:
-    """The reverse."""
+    """The reverse of `item_of`."""
     return item[0], item[1:-1], item[-1]
 
 
 def visible(now_ms: int) -> ColumnElement[bool]:
-    """Not ended at that time."""
+    """The row has not ended at that time."""
     return or_(_entry.expires_ms.is_(None), _entry.expires_ms > now_ms)
 
 
@@ -64,14 +64,14 @@ def put(connection: Connection, lists: int, network: Network, values: dict[str, 
 
 
 def remove(connection: Connection, lists: int, network: Network) -> None:
-    """A network's row, visible or not."""
+    """Delete a network's row, visible or not."""
     connection.execute(delete(fleet_entries).where(_is(place_of(lists, network))))
 
 
 def page(
     connection: Connection, after: Place | None, limit: int, now_ms: int, lists: int | None = None
 ) -> Sequence[AnyRow]:
-    """Visible rows of one list or of both in the order of their places, beginning after one."""
+    """Visible rows of one list or of both in the order of their places, after a given one."""
     query = select(fleet_entries).where(visible(now_ms))
     if lists is not None:
         query = query.where(_entry.list == lists)
@@ -81,15 +81,16 @@ def page(
 
 
 def changed(connection: Connection, change: int, now_ms: int) -> Sequence[AnyRow]:
-    """Visible rows that a later change put there."""
+    """Visible rows that were written after a change."""
     query = select(fleet_entries).where(_entry.change > change, visible(now_ms))
     return connection.execute(query.order_by(*_PLACE)).all()
 
 
 def totals(connection: Connection, now_ms: int) -> dict[int, int]:
-    """How many rows are visible, by list; what has none is not there.
+    """The number of visible rows by list; lists without rows are missing.
 
-    All but those that have ended: indices tell both, and a million rows need not be read.
+    Counts all rows minus the ended ones; indices have both numbers, so a million rows need not be
+    read.
     """
     counted = select(_entry.list, func.count().label("entries")).group_by(_entry.list)
     found = {row.list: row.entries for row in connection.execute(counted)}
@@ -123,7 +124,7 @@ def contained(connection: Connection, lists: int, network: Network, now_ms: int)
 
 
 def purge(connection: Connection, now_ms: int, limit: int) -> int:
-    """Remove rows that have ended; returns how many. Nodes let go of them by themselves."""
+    """Delete rows that have ended; returns the number. Nodes end them by themselves."""
     ended = select(*_PLACE).where(_entry.expires_ms <= now_ms).limit(limit)
     found = connection.execute(ended).all()
     for row in found:

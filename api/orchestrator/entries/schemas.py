@@ -73,7 +73,7 @@ class FleetEntryBody(Strict):
 
     ip: str
     origin: Literal["fleet"] = "fleet"
-    """As nodes have it."""
+    """The origin that the entry has on nodes."""
     reason: str | None
     duration_seconds: int | None
     created_at: Timestamp
@@ -162,7 +162,7 @@ class FollowQuery(SinceQuery):
     """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
 
     limit: Annotated[int, Field(ge=1, le=FOLLOWED_MAX), FromDecimal] = FOLLOWED_MAX
-    """Of a page of everything; what has changed comes whole."""
+    """Entries on a page of everything; changes are not paged."""
     cursor: Cursor | None = None
 
 
@@ -176,25 +176,26 @@ class FollowedEntry(Strict):
 
 
 class FollowedNetwork(Strict):
-    """A network that the fleet no longer has on a list."""
+    """A network that the fleet has removed from a list."""
 
     list: Literal["blacklist", "allowlist"]
     ip: str
 
 
 class FollowedLists(Strict):
-    """What has changed since the node's change, or a page of everything (``full``)."""
+    """The changes since the node's change, or a page of everything (``full``)."""
 
     at: Timestamp
-    """By the clock that ``expires_at`` is of."""
+    """The time, by the clock of ``expires_at``."""
     epoch: str
     change: int
-    """What the node has once it has applied this and, if full, all further pages."""
+    """The node's change after it has applied this and, if full, all further pages."""
     full: bool
     confirmed: bool
-    """A person has said, after the node's change, that what the lists have lost is meant."""
+    """After the node's change, an operator has confirmed that the lists have lost entries on
+    purpose."""
     totals: dict[Literal["blacklist", "allowlist"], int]
-    """Of everything, on its first page."""
+    """Number of all entries, on the first page of everything."""
     entries: list[FollowedEntry]
     removed: list[FollowedNetwork]
     next_cursor: str | None

@@ -1,7 +1,8 @@
-"""What may go on the fleet's lists and what may not.
+"""The rules for entries of the fleet's lists.
 
-As on a node, the allowlist beats every ban: a ban that could never act is refused, one that acts in
-part is accepted with a warning. An entry of the fleet holds on every node beside the node's own.
+As on a node, the allowlist beats every ban: a ban that could never take effect is refused; a ban
+that takes effect in part is accepted with a warning. An entry of the fleet holds on every node,
+beside the node's own entries.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
 ENTRIES_MAX = 1_000_000
-"""Of both lists: what a node's lists have room for by default."""
+"""Limit of both lists together: the default capacity of a node."""
 _NAMED_MAX = 20
 _PURGED_AT_ONCE = 500
 
@@ -41,7 +42,7 @@ class Wanted:
     reason: str | None
     duration_s: int | None
     field: str = "ip"
-    """What errors call it."""
+    """The name of the entry in errors."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class EntryPage:
-    """A part of a list, the number of all entries, and where the next part begins."""
+    """A page of a list, the number of all entries, and the position of the next page."""
 
     entries: tuple[Entry, ...]
     total: int
@@ -78,7 +79,7 @@ class FleetLists:
         self.log = ChangeLog("lists")
 
     def put(self, actor: Actor, name: ListName, wanted: Sequence[Wanted]) -> list[Entry]:
-        """Add entries, or replace those of the same network, all or none.
+        """Add entries, or replace those of the same network; all or none.
 
         Raises `ConflictError`: covered by the allowlist, or the lists are full.
         """
@@ -114,7 +115,7 @@ class FleetLists:
         return change
 
     def get(self, name: ListName, network: Network) -> Entry:
-        """Raises `NotFoundError`."""
+        """The entry of exactly that network. Raises `NotFoundError`."""
         with self._database.read() as connection:
             row = rows.find(connection, kinds.number[name], network, self._clock.utc_ms())
         if row is None:
@@ -122,7 +123,7 @@ class FleetLists:
         return entry_of(row)
 
     def page(self, name: ListName, after: Place | None, limit: int) -> EntryPage:
-        """Entries in the order of their networks, an order that no change upsets."""
+        """Entries in the order of their networks; changes do not affect this order."""
         number, now_ms = kinds.number[name], self._clock.utc_ms()
         with self._database.read() as connection:
             found = rows.page(connection, after, limit + 1, now_ms, number)
@@ -132,14 +133,15 @@ class FleetLists:
         return EntryPage(entries, total, last)
 
     def purge(self) -> None:
-        """Remove what has ended, in small transactions; nobody sees it any more."""
+        """Delete ended rows, which are no longer visible, in small transactions."""
         while True:
             with self._database.write(bulk=True) as connection:
                 if rows.purge(connection, self._clock.utc_ms(), _PURGED_AT_ONCE) < _PURGED_AT_ONCE:
                     return
 
     def confirm(self, actor: Actor) -> int:
-        """What the lists have lost is meant: nodes need not wait any more. Returns the change."""
+        """Confirm that the lists have lost entries on purpose: nodes need not wait. Returns the
+        change."""
         with self._database.write() as connection:
             change = changes.bump(connection)
             self.log.note(connection, change, ())
@@ -166,7 +168,7 @@ def entry_of(row: AnyRow) -> Entry:
 def check(
     connection: Connection, name: ListName, wanted: Sequence[Wanted], now_ms: int
 ) -> list[tuple[str, ...]]:
-    """Warnings about each. Raises `ConflictError`: the allowlist covers one whole."""
+    """Warnings about each entry. Raises `ConflictError`: the allowlist covers one completely."""
     wide = [warnings_about(each.network) for each in wanted]
     if name == "allowlist":
         overridden = (_overridden(connection, each.network, now_ms) for each in wanted)
@@ -192,7 +194,7 @@ def _overridden(connection: Connection, network: Network, now_ms: int) -> tuple[
 
 
 def check_room(connection: Connection, added: int, now_ms: int) -> None:
-    """Whether what is written already fits."""
+    """Check the room after the rows are written."""
     if not added:
         return
     used = sum(rows.totals(connection, now_ms).values())
@@ -225,5 +227,5 @@ def _not_there(name: ListName, network: Network) -> NotFoundError:
 
 
 def _target(wanted: Sequence[Wanted]) -> str:
-    """As the audit trail has it."""
+    """The target in the form of the audit trail."""
     return str(wanted[0].network) if len(wanted) == 1 else f"{len(wanted)} entries"

@@ -1,7 +1,6 @@
-"""The lines of an import beside a list: what of them may be put on it.
+"""The staged lines of an import: finds those that can't be put on the list, and adds the others.
 
-Every statement is about all lines at once; none of them comes here but those that are named to the
-client.
+Every statement processes all lines at once; only lines that the answer names are read.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ _staged, _entry = fleet_entries_staged.c, fleet_entries.c
 _SAME = and_(_entry.key == _staged.key, _entry.prefix_length == _staged.prefix_length)
 
 Skipped = tuple[int, str, str]
-"""Line, network and why."""
+"""Line, network and reason."""
 
 
 @dataclass(frozen=True)
 class Common:
-    """What all entries of an import have."""
+    """The values that all entries of an import share."""
 
     created_by: str
     change: int
@@ -50,7 +49,7 @@ class Common:
 
 
 class Staged:
-    """The lines of one import. Nobody else touches them."""
+    """The lines of one import. No other thread or process uses them."""
 
     def __init__(self, import_id: str, *, refuses: bool) -> None:
         self._refuses = refuses
@@ -61,13 +60,13 @@ class Staged:
 
     @property
     def first_skipped(self) -> tuple[Skipped, ...]:
-        """Of the lines that are left out, the first hundred."""
+        """The first hundred lines that are left out."""
         return tuple(sorted(self._skipped)[:SKIPPED_LISTED_MAX])
 
     def leave_out_repeats(self, database: Database) -> None:
-        """Leave out what an earlier line says: needs no look at the lists, and holds nobody up.
+        """Leave out repetitions of earlier lines; does not use the lists, and blocks nobody.
 
-        Raises `ConflictError` if one line that is to be left out refuses all.
+        Raises `ConflictError` if a line is to be left out and the import refuses all in this case.
         """
         network = (_staged.key, _staged.prefix_length)
         nth = func.row_number().over(partition_by=network, order_by=_staged.line).label("nth")
@@ -86,9 +85,9 @@ class Staged:
     def leave_out_conflicts(
         self, connection: Connection, number: int, now_ms: int, *, replaces: bool
     ) -> int:
-        """Leave out what can't be put on the list; returns how many lines replace an entry.
+        """Leave out lines that conflict with the lists; returns how many lines replace an entry.
 
-        Raises `ConflictError` as above.
+        Raises `ConflictError` as `leave_out_repeats`.
         """
         if number == BLACKLIST:
             self._leave_out_allowed(connection, now_ms)
@@ -100,7 +99,7 @@ class Staged:
         return int(connection.execute(query).scalar_one())
 
     def put(self, connection: Connection, number: int, entry: Common, *, replaces: bool) -> None:
-        """What is left becomes entries, in the place of those that were there."""
+        """Make entries of the remaining lines; replaces existing entries."""
         there = delete(fleet_entries).where(
             _entry.list == number, exists().where(self._mine, _SAME)
         )
@@ -121,7 +120,7 @@ class Staged:
         connection.execute(insert(fleet_entries).from_select(columns, chosen))
 
     def _leave_out_allowed(self, connection: Connection, now_ms: int) -> None:
-        """Bans that could never act: entries of the allowlist cover them."""
+        """Leave out bans that could never take effect: the allowlist covers them."""
         after = (ALLOWLIST, b"", 0)
         while some := rows.page(connection, after, _ALLOWED_AT_ONCE, now_ms, ALLOWLIST):
             for row in some:
@@ -149,7 +148,7 @@ class Staged:
 
 
 def _within(holder: Network) -> ColumnElement[bool]:
-    """The staged network lies within another."""
+    """The staged network lies within the other network."""
     inside = and_(
         _staged.key.between(holder.key, last_address(holder)),
         _staged.prefix_length >= holder.prefix_length,

@@ -1,4 +1,4 @@
-"""``/blacklist`` and ``/allowlist`` of the fleet, and what its nodes ask of them."""
+"""``/blacklist`` and ``/allowlist`` of the fleet, for operators and nodes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ConfirmedBody(Strict):
 
 @dataclass(frozen=True)
 class Services:
-    """What the handlers stand on."""
+    """The services that the handlers use."""
 
     lists: FleetLists
     importer: Importer
@@ -64,7 +64,7 @@ class Services:
 
     @classmethod
     def make(cls, database: Database, clock: Clock) -> Services:
-        """All of them, for the threads of one worker."""
+        """Make the services, for the threads of one worker."""
         lists = FleetLists(database, clock)
         log = lists.log
         return cls(
@@ -132,7 +132,7 @@ class ListViews:
         return answers.to_import(result, result.change)
 
     def remove_many(self, call: Call) -> Answer:
-        """Remove what a filter meets."""
+        """Remove the entries that a filter selects."""
         query: RemoveQuery = call.query
         request: RemoveRequest = call.body
         networks = request.networks and tuple(dict.fromkeys(map(Network.parse, request.networks)))
@@ -155,7 +155,7 @@ class ListViews:
 
 
 def operations(services: Services) -> list[Operation]:
-    """What can be done with the fleet's lists, by people and by nodes."""
+    """The operations of operators and nodes on the fleet's lists."""
     found = list[Operation]()
     for name in kinds.LISTS:
         views = ListViews(name, services)

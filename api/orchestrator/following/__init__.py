@@ -1,1 +1,2 @@
-"""What a node is to enforce, as it asks for it: one small document, and the parts it names."""
+"""The desired state of a node, as the node fetches it: one small document, and the
+parts it names."""

@@ -1,4 +1,4 @@
-"""Answers that many nodes get alike, kept as the text that is sent: made once in each worker."""
+"""A cache of answers that many nodes get: the JSON text is made once in each worker."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pydantic import BaseModel
 
 BYTES_MAX = 8 << 20
-"""Of all that are kept."""
+"""Limit of all cached answers together."""
 
 
 class Answers:
-    """The answers that were asked for last; a body's first field is ``at``, and is left out."""
+    """The most recent answers. A body's first field is ``at``; the cached text leaves it out."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         self._bytes_max = bytes_max
@@ -22,7 +22,7 @@ class Answers:
         self._bytes = 0
 
     def get(self, key: tuple[object, ...], make: Callable[[], BaseModel]) -> bytes:
-        """The rest of an answer's JSON; others wait while one makes it."""
+        """The rest of an answer's JSON; while one thread makes it, the others wait."""
         with self._lock:
             found = self._kept.get(key)
             if found is None:

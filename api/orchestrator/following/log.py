@@ -1,8 +1,8 @@
-"""What the newest changes of lists and rules touched, so that a node fetches only that.
+"""The log of items that recent changes of lists and rules touched, so that nodes fetch only those.
 
 Writers hold the fleet's change number (`api.orchestrator.changes`) until they commit, so changes
-become visible in the order of their numbers. A node that is further behind than the log reaches
-fetches everything.
+become visible in the order of their numbers. A node whose change is older than the log fetches
+everything.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from api.orchestrator import changes
 from api.orchestrator.database.tables.entries import followed, followed_log
 
 ITEMS_MAX = 10_000
-"""Of each part: the newest are kept."""
+"""Items that are kept for each part, the newest ones."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far a part of what nodes follow has come."""
+    """The state of one part of the desired state."""
 
     epoch: str
     change: int
     log_begins: int
-    """What was touched after this change is known."""
+    """The log is complete after this change."""
     confirmed: int
-    """The change at which a person last said that what is taken away is meant; 0: never."""
+    """The last change at which an operator confirmed removals; 0: none."""
 
     def is_delta(self, epoch: str | None, since: int) -> bool:
-        """Whether a node at that change can be told what has changed, and no more."""
+        """Whether the log has all changes since the node's change."""
         return epoch == self.epoch and self.log_begins <= since <= self.change
 
     def is_confirmed(self, epoch: str | None, since: int) -> bool:
-        """Whether a person has confirmed after a node got to that change."""
+        """Whether an operator has confirmed removals after the node's change."""
         return self.confirmed > (since if epoch == self.epoch else 0)
 
 
 class ChangeLog:
-    """Of one part."""
+    """The log of one part."""
 
     def __init__(self, part: str) -> None:
         self._is_part = followed.c.part == part
@@ -48,7 +48,7 @@ class ChangeLog:
         self.part = part
 
     def note(self, connection: Connection, change: int, items: Collection[bytes] | None) -> None:
-        """A change has touched these items; None: so many that nodes fetch everything."""
+        """Record the items of a change; None: too many, so nodes fetch everything."""
         values = {"change": change}
         if items is None or len(items) > ITEMS_MAX:
             connection.execute(delete(followed_log).where(self._of_part))
@@ -60,24 +60,24 @@ class ChangeLog:
         connection.execute(update(followed).where(self._is_part).values(values))
 
     def confirm(self, connection: Connection, change: int) -> None:
-        """What is taken away up to this change is meant."""
+        """Record that an operator has confirmed all removals up to this change."""
         values = {"confirmed": change, "confirmed_epoch": changes.epoch(connection)}
         connection.execute(update(followed).where(self._is_part).values(values))
 
     def position(self, connection: Connection) -> Position:
-        """As it is now."""
+        """The present state."""
         row = connection.execute(select(followed).where(self._is_part)).one()
         epoch = changes.epoch(connection)
         confirmed = row.confirmed if row.confirmed_epoch == epoch else 0
         return Position(epoch, row.change, row.log_begins, confirmed)
 
     def since(self, connection: Connection, change: int) -> list[bytes]:
-        """What was touched after a change that the log reaches; each once, in order."""
+        """The items touched after a change within the log; each once, sorted."""
         query = select(followed_log.c.item).where(self._of_part, followed_log.c.change > change)
         return list(connection.execute(query.distinct().order_by(followed_log.c.item)).scalars())
 
     def _shorten(self, connection: Connection) -> dict[str, int]:
-        """Forget what is beyond `ITEMS_MAX`."""
+        """Delete the oldest items beyond `ITEMS_MAX`."""
         columns = (followed_log.c.id, followed_log.c.change)
         newest_first = select(*columns).where(self._of_part).order_by(followed_log.c.id.desc())
         row = connection.execute(newest_first.offset(ITEMS_MAX).limit(1)).first()

@@ -1,7 +1,7 @@
-"""What nodes are told of one part: what has changed since they asked, or everything.
+"""Answers of one part for nodes: the changes since the node's change, or everything.
 
-A thousand nodes ask for the same change within a second. So a worker keeps the newest answers, as
-the text that is sent.
+A thousand nodes ask about the same change within a second. Therefore a worker caches the newest
+answers as JSON text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ QueryT = TypeVar("QueryT", bound=SinceQuery)
 
 @dataclass(frozen=True)
 class Asked(Generic[QueryT]):
-    """A node's question, and what holds when it is answered."""
+    """A node's request, and the state of the part at the answer."""
 
     query: QueryT
     position: Position
@@ -38,20 +38,20 @@ class Asked(Generic[QueryT]):
 
     @property
     def is_delta(self) -> bool:
-        """Whether what has changed may be the answer."""
+        """Whether the answer may be the changes alone."""
         return self.query.cursor is None and self.position.is_delta(
             self.query.epoch, self.query.since
         )
 
     @property
     def key(self) -> tuple[object, ...]:
-        """The same for all that get the same answer."""
+        """The cache key: equal for requests with the same answer."""
         since = self.query.since if self.is_delta else None
         rest = self.query.model_dump(exclude={"epoch", "since"})
         return (self.position, self.is_confirmed, since, *rest.values())
 
     def head(self) -> dict[str, Any]:
-        """The fields of every answer about a part."""
+        """The fields that every answer about a part has."""
         return {
             "at": rfc3339(self.now_ms),
             "epoch": self.position.epoch,
@@ -60,7 +60,7 @@ class Asked(Generic[QueryT]):
 
 
 class FollowedPart(Generic[QueryT]):
-    """For the threads of one worker."""
+    """The part; safe for the threads of one worker."""
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class FollowedPart(Generic[QueryT]):
             database: the fleet's.
             clock: for the time of answers.
             log: of the part.
-            delta: what has changed; None: it is more than is told at once.
-            page: a page of everything. The first field of both is ``at``.
+            delta: reads the changes; None: too many for one answer.
+            page: reads a page of everything. The first field of both is ``at``.
         """
         self._database = database
         self._clock = clock
@@ -86,12 +86,12 @@ class FollowedPart(Generic[QueryT]):
         self._answers = Answers()
 
     def part(self, connection: Connection) -> Callable[[str], Mapping[str, Any]]:
-        """How far the part is, for `DesiredBody`; the same for every node."""
+        """The field of the part in `DesiredBody`; the same for every node."""
         fields = {self._log.part: self._log.position(connection).change}
         return lambda _node: fields
 
     def answer(self, query: QueryT) -> bytes:
-        """The answer as JSON; its time is that of the asking."""
+        """The answer as JSON; its ``at`` is the time of this call."""
         with self._database.read() as connection:
             asked = Asked(query, self._log.position(connection), self._clock.utc_ms())
 

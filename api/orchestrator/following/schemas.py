@@ -33,20 +33,20 @@ class SinceQuery(Strict):
 
 
 class NodeCounts(Strict):
-    """Nodes by what they have of a change of lists or rules."""
+    """Numbers of nodes by their state about a change of lists or rules."""
 
     applied: int = 0
     pending: int = 0
-    """They are heard, and do not have it yet."""
+    """Reachable nodes without the change."""
     rejected: int = 0
-    """They have taken the change and refused some of it."""
+    """Nodes that have applied the change and refused a part of it."""
     unreachable: int = 0
-    """They do not have it, and have been silent for 30 s."""
+    """Nodes without the change that have been silent for 30 s."""
     of: int
 
 
 class NodeWithout(Strict):
-    """A node that does not have a change, or not all of it; ``message``: what it says itself."""
+    """A node without a change, or with a part of it; ``message``: the node's own text."""
 
     node: str
     state: Literal["pending", "rejected", "unreachable"]
@@ -54,9 +54,9 @@ class NodeWithout(Strict):
 
 
 class RevisionBody(Strict):
-    """How far a change has come; the first twenty nodes ``without`` it, by id.
+    """The spread of a change; the first twenty nodes ``without`` it, by id.
 
-    ``in_force``: on every node that is heard. ``rejected``: a node refuses some of it; ``reason``.
+    ``in_force``: on every reachable node. ``rejected``: a node refuses a part of it; ``reason``.
     """
 
     revision: int

@@ -1,8 +1,8 @@
-"""What each node is to enforce, kept ready in every worker.
+"""The desired state of each node, cached in every worker.
 
 A thousand nodes ask once a second, and nearly always nothing has changed. So a worker reads the
-fleet's change number (`api.orchestrator.changes`) at most every `FRESH_S`, reads what there is anew
-only when that has grown, and makes a node's document when the node asks for it.
+fleet's change number (`api.orchestrator.changes`) at most every `FRESH_S`, reads the desired state
+again only when the number has grown, and makes the document of a node on request.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from api.storage.database import Database
 FRESH_S = 0.2
 
 Part = Callable[[Connection], Callable[[str], Mapping[str, Any]]]
-"""Reads, in one transaction, what gives for each node's id some fields of `DesiredBody`; what it
-returns needs no database."""
+"""Reads, in one transaction, the data from which some fields of `DesiredBody` follow for each
+node's id; the returned function needs no database."""
 
 
 @dataclass(frozen=True)
 class _State:
-    """All of one change."""
+    """The state at one change."""
 
     change: int
     epoch: str
     desired: Mapping[str, str]
-    """By node."""
+    """Fields by node."""
     parts: Sequence[Callable[[str], Mapping[str, Any]]]
     tags: dict[str, str] = field(default_factory=dict)
-    """Of the documents that were asked for, by node."""
+    """The tags of documents that were requested, by node."""
 
     def document(self, node: str) -> DesiredBody:
         state = self.desired.get(node)
@@ -52,7 +52,7 @@ class _State:
 
 
 class Following:
-    """For the threads of one worker."""
+    """The cache; safe for the threads of one worker."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Following:
         self._read_s = -FRESH_S
 
     def desired(self, node: str) -> DesiredBody:
-        """At most `FRESH_S` old. Raises `NotFoundError`."""
+        """The document of a node, at most `FRESH_S` old. Raises `NotFoundError`."""
         with self._lock:
             state = self._state
             # A node that has just enrolled asks at once.
@@ -79,18 +79,18 @@ class Following:
         return found
 
     def newest(self, node: str) -> DesiredBody:
-        """The same, as of now. Raises `NotFoundError`."""
+        """The present document of a node. Raises `NotFoundError`."""
         with self._lock:
             return self._refresh().document(node)
 
     def newest_of_all(self) -> Callable[[str], DesiredBody | None]:
-        """The same of every node; None: there is no such node."""
+        """The present document of every node, by id; None: there is no such node."""
         with self._lock:
             state = self._refresh()
         return lambda node: state.document(node) if node in state.desired else None
 
     def tag_at_hand(self, node: str) -> str | None:
-        """The tag of what the node would be answered now; None: that has to be made first."""
+        """The tag of the node's present document; None: the document has to be made first."""
         state = self._state
         return state.tags.get(node) if state is not None and self._is_fresh() else None
 

@@ -1,4 +1,4 @@
-"""Answers the question that a thousand nodes ask each second: has anything changed? It has not."""
+"""Answers 304 in the event loop when a node asks for changes and there are none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Unchanged:
         self._following = following
 
     def __call__(self, environ: Mapping[str, Any]) -> Answered | None:
-        """304, if the tag of the node's document is the one that it has."""
+        """304 if the node has the present document, by its tag; else None."""
         wanted = environ.get("HTTP_IF_NONE_MATCH")
         node = None if wanted is None else self.door.node(environ)
         if wanted is None or node is None or self._following.tag_at_hand(node) != wanted:

@@ -1,6 +1,7 @@
-"""How far a change of lists or rules has come: on how many nodes, and which are without it.
+"""The spread of a change of lists or rules: the number of nodes that have it, and those without.
 
-Counted by the database from what the nodes said last, so that a thousand of them cost one query.
+The database counts, from the last reports of the nodes, so one query is enough for a thousand
+nodes.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ NAMED_MAX = 20
 
 @dataclass(frozen=True)
 class Spread:
-    """Of the changes of one part."""
+    """The spread of the changes of one part."""
 
     database: Database
     clock: Clock
     log: ChangeLog
 
     def counts(self, revision: int) -> NodeCounts:
-        """Nodes by what they have of a change that has been made."""
+        """Numbers of nodes by their state about a change."""
         with self.database.read() as connection:
             return _counts(connection, self._state(connection, revision))
 
     def of(self, revision: int) -> RevisionBody:
-        """How far a change has come. Raises `NotFoundError`: there is none of that number."""
+        """The spread of a change. Raises `NotFoundError`: there is no change with that number."""
         with self.database.read() as connection:
             newest = changes.newest(connection)
             if revision > newest:
@@ -48,7 +49,7 @@ class Spread:
         return _body(revision, counts, without)
 
     def _state(self, connection: Connection, revision: int) -> ColumnElement[str]:
-        """What a node is counted as; a number that was never given out counts for nothing."""
+        """The state of a node; a reported number that was never given out is ignored."""
         position = self.log.position(connection)
         said = nodes.c.applied
         number = cast(said[self.log.part, "number"].as_string(), BigInteger)
@@ -76,7 +77,7 @@ class Spread:
 
 
 def revision_location(part: str, revision: int) -> dict[str, str]:
-    """Header of an answer without a body: where a client asks how far the change has come."""
+    """The header of an answer without a body: the address of the change's spread."""
     return {"Location": f"/api/v1/fleet/{part}/revisions/{revision}"}
 
 
@@ -88,7 +89,7 @@ def _counts(connection: Connection, state: ColumnElement[str]) -> NodeCounts:
 
 
 def _body(revision: int, counts: NodeCounts, without: Sequence[NodeWithout]) -> RevisionBody:
-    """A node that is silent holds nothing up: it fetches the change before anything else."""
+    """A silent node is not waited for: it fetches the change before anything else."""
     refused = next((each for each in without if each.state == "rejected"), None)
     return RevisionBody(
         revision=revision,

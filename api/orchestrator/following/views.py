@@ -1,4 +1,4 @@
-"""``/nodes/{node}/desired``, and how far changes of what nodes follow have come."""
+"""``/nodes/{node}/desired``, and the spread of changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.orchestrator.nodes.views import own_node
 
 
 def operations(following: Following) -> list[Operation]:
-    """What a node asks."""
+    """The operations of nodes."""
 
     def desired(call: Call) -> Answer:
         return Answer(200, following.desired(own_node(call)))
@@ -33,7 +33,7 @@ def operations(following: Following) -> list[Operation]:
 
 
 def revisions(spreads: Iterable[Spread]) -> list[Operation]:
-    """What people ask after a change."""
+    """The operations of operators after a change."""
     return [_revision(each) for each in spreads]
 
 

@@ -1,1 +1,1 @@
-"""Whether the orchestrator answers, and whether it can do its work."""
+"""Liveness and readiness of the orchestrator."""

@@ -16,7 +16,7 @@ class HealthBody(Strict):
 
 
 def operations(storage: Storage) -> list[Operation]:
-    """What can be asked without a key."""
+    """The operations without a key."""
 
     def live(_call: Call) -> Answer:
         return Answer(200, HealthBody(status="live"))

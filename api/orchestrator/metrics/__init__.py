@@ -1,1 +1,1 @@
-"""What the orchestrator says of itself and of its fleet on port 9091, once for all its workers."""
+"""The metrics of the orchestrator and its fleet on port 9091, once for all workers."""

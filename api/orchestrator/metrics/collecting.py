@@ -1,4 +1,4 @@
-"""Makes Prometheus' metrics of the workers' pages, and of what areas read from the database."""
+"""Makes Prometheus metrics from the workers' pages, and from the areas' database queries."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from api.storage.database import Database
 from dataplane.base.version import version
 
 Collect = Callable[[Connection], Iterable[Metric]]
-"""What an area says, read in the transaction that all share."""
+"""The metrics of an area, read in a transaction that all areas share."""
 
 log = structlog.get_logger(__name__)
 
 
 class FleetCollector(Collector):
-    """Everything on port 9091."""
+    """All metrics of port 9091."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
@@ -37,11 +37,11 @@ class FleetCollector(Collector):
         self._database: Database | None = None
 
     def open(self, database: Database, operations: Sequence[str], areas: Sequence[Collect]) -> None:
-        """The application has been made."""
+        """Set the operations, after the application is made."""
         self._operations, self._areas, self._database = operations, areas, database
 
     def collect(self) -> Iterable[Metric]:
-        """See prometheus_client. While the database is away its part is left out."""
+        """See prometheus_client. While the database is away, its metrics are left out."""
         info = InfoMetricFamily("secbeat_orchestrator", "The program.")
         info.add_metric([], {"version": version()})
         areas = self._of_areas()
@@ -50,7 +50,7 @@ class FleetCollector(Collector):
         return [info, up, *self._of_pages(), *(areas or ())]
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: what is exported depends on the database."""
+        """Empty: the metrics depend on the database."""
         return ()
 
     def _of_areas(self) -> list[Metric] | None:

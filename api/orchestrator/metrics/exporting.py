@@ -1,4 +1,4 @@
-"""One worker exports for all; when it dies, another does within a second."""
+"""One worker exports for all; when it dies, another one takes over within a second."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dataplane.base.errors import ConfigurationError
 
 TRY_S = 0.5
 _SAY_AGAIN = 120
-"""Tries until what hinders is said again."""
+"""Attempts until the cause of a failure is logged again."""
 
 log = structlog.get_logger(__name__)
 
 
 class Exporting:
-    """The exporters of one worker: none, unless it is the one that exports."""
+    """The exporters of one worker; only the exporting worker has any."""
 
     def __init__(self, pages: Pages, binds: Sequence[str], collector: FleetCollector) -> None:
         self._pages = pages
@@ -35,18 +35,18 @@ class Exporting:
         self._tries = 0
 
     def start(self) -> None:
-        """Begin to try, in a thread."""
+        """Start the thread that tries to export."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Let another do it; idempotent."""
+        """Stop, so that another worker can take over; idempotent."""
         self._end.set()
         self._thread.join(timeout=5)
         while self._running:
             self._running.popitem()[1].close()
 
     def turn(self) -> bool:
-        """Listen wherever that can be; whether it is done."""
+        """Listen on all addresses that are available; returns whether all are."""
         if not self._pages.lead():
             return False
         for bind in self._binds:
@@ -64,7 +64,7 @@ class Exporting:
         try:
             made = Exporter(bind, self._registry)
         except ConfigurationError as exc:
-            if self._tries % _SAY_AGAIN == 1:  # at the first the one before may still be ending
+            if self._tries % _SAY_AGAIN == 1:  # at first the former exporter may still be ending
                 log.warning("no metrics", why=str(exc))
             return
         made.start()

@@ -1,4 +1,4 @@
-"""Counts every answer of an application into a worker's page."""
+"""Counts every answer of an application in the worker's page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.serving.bridge import BEGAN_S
 
 
 def observe(app: Flask, operations: Sequence[Operation], page: Page) -> None:
-    """From the request's head to the answer, the wait for a thread and for the body included."""
+    """Count an answer; the time includes the wait for a thread and for the body."""
     places = {operation.name: place for place, operation in enumerate(operations)}
 
     @app.after_request

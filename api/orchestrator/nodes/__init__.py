@@ -1,1 +1,1 @@
-"""Nodes: how they enrol, what they say of themselves, and what is known of them."""
+"""Nodes: their enrolment, their heartbeats, and their stored state."""

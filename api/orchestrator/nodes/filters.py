@@ -1,4 +1,4 @@
-"""Which nodes are meant by a question."""
+"""Filters of nodes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from api.orchestrator.selector import Selector
 
 @dataclass(frozen=True)
 class Filter:
-    """All of it must hold; None: whatever."""
+    """Conditions joined by "and"; None: no condition."""
 
     status: str | None = None
     mode: str | None = None
     labels: Selector | None = None
     text: str | None = None
-    """Part of the id or address."""
+    """Text within the id or address."""
 
     def conditions(self, now_ms: int) -> list[ColumnElement[bool]]:
-        """For a query on `nodes`."""
+        """The conditions for a query on `nodes`."""
         found: list[ColumnElement[bool]] = []
         if self.status is not None:
             found.append(sql_status(now_ms) == self.status)
@@ -37,7 +37,7 @@ class Filter:
 
 
 def of_labels(selector: Selector) -> list[ColumnElement[bool]]:
-    """What `Selector.matches` says, for a query on `nodes`."""
+    """`Selector.matches` as a condition for a query on `nodes`."""
     return [
         nodes.c.labels[label].as_string().in_(sorted(values))
         for label, values in selector.terms.items()

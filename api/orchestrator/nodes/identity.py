@@ -1,7 +1,7 @@
-"""Who asks: a person's key, a node's, or an enrolment token; each is looked up by its digest.
+"""Authentication: an operator's key, a node's key, or an enrolment token, looked up by digest.
 
-A worker remembers nodes and tokens for as long as nothing is revoked (`api.access.keys.freshness`):
-a node that asks each second is looked up once in half a minute.
+A worker caches nodes and tokens until something is revoked (`api.access.keys.freshness`). So a node
+that asks each second is looked up once in half a minute.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataplane.base.clock import Clock
 
 KNOWN_MAX = 100_000
 KNOWN_S = 30.0
-"""Then a key is looked up again, whatever `Freshness` says: the database may be another."""
+"""Maximum age of a cached key, whatever `Freshness` says: the database may have been replaced."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Known:
 
 
 class FleetKeys:
-    """What opens the orchestrator's gate (`api.access.gate.Doors`)."""
+    """The keys of the orchestrator (`api.access.gate.Doors`)."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class FleetKeys:
 
     @property
     def environment(self) -> EnvironmentKey:
-        """The key in the environment."""
+        """The key from the environment."""
         return self._keys.environment
 
     def authenticate(self, text: str, source: str) -> Principal | None:
-        """Who a key stands for: of a node the id is the node's own. None: nobody."""
+        """The principal of a key; for a node, its id is the node's id. None: the key is unknown."""
         sha256 = digest(text)
         known = self._remembered(sha256)
         if known is None:
@@ -72,7 +72,8 @@ class FleetKeys:
         return Principal(known.id, known.name, known.role, source)
 
     def at_hand(self, text: str, node: str) -> Principal | None:
-        """The node, if this is its key; None: it is not, or that would have to be looked up."""
+        """The node with this id if the key is cached as its key; None: it is not, or is
+        not cached."""
         found = self._known.get(digest(text))
         if found is None or (found.id, found.role) != (node, Role.NODE):
             return None
@@ -83,7 +84,7 @@ class FleetKeys:
     def _remembered(self, sha256: bytes) -> _Known | None:
         revocations = self._freshness.value()
         if revocations != self._revocations or len(self._known) >= KNOWN_MAX:
-            self._known = {}  # a look-up that is under way puts what it finds into the old one
+            self._known = {}  # a look-up under way stores its result in the old dictionary
             self._revocations = revocations
         found = self._known.get(sha256)
         return found if found is not None and self._monotonic() < found.until_s else None
@@ -110,7 +111,8 @@ class FleetKeys:
         return found
 
     def _promote(self, sha256: bytes) -> None:
-        """A node uses its next key for the first time: the one before opens nothing any more."""
+        """The first use of a node's next key: it replaces the former key, which is no
+        longer valid."""
         with self._database.write() as connection:
             promote(connection, sha256)
         self._freshness.expire()
@@ -120,7 +122,7 @@ class FleetKeys:
 
 
 def promote(connection: Connection, sha256: bytes) -> None:
-    """Let a node's next key take the place of its key."""
+    """Replace a node's key by its next key."""
     connection.execute(
         update(nodes)
         .where(nodes.c.next_key_sha256 == sha256)
@@ -130,5 +132,5 @@ def promote(connection: Connection, sha256: bytes) -> None:
 
 
 def digest(text: str) -> bytes:
-    """What is stored of a key or token."""
+    """The digest that is stored for a key or token."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

@@ -1,4 +1,4 @@
-"""Nodes by status, and how long ago they spoke."""
+"""Metrics: nodes by status, and the age of their last heartbeats."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from api.orchestrator.nodes.status import judge
 from dataplane.base.clock import Clock
 
 AGES_S = (5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0, 3600.0)
-"""A heartbeat comes every 10 s; from 30 s on a node is unreachable."""
+"""A heartbeat arrives every 10 s; a node without one for 30 s is unreachable."""
 
 _COLUMNS = [
     nodes.c[name]
     for name in ("seen_ms", "health", "reasons", "desired", "clock_off_ms", "duplicate_ms")
 ]
-"""What `judge` asks for."""
+"""The columns that `judge` needs."""
 
 
 class NodeMetrics:
@@ -31,7 +31,7 @@ class NodeMetrics:
         self._clock = clock
 
     def __call__(self, connection: Connection) -> Iterable[Metric]:
-        """Looks at all nodes: a name for each would be a label without a bound."""
+        """Histograms over all nodes: one label for each node would be unbounded."""
         now_ms = self._clock.utc_ms()
         statuses: Counter[str] = Counter()
         ages: list[float] = []

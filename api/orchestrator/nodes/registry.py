@@ -1,4 +1,4 @@
-"""Who belongs to the fleet: nodes enrol, get another key, and are deleted."""
+"""Membership of the fleet: nodes enrol, replace their keys, and are deleted."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from dataplane.base.clock import Clock
 
 NODES_MAX = 100_000
 DELETED_MAX = 100_000
-"""Beyond, those that were deleted first are forgotten, and may enrol again."""
+"""Deleted nodes that are kept; older ones are forgotten and may enrol again."""
 
 OnDelete = Callable[[Connection, str], None]
-"""Called in the transaction in which a node is deleted."""
+"""Called in the transaction that deletes a node."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """The node, and whether this registration made it."""
+    """The node, and whether this registration created it."""
 
     row: AnyRow
     is_new: bool
 
 
 class Registry:
-    """All nodes."""
+    """The members of the fleet."""
 
     def __init__(self, database: Database, clock: Clock, on_delete: Sequence[OnDelete]) -> None:
         self._database = database
@@ -49,12 +49,12 @@ class Registry:
         self._on_delete = tuple(on_delete)
 
     def register(self, actor: Actor, wanted: Registration) -> Registered:
-        """Make a node known, or find the one that is.
+        """Register a node, or find its registration.
 
         Raises:
-            ConflictError: the id is another node's, or the key is, or there are too many.
-            GoneError: it was deleted.
-            UnauthenticatedError: the token has been used as often as it may be.
+            ConflictError: another node has the id or the key, or there are too many nodes.
+            GoneError: the node was deleted.
+            UnauthenticatedError: the token has no uses left.
         """
         key = bytes.fromhex(wanted.key_sha256)
         with self._database.write() as connection:
@@ -69,7 +69,7 @@ class Registry:
             return Registered(_get(connection, wanted.id), is_new=True)
 
     def rotate(self, actor: Actor, node: str, key: bytes) -> None:
-        """Another key for a node, beside the one it has until the new one is first used.
+        """Add a key for a node; the former key is valid until the new one is first used.
 
         Raises `NotFoundError`; `ConflictError`: the key is another node's.
         """
@@ -84,10 +84,10 @@ class Registry:
             audit.record(connection, actor, "node.key", node, self._clock.utc_ms())
 
     def delete(self, actor: Actor, node: str, *, allow_again: bool) -> None:
-        """Its key opens nothing from now on; what it has reported of attacks stays.
+        """Delete a node: its key is no longer valid; its reported attacks are kept.
 
-        ``allow_again``: it may enrol again with the key that it has, also if it was deleted before.
-        Raises `NotFoundError`.
+        ``allow_again``: it may enrol again with its key, also if it was deleted before. Raises
+        `NotFoundError`.
         """
         now_ms = self._clock.utc_ms()
         with self._database.write() as connection:
@@ -100,7 +100,7 @@ class Registry:
             audit.record(connection, actor, "node.delete", node, now_ms)
 
     def remove(self, connection: Connection, row: AnyRow, now_ms: int, *, is_kept: bool) -> None:
-        """For a change that also does something else; ``is_kept``: it may not enrol again."""
+        """Delete a node within a larger change; ``is_kept``: it may not enrol again."""
         connection.execute(delete(nodes).where(nodes.c.id == row.id))
         revoked(connection)
         if is_kept:

@@ -43,7 +43,7 @@ def _selector(text: str) -> str:
 
 
 class Registration(Strict):
-    """What a node says of itself to enrol: its own key stays with it, only the hash is sent."""
+    """A node's enrolment: its key stays on the node, only the hash is sent."""
 
     id: NodeId
     uuid: Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -55,7 +55,7 @@ class Registration(Strict):
 
 
 class Applied(Strict):
-    """What a node has done about one part of what it is to enforce."""
+    """The node's result for one part of its desired state."""
 
     epoch: Word | None = None
     number: Annotated[int, Field(ge=0, le=10**18), Whole] = 0
@@ -64,7 +64,7 @@ class Applied(Strict):
 
 
 class Followed(Applied):
-    """The same, and whether it is all that there is."""
+    """The result, and whether it is complete."""
 
     wanted: int | None
     """The number that the node is to have now; null: the fleet has no policy for it."""
@@ -121,7 +121,7 @@ class RegistrationAnswer(Strict):
 
 
 class NodeBody(Strict):
-    """A node as the orchestrator knows it."""
+    """A node, as the orchestrator has it."""
 
     id: str
     uuid: str
@@ -135,7 +135,7 @@ class NodeBody(Strict):
     desired: Literal["active", "draining"]
     clock_off_ms: int | None
     policy: Followed | None
-    """Null: the node has not said anything of it; the same of the others."""
+    """Null: the node has not reported it; likewise the other fields."""
     lists: Followed | None
     rules: Followed | None
     drain: Applied | None
@@ -161,7 +161,7 @@ class NodesQuery(Strict):
     ) = None
     """``site=fra,role in (edge,core)``: a node has all of them."""
     text: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
-    """Part of its id or address."""
+    """Text within its id or address."""
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern=NODE_ID)] | None = None
 
@@ -179,7 +179,7 @@ class NodeKeyRequest(Strict):
 
 
 class NodeKeyAnswer(Strict):
-    """Whose key it is."""
+    """The node of the key."""
 
     id: str
 

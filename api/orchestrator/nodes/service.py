@@ -1,4 +1,4 @@
-"""The nodes of the fleet, as people look at them and change them."""
+"""The nodes of the fleet, as operators read and change them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ class Nodes:
         self._clock = clock
 
     def get(self, node: str) -> AnyRow:
-        """Raises `NotFoundError`."""
+        """One node. Raises `NotFoundError`."""
         with self._database.read() as connection:
             return _get(connection, node)
 
     def page(
         self, wanted: Filter, limit: int, after: str | None
     ) -> tuple[list[AnyRow], int, str | None]:
-        """Nodes by id; the number of all that are wanted; and where the next page begins."""
+        """Nodes by id; the number of all that meet the filter; and the position of the
+        next page."""
         conditions = wanted.conditions(self._clock.utc_ms())
         query = select(nodes).where(*conditions).order_by(nodes.c.id).limit(limit + 1)
         if after is not None:
@@ -47,9 +48,9 @@ class Nodes:
         return rows[:limit], total, rows[limit - 1].id if len(rows) > limit else None
 
     def label(self, actor: Actor, node: str, labels: Mapping[str, str | None]) -> AnyRow:
-        """Set labels, and take away those that are None.
+        """Set labels, and remove those whose value is None.
 
-        Raises `NotFoundError`; `UnprocessableError`: too many.
+        Raises `NotFoundError`; `UnprocessableError`: too many labels.
         """
         with self._database.write() as connection:
             merged = {**_get(connection, node).labels, **labels}
@@ -61,7 +62,7 @@ class Nodes:
             return self._set(connection, actor, node, "node.label", labels=kept)
 
     def want(self, actor: Actor, node: str, desired: Desired) -> AnyRow:
-        """Let a node drain, or work again. Raises `NotFoundError`."""
+        """Set whether a node drains. Raises `NotFoundError`."""
         with self._database.write() as connection:
             row = _get(connection, node)
             if row.desired == desired:
@@ -70,7 +71,7 @@ class Nodes:
             return self._set(connection, actor, node, action, desired=desired)
 
     def now_ms(self) -> int:
-        """By the clock that heartbeats are stamped with."""
+        """The time of the clock that stamps heartbeats."""
         return self._clock.utc_ms()
 
     def _set(

@@ -1,4 +1,4 @@
-"""How a node is, judged from what it said last and when; once in Python and once in SQL."""
+"""The status of a node, from its last report and its age; in Python and in SQL."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.schemas import Status
 
 SILENT_MS = 30_000
-"""Three heartbeats: a node that was silent for longer is unreachable."""
+"""Three heartbeat intervals: a node that is silent for longer is unreachable."""
 CLOCK_OFF_MS = 5_000
-"""By so much a node's clock may differ from the database's."""
+"""Allowed difference between a node's clock and the database's."""
 DUPLICATE_MS = 60_000
-"""For so long after two hosts sent heartbeats in turn, a node is said to be two."""
+"""For so long after two hosts with one id were detected, the node counts as duplicate."""
 CLOCK_OFF, DUPLICATE = "clock_off", "duplicate"
 
 
 class Known(Protocol):
-    """What is known of a node: a row of `nodes`, or what is about to be one."""
+    """The known state of a node: a row of `nodes`, or the values of a new one."""
 
     @property
     def seen_ms(self) -> int | None:
-        """When its last heartbeat came."""
+        """Time of its last heartbeat."""
 
     @property
     def health(self) -> str | None:
-        """As it says."""
+        """The health that the node reports."""
 
     @property
     def reasons(self) -> list[str]:
-        """As it says."""
+        """The reasons that the node reports."""
 
     @property
     def desired(self) -> str:
@@ -39,15 +39,15 @@ class Known(Protocol):
 
     @property
     def clock_off_ms(self) -> int | None:
-        """Its clock less ours."""
+        """Its clock minus the database's."""
 
     @property
     def duplicate_ms(self) -> int | None:
-        """When another host last had the same id."""
+        """Time when another host last used the same id."""
 
 
 def judge(node: Known, now_ms: int) -> tuple[Status, list[str]]:
-    """The status of a node, and why."""
+    """The status of a node, and the reasons."""
     if node.seen_ms is None:
         return "registering", []
     silent_ms = now_ms - node.seen_ms
@@ -61,7 +61,7 @@ def judge(node: Known, now_ms: int) -> tuple[Status, list[str]]:
 
 
 def sql_status(now_ms: int) -> ColumnElement[str]:
-    """The same of a row, for queries."""
+    """The status as an SQL expression."""
     is_one = nodes.c.duplicate_ms.is_(None) | (nodes.c.duplicate_ms < now_ms - DUPLICATE_MS)
     is_in_time = func.abs(func.coalesce(nodes.c.clock_off_ms, 0)) <= CLOCK_OFF_MS
     return case(

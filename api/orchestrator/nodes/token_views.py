@@ -12,7 +12,7 @@ from api.storage.database import AnyRow
 
 
 def operations(tokens: Tokens) -> list[Operation]:
-    """What can be done with enrolment tokens."""
+    """The operations on enrolment tokens."""
 
     def show(_call: Call) -> Answer:
         found = [TokenBody.model_validate(_token(row)) for row in tokens.all()]
@@ -57,7 +57,7 @@ def operations(tokens: Tokens) -> list[Operation]:
 
 
 def _kept(row: AnyRow) -> Answer:
-    """What is remembered for an idempotency key: never the text."""
+    """The answer that is stored for an idempotency key: without the token's text."""
     return Answer(201, TokenBody.model_validate(_token(row)))
 
 

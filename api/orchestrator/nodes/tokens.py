@@ -1,4 +1,4 @@
-"""Enrolment tokens: who has one may register nodes, and nothing else."""
+"""Enrolment tokens: they allow to register nodes, and nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tokens:
         self._clock = clock
 
     def make_first(self, file: Path) -> None:
-        """At first boot: a token without end in a file that only its reader can read."""
+        """At first boot: a token without an end, in a file that only its owner can read."""
         made = select(meta).where(meta.c.name == "tokens_made")
         with self._database.read() as connection:
             if connection.execute(made).first() is not None:
@@ -37,7 +37,7 @@ class Tokens:
         with self._database.write() as connection:
             if connection.execute(made).first() is not None:  # another worker was first
                 return
-            text = write_key_file(file)  # before the row: a crash in between makes a new one
+            text = write_key_file(file)  # before the row: after a crash a new one is made
             name = enrolment_tokens.c.name == file.stem
             connection.execute(delete(enrolment_tokens).where(name))
             self._insert(connection, audit.system("start"), file.stem, text, None, None)
@@ -61,14 +61,14 @@ class Tokens:
         return row, text
 
     def all(self) -> list[AnyRow]:
-        """Oldest first, the expired and used ones too."""
+        """All tokens, oldest first, including expired and used ones."""
         token = enrolment_tokens
         with self._database.read() as connection:
             query = select(token).order_by(token.c.created_ms, token.c.id)
             return list(connection.execute(query))
 
     def remove(self, actor: Actor, token_id: str) -> None:
-        """Nodes that enrolled with it stay. Raises `NotFoundError`."""
+        """Delete a token; nodes that enrolled with it stay. Raises `NotFoundError`."""
         token = enrolment_tokens
         with self._database.write() as connection:
             row = connection.execute(select(token).where(token.c.id == token_id)).first()

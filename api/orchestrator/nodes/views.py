@@ -41,7 +41,7 @@ from api.storage.database import AnyRow, Database
 
 @dataclass(frozen=True)
 class Services:
-    """All that knows nodes."""
+    """The services that the handlers use."""
 
     nodes: Nodes
     registry: Registry
@@ -75,26 +75,26 @@ class NodeViews:
         return self._answer(self._nodes.get(call.path["node"]))
 
     def label(self, call: Call) -> Answer:
-        """Other labels."""
+        """Change labels."""
         wanted: LabelsRequest = call.body
         return self._answer(self._nodes.label(_actor(call), call.path["node"], wanted.labels))
 
     def drain(self, call: Call) -> Answer:
-        """No new work for it."""
+        """Drain a node: it gets no new work."""
         return self._answer(self._nodes.want(_actor(call), call.path["node"], "draining"))
 
     def resume(self, call: Call) -> Answer:
-        """It works again."""
+        """End the drain of a node."""
         return self._answer(self._nodes.want(_actor(call), call.path["node"], "active"))
 
     def delete(self, call: Call) -> Answer:
-        """Out of the fleet."""
+        """Delete a node from the fleet."""
         query: DeleteQuery = call.query
         self._registry.delete(_actor(call), call.path["node"], allow_again=query.allow_again)
         return Answer(204)
 
     def register(self, call: Call) -> Answer:
-        """A node enrols, or asks whether it has."""
+        """Register a node, or confirm its registration."""
         found = self._registry.register(_actor(call), call.body)
         status, _ = judge(found.row, self._nodes.now_ms())
         with self._database.read() as connection:
@@ -104,14 +104,14 @@ class NodeViews:
         return Answer(201, body, location) if found.is_new else Answer(200, body)
 
     def rotate(self, call: Call) -> Answer:
-        """A node takes another key."""
+        """Add a node's next key."""
         wanted: NodeKeyRequest = call.body
         node = own_node(call)
         self._registry.rotate(_actor(call), node, bytes.fromhex(wanted.key_sha256))
         return Answer(200, NodeKeyAnswer(id=node))
 
     def heartbeat(self, call: Call) -> Answer:
-        """A node says how it is."""
+        """Take a node's heartbeat."""
         sent: Heartbeat = call.body
         at_ms = self._heartbeats.take(own_node(call), sent)
         acknowledged = [
@@ -125,7 +125,7 @@ class NodeViews:
 
 
 def own_node(call: Call) -> str:
-    """The node that the path names, for that node's own key alone.
+    """The node in the path; only that node's own key is accepted.
 
     Raises `ForbiddenError`.
     """
@@ -136,13 +136,13 @@ def own_node(call: Call) -> str:
 
 
 def operations(services: Services) -> list[Operation]:
-    """What can be done with nodes."""
+    """The operations on nodes."""
     views = NodeViews(services)
     return [*_of_people(views), *_of_nodes(views)]
 
 
 def heartbeat_of(found: Sequence[Operation]) -> Operation:
-    """The one among them that a node sends every ten seconds."""
+    """The heartbeat operation among them, which a node calls every ten seconds."""
     return next(each for each in found if each.body is Heartbeat)
 
 
@@ -267,7 +267,7 @@ def _body(row: AnyRow, now_ms: int, wanted: DesiredBody | None) -> NodeBody:
 def _followed(
     said: Mapping[str, Any] | None, wanted: DesiredBody | None, part: str
 ) -> Followed | None:
-    """What a node has said of a part; ``wanted``: what it is to enforce, None: it was deleted."""
+    """The node's report on a part; ``wanted``: its desired state, None: it was deleted."""
     if said is None:
         return None
     number = None if wanted is None else getattr(wanted, part)

@@ -1,1 +1,1 @@
-"""The fleet's policy: its versions, their deployments, and which node is ruled by which."""
+"""The fleet's policy: its versions, their deployments, and the policy of each node."""

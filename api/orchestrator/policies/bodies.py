@@ -1,4 +1,4 @@
-"""Answers about the fleet's policy and its deployments."""
+"""Bodies of answers about the fleet's policy and its deployments."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def version_row(row: AnyRow) -> VersionRow:
 
 
 def of_node(epoch: str, row: AnyRow, *, accept_exempt: bool) -> NodePolicyBody:
-    """What a node fetches."""
+    """The policy document that a node fetches."""
     return NodePolicyBody(
         epoch=epoch,
         number=row.number,
@@ -81,7 +81,7 @@ def of_node(epoch: str, row: AnyRow, *, accept_exempt: bool) -> NodePolicyBody:
 
 
 def plan(name: str, selector: str, planned: Planned) -> PlanBody:
-    """What a deployment would do."""
+    """The plan of a deployment."""
     return PlanBody(
         state="dry_run",
         name=name,

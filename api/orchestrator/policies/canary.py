@@ -1,8 +1,8 @@
-"""Whether a canary drops more than before: a pure judge of the counters that a node reports.
+"""Decides whether a canary drops more packets than before: pure functions of a node's counters.
 
-The orchestrator can't tell honest packets from others, so it compares shares: of the packets that
-came, how many were dropped or would have been, before the policy and since. An attack that begins
-while a canary is held looks the same, and ends the deployment too: nothing is lost but time.
+The orchestrator can't tell honest packets from others, so it compares shares: the packets that were
+dropped or would have been, relative to all, before the policy and since. An attack that begins
+during the observation looks the same and ends the deployment too; this costs only time.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 PACKETS_MIN = 100
-"""Fewer packets than these say nothing."""
+"""Fewer packets are not significant."""
 Stats = Mapping[str, float | int | None]
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What a node has counted since its data plane began."""
+    """The counters of a node since its data plane started."""
 
     packets: float
     dropped: float
-    """Or would have been."""
+    """Packets that were dropped or would have been."""
 
     @classmethod
     def of(cls, stats: Stats | None) -> Counters | None:
-        """Of a heartbeat; None: the node did not know."""
+        """The counters of a heartbeat; None: the node did not report them."""
         packets = (stats or {}).get("packets_processed")
         if stats is None or packets is None:
             return None
@@ -33,21 +33,21 @@ class Counters:
         return cls(float(packets), float(dropped))
 
     def since(self, before: Counters) -> Counters | None:
-        """The difference; None: counting began anew in between."""
+        """The difference; None: the counters were reset in between."""
         if self.packets < before.packets or self.dropped < before.dropped:
             return None
         return Counters(self.packets - before.packets, self.dropped - before.dropped)
 
     @property
     def ratio(self) -> float:
-        """Share of the packets that was dropped."""
+        """Share of dropped packets."""
         return self.dropped / self.packets if self.packets else 0.0
 
 
 def ratio_before(last: Stats | None, before: Stats | None) -> float:
-    """The share that was dropped between two heartbeats; 0 where too little is known.
+    """The share of dropped packets between two heartbeats; 0 if there is too little data.
 
-    With one heartbeat, or a data plane that has begun in between: since that began.
+    With one heartbeat, or after a restart of the data plane in between: the share since its start.
     """
     newest, older = Counters.of(last), Counters.of(before)
     if newest is None:
@@ -57,12 +57,12 @@ def ratio_before(last: Stats | None, before: Stats | None) -> float:
 
 
 def complaint(was: float, since: Counters, bound: float) -> str | None:
-    """Why a canary is not to go on; None: it may.
+    """Why the canary fails; None: it does not.
 
     Args:
-        was: the share that was dropped before.
-        since: what was counted since the policy was applied.
-        bound: how much more may be dropped, as a share.
+        was: the share of dropped packets before.
+        since: the counters since the policy was applied.
+        bound: the allowed increase of the share.
     """
     if since.packets < PACKETS_MIN or since.ratio - was <= bound:
         return None

@@ -1,4 +1,4 @@
-"""What a deployment does next: a pure function of what is known of it and of its nodes."""
+"""The next step of a deployment: a pure function of its state and that of its nodes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from api.orchestrator.policies.sight import Sight
 from api.storage.database import AnyRow
 
 APPLY_MS = 120_000
-"""How long a canary may take until it has the policy."""
+"""Time limit for a canary to apply the policy."""
 ROLL_MS = 600_000
-"""How long nodes that answer are waited for, until a deployment is done without them."""
+"""Time limit for reachable nodes; then the deployment is done without them."""
 _FAILED = {
     "rejected": "rejected it",
     "overridden": "has a policy of its own in force",
@@ -31,11 +31,11 @@ class Move:
     action: str | None = None
     """For the audit trail."""
     is_felt: bool = False
-    """Whether it changes what nodes are to enforce."""
+    """Whether it changes the desired state of nodes."""
 
 
 def decide(sight: Sight) -> Move | None:
-    """The next step; None: nothing has happened, or the time has not come."""
+    """The next step; None: nothing has happened, or it is not time yet."""
     return _hold(sight) if sight.row.state == "canary" else _roll(sight)
 
 
@@ -54,13 +54,13 @@ def _hold(sight: Sight) -> Move | None:
 
 
 def _watch(sight: Sight, node: AnyRow) -> Move | None:
-    """The canary has applied the policy."""
+    """Observe the canary, which has applied the policy."""
     row, progress = sight.row, sight.row.progress
     if "until_ms" not in progress:
         return Move({"progress": progress | _began(node) | {"until_ms": _hold_until(sight)}})
     newest = Counters.of(node.stats)
     since = None if newest is None else newest.since(Counters(*progress["first"]))
-    if since is None:  # counting began anew
+    if since is None:  # the counters were reset
         if newest is not None:
             return Move({"progress": progress | _began(node)})
     elif text := complaint(progress["was"], since, row.max_drop_ratio):
@@ -75,7 +75,7 @@ def _watch(sight: Sight, node: AnyRow) -> Move | None:
 
 
 def _began(node: AnyRow) -> dict[str, Any]:
-    """Where the counters stood when the canary was first seen with the policy."""
+    """The counters when the canary was first seen with the policy."""
     counters = Counters.of(node.stats) or Counters(0, 0)
     return {"first": [counters.packets, counters.dropped]}
 
@@ -113,7 +113,7 @@ def _roll(sight: Sight) -> Move | None:
 
 
 def _remark(counts: dict[str, int]) -> str | None:
-    """What a person should know of a deployment that is done; None: every node has it."""
+    """A remark on a finished deployment for operators; None: every node has the policy."""
     rest = {state: count for state, count in sorted(counts.items()) if state != "applied"}
     if not counts:
         return "no node is selected yet"

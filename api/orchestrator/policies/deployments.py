@@ -1,7 +1,7 @@
-"""Rows of deployments and how they change: by whoever has read them last.
+"""Rows of deployments, and their changes with optimistic locking.
 
-Each change names the step that it has read and takes the next one, so of several workers, and of a
-person and a worker, one wins and the other sees that it came too late.
+Each change names the step that it has read and writes the next one. So among several workers and
+operators one succeeds, and the others see that they came too late.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from api.storage.database import AnyRow
 
 DEPLOYMENTS_MAX = 1000
 ACTIVE = ("canary", "rolling", "confirming")
-"""States of a deployment that goes on."""
+"""States of a deployment that is not finished."""
 _IS_ACTIVE = deployments.c.state.in_(ACTIVE)
 
 
 def add(connection: Connection, values: dict[str, Any]) -> AnyRow:
-    """The next deployment; for who has taken a change number (`api.orchestrator.changes`).
+    """Insert a deployment; the caller has taken a change number (`api.orchestrator.changes`).
 
-    Raises `ConflictError`: as many as can be kept still rule nodes.
+    Raises `ConflictError`: the maximum number of deployments determine the policy of nodes.
     """
     count = connection.execute(select(func.count()).where(deployments.c.stands == 1)).scalar_one()
     if count >= DEPLOYMENTS_MAX:
@@ -39,7 +39,7 @@ def add(connection: Connection, values: dict[str, Any]) -> AnyRow:
 
 
 def get(connection: Connection, number: int) -> AnyRow:
-    """Raises `NotFoundError`."""
+    """One deployment. Raises `NotFoundError`."""
     row = connection.execute(select(deployments).where(deployments.c.id == number)).first()
     if row is None:
         raise NotFoundError(f"there is no deployment {number}")
@@ -47,7 +47,7 @@ def get(connection: Connection, number: int) -> AnyRow:
 
 
 def active(connection: Connection) -> list[AnyRow]:
-    """Those that go on, oldest first."""
+    """Unfinished deployments, oldest first."""
     return list(
         connection.execute(select(deployments).where(_IS_ACTIVE).order_by(deployments.c.id))
     )
@@ -56,7 +56,7 @@ def active(connection: Connection) -> list[AnyRow]:
 def page(
     connection: Connection, limit: int, before: int | None
 ) -> tuple[list[AnyRow], int, int | None]:
-    """Newest first; the number of all; and where the next page begins."""
+    """A page, newest first; the number of all; and the position of the next page."""
     query = select(deployments).order_by(deployments.c.id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(deployments.c.id < before)
@@ -66,35 +66,35 @@ def page(
 
 
 def move(connection: Connection, row: AnyRow, values: dict[str, Any]) -> bool:
-    """Change a deployment; False: somebody else has since it was read."""
+    """Change a deployment; False: it was changed since it was read."""
     unmoved = (deployments.c.id == row.id) & (deployments.c.step == row.step)
     statement = update(deployments).where(unmoved).values(step=row.step + 1, **values)
     return connection.execute(statement).rowcount == 1
 
 
 def must_move(connection: Connection, row: AnyRow, values: dict[str, Any]) -> None:
-    """As `move`, for a person. Raises `ConflictError`."""
+    """As `move`, for an operator. Raises `ConflictError`."""
     if not move(connection, row, values):
         raise ConflictError(f"deployment {row.id} has changed in the meantime", retry_after_s=1)
 
 
 def withdrawn(state: str, reason: str, now_ms: int) -> dict[str, Any]:
-    """The end of a deployment whose nodes get back what they had."""
+    """Values for a withdrawn deployment: its nodes return to their former policy."""
     return ended(state, now_ms) | {"stands": 0, "reason": reason}
 
 
 def ended(state: str, now_ms: int) -> dict[str, Any]:
-    """The end of a deployment that stands."""
+    """Values for a finished deployment that stands."""
     return {"state": state, "changed_ms": now_ms, "ended_ms": now_ms, "confirm_until_ms": None}
 
 
 def is_proven(row: AnyRow) -> bool:
-    """Whether it went to all of its nodes, and nobody has yet to confirm it."""
+    """Whether it reached all of its nodes, and needs no confirmation."""
     return row.state != "canary" and (row.confirm_within is None or row.confirmed_by is not None)
 
 
 def retire(connection: Connection, new: AnyRow) -> None:
-    """Older deployments that rule no node any more, since a newer one is done, stand no more."""
+    """Older deployments no longer stand if a newer finished one covers all of their nodes."""
     newest = Standing.of(new)
     older = select(deployments).where(deployments.c.stands == 1, deployments.c.id < new.id)
     covered = [row.id for row in connection.execute(older) if newest.covers(Standing.of(row))]
@@ -107,7 +107,7 @@ def _retire(connection: Connection, numbers: Iterable[int]) -> None:
 
 
 def purge(connection: Connection) -> None:
-    """Forget those beyond `DEPLOYMENTS_MAX`, but none that goes on or still rules nodes."""
+    """Delete deployments beyond `DEPLOYMENTS_MAX`, except unfinished and standing ones."""
     newest = connection.execute(select(func.max(deployments.c.id))).scalar() or 0
     old = deployments.c.id <= newest - DEPLOYMENTS_MAX
     over = (deployments.c.stands == 0) & deployments.c.state.not_in(ACTIVE)

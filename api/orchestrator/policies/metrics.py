@@ -15,7 +15,7 @@ _BY_STATE = select(deployments.c.state, func.count()).group_by(deployments.c.sta
 
 
 def collect(connection: Connection) -> Iterable[Metric]:
-    """Of those that are kept; a newer one that fails makes ``rolled_back`` grow."""
+    """Deployments that are kept, by state; a failed one increases ``rolled_back``."""
     found = {row[0]: row[1] for row in connection.execute(_BY_STATE)}
     metric = GaugeMetricFamily(
         "secbeat_fleet_deployments", "Deployments of policies that are kept.", labels=["state"]

@@ -1,4 +1,4 @@
-"""What a deployment would do, for ``dry_run``."""
+"""The effect of a deployment, for ``dry_run``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMED_MAX = 1000
 
 @dataclass(frozen=True)
 class Would:
-    """What would become of one node, and why; ``number``: of the version that rules it now."""
+    """The effect on one node, and the reason; ``number``: its present version."""
 
     node: str
     number: int | None
@@ -34,17 +34,17 @@ class Would:
 
 @dataclass(frozen=True)
 class Planned:
-    """What a deployment would do."""
+    """The effect of a deployment."""
 
     changes: Sequence[tuple[int | None, int, list[Change]]]
-    """Of the nodes that have one version now: which, how many, what changes."""
+    """Groups of nodes with the same present version: the nodes, their number, the changes."""
     nodes: Sequence[Would]
     total: int
     supersedes: Sequence[int]
 
 
 def plan(connection: Connection, document: PolicyDocument, selector: Selector) -> Planned:
-    """What a document would change on the nodes that a selector means."""
+    """The changes by a document on the nodes that a selector selects."""
     ruling = Ruling.read(connection)
     new = Standing(0, 0, selector, versions.types_of(document), None)
     found = list(_each(connection, ruling, new))

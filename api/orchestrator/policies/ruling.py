@@ -1,9 +1,9 @@
-"""Which deployment rules which node: derived, never stored.
+"""Which deployment determines the policy of a node: derived, never stored.
 
-The newest deployment that stands, selects the node's labels, has come to it (a canary's comes to
-that node alone) and whose policy it understands. So a node that registers later or gets another
-label, and one that was away, needs nothing of its own; and a deployment that is withdrawn gives
-each node back what it had.
+It is the newest deployment that stands, selects the node's labels, has reached the node (a canary's
+reaches that node only), and whose rule types the node supports. So nodes that register later, get
+another label, or were away need no state of their own; and a withdrawn deployment returns each node
+to its former policy.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Standing:
     selector: Selector
     rule_types: frozenset[str]
     only: str | None
-    """The one node that it has come to; None: all that it selects."""
+    """The only node that it has reached; None: all selected ones."""
 
     @classmethod
     def of(cls, row: AnyRow) -> Standing:
-        """Of a row of ``deployments``."""
+        """The deployment of a row of ``deployments``."""
         return cls(
             id=row.id,
             policy=row.policy,
@@ -57,11 +57,11 @@ class Standing:
         )
 
     def unknown_to(self, row: AnyRow) -> list[str]:
-        """Rule types that a node does not know; what it has not said, it may know."""
+        """Rule types that a node does not support; a node without a report supports all."""
         return sorted(self.rule_types - set(row.rule_types)) if row.rule_types else []
 
     def rules(self, row: AnyRow) -> bool:
-        """Whether a node is to have this policy, unless a newer one rules it."""
+        """Whether the node gets this policy, unless a newer deployment applies to it."""
         return (
             self.only in {None, row.id}
             and self.selector.matches(row.labels)
@@ -69,7 +69,7 @@ class Standing:
         )
 
     def covers(self, older: Standing) -> bool:
-        """Whether this rules every node that the older one could."""
+        """Whether this applies to every node that the older one can apply to."""
         return (
             self.only is None
             and self.selector.covers(older.selector)
@@ -85,11 +85,11 @@ class Ruling:
 
     @classmethod
     def read(cls, connection: Connection) -> Ruling:
-        """As of a transaction."""
+        """Read them within a transaction."""
         return cls(map(Standing.of, connection.execute(_STANDING)))
 
     def of(self, row: AnyRow) -> Standing | None:
-        """What rules a node (a row with id, labels and rule_types); None: nothing."""
+        """The deployment for a node (a row with id, labels and rule_types); None: none applies."""
         return next((each for each in self.standing if each.rules(row)), None)
 
 

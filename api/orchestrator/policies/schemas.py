@@ -88,7 +88,7 @@ class DeployedNode(Strict):
     node: str
     state: NodeState
     message: str | None
-    """Of a rejection: why, as the node says."""
+    """For a rejection: the node's reason."""
     status: Status
 
 
@@ -141,7 +141,7 @@ class FleetPolicyBody(Strict):
 
 
 class NodePolicyBody(Strict):
-    """What one node is to enforce."""
+    """The policy of one node."""
 
     epoch: str
     number: int
@@ -151,7 +151,7 @@ class NodePolicyBody(Strict):
 
 
 class VersionRow(Strict):
-    """A version that was."""
+    """A former version."""
 
     number: int
     name: str
@@ -171,7 +171,7 @@ class VersionPage(Strict):
 
 
 class PlannedNode(Strict):
-    """What would become of one node; ``from_number`` null: the fleet rules it by none yet."""
+    """The effect on one node; ``from_number`` null: it has no policy of the fleet yet."""
 
     node: str
     from_number: int | None
@@ -180,7 +180,7 @@ class PlannedNode(Strict):
 
 
 class PlannedChange(Strict):
-    """What would change on the nodes that have one version now."""
+    """The changes on the nodes that have one version now."""
 
     from_number: int | None
     nodes: int
@@ -197,4 +197,4 @@ class PlanBody(Strict):
     nodes: list[PlannedNode]
     total: int
     supersedes: list[int]
-    """Deployments that are going on and would end."""
+    """Unfinished deployments that would end."""

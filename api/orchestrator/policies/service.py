@@ -1,4 +1,4 @@
-"""Deploys policies to the fleet: what a person asks for. What follows by itself is `turn`."""
+"""Deployments of policies to the fleet: requests of operators. `turn` does the automatic steps."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ class Policies:
     def deploy(
         self, actor: Actor, action: str, document: PolicyDocument, how: DeployQuery
     ) -> Sight:
-        """Make a document the next version and bring it to nodes.
+        """Make a document the next version and deploy it to nodes.
 
-        Raises `InvalidInputError` for the selector or the name, `ConflictError` without a canary.
+        Raises `InvalidInputError` for the selector or the name, `ConflictError` if there is no
+        canary.
         """
         _check_name(document.name)
         selector = parse_selector(how.selector)
         with self._database.write() as connection:
-            changes.bump(connection)  # first: it orders who deploys
+            changes.bump(connection)  # first: this serialises deployments
             now_ms = self._clock.utc_ms()
             first = starting.canary_of(connection, selector, how, now_ms)
             number = versions.add(connection, actor, action, document, now_ms)
@@ -57,7 +58,7 @@ class Policies:
             return versions.validated(versions.get(connection, found))
 
     def plan(self, document: PolicyDocument, how: DeployQuery) -> Planned:
-        """What `deploy` would do. Raises what it raises."""
+        """The effect of `deploy`. Raises its errors."""
         selector = parse_selector(how.selector)
         with self._database.read() as connection:
             now_ms = self._clock.utc_ms()
@@ -65,7 +66,8 @@ class Policies:
             return planning.plan(connection, document, selector)
 
     def confirm(self, actor: Actor, number: int) -> Sight:
-        """Keep what is withdrawn otherwise. Raises `NotFoundError`, `ConflictError`."""
+        """Confirm a deployment, which is otherwise withdrawn. Raises `NotFoundError`,
+        `ConflictError`."""
         with self._database.write() as connection:
             row, now_ms = deployments.get(connection, number), self._clock.utc_ms()
             if row.state not in deployments.ACTIVE or row.confirm_within is None:
@@ -77,7 +79,7 @@ class Policies:
             return Sight.read(connection, deployments.get(connection, number), now_ms)
 
     def cancel(self, actor: Actor, number: int) -> Sight:
-        """Withdraw a deployment that goes on. Raises `NotFoundError`, `ConflictError`."""
+        """Withdraw an unfinished deployment. Raises `NotFoundError`, `ConflictError`."""
         with self._database.write() as connection:
             changes.bump(connection)
             row, now_ms = deployments.get(connection, number), self._clock.utc_ms()
@@ -110,12 +112,12 @@ class Policies:
         return found, total, following
 
     def current(self) -> AnyRow:
-        """The version that the newest deployment which stands has brought."""
+        """The version of the newest deployment that stands."""
         with self._database.read() as connection:
             return versions.current(connection)
 
     def version(self, number: int) -> AnyRow:
-        """Raises `NotFoundError`."""
+        """One version. Raises `NotFoundError`."""
         with self._database.read() as connection:
             return versions.get(connection, number)
 
@@ -125,7 +127,7 @@ class Policies:
             return versions.page(connection, limit, before)
 
     def of_node(self, node: str) -> tuple[str, AnyRow, bool]:
-        """Epoch and version that rule a node, and whether exemptions are accepted.
+        """Epoch and version of a node's policy, and whether exemptions are accepted.
 
         Raises `NotFoundError`.
         """
@@ -147,7 +149,7 @@ def _check_name(name: str) -> None:
 
 
 def _counts(connection: Connection, row: AnyRow, now_ms: int) -> dict[str, int]:
-    """Nodes by state: of one that is over, as it was then."""
+    """Nodes by state; for a finished deployment, the stored numbers."""
     if row.outcome is not None:
         return dict(row.outcome["counts"])
     return Sight.read(connection, row, now_ms).counts()

@@ -1,4 +1,4 @@
-"""How far a deployment is with each node, judged from what the nodes have said."""
+"""The progress of a deployment on each node, from the nodes' reports."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ REJECTED_MAX = 20
 
 @dataclass(frozen=True)
 class Sight:
-    """A deployment and the fleet, as of one transaction."""
+    """A deployment and the fleet, in one transaction."""
 
     row: AnyRow
     ruling: Ruling
     selected: tuple[AnyRow, ...]
-    """Rows of the nodes that it selects, by id."""
+    """Rows of the selected nodes, by id."""
     epoch: str
     now_ms: int
 
     @classmethod
     def read(cls, connection: Connection, row: AnyRow, now_ms: int) -> Sight:
-        """Of a row of ``deployments``."""
+        """Read the data for a row of ``deployments``."""
         selector = Standing.of(row).selector
         found = connection.execute(select(nodes).order_by(nodes.c.id))
         selected = tuple(each for each in found if selector.matches(each.labels))
@@ -55,7 +55,7 @@ class Sight:
         return dict(Counter(each.state for each in self.nodes()))
 
     def outcome(self) -> dict[str, object]:
-        """What is kept of it when it ends."""
+        """The outcome that is stored when it ends."""
         found = list(self.nodes())
         rejected = [each for each in found if each.state == "rejected"][:REJECTED_MAX]
         return {

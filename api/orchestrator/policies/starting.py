@@ -1,4 +1,4 @@
-"""How a deployment begins: its row, its canary, and what becomes of those that go on."""
+"""The start of a deployment: its row, its canary, and the end of unfinished ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dataplane.policy import PolicyDocument
 def values_of(
     actor: Actor, document: PolicyDocument, how: DeployQuery, now_ms: int
 ) -> dict[str, Any]:
-    """A new row, but for policy and canary."""
+    """The values of a new row, without policy and canary."""
     is_canary, within = how.strategy == "canary", how.confirm_within
     until_ms = None if within is None or is_canary else now_ms + within * 1000
     return {
@@ -47,7 +47,7 @@ def values_of(
 def canary_of(
     connection: Connection, selector: Selector, how: DeployQuery, now_ms: int
 ) -> dict[str, Any]:
-    """The canary and how much it dropped before. Raises `ConflictError`: there is none."""
+    """The canary and its share of dropped packets before. Raises `ConflictError`: there is none."""
     if how.strategy != "canary":
         if how.canary is not None:
             raise _no_canary(how.canary, "a canary is named for strategy=canary alone")
@@ -65,9 +65,10 @@ def canary_of(
 
 
 def supersede(connection: Connection, actor: Actor, new: AnyRow, now_ms: int) -> None:
-    """End the deployments that go on and select nodes of the new one.
+    """End unfinished deployments that select nodes of the new one.
 
-    One that was not proven yet is withdrawn; the others stand for the nodes that are theirs alone.
+    A deployment that was not proven yet is withdrawn; others stand for the nodes that the new one
+    does not select.
     """
     for row in superseded(connection, parse_selector(new.selector), new.id):
         if deployments.is_proven(row):
@@ -80,7 +81,7 @@ def supersede(connection: Connection, actor: Actor, new: AnyRow, now_ms: int) ->
 
 
 def superseded(connection: Connection, selector: Selector, new: int | None = None) -> list[AnyRow]:
-    """Those that go on and would end."""
+    """The unfinished deployments that would end."""
     return [
         row
         for row in deployments.active(connection)

@@ -1,9 +1,8 @@
-"""What deployments do by themselves, once a second in each worker.
+"""The automatic steps of deployments, once a second in each worker.
 
-A turn looks at the deployments that go on, decides by what it has read, and moves each by at most
-one step; whoever else has moved it since wins (`deployments.move`). So any number of workers may
-take turns at once, and one that is killed leaves nothing behind but the row, which says where the
-next turn begins.
+A turn reads the unfinished deployments, decides, and moves each by at most one step; of concurrent
+moves one succeeds (`deployments.move`). So any number of workers may run turns at once. A killed
+worker leaves nothing but the row, from which the next turn continues.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ class Deploying:
             self.move(sight)
 
     def sights(self) -> list[Sight]:
-        """What goes on and may have come further, as of now."""
+        """Unfinished deployments that may have progressed, as of now."""
         with self._database.read() as connection:
             now_ms = self._clock.utc_ms()
             rows = deployments.active(connection)
             return [Sight.read(connection, row, now_ms) for row in rows if not _waits(row, now_ms)]
 
     def move(self, sight: Sight) -> None:
-        """The next step of a deployment, unless somebody else has made one since."""
+        """The next step of a deployment, unless it was moved by another worker."""
         move, row = decide(sight), sight.row
         if move is None:
             return
         with self._database.write() as connection:
             if move.is_felt:
-                changes.bump(connection)  # before the row, as whoever deploys does
+                changes.bump(connection)  # before the row, in the same order as `deploy`
             if not deployments.move(connection, row, move.values):
                 return
             if move.values.get("state") == "done":
@@ -53,13 +52,13 @@ class Deploying:
                 audit.record(connection, actor, move.action, str(row.id), sight.now_ms)
 
     def purge(self) -> None:
-        """Forget old deployments and versions."""
+        """Delete old deployments and versions."""
         with self._database.write() as connection:
             deployments.purge(connection)
             versions.purge(connection)
 
 
 def _waits(row: AnyRow, now_ms: int) -> bool:
-    """Whether only a person can move it yet: then nobody need look at the nodes."""
+    """Whether only an operator can move it: then the nodes need not be read."""
     until_ms = row.confirm_until_ms
     return row.state == "confirming" and until_ms is not None and now_ms < until_ms

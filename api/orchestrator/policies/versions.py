@@ -14,7 +14,7 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.policy import PolicyDocument, Stored, parse_policy, profiles_of, rules_of
 
 VERSIONS_MAX = 100
-"""Versions that are kept beside those that still rule nodes."""
+"""Versions that are kept beside those that determine the policy of nodes."""
 
 _NEWEST = select(func.max(fleet_policies.c.number))
 
@@ -22,7 +22,7 @@ _NEWEST = select(func.max(fleet_policies.c.number))
 def add(
     connection: Connection, actor: Actor, action: str, document: PolicyDocument, now_ms: int
 ) -> int:
-    """The next version; for who has taken a change number (`api.orchestrator.changes`)."""
+    """Insert a version; the caller has taken a change number (`api.orchestrator.changes`)."""
     number = (connection.execute(_NEWEST).scalar() or 0) + 1
     connection.execute(
         insert(fleet_policies).values(
@@ -39,13 +39,13 @@ def add(
 
 
 def types_of(document: PolicyDocument) -> frozenset[str]:
-    """Types of the rules in all its profiles."""
+    """Types of all rules of all profiles."""
     rules = [*document.rules, *(rule for each in document.profiles for rule in each.rules)]
     return frozenset(rule.type for rule in rules)
 
 
 def get(connection: Connection, number: int) -> AnyRow:
-    """Raises `NotFoundError`."""
+    """One version. Raises `NotFoundError`."""
     query = select(fleet_policies).where(fleet_policies.c.number == number)
     row = connection.execute(query).first()
     if row is None:
@@ -67,7 +67,7 @@ def current(connection: Connection) -> AnyRow:
 def page(
     connection: Connection, limit: int, before: int | None
 ) -> tuple[list[AnyRow], int, int | None]:
-    """Newest first; the number of all; and where the next page begins."""
+    """A page, newest first; the number of all; and the position of the next page."""
     table = fleet_policies
     query = select(table).order_by(table.c.number.desc()).limit(limit + 1)
     if before is not None:
@@ -88,7 +88,7 @@ def before_newest(connection: Connection) -> int:
 
 
 def validated(row: AnyRow) -> PolicyDocument:
-    """A version that was, to be in force again. Raises `InvalidInputError`."""
+    """The document of a former version, validated again. Raises `InvalidInputError`."""
     try:
         return parse_policy(row.document)
     except InvalidInputError as error:
@@ -96,7 +96,7 @@ def validated(row: AnyRow) -> PolicyDocument:
 
 
 def purge(connection: Connection) -> None:
-    """Forget versions beyond `VERSIONS_MAX`, but none that still rules a node."""
+    """Delete versions beyond `VERSIONS_MAX`, except those that determine the policy of a node."""
     table = fleet_policies
     newest = connection.execute(_NEWEST).scalar() or 0
     ruling = select(deployments.c.policy).where(deployments.c.stands == 1)
@@ -105,6 +105,6 @@ def purge(connection: Connection) -> None:
 
 
 def sizes(document: Stored) -> dict[str, Any]:
-    """How many rules and how many profiles beside the default one."""
+    """The number of rules, and of profiles beside the default one."""
     found = [len(rules_of(profile)) for _, profile in profiles_of(document)]
     return {"rules": sum(found), "profiles": len(found) - 1}

@@ -32,16 +32,16 @@ class PolicyViews:
         self._policies = policies
 
     def show(self, _call: Call) -> Answer:
-        """The policy that was deployed last and stands."""
+        """The policy of the newest deployment that stands."""
         return Answer(200, bodies.version(self._policies.current()))
 
     def deploy(self, call: Call) -> Answer:
-        """Bring a policy to nodes."""
+        """Deploy a policy to nodes."""
         body: PolicyRequest = call.body
         return self._deploy(call, "policy.deploy", body)
 
     def rollback(self, call: Call) -> Answer:
-        """Bring an earlier version to nodes."""
+        """Deploy a former version to nodes."""
         wanted: RollbackRequest = call.body
         return self._deploy(call, "policy.rollback", self._policies.earlier(wanted.number))
 
@@ -60,7 +60,7 @@ class PolicyViews:
         return Answer(200, bodies.version(self._policies.version(number)))
 
     def of_node(self, call: Call) -> Answer:
-        """What a node is to enforce."""
+        """The policy of a node."""
         epoch, row, accept_exempt = self._policies.of_node(own_node(call))
         return Answer(200, bodies.of_node(epoch, row, accept_exempt=accept_exempt))
 
@@ -96,18 +96,18 @@ class DeploymentViews:
         return Answer(200, bodies.deployment(sight, call.query))
 
     def confirm(self, call: Call) -> Answer:
-        """Keep it."""
+        """Confirm a deployment."""
         actor = Actor(call.principal, call.request_id)
         return Answer(200, bodies.deployment(self._policies.confirm(actor, _deployment(call))))
 
     def cancel(self, call: Call) -> Answer:
-        """Withdraw it."""
+        """Withdraw a deployment."""
         actor = Actor(call.principal, call.request_id)
         return Answer(200, bodies.deployment(self._policies.cancel(actor, _deployment(call))))
 
 
 def operations(policies: Policies) -> list[Operation]:
-    """What can be done with the fleet's policy."""
+    """The operations on the fleet's policy."""
     views, read, operate = PolicyViews(policies), Role.READ, Role.OPERATE
     return [
         Operation(

@@ -1,4 +1,4 @@
-"""What nodes are told of the fleet's rules."""
+"""The answers about the fleet's rules that nodes get."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dataplane.waf.document import rule_id
 
 
 def followed(database: Database, clock: Clock, log: ChangeLog) -> FollowedPart[FollowRulesQuery]:
-    """For the threads of one worker."""
+    """Make the part; it is safe for the threads of one worker."""
 
     def delta(connection: Connection, asked: Asked[FollowRulesQuery]) -> FollowedRules | None:
         found = rows.changed(connection, asked.query.since, FOLLOWED_MAX + 1, asked.now_ms)
@@ -63,7 +63,7 @@ def _body(asked: Asked[FollowRulesQuery], found: Sequence[AnyRow], **more: Any) 
 
 
 def fields_of(row: AnyRow) -> dict[str, Any]:
-    """What makes a rule, as bodies have it."""
+    """The fields of a rule in bodies."""
     return {
         "id": rule_id(row.number),
         "name": row.name,

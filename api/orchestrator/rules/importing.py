@@ -1,7 +1,7 @@
 """Adds up to 50,000 rules to the fleet's, all or none, as one change.
 
-Nothing compiles a pattern here: a node that can't take one of the rules says so, as it does of a
-rule that was added alone.
+The orchestrator compiles no pattern: a node that refuses one of the rules reports it, as for a
+single rule.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataplane.base.clock import Clock
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of an import; no change: there was nothing to add."""
+    """The result of an import; without a change there was nothing to add."""
 
     change: int | None
     added: int
@@ -46,8 +46,8 @@ class Importer:
     def run(self, actor: Actor, source: Path) -> Imported:
         """Import a body, NDJSON.
 
-        Raises `InvalidInputError`, `UnprocessableError`: a line is no rule; `ConflictError`: there
-        is no room.
+        Raises `InvalidInputError`, `UnprocessableError`: a line is not a valid rule;
+        `ConflictError`: there is no room.
         """
         lines = _staged_rows(source, self._clock.utc_ms())
         with self._staging.staged(lines) as (import_id, count):
@@ -72,7 +72,7 @@ def _staged_rows(source: Path, now_ms: int) -> Iterator[dict[str, Any]]:
 
 
 def _items(connection: Connection, change: int) -> list[bytes] | None:
-    """What the log of changes is told; None: it is too much."""
+    """The items for the log of changes; None: there are too many."""
     query = select(fleet_rules.c.number).where(fleet_rules.c.change == change)
     found = list(connection.execute(query.limit(ITEMS_MAX + 1)).scalars())
     return None if len(found) > ITEMS_MAX else [rows.item_of(number) for number in found]

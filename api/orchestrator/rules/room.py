@@ -1,4 +1,4 @@
-"""How many rules the fleet has room for: as many as a node."""
+"""The limits of the fleet's rules: the same as on a node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from api.orchestrator.rules import rows
 from dataplane.waf.document import GROUPS_MAX, RULES_MAX
 
 PATTERN_BYTES_SUM_MAX = 32 << 20
-"""Of all patterns together, as on a node."""
+"""Limit of all patterns together, as on a node."""
 
 
 def check_room(
@@ -28,7 +28,7 @@ def check_room(
 
 
 def check_groups(connection: Connection, names: Collection[str], now_ms: int) -> None:
-    """Raise `ConflictError` unless there is room for groups that are not there yet."""
+    """Raise `ConflictError` unless there is room for the groups that are new."""
     if not names:
         return
     known = rows.groups(connection, now_ms)

@@ -1,4 +1,4 @@
-"""Queries over the rows of the fleet's rules. No rule about rules lives here.
+"""Queries on the rows of the fleet's rules, without the conditions that rules must meet.
 
 A row is visible until it has ended by the database's clock; it is purged some time later.
 """
@@ -18,17 +18,17 @@ _rule, _staged = fleet_rules.c, fleet_rules_staged.c
 
 
 def item_of(number: int) -> bytes:
-    """A rule as the log of changes has it."""
+    """A rule in the form of the log of changes."""
     return number.to_bytes(8, "big")
 
 
 def number_from(item: bytes) -> int:
-    """The reverse."""
+    """The reverse of `item_of`."""
     return int.from_bytes(item, "big")
 
 
 def visible(now_ms: int) -> ColumnElement[bool]:
-    """Not ended at that time."""
+    """The rule has not ended at that time."""
     return or_(_rule.expires_ms.is_(None), _rule.expires_ms > now_ms)
 
 
@@ -39,13 +39,13 @@ def find(connection: Connection, number: int, now_ms: int) -> AnyRow | None:
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> int:
-    """A new row; returns its number."""
+    """Insert a row; returns its number."""
     query = insert(fleet_rules).values(**values).returning(_rule.number)
     return int(connection.execute(query).scalar_one())
 
 
 def values_of(wanted: Wanted) -> dict[str, Any]:
-    """What of a row the rule itself says."""
+    """The columns of a row that belong to the rule itself."""
     return {
         "name": wanted.name,
         "group_name": wanted.group,
@@ -61,7 +61,7 @@ def values_of(wanted: Wanted) -> dict[str, Any]:
 
 
 def staged(connection: Connection, import_id: str) -> tuple[int, int, frozenset[str]]:
-    """Of an import's lines: how many there are, the bytes of their patterns, their groups."""
+    """For an import's lines: their number, the bytes of their patterns, their groups."""
     mine = _staged.import_id == import_id
     size = func.coalesce(func.sum(_staged.pattern_bytes), 0)
     count, size_bytes = connection.execute(select(func.count(), size).where(mine)).one()
@@ -72,7 +72,7 @@ def staged(connection: Connection, import_id: str) -> tuple[int, int, frozenset[
 def add_staged(
     connection: Connection, import_id: str, created_by: str, change: int, now_ms: int
 ) -> None:
-    """An import's lines become rules, in their order."""
+    """Make rules of an import's lines, in their order."""
     common = {"created_ms": now_ms, "created_by": created_by, "change": change}
     copied = [column.name for column in fleet_rules_staged.c if column.name in _rule]
     chosen = select(*map(literal, common.values()), *(_staged[name] for name in copied))
@@ -81,40 +81,40 @@ def add_staged(
 
 
 def change(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
-    """New values of one row."""
+    """Change values of one row."""
     connection.execute(update(fleet_rules).where(_rule.number == number).values(**values))
 
 
 def remove(connection: Connection, number: int) -> None:
-    """One row."""
+    """Delete one row."""
     connection.execute(delete(fleet_rules).where(_rule.number == number))
 
 
 def page(connection: Connection, after: int, limit: int, now_ms: int) -> Sequence[AnyRow]:
-    """Visible rows in the order of their numbers, beginning after one."""
+    """Visible rows in the order of their numbers, after a given one."""
     query = select(fleet_rules).where(_rule.number > after, visible(now_ms))
     return connection.execute(query.order_by(_rule.number).limit(limit)).all()
 
 
 def changed(connection: Connection, after_change: int, limit: int, now_ms: int) -> Sequence[AnyRow]:
-    """Visible rows that a later change touched."""
+    """Visible rows that were written after a change."""
     query = select(fleet_rules).where(_rule.change > after_change, visible(now_ms))
     return connection.execute(query.order_by(_rule.number).limit(limit)).all()
 
 
 def usage(connection: Connection, now_ms: int) -> tuple[int, int]:
-    """How many rows are visible, and the bytes of their patterns."""
+    """The number of visible rows, and the bytes of their patterns."""
     counts = (func.count(), func.coalesce(func.sum(_rule.pattern_bytes), 0))
     count, size = connection.execute(select(*counts).where(visible(now_ms))).one()
     return int(count), int(size)
 
 
 def groups(connection: Connection, now_ms: int) -> frozenset[str]:
-    """Of all visible rows."""
+    """The groups of all visible rows."""
     query = select(_rule.group_name).where(_rule.group_name.is_not(None), visible(now_ms))
     return frozenset(connection.execute(query.distinct()).scalars())
 
 
 def purge(connection: Connection, now_ms: int) -> None:
-    """Remove rows that have ended. Nodes let go of them by themselves."""
+    """Delete rows that have ended. Nodes end them by themselves."""
     connection.execute(delete(fleet_rules).where(_rule.expires_ms <= now_ms))

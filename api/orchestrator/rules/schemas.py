@@ -27,7 +27,7 @@ class FleetRuleBody(Strict):
 
     id: str
     origin: Literal["fleet"] = "fleet"
-    """As nodes have it."""
+    """The origin that the rule has on nodes."""
     name: str | None
     group: str | None
     pattern: str
@@ -62,7 +62,7 @@ class RulesImportBody(Strict):
 
     revision: int | None
     lines: int
-    """That are rules."""
+    """Number of the body's rules."""
     added: int
 
 
@@ -88,19 +88,20 @@ class FollowedRule(Strict):
 
 
 class FollowedRules(Strict):
-    """What has changed since the node's change, or a page of everything (``full``)."""
+    """The changes since the node's change, or a page of everything (``full``)."""
 
     at: Timestamp
-    """By the clock that ``expires_at`` is of."""
+    """The time, by the clock of ``expires_at``."""
     epoch: str
     change: int
-    """What the node has once it has applied this and, if full, all further pages."""
+    """The node's change after it has applied this and, if full, all further pages."""
     full: bool
     confirmed: bool
-    """A person has said, after the node's change, that what the rules have lost is meant."""
+    """After the node's change, an operator has confirmed that the fleet has lost rules
+    on purpose."""
     total: int
-    """Of everything, on its first page."""
+    """Number of all rules, on the first page of everything."""
     rules: list[FollowedRule]
     removed: list[str]
-    """Ids."""
+    """Ids of removed rules."""
     next_cursor: str | None

@@ -1,7 +1,7 @@
-"""The fleet's rules: adding, changing and removing them.
+"""Adds, changes and removes the fleet's rules.
 
-Whether a pattern compiles, and what it costs, only a node can say: one that refuses a rule says so
-in what it has applied.
+Only a node can find out whether a pattern compiles and what it costs: a node that refuses a rule
+reports it in its applied state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dataplane.waf.document import rule_id
 
 @dataclass(frozen=True)
 class Page:
-    """A part of the rules, the number of all, and after which one the next part begins."""
+    """A page of the rules, the number of all, and the position of the next page."""
 
     rules: tuple[AnyRow, ...]
     total: int
@@ -57,7 +57,7 @@ class FleetRules:
         return row
 
     def change(self, actor: Actor, number: int, values: Mapping[str, Any]) -> AnyRow:
-        """Other values of the columns ``action``, ``enabled`` and ``group_name``.
+        """Change the columns ``action``, ``enabled`` and ``group_name``.
 
         Raises `NotFoundError`, `ConflictError`: there is no room for one more group.
         """
@@ -70,7 +70,7 @@ class FleetRules:
             return self._noted(connection, actor, "change", number, change, now_ms)
 
     def remove(self, actor: Actor, number: int) -> int:
-        """Returns the change. Raises `NotFoundError`."""
+        """Remove a rule; returns the change. Raises `NotFoundError`."""
         now_ms = self._clock.utc_ms()
         with self._database.write() as connection:
             change = changes.bump(connection)
@@ -80,12 +80,12 @@ class FleetRules:
         return change
 
     def get(self, number: int) -> AnyRow:
-        """Raises `NotFoundError`."""
+        """One rule. Raises `NotFoundError`."""
         with self._database.read() as connection:
             return _require(connection, number, self._clock.utc_ms())
 
     def page(self, after: int, limit: int) -> Page:
-        """Rules in the order of their numbers, an order that no change upsets."""
+        """Rules in the order of their numbers; changes do not affect this order."""
         now_ms = self._clock.utc_ms()
         with self._database.read() as connection:
             found = rows.page(connection, after, limit + 1, now_ms)
@@ -94,12 +94,13 @@ class FleetRules:
         return Page(tuple(found[:limit]), total, last)
 
     def purge(self) -> None:
-        """Remove what has ended; nobody sees it any more."""
+        """Delete ended rows, which are no longer visible."""
         with self._database.write(bulk=True) as connection:
             rows.purge(connection, self._clock.utc_ms())
 
     def confirm(self, actor: Actor) -> int:
-        """What the rules have lost is meant: nodes need not wait any more. Returns the change."""
+        """Confirm that the fleet has lost rules on purpose: nodes need not wait. Returns the
+        change."""
         with self._database.write() as connection:
             change, now_ms = changes.bump(connection), self._clock.utc_ms()
             self.log.note(connection, change, ())
@@ -110,7 +111,7 @@ class FleetRules:
     def _noted(
         self, connection: Connection, actor: Actor, verb: str, number: int, change: int, now_ms: int
     ) -> AnyRow:
-        """Tell the nodes and the audit trail; returns the rule as it is now."""
+        """Record the change for nodes and audit trail; returns the rule as it is now."""
         self.log.note(connection, change, [rows.item_of(number)])
         audit.record(connection, actor, f"rules.{verb}", rule_id(number), now_ms, change)
         return _require(connection, number, now_ms)

@@ -1,4 +1,4 @@
-"""``/rules`` of the fleet, and what its nodes ask of them."""
+"""``/rules`` of the fleet, for operators and nodes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.waf.document import parse_rule_id
 
 _NUMBER_MAX = (1 << 63) - 1
-"""The databases'."""
+"""The largest integer of the databases."""
 
 
 class ConfirmedRulesBody(Strict):
@@ -46,7 +46,7 @@ class ConfirmedRulesBody(Strict):
 
 @dataclass(frozen=True)
 class Services:
-    """What the handlers stand on."""
+    """The services that the handlers use."""
 
     rules: FleetRules
     importer: Importer
@@ -55,7 +55,7 @@ class Services:
 
     @classmethod
     def make(cls, database: Database, clock: Clock) -> Services:
-        """All of them, for the threads of one worker."""
+        """Make the services, for the threads of one worker."""
         rules = FleetRules(database, clock)
         common = (database, clock, rules.log)
         return cls(rules, Importer(*common), followed(*common), Spread(*common))
@@ -110,13 +110,13 @@ class RuleViews:
         return Answer(204, None, revision_location(self._rules.log.part, change))
 
     def confirm(self, call: Call) -> Answer:
-        """What is gone is meant."""
+        """Confirm that rules were removed on purpose."""
         change = self._rules.confirm(Actor(call.principal, call.request_id))
         return Answer(200, ConfirmedRulesBody(revision=change))
 
 
 def operations(services: Services) -> list[Operation]:
-    """What can be done with the fleet's rules, by people and by nodes."""
+    """The operations of operators and nodes on the fleet's rules."""
     views, read, operate = RuleViews(services), Role.READ, Role.OPERATE
     return [
         Operation(

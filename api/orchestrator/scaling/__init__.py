@@ -1,5 +1,5 @@
-"""More or fewer nodes: jobs that have a provider make, drain and destroy them.
+"""Scaling: jobs that create, drain and destroy nodes through a provider.
 
-The orchestrator asks ``secbeat-provisioner``, a small root process, over a Unix socket; it never
-has root itself, and never touches a node that no job has made.
+The orchestrator asks ``secbeat-provisioner``, a small process that runs as root, over a Unix
+socket. The orchestrator itself does not run as root, and changes only nodes that jobs have created.
 """

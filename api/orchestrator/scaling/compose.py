@@ -1,4 +1,4 @@
-"""Puts scaling together."""
+"""Composes scaling."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def compose(
     registry: Registry,
     following: Following,
 ) -> tuple[Jobs, Worker | None]:
-    """What people ask, and what runs jobs; without a provider nothing does."""
+    """The service for operators, and the worker that runs jobs; without a provider there is no
+    worker."""
     if settings.provider is None:
         return Jobs(database, clock, settings, None), None
     provisioner = SocketProvisioner(settings.socket, settings.provider)

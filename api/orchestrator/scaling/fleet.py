@@ -1,6 +1,6 @@
-"""The nodes of jobs as the fleet knows them: their tokens, health, draining and removal.
+"""The fleet's side of a job's nodes: tokens, health, draining and removal.
 
-All of it converges: what has been done already is not done again.
+All steps are idempotent.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from api.orchestrator.scaling.following import Missing, drains, missing
 from api.orchestrator.scaling.held import Held
 
 Desired = Callable[[str], DesiredBody]
-"""What the fleet wants of a node now; raises `NotFoundError`."""
+"""The desired state of a node now; raises `NotFoundError`."""
 _TOKEN_MARGIN_S = 60
 
 
 def state_of(held: Held, node: str) -> str | None:
-    """What the jobs know of a node; None: it has not been begun, or is gone."""
+    """The state of a node in its job; None: not begun, or removed."""
     with held.database.read() as connection:
         state: str | None = connection.execute(
             select(job_nodes.c.state).where(job_nodes.c.id == node)
@@ -38,7 +38,7 @@ def state_of(held: Held, node: str) -> str | None:
 
 
 def begin_node(held: Held, node: str, ordinal: int) -> None:
-    """Say that a node is to be there, before it is."""
+    """Insert the row of a node before the node is created."""
     with held.write() as connection:
         connection.execute(
             insert(job_nodes).values(
@@ -52,7 +52,8 @@ def begin_node(held: Held, node: str, ordinal: int) -> None:
 
 
 def make_token(held: Held, node: str, timeout_s: int) -> str:
-    """An enrolment token for one use; those of earlier attempts stay, a node may have one."""
+    """An enrolment token for one use; tokens of earlier attempts stay valid, a node may
+    have one."""
     text, now_ms = secrets.token_urlsafe(32), held.clock.utc_ms()
     with held.write() as connection:
         name = f"{node}.{held.row.attempt}"
@@ -74,7 +75,7 @@ def make_token(held: Held, node: str, timeout_s: int) -> str:
 
 
 def health(held: Held, node: str) -> str:
-    """``healthy``, or what the node is instead, for people."""
+    """``healthy``, or a text about the node's actual state."""
     with held.database.read() as connection:
         row = connection.execute(select(nodes).where(nodes.c.id == node)).first()
     if row is None:
@@ -84,7 +85,7 @@ def health(held: Held, node: str) -> str:
 
 
 def activate(held: Held, node: str) -> None:
-    """The node is made and healthy."""
+    """Record that the node is created and healthy."""
     with held.write() as connection:
         is_node = job_nodes.c.id == node
         connection.execute(update(job_nodes).where(is_node).values(state="active"))
@@ -92,9 +93,8 @@ def activate(held: Held, node: str) -> None:
 
 
 def set_desired(held: Held, chosen: list[str], desired: str) -> list[str]:
-    """``active`` or ``draining`` for nodes that jobs have made; returns those that are registered
-    and heard of.
-    """
+    """Set ``active`` or ``draining`` for nodes that jobs have created; returns those that are
+    registered and reachable."""
     with held.write() as connection:
         is_one = nodes.c.id.in_(chosen)
         changed = nodes.c.desired != desired
@@ -109,7 +109,7 @@ def set_desired(held: Held, chosen: list[str], desired: str) -> list[str]:
 
 
 def lacks(held: Held, desired: Desired, node: str) -> list[Missing] | None:
-    """What a node has not in force of what the fleet wants; None: it is not registered any more."""
+    """What a node lacks of its desired state; None: it is not registered any more."""
     with held.database.read() as connection:
         applied = connection.execute(select(nodes.c.applied).where(nodes.c.id == node)).scalar()
     try:
@@ -119,9 +119,8 @@ def lacks(held: Held, desired: Desired, node: str) -> list[Missing] | None:
 
 
 def undrained(held: Held, desired: Desired, chosen: list[str], since_ms: int) -> dict[str, str]:
-    """What each node lacks, for people, that does not drain or has connections; as it said since
-    then.
-    """
+    """For each node that does not drain or still has connections, a text with what is missing, by
+    reports since that time."""
     with held.database.read() as connection:
         found = list(connection.execute(select(nodes).where(nodes.c.id.in_(chosen))))
     left = {}
@@ -139,9 +138,9 @@ def undrained(held: Held, desired: Desired, chosen: list[str], since_ms: int) ->
 
 
 def begin_removal(held: Held, registry: Registry, node: str) -> bool:
-    """Deregister a node: its key and its tokens open nothing any more. False: no job has made it.
+    """Deregister a node: its key and its tokens are no longer valid. False: no job has created it.
 
-    Only for nodes that jobs have made.
+    Only for nodes that jobs have created.
     """
     now_ms = held.clock.utc_ms()
     with held.write() as connection:
@@ -157,7 +156,7 @@ def begin_removal(held: Held, registry: Registry, node: str) -> bool:
 
 
 def end_removal(held: Held, node: str) -> None:
-    """The provider has destroyed it."""
+    """Delete the row of a node after the provider has destroyed it."""
     with held.write() as connection:
         connection.execute(delete(job_nodes).where(job_nodes.c.id == node))
 

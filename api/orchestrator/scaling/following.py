@@ -1,4 +1,4 @@
-"""How far a node is with what the fleet wants of it, judged from its last heartbeat."""
+"""Compares a node's last heartbeat with its desired state."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ class Missing:
 
     part: str
     number: int
-    """What the fleet wants."""
+    """The wanted number."""
     state: str
-    """``pending``: it may still come; else the node's word for what it has done instead."""
+    """``pending``: it may still be applied; else the state that the node reports."""
     message: str | None
 
     def __str__(self) -> str:
-        """For people."""
+        """A text for operators."""
         why = "" if self.message is None else f" ({self.message})"
         return f"{self.part} {self.number} is {self.state}{why}"
 
 
 def missing(wanted: DesiredBody, applied: Mapping[str, Any]) -> list[Missing]:
-    """What a node lacks of policy, lists and rules; of what the fleet has none, it lacks none."""
+    """The parts of policy, lists and rules that a node lacks; parts that the fleet does not have
+    are skipped."""
     found = []
     for part in _PARTS:
         number = getattr(wanted, part)
@@ -44,7 +45,7 @@ def missing(wanted: DesiredBody, applied: Mapping[str, Any]) -> list[Missing]:
 
 
 def drains(wanted: DesiredBody, applied: Mapping[str, Any]) -> bool:
-    """Whether a node has said that it drains, as the fleet wants it to."""
+    """Whether a node has reported that it drains, as wanted."""
     said = applied.get("drain")
     if said is None or wanted.state != "draining":
         return False
@@ -52,7 +53,7 @@ def drains(wanted: DesiredBody, applied: Mapping[str, Any]) -> bool:
 
 
 def _is_of(said: Mapping[str, Any], part: str, epoch: str, number: int) -> bool:
-    """Whether a node speaks of what is wanted; of lists and rules it may have fetched newer."""
+    """Whether a node reports the wanted number; for lists and rules it may be a newer one."""
     if said["epoch"] != epoch:
         return False
     return bool(said["number"] == number or (part != "policy" and said["number"] > number))

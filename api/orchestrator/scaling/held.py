@@ -1,4 +1,4 @@
-"""A job in the hands of the process that runs it."""
+"""A job that this process runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataplane.base.errors import SecBeatError
 
 RENEW_S = 5.0
 LINES_MAX = 1000
-"""Of the log, for each attempt."""
+"""Log lines for each attempt."""
 
 
 class LostError(SecBeatError):
@@ -24,18 +24,17 @@ class LostError(SecBeatError):
 
 
 class CancelledError(SecBeatError):
-    """Somebody wants the job to end."""
+    """A cancellation of the job was requested."""
 
 
 class Held:
-    """One attempt at a job. Every write checks in its own transaction that the job is still ours:
-    an owner that was stopped for a minute changes nothing any more.
-    """
+    """One attempt at a job. Every write checks in its transaction that this process still owns the
+    job: an owner that was stopped for a minute changes nothing any more."""
 
     def __init__(
         self, database: Database, clock: Clock, row: AnyRow, ends: Callable[[], bool]
     ) -> None:
-        """``ends``: whether this process is to end; the job then waits for another."""
+        """``ends``: whether this process is to end; the job then waits for another one."""
         self.row = row
         self.job: str = row.id
         self.database = database
@@ -47,7 +46,7 @@ class Held:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction of the job's owner, which renews the lease; raises `LostError`."""
+        """A transaction of the job's owner, which extends the lease; raises `LostError`."""
         with self.database.write() as connection:
             if not rows.renew(connection, self.row, self.clock.utc_ms()):
                 raise LostError(f"job {self.job!r} is another process's by now")
@@ -55,14 +54,15 @@ class Held:
         self._renewed_s = time.monotonic()
 
     def say(self, message: str) -> None:
-        """A line of the log."""
+        """Write a line of the log."""
         self._lines += 1
         if self._lines <= LINES_MAX:
             with self.write() as connection:
                 rows.say(connection, self.job, message, self.clock.utc_ms())
 
     def go_on(self) -> None:
-        """Call at least every few seconds. Raises `LostError` or `CancelledError`."""
+        """Check that the job may go on; call every few seconds. Raises `LostError` or
+        `CancelledError`."""
         if self._ends():
             raise LostError("this process ends")
         if self._heeds_cancel and self._is_cancelled():
@@ -72,22 +72,22 @@ class Held:
                 pass
 
     def hear(self, progress: str | None) -> None:
-        """What the provisioner is given to call."""
+        """The callback for the provisioner."""
         self.go_on()
         if progress is not None:
             self.say(progress)
 
     def release(self) -> None:
-        """Let another process begin at once."""
+        """Release the job for another process."""
         with self.database.write() as connection:
             rows.release(connection, self.row)
 
     def unwind(self) -> None:
-        """From now on only this is done: what has been made is removed, cancelled or not."""
+        """From now on the job only removes what it has created, whether it is cancelled or not."""
         self._heeds_cancel = False
 
     def finish(self, state: str, error: str | None) -> None:
-        """The job has ended."""
+        """Record the end of the job."""
         with self.write() as connection:
             rows.finish(connection, self.job, state, error, self.clock.utc_ms())
 

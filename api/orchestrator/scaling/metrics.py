@@ -1,4 +1,4 @@
-"""Jobs by state, and the nodes that they have made."""
+"""Metrics: jobs by state, and the nodes that they have created."""
 
 from __future__ import annotations
 

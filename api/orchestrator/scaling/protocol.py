@@ -1,6 +1,6 @@
-"""What the orchestrator and the provisioner say to each other, and a provider with both.
+"""The protocol of orchestrator, provisioner and providers.
 
-A question is one line of JSON. The answer is lines of JSON: any number of ``{"progress": "text"}``,
+A request is one line of JSON. The answer is lines of JSON: any number of ``{"progress": "text"}``,
 then one ``{"result": {...}}`` or ``{"error": "text"}``. See ``docs/scaling-providers.md``.
 """
 
@@ -14,21 +14,22 @@ Verb = Literal["create", "destroy", "list", "capacity"]
 VERBS: tuple[Verb, ...] = ("create", "destroy", "list", "capacity")
 OF_A_NODE: tuple[Verb, ...] = ("create", "destroy")
 NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
-"""A node's name: short enough for what a provider makes of it, and no option or path."""
+"""A node's name: short enough for the names that a provider derives, and never an
+option or a path."""
 PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 LINE_BYTES_MAX = 16_384
 ANSWER_BYTES_MAX = 1 << 20
-"""Of all lines of one answer together."""
+"""Size limit of all lines of one answer."""
 KINDS = {"progress": str, "result": dict, "error": str}
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """One line."""
+    """Encode one line."""
     return json.dumps(message, ensure_ascii=True).encode() + b"\n"
 
 
 def decode(line: bytes) -> tuple[str, Any]:
-    """The kind of one line of an answer and what it says; raises ValueError."""
+    """The kind and the value of one line of an answer; raises ValueError."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError) as exc:
@@ -42,7 +43,7 @@ def decode(line: bytes) -> tuple[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Without what a terminal would obey, or a database would not store."""
+    """The text without control characters, which a terminal or a database would not handle."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 

@@ -1,4 +1,4 @@
-"""Asks the provisioner: one connection for each question, over its Unix socket."""
+"""The client of the provisioner: one connection for each request, over its Unix socket."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from dataplane.base.connecting import connect_waiting
 from dataplane.base.errors import SecBeatError
 
 TURN_S = 1.0
-"""How often who waits is asked whether to go on."""
+"""Interval at which the caller's function is called during a wait."""
 _CONNECT_S = 5.0
 _CHUNK_BYTES = 1 << 14
 _RETRY_AFTER_S = 5
 
 Hear = Callable[[str | None], None]
-"""Called with each line of progress, and with None at least every `TURN_S`; raises to give up."""
+"""Called with each line of progress, and with None at least every `TURN_S`; raises to abort."""
 
 
 class ProvisionerError(SecBeatError):
-    """The provider could not do it, or said something that is no answer."""
+    """The provider failed, or sent an invalid answer."""
 
 
 class Provisioner(Protocol):
-    """Who makes and destroys nodes."""
+    """Creates and destroys nodes."""
 
     def ask(
         self, verb: Verb, details: dict[str, Any], timeout_s: float, hear: Hear
@@ -42,18 +42,18 @@ class Provisioner(Protocol):
         """The provider's result.
 
         Raises:
-            ProvisionerError: it failed, or not within the time.
-            UnavailableError: nobody listens.
+            ProvisionerError: it failed, or did not answer in time.
+            UnavailableError: the provisioner does not run.
         """
         ...
 
 
 def ignore(_progress: str | None) -> None:
-    """For who only wants the result."""
+    """For callers that need only the result."""
 
 
 class SocketProvisioner:
-    """``secbeat-provisioner``. Closing the connection is what makes it give up."""
+    """``secbeat-provisioner``. To abort a request, the client closes the connection."""
 
     def __init__(self, path: Path, provider: str) -> None:
         self._path = path

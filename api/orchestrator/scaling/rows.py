@@ -1,4 +1,4 @@
-"""Rows of jobs: who runs one, and for how long."""
+"""Rows of jobs and their leases."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def find_open(connection: Connection) -> AnyRow | None:
 
 
 def is_free(connection: Connection, now_ms: int) -> bool:
-    """Whether there is a job that nobody runs."""
+    """Whether there is an open job without an owner."""
     return connection.execute(_free(now_ms)).first() is not None
 
 
 def claim(connection: Connection, owner: str, now_ms: int) -> AnyRow | None:
-    """Become the owner of the open job unless somebody is, or is about to."""
+    """Become the owner of the open job, unless it has one."""
     found = claims.claim(connection, _free(now_ms))
     if not found:
         return None
@@ -47,7 +47,7 @@ def claim(connection: Connection, owner: str, now_ms: int) -> AnyRow | None:
 
 
 def renew(connection: Connection, held: AnyRow, now_ms: int) -> bool:
-    """Put the end of the lease off; False: somebody else has the job, or it has ended."""
+    """Extend the lease; False: another process has the job, or it has ended."""
     mine = (jobs.c.id == held.id, jobs.c.owner == held.owner, jobs.c.attempt == held.attempt)
     done = connection.execute(
         update(jobs).where(*mine, jobs.c.open == 1).values(lease_ms=now_ms + LEASE_MS)
@@ -56,13 +56,13 @@ def renew(connection: Connection, held: AnyRow, now_ms: int) -> bool:
 
 
 def say(connection: Connection, job: str, message: str, now_ms: int) -> None:
-    """One line of the job's log."""
+    """Write one line of the job's log."""
     text = message if len(message) <= MESSAGE_CHARS_MAX else f"{message[:MESSAGE_CHARS_MAX]}..."
     connection.execute(insert(job_log).values(job=job, at_ms=now_ms, message=text))
 
 
 def finish(connection: Connection, job: str, state: str, error: str | None, now_ms: int) -> None:
-    """The job has ended; the next one may begin."""
+    """Record the end of the job; the next one may begin."""
     connection.execute(
         update(jobs)
         .where(jobs.c.id == job)
@@ -72,7 +72,7 @@ def finish(connection: Connection, job: str, state: str, error: str | None, now_
 
 
 def made(connection: Connection, job: str | None = None) -> list[AnyRow]:
-    """Nodes that jobs have made, or one job; oldest first."""
+    """Nodes that jobs, or one job, have created; oldest first."""
     query = select(job_nodes).order_by(job_nodes.c.made_ms, job_nodes.c.job, job_nodes.c.ordinal)
     if job is not None:
         query = query.where(job_nodes.c.job == job)
@@ -80,7 +80,7 @@ def made(connection: Connection, job: str | None = None) -> list[AnyRow]:
 
 
 def forget_old(connection: Connection) -> None:
-    """Keep the newest `KEPT_MAX` jobs."""
+    """Delete all but the newest `KEPT_MAX` jobs."""
     newest = select(jobs.c.id).order_by(jobs.c.created_ms.desc()).limit(KEPT_MAX)
     old = select(jobs.c.id).where(jobs.c.id.not_in(newest), jobs.c.open.is_(None))
     found = list(connection.execute(old).scalars())
@@ -89,12 +89,12 @@ def forget_old(connection: Connection) -> None:
 
 
 def count(connection: Connection) -> int:
-    """Of all jobs."""
+    """The number of all jobs."""
     return int(connection.execute(select(func.count()).select_from(jobs)).scalar_one())
 
 
 def release(connection: Connection, held: AnyRow) -> None:
-    """Give the job back before its lease is over, if it is still ours."""
+    """End the lease early, if this process still has it."""
     mine = (jobs.c.id == held.id, jobs.c.owner == held.owner, jobs.c.attempt == held.attempt)
     connection.execute(update(jobs).where(*mine, jobs.c.open == 1).values(lease_ms=None))
 

@@ -1,4 +1,4 @@
-"""Jobs as people ask for them: made, looked at, cancelled. `worker` runs them."""
+"""Jobs for operators: created, read, cancelled. `worker` runs them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
 CAPACITY_S = 20.0
-"""How long a provider may think about its capacity."""
+"""Time limit for a provider's answer about its capacity."""
 _RETRY_AFTER_S = 5
 
 
 class Jobs:
-    """All jobs; without a provisioner nothing can be made."""
+    """All jobs; without a provisioner no job can be created."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Jobs:
         self._provisioner = provisioner
 
     def make(self, actor: Actor, wanted: ScaleRequest) -> AnyRow:
-        """A job, which begins at once.
+        """Create a job, which begins at once.
 
         Raises:
-            UnprocessableError: nodes that are not as many as are to go.
-            ConflictError: no provider, a job that has not ended, or a limit.
+            UnprocessableError: the number of named nodes differs from the number to remove.
+            ConflictError: no provider, an open job, or a limit.
             UnavailableError: the provisioner is away.
         """
         _check_nodes(wanted)
@@ -85,7 +85,7 @@ class Jobs:
         return row
 
     def get(self, job: str) -> AnyRow:
-        """Raises `NotFoundError`."""
+        """One job. Raises `NotFoundError`."""
         with self._database.read() as connection:
             return _find(connection, job)
 
@@ -97,7 +97,7 @@ class Jobs:
             return list(connection.execute(query))
 
     def page(self, limit: int, before: str | None) -> tuple[list[AnyRow], int, str | None]:
-        """Newest first; the number of all; and where the next page begins."""
+        """A page, newest first; the number of all; and the position of the next page."""
         order = (jobs.c.created_ms.desc(), jobs.c.id)
         query = select(jobs).order_by(*order).limit(limit + 1)
         with self._database.read() as connection:
@@ -110,7 +110,7 @@ class Jobs:
         return found[:limit], total, found[limit - 1].id if len(found) > limit else None
 
     def cancel(self, actor: Actor, job: str) -> AnyRow:
-        """Ask for an end; a job that nobody runs yet ends at once.
+        """Request the cancellation of a job; a job without an owner ends at once.
 
         Raises `NotFoundError`, `ConflictError`: it has ended.
         """
@@ -128,12 +128,12 @@ class Jobs:
             return _find(connection, job)
 
     def made(self) -> tuple[Sequence[AnyRow], AnyRow | None]:
-        """Nodes that jobs have made, and the job that has not ended."""
+        """Nodes that jobs have created, and the open job."""
         with self._database.read() as connection:
             return rows.made(connection), rows.find_open(connection)
 
     def _chosen(self, connection: Connection, job: str, wanted: ScaleRequest) -> list[str]:
-        """Names of the nodes that are to be made or to go; raises `ConflictError`."""
+        """Names of the nodes to create or to remove; raises `ConflictError`."""
         made = rows.made(connection)
         there = [row.id for row in made]
         if wanted.action == "scale_up":

@@ -1,6 +1,5 @@
-"""What a job does, step by step; each step looks first at what has been done, so that a second
-attempt goes on where the first one was killed and makes no node twice.
-"""
+"""The steps of a job. Each step first checks what is done already, so that a second attempt
+continues where the first one was killed and creates no node twice."""
 
 from __future__ import annotations
 
@@ -19,13 +18,13 @@ from api.orchestrator.scaling.settings import ScalingSettings
 
 DESTROY_S = 180
 FOLLOW_S = 60
-"""How long nodes that are healthy may take to apply what the fleet wants, all together."""
+"""Time limit for the healthy nodes to apply the fleet's state, all together."""
 _JOB_LABEL = "secbeat-job"
 
 
 @dataclass(frozen=True)
 class Means:
-    """What jobs are run with; a test waits in its own way."""
+    """The tools of a job; a test replaces the wait."""
 
     provisioner: Provisioner
     settings: ScalingSettings
@@ -36,7 +35,7 @@ class Means:
 
 
 def grow(held: Held, means: Means) -> None:
-    """Make the job's nodes, one after the other, and see them follow the fleet.
+    """Create the job's nodes, one after the other, and wait until they follow the fleet.
 
     Raises `ProvisionerError`, `UnavailableError`.
     """
@@ -46,7 +45,7 @@ def grow(held: Held, means: Means) -> None:
         if state == "active":
             continue
         if state is not None:
-            # It may have registered with a key that the next one of this name would not have.
+            # It may be registered with a key that the next node of this name would not have.
             held.say(f"{node}: left half made by an earlier attempt")
             _remove(held, means, node)
         fleet.begin_node(held, node, ordinal + 1)
@@ -55,7 +54,7 @@ def grow(held: Held, means: Means) -> None:
 
 
 def take_back(held: Held, means: Means) -> str | None:
-    """Remove all that a job has made of its nodes; returns what could not be removed."""
+    """Remove all nodes that a job has created; returns those that could not be removed."""
     return _remove_all(held, means, list(held.row.nodes))
 
 
@@ -69,7 +68,7 @@ def shrink(held: Held, means: Means) -> None:
 
 
 def keep(held: Held) -> None:
-    """A scale-down ends early: the nodes that are still there work on."""
+    """Cancel a scale-down: the remaining nodes become active again."""
     fleet.set_desired(held, list(held.row.nodes), "active")
 
 
@@ -105,7 +104,7 @@ def _await_health(held: Held, means: Means, node: str, end_s: float) -> None:
 
 
 def _await_followed(held: Held, means: Means, chosen: list[str]) -> None:
-    """Until each node has in force what the fleet wants of it; the log names what it has not."""
+    """Wait until each node has the fleet's state in force; the log names what is missing."""
     end_s, waiting = means.seconds() + FOLLOW_S, list(chosen)
     while waiting:
         is_over, still = means.seconds() >= end_s, []

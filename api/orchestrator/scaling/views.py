@@ -36,7 +36,7 @@ class ScaleViews:
         return _accepted(row)
 
     def show(self, _call: Call) -> Answer:
-        """What can be scaled, and what has been."""
+        """The limits of scaling, and the created nodes."""
         made, running = self._jobs.made()
         settings = self._jobs.settings
         nodes = [
@@ -67,13 +67,13 @@ class ScaleViews:
         return Answer(200, _detail(row, lines, query.cursor))
 
     def cancel(self, call: Call) -> Answer:
-        """Ask for a job's end."""
+        """Request the cancellation of a job."""
         row = self._jobs.cancel(Actor(call.principal, call.request_id), call.path["job"])
         return Answer(202, JobBody(**_fields(row)), _location(row))
 
 
 def operations(jobs: Jobs) -> list[Operation]:
-    """What can be done about the number of nodes."""
+    """The operations on the number of nodes."""
     views = ScaleViews(jobs)
     return [
         Operation(

@@ -1,4 +1,4 @@
-"""Runs jobs, in a thread of every worker process; the lease decides which of them has a job."""
+"""Runs jobs, in a thread of every worker process; the lease decides which process has a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dataplane.base.clock import Clock
 
 LOOK_S = 1.0
 ATTEMPTS_MAX = 5
-"""A job that has ended so many processes is given up."""
+"""A job is given up after so many processes that ran it have ended."""
 _STOP_S = 10.0
 _FAILURES = (ProvisionerError, UnavailableError)
 
@@ -39,17 +39,17 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="scaling", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End soon; a job that is being run waits for another process."""
+        """End the thread soon; its job waits for another process."""
         self._ends.set()
         if self._thread.ident is not None:
             self._thread.join(_STOP_S)
 
     def turn(self) -> bool:
-        """Run the job that nobody has; returns whether there was one."""
+        """Run the open job if it has no owner; returns whether there was one."""
         row = self._claim()
         if row is None:
             return False
@@ -83,7 +83,7 @@ class Worker:
         except CancelledError:
             state = "cancelled"
         except StorageError:
-            raise  # of the database: the job waits until that is back
+            raise  # an error of the database: the job waits until it works again
         except _FAILURES as exc:
             state, error = "failed", str(exc)
         if state != "succeeded":
@@ -106,4 +106,4 @@ class Worker:
             except StorageError as exc:
                 log.warning("jobs can't be looked at", why=str(exc))
             except Exception:
-                log.exception("a job has ended this attempt")  # and its lease runs out
+                log.exception("a job has ended this attempt")  # and its lease expires

@@ -1,1 +1,1 @@
-"""Threats: attacks on the fleet, put together from what each node has reported."""
+"""Threats: attacks on the fleet, merged from the incidents of all nodes."""

@@ -1,8 +1,9 @@
-"""Which incidents are one threat: those of one type, on targets of which one contains the other,
-that overlap in time or follow each other closely. What is linked over others is linked too.
+"""Groups incidents into threats. Two incidents are linked if they have one type, one target
+contains the other, and they overlap in time or follow each other closely. Groups are the transitive
+closure.
 
-Of n incidents with at most k lengths of prefixes it takes n k log n steps, however they lie: a
-node that reports many of them on purpose costs no more than one under attack.
+For n incidents with at most k prefix lengths, the cost is O(n k log n) in all cases: a node that
+reports many of them on purpose costs no more than one under attack.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from dataclasses import dataclass, field
 from dataplane.base.networks import KEY_BITS, Network
 
 GAP_MS = 30_000
-"""What ends and begins within so long belongs together."""
+"""Maximum gap between the end of an incident and the begin of a linked one."""
 
 Target = Network | tuple[str, ...]
-"""A network, or the words that name a target that is none."""
+"""A network, or the words that name another kind of target."""
 
 
 @dataclass(frozen=True)
 class Spell:
-    """An incident, as far as it matters here."""
+    """The fields of an incident that grouping needs."""
 
     type: str
     target: Target
@@ -32,7 +33,7 @@ class Spell:
 
 
 class _Union:
-    """Sets of numbers that grow together (Tarjan 1975, with path halving)."""
+    """Disjoint sets of numbers with union (Tarjan 1975, with path halving)."""
 
     def __init__(self, count: int) -> None:
         self._parents = list(range(count))
@@ -52,18 +53,19 @@ class _Union:
 
 @dataclass
 class _Sessions:
-    """Incidents on one target, put together as far as they follow each other; in order of time,
-    with more than `GAP_MS` in between."""
+    """Sessions on one target: linked incidents, in order of time, with gaps of more than `GAP_MS`
+    in between."""
 
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     members: list[int] = field(default_factory=list)
-    """One incident of each."""
+    """One incident of each session."""
     joined: list[int] = field(default_factory=list)
-    """Of each, a later one up to which all are joined by what contains them or lies within."""
+    """For each session, a later one up to which all are joined through containing or contained
+    targets."""
 
     def add(self, number: int, spell: Spell, union: _Union) -> None:
-        """In order of their starts."""
+        """Add an incident; call in the order of their starts."""
         if self.ends and spell.start_ms <= self.ends[-1] + GAP_MS:
             self.ends[-1] = max(self.ends[-1], spell.end_ms)
             union.join(self.members[-1], number)
@@ -74,7 +76,7 @@ class _Sessions:
         self.members.append(number)
 
     def join(self, other: _Sessions, union: _Union) -> None:
-        """With those of a target within this one."""
+        """Join with the sessions of a target within this one."""
         for start, end, member in zip(other.starts, other.ends, other.members, strict=True):
             first = bisect_left(self.ends, start - GAP_MS)
             last = bisect_right(self.starts, end + GAP_MS) - 1
@@ -83,7 +85,7 @@ class _Sessions:
                 self._join_all(first, last, union)
 
     def _join_all(self, first: int, last: int, union: _Union) -> None:
-        """Those from the first to the last; no two neighbours are ever joined twice."""
+        """Join the sessions from the first to the last; neighbours are joined at most once."""
         at = self._end(first)
         while at < last:
             union.join(self.members[at], self.members[at + 1])

@@ -1,7 +1,7 @@
-"""Keeps the nodes' incidents: one row for each node and id, always the newest that was reported.
+"""Stores the nodes' incidents: one row for each node and id, with the newest report.
 
-No node takes more than its share: beyond `OF_NODE_MAX` its own oldest go. How many there are in
-all, and for how long, is configured (`Retention`).
+No node can use more than its share: beyond `OF_NODE_MAX` its own oldest incidents are deleted. The
+total number and age are configured (`Retention`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEY = tuple_(incidents.c.node, incidents.c.id)
 
 @dataclass(frozen=True)
 class Retention:
-    """What is forgotten: whatever is older, and the oldest of what is too much."""
+    """Limits of age and number; the oldest incidents are deleted first."""
 
     days_max: int = 396
     rows_max: int = 100_000
@@ -39,9 +39,9 @@ def keep(
     now_ms: int,
     ahead_ms: int = 0,
 ) -> None:
-    """Take what is new of a node's report.
+    """Store what is new in a node's report.
 
-    ``ahead_ms``: by how much the node's clock is wrong; its times are set right by that.
+    ``ahead_ms``: the error of the node's clock, by which its times are corrected.
     """
     newest = {each.id: each for each in reported}
     mine = incidents.c.node == node
@@ -56,7 +56,7 @@ def keep(
 
 
 def purge(database: Database, now_ms: int, kept: Retention) -> int:
-    """Forget what is too old or too much, in small transactions; returns how many."""
+    """Delete incidents that are too old or too many, in small transactions; returns the number."""
     until_ms = now_ms - kept.days_max * _DAY_MS
     beyond = select(incidents.c.last_ms).order_by(incidents.c.last_ms.desc())
     with database.read() as connection:

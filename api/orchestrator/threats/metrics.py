@@ -1,4 +1,4 @@
-"""Threats that go on, by type."""
+"""Metrics: active threats by type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataplane.shared.labels import ATTACKS
 
 WINDOW_S = 300
 OTHER = "other"
-"""Of a type that only newer nodes know."""
+"""Label for a type that only newer nodes have."""
 
 
 class ThreatMetrics:
@@ -24,7 +24,7 @@ class ThreatMetrics:
 
     def __call__(self, connection: Connection) -> Iterable[Metric]:
         """A sample for every type, also of those without any."""
-        del connection  # what requests ask for is asked for here too, and kept for a second
+        del connection  # uses the same cached summary as requests, for a second
         found = Counter(
             each.type if each.type in ATTACKS else OTHER
             for each in self._threats.summary(WINDOW_S).threats

@@ -1,7 +1,7 @@
-"""An attack as a node reports it: what is kept of the document that `api.common.attacks` makes.
+"""An attack as a node reports it: the stored part of the document of `api.common.attacks`.
 
-Nodes may lie, and may be newer than the orchestrator: every field that is kept has a bound, all
-others are passed over.
+A node may be compromised or newer than the orchestrator: every stored field is bounded, and other
+fields are ignored.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ReportedSource(_Part):
 
 
 class ReportedSources(_Part):
-    """Who sends."""
+    """Sources of the attack."""
 
     top: Annotated[list[ReportedSource], Field(max_length=SOURCES_MAX)]
     distinct: Count
@@ -78,14 +78,14 @@ class ReportedPeak(_Part):
 
 
 class ReportedTotals(_Part):
-    """Since the start."""
+    """Totals since the start."""
 
     packets: Count
     dropped: Count
 
 
 class ReportedIncident(_Part):
-    """One attack on one node; of its fields, those that are kept."""
+    """The stored fields of one attack on one node."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -1,4 +1,4 @@
-"""The threats of a window of time, put together when somebody asks."""
+"""The threats of a time window, computed on request."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from dataplane.base.clock import Clock
 from dataplane.base.networks import Network
 
 INCIDENTS_MAX = 5_000
-"""So many, the newest, are looked at."""
+"""Number of incidents that are read, the newest ones."""
 ACTIVE_MS = 90_000
-"""An active incident is reported every ten seconds; of a node that is silent it may be over."""
+"""An active incident is reported every ten seconds; without a report for so long, it
+may be over."""
 ATTACKERS_MAX = 100
 OF_THREAT_MAX = 10
-"""Sources shown of each threat."""
+"""Sources that are shown for each threat."""
 KEPT_S, KEPT_TIMES = 0.2, 4
-"""An answer is given again for so many seconds, or for so many times as long as it took to make."""
+"""A result is cached for so many seconds, or for this multiple of the time that it took."""
 _KEPT_MAX = 8
 _CHUNK = 200
 _KEY = tuple_(incidents.c.node, incidents.c.id)
@@ -40,7 +41,7 @@ _LIGHT = [each for each in incidents.c if each.name != "sources"]
 
 @dataclass(frozen=True)
 class Threat:
-    """One attack, however many nodes have seen it."""
+    """One attack, as all nodes together have seen it."""
 
     id: str
     type: str
@@ -51,13 +52,13 @@ class Threat:
     profiles: Sequence[str]
     actions: Sequence[str]
     spoofed: bool
-    """Of all incidents the sources are forged."""
+    """The sources of all incidents are forged."""
     first_ms: int
     last_ms: int
     packets: int
     dropped: int
     peak_pps: int
-    """The highest that one node saw."""
+    """The highest rate that one node has seen."""
     sources: Sequence[Attacker]
 
 
@@ -78,7 +79,7 @@ class Summary:
 
 
 class Threats:
-    """For the threads of one worker."""
+    """The service; safe for the threads of one worker."""
 
     def __init__(self, database: Database, clock: Clock, kept: Retention | None = None) -> None:
         self._database = database
@@ -88,7 +89,7 @@ class Threats:
         self._kept: dict[int, tuple[float, Summary]] = {}
 
     def summary(self, window_s: int) -> Summary:
-        """Of the threats that went on within the last so many seconds."""
+        """The threats that were active within the last ``window`` seconds."""
         with self._lock:
             until_s, found = self._kept.pop(window_s, (0.0, None))
             if found is None or time.monotonic() >= until_s:
@@ -102,7 +103,7 @@ class Threats:
             return found
 
     def purge(self) -> None:
-        """Forget what is no longer kept."""
+        """Delete incidents beyond the retention."""
         purge(self._database, self._clock.utc_ms(), self._retention)
 
     def _read(self, window_s: int) -> Summary:
@@ -130,10 +131,10 @@ def _named(
     groups: Sequence[Sequence[int]],
     total: Attackers,
 ) -> Iterator[tuple[Sequence[int], list[Attacker]]]:
-    """Each threat with its heaviest sources; all of them are added to ``total``.
+    """Each threat with its heaviest sources, which are also added to ``total``.
 
-    What spoofed floods name is left out. Sources are most of what is kept of an incident, so those
-    of one threat after the other are read.
+    Sources of spoofed floods are left out. Sources are most of an incident's data, so they are read
+    for one threat after the other.
     """
     for chunk in _chunks(groups):
         sketches = _sketches(connection, [rows[each] for members in chunk for each in members])
@@ -149,7 +150,7 @@ def _named(
 
 
 def _chunks(groups: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
-    """Threats of together about `_CHUNK` incidents, or one that has more."""
+    """Groups of threats with about `_CHUNK` incidents together, or one threat with more."""
     chunk: list[Sequence[int]] = []
     for members in groups:
         if chunk and sum(map(len, chunk)) + len(members) > _CHUNK:
@@ -177,7 +178,7 @@ def _spell(row: AnyRow) -> Spell:
 def _target(row: AnyRow) -> Target:
     if row.target_kind in {"address", "prefix"}:
         return Network.parse(row.target)
-    if row.target_kind == "port":  # the same word for each node
+    if row.target_kind == "port":  # one string object for all nodes
         return (row.target_kind, row.target, row.node)
     return (row.target_kind, row.target)
 

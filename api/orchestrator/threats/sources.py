@@ -1,8 +1,8 @@
-"""Attackers, merged from the sketches of the nodes.
+"""Merges the attackers of several nodes from their sketches.
 
-A sketch names the heaviest sources, each with the packets that it may have counted too much or too
-little. In a sum the errors add up; where a sketch of the same threat does not name a source, that
-one may have sent as much as the least that is named (Agarwal et al., Mergeable Summaries, 2012).
+A sketch has the heaviest sources, each with a bound of its counting error. In a sum the errors add
+up; if a sketch of the same threat does not have a source, that source may have sent as much as the
+smallest source in the sketch (Agarwal et al., Mergeable Summaries, 2012).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class Sketch:
     sources: Sequence[tuple[str, str, int, int]]
     """Address, country, packets, error."""
     distinct: int
-    """So many sources there are, estimated."""
+    """Estimated number of sources."""
 
     @property
     def unnamed_packets(self) -> int:
-        """At most so many a source has sent that is not named."""
+        """The most packets that a source outside of the sketch can have sent."""
         if self.distinct <= len(self.sources) or not self.sources:
             return 0
         return min(packets for _, _, packets, _ in self.sources)
@@ -35,28 +35,28 @@ class Attacker:
     address: str
     country: str
     attacks: int = 0
-    """Incidents that name it."""
+    """Incidents that include it."""
     packets: int = 0
     error: int = 0
-    """``packets`` is at most about so many too high or too low."""
+    """Bound of the error of ``packets``, approximately."""
 
 
 Attackers = dict[str, Attacker]
 ATTACKERS_MAX = 20_000
-"""When there are more, the lighter half is forgotten."""
+"""Beyond this number, the lighter half is dropped."""
 
 
 class Merger:
-    """The sources of one threat, put together from one sketch after the other."""
+    """Merges the sources of one threat, sketch by sketch."""
 
     def __init__(self) -> None:
         self._found: Attackers = {}
         self._unnamed: dict[str, int] = {}
-        """Of each source: what the sketches that name it may hide of others."""
+        """For each source: packets that the sketches with it may have missed of others."""
         self._all_unnamed = 0
 
     def add(self, sketch: Sketch) -> None:
-        """One more incident."""
+        """Add an incident."""
         least = sketch.unnamed_packets
         self._all_unnamed += least
         for address, country, packets, error in sketch.sources:
@@ -68,7 +68,7 @@ class Merger:
         _bound(self._found)
 
     def result(self) -> Attackers:
-        """By address."""
+        """Attackers by address."""
         return {
             address: replace(one, error=one.error + self._all_unnamed - self._unnamed[address])
             for address, one in self._found.items()
@@ -76,7 +76,7 @@ class Merger:
 
 
 def add(total: Attackers, more: Attackers) -> None:
-    """Sum over threats."""
+    """Sum up over threats."""
     for address, one in more.items():
         into = total.setdefault(address, Attacker(address, one.country))
         into.attacks += one.attacks
@@ -86,7 +86,7 @@ def add(total: Attackers, more: Attackers) -> None:
 
 
 def top(attackers: Attackers, count: int) -> list[Attacker]:
-    """Those with the most attacks, of these the heaviest."""
+    """The attackers with the most attacks, among equal ones the heaviest."""
     order = sorted(
         attackers.values(), key=lambda each: (-each.attacks, -each.packets, each.address)
     )

@@ -19,7 +19,7 @@ from api.orchestrator.threats.sources import Attacker
 
 
 def operations(threats: Threats) -> list[Operation]:
-    """What can be asked about threats."""
+    """The operations on threats."""
 
     def show(call: Call) -> Answer:
         query: ThreatsQuery = call.query

@@ -1,5 +1,5 @@
-"""Tells receivers what happens to the fleet: a node that is dead can't say so itself.
+"""Webhooks of the fleet's events, for example of a node that is unreachable.
 
-What is due lies in the fleet's database, written in the transaction of what it tells of. Every
-worker of every orchestrator delivers; a message is tried by one of them at a time.
+Messages are stored in the fleet's database, in the transaction of their event. All workers of all
+orchestrators deliver; at most one of them tries a message at a time.
 """

@@ -1,4 +1,4 @@
-"""Webhooks that wait, and those that were given up."""
+"""Metrics: webhooks that wait, and those that were given up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BY_STATE = select(outbox.c.state, func.count()).group_by(outbox.c.state)
 
 
 def collect(connection: Connection) -> Iterable[Metric]:
-    """Of all receivers together: their URLs may hold secrets."""
+    """Sums over all receivers: their URLs may contain secrets."""
     found = {row[0]: row[1] for row in connection.execute(_BY_STATE)}
     made = GaugeMetricFamily(
         "secbeat_fleet_webhooks", "Webhooks that wait or were given up.", labels=["state"]

@@ -1,4 +1,4 @@
-"""All receivers: what they are told, and the thread of each that delivers it."""
+"""All receivers: their events, and the thread of each that delivers them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from dataplane.base.clock import Clock
 
 NODE_HEALTH = "node_health"
 ORCHESTRATOR = "orchestrator"
-"""``node_id`` of a test: of no node."""
+"""The ``node_id`` of a test message, which belongs to no node."""
 LOOK_S = 1.0
-"""How often each worker looks for what another one has written."""
+"""Interval at which each worker reads messages of other workers."""
 TROUBLE_S = 5.0
 _LEASE_SPARE_S = 15.0
 
@@ -47,9 +47,9 @@ class Courier:
         self._log = log.bind(endpoint=target.shown)
 
     def turn(self) -> float:
-        """One attempt, if one is due; returns how many seconds to wait before the next.
+        """Make one attempt, if one is due; returns the seconds to wait before the next.
 
-        A receiver that does not answer is left alone for a while. Raises `StorageError`.
+        A receiver that does not answer gets a pause. Raises `StorageError`.
         """
         lease_ms = round((self._rules.timeout_s + _LEASE_SPARE_S) * 1000)
         with self._database.write(shared=True) as connection:
@@ -79,7 +79,7 @@ class Courier:
 
 
 class Office:
-    """Of one worker, between `start` and `close`."""
+    """The receivers, in one worker, from `start` to `close`."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Office:
         clock: Clock,
         sender: Sender | None = None,
     ) -> None:
-        """``sender``: instead of the real network."""
+        """``sender``: replaces the real network."""
         self._settings = settings
         self._database = database
         self._clock = clock
@@ -104,7 +104,7 @@ class Office:
         self._stop = threading.Event()
 
     def tell(self, connection: Connection, change: StatusChange) -> None:
-        """A node's status has changed, in this transaction."""
+        """Write messages about a change of a node's status, in its transaction."""
         if not self.couriers or NODE_HEALTH not in self._settings.events:
             return
         data = {
@@ -118,7 +118,7 @@ class Office:
             log.warning("receivers have too much waiting to be told more", receivers=full)
 
     def start(self) -> None:
-        """Begin to deliver. Raises ConfigurationError: the secret's file has something else."""
+        """Start to deliver. Raises ConfigurationError: the secret's file has invalid content."""
         if not self.couriers:
             return
         with suppress(StorageError):  # made when it is needed, if the disk can be written then
@@ -127,7 +127,7 @@ class Office:
             threading.Thread(target=self._run, args=[each], name="courier", daemon=True).start()
 
     def listed(self, dead_max: int) -> dict[str, Any]:
-        """See `api.webhooks.views.Deliverer`; the same of every worker."""
+        """See `api.webhooks.views.Deliverer`; every worker returns the same."""
         targets = self._receivers.targets
         names = {target.url: name for name, target in targets.items()}
         with self._database.read() as connection:
@@ -147,7 +147,7 @@ class Office:
         return self._receivers.test(name)
 
     def retry(self, name: str | None, event_id: str | None) -> int:
-        """See `Deliverer`; workers look every `LOOK_S`."""
+        """See `Deliverer`; workers read the messages every `LOOK_S`."""
         urls = [each.url for each in self._receivers.chosen(name).values()]
         with self._database.write() as connection:
             return outbox.retry(connection, urls, event_id, self._clock.utc_ms())
@@ -158,7 +158,7 @@ class Office:
             outbox.purge(connection, self._clock.utc_ms())
 
     def close(self) -> None:
-        """End. An attempt that is under way is not waited for; it is made again after its lease."""
+        """End. A running attempt is not waited for; it is repeated after its lease."""
         self._stop.set()
 
     def _run(self, courier: Courier) -> None:

@@ -1,8 +1,8 @@
-"""Queries on ``outbox``: what is due to each receiver.
+"""Queries on ``outbox``: the messages for each receiver.
 
-A worker takes a message by a lease: it moves the time of the next attempt beyond the longest that
-its own may take. So no two try one message, and one whose worker dies is tried again. Messages of
-one node keep their order.
+A worker leases a message: it moves the time of the next attempt beyond the longest duration of its
+own. So two workers never try one message, and a message of a dead worker is tried again. Messages
+of one node keep their order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from api.webhooks.sending import Outcome
 
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
 PENDING_MAX = 10_000
-"""Of one receiver. Beyond, what is new is not told."""
+"""Waiting messages of one receiver; beyond that, new ones are not stored."""
 DEAD_MAX = 10_000
 DEAD_DAYS = 30
 _DAY_MS = 86_400_000
@@ -43,7 +43,7 @@ class Due:
     data: Any
     attempts: int
     sequence: int | None
-    """None: of before they were counted."""
+    """None: the message was stored before sequences existed."""
 
 
 def put(
@@ -54,10 +54,10 @@ def put(
     at_ms: int,
     data: dict[str, Any],
 ) -> int:
-    """One event to all receivers; returns to how many there was no room for it.
+    """Store one event for all receivers; returns how many receivers had no room.
 
-    Its sequence is counted also for those: the row of the count orders events as they are
-    committed, whichever orchestrator has them.
+    The sequence number is counted in any case: the counter's row gives events the order of their
+    commits, across all orchestrators.
     """
     event, full = new_id(), 0
     sequence = count(connection, "events")
@@ -75,7 +75,7 @@ def put(
 
 
 def take(connection: Connection, endpoint: str, now_ms: int, lease_ms: int) -> Due | None:
-    """The oldest that may be tried now; it is the caller's for ``lease_ms``."""
+    """The oldest message that may be tried now; the caller has it for ``lease_ms``."""
     earlier = outbox.alias("earlier")
     is_behind = exists().where(
         earlier.c.endpoint == endpoint,
@@ -103,7 +103,7 @@ def record_attempt(
     """Record the result of an attempt; returns the message's state."""
     mine = outbox.c.number == due.number
     endpoint = connection.execute(select(outbox.c.endpoint).where(mine)).scalar()
-    if endpoint is None:  # another worker has delivered it after the lease
+    if endpoint is None:  # another worker has delivered it after the lease expired
         return DELIVERED
     _note(connection, endpoint, outcome, now_ms)
     if outcome.is_delivered:
@@ -129,7 +129,7 @@ def record_attempt(
 
 
 def purge(connection: Connection, now_ms: int) -> None:
-    """Forget dead letters that are old or too many."""
+    """Delete dead letters that are too old or too many."""
     is_dead = outbox.c.state == DEAD
     old = delete(outbox).where(is_dead, outbox.c.at_ms < now_ms - DEAD_DAYS * _DAY_MS)
     connection.execute(old)
@@ -140,7 +140,7 @@ def purge(connection: Connection, now_ms: int) -> None:
 
 
 def standing(connection: Connection, endpoints: Collection[str]) -> dict[str, Standing]:
-    """How it stands with each receiver."""
+    """The state of each receiver."""
     lines, soonest = func.count().label("lines"), func.min(outbox.c.next_ms).label("next_ms")
     query = select(outbox.c.endpoint, outbox.c.state, lines, soonest)
     query = query.where(outbox.c.endpoint.in_(endpoints))
@@ -165,7 +165,7 @@ def standing(connection: Connection, endpoints: Collection[str]) -> dict[str, St
 def dead_letters(
     connection: Connection, endpoints: Collection[str], rows_max: int
 ) -> Sequence[AnyRow]:
-    """The newest that were given up."""
+    """The newest messages that were given up."""
     query = select(outbox).where(outbox.c.state == DEAD, outbox.c.endpoint.in_(endpoints))
     return connection.execute(query.order_by(outbox.c.number.desc()).limit(rows_max)).all()
 
@@ -173,7 +173,7 @@ def dead_letters(
 def retry(
     connection: Connection, endpoints: Collection[str], event: str | None, now_ms: int
 ) -> int:
-    """Dead letters of these receivers, or of one event, are due at once; returns how many."""
+    """Make dead letters of these receivers, or of one event, due at once; returns the number."""
     chosen = (outbox.c.state == DEAD) & outbox.c.endpoint.in_(endpoints)
     if event is not None:
         chosen &= outbox.c.event == event
@@ -182,7 +182,7 @@ def retry(
 
 
 def _note(connection: Connection, endpoint: str, outcome: Outcome, now_ms: int) -> None:
-    """A receiver that refuses a message works."""
+    """Record an answer: a receiver that refuses a message works."""
     works = outcome.is_delivered or outcome.is_refused
     mine = select(receivers.c.failures).where(receivers.c.endpoint == endpoint)
     before = connection.execute(mine).scalar() or 0
@@ -193,7 +193,7 @@ def _note(connection: Connection, endpoint: str, outcome: Outcome, now_ms: int) 
 
 
 def _wake(connection: Connection, endpoint: str, now_ms: int) -> None:
-    """The receiver is there: what it did not answer before need not wait any longer."""
+    """The receiver works again: make the messages that it did not answer due at once."""
     waits = (outbox.c.endpoint == endpoint) & (outbox.c.state == PENDING)
     unanswered = (outbox.c.attempts > 0) & outbox.c.last_status.is_(None)
     later = outbox.c.next_ms > now_ms

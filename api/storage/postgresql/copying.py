@@ -1,6 +1,7 @@
-"""A copy of a database by PostgreSQL's own programs, and a copy that becomes the database.
+"""Copies and restores a database with PostgreSQL's own programs.
 
-They are told where to connect by a service file (libpq, 32.17): a password is on no command line.
+They get the connection parameters in a service file (libpq, 32.17), so that no command line has a
+password.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from api.storage.copying import CopyError, new_file
 from api.storage.postgresql.engine import CONNECT_S, place
 
 MAGIC = b"PGDMP"
-"""How an archive of pg_dump's custom format begins."""
+"""The first bytes of an archive of pg_dump's custom format."""
 _BOUND_S = 3600
 _LOCK_MS = 10_000
 _SERVICE = "fleet"
 _PLAIN = ("--no-owner", "--no-privileges")
-"""Who gives a database back may be called otherwise than who had it."""
+"""The restoring user may have another name than the former owner."""
 
 
 def dump(url: str, file: Path) -> None:
@@ -39,13 +40,13 @@ def dump(url: str, file: Path) -> None:
 
 
 def load(url: str, file: Path, tables: Collection[str], last: str) -> None:
-    """Make a copy the database, in one transaction that ``last`` ends: all of it, or nothing.
+    """Restore a copy in one transaction that ends with ``last``; all or nothing.
 
     Args:
-        tables: these go, if they are there.
+        tables: existing tables to drop.
 
     Raises:
-        CopyError: the database keeps what it had.
+        CopyError: the database is unchanged.
     """
     what = f"{place(make_url(url))} from {file}"
     gone = "".join(f'DROP TABLE IF EXISTS "{name}" CASCADE;\n' for name in tables)

@@ -1,8 +1,9 @@
-"""Connections to PostgreSQL: writers take turns, readers see one state, nobody waits for ever.
+"""Connections to PostgreSQL: writers take turns, readers see one state, every wait is bounded.
 
-What reads first and writes then is right only if nobody writes in between. SQLite gives that to
-every write transaction; here a lock of the database's own does (pg_advisory_xact_lock), over all
-workers of all orchestrators. Who changes single rows, and locks them, can do without it (`shared`).
+A transaction that reads first and writes then needs exclusion of other writers. SQLite has this for
+every write transaction; here an advisory lock of the database provides it (pg_advisory_xact_lock),
+across all workers of all orchestrators. A transaction that locks and changes single rows does not
+need it (`shared`).
 """
 
 from __future__ import annotations
@@ -20,20 +21,22 @@ from api.common.disk import StorageError
 from api.storage.postgresql.errors import translated
 
 WRITERS = 0x5EC_BEA7
-"""The advisory lock of those who write; the next number is that of those who migrate."""
+"""The advisory lock of writers; the next number is that of migrations."""
 CONNECT_S = 3
 REST_S = 1.0
-"""One that was used a moment ago is not tried again: that would double what a read costs."""
+"""A connection that was used less than this ago is not tested: a test would double the cost of a
+read."""
 _LOCK_MS, _STATEMENT_MS, _IDLE_MS = 10_000, 30_000, 30_000
-"""A worker that stops with a lock in its hand loses it after the last of them."""
+"""The server ends the session of a worker that stalls with a lock, after the last of
+these times."""
 _ALIVE_S = 15
-"""A host that is gone without a word is found out by TCP after that."""
+"""TCP detects a vanished host after this time."""
 _TURN = text(f"SELECT pg_advisory_xact_lock({WRITERS})")
 _TOUCH = text("UPDATE meta SET value = value WHERE name = 'database_id'")
 
 
 class Database:
-    """See `api.storage.database`. What fails because of the database is a `DatabaseError`."""
+    """See `api.storage.database`. An error of the database is raised as `DatabaseError`."""
 
     def __init__(self, url: str, connections_max: int = 12) -> None:
         """Opens no connection yet."""
@@ -54,14 +57,15 @@ class Database:
 
     @contextmanager
     def peek(self) -> Iterator[Connection]:
-        """For one statement that reads: without BEGIN and ROLLBACK, each a turn to the server."""
+        """For one statement that reads: without BEGIN and ROLLBACK, which each cost a
+        round trip."""
         with self._translated(), self._peeking.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self, *, bulk: bool = False, shared: bool = False) -> Iterator[Connection]:
         """A write transaction, durable when the block ends, nothing if it raises."""
-        del bulk  # PostgreSQL's locks are handed over in the order in which they are asked for
+        del bulk  # PostgreSQL grants locks in the order of the requests
         with self._translated(), self._engine.begin() as connection:
             if not shared:
                 connection.execute(_TURN)
@@ -87,9 +91,9 @@ class Database:
 
 
 def make_engine(url: URL, connections_max: int) -> Engine:
-    """An engine whose connections are tried after a rest, and bounded in every wait.
+    """An engine that tests connections after idle time, and limits every wait.
 
-    One that breaks ends all that are older: who meets it is refused, and nobody after him.
+    When a connection breaks, all older ones are closed: one request fails, and none after it.
     """
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
@@ -105,7 +109,7 @@ def make_engine(url: URL, connections_max: int) -> Engine:
 
 
 def place(url: URL) -> str:
-    """How messages call a database: its URL without the password and without options."""
+    """The name of a database in messages: its URL without password and options."""
     host = url.host or next(iter(url.normalized_query.get("host", ())), "")
     return f"postgresql://{host}/{url.database or ''}"
 

@@ -1,7 +1,7 @@
-"""What PostgreSQL's errors say about the database, rather than about the statement.
+"""Distinguishes errors of the database from errors of the statement, for PostgreSQL.
 
-By SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html). What has none comes from the
-client library: there was no connection, or it broke.
+Errors are classified by SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html). An error
+without one comes from the client library: no connection, or a broken one.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ class DatabaseError(StorageError):
 
 
 class DatabaseAwayError(DatabaseError):
-    """There is no connection, or no room: everybody's requests fail until that is mended."""
+    """No connection, or no room: the requests of all clients fail until it is repaired."""
 
     kind = "away"
 
 
 class DatabaseBusyError(DatabaseError):
-    """This transaction gave way to others; the same request may succeed at once."""
+    """This transaction was rolled back in favour of others; the same request may
+    succeed at once."""
 
     kind = "busy"
     is_passing = True
@@ -51,7 +52,7 @@ class DatabaseBusyError(DatabaseError):
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
-    """Make a `DatabaseError` of what the block raises because of the database."""
+    """Convert errors of the database in the block to `DatabaseError`."""
     try:
         yield
     except (DBAPIError, PoolTimeoutError, psycopg.Error) as exc:
@@ -62,7 +63,7 @@ def translated(place: str) -> Iterator[None]:
 
 
 def database_error(error: Exception, place: str) -> DatabaseError | None:
-    """What an error says about the database; None: nothing, the statement was wrong."""
+    """The error of the database; None: the statement was wrong."""
     if isinstance(error, PoolTimeoutError):
         return DatabaseBusyError(place, errno.EBUSY, "all connections are in use")
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -86,6 +87,6 @@ _MEANINGS: dict[tuple[str, ...], tuple[type[DatabaseError], int]] = {
     ("53",): (DatabaseAwayError, errno.ENOSPC),
     ("25006",): (DatabaseAwayError, errno.EROFS),
 }
-"""By the beginning of SQLSTATE. Rolled back for another transaction's sake, or after a wait that
-was too long; a connection that fails or ends, a server that starts, stops, or knows neither user
-nor database; no room; a standby, which another server has not yet made way for."""
+"""By the first characters of SQLSTATE: a rollback because of another transaction or a wait that was
+too long; a connection that fails or ends, a server that starts, stops, or does not know user or
+database; no room; a standby that is not promoted yet."""

@@ -1,8 +1,8 @@
-"""Brings a database in PostgreSQL to the newest schema.
+"""Migrates a database in PostgreSQL to the newest schema.
 
-Several workers of several orchestrators may start at once: who migrates holds an advisory lock
-of the session, the others wait for it and find the work done. No backup is made: that is the
-affair of who runs the server (docs/orchestrator.md).
+Several workers of several orchestrators may start at once: one holds an advisory lock of the
+session and migrates, the others wait and find the work done. No backup is made: that is the task of
+the server's operator (docs/orchestrator.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HAS_VERSION = text("SELECT to_regclass('alembic_version')")
 
 
 def current(url: str) -> str | None:
-    """The schema's revision; None: there is nothing in the database yet."""
+    """The schema's revision; None: the database is empty."""
     engine = _make_engine(url)
     try:
         with translated(place(engine.url)), engine.connect() as connection:
@@ -31,7 +31,7 @@ def current(url: str) -> str | None:
 
 
 def upgrade(url: str, schema: Schema) -> None:
-    """Migrate one step at a time up to the head; a database that has it is not touched."""
+    """Migrate one step at a time up to the head; an up-to-date database is not changed."""
     engine = _make_engine(url)
     try:
         with translated(place(engine.url)), engine.connect() as holder:
@@ -46,7 +46,7 @@ def upgrade(url: str, schema: Schema) -> None:
 
 
 def error(url: str, number: int, why: str) -> DatabaseAwayError:
-    """What a process that migrates has met."""
+    """The error of a migration."""
     return DatabaseAwayError(place(make_url(url)), number, why)
 
 

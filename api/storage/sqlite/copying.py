@@ -1,4 +1,4 @@
-"""A copy of a database in a file while others write to it, and a copy that becomes the database."""
+"""Copies a database to a file while others write to it, and restores it from a copy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.storage.alone import take_lock
 from api.storage.copying import CopyError, new_file
 
 MAGIC = b"SQLite format 3\0"
-"""How a copy begins (www.sqlite.org/fileformat.html, section 1.3)."""
+"""The first bytes of a copy (www.sqlite.org/fileformat.html, section 1.3)."""
 
 
 def dump(database: Path, file: Path) -> None:
@@ -29,13 +29,14 @@ def dump(database: Path, file: Path) -> None:
 
 
 def load(database: Path, file: Path, tables: Collection[str], last: str) -> None:
-    """Put a copy in the place of a database that nobody has open; ``last`` is done in it before.
+    """Replace a database that no process has open by a copy; ``last`` is applied to the copy
+    before.
 
     Raises:
         BusyError: a process writes the database.
-        CopyError: the copy is damaged, or of something else.
+        CopyError: the copy is damaged, or is another kind of file.
     """
-    del tables  # the file goes as a whole
+    del tables  # the whole file is replaced
     lock = take_lock(database)
     try:
         with new_file(database) as unfinished, _told(file):
@@ -44,14 +45,14 @@ def load(database: Path, file: Path, tables: Collection[str], last: str) -> None
                 _require_whole(connection, file)
                 connection.execute(last)
                 connection.commit()
-            for suffix in ("-wal", "-shm"):  # of the database that goes
+            for suffix in ("-wal", "-shm"):  # files of the replaced database
                 database.with_name(database.name + suffix).unlink(missing_ok=True)
     finally:
         os.close(lock)
 
 
 def _require_whole(connection: sqlite3.Connection, file: Path) -> None:
-    """SQLite itself reads a last page that is cut off as one with zeros at its end."""
+    """SQLite itself reads a truncated last page as if it ended with zeros."""
     pages, page_size = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )

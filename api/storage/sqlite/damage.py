@@ -1,4 +1,4 @@
-"""A database whose file is damaged: told from a disk that can't be written, and put aside."""
+"""Damaged database files: detection, as distinct from a disk that can't be written, and removal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 KEPT_MAX = 2
-"""Damaged ones, for who wants to look into them; older ones are removed."""
+"""Damaged files that are kept for analysis; older ones are removed."""
 _CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Primary result codes (www.sqlite.org/rescode.html)."""
 _ASIDE = ".corrupt-"
@@ -16,7 +16,8 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def is_damaged(error: BaseException) -> bool:
-    """Whether SQLite says that the file is no sound database; also SQLAlchemy's error of that."""
+    """Whether SQLite, or SQLAlchemy on its behalf, reports that the file is not a sound
+    database."""
     for each in (error, getattr(error, "orig", None), error.__cause__):
         code = getattr(each, "sqlite_errorcode", None)
         if isinstance(each, sqlite3.Error) and code is not None and code & 0xFF in _CODES:
@@ -25,15 +26,15 @@ def is_damaged(error: BaseException) -> bool:
 
 
 def put_aside(database: Path, at_ms: int) -> Path:
-    """Rename it, with its write-ahead log, to ``<name>.corrupt-<time>``; returns where it is.
+    """Rename it, with its write-ahead log, to ``<name>.corrupt-<time>``; returns the new path.
 
     Args:
-        database: open nowhere any more, but for readers who will open it anew.
+        database: not open, except for readers that will reopen it.
         at_ms: now, UTC; in the name as ``20261130T101500Z``.
     """
     stamp = datetime.fromtimestamp(at_ms / 1000, UTC).strftime(_STAMP)
     target = database.with_name(f"{database.name}{_ASIDE}{stamp}")
-    for suffix in ("-wal", "-shm", ""):  # a log without its database is no harm; the reverse is
+    for suffix in ("-wal", "-shm", ""):  # a log without its database is harmless
         path = database.with_name(database.name + suffix)
         if path.exists():
             path.replace(target.with_name(target.name + suffix))
@@ -44,15 +45,15 @@ def put_aside(database: Path, at_ms: int) -> Path:
 
 
 def last_put_aside_ms(database: Path) -> int | None:
-    """When one was put aside last, UTC; None: none is there."""
+    """Time in UTC of the newest damaged file; None: there is none."""
     for path in reversed(_put_aside(database)):
-        with contextlib.suppress(ValueError):  # somebody else's
+        with contextlib.suppress(ValueError):  # a file of another origin
             stamp = path.name.rpartition(_ASIDE)[2].removesuffix("Z")
             return int(datetime.fromisoformat(f"{stamp}+00:00").timestamp() * 1000)
     return None
 
 
 def _put_aside(database: Path) -> list[Path]:
-    """The oldest first."""
+    """Damaged files, the oldest first."""
     found = database.parent.glob(f"{database.name}{_ASIDE}*Z")
     return sorted(found)

@@ -1,6 +1,6 @@
 """Connections to a database in one SQLite file, which one process writes.
 
-Its writers take a lock of their own before SQLite's, so none of them ever meets SQLITE_BUSY.
+Writers take a lock of this process before SQLite's, so none of them gets SQLITE_BUSY.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from api.storage.locks import WriteLock
 from api.storage.sqlite.reading import connect_to_read
 
 _ERRORS = (sqlite3.Error, DBAPIError)
-"""Not all errors: a block may write elsewhere too."""
+"""Not all errors: a block may also write elsewhere."""
 _BUSY_TIMEOUT_MS = 5000
 _CACHE_KIB = 768
-"""Per connection; the pages that matter stay in the kernel's cache."""
+"""Cache of each connection; the kernel caches the hot pages."""
 
 
 class Database:
-    """See `api.storage.database`; write transactions are for who holds the lock.
+    """See `api.storage.database`; write transactions need the lock of `api.storage.alone`.
 
-    What fails because of the storage is a `StorageError`. Where SQLite can't open the database to
-    write, on a full or read-only disk, it is opened to read, until `check_writable` can open it.
+    An error of the storage is raised as `StorageError`. If SQLite can't open the database for
+    writing, on a full or read-only disk, it is opened for reading, until `check_writable` can open
+    it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +61,8 @@ class Database:
 
     @contextmanager
     def write(self, *, bulk: bool = False, shared: bool = False) -> Iterator[Connection]:
-        """A write transaction under the lock; durable when the block ends, nothing if it raises."""
+        """A write transaction under the lock; durable when the block ends, rolled back if it
+        raises."""
         del shared  # SQLite has one writer at a time
         with self.lock.hold(bulk=bulk), self.transaction() as connection:
             yield connection
@@ -108,12 +110,12 @@ class Database:
             with self.write() as connection:
                 connection.execute(text("UPDATE meta SET value = value WHERE name = 'database_id'"))
         except StorageError as exc:
-            if exc.number == errno.EROFS:  # who opened it on a read-only disk can only ever read
+            if exc.number == errno.EROFS:  # it stays read-only if it was opened on a read-only disk
                 self._engine.dispose()
             raise
 
     def close(self) -> None:
-        """Close all connections; the write-ahead log is folded in by the last."""
+        """Close all connections; the last one merges the write-ahead log."""
         self._engine.dispose()
 
     @contextmanager
@@ -126,7 +128,7 @@ class Database:
             raise
 
     def _open(self) -> None:
-        """Open it to write, as far as that shows with the first look at it."""
+        """Open it for writing, as far as the first read shows that this works."""
         engine = make_engine(self.path)
         try:
             with written(self.path.parent, _ERRORS), engine.connect() as connection:
@@ -143,7 +145,7 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Who reads without shared memory is alone with the database."""
+        """A reader without shared memory has the database for itself."""
         if self._only_read is None:
             yield
         else:
@@ -152,7 +154,7 @@ class Database:
 
 
 def make_engine(path: Path) -> Engine:
-    """An engine whose transactions begin when SQLAlchemy says so, not when the driver guesses."""
+    """An engine whose transactions begin when SQLAlchemy says so, not when the driver decides."""
     engine = create_engine(f"sqlite:///{path}", pool_size=4, max_overflow=12)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -1,7 +1,7 @@
-"""Migrating in a process of its own, so that Alembic's memory goes away with it.
+"""Migrates in a separate process, so that Alembic's memory is released.
 
-A database's own module calls `main` where it is a program (``python -m MODULE DATABASE``), and
-whoever opens the database calls `migrate` with that module's name.
+A database's own module calls `main` as a program (``python -m MODULE DATABASE``); the process that
+opens the database calls `migrate` with that module's name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataplane.base.errors import ConfigurationError
 def migrate(module: str, database: Path) -> None:
     """Run the program ``module``, which migrates ``database``.
 
-    Raises `StorageError` if that is what hinders, else `ConfigurationError`.
+    Raises `StorageError` if the storage is the cause, else `ConfigurationError`.
     """
     command = [sys.executable, "-m", module, str(database)]
     done = subprocess.run(command, capture_output=True, check=False, env=child_environment())
@@ -32,9 +32,9 @@ def migrate(module: str, database: Path) -> None:
 
 
 def main(upgrade: Callable[[Path], None]) -> int:
-    """The program: ``upgrade`` the database that its argument names; returns its exit code.
+    """The program: ``upgrade`` the database in its argument; returns its exit code.
 
-    Storage that can't be written is said on stdout, so that `migrate` makes the error anew.
+    An error of the storage is written to stdout, from which `migrate` raises it again.
     """
     database = Path(sys.argv[1])
     try:

@@ -1,10 +1,10 @@
-"""Reading a database that another process writes, or whose disk can't be written.
+"""Reads a database that another process writes, or whose disk can't be written.
 
-The latter is done without SQLite's file of shared memory. SQLite opens a database in WAL mode with
-such a file beside it, and cuts and grows that file at the first opening even for a reader
+In the second case SQLite's shared-memory file is not used. SQLite opens a database in WAL mode with
+such a file beside it, and truncates and extends the file at the first opening even for a reader
 (www.sqlite.org/walformat.html, section 2). On a full disk that fails. An exclusive connection keeps
 the index of the log on its heap instead (www.sqlite.org/wal.html, section 8); a database without a
-log can be read as it lies.
+log can be read directly.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from sqlalchemy.pool import NullPool
 
 
 def make_reader(path: Path, busy_ms: int) -> Engine:
-    """An engine that only reads what another process writes, and waits so long for its lock.
+    """An engine that only reads a database of another process; ``wait`` limits the wait for its
+    lock.
 
-    Each connection opens the file anew: the other process may have put another one in its place.
+    Each connection opens the file anew: the other process may have replaced it.
     """
     uri = path.absolute().as_uri() + "?mode=ro"
 
@@ -34,7 +35,7 @@ def make_reader(path: Path, busy_ms: int) -> Engine:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that reads and writes nothing; no other may be open meanwhile.
+    """A read-only connection; no other may be open at the same time.
 
     Raises:
         sqlite3.OperationalError: the database can't be read either.

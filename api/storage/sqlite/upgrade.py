@@ -1,4 +1,4 @@
-"""Brings a database in a file to the newest schema, with a backup of it as it was before."""
+"""Migrates a database in a file to the newest schema, after a backup of its former state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BACKUPS_MAX = 5
 
 
 def current(database: Path) -> str | None:
-    """The schema's revision; None: there is no database, or nothing in it."""
+    """The schema's revision; None: there is no database, or it is empty."""
     if not database.exists():
         return None
     try:
@@ -28,23 +28,22 @@ def current(database: Path) -> str | None:
 
 
 def upgrade(database: Path, schema: Schema) -> None:
-    """Migrate one step at a time up to the head; a database that has it is not touched.
+    """Migrate one step at a time up to the head; an up-to-date database is not changed.
 
-    A backup of what the older release has left comes first, but for a database that is only being
-    made.
+    First the database of the older release is backed up, unless it is being created.
     """
     with written(database.parent):
         _upgrade(database, schema)
 
 
 def error(database: Path, number: int, why: str) -> DiskError:
-    """What a process that migrates has met."""
-    del why  # the number says it
+    """The error of a migration."""
+    del why  # the number tells the cause
     return DiskError(database.parent, number)
 
 
 def back_up(database: Path, revision: str) -> Path:
-    """A consistent copy beside it, ``<name>.before-<n>.<revision>``; keeps the newest."""
+    """A consistent copy beside it, ``<name>.before-<n>.<revision>``; keeps the newest ones."""
     number = max((_number(path) for path in _backups(database)), default=0) + 1
     target = database.with_name(f"{database.name}.before-{number:04}.{revision}")
     unfinished = target.with_name(target.name + ".tmp")

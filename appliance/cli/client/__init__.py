@@ -1,1 +1,1 @@
-"""How a command asks the API of the node, and what it says when the API refuses."""
+"""The client of the APIs for commands: sessions, keys, errors."""

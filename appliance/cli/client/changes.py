@@ -1,4 +1,4 @@
-"""What every changing command does with its answer: wait if asked to, say what came of it."""
+"""The common end of changing commands: wait if requested, then report the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def settle(api: NodeApi, answer: Answer, timeout_s: float | None) -> Answer:
         RefusedError: the node has rejected it.
         TryLaterError: still pending after ``timeout_s``.
     """
-    is_rejected = state_of(answer) == "rejected"  # the revision says why
+    is_rejected = state_of(answer) == "rejected"  # the revision has the reason
     is_awaited = timeout_s is not None and answer.pending
     if answer.revision is None or not (is_rejected or is_awaited):
         return answer
@@ -25,9 +25,9 @@ def settle(api: NodeApi, answer: Answer, timeout_s: float | None) -> Answer:
 
 
 def settle_in_fleet(api: NodeApi, answer: Answer, timeout_s: float | None, part: str) -> Answer:
-    """The same of a change of the fleet's ``lists`` or ``rules``, on all nodes that are heard.
+    """As `settle`, for a change of the fleet's ``lists`` or ``rules``, on all reachable nodes.
 
-    The body gets ``state`` and ``nodes``, how many have it. Raises as `settle`.
+    The body gets ``state`` and ``nodes``, the number of nodes that have it. Raises as `settle`.
     """
     if answer.revision is None or timeout_s is None:
         return answer
@@ -44,7 +44,7 @@ def state_of(answer: Answer) -> str:
 
 
 def say(output: Output, what: str, answer: Answer) -> None:
-    """One line on what was done and whether packets meet it yet; warnings go to stderr."""
+    """Print one line about the change and whether it is in force; warnings go to stderr."""
     body = answer.body if isinstance(answer.body, dict) else {}
     for warning in body.get("warnings") or ():
         warn(f"warning: {warning}")

@@ -1,4 +1,4 @@
-"""Commands that ask a node, or with ``--fleet`` the orchestrator, for the same thing."""
+"""Commands that send the same request to a node, or with ``--fleet`` to the orchestrator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from appliance.cli.terminal.tables import Columns
 
 @dataclass(frozen=True)
 class Asked:
-    """Whose API is asked."""
+    """The API that the command uses."""
 
     api: NodeApi
     is_fleet: bool
@@ -41,7 +41,7 @@ class Asked:
         return changes.settle(self.api, answer, timeout_s)
 
     def say(self, output: Output, what: str, answer: Answer) -> None:
-        """One line on what was done; of a fleet, that its nodes follow within seconds."""
+        """Print one line about the change; for a fleet, that its nodes apply it within seconds."""
         if not self.is_fleet:
             changes.say(output, what, answer)
             return
@@ -54,7 +54,7 @@ class Asked:
         output.line(f"{what} in the fleet: {effect}{revision}")
 
     def state_of(self, answer: Answer) -> dict[str, object]:
-        """What is said of a change whose answer has no body of its own."""
+        """The state of a change whose answer has no body."""
         body = answer.body if isinstance(answer.body, dict) else {}
         if not self.is_fleet:
             return {"state": changes.state_of(answer), "revision": answer.revision}
@@ -62,7 +62,7 @@ class Asked:
         return {"revision": answer.revision, **known}
 
     def columns(self, columns: Columns) -> Columns:
-        """Without those that only a node has."""
+        """The columns, without those that only a node has."""
         left_out = {"state", "hits"} if self.is_fleet else set()
         return {name: column for name, column in columns.items() if name not in left_out}
 

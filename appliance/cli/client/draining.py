@@ -1,4 +1,4 @@
-"""Waits until a node has done what draining or its end asks of it, as far as heartbeats tell."""
+"""Waits until a node has completed or ended its drain, according to its heartbeats."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def _lacks(found: dict[str, Any], asked: dict[str, Any]) -> str | None:
 
 
 def _left(stats: dict[str, Any]) -> str | None:
-    """A node of this release reports when its drain is complete; an older one only counts."""
+    """The remaining connections. A node of this release reports when its drain is complete; an
+    older one only counts them."""
     complete, count = stats.get("drain_complete"), stats.get("connections_active")
     if complete is not None:
         proxied = stats.get("connections_proxied")

@@ -16,12 +16,12 @@ DEFAULT_FILES = (
 
 
 class FleetApi(NodeApi):
-    """The orchestrator API; opened and asked as a node's is."""
+    """The orchestrator API; used like a node's."""
 
     CALLED: ClassVar[str] = "orchestrator API"
     VARIABLES: ClassVar[Sequence[str]] = VARIABLES
 
     @classmethod
     def default_files(cls) -> Sequence[Path]:
-        """Where a key may lie on this host."""
+        """Paths of key files on this host."""
         return DEFAULT_FILES

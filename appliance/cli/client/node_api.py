@@ -33,11 +33,11 @@ CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 600.0
 SILENCE_TIMEOUT_S = 45.0
-"""Of a stream, which says every 15 s that it is still there."""
+"""Time limit of a silent stream: it sends a heartbeat every 15 s."""
 POLL_S = 0.2
 PAGE_MAX = 1000
 PATIENCE_S = 300.0
-"""How long one request waits in all, where the API answers that there are too many."""
+"""Total wait of one request while the API answers that there are too many."""
 _TOO_MANY = 429
 
 Query = Mapping[str, str | int | None]
@@ -52,13 +52,13 @@ class Rewindable(Protocol):
     def __iter__(self) -> Iterator[bytes]: ...
 
     def rewind(self) -> None:
-        """Begin again."""
+        """Go back to the start of the body."""
         ...
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answered: the status, the decoded body, where to look for a pending one."""
+    """An answer of the API: the status, the decoded body, and where to query a pending change."""
 
     status: int
     body: Any
@@ -66,7 +66,7 @@ class Answer:
 
     @property
     def pending(self) -> bool:
-        """Committed, but not yet what packets meet."""
+        """Committed, but not in force yet."""
         return bool(self.status == requests.codes.accepted)
 
     @property
@@ -96,7 +96,7 @@ class NodeApi:
         self._key = key
         self._patience_s = patience_s
         self._session = session or requests.Session()
-        # A key is not shown to a proxy that the environment names for other purposes.
+        # The key is not sent to a proxy that the environment names for other purposes.
         self._session.trust_env = not is_local(url)
         self._key_place = key.place
         self._session.headers["X-SecBeat-API-Key"] = key.text
@@ -122,11 +122,11 @@ class NodeApi:
 
     @classmethod
     def default_files(cls) -> Sequence[Path]:
-        """Where a key may lie on this host."""
+        """Paths of key files on this host."""
         return DEFAULT_FILES
 
     def another(self, patience_s: float) -> Self:
-        """A session of its own with the same API, for another thread."""
+        """Another session with the same API, for another thread."""
         return type(self)(self._url, self._key, patience_s=patience_s)
 
     def get(self, path: str, query: Query | None = None) -> Answer:
@@ -192,7 +192,7 @@ class NodeApi:
         )
         with response:
             try:
-                yield from response.iter_lines(chunk_size=None)  # as it arrives
+                yield from response.iter_lines(chunk_size=None)  # without buffering
             except requests.RequestException as error:
                 raise UnavailableError(self._away(error)) from error
 
@@ -232,7 +232,8 @@ class NodeApi:
             time.sleep(POLL_S)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again when the API says so (429 with Retry-After); it has done nothing until then."""
+        """Repeat the request when the API asks for it (429 with Retry-After): it has not been
+        processed."""
         until = time.monotonic() + self._patience_s
         while True:
             try:
@@ -249,7 +250,7 @@ class NodeApi:
                 time.sleep(wait_s)
 
     def _expect_answer(self) -> None:
-        """Raise UnavailableError when nothing answers; whatever answers is good enough."""
+        """Raise UnavailableError when nothing answers; any answer is sufficient."""
         try:
             self.get("health/live")  # needs no key
         except UnavailableError:
@@ -270,7 +271,7 @@ class NodeApi:
             return self._session.request(
                 method,
                 f"{self._base}/{path}",
-                # requests would carry the key to wherever it is redirected.
+                # On a redirect, requests would send the key to the new address.
                 allow_redirects=False,
                 timeout=(CONNECT_TIMEOUT_S, answer_timeout_s),
                 **how,
@@ -281,7 +282,7 @@ class NodeApi:
             raise UnavailableError(self._away(error)) from error
 
     def _expected(self, response: requests.Response) -> requests.Response:
-        """The response, if it is a success; else raises what the problem says."""
+        """The response, if it is a success; else raises an error from its problem document."""
         if not response.ok or response.is_redirect:
             self._decoded(response)
         return response
@@ -302,7 +303,7 @@ class NodeApi:
         return Answer(response.status_code, body, response.headers.get("Location"))
 
     def _refusal(self, response: requests.Response, problem: dict[str, Any]) -> RefusedError:
-        """Of a key that opens nothing, or not this: also where it was found."""
+        """The error for a key that is invalid or not permitted: it also names the key's source."""
         error = _refused(response, problem)
         if error.exit_code == Exit.NO_PERMISSION and self._key_place:
             error.args = (f"{error}\nthe key came from {self._key_place}",)
@@ -310,7 +311,7 @@ class NodeApi:
 
 
 def _where(body: dict[str, Any]) -> str:
-    """On which nodes of a fleet a revision is pending."""
+    """The nodes of a fleet on which a revision is pending."""
     behind = [str(each["node"]) for each in body.get("without", ()) if each["state"] == "pending"]
     if not behind:
         return ""
@@ -334,7 +335,7 @@ def _refused(response: requests.Response, problem: dict[str, Any]) -> RefusedErr
 
 
 def _why(error: BaseException) -> str:
-    """The innermost cause in the system's words: what requests says is a page long."""
+    """The innermost cause in the system's words: the text of requests is very long."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:

@@ -1,4 +1,4 @@
-"""Errors of the commands that talk to the API; a problem (RFC 9457) becomes a few lines."""
+"""Errors of commands that use an API; a problem document (RFC 9457) becomes a few lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class RefusedError(SecBeatError):
 
     @classmethod
     def from_problem(cls, status: int, problem: Mapping[str, Any]) -> Self:
-        """From a problem document: a line for each of its errors, else its detail or title."""
+        """Make an error of a problem document: a line for each of its errors, else its detail or
+        title."""
         return cls("\n".join(problem_lines(status, problem)))
 
 
@@ -38,13 +39,13 @@ class TryLaterError(RefusedError):
 
 
 class NotTheApiError(SecBeatError):
-    """Something else listens there."""
+    """Another service listens at that address."""
 
     exit_code = Exit.PROTOCOL
 
 
 def problem_lines(status: int, problem: Mapping[str, Any]) -> list[str]:
-    """A problem document as lines: its errors, after its detail if that says more."""
+    """A problem document as lines: its errors, and before them its detail if that says more."""
     detail = str(problem.get("detail") or problem.get("title") or "refused without a reason")
     errors = [one for one in problem.get("errors") or () if isinstance(one, dict)]
     if not errors:
@@ -56,7 +57,7 @@ def problem_lines(status: int, problem: Mapping[str, Any]) -> list[str]:
 
 
 def _error_line(error: Mapping[str, Any]) -> str:
-    """``field = value: message (limit: ...)``, without what the message says itself."""
+    """``field = value: message (limit: ...)``, without parts that the message repeats."""
     field = str(error.get("field") or "request")
     value, limit = error.get("value"), error.get("limit")
     message = str(error.get("message") or limit or "refused")

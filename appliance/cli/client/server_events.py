@@ -1,4 +1,4 @@
-"""Follows a stream of server-sent events, and comes back to it when it breaks off."""
+"""Follows a stream of server-sent events, and reconnects when it breaks off."""
 
 from __future__ import annotations
 

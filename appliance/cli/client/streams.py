@@ -18,7 +18,8 @@ Rows = Callable[[Iterable[dict[str, Any]]], Iterable[Sequence[Cell]]]
 def write_list(
     output: Output, key: str, columns: Columns, pages: Iterable[Page], rows: Rows
 ) -> None:
-    """Print the entries that lie under ``key`` in each page; says on stderr what was left out."""
+    """Print the entries under ``key`` of each page; prints on stderr which columns were
+    left out."""
     iterator = iter(pages)
     first = next(iterator)
     if output.as_json:
@@ -38,7 +39,7 @@ def write_list(
 
 
 def _write_json(key: str, first: Page, rest: Iterable[Page]) -> None:
-    """One document as the API would give it, the entries written as they come."""
+    """Print one JSON document in the API's form; entries are written as they arrive."""
     out = sys.stdout
     out.write(f"{{{json.dumps(key)}: [")
     separator = "\n  "

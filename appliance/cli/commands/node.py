@@ -43,7 +43,7 @@ def stats(
 
 
 def _first(body: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
-    """The rows that have to be read before all else."""
+    """The rows to print first."""
     reason = _not_forwarding(body)
     if reason:
         yield "NOT FORWARDING", reason
@@ -88,7 +88,7 @@ def _some(named: Sequence[str]) -> str:
 
 
 def _rest(body: dict[str, Any]) -> dict[str, Any]:
-    """What no first row has said."""
+    """The fields that the first rows do not contain."""
     rest = {
         key: value for key, value in body.items() if key not in {"policy", "rates", "syn_proxy"}
     }
@@ -100,7 +100,7 @@ def _rest(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _not_forwarding(body: dict[str, Any]) -> str | None:
-    """Why no packet passes, as far as the status says so."""
+    """Why no packet passes, according to the status."""
     reasons = body.get("reasons", [])
     if "dataplane_away" in reasons:
         error = body.get("dataplane_error")

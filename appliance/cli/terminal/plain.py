@@ -1,7 +1,7 @@
-"""What a terminal is sent beside text, and how wide it is.
+"""Escape sequences for terminals, and their width.
 
-Where NO_COLOR is set (no-color.org), or TERM says that the terminal knows no escape sequences,
-none is sent: neither colours nor movements of the cursor.
+If NO_COLOR is set (no-color.org), or TERM names a terminal without escape sequences, none is sent:
+neither colours nor movements of the cursor.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 80
-"""Columns of a terminal that does not say."""
+"""Columns of a terminal of unknown width."""
 _DUMB = {"dumb", "unknown"}
 
 
@@ -23,7 +23,7 @@ def is_plain() -> bool:
 
 
 def width_of(stream: IO[str]) -> int:
-    """Columns of the terminal behind a stream; $COLUMNS is believed first."""
+    """Columns of the terminal behind a stream; $COLUMNS takes precedence."""
     said = os.environ.get("COLUMNS", "")
     if said.isdecimal() and int(said):
         return int(said)

@@ -1,6 +1,6 @@
-"""How far something is, on stderr: a bar on a terminal, lines where no escape may be sent.
+"""Progress on stderr: a bar on a terminal, lines if no escape sequence may be sent.
 
-Nothing at all is printed where stderr is no terminal.
+Prints nothing if stderr is not a terminal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LINE_S = 10.0
 
 
 class Bar(Protocol):
-    """Is told how far it is, as often as the caller likes."""
+    """Gets the progress, as often as the caller likes."""
 
     def show(self, what: str, done: int, of: int | None, count: str = "") -> None:
         """Show the phase, the part that is done (of None: not known), and both in words."""
@@ -57,7 +57,7 @@ def bar() -> Iterator[Bar]:
 
 class _Nothing:
     def show(self, what: str, done: int, of: int | None, count: str = "") -> None:
-        """Nobody looks."""
+        """Does nothing: there is no terminal."""
 
 
 class _Lines:

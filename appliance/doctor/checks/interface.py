@@ -20,7 +20,7 @@ _FOLDERS = ("usr/lib/systemd/system", "etc/systemd/system", "run/systemd/system"
 def check_interface(
     context: Context, check: str, port: PortSection, pmd: Pmd, interface: str
 ) -> Finding:
-    """The worst that is wrong with it."""
+    """The most serious fault of the interface."""
     what = f"interface {interface}, DPDK {pmd.name}"
     well = (Status.OK, what, "", None)
     return Finding(check, *next(_wrong(context, port, pmd, interface, what), well))
@@ -29,7 +29,7 @@ def check_interface(
 def _wrong(
     context: Context, port: PortSection, pmd: Pmd, interface: str, what: str
 ) -> Iterator[tuple[Status, str, str, str | None]]:
-    """The worst first."""
+    """Faults, the most serious first."""
     host, place = context.host, f"/sys/class/net/{interface}"
     if not host.exists(place):
         why = "it must be in the network namespace of the data plane"
@@ -58,13 +58,13 @@ def _wrong(
 
 
 def forbidden_by_unit(host: Host) -> list[str]:
-    """Settings without which the data plane's unit lets it open no packet socket of the host.
+    """Settings with which the data plane's unit forbids packet sockets of the host.
 
-    None where the unit is not installed: somebody else starts it then.
+    None if the unit is not installed: then it does not start the data plane.
     """
     settings: dict[str, list[str]] = {}
     for key, value in _settings(host):
-        # An empty value begins anew (systemd.exec(5)).
+        # An empty value resets the list (systemd.exec(5)).
         settings[key] = [*settings.get(key, []), *value.split()] if value else []
     found = settings.get
     missing = []
@@ -78,7 +78,7 @@ def forbidden_by_unit(host: Host) -> list[str]:
 
 
 def _settings(host: Host) -> Iterator[tuple[str, str]]:
-    """Of the unit, then of what adds to it, by the names of the files."""
+    """Settings of the unit, then of its drop-ins, by the names of the files."""
     units = [path for folder in _FOLDERS for path in host.glob(f"{folder}/{_UNIT}")]
     more = [path for folder in _FOLDERS for path in host.glob(f"{folder}/{_UNIT}.d/*.conf")]
     for path in (*units[-1:], *sorted(more, key=lambda path: path.name)):

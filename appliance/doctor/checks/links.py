@@ -1,4 +1,4 @@
-"""Whether links can be taken down where the configuration asks for it."""
+"""Whether links can be taken down, if the configuration requires it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from appliance.host.pmd import pmd_of_vdev
 from appliance.host.survey import PORTS, Survey
 
 DRIVERS_WITHOUT = ("net_virtio", "net_vmxnet3", "net_e1000_em", "net_null")
-"""Drivers of DPDK 22.11 and 24.11 that have no operation for it, among those that are met most;
-the data plane tries every driver at its start."""
+"""Common drivers of DPDK 22.11 and 24.11 without this operation; the data plane tries every driver
+at its start."""
 
 
 def check_links(context: Context) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def check_links(context: Context) -> Iterator[Finding]:
 
 
 def _wishes(config: NodeConfig) -> list[str]:
-    """What of the configuration takes links down."""
+    """Settings that take links down."""
     found = {
         "links.loss_forwarding is on": config.links.loss_forwarding == "on",
         'drain.links is "down"': config.drain.links == "down",
@@ -49,7 +49,7 @@ def _wishes(config: NodeConfig) -> list[str]:
 
 
 def _driver(config: NodeConfig, survey: Survey, name: str) -> str | None:
-    """The DPDK driver of a port; None: not known, which `check_ports` says."""
+    """The DPDK driver of a port; None: not known, which `check_ports` reports."""
     device: str = getattr(config.ports, name).device
     if not data_device(device).is_nic:
         pmd = pmd_of_vdev(device.split(",", maxsplit=1)[0], survey.pmds)

@@ -1,1 +1,1 @@
-"""The fleet of a lab: its orchestrator, and the nodes that it has had made."""
+"""The fleet of a lab: its orchestrator, and the nodes that this has created."""

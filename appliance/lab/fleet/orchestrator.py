@@ -13,7 +13,7 @@ PORT, METRICS_PORT = 3030, 9091
 
 
 def url(instance: Instance) -> str:
-    """Where the node asks it."""
+    """The URL for the node."""
     return f"http://{instance.address}:{PORT}"
 
 

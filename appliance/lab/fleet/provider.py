@@ -1,8 +1,8 @@
 """Provider ``lab``: a new node is a lab instance, with its processes, data plane and namespaces.
 
 ``python -m appliance.lab.fleet.provider --directory DIRECTORY --max N``, as root, run by the
-provisioner. It speaks the protocol of ``docs/scaling-providers.md`` and remembers in the directory
-what it has made, before it makes it; so all of it can be done again after a crash at any point.
+provisioner. It uses the protocol of ``docs/scaling-providers.md``. It records a node in the
+directory before it creates the node, so that every step can be repeated after a crash.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _LOOK_S = 0.2
 
 @dataclass(frozen=True)
 class Lab:
-    """What the provider is started with."""
+    """The options of the provider."""
 
     directory: Path
     nodes_max: int
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Answer the question on standard input."""
+    """Answer the request on standard input."""
     parser = argparse.ArgumentParser(prog="python -m appliance.lab.fleet.provider")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--max", type=int, required=True)
@@ -63,7 +63,7 @@ def _answer(lab: Lab, question: dict[str, Any]) -> dict[str, Any]:
 
 
 def create(lab: Lab, node: Instance, fleet: dict[str, Any]) -> dict[str, Any]:
-    """Make a node and wait until it is healthy by itself; one that is there already stays."""
+    """Create a node and wait until it is healthy; an existing one stays."""
     kept = lab.directory / node.name
     if not kept.is_dir() and len(scaled.nodes(lab.directory)) >= lab.nodes_max:
         raise LabError(f"this lab may have {lab.nodes_max} nodes beside its own, and has as many")
@@ -78,7 +78,7 @@ def create(lab: Lab, node: Instance, fleet: dict[str, Any]) -> dict[str, Any]:
 
 
 def destroy(lab: Lab, node: Instance) -> dict[str, Any]:
-    """Remove a node; one that is not there, or none of ours, is gone already."""
+    """Remove a node; a missing one, or one that the provider has not created, counts as removed."""
     kept = lab.directory / node.name
     if not kept.is_dir():
         return {"node": node.name, "there": False}
@@ -88,7 +88,7 @@ def destroy(lab: Lab, node: Instance) -> dict[str, Any]:
 
 
 def capacity(lab: Lab) -> dict[str, Any]:
-    """How many nodes more there is room for, and what limits that."""
+    """The number of further nodes, and what limits it."""
     used = len(scaled.nodes(lab.directory))
     needed_mib = MEMORY_MIB + preflight.OTHERS_MIB
     by_memory = preflight.available_mib() // needed_mib
@@ -103,7 +103,7 @@ def capacity(lab: Lab) -> dict[str, Any]:
 def _write(node: Instance, kept: Path, fleet: dict[str, Any]) -> Path:
     token, file = kept / "enrol.token", kept / "secbeat.toml"
     token.touch(mode=0o600)
-    shutil.chown(token, "secbeat", "secbeat")  # the agent reads it, and nobody else
+    shutil.chown(token, "secbeat", "secbeat")  # readable by the agent only
     token.write_text(f"{fleet['token']}\n")
     section = {"url": fleet["url"], "token_file": str(token), "labels": fleet["labels"]}
     tables = {

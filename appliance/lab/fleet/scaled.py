@@ -1,6 +1,6 @@
-"""Nodes that a lab's orchestrator has had made: each is a lab instance of its own.
+"""Nodes that a lab's orchestrator has created: each is a lab instance.
 
-They are remembered in the directory of the lab that they belong to, and end with it.
+They are recorded in the directory of their lab, and end with it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def provisioner_file(lab: Instance) -> Path:
 
 
 def socket(lab: Instance) -> Path:
-    """Where the lab's orchestrator asks for nodes."""
+    """The provisioner's socket for the lab's orchestrator."""
     return lab.directory / "run-provisioner" / "provisioner.sock"
 
 
 def nodes(kept: Path) -> list[Instance]:
-    """Those that a directory remembers, by name."""
+    """The recorded nodes of a directory, by name."""
     try:
         return [Instance(path.name) for path in sorted(kept.iterdir()) if path.is_dir()]
     except FileNotFoundError:
@@ -36,7 +36,7 @@ def nodes(kept: Path) -> list[Instance]:
 
 
 def most() -> int:
-    """How many nodes there may be beside the first: each has a worker that is always busy."""
+    """Maximum number of nodes beside the first: each has a worker that is always busy."""
     return max(1, len(os.sched_getaffinity(0)))
 
 

@@ -1,7 +1,7 @@
-"""Lets the packet workers of one node give way to everything else on the machine.
+"""Gives the packet workers of one node a lower priority than everything else on the machine.
 
-A worker polls and so is always busy; with more nodes than CPUs they would starve one another's
-control threads, which keep their priority.
+A worker polls and so is always busy. With more nodes than CPUs, workers would delay the control
+threads of other nodes, which keep their priority.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def give_way(pid: int) -> int:
     """Lower the priority of a data plane's workers; returns how many there are."""
     found = 0
     for task in Path(f"/proc/{pid}/task").glob("[0-9]*"):
-        with suppress(OSError):  # a thread that has ended
+        with suppress(OSError):  # the thread has ended
             if WORKER.fullmatch((task / "comm").read_text().strip()):
                 os.setpriority(os.PRIO_PROCESS, int(task.name), NICEST)
                 found += 1

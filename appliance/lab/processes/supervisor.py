@@ -64,7 +64,7 @@ class Supervisor:
         self.tell()
 
     def tell(self) -> None:
-        """Have the present state written down; on a full disk that comes later."""
+        """Request that the present state is written; on a full disk this happens later."""
         try:
             self.changed()
         except OSError as error:
@@ -116,7 +116,7 @@ class Supervisor:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGCHLD:
-            return  # the wakeup descriptor has done its work
+            return  # only the wake-up through the descriptor was needed
         self._stops += 1
         if self._interrupts and self._stops == 1:
             raise KeyboardInterrupt

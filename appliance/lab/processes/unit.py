@@ -21,13 +21,13 @@ from appliance.lab.processes.services import TREE, Service
 
 RESTART_DELAY_S = 0.1
 RETRY_DELAY_S = 1.0
-"""When a process could not even be started."""
+"""State of a unit whose process could not be started."""
 STOP_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 120.0
 
 
 class State(StrEnum):
-    """Of a unit."""
+    """The state of a unit."""
 
     STOPPED = "stopped"
     STARTING = "starting"
@@ -63,12 +63,12 @@ class Unit:
 
     @property
     def deadline_s(self) -> float | None:
-        """When `turn` has to be called at the latest."""
+        """The latest time for the next `turn`."""
         return self._deadline_s
 
     def start(self, now_s: float) -> None:
         """Start the process."""
-        self.notify.receive()  # what an earlier process has left
+        self.notify.receive()  # left by an earlier process
         specification = replace(self.service.specification, parent=os.getpid())
         command = [
             sys.executable,
@@ -92,7 +92,7 @@ class Unit:
             self._ready(now_s)
 
     def turn(self, now_s: float) -> str | None:
-        """Take notice of messages, an exit and the clock; returns what is worth saying, or None."""
+        """Process messages, an exit and the time; returns a text for the user, or None."""
         self._read_messages(now_s)
         if self._process is not None and self._process.poll() is not None:
             return self._ended(self._process, now_s)
@@ -137,7 +137,7 @@ class Unit:
 
     def _ended(self, process: subprocess.Popen[bytes], now_s: float) -> str:
         self.last_exit = process.returncode
-        self._kill_group()  # before the process is forgotten: what it has started goes with it
+        self._kill_group()  # before the process is forgotten: this also ends its child processes
         self._process = None
         if self.state is State.STOPPING:
             self.state, self._deadline_s = State.STOPPED, None
@@ -157,7 +157,8 @@ class Unit:
         return f"{self.name} {late}: killed"
 
     def _restart(self, now_s: float) -> str | None:
-        """Start it again; what the system refuses, as a log on a full disk, is tried again."""
+        """Start it again; after an error of the system, for example a log on a full disk, try
+        later."""
         self.restarts += 1
         try:
             self.start(now_s)

@@ -1,9 +1,9 @@
-"""Carries a question to a provider through ansible-runner: the playbook runs the provider.
+"""Runs a provider through ansible-runner: the playbook runs the provider.
 
-``python -m appliance.provisioner.playbook`` speaks the protocol of ``docs/scaling-providers.md``
-like a provider. The provisioner kills it by its process group; since ansible-core 2.19 a task runs
-in a session of its own, which that does not reach. So the playbook runs below a keeper in another
-session, which ends all that it has started when the process in the group is gone.
+``python -m appliance.provisioner.playbook`` uses the protocol of ``docs/scaling-providers.md`` like
+a provider. The provisioner kills it by its process group. Since ansible-core 2.19 a task runs in a
+session of its own, outside of this group. So the playbook runs below a keeper in another session,
+which ends all of its descendants when the process in the group has ended.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The process in the provisioner's group: starts the keeper, hands it the question, and waits.
+"""The process in the provisioner's group: starts the keeper, passes it the request, and waits.
 
-The keeper's standard input stays open for as long as this process lives; its end is the order to
+The keeper's standard input stays open as long as this process lives; its end tells the keeper to
 end the playbook.
 """
 

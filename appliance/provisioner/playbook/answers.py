@@ -1,6 +1,6 @@
-"""What a provider says below a playbook, as it says it: lines of a named pipe.
+"""The output of a provider below a playbook, line by line, through a named pipe.
 
-Ansible shows what a command has printed when it has ended; this does not wait for that.
+Ansible shows a command's output only after its end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TURN_S = 0.2
 
 
 class Answers:
-    """Reads the pipe in a thread of its own between its making and `close`."""
+    """Reads the pipe in a separate thread until `close`."""
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
         """Make the pipe; ``say`` gets each line of progress."""
@@ -28,14 +28,14 @@ class Answers:
         self._say = say
         self._rest = b""
         os.mkfifo(path, 0o600)
-        # For writing too: it has no end before `close`, and nobody waits to open it.
+        # Opened for writing too: it has no end before `close`, and opening does not block.
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Take what is there still, and stop."""
+        """Read the remaining lines, and stop."""
         self._ends.set()
         self._thread.join()
         os.close(self._pipe)

@@ -1,4 +1,5 @@
-"""The folder of one run: 0700, on tmpfs, and gone afterwards, as the question holds a secret."""
+"""The folder of one run: mode 0700, on tmpfs, deleted afterwards, because the request contains a
+secret."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ from pathlib import Path
 from dataplane.base.errors import SecBeatError
 
 TURN_S = 15.0
-"""How long a run waits for one that was killed to end all that it has started."""
+"""How long a run waits for the descendants of a killed run to end."""
 _PREFIX = "run-"
 _LOOK_S = 0.05
 
 
 class BusyError(SecBeatError):
-    """Another run does not end."""
+    """Another run is still active."""
 
 
 @contextmanager

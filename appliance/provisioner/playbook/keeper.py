@@ -1,8 +1,9 @@
-"""The process above a playbook: answers for it, and ends all of it when nobody waits any more.
+"""The process above a playbook: passes on its answer, and ends all of its descendants on
+cancellation.
 
-``keeper --playbook FILE --roles FOLDER --directory FOLDER --scratch FOLDER -- PROVIDER...``, the
-provider's command to run in the directory; the question is the first line of standard input, whose
-end cancels.
+``keeper --playbook FILE --roles FOLDER --directory FOLDER --scratch FOLDER -- PROVIDER...``, with
+the provider's command, which runs in the directory. The request is the first line of standard
+input, whose end cancels.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from appliance.provisioner.playbook.run import Playbook, PlaybookError, run
 from dataplane.base.errors import SecBeatError
 
 CHARS_MAX = 600
-"""Of a line: at most 12 bytes each in JSON, and the provisioner takes 8,192."""
+"""Characters of a line: at most 12 bytes each in JSON; the provisioner accepts 8,192 bytes."""
 
 
 class Asker:
-    """Who waits for the answer, by the two pipes of standard input and output."""
+    """The process that waits for the answer, on the pipes of standard input and output."""
 
     def __init__(self, question: int, output: int) -> None:
         self._question, self._output = question, output
@@ -37,10 +38,10 @@ class Asker:
         self._is_gone = False
 
     def is_gone(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether it has ended."""
         poll = select.poll()
         poll.register(self._question, select.POLLIN | select.POLLHUP)
-        poll.register(self._output, 0)  # errors alone: its reader has gone
+        poll.register(self._output, 0)  # errors only: its reader has ended
         self._is_gone = self._is_gone or bool(poll.poll(0))
         return self._is_gone
 
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     provider = (tuple(options.provider), options.directory)
     playbook = Playbook(options.playbook, options.roles, *provider)
     asker = Asker(0, os.dup(1))
-    os.dup2(2, 1)  # what anybody prints is no answer
+    os.dup2(2, 1)  # other output is not part of the answer
     descendants.adopt()
     try:
         result = _run(playbook, options.scratch, _line(0), asker)
@@ -103,13 +104,14 @@ def _run(playbook: Playbook, scratch: Path, line: bytes, asker: Asker) -> dict[s
                 if (failure or asker.is_gone()) and not descendants.end():
                     raise PlaybookError("processes of a run that has ended do not end")
     if answers.error or failure:
-        # What the provider has said itself says more than what Ansible makes of it.
+        # The provider's own message is more precise than Ansible's.
         raise PlaybookError(answers.error or str(failure))
     return answers.result or {}
 
 
 def _line(descriptor: int) -> bytes:
-    """The first line; nothing after it is taken, as its end means something else."""
+    """The first line; later bytes are not read, because the end of the input has
+    another meaning."""
     line = b""
     while not line.endswith(b"\n"):
         data = os.read(descriptor, 1)

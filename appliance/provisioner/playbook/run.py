@@ -36,7 +36,7 @@ class PlaybookError(SecBeatError):
 
 @dataclass(frozen=True)
 class Playbook:
-    """What is run: the file, roles that it finds besides its own, the provider and its place."""
+    """The input of a run: the file, additional roles, the provider and its directory."""
 
     file: Path
     roles: Path
@@ -44,7 +44,7 @@ class Playbook:
     directory: Path
 
     def variables(self) -> dict[str, Any]:
-        """Of these the playbook runs the provider."""
+        """Variables with which the playbook runs the provider."""
         return {
             "secbeat_scale_provider": list(self.provider),
             "secbeat_scale_directory": str(self.directory),
@@ -53,17 +53,18 @@ class Playbook:
 
 @dataclass
 class Told:
-    """What the events of a run have told."""
+    """The information from the events of a run."""
 
     say: Callable[[str], None]
     playbook: str
     failure: str | None = None
     outside: str = ""
-    """What Ansible says outside a task, as of a mistake in the playbook; its last words."""
+    """Ansible's messages outside of tasks, for example about an error in the playbook; the last
+    ones."""
     hosts_done: set[str] = field(default_factory=set)
 
     def hear(self, event: dict[str, Any]) -> bool:
-        """False, always: no event is kept in a file."""
+        """Always False: no event is stored in a file."""
         kind, data = event.get("event"), event.get("event_data") or {}
         if kind == "playbook_on_task_start" and data.get("task_action") not in _QUIET:
             self.say(f"{self.playbook}: {data.get('task')}")
@@ -87,7 +88,7 @@ def run(
     say: Callable[[str], None],
     is_cancelled: Callable[[], bool],
 ) -> None:
-    """Run it in an empty folder of its own; raises `PlaybookError`."""
+    """Run it in a new empty folder; raises `PlaybookError`."""
     inventory = folder / "hosts"
     inventory.write_text(_LOCAL)
     told = Told(say, playbook.file.name)
@@ -112,7 +113,7 @@ def run(
 
 
 def _environment(playbook: Playbook, folder: Path) -> dict[str, str]:
-    """Programs beside this Python, and nothing of Ansible's in anybody's home."""
+    """Programs beside this Python; no Ansible settings of a user's home."""
     path = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
     found = {
         "PATH": path,
@@ -137,7 +138,7 @@ def _last_words(playbook: Playbook, told: Told, code: int) -> str:
 
 
 def _streams(data: dict[str, Any]) -> list[str]:
-    """What commands have written to standard error: of the provisioner's log."""
+    """Standard error of the commands, for the provisioner's log."""
     result = data.get("res")
     text = str(result.get("stderr") or "").strip() if isinstance(result, dict) else ""
     return [text] if text else []

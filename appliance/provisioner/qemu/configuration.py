@@ -1,4 +1,5 @@
-"""``qemu.toml``: the image, the size of a node, its networks, and what this host has for nodes."""
+"""``qemu.toml``: the image, the size of a node, its networks, and the host's resources
+for nodes."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from appliance.config.model import AbsolutePath, Section
 from dataplane.base.errors import ConfigurationError
 
 DIRECTORY_CHARS_MAX = 64
-"""Names of sockets are short (unix(7)), and a node's are below."""
+"""Paths of sockets are short (unix(7)), and those of nodes are below this folder."""
 Network = Annotated[str, Field(pattern=r"^(user|isolated|bridge:[A-Za-z0-9_.-]{1,15})$")]
 
 

@@ -1,7 +1,7 @@
-"""The QEMU command line of a node, and the processes that run it.
+"""The QEMU command line of a node, and its process.
 
-The machine is that of ``docs/image.md``: q35 with a virtual IOMMU, management, outside and inside
-in this order on the PCI bus. A process is recognised by its monitor socket, which no other has.
+The machine is that of ``docs/image.md``: q35 with a virtual IOMMU; management, outside and inside
+in this order on the PCI bus. A process is recognised by its monitor socket, which is unique.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ _IOMMU = ",iommu_platform=on,disable-legacy=on"
 
 
 class MachineError(SecBeatError):
-    """A machine can't be had as it is wanted, or does not end."""
+    """A machine can't be started as requested, or does not end."""
 
 
 def accelerator(config: QemuConfig) -> tuple[str, str]:
-    """``kvm`` or ``tcg``, and why; raises `MachineError` if KVM is asked for and is not there."""
+    """``kvm`` or ``tcg``, and the reason; raises `MachineError` if KVM is requested and not
+    available."""
     if config.accelerator == "tcg":
         return "tcg", "qemu.toml asks for emulation"
     if os.access(_KVM, os.R_OK | os.W_OK):
@@ -41,10 +42,10 @@ def accelerator(config: QemuConfig) -> tuple[str, str]:
 
 
 def start(config: QemuConfig, folder: Path, accelerated: str) -> None:
-    """Switch a node on; returns when QEMU has all that it needs. Raises `MachineError`."""
+    """Start a node; returns when QEMU has opened all of its resources. Raises `MachineError`."""
     try:
         run(*command(config, folder, accelerated), timeout_s=START_S)
-    except CommandError as exc:  # which begins with the whole command line
+    except CommandError as exc:  # the reason begins with the whole command line
         _, _, words = str(exc).rpartition("' failed: ")
         raise MachineError(f"QEMU does not start: {words}") from exc
 
@@ -56,12 +57,12 @@ def command(config: QemuConfig, folder: Path, accelerated: str) -> list[str]:
     return [
         *(QEMU, "-nodefaults", "-no-user-config", "-daemonize"),
         *("-name", f"secbeat-{folder.name}"),
-        # The IOMMU remaps interrupts too; with KVM that asks for a split interrupt controller.
+        # The IOMMU remaps interrupts too; with KVM this needs a split interrupt controller.
         *("-machine", "q35,kernel-irqchip=split" if is_kvm else "q35"),
         *("-accel", "kvm" if is_kvm else "tcg,thread=multi"),
         *("-cpu", "host" if is_kvm else "max"),
         *("-smp", str(config.cpus), "-m", str(config.memory_mib)),
-        # No elevateprivileges=deny: with it -daemonize fails, without a word (QEMU 7.2).
+        # Without elevateprivileges=deny: with it -daemonize fails silently (QEMU 7.2).
         *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
         *("-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"),
         *("-device", "virtio-rng-pci,addr=0x8"),
@@ -81,7 +82,7 @@ def monitor(folder: Path) -> Path:
 
 
 def processes(folder: Path) -> list[int]:
-    """Ids of the processes that run the node of a folder: one, or none."""
+    """Ids of the processes that run a folder's node: one, or none."""
     wanted = f"unix:{monitor(folder)},server=on,wait=off".encode()
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
@@ -92,7 +93,7 @@ def processes(folder: Path) -> list[int]:
 
 
 def stop(folder: Path) -> None:
-    """Switch a node off: QEMU closes its disk on SIGTERM. Raises `MachineError`."""
+    """Stop a node: QEMU closes its disk on SIGTERM. Raises `MachineError`."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in processes(folder):
             _end(pid, number)
@@ -135,6 +136,6 @@ def _nic(node: str, index: int, name: str, network: str) -> list[str]:
 
 
 def mac(node: str, index: int) -> str:
-    """Of a node's NIC: the same at each start, and another one for each node's name."""
+    """MAC address of a node's NIC: the same at each start, different for each node's name."""
     digest = hashlib.sha256(node.encode()).digest()
     return f"52:54:{digest[0]:02x}:{digest[1]:02x}:{digest[2]:02x}:{index:02x}"

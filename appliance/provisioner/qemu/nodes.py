@@ -1,4 +1,4 @@
-"""Makes and destroys nodes, and says how many more there is room for."""
+"""Creates and destroys nodes, and reports how many more fit on the host."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from appliance.provisioner.qemu.configuration import QemuConfig
 from appliance.provisioner.qemu.machine import MachineError
 
 OVERHEAD_MIB = 256
-"""Of QEMU itself, beside the memory of its machine."""
+"""Memory of QEMU itself, beside that of its machine."""
 _MIB, _GIB = 1 << 20, 1 << 30
 _MADE = "made"
-"""A file in a node's folder: everything before it is done."""
+"""A file in a node's folder that marks the end of all steps."""
 
 Say = Callable[[str], None]
 
 
 def create(config: QemuConfig, node: str, fleet: dict[str, Any], say: Say) -> dict[str, Any]:
-    """A node that boots; one that is made and off is switched on, a half-made one made anew."""
+    """Create a node that boots; a stopped one is started, an incomplete one is created again."""
     folder = config.directory / node
     if not folder.is_dir() and len(names(config)) >= config.host.nodes:
         raise MachineError(f"host.nodes is {config.host.nodes}, and there are as many")
@@ -46,7 +46,7 @@ def create(config: QemuConfig, node: str, fleet: dict[str, Any], say: Say) -> di
 
 
 def destroy(config: QemuConfig, node: str) -> dict[str, Any]:
-    """Remove a node; one that is not there, or none of ours, is gone already."""
+    """Remove a node; a missing one, or one that the provider has not created, counts as removed."""
     folder = config.directory / node
     if not folder.is_dir():
         return {"node": node, "there": False}
@@ -56,14 +56,14 @@ def destroy(config: QemuConfig, node: str) -> dict[str, Any]:
 
 
 def names(config: QemuConfig) -> list[str]:
-    """Of the nodes that were begun and not removed."""
+    """Names of the nodes that were begun and not removed."""
     if not config.directory.is_dir():
         return []
     return sorted(path.name for path in config.directory.iterdir() if path.is_dir())
 
 
 def capacity(config: QemuConfig) -> dict[str, Any]:
-    """How many nodes more, and which of number, CPUs, memory and disk allows no more than that."""
+    """The number of further nodes, and which of number, CPUs, memory and disk limits it."""
     machine.accelerator(config)
     there = names(config)
     memory_mib = _available_mib() - config.host.memory_reserve_mib
@@ -89,7 +89,7 @@ def capacity(config: QemuConfig) -> dict[str, Any]:
 
 
 def _clear(folder: Path) -> None:
-    """Whatever a node has, but its name."""
+    """Remove everything of a node except its name."""
     machine.stop(folder)
     for path in folder.iterdir():
         if path.is_dir():
@@ -99,7 +99,7 @@ def _clear(folder: Path) -> None:
 
 
 def _available_mib() -> int:
-    """What the kernel could give without swapping (proc(5), MemAvailable)."""
+    """Memory that the kernel could provide without swapping (proc(5), MemAvailable)."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) // 1024
@@ -107,7 +107,8 @@ def _available_mib() -> int:
 
 
 def _free_gib(config: QemuConfig, there: list[str]) -> int:
-    """Of the file system, when the disks of all nodes that are there have grown."""
+    """Free space of the file system after all disks of existing nodes have grown to their full
+    size."""
     below = next(path for path in (config.directory, *config.directory.parents) if path.exists())
     to_come = 0
     for name in there:

@@ -1,4 +1,4 @@
-"""What a node reads at its first boot: cloud-init's NoCloud files on an ISO 9660 volume."""
+"""The seed of a node: cloud-init's NoCloud files on an ISO 9660 volume."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN_FILE, CA_FILE = "/etc/secbeat/enrol.token", "/etc/secbeat/fleet-ca.crt"
 
 
 def write(volume: Path, config: QemuConfig, node: str, fleet: dict[str, Any]) -> None:
-    """Make the volume, which root alone can read. Raises `ConfigurationError`, `CommandError`."""
+    """Write the volume, readable by root only. Raises `ConfigurationError`, `CommandError`."""
     folder = volume.with_suffix(".files")
     folder.mkdir(mode=0o700)
     try:
@@ -32,7 +32,7 @@ def write(volume: Path, config: QemuConfig, node: str, fleet: dict[str, Any]) ->
 
 
 def files(config: QemuConfig, node: str, fleet: dict[str, Any]) -> dict[str, str]:
-    """By their names; user data is JSON, which is YAML."""
+    """The files by name; user data is JSON, which is valid YAML."""
     written = [
         _file("/etc/secbeat/secbeat.toml", _configuration(config, node, fleet), "0644"),
         _file(TOKEN_FILE, f"{fleet['token']}\n", "0400") | {"owner": "secbeat:secbeat"},

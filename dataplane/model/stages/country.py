@@ -1,7 +1,7 @@
-"""Country: sources of countries that a profile blocks, or does not allow, from outside.
+"""Country: judges packets from outside by the country of their source: blocked or not allowed.
 
-Without a database nobody has a country and everybody passes. What the database does not know is of
-country 0, which a profile can name like any other.
+Without a database, no source has a country, and all packets pass. Sources that the database does
+not have are of country 0, which a profile can name like any other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from dataplane.native.abi import Reason
 
 
 def country(lcore: Lcore, packet: Packet, _now: Time) -> bool:
-    """Ask both rules of the profile; one in monitor mode does not shield from the other."""
+    """Apply both rules of the profile; a rule in monitor mode does not prevent the other from
+    dropping."""
     profile, countries = lcore.node.profiles[packet.profile], lcore.node.countries
     if countries is None or packet.client is None or not is_judged(packet):
         return True

@@ -1,10 +1,10 @@
-"""Filter: what a profile does not take at all, from outside: bogons, protocols, fragments, ports,
+"""Filter: drops traffic from outside that a profile refuses: bogons, protocols, fragments, ports,
 reflectors.
 
-Reflectors are UDP services that answer with more than they were asked, to whom the question seemed
-to come from (US-CERT alert TA14-017A): what comes from such a port and is so long is taken for the
-answer to a forged question. Of NTP it is the mode that tells: what lists a server's clients is of
-mode 7 or 6, what tells the time is of mode 4, as long as it may be.
+Reflectors are UDP services whose answers are larger than the requests; they answer to the forged
+source of a request (US-CERT alert TA14-017A). A datagram from such a port with the minimum size
+counts as the answer to a forged request. For NTP the mode decides: lists of a server's clients have
+mode 7 or 6; time answers have mode 4, whatever their size.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ BOGONS: tuple[IPv4Network | IPv6Network, ...] = (
     ),
     *(IPv6Network(text) for text in ("2001:2::/48", "2001:10::/28", "2001:db8::/32", "3fff::/20")),
 )
-"""The special-purpose registries (RFC 6890): what is not globally reachable."""
+"""The special-purpose registries (RFC 6890): addresses that are not globally reachable."""
 REACHABLE = {ip_address("192.0.0.9"), ip_address("192.0.0.10")}
 """Anycast addresses in 192.0.0.0/24: RFC 7723, RFC 8155."""
 GIVEN = IPv6Network("2000::/3"), IPv6Network("64:ff9b::/96")
-"""Global unicast as far as anybody has it (RFC 4291, section 2.4), and translated IPv4."""
+"""The allocated part of global unicast (RFC 4291, section 2.4), and translated IPv4."""
 
 
 def filter_(lcore: Lcore, packet: Packet, _now: Time) -> bool:
-    """Ask every rule of the profile; one in monitor mode does not shield from those behind it."""
+    """Apply every rule of the profile; a rule in monitor mode does not prevent later ones from
+    dropping."""
     if not is_judged(packet):
         return True
     profile = lcore.node.profiles[packet.profile]
@@ -45,9 +46,9 @@ def filter_(lcore: Lcore, packet: Packet, _now: Time) -> bool:
 
 
 def _reasons(profile: Profile, packet: Packet) -> Iterator[Reason]:
-    """What speaks against a packet. Only where its transport header can be read it has ports.
+    """The reasons against a packet. It has ports only if its transport header can be read.
 
-    A first fragment has them; its UDP length is that of the whole datagram (RFC 768, RFC 791).
+    A first fragment has ports; its UDP length is that of the whole datagram (RFC 768, RFC 791).
     """
     if profile.bogons and _is_bogon(packet):
         yield Reason.BOGONS
@@ -70,7 +71,7 @@ def _reasons(profile: Profile, packet: Packet) -> Iterator[Reason]:
 
 
 def _is_bogon(packet: Packet) -> bool:
-    """Whether nobody on the internet can have the source."""
+    """Whether no host on the internet can have the source address."""
     source = ip_address(packet.client or b"")
     if source.version == 6 and not any(source in one for one in GIVEN):
         return True

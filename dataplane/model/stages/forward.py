@@ -1,6 +1,6 @@
-"""Forward: what is left goes out of the other port.
+"""Forward: the remaining packets leave through the other port.
 
-A full transmit queue (TX_FULL) is found out later, by whoever transmits.
+A full transmit queue (TX_FULL) is detected later, when the packets are transmitted.
 """
 
 from __future__ import annotations

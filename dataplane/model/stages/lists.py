@@ -1,7 +1,7 @@
-"""Lists: the allowlist and the blacklist, against what comes in from outside.
+"""Lists: judges packets from outside by the allowlist and the blacklist.
 
-The verdict on a client is what all entries together say that contain it and are not over: allowed
-if any of them allows, else banned if any bans.
+The verdict on a client follows from all live entries that contain its address: allowed if any of
+them allows, else banned if any bans.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataplane.native.abi import ListKind, Mode, PacketFlag, Port, Reason
 
 
 def lists(lcore: Lcore, packet: Packet, now: Time) -> bool:
-    """Drop what a banned client sends, and note what an allowed one does.
+    """Drop packets of a banned client, and mark those of an allowed one.
 
     Every fragment is judged, since only the address matters. An entry that decides counts a hit,
-    except for a ban while the blacklist is off.
+    except a ban while the blacklist is off.
     """
     tables, client = lcore.node.lists, _client(packet)
     if tables is None or client is None or packet.port is not Port.OUTSIDE:
@@ -36,7 +36,7 @@ def lists(lcore: Lcore, packet: Packet, now: Time) -> bool:
 
 
 def _client(packet: Packet) -> IPv4Address | IPv6Address | None:
-    """The outside address; an IPv6 address that maps one of IPv4 is that (RFC 4291, 2.5.5.2)."""
+    """The outside address; an IPv6 address that maps IPv4 becomes IPv4 (RFC 4291, 2.5.5.2)."""
     if packet.client is None:
         return None
     client = ip_address(packet.client)

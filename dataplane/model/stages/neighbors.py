@@ -1,9 +1,9 @@
-"""Neighbours: what routers that the policy names say to one another through the node.
+"""Neighbours: routing protocols between routers, of which the policy names the outside ones.
 
-A node that refused it would take the routers on both sides from one another: BGP over several hops,
-OSPF's databases. So neither country nor filter, limits, connections nor the SYN proxy refuse what
-such a router may say; the lists have judged it by now. Sources can be forged: each has a budget of
-its own, and beyond it is judged as everybody is.
+If the node refused them, the routers on both sides would lose each other: for example multihop BGP,
+OSPF's databases. So country, filter, limits, connections and the SYN proxy do not judge the allowed
+protocols of such a router; the lists have judged them already. Sources can be forged: each
+neighbour has a budget, and packets beyond it are judged normally.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INCREMENT_Q16 = SECOND_Q16 // NEIGHBOR_PPS_MAX
 
 
 def exempt(lcore: Lcore, packet: Packet, now: Time) -> None:
-    """Mark a packet that nobody judges, as far as the budget of its neighbour goes."""
+    """Mark a packet as exempt, within the budget of its neighbour."""
     found, said = _neighbor(lcore, packet), _said(packet)
     if found is None or said not in lcore.node.neighbors[found][1]:
         return
@@ -44,10 +44,10 @@ def exempt(lcore: Lcore, packet: Packet, now: Time) -> None:
 
 
 def _neighbor(lcore: Lcore, packet: Packet) -> int | None:
-    """The place of the one that the outside address is, by longest prefix.
+    """The index of the neighbour with the outside address, by longest prefix.
 
-    IPv4 and IPv6 apart, and an IPv6 address that maps one of IPv4 is that (RFC 4291, section
-    2.5.5.2). Of two that are the same the later decides.
+    IPv4 and IPv6 are separate; an IPv6 address that maps IPv4 is IPv4 (RFC 4291, section 2.5.5.2).
+    Of two equal prefixes the later one decides.
     """
     if packet.client is None:
         return None
@@ -63,7 +63,7 @@ def _neighbor(lcore: Lcore, packet: Packet) -> int | None:
 
 
 def _said(packet: Packet) -> Neighbor | None:
-    """What a packet is: of UDP its destination port says so, of TCP either."""
+    """The protocol of a packet: for UDP by its destination port, for TCP by either port."""
     if packet.protocol not in {TCP, UDP}:
         return SAID.get((packet.protocol, 0))
     if packet.l4_offset == 0:  # a later fragment has no port
@@ -72,12 +72,12 @@ def _said(packet: Packet) -> Neighbor | None:
     found = [SAID.get((packet.protocol, destination))]
     if packet.protocol == TCP:
         found.append(SAID.get((TCP, source)))
-    # Where both ports mean something, what is first in neighbor.def.
+    # If both ports have a meaning, the first one in neighbor.def.
     return min((one for one in found if one is not None), default=None)
 
 
 def _pay(lcore: Lcore, neighbor: int, now: Time) -> bool:
-    """Whether its bucket, which holds a second's worth, has room; see `limits`."""
+    """Whether its bucket, which holds the amount of one second, has room; see `limits`."""
     now_q16, burst_q16 = now.ns << 16, INCREMENT_Q16 * NEIGHBOR_PPS_MAX
     key = ("neighbor", neighbor)
     debt = min(max(lcore.full_at.get(key, 0) - now_q16, 0), burst_q16)

@@ -1,6 +1,7 @@
-"""Profile: the inside address selects which profile protects the packet.
+"""Profile: the inside address selects the profile of the packet.
 
-The same in both directions, and before any stage that judges: modes are a profile's.
+The result is the same in both directions. It precedes every stage that judges, because modes belong
+to profiles.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataplane.model.state import Lcore, Time
 
 
 def profile(lcore: Lcore, packet: Packet, _now: Time) -> bool:
-    """Take the profile of the longest target that contains the address, else the default, 0.
+    """Select the profile with the longest target that contains the address, else the default, 0.
 
-    An IPv4 target is one of IPv4 addresses only, and so for IPv6; an IPv6 address that maps one of
-    IPv4 is that (RFC 4291, section 2.5.5.2). Of two targets that are the same the later decides.
+    An IPv4 target contains IPv4 addresses only, an IPv6 target IPv6 addresses only; an IPv6 address
+    that maps IPv4 is IPv4 (RFC 4291, section 2.5.5.2). Of two equal targets the later one decides.
     """
     if packet.protected is None:
         return True

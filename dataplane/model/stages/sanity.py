@@ -1,8 +1,8 @@
-"""Sanity: drop malformed packets, in both directions.
+"""Sanity: drops malformed packets, in both directions.
 
-Reasons are raised in this order: what parse has noted, the IPv4 header checksum, routes that the
-sender has chosen, TCP's flags, redirects, the addresses. The first that enforces drops the packet.
-Not even the allowlist is exempt, which comes later: sources can be forged.
+The order of the reasons: the error that parse has noted, the IPv4 header checksum, source routes,
+TCP flags, redirects, addresses. The first one that enforces drops the packet. The allowlist, which
+comes later, gives no exemption: sources can be forged.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ BAD_SOURCES: dict[IPv4Network | IPv6Network, Reason] = {
     IPv6Network("::1/128"): Reason.SOURCE_LOOPBACK,
     IPv6Network("fe80::/10"): Reason.SOURCE_LINK_LOCAL,
 }
-"""RFC 1122, section 3.2.1.3; RFC 4291, sections 2.5.3, 2.5.6 and 2.7. Parse has let go what a
-link-local source sends to an address of the link."""
+"""RFC 1122, section 3.2.1.3; RFC 4291, sections 2.5.3, 2.5.6 and 2.7. Parse has already passed
+packets from a link-local source to an address of the link."""
 
 
 NO_HOST: tuple[IPv4Network | IPv6Network, ...] = (
@@ -38,21 +38,20 @@ NO_HOST: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("240.0.0.0/4"),
     IPv6Network("::/128"),
 )
-"""From which a host may ask who it is (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.2), or
-which are nobody's (RFC 1112, section 4): no TCP comes from there."""
+"""Sources of hosts that ask for their own address (RFC 1122, section 3.2.1.3; RFC 4291, section
+2.5.2), and of no host (RFC 1112, section 4): TCP can't come from them."""
 _SOURCE_ROUTES = {131, 137}
 """LSRR and SSRR: RFC 7126, sections 4.3 and 4.4."""
 _END, _NO_OPERATION = 0, 1
 
 
 def sanity(lcore: Lcore, packet: Packet, _now: Time) -> bool:
-    """Drop a packet for the first reason against it that enforces."""
+    """Drop a packet for the first reason that enforces."""
     return not any(reject(lcore, packet, reason) for reason in _reasons(packet))
 
 
 def _reasons(packet: Packet) -> Iterator[Reason]:
-    """Everything that is wrong with a packet. One without readable addresses has nothing but its
-    anomaly."""
+    """All reasons against a packet. One without readable addresses has only its anomaly."""
     if packet.anomaly is not Reason.NONE:
         yield packet.anomaly
     if packet.ip_version == 0:
@@ -71,8 +70,8 @@ def _reasons(packet: Packet) -> Iterator[Reason]:
 def _is_checksum_right(packet: Packet) -> bool:
     """The one's complement sum over a header with its checksum is all ones (RFC 1071, section 1).
 
-    Taken for right where the NIC has said so, and where the header can't be read as far as it
-    claims to go.
+    Also counts as right if the NIC has verified it, and if the header can't be read to its declared
+    end.
     """
     size = (packet.data[packet.l3_offset] & 0x0F) * 4
     header = packet.bytes_at(packet.l3_offset, size)
@@ -85,7 +84,7 @@ def _is_checksum_right(packet: Packet) -> bool:
 
 
 def _ipv4_options(packet: Packet) -> Iterator[int]:
-    """The types of the options, as far as they can be read (RFC 791, section 3.1)."""
+    """The types of the readable options (RFC 791, section 3.1)."""
     size = (packet.data[packet.l3_offset] & 0x0F) * 4
     options = (packet.bytes_at(packet.l3_offset, size) or b"")[IPV4_BYTES:]
     while options and options[0] != _END:
@@ -99,7 +98,8 @@ def _ipv4_options(packet: Packet) -> Iterator[int]:
 
 
 def _is_redirect(packet: Packet) -> bool:
-    """From outside; ICMPv6 of the link's own router (RFC 4861, section 8.1) passes in parse."""
+    """A redirect from outside; ICMPv6 of the link's own router (RFC 4861, section 8.1) leaves in
+    parse."""
     if packet.port is not Port.OUTSIDE or packet.l4_offset == 0:
         return False
     kind = packet.data[packet.l4_offset]
@@ -109,8 +109,8 @@ def _is_redirect(packet: Packet) -> bool:
 def _has_bad_tcp_flags(packet: Packet) -> bool:
     """Two of SYN, FIN and RST together; or none of SYN, RST and ACK.
 
-    A segment opens a connection (SYN), resets one (RST) or belongs to one, and then it has ACK; one
-    without is dropped unread by its receiver (RFC 9293, section 3.10.7.4).
+    A segment opens a connection (SYN), resets one (RST), or belongs to one and has ACK. The
+    receiver drops one without any of these flags (RFC 9293, section 3.10.7.4).
     """
     if packet.protocol != TCP or packet.l4_offset == 0:
         return False
@@ -120,7 +120,7 @@ def _has_bad_tcp_flags(packet: Packet) -> bool:
 
 
 def _address_reasons(packet: Packet) -> Iterator[Reason]:
-    """Source and destination the same ("land"), and sources that can't be one."""
+    """Equal source and destination ("land"), and addresses that can't be a source."""
     version = packet.ip_version
     ip = packet.data[packet.l3_offset :]
     if ip[SOURCE[version]] == ip[DESTINATION[version]]:

@@ -1,7 +1,7 @@
-"""What came in from outside, by the destination that it was for, and what became of it.
+"""Counts traffic from outside by destination and result.
 
-Goes over a burst when every verdict is known, and decides nothing. C has counters for so many
-destinations and no more, and takes samples; here there is always room, and nothing is sampled.
+It runs over a burst when every verdict is known, and decides nothing. C has counters for a limited
+number of destinations, and takes samples; the model always has room, and does not sample.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataplane.native.abi import REASON_STAGE, PacketFlag, Port, Reason, Stage, 
 
 
 def count_burst(lcore: Lcore, packets: Sequence[Packet]) -> None:
-    """All packets of a burst, those included that no stage has let through.
+    """Count all packets of a burst, also those that a stage has dropped.
 
-    What went to another lcore counts there; what protected hosts send does not count, but for their
-    answers to SYNs.
+    Handed-over packets count on the other lcore; packets of protected hosts do not count, except
+    their answers to SYNs.
     """
     for packet in packets:
         if packet.verdict is Verdict.HANDED_OVER:
@@ -70,7 +70,7 @@ def _kinds(lcore: Lcore, packet: Packet) -> set[TrafficKind]:
 
 
 def _tcp_kinds(packet: Packet) -> set[TrafficKind]:
-    """Of what begins no connection, whether it belongs to one is what counts."""
+    """For packets that begin no connection: whether they belong to one decides the kind."""
     is_answered = PacketFlag.ANSWER in packet.flags
     if is_answered or packet.is_opening:
         return {TrafficKind.SYN}

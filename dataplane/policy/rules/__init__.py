@@ -1,6 +1,6 @@
-"""The types of rules: one file each, in the room of what it judges; registered in one list here.
+"""The types of rules: one file each, in a folder by subject; registered in one list here.
 
-"Adding a rule type" in CONTRIBUTING.md says what belongs to one.
+For a new type see "Adding a rule type" in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ AnyRule: TypeAlias = (
     | WafRule
     | DetectionRule
 )
-"""The list. Its order is that of messages and of the JSON Schema."""
+"""All types. The order is that of messages and of the JSON Schema."""
 
 RULES: dict[str, type[Rule]] = {
     get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(AnyRule)
 }
-"""By type."""
+"""All types by name."""

@@ -24,7 +24,7 @@ _NO_THRESHOLDS = {"response", "is_on"}
 
 
 def _number(default: float, least: float, most: float) -> Any:
-    """A field that is not written out where it is what it would be anyway."""
+    """A field that is left out where it has its default value."""
     return Field(default=default, ge=least, le=most, exclude_if=lambda value: value == default)
 
 
@@ -71,7 +71,7 @@ class DetectionRule(Rule):
     limit_pps: int = _number(DEFAULT.response.limit_pps, 1, PACKETS_MAX)
 
     def thresholds(self, cap: Mode) -> Thresholds:
-        """See `Rule`; ``cap``: the profile's mode, beyond which no response goes."""
+        """See `Rule`; ``cap``: the profile's mode, which limits the response."""
         if self.action is Action.OFF:
             return OFF
         response = WantedResponse(
@@ -85,7 +85,7 @@ class DetectionRule(Rule):
         return Thresholds(**{name: getattr(self, name) for name in names}, response=response)
 
     def setting(self) -> tuple[str, str]:
-        """See `Rule`: what is not as it would be anyway."""
+        """See `Rule`: the values that differ from the defaults."""
         written = self.model_dump(mode="json", exclude={"type"})
         if self.action is Action.ENFORCE:
             del written["action"]

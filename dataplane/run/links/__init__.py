@@ -1,1 +1,1 @@
-"""Links that are taken down on purpose: rules, kernel, and the duty of the control loop."""
+"""Held links: the rules, the kernel's interfaces, and the duty of the control loop."""

@@ -1,11 +1,11 @@
-"""How far the node's draining is: a state machine beside that of the links.
+"""The progress of a drain: a state machine beside that of the links.
 
-A connection that the SYN proxy has opened can go on through this node alone: its numbers are
-translated here. So a drain first waits for those to end, for a bounded time. Then it takes both
-links down, if it is to and can, so that routers move everything at once; where it isn't or can't,
-others are to move the traffic, and it waits until nothing has come in for a while. Packets are
-forwarded all the time. Proxied connections that are left at the end are lost with the node, and
-counted.
+A connection that the SYN proxy has opened needs this node, which translates its sequence numbers.
+So a drain first waits, for a limited time, until those have ended. If it is configured and
+possible, it then takes both links down, so that routers move all traffic at once. Else an operator
+or load balancer has to move the traffic, and the drain waits until no packet has arrived for a
+while. Packets are forwarded all the time. Proxied connections that are left at the end are lost
+with the node, and counted.
 
 Pure: time and counters are arguments.
 """
@@ -17,7 +17,7 @@ from dataplane.native import abi
 
 
 class DrainMachine:
-    """One node's."""
+    """The drain of one node."""
 
     def __init__(self, settings: DrainSettings) -> None:
         self._settings = settings
@@ -30,21 +30,21 @@ class DrainMachine:
 
     @property
     def lost(self) -> int:
-        """Proxied connections that were left when a drain was complete, ever."""
+        """Proxied connections that were left when drains were complete, since the start."""
         return self._lost_before + self._lost_now
 
     @property
     def holds_links(self) -> bool:
-        """Whether both links are to be kept down."""
+        """Whether both links are to be held down."""
         return self._settings.takes_links_down and self._has_waited
 
     def turn(self, now_ms: int, *, proxied: int, packets: int, are_links_down: bool) -> None:
-        """One step of a drain that is wanted.
+        """One step of a requested drain.
 
         Args:
-            proxied: connections, now.
-            packets: that came in, ever, but control of the link.
-            are_links_down: both are held, so that nothing can come in.
+            proxied: number of connections, now.
+            packets: received since the start, without link control.
+            are_links_down: both are held, so that no packet can arrive.
         """
         if self.state is abi.DrainState.OFF:
             self._since_ms, self._packets = now_ms, -1
@@ -52,7 +52,7 @@ class DrainMachine:
             self._packets, self._quiet_since_ms = packets, now_ms
         self.quiet_ms = now_ms - self._quiet_since_ms
         if not proxied or now_ms - self._since_ms >= self._settings.connections_ms:
-            self._has_waited = True  # links that are down stay down, whatever still comes
+            self._has_waited = True  # held links stay down, whatever still arrives
         if not self._has_waited:
             self.state = abi.DrainState.CONNECTIONS
         elif are_links_down or self.quiet_ms >= self._settings.quiet_ms:
@@ -62,6 +62,6 @@ class DrainMachine:
             self.state = abi.DrainState.TRAFFIC
 
     def end(self) -> None:
-        """The node works as usual; may be called again."""
+        """End the drain; may be called again."""
         self.state, self.quiet_ms, self._has_waited = abi.DrainState.OFF, 0, False
         self._lost_before, self._lost_now = self.lost, 0

@@ -1,9 +1,9 @@
-"""Watches the links of both ports and takes down what `LinkMachine` says: a duty of the loop.
+"""Watches the links of both ports, and holds those that `LinkMachine` selects: a duty of the loop.
 
-Drains the node, too, as that is mostly a matter of links. Writes ``links``, ``drain`` and, of each
-device, the link's fields of the stats page. Whoever can sets a link:
-DPDK's driver, or the kernel for a port that sits on one of its interfaces. At the start every link
-is set up, which shows who can, and ends what a data plane before this one has left behind.
+It also runs the drain, which mostly concerns links. It writes ``links``, ``drain`` and the link
+fields of each device on the stats page. DPDK's driver sets a link, or the kernel for a port on one
+of its interfaces. At the start every link is set up: this shows whether it can be set, and releases
+links that an earlier data plane has held.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Notice = Callable[[abi.NoticeKind, int], None]
 
 
 class PortLink(Protocol):
-    """How to set one port's link."""
+    """Sets the link of one port."""
 
     def set_link(self, *, up: bool) -> None:
-        """Raises NativeError where nobody can."""
+        """Raises NativeError if the link can't be set."""
         ...
 
 
 class Links:
-    """One per process."""
+    """The links of both ports; one object per process."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Links:
     ) -> None:
         """``pages``: of the workers; ``hold_ms``: see `LinkMachine`."""
         self.notice: Notice = lambda _kind, _value: None
-        """Tells the events client; it exists later than links do."""
+        """Sends to the events client; it is created later than this object."""
         self.learn: Callable[[], None] = lambda: None
-        """Called when traffic may come back that went on elsewhere meanwhile."""
+        """Called when traffic may return that used another path meanwhile."""
         self._header = header
         self._setters = setters
         self._clock = clock
@@ -62,9 +62,9 @@ class Links:
         header.drain.takes_links_down = int(drain.takes_links_down)
 
     def start(self) -> None:
-        """After the ports have: set every link up, and learn where that is possible.
+        """Call after the ports have started: set every link up, and learn where that is possible.
 
-        A node that drains has them down again at once.
+        On a draining node they are held again at once.
         """
         for port in abi.Port:
             can = self._set(port, up=True)
@@ -76,7 +76,7 @@ class Links:
             self.turn()
 
     def turn(self) -> None:
-        """Look at the links as they have been read, hold and release, and say how it is."""
+        """Read the links, hold and release them, and publish the state."""
         now_ms, devices = self._clock.boot_ms(), self._header.device
         self._turn_drain(now_ms)
         up = [bool(device.link_up) for device in devices]
@@ -87,7 +87,7 @@ class Links:
         self._tell([bool(device.link_up) for device in devices])
 
     def close(self) -> None:
-        """Nobody forwards any more: leave no link down, but those of a node that drains."""
+        """Forwarding has ended: release all links, except on a draining node."""
         for port in () if self._header.drain.wanted else self._held:
             self._set(port, up=True)
         self._held = frozenset()
@@ -159,7 +159,7 @@ class Links:
 
 
 def _packets(page: abi.LcoreStats) -> int:
-    """That came in, but what is of the link, not IP, or of routers that speak through the node."""
+    """Received packets, without link control, frames that are not IP, and packets of neighbours."""
     received = sum(port.received for port in page.port)
     beside = sum(sum(page.link[port]) + sum(page.neighbor[port]) for port in abi.Port)
     return received - beside

@@ -1,8 +1,8 @@
-"""The link of an interface that stays with the kernel: read and set by rtnetlink(7).
+"""The link of a kernel interface: read and set by rtnetlink(7).
 
-For ports of DPDK that sit on one (af_packet, af_xdp, pcap): their drivers can neither take the link
-down nor see that it is. Setting it needs CAP_NET_ADMIN in the interface's network namespace, which
-a data plane with such a port has, as the same drivers need it.
+For ports of DPDK drivers on a kernel interface (af_packet, af_xdp, pcap), which can neither take
+the link down nor detect that it is. Setting it needs CAP_NET_ADMIN in the interface's network
+namespace, which a data plane with such a port has, because the drivers need it too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NLM_F_REQUEST, _NLM_F_ACK = 1, 4
 _HEADER = struct.Struct("=IHHII")
 """struct nlmsghdr: length, type, flags, sequence, port."""
 _LINK = struct.Struct("=BxHiII")
-"""struct ifinfomsg: family, device type, index, flags, which of them change."""
+"""struct ifinfomsg: family, device type, index, flags, mask of changed flags."""
 _ERROR = struct.Struct("=i")
 _IFF_UP, _IFF_RUNNING = 1, 0x40
 _ANSWER_BYTES_MAX = 65_536
@@ -27,13 +27,13 @@ _ANSWER_S_MAX = 1.0
 
 
 class KernelLink:
-    """One interface; every call asks the kernel anew."""
+    """One interface; every call queries the kernel."""
 
     def __init__(self, interface: str) -> None:
         self._interface = interface
 
     def is_up(self) -> bool | None:
-        """Whether it is there, set up, and has a carrier; None: we may not ask."""
+        """Whether it exists, is set up, and has a carrier; None: not permitted to ask."""
         try:
             kind, body = self._ask(_RTM_GETLINK, 0, 0)
         except (OSError, NativeError) as error:
@@ -49,7 +49,7 @@ class KernelLink:
             raise self._failed(error.errno or errno.EIO) from error
 
     def _ask(self, kind: int, flags: int, change: int) -> tuple[int, bytes]:
-        """Kind and body of the answer, which an acknowledgement is too."""
+        """Type and body of the answer; an acknowledgement is an answer too."""
         body = _LINK.pack(
             socket.AF_UNSPEC, 0, socket.if_nametoindex(self._interface), flags, change
         )

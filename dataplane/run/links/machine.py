@@ -1,12 +1,12 @@
-"""When a port's link is kept down: link-loss forwarding as a state machine.
+"""Link-loss forwarding as a state machine: when a port's link is held down.
 
-A router sees that its own link is down, and not that the path ends behind the node. So when one
-port loses its link, the other's is taken down at once. Both come back together, and not before the
-hold time since the loss is over, so that a link that flaps is seen to come and go once in a hold
-time. A port that is kept down can't show whether its cable has a link: after a release links have
-`SETTLE_MS` to come before a port without one counts as lost.
+A router detects that its own link is down, but not that the path ends behind the node. So when one
+port loses its link, the other port's link is taken down at once. Both return together, and not
+before the hold time since the loss is over, so that a flapping link causes at most one change per
+hold time. A held port can't show whether its cable has a link: after a release, links have
+`SETTLE_MS` to come up before a port without a link counts as lost.
 
-Pure: time and links are arguments; who takes links down is `dataplane.run.links.duty`.
+Pure: time and links are arguments; `dataplane.run.links.duty` sets the links.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from collections.abc import Iterable, Sequence
 from dataplane.native import abi
 
 SETTLE_MS = 10_000
-"""A copper port of 1 Gbit/s negotiates for 2 to 4 s, faster ones with training for more."""
+"""A 1 Gbit/s copper port negotiates for 2 to 4 s, faster ports with training for longer."""
 
 
 class LinkMachine:
-    """Both ports; `turn` looks, `held` says what is to be down."""
+    """Both ports; `turn` processes their links, `held` says which are to be down."""
 
     def __init__(self, hold_ms: int | None, now_ms: int, *, may_drain: bool = False) -> None:
         """``hold_ms``: from 0; None: link-loss forwarding is off. ``may_drain``: see `turn`."""
@@ -33,17 +33,17 @@ class LinkMachine:
         self.since_ms = now_ms
         self.held: frozenset[abi.Port] = frozenset()
         self.losses = 0
-        """That were forwarded, ever."""
+        """Losses that were forwarded, since the start."""
 
     def can_hold(self, port: abi.Port, *, can: bool) -> None:
-        """Say whether somebody can take that port's link down; until then nobody can."""
+        """Set whether the port's link can be taken down; False by default."""
         self._can_hold[port] = can
         if not can:
             self.held -= {port}
 
     @property
     def is_complete(self) -> bool:
-        """Whether every link that might have to be held can be."""
+        """Whether every link that may have to be held can be held."""
         wants_none = self._hold_ms is None and not self._may_drain
         return wants_none or all(self._can_hold.values())
 
@@ -51,8 +51,8 @@ class LinkMachine:
         """One step.
 
         Args:
-            up: of each port, whether it has a link; not heeded where it is held.
-            drains: both are to be held, whatever links do.
+            up: for each port, whether it has a link; ignored for a held port.
+            drains: both links are to be held, whatever their state.
         """
         if drains != (self.state is abi.LinksState.DRAINED):
             state = abi.LinksState.DRAINED if drains else abi.LinksState.SETTLING
@@ -73,7 +73,7 @@ class LinkMachine:
                 pass
 
     def _watch(self, now_ms: int, up: Sequence[bool]) -> None:
-        """Where neither port has a link there is nobody to be told."""
+        """If neither port has a link, no router is there to be informed."""
         lost = [port for port in abi.Port if not up[port]]
         if self._hold_ms is not None and len(lost) == 1:
             self._lost = lost[0]
@@ -87,7 +87,7 @@ class LinkMachine:
         self._enter(abi.LinksState.LOST, now_ms, (other,))
 
     def _return(self, now_ms: int) -> None:
-        """The lost link is back: at once if the hold time is over, else it is held too."""
+        """The lost link is back: release at once if the hold time is over, else hold it too."""
         if now_ms >= self._until_ms or _other(self._lost) not in self.held:
             self._enter(abi.LinksState.SETTLING, now_ms, ())
         else:

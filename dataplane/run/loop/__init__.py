@@ -1,1 +1,1 @@
-"""The control loop: its turns, the commands it carries out, the values it publishes."""
+"""The control loop: its turns, the commands that it executes, the values that it publishes."""

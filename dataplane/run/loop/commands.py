@@ -1,7 +1,7 @@
-"""Carries out what the control client asks for; signals end up here too.
+"""Executes the commands of the control client, and handles signals.
 
-Exists before what it acts on, because the control socket needs somebody to call; until ``bind``
-only a wish to stop is remembered.
+The object is created before the things that it acts on, because the control socket needs it. Until
+``bind`` it only stores a request to stop.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ class Commands:
         self._reconciler: Reconciler | None = None
 
     def bind(self, reconciler: Reconciler) -> None:
-        """Who doorbells are for."""
+        """Set the receiver of doorbells."""
         self._reconciler = reconciler
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        """SIGTERM and SIGINT: drain and exit. No client can ask for that."""
+        """SIGTERM and SIGINT: stop accepting packets, finish, and exit. No client can
+        request that."""
         self.stop_wanted = True
 
     def on_command(self, command: Command) -> Explanation | abi.PacketExplained | None:

@@ -1,7 +1,7 @@
-"""The control loop: what the data plane's one Python thread does while the workers forward.
+"""The control loop: the data plane's only Python thread, while the workers forward.
 
-It tells them the time, answers clients, makes the tables what the state log says, frees what has
-expired, watches heartbeats and links, and publishes gauges. Nothing here is per packet.
+It publishes the time for them, answers clients, updates the tables to match the state log, frees
+expired entries, watches heartbeats and links, and publishes gauges. It does nothing per packet.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _log = Log()
 
 @dataclass(frozen=True)
 class Parts:
-    """What the process is composed of, all of it open."""
+    """The parts of the process, all open."""
 
     clock: Clock
     stats: SharedStats
@@ -64,7 +64,7 @@ class Parts:
 
 
 class ControlLoop:
-    """Load, forward, drain: the life of the process after everything is open."""
+    """Load, forward, finish: the life of the process after everything is open."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -84,13 +84,13 @@ class ControlLoop:
         )
 
     def run(self) -> None:
-        """Returns when the workers have drained; exits with 70 when one does not answer."""
+        """Returns when the workers have finished; exits with 70 when one does not answer."""
         parts = self._parts
         self._tell_time()
         parts.countries.start()
         parts.reconciler.start(self._while_loading)
         parts.rules.start(self._while_loading)
-        # 50,000 rules are 300,000 objects, which no collection need look at again.
+        # 50,000 rules are 300,000 objects, which garbage collections need not visit again.
         gc.collect()
         gc.freeze()
         if parts.commands.stop_wanted:
@@ -113,7 +113,7 @@ class ControlLoop:
         return draining or parts.control.is_busy or working
 
     def _while_loading(self) -> None:
-        """A million entries take seconds: clients are told meanwhile that it is starting."""
+        """A million entries take seconds: clients get the state "starting" meanwhile."""
         self._tell_time()
         self._parts.control.turn()
         self._parts.control.answer()
@@ -178,7 +178,8 @@ class ControlLoop:
             self._parts.notifier.status(status)
 
     def _tell_manager(self) -> None:
-        """Only on behalf of workers that turn: a hung one is the manager's business too."""
+        """Notify the manager only while the workers turn: it must restart a process with a hung
+        one."""
         beats = self._workers.heartbeats()
         if all(now != told for now, told in zip(beats, self._beats_told, strict=False)):
             self._parts.notifier.watchdog()
@@ -201,13 +202,13 @@ class ControlLoop:
 
 
 def end_workers(workers: Workers) -> None:
-    """For ways out that did not drain: nothing may be closed beside a worker that runs."""
+    """For exits with an error: nothing may be closed while a worker runs."""
     workers.stop()
     if not workers.join(DRAIN_S_MAX):
         _die("workers do not return", limit_s=DRAIN_S_MAX)
 
 
 def _die(event: str, **what: object) -> None:
-    """End the process at once: closing anything beside a worker that may still run would hang."""
+    """End the process at once: a close while a worker may still run would hang."""
     _log.error(event, exit_code=EXIT_STALLED, **what)
     os._exit(EXIT_STALLED)

@@ -1,8 +1,8 @@
-"""Asks the packet path what it would do with a packet, without a trace.
+"""Explains what the packet path would do with a packet, without side effects.
 
-Called by the control loop, which alone swaps policy and countries and writes the lists. The stages
-run on an lcore of their own, with statistics that nobody publishes; the tables of the workers are
-read beside them (`explain.h`).
+Called by the control loop, the only thread that swaps policy and countries and writes the lists.
+The stages run on a separate lcore structure, with statistics that are not published; they only read
+the tables of the workers (`explain.h`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Explaining:
 
     def __init__(self, library: ctypes.CDLL, node: abi.Node, lcores: Sequence[abi.Lcore]) -> None:
         self._library = _declare(library)
-        # Mapped, so that only the profiles that are asked about take memory.
+        # Mapped, so that only the profiles in questions use memory.
         memory = mmap.mmap(-1, ctypes.sizeof(abi.LcoreStats))
         self._stats = abi.LcoreStats.from_buffer(memory)
         self._scratch = abi.Lcore(node=ctypes.addressof(node), stats=ctypes.addressof(self._stats))
@@ -30,7 +30,7 @@ class Explaining:
         self._lcores = (ctypes.c_uint64 * len(addresses))(*addresses)
 
     def now(self, boot_ds: int) -> abi.Time:
-        """This moment, as the workers tell it."""
+        """The present time, in the units of the workers."""
         return abi.Time(tsc=self._library.sb_explain_tsc(), boot_ds=boot_ds)
 
     def explain(self, question: PacketQuestion, time: abi.Time) -> abi.PacketExplained | None:

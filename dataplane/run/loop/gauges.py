@@ -1,8 +1,8 @@
-"""Values that are rates or come from the kernel, computed by the control loop once a second.
+"""Rates and kernel values, computed by the control loop once a second.
 
 Writes ``cpu_busy_ppm``, the means of latencies, ``requests_mps``, ``rates``, ``syn_proxy_on`` and
-``memory_bytes`` of the stats page; reads the workers' counters and ``/proc/self``. Counters
-themselves are never touched here.
+``memory_bytes`` of the stats page; reads the workers' counters and ``/proc/self``. It never writes
+counters.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _COUNTED = {"Pss", "Shared_Hugetlb", "Private_Hugetlb"}
 
 
 class Mean:
-    """Of what came in the last ten intervals."""
+    """The mean over the last ten intervals."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_LATENCY_WINDOW_S + 1)
 
     def after(self, counted: tuple[int, int]) -> int:
-        """``counted``: how many and their sum, since the start. 0: nothing came."""
+        """``counted``: number and sum since the start. 0: there were none."""
         self._seen.append(counted)
         (old_count, old_sum), (count, whole) = self._seen[0], counted
         return (whole - old_sum) // (count - old_count) if count != old_count else 0
 
 
 class Gauges:
-    """Remembers what is needed for differences; ``update`` is called about once a second."""
+    """Keeps the values for differences; ``update`` is called about once a second."""
 
     def __init__(self, header: abi.StatsHeader, workers: Workers, clock: Clock) -> None:
         self._header = header
@@ -48,7 +48,7 @@ class Gauges:
         self._turn = 0
 
     def update(self) -> None:
-        """Compute everything that is due."""
+        """Compute all values that are due."""
         cycles = self._workers.cycles()
         busy, total = cycles[0] - self._cycles[0], cycles[1] - self._cycles[1]
         self._cycles = cycles
@@ -82,7 +82,7 @@ class Gauges:
         self._traffic, self._traffic_ms = now, now_ms
 
     def _tell_protected(self) -> None:
-        """For whom the SYN proxy is on."""
+        """Publish for which addresses the SYN proxy is on."""
         found = self._workers.protected()
         shown = [each for _, first in found for each in first][: abi.PROTECTED_SHOWN]
         told = self._header.syn_proxy_on
@@ -93,7 +93,8 @@ class Gauges:
 
 
 def memory_bytes(smaps: Path = _SMAPS) -> int:
-    """Proportional set size plus hugepages, in bytes (proc(5): the set size leaves those out)."""
+    """Proportional set size plus hugepages, in bytes (proc(5): the set size does not include
+    those)."""
     total_kib = 0
     for line in smaps.read_text(encoding="ascii").splitlines()[1:]:
         name, _, value = line.partition(":")

@@ -1,7 +1,7 @@
-"""The entries of the lists that were hit most, published with the statistics.
+"""The most hit entries of the lists, published with the statistics.
 
-The control loop walks over all entries, a bounded part each time, and publishes what it has found
-when a round is complete: after some seconds with a million entries.
+The control loop walks over all entries, a bounded number per call, and publishes the result when a
+round is complete: with a million entries, every few seconds.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataplane.native import abi
 from dataplane.tables.lists import Lists
 
 _BUDGET = 4096
-"""Entries that one call looks at."""
+"""Entries that one call visits."""
 
 
 class MostHit:
-    """One per process; the control loop's thread calls it."""
+    """One per process; called by the control loop."""
 
     def __init__(self, lists: Lists, header: abi.StatsHeader) -> None:
         self._lists = lists
@@ -22,7 +22,7 @@ class MostHit:
         self._found = (abi.MostHit * abi.LIST_COUNT)()
 
     def turn(self) -> None:
-        """Go on with the walk."""
+        """Continue the walk."""
         if not self._lists.most_hit(self._found, _BUDGET):
             return
         for found, published in zip(self._found, self._header.most_hit, strict=True):

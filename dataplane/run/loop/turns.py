@@ -1,9 +1,10 @@
-"""What the control loop does, and how often: one thread, a turn a millisecond while there is work.
+"""The duties of the control loop and their periods: one thread, a turn per millisecond while there
+is work.
 
-A duty is a function that is called when its period has passed; duties run in the order in which
-they were added, so a turn reads from top to bottom where it is composed. A duty that takes long
-delays the others and nothing else: packets have their own lcores. Without work the loop sleeps
-until somebody wakes it or a fiftieth of a second is over: docs/adr/0003-the-doorbell-wakes.md.
+A duty is a function that is called when its period has passed. Duties run in the order in which
+they were added. A long duty delays only the others: packets have their own lcores. Without work the
+loop sleeps until it is woken or a fiftieth of a second is over:
+docs/adr/0003-the-doorbell-wakes.md.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from dataplane.base.clock import Clock
 
 TURN_S = 0.001
-"""From the end of a turn to the next, at least, whoever wakes the loop how often."""
+"""Minimum time from the end of a turn to the next one, however often the loop is woken."""
 IDLE_S = 0.02
 
 
@@ -27,7 +28,7 @@ class _Duty:
 
 
 class Turns:
-    """The duties, and when each is due on the boot clock."""
+    """The duties, and their due times on the boot clock."""
 
     def __init__(
         self, clock: Clock, wait: Callable[[float], object], is_busy: Callable[[], bool]
@@ -43,7 +44,7 @@ class Turns:
         self._duties.append(_Duty(period_ms, run))
 
     def turn(self) -> None:
-        """Do what is due; a missed period is not made up for."""
+        """Run the duties that are due; missed periods are skipped."""
         now_ms = self._clock.boot_ms()
         for duty in self._duties:
             if now_ms >= duty.due_ms:
@@ -51,7 +52,7 @@ class Turns:
                 duty.run()
 
     def run_until(self, finished: Callable[[], bool], timeout_s: float | None = None) -> bool:
-        """Turn until ``finished()``; False: the time was over first."""
+        """Turn until ``finished()``; False: the time was over before."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         while not finished():
             if end is not None and time.monotonic() > end:

@@ -1,1 +1,1 @@
-"""What is opened before anything is forwarded: secret, EAL, buffers, tables, detection, WAF."""
+"""Opens everything before packets are forwarded: secret, EAL, buffers, tables, detection, WAF."""

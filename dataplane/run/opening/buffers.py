@@ -1,9 +1,9 @@
-"""Packet buffers: who holds how many at most, and so how many there are.
+"""Packet buffers: the maximum for each holder, and so the size of the pool.
 
-One pool serves everybody; a holder that took more than its share would leave the ports without
-buffers, which then receive nothing and do not say so. Decided from the settings alone, before DPDK
-starts. Queues and the SYN proxy take less where memory is short, down to a least share; the others
-can't.
+One pool serves all holders. If one of them took more than its share, the ports would have no
+buffers, and would silently receive nothing. The numbers follow from the settings alone, before DPDK
+starts. When memory is short, queues and the SYN proxy get less, down to a minimum; the other shares
+are fixed.
 """
 
 from __future__ import annotations
@@ -18,38 +18,39 @@ from dataplane.run.ports.data_ports import device_name, room_bytes
 
 DESCRIPTORS_MAX = 512
 SHARE_MIN = 64
-"""Descriptors of a queue, and packets that the SYN proxy of an lcore holds, at the least."""
+"""Minimum numbers: descriptors of a queue, and packets that the SYN proxy of an lcore holds."""
 DESCRIPTORS_FIXED = {"net_af_xdp": 2048}
-"""Drivers that take so many per queue, whatever they are asked for (XSK_RING_*__DEFAULT_NUM_DESCS);
-one that finds no buffer for them receives nothing and does not say so."""
+"""Drivers that use so many buffers per queue, whatever is configured
+(XSK_RING_*__DEFAULT_NUM_DESCS); a driver without buffers silently receives nothing."""
 _QUEUES = 4  # of an lcore: two ports, two directions
 _OTHER_MIB = 8
-"""Of packet memory, beside the buffers: rings, queues, outboxes."""
+"""Packet memory beside the buffers: rings, queues, outboxes."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What each holder may have at a time."""
+    """The maximum of each holder at a time."""
 
     lcores: int
     descriptors: int
-    """Of each queue."""
+    """Descriptors of each queue."""
     held_max: int
-    """By the SYN proxy of each lcore, for hosts that have not answered yet."""
+    """Packets that the SYN proxy of each lcore holds for hosts that have not answered yet."""
 
     @property
     def handover_slots(self) -> int:
-        """Of the ring from one lcore to another: to each lcore as many together as one ring has."""
+        """Slots of the ring from one lcore to another: ``abi.HANDOVER_SLOTS``, divided among the
+        other lcores."""
         others = max(self.lcores - 1, 1)
         return 1 << (abi.HANDOVER_SLOTS // others).bit_length() - 1
 
     @property
     def holders(self) -> dict[str, int]:
-        """Buffers of all lcores together, by the name of who holds them."""
+        """Buffers of all lcores together, by the name of the holder."""
         lcores = self.lcores
         return {
             "queues": _QUEUES * self.descriptors * lcores,
-            # rte_mempool's flush threshold; the control loop has a cache too.
+            # rte_mempool's flush threshold; the control loop has a cache too
             "caches": (lcores + 1) * CACHE_COUNT * 3 // 2,
             "bursts": lcores * abi.BURST_MAX,
             "frames of the node's own": lcores * abi.OUTBOX_BUFFERS,
@@ -59,12 +60,12 @@ class Budget:
 
     @property
     def total(self) -> int:
-        """Buffers that there must be."""
+        """The number of buffers that are needed."""
         return sum(self.holders.values())
 
 
 def budget(settings: DataplaneSettings) -> Budget:
-    """Who gets how many; ConfigurationError names the holders where they do not fit."""
+    """The shares; ConfigurationError names the holders if they do not fit."""
     fixed = _fixed_descriptors(settings)
     found = Budget(
         settings.lcores,
@@ -81,12 +82,12 @@ def budget(settings: DataplaneSettings) -> Budget:
 
 
 def pool_size(settings: DataplaneSettings, planned: Budget) -> int:
-    """Buffers to make: those that the settings name, else as many as there must be."""
+    """The size of the pool: that of the settings, else the number that is needed."""
     return settings.mbufs or planned.total
 
 
 def _fixed_descriptors(settings: DataplaneSettings) -> int:
-    """A device that is made in software is named after its driver."""
+    """Software devices have the name of their driver."""
     names = [device_name(port.device) for port in (settings.outside, settings.inside)]
     return max(
         (
@@ -105,7 +106,7 @@ def _fitting(settings: DataplaneSettings) -> int:
 
 
 def _with_less(found: Budget, *, is_fixed: bool) -> Budget | None:
-    """The greater of the two that can give way gives half of it."""
+    """Halve the larger one of the two shares that can be reduced."""
     can_shrink = not is_fixed and found.descriptors > SHARE_MIN
     if can_shrink and _QUEUES * found.descriptors >= found.held_max:
         return replace(found, descriptors=found.descriptors // 2)

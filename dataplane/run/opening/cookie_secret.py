@@ -1,7 +1,7 @@
-"""The secret of SYN cookies that a node keeps for itself, where no other is shared with it.
+"""The node's own secret for SYN cookies, if it shares none with other nodes.
 
-Beside the socket: it need not outlive the machine, as cookies are good for two minutes, but it must
-outlive the process.
+It is kept beside the socket: it need not survive a reboot, as cookies are valid for two minutes,
+but it must survive the process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILE_NAME = "syn-cookie-secret"
 
 
 def kept_secret(directory: Path) -> bytes:
-    """Read the secret, or make one that only its owner can read. Raises ConfigurationError."""
+    """Read the secret, or make one with mode 0600. Raises ConfigurationError."""
     path = directory / FILE_NAME
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -39,7 +39,8 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise ConfigurationError(f"{path} can't be read: {error.strerror}") from error
     if not SECRET_BYTES_MIN <= len(found) <= SECRET_BYTES:
-        # Ended while it was written. Nobody has used it, or those cookies are over.
+        # The process ended while it wrote the file. The secret was not used, or its cookies have
+        # expired.
         path.unlink(missing_ok=True)
         return kept_secret(path.parent)
     return found

@@ -1,4 +1,4 @@
-"""Detection's part of the process: a traffic table for each lcore, and the collector."""
+"""Opens detection: a traffic table for each lcore, and the collector."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """EAL's command line from the settings: CPUs, packet memory, devices.
 
-Reads the process's CPU affinity, the kernel's free hugepages, and which driver a NIC is bound to.
+Uses the process's CPU affinity, the kernel's free hugepages, and the drivers that NICs are bound
+to.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from dataplane.native import abi
 from dataplane.run.ports.data_ports import is_pci_address, pci_address
 from dataplane.run.ports.vfio import Vfio
 
-_RUNTIME_DIRECTORY = "RUNTIME_DIRECTORY"  # EAL asks it first, as root too
+_RUNTIME_DIRECTORY = "RUNTIME_DIRECTORY"  # EAL tries it first, as root too
 _HUGEPAGES = Path("/sys/kernel/mm/hugepages")
 _VFIO = Vfio()
 
 
 @dataclass(frozen=True)
 class EalPlan:
-    """What EAL is started with, and what an operator may want to know about it."""
+    """The arguments of EAL, and facts about them for the operator."""
 
     arguments: tuple[str, ...]
     worker_cpus: tuple[int, ...]
@@ -44,9 +45,9 @@ def plan(
     vfio: Vfio = _VFIO,
     made_later: frozenset[str] = frozenset(),
 ) -> EalPlan:
-    """Decide; raises ConfigurationError naming the setting that can't be.
+    """Make the plan; raises ConfigurationError naming the setting that can't be used.
 
-    ``made_later``: devices that the caller makes itself once EAL runs.
+    ``made_later``: devices that the caller creates itself once EAL runs.
     """
     allowed = os.sched_getaffinity(0)
     cpus = _worker_cpus(settings, allowed)
@@ -70,8 +71,8 @@ def plan(
 def start_eal(library: ctypes.CDLL, eal_plan: EalPlan, run_directory: Path) -> Eal:
     """Start DPDK.
 
-    EAL insists on a directory for runtime files and, with this plan, leaves it empty: it gets a
-    private one below ``run_directory`` for as long as the start takes.
+    EAL requires a directory for run-time files and, with this plan, leaves it empty: it gets a
+    private one below ``run_directory`` during the start.
     """
     before = os.environ.get(_RUNTIME_DIRECTORY)
     with tempfile.TemporaryDirectory(prefix=".dpdk-", dir=run_directory) as directory:
@@ -85,9 +86,9 @@ def start_eal(library: ctypes.CDLL, eal_plan: EalPlan, run_directory: Path) -> E
 
 
 def lcores_argument(allowed: Iterable[int], worker_cpus: Sequence[int]) -> str:
-    """EAL's ``--lcores``: each worker sits on its CPU, the control loop floats over the others.
+    """EAL's ``--lcores``: each worker is pinned to its CPU, the control loop may use the others.
 
-    Where workers have all CPUs it floats over these, and takes its share from a worker.
+    If workers have all CPUs, the control loop may use these, and takes time from a worker.
     """
     others = sorted(set(allowed) - set(worker_cpus)) or sorted(allowed)
     floating = ",".join(map(str, others))
@@ -114,10 +115,10 @@ def _worker_cpus(settings: DataplaneSettings, allowed: set[int]) -> tuple[int, .
 
 
 def _huge_mib(settings: DataplaneSettings, root: Path) -> int | None:
-    """How much packet memory EAL may take in hugepages; None: it does without them.
+    """The hugepage memory that EAL may use; None: it uses none.
 
-    That is memory_mib in whole pages. EAL takes small pages first; where they do not suffice, a
-    large one must fit under the limit beside them.
+    That is memory_mib in whole pages. EAL uses small pages first; if they are not enough, a large
+    one must fit under the limit beside them.
     """
     if settings.hugepages == "off":
         return None
@@ -136,7 +137,7 @@ def _huge_mib(settings: DataplaneSettings, root: Path) -> int | None:
 
 
 def _pools(root: Path) -> list[tuple[int, int]]:
-    """MiB of a page and number of free ones, small pages first."""
+    """Size in MiB and number of free pages, small pages first."""
     found = []
     for directory in root.glob("hugepages-*kB"):
         size_kib = int(directory.name.removeprefix("hugepages-").removesuffix("kB"))
@@ -168,7 +169,7 @@ def _devices(outside: str, inside: str, made_later: frozenset[str]) -> list[str]
 
 
 def _address_mode(settings: DataplaneSettings, vfio: Vfio) -> tuple[str, ...]:
-    """Behind an IOMMU physical addresses, which an ordinary user can't see, are not needed."""
+    """Behind an IOMMU, physical addresses, which an ordinary user can't read, are not needed."""
     devices = (settings.outside.device, settings.inside.device)
     physical = [pci_address(device) for device in devices if is_pci_address(device)]
     translated = [address for address in physical if vfio.has(address)]

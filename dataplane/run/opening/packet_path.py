@@ -1,4 +1,4 @@
-"""EAL, packet memory, ports and workers, opened in this order and closed in the other."""
+"""Opens EAL, packet memory, ports and workers in this order; closes them in reverse order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = Log()
 
 @dataclass(frozen=True)
 class PacketPath:
-    """What packets run on; nothing runs yet."""
+    """The resources of the packet path; not started yet."""
 
     memory: Memory
     pool: PacketPool
@@ -40,7 +40,8 @@ def open_packet_path(
     stats: SharedStats,
     opened: ExitStack,
 ) -> PacketPath:
-    """Open everything onto ``opened``, ports stopped; the workers count on the pages of ``stats``.
+    """Open everything onto ``opened``, with stopped ports; the workers count on the pages of
+    ``stats``.
 
     Raises ConfigurationError or NativeError.
     """

@@ -1,4 +1,4 @@
-"""Opens the tables that the workers use: the lists of the node, and those of each lcore."""
+"""Opens the tables of the workers: the lists of the node, and the tables of each lcore."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dataplane.tables.syn_proxy_table import SynProxyTable
 def open_lists(
     library: ctypes.CDLL, settings: DataplaneSettings, workers: Workers, opened: ExitStack
 ) -> Lists:
-    """The allowlist and the blacklist, which all lcores read."""
+    """Open allowlist and blacklist, which all lcores read."""
     lists = Lists(
         library,
         settings.addresses_max,
@@ -40,7 +40,7 @@ def open_tables(
     lcore: abi.Lcore,
     opened: ExitStack,
 ) -> None:
-    """What one lcore has for itself: buckets, connections, HTTP, openings of the SYN proxy."""
+    """Open the tables of one lcore: buckets, connections, HTTP, openings of the SYN proxy."""
     buckets = Limits(library, settings.limits, random_hash_key())
     lcore.limits = opened.enter_context(buckets).address
     connections = ConnectionTable(

@@ -1,6 +1,6 @@
-"""The WAF's part of the process: its compile helper, started before EAL, and the rules.
+"""Opens the WAF: its compile helper, which starts before EAL, and the rules.
 
-A node without a directory for databases has no WAF: no helper runs, and no rule is taken.
+A node without a directory for databases has no WAF: no helper runs, and rules are refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dataplane.waf.rules import Rules
 
 @dataclass(frozen=True)
 class Compiler:
-    """The compile helper that runs, and where it and the rules meet."""
+    """The running compile helper, and the paths that it shares with the rules."""
 
     settings: HelperSettings
     cache: Cache
@@ -39,9 +39,9 @@ def start_compiler(
     worker_cpus: tuple[int, ...],
     opened: ExitStack,
 ) -> Compiler | None:
-    """Before EAL, after which this process forks no more; None: the node has no WAF.
+    """Start it before EAL, because the process does not fork after EAL; None: the node has no WAF.
 
-    It leaves the workers' CPUs alone if there are others. ConfigurationError.
+    It does not use the workers' CPUs if there are others. ConfigurationError.
     """
     if settings.rules_cache is None:
         return None
@@ -65,7 +65,8 @@ def open_waf(
     clock: Clock,
     opened: ExitStack,
 ) -> Rules | NoRules:
-    """The rules, none yet; NativeError. They are closed after the workers have stopped."""
+    """Open the rules, without any rule; NativeError. They are closed after the workers have
+    stopped."""
     if compiler is None:
         return NoRules(header)
     return open_rules(

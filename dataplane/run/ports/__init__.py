@@ -1,1 +1,1 @@
-"""The two data ports: their devices, and what the kernel and vfio have to do with them."""
+"""The two data ports: their devices, and the related parts of the kernel and vfio."""

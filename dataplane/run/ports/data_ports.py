@@ -1,7 +1,7 @@
-"""The two data ports: outside and inside, from device strings to started devices.
+"""The two data ports, outside and inside: from device strings to started devices.
 
-Used by the control loop before launch and after the last worker has returned; in between only
-``read`` is called, and what ``links`` has.
+The control loop uses them before the launch and after the last worker has returned; in between it
+calls only ``read`` and the methods of ``links``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _PCI_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\
 _FRAME_OVERHEAD_BYTES = 22  # Ethernet header and two VLAN tags
 _ROOM_BYTES_MIN = 2048
 _READ = ("missed", "errors", "no_mbuf", "tx_errors", "link_up", "speed_mbps")
-"""What of a device's statistics is read; the rest belongs to `dataplane.run.links.duty`."""
-_MTU_RANGE = (1280, 16_000)  # RFC 8200, section 5; above every device's jumbo frame
+"""The fields of a device's statistics that are read here; `dataplane.run.links.duty` writes the
+others."""
+_MTU_RANGE = (1280, 16_000)  # RFC 8200, section 5; larger than the jumbo frames of all devices
 
 
 def is_pci_address(device: str) -> bool:
@@ -35,22 +36,22 @@ def is_pci_address(device: str) -> bool:
 
 
 def pci_address(device: str) -> str:
-    """With its domain, as EAL names it."""
+    """The address with its domain, in EAL's form."""
     return device.lower() if device.count(":") > 1 else f"0000:{device.lower()}"
 
 
 def device_name(device: str) -> str:
-    """EAL's name of a device string."""
+    """EAL's name for a device string."""
     return pci_address(device) if is_pci_address(device) else device.split(",", 1)[0]
 
 
 def room_bytes(mtu: int) -> int:
-    """Buffer for one frame of that MTU, at least 2 KiB, a multiple of 64."""
+    """Buffer size for one frame of that MTU, at least 2 KiB, a multiple of 64."""
     return max(_ROOM_BYTES_MIN, -(-(mtu + _FRAME_OVERHEAD_BYTES) // 64) * 64)
 
 
 class DataPorts:
-    """Both devices, configured with one queue per lcore; their packets lie in the pool."""
+    """Both devices, configured with one queue per lcore; they use buffers of the pool."""
 
     def __init__(
         self,
@@ -82,27 +83,28 @@ class DataPorts:
 
     @property
     def port_ids(self) -> tuple[int, int]:
-        """DPDK's numbers, outside first."""
+        """DPDK's port numbers, outside first."""
         return self.devices[0].port_id, self.devices[1].port_id
 
     @property
     def links(self) -> list[PortLink]:
-        """Who sets the link of each: its driver, or the kernel where it sits on an interface."""
+        """The object that sets the link of each port: its driver, or the kernel for a port on an
+        interface."""
         return [
             device if kernel is None else kernel
             for device, kernel in zip(self.devices, self._kernel_links, strict=True)
         ]
 
     def start(self) -> None:
-        """Begin to receive: from now on somebody must poll."""
+        """Start to receive: from now on the workers must poll."""
         for device in self.devices:
             device.start()
 
     def read(self, header: abi.StatsHeader) -> None:
-        """Copy the drivers' counters and links into the page.
+        """Copy the drivers' counters and link states to the page.
 
-        A driver on a kernel's interface always has a link, and counts nothing that the interface
-        drops: both are asked for.
+        A driver on a kernel interface always reports a link, and does not count drops of the
+        interface: the kernel is asked for both.
         """
         each = zip(self.devices, self._drops, self._kernel_links, header.device, strict=True)
         for device, drops, kernel, out in each:
@@ -113,7 +115,7 @@ class DataPorts:
             is_up = None if kernel is None else kernel.is_up()
             if is_up is not None:
                 found.link_up = int(is_up)
-            # Readers look at any time: each word goes from one value to the next.
+            # Readers read at any time: each word changes in one step.
             for name in _READ:
                 setattr(out, name, getattr(found, name))
 
@@ -152,7 +154,7 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
             f"{lcores} needs one each: lower it to {queues}{_more_queues(limits.driver, lcores)}"
         )
     if limits.driver == "net_af_packet" and queues > lcores:
-        # The kernel spreads over all of them, polled or not.
+        # The kernel distributes packets to all queues, polled or not.
         raise ConfigurationError(f"{name}.device: qpairs={queues}, but lcores = {lcores} poll them")
     low, high = max(_MTU_RANGE[0], limits.mtu_min), min(_MTU_RANGE[1], limits.mtu_max)
     if not low <= wanted.mtu <= high:
@@ -162,7 +164,7 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
 
 
 def _more_queues(driver: str, count: int) -> str:
-    """Where more can be had: how."""
+    """How to get more queues, where that is possible."""
     if driver in QUEUE_ARGUMENTS:
         return f", or {QUEUE_ARGUMENTS[driver]}={count} in the device"
     return f", or give the virtual machine's NIC {count} queues" if driver == "net_virtio" else ""

@@ -1,7 +1,8 @@
-"""What the kernel drops for a port on packet sockets: its driver (af_packet) does not count it.
+"""Packets that the kernel drops at a port on packet sockets: the driver (af_packet) does not count
+them.
 
-Each socket's ring has few frames, and what comes while it is full is lost. Reading the kernel's
-counter sets it to zero; a driver that reads it too gets another part of the sum.
+Each socket's ring has few frames, and packets that arrive while it is full are lost. Reading the
+kernel's counter resets it; a driver that reads it too gets a part of the sum.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _FDS = Path("/proc/self/fd")
 
 
 class PacketSocketDrops:
-    """The sockets of one interface in this process; each is held by a descriptor of our own."""
+    """The sockets of one interface in this process, each with a duplicate descriptor."""
 
     def __init__(self, sockets: list[socket.socket]) -> None:
         self._sockets = sockets
@@ -36,13 +37,13 @@ class PacketSocketDrops:
         return self._dropped
 
     def close(self) -> None:
-        """Before the driver closes its own; may be called again."""
+        """Close before the driver closes its own; may be called again."""
         while self._sockets:
             self._sockets.pop().close()
 
 
 def drops_of(interface: str | None) -> PacketSocketDrops:
-    """Of the packet sockets that this process has on an interface; None: of no socket."""
+    """The drops of this process's packet sockets on an interface; None: there is no such socket."""
     if interface is None:
         return PacketSocketDrops([])
     fds = [int(path.name) for path in _FDS.iterdir()]

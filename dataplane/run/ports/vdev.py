@@ -1,6 +1,6 @@
-"""Virtual ports: the kernel interface below one, and why DPDK has not made one.
+"""Virtual ports: their kernel interfaces, and the reasons why DPDK has not created one.
 
-DPDK starts all the same, without the port; its own lines name a call at best.
+DPDK starts without such a port; its own log lines name at best a function.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ import socket
 
 _ON_PACKET_SOCKETS = ("net_af_packet", "eth_af_packet")
 _ON_AN_INTERFACE = (*_ON_PACKET_SOCKETS, "net_af_xdp", "net_pcap")
-"""Drivers whose ``iface=`` is one of the kernel's; others make theirs, or take it away."""
+"""Drivers whose ``iface=`` is a kernel interface; others create their own, or take it from the
+kernel."""
 _REMEDY = "its unit must be allowed to: docs/configuration.md#kernel-interfaces"
 
 
 QUEUE_ARGUMENTS = {"net_af_packet": "qpairs", "net_af_xdp": "queue_count"}
-"""By driver, what says how many queues a port has; one without."""
+"""By driver, the setting with the port's number of queues; drivers that are not listed have one."""
 
 
 def interface_of(device: str) -> str | None:
-    """The kernel's interface that a device string names; None: it sits on none."""
+    """The kernel interface in a device string; None: there is none."""
     name, *arguments = device.split(",")
     if not name.startswith(_ON_AN_INTERFACE):
         return None
@@ -26,7 +27,7 @@ def interface_of(device: str) -> str | None:
 
 
 def reason(device: str) -> str:
-    """What keeps a device string from becoming a port."""
+    """Why a device string could not become a port."""
     interface = interface_of(device)
     if interface is not None and not _exists(interface):
         return f"interface {interface} is not there, in the network namespace of the data plane"

@@ -1,6 +1,6 @@
-"""NICs behind an IOMMU, handed over by vfio-pci: is all there that an ordinary user needs for them?
+"""NICs behind an IOMMU with vfio-pci: checks what an ordinary user needs to use them.
 
-DPDK says otherwise only which call failed. Nothing is opened here.
+DPDK reports only which call has failed. This module opens no device.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DRIVER = "vfio-pci"
 
 @dataclass(frozen=True)
 class Vfio:
-    """Where the kernel shows its devices; a test has a place of its own."""
+    """The kernel's directories of its devices; tests use others."""
 
     pci: Path = Path("/sys/bus/pci/devices")
     nodes: Path = Path("/dev/vfio")
@@ -27,7 +27,7 @@ class Vfio:
         return _link_name(self.pci / address / "driver") == DRIVER
 
     def check(self, address: str, memory_mib: int) -> None:
-        """ConfigurationError: this user may not open the device, or not pin the packet memory."""
+        """ConfigurationError: this user may not open the device, or not lock the packet memory."""
         group = _link_name(self.pci / address / "iommu_group")
         for node in (self.nodes / "vfio", self.nodes / str(group)):
             if not os.access(node, os.R_OK | os.W_OK):

@@ -1,1 +1,1 @@
-"""The worker lcores: launched, watched, ended."""
+"""The worker lcores: launch, watchdog, end."""

@@ -1,4 +1,4 @@
-"""What the kernel says of the worker's threads: how long each has run, and whether it could."""
+"""The kernel's information about worker threads: their run time, and whether they can run."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 _NAME = re.compile(r"worker-?(\d+)$")
-"""EAL's: ``rte-worker-1``, since DPDK 23.11 ``dpdk-worker1``; with EAL's lcore number."""
+"""Names by EAL: ``rte-worker-1``, since DPDK 23.11 ``dpdk-worker1``; with EAL's lcore number."""
 _NS_PER_MS = 1_000_000
 
 
 class Ran(NamedTuple):
-    """Of a thread, so far."""
+    """The state of a thread."""
 
     cpu_ms: int
     is_runnable: bool
-    """It runs, or waits for its CPU; False: it is stopped, or waits for something else."""
+    """True: it runs, or waits for its CPU; False: it is stopped, or waits for something else."""
 
 
 class WorkerThreads:
-    """By index of the lcore. ``tasks``: the process's, as proc(5) has them."""
+    """By index of the lcore. ``tasks``: the process's directory in proc(5)."""
 
     def __init__(self, lcore_ids: Sequence[int], tasks: Path = Path("/proc/self/task")) -> None:
         self._lcore_ids = tuple(lcore_ids)
@@ -29,7 +29,7 @@ class WorkerThreads:
         self._found: dict[int, Path] = {}
 
     def ran(self, index: int) -> Ran | None:
-        """None: the kernel does not say."""
+        """The state of a worker; None: not available."""
         try:
             task = self._task(self._lcore_ids[index])
             if task is None:

@@ -1,7 +1,6 @@
-"""Whether the worker lcores still turn, judged from their heartbeats.
+"""Detects stalled worker lcores, from their heartbeats.
 
-Pure: time, heartbeats and what threads have run are arguments. What follows from a stall is the
-caller's business.
+Pure: time, heartbeats and run times of threads are arguments. The caller acts on a stall.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ from collections.abc import Callable, Sequence
 from dataplane.run.workers.threads import Ran
 
 STALL_MS = 2_000
-"""A worker whose heartbeat stands that long while it runs has stopped polling."""
+"""A worker has stalled if its heartbeat does not change for so long while it runs."""
 STARVED_MS = 30_000
-"""A worker that got no CPU for so long is no use to anybody either."""
+"""A worker without CPU time for so long counts as stalled too."""
 _STEP_MS_MAX = 50
-"""What one check may add: when the whole process was stopped (SIGSTOP, a paused VM), nobody's
-heartbeat moved and nobody is at fault."""
+"""Maximum time that one check adds: while the whole process was stopped (SIGSTOP, a paused VM), no
+heartbeat could change."""
 
 
 class HeartbeatWatchdog:
-    """Sums up, for each lcore, the time its heartbeat has stood still while we ourselves ran.
+    """Sums up, for each lcore, the time without a change of its heartbeat while this process ran.
 
-    ``ran``: what the kernel says of an lcore's thread. Time in which it could run and was given no
-    CPU does not count: a start anew would wait for the same CPU.
+    ``ran``: the kernel's information about an lcore's thread. Time in which the thread was ready
+    but got no CPU does not count: a restarted process would wait for the same CPU.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class HeartbeatWatchdog:
         self._ran = ran
 
     def check(self, heartbeats: Sequence[int], now_ms: int) -> int | None:
-        """Index of an lcore that has stalled, else None; call it at least every 50 ms."""
+        """Index of a stalled lcore, else None; call it at least every 50 ms."""
         step_ms = min(now_ms - self._checked_ms, _STEP_MS_MAX)
         self._checked_ms = now_ms
         stalled = None
@@ -51,12 +50,12 @@ class HeartbeatWatchdog:
 
 
 class _Still:
-    """How long a heartbeat has stood."""
+    """The time since a heartbeat has changed."""
 
     def __init__(self) -> None:
         self.whole_ms = 0
         self.ran_ms = 0
-        """Without the time in which the thread waited for its CPU."""
+        """The same without the time in which the thread waited for its CPU."""
         self._before: Ran | None = None
 
     def add(self, step_ms: int, ran: Ran | None) -> None:

@@ -1,8 +1,8 @@
-"""The worker lcores: what they run on, their launch, their end, and whether they still turn.
+"""The worker lcores: their structures, their launch, their end, and their heartbeats.
 
-Builds ``sb_node``, one ``sb_lcore`` each, and the hand-over rings in DPDK's memory before launch;
-afterwards writes only the words that ``abi.h`` marks for it. Knows no settings, socket or list: a
-benchmark runs workers with it on ports of its own.
+Builds ``sb_node``, one ``sb_lcore`` each, and the hand-over rings in DPDK's memory before the
+launch. Afterwards it writes only the words that ``abi.h`` marks for it. It does not depend on
+settings, sockets or lists: a benchmark runs workers with it on its own ports.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class WorkerPlan:
     port_ids: tuple[int, int]
     tsc_hz: int
     owner_key: tuple[int, int]
-    """Random, per boot: which lcore owns a client can't be aimed at."""
+    """Random at each start, so that attackers can't choose the lcore that owns a client."""
     handover_slots: int = abi.HANDOVER_SLOTS
-    """Packets on their way from one lcore to another at a time; a power of two."""
+    """Packets in transit from one lcore to another; a power of two."""
 
 
 class Workers:
     """The node and its lcores; ``memory`` must outlive them.
 
-    ``node.lists`` and ``node.policy`` are set by the caller before ``launch``.
+    The caller sets ``node.lists`` and ``node.policy`` before ``launch``.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class Workers:
 
     @property
     def pages(self) -> Sequence[abi.LcoreStats]:
-        """Their statistics, by index."""
+        """The statistics pages, by index."""
         return self._stats
 
     @property
     def readers_address(self) -> int:
-        """Of the quiescent counters: for tables that free behind the workers' backs."""
+        """Address of the quiescent counters, for tables that free memory while workers run."""
         return ctypes.addressof(self.node.readers)
 
     def launch(self) -> None:
@@ -94,15 +94,15 @@ class Workers:
             eal_lcore.launch("sb_worker_main", ctypes.addressof(lcore))
 
     def stop(self) -> None:
-        """Ask them to finish what they have received and return."""
+        """Ask the workers to finish their received packets and return."""
         self.node.stop = 1
 
     def running(self) -> bool:
-        """Whether any has not returned yet."""
+        """Whether a worker has not returned yet."""
         return any(lcore.running() for lcore in self._eal_lcores)
 
     def join(self, timeout_s: float) -> bool:
-        """After ``stop``: wait until all have returned; False: one hasn't within the time."""
+        """After ``stop``: wait until all have returned; False: one has not returned in time."""
         end = time.monotonic() + timeout_s
         while self.running():
             if time.monotonic() > end:
@@ -112,11 +112,11 @@ class Workers:
         return True
 
     def listen(self, index: int, consumer: int) -> None:
-        """Swap an lcore's ``sb_ring_consumer`` of events; 0: nobody listens."""
+        """Replace an lcore's ``sb_ring_consumer`` of events; 0: no client."""
         self.lcores[index].events_consumer = consumer
 
     def heartbeats(self) -> tuple[int, ...]:
-        """Turns of each loop."""
+        """Number of turns of each loop."""
         return tuple(stats.heartbeat for stats in self._stats)
 
     def cycles(self) -> tuple[int, int]:
@@ -141,7 +141,8 @@ class Workers:
         )
 
     def traffic(self) -> tuple[int, int, int, int, int]:
-        """Packets received, bytes of them, packets forwarded, consumed and dropped since launch."""
+        """Since launch: packets received and their bytes, packets forwarded, consumed
+        and dropped."""
         ports = [port for stats in self._stats for port in stats.port]
         return (
             sum(port.received for port in ports),
@@ -152,7 +153,8 @@ class Workers:
         )
 
     def protected(self) -> Sequence[tuple[int, Sequence[abi.Protected]]]:
-        """Of each lcore, for how many the SYN proxy is on, and the first of them."""
+        """For each lcore, the number of addresses for which the SYN proxy is on, and the first
+        ones."""
         found = []
         for lcore in self.lcores:
             if lcore.syn_proxy:

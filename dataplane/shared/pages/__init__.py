@@ -1,1 +1,1 @@
-"""The statistics pages, read into plain values; `statsview` has all of them."""
+"""Reads the statistics pages into plain values; `statsview` has all of them."""

@@ -1,7 +1,7 @@
 """Reads attacks from the statistics pages into plain values. Reads only, never writes.
 
-Slots that were never used are not looked at: their pages cost no memory. A slot that changes while
-it is read is read again, a few times; the control loop writes one within microseconds.
+Unused slots are not read, so that their pages need no memory. A slot that changes during a read is
+read again, a few times; the control loop writes one within microseconds.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _COUNTS_BYTES = ctypes.sizeof(abi.DetectionCounts)
 
 
 class DetectionPages:
-    """Of a mapping of ``sb_stats``, as bytes and as words."""
+    """A mapping of ``sb_stats``, as bytes and as words."""
 
     def __init__(self, view: memoryview, words: memoryview) -> None:
         self._bytes = view
         self._words = words
 
     def incidents(self, updated_since_boot_ms: int = 0) -> list[plain.Incident]:
-        """All that are kept and were written since then, oldest first."""
+        """All incidents in the table that were written since then, oldest first."""
         found = (self._slot(slot) for slot in range(abi.INCIDENTS_MAX))
         wanted = [each for each in found if each and each.updated_boot_ms >= updated_since_boot_ms]
         return [_incident(each) for each in sorted(wanted, key=lambda each: each.number)]
 
     def top(self) -> plain.Top:
-        """The heaviest of the node."""
+        """The heaviest sources and targets of the node."""
         content = self._settled(_TOP, ctypes.sizeof(abi.Top))
         top = abi.Top.from_buffer_copy(content or bytes(ctypes.sizeof(abi.Top)))
         return plain.Top(
@@ -53,7 +53,7 @@ class DetectionPages:
         )
 
     def baseline(self) -> plain.BaselinePeriod:
-        """The last period that is over."""
+        """The last complete period."""
         size = ctypes.sizeof(abi.Baseline)
         content = self._settled(_BASELINE, size)
         period = abi.Baseline.from_buffer_copy(content or bytes(size))
@@ -64,7 +64,7 @@ class DetectionPages:
         )
 
     def stats(self) -> plain.DetectionStats:
-        """The counters."""
+        """The counters of detection."""
         content = bytes(self._bytes[_DETECTION : _DETECTION + _COUNTS_BYTES])
         counted = abi.DetectionCounts.from_buffer_copy(content)
         return plain.DetectionStats(
@@ -84,7 +84,7 @@ class DetectionPages:
         return abi.Incident.from_buffer_copy(content) if content else None
 
     def _settled(self, offset: int, size: int) -> bytes | None:
-        """Bytes that begin with a version; None: never written, or never still."""
+        """Bytes that begin with a version; None: never written, or changing during each read."""
         for _ in range(_TRIES_MAX):
             version = self._words[offset // _WORD]
             if version == 0:
@@ -160,7 +160,7 @@ def _incident(raw: abi.Incident) -> plain.Incident:
 
 
 def _target(raw: abi.Incident, profile: str) -> tuple[str, Network | None, str]:
-    """Kind, network if it is one, and text."""
+    """Kind, network (if it is one), and text."""
     kind = _label(abi.Target, raw.target)
     if raw.target in {abi.Target.ADDRESS, abi.Target.PREFIX}:
         network = Network(bytes(raw.key), min(raw.prefix_length, KEY_BITS))

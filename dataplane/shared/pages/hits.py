@@ -15,7 +15,7 @@ _BYTES = ctypes.sizeof(abi.MostHit)
 def read_most_hit(view: memoryview, kind: abi.ListKind) -> list[Network]:
     """Networks of a list, the most hit first.
 
-    A page that changes while it is read is read again, a few times: it is written within moments.
+    A page that changes during a read is read again, a few times: a write takes moments.
     """
     offset = _FIRST + kind * _BYTES
     found = abi.MostHit()

@@ -1,4 +1,4 @@
-"""What is counted of each port, as it stands in the statistics pages."""
+"""Reads the counters of each port from the statistics pages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _HEADER = abi.StatsHeader
 _LCORE = abi.LcoreStats
 _PORT = abi.PortStats
 Words: TypeAlias = Callable[[int, int], list[int]]
-"""A byte offset, and how many."""
+"""Reads so many words at a byte offset."""
 
 
 def read_port(port: abi.Port, span: Words, summed: Words) -> stats.PortStats:
-    """One port. ``span``: words at a byte offset; ``summed``: of the lcores' pages, in all."""
+    """One port. ``span``: reads words at a byte offset; ``summed``: sums over the lcores' pages."""
     size = ctypes.sizeof(_PORT)
     words = summed(_LCORE.port.offset + port * size, size // _WORD)  # type: ignore[attr-defined]
     dropped = words[_PORT.dropped.offset // _WORD :][: abi.REASON_COUNT]  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ def read_port(port: abi.Port, span: Words, summed: Words) -> stats.PortStats:
 
 
 def read_neighbors_beyond(summed: Words) -> dict[str, int]:
-    """Packets of neighbours beyond their allowance, by protocol."""
+    """Packets of neighbours that exceeded their budget, by protocol."""
     return _by_neighbor(summed, _LCORE.neighbor_beyond.offset)  # type: ignore[attr-defined]
 
 
@@ -71,5 +71,5 @@ def _by_neighbor(summed: Words, offset: int) -> dict[str, int]:
 
 
 def named(member: abi.Port | abi.Link | abi.Encapsulation | abi.Neighbor | abi.Reason) -> str:
-    """As the statistics call it."""
+    """The name in the statistics."""
     return member.name.lower()

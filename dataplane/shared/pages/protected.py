@@ -1,4 +1,5 @@
-"""Reads for whom the SYN proxy is on from the statistics pages. Reads only, never writes."""
+"""Reads from the statistics pages for which addresses the SYN proxy is on. Reads only, never
+writes."""
 
 from __future__ import annotations
 

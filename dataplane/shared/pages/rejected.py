@@ -1,4 +1,4 @@
-"""What the data plane could not apply, as it stands in the statistics header."""
+"""Reads from the statistics header the changes that the data plane could not apply."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dataplane.statelog.changes import ListName
 _HEADER = abi.StatsHeader
 _REJECTED = abi.Rejected
 _LISTS: tuple[ListName, ...] = ("blacklist", "allowlist")
-"""By `abi.ListKind`."""
+"""Names by `abi.ListKind`."""
 _ERRNO_MAX = (1 << 31) - 1
 _ERRORS = {errno.ENOSPC: "the table is full", errno.ENOMEM: "no memory"}
 
 
 def read_rejected(count: int, content: memoryview) -> Iterator[stats.Rejected]:
-    """The newest of so many, but for one that the writer may be about to write over."""
+    """The newest of ``count`` rejections, except one that the writer may be about to overwrite."""
     size = ctypes.sizeof(_REJECTED)
     for number in range(max(0, count - abi.REJECTED_MAX + 1), count):
         slot = number % abi.REJECTED_MAX

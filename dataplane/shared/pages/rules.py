@@ -1,6 +1,6 @@
-"""Reads what rules of the WAF have hit from the statistics pages. Reads only, never writes.
+"""Reads hits of WAF rules from the statistics pages. Reads only, never writes.
 
-Elements that no worker has ever written are not looked at: their pages cost no memory.
+Elements that no worker has written are not read, so that their pages need no memory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RING: int = _LCORE.evidence.offset  # type: ignore[attr-defined]
 
 
 class RulesPages:
-    """Of a mapping of ``sb_stats``, as bytes and as words."""
+    """A mapping of ``sb_stats``, as bytes and as words."""
 
     def __init__(self, view: memoryview, words: memoryview, lcores: Sequence[int]) -> None:
         self._bytes = view
@@ -38,8 +38,8 @@ class RulesPages:
         self._lcores = lcores
 
     def hits(self, numbers: Sequence[int]) -> dict[int, int]:
-        """Requests that each rule hit; about 2 ms, however many are asked for."""
-        wanted = set(numbers) - {0}  # that stands for no rule
+        """Hits of each rule in requests; about 2 ms for any number of rules."""
+        wanted = set(numbers) - {0}  # index 0 stands for no rule
         start = _NUMBERS // _WORD
         by_slot = self._words[start : start + abi.RULES_MAX].tolist()
         slots = {number: slot for slot, number in enumerate(by_slot) if number in wanted}
@@ -51,12 +51,12 @@ class RulesPages:
         }
 
     def group_names(self) -> dict[int, str]:
-        """Index and name of each group of rules; not of those that have none."""
+        """Index and name of each group of rules; rules without a group are left out."""
         count = min(self._words[_GROUP_COUNT // _WORD], abi.RULE_GROUPS_MAX)
         return dict(read_labels(self._bytes, _GROUP_LABELS, count, abi.RULE_GROUP_NAME))
 
     def groups(self) -> Iterator[GroupStats]:
-        """What rules of each group have hit."""
+        """Hits of the rules of each group."""
         for group, name in ({0: NO_GROUP} | self.group_names()).items():
             at = (_GROUPS + group * abi.WAF_RESULT_COUNT * _WORD) // _WORD
             counts = (
@@ -66,7 +66,7 @@ class RulesPages:
             yield GroupStats(name, *counts)
 
     def evidence(self, limit: int, rule: int | None, names: Mapping[int, str]) -> list[Evidence]:
-        """The newest, of one rule if it is named, newest first; ``names``: of the profiles."""
+        """The newest evidence, of one rule if given, newest first; ``names``: of the profiles."""
         found = [
             each
             for index in self._lcores
@@ -75,7 +75,8 @@ class RulesPages:
         return sorted(found, key=lambda each: each.boot_ms, reverse=True)[:limit]
 
     def evidence_at(self, lcore: int, sequence: int, names: Mapping[int, str]) -> Evidence | None:
-        """The one of that sequence; None: it is written over, or there is no such lcore."""
+        """The evidence with that sequence number; None: it was overwritten, or there is no such
+        lcore."""
         if lcore not in self._lcores or sequence < 1:
             return None
         offset = _page(lcore) + _RING + (sequence - 1) % abi.EVIDENCE_MAX * _EVIDENCE_BYTES
@@ -86,7 +87,7 @@ class RulesPages:
     def _of_lcore(
         self, lcore: int, rule: int | None, names: Mapping[int, str]
     ) -> Iterator[Evidence]:
-        """Newest first."""
+        """The evidence of one lcore, newest first."""
         count = self._words[(_page(lcore) + _COUNT) // _WORD]
         for sequence in range(count, max(0, count - abi.EVIDENCE_MAX), -1):
             found = self.evidence_at(lcore, sequence, names)
@@ -95,7 +96,7 @@ class RulesPages:
 
 
 def read_labels(view: memoryview, offset: int, count: int, size: int) -> list[tuple[int, str]]:
-    """Index and name of each that there is, of so many labels of so many bytes."""
+    """Index and name of each label, out of so many labels of so many bytes."""
     raw = bytes(view[offset : offset + count * size])
     names = (
         raw[at : at + size].rstrip(b"\0").decode(errors="replace")

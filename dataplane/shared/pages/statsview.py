@@ -1,7 +1,7 @@
 """Reads the statistics pages into plain values. Reads only, never writes, needs no library.
 
-Everything on the pages that is wider than a byte is a 64-bit word, so a mapping is looked at as
-words; offsets come from `abi`. Only what is in use is touched: an exporter keeps the pages of a few
+All values on the pages that are wider than a byte are 64-bit words, so a mapping is read as words;
+offsets come from `abi`. Only used parts are read: an exporter needs memory for the pages of a few
 profiles, not of a thousand.
 """
 
@@ -33,7 +33,7 @@ from dataplane.shared.pages.rules import RulesPages, read_labels
 
 _Value = TypeVar("_Value")
 REMOVED = "(removed)"
-"""Stands for all profiles that are no more."""
+"""Label for all removed profiles together."""
 _TRIES_MAX = 8
 _WORD = 8
 _MASK = (1 << 64) - 1
@@ -46,7 +46,7 @@ class StatsView:
     """A mapping of ``sb_stats``, read-only."""
 
     def __init__(self, view: mmap.mmap, clock: Clock) -> None:
-        """DataplaneAwayError unless it is the page of a data plane of this layout."""
+        """DataplaneAwayError unless it is the page of a data plane with this layout."""
         self._bytes = memoryview(view)
         self._words = self._bytes.cast("Q")
         self._clock = clock
@@ -60,12 +60,12 @@ class StatsView:
         self._capture_pages = CapturePages(self._bytes, self._words, self._lcores)
 
     def close(self) -> None:
-        """Let go of the mapping; idempotent."""
+        """Release the mapping; idempotent."""
         self._words.release()
         self._bytes.release()
 
     def in_force(self, database_id: UUID, revision: int, *, of_rules: bool = False) -> bool:
-        """See `stats.NodeStats.in_force`; reads a few words and allocates nothing much."""
+        """See `stats.NodeStats.in_force`; reads a few words and allocates almost nothing."""
         identity, applied, loading, rules = self._applied()
         through = min(applied, rules) if of_rules else applied
         return identity == database_id and through >= revision and loading != revision
@@ -79,19 +79,19 @@ class StatsView:
         return self._rules_pages.group_names()
 
     def profiles(self) -> dict[int, str]:
-        """Index and name of each that counts."""
+        """Index and name of each profile with counters."""
         return dict(self._profiles())
 
     def evidence(self, limit: int, rule: int | None = None) -> list[Evidence]:
-        """The newest, of one rule if it is named, newest first."""
+        """The newest evidence, of one rule if given, newest first."""
         return self._rules_pages.evidence(limit, rule, dict(self._profiles()))
 
     def evidence_at(self, lcore: int, sequence: int) -> Evidence | None:
-        """The one that an event is about; None: it is written over, or there is no such lcore."""
+        """The evidence of an event; None: it was overwritten, or there is no such lcore."""
         return self._rules_pages.evidence_at(lcore, sequence, dict(self._profiles()))
 
     def incidents(self, updated_since_boot_ms: int = 0) -> list[Incident]:
-        """Attacks that are kept and were written since then, oldest first."""
+        """Incidents in the table that were written since then, oldest first."""
         return self._detection_pages.incidents(updated_since_boot_ms)
 
     def captures(self, seen: Seen, limit: int) -> tuple[list[Capture], Seen]:
@@ -107,11 +107,11 @@ class StatsView:
         return read_most_hit(self._bytes, kind)
 
     def baseline(self) -> BaselinePeriod:
-        """The rates of profiles in the last period that is over."""
+        """The rates of profiles in the last complete period."""
         return self._detection_pages.baseline()
 
     def capacities(self) -> stats.Capacities:
-        """The sizes alone."""
+        """Only the sizes of the tables."""
         header = self._header
         return stats.Capacities(
             addresses_max=header("addresses_max"),
@@ -125,7 +125,7 @@ class StatsView:
         )
 
     def read(self) -> stats.NodeStats:
-        """Everything."""
+        """All statistics."""
         database_id, applied, loading, rules_through = self._applied()
         now_ms = self._clock.boot_ms()
         header = self._header
@@ -206,7 +206,8 @@ class StatsView:
         )
 
     def _settled(self, read: Callable[[], Iterable[_Value]]) -> tuple[_Value, ...]:
-        """Read while names and counters stay where they are; a policy moves them for moments."""
+        """Read until names and counters stay in place; a change of the policy moves them for
+        moments."""
         for _ in range(_TRIES_MAX):
             before = self._header("profile_version")
             found = tuple(read())
@@ -215,8 +216,8 @@ class StatsView:
         return found
 
     def _applied(self) -> tuple[UUID | None, int, int, int]:
-        """Database, applied_through, loading, rules_through; in an order that never claims too
-        much.
+        """Database, applied_through, loading, rules_through; read in an order that never reports
+        too much.
 
         loading is stored before applied_through, so it is read after. The database id is written
         while applied_through is 0, so it is read before and after, until both agree.
@@ -241,7 +242,7 @@ class StatsView:
         return self._words[offset // _WORD : offset // _WORD + count].tolist()
 
     def _summed(self, offset: int, count: int) -> list[int]:
-        """Words at a byte offset of the lcore's pages, summed over the lcores."""
+        """Words at a byte offset of the lcores' pages, summed over the lcores."""
         spans = (self._span(_lcore_offset(index) + offset, count) for index in self._lcores)
         return [sum(column) & _MASK for column in zip(*spans, strict=True)] or [0] * count
 
@@ -273,7 +274,7 @@ class StatsView:
         return stats.StageStats(*self._span(offset, size // _WORD))
 
     def _reasons(self) -> Iterator[stats.ReasonCount]:
-        """By the profiles' names, and of those that are no more together."""
+        """By name of the profile, and of all removed profiles together."""
         size = ctypes.sizeof(abi.ProfileStats)
         counted = [(REMOVED, self._span(_HEADER.profile_removed.offset, size // _WORD))]
         for index, name in self._profiles():
@@ -288,7 +289,7 @@ class StatsView:
                     )
 
     def _profiles(self) -> list[tuple[int, str]]:
-        """Index and name of each that counts."""
+        """Index and name of each profile with counters."""
         labels: int = _HEADER.profile_label.offset  # type: ignore[attr-defined]
         return read_labels(self._bytes, labels, self._profile_count, abi.PROFILE_NAME)
 

@@ -1,1 +1,2 @@
-"""How things cross: memory that is shared, the rings in it, what is said on the control socket."""
+"""The transport between processes: shared memory, the rings in it, the messages on the control
+socket."""

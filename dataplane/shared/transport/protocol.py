@@ -28,23 +28,24 @@ from dataplane.shared.explained import PacketQuestion
 MESSAGE_BYTES_MAX = 4096
 WAIT_MS_MAX = 5000
 WAKE = b"wake"
-"""From the control client, when it has put commands into its ring: nobody polls that quickly."""
+"""From the control client, after it has put commands into its ring: the ring is not polled that
+often."""
 DESCRIPTORS_MAX = 1 + 2 * (abi.LCORES_MAX + 1)
 
 
 class Want(StrEnum):
-    """What a client asks for."""
+    """The kinds of leases."""
 
     OBSERVE = "observe"
     """The statistics pages."""
     CONTROL = "control"
-    """And the command ring and its replies; one client at a time."""
+    """In addition the command ring and its replies; one client at a time."""
     EVENTS = "events"
-    """And the event rings; one client at a time."""
+    """In addition the event rings; one client at a time."""
 
 
 class Refusal(StrEnum):
-    """Why a client gets nothing."""
+    """Why a client gets no lease."""
 
     ABI = "abi"
     BUSY = "busy"
@@ -53,7 +54,7 @@ class Refusal(StrEnum):
 
 
 class ProtocolError(SecBeatError):
-    """The other side said what the protocol does not know."""
+    """The other side has sent an invalid message."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Request:
 
     want: Want
     wait_ms: int
-    """How long it waits for a lease that another client holds, 0 to 5000."""
+    """How long it waits for another client's lease, 0 to 5000."""
     abi_hash: str = abi.ABI_HASH
 
 
@@ -75,7 +76,7 @@ class Doorbell:
 
 @dataclass(frozen=True)
 class Explain:
-    """Asks for one exact entry."""
+    """A question about one exact entry."""
 
     network: Network
     kind: abi.ListKind
@@ -83,7 +84,7 @@ class Explain:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the tables say about one exact entry."""
+    """The tables' answer about one exact entry."""
 
     hits: int
     found: bool
@@ -91,18 +92,18 @@ class Explanation:
 
 Command: TypeAlias = Doorbell | Explain | PacketQuestion
 OnCommand: TypeAlias = Callable[[Command], Explanation | abi.PacketExplained | None]
-"""Carries a command out; answers an `Explain`, and a `PacketQuestion` where that can be."""
+"""Executes a command; returns the answer to an `Explain`, and to a `PacketQuestion` if possible."""
 
 
 def encode_request(request: Request) -> bytes:
-    """The client's message."""
+    """Encode the client's message."""
     return json.dumps(
         {"abi": request.abi_hash, "want": request.want, "wait_ms": request.wait_ms}
     ).encode()
 
 
 def decode_request(message: bytes) -> Request:
-    """Raises ProtocolError for anything that no client of ours sends."""
+    """Decode it; raises ProtocolError for a message that no SecBeat client sends."""
     value = _decode(message)
     wait_ms, abi_hash = value.get("wait_ms"), value.get("abi")
     if type(wait_ms) is not int or not 0 <= wait_ms <= WAIT_MS_MAX:
@@ -121,7 +122,7 @@ GRANT = b'{"ok": true}'
 
 
 def decode_answer(message: bytes) -> tuple[Refusal, str] | None:
-    """None: granted; otherwise why not."""
+    """None: granted; otherwise the reason of the refusal."""
     value = _decode(message)
     if value.get("ok") is True:
         return None
@@ -132,7 +133,7 @@ def decode_answer(message: bytes) -> tuple[Refusal, str] | None:
 
 
 def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
-    """One message and its descriptors (close-on-exec; the caller's to close); b"" at the end."""
+    """One message and its descriptors (close-on-exec; the caller closes them); b"" at the end."""
     message, fds, flags, _ = socket.recv_fds(
         connection, MESSAGE_BYTES_MAX, DESCRIPTORS_MAX, socket.MSG_CMSG_CLOEXEC
     )
@@ -143,7 +144,7 @@ def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def send(connection: socket.socket, message: bytes, fds: Sequence[int] = ()) -> None:
-    """One message and its descriptors."""
+    """Send one message and its descriptors."""
     if fds:
         socket.send_fds(connection, [message], list(fds), socket.MSG_NOSIGNAL)
     else:
@@ -151,7 +152,7 @@ def send(connection: socket.socket, message: bytes, fds: Sequence[int] = ()) -> 
 
 
 def close_all(fds: Sequence[int]) -> None:
-    """Close descriptors, whatever they are."""
+    """Close descriptors; errors are ignored."""
     for fd in fds:
         with contextlib.suppress(OSError):
             os.close(fd)

@@ -1,8 +1,8 @@
 """The SPSC ring of ``ring.c`` for Python: one class per end.
 
-Each end writes its own part of the memory only (``RingProducer`` or ``RingConsumer`` in ``abi``)
-and treats the other as hostile: a cursor or a sequence number that can't be raises ``RingError``.
-Ends are not thread safe. They keep the buffers alive that they are given until ``close()``.
+Each end writes only its own part of the memory (``RingProducer`` or ``RingConsumer`` in ``abi``)
+and does not trust the other: an impossible cursor or sequence number raises ``RingError``. Ends are
+not thread safe. They keep their buffers alive until ``close()``.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ PAYLOAD_BYTES = ctypes.sizeof(abi.Doorbell)
 
 
 class RingError(SecBeatError):
-    """The other end of a ring broke the protocol."""
+    """The other end of a ring has violated the protocol."""
 
 
 @dataclass(frozen=True)
 class Element:
-    """What came out: ``kind`` as sent (it may be no ``abi.Message``), 48 bytes of payload."""
+    """A received element: ``kind`` as sent (it may be no ``abi.Message``), 48 bytes of payload."""
 
     kind: int
     payload: bytes
 
 
 class _End:
-    """What both ends have: the two parts, one element to copy through, and an end of their own."""
+    """Common to both ends: the two parts, one element for copies, and a close."""
 
     def __init__(self, producer_buffer: ReadableBuffer, consumer_buffer: ReadableBuffer) -> None:
-        """Both buffers hold a part each, zeroed or as an earlier end left them."""
+        """Both buffers hold one part each, zeroed or as an earlier end has left them."""
         self._producer = Part(producer_buffer, ctypes.sizeof(abi.RingProducer))
         self._consumer = Part(consumer_buffer, ctypes.sizeof(abi.RingConsumer))
         self._element = abi.RingElement()
 
     def close(self) -> None:
-        """Let go of the buffers, so that a mapping can be closed; may be called again."""
+        """Release the buffers, so that a mapping can be closed; may be called again."""
         self._producer.close()
         self._consumer.close()
 
@@ -98,7 +98,8 @@ class Consumer(_End):
         self._pop = _declare(library).sb_ring_pop
 
     def pop(self) -> Element | None:
-        """Take the oldest element, None when empty; raises RingError when the producer lies."""
+        """Take the oldest element, None when empty; raises RingError for invalid data of the
+        producer."""
         element = self._element
         result = self._pop(
             self._producer.address, self._consumer.address, ctypes.addressof(element)
@@ -111,7 +112,7 @@ class Consumer(_End):
 
 
 class Part:
-    """The address of a buffer that may be read-only, and a reference that keeps it alive.
+    """The address of a buffer that may be read-only, and a reference that keeps the buffer alive.
 
     ctypes' ``from_buffer`` refuses read-only mappings, and the other end's part is one.
     """
@@ -125,7 +126,7 @@ class Part:
 
     @property
     def address(self) -> int:
-        """Of the first byte; ValueError after close."""
+        """Address of the first byte; ValueError after close."""
         if not self._buffer.buf:
             raise ValueError("ring: used after close()")
         return self._buffer.buf

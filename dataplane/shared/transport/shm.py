@@ -1,9 +1,9 @@
-"""Memory that the data plane shares with its clients: memfds that nobody can resize.
+"""Memory that the data plane shares with its clients: memfds of fixed size.
 
-The data plane creates every one. What it writes itself is sealed against future writing once it has
-mapped it, so that a client's descriptor can neither write nor map for writing (fcntl(2),
-F_SEAL_FUTURE_WRITE). What a client writes, the data plane maps read-only. All are sealed against
-shrinking, so reading one can't fault.
+The data plane creates all of them. Memory that it writes itself is sealed against future writing
+after it has mapped it, so that a client's descriptor can neither write nor map for writing
+(fcntl(2), F_SEAL_FUTURE_WRITE). Memory that a client writes is mapped read-only in the data plane.
+All are sealed against shrinking, so a read can't fault.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Memory:
 
     @classmethod
     def ours(cls, name: str, size: int) -> Memory:
-        """New memory that only this process can ever write."""
+        """Create memory that only this process can ever write."""
         with _created(name, size) as fd:
             memory = cls(fd, mmap.mmap(fd, size))
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _FIXED | _F_SEAL_FUTURE_WRITE)
@@ -43,7 +43,7 @@ class Memory:
 
     @classmethod
     def theirs(cls, name: str, content: ctypes.Structure) -> Memory:
-        """New memory that a client will write and this process only reads."""
+        """Create memory that a client will write and this process only reads."""
         with _created(name, ctypes.sizeof(content)) as fd:
             os.pwrite(fd, bytes(content), 0)
             memory = cls(fd, mmap.mmap(fd, ctypes.sizeof(content), prot=mmap.PROT_READ))
@@ -52,9 +52,9 @@ class Memory:
 
     @classmethod
     def attach(cls, fd: int, size: int, *, writable: bool) -> Memory:
-        """Map what a data plane sent; takes the descriptor over.
+        """Map memory of a data plane; takes over the descriptor.
 
-        Raises DataplaneAwayError unless it has that size, and seals that keep it so.
+        Raises DataplaneAwayError unless it has that size, and seals that fix the size.
         """
         try:
             seals = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
@@ -70,7 +70,7 @@ class Memory:
 
     @property
     def address(self) -> int:
-        """Of the first byte; valid until `close`."""
+        """Address of the first byte; valid until `close`."""
         part = Part(self.view, len(self.view))
         try:
             return part.address
@@ -78,7 +78,7 @@ class Memory:
             part.close()
 
     def close(self) -> None:
-        """Unmap; idempotent. Ends of rings and structures upon it must be gone."""
+        """Unmap; idempotent. Ring ends and structures on it must be closed before."""
         self.view.close()
         if self.fd >= 0:
             os.close(self.fd)
@@ -97,7 +97,7 @@ class Memory:
 
 
 class SharedStats:
-    """The statistics pages: written by the data plane, read by whoever may connect."""
+    """The statistics pages: the data plane writes them, all connected clients read them."""
 
     def __init__(self, clock: Clock, lcore_count: int, profile_count: int = 1) -> None:
         self._memory = Memory.ours("secbeat-stats", ctypes.sizeof(abi.Stats))
@@ -119,15 +119,15 @@ class SharedStats:
 
     @property
     def fd(self) -> int:
-        """To be handed to clients."""
+        """The descriptor for clients."""
         return self._memory.fd
 
     def lcore_address(self, index: int) -> int:
-        """Of an lcore's ``sb_lcore_stats``."""
+        """Address of an lcore's ``sb_lcore_stats``."""
         return ctypes.addressof(self.stats.lcore[index])
 
     def close(self) -> None:
-        """Close the descriptor; the pages stay mapped as long as something refers to `stats`."""
+        """Close the descriptor; the pages stay mapped as long as an object refers to `stats`."""
         if self._memory.fd >= 0:
             os.close(self._memory.fd)
             self._memory.fd = -1
@@ -135,7 +135,7 @@ class SharedStats:
 
 @contextlib.contextmanager
 def _created(name: str, size: int) -> Iterator[int]:
-    """A new memfd; closed again when the block fails, as it does without descriptors or memory."""
+    """A new memfd; closed again if the block fails, as it does without descriptors or memory."""
     fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(fd, size)

@@ -1,1 +1,1 @@
-"""The compile helper: a process that tries patterns and compiles them, each in a limited child."""
+"""The compile helper: a process that tests patterns and compiles them, each in a limited child."""

@@ -1,7 +1,8 @@
-"""Whether patterns may become rules: they compile alone, match something, and are not too dear.
+"""Tests whether patterns can be rules: they compile alone, match something, and are not too
+expensive.
 
-Runs in a child of the compile helper, whose limits end what takes too long. Groups are compiled
-and timed together; where a group fails, the guilty are found by bisection.
+Runs in a child of the compile helper, whose limits end work that takes too long. Groups are
+compiled and timed together; if a group fails, bisection finds the causes.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from dataplane.waf.compiling.traffic import OWN_BYTES, SAMPLE, own_text
 from dataplane.waf.document import OWN_NS_MAX, RULE_NS_MAX
 
 _ROUNDS = 7
-"""The least of so many is taken: whatever else runs here only adds."""
+"""The minimum of so many measurements counts: other load can only add time."""
 YARDSTICK = r"\w+\W+\w+zz"
 YARDSTICK_NS = 40_000
-"""What a pattern that keeps states of the engine busy may take for its own text. Where it takes
-more, the CPU is slower or shared at this moment, and the limits are as much higher."""
+"""Allowed time for a pattern that keeps states of the engine busy, on its own text. If the
+yardstick takes longer, the CPU is slower or shared at this moment, and the limits grow by the same
+factor."""
 _TRIES = 5
-"""Each with the yardstick beside it, before a pattern is too dear."""
+"""Measurements, each with the yardstick, before a pattern is too expensive."""
 
 
 class Candidate(NamedTuple):
@@ -34,7 +36,7 @@ class Candidate(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """As it goes over the wire; see `dataplane.client.compiler.Admission`."""
+    """A result in the form of the wire; see `dataplane.client.compiler.Admission`."""
 
     refusal: str | None = None
     position: int | None = None
@@ -43,7 +45,7 @@ class Verdict(NamedTuple):
 
 
 class Examination:
-    """Of one group of candidates."""
+    """The test of one group of candidates."""
 
     def __init__(self, engine: Engine, candidates: Sequence[Candidate]) -> None:
         self._engine = engine
@@ -65,7 +67,7 @@ class Examination:
         return refusal is None
 
     def _settle(self, indices: Sequence[int]) -> None:
-        """Compile and time them together, and smaller groups of them where that fails."""
+        """Compile and time candidates together, and smaller groups if that fails."""
         if not indices:
             return
         try:
@@ -87,7 +89,7 @@ class Examination:
             self._settle_halves(indices)
         else:
             for index, dear_ns in zip(indices, own_ns, strict=True):
-                if dear_ns > OWN_NS_MAX:  # this one, or what it wakes
+                if dear_ns > OWN_NS_MAX:  # this pattern, or one that it makes expensive
                     self._settle([index])
 
     def _settle_halves(self, indices: Sequence[int]) -> None:
@@ -96,13 +98,13 @@ class Examination:
         self._settle(indices[middle:])
 
     def _own_costs(self, indices: Sequence[int], database: int) -> list[int]:
-        """Nanoseconds for the own text of each."""
+        """The cost of each on its own text, in nanoseconds."""
         texts = (own_text(self._candidates[index].pattern) for index in indices)
         with self._engine.scratch(database) as scratch:
             return [_least_ns(self._engine, database, scratch, text) for text in texts]
 
     def _price(self, index: int, cost_ns: int, own_ns: int, database: int) -> None:
-        """Admit it, or refuse what is too dear each time that it is measured."""
+        """Admit a candidate, or refuse one that is too expensive in each measurement."""
         text = _too_dear(cost_ns, own_ns, 1.0)
         for _ in range(_TRIES):
             if text is None:
@@ -122,7 +124,7 @@ class Examination:
 
 
 def unsound(engine: Engine, pattern: str) -> Refusal | None:
-    """What is wrong with a pattern alone, before it is compiled: most of what can be."""
+    """The fault of a single pattern before it is compiled; finds most faults."""
     refusal = expressions.check(pattern)
     if refusal is not None:
         return refusal
@@ -134,7 +136,7 @@ def unsound(engine: Engine, pattern: str) -> Refusal | None:
 
 
 def cost(engine: Engine, database: int) -> int:
-    """Nanoseconds that a request of the sample traffic takes on average, head and values."""
+    """Mean cost for a request of the sample traffic, head and values, in nanoseconds."""
     with engine.scratch(database) as scratch:
         total = sum(
             max(0, _least_ns(engine, database, scratch, piece))
@@ -147,7 +149,7 @@ def cost(engine: Engine, database: int) -> int:
 
 
 def _too_dear(cost_ns: int, own_ns: int, slowness: float) -> str | None:
-    """Why a pattern is refused, where everything takes ``slowness`` times as long; None: no."""
+    """Why a pattern is refused, if everything takes ``slowness`` times as long; None: it is not."""
     cost_max, own_max = round(RULE_NS_MAX * slowness), round(OWN_NS_MAX * slowness)
     if cost_ns > cost_max:
         return f"it takes {cost_ns} ns of a request, the limit is {cost_max} ns"
@@ -159,7 +161,7 @@ def _too_dear(cost_ns: int, own_ns: int, slowness: float) -> str | None:
 
 
 def _slowness(engine: Engine) -> float:
-    """How many times `YARDSTICK_NS` the yardstick takes now, at least 1."""
+    """The present duration of the yardstick divided by `YARDSTICK_NS`, at least 1."""
     expression = Expression(YARDSTICK.encode(), expressions.FLAGS)
     with engine.database([expression]) as database, engine.scratch(database) as scratch:
         found_ns = _least_ns(engine, database, scratch, own_text(YARDSTICK))

@@ -1,9 +1,9 @@
 """Compiles the databases of a job, one for each class of target. Runs in a child of the helper.
 
-A pattern that the engine refuses is left out and told; everything else ends the build.
+A pattern that the engine refuses is left out and reported; any other error ends the build.
 
-Where memory is scarce a class gets several databases, one compiled after the other: compiling
-takes memory by the pattern, and each database more costs every request that is scanned.
+When memory is scarce, a class gets several databases, compiled one after the other: compiling needs
+memory for each pattern, but each additional database makes every scan more expensive.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from dataplane.waf.exchange.job import Member
 PARTS_MAX = 4
 """Databases of one class at most."""
 PART_RULES_MIN = 2_000
-"""Fewer are not taken apart."""
+"""Fewer rules are not divided."""
 NEEDED_MIB = 64
 RULES_PER_MIB = 30
-"""Free memory without which a build is not begun: what a child has been seen to take for so many
-rules (50,000 of them: 1.5 GB, where each has a repeat or an alternative)."""
+"""Free memory that a build requires: the measured use of a child for so many rules (1.5 GB for
+50,000, each with a repeat or an alternative)."""
 REFUSED_MAX = 64
-"""Patterns that are left out of one database; with more, the build fails."""
+"""Patterns that may be left out of one database; with more, the build fails."""
 
 
 def needed_mib(count: int, parts: int) -> int:
@@ -39,21 +39,22 @@ def needed_mib(count: int, parts: int) -> int:
 
 
 def parts_for(count: int, free_mib: int) -> int:
-    """The fewest parts in which so many rules can be compiled; 0: memory is too small for any."""
+    """The smallest number of parts in which so many rules can be compiled; 0: too little memory."""
     choices = range(1, parts_max(count) + 1)
     return next((parts for parts in choices if free_mib >= needed_mib(count, parts)), 0)
 
 
 def parts_max(count: int) -> int:
-    """Into how many parts so many rules may be taken apart."""
+    """The largest number of parts for so many rules."""
     return max(1, min(PARTS_MAX, count // PART_RULES_MIN))
 
 
 def build(engine: Engine, directory: Path, name: bytes, parts: int = 1) -> dict[str, Any]:
-    """Compile a job of that directory into files beside it; says which, and what was refused.
+    """Compile a job of that directory into files beside it; returns the files and the refused
+    slots.
 
     ``files``: class of target, file name, bytes. ``refused``: slot, message. ``cost_ns``: of the
-    dearest class, on the sample traffic. JobError, OSError, CompileError, NativeError.
+    most expensive class, on the sample traffic. JobError, OSError, CompileError, NativeError.
     """
     members = job.read(directory, name)
     files: list[list[object]] = []
@@ -75,7 +76,7 @@ def build(engine: Engine, directory: Path, name: bytes, parts: int = 1) -> dict[
 
 
 def _unsound(engine: Engine, members: Sequence[Member]) -> dict[int, str]:
-    """Refused alone: a set that is compiled names one of them at a time."""
+    """Patterns that are refused alone: compiling a set reports only one of them at a time."""
     refusals = ((one.slot, unsound(engine, one.pattern)) for one in members)
     return {slot: refusal.text for slot, refusal in refusals if refusal is not None}
 

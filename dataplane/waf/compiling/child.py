@@ -1,7 +1,7 @@
-"""One piece of work in a process of its own, with limits that it can't get around.
+"""One piece of work in a process of its own, with enforced limits.
 
-The helper forks it (never the data plane); what it has to say comes back as one JSON object
-through a pipe. Whatever the engine does with a pattern, it ends with its child.
+The helper forks it (never the data plane); its result is one JSON object through a pipe. Whatever
+the engine does with a pattern, the effect ends with the child.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _READ_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class ChildLimits:
-    """What a child may use; at each limit it ends, and `Child.outcome` names it."""
+    """Limits of a child; at each limit it ends, and `Child.outcome` names the limit."""
 
     cpu_s: int
     memory_mib: int
-    """Of address space, the interpreter's about 50 included."""
+    """Limit of the address space, with about 50 MiB for the interpreter."""
     wall_s: float
     nice: int = 10
 
 
 class Child:
-    """A running child. ``fd`` is readable when it has something to say, or has ended."""
+    """A running child. ``fd`` is readable when it has written something, or has ended."""
 
     def __init__(self, limits: ChildLimits, work: Callable[[], dict[str, Any]]) -> None:
-        """Forks; OSError: there is no room for one more process."""
+        """Forks; OSError: no further process is possible."""
         self._limits = limits
         self._end = time.monotonic() + limits.wall_s
         self._said = bytearray()
@@ -60,7 +60,7 @@ class Child:
         os.set_blocking(self.fd, False)
 
     def hear(self) -> bool:
-        """Take what it says; True: it has ended, `outcome` may be asked."""
+        """Read its output; True: it has ended, and `outcome` may be called."""
         try:
             while data := os.read(self.fd, _READ_BYTES):
                 self._said += data
@@ -69,13 +69,13 @@ class Child:
         return True
 
     def check_time(self) -> None:
-        """End it when it has taken too long."""
+        """Kill it if it has taken too long."""
         if not self._timed_out and time.monotonic() > self._end:
             self._timed_out = True
             os.kill(self.pid, signal.SIGKILL)
 
     def outcome(self) -> dict[str, Any]:
-        """What it said; else ``{"failed": why}``. Once, after it has ended."""
+        """Its result; else ``{"failed": why}``. Call once, after it has ended."""
         os.close(self.fd)
         _, status = os.waitpid(self.pid, 0)
         if os.waitstatus_to_exitcode(status) == 0:
@@ -86,7 +86,7 @@ class Child:
         return {"failed": self._reason(os.waitstatus_to_exitcode(status))}
 
     def kill(self) -> None:
-        """End it and forget what it would have said."""
+        """Kill it and discard its result."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         os.close(self.fd)
@@ -103,7 +103,7 @@ class Child:
 def _live(
     limits: ChildLimits, work: Callable[[], dict[str, Any]], out: int, parent: int
 ) -> NoReturn:
-    """The child's life."""
+    """The child's program."""
     code = 1
     try:
         _confine(limits, parent)
@@ -128,11 +128,11 @@ def _result(limits: ChildLimits, work: Callable[[], dict[str, Any]]) -> dict[str
 def _confine(limits: ChildLimits, parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        raise SystemExit(1)  # it has ended before the line above
+        raise SystemExit(1)  # the parent ended before this call
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     os.nice(limits.nice)
-    # What the data plane is protected from, this is not.
+    # The child has none of the data plane's protection from memory shortage.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
     size = limits.memory_mib << 20

@@ -1,6 +1,6 @@
-"""The half of Hyperscan that compiles, through ctypes: loaded by the compile helper alone.
+"""The compiling half of Hyperscan, through ctypes: only the compile helper loads it.
 
-Databases are for any CPU with SSE4.2 (``cpu_features`` 0) and for exactly the version of the
+Databases work on any CPU with SSE4.2 (``cpu_features`` 0) and with exactly the version of the
 engine that made them. Patterns are bytes: no UTF8, no UCP (`dataplane.waf.compiling.expressions`).
 """
 
@@ -24,7 +24,7 @@ _COMPILER_ERROR = -4
 
 
 class CompileError(SecBeatError):
-    """The engine takes no such pattern; ``index``: of the first one, -1: it does not say."""
+    """The engine refuses a pattern; ``index``: of the first one, -1: not known."""
 
     def __init__(self, text: str, index: int) -> None:
         super().__init__(text)
@@ -75,7 +75,8 @@ class Engine:
         self.version: str = self._library.hs_version().decode()
 
     def width_min(self, expression: Expression) -> int:
-        """Bytes of the shortest match; CompileError: it is no pattern. May take seconds."""
+        """Length of the shortest match in bytes; CompileError: invalid pattern. May
+        take seconds."""
         info = ctypes.POINTER(_ExpressionInfo)()
         report = ctypes.POINTER(_CompileErrorReport)()
         result = self._library.hs_expression_info(
@@ -88,7 +89,8 @@ class Engine:
 
     @contextmanager
     def database(self, expressions: Sequence[Expression]) -> Iterator[int]:
-        """Compile them into one database; its address, which is freed at the end. CompileError."""
+        """Compile expressions into one database; yields its address, and frees it at the end.
+        CompileError."""
         count = len(expressions)
         patterns = (ctypes.c_char_p * count)(*(one.pattern for one in expressions))
         flags = (ctypes.c_uint * count)(*(one.flags for one in expressions))
@@ -106,14 +108,14 @@ class Engine:
             self._library.hs_free_database(database)
 
     def give_back(self) -> None:
-        """Return what compiling has freed to the system: a gigabyte after 50,000 patterns.
+        """Return freed memory to the system: a gigabyte after 50,000 patterns.
 
-        The allocator keeps it otherwise (malloc_trim(3)), below the copies that `image` makes.
+        Otherwise the allocator keeps it (malloc_trim(3)), below the copies that `image` makes.
         """
         ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0))
 
     def image(self, database: int) -> bytes:
-        """The database as it may lie at any address that is aligned to a page."""
+        """The database in the form for any address that is aligned to a page."""
         serialized, size = ctypes.c_void_p(), ctypes.c_size_t()
         result = self._library.hs_serialize_database(
             database, ctypes.byref(serialized), ctypes.byref(size)
@@ -135,13 +137,13 @@ class Engine:
             self._library.hs_free_scratch(scratch)
 
     def scan(self, database: int, data: bytes, scratch: int) -> None:
-        """Look for everything, and tell nobody: to be timed."""
+        """Scan for all patterns and ignore the matches: for measurements."""
         _require(
             self._library.hs_scan(database, data, len(data), 0, scratch, None, None), "scan failed"
         )
 
     def _deserialized(self, serialized: ctypes.c_void_p, size: int) -> bytes:
-        # It places its bytecode by the address that it is read to: one aligned to a page.
+        # The engine places its bytecode relative to the address: here one aligned to a page.
         needed = ctypes.c_size_t()
         result = self._library.hs_serialized_database_size(serialized, size, ctypes.byref(needed))
         _require(result, "a database has no size")

@@ -19,25 +19,25 @@ _BOUNDED_END = re.compile(r"(?<!\\)\{\d+,\d+\}[?+]?\)*$", re.ASCII)
 _UNSUPPORTED = re.compile(
     r"\(\?(?:[=!>|&R+]|<[=!]|P[=>]|-?\d|\()|\\[1-9gkKGRXNuULl]|[*+?}]\+", re.ASCII
 )
-"""Look-around, atomic groups, branch reset, recursion, conditions; back-references and what the
-engine has no escape for; possessive repeats."""
+"""Look-around, atomic groups, branch reset, recursion, conditions; back-references and escapes that
+the engine does not have; possessive repeats."""
 _KNOWN_ESCAPES = frozenset("aAbBcCdDeEfgGhHkKlLnNopPQrRsStuUvVwWxXzZ0123456789")
 
 FLAGS = FLAG_SINGLEMATCH | FLAG_CASELESS | FLAG_MULTILINE
-"""The engine's flags of every rule. Case is not minded unless a rule says ``(?-i)``. Values are
-scanned joined by LF: ``^`` and ``$`` are those of each value."""
+"""The engine's flags of every rule. Case is ignored unless a rule says ``(?-i)``. Values are
+scanned joined by LF: ``^`` and ``$`` match at the ends of each value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a pattern can't be a rule; ``position``: a character of it, from 0."""
+    """Why a pattern can't be a rule; ``position``: of a character in it, from 0."""
 
     text: str
     position: int | None = None
 
 
 def check(pattern: str) -> Refusal | None:
-    """What the engine would take, and mean something else by it."""
+    """Refuse constructs that the engine accepts with another meaning."""
     for position, construct in _constructs(pattern):
         if construct == "(" and (verb := _VERB.match(pattern, position)):
             return Refusal(
@@ -51,7 +51,7 @@ def check(pattern: str) -> Refusal | None:
 
 
 def warnings(pattern: str) -> tuple[str, ...]:
-    """What is taken, and may not mean what was meant."""
+    """Warnings about accepted constructs that may not mean what their author intended."""
     found = []
     for position, construct in _constructs(pattern):
         escaped = pattern[position + 1 : position + 2]
@@ -65,7 +65,7 @@ def warnings(pattern: str) -> tuple[str, ...]:
 
 
 def refusal_of(text: str, pattern: str) -> Refusal:
-    """The engine's message about a pattern, its position in characters."""
+    """The engine's message about a pattern; its position in characters."""
     found = _AT_INDEX.search(text)
     message = text.rstrip(".")
     if found is None:
@@ -75,13 +75,13 @@ def refusal_of(text: str, pattern: str) -> Refusal:
 
 
 def _first_unsupported(pattern: str) -> int | None:
-    """Where the first construct stands that the engine is known not to support."""
+    """Position of the first construct that the engine does not support."""
     found = (at for at, _ in _constructs(pattern) if _UNSUPPORTED.match(pattern, at))
     return next(found, None)
 
 
 def _constructs(pattern: str) -> list[tuple[int, str]]:
-    """Where ``(``, ``{``, repeats and ``\\`` stand, not quoted, escaped or in a class."""
+    """Positions of ``(``, ``{``, repeats and ``\\``, unless quoted, escaped or in a class."""
     found = []
     position, in_class = 0, False
     while position < len(pattern):
@@ -106,7 +106,7 @@ def _constructs(pattern: str) -> list[tuple[int, str]]:
             in_class = here != "]"
         elif here == "[":
             in_class = True
-            # A bracket that comes first is one of the class.
+            # A bracket that comes first belongs to the class.
             position += 1 + pattern.startswith("^", position + 1)
             position += pattern.startswith("]", position)
             continue

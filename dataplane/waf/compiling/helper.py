@@ -1,8 +1,8 @@
-"""The compile helper: a process of the data plane's user that answers on a socket of its own.
+"""The compile helper: a process of the data plane's user with a socket of its own.
 
-Asked by the API whether patterns may become rules, and by the data plane for databases. Compiles
-nothing itself: every piece of work is a child with limits (`compiling.child`). Holds no state:
-when it dies, its successor answers the same.
+The API asks it whether patterns can be rules, the data plane asks it for databases. It compiles
+nothing itself: every piece of work is a child with limits (`compiling.child`). It has no state: its
+successor gives the same answers.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from dataplane.waf.exchange.wire import Decoder, WireError, encode
 
 CLIENTS_MAX = 32
 OWN_MAX = 8
-"""Of those that belong to the data plane: others can't take their places."""
+"""Connections reserved for the data plane."""
 IDLE_S_MAX = 60.0
-"""A client of others that waits for nothing loses its connection."""
+"""A foreign client without a pending request loses its connection after this time."""
 REQUESTS_MAX = 8
-"""Of one client, that have not been answered."""
+"""Unanswered requests of one client."""
 _POLL_MS = 200
 _BEAT_S = 1.0
 _RECEIVE_BYTES = 1 << 16
@@ -37,7 +37,7 @@ _log = Log()
 
 @dataclass(frozen=True)
 class HelperSettings:
-    """What the helper is started with."""
+    """Settings of the helper."""
 
     socket: Path
     client_users: tuple[str, ...]
@@ -49,24 +49,24 @@ class HelperSettings:
 class _Client:
     connection: socket.socket
     is_own: bool
-    """Of the data plane's user, or root: may have databases built."""
+    """Of the data plane's user, or root: may request databases."""
     decoder: Decoder = field(default_factory=Decoder)
     unsent: bytearray = field(default_factory=bytearray)
     waiting: int = 0
     heard_at: float = field(default_factory=time.monotonic)
 
     def is_idle(self) -> bool:
-        """Whether it holds a place for nothing."""
+        """Whether it has no pending request."""
         return not (self.is_own or self.waiting) and time.monotonic() > self.heard_at + IDLE_S_MAX
 
 
 class Helper:
-    """The socket, its clients, and the work in hand."""
+    """The socket, its clients, and the present work."""
 
     def __init__(self, settings: HelperSettings, life: int, beats: int) -> None:
-        """``life``: a descriptor at whose end the data plane has gone. ConfigurationError.
+        """``life``: a descriptor that ends when the data plane has ended. ConfigurationError.
 
-        ``beats``: one that does not block, where a byte a second says that this turns.
+        ``beats``: a non-blocking descriptor that gets a byte each second as a sign of life.
         """
         self._settings = settings
         self._engine = Engine()
@@ -84,7 +84,7 @@ class Helper:
         self._poll.register(life, select.EPOLLIN)
 
     def run(self) -> None:
-        """Until the data plane has gone."""
+        """Run until the data plane has ended."""
         _log.info("compile helper runs", engine=self._engine.version)
         while self._turn():
             pass
@@ -97,7 +97,7 @@ class Helper:
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + _BEAT_S
-            with contextlib.suppress(BlockingIOError):  # nobody reads: the keeper is stopped
+            with contextlib.suppress(BlockingIOError):  # the keeper does not read: it is stopped
                 os.write(self._beats, b".")
 
     def _turn(self) -> bool:
@@ -174,7 +174,7 @@ class Helper:
         self._poll.modify(client.connection, wanted)
 
     def _drop(self, client: _Client) -> None:
-        """What it waits for is ended: nobody would hear the answer."""
+        """Disconnect a client, and end its work: nobody needs the answer."""
         fd = client.connection.fileno()
         if fd < 0:
             return
@@ -190,7 +190,7 @@ class Helper:
     # --- work -------------------------------------------------------------------------------------
 
     def _begin_waiting(self) -> None:
-        """Begin what waits, as far as there is room for one more of its kind."""
+        """Start waiting work of each kind that has room."""
         for work in list(self._queue):
             if all(other.kind != work.kind for other in self._work.values()):
                 self._queue.remove(work)

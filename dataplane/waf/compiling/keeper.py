@@ -1,11 +1,11 @@
-"""Starts the compile helper, and starts it again when it dies.
+"""Starts the compile helper, and restarts it when it dies.
 
 ``python -m dataplane.waf.compiling.keeper``.
 
-The data plane starts this process before EAL, and never forks afterwards. A helper that is silent
-for `HANG_S` is ended: it says every second that it turns. Its standard input is a
-pipe from the data plane: when that ends, so do both. Between two starts of a helper it waits, a
-second at first and twice as long each time, at most half a minute.
+The data plane starts this process before EAL, and never forks afterwards. A helper without a sign
+of life for `HANG_S` is killed. Standard input is a pipe from the data plane: when it ends, both
+processes end. The pause between two starts of a helper is one second at first and doubles, up to
+half a minute.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dataplane.waf.compiling.helper import Helper, HelperSettings
 _PR_SET_PDEATHSIG = 1
 _PAUSE_S_MIN, _PAUSE_S_MAX = 1.0, 30.0
 _CALM_S = 60.0
-"""A helper that lived for so long was well: the pause is the shortest again."""
+"""After a helper has lived so long, the pause is the shortest again."""
 HANG_S = 30.0
 _STDIN = 0
 _READ_BYTES = 4096
@@ -38,16 +38,16 @@ _log = Log()
 
 
 _NOT_FOR_IT = ("NOTIFY_SOCKET", "SYN_COOKIE_SECRET", "CREDENTIALS_DIRECTORY")
-"""Of the data plane's environment: it reads what others write."""
+"""The kept part of the data plane's environment: the helper reads data of other users."""
 
 
 class Keeper:
-    """The data plane's end: starts the process; it ends with `close`, or with the data plane."""
+    """The data plane's end: starts the process, which ends with `close`, or with the data plane."""
 
     def __init__(
         self, settings: HelperSettings, cpus: frozenset[int], hang_s: float = HANG_S
     ) -> None:
-        """``cpus``: that it may use, none: all. OSError."""
+        """``cpus``: CPUs that it may use, empty: all. OSError."""
         arguments = json.dumps(
             {
                 "socket": str(settings.socket),
@@ -66,11 +66,11 @@ class Keeper:
 
     @property
     def pid(self) -> int:
-        """Of the process that keeps the helper."""
+        """Process id of the keeper."""
         return self._process.pid
 
     def close(self) -> None:
-        """End both, and wait for it; idempotent."""
+        """End both processes, and wait; idempotent."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -87,9 +87,9 @@ class Keeper:
 
 
 def main(arguments: list[str]) -> int:
-    """Keep a helper alive until standard input ends; returns 0."""
+    """Keep a helper running until standard input ends; returns 0."""
     _end_with_parent()
-    # Whoever ends the data plane ends this by its pipe.
+    # The data plane ends this process through its pipe.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     given = json.loads(arguments[0])
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_helper(settings: HelperSettings, hang_s: float) -> int:
-    """A helper's whole life, in a child; its exit code, 0: the data plane has gone."""
+    """The whole life of a helper, in a child; its exit code, 0: the data plane has ended."""
     beats, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -129,7 +129,7 @@ def _run_helper(settings: HelperSettings, hang_s: float) -> int:
 
 
 def _watch(pid: int, beats: int, hang_s: float) -> None:
-    """Until it has ended, or is ended because it was silent for so long."""
+    """Wait until it has ended; kill it if it gives no sign of life for too long."""
     while select.select([beats], [], [], hang_s)[0]:
         if not os.read(beats, _READ_BYTES):
             return
@@ -138,7 +138,7 @@ def _watch(pid: int, beats: int, hang_s: float) -> None:
 
 
 def _live(settings: HelperSettings, beats: int) -> NoReturn:
-    """The helper's life. ``beats``: where it says that it turns."""
+    """The helper's program. ``beats``: descriptor for its signs of life."""
     code = 1
     try:
         _end_with_parent()

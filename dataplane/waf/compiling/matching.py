@@ -1,6 +1,6 @@
-"""Which of some patterns match bytes: to try rules out, beside the packet path.
+"""Finds the patterns that match bytes, outside the packet path.
 
-The packet path scans in C (``tables/waf/``); this is for tests, measurements and captures.
+The packet path scans in C (``tables/waf/``); this module is for tests, measurements and captures.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 class Matcher:
-    """Patterns, compiled together; a context manager. CompileError: the engine takes one not."""
+    """Patterns, compiled together; a context manager. CompileError: the engine refuses one."""
 
     def __init__(self, patterns: Sequence[bytes], flags: int) -> None:
         self._stack = ExitStack()

@@ -1,4 +1,4 @@
-"""How much memory the node has left (proc(5), ``/proc/meminfo``)."""
+"""The available memory of the node (proc(5), ``/proc/meminfo``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _KIB_PER_MIB = 1024
 
 
 def available_mib(meminfo: Path = _MEMINFO) -> int:
-    """MiB that new work can take without swapping; 0: the kernel does not say."""
+    """MiB that new work can use without swapping; 0: not known."""
     for line in meminfo.read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":

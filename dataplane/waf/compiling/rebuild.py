@@ -1,11 +1,11 @@
-"""Databases for an engine that was upgraded, before the data plane is restarted.
+"""Compiles databases for an upgraded engine, before the data plane is restarted.
 
 ``python -m dataplane.waf.compiling.rebuild DIRECTORY``, as the data plane's user:
-``secbeat-rebuild.service``. A database loads into exactly the version of the engine that made it.
-A data plane that runs goes on with the old one; one that starts without databases for the new one
-forwards with rules pending, as ``fail`` of each profile says, until they are compiled: a minute or
-more for 50,000. This compiles them first, from the jobs that lie in the cache, under the limits of
-the compile helper. What changes meanwhile is compiled after the restart.
+``secbeat-rebuild.service``. A database loads into exactly the version of the engine that made it. A
+running data plane continues with the old engine. A data plane that starts without databases for the
+new engine forwards with pending rules, as ``fail`` of each profile says, until they are compiled: a
+minute or more for 50,000. This program compiles them first, from the jobs in the cache, under the
+limits of the compile helper. Rules that change meanwhile are compiled after the restart.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _log = Log()
 
 
 class RebuildError(SecBeatError):
-    """A tier could not be compiled; the text names the limit, or what was wrong."""
+    """A tier could not be compiled; the text names the limit or the cause."""
 
 
 def rebuild(root: Path, engine: Engine) -> dict[str, CachedTier]:
-    """Compile for this engine what is in force for another; what is there then, by tier.
+    """Compile for this engine the tiers that are in force for another; returns the results by tier.
 
-    Empty: there is nothing, or it is for this engine already. SecBeatError, OSError.
+    Empty: there is nothing to do, or it was done already. SecBeatError, OSError.
     """
     source = _newest(root)
     if source is None or source.name == folder_name(engine.version):
@@ -50,13 +50,13 @@ def rebuild(root: Path, engine: Engine) -> dict[str, CachedTier]:
         made[name], slots = _built(engine, new.directory, name, tier.job)
         refused |= slots
         _log.info("rules rebuilt", tier=name, engine=engine.version)
-    if _newest(root) == source:  # else a data plane has been started with this engine
+    if _newest(root) == source:  # else a data plane was started with this engine
         new.store(Cached(made, frozenset(refused)))
     return made
 
 
 def _newest(root: Path) -> Path | None:
-    """The engine's folder that was in force last."""
+    """The folder of the engine whose databases were in force last."""
     found = [path for path in root.glob(f"hs-*/{MANIFEST}") if path.is_file()]
     return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
 
@@ -64,7 +64,8 @@ def _newest(root: Path) -> Path | None:
 def _built(
     engine: Engine, directory: Path, name: str, wanted: bytes
 ) -> tuple[CachedTier, frozenset[int]]:
-    """Compile a tier's job in a limited child; also the slots that the engine has refused."""
+    """Compile a tier's job in a limited child; also returns the slots that the engine
+    has refused."""
     if name not in BUILD_LIMITS:
         raise RebuildError(f"there is no tier {name!r} of rules")
     building = Building(engine, directory, wanted, name)
@@ -80,7 +81,7 @@ def _built(
 
 
 def main(arguments: list[str]) -> int:
-    """Returns 0, or the exit code of what went wrong."""
+    """Returns 0, or the exit code of the error."""
     try:
         rebuild(Path(arguments[0]), Engine())
     except (SecBeatError, OSError) as exc:

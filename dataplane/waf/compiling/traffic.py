@@ -1,7 +1,7 @@
-"""Sample traffic that rules are timed on: what they will see most, and are not meant to match.
+"""Sample traffic for timing rules: typical requests, which rules are not meant to match.
 
 Written for this purpose: heads of browsers and API clients, forms, JSON, long cookies. A request is
-the pieces that are scanned of it: its raw head, then its values joined by LF.
+a list of the pieces that are scanned: its raw head, then its values joined by LF.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 OWN_BYTES = 2048
 _NO_TEXT = re.compile(r"\\.|\(\?[^)]*\)?|\{[^}]*\}|[^A-Za-z0-9<>/~=#_%&;:,!@'\"-]", re.ASCII)
-"""What of a pattern stands for something else than itself."""
+"""Characters of a pattern that do not stand for themselves."""
 
 _BROWSER = (
     "Host: shop.example.com\r\n"
@@ -88,9 +88,9 @@ SAMPLE: tuple[tuple[bytes, bytes], ...] = (
 
 
 def own_text(pattern: str) -> bytes:
-    """What a pattern itself spells, again and again: who knows a rule may send that.
+    """The literal text of a pattern, repeated: an attacker who knows a rule may send it.
 
-    A guess: text from the pattern keeps its automaton busy where honest traffic never wakes it.
+    A heuristic: text from the pattern keeps its automaton busy, unlike honest traffic.
     """
     spelt = _NO_TEXT.sub("", pattern).encode() or b"a"
     return (spelt * (OWN_BYTES // len(spelt) + 1))[:OWN_BYTES]

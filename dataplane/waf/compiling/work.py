@@ -1,8 +1,8 @@
-"""What the compile helper can be asked for, and the children that each takes.
+"""The requests to the compile helper, and their children.
 
-One piece of work of each kind runs at a time: an examination of one candidate and of a group, for
-the API and for the data plane, and a build of each tier. So a main database that takes a minute
-delays no small one.
+One piece of work of each kind runs at a time: a test of one candidate and of a group, for the API
+and for the data plane, and a build of each tier. So a main database that takes a minute does not
+delay a small one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from dataplane.waf.exchange.job import JobError
 from dataplane.waf.exchange.wire import GROUP_MAX, WireError
 
 KILLS_MAX = 40
-"""Children of one examination that may run into a limit: then groups that do are refused whole."""
+"""Children of one test that may exceed a limit; then groups that exceed one are refused
+as a whole."""
 CANDIDATES_PER_CPU_S = 100
 EXAMINE_MIB = 1024
 BUILD_LIMITS = {
@@ -36,43 +37,43 @@ BUILD_LIMITS = {
 
 
 class Work(Protocol):
-    """A request that is being worked on."""
+    """A request in progress."""
 
     owner: object
-    """Who waits for the answer."""
+    """The client that waits for the answer."""
 
     @property
     def kind(self) -> str:
-        """Of those that are of one kind, one runs at a time."""
+        """At most one piece of work of each kind runs at a time."""
         ...
 
     def start(self) -> int | None:
-        """Begin the next child; its descriptor, None: there is nothing left to do."""
+        """Start the next child; returns its descriptor, None: nothing is left to do."""
         ...
 
     def hear(self) -> bool:
-        """Hear the child; True: it has ended, and `take` is next."""
+        """Read from the child; True: it has ended, and `take` is next."""
         ...
 
     def take(self) -> None:
-        """What the child has left."""
+        """Take the child's result."""
         ...
 
     def check_time(self) -> None:
-        """End a child that takes too long."""
+        """Kill a child that takes too long."""
         ...
 
     def kill(self) -> None:
-        """End it all."""
+        """Kill the child."""
         ...
 
     def answer(self) -> dict[str, Any]:
-        """The message that goes back."""
+        """The message of the answer."""
         ...
 
 
 def begin(message: dict[str, Any], engine: Engine, cache: Path, *, is_own: bool) -> Work:
-    """The work of a request; what it is about is checked."""
+    """The work for a request, whose content is checked."""
     try:
         if "admit" in message:
             return Examining(engine, _rows(message["admit"]), "own" if is_own else "theirs")
@@ -86,7 +87,7 @@ def begin(message: dict[str, Any], engine: Engine, cache: Path, *, is_own: bool)
 
 
 class _ByChildren:
-    """One child after another."""
+    """Work that uses one child after another."""
 
     owner: object = None
     _child: Child | None = None
@@ -118,7 +119,7 @@ class _ByChildren:
 
 
 class Examining(_ByChildren):
-    """Candidates of one request: together, and in halves where a child ran into a limit."""
+    """Candidates of one request: together, and in halves if a child exceeds a limit."""
 
     def __init__(self, engine: Engine, rows: Sequence[tuple[str, list[str]]], whose: str) -> None:
         self._engine = engine
@@ -132,7 +133,7 @@ class Examining(_ByChildren):
         self._left = [list(self._candidates)] if self._candidates else []
         self._now: list[int] = []
         self._kills = 0
-        # One candidate is somebody who waits for an answer: no group of an import delays it.
+        # For one candidate a user waits: groups of imports do not delay it.
         self.kind = f"examine {whose} {'one' if len(rows) == 1 else 'group'}"
 
     def start(self) -> int | None:
@@ -169,7 +170,7 @@ class Examining(_ByChildren):
 
 
 class Building(_ByChildren):
-    """Databases of one job."""
+    """The databases of one job."""
 
     def __init__(self, engine: Engine, cache: Path, name: bytes, tier: str) -> None:
         self._engine, self._cache, self._name, self._tier = engine, cache, name, tier
@@ -210,7 +211,7 @@ class Building(_ByChildren):
 
 
 class Refused(_ByChildren):
-    """What nobody of ours asks."""
+    """A request that no SecBeat process sends."""
 
     kind = "refused"
 
@@ -234,7 +235,7 @@ def _examine(engine: Engine, group: Sequence[Candidate]) -> dict[str, Any]:
 
 
 def _rows(rows: object) -> list[tuple[str, list[str]]]:
-    """Patterns and targets, at least by their types."""
+    """Patterns and targets, after a check of their types."""
     if not isinstance(rows, list) or len(rows) > GROUP_MAX:
         raise WireError(f"not a list of at most {GROUP_MAX} candidates")
     for pattern, targets in rows:

@@ -1,1 +1,1 @@
-"""The rules in the data plane: slots, tiers and the databases in force."""
+"""The rules in force in the data plane: slots, tiers and databases."""

@@ -1,7 +1,8 @@
-"""One tier on its way: job written, compiled by the helper, databases mapped and checked.
+"""The build of one tier: writes the job, has the helper compile it, maps and verifies the
+databases.
 
-A generator of the control loop: each step takes about a millisecond, and while the helper compiles
-there is nothing to do. What goes wrong is said in `Build.failure`, and the tier before stays.
+A generator of the control loop: each step takes about a millisecond, and there is nothing to do
+while the helper compiles. An error is stored in `Build.failure`, and the former tier stays.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from dataplane.waf.exchange.image import CHUNK_BYTES, ImageError, ImageHeader
 from dataplane.waf.exchange.job import JobWriter, Member
 
 WAITING = True
-"""Yielded while there is nothing to do but wait."""
+"""Yielded while the build only waits."""
 
 
 class Tier:
-    """Databases in force: what they were built from, and what they name."""
+    """A tier of databases, with the slots and the job that it was built from."""
 
     def __init__(
         self,
@@ -41,16 +42,17 @@ class Tier:
         self.slots = slots
         self.images = images
         self.refused = refused
-        """Slots that its job has as well, and that the engine refused."""
+        """Slots of its job that the engine has refused."""
 
     def close(self) -> None:
-        """Free the databases; nobody reads them any more. May be called again."""
+        """Free the databases, which no worker reads any more. May be called again."""
         for _, one in self.images:
             one.close()
 
 
 class Build:
-    """Makes one tier. `step` until it says that it is over, then `tier` or `failure`."""
+    """Builds one tier. Call `step` until it returns that it is over, then use `tier` or
+    `failure`."""
 
     def __init__(self, name: TierName, slots: frozenset[int]) -> None:
         self.name = name
@@ -58,18 +60,18 @@ class Build:
         self.tier: Tier | None = None
         self.begun = time.monotonic()
         self.seconds = 0.0
-        """That it took."""
+        """Duration of the build."""
         self.cost_ns = 0
-        """Of a request of the sample traffic, in the dearest of its databases."""
+        """Cost of a request of the sample traffic, in the most expensive of its databases."""
         self.peak_mib = 0
-        """Of memory that compiling took."""
+        """Memory that the compilation used."""
         self.failure: str | None = None
         self.lacks_memory = False
         self.refused: dict[int, str] = {}
         """Slots whose patterns the engine refused."""
         self.job = b""
         self.answer: dict[str, Any] | None = None
-        """Of the helper; set by whoever hears it."""
+        """The helper's answer; set by the code that receives it."""
 
     def run(
         self,
@@ -78,7 +80,7 @@ class Build:
         members: Iterable[Member],
         ask: Callable[[dict[str, Any]], bool],
     ) -> Iterator[bool | None]:
-        """Steps; `ask` sends a request to the helper, False: nobody is there."""
+        """Steps; `ask` sends a request to the helper, False: the helper is away."""
         try:
             writer = JobWriter(directory)
             yield from writer.write(members, len(self.slots))

@@ -1,7 +1,7 @@
-"""The databases in force: built behind, swapped as a set, freed when every worker has gone on.
+"""The databases in force: built separately, swapped as a set, freed when every worker has moved on.
 
-Knows tiers, builds, the cache and the helper, and nothing of rules but their slots. Nothing waits:
-`turn` does about two milliseconds of whatever there is to do.
+This class handles tiers, builds, the cache and the helper; of rules it uses only the slots. It
+never waits: `turn` works for about two milliseconds.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from dataplane.waf.exchange.job import Member
 
 MembersOf: TypeAlias = Callable[[frozenset[int]], Iterable[Member]]
 RETIRED_MAX = 8
-"""Sets that wait for the workers; with so many, the next swap waits."""
+"""Sets that wait for the workers; beyond that, the next swap waits."""
 _BUDGET_S = 0.002
 _BACK_OFF_S = {"hot": 1.0, "warm": 2.0, "middle": 5.0, "main": 60.0}
-"""After a build that failed, until its tier is tried again; twice as long each time."""
+"""After a failed build, the time until its tier is tried again; doubled each time."""
 _BACK_OFF_MAX = 16
 _FAILING = 3
-"""A tier that could not be built so often in a row is somebody's business."""
+"""Failures of a tier in a row that degrade the node."""
 _ANSWER_S = {"hot": 90.0, "warm": 240.0, "middle": 720.0, "main": 7500.0}
-"""More than the helper gives its child: one that has not answered then is no good."""
+"""Longer than the limit of the helper's children: a helper that has not answered by then hangs."""
 _QUIET_BUILDS = 10
 _log = Log()
 
@@ -62,22 +62,22 @@ class Databases:
         self._main_s = 0.0
         self._refused: frozenset[int] = frozenset()
         self.is_ready = False
-        """What is swapped in says so of itself: all that should be in force is."""
+        """Whether swapped-in sets are marked as complete: everything that should be in force is."""
         self.lacks_memory = False
 
     @property
     def in_force(self) -> Mapping[TierName, frozenset[int]]:
-        """Slots that the databases of each tier name."""
+        """Slots that the databases of each tier contain."""
         return {name: tier.slots for name, tier in self._tiers.items()}
 
     @property
     def building(self) -> Mapping[TierName, frozenset[int]]:
-        """Slots of the builds under way."""
+        """Slots of the running builds."""
         return {name: build.slots for name, (build, _) in self._builds.items()}
 
     @property
     def is_failing(self) -> bool:
-        """Whether some tier could not be built again and again."""
+        """Whether builds of some tier have failed repeatedly."""
         return any(count >= _FAILING for count in self._failures.values())
 
     @property
@@ -87,20 +87,21 @@ class Databases:
 
     @property
     def bytes(self) -> int:
-        """Of all databases in force."""
+        """Size of all databases in force."""
         return 0 if self._set is None else self._set.bytes
 
     @property
     def count(self) -> int:
-        """Databases in force."""
+        """Number of databases in force."""
         return sum(len(tier.images) for tier in self._tiers.values())
 
     def quiet_s(self, least_s: float) -> float:
-        """When all may be compiled anew for tidiness alone: it must not take much of the time."""
+        """Idle time before everything is compiled again only to merge tiers: it must not take much
+        time in all."""
         return max(least_s, _QUIET_BUILDS * self._main_s)
 
     def names(self, slot: int) -> bool:
-        """Whether a database names it, or is about to."""
+        """Whether a database contains it, or will soon."""
         return any(
             slot in tier.slots or slot in tier.refused for tier in self._tiers.values()
         ) or any(slot in build.slots for build, _ in self._builds.values())
@@ -108,7 +109,7 @@ class Databases:
     # --- from the cache ---------------------------------------------------------------------------
 
     def cached(self) -> Iterator[tuple[TierName, CachedTier, list[Member]]]:
-        """What was in force when the process ended: its rules, not loaded yet."""
+        """The state in force at the end of the last process: its rules; not loaded yet."""
         found = self._cache.load()
         self._refused = found.refused
         for name in TIERS:
@@ -122,7 +123,7 @@ class Databases:
     def load(
         self, cached: CachedTier, slots: frozenset[int], between: Callable[[], None]
     ) -> Tier | None:
-        """Map a cached tier; None: it is no good. `between` is called every few milliseconds.
+        """Map a cached tier; None: it is unusable. `between` is called every few milliseconds.
 
         ``slots``: of its job.
         """
@@ -137,11 +138,11 @@ class Databases:
         return Tier(cached, slots - refused, loading.images, refused)
 
     def is_refused(self, slot: int) -> bool:
-        """Whether a job has it, but the engine has refused its rule."""
+        """Whether a job contains it, but the engine has refused its rule."""
         return slot in self._refused
 
     def refuse(self, slots: Collection[int]) -> None:
-        """Rules that jobs have are not to be in force, also after a restart."""
+        """Keep these rules of jobs out of force, also after a restart."""
         self._refused |= frozenset(slots)
         self._store()
 
@@ -152,7 +153,7 @@ class Databases:
     # --- builds -----------------------------------------------------------------------------------
 
     def begin(self, plan: Plan, members_of: MembersOf) -> bool:
-        """Begin a build; False: its tier has failed lately, or nobody compiles."""
+        """Start a build; False: its tier has failed recently, or the helper is away."""
         now = time.monotonic()
         if now < self._not_before.get(plan.tier, 0.0) or not self._link.is_up:
             return False
@@ -164,7 +165,7 @@ class Databases:
         return True
 
     def turn(self, answers: Iterable[dict[str, Any]]) -> list[Build]:
-        """Hear the helper, go on with builds; those that are over."""
+        """Receive answers, continue builds; returns those that are over."""
         self._retired.reclaim()
         if self._link.losses != self._losses:
             self._losses = self._link.losses
@@ -179,7 +180,7 @@ class Databases:
         return self._step(time.perf_counter() + _BUDGET_S)
 
     def _give_up_waiting(self) -> None:
-        """A helper that hangs is left, and asked again: its connection ends, and so its work."""
+        """Abandon a hung helper and ask again: closing the connection ends its work."""
         now = time.monotonic()
         for name, (build, _) in self._builds.items():
             if build.job and build.answer is None and now - build.begun > _ANSWER_S[name]:
@@ -226,7 +227,7 @@ class Databases:
 
     @property
     def can_swap(self) -> bool:
-        """Whether there is room for one more set that waits for the workers."""
+        """Whether one more set may wait for the workers."""
         return self._retired.has_room
 
     def swap(
@@ -236,10 +237,10 @@ class Databases:
         *,
         makes_ready: bool = False,
     ) -> None:
-        """Put these tiers in force in place of theirs, and none in place of the dropped.
+        """Put these tiers in force in place of the former ones; remove the dropped ones.
 
-        ``makes_ready``: then nothing waits any more. NativeError: the set before stays, and what
-        was to come is freed; its tiers are not tried again at once.
+        ``makes_ready``: then no rule waits any more. NativeError: the former set stays, the new
+        tiers are freed and not tried again at once.
         """
         tiers = {**self._tiers, **changed}
         tiers = {name: tier for name, tier in tiers.items() if name not in dropped}
@@ -266,7 +267,7 @@ class Databases:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Files of what is neither in force nor being built."""
+        """Remove files that are neither in force nor being built."""
         if any(not build.job for build, _ in self._builds.values()):
             return
         jobs = {tier.cached.job for tier in self._tiers.values()}
@@ -281,7 +282,7 @@ class Databases:
         return self._cache.directory
 
     def close(self) -> None:
-        """After the workers have stopped; may be called again."""
+        """Close after the workers have stopped; may be called again."""
         self._node.waf_set = 0
         self._retired.close()
         self._builds.clear()

@@ -1,6 +1,7 @@
-"""The rules there are, the slot of each, and which of them wait to be compiled in.
+"""The rules, their slots, and which of them wait for a database.
 
-Writes the native slots. Knows nothing of databases: `dataplane.waf.rules` says what is in force.
+Writes the native slots. It does not handle databases: `dataplane.waf.rules` tells which rules are
+in force.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataplane.waf.enforcing.slots import Slots
 from dataplane.waf.exchange.job import Member
 
 ENDS_MAX = 2 * RULES_MAX
-"""Ends that are kept, those of rules that are no more among them."""
+"""Stored ends; those of removed rules are among them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +30,7 @@ class Entry:
     rule: Rule
     generation: int
     slot: int | None = None
-    """None: it has none yet, or was refused."""
+    """None: it has no slot yet, or was refused."""
 
 
 class Entries:
@@ -44,11 +45,11 @@ class Entries:
         clock: Clock,
     ) -> None:
         self.rules: dict[int, Entry] = {}
-        """By number."""
+        """Entries by number."""
         self.pending: dict[int, int] = {}
-        """Numbers of those that no database has, and their revisions, the oldest first."""
+        """Numbers of rules that no database contains, and their revisions, the oldest first."""
         self.refused: dict[int, str] = {}
-        """Numbers of those that can't be in force, and why."""
+        """Numbers of rules that can't be in force, and why."""
         self._table, self._records, self._slots = table, records, slots
         self._groups, self._clock = groups, clock
         self._by_slot: dict[int, int] = {}
@@ -60,14 +61,14 @@ class Entries:
         return self._by_slot.keys()
 
     def pending_slots(self) -> frozenset[int]:
-        """Of those that wait and have one."""
+        """Slots of waiting rules."""
         found = (self.rules[number].slot for number in self.pending)
         return frozenset(slot for slot in found if slot is not None)
 
     # --- one at a time ----------------------------------------------------------------------------
 
     def add(self, rule: Rule, revision: int, generation: int) -> Entry:
-        """A rule that is not there yet; it has no slot, and waits.
+        """Add a new rule; it has no slot, and waits.
 
         InvalidInputError: there is no room for it, or for its group.
         """
@@ -85,7 +86,7 @@ class Entries:
         return entry
 
     def change(self, entry: Entry, rule: Rule, generation: int) -> None:
-        """Another rule of the same number and pattern. InvalidInputError: see `add`."""
+        """Change a rule with the same number and pattern. InvalidInputError: see `add`."""
         if entry.rule.group != rule.group:
             self._groups.hold(_group(rule))
             self._groups.release(_group(entry.rule))
@@ -94,10 +95,10 @@ class Entries:
             self._note_end(rule)
 
     def _note_end(self, rule: Rule) -> None:
-        """`ended` will find it."""
+        """Store the end, for `ended`."""
         if rule.deadline is None:
             return
-        if len(self._ends) >= ENDS_MAX:  # most are of rules that are no more
+        if len(self._ends) >= ENDS_MAX:  # most ends are of removed rules
             live = (entry.rule for entry in self.rules.values() if entry.rule.deadline is not None)
             self._ends = [(self._end_ms(one), one.number) for one in live]
             heapq.heapify(self._ends)
@@ -109,7 +110,7 @@ class Entries:
         return self._clock.boot_ms() + left_ms
 
     def ended(self) -> list[int]:
-        """Numbers of rules whose time is over: their slots match nothing since."""
+        """Numbers of rules that have ended since the last call: their slots match nothing."""
         found, now_ms = [], self._clock.boot_ms()
         while self._ends and self._ends[0][0] <= now_ms:
             _, number = heapq.heappop(self._ends)
@@ -117,14 +118,14 @@ class Entries:
             end = None if entry is None else entry.rule.deadline
             if entry is None or end is None:
                 continue
-            if end.remaining_ms(self._clock):  # the wall clock has been set since
+            if end.remaining_ms(self._clock):  # the wall clock was set since
                 self._note_end(entry.rule)
             else:
                 found.append(number)
         return found
 
     def remove(self, number: int) -> int | None:
-        """The slot that it had; it matches nothing from now on."""
+        """Remove a rule; returns its slot, which matches nothing from now on."""
         entry = self.rules.pop(number, None)
         if entry is None:
             return None
@@ -134,7 +135,8 @@ class Entries:
         return self._vacate(entry)
 
     def refuse(self, slot: int, text: str) -> tuple[int, int] | None:
-        """Number and revision of the rule that can't be in force; None: it is no more."""
+        """Mark a rule that can't be in force; returns its number and revision, None: it was
+        removed."""
         number = self._by_slot.get(slot)
         if number is None:
             return None
@@ -153,7 +155,7 @@ class Entries:
     # --- slots ------------------------------------------------------------------------------------
 
     def claim(self, members: Sequence[Member]) -> None:
-        """Rules that a cached database has keep their slots."""
+        """Give rules of a cached database their slots again."""
         for one in members:
             entry = self.rules.get(one.number)
             if entry is None or entry.slot is not None:
@@ -163,7 +165,7 @@ class Entries:
                 self._settle(entry, one.slot)
 
     def give_slots(self, numbers: Collection[int]) -> None:
-        """To rules that have none, as far as there are any; to be written then."""
+        """Assign free slots to rules without one; `write` must follow."""
         for number in numbers:
             slot = self._slots.take(number)
             if slot is None:
@@ -171,18 +173,18 @@ class Entries:
             self._settle(self.rules[number], slot)
 
     def without_slot(self) -> list[int]:
-        """Numbers of those that wait for one."""
+        """Numbers of rules that wait for a slot."""
         return [number for number in self.pending if self.rules[number].slot is None]
 
     def write(self, entries: Collection[Entry]) -> None:
-        """Say in their slots what they do."""
+        """Write rules to their slots."""
         record = self._records.record
         made = [record(one.rule, one.slot) for one in entries if one.slot is not None]
         if made:
             self._table.put(made)
 
     def write_changed_profiles(self, change: Callable[[], object]) -> None:
-        """Write those whose profiles have other indices after the change."""
+        """Write the slots of rules whose profiles have other indices after the change."""
         listed = [entry for entry in self.rules.values() if entry.rule.profiles]
         kinds = {entry.rule.profiles for entry in listed}
         before = self._indices(kinds)
@@ -191,10 +193,10 @@ class Entries:
         self.write([one for one in listed if before[one.rule.profiles] != after[one.rule.profiles]])
 
     def members(self, slots: Collection[int]) -> Iterator[Member]:
-        """What is to be compiled under these slots."""
+        """The rules to compile for these slots."""
         for slot in sorted(slots):
             number = self._by_slot.get(slot)
-            # Gone since the build was planned: its slot is not given again meanwhile.
+            # Removed since the build was planned: its slot is not reused meanwhile.
             if number is not None:
                 rule = self.rules[number].rule
                 yield Member(slot, number, rule.pattern, rule.targets)

@@ -1,8 +1,8 @@
-"""Which group of WAF rules counts under which index: for rules, policies and metrics.
+"""The index of each group of WAF rules, for rules, policies and metrics.
 
-Written by the control loop, onto the statistics pages, where clients read it. A name keeps its
-index while a rule or the policy has it. An index is given to another name only a while after that:
-a request that is being inspected, or a policy that a worker still reads, may know it.
+The control loop writes the names to the statistics pages, where clients read them. A name keeps its
+index while a rule or the policy uses it. An index is reused only some time after that: a request
+under inspection, or a policy that a worker still reads, may use it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.native import abi
 
 REST_S = 120.0
-"""Longer than any request is inspected, and than any worker holds an old policy."""
+"""Longer than the inspection of any request, and than any worker keeps an old policy."""
 NONE = 0
 """The index of rules that have no group."""
 
@@ -30,18 +30,19 @@ class GroupNames:
         self._index: dict[str, int] = {}
         self._users: dict[str, int] = {}
         self._resting: dict[str, float] = {}
-        """Until when; the oldest first."""
+        """Time until an index may be reused; the oldest first."""
         self._free = deque(range(NONE + 1, abi.RULE_GROUPS_MAX))
         header.rule_group_count = NONE + 1
 
     def index(self, name: str | None) -> int:
-        """Of a name that is held; `NONE` of none."""
+        """The index of a name that is held; `NONE` for no name."""
         return NONE if name is None else self._index[name]
 
     def hold(self, names: Collection[str]) -> None:
-        """Give each an index until `release`; InvalidInputError: there is no room, nothing is held.
+        """Assign an index to each name until `release`; InvalidInputError: no room, and nothing is
+        held.
 
-        May be held several times.
+        A name may be held several times.
         """
         new = [name for name in names if name not in self._index]
         if len(new) > len(self._free):
@@ -59,7 +60,7 @@ class GroupNames:
             self._resting.pop(name, None)
 
     def release(self, names: Collection[str]) -> None:
-        """Let go of each, once."""
+        """Release each name once."""
         for name in names:
             self._users[name] -= 1
             if not self._users[name]:
@@ -67,7 +68,7 @@ class GroupNames:
                 self._resting[name] = time.monotonic() + REST_S
 
     def _reclaim(self, kept: frozenset[str]) -> None:
-        """Names that have rested make room."""
+        """Free the indices of names whose waiting time is over."""
         now = time.monotonic()
         for name in [one for one, end in self._resting.items() if end <= now and one not in kept]:
             del self._resting[name]
@@ -77,14 +78,14 @@ class GroupNames:
 
     def _give(self, name: str) -> None:
         index = self._index[name] = self._free.popleft()
-        # No worker counts there: nothing in use has named it for long.
+        # No worker counts with it: nothing in use has had it for long.
         for counts in self._counts:
             ctypes.memset(ctypes.addressof(counts[index]), 0, ctypes.sizeof(counts[index]))
         self._write(index, name)
         self._header.rule_group_count = max(self._header.rule_group_count, index + 1)
 
     def _write(self, index: int, name: str) -> None:
-        """Readers of the profiles' names and counters look at these too: see there."""
+        """Clients read these like the profiles' names and counters: see there."""
         self._header.profile_version += 1
         label = self._header.rule_group_label[index]
         label.name[:] = list(name.encode().ljust(abi.RULE_GROUP_NAME, b"\0"))

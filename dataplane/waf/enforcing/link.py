@@ -1,4 +1,4 @@
-"""The data plane's line to its compile helper: never waits, and connects again by itself."""
+"""The data plane's connection to its compile helper: never blocks, and reconnects by itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RECEIVE_BYTES = 1 << 16
 
 
 class HelperLink:
-    """One connection. What was asked and not answered when it is lost, is lost with it."""
+    """One connection. Unanswered requests are lost with it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -24,15 +24,15 @@ class HelperLink:
         self._unsent = bytearray()
         self._retry_at = 0.0
         self.losses = 0
-        """How often it was lost."""
+        """How often the connection was lost."""
 
     @property
     def is_up(self) -> bool:
-        """Whether a helper answers."""
+        """Whether a helper is connected."""
         return self._socket is not None
 
     def send(self, message: dict[str, Any]) -> bool:
-        """Ask; False: nobody is there. WireError: it is too long."""
+        """Send a request; False: no helper is connected. WireError: it is too long."""
         if self._socket is None:
             return False
         self._unsent += encode(message)
@@ -40,7 +40,7 @@ class HelperLink:
         return self._socket is not None
 
     def turn(self) -> list[dict[str, Any]]:
-        """Answers that have come in."""
+        """Received answers."""
         if self._socket is None:
             self._connect()
             return []
@@ -65,7 +65,7 @@ class HelperLink:
         return answers
 
     def close(self) -> None:
-        """Hang up; idempotent."""
+        """Close the connection; idempotent."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

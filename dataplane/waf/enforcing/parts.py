@@ -1,4 +1,4 @@
-"""What the rules of a node stand on."""
+"""The objects that the rules of a node use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataplane.waf.enforcing.slots import Slots
 
 @dataclass(frozen=True)
 class RuleParts:
-    """What `Rules` works on; whoever composes it closes them."""
+    """The objects that `Rules` uses; their creator closes them."""
 
     entries: Entries
     groups: GroupNames

@@ -1,7 +1,8 @@
-"""Rules as the native slots take them: deadlines on the boot clock, profiles and headers by number.
+"""Rules in the form of the native slots: deadlines on the boot clock, profiles and headers by
+number.
 
-Which profiles there are changes with the policy. While one policy follows another, a rule is for
-the profiles of both, so that no packet of either goes without it.
+The profiles change with the policy. During a change a rule applies to the profiles of both
+policies, so that it covers the packets of both.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _HEADER = "header:"
 
 
 class SlotRecords:
-    """Makes them; knows the profiles of the policy. ``groups``: those of the rules are held."""
+    """Converts rules; stores the profiles of the policy. ``groups``: those of the rules
+    are held."""
 
     def __init__(self, library: ctypes.CDLL, clock: Clock, groups: GroupNames) -> None:
         self._library = library
@@ -35,21 +37,21 @@ class SlotRecords:
         self._settle_at = 0.0
 
     def use_profiles(self, indices: Mapping[str, int]) -> None:
-        """Another policy will be in force at any moment."""
+        """Set the profiles of a policy that will be in force soon."""
         self._before, self._profiles = self._profiles, dict(indices)
         self._settle_at = time.monotonic() + _BOTH_POLICIES_S
 
     @property
     def is_over(self) -> bool:
-        """Whether the policy before is no more, and should be forgotten."""
+        """Whether the former policy is no longer used, and should be forgotten."""
         return bool(self._settle_at) and time.monotonic() >= self._settle_at
 
     def forget_before(self) -> None:
-        """Profiles are those of the one policy from now on."""
+        """Use only the profiles of the newer policy from now on."""
         self._before, self._settle_at = {}, 0.0
 
     def record(self, rule: Rule, slot: int) -> abi.WafRule:
-        """What the slot is to say."""
+        """The record of a slot for a rule."""
         made = abi.WafRule(
             number=rule.number,
             slot=slot,
@@ -70,7 +72,7 @@ class SlotRecords:
         return made
 
     def indices(self, profiles: tuple[str, ...]) -> frozenset[int]:
-        """Of those profiles that there are, by both policies."""
+        """Indices of the named profiles that exist in either policy."""
         both = (self._profiles, self._before)
         return frozenset(known[name] for name in profiles for known in both if name in known)
 

@@ -1,7 +1,7 @@
-"""Which rule is to blame for a small tier that can't be built: asked of the helper, one by one.
+"""Finds the rules because of which a small tier can't be built: the helper tests them one by one.
 
-The API has the helper look at every rule before it commits it; this is for those that came while no
-helper answered, and for an engine that was replaced since.
+The API has every rule tested before it commits it. This is for rules that were added while the
+helper was away, and for an engine that was replaced since.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from dataplane.waf.exchange.wire import GROUP_BYTES_MAX, GROUP_MAX
 
 
 class Suspects:
-    """One examination at a time."""
+    """One test at a time."""
 
     def __init__(self, ask: Callable[[dict[str, Any]], bool]) -> None:
         self._ask = ask
         self._asked: list[Member] = []
 
     def examine(self, members: Sequence[Member]) -> None:
-        """Ask about them, as many as go into one request; nothing while one is under way."""
+        """Request a test, for as many rules as fit into one request; does nothing while one is
+        under way."""
         if self._asked:
             return
         asked, size = [], 0
@@ -34,7 +35,7 @@ class Suspects:
             self._asked = asked
 
     def hear(self, verdicts: object) -> Iterator[tuple[int, str]]:
-        """Slots that are refused, and why; of an answer that is none: none."""
+        """Slots that are refused, and why; an invalid answer yields none."""
         asked, self._asked = self._asked, []
         if not isinstance(verdicts, list):
             return
@@ -43,5 +44,5 @@ class Suspects:
                 yield member.slot, str(verdict[0])
 
     def lose(self) -> None:
-        """The helper has gone: there will be no answer."""
+        """The helper is gone: no answer will come."""
         self._asked = []

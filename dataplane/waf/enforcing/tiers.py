@@ -18,23 +18,23 @@ TIERS: tuple[TierName, ...] = get_args(TierName)
 """The largest first."""
 
 ROOM: Final[Mapping[TierName, int]] = {"middle": 2048, "warm": 256, "hot": 32}
-"""Rules of each tier: the middle one has room for what comes while the main one is built, which
-takes its time. With more, additions wait."""
+"""Rules of each tier. The middle one has room for additions during a build of the main one, which
+takes long. Beyond that, additions wait."""
 FULL: Final[Mapping[TierName, int]] = {"middle": 1001, "warm": 192, "hot": 16}
-"""From so many on the next larger tier is built behind it."""
+"""From this number on, the next larger tier is built."""
 _STEPS: tuple[tuple[TierName, TierName], ...] = (("middle", "warm"), ("warm", "hot"))
-"""A small tier, and the one below that is emptied into it."""
+"""A small tier, and the larger one into which it is emptied."""
 _SMALL: tuple[TierName, ...] = ("middle", "warm", "hot")
 DEAD_MIN = 1000
-"""Deleted rules that are compiled in still, from which on building anew is worth it ..."""
+"""Number of deleted rules in a tier from which a rebuild is worthwhile ..."""
 DEAD_SHARE = 4
-"""... if they are also a quarter of what the tier holds."""
+"""... if they are also a quarter of the tier."""
 _NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to build next, and of which slots."""
+    """The next build, and its slots."""
 
     tier: TierName
     slots: frozenset[int]
@@ -42,35 +42,35 @@ class Plan:
 
 @dataclass(frozen=True)
 class Situation:
-    """What there is."""
+    """The situation that plans depend on."""
 
     live: Set[int]
-    """Slots of all rules there are."""
+    """Slots of all rules."""
     pending: frozenset[int]
-    """Of those: no tier has them."""
+    """Part of these: slots that no tier contains."""
     in_force: Mapping[TierName, frozenset[int]]
-    """Slots that the databases of each tier name, dead ones included."""
+    """Slots that the databases of each tier contain, with those of deleted rules."""
     building: Mapping[TierName, frozenset[int]]
     main_dead: int = 0
-    """Slots of the main tier whose rules are no more."""
+    """Slots of the main tier whose rules were deleted."""
     is_quiet: bool = False
-    """Nothing has come for long: what is spread over the tiers may be brought together."""
+    """No rule was added for long: the tiers may be merged."""
 
     def home(self, tier: TierName) -> frozenset[int]:
-        """Live slots that this tier is needed for: no larger one has them."""
+        """Live slots that only this tier contains, among itself and the larger ones."""
         larger = [self.in_force.get(one, _NONE) for one in TIERS[: TIERS.index(tier)]]
         mine = self.in_force.get(tier, _NONE).difference(*larger)
         return frozenset(slot for slot in mine if slot in self.live)
 
     def is_needed(self, tier: TierName) -> bool:
-        """Whether `home` has anything; the main tier's would take long to list."""
+        """Whether `home` is not empty; listing it for the main tier would take long."""
         if tier == "main":
             return not self.in_force.get(tier, _NONE).isdisjoint(self.live)
         return bool(self.home(tier))
 
 
 def plans(now: Situation) -> list[Plan]:
-    """What should be begun now; each tier at most once, and none that is being built."""
+    """The builds to start now; at most one for each tier, and none that is running."""
     home = {tier: now.home(tier) for tier in _SMALL}
     spread = _NONE.union(*home.values())
     main = _main_plan(now, spread | now.pending)
@@ -95,18 +95,19 @@ def plans(now: Situation) -> list[Plan]:
 
 
 def is_full(now: Situation) -> bool:
-    """Whether rules wait that no tier has room for, until a larger one has been built."""
+    """Whether rules wait that no tier has room for, until a larger one is built."""
     waiting = now.pending.difference(*now.building.values())
     return bool(waiting) and len(now.home("hot")) >= ROOM["hot"]
 
 
 def unneeded(now: Situation) -> list[TierName]:
-    """Tiers that can be dropped: there is nothing left that they alone have."""
+    """Tiers that can be dropped: larger ones contain all of their live slots."""
     return [tier for tier in TIERS if tier in now.in_force and not now.is_needed(tier)]
 
 
 def _main_plan(now: Situation, small: Collection[int]) -> Plan | None:
-    """All of it, if the smaller tiers are full, or much of the main one is dead."""
+    """A build of all rules, if the smaller tiers are full, or many rules of the main one are
+    deleted."""
     if "main" in now.building or not now.live:
         return None
     main = now.in_force.get("main", _NONE)

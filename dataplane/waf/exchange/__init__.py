@@ -1,1 +1,1 @@
-"""What passes between the data plane and the compile helper: messages, jobs, images, the cache."""
+"""The exchange between data plane and compile helper: messages, jobs, images, the cache."""

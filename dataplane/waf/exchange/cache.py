@@ -1,7 +1,7 @@
-"""The cache directory: jobs, databases, and which of them are in force, one folder per engine.
+"""The cache directory: jobs, databases, and which of them are in force; one folder per engine.
 
-The control loop writes what is in force; at the next start that is mapped again without compiling.
-What can't be read is no error: it is built again.
+The control loop records what is in force; the next start maps it without compiling. An unreadable
+file is no error: it is built again.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ _log = Log()
 
 @dataclass(frozen=True)
 class CachedTier:
-    """A tier as it was in force."""
+    """A tier that was in force."""
 
     job: bytes
     files: tuple[tuple[int, str], ...]
-    """Class of target, file name."""
+    """Class of target, and file name."""
 
 
 @dataclass(frozen=True)
 class Cached:
-    """What was in force."""
+    """The state that was in force."""
 
     tiers: Mapping[str, CachedTier]
     refused: frozenset[int] = frozenset()
-    """Slots that jobs have, of rules that the engine refused: they were not in force."""
+    """Slots of jobs whose rules the engine has refused: they were not in force."""
 
 
 NOTHING = Cached({})
 
 
 class Cache:
-    """One engine's folder. Not for several processes."""
+    """One engine's folder. Only for one process."""
 
     def __init__(self, root: Path, engine: str) -> None:
-        """Makes it; OSError."""
+        """Creates the folder; OSError."""
         self._root = root
         self.directory = root / folder_name(engine)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def load(self) -> Cached:
-        """What was in force; `NOTHING`, also where nothing can be read."""
+        """The state that was in force; `NOTHING` if it can't be read."""
         try:
             found = json.loads((self.directory / MANIFEST).read_text(encoding="utf-8"))
             if found["format"] != _FORMAT:
@@ -73,7 +73,7 @@ class Cache:
             return NOTHING
 
     def store(self, cached: Cached) -> None:
-        """This is in force. OSError is logged: the next start compiles then."""
+        """Record the state in force. OSError is logged: then the next start compiles."""
         rows = {
             name: {"job": tier.job.hex(), "files": [list(file) for file in tier.files]}
             for name, tier in cached.tiers.items()
@@ -87,7 +87,7 @@ class Cache:
             _log.warning("rules cache not writable", error=str(exc))
 
     def keep_only(self, jobs: set[bytes]) -> None:
-        """Remove the files of all other jobs, and what was left half written.
+        """Remove the files of all other jobs, and files that are half written.
 
         Not while a job is being written.
         """
@@ -99,7 +99,7 @@ class Cache:
                     file.unlink(missing_ok=True)
 
     def forget_other_engines(self) -> None:
-        """Remove the folders of engines that are not in use."""
+        """Remove the folders of other engines."""
         with contextlib.suppress(OSError):
             for folder in list(self._root.iterdir()):
                 if folder.is_dir() and folder != self.directory:
@@ -107,7 +107,7 @@ class Cache:
 
 
 def folder_name(engine: str) -> str:
-    """Of an engine's databases, by its version."""
+    """The folder name for an engine's version."""
     return "hs-" + re.sub(r"[^0-9A-Za-z.]+", "_", engine)
 
 

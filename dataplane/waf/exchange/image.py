@@ -1,7 +1,7 @@
-"""The file of one database: a page that says what it is, then the database as it lies in memory.
+"""The file of one database: a page with a header, then the database in its memory layout.
 
-Written by a child of the compile helper, read by the control loop, which believes nothing: engine,
-job, size and checksum must be right. Files are of this machine; numbers are in its byte order.
+A child of the compile helper writes it. The control loop reads it and verifies engine, job, size
+and checksum. Files are for the same machine; numbers have its byte order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataplane.base.errors import SecBeatError
 
 PAGE = 4096
 CHUNK_BYTES = 1 << 20
-"""What is read and summed at a time: about 1 ms."""
+"""Chunk for reading and summing: about 1 ms."""
 _MAGIC = b"SBRULES\0"
 _FORMAT = 1
 _HEADER = struct.Struct("=8sIIQII32s64s")
@@ -25,12 +25,12 @@ _SUM = struct.Struct("=I")
 
 
 class ImageError(SecBeatError):
-    """A file that is no database of this engine and job, or one that was damaged."""
+    """The file is not a database of this engine and job, or is damaged."""
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a file says of itself."""
+    """The header of a file."""
 
     engine: str
     job: bytes
@@ -38,20 +38,21 @@ class ImageHeader:
     target: int
     """``abi.WafClass``."""
     size: int
-    """Bytes of the database."""
+    """Size of the database in bytes."""
     crc32: int
-    """Of those."""
+    """SHA-256 of these bytes."""
     count: int
-    """Patterns."""
+    """Number of patterns."""
 
 
 def file_name(job: bytes, target: int, part: int = 0) -> str:
-    """Of the database of a job for one class of target, or of a part of it; parts from 0."""
+    """The name for the database of a job and class of target, or for a part of it; parts count from
+    0."""
     return f"{job.hex()}-{target}-{part}.db"
 
 
 def write(path: Path, header: ImageHeader, image: bytes) -> None:
-    """Make the file appear as a whole. OSError."""
+    """Write the file atomically. OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     page = _HEADER.pack(
         *(_MAGIC, _FORMAT, header.target, header.size, header.crc32, header.count),
@@ -65,7 +66,7 @@ def write(path: Path, header: ImageHeader, image: bytes) -> None:
 
 
 def read_header(fd: int) -> ImageHeader:
-    """ImageError: it is none, or damaged, or the file has another size than it says."""
+    """ImageError: not a valid image, or the file's size differs from the header's."""
     page = os.pread(fd, PAGE, 0)
     if len(page) != PAGE:
         raise ImageError("a database file that is shorter than its header")

@@ -1,8 +1,8 @@
-"""What a tier of databases is compiled from: a file of rules, named by its own SHA-256.
+"""The input for compiling a tier: a file of rules, named by its own SHA-256.
 
-The control loop writes it, the compile helper reads it, and both keep it beside the databases: at
-the next start it says which slot is which rule, and after an upgrade of the engine it is what the
-new databases are built from.
+The control loop writes it, the compile helper reads it, and it is kept beside the databases: at the
+next start it has the rule of each slot, and after an upgrade of the engine the new databases are
+built from it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _CLASSES = {
 
 
 class JobError(SecBeatError):
-    """A file that is no job, or not the one that its name says."""
+    """The file is not a job, or not the one that its name says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A rule as it is compiled: under the id ``slot``."""
+    """A rule as it is compiled: with the id ``slot``."""
 
     slot: int
     number: int
@@ -47,21 +47,21 @@ class Member:
 
     @property
     def classes(self) -> frozenset[abi.WafClass]:
-        """Of its targets."""
+        """The classes of its targets."""
         return frozenset(_CLASSES.get(target, abi.WafClass.HEADER) for target in self.targets)
 
 
 class JobWriter:
-    """Writes a job in steps, for a loop that must not be held up."""
+    """Writes a job in steps, for a loop that must not be blocked."""
 
     def __init__(self, directory: Path) -> None:
         self.name = b""
-        """SHA-256 of the content, once it is finished."""
+        """SHA-256 of the content, once it is complete."""
         self._directory = directory
         self._temporary = directory / f".job.{os.getpid()}.{id(self)}"
 
     def write(self, members: Iterable[Member], count: int) -> Iterator[None]:
-        """Write so many; a step is about a millisecond. OSError.
+        """Write so many members; a step takes about a millisecond. OSError.
 
         The file appears at the end, as a whole.
         """
@@ -79,12 +79,12 @@ class JobWriter:
 
 
 def path_of(directory: Path, name: bytes) -> Path:
-    """Of the job with that SHA-256."""
+    """The path of the job with that SHA-256."""
     return directory / (name.hex() + SUFFIX)
 
 
 def read(directory: Path, name: bytes) -> list[Member]:
-    """Its rules; JobError, OSError."""
+    """The rules of a job; JobError, OSError."""
     text = path_of(directory, name).read_bytes()
     if hashlib.sha256(text).digest() != name:
         raise JobError(f"{name.hex()}{SUFFIX} does not have the content that its name says")
@@ -92,7 +92,7 @@ def read(directory: Path, name: bytes) -> list[Member]:
 
 
 def count_of(directory: Path, name: bytes) -> int:
-    """Rules of a job, as it says itself; JobError, OSError."""
+    """The number of rules by the job's header; JobError, OSError."""
     with path_of(directory, name).open("rb") as file:
         try:
             return int(json.loads(file.readline(_HEADER_BYTES_MAX))["count"])
@@ -112,7 +112,7 @@ def _line(value: object) -> bytes:
 
 
 def _parse(lines: Sequence[bytes]) -> Iterator[Member]:
-    # One call of the parser for all: 50,000 calls take longer than what they parse.
+    # One call of the parser for all: 50,000 calls take longer than the parsing itself.
     rows = json.loads(b"[" + b",".join(lines) + b"]")
     if not rows or rows[0].get("format") != _FORMAT:
         raise JobError(f"a job of another format; this version reads {_FORMAT}")

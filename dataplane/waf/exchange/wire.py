@@ -1,7 +1,7 @@
-"""What goes over the compile helper's socket: frames of JSON, each with its length before it.
+"""The protocol on the compile helper's socket: frames of JSON, each with its length before it.
 
-A request is one frame, its answer another, in order. Both ends bound what they take: a frame that
-is longer, or no JSON object, ends the connection.
+A request is one frame, its answer another, in order. Both ends limit the size: a longer frame, or
+one that is not a JSON object, ends the connection.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 from dataplane.base.errors import SecBeatError
 
 SOCKET_NAME = "rules.sock"
-"""Beside the data plane's control socket."""
+"""Name of the socket, beside the data plane's control socket."""
 FRAME_BYTES_MAX = 4 << 20
 GROUP_MAX = 1000
 """Candidates of one request."""
 GROUP_BYTES_MAX = 512 << 10
-"""Bytes of their patterns together: as JSON at most six times as much."""
+"""Bytes of their patterns together; as JSON at most six times as much."""
 _LENGTH = struct.Struct("!I")
 
 
 class WireError(SecBeatError):
-    """The other end does not keep to the protocol."""
+    """The other end has violated the protocol."""
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -35,17 +35,17 @@ def encode(message: dict[str, Any]) -> bytes:
 
 
 class Decoder:
-    """Puts frames together from what was received, in whatever pieces it came."""
+    """Joins received bytes, in pieces of any size, to frames."""
 
     def __init__(self) -> None:
         self._data = bytearray()
 
     def feed(self, data: bytes) -> None:
-        """Add what was received."""
+        """Add received bytes."""
         self._data += data
 
     def next(self) -> dict[str, Any] | None:
-        """The next message; None: not there yet; WireError: there will be none."""
+        """The next message; None: it is incomplete; WireError: the stream is invalid."""
         if len(self._data) < _LENGTH.size:
             return None
         (size,) = _LENGTH.unpack_from(self._data)

@@ -1,8 +1,8 @@
-"""Rules to start with, in groups: one TOML file each.
+"""Starter rules, in groups: one TOML file each.
 
-A rule has an ``id`` that never changes, what it looks for, and beside it examples that it has to
-find and look-alikes that it must not: a test reads those. Patterns are written for what
-``docs/inspection.md`` says is scanned: they need not know encodings.
+A rule has an ``id`` that never changes, its pattern, examples that it must match, and similar texts
+that it must not match; a test checks both. Patterns are for the scanned forms in
+``docs/inspection.md``: they need not handle encodings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GROUPS = ("sql_injection", "xss", "path_traversal", "command_injection", "scanne
 
 @dataclass(frozen=True, slots=True)
 class StarterRule:
-    """One rule of a group; every target is looked at."""
+    """One rule of a group; it applies to every target."""
 
     group: str
     id: str
@@ -31,7 +31,7 @@ class StarterRule:
 
 
 def starter_rules() -> Iterator[StarterRule]:
-    """All of them, by group."""
+    """All starter rules, by group."""
     for group in GROUPS:
         text = resources.files(__package__).joinpath(f"{group}.toml").read_text("utf-8")
         for row in tomllib.loads(text)["rule"]:

@@ -40,7 +40,7 @@ SAME_FOR_BOTH = (
     Rule(_POLICY, "one action for all limits", "what several rules of a profile have in common"),
     Rule(_POLICY, "at most [0-9]+ in a profile", "no keyword counts items by what is in them"),
     Rule(_POLICY, "only where the profile has http", "what one field says of the items of another"),
-    Rule(_POLICY, "in all profiles|bytes as JSON", "no keyword looks at the whole document"),
+    Rule(_POLICY, "all profiles|bytes as JSON", "no keyword looks at the whole document"),
     Rule(_POLICY, "contradicts the countries", "what one field says of the items of another"),
     Rule(_POLICY, "is no neighbour but a network", "IPv4 may be written as IPv6"),
 )

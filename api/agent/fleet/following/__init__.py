@@ -1,1 +1,1 @@
-"""Following: what the fleet wants is asked for, brought to each part, and remembered."""
+"""Following: fetch what the orchestrator wants, apply it part by part, store the progress."""

@@ -1,4 +1,4 @@
-"""Whether what was brought to this node's API is in force, as its data plane may be behind."""
+"""Finds out whether a change that this node's API has committed is in force in the data plane."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NOT_YET = "the data plane does not have it yet"
 
 
 class Effect:
-    """Of one part: remembers what the node has committed, so that it is not brought again."""
+    """For one part: remembers the last committed change, so that it is not sent again."""
 
     def __init__(self, node: NodeApi) -> None:
         self._node = node
         self._committed: tuple[Applied, int] | None = None
 
     def of(self, applied: Applied, revision: int) -> Applied:
-        """What the node has committed by a revision of its own, or ``pending``.
+        """The given result if the revision is in force, else the same as ``pending``.
 
         Raises RequestError: not known now.
         """
@@ -27,7 +27,8 @@ class Effect:
         return self._look(applied, revision)
 
     def known(self, epoch: str, number: int) -> Applied | None:
-        """The same of what was committed before; None: that is not all of what is wanted."""
+        """As `of`, for the last committed change; None: that change does not cover the wanted
+        number."""
         if self._committed is None:
             return None
         applied, revision = self._committed
@@ -47,4 +48,4 @@ class Effect:
         except RequestError as error:
             if error.status != NotFoundError.http_status:
                 raise
-            return False  # there has been none, or it was long ago
+            return False  # there was no such revision, or it is too old

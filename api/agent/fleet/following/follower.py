@@ -1,7 +1,7 @@
-"""The thread that asks once a second what the fleet wants of this node, and sees to it.
+"""The thread that asks once a second what the orchestrator wants of this node, and applies it.
 
-An orchestrator that is away is asked less often, in the end every 30 s: nothing else changes here.
-One that is back within seconds is asked as often as always.
+While the orchestrator is away, the interval grows up to 30 s. The first few failures in a row do
+not change the interval.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ from api.agent.node_api import RequestError
 POLL_S = 1.0
 BACKOFF_MAX_S = 30.0
 QUICK_RETRIES = 5
-"""Turns in a row that may fail before the next ones come later and later."""
+"""Failed turns in a row before the interval grows."""
 JOINED_S = 0.3
-"""After the node was registered: every worker of the orchestrator knows it then."""
+"""Pause after the registration: by then every worker of the orchestrator knows the node."""
 LEAVE_S = 3600.0
-"""A node that is refused for so long is in the fleet no more."""
+"""After so long a time of refusals, the node has left the fleet."""
 JITTER = 0.1
-"""So that the nodes of a fleet do not ask all at once."""
+"""Relative jitter of the interval, so that the nodes of a fleet do not ask at the same time."""
 SOONER = 0.5
-"""Up to so much of a wait is left out after a failure: not all ask one that has just come back."""
+"""After a failure, up to this share of the wait is skipped at random: not all nodes ask an
+orchestrator at the moment of its return."""
 _DOUBLINGS_MAX = 10
 
 log = structlog.get_logger("agent.fleet")
 
 
 class Follower:
-    """Between `start` and `close`."""
+    """The follower, from `start` to `close`."""
 
     def __init__(
         self,
@@ -64,25 +65,25 @@ class Follower:
         self._clock = clock
         self._has_left = False
         self._refused_s: float | None = None
-        """Since when; None: it is not."""
+        """When refusals began, on the monotonic clock; None: the node is not refused."""
         self._etag: str | None = None
         self._desired: Desired | None = None
         self._failures = 0
-        """In a row."""
+        """Failed turns in a row."""
         self._said = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End; what was applied stays. Idempotent."""
+        """End the thread; applied state stays in force. Idempotent."""
         self._stop.set()
 
     def turn(self) -> float:
-        """Ask once; seconds until it is to be asked again, before jitter."""
+        """Ask once; returns the seconds until the next turn, without jitter."""
         try:
             return self._turn()
         except RequestError as error:
@@ -116,7 +117,7 @@ class Follower:
         self._etag = None
 
     def _refused(self, *, is_deleted: bool) -> None:
-        """Give up what is the fleet's: at once if the node was deleted, else if this goes on."""
+        """Leave the fleet: at once if the node was deleted, else after refusals for `LEAVE_S`."""
         self._contact.refused()
         now_s = self._clock()
         if self._refused_s is None:
@@ -133,7 +134,7 @@ class Follower:
         try:
             reply = self._session.request("GET", self._path, etag=etag)
         except RequestError as error:
-            if error.status in UNKNOWN:  # a restored database, or it was deleted
+            if error.status in UNKNOWN:  # the database was restored, or the node deleted
                 self._is_registered = False
                 self._contact.forgotten()
             raise
@@ -161,7 +162,7 @@ class Follower:
 
 
 def _late(failures: int) -> float:
-    """Seconds until the next turn after so many in a row that failed."""
+    """Seconds until the next turn after so many failures in a row."""
     doublings = min(max(0, failures - QUICK_RETRIES), _DOUBLINGS_MAX)
     return min(POLL_S * 2.0**doublings, BACKOFF_MAX_S)
 

@@ -1,6 +1,7 @@
-"""What a node follows, part by part: policy, lists, rules. Each is one implementation of `Part`.
+"""The parts that a node follows: policy, lists, rules, drain. Each is one implementation of `Part`.
 
-`Follower` decides when; a part knows how. All calls come from the follower's thread, one at a time.
+`Follower` decides when a part is applied; the part implements how. All calls come from the
+follower's thread, one at a time.
 """
 
 from __future__ import annotations
@@ -15,41 +16,43 @@ MESSAGE_LENGTH_MAX = 1000
 
 @dataclass(frozen=True)
 class Desired:
-    """What the orchestrator wants of this node, by numbers (``GET /nodes/{id}/desired``)."""
+    """The state that the orchestrator wants of this node, as numbers (``GET
+    /nodes/{id}/desired``)."""
 
     epoch: str
-    """Which database of an orchestrator the numbers are of (a UUID)."""
+    """The database of the orchestrator that the numbers belong to (a UUID)."""
     state: str = "active"
     """``active`` or ``draining``."""
     numbers: Mapping[str, Any] = field(default_factory=dict)
-    """Every other field of the answer: ``policy``, ``lists``, ``rules``."""
+    """All other fields of the answer: ``policy``, ``lists``, ``rules``."""
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What the node has done about one part."""
+    """The result of one part: what the node has applied."""
 
     epoch: str
     number: int
     state: State = "applied"
-    """``applied``: in force. ``pending``: not yet, tried again soon. ``rejected``: refused, not
-    tried again before another number is wanted. ``overridden``: the operator of this node has put
-    something else in its place; `Part.check` says when that is over."""
+    """``applied``: in force. ``pending``: not in force yet, the node tries again soon.
+    ``rejected``: refused, the node tries again when another number is wanted. ``overridden``: the
+    node's operator has replaced it; `Part.check` reports when that ends."""
     message: str | None = None
-    """Why, at most `MESSAGE_LENGTH_MAX` characters."""
+    """The reason, at most `MESSAGE_LENGTH_MAX` characters."""
 
 
 class Part(Protocol):
-    """One part of what the fleet wants of its nodes."""
+    """One part of the state that the orchestrator wants of its nodes."""
 
     @property
     def name(self) -> str:
-        """``policy``, ``lists``, ``rules``: told in heartbeats, and the key of what is kept."""
+        """``policy``, ``lists`` and so on: the name in heartbeats and in the stored progress."""
 
     def wanted(self, desired: Desired) -> int | None:
-        """The number that is to be applied; None: the fleet wants nothing, the node keeps its own.
+        """The number to be applied; None: the fleet wants nothing, and the node keeps its own
+        state.
 
-        Quick, and asks nobody.
+        Fast, and sends no request.
         """
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
@@ -71,16 +74,16 @@ class Part(Protocol):
         """
 
     def check(self, applied: Applied) -> Applied | None:
-        """Whether what was applied, rejected or overridden still is so: asks only this node.
+        """Check that the applied, rejected or overridden state still holds; asks this node only.
 
-        Called when the agent starts and every ten seconds. Answers with `applied` itself if nothing
-        has changed, with another one if it has (``overridden``), or with None if this node has lost
-        it: then `apply` follows with ``before=None``. Raises RequestError: not known now.
+        Called when the agent starts and every ten seconds. Returns `applied` itself if nothing has
+        changed, another value if something has (``overridden``), or None if this node has lost the
+        state: then `apply` follows with ``before=None``. Raises RequestError: not known now.
         """
 
     def leave(self) -> None:
-        """The node was deleted from the fleet: take away what does not outlive that.
+        """The node was deleted from the fleet: remove the fleet's state from the node.
 
-        Entries of lists and rules go, a policy stays. Called again until it does not raise
-        RequestError. Must be safe to do twice.
+        Entries of lists and rules are removed, a policy stays. Called again until it does not raise
+        RequestError. Must be safe to call twice.
         """

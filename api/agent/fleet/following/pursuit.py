@@ -1,4 +1,4 @@
-"""Brings each part of a node to what the fleet wants, and remembers how far it has come."""
+"""Applies each part of the orchestrator's desired state, and remembers the progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.agent.fleet.following.state import Progress
 from api.agent.node_api import RequestError
 
 CHECK_S = 10.0
-"""How often a part is asked whether what it has applied is still there."""
+"""Interval of `Part.check`."""
 BACKOFF_MIN_S, BACKOFF_MAX_S = 1.0, 30.0
 JITTER = 0.2
 
@@ -22,7 +22,7 @@ log = structlog.get_logger("agent.fleet")
 
 @dataclass
 class _Runner:
-    """What is not kept over a restart."""
+    """The state of one part that is not stored."""
 
     part: Part
     progress: Progress
@@ -32,7 +32,7 @@ class _Runner:
 
 
 class Pursuit:
-    """Belongs to the thread that follows; `applied` is for everybody."""
+    """Used by the follower's thread; `applied` is safe for all threads."""
 
     def __init__(self, parts: Sequence[Part], kept: Mapping[str, Progress]) -> None:
         """
@@ -42,19 +42,19 @@ class Pursuit:
         """
         self._runners = [_Runner(part, kept.get(part.name, Progress())) for part in parts]
         self.listeners: list[Callable[[], None]] = []
-        """Called when there is something new to tell of a part."""
+        """Called when the result of a part has changed."""
 
     def applied(self) -> dict[str, Applied]:
-        """What there is to tell of each part, by name."""
+        """The result of each part, by name, for heartbeats."""
         said = {each.part.name: each.progress.said for each in self._runners}
         return {name: one for name, one in said.items() if one is not None}
 
     def progress(self) -> dict[str, Progress]:
-        """What is to be kept."""
+        """The progress to be stored."""
         return {each.part.name: each.progress for each in self._runners}
 
     def turn(self, desired: Desired, now_s: float) -> None:
-        """Do what is due."""
+        """Apply and check the parts that are due."""
         for runner in self._runners:
             wanted = runner.part.wanted(desired)
             if now_s >= runner.check_s:
@@ -70,7 +70,7 @@ class Pursuit:
                 self._apply(runner, asked, now_s)
 
     def leave(self) -> None:
-        """The node was deleted from the fleet. Raises RequestError: to be called again."""
+        """The node was deleted from the fleet. Raises RequestError: call again."""
         for runner in self._runners:
             runner.part.leave()
             runner.progress = Progress()

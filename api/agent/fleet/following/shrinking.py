@@ -1,11 +1,12 @@
-"""Whether a snapshot would take so much away that a person has to confirm it first."""
+"""Decides whether a snapshot would remove so much that an operator has to confirm it first."""
 
 from __future__ import annotations
 
 ENTRIES_MAX = 100
 PERCENT_MAX = 10
-"""More than so many, and so large a share: an orchestrator that was restored from an old backup, or
-set up anew, must not lift the bans of a fleet by itself."""
+"""A confirmation is needed if a snapshot removes more than so many, and more than this share. So an
+orchestrator that was restored from an old backup, or set up anew, cannot lift the bans of a fleet
+by itself."""
 
 
 def shrinks(what: str, has: int, wanted: int) -> str | None:

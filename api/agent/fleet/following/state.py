@@ -1,4 +1,4 @@
-"""``fleet.json``: how far each part has come, kept over restarts."""
+"""``fleet.json``: the progress of each part, kept over restarts."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ log = structlog.get_logger("agent.fleet")
 
 @dataclass(frozen=True)
 class Progress:
-    """Of one part."""
+    """The progress of one part."""
 
     before: Applied | None = None
-    """What was put in force last."""
+    """The last result that was put in force."""
     said: Applied | None = None
-    """What became of the newest wish."""
+    """The result for the newest wanted number."""
     asked: tuple[str, int] | None = None
-    """Epoch and number of that wish."""
+    """Epoch and number of the newest wanted state."""
 
 
 class StateFile:
-    """Belongs to the thread that follows."""
+    """The file, used by the follower's thread only."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -40,7 +40,8 @@ class StateFile:
         self._is_failing = False
 
     def load(self) -> tuple[bool, dict[str, Progress]]:
-        """Whether the node was registered, and the parts by name. What is no such file is empty."""
+        """Whether the node is registered, and the progress by part. An invalid file counts as
+        empty."""
         try:
             text = self._file.read_text(encoding="utf-8")
             found = json.loads(text)
@@ -54,7 +55,7 @@ class StateFile:
         return is_registered, parts
 
     def save(self, is_registered: bool, parts: Mapping[str, Progress]) -> None:
-        """Write what has changed; a disk that can't be written is told once, and tried again."""
+        """Write the state if it has changed. A failed write is logged once and tried again."""
         document = {
             "version": VERSION,
             "registered": is_registered,

@@ -1,1 +1,2 @@
-"""The fleet's entries on this node's lists: brought there by port 9999, with the origin fleet."""
+"""The fleet's entries on this node's lists: written through port 9999, with the origin
+``fleet``."""

@@ -1,8 +1,9 @@
-"""What the fleet changes while a node puts everything on its lists: done once a second.
+"""Applies changes of the fleet's lists once a second while the node loads a snapshot of them.
 
-A million entries take a node minutes, and a ban that comes meanwhile must not wait for them. What
-was changed in this way is left to those changes: a snapshot's pages may be older, or newer. All of
-it is told once more by what follows the snapshot, so nothing depends on how far this came.
+A million entries take a node minutes, and a ban that arrives meanwhile must not wait for them. The
+snapshot does not touch networks that were changed in this way, because its pages may be older or
+newer. After the snapshot the node receives all these changes once more, so nothing depends on how
+far this class came.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ ASK_S = 1.0
 
 Place = tuple[ListName, Network]
 Ask = Callable[[str], dict[str, Any]]
-"""What has changed, by the query of ``/nodes/{node}/lists``."""
+"""Changes of the lists, by the query of ``/nodes/{node}/lists``."""
 
 
 class Meanwhile:
-    """Between a snapshot's first page and its last entry."""
+    """Used between the first page and the last entry of a snapshot."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class Meanwhile:
         change: Callable[[dict[str, Any]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``page``: the first; ``change`` does what an answer that is not full says."""
+        """``page``: the first page; ``change`` applies an answer that is not ``full``."""
         self._epoch, self._since = str(page["epoch"]), int(page["change"])
         self._ask = ask
         self._change = change
@@ -39,14 +40,14 @@ class Meanwhile:
         self._due_s = clock() + ASK_S
         self._is_over = False
         self.touched: set[Place] = set()
-        """As many as the orchestrator's log of changes has, at most."""
+        """Changed networks; at most as many as the orchestrator's log of changes holds."""
 
     def turn(self) -> None:
-        """Call often. Raises RequestError."""
+        """Ask for changes if it is time to; call often. Raises RequestError."""
         if self._is_over or self._clock() < self._due_s:
             return
         found = self._ask(f"epoch={self._epoch}&since={self._since}&limit=1")
-        if found["full"]:  # so much has changed that another snapshot is to come
+        if found["full"]:  # too many changes: another snapshot follows
             self._is_over = True
             return
         self._change(found)

@@ -1,4 +1,4 @@
-"""This node's lists, of which the agent sees and changes the fleet's entries alone."""
+"""This node's lists; the agent reads and changes the entries of origin ``fleet`` only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
 SINGLE_MAX = 20
-"""Networks that are taken off one by one; more of them in bulk, of which there is one at a time."""
+"""Up to so many networks are removed one by one; more in bulk, of which one may run at a time."""
 IMPORT_LINES_MAX = 20_000
-"""Of one import: what the agent has in memory at once, some 10 MB."""
+"""Entries of one import: the agent holds them in memory at once, about 10 MB."""
 _BULK_TIMEOUT_S = 120.0
 _OF_FLEET = f"origin={FLEET}"
 
@@ -30,22 +30,22 @@ T = TypeVar("T")
 
 
 def _nothing() -> None:
-    """For who has nothing to do between."""
+    """The default of ``between``: does nothing."""
 
 
 class NodeLists:
-    """By port 9999. Every method raises RequestError."""
+    """The lists through port 9999. Every method raises RequestError."""
 
     def __init__(self, node: NodeApi, now_ms: Callable[[], int]) -> None:
         self._node = node
         self._now_ms = now_ms
 
     def count(self, name: ListName) -> int:
-        """How many entries of the fleet's are on a list."""
+        """The number of the fleet's entries on a list."""
         return int(self._node.request("GET", f"{name}?{_OF_FLEET}&limit=1")["total"])
 
     def held(self, name: ListName) -> Iterator[Entry]:
-        """The fleet's entries on a list, in the order of their networks."""
+        """The fleet's entries on a list, ordered by network."""
         cursor = ""
         while True:
             page = self._node.request("GET", f"{name}?{_OF_FLEET}&limit={PAGE_MAX}{cursor}")
@@ -59,7 +59,7 @@ class NodeLists:
     ) -> None:
         """Add entries, or replace those of the same networks.
 
-        ``between``: called before some of them are taken together.
+        ``between`` is called before each group of entries.
         """
         rest = iter(wanted)
         while some := _some(rest, IMPORT_LINES_MAX, between):
@@ -75,7 +75,7 @@ class NodeLists:
     def remove(
         self, name: ListName, networks: Iterable[Network], between: Callable[[], None] = _nothing
     ) -> None:
-        """Take networks off a list; one that is not there is none to take off."""
+        """Remove networks from a list; networks that are not on it are ignored."""
         rest = iter(networks)
         while some := _some(rest, NETWORKS_MAX, between):
             if len(some) <= SINGLE_MAX:
@@ -85,7 +85,7 @@ class NodeLists:
                 self._remove_many(name, {"networks": [str(each) for each in some]})
 
     def clear(self, name: ListName) -> None:
-        """Take all entries of the fleet's off a list."""
+        """Remove all entries of the fleet from a list."""
         self._remove_many(name, {})
 
     def _bodies(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:

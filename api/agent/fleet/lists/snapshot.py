@@ -1,7 +1,7 @@
-"""Everything that the fleet wants on the lists, in a file, and how it differs from what is there.
+"""All entries that the fleet wants on the lists, in a file, compared with the node's entries.
 
-A million entries come page by page and lie in a file, so that the agent's memory holds a page. Both
-sides have them in the same order: one walk through both finds what is missing and what is too much.
+A million entries arrive page by page and are written to a file, so that the agent holds one page in
+memory. Both sides are in the same order: one pass over both finds missing and surplus entries.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
 END_MS_OFF_MAX = 5_000
-"""So far may an end on the node be from the fleet's: as long as the pages may be under way."""
+"""Two ends that differ by at most so much count as equal: pages may be in transit for so long."""
 
 Fetch = Callable[[str | None], dict[str, Any]]
-"""A page of everything, by the cursor of the one before."""
+"""Fetches a page of the snapshot, by the cursor of the page before."""
 
 
 class Snapshot:
-    """A context: the file goes with it."""
+    """A context manager, which deletes the file at its end."""
 
     def __init__(
         self,
@@ -36,7 +36,8 @@ class Snapshot:
         now_ms: Callable[[], int],
         left_alone: AbstractSet[tuple[ListName, Network]] = frozenset(),
     ) -> None:
-        """``left_alone``: neither missing nor too much, whatever the snapshot says of them."""
+        """``left_alone``: networks that are neither missing nor surplus, whatever the
+        snapshot has."""
         self._directory = directory
         self._now_ms = now_ms
         self._left_alone = left_alone
@@ -52,10 +53,10 @@ class Snapshot:
         self._stack.close()
 
     def fetch(self, page: dict[str, Any], fetch: Fetch) -> None:
-        """Put all pages into the file, of which one is there already.
+        """Write all pages to the file; ``page`` is the first one.
 
-        Raises RequestError, also if the orchestrator's database has become another meanwhile. What
-        has changed between two pages is told again by what follows the change of the first.
+        Raises RequestError, also if the orchestrator's database was replaced meanwhile. Changes
+        between two pages arrive again, after the change number of the first page.
         """
         self.epoch, self.change = str(page["epoch"]), int(page["change"])
         while True:
@@ -67,7 +68,7 @@ class Snapshot:
                 raise RequestError(0, "the orchestrator's database was replaced meanwhile")
 
     def missing(self, name: ListName, node: NodeLists) -> Iterator[Entry]:
-        """What the node has not, or has otherwise."""
+        """Entries that the node does not have, or has with other values."""
         for wanted, held in self._walk(name, node):
             if wanted is None or (name, wanted.network) in self._left_alone:
                 continue
@@ -75,7 +76,7 @@ class Snapshot:
                 yield wanted
 
     def surplus(self, name: ListName, node: NodeLists) -> Iterator[Network]:
-        """What the node has, and the fleet has not."""
+        """Networks that the node has and the fleet does not."""
         for wanted, held in self._walk(name, node):
             if wanted is None and held is not None and (name, held.network) not in self._left_alone:
                 yield held.network
@@ -96,7 +97,7 @@ class Snapshot:
                 yield Entry(of, Network.parse(text), reason, ends_ms)
 
     def _walk(self, name: ListName, node: NodeLists) -> Iterator[tuple[Entry | None, Entry | None]]:
-        """Each network that either has, with both entries."""
+        """Each network that one side has at least, with the entries of both."""
         left, right = self._wanted(name), node.held(name)
         wanted, held = next(left, None), next(right, None)
         while wanted is not None or held is not None:

@@ -1,4 +1,4 @@
-"""Entries as the agent handles them: what the fleet wants, and what this node has."""
+"""Entries of the lists as the agent handles them: wanted by the fleet, and held by this node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataplane.base.networks import Network
 from dataplane.statelog import ListName
 
 Key = tuple[int, bytes, int]
-"""List, key and length of a network: the order of both APIs."""
+"""List, key and length of a network: the sort order of both APIs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class Entry:
 
     @property
     def key(self) -> Key:
-        """Its place in the order of both lists."""
+        """Its sort key in both lists."""
         return key_of(self.list, self.network)
 
     def left_s(self, now_ms: int) -> int | None:
-        """How long it still holds, rounded up; 0: not any more, None: it has no end."""
+        """Remaining time in seconds, rounded up; 0: it is over; None: it has no end."""
         if self.ends_ms is None:
             return None
         return max(0, -(-(self.ends_ms - now_ms) // 1000))
 
     def body(self, now_ms: int) -> dict[str, Any]:
-        """As a POST and a line of an import have it."""
+        """The entry as a body of POST, and as a line of an import."""
         found: dict[str, Any] = {"ip": str(self.network)}
         if self.reason is not None:
             found["reason"] = self.reason
@@ -45,14 +45,14 @@ class Entry:
 
 
 def key_of(name: ListName, network: Network) -> Key:
-    """The place of a network of a list."""
+    """The sort key of a network on a list."""
     return kinds.number[name], network.key, network.prefix_length
 
 
 def wanted_from(document: dict[str, Any], at: str, now_ms: int) -> Entry:
-    """What the orchestrator tells of an entry; ``at`` is the time there, ``now_ms`` the time here.
+    """Read an entry of the orchestrator; ``at``: time there, ``now_ms``: time here.
 
-    Raises `InvalidInputError`, KeyError, TypeError: it is none.
+    Raises `InvalidInputError`, KeyError, TypeError: the document is not an entry.
     """
     ends, ends_ms = document["expires_at"], None
     if ends is not None:
@@ -62,7 +62,7 @@ def wanted_from(document: dict[str, Any], at: str, now_ms: int) -> Entry:
 
 
 def held_from(document: dict[str, Any], name: ListName) -> Entry:
-    """What this node tells of an entry."""
+    """Read an entry of this node."""
     ends = document["expires_at"]
     ends_ms = None if ends is None else utc_ms(ends)
     return Entry(name, Network.parse(document["ip"]), document["reason"], ends_ms)

@@ -1,1 +1,1 @@
-"""The orchestrator, as the node meets it: the connection, the node's key, enrolment."""
+"""The node's client of the orchestrator: the connection, the node's key, enrolment."""

@@ -1,7 +1,7 @@
-"""The node's own key, ``fleet.key``: made here, never sent but as what requests are signed in with.
+"""The node's own key, ``fleet.key``: made by the node, and sent only to authenticate requests.
 
-While it is being replaced the next one lies beside it. Both are valid until the orchestrator has
-seen the next one used; which of them it knows after a crash is found out by trying.
+During a replacement, the next key lies beside it. Both are valid until the orchestrator has seen a
+request with the next one. After a crash the node tries both to find out which one is valid.
 """
 
 from __future__ import annotations
@@ -26,34 +26,35 @@ class NodeKey:
         self._text: str | None = None
 
     def text(self) -> str:
-        """The key, made if there is none. Raises `StorageError`, or OSError if it can't be read."""
+        """The key; it is made if there is none. Raises `StorageError`, or OSError if it can't be
+        read."""
         with self._lock:
             if self._text is None:
                 self._text = _read(self._file) or _make(self._file)
             return self._text
 
     def sha256(self) -> str:
-        """What the orchestrator is told of it, in hexadecimal."""
+        """SHA-256 of the key in hexadecimal, as the orchestrator receives it."""
         return digest(self.text())
 
     @property
     def is_replacing(self) -> bool:
-        """Whether a next key was made that has not taken the place of this one."""
+        """Whether a next key exists that has not replaced this one yet."""
         return self._next.exists()
 
     def make_next(self) -> str:
-        """The next key, made if there is none. Raises `StorageError`."""
+        """The next key; it is made if there is none. Raises `StorageError`."""
         with self._lock:
             return _read(self._next) or _make(self._next)
 
     def use_next(self) -> None:
-        """Let the next key take the place of this one. Raises OSError."""
+        """Replace this key by the next one. Raises OSError."""
         with self._lock:
             self._next.replace(self._file)
             self._text = None
 
     def drop_next(self) -> None:
-        """Keep this key. Raises OSError."""
+        """Discard the next key. Raises OSError."""
         with self._lock:
             self._next.unlink(missing_ok=True)
 

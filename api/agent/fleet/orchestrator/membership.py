@@ -1,4 +1,4 @@
-"""How a node becomes known to the orchestrator: with a token, once, and then by its own key."""
+"""Registration of a node with the orchestrator: once with a token, then with the node's own key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DeletedError(RequestError):
 
 
 class Membership:
-    """`join` belongs to the thread that follows; the rest is safe for several."""
+    """`join` is called by the follower's thread only; the rest is safe for several threads."""
 
     def __init__(
         self,
@@ -39,23 +39,23 @@ class Membership:
         key: NodeKey,
         about: Callable[[], dict[str, Any]],
     ) -> None:
-        """``about``: what a registration tells beside the node's identity."""
+        """``about``: what a registration sends beside the node's identity."""
         self._settings = settings
         self.node_id = node_id
-        """What the fleet knows this node by."""
+        """The node's id in the fleet."""
         self._session = session
         self._key = key
         self._about = about
         self._wants_key = threading.Event()
-        if key.is_replacing:  # a crash came in between
+        if key.is_replacing:  # after a crash in between
             self._wants_key.set()
 
     def join(self) -> None:
-        """Enrol, or learn that this node has.
+        """Enrol, or find that the node is registered already.
 
         Raises:
-            DeletedError: it has been deleted, and is not wanted.
-            RequestError: it did not work.
+            DeletedError: the node was deleted from the fleet.
+            RequestError: the enrolment failed.
         """
         document = {
             **self._about(),
@@ -74,20 +74,21 @@ class Membership:
         log.info("registered", node=self.node_id, epoch=answer.get("epoch"))
 
     def replace_key(self) -> None:
-        """Have another key from now on; done by the next `turn`."""
+        """Request a new key; the next `turn` replaces the key."""
         self._wants_key.set()
 
     @property
     def is_replacing_key(self) -> bool:
-        """Whether another key was asked for, and is not in use yet."""
+        """Whether a new key was requested and is not in use yet."""
         return self._wants_key.is_set()
 
     def turn(self) -> None:
-        """Replace the key if that is wanted: the node is registered. Raises RequestError."""
+        """Replace the key if that was requested; the node must be registered. Raises
+        RequestError."""
         if not self._wants_key.is_set():
             return
         fresh = self._key.make_next()
-        # With the next one, if a crash came after that was used: the old one has ended then.
+        # Try the next key first: after a crash the orchestrator may accept only that one.
         if self._told(fresh, None) or self._told(fresh, fresh):
             self._key.use_next()
             log.info("has another key", node=self.node_id)
@@ -96,7 +97,7 @@ class Membership:
         self._wants_key.clear()
 
     def _told(self, fresh: str, key: str | None) -> bool:
-        """Whether the orchestrator took the next key; False: it does not know this one."""
+        """Send the next key to the orchestrator; False: the orchestrator does not know this key."""
         try:
             path = f"nodes/{self.node_id}/key"
             self._session.post(path, {"key_sha256": digest(fresh)}, key=key)

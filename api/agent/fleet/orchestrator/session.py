@@ -1,6 +1,6 @@
-"""Speaks to the orchestrator: one kept connection, TLS verified, answers bounded in size and time.
+"""HTTP to the orchestrator: one kept connection, TLS verified, answers bounded in size and time.
 
-Proxies of the environment are not used: the orchestrator is where the configuration says.
+Proxies of the environment are not used: the configuration names the orchestrator's address.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import SecBeatError
 
 TIMEOUT_S = 5.0
-"""For each step: to connect, to send, to read a piece."""
+"""Time limit of each step: to connect, to send, to read a piece."""
 ANSWER_S_MAX = 20.0
-"""For a whole answer, however slowly its pieces come."""
+"""Time limit of a whole answer, however slowly its pieces arrive."""
 ANSWER_BYTES_MAX = 8 << 20
-"""A page of lists or rules is the largest."""
+"""Size limit of an answer; a page of lists or rules is the largest."""
 _PIECE_BYTES = 1 << 16
 _NOT_MODIFIED = 304
 _OK = range(200, 300)
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
-"""How a connection ends that the other side has closed while nobody used it."""
+"""Errors that mean that the other side has closed the idle connection."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that is a success."""
+    """A successful answer."""
 
     document: dict[str, Any] = field(default_factory=dict)
     etag: str | None = None
     is_unchanged: bool = False
-    """304: what the ETag stands for still holds."""
+    """Status 304: the content has not changed since this ETag."""
 
 
 class Session:
@@ -64,7 +64,7 @@ class Session:
 
     @property
     def local_address(self) -> str:
-        """This host's address on the way to the orchestrator; empty: it was never reached."""
+        """This host's address on the way to the orchestrator; empty: no connection was made yet."""
         return self._local
 
     def get(self, path: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Session:
         return self.request("GET", path).document
 
     def post(self, path: str, body: object, key: str | None = None) -> dict[str, Any]:
-        """The same; with another key than the node's own if one is given."""
+        """As `get`, with POST; ``key`` replaces the node's own key."""
         return self.request("POST", path, body, key=key).document
 
     def request(
@@ -106,7 +106,7 @@ class Session:
         return _reply(f"{method} {path}", answer, text)
 
     def close(self) -> None:
-        """Drop the connection; the next request makes another. May be called again."""
+        """Close the connection; the next request opens another one. Idempotent."""
         with self._lock:
             self._drop()
 
@@ -150,7 +150,7 @@ class Session:
         return self._connection
 
     def _context(self) -> ssl.SSLContext:
-        """Read anew for each connection: the file may have been replaced."""
+        """The TLS context, made anew for each connection: the CA file may have been replaced."""
         context = ssl.create_default_context(cafile=self._ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
@@ -172,7 +172,7 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
             raise ValueError(f"the answer is longer than {ANSWER_BYTES_MAX} bytes")
         if time.monotonic() > until_s:
             raise TimeoutError(f"the answer took longer than {ANSWER_S_MAX:.0f} s")
-    answer.close()  # the connection is kept: read1 leaves even a finished answer open
+    answer.close()  # the connection is kept, and read1 leaves even a finished answer open
     return b"".join(pieces)
 
 

@@ -1,4 +1,4 @@
-"""The parts that a node follows. Each area has a module here, and a line in `make`."""
+"""The parts that a node follows. Each part has a module here and a line in `make`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from api.agent.node_api import NodeApi
 
 @dataclass(frozen=True)
 class Around:
-    """What a part may ask."""
+    """What a part may use."""
 
     node_id: str
     """The node's id in the fleet."""
@@ -27,7 +27,7 @@ class Around:
     orchestrator: Session
     """The orchestrator, with the node's own key: ``get(f"nodes/{node_id}/lists?since=7")``."""
     directory: Path
-    """Where the agent keeps things: ``<state_dir>/agent``."""
+    """The agent's state directory: ``<state_dir>/agent``."""
 
 
 def make(around: Around) -> Sequence[Part]:

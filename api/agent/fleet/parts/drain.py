@@ -1,6 +1,6 @@
-"""Lets this node drain while the fleet wants that.
+"""Lets this node drain while the fleet wants it.
 
-What its operator has asked for on the node itself stays: the fleet ends only what it has begun.
+A drain that the node's operator has requested stays: the fleet ends only its own drain.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from api.agent.fleet.following.part import Applied, Desired
 from api.agent.node_api import NodeApi
 
 AGENT = "agent"
-"""Name of the key with which this node's agent asks."""
+"""Name of the key that the agent of this node uses."""
 
 
 class DrainPart:
-    """See `api.agent.fleet.following.part.Part`; 1: it is to drain, 0: not. The node keeps it."""
+    """See `api.agent.fleet.following.part.Part`; number 1: drain, 0: do not. The node stores the
+    state."""
 
     name = "drain"
 
@@ -23,12 +24,12 @@ class DrainPart:
         self._node = node
 
     def wanted(self, desired: Desired) -> int:
-        """Whether the node is to drain."""
+        """1 if the node is to drain, else 0."""
         return int(desired.state == "draining")
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
-        """Ask the node's API for it."""
-        del before  # the node says how it is
+        """Send the request to the node's API."""
+        del before  # the node's API has the state
         if number:
             self._node.request("POST", "drain")
         else:
@@ -36,11 +37,11 @@ class DrainPart:
         return Applied(epoch, number)
 
     def check(self, applied: Applied) -> Applied | None:
-        """Whether somebody has let the node work again."""
+        """Check whether an operator has ended the drain."""
         return None if applied.number and not self._now()["draining"] else applied
 
     def leave(self) -> None:
-        """What the fleet has begun ends with it."""
+        """End the drain that the fleet has begun."""
         drain = self._now().get("drain")
         if drain is not None and drain["by"] == AGENT:
             self._node.request("DELETE", "drain")

@@ -1,7 +1,7 @@
-"""Follows the fleet's blacklist and allowlist: what has changed, or everything.
+"""Follows the fleet's blacklist and allowlist, by changes or by a snapshot.
 
-The fleet's entries are those of origin ``fleet`` on this node's lists; all others are the node's
-own and stay. Doing a change twice is harmless: an entry replaces itself, and what is gone is gone.
+The fleet's entries on this node's lists have the origin ``fleet``; the node's own entries stay.
+Changes are idempotent: an entry replaces itself, and a missing entry is not removed again.
 """
 
 from __future__ import annotations
@@ -52,12 +52,13 @@ class ListsPart:
         self._effect = Effect(node)
 
     def wanted(self, desired: Desired) -> int | None:
-        """A fleet always has lists, if only empty ones."""
+        """A fleet always has lists, though they may be empty."""
         number = desired.numbers.get("lists")
         return number if isinstance(number, int) else None
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
-        """See `Part`. Until it is confirmed, ``pending`` has the number that the node has."""
+        """See `Part`. While a confirmation is missing, ``pending`` has the number that the node
+        has."""
         if (said := self._effect.known(epoch, number)) is not None:
             return said
         has = before or Applied(epoch, 0)
@@ -78,11 +79,11 @@ class ListsPart:
         return self._effect.of(Applied(str(found["epoch"]), int(found["change"])), revision)
 
     def check(self, applied: Applied) -> Applied | None:
-        """None if this node's database has become another: it has lost the fleet's entries."""
+        """None if this node's database was replaced: then it has lost the fleet's entries."""
         return None if self._database.is_lost() else applied
 
     def leave(self) -> None:
-        """The fleet's entries go."""
+        """Remove the fleet's entries."""
         for name in LISTS:
             self._lists.clear(name)
 
@@ -90,7 +91,7 @@ class ListsPart:
         return self._orchestrator.get(f"{self._url}?{query}")
 
     def _change(self, found: dict[str, Any]) -> None:
-        """Do what has changed: the allowlist first, and nothing is taken off before."""
+        """Apply changes: allowlist first; entries are removed after all additions."""
         now_ms = self._now_ms()
         wanted = [wanted_from(each, found["at"], now_ms) for each in found["entries"]]
         gone = [(each["list"], Network.parse(each["ip"])) for each in found["removed"]]
@@ -101,7 +102,7 @@ class ListsPart:
             self._lists.remove(name, (network for of, network in gone if of == name))
 
     def _replace(self, page: dict[str, Any], since: str) -> None:
-        """Make the fleet's entries here those of a snapshot, of which the first page is there."""
+        """Make the fleet's entries on the node those of a snapshot; ``page`` is its first page."""
         query = f"{since}limit={PAGE_ENTRIES}"
         meanwhile = Meanwhile(page, self._get, self._change)
 
@@ -117,7 +118,7 @@ class ListsPart:
                 self._lists.remove(name, snapshot.surplus(name, self._lists), meanwhile.turn)
 
     def _shrinks(self, page: dict[str, Any]) -> str | None:
-        """Why a snapshot has to wait; None: it has not."""
+        """Why a snapshot has to wait for a confirmation; None: it need not."""
         if page["confirmed"]:
             return None
         for name in LISTS:

@@ -1,7 +1,8 @@
-"""The fleet's policy, brought to this node's management API.
+"""Applies the fleet's policy through this node's management API.
 
-What is in force is kept there (`api.management.policy.fleet`), so nothing is kept here. Number 0
-stands for none: a policy of the fleet that was withdrawn gives the node back its own.
+The management API stores which policy is in force (`api.management.policy.fleet`), so this module
+stores nothing. Number 0 stands for no policy: when the fleet withdraws its policy, the node returns
+to its own.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from api.agent.node_api import NodeApi, RequestError
 
 _CONFLICT, _NOT_FOUND, _UNPROCESSABLE, _TOO_LARGE = 409, 404, 422, 413
 _REFUSED = {_CONFLICT, _UNPROCESSABLE, _TOO_LARGE}
-"""The node has looked at the policy and says no: the same policy is not tried again."""
+"""Answers that mean: the node has checked the policy and refuses it; it is not sent again."""
 _OVERRIDDEN = "a policy of this node is in force in the place of the fleet's"
 
 
 @dataclass(frozen=True)
 class _Now:
-    """What the node says of its policy."""
+    """The node's answer about its policy."""
 
     epoch: str | None
     number: int
@@ -53,12 +54,12 @@ class PolicyPart:
         self._orchestrator = orchestrator
 
     def wanted(self, desired: Desired) -> int:
-        """The number of the policy; 0: the fleet has none for this node."""
+        """The number of the policy; 0: the fleet has no policy for this node."""
         return int(desired.numbers.get("policy") or 0)
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
-        """Fetch and PUT it, unless the node has it or has overridden it."""
-        del before  # the node itself says what it has
+        """Fetch the policy and PUT it, unless the node has it already or has overridden it."""
+        del before  # the node itself reports which policy it has
         now = self._now()
         if number == 0:
             return self._let_go(epoch, now)
@@ -70,7 +71,7 @@ class PolicyPart:
         return self._put(str(found["epoch"]), int(found["number"]), found)
 
     def check(self, applied: Applied) -> Applied | None:
-        """Whether somebody has overridden it, or given it back."""
+        """Check whether the operator has overridden the policy, or ended the override."""
         if applied.number == 0:
             return applied
         now = self._now()
@@ -92,7 +93,7 @@ class PolicyPart:
         """A policy stays."""
 
     def _let_go(self, epoch: str, now: _Now) -> Applied:
-        """The fleet has no policy for this node; one of another database of the fleet's stays."""
+        """Withdraw the fleet's policy; a policy from another database of the fleet stays."""
         if now.epoch == epoch:
             try:
                 self._node.request("DELETE", "policy/fleet")
@@ -116,7 +117,7 @@ class PolicyPart:
         return self._applied(epoch, number, str(answer.get("state")))
 
     def _applied(self, epoch: str, number: int, state: str) -> Applied:
-        """Of a policy that the node has taken."""
+        """The result for a policy that the node has accepted."""
         if state == "in_force":
             return Applied(epoch, number)
         if state == "rejected":

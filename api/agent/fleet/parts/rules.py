@@ -1,7 +1,7 @@
-"""Follows the fleet's rules of the WAF: what has changed, or everything.
+"""Follows the fleet's rules of the WAF, by changes or all at once.
 
-This node knows each of them by the fleet's id beside its own, and does what it has done already
-only once. A rule that this node refuses is left out and said to be so; the others are in force.
+The node stores the fleet's id of each rule beside its own, and does not apply a change twice. A
+rule that the node refuses is left out and reported; the other rules are in force.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from api.common.contract.schemas import PAGE_MAX, rfc3339, utc_ms
 
 PUT_MAX = 100
 PUT_BYTES_MAX = 1 << 17
-"""Of one request: 9999 takes so many bytes of patterns."""
+"""Bytes of patterns in one request to port 9999."""
 REMOVED_MAX = 1000
 _TIMEOUT_S = 60.0
-"""The node tries each pattern before it takes it."""
+"""Time limit of a request: the node tests each pattern before it accepts it."""
 _REFUSED = (ConflictError.http_status, UnprocessableError.http_status)
 _NAMED_MAX = 5
 _LEFT_MS_MIN = 1_000
-"""A rule that ends sooner is not put there any more."""
+"""A rule that ends sooner is not sent to the node."""
 
 
 class RulesPart:
@@ -53,15 +53,16 @@ class RulesPart:
         self._now_ms = now_ms
         self._effect = Effect(node)
         self._revision = 0
-        """The node's, of the newest change that was made here; 0: everything was so already."""
+        """The node's revision of the newest change made here; 0: no change was necessary."""
 
     def wanted(self, desired: Desired) -> int | None:
-        """A fleet always has rules, if only none."""
+        """A fleet always has rules, though there may be none."""
         number = desired.numbers.get("rules")
         return number if isinstance(number, int) else None
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
-        """See `Part`; ``pending`` until it is confirmed keeps the number that the node has."""
+        """See `Part`; while a confirmation is missing, ``pending`` keeps the number that the node
+        has."""
         if (said := self._effect.known(epoch, number)) is not None:
             return said
         self._revision = 0
@@ -86,15 +87,15 @@ class RulesPart:
         return self._effect.of(Applied(epoch, change), self._revision or newest)
 
     def check(self, applied: Applied) -> Applied | None:
-        """None if this node's database has become another: it has lost the fleet's rules."""
+        """None if this node's database was replaced: then it has lost the fleet's rules."""
         return None if self._database.is_lost() else applied
 
     def leave(self) -> None:
-        """The fleet's rules go."""
+        """Remove the fleet's rules."""
         self._remove(list(self._held()))
 
     def _rules(self, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The rules of an answer as 9999 takes them; their ends are on this host's clock."""
+        """The rules of an answer in the form of port 9999; their ends are on this host's clock."""
         off_ms = self._now_ms() - utc_ms(page["at"])
         for each in page["rules"]:
             rule = {"fleet_id": each["id"], **each}
@@ -107,7 +108,7 @@ class RulesPart:
             yield rule
 
     def _put(self, rules: Iterable[dict[str, Any]]) -> list[str]:
-        """Puts rules; returns what was refused, and why."""
+        """Send rules; returns the refused ones with reasons."""
         refused: list[str] = []
         for some in _batches(rules):
             refused += self._change({"put": some})
@@ -135,7 +136,7 @@ class RulesPart:
             cursor = f"&cursor={page['next_cursor']}"
 
     def _replace(self, page: dict[str, Any], since: str) -> list[str]:
-        """Put all rules there that are not, then take away those that the fleet has not."""
+        """Add all missing rules, then remove those that the fleet does not have."""
         epoch, refused, wanted = page["epoch"], list[str](), set[str]()
         while True:
             wanted.update(each["id"] for each in page["rules"])
@@ -156,7 +157,7 @@ class RulesPart:
 
 
 def _batches(rules: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """As many as one request may have."""
+    """Groups of rules that fit into one request."""
     some, size = list[dict[str, Any]](), 0
     for rule in rules:
         more = len(json.dumps(rule))

@@ -1,1 +1,1 @@
-"""Reporting: heartbeats, what they say, and incidents that are still to be told."""
+"""Reporting: heartbeats, their content, and incidents that are not acknowledged yet."""

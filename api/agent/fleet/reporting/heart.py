@@ -1,4 +1,4 @@
-"""The thread that reports: every ten seconds, and at once when there is something new."""
+"""The thread that sends heartbeats: every ten seconds, and at once when there is news."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from dataplane.base.errors import InvalidInputError
 
 BEAT_S = 10.0
 LOOK_S = 0.5
-"""How often it is looked whether there is something new."""
+"""Interval of the check for news."""
 SPACING_S = 1.0
-"""Between two heartbeats, whatever happens."""
+"""Minimum time between two heartbeats."""
 BACKOFF_MAX_S = 30.0
 _UNWANTED = frozenset({400, 413, 422})
 
@@ -28,24 +28,24 @@ log = structlog.get_logger("agent.fleet")
 
 
 class Incidents(Protocol):
-    """Where incidents that were not acknowledged come from: see `spool.Spool`."""
+    """The source of incidents that are not acknowledged: see `spool.Spool`."""
 
     @property
     def has_more(self) -> bool:
-        """Whether more wait than were sent last."""
+        """Whether more incidents wait than were sent last."""
 
     def pending(self) -> Sequence[dict[str, Any]]:
-        """The next of them."""
+        """The next incidents to send."""
 
     def taken(self, acknowledged: Sequence[Any]) -> None:
-        """What the orchestrator said to those."""
+        """Record which of them the orchestrator has acknowledged."""
 
     def refused(self) -> None:
-        """It would not take a heartbeat with those."""
+        """Record that the orchestrator refused a heartbeat with them."""
 
 
 class Heart:
-    """Between `start` and `close`."""
+    """The thread, from `start` to `close`."""
 
     def __init__(
         self,
@@ -73,21 +73,21 @@ class Heart:
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End; idempotent."""
+        """End the thread; idempotent."""
         self._stop.set()
         self._wake.set()
 
     def news(self) -> None:
-        """There is something that the orchestrator should know soon."""
+        """Request an early heartbeat: something has changed."""
         self._is_news = True
         self._wake.set()
 
     def turn(self) -> None:
-        """Report if it is time to."""
+        """Send a heartbeat if it is due."""
         now_s = self._monotonic()
         if now_s < self._not_before_s or not self._contact.view().is_registered:
             return

@@ -1,4 +1,4 @@
-"""How busy the node is: the busy share of its busiest worker, mean of ten seconds."""
+"""The node's load: busy share of its busiest worker, mean over ten seconds."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ WINDOW_S = 10.0
 _SAMPLES_MAX = 64
 
 Cycles = tuple[tuple[int, int], ...]
-"""Of each worker: busy, and all."""
+"""For each worker: busy cycles and all cycles."""
 
 
 class Load:
-    """Belongs to one thread, which calls `note` a few times in ten seconds."""
+    """Used by one thread, which calls `note` a few times in ten seconds."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int, Cycles]] = deque(maxlen=_SAMPLES_MAX)
 
     def note(self, stats: NodeStats | None, now_s: float) -> float:
-        """Look at the counters; 0 to 1, and 0 without a data plane."""
+        """Read the counters; returns 0 to 1, and 0 without a data plane."""
         if stats is None:
             self._samples.clear()
             return 0.0
         cycles = tuple((lcore.busy_cycles, lcore.total_cycles) for lcore in stats.lcores)
         if self._samples and self._samples[-1][1] != stats.pid:
-            self._samples.clear()  # another data plane counts from zero
+            self._samples.clear()  # a new data plane counts from zero
         self._samples.append((now_s, stats.pid, cycles))
         while len(self._samples) > 2 and now_s - self._samples[1][0] >= WINDOW_S:  # noqa: PLR2004
             self._samples.popleft()

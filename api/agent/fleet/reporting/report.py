@@ -1,4 +1,4 @@
-"""What a heartbeat says of the node."""
+"""The content of a heartbeat."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dataplane.shared.stats import NodeStats
 
 REASONS_MAX, REASON_LENGTH_MAX = 32, 200
 REPORTED = frozenset({"policy", "lists", "rules", "drain"})
-"""Parts that the orchestrator is told of."""
+"""Parts that are reported to the orchestrator."""
 
 
 class Reporter:
-    """Belongs to the thread that reports."""
+    """Used by the reporting thread only."""
 
     def __init__(
         self,
@@ -53,15 +53,15 @@ class Reporter:
         self._stalled_s: float | None = None
 
     def utc_ms(self) -> int:
-        """What time heartbeats say it is."""
+        """The time for heartbeats, in milliseconds since 1970."""
         return self._clock.utc_ms()
 
     def about(self) -> dict[str, Any]:
-        """What a registration tells too."""
+        """Fields that a registration sends too."""
         return {"address": self._address(), "version": self._version}
 
     def heartbeat(self) -> dict[str, Any]:
-        """Everything but the incidents."""
+        """The heartbeat without the incidents."""
         stats = self._stats()
         health, reasons = self._condition(stats)
         load = self._load.note(stats, self._clock.boot_ms() / 1000)
@@ -88,8 +88,9 @@ class Reporter:
         }
 
     def _condition(self, stats: NodeStats | None) -> tuple[Health, list[str]]:
-        """A stall is told when it lasts. A machine that was paused has paused both, and who goes on
-        first would see one that is over, for which a canary gives back its policy."""
+        """Health and reasons. A stall is reported only when it lasts: after a pause of the whole
+        machine this thread may run before the data plane, and would report a stall that is already
+        over; because of it a canary would return to its former policy."""
         others = self._others()
         health, reasons = judge(stats, others)
         if stats is None or STALLED not in reasons:
@@ -104,7 +105,7 @@ class Reporter:
 
 
 def _figures(stats: NodeStats) -> dict[str, float | int | None]:
-    """Named as in the node's ``GET /stats`` and ``/status``."""
+    """Figures with the names of the node's ``GET /stats`` and ``/status``."""
     of_requests = effective_mode(stats) == "l7"
     dropped = sum(sum(port.dropped.values()) for port in stats.ports.values())
     latency_ns = stats.request_latency_mean_ns if of_requests else stats.latency_mean_ns

@@ -1,7 +1,7 @@
-"""Incidents that the orchestrator has not acknowledged: all whose last change lies beyond a cursor.
+"""Incidents that the orchestrator has not acknowledged: those changed after a cursor.
 
-The cursor lies in ``events.db``, and so do the incidents: an orchestrator that is away for long
-costs no room beyond what retention gives them anyway.
+Cursor and incidents are in ``events.db``, so a long absence of the orchestrator needs no room
+beyond the retention.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from api.storage.upsert import upsert
 from dataplane.base.clock import Clock
 
 CURSOR = "fleet_cursor"
-"""Its name in ``meta``."""
+"""Name of the cursor in ``meta``."""
 BATCH_MAX = 100
 BATCH_CHARACTERS_MAX = 512 * 1024
-"""A heartbeat has to fit into a request."""
+"""Size limit of the incidents in one heartbeat, which has to fit into a request."""
 OLD_MS = 86_400_000
-"""When a node is new in a fleet, what has not changed for a day is not told."""
+"""For a new node of a fleet: incidents that have not changed for so long are not sent."""
 
 log = structlog.get_logger("agent.fleet")
 
 
 class Spool:
-    """Belongs to the thread that reports."""
+    """Used by the reporting thread only."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
@@ -41,16 +41,16 @@ class Spool:
         self._begun_anew = journal.begun_anew
         self._limit = BATCH_MAX
         self._changes: dict[str, int] = {}
-        """Of those that were sent last, in their order."""
+        """The incidents sent last, in order, with their change numbers."""
         self.has_more = False
-        """Whether more wait than were sent last."""
+        """Whether more incidents wait than were sent last."""
 
     def pending(self) -> Sequence[dict[str, Any]]:
-        """The next that are not acknowledged, oldest change first; none while they can't be read.
+        """The next unacknowledged incidents, oldest change first; none while they can't be read.
 
-        Of several changes of one incident only the last is told.
+        Only the last change of an incident is sent.
         """
-        if self._begun_anew != self._journal.begun_anew:  # its numbers begin anew too
+        if self._begun_anew != self._journal.begun_anew:  # change numbers begin anew too
             self._cursor, self._begun_anew = None, self._journal.begun_anew
         try:
             if self._cursor is None:
@@ -78,20 +78,21 @@ class Spool:
         return found
 
     def taken(self, acknowledged: Sequence[Any]) -> None:
-        """What the orchestrator said to those sent last: ids, or objects with an ``id``."""
+        """Process the acknowledgement of the incidents sent last: ids, or objects with
+        an ``id``."""
         known = {str(each["id"] if isinstance(each, Mapping) else each) for each in acknowledged}
         self._limit = BATCH_MAX
         cursor = self._cursor
         for incident, change in self._changes.items():
             if incident not in known:
-                self.has_more = False  # it is told again with the next heartbeat that is due
+                self.has_more = False  # sent again with the next regular heartbeat
                 break
             cursor = change
         self._advance(cursor)
 
     def refused(self) -> None:
-        """The orchestrator would not take a heartbeat with those sent last: fewer come, and of one
-        alone it is known that it is not wanted."""
+        """Process the refusal of a heartbeat: halve the number of incidents of the next one; a
+        single refused incident is skipped."""
         if len(self._changes) == 1:
             ((incident, change),) = self._changes.items()
             log.warning("an incident is not wanted by the orchestrator", incident=incident)
@@ -105,7 +106,7 @@ class Spool:
             with self._journal.write() as connection:
                 upsert(connection, meta, {"name": CURSOR}, {"value": str(cursor)})
         except StorageError:
-            return  # told again
+            return  # they are sent again
         self._cursor = cursor
 
     def _begin(self) -> int:

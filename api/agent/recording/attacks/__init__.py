@@ -1,1 +1,1 @@
-"""Attacks: seen in the data plane's table, kept as incidents, with samples of their packets."""
+"""Attacks: read from the data plane's table, stored as incidents, with samples of their packets."""

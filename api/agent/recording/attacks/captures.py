@@ -1,4 +1,4 @@
-"""Packets of an attack, for those who want to look into them: a bounded number of each."""
+"""Sample packets of an attack for analysis; the number for each attack is bounded."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from dataplane.shared.captures import Capture
 from dataplane.shared.incidents import Incident
 
 INCIDENT_MAX = 1_000
-"""Packets of one attack."""
+"""Limit for one attack."""
 TURN_MAX = 64
-"""Of each lcore and turn: what there is more is left out."""
+"""Limit for each lcore and turn; further packets are left out."""
 _NS_PER_MS = 1_000_000
 
 
 class CaptureKeeper:
-    """Belongs to the thread that records."""
+    """Used by the recording thread only."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
         self._kept: dict[str, int] = {}
-        """By attack that goes on: how many are in the database."""
+        """By active attack: number of packets in the database."""
 
     def turn(self, found: Iterable[Capture], active: Mapping[str, Incident]) -> None:
-        """Keep what is of an attack that goes on; raises `StorageError`, and then they are lost."""
+        """Store packets of active attacks; raises `StorageError`, and then they are lost."""
         self._kept = {key: count for key, count in self._kept.items() if key in active}
         rows: list[dict[str, Any]] = []
         for capture in found:
@@ -63,7 +63,7 @@ class CaptureKeeper:
 
 
 def _of(capture: Capture, active: Iterable[Incident]) -> Incident | None:
-    """The attack on the smallest target that holds the packet's address."""
+    """The attack on the smallest target that contains the packet's address."""
     address = capture.protected
     if address is None:
         return None

@@ -1,7 +1,7 @@
-"""Keeps the incidents of ``events.db`` those of the data plane's table.
+"""Synchronises the incidents of ``events.db`` with the data plane's table.
 
-The table has room for 256, so what has ended is there for a while: an agent that was away finds
-it. What an agent has recorded survives the data plane.
+The table has room for 256 incidents and keeps ended ones for a while, so that an agent that was
+away still finds them. Recorded incidents survive the data plane.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from dataplane.shared.captures import Capture
 from dataplane.shared.incidents import Incident
 
 REFRESH_MS = 5_000
-"""How often an active incident is written: its newest figures are in the data plane's table."""
+"""Interval at which an active incident is written; the data plane's table has its
+newest figures."""
 RESTARTED = "data plane restarted"
 UNSEEN = "unseen"
-"""Why one is over whose end nobody saw: it had left the table before the agent was back."""
+"""Cause of the end of an incident that had left the table before the agent was back."""
 _QUERY_MAX = 500
 
 Response = Callable[[str], dict[str, Any] | None]
@@ -33,20 +34,20 @@ Response = Callable[[str], dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class Sight:
-    """What was read of the data plane's table."""
+    """One reading of the data plane's table."""
 
     instance: str
-    """Which start of the data plane it is of."""
+    """Identifies the start of the data plane."""
     incidents: Sequence[Incident]
     is_whole: bool
-    """Whether that is all there is in it; else what has changed."""
+    """True: all incidents of the table; False: those that have changed."""
     captured: Sequence[Capture] = ()
-    """Packets that were kept since the last look."""
+    """Packets that were kept since the last reading."""
 
 
 @dataclass(frozen=True)
 class _Recorded:
-    """What the database has of an incident."""
+    """The recorded state of an incident."""
 
     version: int
     is_active: bool
@@ -55,28 +56,28 @@ class _Recorded:
 
 
 class IncidentKeeper:
-    """Belongs to the thread that records."""
+    """Used by the recording thread only."""
 
     def __init__(self, journal: Journal, response: Response = lambda _id: None) -> None:
-        """``response``: what was carried out for an incident, by its id."""
+        """``response``: returns what was carried out for an incident, by its id."""
         self._journal = journal
         self._response = response
         self._instance: str | None = None
         self._begun_anew = 0
         self._recorded: dict[str, _Recorded] = {}
-        """Of what is in the table, by id."""
+        """Incidents in the table, by id."""
         self._active: set[str] = set()
-        """Of what is active in the database."""
+        """Active incidents in the database."""
         self._missing: set[str] = set()
-        """Of those, what the whole table did not have at the last look. One look is not enough: a
-        slot that is being written may be left out."""
+        """Active incidents that were missing in the last complete reading. One reading is not
+        enough: a slot that is being written may be left out."""
 
     def turn(self, sight: Sight, now_ms: int) -> list[Event]:
-        """Record what has changed; returns the events that are recorded.
+        """Record what has changed; returns the recorded events.
 
-        Of a data plane that was started since, it waits for the first sight that is whole. All that
-        is in the table is recorded again in a database that was begun anew, and not told. Raises
-        `StorageError`; everything comes again with the next whole sight.
+        After a start of the data plane, it waits for the first complete reading. If the database
+        was begun anew, all incidents of the table are recorded again, without events. Raises
+        `StorageError`; then everything is repeated with the next complete reading.
         """
         if sight.instance != self._instance:
             if not sight.is_whole:
@@ -108,7 +109,7 @@ class IncidentKeeper:
         return [*made, *said]
 
     def _load(self, live: Sequence[Incident]) -> None:
-        """What was recorded by an earlier process, or of an earlier data plane."""
+        """Load what an earlier process has recorded, or what belongs to an earlier data plane."""
         ids = [each.id for each in live][:_QUERY_MAX]
         active = select(incidents.c.id).where(incidents.c.state == "active")
         known = select(incidents.c.id, incidents.c.state).where(incidents.c.id.in_(ids))
@@ -148,9 +149,9 @@ def _is_due(
     before: _Recorded, incident: Incident, response: dict[str, Any] | None, now_ms: int
 ) -> bool:
     if before.is_active != incident.is_active:
-        return before.is_active  # what has ended stays ended
+        return before.is_active  # an ended incident stays ended
     if before.response != response:
-        return True  # what was carried out is taken back after the end
+        return True  # the response is undone after the end
     if before.version == incident.version:
         return False
     return incident.is_active and not 0 <= now_ms - before.written_ms < REFRESH_MS

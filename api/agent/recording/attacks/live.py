@@ -1,4 +1,4 @@
-"""Which attacks go on, put together from what was seen of the data plane's table."""
+"""The active attacks, derived from readings of the data plane's table."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataplane.shared.incidents import Incident
 
 
 class LiveTable:
-    """Belongs to the thread that records."""
+    """Used by the recording thread only."""
 
     def __init__(self) -> None:
         self.active: dict[str, Incident] | None = None
-        """By id; None: nothing was seen yet."""
+        """By id; None: nothing was read yet."""
         self._missing: set[str] = set()
-        """Of those, what the whole table did not have at the last look. One look is not enough: a
-        slot that is being written may be left out."""
+        """Attacks that were missing in the last complete reading. One reading is not enough: a slot
+        that is being written may be left out."""
 
     def see(self, sight: Sight) -> None:
-        """Take over what was seen."""
+        """Take over one reading."""
         if self.active is None and not sight.is_whole:
             return
         ended = {each.id for each in sight.incidents if not each.is_active}

@@ -1,4 +1,4 @@
-"""Looks at the data plane's table of incidents: at what has changed, and now and then at all."""
+"""Reads the data plane's table of incidents: the changes, and at intervals the whole table."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataplane.base.clock import Clock
 from dataplane.shared.captures import Seen
 
 WHOLE_MS = 2_000
-"""How often all is looked at: making 256 values ten times a second would cost too much."""
+"""Interval of complete readings: to decode 256 incidents ten times a second would cost too much."""
 OVERLAP_MS = 1_000
-"""What was written while it was read is looked at again."""
+"""Overlap of two readings, for incidents that were being written during the first."""
 
 
 class TableSight:
-    """Belongs to the thread that records."""
+    """Used by the recording thread only."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class TableSight:
         self._seen: Seen = {}
 
     def look(self, lease: Observer) -> Sight:
-        """What is there to see; raises DataplaneAwayError."""
+        """Read the table; raises DataplaneAwayError."""
         now_ms = self._clock.boot_ms()
         if lease is not self._lease:
             self._lease, self._whole_ms, self._seen = lease, 0, {}

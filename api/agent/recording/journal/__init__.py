@@ -1,1 +1,1 @@
-"""``events.db``: how it is written, what an event is, and how much is kept."""
+"""``events.db``: how it is written, the events in it, and the retention."""

@@ -1,4 +1,4 @@
-"""Events: what a node has to tell, and the closed set of their kinds."""
+"""Events of a node, and the closed set of their kinds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLICY_APPLIED = "policy_applied"
 RULE_TRIGGERED = "rule_triggered"
 MAIN_KINDS = (ATTACK_DETECTED, ATTACK_ENDED, NODE_HEALTH, RULE_TRIGGERED, POLICY_APPLIED)
 KINDS = (*MAIN_KINDS, *(kind for kind in NOTICES if kind not in MAIN_KINDS))
-"""Those, and the notices of the data plane."""
+"""The agent's own kinds and the notices of the data plane."""
 
 
 @dataclass(frozen=True)

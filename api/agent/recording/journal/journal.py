@@ -1,7 +1,7 @@
-"""``events.db`` as the agent uses it: opened when it can be, then one transaction a time.
+"""The agent's access to ``events.db``: opens it when possible, then runs one transaction at a time.
 
-Whoever records gets a `StorageError` while the disk can't be written, and nothing is said to be
-recorded before it is synced to the disk. A damaged database is put aside, and a new one is begun.
+Writers get a `StorageError` while the disk can't be written. An event counts as recorded only after
+it is synced to the disk. A damaged database is put aside, and a new one is begun.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ from api.webhooks.message import new_id
 from dataplane.base.clock import Clock, SystemClock
 
 PENDING_MAX = 10_000
-"""Deliveries that wait for one receiver; more are dead at once, and can be sent again by hand."""
+"""Waiting deliveries of one receiver; beyond that, a new one is dead at once and can be sent again
+by hand."""
 PENDING_RULES_MAX = PENDING_MAX // 2
-"""For `rule_triggered`: hits of rules leave room for everything else."""
+"""Limit for `rule_triggered`, so that hits of rules leave room for other events."""
 QUEUE_FULL = f"more than {PENDING_MAX} deliveries waited for this receiver"
 FORGOTTEN = "no longer among the endpoints of secbeat.toml"
 DATA_CHARACTERS_MAX = 8192
-"""Of an event's data as JSON."""
+"""Limit of an event's data as JSON."""
 
 DAMAGE_TOLD_MS = 3_600_000
-"""For how long a node is degraded whose database was damaged."""
+"""For how long a damaged database degrades the node."""
 READERS_MAX = 3
-"""At a time: each has a connection, and a cache of pages with it."""
+"""Connections at a time; each has a page cache of its own."""
 
 LAST_CHANGE = "incident_change"
 """Name in ``meta`` of the number of the last change of an incident."""
@@ -52,7 +53,7 @@ log = structlog.get_logger("agent.journal")
 
 
 class Journal:
-    """The database, or that there is none yet. Safe for several threads."""
+    """The database, which may not be open yet. Safe for several threads."""
 
     def __init__(
         self,
@@ -77,27 +78,27 @@ class Journal:
         self._database: Database | None = None
         self._changing = threading.Lock()
         self.begun_anew = 0
-        """How often another database has taken the place of a damaged one."""
+        """How often a new database has replaced a damaged one."""
         self._damaged_ms = last_put_aside_ms(path)
         self.listeners: list[Callable[[], None]] = []
         """Called after events were recorded."""
         self.incident_listeners: list[Callable[[], None]] = []
-        """Called after an incident that begins or ends was recorded."""
+        """Called after the begin or end of an incident was recorded."""
         self.storage = Storage([path.parent], self._catch_up)
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be read and written, as far as anybody knows."""
+        """Whether the database can be read and written, as far as is known."""
         return self._database is not None and self.storage.trouble is None
 
     @property
     def was_damaged(self) -> bool:
-        """Whether what was recorded was lost, not long ago."""
+        """Whether recorded data was lost recently."""
         age_ms = self._clock.utc_ms() - (self._damaged_ms or 0)
         return self._damaged_ms is not None and 0 <= age_ms < DAMAGE_TOLD_MS
 
     def turn(self) -> None:
-        """Open the database if that is not done, and look at its disk when it is time to."""
+        """Open the database if it is not open, and check its disk at intervals."""
         self.storage.turn()
 
     def close(self) -> None:
@@ -118,7 +119,7 @@ class Journal:
             yield connection
 
     def record(self, rows: Sequence[Row], made: Sequence[Event]) -> None:
-        """Write incidents (rows of their table), events, and what is due of them, or nothing.
+        """Write incidents (rows of their table), events, and their deliveries; all or nothing.
 
         Raises `StorageError`.
         """
@@ -167,7 +168,7 @@ class Journal:
             )
 
     def _room(self, connection: Connection) -> dict[str, int]:
-        """How many deliveries each endpoint may still have to wait for."""
+        """How many more deliveries each endpoint may queue."""
         counts = (
             select(func.count())
             .select_from(deliveries)
@@ -205,10 +206,10 @@ class Journal:
             database.close()
             raise
         self._database = database
-        self._tell()  # what an earlier process has left
+        self._tell()  # left by an earlier process
 
     def _give_up(self, database: Database | None, error: Exception) -> None:
-        """Put the damaged file aside, once, whoever has met the damage."""
+        """Put the damaged file aside, once, whichever thread finds the damage."""
         with self._changing:
             if database is not self._database:
                 return
@@ -244,7 +245,7 @@ class Journal:
 
 
 def _take_changes(connection: Connection, count: int) -> int:
-    """The number of the last change before these so many."""
+    """Reserve so many change numbers; returns the number before the first."""
     query = select(meta.c.value).where(meta.c.name == LAST_CHANGE)
     last = int(connection.execute(query).scalar() or 0)
     upsert(connection, meta, {"name": LAST_CHANGE}, {"value": str(last + count)})
@@ -252,7 +253,7 @@ def _take_changes(connection: Connection, count: int) -> int:
 
 
 def _forget_others(connection: Connection, endpoints: Sequence[str]) -> None:
-    """What waits for a receiver that is configured no more is dead."""
+    """Mark deliveries for receivers that are no longer configured as dead."""
     connection.execute(
         update(deliveries)
         .where(deliveries.c.state == "pending", deliveries.c.endpoint.not_in(endpoints))

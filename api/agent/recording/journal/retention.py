@@ -1,4 +1,4 @@
-"""Removes what is too old or too much, a bounded number of rows at a time."""
+"""Removes rows that are too old or too many, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from api.history.tables import captures, deliveries, events, incidents
 DAY_MS = 86_400_000
 STEP_ROWS = 500
 BUSY_S, IDLE_S = 1.0, 60.0
-"""Between steps while there is something to remove, and otherwise."""
+"""Interval of the steps, while there are rows to remove and otherwise."""
 
 
 class Retention:
-    """Belongs to the thread that records."""
+    """Used by the recording thread only."""
 
     def __init__(self, journal: Journal, keep: Keep) -> None:
         self._journal = journal
@@ -32,7 +32,7 @@ class Retention:
         self._due_s = now_s + (BUSY_S if removed else IDLE_S)
 
     def step(self, now_ms: int) -> int:
-        """Remove at most `STEP_ROWS` rows of each table; returns how many of all."""
+        """Remove at most `STEP_ROWS` rows of each table; returns the total."""
         with self._journal.write() as connection:
             found = self._excess(connection, now_ms)
             return sum(connection.execute(each).rowcount for each in found)
@@ -43,7 +43,7 @@ class Retention:
         yield from self._captures(connection)
 
     def _incidents(self, connection: Connection, now_ms: int) -> Iterator[Delete]:
-        """The oldest that are over; one goes after its captures."""
+        """Remove the oldest ended incidents, each after its captures."""
         column, keep = incidents.c, self._keep
         count = connection.execute(select(func.count()).select_from(incidents)).scalar_one()
         query = select(column.id).where(column.state == "ended").order_by(column.started_at)
@@ -60,14 +60,15 @@ class Retention:
         yield delete(incidents).where(column.id.in_(ids), column.id.not_in(with_captures))
 
     def _events(self, connection: Connection, now_ms: int) -> Iterator[Delete]:
-        """Sequences have no gaps but at their beginning, so they count rows."""
+        """Remove events. Sequence numbers have gaps only at the beginning, so they count rows."""
         column, keep = events.c, self._keep
         newest = connection.execute(select(func.max(column.sequence))).scalar() or 0
         oldest = select(column.sequence).order_by(column.sequence)
         too_old = (column.at < now_ms - keep.event_days * DAY_MS) | (
             column.sequence <= newest - keep.events_max
         )
-        # Oldest first: what is not too old ends the search, as times follow sequences.
+        # Oldest first: the search ends at the first row that is not too old, as times follow
+        # sequences.
         first = oldest.limit(STEP_ROWS).subquery()
         yield delete(events).where(column.sequence.in_(select(first)), too_old)
         known = newest - keep.deliveries_max
@@ -82,7 +83,7 @@ class Retention:
         )
 
     def _captures(self, connection: Connection) -> Iterator[Delete]:
-        """Numbers have gaps where incidents were removed: so it keeps that many, or fewer."""
+        """Remove captures. Their numbers have gaps, so at most that many rows are kept."""
         number = captures.c.number
         newest = connection.execute(select(func.max(number))).scalar() or 0
         oldest = select(number).where(number <= newest - self._keep.captures_max)

@@ -1,6 +1,6 @@
-"""Importing up to a million entries while single bans go on as if nothing happened.
+"""Imports of up to a million entries, which do not delay single bans.
 
-A body is parsed whole into a scratch database (`parse`), by a process of its own when it is large,
-so that the API's interpreter stays free. Its rows are then copied into ``node.db`` in short
-transactions, invisible (`stage`), and become visible in one (`service`).
+A body is parsed into a scratch database (`parse`), for a large body in a separate process, so that
+the API's interpreter stays free. The rows are then copied into ``node.db`` in short transactions,
+still invisible (`stage`), and become visible in a single one (`service`).
 """

@@ -1,8 +1,7 @@
 """Reads an import's body into a scratch database.
 
-Its networks are sorted in memory, packed: 25 bytes each, and about three times that with what
-Python needs for an object. Knows neither ``node.db`` nor the state log; what a line may say is in
-`api.lists.lines`.
+Networks are packed and sorted in memory: 25 bytes each, about three times that as Python objects.
+This module uses neither ``node.db`` nor the state log; `api.lists.lines` defines the lines.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from api.lists.lines import Defaults, Found, Lines, Row, Run
 from dataplane.base.networks import KEY_BITS, Network
 
 _PACKED = struct.Struct(">16sBII")
-"""Key, prefix length, line and the number of what the line says (`_Sayings`): sorted as bytes, they
-are in the order of networks, and those of one network in that of the lines."""
+"""Key, prefix length, line, and number of the line's content (`_Sayings`). Sorted as bytes, the
+records are in the order of networks, and for one network in the order of lines."""
 _KNOWN_MAX = 10_000
 _SAYINGS = "CREATE TABLE sayings(number INTEGER PRIMARY KEY, reason TEXT, duration_s INTEGER)"
 ROWS = """
@@ -32,11 +31,12 @@ CREATE TABLE {schema}met(
     ordinal INTEGER PRIMARY KEY, known INTEGER DEFAULT 0, replaced INTEGER DEFAULT 0,
     others INTEGER, others_boot_ms INTEGER, others_utc_ms INTEGER, others_duration_s INTEGER);
 """
-"""``rows`` are the networks of a bulk change, each once but where ``skip`` says why; ``met`` has
-those of which ``node.db`` has something: whether the totals know the network without what the
-change adds, whether a row is replaced, what else holds the network (1: with an end, 2: without)
-and until when."""
-"""The rows are in the order of the tables they go to, so that inserting touches each page once."""
+"""``rows`` has the networks of a bulk change, each once, except rows with a ``skip``. ``met`` has
+those that ``node.db`` knows already: whether the totals count the network without the change,
+whether a row is replaced, whether other entries hold the network (1: with an end, 2: without), and
+until when."""
+"""The rows have the order of the tables that they go to, so that inserting touches each
+page once."""
 _ROWS_AT_ONCE = 100
 _INSERT = "INSERT INTO rows(key, prefix_length, kind, line, reason, duration_s, skip) VALUES "
 _VALUES = "(?, ?, ?, ?, ?, ?, ?)"
@@ -51,21 +51,21 @@ _Saying = tuple[str | None, int | None]
 
 @dataclass(frozen=True)
 class Parsing:
-    """How to take a body."""
+    """How to read a body."""
 
     media_type: str
     defaults: Defaults
     skips: bool = False
     """Leave out lines that break a rule."""
     advance: Callable[[int], None] = lambda _: None
-    """Is told how many bytes have been read."""
+    """Called with the number of bytes read so far."""
 
 
 def parse(source: Path, target: Path, how: Parsing) -> Found:
     """Parse a body into ``rows`` of a new scratch database.
 
-    Raises `BadLinesError` if lines break a rule and are not to be skipped; `BadLineError` if there
-    are too many.
+    Raises `BadLinesError` if lines are invalid and not to be skipped; `BadLineError` if there are
+    too many lines.
     """
     with source.open("rb") as file, closing(sqlite3.connect(target)) as connection:
         connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
@@ -89,10 +89,10 @@ def parse(source: Path, target: Path, how: Parsing) -> Found:
 
 
 class _Sayings:
-    """What lines say beside their network, by number; 0: nothing, so that the defaults hold.
+    """The content of lines beside the network, by number; 0: none, so the defaults apply.
 
-    There may be as many as lines, each with a reason of its own: some are kept in memory, the
-    others in the scratch database alone.
+    In the worst case each line has a reason of its own. Some are cached in memory; the others are
+    in the scratch database only.
     """
 
     def __init__(self, connection: sqlite3.Connection, how: Parsing) -> None:
@@ -103,7 +103,7 @@ class _Sayings:
         self._count = 1
 
     def pack(self, each: Run | Row) -> list[bytes]:
-        """As `_PACKED`."""
+        """Packed as `_PACKED`."""
         if isinstance(each, Row):
             number = self._number_of((each.reason, each.duration_s))
             return [_PACKED.pack(each.key, each.prefix_length, each.line, number)]
@@ -130,7 +130,7 @@ class _Sayings:
 
 
 def _rows(packed: list[bytes], sayings: _Sayings) -> Iterator[tuple[object, ...]]:
-    """What goes into ``rows``, of networks in their order."""
+    """The values of ``rows`` for sorted networks."""
     before, first = (b"", 0), 0
     for key, length, line, number in map(_PACKED.unpack, packed):
         skip, network = None, (key, length)

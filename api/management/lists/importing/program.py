@@ -1,7 +1,8 @@
-"""The parts of an import that cost seconds of interpreter time, as functions and as a program.
+"""The parts of an import that need seconds of interpreter time, as functions and as a program.
 
-The API runs them in a process of their own when there is much to do: ``python -m
-api.management.lists.importing.program``, arguments as JSON on stdin, the result as JSON on stdout.
+For large imports the API runs them in a separate process: ``python -m
+api.management.lists.importing.program``, with arguments as JSON on stdin and the result as JSON on
+stdout.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from dataplane.statelog import ListName, StateLogError, StateLogWriter
 from dataplane.statelog.format import Entry
 
 INLINE_BYTES_MAX = 1 << 16
-"""Up to here, starting a process would cost more than it saves."""
+"""Up to this size, starting a process would cost more than it saves."""
 MODULE = "api.management.lists.importing.program"
 _TIMEOUT_S = 600
 _NICENESS = 5
@@ -41,7 +42,7 @@ SELECT r.key, r.prefix_length, r.duration_s, m.others, m.others_boot_ms, m.other
 FROM rows AS r LEFT JOIN met AS m ON m.ordinal = r.ordinal WHERE r.skip IS NULL ORDER BY r.ordinal
 """
 _WITH_AN_END = 1
-"""In the column ``others``."""
+"""A value of the column ``others``."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class ParseJob:
     skips: bool
     target: str
     progress: str
-    """The file that says how much of the body has been checked."""
+    """The file for the number of checked bytes."""
 
     def run(self) -> dict[str, Any]:
-        """See `parse`: the fields of what was found."""
+        """Run `parse`; returns the fields of the result."""
         defaults = Defaults(self.reason, self.duration_s, self.force)
         source, target, file = Path(self.source), Path(self.target), Path(self.progress)
         how = Parsing(self.media_type, defaults, self.skips, lambda done: note(file, done))
@@ -71,8 +72,9 @@ class ParseJob:
 class FileJob:
     """Writes the rows that are not skipped into an import file of the state log.
 
-    An entry lasts as long as the last of those that hold its network. One that nothing holds any
-    more is written as long over: loading it takes the network off the list.
+    The entry of a network gets the latest end of all entries that hold the network. A network
+    without entries is written with an end in the past: loading it removes the network from the
+    list.
     """
 
     stage: str
@@ -83,7 +85,7 @@ class FileJob:
     boot_ms: int
     utc_ms: int
     removes: bool
-    """The rows are networks of which something is removed; else entries that are added."""
+    """True: the rows are networks of a removal; False: they are entries to add."""
 
     def run(self) -> tuple[str, str]:
         """Returns the file's name and checksum."""
@@ -99,7 +101,7 @@ class FileJob:
         over = Deadline(boot_id, 0, 0, 0) if self.removes else None
         before, own = None, over
         for key, length, seconds, others, boot_ms, utc_ms, duration_s in rows:
-            if seconds != before:  # neighbours mostly share their deadline
+            if seconds != before:  # neighbouring rows often share their deadline
                 before, own = seconds, over if seconds is None else self._end(boot_id, seconds)
             deadline = own
             if others is not None:
@@ -114,7 +116,7 @@ class FileJob:
 
 
 def run(job: ParseJob | FileJob, size_bytes: int) -> Any:
-    """Run a job here if it is small, else in a process of its own."""
+    """Run a job in this process if it is small, else in a separate process."""
     if size_bytes <= INLINE_BYTES_MAX:
         return job.run()
     request = json.dumps({"kind": type(job).__name__, "arguments": asdict(job)})

@@ -1,4 +1,4 @@
-"""One import from its parsed rows to its revision; what fails on the way leaves nothing behind."""
+"""One import, from its parsed rows to its revision; a failed import leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SKIPPED_LISTED_MAX = 100
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """A body in a file, and how to take it."""
+    """A body in a file, and the options of the import."""
 
     list: ListName
     source: Path
@@ -39,7 +39,7 @@ class ImportRequest:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did; no revision: there was nothing to add."""
+    """The result of an import; without a revision there was nothing to add."""
 
     revision: int | None
     found: Found
@@ -103,7 +103,7 @@ class Importer:
         self, request: ImportRequest, scratch: Path, copied: int, result: ImportResult
     ) -> Publication:
         def on_commit() -> None:
-            self._lists.reserved = Room()  # the totals have them from here
+            self._lists.reserved = Room()  # from here on the totals include them
 
         count = f"{copied} entries"
         return Publication(
@@ -125,7 +125,7 @@ class Importer:
     def _explain(
         self, request: ImportRequest, skipped: list[tuple[int, Network, str]]
     ) -> Iterator[tuple[int, Network, str]]:
-        """Name the allowlist's entry where that is the reason."""
+        """Name the entry of the allowlist if that is the reason."""
         boot_ms = self._bulk.clock.boot_ms()
         with self._bulk.database.read() as connection:
             for line, network, why in skipped:

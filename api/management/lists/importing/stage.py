@@ -1,8 +1,8 @@
-"""Moves an import's rows from its scratch database into ``node.db``, a chunk a transaction.
+"""Moves an import's rows from its scratch database into ``node.db``, one chunk per transaction.
 
-Every statement handles a chunk of rows in SQLite, without the interpreter's lock; the write lock is
-held for one chunk at a time, and given to any request that waits. `Stage` is what imports have in
-common with removals in bulk (`api.management.lists.removing.stage`).
+SQLite processes each chunk with a few statements, without Python's interpreter lock. The write lock
+is held for one chunk at a time, so that waiting requests get it in between. `Stage` is the common
+part of imports and bulk removals (`api.management.lists.removing.stage`).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ COUNTED = """
 AND (e.ended_by IS NULL OR NOT EXISTS
     (SELECT 1 FROM main.imports AS i WHERE i.id = e.ended_by AND i.revision IS NOT NULL))
 """
-"""As `rows.committed`: what the totals know."""
+"""Like `rows.committed`: rows that the totals count."""
 CHUNK_OF_ROWS = "r.ordinal BETWEEN :first AND :last AND r.skip IS NULL"
 LASTS = f"""
 (SELECT 1 + max(e.expires_boot_ms IS NULL), max(e.expires_boot_ms), max(e.expires_utc_ms),
         max(e.duration_s) FROM main.entries AS e
  WHERE {SAME} AND {LIVE} AND {COUNTED} AND e.ended_by IS NULL AND e.import_id <> :import_id)
 """  # noqa: S608 - constants only
-"""How long what a bulk change leaves alone holds a network (`rows.latest`)."""
+"""The end of a network by the rows that the bulk change does not touch (`rows.latest`)."""
 CHUNK_OF_MET = f"""
 FROM stage.met AS m CROSS JOIN stage.rows AS r ON r.ordinal = m.ordinal
 WHERE m.ordinal BETWEEN :first AND :last AND {CHUNK_OF_ROWS}
@@ -115,18 +115,18 @@ AND (key, prefix_length) IN {_NETWORKS}
 
 @dataclass(frozen=True)
 class Staging:
-    """Which bulk change, whose, and the time its durations count from."""
+    """Number and author of the bulk change, and the time from which its durations count."""
 
     import_id: int
     list: int
     origin: str | None
-    """Of what is added."""
+    """Origin of the rows that are added."""
     created_by: str
     boot_ms: int
     utc_ms: int
 
     def parameters(self, first: int = 0, last: int = 0) -> dict[str, object]:
-        """For the statements of this module."""
+        """Parameters of the statements of this module."""
         return {**self.__dict__, "first": first, "last": last}
 
 
@@ -141,14 +141,14 @@ class Stage(ABC):
 
     @abstractmethod
     def tally(self, network: Network | None = None) -> Tally:
-        """What the change adds to the totals, or the part that is of one network."""
+        """The change of the totals, by the whole bulk change or by one of its networks."""
 
     @abstractmethod
     def _stage(self, parameters: dict[str, object]) -> None:
-        """Bring one chunk into ``node.db``, invisible."""
+        """Copy one chunk into ``node.db``, invisible."""
 
     def copy(self, staging: Staging) -> None:
-        """Bring all rows into ``node.db``, invisible."""
+        """Copy all rows into ``node.db``, invisible."""
         if self.progress:
             self.progress.begin("writing", self.rows)
         for first, last in self._chunks():
@@ -160,16 +160,16 @@ class Stage(ABC):
             self.progress.begin("publishing")
 
     def remove(self, staging: Staging) -> None:
-        """Take back what was staged."""
+        """Remove the staged rows."""
         for first, last in self._chunks():
             with self._write():
                 for statement in (_UNSTAGE, _UNMARK):
                     self._connection.execute(statement, staging.parameters(first, last))
 
     def find(self, network: Network) -> int:
-        """The ordinal of a network's row, if there are several of the first; 0: there is none.
+        """The ordinal of a network's row, of the first if there are several; 0: there is none.
 
-        The rows lie in the order of their networks: an index would cost more than is looked up.
+        The rows are sorted by network, so a search replaces an index, which would cost more.
         """
         query = "SELECT key, prefix_length FROM stage.rows WHERE ordinal = ?"
         first, after = 1, self.rows + 1
@@ -213,7 +213,7 @@ class ImportStage(Stage):
         self.rows = self._count_rows()
 
     def mark_conflicts(self, staging: Staging) -> None:
-        """Mark the rows that are on the list already, or whose ban could never act."""
+        """Mark rows that are on the list already, and bans that could never take effect."""
         parameters = staging.parameters(1, self.rows)
         self._connection.execute(_FIND_MET, parameters)
         if not self._replaces:
@@ -222,13 +222,13 @@ class ImportStage(Stage):
             self._mark_allowed(staging)
 
     def first_skipped(self, limit: int) -> list[tuple[int, Network, str]]:
-        """Line, network and why, in the order of the lines."""
+        """Line, network and reason of the first skipped rows, in the order of lines."""
         query = "SELECT line, key, prefix_length, skip FROM stage.rows WHERE skip IS NOT NULL"
         rows = self._connection.execute(f"{query} ORDER BY line LIMIT ?", (limit,))
         return [(line, Network(key, length), why) for line, key, length, why in rows]
 
     def wanted(self, staging: Staging) -> tuple[list[int], list[int]]:
-        """How many networks and how many rows, by kind, need a place."""
+        """How many networks and how many rows need a place, by kind."""
         networks, rows = [0, 0, 0], [0, 0, 0]
         parameters = staging.parameters(1, self.rows)
         for query, sign in ((_WANTED, 1), (_NOT_WANTED, -1)):
@@ -238,7 +238,7 @@ class ImportStage(Stage):
         return networks, rows
 
     def copied(self) -> tuple[int, int]:
-        """How many rows are not skipped, and how many of them replace one."""
+        """How many rows are not skipped, and how many of them replace a row."""
         found = list(self._connection.execute(_COPIED.format(_OF_ALL)))
         return sum(row[1] for row in found), sum(row[3] for row in found)
 

@@ -1,6 +1,6 @@
-"""Which entries a removal in bulk takes: those that meet every condition it names.
+"""The filter of a bulk removal: it takes entries that meet all given conditions.
 
-Of the fleet's it takes none but for the agent (`api.management.lists.ownership`).
+Entries of the fleet are taken only for the agent (`api.management.lists.ownership`).
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ _NOT_FLEET = f"e.origin <> '{FLEET}'"
 
 @dataclass(frozen=True)
 class Filter:
-    """At least one of its parts is given; they are joined by "and"."""
+    """Conditions joined by "and"; at least one is given."""
 
     networks: tuple[Network, ...] | None = None
     reason: str | None = None
     created_by: str | None = None
     origin: str | None = None
     spares_fleet: bool = False
-    """Leave the fleet's entries where they are."""
+    """Do not take entries of the fleet."""
 
     @property
     def conditions(self) -> str:
-        """SQL on a row ``e``, but for the networks."""
+        """The SQL conditions for a row ``e``, without the networks."""
         named = [text for name, text in _CONDITIONS.items() if getattr(self, name) is not None]
         named += [_NOT_FLEET] if self.spares_fleet else []
         return " AND ".join(named) or "TRUE"
 
     @property
     def spared(self) -> Filter | None:
-        """What meets all the same, and is left."""
+        """The SQL conditions for entries that meet the filter but are kept."""
         if not self.spares_fleet or self.origin is not None:
             return None
         return replace(self, origin=FLEET, spares_fleet=False)
 
     @property
     def parameters(self) -> dict[str, object]:
-        """For `conditions`."""
+        """Parameters for `conditions`."""
         return {"reason": self.reason, "by": self.created_by, "origin": self.origin}
 
     def __str__(self) -> str:
-        """As the audit trail has it."""
+        """The filter as text for the audit trail."""
         found = [
             f"{name}={json.dumps(getattr(self, name), ensure_ascii=False)}"
             for name in _CONDITIONS

@@ -1,4 +1,4 @@
-"""One removal in bulk: what a filter meets goes, in one revision, whole or not at all."""
+"""One bulk removal: removes all matching entries in one revision, or nothing."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from api.management.lists.removing.stage import RemovalStage
 from dataplane.statelog import ListName
 
 _ROW_BYTES = 64
-"""About what a line of an import has: whether a process of its own is worth it."""
+"""Work per row, about that of an import's line, to decide whether it runs in a separate process."""
 
 
 @dataclass(frozen=True)
 class RemovalResult:
-    """How many entries went, by origin; no revision: none, or a dry run."""
+    """The number of removed entries by origin; no revision: nothing was removed, or a dry run."""
 
     revision: int | None
     removed: Mapping[str, int]
     kept_of_fleet: int = 0
-    """How many entries of the fleet meet the filter too, and stay."""
+    """The number of matching entries of the fleet, which are kept."""
 
 
 class Remover:
-    """Removals in bulk from both lists."""
+    """Bulk removals from both lists."""
 
     def __init__(self, bulk: Bulk) -> None:
         self._bulk = bulk
 
     def count(self, name: ListName, wanted: Filter) -> RemovalResult:
-        """What `run` would remove now."""
+        """The number of entries that `run` would remove now."""
         database, number = self._bulk.database, kinds.number[name]
         with self._bulk.scratch() as scratch, database.attached(scratch) as connection:
             stage = RemovalStage(database, connection, wanted, number)
@@ -42,7 +42,8 @@ class Remover:
             return RemovalResult(None, stage.count(boot_ms), stage.spared(boot_ms))
 
     def run(self, actor: Actor, name: ListName, wanted: Filter) -> RemovalResult:
-        """Remove what the filter meets; `TooManyRequestsError` while another is under way."""
+        """Remove the matching entries; `TooManyRequestsError` while another bulk change is under
+        way."""
         database, number = self._bulk.database, kinds.number[name]
         with (
             self._bulk.alone(actor, "remove", name) as (scratch, progress),

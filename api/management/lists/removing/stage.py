@@ -1,4 +1,5 @@
-"""Selects what a removal in bulk takes, and marks it in ``node.db``, a chunk a transaction."""
+"""Selects the entries of a bulk removal, and marks them in ``node.db``, one chunk per
+transaction."""
 
 from __future__ import annotations
 
@@ -78,7 +79,7 @@ SELECT e.origin, count(*) {{source}} AND {{conditions}} AND {LIVE} AND {COUNTED}
 
 
 class RemovalStage(Stage):
-    """The networks of which a removal takes something."""
+    """The networks of which a removal takes at least one entry."""
 
     def __init__(
         self, database: Database, connection: sqlite3.Connection, wanted: Filter, lists: int
@@ -95,16 +96,16 @@ class RemovalStage(Stage):
             connection.executemany("INSERT INTO stage.wanted VALUES (?, ?)", wanted.networks)
 
     def count(self, boot_ms: int) -> dict[str, int]:
-        """How many entries the removal would take, by origin."""
+        """The number of entries that the removal would take, by origin."""
         return self._count(self._filter, boot_ms)
 
     def spared(self, boot_ms: int) -> int:
-        """How many of the fleet meet its conditions, and stay."""
+        """The number of matching entries of the fleet, which are kept."""
         spared = self._filter.spared
         return 0 if spared is None else sum(self._count(spared, boot_ms).values())
 
     def select(self, staging: Staging) -> None:
-        """Find the networks: reads ``node.db``, and holds nobody up."""
+        """Find the networks; reads ``node.db`` without a lock."""
         bounds = {
             "mapped_first": MAPPED_PREFIX + bytes(4),
             "mapped_last": MAPPED_PREFIX + b"\xff" * 4,
@@ -114,12 +115,12 @@ class RemovalStage(Stage):
         self.rows = self._count_rows()
 
     def removed(self) -> dict[str, int]:
-        """How many entries are marked, by origin."""
+        """The number of marked entries, by origin."""
         query = "SELECT origin, count(*) FROM stage.marked GROUP BY origin"
         return dict(self._connection.execute(query))
 
     def networks(self) -> int:
-        """Of how many networks something is removed."""
+        """The number of networks of which an entry is removed."""
         query = "SELECT count(*) FROM stage.rows WHERE skip IS NULL"
         return int(self._connection.execute(query).fetchone()[0])
 

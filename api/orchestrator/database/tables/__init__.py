@@ -1,4 +1,4 @@
-"""The fleet's tables, a module for each area; migrations make them, and a test compares the two.
+"""The fleet's tables, one module for each area. Migrations create them; a test compares both.
 
 Times are milliseconds since 1970 by the database's clock.
 """
@@ -19,6 +19,6 @@ METADATA = (
     *(storage.metadata, access.metadata),
     *(nodes, policies, entries, rules, incidents, outbox, jobs),
 )
-"""All of the database. ``meta`` has database_id (the epoch of everything that nodes follow),
-keys_made, change: a number that grows with every change of what a node is to enforce, and events:
-how many there were for receivers of webhooks."""
+"""All tables of the database. ``meta`` has database_id (the epoch of everything that nodes follow),
+keys_made, change (a number that grows with every change of the desired state of a node), and events
+(the number of events for receivers of webhooks)."""

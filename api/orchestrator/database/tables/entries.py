@@ -1,4 +1,4 @@
-"""The fleet's blacklist and allowlist, and what nodes follow by numbers."""
+"""The fleet's blacklist and allowlist, and the log of changes that nodes follow."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ fleet_entries = Table(
     Column("expires_ms", INT64),
     Column("change", INT64, nullable=False),
 )
-"""Both lists, by their numbers in `api.lists.kinds`. ``expires_ms`` NULL: no end. ``change``: the
-fleet's change that put the row there."""
+"""Both lists, numbered as in `api.lists.kinds`. ``expires_ms`` NULL: no end. ``change``: the
+fleet's change that wrote the row."""
 
 Index("fleet_entries_by_change", fleet_entries.c.change)
 Index("fleet_entries_by_end", fleet_entries.c.expires_ms)
@@ -39,8 +39,8 @@ fleet_entries_staged = Table(
     Column("duration_s", INT64),
     Column("staged_ms", INT64, nullable=False),
 )
-"""Networks of imports that are not committed yet, or what a crash has left of one; ``part`` counts
-those of one line."""
+"""Networks of imports that are not committed yet, or left by a crash; ``part`` counts the networks
+of one line."""
 
 Index(
     "fleet_entries_staged_by_network",
@@ -59,9 +59,9 @@ followed = Table(
     Column("confirmed", INT64, nullable=False),
     Column("confirmed_epoch", Text),
 )
-"""A row for each of ``lists`` and ``rules``: the change that last touched it; the change after
-which ``followed_log`` is complete; and the change at which a person last said that a snapshot which
-takes much away is meant, with the epoch that this holds in."""
+"""One row each for ``lists`` and ``rules``: the last change; the change after which
+``followed_log`` is complete; and the change at which an operator last confirmed a snapshot that
+removes much, with the epoch of this confirmation."""
 
 followed_log = Table(
     "followed_log",
@@ -72,7 +72,8 @@ followed_log = Table(
     Column("item", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
-"""What each of the newest changes touched; what has become of it, the part's own table says."""
+"""The items that each of the newest changes touched; their present values are in the part's own
+table."""
 
 Index("followed_log_by_part", followed_log.c.part, followed_log.c.id)
 Index("followed_log_by_change", followed_log.c.part, followed_log.c.change)

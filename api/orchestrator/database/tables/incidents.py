@@ -1,4 +1,4 @@
-"""Attacks as the nodes have reported them."""
+"""Attacks that the nodes have reported."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ incidents = Table(
     Column("distinct_sources", INT64, nullable=False),
     Column("sources", JSON, nullable=False),
 )
-"""``last_ms``: the end, or when the node last said that it goes on. ``version_ms``: the node's own
-``updated_at``; all other times are set right by the database's clock. ``sources``: the heaviest,
-``[address, country, packets, error]`` each. A node that is deleted leaves its incidents."""
+"""``last_ms``: the end, or the last report of an active attack. ``version_ms``: the node's own
+``updated_at``; all other times are corrected to the database's clock. ``sources``: the heaviest,
+``[address, country, packets, error]`` each. The incidents of a deleted node are kept."""
 
 Index("incidents_last", incidents.c.last_ms)
 Index("incidents_of_node", incidents.c.node, incidents.c.last_ms)

@@ -1,4 +1,4 @@
-"""Jobs that make and remove nodes, the nodes that they have made, and what they say meanwhile."""
+"""Jobs that create and remove nodes, their nodes, and their logs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ jobs = Table(
     Column("started_ms", INT64),
     Column("ended_ms", INT64),
 )
-"""``open``: 1 until the job has ended, then NULL; so there is at most one at a time, whatever two
-orchestrators do. ``owner`` runs the job until ``lease_ms``, which it puts off again and again;
-``attempt`` counts owners. ``cancelled_by``: whoever has asked for an end."""
+"""``open``: 1 until the job has ended, then NULL, so that at most one job is open even with several
+orchestrators. ``owner`` runs the job until ``lease_ms``, which it extends regularly; ``attempt``
+counts owners. ``cancelled_by``: the key that has requested the end."""
 
 Index("jobs_created", jobs.c.created_ms)
 
@@ -42,8 +42,9 @@ job_nodes = Table(
     Column("state", Text, nullable=False),
     Column("made_ms", INT64, nullable=False),
 )
-"""Nodes that jobs have made and that may still be there. ``state``: ``creating``, ``active`` or
-``removing``. The row is there before the provider is asked, and goes after it has destroyed."""
+"""Nodes that jobs have created and that may still exist. ``state``: ``creating``, ``active`` or
+``removing``. The row is inserted before the request to the provider, and deleted after the provider
+has destroyed the node."""
 
 job_log = Table(
     "job_log",

@@ -1,4 +1,4 @@
-"""Nodes, and the tokens that they enrol with."""
+"""Nodes and their enrolment tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ metadata = MetaData()
 
 
 def new_stamp() -> int:
-    """A number that no row has had before, however often it was deleted and made anew."""
+    """A number that no row has had before, even if a row is deleted and inserted again."""
     return secrets.randbits(62)
 
 
@@ -53,12 +53,12 @@ nodes = Table(
         server_default=text("0"),
     ),
 )
-"""``desired``: ``active`` or ``draining``. ``change``: the fleet's change that last touched what
-this node alone is to do. ``stats_before``, ``seen_before_ms``: of the heartbeat before the last.
-NULL until the first heartbeat: seen_ms, mode, health, load, boot_id. ``status``: the one that was
-told last. ``clock_off_ms``: the node's clock less the database's. ``duplicate_ms``: when its
-heartbeats last went back to an earlier boot. ``stamp``: another one after each write of anything
-but figures, so that a worker knows whether it still knows the row (`nodes.heartbeats`)."""
+"""``desired``: ``active`` or ``draining``. ``change``: the fleet's last change of this node's own
+desired state. ``stats_before``, ``seen_before_ms``: from the heartbeat before the last. NULL until
+the first heartbeat: seen_ms, mode, health, load, boot_id. ``status``: the last reported one.
+``clock_off_ms``: the node's clock minus the database's. ``duplicate_ms``: when its heartbeats last
+returned to an earlier boot. ``stamp``: replaced at each write of other columns than the figures, so
+that a worker can detect that its copy of the row is outdated (`nodes.heartbeats`)."""
 
 Index("nodes_seen", nodes.c.seen_ms)
 
@@ -69,7 +69,7 @@ deleted_nodes = Table(
     Column("key_sha256", LargeBinary, nullable=False),
     Column("deleted_ms", INT64, nullable=False),
 )
-"""So that a node that was deleted does not enrol again by itself."""
+"""Prevents that a deleted node enrols again by itself."""
 
 enrolment_tokens = Table(
     "enrolment_tokens",

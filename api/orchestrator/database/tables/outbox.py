@@ -1,4 +1,4 @@
-"""What is due to receivers of webhooks: a row for each event and receiver."""
+"""Messages for receivers of webhooks: one row for each event and receiver."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 """``state``: pending, delivered or dead. ``next_ms``: when it may be tried; a worker that tries it
-moves this beyond the attempt's longest time, so that another one takes over if it dies.
-``sequence`` counts the events, and is the same for all receivers of one."""
+moves this beyond the longest duration of an attempt, so that another worker takes over if it dies.
+``sequence`` counts the events; it is the same for all receivers of an event."""
 
 Index("outbox_due", outbox.c.state, outbox.c.endpoint, outbox.c.next_ms)
 
@@ -41,4 +41,4 @@ receivers = Table(
     Column("last_success_ms", INT64),
     Column("last_error", Text),
 )
-"""How each did: ``failures`` in a row. What was delivered leaves the outbox."""
+"""The state of each receiver: ``failures`` in a row. Delivered messages leave the outbox."""

@@ -19,7 +19,7 @@ fleet_policies = Table(
     Column("created_ms", INT64, nullable=False),
     Column("created_by", Text, nullable=False),
 )
-"""``rule_types``: those that a node must know to take it."""
+"""``rule_types``: the types that a node must support to apply the policy."""
 
 deployments = Table(
     "deployments",
@@ -48,9 +48,10 @@ deployments = Table(
     Column("outcome", JSON),
     Column("step", Integer, nullable=False),
 )
-"""``stands``: 1 while it counts for what nodes are to enforce: not withdrawn, and not wholly under
-newer ones. ``progress``: what the canary's judge has seen. ``outcome``: the nodes when it ended.
-``step`` grows with every change of the row; who changes it names the step that it has read."""
+"""``stands``: 1 while the deployment can determine the policy of a node: it is not withdrawn, and
+newer ones do not cover all of its nodes. ``progress``: what the canary's judge has recorded.
+``outcome``: the nodes when it ended. ``step`` grows with every change of the row; each change names
+the step that it has read."""
 
 Index("deployments_by_state", deployments.c.state)
 Index("deployments_that_stand", deployments.c.stands)

@@ -12,7 +12,7 @@ metadata = MetaData()
 
 
 def _rule_columns() -> tuple[Column[Any], ...]:
-    """What a rule itself says, be it in force or a line of an import."""
+    """The columns of a rule itself, in force or as a line of an import."""
     return (
         Column("name", Text),
         Column("group_name", Text),
@@ -37,8 +37,8 @@ fleet_rules = Table(
     Column("change", INT64, nullable=False),
     sqlite_autoincrement=True,
 )
-"""A number is never given again. ``expires_ms`` NULL: no end. ``change``: the fleet's change that
-last touched the row; the log of changes (`followed_log`) has its number in eight bytes."""
+"""A number is used once only. ``expires_ms`` NULL: no end. ``change``: the fleet's last change of
+the row; the log of changes (`followed_log`) stores its number in eight bytes."""
 
 Index("fleet_rules_by_change", fleet_rules.c.change)
 
@@ -50,4 +50,4 @@ fleet_rules_staged = Table(
     Column("staged_ms", INT64, nullable=False),
     *_rule_columns(),
 )
-"""Lines of imports that are not committed yet, or what a crash has left of one."""
+"""Lines of imports that are not committed yet, or left by a crash."""

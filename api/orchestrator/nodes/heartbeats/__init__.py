@@ -1,1 +1,1 @@
-"""What nodes say of themselves, every ten seconds."""
+"""Heartbeats of the nodes, every ten seconds."""

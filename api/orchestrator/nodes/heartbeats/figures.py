@@ -1,4 +1,4 @@
-"""Writes the figures of many nodes: one statement for all that have come in a second."""
+"""Writes the figures of many nodes: one statement for all heartbeats of a second."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.heartbeats.memory import Waiting
 
 BEFORE = {"stats_before": nodes.c.stats, "seen_before_ms": nodes.c.seen_ms}
-"""Set with each heartbeat: what the new figures take the place of."""
+"""Columns for the former figures, set with each heartbeat."""
 
 
 def write(connection: Connection, waiting: Mapping[str, Waiting]) -> set[str]:
-    """Write those that are newer, into rows that still have the stamp; returns these nodes."""
+    """Write the figures that are newer, if the row has the same stamp; returns the
+    written nodes."""
     figures = {
         node: each.figures.columns() | {"stamp": each.stamp} for node, each in waiting.items()
     }
@@ -34,9 +35,10 @@ def write(connection: Connection, waiting: Mapping[str, Waiting]) -> set[str]:
 
 
 def _statement() -> Any:
-    """Both databases know ``json_each``: a row for each node of one parameter.
+    """The statement. Both databases support ``json_each``: one parameter yields a row for each
+    node.
 
-    Rows are locked in the order of their ids, so that no two workers wait for each other.
+    Rows are locked in the order of their ids, so that two workers cannot deadlock.
     """
     each = func.json_each(bindparam("figures", type_=JSON))
     new = each.table_valued("key", column("value", JSON), name="new")
@@ -65,7 +67,7 @@ def _statement() -> Any:
 
 
 def _whole(value: Any) -> ColumnElement[int]:
-    """A number of 64 bits, which ``as_integer`` would not take on PostgreSQL."""
+    """A 64-bit integer, which ``as_integer`` does not accept on PostgreSQL."""
     return cast(value.as_string(), BigInteger)
 
 

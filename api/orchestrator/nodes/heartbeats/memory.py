@@ -1,9 +1,9 @@
-"""What a worker remembers of the nodes whose heartbeats it takes, so that it need not read rows.
+"""A worker's cache of nodes, so that heartbeats need not read their rows.
 
-A row has a stamp, which every write replaces by another one, except that of figures. Figures are
-taken because of what is remembered, and written only while the row still has the stamp that it had
-then. So a node that another worker has changed meanwhile is found out within a second. What is
-here is lost with the process: the next heartbeat of each node brings it again.
+Every write of a row replaces its stamp, except a write of figures alone. Figures are accepted on
+the basis of the cached row, and written only while the row has the cached stamp. So a change by
+another worker is detected within a second. The cache is lost with the process; the next heartbeat
+of each node fills it again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from api.orchestrator.nodes.schemas import Heartbeat
 from api.orchestrator.nodes.status import SILENT_MS, judge
 
 NODES_MAX = 16_384
-"""Remembered, about 0.4 KB each, and as many whose figures wait. A worker has fewer connections."""
+"""Cached nodes, about 0.4 KB each, and at most as many waiting figures. A worker has fewer
+connections."""
 _NO_SAYING = {"at", "load", "stats", "incidents"}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What a heartbeat makes of a node, as `status.Known` wants it."""
+    """The values of a heartbeat that `status.Known` needs."""
 
     seen_ms: int
     health: str
@@ -36,7 +37,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What changes with every heartbeat, and nobody has to be told of."""
+    """The values that change with every heartbeat, without an event or a change of status."""
 
     seen_ms: int
     load: float
@@ -45,17 +46,17 @@ class Figures:
 
     @classmethod
     def of(cls, sent: Heartbeat, now_ms: int) -> Figures:
-        """Of a heartbeat that has come now."""
+        """The figures of a heartbeat that has arrived now."""
         return cls(now_ms, sent.load, sent.stats, utc_ms(sent.at) - now_ms)
 
     def columns(self) -> dict[str, Any]:
-        """As a row has them."""
+        """The values of the row's columns."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A node's row, as it was with that stamp."""
+    """A node's row at that stamp."""
 
     saying: bytes
     """See `saying_of`."""
@@ -67,7 +68,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A heartbeat whose figures are to be written, if the row still has the stamp."""
+    """A heartbeat whose figures are to be written if the row still has the stamp."""
 
     sent: Heartbeat
     figures: Figures
@@ -75,16 +76,16 @@ class Waiting:
 
 
 class Memory:
-    """For all threads of one worker."""
+    """The cache; safe for all threads of one worker."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[Known, int]] = {}
-        """And when a heartbeat last came; those that are silent longest come first."""
+        """Nodes with the time of their last heartbeat, the oldest first."""
         self._waiting: dict[str, Waiting] = {}
 
     def note(self, node: str, sent: Heartbeat, figures: Figures) -> bool:
-        """Let figures wait to be written; False: the heartbeat says, or may say, more than that."""
+        """Queue the figures; False: the heartbeat may change more than the figures."""
         known = self._recall(node, figures.seen_ms)
         if known is None or sent.incidents or known.saying != saying_of(sent):
             return False
@@ -106,29 +107,30 @@ class Memory:
         return True
 
     def learn(self, node: str, known: Known, now_ms: int) -> None:
-        """A heartbeat has come, and the row has been read or written."""
+        """Store the row that was read or written for a heartbeat."""
         with self._lock:
             self._waiting.pop(node, None)
             self._learn(node, known, now_ms)
 
     def forget(self, node: str) -> None:
-        """The row is another one."""
+        """Remove a node whose row has changed."""
         with self._lock:
             self._known.pop(node, None)
 
     def take_waiting(self) -> dict[str, Waiting]:
-        """All that wait, which then wait no more."""
+        """Take all waiting figures."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         return waiting
 
     def put_back(self, node: str, waiting: Waiting) -> None:
-        """Let it wait again, unless a newer one does."""
+        """Queue figures again, unless newer ones wait."""
         with self._lock:
             self._waiting.setdefault(node, waiting)
 
     def _recall(self, node: str, now_ms: int) -> Known | None:
-        """None also after a silence: others may have said that the node is unreachable."""
+        """The cached row; None also after a silence: another worker may have marked the node
+        unreachable."""
         known, heard_ms = self._known.get(node, (None, 0))
         return known if now_ms - heard_ms < SILENT_MS else None
 
@@ -140,5 +142,5 @@ class Memory:
 
 
 def saying_of(sent: Heartbeat) -> bytes:
-    """Stands for everything in a heartbeat but figures and incidents."""
+    """A digest of all of a heartbeat except figures and incidents."""
     return hashlib.sha256(sent.model_dump_json(exclude=_NO_SAYING).encode()).digest()

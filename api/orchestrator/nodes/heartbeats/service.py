@@ -1,9 +1,9 @@
-"""Heartbeats: what each node says of itself, every ten seconds.
+"""Processes heartbeats, which each node sends every ten seconds.
 
-A thousand nodes are a hundred heartbeats a second, and nearly all of them bring other figures and
-nothing else. Those cost no look at the database: they are compared with what the worker remembers
-of the node, kept, and written once a second, all in one statement. A worker that dies loses a
-second of figures. A change of anything else is written before it is answered.
+A thousand nodes send a hundred heartbeats a second, nearly all with new figures and no other
+change. Those need no query: they are compared with the worker's cache, queued, and written once a
+second in one statement. A worker that dies loses a second of figures. Any other change is written
+before it is answered.
 """
 
 from __future__ import annotations
@@ -34,22 +34,23 @@ from api.storage.database import AnyRow, Database
 from dataplane.base.clock import Clock
 
 SILENT_CHUNK = 100
-"""So many nodes are found silent in one turn."""
+"""Silent nodes that are processed in one turn."""
 CHANGED_CHUNK = 500
-"""Heartbeats of so many rows that others have changed are taken anew in one turn."""
+"""Heartbeats of changed rows that are processed again in one turn."""
 BREAK_MS = 10_000
-"""After a longer break between two turns nobody is found silent: it was we who did not listen."""
+"""After a longer pause between two turns, no node counts as silent: this process was
+not listening."""
 _KNOWN = select(
     *(nodes.c.mode, nodes.c.health, nodes.c.reasons, nodes.c.version, nodes.c.address),
     *(nodes.c.applied, nodes.c.boot_id, nodes.c.desired, nodes.c.duplicate_ms, nodes.c.status),
     *(nodes.c.rule_types, nodes.c.stamp),
 ).where(nodes.c.id == bindparam("node"))
-"""What tells whether a heartbeat says anything new."""
+"""The values that decide whether a heartbeat has changes."""
 
 
 @dataclass(frozen=True)
 class StatusChange:
-    """Of one node."""
+    """The change of a node's status."""
 
     node: str
     previous: str
@@ -63,7 +64,7 @@ Tell = Callable[[Connection, StatusChange], None]
 
 
 class Heartbeats:
-    """For the threads of one worker."""
+    """The service; safe for the threads of one worker."""
 
     def __init__(self, database: Database, clock: Clock, tell: Tell) -> None:
         self._database = database
@@ -74,7 +75,7 @@ class Heartbeats:
         self._listening_ms = 0
 
     def take(self, node: str, sent: Heartbeat) -> int:
-        """Keep what a node says of itself; returns when, by the orchestrator's clock.
+        """Store a heartbeat; returns its time by the orchestrator's clock.
 
         Raises `NotFoundError`.
         """
@@ -92,9 +93,8 @@ class Heartbeats:
         return now_ms
 
     def take_at_hand(self, node: str, sent: Heartbeat) -> int | None:
-        """The same without a wait, for a heartbeat of figures alone; None: that has to be found
-        out, or is not so.
-        """
+        """As `take`, without a query, for a heartbeat with new figures alone; None: it needs
+        `take`."""
         now_ms = utc_ms_at_hand(self._clock)
         if now_ms is None or not self._memory.note(node, sent, Figures.of(sent, now_ms)):
             return None
@@ -103,8 +103,8 @@ class Heartbeats:
     def flush(self) -> None:
         """Write the figures of the last second.
 
-        A heartbeat that meets another row than the one that was remembered is written as a whole,
-        unless that has newer figures, or is gone.
+        A heartbeat whose row has changed since it was cached is written completely, unless the row
+        has newer figures or was deleted.
         """
         waiting = self._memory.take_waiting()
         if not waiting:
@@ -119,7 +119,7 @@ class Heartbeats:
             self._memory.put_back(node, each)
 
     def find_silent(self) -> None:
-        """Tell of the nodes that have become unreachable."""
+        """Change the status of nodes that have become unreachable."""
         now_ms, boot_ms = self._clock.utc_ms(), self._clock.boot_ms()
         if self._turned_ms is None or boot_ms - self._turned_ms > BREAK_MS:
             self._listening_ms = boot_ms
@@ -138,7 +138,8 @@ class Heartbeats:
     def _write(
         self, node: str, sent: Heartbeat, figures: Figures, *, is_late: bool = False
     ) -> None:
-        """Write all that a heartbeat says. One that is late may have been overtaken."""
+        """Write all values of a heartbeat; ``is_late``: a newer one may have been
+        written already."""
         now_ms, off_ms, stamp = figures.seen_ms, figures.clock_off_ms, new_stamp()
         query = select(nodes).where(nodes.c.id == node).with_for_update()
         with self._database.write(shared=True) as connection:
@@ -153,7 +154,7 @@ class Heartbeats:
             connection.execute(update(nodes).where(nodes.c.id == node).values(values | many.BEFORE))
             ahead_ms = off_ms if abs(off_ms) > CLOCK_OFF_MS else 0
             if values.get("rule_types", row.rule_types) != row.rule_types:
-                changes.bump(connection)  # another release may take another policy
+                changes.bump(connection)  # another release may accept another policy
             if sent.incidents:
                 incidents.keep(connection, node, sent.incidents, now_ms, ahead_ms)
         duplicate_ms = values.get("duplicate_ms", row.duplicate_ms)
@@ -161,7 +162,7 @@ class Heartbeats:
         self._memory.learn(node, known, now_ms)
 
     def _change(self, connection: Connection, row: AnyRow, known: Any, now_ms: int) -> str:
-        """Write and tell the status, if it is another one; returns it."""
+        """Write and report the status if it has changed; returns it."""
         status, reasons = judge(known, now_ms)
         if status != row.status:
             connection.execute(update(nodes).where(nodes.c.id == row.id).values(status=status))
@@ -175,7 +176,7 @@ def _differs(row: AnyRow, sent: Heartbeat) -> bool:
 
 
 def _known(row: AnyRow, sent: Heartbeat) -> Known:
-    """Of a row that says the same as the heartbeat."""
+    """Cache a row that has the same values as the heartbeat."""
     return Known(saying_of(sent), row.status, row.desired, row.duplicate_ms, row.stamp)
 
 
@@ -192,9 +193,9 @@ def _said(sent: Heartbeat) -> dict[str, Any]:
 
 
 def _hosts(row: AnyRow, sent: Heartbeat, now_ms: int) -> dict[str, Any]:
-    """Two hosts with one id take turns: the boot before the last one is back.
+    """Detects two hosts with one id: a heartbeat has the boot before the last one.
 
-    A host that is started anew has another boot id each time, and never an earlier one.
+    A restarted host has a new boot id each time, and never returns to an earlier one.
     """
     if row.boot_id in {None, sent.boot_id}:
         return {}

@@ -1,4 +1,4 @@
-"""Answers a heartbeat that brings figures and nothing else."""
+"""Answers, in the event loop, a heartbeat that has new figures and no other change."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from api.orchestrator.shortcuts import Door
 from api.serving.bridge import Answered, Reading
 
 BYTES_MAX = 16_384
-"""A heartbeat without incidents has about 1 KB."""
+"""Size limit; a heartbeat without incidents has about 1 KB."""
 _OTHERS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONTENT_ENCODING")
-"""Headers that only the whole way knows."""
+"""Headers that only the normal path supports."""
 
 _LENGTH = re.compile("[0-9]{1,5}", re.ASCII)
 
@@ -32,7 +32,7 @@ class FiguresAlone:
         self._heartbeats = heartbeats
 
     def __call__(self, environ: Mapping[str, Any]) -> Reading | None:
-        """Wants a small JSON body of a node that is at hand."""
+        """Accepts a small JSON body of a node that is cached."""
         node = self.door.node(environ)
         if node is None or not _is_plain(environ):
             return None
@@ -42,7 +42,7 @@ class FiguresAlone:
         return Reading(principal, BYTES_MAX, partial(self._decide, environ, node))
 
     def _decide(self, environ: Mapping[str, Any], node: str, body: bytes) -> Answered | None:
-        """What is wrong with a body, the whole way says."""
+        """Decide about the body; the normal path reports errors in it."""
         try:
             sent = Heartbeat.model_validate_json(body)
         except ValidationError:

@@ -1,4 +1,4 @@
-"""One attack in words: what an operator reads at night."""
+"""One attack in words, for operators."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ COLUMNS: Columns = {
     "what": Column(2, wraps=True),
 }
 FOLLOWED = ("at", "kind", "what")
-"""Of a new event, on a terminal: a line, and no table."""
+"""Fields of a new event on a terminal: a line instead of a table."""
 _FIRST = ("attack_type", "status", "name", "action", "target", "client", "packets_per_second")
-"""Of an event's data, what is shown first."""
+"""Fields of an event's data that are shown first."""
 
 
 def events(

@@ -15,7 +15,7 @@ from appliance.cli.terminal.tables import KEY, Column, Columns, table, wrapped
 
 POLL_S = 0.5
 ROWS_MAX = 20
-"""Nodes that the table shows, those that are not done first; and of those that reject it."""
+"""Nodes in the table, unfinished ones first; and rejecting nodes that are named."""
 _COLUMNS: Columns = {"node": KEY, "state": KEY, "message": Column(1, wraps=True)}
 _GOES_ON = {"canary", "rolling"}
 _STANDS = {"done", "confirming"}
@@ -23,11 +23,11 @@ Deployment = dict[str, Any]
 
 
 def follow(api: FleetApi, number: int, timeout_s: float, output: Output) -> Deployment:
-    """The deployment when nothing happens by itself any more: done, or to be confirmed.
+    """Wait until no automatic step is left: done, or to be confirmed. Returns the deployment.
 
     Raises:
         RefusedError: it was withdrawn or superseded, or a node has rejected it.
-        TryLaterError: it still goes on after ``timeout_s``.
+        TryLaterError: it is not over after ``timeout_s``.
     """
     until = time.monotonic() + timeout_s
     with _shown(output) as show:
@@ -88,7 +88,7 @@ def _shown(output: Output) -> Iterator[Callable[[Deployment], None]]:
 
 
 class _Lines:
-    """A line whenever the counts have changed."""
+    """Prints a line whenever the counts have changed."""
 
     def __init__(self, output: Output) -> None:
         self._output, self._last = output, ""

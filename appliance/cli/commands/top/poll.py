@@ -1,4 +1,4 @@
-"""What ``secbeat top`` knows: two answers of the API, and the rates between them."""
+"""The data of ``secbeat top``: two answers of the API, and the rates between them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _BYTES = ("received", "forwarded", "dropped")
 
 @dataclass(frozen=True)
 class Poll:
-    """What the API said at one time; None: the data plane is away."""
+    """The API's answers at one time; None: the data plane is away."""
 
     at_s: float
-    """On the clock of the caller."""
+    """The time on the caller's clock."""
     status: dict[str, Any]
     stats: dict[str, Any] | None
     top: dict[str, Any] | None
@@ -34,7 +34,7 @@ class Rates:
 
     seconds: float
     packets: Mapping[str, float]
-    """By verdict, ``received`` and ``would_drop`` beside them."""
+    """By verdict, with ``received`` and ``would_drop``."""
     bits: Mapping[str, float]
     dropped: Mapping[str, float]
     """Packets by reason, highest first."""
@@ -53,7 +53,7 @@ def poll(api: NodeApi) -> Poll:
 
 
 def rates(before: Poll | None, now: Poll) -> Rates | None:
-    """None: there is nothing to compare, or the data plane has started in between."""
+    """None: there is no earlier poll, or the data plane has started in between."""
     if before is None or before.stats is None or now.stats is None:
         return None
     seconds = now.at_s - before.at_s
@@ -79,7 +79,7 @@ def rates(before: Poll | None, now: Poll) -> Rates | None:
 
 
 def document(rates_now: Rates | None, now: Poll) -> dict[str, Any]:
-    """All of it, for scripts; ``rates`` is null where they are not known."""
+    """All data for scripts; ``rates`` is null if they are not known."""
     rates_part = None
     if rates_now is not None:
         rates_part = {
@@ -103,7 +103,7 @@ def _unless_away(api: NodeApi, path: str) -> dict[str, Any] | None:
     try:
         body: dict[str, Any] = api.get(path).body
     except UnavailableError as error:
-        if error.retry_after_s == 0:  # nobody answers at all
+        if error.retry_after_s == 0:  # the API does not answer
             raise
         return None
     return body

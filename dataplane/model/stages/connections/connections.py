@@ -1,11 +1,12 @@
-"""Connections: which one a packet belongs to, in both directions, and what belongs to none.
+"""Connections: finds the connection of a packet, in both directions, and judges packets without
+one.
 
-Only what comes from outside is judged: what protected hosts send moves a connection on, or begins
-one, and is never refused. The allowlist does not help, as sources can be forged. Followed are TCP,
-UDP and ICMP echo; other packets, and fragments without a transport header, pass.
+Only packets from outside are judged. Packets of protected hosts update a connection, or begin one,
+and are never refused. The allowlist gives no exemption, because sources can be forged. TCP, UDP and
+ICMP echo are tracked; other packets, and fragments without a transport header, pass.
 
-C keeps connections in a table of fixed size, where one that is not proven can lose its place
-(``fastpath/tables/flows/flows.c``). Here there is always room.
+C has a table of fixed size, in which an unproven connection can lose its place
+(``fastpath/tables/flows/flows.c``). The model always has room.
 """
 
 from __future__ import annotations
@@ -59,14 +60,14 @@ from dataplane.model.verdict import drop, reject
 from dataplane.native.abi import FlowState, PacketFlag, Port, Reason
 
 ECHO = {ICMP: (8, 0), ICMPV6: (128, 129)}
-"""Types of request and reply."""
+"""Types of echo request and reply."""
 
 
 def connections(lcore: Lcore, packet: Packet, now: Time) -> bool:
-    """Follow a packet's connection, or refuse what belongs to none."""
+    """Update the connection of a packet, or refuse a packet without one."""
     if not lcore.tracks:
         return True
-    if PacketFlag.INNER in packet.flags:  # no answer could be put inside
+    if PacketFlag.INNER in packet.flags:  # an answer can't be encapsulated
         return True
     quote = quoted_segment(packet)
     if quote is not None:
@@ -92,15 +93,15 @@ def connections(lcore: Lcore, packet: Packet, now: Time) -> bool:
 
 
 def _has_connection(packet: Packet) -> bool:
-    if packet.payload_offset == 0:  # no transport header, or one that is wrong and was let through
+    if packet.payload_offset == 0:  # no transport header, or a wrong one that a mode lets pass
         return False
     return packet.protocol in {TCP, UDP} or (packet.data[packet.l4_offset] in ECHO[packet.protocol])
 
 
 def _key(packet: Packet) -> Hashable:
-    """The same in both directions; of an echo the identifier stands for the ports.
+    """The key, equal in both directions; for echo the identifier is used as port.
 
-    Not the VLAN: answers may come back in another one.
+    The VLAN is not part of it: answers may arrive in another one.
     """
     l4, ports = packet.l4_offset, (0, 0)
     if packet.protocol in ECHO:
@@ -141,7 +142,7 @@ def _judge_client(
     *,
     could_begin: bool,
 ) -> bool:
-    """What a client sends: whether SYN proxy and limits of new connections let it through."""
+    """A packet from the client: whether SYN proxy and limits of new connections let it pass."""
     if segment.is_opening:
         passes = not could_begin or _judge_opening(lcore, packet, segment, now)
         return passes and charge(lcore, packet, now)
@@ -151,7 +152,7 @@ def _judge_client(
 def _follow_tcp(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, now: Time) -> bool:
     state, was_ended = flow.state, flow.is_ended
     has_effect = not segment.flags & (RST | FIN) or is_checksum_right(packet)
-    if not has_effect:  # its receiver will not read it: judged as any other, it moves nothing
+    if not has_effect:  # its receiver discards it: it is judged like any other, but updates nothing
         flow = deepcopy(flow)
         lcore.bad_checksum += 1
     segment = as_host_sees(flow, segment)
@@ -172,14 +173,15 @@ def _follow_tcp(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, now:
             return False
         _complete(lcore, packet, flow, now)
     if PacketFlag.FRAGMENT in packet.flags and was_in_window and flow.is_proven:
-        flow.is_liberal = True  # how long its segment is, a first fragment does not say
+        flow.is_liberal = True  # a first fragment does not tell the length of its segment
     if not was_ended:
         _keep(lcore, flow, now)
     return True
 
 
 def _note_stray(lcore: Lcore, packet: Packet, state: FlowState, reason: Reason, now: Time) -> None:
-    """Of a connection that was met in its midst, nobody knows whether there is one."""
+    """Mark a packet that has a reason against it, or that picks up a connection after the learning
+    time: there may be no such connection."""
     is_unknown = state is FlowState.PICKED_UP and not _is_learning(lcore, now)
     if reason is not Reason.NONE or is_unknown:
         _mark_stray(packet)
@@ -195,9 +197,10 @@ def _complete(lcore: Lcore, packet: Packet, flow: Flow, now: Time) -> None:
 def _note_offers(
     lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, now: Time, *, is_first: bool = False
 ) -> None:
-    """What a client's SYN offers says what the protected host's answer means.
+    """Store what a client's SYN offers: it determines the meaning of the protected host's answer.
 
-    Which of several SYNs the host answers, nobody knows: what one lacks was not offered.
+    It is unknown which of several SYNs the host answers: an option that one of them lacks counts as
+    not offered.
     """
     if flow.state is FlowState.SYN_SENT and segment.is_opening:
         options = read_options(packet)
@@ -215,7 +218,7 @@ def _note_offers(
 
 
 def _judge_opening(lcore: Lcore, packet: Packet, segment: Segment, now: Time) -> bool:
-    """A client's SYN that could begin a connection: whether the SYN proxy lets it through."""
+    """A client's SYN that could begin a connection: whether the SYN proxy lets it pass."""
     if PacketFlag.NEIGHBOR in packet.flags or not may_answer(packet):
         return True
     if not is_on(lcore, packet, now, is_syn=True):
@@ -231,7 +234,7 @@ def _judge_opening(lcore: Lcore, packet: Packet, segment: Segment, now: Time) ->
 
 
 def _judge_cookie(lcore: Lcore, packet: Packet, key: Hashable, segment: Segment, now: Time) -> bool:
-    """Another segment that may bring back a cookie: whether the SYN proxy lets it through."""
+    """Another segment that may return a cookie: whether the SYN proxy lets it pass."""
     here = is_on(lcore, packet, now, is_syn=False)
     if not here and not was_on(lcore, now):
         return True
@@ -244,7 +247,7 @@ def _judge_cookie(lcore: Lcore, packet: Packet, key: Hashable, segment: Segment,
     if PacketFlag.NEIGHBOR in packet.flags:
         return True
     _mark_stray(packet)
-    # Passed on, it would make the protected host reset what its client believes to be open.
+    # If it passed, the protected host would reset a connection that its client considers open.
     reject(lcore, packet, Reason.SYN_PROXY_NO_COOKIE)
     return False
 
@@ -252,7 +255,7 @@ def _judge_cookie(lcore: Lcore, packet: Packet, key: Hashable, segment: Segment,
 def _accept(
     lcore: Lcore, packet: Packet, key: Hashable, segment: Segment, mss: int, now: Time
 ) -> None:
-    """Open the connection of a client that has brought a cookie, if its limits have room."""
+    """Open the connection of a client that has returned a cookie, if its limits allow."""
     if _is_unread(lcore, packet):
         return
     count_completed(lcore, packet, now)
@@ -268,7 +271,7 @@ def _accept(
 
 
 def _is_unread(lcore: Lcore, packet: Packet) -> bool:
-    """Dropped in the place of a host, which would not read it either."""
+    """Dropped in place of the host, which would discard it too."""
     is_wrong = not is_checksum_right(packet)
     if is_wrong:
         drop(lcore, packet, Reason.TCP_CHECKSUM)
@@ -277,7 +280,7 @@ def _is_unread(lcore: Lcore, packet: Packet) -> bool:
 
 def _begin_tcp(lcore: Lcore, packet: Packet, key: Hashable, segment: Segment, now: Time) -> bool:
     is_learning = _is_learning(lcore, now)
-    if segment.is_answer_of_host:  # C may have given its SYN's place to somebody else
+    if segment.is_answer_of_host:  # in C the record of its SYN may have been reused
         _begin(lcore, key, answered(segment), now)
         return True
     if not segment.is_opening:
@@ -297,7 +300,7 @@ def _begin_tcp(lcore: Lcore, packet: Packet, key: Hashable, segment: Segment, no
 
 
 def _judge_pair(lcore: Lcore, packet: Packet, key: Hashable, flow: Flow | None, now: Time) -> bool:
-    """UDP and ICMP echo: whether there was an answer is all there is to know."""
+    """UDP and ICMP echo: the only state is whether there was an answer."""
     if flow is None:
         if packet.protocol != UDP and packet.data[packet.l4_offset] == ECHO[packet.protocol][1]:
             return _goes_on(lcore, packet, Reason.OUT_OF_STATE)
@@ -320,7 +323,7 @@ def _touch(lcore: Lcore, flow: Flow, now: Time) -> None:
 
 
 def _keep(lcore: Lcore, flow: Flow, now: Time) -> None:
-    """One that has just ended is kept for a while, and no longer its source's."""
+    """Keep an ended connection for a while; its source's count no longer includes it."""
     if flow.is_ended:
         release_source(lcore, flow)
     _touch(lcore, flow, now)
@@ -336,12 +339,12 @@ def _is_learning(lcore: Lcore, now: Time) -> bool:
 
 
 def _mark_stray(packet: Packet) -> None:
-    """For those who count: what comes from outside fits no connection."""
+    """For the counters: a packet from outside fits no connection."""
     if packet.port is Port.OUTSIDE:
         packet.flags |= PacketFlag.STRAY
 
 
 def _goes_on(lcore: Lcore, packet: Packet, reason: Reason) -> bool:
-    """Whether a packet with a reason against it is let through."""
+    """Whether a packet passes although there is a reason against it."""
     is_heard = packet.port is Port.INSIDE or PacketFlag.NEIGHBOR in packet.flags
     return is_heard or not reject(lcore, packet, reason)

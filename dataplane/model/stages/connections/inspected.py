@@ -1,6 +1,6 @@
-"""Which connections are those of HTTP inspection: to the listed ports of a profile that has any.
+"""Selects the connections for HTTP inspection: those to the listed ports of a profile that has any.
 
-Twin of ``inspected.c``, of a node whose policy does not change.
+Twin of ``inspected.c``, for a node whose policy does not change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ UNTRACKED, STRANGER = "found no place", "is of nobody that is known"
 
 
 def inspect(lcore: Lcore, packet: Packet, flow: Flow | None, now: Time) -> None:
-    """Of a TCP packet that goes on. Decides whether its connection is inspected."""
+    """For a TCP packet that goes on: decide whether its connection is inspected."""
     wanted = _is_wanted(lcore, packet)
     if flow is not None:
         is_of_client = flow.opener is Port.OUTSIDE or flow.is_liberal
@@ -48,7 +48,7 @@ def _begin(lcore: Lcore, packet: Packet, flow: Flow, now: Time) -> None:
 
 
 def _profile(lcore: Lcore, packet: Packet) -> Profile:
-    """As a stream is judged by it: with the rules of the node."""
+    """The profile that judges a stream, with the rules of the node."""
     profile, rules = lcore.node.profiles[packet.profile], lcore.node.rules
 
     def scan(request: Request, head: bytes, is_head: bool) -> tuple[set[str], bool]:

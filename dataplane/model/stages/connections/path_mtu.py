@@ -24,7 +24,7 @@ COST_NS = SECOND_NS // PATH_MTU_PER_S
 
 
 def exempt(lcore: Lcore, packet: Packet, now: Time) -> None:
-    """Mark a packet that the stages about the client do not judge, as far as the budget goes."""
+    """Mark the packet so that the stages about the client do not judge it, within the budget."""
     if not lcore.tracks or not is_judged(packet) or not _is_too_big(packet):
         return
     quote = quoted_segment(packet)
@@ -49,9 +49,10 @@ def _is_too_big(packet: Packet) -> bool:
 
 
 def _is_in_flight(flow: Flow, sequence: int) -> bool:
-    """The host has sent it, and the client may not have acknowledged it, as its windows say.
+    """Whether the host has sent it and the client may not have acknowledged it, according to the
+    windows.
 
-    Only of a connection whose client is proven and whose numbers are known.
+    Only for a connection with a proven client and known sequence numbers.
     """
     if not flow.is_proven or flow.is_liberal or flow.opening is not None or flow.is_ended:
         return False
@@ -63,7 +64,7 @@ def _is_in_flight(flow: Flow, sequence: int) -> bool:
 
 
 def _pay(lcore: Lcore, now: Time) -> bool:
-    """From a bucket that holds a second's worth for the whole node."""
+    """Pay from a bucket for the whole node, which holds the amount of one second."""
     node = lcore.node
     debt = max(node.path_mtu_full_at_ns - now.ns, 0)
     if debt + COST_NS > SECOND_NS:

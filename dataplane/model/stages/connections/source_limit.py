@@ -1,7 +1,7 @@
-"""How many connections a source may have.
+"""The limit of connections per source.
 
-Counted are proven ones, so that nobody uses up another's by forging his address. So many may be
-under way when the count is asked at a SYN; one too many is reset when it is proven.
+Only proven connections count, so that nobody can use up another source's limit with forged packets.
+At a SYN, connections that are being opened do not count; one too many is reset when it is proven.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from dataplane.native.abi import FlowState, Origin, PacketFlag, Port, Reason
 
 
 def source_of(packet: Packet) -> Hashable:
-    """An IPv4 address or an IPv6 /64, as for limits; profiles count apart."""
+    """An IPv4 address or an IPv6 /64, as for limits; each profile counts separately."""
     bits = 32 if packet.ip_version == 4 else 64
     network = ip_network((ip_address(packet.client or b""), bits), strict=False)
     return packet.profile, network
 
 
 def is_refused(lcore: Lcore, packet: Packet) -> bool:
-    """Dropped for having as many connections as the profile allows."""
+    """Drop a packet whose source has as many connections as the profile allows."""
     if PacketFlag.NEIGHBOR in packet.flags:
         return False
     most = lcore.node.profiles[packet.profile].connections_max
@@ -35,14 +35,14 @@ def is_refused(lcore: Lcore, packet: Packet) -> bool:
 
 
 def is_one_too_many(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, now: Time) -> bool:
-    """The same of a connection that this segment proves; both sides are told.
+    """As `is_refused`, for a connection that this segment proves; both sides get a reset.
 
-    Not of what protected hosts open, nor of what is picked up after a start.
+    Not for connections of protected hosts, nor for those picked up after a start.
     """
     is_learnt = flow.is_liberal and lcore.node.learning_until_ds > now.boot_ds
     if flow.opener is Port.INSIDE or is_learnt or not is_refused(lcore, packet):
         return False
-    # The numbers that each side expects: RFC 9293, section 3.5.2.
+    # The sequence numbers that each side expects: RFC 9293, section 3.5.2.
     header = Header(segment.sequence, RST, ip_fields(packet))
     originate(lcore, Origin.RESET, packet, header, back=False)
     if segment.flags & ACK:
@@ -52,13 +52,13 @@ def is_one_too_many(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, 
 
 
 def reset_sender(lcore: Lcore, packet: Packet, segment: Segment) -> None:
-    """Tell who has sent a segment that there is no connection."""
+    """Send a reset to the sender of a segment: there is no connection."""
     header = Header(segment.acknowledgment, RST, speak_as(None, packet))
     originate(lcore, Origin.RESET, packet, header, back=True)
 
 
 def forget(lcore: Lcore, key: Hashable) -> None:
-    """A connection is over."""
+    """Process the end of a connection."""
     flow = lcore.flows.pop(key)
     release_source(lcore, flow)
     if flow.http is not None:
@@ -66,7 +66,7 @@ def forget(lcore: Lcore, key: Hashable) -> None:
 
 
 def release_source(lcore: Lcore, flow: Flow) -> None:
-    """It counts for its source no longer."""
+    """Stop counting a connection for its source."""
     if flow.source is not None:
         lcore.proven_of[flow.source] -= 1
         flow.source = None

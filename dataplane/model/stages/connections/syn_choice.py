@@ -1,4 +1,5 @@
-"""Which SYNs the SYN proxy answers, which it lets through, what it learns of protected hosts."""
+"""Decides which SYNs the SYN proxy answers and which pass, and learns from protected hosts'
+answers."""
 
 from __future__ import annotations
 
@@ -19,19 +20,19 @@ IPV4 = 4
 
 
 class Choice(Enum):
-    """What becomes of a client's SYN."""
+    """The decision about a client's SYN."""
 
     ANSWER = auto()
     PASS = auto()
-    """To the protected host: to see what it can, or as nobody else can answer."""
+    """Pass it to the protected host: to learn its options, or because the node can't answer."""
     REFUSE = auto()
-    """Nobody else can, and too many such have passed."""
+    """The node can't answer, and too many such SYNs have passed."""
 
 
 def may_answer(packet: Packet) -> bool:
     """Whether a SYN is from one host to one host.
 
-    To others a host does not answer either (RFC 1122, section 4.2.3.10; 3.3.6 of frames to a
+    A host does not answer others either (RFC 1122, section 4.2.3.10; section 3.3.6 for frames to a
     group), and no answer comes from a group (RFC 1112, section 7.2).
     """
     if (packet.data[0] | packet.data[6]) & 1:
@@ -48,9 +49,10 @@ def _is_of_one_host(address: bytes) -> bool:
 
 
 def choose(lcore: Lcore, packet: Packet, now: Time) -> Choice:
-    """Of a SYN where the proxy is on.
+    """Decide about a SYN while the proxy is on.
 
-    Nobody else can sign for the host, and a cookie has no room for an MSS below the default.
+    The node can't sign for the host (TCP-MD5, TCP-AO), and a cookie has no room for an MSS below
+    the default.
     """
     options = read_options(packet)
     if options.is_signed or 0 < options.mss < MSS_DEFAULT:
@@ -61,9 +63,10 @@ def choose(lcore: Lcore, packet: Packet, now: Time) -> Choice:
 
 
 def _must_ask(lcore: Lcore, packet: Packet, now: Time) -> bool:
-    """Whether a SYN that asks for everything is to go to the host, to see what that can.
+    """Whether a SYN with all options passes to the host, so that the node learns the host's
+    options.
 
-    A port that has answered before is asked by itself: one that never has can't take its turn.
+    A port that has answered before has its own turn: ports that never answer can't use it up.
     """
     host = lcore.hosts.get(host_of(packet))
     if host is None:
@@ -76,7 +79,7 @@ def _must_ask(lcore: Lcore, packet: Packet, now: Time) -> bool:
 
 
 def _may_pass(allowances: dict[Hashable, Allowance], key: Hashable, now: Time, most: int) -> bool:
-    """In C some share one; here each has its own."""
+    """In C several share one allowance; here each has its own."""
     allowance = allowances.setdefault(key, Allowance(now.boot_ds))
     if now.boot_ds - allowance.window_ds >= ALLOWANCE_DS:
         allowance.window_ds, allowance.passed = now.boot_ds, 0
@@ -87,10 +90,10 @@ def _may_pass(allowances: dict[Hashable, Allowance], key: Hashable, now: Time, m
 
 
 def speak_as(host: HostOptions | None, client: Packet) -> IpFields:
-    """What the IP header of a packet in the name of a protected host says.
+    """The values of the IP header of a packet in the name of a protected host.
 
-    What that says itself, as far as is known. Else a client that may look whether anybody has
-    forwarded it (RFC 5082) gets what it sends.
+    They are those of the host's own packets, if known. Else a client that checks whether a packet
+    was forwarded (RFC 5082) gets the values of its own packets.
     """
     if host is not None:
         return host.ip
@@ -99,7 +102,7 @@ def speak_as(host: HostOptions | None, client: Packet) -> IpFields:
 
 
 def learn(lcore: Lcore, packet: Packet, offered: Options, now: Time) -> None:
-    """Remember what a protected host has answered a SYN with that offered so much."""
+    """Remember the host's answer to a SYN with these offered options."""
     options = read_options(packet)
     unknown = HostOptions(MSS_DEFAULT, ip_fields(packet), now.boot_ds)
     host = lcore.hosts.setdefault(host_of(packet), unknown)

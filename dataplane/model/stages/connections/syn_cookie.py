@@ -1,9 +1,9 @@
-"""What a client is told in place of being remembered: RFC 4987, section 3.6.
+"""SYN cookies: RFC 4987, section 3.6.
 
 The initial sequence number of an answer is 28 bits of SipHash over both addresses and ports, the
 client's own number, the time slot and the index of its MSS, then a bit of the slot and that index.
-A cookie is good for the slot it was made in and the next. The rest of what the client has offered
-comes back in the time of its timestamp option (RFC 7323): the low bits of the value it echoes.
+A cookie is valid in its slot and the next. The other options that the client has offered are
+encoded in the low bits of the timestamp of the answer (RFC 7323), which the client echoes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ NO_SCALE = 15
 
 
 def mss_index(mss: int) -> int:
-    """Of the largest that is not more than what the client can take; 0: even that may be."""
+    """Index of the largest MSS that does not exceed the client's; 0: even the smallest may exceed
+    it."""
     return max((i for i, known in enumerate(MSS) if known <= mss), default=0)
 
 
 def cookie(node: Node, packet: Packet, isn: int, slot: int, index: int) -> int:
-    """Of a packet from a client whose initial sequence number is ``isn``."""
+    """The cookie for a packet from a client whose initial sequence number is ``isn``."""
     ports = packet.data[packet.l4_offset : packet.l4_offset + 4]
     message = (packet.client or b"") + (packet.protected or b"") + ports + isn.to_bytes(4, "big")
     message += slot.to_bytes(4, "little") + index.to_bytes(4, "little")
@@ -35,7 +36,8 @@ def cookie(node: Node, packet: Packet, isn: int, slot: int, index: int) -> int:
 
 
 def accepted(node: Node, slot: int, packet: Packet, isn: int, value: int) -> int | None:
-    """Index of the MSS if a node with these secrets has made it in this slot or the one before."""
+    """Index of the MSS if the cookie is valid: made with these secrets in this slot or the one
+    before."""
     index = value & 7
     if slot & 1 != value >> 3 & 1:
         slot -= 1
@@ -43,12 +45,12 @@ def accepted(node: Node, slot: int, packet: Packet, isn: int, value: int) -> int
 
 
 def time_of(boot_ds: int, scale: int | None, announced: int, *, may_sack: bool) -> int:
-    """The time of an answer."""
+    """The timestamp of an answer."""
     bits = (NO_SCALE if scale is None else scale) | may_sack << 4 | announced << 5
     return (boot_ds * 100 & ~TIME_MASK | bits) & 0xFFFF_FFFF
 
 
 def time_read(time: int) -> tuple[int | None, int, bool]:
-    """The client's scale, the one it was told, and whether it may send SACK blocks."""
+    """Decode: the client's window scale, the announced one, and whether SACK is permitted."""
     scale = time & 15
     return None if scale == NO_SCALE else scale, time >> 5 & 15, bool(time >> 4 & 1)

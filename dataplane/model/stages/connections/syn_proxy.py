@@ -1,10 +1,10 @@
 """The SYN proxy: RFC 4987, section 3.7.
 
-A client's SYN is answered with a cookie and forgotten. Who brings the cookie back receives what is
-sent to it: then a connection to the protected host is opened with the client's own sequence
-numbers, and what the client sends meanwhile is held. The host numbers its bytes otherwise than the
-cookie has promised: from then on sequence numbers of the host, acknowledgments and SACK blocks of
-the client, timestamps and windows are translated.
+The node answers a client's SYN with a cookie and keeps no state. A client that returns the cookie
+receives packets at its address: then the node opens a connection to the protected host with the
+client's own sequence numbers, and holds what the client sends meanwhile. The host's sequence
+numbers differ from those of the cookie. Therefore the node translates the host's sequence numbers,
+the client's acknowledgments and SACK blocks, timestamps and windows.
 """
 
 from __future__ import annotations
@@ -44,23 +44,24 @@ from dataplane.native.abi import (
 )
 
 WINDOW = 4 * 1460
-"""What a client may send before the host has answered."""
+"""Data that a client may send before the host has answered."""
 MSS_UNKNOWN = 1220
-"""Fits the smallest MTU of IPv6 (RFC 8200, section 5), less the headers."""
+"""Fits the smallest MTU of IPv6 (RFC 8200, section 5), without the headers."""
 SYNS_MAX = 5
 SYNS_MAX_CROWDED = 2
-"""That a protected host is sent before it is given up, each twice as long after the one before."""
+"""SYNs to a protected host before the opening is given up; each interval is twice the
+one before."""
 SOURCE_SHARE = 4
-"""A source may have so many times fewer openings than are free; a destination as many as are."""
+"""A source may have at most the free openings divided by this; a destination all free ones."""
 FIRST_RETRY_DS = 10
 NEVER_DS = (1 << 31) - 1
 
 
 def answer(lcore: Lcore, packet: Packet, segment: Segment, now: Time) -> None:
-    """A client's SYN becomes its answer.
+    """Turn a client's SYN into its answer.
 
-    Options that the client has not offered are none of the answer's. Without a timestamp that comes
-    back nothing but the MSS can be remembered.
+    The answer has only options that the client has offered. Without a timestamp, only the MSS can
+    be encoded.
     """
     client, host = read_options(packet), lcore.hosts.get(host_of(packet))
     slot, index = lcore.cookie_slot, mss_index(client.mss or MSS_DEFAULT)
@@ -97,7 +98,7 @@ def answer(lcore: Lcore, packet: Packet, segment: Segment, now: Time) -> None:
 
 
 def mss_of_cookie(lcore: Lcore, packet: Packet, segment: Segment) -> int | None:
-    """The client's MSS if a segment brings back a cookie."""
+    """The client's MSS if a segment returns a valid cookie."""
     if segment.flags & (SYN | RST | ACK) != ACK or PacketFlag.FRAGMENT in packet.flags:
         return None
     isn, value = (segment.sequence - 1) % MODULUS, (segment.acknowledgment - 1) % MODULUS
@@ -115,7 +116,7 @@ def open_host(
     *,
     source: Hashable,
 ) -> Flow:
-    """Open the connection of a client that has brought a cookie, where there is room."""
+    """Open the connection of a client that has returned a cookie, if there is room."""
     times = read_options(packet).times
     scale, announced, may_sack = (None, 0, False) if times is None else time_read(times[1])
     opening = Opening(
@@ -146,14 +147,14 @@ def open_host(
 
 
 def _left(lcore: Lcore) -> int:
-    """Openings that are free: each keeps room for its first packet."""
+    """Free openings: each reserves room for its first packet."""
     return lcore.openings_max - len(lcore.openings)
 
 
 def may_open(lcore: Lcore, source: Hashable, destination: Hashable) -> bool:
     """Whether there is room to open one more connection.
 
-    However many there are who take all they may, one more finds room.
+    The shares shrink with the free openings, so there is always room for another source.
     """
     of_source = sum(one.source == source for one in lcore.openings)
     of_destination = sum(one.destination == destination for one in lcore.openings)
@@ -180,7 +181,7 @@ def _wait_for_client(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment,
         if (segment.sequence - opening.client_isn - 1) % MODULUS <= WINDOW:
             _fail(lcore, flow, tell_client=False)
     elif segment.length == 0:
-        consume(lcore, packet)  # the first one says all that there is to say
+        consume(lcore, packet)  # the first one is sufficient
     elif len(opening.held) < HELD_MAX and lcore.held + _left(lcore) < lcore.held_max:
         _hold(lcore, opening, packet)
     else:
@@ -188,7 +189,8 @@ def _wait_for_client(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment,
 
 
 def _wait_for_host(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, now: Time) -> None:
-    """Nothing of it reaches the client, who believes that the host has answered."""
+    """A packet of the host. None is passed to the client, which believes that the host has
+    answered."""
     opening = _opening(flow)
     expected = (opening.client_isn + 1) % MODULUS
     is_ours = bool(segment.flags & ACK) and segment.acknowledgment == expected
@@ -199,7 +201,7 @@ def _wait_for_host(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, n
     elif segment.flags & SYN and is_ours:
         _complete(lcore, flow, packet, segment, now)
     elif segment.flags & ACK:
-        # It knows another connection between these ports (RFC 9293, 3.10.7.3): end that one.
+        # The host has another connection with these ports (RFC 9293, 3.10.7.3): end that one.
         _reset_host(lcore, opening, segment.acknowledgment)
 
 
@@ -227,7 +229,7 @@ def _complete(lcore: Lcore, flow: Flow, packet: Packet, segment: Segment, now: T
 
 
 def _fail(lcore: Lcore, flow: Flow, *, tell_client: bool) -> None:
-    """Give a connection up. What is held for it is absorbed."""
+    """Give a connection up; absorb its held packets."""
     opening = _opening(flow)
     if tell_client:
         client = opening.held[0]
@@ -244,13 +246,13 @@ def _fail(lcore: Lcore, flow: Flow, *, tell_client: bool) -> None:
 
 
 def tick(lcore: Lcore, now: Time) -> None:
-    """Send SYNs again, give up: sooner where many wait and the host has answered nobody so far."""
+    """Repeat SYNs, and give up; earlier if many wait and the host has not answered any so far."""
     is_crowded = _left(lcore) < lcore.openings_max // 2
     syns_max = SYNS_MAX_CROWDED if is_crowded else SYNS_MAX
     for opening in [one for one in lcore.openings if one.retry_ds <= now.boot_ds]:
         is_silent = host_of(opening.held[0]) not in lcore.hosts
         if opening.tries + 1 >= syns_max or (is_crowded and is_silent):
-            _fail(lcore, lcore.flows[opening.key], tell_client=True)  # silent
+            _fail(lcore, lcore.flows[opening.key], tell_client=True)  # no answer
             continue
         opening.tries += 1
         opening.retry_ds = now.boot_ds + (FIRST_RETRY_DS << opening.tries)
@@ -258,7 +260,8 @@ def tick(lcore: Lcore, now: Time) -> None:
 
 
 def segment_of(packet: Packet) -> Segment:
-    """What of a TCP packet matters for its connection; the scale of a SYN aside."""
+    """The fields of a TCP packet that matter for its connection, without the window
+    scale of a SYN."""
     tcp, end = packet.data[packet.l4_offset :], end_of_ip(packet)
     flags = tcp[TCP_FLAGS]
     return Segment(

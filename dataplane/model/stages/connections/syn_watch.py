@@ -1,7 +1,7 @@
-"""When the SYN proxy is on.
+"""Decides when the SYN proxy is on.
 
-Of a profile with AUTO each protected address is counted by itself, and all of them together, as a
-flood may be spread over them.
+For a profile with AUTO, SYNs are counted per protected address, and for all addresses together,
+because a flood may be spread over them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ WINDOW_DS = 10
 
 
 def is_on(lcore: Lcore, packet: Packet, now: Time, *, is_syn: bool) -> bool:
-    """Whether new connections to a packet's destination go through it.
+    """Whether new connections to a packet's destination use the SYN proxy.
 
-    ``is_syn``: the packet is one more SYN, which may switch it on.
+    ``is_syn``: the packet is another SYN, which may switch it on.
     """
     profile = lcore.node.profiles[packet.profile]
     if not lcore.proxies or lcore.cookie_slot == 0 or profile.syn_proxy is SynProxy.OFF:
@@ -40,18 +40,18 @@ def is_on(lcore: Lcore, packet: Packet, now: Time, *, is_syn: bool) -> bool:
 
 
 class Threshold(NamedTuple):
-    """How many SYNs are too many."""
+    """The numbers of SYNs that switch the proxy on."""
 
     at_once: int | None
-    """In the second that runs; None: any number."""
+    """Within the present second; None: any number."""
     unanswered: int
-    """At its end, if most of them were never completed."""
+    """At the end of the second, if most of them were not completed."""
 
 
 def _is_attacked(destination: Destination, most: Threshold, now: Time, *, is_syn: bool) -> bool:
-    """Count a SYN, and judge the second before it when that is over.
+    """Count a SYN, and evaluate the former second when it is over.
 
-    It stays on until there have been less than half of what switches it on for a while.
+    The proxy stays on until the rate has been below half of the threshold for a while.
     """
     passed, attacked = now.boot_ds - destination.window_ds, False
     was_on = destination.on_until_ds > now.boot_ds
@@ -86,9 +86,9 @@ def count_completed(lcore: Lcore, packet: Packet, now: Time) -> None:
 def _watched(
     lcore: Lcore, packet: Packet, now: Time, *, makes: bool
 ) -> tuple[Destination | None, Destination]:
-    """A protected address, if it has been sent a SYN, and all of its profile together.
+    """The counters of a protected address, if it has got a SYN, and of its whole profile.
 
-    C has room for some addresses, of which those that are sent the fewest SYNs give way.
+    C has room for some addresses; those with the fewest SYNs are replaced.
     """
     address = packet.protected or b""
     if makes:
@@ -98,6 +98,6 @@ def _watched(
 
 
 def was_on(lcore: Lcore, now: Time) -> bool:
-    """Whether somebody may come back with a cookie, though it is off by now."""
+    """Whether a client may still return a cookie although the proxy is off now."""
     last = lcore.answered_ds
     return lcore.proxies and last is not None and now.boot_ds - last < 2 * COOKIE_SLOT_S * 10

@@ -1,8 +1,8 @@
-"""What a TCP segment does to its connection, as a node in between can follow it.
+"""The effect of a TCP segment on its connection, as a node in the middle can follow it.
 
-RFC 9293 names the states of an endpoint; a node sees less and keeps fewer. Which segments fit is
-what "Real Stateful TCP Packet Filtering in IP Filter" (van Rooij, 2000) derives in sections 4 and
-5 from what each side has sent, acknowledged and offered. Sequence numbers are modulo 2^32.
+RFC 9293 names the states of an endpoint; a node sees less and has fewer states. "Real Stateful TCP
+Packet Filtering in IP Filter" (van Rooij, 2000) derives in sections 4 and 5 which segments fit,
+from what each side has sent, acknowledged and offered. Sequence numbers are modulo 2^32.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from dataplane.native.abi import FlowState, Port, Reason
 FIN = 1
 MODULUS = 1 << 32
 WINDOW_MIN = 66_000
-"""Bytes that an acknowledgment may be late by at least: segments are overtaken."""
+"""Minimum window for late acknowledgments, in bytes: segments may be reordered."""
 PROVEN_STATES = {FlowState.ESTABLISHED, FlowState.HALF_CLOSED, FlowState.CLOSED}
 SCALE_MAX = 14
 REOPENABLE = {FlowState.CLOSED, FlowState.RESET, FlowState.PICKED_UP}
-"""A SYN begins another connection in the place of one that is so far."""
+"""In these states a SYN begins another connection in place of the old one."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What of a TCP segment matters here."""
+    """The relevant fields of a TCP segment."""
 
     sequence: int
     acknowledgment: int
     length: int
-    """In sequence numbers: SYN and FIN take one each."""
+    """Length in sequence numbers: SYN and FIN take one each."""
     window: int
-    """As in the header."""
+    """The window field as in the header."""
     flags: int
     sender: Port
     scale: int | None
-    """A SYN's window scale option."""
+    """Window scale option of a SYN."""
 
     @property
     def end(self) -> int:
-        """The first sequence number behind it."""
+        """The first sequence number after the segment."""
         return (self.sequence + self.length) % MODULUS
 
     @property
     def is_opening(self) -> bool:
-        """A SYN that acknowledges nothing."""
+        """Whether it is a SYN without an acknowledgment."""
         return self.flags & (SYN | ACK | RST) == SYN
 
     @property
     def is_answer_of_host(self) -> bool:
-        """The protected host's SYN-ACK."""
+        """Whether it is the protected host's SYN-ACK."""
         return self.sender is Port.INSIDE and self.flags & (SYN | ACK | RST) == SYN | ACK
 
     @property
     def receiver(self) -> Port:
-        """The other side."""
+        """The receiving side."""
         return Port.INSIDE if self.sender is Port.OUTSIDE else Port.OUTSIDE
 
 
@@ -65,7 +65,7 @@ def is_after(one: int, other: int) -> bool:
 
 
 def opened(segment: Segment) -> Flow:
-    """A connection that this SYN begins."""
+    """The connection that this SYN begins."""
     flow = Flow(FlowState.SYN_SENT, segment.sender)
     limit = flow.client_first = (segment.sequence + 1) % MODULUS
     flow.side[segment.sender] = Side(segment.end, limit, max(segment.window, 1), segment.scale)
@@ -73,9 +73,9 @@ def opened(segment: Segment) -> Flow:
 
 
 def answered(segment: Segment) -> Flow:
-    """A connection of which this SYN-ACK of the protected host is the first that is known.
+    """A connection whose first known segment is this SYN-ACK of the protected host.
 
-    How the client scales its windows is not: at most by 14 (RFC 7323, section 2.3).
+    The client's window scale is unknown: at most 14 (RFC 7323, section 2.3).
     """
     isn = segment.acknowledgment
     flow = Flow(FlowState.SYN_SENT, Port.OUTSIDE, client_first=isn)
@@ -85,7 +85,7 @@ def answered(segment: Segment) -> Flow:
 
 
 def picked_up(segment: Segment) -> Flow:
-    """A connection that is met in its midst with this segment."""
+    """A connection that is picked up with this segment."""
     flow = Flow(FlowState.PICKED_UP, segment.sender, is_liberal=True)
     flow.side[segment.sender].end = segment.end
     _note_fins(flow, segment, segment.end)
@@ -93,7 +93,7 @@ def picked_up(segment: Segment) -> Flow:
 
 
 def begins_anew(flow: Flow, segment: Segment) -> bool:
-    """Whether a segment begins another connection in the place of this one."""
+    """Whether a segment begins another connection in place of this one."""
     if segment.is_opening:
         return flow.state in REOPENABLE
     if not flow.is_ended or not segment.is_answer_of_host:
@@ -102,16 +102,16 @@ def begins_anew(flow: Flow, segment: Segment) -> bool:
 
 
 def follow(flow: Flow, segment: Segment) -> Reason:
-    """Move a connection on by a segment that fits; one that does not changes nothing.
+    """Update a connection with a segment that fits; one that does not fit changes nothing.
 
     Returns NONE, OUT_OF_STATE or OUT_OF_WINDOW.
     """
     if flow.state is FlowState.SYN_SENT:
         return _follow_syn_sent(flow, segment)
     if segment.is_opening:
-        return Reason.NONE  # repeated, or for the endpoint to challenge (RFC 5961, section 4)
+        return Reason.NONE  # a repetition, or the endpoint challenges it (RFC 5961, section 4)
     if segment.sender is Port.INSIDE and segment.flags & RST:
-        # A host that knew the connection would challenge what does not fit: RFC 5961.
+        # A host that knew the connection would challenge a segment that does not fit: RFC 5961.
         flow.state = FlowState.RESET
         return Reason.NONE
     if flow.is_liberal:
@@ -124,12 +124,13 @@ def follow(flow: Flow, segment: Segment) -> Reason:
 
 
 def _follow_unseen(flow: Flow, segment: Segment) -> Reason:
-    """One that does not fit, as something of its connection may have passed another way.
+    """A segment that does not fit, when parts of the connection may have taken another path.
 
-    What the host acknowledges has arrived: it moves the client's end, up to the limit that the
-    host announced. A client's word moves nothing: if it acknowledges what nobody has seen, it
-    passes with the sequence number that is exactly the next, as RFC 5961, section 3.2, asks of a
-    RST; the host refuses what it has not sent (RFC 9293, 3.10.7.4), and its answer moves both ends.
+    Data that the host acknowledges has arrived: it moves the client's end, up to the limit that the
+    host announced. A client's acknowledgment moves nothing. If it acknowledges unseen data, the
+    segment passes only with exactly the next sequence number, as RFC 5961, section 3.2, requires
+    for a RST; the host refuses acknowledgments of unsent data (RFC 9293, 3.10.7.4), and its answer
+    moves both ends.
     """
     if segment.is_answer_of_host:
         _begin_anew(flow)
@@ -147,13 +148,13 @@ def _follow_unseen(flow: Flow, segment: Segment) -> Reason:
     if not _fits(flow, segment):
         receiver.end = seen
         return Reason.OUT_OF_WINDOW
-    receiver.has_finished = False  # a FIN that was seen was not the last
+    receiver.has_finished = False  # an earlier FIN was not the last one
     _follow_in_window(flow, segment)
     return Reason.NONE
 
 
 def _begin_anew(flow: Flow) -> None:
-    """The protected host has taken a SYN into a connection that it has forgotten for a new one."""
+    """The protected host has accepted a SYN in a connection that it has forgotten, as a new one."""
     flow.state, flow.opener = FlowState.PICKED_UP, Port.OUTSIDE
     flow.is_liberal, flow.is_translated = True, False
     flow.offers_times = flow.offers_sack = flow.offers_scale = False
@@ -164,10 +165,10 @@ def _begin_anew(flow: Flow) -> None:
 def _follow_syn_sent(flow: Flow, segment: Segment) -> Reason:
     opener = flow.side[flow.opener]
     if segment.is_opening:
-        if segment.sender is flow.opener:  # repeated, or tried again
+        if segment.sender is flow.opener:  # a repetition, or another attempt
             again = opened(segment)
             flow.side, flow.client_first = again.side, again.client_first
-        else:  # simultaneous: RFC 9293, section 3.5
+        else:  # simultaneous open: RFC 9293, section 3.5
             _answer_syn(flow, segment)
         return Reason.NONE
     if segment.sender is flow.opener:
@@ -187,7 +188,7 @@ def _follow_syn_sent(flow: Flow, segment: Segment) -> Reason:
 
 
 def _answer_syn(flow: Flow, segment: Segment) -> None:
-    """The other side's SYN, with or without an acknowledgment of the opener's."""
+    """The other side's SYN, with or without an acknowledgment of the opener's SYN."""
     flow.state = FlowState.SYN_RECEIVED
     opener = flow.side[segment.receiver]
     side = Side(segment.end, 0, max(segment.window, 1), segment.scale)
@@ -202,7 +203,7 @@ def _answer_syn(flow: Flow, segment: Segment) -> None:
 
 
 def _follow_liberally(flow: Flow, segment: Segment) -> None:
-    """A RST from outside may be forged: without windows there is no telling."""
+    """Update a connection with unknown windows. A RST is ignored: it may be forged."""
     if segment.flags & RST or flow.is_ended:
         return
     sender = flow.side[segment.sender]
@@ -214,14 +215,14 @@ def _follow_liberally(flow: Flow, segment: Segment) -> None:
 
 
 def _fits(flow: Flow, segment: Segment) -> bool:
-    """Behind a FIN that has arrived comes nothing."""
+    """After a FIN that has arrived, its sender can send no more data."""
     sender = flow.side[segment.sender]
     is_behind_fin = sender.is_fin_acked and is_after(segment.end, sender.end)
     return not is_behind_fin and is_in_window(flow, segment)
 
 
 def is_in_window(flow: Flow, segment: Segment) -> bool:
-    """Whether its sender may send it, and may have what it acknowledges."""
+    """Whether the sender may send the segment, and may acknowledge what it acknowledges."""
     sender, receiver = flow.side[segment.sender], flow.side[segment.receiver]
     too_new = is_after(segment.sequence, sender.limit)
     too_old = is_after((sender.end - receiver.window) % MODULUS, segment.end)
@@ -229,7 +230,8 @@ def is_in_window(flow: Flow, segment: Segment) -> bool:
         return False
     if not segment.flags & ACK:
         return True
-    # A window behind the newest one (RFC 5961, section 5.2), which is one behind what was sent.
+    # One window before the newest acknowledgment (RFC 5961, section 5.2), which is at most one
+    # window before the end of the sent data.
     late = 2 * max(sender.window, WINDOW_MIN)
     never_sent = is_after(segment.acknowledgment, receiver.end)
     too_late = is_after((receiver.end - late) % MODULUS, segment.acknowledgment)
@@ -239,7 +241,7 @@ def is_in_window(flow: Flow, segment: Segment) -> bool:
 def _follow_in_window(flow: Flow, segment: Segment) -> None:
     sender, receiver = flow.side[segment.sender], flow.side[segment.receiver]
     if segment.flags & RST:
-        # One that is not exact will be challenged: RFC 5961, section 3.2.
+        # A RST that is not exact gets a challenge ACK: RFC 5961, section 3.2.
         if segment.sequence == sender.end:
             flow.state = FlowState.RESET
         return
@@ -262,9 +264,9 @@ def _follow_in_window(flow: Flow, segment: Segment) -> None:
 
 
 def _note_fins(flow: Flow, segment: Segment, end_before: int) -> None:
-    """A FIN is the last of what its sender has sent.
+    """Note a FIN: the last data of its sender.
 
-    One that lies before its end, or that something has come behind, was somebody else's.
+    A FIN before the sender's end, or with later data after it, is ignored: somebody else sent it.
     """
     sender, receiver = flow.side[segment.sender], flow.side[segment.receiver]
     if segment.flags & ACK and receiver.has_finished and segment.acknowledgment == receiver.end:

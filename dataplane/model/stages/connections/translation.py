@@ -1,7 +1,7 @@
-"""Between the numbers that a client was given with its cookie and those of the protected host.
+"""Translation between the sequence numbers of the client's cookie and those of the protected host.
 
-Sequence numbers of the host, acknowledgments and SACK blocks of the client, timestamps, and the
-host's windows where it scales them otherwise than the client was told.
+It applies to sequence numbers of the host, acknowledgments and SACK blocks of the client,
+timestamps, and the host's windows if the scale differs from the one that the client was told.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataplane.model.tcp_frame import TCP_BYTES, read_options, rewritten
 from dataplane.native.abi import Port
 
 SEQUENCE, ACKNOWLEDGMENT, WINDOW = 4, 8, 14
-"""Of a TCP header."""
+"""Offsets in a TCP header."""
 ICMP_CHECKSUM = 2
 
 
 def as_host_sees(flow: Flow, segment: Segment) -> Segment:
-    """A segment with its acknowledgment as the protected host counts."""
+    """A segment with its acknowledgment in the numbers of the protected host."""
     if not flow.is_translated or segment.sender is Port.INSIDE or not segment.flags & ACK:
         return segment
     acknowledged = (segment.acknowledgment - flow.sequence_delta) % MODULUS
@@ -34,7 +34,7 @@ def as_host_sees(flow: Flow, segment: Segment) -> Segment:
 
 
 def translate(flow: Flow, packet: Packet) -> None:
-    """Numbers of the client's world to those of the protected host's, or the other way round."""
+    """Translate a packet from the client's numbers to the protected host's, or vice versa."""
     tcp, options = packet.data[packet.l4_offset :], read_options(packet)
     has_options = packet.payload_offset - packet.l4_offset > TCP_BYTES
     changes: dict[int, bytes] = {}
@@ -45,7 +45,7 @@ def translate(flow: Flow, packet: Packet) -> None:
 
     if packet.port is Port.OUTSIDE:
         if not tcp[TCP_FLAGS] & ACK:
-            return  # nothing in it is about the host's numbers
+            return  # it has no numbers of the host
         add(ACKNOWLEDGMENT, -flow.sequence_delta)
         if has_options and options.times and flow.time_delta is not None:
             add(options.times_offset + 4, -flow.time_delta)
@@ -64,19 +64,19 @@ def translate(flow: Flow, packet: Packet) -> None:
 
 @dataclass(frozen=True)
 class Quote:
-    """A TCP segment that an ICMP error is about."""
+    """The TCP segment that an ICMP error quotes."""
 
     key: Hashable
-    """Of its connection."""
+    """The key of its connection."""
     tcp_offset: int
-    """Of its header, from the first byte of the error; at least 8 bytes can be read."""
+    """Offset of its header from the first byte of the error; at least 8 bytes can be read."""
 
 
 def quoted_segment(packet: Packet) -> Quote | None:
-    """What an ICMP error quotes; None: no error, or no TCP segment that can be read.
+    """The segment that an ICMP error quotes; None: not an error, or no readable TCP segment.
 
-    From outside it is about what the protected host has sent, from inside about what the client
-    has.
+    An error from outside quotes a packet of the protected host, one from inside a packet of the
+    client.
     """
     if packet.payload_offset == 0 or not is_icmp_error(packet):
         return None
@@ -100,9 +100,9 @@ def quoted_segment(packet: Packet) -> Quote | None:
 
 
 def translate_quote(flow: Flow, packet: Packet, quote: Quote) -> None:
-    """Numbers in the quote, as its receiver counts.
+    """Translate the numbers in the quote for the receiver of the error.
 
-    The checksum of the error covers them; that of the quoted segment stays what it was.
+    The checksum of the error covers them; the checksum of the quoted segment is not changed.
     """
     if not flow.is_translated:
         return

@@ -1,1 +1,1 @@
-"""HTTP inspection in plain Python, for comparison with the C."""
+"""HTTP inspection in plain Python, for comparison with the C code."""

@@ -1,4 +1,4 @@
-"""What becomes of a connection whose request was refused: twin of ``answer.c``."""
+"""What the node sends on a connection whose request was refused: twin of ``answer.c``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PSH, WINDOW, TIME_AHEAD = 8, 0xFFFF, 1 << 20
 
 
 def refuse(work: Work, record: Connection) -> None:
-    """The segment at hand, which was dropped, completes a bad request."""
+    """The present segment, which was dropped, completes a bad request: refuse it."""
     _reset_onwards(work, _expected_by_host(work, record))
     if _tell_client(work, record):
         return
@@ -29,7 +29,7 @@ def refuse(work: Work, record: Connection) -> None:
 
 
 def reset(work: Work, record: Connection) -> None:
-    """Both sides of the segment at hand."""
+    """Reset both sides of the present segment."""
     segment = work.segment
     if segment.sender is Port.OUTSIDE:
         _reset_onwards(work, _expected_by_host(work, record))
@@ -42,7 +42,7 @@ def reset(work: Work, record: Connection) -> None:
 
 
 def lose(work: Work, record: Connection) -> bool:
-    """The host has bytes that were not inspected. Whether the packet goes no further."""
+    """The host gets bytes that were not inspected. Returns whether the packet stops here."""
     profile = work.lcore.node.profiles[work.packet.profile].http
     if profile.fail_closed and work.rejects(Reason.HTTP_UNINSPECTED):
         reset(work, record)
@@ -70,7 +70,7 @@ def _reset_client(work: Work) -> None:
 
 
 def _end_flow(work: Work, record: Connection, told: int) -> None:
-    """``told``: numbers that the client got in the host's name."""
+    """End the flow; ``told``: how many sequence numbers the client got in the host's name."""
     flow = record.flow
     flow.side[Port.INSIDE].end = (flow.side[Port.INSIDE].end + told) % MODULUS
     flow.state = FlowState.RESET
@@ -79,7 +79,7 @@ def _end_flow(work: Work, record: Connection, told: int) -> None:
 
 
 def _tell_client(work: Work, record: Connection) -> bool:
-    """Whether a page can be sent: it would be an answer to nothing else."""
+    """Whether an error page can be sent, that is: the client can't take it for another answer."""
     stream = record.stream
     if not may_answer(record, is_expected=stream.is_counted):
         return False
@@ -95,7 +95,7 @@ def _tell_client(work: Work, record: Connection) -> bool:
 
 
 def _received(work: Work, record: Connection) -> int:
-    """Offset behind all that the client has sent without a gap."""
+    """Offset after all bytes that the client has sent without a gap."""
     held, end = record.stream.end, record.offset(work.segment.sequence) + work.size
     is_fin = held == end and bool(work.segment.flags & FIN)
     was_fin = record.has_fin and record.client_end == held + 1
@@ -103,7 +103,7 @@ def _received(work: Work, record: Connection) -> int:
 
 
 def _send(work: Work, record: Connection, refusal: Refusal, *, with_page: bool) -> None:
-    """Page and FIN, or only an acknowledgment behind them."""
+    """Send page and FIN, or only an acknowledgment after they were sent."""
     times = read_options(work.packet).times
     if times is not None:
         value, echo = times
@@ -123,7 +123,7 @@ def _send(work: Work, record: Connection, refusal: Refusal, *, with_page: bool) 
 
 
 def answer_client(work: Work, record: Connection) -> None:
-    """A segment of a client whose connection was refused or reset: absorbed."""
+    """A segment of a client whose connection was refused or reset: absorb it."""
     segment = work.segment
     consume(work.lcore, work.packet)
     if segment.flags & RST:
@@ -145,7 +145,7 @@ def answer_client(work: Work, record: Connection) -> None:
 
 
 def answer_host(work: Work) -> None:
-    """The same of its host."""
+    """As `answer_client`, for a segment of the host."""
     consume(work.lcore, work.packet)
     if work.segment.flags & (RST | ACK) == ACK:
         reset_sender(work.lcore, work.packet, work.segment)

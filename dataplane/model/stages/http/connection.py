@@ -1,7 +1,7 @@
-"""What is known of an inspected connection: twin of ``struct sb_http_record``.
+"""The state of an inspected connection: twin of ``struct sb_http_record``.
 
-The client's numbers are kept as offsets from its first byte, which do not wrap; the host's are
-sequence numbers as the client sees them.
+The client's positions are offsets from its first byte, which do not wrap; the host's are sequence
+numbers as the client sees them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class State(Enum):
 
 @dataclass
 class Refusal:
-    """What the client was told."""
+    """What the client has been sent."""
 
     sequence: int
     acknowledgment: int
@@ -42,53 +42,53 @@ class Refusal:
 
 @dataclass
 class Connection(HttpRecord):
-    """One connection; ``first``: number of the client's first byte, offset 0."""
+    """One connection; ``first``: sequence number of the client's first byte, offset 0."""
 
     flow: Flow
     stream: Stream
     first: int
     host_next: int
-    """The host's bytes before it were parsed, or need not be."""
+    """The host's bytes before this number were parsed, or need not be."""
     host_end: int
-    """Behind the host's last byte that was seen."""
+    """Number after the host's last byte that was seen."""
     host_acked: int
-    """By the client."""
+    """Acknowledged by the client."""
     client_end: int = 0
-    """Offset behind the client's last byte that was seen."""
+    """Offset after the client's last byte that was seen."""
     has_fin: bool = False
-    """At ``client_end`` - 1."""
+    """The byte at ``client_end`` - 1."""
     state: State = State.INSPECTED
     since_ds: int = 0
     is_closed: bool = False
-    """EARLIER: whatever the profile says, no byte passes."""
+    """EARLIER: no byte passes, whatever the profile says."""
     is_exempt: bool = False
-    """The client's last packet was not to be judged."""
+    """The client's last packet was exempt."""
     is_unknown: bool = False
-    """Where the host's next response begins."""
+    """Start of the host's next response."""
     outstanding: list[bool] = field(default_factory=list)
-    """Requests whose responses are not complete, the oldest first: whether each is a HEAD."""
+    """Requests with incomplete responses, the oldest first: whether each is a HEAD."""
     has_asked_socket: bool = False
     response: Response | None = None
     refusal: Refusal | None = None
 
     def offset(self, sequence: int) -> int:
-        """Of a number of the client, the next to what the host has."""
+        """The offset of a sequence number of the client, nearest to the host's position."""
         distance = (sequence - self.first - self.stream.acked) % MODULUS
         return self.stream.acked + distance - (MODULUS if distance >= MODULUS // 2 else 0)
 
     def number(self, offset: int) -> int:
-        """The client's number at an offset."""
+        """The client's sequence number at an offset."""
         return (self.first + offset) % MODULUS
 
     def let_go(self, state: State, now: Time) -> None:
-        """From now on it passes, or is answered, without being inspected."""
+        """From now on the connection passes, or is answered, without inspection."""
         self.state, self.since_ds = state, now.boot_ds
         self.response = self.refusal = None
 
 
 @dataclass
 class Work:
-    """A segment of an inspected connection, or of one that nobody knows."""
+    """A segment of an inspected or unknown connection."""
 
     lcore: Lcore
     packet: Packet
@@ -99,16 +99,16 @@ class Work:
 
     @property
     def payload(self) -> bytes:
-        """By the length of the IP packet."""
+        """The payload, by the length of the IP packet."""
         return self.packet.data[self.packet.payload_offset : end_of_ip(self.packet)]
 
     @property
     def size(self) -> int:
-        """The same in bytes, whether they are at hand or not."""
+        """Its size in bytes, whether they are available or not."""
         return max(0, end_of_ip(self.packet) - self.packet.payload_offset)
 
     def rejects(self, reason: Reason) -> bool:
-        """Whether the packet is dropped, as the profile's mode of the reason says."""
+        """Whether the profile's mode of the reason drops the packet."""
         exempt = (
             bool(self.packet.flags & UNJUDGED) if self.record is None else self.record.is_exempt
         )
@@ -116,5 +116,5 @@ class Work:
 
 
 def later(one: int, other: int) -> int:
-    """The sequence number that comes after the other."""
+    """The later of two sequence numbers."""
     return one if is_after(one, other) else other

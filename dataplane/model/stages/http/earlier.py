@@ -1,4 +1,4 @@
-"""Connections whose beginning was not seen: twin of ``earlier.c``."""
+"""Connections whose beginning the node has not seen: twin of ``earlier.c``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REQUEST = re.compile(
 
 
 def begins_with_request(work: Work, record: Connection) -> bool:
-    """A whole request line of HTTP/1 (RFC 9112, 3), in what the host reads."""
+    """Whether the host's next bytes are a whole request line of HTTP/1 (RFC 9112, 3)."""
     segment, flow = work.segment, record.flow
     is_beyond = is_after(segment.sequence, flow.side[Port.OUTSIDE].limit) and not flow.is_liberal
     if segment.flags & (SYN | RST | URG) or is_beyond or not is_checksum_right(work.packet):
@@ -33,7 +33,7 @@ def begins_with_request(work: Work, record: Connection) -> bool:
 
 
 def restart(record: Connection, client: int, host: int, work: Work) -> None:
-    """Nothing is known of it but where both sides are."""
+    """Restart the state: only the positions of both sides are known."""
     record.let_go(State.INSPECTED, work.now)
     record.stream = Stream(record.stream.profile, listener=record.stream.listener)
     record.first, record.client_end, record.has_fin = client, 0, False
@@ -43,7 +43,7 @@ def restart(record: Connection, client: int, host: int, work: Work) -> None:
 
 
 def refuse_earlier(work: Work, record: Connection) -> bool:
-    """A client's segment, which begins no request. Whether it goes no further."""
+    """A client's segment that begins no request. Returns whether the packet stops here."""
     profile = work.lcore.node.profiles[work.packet.profile].http
     is_old = work.now.boot_ds - record.since_ds >= EARLIER_DS
     is_due = profile.fail_closed or record.is_closed or is_old
@@ -54,7 +54,7 @@ def refuse_earlier(work: Work, record: Connection) -> bool:
 
 
 def judge_stranger(work: Work, *, is_untracked: bool) -> bool:
-    """Of a connection without a record. Whether the packet goes no further."""
+    """Judge a segment of a connection without a record. Returns whether the packet stops here."""
     packet, lcore = work.packet, work.lcore
     if packet.port is Port.INSIDE or work.size == 0:
         return False
@@ -74,7 +74,7 @@ def judge_stranger(work: Work, *, is_untracked: bool) -> bool:
 
 
 def is_answered_anew(work: Work, record: Connection) -> bool:
-    """The host has taken a SYN into a connection that it has forgotten for a new one."""
+    """The host has accepted a SYN, as a new connection, on a connection that it has forgotten."""
     segment, flow = work.segment, record.flow
     is_near = (record.host_end - segment.sequence) % MODULUS < REPEATED_MAX
     acked = record.number(record.stream.acked)

@@ -1,4 +1,4 @@
-"""The page of a client whose request was refused: twin of ``page.c``."""
+"""The error page for a client whose request was refused: twin of ``page.c``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 def incident(key: tuple[int, int], count: int) -> int:
-    """The number of the incident that is the ``count``-th: tells nothing, and is not 0."""
+    """The incident number of the ``count``-th incident: reveals nothing, and is not 0."""
     words = key[0] | 1, key[1] | 1
     mixed = _fold(words[0], count ^ words[1])
     return _fold(mixed ^ words[0], _GOLDEN ^ words[1]) or 1
@@ -21,7 +21,7 @@ def _fold(one: int, other: int) -> int:
 
 
 def page(request: Request, number: int, retry_after_s: int = 0) -> bytes:
-    """Head and body; ``retry_after_s``: 0 unless it was one request too many."""
+    """Head and body; ``retry_after_s``: 0 except for a request that exceeds a limit."""
     status, title = ("429", "Too Many Requests") if retry_after_s else ("403", "Forbidden")
     sentence = "Too many requests." if retry_after_s else "This request was blocked."
     kind = "text/html; charset=utf-8"

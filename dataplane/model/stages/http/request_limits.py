@@ -1,6 +1,6 @@
 """Limits of requests: twin of ``stages/http/request_limits.c``.
 
-A request pays once, when its head is complete, before any rule is asked about it.
+A request pays once, when its head is complete, before any rule is applied to it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _EXEMPT = PacketFlag.ALLOWED | PacketFlag.NEIGHBOR
 
 
 def limit_request(lcore: Lcore, packet: Packet, path: bytes, now: Time) -> bool:
-    """Whether the request that a packet completes is one too many, and refused.
+    """Whether the request that a packet completes exceeds a limit and is refused.
 
-    ``path``: of its target, as sent. It pays into every limit that it is for, in their order.
+    ``path``: of its target, as sent. The request pays into every limit that covers it, in order.
     """
     if packet.flags & _EXEMPT:
         return False
@@ -35,7 +35,7 @@ def limit_request(lcore: Lcore, packet: Packet, path: bytes, now: Time) -> bool:
 
 
 def canonical(path: bytes) -> bytes:
-    """The path by which most servers choose what they serve."""
+    """The path in the form by which most servers select a resource."""
     decoded = decode(path, plus=False)
     return resolve(decoded)[0] if decoded.startswith(b"/") else decoded
 

@@ -1,7 +1,7 @@
-"""One response of a host, as its bytes come: only status and end matter. Twin of ``response.c``.
+"""One response of a host, as its bytes arrive: only status and end matter. Twin of ``response.c``.
 
-Well-formed responses alone are read as C reads them: of what is none only the first bytes that
-can't be one are found.
+Only well-formed responses are read as in C: in other data only the first bytes that can't belong to
+a response are found.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from dataplane.model.stages.http.framing.request import Progress
 _START = b"HTTP/1."
 _END = b"\r\n\r\n"
 FINAL, NO_CONTENT, NOT_MODIFIED = 200, 204, 304
-"""RFC 9110, 15: below FINAL another response follows; the other two have no body."""
+"""RFC 9110, 15: after a status below FINAL another response follows; the other two have no body."""
 
 
 @dataclass
 class Response:
-    """What is known so far."""
+    """The state of a response so far."""
 
     to_head: bool
-    """Answers a HEAD."""
+    """The response to a HEAD."""
     progress: Progress = Progress.HEAD
     status: int = 0
     left: int = 0
-    """Bytes of the body, or of the chunk at hand."""
+    """Remaining bytes of the body, or of the present chunk."""
     until_close: bool = False
     is_chunked: bool = False
     pending: bytes = b""
-    """A line, or the head, that is not complete."""
+    """An incomplete line, or the incomplete head."""
     ends: bytes = b""
-    """What ends the line that is read."""
+    """The end of the line that is being read."""
 
     def feed(self, data: bytes) -> int:
-        """How many of the bytes that come are of it."""
+        """Process bytes; returns how many belong to the response."""
         used = 0
         while used < len(data) and self.progress < Progress.COMPLETE:
             if self.until_close:
@@ -82,7 +82,7 @@ class Response:
         self.ends = b"\r\n"
 
     def _finish_line(self, line: bytes) -> None:
-        """About a chunk, or behind one, or of the trailers."""
+        """The line of a chunk, after a chunk, or of the trailers."""
         if line == b"\r\n" and self.ends == b"\r\n":
             return
         if self.ends == _END or line == b"0\r\n":
@@ -93,13 +93,13 @@ class Response:
 
     @property
     def skippable(self) -> int:
-        """Bytes that need not be read: all but the last of a body, or chunk."""
+        """Number of bytes that need not be read: all but the last of a body or chunk."""
         if self.progress is not Progress.BODY:
             return 0
         return (1 << 64) - 1 if self.until_close else max(0, self.left - 1)
 
     def skip(self, count: int) -> None:
-        """Take so many as read."""
+        """Count so many bytes as read."""
         self.left -= 0 if self.until_close else count
 
 

@@ -1,4 +1,5 @@
-"""What the host answers, as far as it decides what a client is told: twin of ``responses.c``."""
+"""Follows the host's responses, as far as they decide what a client can be sent: twin of
+``responses.c``."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ SWITCHING = 101
 
 
 def follow_host(work: Work, record: Connection) -> None:
-    """A segment of the host."""
+    """Process a segment of the host."""
     end = (work.segment.sequence + work.size) % MODULUS
     if work.size and not record.is_unknown and is_after(end, record.host_next):
         _follow(work, record, end)
@@ -71,7 +72,7 @@ def _lose_track(work: Work, record: Connection) -> None:
 
 
 def expect_response(work: Work, record: Connection, request: Request) -> None:
-    """The head of a request is complete."""
+    """The head of a request is complete: expect its response."""
     record.has_asked_socket = "is_websocket" in request.flags or "UPGRADE" in request.faults
     if len(record.outstanding) == OUTSTANDING_MAX:
         _lose_track(work, record)
@@ -80,7 +81,7 @@ def expect_response(work: Work, record: Connection, request: Request) -> None:
 
 
 def recover_responses(work: Work, record: Connection) -> None:
-    """After a gap: a connection on which nothing waits, and nothing was said for a second."""
+    """Recover after a gap: if no request waits, and the host was silent for a second."""
     is_silent = work.now.boot_ds - record.since_ds >= IDLE_DS and not record.outstanding
     has_all = record.host_acked == record.host_end
     if record.is_unknown and record.stream.is_idle and is_silent and has_all:
@@ -89,7 +90,8 @@ def recover_responses(work: Work, record: Connection) -> None:
 
 
 def may_answer(record: Connection, *, is_expected: bool) -> bool:
-    """Whether a page can't be taken for something else; ``is_expected``: the host was asked."""
+    """Whether a page can't be taken for another response; ``is_expected``: the host has
+    a request."""
     return (
         not record.is_unknown
         and len(record.outstanding) == is_expected

@@ -1,7 +1,7 @@
-"""What rules of the WAF are asked of a request: any of its values, in each form.
+"""Applies rules of the WAF to a request: to each of its values, in each form.
 
-Rules here are expressions of `re`, for all profiles, that block; they match as the engine's do
-where the pattern is simple. How the engine is driven: ``inspect.c``.
+Rules here are patterns of `re`, for all profiles, which block; for simple patterns they match like
+those of the engine. For the use of the engine see ``inspect.c``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Rules = Sequence[re.Pattern[bytes]]
 
 
 def values_of(request: Request, head: bytes, *, is_head: bool) -> Values:
-    """Of a head, or of as much of a body as has come."""
+    """The values of a head, or of the arrived part of a body."""
     if is_head:
         pairs = [(one.name, one.value) for one in request.headers]
         return values_of_head(Head(head, request.method, request.path, request.query, pairs))
@@ -34,5 +34,5 @@ def is_hit(rules: Rules, values: Values) -> bool:
 
 
 def faults_of(values: Values) -> set[str]:
-    """By the names that faults of framing have."""
+    """Faults by the names of framing faults."""
     return {fault.value.upper() for fault in values.faults}

@@ -1,7 +1,8 @@
-"""HTTP of inspected connections: twin of ``http.c``, and of ``stream.c`` behind `stream`.
+"""HTTP of inspected connections: twin of ``http.c``, and of the part of ``stream.c`` behind
+`stream`.
 
-An lcore that was given no memory for it inspects nothing, whatever the policy says. There is always
-room here for what is kept, and nobody is slow.
+An lcore without memory for HTTP inspects nothing, whatever the policy says. The model always has
+room, and has no timeouts for slow clients.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from dataplane.native.abi import Mode, PacketFlag, Port, Reason, TrafficKind
 
 @dataclass
 class _Listener(Listener):
-    """Of the segment at hand."""
+    """The listener for the present segment."""
 
     work: Work
     record: Connection
@@ -62,7 +63,7 @@ class _Listener(Listener):
 
 
 def http(lcore: Lcore, packet: Packet, now: Time) -> bool:
-    """Judge a packet of an inspected connection. Whether it goes on."""
+    """Judge a packet of an inspected connection. Returns whether it goes on."""
     if not lcore.inspects:
         return True
     record = packet.http if isinstance(packet.http, Connection) else None
@@ -82,7 +83,7 @@ def http(lcore: Lcore, packet: Packet, now: Time) -> bool:
 
 
 def _as_client_says(segment: Segment, record: Connection) -> Segment:
-    """The connections stage has translated what it acknowledges."""
+    """Undo the translation of the acknowledgment by the connections stage."""
     acknowledgment = (segment.acknowledgment + record.flow.sequence_delta) % MODULUS
     return Segment(
         segment.sequence,
@@ -107,7 +108,7 @@ def _is_refused_fragment(lcore: Lcore, packet: Packet, now: Time) -> bool:
 
 
 def _client(work: Work, record: Connection) -> bool:
-    """A segment of the client. Whether it goes no further."""
+    """A segment of the client. Returns whether the packet stops here."""
     record.is_exempt = bool(work.packet.flags & UNJUDGED)
     profile = work.lcore.node.profiles[work.packet.profile].http
     is_closed = profile.fail_closed or record.is_closed
@@ -144,7 +145,7 @@ def _take(work: Work, record: Connection) -> bool:
 
 
 def _take_bytes(work: Work, record: Connection, at: int) -> bool:
-    """Those of a segment, into the stream."""
+    """Add the bytes of a segment to the stream."""
     stream, flow = record.stream, record.flow
     limit = flow.side[Port.OUTSIDE].limit
     is_beyond = not flow.is_liberal and is_after(work.segment.sequence, limit)
@@ -162,7 +163,7 @@ def _take_bytes(work: Work, record: Connection, at: int) -> bool:
 
 
 def _host(work: Work, record: Connection) -> bool:
-    """A segment of the host. Whether it goes no further."""
+    """A segment of the host. Returns whether the packet stops here."""
     segment = work.segment
     if record.state in {State.REFUSED, State.RESET}:
         answer_host(work)

@@ -1,9 +1,10 @@
-"""What a client sends on an inspected connection, and what of it a node in between lets pass.
+"""The bytes of a client on an inspected connection, and which of them a node in the middle lets
+pass.
 
-The rule is: hold nothing, acknowledge nothing. A segment is judged by what all that has passed, and
-itself, would be to the host; only the one that completes something bad is withheld. The twin of
-``stream.c`` and ``copies.c``, which know no more than a window of the bytes that are here: numbers
-count from the client's first byte.
+The principle: hold nothing, acknowledge nothing. A segment is judged by what the passed bytes and
+its own bytes would mean to the host; only the segment that completes something bad is withheld. The
+twin of ``stream.c`` and ``copies.c``, which keep only a window of the bytes: offsets count from the
+client's first byte.
 """
 
 from __future__ import annotations
@@ -17,54 +18,54 @@ from dataplane.native.abi import Mode, Reason
 
 AHEAD_MAX = 1 << 30
 FAULTS = tuple(one.name for one in Reason if one.name.startswith("HTTP_"))
-"""Reasons of faults, in the order in which C asks about them."""
+"""Reasons of faults, in the order in which C checks them."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What decides beside the bytes."""
+    """The settings that decide, beside the bytes."""
 
     modes: Mapping[Reason, Mode]
     scan: Callable[[Request, bytes, bool], tuple[set[str], bool]]
-    """Of a request and its head, whether the head is asked about, or the body so far: more faults,
-    and whether a rule that blocks is for it."""
+    """Arguments: a request and its head; whether the head is scanned, or the body so far. Returns
+    more faults, and whether a blocking rule matches."""
     body_limit: int
     pass_other: bool = False
-    """What does not begin like HTTP/1 passes."""
+    """A connection that does not begin like HTTP/1 passes."""
 
 
 class Listener:
-    """Who is told what is found in a stream, and decides what becomes of the segment at hand."""
+    """Gets the findings in a stream, and decides about the present segment."""
 
     is_exempt = False
-    """The client is not to be judged."""
+    """The client is exempt."""
 
     def rejects(self, mode: Mode, _reason: Reason) -> bool:
-        """Whether a reason of this mode drops the segment."""
+        """Whether the mode of a reason drops the segment."""
         return mode is Mode.ENFORCE
 
     def fresh(self) -> None:
-        """The segment has bytes that have not come before."""
+        """The segment has new bytes."""
 
     def head(self, request: Request) -> None:
         """The head of a request is complete."""
 
     def complete(self) -> None:
-        """A request is, and passes."""
+        """A request is complete, and passes."""
 
     def incident(self) -> None:
-        """Something is wrong that a refused client would be told of."""
+        """There is a finding that a refused client would get as an incident."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Bytes from a number on."""
+    """Bytes from a sequence number on."""
 
     at: int
     data: bytes
     is_urgent: bool = False
     is_right: bool = True
-    """Its checksum."""
+    """Its TCP checksum is right."""
 
 
 @dataclass
@@ -74,37 +75,37 @@ class Stream:
     profile: Profile
     listener: Listener = field(default_factory=Listener)
     known: dict[int, int] = field(default_factory=dict)
-    """Every byte that has passed and was inspected, as it came first."""
+    """All bytes that passed and were inspected, in their first version."""
     acked: int = 0
-    """The host has so many."""
+    """Number of bytes that the host has acknowledged."""
     window: int = 0
-    """How far the host has let the client send."""
+    """How far the host's window lets the client send."""
     next: int = 0
-    """So many were judged."""
+    """Number of bytes that were judged."""
     is_bare: bool = True
-    """Nothing is kept of what was judged: whatever repeats it passes unread."""
+    """Nothing of the judged bytes is kept: repetitions pass without a comparison."""
     kept_from: int = 0
-    """What is kept begins there."""
+    """Offset of the first kept byte."""
     is_rest: bool = False
-    """Of the message at hand only the end is looked for."""
+    """Only the end of the present message is searched."""
     begun: int = 0
-    """Where the message at hand begins."""
+    """Offset of the present message."""
     is_last: bool = False
-    """The client has said that it sends no more requests."""
+    """The client has announced its last request."""
     requests: int = 0
-    """Whose head was complete: as many responses will come."""
+    """Requests with a complete head: so many responses follow."""
     is_counted: bool = False
-    """The head of the message at hand is complete."""
+    """The head of the present message is complete."""
     judged: set[str] = field(default_factory=set)
-    """Faults of the message at hand that were asked about."""
+    """Faults of the present message that were judged already."""
     is_hit: bool = False
-    """By a rule that blocks: the message at hand."""
+    """The present message was judged by a blocking rule already."""
     is_refused: bool = False
     is_unparsed: bool = False
-    """Something was no request, and a mode lets it pass: with all that follows."""
+    """Something was no request, and a mode lets it pass, with all that follows."""
 
     def take(self, segment: Segment) -> Reason:
-        """Why a segment goes no further; NONE: it passes."""
+        """The reason to withhold a segment; NONE: it passes."""
         end = segment.at + len(segment.data)
         if not segment.data or self.is_unparsed:
             return Reason.NONE
@@ -135,9 +136,9 @@ class Stream:
         return reason
 
     def acknowledge(self, number: int) -> None:
-        """The host has all before it, and some of what is kept may be given up.
+        """The host has all bytes before this offset, so some kept bytes may be dropped.
 
-        Only where less is moved than is given up.
+        Only if this moves fewer bytes than it drops.
         """
         if number <= self.acked:
             return
@@ -150,7 +151,7 @@ class Stream:
         self.is_bare |= not was_idle and self.kept_from == self.next
 
     def _is_new(self, end: int) -> bool:
-        """Bytes up to there are; numbers are compared modulo 2^32."""
+        """Whether there are new bytes up to there; numbers are compared modulo 2^32."""
         return 0 < end - self.next < 1 << 31
 
     def _rejects(self, reason: Reason) -> bool:
@@ -158,24 +159,24 @@ class Stream:
 
     @property
     def message(self) -> bytes:
-        """The message at hand, as far as it has come, and what follows it."""
+        """The arrived part of the present message, and what follows it."""
         return bytes(self.known[at] for at in range(self.begun, self.end))
 
     @property
     def message_so_far(self) -> bytes:
-        """As much of it as was judged."""
+        """The judged part of the present message."""
         return bytes(self.known[at] for at in range(self.begun, self.next))
 
     @property
     def is_idle(self) -> bool:
-        """Nothing of it has to be kept: a line end is no message yet."""
+        """Whether nothing of it has to be kept: a line end is not a message yet."""
         is_ahead = any(at >= self.next for at in self.known)
         is_between = self.message in {b"", b"\r\n"}
         return is_between and not is_ahead and self.acked >= self.next
 
     @property
     def end(self) -> int:
-        """Behind the last byte without a gap."""
+        """Offset after the last byte without a gap."""
         end = self.next
         while end in self.known:
             end += 1
@@ -193,7 +194,7 @@ class Stream:
         return Reason.NONE
 
     def _judge(self, data: bytes, before: int) -> Reason:
-        """One message, of which so many bytes had been there before."""
+        """Judge one message, of which so many bytes had arrived before."""
         is_late = self.is_last and bool(data.strip(b"\r\n"))
         if before == 0:
             self.is_counted = self.is_hit = self.is_rest = False
@@ -225,7 +226,7 @@ class Stream:
         return reason
 
     def _is_due(self, request: Request, size: int, before: int) -> bool:
-        """Whether the end has come, or as much of a body as is inspected."""
+        """Whether the end has arrived, or as much of a body as is inspected."""
         if request.progress is Progress.BODY:
             reached = size - request.head_size >= self.profile.body_limit
             return reached and not self._was_inspected(request, before)
@@ -236,9 +237,9 @@ class Stream:
         return limit == 0 or before - request.head_size >= limit
 
     def _of_part(self, request: Request, head: bytes, *, is_head: bool) -> Reason:
-        """What framing says of a message, then the rules of its head or of its body's content.
+        """Framing faults of a message, then the rules for its head or its body.
 
-        ``head``: empty where nothing is to be scanned any more.
+        ``head``: empty if nothing is to be scanned any more.
         """
         is_broken = request.progress is Progress.BROKEN
         if is_broken and "OTHER" in request.faults and self.profile.pass_other:
@@ -255,7 +256,7 @@ class Stream:
         return self._of_rules(request, is_hit=is_hit, is_head=is_head) if is_asked else Reason.NONE
 
     def _is_fault(self, fault: str) -> bool:
-        """Whether it is asked about for the first time, and refused."""
+        """Whether a fault is new, and refused."""
         if fault in self.judged:
             return False
         self.judged.add(fault)
@@ -265,7 +266,8 @@ class Stream:
         return is_rejected
 
     def _of_rules(self, request: Request, *, is_hit: bool, is_head: bool) -> Reason:
-        """Once a request: of a head only if it ends it, or is refused for it."""
+        """Rules are applied once per request: to a head only if it ends the request, or is refused
+        for it."""
         self.is_hit |= is_hit
         has_body = request.progress is not Progress.COMPLETE and self.profile.body_limit > 0
         is_enforced = self.profile.modes.get(Reason.WAF_RULE, Mode.ENFORCE) is Mode.ENFORCE

@@ -1,7 +1,8 @@
-"""Inner: IP packets inside MPLS and PPPoE sessions, behind any VLAN tags.
+"""Inner: IP packets inside MPLS and PPPoE sessions, with or without VLAN tags.
 
-They are judged as if they came bare, by all stages that only drop: what keeps state of a client, or
-would have to answer it, does not look at them. What is not IP inside passes as `link` says.
+All stages that only drop judge them like packets without encapsulation. Stages that keep state of a
+client, or would have to answer it, skip them. Payload that is not IP passes under the rules of
+`link`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PPPOE_SESSION = 0x8864
 ENCAPSULATIONS = {*MPLS, PPPOE_SESSION}
 LABEL_BYTES, BOTTOM = 4, 1 << 8
 EXPLICIT_NULL = {0: IPV4, 2: IPV6}
-"""Labels that say what follows the stack: RFC 3032, section 2.1."""
+"""Labels that define the payload of the stack: RFC 3032, section 2.1."""
 PPPOE_BYTES, VERSION_TYPE_CODE = 6, b"\x11\x00"
 PPP = {0x21: IPV4, 0x57: IPV6}
 """Protocols: RFC 1332, RFC 5072."""
@@ -44,17 +45,17 @@ class Network(NamedTuple):
     """None: neither IPv4 nor IPv6."""
     offset: int
     end: int
-    """Where there is no room for it any more."""
+    """The end of its room."""
 
 
 def find(packet: Packet, outer: Network) -> Network:
-    """What is inside of an encapsulation."""
+    """Find the packet inside an encapsulation."""
     is_mpls = outer.ethertype in MPLS
     return _behind_labels(packet, outer) if is_mpls else _in_session(packet, outer)
 
 
 def _behind_labels(packet: Packet, outer: Network) -> Network:
-    """RFC 3032, section 2.1: entries of four bytes, of which the last has the bit BOTTOM."""
+    """RFC 3032, section 2.1: entries of four bytes; the last one has the bit BOTTOM."""
     offset = outer.offset
     for _ in range(MPLS_LABELS_MAX):
         taken = take(packet, offset, LABEL_BYTES, outer.end, Reason.INNER_MALFORMED)
@@ -66,11 +67,11 @@ def _behind_labels(packet: Packet, outer: Network) -> Network:
 
 
 def _guess(packet: Packet, offset: int, end: int) -> int | None:
-    """Nothing tells what other labels carry but its first bits (RFC 4928, section 3).
+    """For other labels only the payload's first bits tell its kind (RFC 4928, section 3).
 
-    A pseudowire's control word begins with 0 or 1 (RFC 4385). Without one, the frame of a
-    pseudowire begins with the address of a station, so IP is only what has lengths that fit, and of
-    IPv4 a right checksum.
+    A pseudowire's control word begins with 0 or 1 (RFC 4385). A pseudowire without a control word
+    begins with a MAC address, so the payload counts as IP only if its lengths fit and, for IPv4,
+    its checksum is right.
     """
     room = end - offset
     version = take(packet, offset, 1, end, Reason.NONE)[0] >> 4 if room > 0 else 0
@@ -89,7 +90,7 @@ def _guess(packet: Packet, offset: int, end: int) -> int | None:
 def _in_session(packet: Packet, outer: Network) -> Network:
     """RFC 2516, section 4: version and type 1, code 0, session, length; then PPP's protocol.
 
-    That has two bytes, or one that is odd (RFC 1661, sections 2 and 6.5).
+    The protocol has two bytes, or one that is odd (RFC 1661, sections 2 and 6.5).
     """
     header = take(packet, outer.offset, PPPOE_BYTES, outer.end, Reason.INNER_MALFORMED)
     offset = outer.offset + PPPOE_BYTES
@@ -103,21 +104,21 @@ def _in_session(packet: Packet, outer: Network) -> Network:
 
 
 def kind_of(packet: Packet) -> Encapsulation:
-    """Of a frame that is one."""
+    """The kind of an encapsulated frame."""
     is_mpls = number(packet.data, 12 + 4 * packet.vlan_count) in MPLS
     return Encapsulation.MPLS if is_mpls else Encapsulation.PPPOE
 
 
 def is_passed(lcore: Lcore, packet: Packet) -> bool:
-    """Whether nobody is to look inside."""
+    """Whether the payload is not inspected."""
     inside = lcore.node.profiles[0].inside
     return inside.get(kind_of(packet), Inside.JUDGE) is Inside.PASS
 
 
 def judge(lcore: Lcore, packet: Packet) -> bool:
-    """Count what came inside another; False: the default profile refuses it.
+    """Count an encapsulated packet; False: the default profile refuses it.
 
-    What the NIC has verified, if it has looked at all, was another header.
+    Clears the NIC's result: the NIC, if it checked at all, has verified another header.
     """
     kind = kind_of(packet)
     packet.flags &= ~PacketFlag.CHECKSUM_GOOD

@@ -1,9 +1,9 @@
-"""Link: what is of the link itself, and what is not IP; known, counted and limited.
+"""Link: packets of link control, and frames that are not IP: recognised, counted and limited.
 
-It passes all stages: a node that refused it would take the routers on both sides from one another.
-So that it is no way past the node, it is only what nobody beyond the link can send. What is not IP
-and no control either passes because there are links that carry it; it is counted apart, since
-nobody judges it, and a profile can refuse it.
+They pass all stages: if the node refused them, the routers on both sides would lose each other.
+Only packets that no host beyond the link can send count as link control, so that they are no way
+around the node. Other frames that are not IP pass because some links carry them. They are counted
+separately, because no stage judges them, and a profile can refuse them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataplane.native.abi import (
 )
 
 ETHERTYPE_MIN = 0x0600
-"""Below it is a length: IEEE 802.3, clause 3.2.6."""
+"""A smaller value is a length: IEEE 802.3, clause 3.2.6."""
 CONTROL: dict[int, Link] = {
     0x0806: Link.ARP,
     0x8035: Link.RARP,
@@ -47,7 +47,7 @@ STATIONS: dict[int, Link] = {
     0x01000CCCCCCC: Link.CISCO,
     0x01000CCCCCCD: Link.CISCO,
 }
-"""By destination, of frames that have a length in place of an EtherType."""
+"""By destination, for frames with a length in place of an EtherType."""
 OTHERS: dict[int, Link] = {
     0x8847: Link.OTHER_MPLS,
     0x8848: Link.OTHER_MPLS,
@@ -56,7 +56,7 @@ OTHERS: dict[int, Link] = {
     0x88E5: Link.OTHER_MACSEC,
 }
 GROUPS, LOCAL_GROUPS = IPv4Network("224.0.0.0/4"), IPv4Network("224.0.0.0/24")
-"""RFC 5771, section 4: what is sent to the latter is forwarded by no router, whatever its TTL."""
+"""RFC 5771, section 4: no router forwards packets to the latter, whatever their TTL."""
 LOCAL: dict[tuple[int, int], Link] = {
     (UDP, 520): Link.RIP,
     (UDP, 646): Link.LDP,
@@ -66,7 +66,7 @@ LOCAL: dict[tuple[int, int], Link] = {
     (103, 0): Link.PIM,
     (112, 0): Link.VRRP,
 }
-"""By protocol and, of UDP, destination port: RFC 2453, 5036, 2281, 7868, 2328, 7761, 9568."""
+"""By protocol and, for UDP, destination port: RFC 2453, 5036, 2281, 7868, 2328, 7761, 9568."""
 IGMP = 2
 NEIGHBOURS: dict[tuple[int, int], Link] = {
     (UDP, 3784): Link.BFD,
@@ -74,30 +74,30 @@ NEIGHBOURS: dict[tuple[int, int], Link] = {
     (UDP, 6784): Link.BFD_LAG,
     (TCP, 179): Link.BGP,
 }
-"""By protocol and port: RFC 5881, RFC 7130; RFC 5082 of BGP."""
+"""By protocol and port: RFC 5881, RFC 7130; RFC 5082 for BGP."""
 HOPS_MAX = 255
 SECOND_Q16 = 10**9 << 16
 
 
 def note(packet: Packet, link: Link) -> None:
-    """Note what a packet is; NONE: nothing of the kind."""
+    """Note the kind of a packet; NONE: neither link control nor another protocol than IP."""
     packet.link = link
     if link is not Link.NONE:
         packet.flags |= PacketFlag.LINK_SCOPE
 
 
 def of_frame(packet: Packet, ethertype: int) -> Link:
-    """What a frame that is not IP is."""
+    """The kind of a frame that is not IP."""
     if ethertype >= ETHERTYPE_MIN:
         return CONTROL.get(ethertype) or OTHERS.get(ethertype, Link.OTHER_ANY)
     return STATIONS.get(int.from_bytes(packet.data[:6], "big"), Link.OTHER_LLC)
 
 
 def of_ip(packet: Packet) -> Link:
-    """What an IP packet is that parse has found nothing wrong with.
+    """The kind of an IP packet without parse errors.
 
-    Sent straight to the link's groups, or by a neighbour: a router would have made 254 of 255 (the
-    generalized TTL security mechanism, RFC 5082, section 3).
+    A packet to the link's groups, or from a neighbour with TTL 255: a router would have made it 254
+    (the generalized TTL security mechanism, RFC 5082, section 3).
     """
     ip = packet.data[packet.l3_offset :]
     hops = ip[8] if packet.ip_version == 4 else ip[7]
@@ -117,16 +117,16 @@ def of_ip(packet: Packet) -> Link:
 
 
 def _service(packet: Packet, side: str) -> tuple[int, int]:
-    """Protocol, and of UDP and TCP the port, of which 0 stands for one that can't be read."""
+    """Protocol, and for UDP and TCP the port; 0: the port can't be read."""
     if packet.protocol not in {UDP, TCP} or packet.l4_offset == 0:
         return packet.protocol, 0
     return packet.protocol, number(packet.data, packet.l4_offset + 2 * (side == "destination"))
 
 
 def pass_link(lcore: Lcore, packet: Packet, now: Time) -> None:
-    """Count it; refuse it where the default profile does, or where there are too many of a kind.
+    """Count it; refuse it if the default profile does, or if there are too many of its kind.
 
-    Each kind has a bucket of its own for each port: a storm of one costs no other its neighbours.
+    Each kind has a bucket for each port: a storm of one kind does not affect the others.
     """
     lcore.link[packet.port, packet.link] += 1
     is_other = packet.link.name.startswith("OTHER_")
@@ -138,7 +138,7 @@ def pass_link(lcore: Lcore, packet: Packet, now: Time) -> None:
 
 
 def is_refused(lcore: Lcore, packet: Packet) -> bool:
-    """From outside, and the default profile refuses its EtherType."""
+    """Whether it comes from outside and the default profile refuses its EtherType."""
     ethertypes = lcore.node.profiles[0].ethertypes
     if packet.port is not Port.OUTSIDE or ethertypes is None:
         return False

@@ -1,12 +1,12 @@
-"""Parse: find the headers of a packet, once; every later stage goes by what is noted here.
+"""Parse: finds the headers of a packet, once; every later stage uses the noted positions.
 
-Judges nothing: the first thing that is malformed is noted in ``packet.anomaly``, and sanity decides
-about it. Three kinds of packets leave the pipeline here:
+Parse does not judge: it notes the first error in ``packet.anomaly``, and sanity decides about it.
+Three kinds of packets leave the pipeline here:
 
-* what is of the link itself or not IP (``link``, and what ``parse_ip`` and ``parse_transport``
-  recognise): passes, but for what is too much of it, or refused by the default profile;
-* a packet that a capture has cut before its headers ended: passes, since nobody can judge it;
-* a packet whose headers go on beyond the first buffer segment: dropped.
+* link control, and frames that are not IP (``link``, and what ``parse_ip`` and ``parse_transport``
+  recognise): they pass, unless they exceed a limit or the default profile refuses them;
+* a packet that a capture has cut within its headers: it passes, since it can't be judged;
+* a packet whose headers extend beyond the first buffer segment: it is dropped.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ TAG_BYTES = 4
 TAGS_MAX = 2
 VLAN_ID_MASK = 0x0FFF
 TAGS = {0x8100, 0x88A8, 0x9100}
-"""EtherTypes of VLAN tags: IEEE 802.1Q, 802.1ad, and what was used for the latter before it."""
+"""EtherTypes of VLAN tags: IEEE 802.1Q, 802.1ad, and predecessors of the latter."""
 
 
 def parse(lcore: Lcore, packet: Packet, now: Time) -> bool:
-    """Find the headers; lets all go on but the three kinds above."""
+    """Find the headers; all packets go on, except those of the three kinds above."""
     _parse(lcore, packet)
     if PacketFlag.INNER in packet.flags and not judge(lcore, packet):
         return False
@@ -69,7 +69,7 @@ def _parse(lcore: Lcore, packet: Packet) -> None:
 
 
 def _parse_ethernet(packet: Packet) -> Network:
-    """What is behind up to two tags: by an EtherType, or an IEEE 802.3 length."""
+    """The payload after up to two tags: by an EtherType, or an IEEE 802.3 length."""
     ethernet = take(packet, 0, ETHERNET_BYTES, packet.length, Reason.ETHERNET_TRUNCATED)
     ethertype, offset = number(ethernet, 12), ETHERNET_BYTES
     while ethertype in TAGS:
@@ -84,7 +84,7 @@ def _parse_ethernet(packet: Packet) -> Network:
 
 
 def _parse_inner(packet: Packet, outer: Network) -> None:
-    """Inside of an encapsulation; only link-local IPv6 is of a link there."""
+    """Parse the payload of an encapsulation; there only link-local IPv6 is link control."""
     packet.flags |= PacketFlag.INNER
     network = find(packet, outer)
     if network.ethertype is not None:

@@ -19,18 +19,19 @@ SCOPE_LINK = 2
 IPV6_OFFSET_MASK, IPV6_MORE_FRAGMENTS = 0xFFF8, 1
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 EXTENSIONS = {HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION}
-"""Extension headers that are walked over. ESP (50) hides what follows, so it ends the walk."""
+"""Extension headers that are skipped. ESP (50) hides what follows, so it ends the walk."""
 EXTENSIONS_MAX = 8
 JUMBO_PAYLOAD = 0xC2
 EXTENSION_BYTES_MIN = 8
 AUTHENTICATION_BYTES_MIN = 12
 """RFC 4302, section 2."""
 REASSEMBLED_BYTES_MAX = 65535
-"""What the length field of a reassembled packet can say."""
+"""Maximum of the length field of a reassembled packet."""
 
 
 def parse_ipv4(packet: Packet, l3: int, room_end: int) -> None:
-    """The IPv4 header at ``l3`` (RFC 791, section 3.1) and what it carries, before ``room_end``."""
+    """Parse the IPv4 header at ``l3`` (RFC 791, section 3.1) and its payload, before
+    ``room_end``."""
     ip = take(packet, l3, IPV4_BYTES, room_end, Reason.IP_TRUNCATED)
     if ip[0] >> 4 != 4:
         raise MalformedError(Reason.IP_VERSION)
@@ -48,8 +49,8 @@ def parse_ipv4(packet: Packet, l3: int, room_end: int) -> None:
 
 
 def _check_ipv4_lengths(header_bytes: int, total_bytes: int, room: int) -> None:
-    """``room``: bytes that the frame has from the IP header on. It may have more than the packet:
-    Ethernet pads short frames."""
+    """``room``: bytes of the frame from the IP header on. It may exceed the packet: Ethernet pads
+    short frames."""
     if header_bytes < IPV4_BYTES:
         raise MalformedError(Reason.IP_HEADER_LENGTH)
     if header_bytes > room:
@@ -61,11 +62,12 @@ def _check_ipv4_lengths(header_bytes: int, total_bytes: int, room: int) -> None:
 
 
 def parse_ipv6(packet: Packet, l3: int, room_end: int) -> None:
-    """The IPv6 header at ``l3`` (RFC 8200, section 3) and what it carries, before ``room_end``.
+    """Parse the IPv6 header at ``l3`` (RFC 8200, section 3) and its payload, before ``room_end``.
 
-    What a link-local source sends to an address of the link is the link's own: no router takes it
-    elsewhere (RFC 4291, section 2.5.6). To other destinations it sends nothing honest but neighbour
-    discovery and reports of groups, which `parse_transport` knows; sanity judges the rest.
+    A packet from a link-local source to an address of the link is link control: no router forwards
+    it (RFC 4291, section 2.5.6). To other destinations, honest link-local sources send only
+    neighbour discovery and group reports, which `parse_transport` recognises; sanity judges the
+    rest.
     """
     ip = take(packet, l3, IPV6_BYTES, room_end, Reason.IP_TRUNCATED)
     if ip[0] >> 4 != 6:
@@ -79,7 +81,7 @@ def parse_ipv6(packet: Packet, l3: int, room_end: int) -> None:
     payload_bytes = number(ip, 4)
     end = l3 + IPV6_BYTES + payload_bytes
     jumbogram = payload_bytes == 0 and packet.protocol == HOP_BY_HOP
-    if end > room_end or jumbogram:  # jumbograms (RFC 2675) exist on no link that is served
+    if end > room_end or jumbogram:  # jumbograms (RFC 2675) are not supported on any link
         raise MalformedError(Reason.IP_LENGTH)
     _walk_extensions(packet, l3 + IPV6_BYTES, end)
 
@@ -92,7 +94,7 @@ def is_of_link(destination: IPv6Address) -> bool:
 
 def _walk_extensions(packet: Packet, offset: int, end: int) -> None:
     """Extension headers in any order and number up to the limit, but hop-by-hop only as the first
-    (RFC 8200, section 4.1) and one fragment header at most."""
+    one (RFC 8200, section 4.1), and at most one fragment header."""
     seen: list[int] = []
     while packet.protocol in EXTENSIONS:
         kind = packet.protocol
@@ -112,10 +114,10 @@ def _walk_extensions(packet: Packet, offset: int, end: int) -> None:
 
 
 def _check_extension(kind: int, header: bytes) -> None:
-    """What a whole header says that it must not.
+    """Errors within a whole header.
 
-    Jumbo payload: forbidden where there is a payload length (RFC 2675, section 3), and where there
-    is none the packet has been refused before. Routing type 0 with segments left: RFC 5095.
+    Jumbo payload: forbidden with a payload length (RFC 2675, section 3); without one the packet has
+    been refused before. Routing type 0 with segments left: RFC 5095.
     """
     if kind == HOP_BY_HOP and JUMBO_PAYLOAD in _options(header):
         raise MalformedError(Reason.IP_LENGTH)
@@ -124,7 +126,8 @@ def _check_extension(kind: int, header: bytes) -> None:
 
 
 def _options(header: bytes) -> Iterator[int]:
-    """The types of the options in a hop-by-hop header (RFC 8200, section 4.2); 0 has no length."""
+    """The types of the options in a hop-by-hop header (RFC 8200, section 4.2); type 0 has no
+    length."""
     at = 2
     while at < len(header):
         yield header[at]
@@ -137,15 +140,15 @@ def _options(header: bytes) -> Iterator[int]:
 
 
 def _take_extension(packet: Packet, offset: int, end: int, *, first: bool) -> bytes:
-    """A whole extension header. Its second byte counts units of 8 bytes beyond the first 8 (RFC
-    8200, section 4.2), that of the authentication header units of 4 beyond 8 (RFC 4302, 2.2)."""
+    """Read a whole extension header. Its second byte counts units of 8 bytes beyond the first 8
+    (RFC 8200, section 4.2); in the authentication header, units of 4 beyond 8 (RFC 4302, 2.2)."""
     kind = packet.protocol
     malformed = unless_fragment(packet, Reason.IPV6_EXTENSION)
     units = take(packet, offset, EXTENSION_BYTES_MIN, end, malformed)[1]
     size = EXTENSION_BYTES_MIN
     if kind == AUTHENTICATION:
         size += units * 4
-    elif kind != FRAGMENT:  # RFC 8200, section 4.5: 8 bytes, and the second is reserved
+    elif kind != FRAGMENT:  # RFC 8200, section 4.5: 8 bytes; the second one is reserved
         size += units * 8
     too_small = kind == AUTHENTICATION and size < AUTHENTICATION_BYTES_MIN
     if too_small or (kind == HOP_BY_HOP and not first):
@@ -154,15 +157,15 @@ def _take_extension(packet: Packet, offset: int, end: int, *, first: bool) -> by
 
 
 def _parse_ipv6_fragment_header(packet: Packet, header: bytes, data: int, end: int) -> bool:
-    """Whether the walk ends here, because what follows continues another packet's data.
+    """Whether the walk ends here, because the rest continues another packet's data.
 
-    ``data``: where the fragment's data begins. An atomic fragment (offset 0 and none to follow) is
-    a whole packet: RFC 6946.
+    ``data``: start of the fragment's data. An atomic fragment (offset 0 and none to follow) is a
+    whole packet: RFC 6946.
     """
     start = number(header, 2) & IPV6_OFFSET_MASK
     if start == 0 and not number(header, 2) & IPV6_MORE_FRAGMENTS:
         return False
-    # The payload length of the reassembled packet counts the extension headers ahead of this one,
+    # The payload length of the reassembled packet counts the extension headers before this one, but
     # neither the IPv6 header nor this one (RFC 8200, section 4.5).
     ahead = data - EXTENSION_BYTES_MIN - packet.l3_offset - IPV6_BYTES
     _parse_fragment(packet, start, end - data, ahead)
@@ -170,11 +173,12 @@ def _parse_ipv6_fragment_header(packet: Packet, header: bytes, data: int, end: i
 
 
 def _parse_fragment(packet: Packet, start: int, size: int, ahead: int) -> None:
-    """A fragment whose data of ``size`` bytes belongs at ``start``, behind ``ahead`` header bytes.
+    """A fragment whose data of ``size`` bytes belongs at ``start``, after ``ahead`` header bytes.
 
-    Malformed: one without data; one that ends beyond what a packet can be ("ping of death"); TCP at
-    offset 8, which overwrites the flags that the first fragment showed (RFC 1858, section 3.2.1);
-    and there what follows an extension header of IPv6, which of 8 bytes is followed by all of TCP.
+    Malformed: a fragment without data; one that ends beyond the maximum packet ("ping of death");
+    TCP at offset 8, which overwrites the flags in the first fragment (RFC 1858, section 3.2.1); and
+    at offset 8 the rest of an IPv6 extension header, because a header of 8 bytes is followed by all
+    of TCP.
     """
     packet.flags |= PacketFlag.FRAGMENT
     if start > 0:

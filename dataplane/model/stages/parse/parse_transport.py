@@ -1,4 +1,4 @@
-"""TCP, UDP, ICMP and ICMPv6, and which ICMPv6 never leaves its link.
+"""TCP, UDP, ICMP and ICMPv6, and ICMPv6 that never leaves its link.
 
 Other protocols (ESP, GRE, SCTP, no next header) have no header that a stage reads.
 """
@@ -21,7 +21,7 @@ MULTICAST_LISTENER = {130, 131, 132, 143}
 
 
 def parse_transport(packet: Packet, offset: int, end: int) -> None:
-    """The transport header at ``offset`` of an IP packet that ends at ``end``."""
+    """Parse the transport header at ``offset`` of an IP packet that ends at ``end``."""
     if packet.protocol == TCP:
         _parse_tcp(packet, offset, end)
     elif packet.protocol == UDP:
@@ -31,8 +31,8 @@ def parse_transport(packet: Packet, offset: int, end: int) -> None:
 
 
 def _parse_tcp(packet: Packet, offset: int, end: int) -> None:
-    """RFC 9293, section 3.1. Options that a capture has cut off are no loss: no stage reads them.
-    Options in a second segment are: a later stage would have to."""
+    """RFC 9293, section 3.1. Options that a capture has cut off do not matter: no stage reads them.
+    Options in a second segment do: a later stage would have to read them."""
     tcp = take(packet, offset, TCP_BYTES, end, unless_fragment(packet, Reason.L4_TRUNCATED))
     packet.l4_offset = offset
     header_bytes = (tcp[12] >> 4) * 4
@@ -47,8 +47,8 @@ def _parse_tcp(packet: Packet, offset: int, end: int) -> None:
 
 
 def _parse_udp(packet: Packet, offset: int, end: int) -> None:
-    """RFC 768. In a first fragment the length is that of the whole datagram, so it may be more than
-    the fragment has."""
+    """RFC 768. In a first fragment the length is that of the whole datagram, so it may exceed the
+    fragment."""
     udp = take(packet, offset, UDP_BYTES, end, unless_fragment(packet, Reason.L4_TRUNCATED))
     packet.l4_offset = offset
     claimed_bytes = number(udp, 4)
@@ -59,7 +59,8 @@ def _parse_udp(packet: Packet, offset: int, end: int) -> None:
 
 
 def _parse_icmp(packet: Packet, offset: int, end: int) -> None:
-    """RFC 792, RFC 4443. Behind 8 bytes, the last 4 of which depend on the type, comes payload."""
+    """RFC 792, RFC 4443. The payload follows after 8 bytes, the last 4 of which depend
+    on the type."""
     icmp = take(packet, offset, ICMP_BYTES, end, unless_fragment(packet, Reason.L4_TRUNCATED))
     packet.l4_offset, packet.payload_offset = offset, offset + ICMP_BYTES
     if packet.ip_version == 6 and PacketFlag.INNER not in packet.flags:
@@ -67,12 +68,12 @@ def _parse_icmp(packet: Packet, offset: int, end: int) -> None:
 
 
 def _icmpv6_link(packet: Packet, kind: int) -> Link:
-    """What nobody beyond the link can have sent.
+    """ICMPv6 that no host beyond the link can have sent.
 
-    Neighbour discovery with hop limit 255: a router would have made it 254 (RFC 4861, section
-    3.1); a redirect only from a link-local address (8.1). Multicast listener discovery to a group
-    with hop limit 1: no router forwards it (RFC 3810, section 5). Duplicate address detection, from
-    the address ``::``, is of the first kind.
+    Neighbour discovery with hop limit 255: a router would have made it 254 (RFC 4861, section 3.1);
+    a redirect only from a link-local address (8.1). Multicast listener discovery to a group with
+    hop limit 1: no router forwards it (RFC 3810, section 5). Duplicate address detection, from the
+    address ``::``, belongs to neighbour discovery.
     """
     hop_limit = packet.data[packet.l3_offset + 7]
     to_group = packet.data[packet.l3_offset + 24] == 0xFF

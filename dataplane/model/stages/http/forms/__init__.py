@@ -1,1 +1,1 @@
-"""What of a request is scanned, in three forms: twins of ``stages/http/forms/``."""
+"""The parts of a request that are scanned, in three forms: twins of ``stages/http/forms/``."""

@@ -1,4 +1,4 @@
-"""What of a request's body is scanned: twin of ``stages/http/forms/forms_body.c``."""
+"""The scanned parts of a request's body: twin of ``stages/http/forms/forms_body.c``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BOUNDARY_BYTES_MAX = 70
 
 
 class Kind(enum.IntEnum):
-    """enum sb_http_content: what Content-Type says."""
+    """enum sb_http_content: the kind of content by Content-Type."""
 
     NONE = 0
     URLENCODED = 1
@@ -35,18 +35,18 @@ class Kind(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Body:
-    """A body without its framing, and what the head says of it."""
+    """A body without its framing, and the head's description of it."""
 
     content: bytes
     kind: Kind = Kind.NONE
     boundary: bytes = b""
     trailers: Sequence[tuple[bytes, bytes]] = ()
     is_whole: bool = True
-    """False: more follows that is not inspected."""
+    """False: more bytes follow that are not inspected."""
 
 
 def values_of_body(body: Body) -> Values:
-    """What is scanned of a body and its trailers."""
+    """The scanned parts of a body and its trailers."""
     values = Values()
     values.text[Form.RAW] = body.content
     values.raw_piece(WafClass.BODY, body.content)
@@ -71,7 +71,7 @@ def _content(body: Body, faults: set[Fault]) -> Lines:
 
 
 def _is_wide(content: bytes, *, is_json: bool) -> bool:
-    """UTF-16 or UTF-32; RFC 4627, section 3; XML 1.0, appendix F.1."""
+    """Whether it is UTF-16 or UTF-32; RFC 4627, section 3; XML 1.0, appendix F.1."""
     if len(content) < 2:
         return False
     has_mark = content[:2] in (b"\xff\xfe", b"\xfe\xff")

@@ -1,4 +1,4 @@
-"""Content that says by itself what it is; JSON."""
+"""Content whose kind is guessed from its bytes; JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _QUOTE = re.compile(rb'(\\*)"')
 
 
 def guessed(content: bytes, *, is_field: bool) -> Lines:
-    """Lines of a body of no declared kind, or of a part of one."""
+    """Lines of a body, or of a part, without a declared kind."""
     match _first(content):
         case b"{" | b"[":
             return json_lines(content)
@@ -22,7 +22,7 @@ def guessed(content: bytes, *, is_field: bool) -> Lines:
 
 
 def json_lines(content: bytes) -> Lines:
-    """Of strings, and of what is between them."""
+    """Lines of the strings, and of the text between them."""
     return lines_of((one for one in _strings(content) if one.strip(_PUNCTUATION)), JSON)
 
 
@@ -36,5 +36,5 @@ def _strings(content: bytes) -> Iterator[bytes]:
 
 
 def _first(content: bytes) -> bytes:
-    """The first byte behind a byte order mark and white space; empty: there is none."""
+    """The first byte after a byte order mark and white space; empty: none."""
     return content.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\n\v\f\r")[:1]

@@ -1,4 +1,4 @@
-"""Encodings that are undone in one value: twin of ``stages/http/forms/forms_text.h``."""
+"""Encodings that are decoded within one value: twin of ``stages/http/forms/forms_text.h``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 ROUNDS_MAX = 4
-"""Of `fold`."""
+"""Rounds of `fold`."""
 ESCAPE_BYTES_MAX = 6
 """%uXXXX."""
 NAMES = {
@@ -18,11 +18,12 @@ NAMES = {
     "lowbar": "_", "UnderBar": "_", "grave": "`", "lcub": "{", "lbrace": "{", "verbar": "|",
     "vert": "|", "rcub": "}", "rbrace": "}",
 }  # fmt: skip
-"""HTML, "named character references": of ASCII that is no letter or digit; and the blank."""
+"""HTML's "named character references" for ASCII characters that are neither letter nor digit; and
+the space."""
 WITHOUT_END = ("lt", "LT", "gt", "GT", "amp", "AMP", "quot", "QUOT", "nbsp")
-"""Those that need no semicolon, unless = follows."""
+"""References that need no semicolon, unless = follows."""
 _BLANKS = {bytes([byte]) for byte in range(1, 32)} - {b"\t", b"\r"}
-"""What SQL servers and browsers take for one; tabs and CR match a ``.`` anyway."""
+"""Characters that SQL servers and browsers take for a space; tabs and CR match a ``.`` anyway."""
 _ESCAPED = re.compile(rb"%([0-9a-fA-F]{2})")
 _BY_NUMBER = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 _BY_NAME = re.compile(
@@ -52,17 +53,17 @@ _TAILS: tuple[tuple[re.Pattern[bytes], Callable[[re.Match[bytes]], bytes]], ...]
         lambda found: _utf8(_narrow(ord(found[0].decode()))),
     ),
 )
-"""What is undone as soon as its last byte has come."""
+"""Escapes that are decoded as soon as their last byte is read."""
 
 
 def decode(value: bytes, *, plus: bool) -> bytes:
-    """%XX undone once; RFC 3986, section 2.1. ``plus``: ``+`` is a blank."""
+    """Decode %XX once; RFC 3986, section 2.1. ``plus``: ``+`` is a space."""
     value = value.replace(b"+", b" ") if plus else value
     return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), value)
 
 
 def unescape(value: bytes) -> bytes:
-    """Escapes of a JSON string; RFC 8259, section 7. Others stay."""
+    """Decode escapes of a JSON string; RFC 8259, section 7. Others are kept."""
 
     def one(found: re.Match[bytes]) -> bytes:
         if found[4]:
@@ -76,7 +77,7 @@ def unescape(value: bytes) -> bytes:
 
 
 def fold(value: bytes, *, plus: bool) -> bytes:
-    """A value as the most lenient reader has it."""
+    """The value as the most lenient reader reads it."""
     value = _undo_escapes(value, plus=plus)
     for _ in range(ROUNDS_MAX - 1):
         left = dereference(value)
@@ -87,7 +88,7 @@ def fold(value: bytes, *, plus: bool) -> bytes:
 
 
 def dereference(value: bytes) -> bytes:
-    """Character references of HTML, once."""
+    """Decode character references of HTML, once."""
 
     def by_number(found: re.Match[bytes]) -> bytes:
         number = int(found[1], 16) if found[1] else int(found[2])
@@ -104,7 +105,7 @@ def dereference(value: bytes) -> bytes:
 
 
 def _undo_escapes(value: bytes, *, plus: bool) -> bytes:
-    """An escape may be put together from what others stood for: hence byte by byte."""
+    """Decode byte by byte, because decoded bytes may complete another escape."""
     out = bytearray()
     for byte in value:
         last = bytes([byte])
@@ -116,7 +117,8 @@ def _undo_escapes(value: bytes, *, plus: bool) -> bytes:
 
 
 def _completed(out: bytearray, last: bytes) -> bytes:
-    """Add a byte, or what the escape that it completes stands for: ASCII has still to be added."""
+    """Add a byte, or the character of the escape that it completes; returned ASCII is yet to be
+    added."""
     tail = bytes(out[-ESCAPE_BYTES_MAX + 1 :]) + last
     for pattern, meaning in _TAILS:
         for size in (2, 3, 4, ESCAPE_BYTES_MAX):
@@ -133,7 +135,7 @@ def _completed(out: bytearray, last: bytes) -> bytes:
 
 
 def _narrow(character: int) -> int:
-    """ASCII for its full-width form."""
+    """ASCII for a full-width form."""
     return character - 0xFEE0 if 0xFF01 <= character <= 0xFF5E else character
 
 

@@ -1,4 +1,4 @@
-"""What of a request's head is scanned: twin of ``stages/http/forms/forms_head.c``."""
+"""The scanned parts of a request's head: twin of ``stages/http/forms/forms_head.c``."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Head:
     path: bytes
     query: bytes
     headers: Sequence[tuple[bytes, bytes]] = ()
-    """Names as sent, values without the blanks around them."""
+    """Names as sent; values without white space around them."""
 
 
 def values_of_head(head: Head) -> Values:
-    """What is scanned of a head. Repeated headers: each of them, and all joined."""
+    """The scanned parts of a head. Repeated headers: each of them, and all joined."""
     values = Values()
     values.text[Form.RAW] = _with_plain_ends(head)
     values.raw_piece(WafClass.METHOD, head.method)
@@ -39,7 +39,7 @@ def values_of_head(head: Head) -> Values:
 
 
 def _with_plain_ends(head: Head) -> bytes:
-    """Every CR, and the blanks behind a value, as LF: nothing moves."""
+    """Replace every CR, and white space after a value, by LF; offsets do not change."""
     first, *lines = head.raw.split(b"\r\n")
     out = [first]
     for line in lines:
@@ -71,7 +71,7 @@ def _add_headers(values: Values, headers: Sequence[tuple[bytes, bytes]]) -> None
 
 
 def add_header(values: Values, name: bytes, value: bytes) -> None:
-    """A header, or a trailer; or all values of one name, joined."""
+    """Add a header or a trailer; or all values of one name, joined."""
     name = name.lower()
     targets = [(WafClass.HEADER, name)]
     parts = [value]

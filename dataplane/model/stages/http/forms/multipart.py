@@ -1,6 +1,7 @@
 """The parts of a multipart body: twin of ``stages/http/forms/forms_multipart.c``.
 
-RFC 7578; RFC 2046, section 5.1.1. What servers read differently is a fault, and is read on.
+RFC 7578; RFC 2046, section 5.1.1. Constructs that servers read differently are faults; reading
+continues.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from dataplane.model.stages.http.forms.values import (
 )
 
 HEADERS_MAX = 16
-"""Of a part."""
+"""Headers of a part."""
 _FILE_NAME = re.compile(rb"filename[* ]*=", re.IGNORECASE)
 
 
 def part_lines(content: bytes, boundary: bytes, faults: set[Fault], *, is_whole: bool) -> Lines:
-    """Of headers and contents of all parts; ``faults``: what is found is added."""
+    """Lines of headers and contents of all parts; found faults are added to ``faults``."""
     return together(_Reader(content, boundary, faults, is_whole).read())
 
 
 class _Reader:
-    """Where a reader of a body is."""
+    """The position of a reader in a body."""
 
     def __init__(self, content: bytes, boundary: bytes, faults: set[Fault], is_whole: bool) -> None:
         self.content = content
@@ -54,7 +55,7 @@ class _Reader:
             rest = self.content[self.at :]
             line, is_ended = self._next_line()
             if not is_ended and not self.is_whole:
-                return  # what has not come can't be judged
+                return  # bytes that have not arrived can't be judged
             if line.startswith(b"--"):
                 yield self._end(rest[2:])
                 return
@@ -79,7 +80,7 @@ class _Reader:
             self.faults.add(Fault.MULTIPART_END)
 
     def _next_delimiter(self) -> int | None:
-        """At the beginning of a line, with nothing behind it that makes it another boundary."""
+        """The next delimiter: at the beginning of a line, and not the start of another boundary."""
         start = self.at
         while (found := self.content.find(self.delimiter, start)) >= 0:
             if found == 0 or self.content[found - 1 : found] == b"\n":
@@ -91,7 +92,7 @@ class _Reader:
         return None
 
     def _next_line(self) -> tuple[bytes, bool]:
-        """Without its end, and whether it has one."""
+        """The next line without its end, and whether it has one."""
         line, feed, _ = self.content[self.at :].partition(b"\n")
         self.at += len(line) + len(feed)
         if not feed:
@@ -102,7 +103,7 @@ class _Reader:
         return line[:-1], True
 
     def _headers(self) -> tuple[bool, Lines]:
-        """Whether the part is a file, and what its headers have."""
+        """Whether the part is a file, and the lines of its headers."""
         is_file, dispositions = False, 0
         lines: list[bytes] = []
         for _ in range(HEADERS_MAX + 1):
@@ -131,7 +132,7 @@ class _Reader:
             self.faults.add(Fault.MULTIPART_ENCODING)
 
     def _content(self) -> tuple[bytes, int | None]:
-        """Up to the next delimiter, and where that is."""
+        """The content up to the next delimiter, and the position of that."""
         following = self._next_delimiter()
         content = self.content[self.at : following]
         if following is None:

@@ -11,7 +11,7 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
 
 
 def path_lines(sent: bytes, faults: set[Fault]) -> Lines:
-    """What differs from the form before; ``faults``: what is found is added."""
+    """Lines that differ from the previous form; found faults are added to ``faults``."""
     lines = no_lines()
     if not sent.startswith(b"/"):
         return lines
@@ -40,10 +40,10 @@ def _different(readings: list[bytes], before: bytes) -> list[bytes]:
 
 
 def resolve(path: bytes, *, has_parameters: bool = False) -> tuple[bytes, bool]:
-    """``//`` as ``/``, ``.`` and ``..`` taken out (RFC 3986, section 5.2.4).
+    """Normalise: ``//`` as ``/``, ``.`` and ``..`` removed (RFC 3986, section 5.2.4).
 
-    ``has_parameters``: what a segment has behind its first ``;`` is taken out too. The second value
-    says whether there was a ``..`` above the root, where it does nothing.
+    ``has_parameters``: parts of a segment after its first ``;`` are removed too. The second result
+    is whether a ``..`` went above the root, where it has no effect.
     """
     kept: list[bytes] = []
     climbs = False

@@ -1,4 +1,4 @@
-"""What is scanned of a request, in three forms: twin of ``forms.h`` and ``forms.c``."""
+"""The scanned parts of a request, in three forms: twin of ``forms.h`` and ``forms.c``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataplane.native.abi import WafClass
 
 
 class Form(enum.IntEnum):
-    """As sent, as applications read it, as the most lenient reader does."""
+    """RAW: as sent; DECODED: as applications read it; FOLDED: as the most lenient reader does."""
 
     RAW = 0
     DECODED = 1
@@ -20,7 +20,7 @@ class Form(enum.IntEnum):
 
 
 class Fault(enum.Enum):
-    """What is wrong with a path or a body; the names of ``faults.def``."""
+    """Errors of a path or a body, named as in ``faults.def``."""
 
     PATH_ESCAPE = "path_escape"
     PATH_ROOT = "path_root"
@@ -31,35 +31,36 @@ class Fault(enum.Enum):
 
 
 class Piece(NamedTuple):
-    """Bytes that the rules of one class are looked for in."""
+    """Bytes in which the rules of one class are searched."""
 
     target: WafClass
     name: bytes
-    """Of a header, in lower case; else empty."""
+    """Name of the header, in lower case; else empty."""
     text: bytes
 
 
 @dataclass
 class Values:
-    """What is scanned of one request. A text is lines, LF behind each (RAW: and a head or body)."""
+    """The scanned parts of one request. A text is lines, each with LF (RAW: also a head
+    or body)."""
 
     text: dict[Form, bytes] = field(default_factory=lambda: dict.fromkeys(Form, b""))
     pieces: dict[Form, list[Piece]] = field(default_factory=lambda: {one: [] for one in Form})
     faults: set[Fault] = field(default_factory=set)
     secret: dict[Form, int] = field(default_factory=dict)
-    """Lines from there on are cookies and credentials."""
+    """Offset after which the lines are cookies and credentials."""
 
     def secrets_follow(self) -> None:
-        """Lines that come from now on are not to be shown to anybody."""
+        """Lines added from now on are secret."""
         self.secret = {form: len(text) for form, text in self.text.items()}
 
     def raw_piece(self, target: WafClass, text: bytes, name: bytes = b"") -> None:
-        """A piece of what was sent, unless it is empty."""
+        """A piece of the sent bytes, unless it is empty."""
         if text:
             self.pieces[Form.RAW].append(Piece(target, name, text))
 
     def add(self, lines: Lines, targets: Iterable[tuple[WafClass, bytes]]) -> None:
-        """Lines for DECODED and FOLDED, which are one piece for each of the targets."""
+        """Add lines for DECODED and FOLDED as one piece for each of the targets."""
         for target, name in targets:
             for form, found in lines.items():
                 if found:
@@ -73,14 +74,14 @@ Lines = dict[Form, list[bytes]]
 
 @dataclass(frozen=True)
 class Reading:
-    """How values of one kind are read."""
+    """How values of one kind are decoded."""
 
     decode: Callable[[bytes], bytes]
     plus: bool = False
     folds_line_ends: bool = False
-    """Also of a value in which nothing else was to fold; NUL likewise."""
+    """Also in a value in which nothing else was folded; NUL likewise."""
     is_line: bool = False
-    """In DECODED even if it does not differ: in RAW it is no line of its own."""
+    """In DECODED even if it does not differ: RAW has no line of its own for it."""
 
 
 ARGUMENT = Reading(lambda value: decode(value, plus=True), plus=True, folds_line_ends=True)
@@ -92,18 +93,18 @@ FIELD = replace(TEXT, is_line=True)
 
 
 def no_lines() -> Lines:
-    """Nothing differs."""
+    """No lines: nothing differs."""
     return {Form.DECODED: [], Form.FOLDED: []}
 
 
 def together(found: Iterable[Lines]) -> Lines:
-    """Lines of several, in order."""
+    """Lines of several values, in order."""
     every = list(found)
     return {form: [line for one in every for line in one[form]] for form in no_lines()}
 
 
 def lines_of(values: Iterable[bytes], reading: Reading) -> Lines:
-    """What differs from the form before, of each value."""
+    """Lines of each value that differ from the previous form."""
     lines = no_lines()
     for sent in values:
         decoded = reading.decode(sent)

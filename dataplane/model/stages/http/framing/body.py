@@ -1,4 +1,4 @@
-"""The body (RFC 9112, 6 and 7): so many bytes, or chunks, byte by byte."""
+"""The body (RFC 9112, 6 and 7): with a length, or in chunks, byte by byte."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ FORBIDDEN = frozenset(
     b"expect host keep-alive proxy-connection proxy-authorization te trailer transfer-encoding "
     b"upgrade".split()
 )
-"""What was decided by the head (RFC 9110, 6.5.1)."""
+"""Trailers that the head has decided (RFC 9110, 6.5.1)."""
 
 
 class _Line(NamedTuple):
-    """About a chunk."""
+    """The state of reading a line about a chunk."""
 
     size: int
     digits: int
@@ -38,7 +38,7 @@ class _Line(NamedTuple):
 
 
 def read_length(reader: Reader, request: Request) -> None:
-    """So many bytes."""
+    """Read a body of a given length."""
     rest = reader.data[reader.at : reader.at + request.content_length]
     request.body = rest
     reader.at += len(rest)
@@ -47,7 +47,7 @@ def read_length(reader: Reader, request: Request) -> None:
 
 
 def read_chunks(reader: Reader, request: Request) -> None:
-    """Chunks up to the one of no bytes, and the trailers."""
+    """Read chunks up to the last one, of no bytes, and the trailers."""
     while size := _next_size(reader, request):
         rest = reader.data[reader.at : reader.at + size]
         request.body += rest
@@ -63,7 +63,7 @@ def read_chunks(reader: Reader, request: Request) -> None:
 
 
 def _within(reader: Reader, read: Callable[[Reader, Request], _Read], request: Request) -> _Read:
-    """At most LINE_MAX bytes."""
+    """Limit a line to LINE_MAX bytes."""
     start = reader.at
     try:
         found = read(reader, request)
@@ -88,7 +88,7 @@ def _next_size(reader: Reader, request: Request) -> int:
 
 
 def _size(reader: Reader, _: Request) -> _Line:
-    """The line about a chunk."""
+    """Read the line about a chunk: its size and extensions."""
     start, size = reader.at, 0
     while reader.peek() in HEX_DIGITS:
         size = size * 16 + int(bytes((reader.take(),)), 16)
@@ -105,9 +105,9 @@ def _size(reader: Reader, _: Request) -> _Line:
 
 
 def _extensions(reader: Reader) -> None:
-    """Names and values without white space (RFC 9112, 7.1.1).
+    """Read names and values without white space (RFC 9112, 7.1.1).
 
-    Quotes inside a value are read too: every extension is a fault, whatever it says.
+    Quotes inside a value are read too: every extension is a fault in any case.
     """
     while reader.peek() == ord(";"):
         reader.at += 1

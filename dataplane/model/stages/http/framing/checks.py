@@ -1,4 +1,4 @@
-"""What a head says about its message, and what of it servers read differently."""
+"""Checks of a head: what it declares about the message, and what servers read differently."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dataplane.model.stages.http.framing.request import (
 
 
 def check_head(request: Request) -> None:
-    """Fill in what the head says; every fault but those that break it is added.
+    """Fill in the declarations of the head; add all faults that do not break the message.
 
-    Raises BrokenError where it leaves the end of the body open.
+    Raises BrokenError if the head leaves the end of the body open.
     """
     _check_line(request)
     check_target(request)
@@ -44,7 +44,7 @@ def _check_line(request: Request) -> None:
 
 
 def _check_encoding(request: Request) -> None:
-    """RFC 9112, 6.1: but for one exact chunked everybody reads something else."""
+    """RFC 9112, 6.1: servers read anything except exactly one "chunked" differently."""
     found = request.values(b"transfer-encoding")
     if found and found != [b"chunked"]:
         request.faults.add("TRANSFER_ENCODING")
@@ -55,7 +55,7 @@ def _check_encoding(request: Request) -> None:
 
 
 def _check_length(request: Request) -> None:
-    """RFC 9112, 6.3: digits, and blanks around them, but no tabs."""
+    """RFC 9112, 6.3: digits with spaces around them, but no tabs."""
     for header in _named(request, b"content-length"):
         if b"\t" in header.raw or not header.value or set(header.value) - DIGITS:
             request.faults.add("CONTENT_LENGTH")
@@ -78,7 +78,7 @@ def _check_rest(request: Request) -> None:
 
 
 def _check_connection(request: Request) -> None:
-    """RFC 9112, 9.3; RFC 9110, 7.8. Proxy-Connection too: some servers obey it."""
+    """RFC 9112, 9.3; RFC 9110, 7.8. Also Proxy-Connection: some servers obey it."""
     asked = {one for name in (b"connection", b"proxy-connection") for one in _list(request, name)}
     if b"close" not in asked and (request.version == b"1.1" or b"keep-alive" in asked):
         request.flags.add("keep_alive")

@@ -1,4 +1,4 @@
-"""Content-Type (RFC 9110, 8.3): which kind of content, and the boundary of a multipart body."""
+"""Content-Type (RFC 9110, 8.3): the kind of content, and the boundary of a multipart body."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _PARAMETER = re.compile(
     re.S,
 )
 _BOUNDARY = re.compile(rb"[a-z0-9'()+_,./:=?-]{1,70}", re.I)
-"""RFC 2046, 5.1.1, without blanks."""
+"""RFC 2046, 5.1.1, without the space."""
 
 
 def check_content_type(request: Request) -> None:
-    """Of the first one, if there are several."""
+    """Check the first Content-Type, if there are several."""
     values = request.values(b"content-type")
     if len(values) > 1:
         request.faults.add("CONTENT_TYPE")
@@ -40,7 +40,7 @@ def _kind(kind: bytes) -> Content:
 
 
 def _check_boundary(request: Request, text: bytes) -> None:
-    """One parameter of that name, and nothing that could be taken for one."""
+    """Exactly one parameter of that name, and nothing that a server could read as another one."""
     found, is_good = 0, True
     while text:
         parameter = _PARAMETER.match(text)

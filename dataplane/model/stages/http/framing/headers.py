@@ -24,7 +24,7 @@ Named = Callable[[bytes], None]
 
 
 def read_headers(reader: Reader, request: Request) -> None:
-    """Up to the empty line, and over it."""
+    """Read up to and including the empty line."""
     while _line_begins(reader, request.headers):
         start = reader.at
         name = _name(reader, lambda name: _check_name(name, request))
@@ -35,7 +35,7 @@ def read_headers(reader: Reader, request: Request) -> None:
 
 
 def read_trailers(reader: Reader, request: Request) -> None:
-    """The same behind the last chunk."""
+    """As `read_headers`, after the last chunk."""
     while _line_begins(reader, request.trailers):
         start = reader.at
         name = _name(reader, _check_trailer)
@@ -43,7 +43,8 @@ def read_trailers(reader: Reader, request: Request) -> None:
 
 
 def _line_begins(reader: Reader, before: list[Header]) -> bool:
-    """False: that was the empty line. Only here is known that the line before is not folded."""
+    """Begin a line; False: it was the empty line. Only here it is known that the line before is not
+    folded."""
     first = reader.peek()
     if first in WHITE:
         broken("HEADER_FOLD")
@@ -80,7 +81,7 @@ def _check_trailer(name: bytes) -> None:
 
 
 def _reach_value(reader: Reader) -> None:
-    """To the first byte of it, or to where it is known to be empty."""
+    """Go to the first byte of the value, or to the point where it is known to be empty."""
     while reader.peek() in WHITE:
         reader.at += 1
     if reader.peek() == CR:
@@ -114,7 +115,7 @@ def _rest_of_line(reader: Reader, name: bytes, headers: list[Header], start: int
 
 
 def _read_length(reader: Reader) -> None:
-    """Digits of a number below 2 ** 64, and blanks."""
+    """Digits of a number below 2 ** 64, and white space."""
     if reader.peek() in LINE_ENDS:
         return  # empty: see _line_begins
     value = 0
@@ -132,7 +133,7 @@ def _read_length(reader: Reader) -> None:
 
 
 def _read_encoding(reader: Reader, headers: list[Header]) -> None:
-    """Nothing may follow chunked, in this value or in another one (RFC 9112, 6.1)."""
+    """Nothing may follow "chunked", in this value or in another one (RFC 9112, 6.1)."""
     if reader.peek() in LINE_ENDS:
         return
     if is_chunked(headers):
@@ -146,7 +147,8 @@ def _read_encoding(reader: Reader, headers: list[Header]) -> None:
 
 
 def is_chunked(headers: list[Header]) -> bool:
-    """Whether the last of all codings is chunked; a tab behind it is for some a part of it."""
+    """Whether the last of all codings is "chunked"; some servers take a tab after it as a part of
+    it."""
     found = [
         one.raw.lstrip(b" \t") for one in headers if one.name.lower() == _ENCODING and one.value
     ]

@@ -1,4 +1,4 @@
-"""Host and target (RFC 9112, 3.2): whom a request is for, by the one and by the other."""
+"""Host and request target (RFC 9112, 3.2): both name the host of the request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME = re.compile(rb"\[[^\]]*\]?|[^:]*")
 
 
 def check_target(request: Request) -> None:
-    """Its form, and its parts; of an absolute URI the authority is the host."""
+    """Check the form of the target, and split it; the authority of an absolute URI is the host."""
     target, path = request.target, request.target
     if not target.isascii():
         request.faults.add("TARGET")
@@ -33,7 +33,7 @@ def check_target(request: Request) -> None:
 
 
 def check_host(request: Request) -> None:
-    """Exactly one in HTTP/1.1, well-formed, and the same as in the target."""
+    """Exactly one Host in HTTP/1.1, well-formed, and equal to that of the target."""
     hosts = request.values(b"host")
     if not hosts and request.version != b"1.0":
         request.faults.add("HOST_MISSING")
@@ -49,6 +49,6 @@ def check_host(request: Request) -> None:
 
 
 def _compared(host: bytes) -> bytes:
-    """As servers choose by it: without port and last dot, in lower case."""
+    """The host as servers compare it: without port and final dot, in lower case."""
     found = _NAME.match(host)
     return found[0].lower().removesuffix(b".") if found else host

@@ -1,6 +1,6 @@
-"""The request line (RFC 9112, 3), byte by byte: what is no such line breaks the message.
+"""The request line (RFC 9112, 3), byte by byte; an invalid one breaks the message.
 
-What servers read as one, and differently, is read to its end; `checks` says what is wrong.
+A line that servers accept but read differently is read to its end; `checks` reports the fault.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _RTSP = (
 ).split()
 _PREFACE = b"PRI"
 METHODS = {b"HTTP": frozenset(_HTTP), b"RTSP": frozenset(_RTSP), b"ICE": frozenset((b"SOURCE",))}
-"""By protocol: IANA's registry of HTTP methods as far as servers know it; RTSP (RFC 2326, 10)."""
+"""Methods by protocol: of IANA's registry those that servers implement; RTSP (RFC 2326, 10)."""
 _ALL = frozenset[bytes]().union(*METHODS.values(), (_PREFACE,))
 _PASSED_OVER = frozenset((*range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0))
-"""White space for servers that split the line as text, before the method too."""
+"""White space for servers that split the line as text, also before the method."""
 _BEYOND = frozenset(range(0x80, 0x100))
-"""Read like letters in a target: many servers do."""
+"""Accepted like letters in a target: many servers do this."""
 _GRAPHIC = frozenset(range(0x21, 0x7F)) | _BEYOND
 _SCHEME = LETTERS | _BEYOND
 _AUTHORITY = _SCHEME | frozenset(b"0123456789-_.!~*'()%;:&=+$,[]")
 _VERSIONS = frozenset((b"0.9", b"1.0", b"1.1", b"2.0"))
-"""What is read to the end of the line; others break it."""
+"""Faults with which the line is read to its end; others break the message."""
 
 
 def read_request_line(reader: Reader, request: Request) -> None:
-    """Method, target, protocol and version, and the CRLF behind them."""
+    """Read method, target, protocol and version, and the CRLF after them."""
     _read_line_ends(reader, request)
     start = reader.at
     request.method = _method(reader)
@@ -54,14 +54,14 @@ def read_request_line(reader: Reader, request: Request) -> None:
     _skip_blanks(reader)
     request.target = _target(reader, is_authority=request.method == b"CONNECT")
     if reader.peek() != BLANK:
-        broken("VERSION")  # the whole request, for a server that knows HTTP/0.9
+        broken("VERSION")  # the whole request, for a server with HTTP/0.9
     _skip_blanks(reader)
     _read_version(reader, request)
     request.line = reader.data[start : reader.at]
 
 
 def _read_line_ends(reader: Reader, request: Request) -> None:
-    """Empty lines: one CRLF is taken (RFC 9112, 2.2)."""
+    """Empty lines before the request: one CRLF is allowed (RFC 9112, 2.2)."""
     try:
         found = reader.take_while(LINE_ENDS)
     except MoreError:
@@ -95,7 +95,7 @@ def _skip_blanks(reader: Reader) -> None:
 
 
 def _target(reader: Reader, *, is_authority: bool) -> bytes:
-    """Up to a blank or a line end, which is there."""
+    """Read up to a space or a line end; one of them is there."""
     start = reader.at
     if is_authority:
         _authority(reader)
@@ -117,7 +117,7 @@ def _target(reader: Reader, *, is_authority: bool) -> bytes:
 
 
 def _authority(reader: Reader) -> None:
-    """Up to the path or query, or the end of the target; it has one @ at most in a row."""
+    """Read up to the path or query, or the end of the target; two consecutive @ break the line."""
     while True:
         byte = reader.peek()
         if byte == ord("@"):

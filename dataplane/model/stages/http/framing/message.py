@@ -1,4 +1,4 @@
-"""A request from its first byte, as far as its bytes have come; see `request`."""
+"""Parses a request from its first byte, as far as its bytes have arrived; see `request`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataplane.model.stages.http.framing.request import HEAD_MAX, Framing, Progr
 
 
 def read_request(data: bytes) -> Request:
-    """What is known of the request that these bytes begin with; others may follow it."""
+    """The parsed part of the request at the start of these bytes; other requests may follow it."""
     request, reader = Request(), Reader(data[:HEAD_MAX])
     try:
         _read_head(reader, request)

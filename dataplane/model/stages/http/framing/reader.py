@@ -1,4 +1,4 @@
-"""Bytes of a message as they are read one after the other, and how reading may end early."""
+"""Reads the bytes of a message in order; exceptions end the reading early."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FIELD_VALUE = frozenset((TAB, *range(0x20, 0x7F), *range(0x80, 0x100)))
 
 
 class MoreError(Exception):
-    """The bytes end before what is read does."""
+    """The bytes end before the element that is being read."""
 
 
 class BrokenError(Exception):
-    """Where the message ends can't be known; ``fault`` says why."""
+    """The end of the message can't be determined; ``fault`` is the reason."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
@@ -35,33 +35,33 @@ def broken(fault: str) -> NoReturn:
 
 
 class Reader:
-    """Where in the bytes reading is."""
+    """The position in the bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
 
     def peek(self) -> int:
-        """The byte that comes. Raises MoreError."""
+        """The next byte. Raises MoreError."""
         if self.at >= len(self.data):
             raise MoreError
         return self.data[self.at]
 
     def take(self) -> int:
-        """The same, and go on behind it."""
+        """The next byte; moves past it."""
         byte = self.peek()
         self.at += 1
         return byte
 
     def take_while(self, wanted: Container[int]) -> bytes:
-        """All that come before another one, which is there. Raises MoreError."""
+        """All bytes up to one outside of the set. Raises MoreError if there is none."""
         start = self.at
         while self.peek() in wanted:
             self.at += 1
         return self.data[start : self.at]
 
     def expect(self, wanted: bytes, fault: str) -> None:
-        """Exactly these bytes."""
+        """Read exactly these bytes."""
         for byte in wanted:
             if self.take() != byte:
                 broken(fault)

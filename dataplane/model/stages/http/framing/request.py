@@ -1,7 +1,7 @@
-"""One HTTP/1 request: where it ends, what it says, and what servers would read differently.
+"""One HTTP/1 request: its end, its content, and faults that servers would read differently.
 
-The twin of ``message.c``, written from RFC 9112 and from a comparison of servers: it reads all from
-the first byte on and knows no pieces. A fault that leaves the end open breaks the message there.
+The twin of ``message.c``, written from RFC 9112 and from a comparison of servers. It reads all
+bytes from the first one, without pieces. A fault that leaves the end open breaks the message there.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ LENGTH_MAX = 1 << 62
 
 
 class Progress(IntEnum):
-    """How far the bytes reach."""
+    """The part of the request that has arrived."""
 
     HEAD, BODY, COMPLETE, BROKEN = range(4)
 
 
 class Framing(IntEnum):
-    """What ends the body."""
+    """How the end of the body is determined."""
 
     NO_BODY, LENGTH, CHUNKED = range(3)
 
@@ -41,14 +41,14 @@ class Header:
     name: bytes
     value: bytes
     raw: bytes
-    """All that is between colon and line end."""
+    """All bytes between colon and line end."""
     line_size: int
-    """In bytes, CRLF included."""
+    """Size in bytes, CRLF included."""
 
 
 @dataclass
 class Request:
-    """What is known once the head is complete; before that, faults and progress alone."""
+    """All fields are valid once the head is complete; before that, only faults and progress."""
 
     progress: Progress = Progress.HEAD
     fed: int = 0
@@ -70,9 +70,9 @@ class Request:
     content_length: int = 0
     content: Content = Content.NONE
     body: bytes = b""
-    """As far as it has come, chunks put together."""
+    """The arrived part, with chunks joined."""
     flags: set[str] = field(default_factory=set)
 
     def values(self, name: bytes) -> list[bytes]:
-        """Of all headers of a name, which is in lower case."""
+        """Values of all headers of a name in lower case."""
         return [one.value for one in self.headers if one.name.lower() == name]
