@@ -1,4 +1,4 @@
-"""A node, with the policy of each module, and a receiver of its webhooks."""
+"""For each module a node with the module's policy, and a receiver of its webhooks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.support.instances.watcher import Watcher
 from tests.support.servers.documented_receiver import DocumentedReceiver, documented_receiver
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DocumentedReceiver, str]]:
     secret = f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
     with documented_receiver(tmp_path_factory.mktemp("receiver"), secret) as found:
         yield found, secret
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def lab(receiver: tuple[DocumentedReceiver, str]) -> Iterator[Lab]:
     listening, secret = receiver
     made = Lab("e2e-stories")

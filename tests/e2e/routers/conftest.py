@@ -1,5 +1,9 @@
-"""Two nodes between two routers, for all tests of the folder: node a takes its links down when it
-drains, node b keeps them."""
+"""Two nodes between two routers, made anew for each module: node a takes its links down when it drains,
+node b keeps them.
+
+Scope ``package`` would keep both nodes polling until the end of the run: the folders of the tests are
+no packages, so pytest ends such a fixture with the session.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ quiet_seconds = 5
 """
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     configs = [CONFIG.format(links=links) for links in ("down", "keep")]
     with pytest.MonkeyPatch.context() as patch:
