@@ -1,8 +1,7 @@
-"""Two nodes between two routers, made anew for each module: node a takes its links down when it drains,
-node b keeps them.
+"""Two nodes between two routers: node a takes its links down when it drains, node b keeps them.
 
-Scope ``package`` would keep both nodes polling until the end of the run: the folders of the tests are
-no packages, so pytest ends such a fixture with the session.
+They are made anew for each module. With the scope ``package`` both nodes would poll until the end
+of the run: the folders of the tests are no packages, so pytest ends the fixture with the session.
 """
 
 from __future__ import annotations
