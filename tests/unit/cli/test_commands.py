@@ -153,10 +153,10 @@ def test_list_all_follows_the_cursor(flags: list[str], api: Any, secbeat: Any) -
 
 
 def test_list_all_asks_for_hits_only_if_they_are_wanted(api: Any, secbeat: Any) -> None:
-    api.answers_with(200, {"blacklist": [], "total": 0, "next_cursor": None})
-    secbeat("blacklist", "list", "--all")
-    secbeat("blacklist", "list", "--all", "--hits")
-    secbeat("blacklist", "list")
+    api.answers_with(200, {"blacklist": [ENTRY], "total": 1, "next_cursor": None})
+    words = [("list", "--all"), ("list", "--all", "--hits"), ("list",)]
+    heads = [secbeat("blacklist", *each).out.splitlines()[0].split("\t") for each in words]
+    assert ["hits" in head for head in heads] == [False, True, True]
     asked = [request.query.get("hits") for request in api.requests]
     assert asked == ["false", None, None]
     assert secbeat("blacklist", "list", "--all", "--hits", "--fleet").code == 2

@@ -198,7 +198,8 @@ def _list(app: typer.Typer, name: ListName) -> None:
         asked, output = Asked.open(fleet, orchestrator, url, key_file), Output(as_json)
         api, of = asked.api, {} if fleet else filters
         pages = api.pages(name, of) if everything else [api.get(name, {"limit": limit, **of}).body]
-        columns = asked.columns(COLUMNS)
+        left_out = {"hits"} if "hits" in filters else set()
+        columns = asked.columns({one: COLUMNS[one] for one in COLUMNS if one not in left_out})
         write_list(output, name, columns, pages, partial(_rows, columns))
 
 
