@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "afafe2f03623d6bcf70c6f7ee86c1d269e667eedcb511c81d2ccb905ba626f37";
+const char sb_abi_hash[] = "9f6fb60a8d7c361a6c0e2685bb83ba1aea624ced62749aea509bedf7934a8f09";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -121,7 +121,8 @@ _Static_assert(offsetof(struct sb_profile, connections_max) == 268, "make abi");
 _Static_assert(offsetof(struct sb_profile, share_q16) == 272, "make abi");
 _Static_assert(offsetof(struct sb_profile, syn_proxy) == 276, "make abi");
 _Static_assert(offsetof(struct sb_profile, inside) == 280, "make abi");
-_Static_assert(offsetof(struct sb_profile, reserved) == 282, "make abi");
+_Static_assert(offsetof(struct sb_profile, vxlan_port) == 284, "make abi");
+_Static_assert(offsetof(struct sb_profile, reserved) == 286, "make abi");
 _Static_assert(offsetof(struct sb_profile, syn_rate) == 288, "make abi");
 _Static_assert(offsetof(struct sb_profile, limit) == 296, "make abi");
 _Static_assert(offsetof(struct sb_profile, ports_tcp) == 712, "make abi");
@@ -456,16 +457,16 @@ _Static_assert(offsetof(struct sb_lcore_stats, stage) == 3032, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, origin) == 3384, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, link) == 3504, "make abi");
 _Static_assert(offsetof(struct sb_lcore_stats, inner) == 4064, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4096, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4240, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4312, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, connections_of) == 6050008, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 6066392, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6590680, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6593752, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6593760, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8690912, "make abi");
-_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8690920, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor) == 4128, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, neighbor_beyond) == 4272, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, profile) == 4344, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, connections_of) == 6050040, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_hits) == 6066424, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, rule_group) == 6590712, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence_count) == 6593784, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, evidence) == 6593792, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture_count) == 8690944, "make abi");
+_Static_assert(offsetof(struct sb_lcore_stats, capture) == 8690952, "make abi");
 
 _Static_assert(sizeof(struct sb_device_stats) == 64, "make abi");
 _Static_assert(offsetof(struct sb_device_stats, missed) == 0, "make abi");
@@ -1125,7 +1126,9 @@ _Static_assert(SB_NEIGHBOR_COUNT == 9, "make abi");
 
 _Static_assert(SB_ENCAPSULATION_MPLS == 0, "make abi");
 _Static_assert(SB_ENCAPSULATION_PPPOE == 1, "make abi");
-_Static_assert(SB_ENCAPSULATION_COUNT == 2, "make abi");
+_Static_assert(SB_ENCAPSULATION_VXLAN == 2, "make abi");
+_Static_assert(SB_ENCAPSULATION_GRE == 3, "make abi");
+_Static_assert(SB_ENCAPSULATION_COUNT == 4, "make abi");
 
 _Static_assert(SB_INSIDE_JUDGE == 0, "make abi");
 _Static_assert(SB_INSIDE_PASS == 1, "make abi");
@@ -1199,6 +1202,7 @@ _Static_assert(SB_USE_ETHERTYPES == 128, "make abi");
 _Static_assert(SB_USE_PROTOCOLS == 256, "make abi");
 _Static_assert(SB_USE_BOGONS == 512, "make abi");
 _Static_assert(SB_USE_HTTP == 1024, "make abi");
+_Static_assert(SB_USE_TUNNELS == 2048, "make abi");
 
 _Static_assert(SB_DESTINATIONS_MAX == 1048576, "make abi");
 _Static_assert(SB_SAMPLES_MAX == 16384, "make abi");

@@ -29,7 +29,9 @@ ALWAYS_INLINE struct run start(struct sb_lcore *lcore, struct sb_burst *burst,
                                const struct sb_time *now);
 ALWAYS_INLINE void count_received(struct sb_lcore_stats *stats, const struct sb_burst *burst);
 ALWAYS_INLINE void run_owned(const struct run *run);
+ALWAYS_INLINE void run_behind_lists(const struct run *run);
 ALWAYS_INLINE void run_behind_connections(const struct run *run);
+static __attribute__((noinline)) void run_inside_tunnels(const struct run *run);
 static void run_released(struct sb_lcore *lcore, const struct sb_time *now);
 static uint32_t take_released(const struct sb_outbox *outbox, uint32_t next, struct sb_burst *burst,
                               uint32_t place[SB_BURST_MAX]);
@@ -98,13 +100,49 @@ ALWAYS_INLINE void run_owned(const struct run *run) {
     run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
     sb_neighbors_exempt(run->lcore, run->burst, run->now);
     sb_path_mtu_exempt(run->lcore, run->burst, run->now);
-    run_stage(run, SB_STAGE_COUNTRY, sb_country_stage);
-    run_stage(run, SB_STAGE_FILTER, sb_filter_stage);
-    run_stage(run, SB_STAGE_LIMITS, sb_limits_stage);
+    run_behind_lists(run);
+    if (SB_UNLIKELY((sb_policy_of(run->lcore)->uses & SB_USE_TUNNELS) != 0))
+        run_inside_tunnels(run);
     run_stage(run, SB_STAGE_CONNECTIONS, sb_connections_stage);
     run_behind_connections(run);
     sb_traffic_count_burst(run->lcore, run->burst, run->now);
     run_released(run->lcore, run->now);
+}
+
+ALWAYS_INLINE void run_behind_lists(const struct run *run) {
+    run_stage(run, SB_STAGE_COUNTRY, sb_country_stage);
+    run_stage(run, SB_STAGE_FILTER, sb_filter_stage);
+    run_stage(run, SB_STAGE_LIMITS, sb_limits_stage);
+}
+
+/* Runs the stages that only drop once more, for the packets inside tunnels. Their clients may
+ * belong to other lcores: the packets stay on the lcore of the tunnel's sender. */
+static __attribute__((noinline)) void run_inside_tunnels(const struct run *run) {
+    struct sb_burst *burst = run->burst;
+    const uint32_t inner = sb_tunnels_open(run->lcore, burst, run->now);
+    const uint32_t judged = burst->judged & ~inner;
+    const uint16_t live_count = burst->live_count;
+    uint8_t live[SB_BURST_MAX];
+    uint32_t dropped = inner;
+
+    if (inner == 0)
+        return;
+    memcpy(live, burst->live, sizeof(live));
+    burst->is_plain = burst->judged = 0;
+    sb_burst_leave_out(burst, ~inner);
+    for (uint32_t i = 0; i < burst->live_count; i++)
+        burst->judged |= (uint32_t)sb_is_client(&burst->packets[burst->live[i]]) << burst->live[i];
+    run_stage(run, SB_STAGE_PROFILE, sb_profile_stage);
+    run_stage(run, SB_STAGE_SANITY, sb_sanity_stage);
+    run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
+    run_behind_lists(run);
+    for (uint32_t i = 0; i < burst->live_count; i++)
+        dropped &= ~(1u << burst->live[i]);
+    memcpy(burst->live, live, sizeof(live));
+    burst->live_count = live_count;
+    burst->judged |= judged;
+    burst->is_one_profile = 0;
+    sb_burst_leave_out(burst, dropped);
 }
 
 ALWAYS_INLINE void run_behind_connections(const struct run *run) {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dataplane.native.abi import Link, PacketFlag, Port, Reason, Verdict
 
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+ICMP, TCP, UDP, GRE, ICMPV6 = 1, 6, 17, 47, 58
 """Protocol numbers of the headers that the stages read."""
 TCP_FLAGS, SYN, RST, ACK = 13, 2, 4, 16
 UDP_BYTES = 8
@@ -41,7 +41,7 @@ class Packet:
     l3_offset: int = 0
     """Offsets count from the first byte of the Ethernet header; 0: no such header."""
     l4_offset: int = 0
-    """Of TCP, UDP, ICMP or ICMPv6, if at least the fixed part of the header is there."""
+    """Of TCP, UDP, ICMP, ICMPv6 or GRE, if at least the fixed part of the header is there."""
     payload_offset: int = 0
     """First byte after the transport header; 0 if that header is wrong."""
     client_offset: int = 0

@@ -21,6 +21,7 @@ from dataplane.model.stages.lists import lists
 from dataplane.model.stages.neighbors import exempt as exempt_neighbor
 from dataplane.model.stages.owner import owner
 from dataplane.model.stages.parse.parse import parse
+from dataplane.model.stages.parse.tunnels import Outcome, open_tunnel
 from dataplane.model.stages.profile import profile
 from dataplane.model.stages.sanity import sanity
 from dataplane.model.stages.traffic import count_burst
@@ -41,7 +42,12 @@ BEHIND_LISTS: Stages = (
     (Stage.COUNTRY, country),
     (Stage.FILTER, filter_),
     (Stage.LIMITS, limits),
-    (Stage.CONNECTIONS, connections),
+)
+INSIDE_TUNNELS: Stages = (
+    (Stage.PROFILE, profile),
+    (Stage.SANITY, sanity),
+    (Stage.LISTS, lists),
+    *BEHIND_LISTS,
 )
 BEHIND_CONNECTIONS: Stages = (
     (Stage.HTTP, http),
@@ -84,11 +90,29 @@ def _run_owned(
         exempt_neighbor(lcore, packet, now)
     for packet in live:
         exempt_path_mtu(lcore, packet, now)
-    live = _run_stages(lcore, [*BEHIND_LISTS, *BEHIND_CONNECTIONS], live, now)
+    live = _run_stages(lcore, BEHIND_LISTS, live, now)
+    live = _run_inside_tunnels(lcore, live, now)
+    live = _run_stages(lcore, [(Stage.CONNECTIONS, connections), *BEHIND_CONNECTIONS], live, now)
     count_burst(lcore, packets)
     tick(lcore, now)
     _run_released(lcore, now)
     return live
+
+
+def _run_inside_tunnels(lcore: Lcore, packets: Sequence[Packet], now: Time) -> list[Packet]:
+    """Run the stages that only drop once more, for the packets inside tunnels."""
+    outcomes = [open_tunnel(lcore, packet) for packet in packets]
+    for packet, outcome in zip(packets, outcomes, strict=True):
+        if outcome is Outcome.DROPPED:
+            lcore.dropped[REASON_STAGE[packet.reason]] += 1
+    inner = [
+        packet
+        for packet, outcome in zip(packets, outcomes, strict=True)
+        if outcome is Outcome.INNER
+    ]
+    if inner:
+        _run_stages(lcore, INSIDE_TUNNELS, inner, now)
+    return [packet for packet in packets if packet.verdict is not Verdict.DROP]
 
 
 def _run_released(lcore: Lcore, now: Time) -> None:

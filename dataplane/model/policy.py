@@ -109,7 +109,10 @@ class Profile:
     ethertypes: PortRule | None = None
     """For the default profile only: frames that are neither IP nor link control."""
     inside: dict[Encapsulation, Inside] = field(default_factory=dict)
-    """For the default profile only; encapsulations that are not named are judged."""
+    """MPLS and PPPoE: for the default profile only, JUDGE if not named. VXLAN and GRE: PASS if not
+    named."""
+    vxlan_port: int = 4789
+    """UDP destination port of VXLAN."""
     reflectors: dict[int, Reflector] = field(default_factory=dict)
     """By the source port of the datagrams."""
     geo_block: frozenset[int] = frozenset()

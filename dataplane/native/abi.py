@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "afafe2f03623d6bcf70c6f7ee86c1d269e667eedcb511c81d2ccb905ba626f37"
+ABI_HASH = "9f6fb60a8d7c361a6c0e2685bb83ba1aea624ced62749aea509bedf7934a8f09"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -85,7 +85,7 @@ REASON_HTTP_HEADER_COUNT = 72
 REASON_COUNT = 123
 LINK_COUNT = 35
 NEIGHBOR_COUNT = 9
-ENCAPSULATION_COUNT = 2
+ENCAPSULATION_COUNT = 4
 INSIDE_COUNT = 3
 ORIGIN_COUNT = 5
 LIST_COUNT = 2
@@ -392,6 +392,8 @@ class Encapsulation(enum.IntEnum):
 
     MPLS = 0
     PPPOE = 1
+    VXLAN = 2
+    GRE = 3
 
 
 class Inside(enum.IntEnum):
@@ -494,6 +496,7 @@ class Use(enum.IntEnum):
     PROTOCOLS = 256
     BOGONS = 512
     HTTP = 1024
+    TUNNELS = 2048
 
 
 class TrafficKind(enum.IntEnum):
@@ -1045,6 +1048,7 @@ class Profile(ctypes.Structure):
     share_q16: int
     syn_proxy: int
     inside: ctypes.Array[ctypes.c_uint8]
+    vxlan_port: int
     reserved: ctypes.Array[ctypes.c_uint8]
     syn_rate: int
     limit: ctypes.Array[Limit]
@@ -1067,8 +1071,9 @@ class Profile(ctypes.Structure):
         ("connections_max", ctypes.c_uint32),  # 268
         ("share_q16", ctypes.c_uint32),  # 272
         ("syn_proxy", ctypes.c_uint32),  # 276
-        ("inside", ctypes.c_uint8 * 2),  # 280
-        ("reserved", ctypes.c_uint8 * 6),  # 282
+        ("inside", ctypes.c_uint8 * 4),  # 280
+        ("vxlan_port", ctypes.c_uint16),  # 284
+        ("reserved", ctypes.c_uint8 * 2),  # 286
         ("syn_rate", ctypes.c_uint32),  # 288
         ("_padding_292", ctypes.c_uint8 * 4),  # 292
         ("limit", Limit * 13),  # 296
@@ -1865,18 +1870,18 @@ class LcoreStats(ctypes.Structure):
         ("stage", StageStats * 11),  # 3032
         ("origin", OriginStats * 5),  # 3384
         ("link", (ctypes.c_uint64 * 35) * 2),  # 3504
-        ("inner", (ctypes.c_uint64 * 2) * 2),  # 4064
-        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4096
-        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4240
-        ("profile", ProfileStats * 2048),  # 4312
-        ("connections_of", ctypes.c_uint64 * 2048),  # 6050008
-        ("rule_hits", ctypes.c_uint64 * 65536),  # 6066392
-        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6590680
-        ("evidence_count", ctypes.c_uint64),  # 6593752
-        ("evidence", Evidence * 4096),  # 6593760
-        ("capture_count", ctypes.c_uint64),  # 8690912
-        ("capture", Capture * 1024),  # 8690920
-        ("_padding_8953064", ctypes.c_uint8 * 792),  # 8953064
+        ("inner", (ctypes.c_uint64 * 4) * 2),  # 4064
+        ("neighbor", (ctypes.c_uint64 * 9) * 2),  # 4128
+        ("neighbor_beyond", ctypes.c_uint64 * 9),  # 4272
+        ("profile", ProfileStats * 2048),  # 4344
+        ("connections_of", ctypes.c_uint64 * 2048),  # 6050040
+        ("rule_hits", ctypes.c_uint64 * 65536),  # 6066424
+        ("rule_group", (ctypes.c_uint64 * 3) * 128),  # 6590712
+        ("evidence_count", ctypes.c_uint64),  # 6593784
+        ("evidence", Evidence * 4096),  # 6593792
+        ("capture_count", ctypes.c_uint64),  # 8690944
+        ("capture", Capture * 1024),  # 8690952
+        ("_padding_8953096", ctypes.c_uint8 * 760),  # 8953096
     ]
 
 
@@ -2935,8 +2940,8 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.HTTP_POOL: "no room to keep data for inspection: the pool is full, or the source already uses its share",
     Reason.HTTP_BODY_OF_GET: "GET or HEAD with a body, which some servers leave unread on the connection",
     Reason.CONNECTIONS_SHARE: "new connection of a profile that already uses its share of the flow table, and the rest of the table is full",
-    Reason.INNER_MALFORMED: "MPLS label stack without an end or of more than 16 labels; PPPoE header that is cut off or contradicts itself",
-    Reason.INNER_REFUSED: "MPLS or PPPoE session, and the default profile refuses it",
+    Reason.INNER_MALFORMED: "MPLS label stack without an end or of more than 16 labels; header of PPPoE, VXLAN or GRE that is cut off or contradicts itself",
+    Reason.INNER_REFUSED: "MPLS, PPPoE, VXLAN or GRE that the rule encapsulation refuses; a fragment of VXLAN or GRE that the rule would judge",
 }
 
 STAGE_TEXT: dict[Stage, str] = {

@@ -82,7 +82,11 @@ _NOT_BY_TARGET: dict[str, Any] = {
     "properties": {
         "rules": {
             "items": {
-                "properties": {"type": {"not": {"enum": ["ethertypes", "link", "encapsulation"]}}}
+                "properties": {
+                    "type": {"not": {"enum": ["ethertypes", "link"]}},
+                    "mpls": {"const": "judge"},
+                    "pppoe": {"const": "judge"},
+                }
             }
         }
     }

@@ -97,7 +97,7 @@ class ReplayReport:
     link_other: int
     """Part of these: neither IP nor link control, so that their content is not judged."""
     encapsulated: int
-    """Inside MPLS or a PPPoE session: the inner packet is judged, except for
+    """Inside MPLS, a PPPoE session or a tunnel: the inner packet is judged, except for
     connections and HTTP."""
     allowed: int
     """On the allowlist; sanity judged them before."""

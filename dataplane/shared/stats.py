@@ -40,7 +40,7 @@ class PortStats:
     link: Mapping[str, int]
     """Received packets of link control or not IP, by kind (``link.def``)."""
     inner: Mapping[str, int]
-    """Received packets inside MPLS or PPPoE that are judged, by kind (``enum
+    """Received packets of an encapsulation to be judged inside, or refused, by kind (``enum
     sb_encapsulation``)."""
     neighbors: Mapping[str, int]
     """Received packets of neighbours that were exempt, by protocol (``neighbor.def``)."""

@@ -244,7 +244,7 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_encapsulated_packets_total",
-        "Received packets inside MPLS or PPPoE that were judged by what is inside, or refused.",
+        "Received packets of an encapsulation that was to be judged inside, or refused.",
         _by_encapsulation,
         ("port", "kind"),
     ),

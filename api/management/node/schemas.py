@@ -215,7 +215,7 @@ class StatsBody(Strict):
     link_by_kind: dict[str, int]
     """Received packets of link control or not IP, which no stage judges."""
     encapsulated_by_kind: dict[str, int]
-    """Received packets inside MPLS or PPPoE, judged by the inner packet."""
+    """Received packets of an encapsulation that was to be judged inside, or refused."""
     neighbors_by_protocol: dict[str, int]
     """What came in of neighbours that the policy names, and was let be; see ``neighbors``."""
     connections_by_profile: dict[str, int]

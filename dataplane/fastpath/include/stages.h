@@ -38,6 +38,11 @@ bool sb_lists_apply(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t ind
 bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t index,
                       const struct sb_time *now);
 
+/* Between LIMITS and CONNECTIONS: opens the VXLAN and GRE packets of profiles that judge what is
+ * inside, or refuses them. Returns the packets (bit i: packets[i]) whose descriptor is now that of
+ * the inner packet, for the stages that only drop. Those that it drops leave the live set. */
+uint32_t sb_tunnels_open(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
+
 /* Between LISTS and COUNTRY: exempts the routing protocols of neighbours (neighbors.c). */
 void sb_neighbors_exempt(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now);
 

@@ -17,9 +17,11 @@ enum {
 
 enum sb_ethertype {
     SB_ETHERTYPE_IPV4 = 0x0800,
+    SB_ETHERTYPE_BRIDGED = 0x6558, /* an Ethernet frame inside GRE (RFC 7637, 3.2) */
     SB_ETHERTYPE_VLAN = 0x8100,
     SB_ETHERTYPE_IPV6 = 0x86dd,
     SB_ETHERTYPE_MPLS = 0x8847,
+    SB_ETHERTYPE_WCCP = 0x883e,
     SB_ETHERTYPE_MPLS_MULTICAST = 0x8848, /* RFC 5332, 3 */
     SB_ETHERTYPE_PPPOE_SESSION = 0x8864,
     SB_ETHERTYPE_QINQ = 0x88a8,
@@ -48,6 +50,23 @@ enum {
     SB_PPP_IPV4 = 0x21,    /* RFC 1332 */
     SB_PPP_IPV6 = 0x57     /* RFC 5072 */
 };
+
+/* --- GRE (RFC 2784, 2; RFC 2890, 2), VXLAN (RFC 7348, 5) ---------------------------------------
+ */
+
+enum {
+    SB_GRE_BYTES = 4, /* without the optional fields */
+    SB_GRE_PROTOCOL = 2,
+    SB_GRE_FIELD_BYTES = 4, /* of each optional field */
+    SB_GRE_CHECKSUM = 0x8000,
+    SB_GRE_KEY = 0x2000,
+    SB_GRE_SEQUENCE = 0x1000,
+    SB_GRE_INVALID = 0x4c07, /* routing, strict route, recursion, version: receivers discard these
+                                (RFC 2784, 2.3) */
+    SB_WCCP_BYTES = 4        /* redirect header that may come before an IPv4 packet */
+};
+
+enum { SB_VXLAN_BYTES = 8, SB_VXLAN_HAS_ID = 0x08 /* flag of the first byte */ };
 
 /* --- IPv4 (RFC 791, 3.1), IPv6 (RFC 8200, 3) -------------------------------------------------- */
 
@@ -106,6 +125,7 @@ enum sb_protocol {
     SB_PROTOCOL_UDP = 17,
     SB_PROTOCOL_ROUTING = 43,
     SB_PROTOCOL_FRAGMENT = 44,
+    SB_PROTOCOL_GRE = 47,
     SB_PROTOCOL_AUTHENTICATION = 51,
     SB_PROTOCOL_ICMPV6 = 58,
     SB_PROTOCOL_DESTINATION_OPTIONS = 60

@@ -83,6 +83,7 @@ OPTION_BYTES = [0, 0, 1, 1, 2, 3, 4, 0x44, 131, 137, 0xC2]
 EXTENSIONS = [43, 44, 44, 51, 60, 60, 0]
 PORTS = [53, 80, 123, 179, 520, 646, 3784, 4784, 40000]
 """Of both sides: few, so that rules about them are met."""
+VXLAN_PORT = 4789
 LABELS = [16, 16, 1000, 1000, 0, 2, 1, 13, 0xFFFFF]
 """Some say what follows."""
 LIES = [-40, -20, -9, -8, -1, 1, 4, 8, 12, 1480, 60000]
@@ -128,6 +129,9 @@ def _built(rng: random.Random) -> bytes:
         tag = rng.choice((0x8100, 0x88A8, 0x9100))
         link += struct.pack("!HH", tag, rng.getrandbits(16))
     packet = _ipv4(rng) if is_ipv4 else _ipv6(rng)
+    if happens(rng, 0.15):
+        is_ipv4, packet = _tunnelled(rng, ethertype, packet)
+        ethertype = 0x0800 if is_ipv4 else 0x86DD
     if happens(rng, 0.12):
         ethertype, packet = _encapsulated(rng, ethertype, packet)
     return link + ethertype.to_bytes(2, "big") + packet
@@ -152,6 +156,35 @@ def _encapsulated(rng: random.Random, ethertype: int, packet: bytes) -> tuple[in
     )
 
 
+def _tunnelled(rng: random.Random, ethertype: int, packet: bytes) -> tuple[bool, bytes]:
+    """In VXLAN or GRE: whether the outer packet is IPv4, and the outer packet."""
+    if happens(rng, 0.1):
+        ethertype, packet = _encapsulated(rng, ethertype, packet)
+    tags = b"".join(b"\x81\0" + bytes(2) for _ in range(rng.choice((0, 0, 0, 1, 2, 3))))
+    bridged = bytes(12) + tags + ethertype.to_bytes(2, "big") + packet
+    if happens(rng, 0.5):
+        flags = 0x08 if not happens(rng, 0.05) else rng.choice((0, 0x0C, 0xF7))
+        inside = bytes([flags]) + bytes(7) + bridged
+        inside = inside[: rng.randrange(9)] if happens(rng, 0.03) else inside
+        protocol = 17
+        ports = struct.pack("!HH", rng.choice(PORTS), VXLAN_PORT)
+        inside = ports + struct.pack("!HH", _lie(rng, 8 + len(inside)), 0) + inside
+    else:
+        protocol = 47
+        flags = rng.choice((0, 0, 0, 0x2000, 0x8000, 0x1000, 0xB000))
+        if happens(rng, 0.1):
+            flags |= 1 << rng.randrange(16)
+        fields = bytes(4 * (flags & 0xB000).bit_count())
+        kind = rng.choice((ethertype, ethertype, ethertype, 0x6558, 0x6558, 0x883E, 0))
+        redirect = bytes(4) if kind == 0x883E and happens(rng, 0.5) else b""
+        inside = struct.pack("!HH", flags, kind) + fields + redirect
+        inside += bridged if kind == 0x6558 else packet
+        inside = inside[: rng.randrange(9)] if happens(rng, 0.03) else inside
+    is_ipv4 = happens(rng, 0.6)
+    make = _ipv4 if is_ipv4 else _ipv6
+    return is_ipv4, make(rng, protocol, inside)
+
+
 def _lie(rng: random.Random, value: int, most: int = 0xFFFF) -> int:
     """The value, or sometimes another that fits the field."""
     if not happens(rng, 0.05):
@@ -172,10 +205,12 @@ def mapped_address(rng: random.Random) -> int:
     return ipv4(int(address4(rng))) if happens(rng, 0.6) else int(address6(rng))
 
 
-def _ipv4(rng: random.Random) -> bytes:
+def _ipv4(rng: random.Random, protocol: int | None = None, payload: bytes = b"") -> bytes:
+    """A packet with the payload of a protocol; None: any."""
     words = rng.randrange(6, 16) if happens(rng, 0.15) else 5
-    protocol = rng.choice(PROTOCOLS4)
-    payload = _transport(rng, protocol, 4)
+    if protocol is None:
+        protocol = rng.choice(PROTOCOLS4)
+        payload = _transport(rng, protocol, 4)
     first = 0x40 | words
     if happens(rng, 0.03):
         first = rng.choice((0x44, 0x40, 0x46, 0x4F, 0x55, 0x65))
@@ -200,9 +235,12 @@ def _other_checksum(rng: random.Random, header: bytes) -> bytes:
     return header[:10] + wrong.to_bytes(2, "big") + header[12:]
 
 
-def _ipv6(rng: random.Random) -> bytes:
-    protocol = rng.choice(PROTOCOLS6)
-    following, payload = protocol, _transport(rng, protocol, 6)
+def _ipv6(rng: random.Random, protocol: int | None = None, payload: bytes = b"") -> bytes:
+    """A packet with the payload of a protocol; None: any."""
+    if protocol is None:
+        protocol = rng.choice(PROTOCOLS6)
+        payload = _transport(rng, protocol, 6)
+    following = protocol
     chain = rng.choice((0,) * 12 + (1,) * 6 + (2, 2, 3, 4, 8, 8, 9))
     for i in range(chain):  # from the last to the first
         kind = rng.choice(EXTENSIONS)

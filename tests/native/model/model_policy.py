@@ -24,10 +24,18 @@ from dataplane.native.abi import (
     Use,
 )
 from dataplane.tables.policy_table import PolicyTable
-from tests.native.model.model_frames import ETHERTYPES, PORTS, PROTOCOLS4, happens, mapped_address
+from tests.native.model.model_frames import (
+    ETHERTYPES,
+    PORTS,
+    PROTOCOLS4,
+    VXLAN_PORT,
+    happens,
+    mapped_address,
+)
 from tests.native.tables.lists.lists_support import first_of, key_bytes, network_of
 
 COUNTRIES = (0, 1, 64, abi.COUNTRY_MAX)
+INSIDE = [Inside.JUDGE] * 3 + [Inside.PASS, Inside.REFUSE]
 SECOND_Q16 = 10**9 << 16
 LENGTHS = (0, 64, 96, 97, 112, 120, 124, 125, 126, 127, 128, 128, 128)
 RATES = {
@@ -76,6 +84,7 @@ class Rules:
             ports_udp=self.ports_udp,
             ethertypes=self.ethertypes,
             inside=self.inside,
+            vxlan_port=VXLAN_PORT,
             protocols=self.protocols,
             bogons=self.bogons,
             reflectors=dict(self.reflectors),
@@ -129,6 +138,7 @@ def fill(table: PolicyTable, policy: Sequence[Rules]) -> None:
                 profile.uses |= Use[name.upper()]
         for kind, inside in rules.inside.items():
             profile.inside[kind] = inside
+        _fill_tunnels(profile, rules)
         for port, one in rules.reflectors:
             reflector = profile.reflector[profile.reflector_count]
             reflector.port, reflector.size_min = port, one.size_min
@@ -139,6 +149,13 @@ def fill(table: PolicyTable, policy: Sequence[Rules]) -> None:
         _fill_http(profile, rules.http)
         for address, length in rules.targets:
             table.target(key_bytes(address), length, index)
+
+
+def _fill_tunnels(profile: abi.Profile, rules: Rules) -> None:
+    for kind in (Encapsulation.VXLAN, Encapsulation.GRE):
+        profile.inside[kind] = rules.inside.get(kind, Inside.PASS)
+        profile.uses |= Use.TUNNELS if kind in rules.inside else 0
+    profile.vxlan_port = VXLAN_PORT
 
 
 def fill_neighbors(table: PolicyTable, neighbors: Neighbors) -> None:
@@ -208,7 +225,7 @@ def _rules(rng: random.Random) -> Rules:
         ports_tcp=_ports(rng) if happens(rng, 0.25) else None,
         ports_udp=_ports(rng) if happens(rng, 0.25) else None,
         ethertypes=_ports(rng, ETHERTYPES) if happens(rng, 0.5) else None,
-        inside={kind: rng.choice(list(Inside)) for kind in _some(rng, list(Encapsulation), 2)},
+        inside={kind: rng.choice(INSIDE) for kind in _some(rng, list(Encapsulation), 4)},
         reflectors=tuple((port, _reflector(rng)) for port in sorted(_some(rng, PORTS, 2))),
         geo_block=frozenset(rng.sample(COUNTRIES, 1)) if happens(rng, 0.15) else frozenset(),
         geo_allow=frozenset(rng.sample(COUNTRIES, 3)) if happens(rng, 0.15) else None,

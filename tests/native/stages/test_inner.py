@@ -34,7 +34,7 @@ from tests.native.ledger import assert_ledger
 from tests.native.stages.limits.limits_support import buckets, dropped, put_limit
 
 LINKS = sorted(frames.LINKS)
-KINDS = list(Encapsulation)
+KINDS = [Encapsulation.MPLS, Encapsulation.PPPOE]
 OTHER = {Encapsulation.MPLS: Link.OTHER_MPLS, Encapsulation.PPPOE: Link.OTHER_PPPOE}
 NEVER = 0xFFFFFFFF
 
@@ -339,7 +339,7 @@ def test_what_a_capture_has_cut_is_not_called_malformed(
 def saying(inside: Inside, mode: Mode = Mode.ENFORCE) -> Callable[[PolicyTable], None]:
     def fill(table: PolicyTable) -> None:
         profile = table.add(0)
-        profile.inside[:] = [inside] * len(KINDS)
+        profile.inside[:] = [inside] * len(Encapsulation)
         profile.mode[Reason.INNER_REFUSED] = mode
 
     return fill

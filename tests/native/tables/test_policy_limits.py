@@ -127,6 +127,7 @@ def with_action(rule: Document, **fields: st.SearchStrategy[Any]) -> st.SearchSt
     return made.map(lambda drawn: {**rule, **drawn})
 
 
+INSIDE = st.sampled_from(["judge", "pass", "refuse"])
 ONCE: list[st.SearchStrategy[Document]] = [
     *(
         rate(
@@ -147,7 +148,8 @@ ONCE: list[st.SearchStrategy[Document]] = [
     with_action({"type": "ethertypes"}, deny=st.just(["llc", "mpls", 0x9200])),
     with_action(
         {"type": "encapsulation"},
-        **dict.fromkeys(("mpls", "pppoe"), st.sampled_from(["judge", "pass", "refuse"])),
+        **dict.fromkeys(("mpls", "pppoe", "vxlan", "gre"), INSIDE),
+        vxlan_port=st.integers(1, 65535),
     ),
     with_action({"type": "bogons"}),
     with_action({"type": "protocols"}, allow=st.just(["tcp", "udp", "icmp", 132])),
@@ -172,7 +174,7 @@ def rules(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[Document]:
     return drawn + list(itertools.islice(itertools.cycle(some), count if some else 0))
 
 
-OF_NO_TARGET = {"ethertypes", "link", "encapsulation"}
+OF_NO_TARGET = {"ethertypes", "link"}
 SAID = [one.name.lower() for one in abi.Neighbor]
 NEIGHBORS = st.lists(
     st.fixed_dictionaries(
@@ -197,7 +199,11 @@ def policies(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Document:
     others = [
         profile(
             number,
-            rules=[one for one in draw(rules()) if one["type"] not in OF_NO_TARGET],
+            rules=[
+                {name: value for name, value in one.items() if name not in {"mpls", "pppoe"}}
+                for one in draw(rules())
+                if one["type"] not in OF_NO_TARGET
+            ],
             **draw(modes),
         )
         for number in range(count)

@@ -250,8 +250,9 @@ def _detection() -> Iterator[Edge]:
 
 def _encapsulation() -> Iterator[Edge]:
     rule: Document = {"type": "encapsulation"}
-    for name in ("mpls", "pppoe"):
+    for name in ("mpls", "pppoe", "vxlan", "gre"):
         yield from _of_rule(rule, name, *((one, "look") for one in ("judge", "pass", "refuse")))
+    yield from _of_rule(rule, "vxlan_port", (1, 0), (65535, 65536))
 
 
 def _sequences() -> Iterator[Edge]:

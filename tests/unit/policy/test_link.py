@@ -80,14 +80,49 @@ def test_an_answer_that_contradicts_the_countries_is_refused(kind: str, unknown:
     assert refused(rules=[rule]).field == "rules[0].unknown"
 
 
-def test_an_encapsulation_is_judged_unless_the_rule_says_otherwise() -> None:
+JUDGE, PASS, REFUSE = abi.Inside.JUDGE, abi.Inside.PASS, abi.Inside.REFUSE
+
+
+def test_mpls_and_pppoe_are_judged_unless_the_rule_says_otherwise() -> None:
     found = filled({"type": "encapsulation", "mpls": "refuse"})
-    assert list(found.inside) == [abi.Inside.REFUSE, abi.Inside.JUDGE]
+    assert list(found.inside) == [REFUSE, JUDGE, PASS, PASS]
+    assert not found.uses & abi.Use.TUNNELS
     rule = parse_policy({"name": "x", "rules": [{"type": "encapsulation", "pppoe": "pass"}]})
-    assert rule.rules[0].setting() == ("encapsulation", "mpls judge, pppoe pass")
+    said = "mpls judge, pppoe pass, vxlan pass, gre pass"
+    assert rule.rules[0].setting() == ("encapsulation", said)
 
 
-def test_the_rule_about_encapsulations_is_of_the_default_profile() -> None:
-    profile = {"name": "web", "targets": ["192.0.2.0/24"], "rules": [{"type": "encapsulation"}]}
-    assert refused(profiles=[profile]).field == "profiles[0].rules[0]"
+@pytest.mark.parametrize(
+    ("tunnels", "inside", "port", "said"),
+    [
+        ({"vxlan": "judge"}, [JUDGE, PASS], 4789, "vxlan judge, gre pass"),
+        ({"gre": "refuse"}, [PASS, REFUSE], 4789, "vxlan pass, gre refuse"),
+        (
+            {"vxlan": "refuse", "gre": "judge", "vxlan_port": 8472},
+            [REFUSE, JUDGE],
+            8472,
+            "vxlan refuse, gre judge, vxlan_port 8472",
+        ),
+    ],
+)
+def test_tunnels_are_judged_only_if_the_rule_says_so(
+    tunnels: dict[str, Any], inside: list[abi.Inside], port: int, said: str
+) -> None:
+    rule = {"type": "encapsulation", **tunnels}
+    found = filled(rule)
+    assert list(found.inside) == [JUDGE, JUDGE, *inside]
+    assert found.uses & abi.Use.TUNNELS
+    assert found.vxlan_port == port
+    profile = {"name": "gateway", "targets": ["192.0.2.9"], "rules": [rule]}
+    policy = parse_policy({"name": "x", "profiles": [profile]})
+    assert policy.profiles[0].rules[0].setting() == (
+        "encapsulation",
+        f"mpls judge, pppoe judge, {said}",
+    )
+
+
+def test_only_the_default_profile_sets_mpls_and_pppoe() -> None:
+    rule = {"type": "encapsulation", "gre": "judge", "mpls": "refuse"}
+    profile = {"name": "web", "targets": ["192.0.2.0/24"], "rules": [rule]}
+    assert refused(profiles=[profile]).field == "profiles[0].rules[0].mpls"
     assert refused(rules=[{"type": "encapsulation", "mpls": "look"}]).field == "rules[0].mpls"

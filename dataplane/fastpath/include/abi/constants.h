@@ -129,10 +129,12 @@ enum sb_neighbor {
     SB_NEIGHBOR_COUNT
 };
 
-/* In what an IP packet may lie inside a frame. */
+/* What can contain an IP packet, between Ethernet and IP or in an outer IP packet. */
 enum sb_encapsulation {
     SB_ENCAPSULATION_MPLS,  /* RFC 3032 */
     SB_ENCAPSULATION_PPPOE, /* RFC 2516, a session */
+    SB_ENCAPSULATION_VXLAN, /* RFC 7348 */
+    SB_ENCAPSULATION_GRE,   /* RFC 2784 */
     SB_ENCAPSULATION_COUNT
 };
 

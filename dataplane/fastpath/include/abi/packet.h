@@ -42,7 +42,7 @@ struct sb_packet {
     uint16_t port;      /* enum sb_port it came in from */
     uint16_t profile;   /* index of the profile of the protected address; 0 is the default */
     uint16_t l3_offset; /* offsets from data; 0 where there is no such header */
-    uint16_t l4_offset; /* of TCP, UDP, ICMP, ICMPv6: their fixed header is readable */
+    uint16_t l4_offset; /* of TCP, UDP, ICMP, ICMPv6, GRE: their fixed header is readable */
     uint16_t payload_offset;
     uint16_t client_offset;    /* of the outside address, 4 or 16 bytes by ip_version */
     uint16_t protected_offset; /* of the inside address */

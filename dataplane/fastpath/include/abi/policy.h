@@ -103,7 +103,8 @@ enum sb_use {
     SB_USE_ETHERTYPES = 1 << 7,
     SB_USE_PROTOCOLS = 1 << 8,
     SB_USE_BOGONS = 1 << 9,
-    SB_USE_HTTP = 1 << 10
+    SB_USE_HTTP = 1 << 10,
+    SB_USE_TUNNELS = 1 << 11 /* VXLAN or GRE is judged inside, or refused */
 };
 
 /* Which connections to a profile's destinations speak HTTP, and how they are followed. */
@@ -132,8 +133,11 @@ struct sb_profile {
     uint32_t share_q16;       /* of 65,536: what part of the room for connections is kept for it;
                                  all profiles of a policy together have 65,536 at most */
     uint32_t syn_proxy;       /* enum sb_syn_proxy */
-    uint8_t inside[SB_ENCAPSULATION_COUNT]; /* enum sb_inside; the default profile's decides */
-    uint8_t reserved[6];
+    uint8_t inside[SB_ENCAPSULATION_COUNT]; /* enum sb_inside; of MPLS and PPPoE, that of the
+                                               default profile; of VXLAN and GRE, only with
+                                               SB_USE_TUNNELS */
+    uint16_t vxlan_port;                    /* UDP destination port of VXLAN */
+    uint8_t reserved[2];
     uint32_t syn_rate; /* AUTO: more SYNs a second to one destination switch it on; 1 or more */
     struct sb_limit limit[SB_LIMITS_MAX];
     struct sb_port_rule ports_tcp;

@@ -23,15 +23,12 @@ enum {
 static inline bool parse_plain(struct sb_packet *packet);
 static inline bool leaves(struct sb_lcore *lcore, struct sb_packet *packet,
                           const struct sb_time *now);
-static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
 static inline bool is_plain_ipv4(const uint8_t *ethertype);
 static inline bool may_be_of_link(const uint8_t *ip);
 static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol, uint32_t total);
-static bool parse_ethernet(struct sb_packet *packet, struct network *network);
 static bool is_ip(const struct network *network);
 static void parse_link(struct sb_packet *packet);
 static bool is_vlan(uint32_t ethertype);
-static void reset(struct sb_packet *packet);
 
 void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct sb_time *now) {
     const uint32_t count = burst->count;
@@ -69,12 +66,11 @@ static inline bool leaves(struct sb_lcore *lcore, struct sb_packet *packet,
         return true;
     if (SB_LIKELY(packet->anomaly != SB_REASON_HEADER_SPLIT))
         return false;
-    drop_split(lcore, packet, now);
+    sb_drop_split(lcore, packet, now);
     return true;
 }
 
-static void drop_split(struct sb_lcore *lcore, struct sb_packet *packet,
-                       const struct sb_time *now) {
+void sb_drop_split(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now) {
     if (lcore->sample_ds[SB_REASON_HEADER_SPLIT] != now->boot_ds)
         sb_drop_sample(lcore, packet, SB_REASON_HEADER_SPLIT, SB_MODE_ENFORCE, now);
     sb_drop(lcore, packet, SB_REASON_HEADER_SPLIT);
@@ -152,28 +148,34 @@ static inline uint32_t plain_transport_size(const uint8_t *l4, uint32_t protocol
 }
 
 __attribute__((noinline)) void sb_parse_packet(struct sb_packet *packet) {
-    struct network network, outer;
+    const struct network frame = {.end = packet->length};
+    struct network network;
 
-    reset(packet);
-    if (!parse_ethernet(packet, &network))
+    sb_parse_reset(packet);
+    if (sb_parse_ethernet(packet, &frame, &network))
+        sb_parse_network(packet, &network);
+}
+
+void sb_parse_network(struct sb_packet *packet, const struct network *network) {
+    struct network ip = *network;
+
+    if (!is_ip(network) && !sb_parse_inner(packet, network, &ip))
         return;
-    outer = network;
-    if (!is_ip(&network) && !sb_parse_inner(packet, &outer, &network))
-        return;
-    packet->l3_offset = (uint16_t)network.offset;
-    if (network.ethertype == SB_ETHERTYPE_IPV4)
-        sb_parse_ipv4(packet, &network);
+    packet->l3_offset = (uint16_t)ip.offset;
+    if (ip.ethertype == SB_ETHERTYPE_IPV4)
+        sb_parse_ipv4(packet, &ip);
     else
-        sb_parse_ipv6(packet, &network);
+        sb_parse_ipv6(packet, &ip);
     if (packet->anomaly == SB_REASON_NONE && (packet->flags & (LEAVES | SB_PACKET_INNER)) == 0)
         parse_link(packet);
 }
 
 void sb_parse_outer(struct sb_packet *packet) {
+    const struct network frame = {.end = packet->length};
     struct network network;
 
-    reset(packet);
-    if (parse_ethernet(packet, &network))
+    sb_parse_reset(packet);
+    if (sb_parse_ethernet(packet, &frame, &network))
         sb_parse_other(packet, network.ethertype);
 }
 
@@ -188,29 +190,29 @@ static void parse_link(struct sb_packet *packet) {
         sb_parse_link_ipv6(packet);
 }
 
-/* Finds the network packet behind all VLAN tags. False: there is none; the anomaly is set. */
-static bool parse_ethernet(struct sb_packet *packet, struct network *network) {
-    const uint8_t *frame =
-        take(packet, 0, SB_ETHERNET_BYTES, packet->length, SB_REASON_ETHERNET_TRUNCATED);
-    uint32_t ethertype, l3 = SB_ETHERNET_BYTES;
+bool sb_parse_ethernet(struct sb_packet *packet, const struct network *frame,
+                       struct network *network) {
+    const uint8_t *ethernet =
+        take(packet, frame->offset, SB_ETHERNET_BYTES, frame->end, SB_REASON_ETHERNET_TRUNCATED);
+    uint32_t ethertype, l3 = frame->offset + SB_ETHERNET_BYTES;
 
-    if (frame == NULL)
+    if (ethernet == NULL)
         return false;
-    ethertype = sb_load16(frame + SB_ETHERNET_TYPE);
+    ethertype = sb_load16(ethernet + SB_ETHERNET_TYPE);
     for (; is_vlan(ethertype); l3 += SB_VLAN_BYTES) {
         if (packet->vlan_count == VLAN_TAGS_MAX) {
             packet->anomaly = SB_REASON_VLAN_DEPTH;
             return false;
         }
         const uint8_t *tag =
-            take(packet, l3, SB_VLAN_BYTES, packet->length, SB_REASON_ETHERNET_TRUNCATED);
+            take(packet, l3, SB_VLAN_BYTES, frame->end, SB_REASON_ETHERNET_TRUNCATED);
         if (tag == NULL)
             return false;
         if (packet->vlan_count++ == 0)
             packet->vlan_id = (uint16_t)(sb_load16(tag) & SB_VLAN_ID_MASK);
         ethertype = sb_load16(tag + SB_VLAN_TYPE);
     }
-    *network = (struct network){ethertype, l3, packet->length};
+    *network = (struct network){ethertype, l3, frame->end};
     return true;
 }
 
@@ -219,7 +221,7 @@ static bool is_vlan(uint32_t ethertype) {
            ethertype == SB_ETHERTYPE_QINQ_OLD;
 }
 
-static void reset(struct sb_packet *packet) {
+void sb_parse_reset(struct sb_packet *packet) {
     packet->flags &= RECEIVERS;
     memset(&packet->profile, 0, sizeof(*packet) - offsetof(struct sb_packet, profile));
 }

@@ -52,6 +52,20 @@ static inline enum sb_reason unless_fragment(const struct sb_packet *packet,
     return packet->flags & SB_PACKET_FRAGMENT ? SB_REASON_FRAGMENT : reason;
 }
 
+/* Finds the network packet of the Ethernet frame at frame, behind all VLAN tags. False: there is
+ * none; the anomaly is set. */
+bool sb_parse_ethernet(struct sb_packet *packet, const struct network *frame,
+                       struct network *network);
+
+/* Parses the IP packet in network, or in its MPLS or PPPoE. For other EtherTypes, sets the link. */
+void sb_parse_network(struct sb_packet *packet, const struct network *network);
+
+/* Clears all fields and flags but those that the receiver has set. */
+void sb_parse_reset(struct sb_packet *packet);
+
+/* Drops a packet whose headers do not all lie in the first segment. */
+void sb_drop_split(struct sb_lcore *lcore, struct sb_packet *packet, const struct sb_time *now);
+
 /* inner.c: finds the packet inside MPLS or a PPPoE session, by outer's EtherType. False: it can't
  * be judged; the anomaly or the link is set. */
 bool sb_parse_inner(struct sb_packet *packet, const struct network *outer, struct network *inner);

@@ -9,10 +9,11 @@ enum {
 static void parse_tcp(struct walk *walk, uint32_t offset);
 static void parse_udp(struct walk *walk, uint32_t offset);
 static void parse_icmp(struct walk *walk, uint32_t offset);
+static void parse_gre(const struct walk *walk, uint32_t offset);
 static void set_transport(struct sb_packet *packet, uint32_t offset, uint32_t payload_offset);
 static enum sb_link icmpv6_link(const struct sb_packet *packet, uint32_t type);
 
-/* For other protocols (ESP, GRE, SCTP, no next header) no stage reads a transport header. */
+/* For other protocols (ESP, SCTP, no next header) no stage reads a transport header. */
 void sb_parse_transport(struct walk *walk, uint32_t offset) {
     switch (walk->packet->protocol) {
     case SB_PROTOCOL_TCP:
@@ -28,6 +29,9 @@ void sb_parse_transport(struct walk *walk, uint32_t offset) {
     case SB_PROTOCOL_ICMPV6:
         if (walk->packet->ip_version == 6)
             parse_icmp(walk, offset);
+        break;
+    case SB_PROTOCOL_GRE:
+        parse_gre(walk, offset);
         break;
     default:
         break;
@@ -75,6 +79,15 @@ static void parse_icmp(struct walk *walk, uint32_t offset) {
     set_transport(packet, offset, offset + SB_ICMP_BYTES);
     if (packet->ip_version == 6 && (packet->flags & SB_PACKET_INNER) == 0)
         set_link(packet, icmpv6_link(packet, icmp[0]));
+}
+
+/* tunnels.c checks the header, if the profile judges what is inside. */
+static void parse_gre(const struct walk *walk, uint32_t offset) {
+    struct sb_packet *packet = walk->packet;
+
+    if (offset + SB_GRE_BYTES <= walk->end &&
+        sb_packet_bytes(packet, offset, SB_GRE_BYTES) != NULL)
+        packet->l4_offset = (uint16_t)offset;
 }
 
 /* payload_offset: 0 if the header itself is wrong. */

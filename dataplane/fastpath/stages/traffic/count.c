@@ -221,7 +221,7 @@ static void count_unusual(const struct sb_traffic_table *table, struct sb_traffi
 
             datagrams++;
             reflected += table->reflectors[port / 64] >> port % 64 & 1;
-        } else { /* ICMP and ICMPv6: no other protocol has l4_offset set */
+        } else if (packet->protocol != SB_PROTOCOL_GRE) { /* ICMP and ICMPv6 */
             row->count[SB_TRAFFIC_ICMP]++;
         }
     }

@@ -55,32 +55,40 @@ def parse(lcore: Lcore, packet: Packet, now: Time) -> bool:
 
 def _parse(lcore: Lcore, packet: Packet) -> None:
     try:
-        network = _parse_ethernet(packet)
-        if network.ethertype in {IPV4, IPV6}:
-            _parse_ip(packet, network)
-        elif network.ethertype in ENCAPSULATIONS and not is_passed(lcore, packet):
-            _parse_inner(packet, network)
-        else:
+        network = parse_ethernet(packet, Network(None, 0, packet.length))
+        if network.ethertype in ENCAPSULATIONS and is_passed(lcore, packet):
             note(packet, of_frame(packet, network.ethertype or 0))
+        else:
+            parse_network(packet, network)
     except CutShortError:
         packet.flags |= PacketFlag.CUT_SHORT
     except MalformedError as malformed:
         packet.anomaly = malformed.reason
 
 
-def _parse_ethernet(packet: Packet) -> Network:
+def parse_ethernet(packet: Packet, frame: Network) -> Network:
     """The payload after up to two tags: by an EtherType, or an IEEE 802.3 length."""
-    ethernet = take(packet, 0, ETHERNET_BYTES, packet.length, Reason.ETHERNET_TRUNCATED)
-    ethertype, offset = number(ethernet, 12), ETHERNET_BYTES
+    ethernet = take(packet, frame.offset, ETHERNET_BYTES, frame.end, Reason.ETHERNET_TRUNCATED)
+    ethertype, offset = number(ethernet, 12), frame.offset + ETHERNET_BYTES
     while ethertype in TAGS:
         if packet.vlan_count == TAGS_MAX:
             raise MalformedError(Reason.VLAN_DEPTH)
-        tag = take(packet, offset, TAG_BYTES, packet.length, Reason.ETHERNET_TRUNCATED)
+        tag = take(packet, offset, TAG_BYTES, frame.end, Reason.ETHERNET_TRUNCATED)
         if packet.vlan_count == 0:
             packet.vlan_id = number(tag, 0) & VLAN_ID_MASK
         packet.vlan_count += 1
         ethertype, offset = number(tag, 2), offset + TAG_BYTES
-    return Network(ethertype, offset, packet.length)
+    return Network(ethertype, offset, frame.end)
+
+
+def parse_network(packet: Packet, network: Network) -> None:
+    """Parse an IP packet, bare or inside MPLS or PPPoE; for other payloads, set the link."""
+    if network.ethertype in {IPV4, IPV6}:
+        _parse_ip(packet, network)
+    elif network.ethertype in ENCAPSULATIONS:
+        _parse_inner(packet, network)
+    else:
+        note(packet, of_frame(packet, network.ethertype or 0))
 
 
 def _parse_inner(packet: Packet, outer: Network) -> None:

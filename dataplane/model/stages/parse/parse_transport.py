@@ -1,6 +1,6 @@
-"""TCP, UDP, ICMP and ICMPv6, and ICMPv6 that never leaves its link.
+"""TCP, UDP, ICMP, ICMPv6 and GRE, and ICMPv6 that never leaves its link.
 
-Other protocols (ESP, GRE, SCTP, no next header) have no header that a stage reads.
+Other protocols (ESP, SCTP, no next header) have no header that a stage reads.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from ipaddress import IPv6Address
 
 from dataplane.model.headers import MalformedError, take, unless_fragment
-from dataplane.model.packet import ICMP, ICMPV6, TCP, UDP, UDP_BYTES, Packet, number
+from dataplane.model.packet import GRE, ICMP, ICMPV6, TCP, UDP, UDP_BYTES, Packet, number
 from dataplane.model.stages.parse.link import note
 from dataplane.native.abi import Link, PacketFlag, Reason
 
-TCP_BYTES, ICMP_BYTES = 20, 8
+TCP_BYTES, ICMP_BYTES, GRE_BYTES = 20, 8, 4
 NEIGHBOUR_DISCOVERY = range(133, 138)
 """Router and neighbour solicitation and advertisement, redirect: RFC 4861, section 4."""
 REDIRECT = 137
@@ -28,6 +28,8 @@ def parse_transport(packet: Packet, offset: int, end: int) -> None:
         _parse_udp(packet, offset, end)
     elif (packet.protocol, packet.ip_version) in {(ICMP, 4), (ICMPV6, 6)}:
         _parse_icmp(packet, offset, end)
+    elif packet.protocol == GRE:
+        _parse_gre(packet, offset, end)
 
 
 def _parse_tcp(packet: Packet, offset: int, end: int) -> None:
@@ -56,6 +58,12 @@ def _parse_udp(packet: Packet, offset: int, end: int) -> None:
     if claimed_bytes < UDP_BYTES or is_beyond:
         raise MalformedError(Reason.UDP_LENGTH)
     packet.payload_offset = offset + UDP_BYTES
+
+
+def _parse_gre(packet: Packet, offset: int, end: int) -> None:
+    """`tunnels` checks the header, if the profile judges what is inside."""
+    is_whole = offset + GRE_BYTES <= end and packet.bytes_at(offset, GRE_BYTES) is not None
+    packet.l4_offset = offset if is_whole else 0
 
 
 def _parse_icmp(packet: Packet, offset: int, end: int) -> None:
