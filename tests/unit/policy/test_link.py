@@ -96,7 +96,7 @@ def test_mpls_and_pppoe_are_judged_unless_the_rule_says_otherwise() -> None:
     ("tunnels", "inside", "port", "said"),
     [
         ({"vxlan": "judge"}, [JUDGE, PASS], 4789, "vxlan judge, gre pass"),
-        ({"gre": "refuse"}, [PASS, REFUSE], 4789, "vxlan pass, gre refuse"),
+        ({"gre": "refuse"}, [PASS, REFUSE], 0, "vxlan pass, gre refuse"),
         (
             {"vxlan": "refuse", "gre": "judge", "vxlan_port": 8472},
             [REFUSE, JUDGE],

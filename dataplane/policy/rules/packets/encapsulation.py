@@ -56,7 +56,8 @@ class EncapsulationRule(Rule):
         """See `Rule`."""
         for kind, inside in self._inside().items():
             profile.inside[kind] = abi.Inside[inside.name]
-        profile.vxlan_port = self.vxlan_port
+        if self.vxlan is not Inside.PASS:
+            profile.vxlan_port = self.vxlan_port
         if {self.vxlan, self.gre} != {Inside.PASS}:
             profile.uses |= Use.TUNNELS
 
