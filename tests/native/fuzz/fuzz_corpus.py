@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dataplane.native.abi import Port
 from tests.native import frames
+from tests.native.encapsulated import in_gre, in_mpls, in_pppoe, in_vxlan
 from tests.native.model.model_conversations import conversation_case
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -30,6 +31,14 @@ def inputs() -> Iterator[tuple[str, bytes]]:
         yield f"good-{link}", burst(state, good)
         yield f"good-{link}-inside", burst(STATES[-1], good, FROM_INSIDE)
         yield f"good-{link}-cut", burst(state, good, CUT | 3 << 3)
+    for name, wrap in (
+        ("mpls", in_mpls),
+        ("pppoe", in_pppoe),
+        ("vxlan", in_vxlan),
+        ("gre", in_gre),
+    ):
+        bare = [frames.good(frame) for frame in sorted(frames.GOOD)]
+        yield f"encapsulated-{name}", burst(STATES[0], [wrap(frame) for frame in bare])
     for seed in range(TALKS):
         yield f"talk-{seed}", talk(random.Random(seed))
     by_reason: dict[str, list[bytes]] = {}

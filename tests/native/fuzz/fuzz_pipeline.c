@@ -89,7 +89,8 @@ static void fill_profile(struct sb_profile *profile, int mode) {
     sb_profile_init(profile);
     memset(profile->mode, mode, SB_REASON_COUNT);
     profile->uses = SB_USE_PORTS_TCP | SB_USE_PORTS_UDP | SB_USE_REFLECTORS | SB_USE_LIMITS |
-                    SB_USE_GEO_BLOCK | SB_USE_GEO_ALLOW;
+                    SB_USE_GEO_BLOCK | SB_USE_GEO_ALLOW | SB_USE_TUNNELS;
+    profile->vxlan_port = 4789;
     profile->geo_block[0] = 1 << 1;
     profile->geo_allow[0] = 1 << 0 | 1 << 1;
     profile->geo_allow[SB_COUNTRY_WORDS - 1] = 1ull << SB_COUNTRY_MAX % 64;
