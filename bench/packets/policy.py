@@ -16,11 +16,13 @@ _RATE, _BURST = 1_000_000, 1_000_000
 """Of every limit, in packets: no limit is reached, but all are paid."""
 
 
-def full_policy(library: ctypes.CDLL, version: int, *, everything: bool) -> PolicyTable:
+def full_policy(
+    library: ctypes.CDLL, version: int, *, everything: bool, tunnels: bool = False
+) -> PolicyTable:
     """``PROFILES`` profiles with a prefix each; the last one protects the benchmark's destination.
 
     It blocks a country and limits every source; with ``everything`` also prefixes of sources, the
-    profile as a whole, fragments, ports and reflectors.
+    profile as a whole, fragments, ports and reflectors. ``tunnels``: it judges VXLAN and GRE.
     """
     table = PolicyTable(library, PROFILES)
     for index in range(1, PROFILES + 1):
@@ -32,6 +34,9 @@ def full_policy(library: ctypes.CDLL, version: int, *, everything: bool) -> Poli
     _limit(profile, abi.Reason.RATE_SOURCE_PACKETS, abi.Scope.SOURCE, (32, 64))
     if everything:
         _fill(profile)
+    if tunnels:
+        profile.uses |= abi.Use.TUNNELS
+        profile.vxlan_port = 4789
     table.build(bytes(KEY_BYTES))
     return table
 
