@@ -36,7 +36,7 @@ COMMANDS = {
         "Recorded usual traffic, and thresholds proposed from it.",
     ),
     "panic": ("panic:panic", "Set all profiles to monitor for a time."),
-    "drain": ("drain:drain", 'Report "not ready" while the node goes on forwarding.'),
+    "drain": ("drain:drain", 'Report "not ready" while the node continues to forward.'),
     "rules": ("rules.entries:app", "The rules of the WAF."),
     "countries": ("countries:app", "The country database."),
     "keys": ("keys:app", "API keys and their roles."),

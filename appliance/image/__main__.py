@@ -65,35 +65,35 @@ def _require_root() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m appliance.image", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    build = commands.add_parser("build", help="build the image into build/image")
+    build = commands.add_parser("build", help="build the image in build/image")
     wheels = commands.add_parser("wheels", help="make the release as wheels in build/wheelhouse")
     for command in (build, wheels):
         _add_common(command)
     wheels.set_defaults(metal=False, accelerator="auto", memory_mib=0, cpus=0)
     wheels.add_argument(
-        "--untested", dest="tested", action="store_false", help="leave out the tests in the root"
+        "--untested", dest="tested", action="store_false", help="skip the tests of the release"
     )
     build.add_argument(
         "--metal",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="also the raw image for bare metal (default: yes)",
+        help="also build the raw image for bare metal (default: yes)",
     )
     build.add_argument(
         "--accelerator",
         choices=CHOICES,
         default="auto",
-        help="how the machine runs; auto boots a kernel under KVM to find out (default: auto)",
+        help="accelerator of the machine; auto: KVM if a kernel boots under it, else emulation",
     )
     build.add_argument(
         "--memory-mib",
         type=int,
         default=2048,
         metavar="N",
-        help="of the machine, while it is built",
+        help="memory of the machine during the build (default: %(default)s)",
     )
     build.add_argument(
-        "--cpus", type=int, default=2, metavar="N", help="of it (default: %(default)s)"
+        "--cpus", type=int, default=2, metavar="N", help="CPUs of it (default: %(default)s)"
     )
     return parser
 
@@ -104,19 +104,20 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         type=Path,
         default=given.default_cache(),
         metavar="FOLDER",
-        help="what is kept between builds (default: %(default)s)",
+        help="cache of the builds (default: %(default)s)",
     )
+    command.add_argument("--refresh", action="store_true", help="use nothing from the cache")
     command.add_argument(
-        "--refresh", action="store_true", help="make everything anew, whatever is kept"
-    )
-    command.add_argument(
-        "--mirror", default=given.MIRROR, metavar="URL", help="default: %(default)s"
+        "--mirror",
+        default=given.MIRROR,
+        metavar="URL",
+        help="package mirror (default: %(default)s)",
     )
     command.add_argument(
         "--security-mirror",
         default=given.SECURITY_MIRROR,
         metavar="URL",
-        help="default: %(default)s",
+        help="mirror of security updates (default: %(default)s)",
     )
     command.add_argument(_INSIDE, action="store_true", help=argparse.SUPPRESS)
 

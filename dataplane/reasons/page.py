@@ -17,13 +17,12 @@ Every packet that the node drops has one reason. Metrics (`secbeat_packets_dropp
 `secbeat reasons` prints the list below, `secbeat reasons NAME` one entry.
 
 * *Action*: the default action, and the type of the [policy rule](policy.md#rules) that changes it.
-  A reason of a limit, a filter or a country hits nothing until a rule of its type is in the
+  A reason of a limit, a filter or a country drops no packet until a rule of its type is in the
   profile. A *structural* reason has no other action: the node cannot forward such a packet.
 * *Defined by*: the document that defines the rule. A dash: the node or its operator defines it.
-* *Who is hit by mistake*: legitimate traffic that this reason can drop.
-* *What to do*: what to look at and what to change then. For every reason that is not structural:
-  set its rule to `monitor`. The counter `would_drop` then shows what it would drop, and everything
-  passes.
+* *Hit by mistake*: legitimate traffic that this reason can drop.
+* *Remedy*: checks and changes. You can also set the rule of a reason to `monitor`, unless the
+  reason is structural. The packets then pass, and the counter `would_drop` counts them.
 """
 
 
@@ -51,8 +50,8 @@ def _section(one: Guidance) -> Iterator[str]:
     yield f"{one.meaning[0].upper()}{one.meaning[1:]}.\n"
     yield f"* Action: {action(one)}"
     yield f"* Defined by: {'; '.join(one.written.rfc) or '-'}"
-    yield f"* Who is hit by mistake: {one.written.mistaken}"
-    yield f"* What to do: {one.written.advice}\n"
+    yield f"* Hit by mistake: {one.written.mistaken}"
+    yield f"* Remedy: {one.written.advice}\n"
 
 
 def action(one: Guidance) -> str:

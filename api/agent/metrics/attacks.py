@@ -45,7 +45,7 @@ ATTACKS: tuple[Scalar[NodeStats] | Histogram[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_attacks_suppressed_total",
-        "Attacks that found no room among the incidents; they stand together in one of their "
+        "Attacks without room among the incidents; they are combined in one incident of their "
         "profile.",
         lambda node: single(node.detection.suppressed),
     ),

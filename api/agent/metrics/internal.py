@@ -151,8 +151,8 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_connections_forgotten_total",
-        "Connections that were idle for too long (expired), unproven or ended ones that gave "
-        "their place to a newer one (evicted), and new ones that found no place (untracked).",
+        "Connections removed after their timeout (expired), replaced by a newer one (evicted), "
+        "and new ones without a place (untracked).",
         _by_end,
         ("how",),
     ),
@@ -251,14 +251,14 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_neighbor_packets_total",
-        "Packets of routing protocols of neighbours that the policy names: sanity and lists alone.",
+        "Packets of routing protocols of neighbours, which only sanity and lists judge.",
         _by_neighbor,
         ("port", "protocol"),
     ),
     Scalar(
         "counter",
         "secbeat_neighbor_beyond_packets_total",
-        "Packets of neighbours that were judged all the same, as there were too many of one.",
+        "Packets of neighbours beyond 10,000 a second, which were judged like all others.",
         lambda node: (((said,), packets) for said, packets in node.neighbors_beyond.items()),
         ("protocol",),
     ),
@@ -362,7 +362,7 @@ NODE: tuple[Scalar[NodeStats], ...] = (
     Scalar(
         "counter",
         "secbeat_rejected_entries_total",
-        "Entries that could not be applied.",
+        "Entries, imports, policies and commits of prefixes that could not be applied.",
         lambda node: single(node.rejected_count),
     ),
 )

@@ -48,7 +48,7 @@ def operations(draining: Draining, dataplane: Dataplane) -> list[Operation]:
             "POST",
             "/drain",
             begin,
-            "Drain the node: it reports 'not ready' and goes on forwarding",
+            "Drain the node: it reports 'not ready' and continues to forward",
             Role.OPERATE,
             found,
         ),

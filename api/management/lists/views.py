@@ -244,7 +244,7 @@ def operations(views: ListViews, name: ListName) -> list[Operation]:
             "GET",
             path + "/{network}",
             views.get,
-            f"One network of the {name}, with the entries of all origins; or what covers it",
+            f"One network of the {name} with all its entries, or the entry that covers it",
             read,
             {200: ShowBody},
             errors=(404,),

@@ -17,7 +17,7 @@ Reason = Annotated[str, Field(max_length=256, pattern="^[^\\u0000-\\u001f\\u007f
 
 
 class PanicRequest(Strict):
-    """How long every profile only watches."""
+    """Duration of panic mode."""
 
     duration_seconds: Duration = PANIC_DURATION_S
     reason: Reason | None = None

@@ -263,8 +263,8 @@ def _following(lists: FleetLists, followed: FollowedPart[FollowQuery]) -> list[O
             "POST",
             "/fleet/lists/confirm",
             confirm,
-            "Confirm that the lists are meant as they are, for nodes that wait because a snapshot "
-            "would take much away",
+            "Confirm the fleet's lists for nodes that wait because a snapshot would remove "
+            "many entries",
             Role.OPERATE,
             {200: ConfirmedBody},
         ),

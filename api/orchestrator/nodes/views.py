@@ -183,7 +183,7 @@ def _of_people(views: NodeViews) -> list[Operation]:
             "POST",
             "/nodes/{node}/drain",
             views.drain,
-            "Drain a node: it reports 'not ready' and goes on forwarding",
+            "Drain a node: it reports 'not ready' and continues to forward",
             operate,
             one,
             errors=(404,),

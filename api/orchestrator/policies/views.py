@@ -167,7 +167,7 @@ def operations(policies: Policies) -> list[Operation]:
             "GET",
             "/nodes/{node}/policy",
             views.of_node,
-            "The policy that the node is to enforce; for its own key",
+            "The fleet's policy for the node; for the node's own key",
             Role.NODE,
             {200: NodePolicyBody},
             errors=(404,),

@@ -203,8 +203,8 @@ def _following(views: RuleViews, told: FollowedPart[FollowRulesQuery]) -> list[O
             "POST",
             "/fleet/rules/confirm",
             views.confirm,
-            "Confirm that the rules are meant as they are, for nodes that wait because a snapshot "
-            "would take many away",
+            "Confirm the fleet's rules for nodes that wait because a snapshot would remove "
+            "many rules",
             Role.OPERATE,
             {200: ConfirmedRulesBody},
         ),

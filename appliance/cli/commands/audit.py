@@ -49,7 +49,7 @@ def list_(
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")] = 100,
     everything: Annotated[bool, typer.Option("--all", help="Show all rows.")] = False,
-    key: Annotated[str | None, typer.Option(help="Only what this key has changed.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only changes by this key.")] = None,
     action: Annotated[
         str | None, typer.Option(help="Only this action: policy.put, or its beginning: policy.")
     ] = None,
@@ -58,7 +58,7 @@ def list_(
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    sort: Annotated[Literal["newest", "oldest"], typer.Option(help="Which come first.")] = "newest",
+    sort: Annotated[Literal["newest", "oldest"], typer.Option(help="Order of rows.")] = "newest",
     url: UrlOption = DEFAULT_URL,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,

@@ -33,7 +33,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="A node's configuration. Another file than the default: of that node only.",
+        help="The node's configuration. Any file but the default one: that node only.",
     ),
 ]
 DatabaseOption = Annotated[
@@ -50,7 +50,10 @@ def backup() -> None:
 def create(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE", help="The archive. Else secbeat-HOST-TIME.tar.gz, here."),
+        typer.Argument(
+            metavar="FILE",
+            help="The archive; default: secbeat-HOST-TIME.tar.gz in the current directory.",
+        ),
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,

@@ -17,7 +17,7 @@ def drain(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Drain the node: it reports "not ready" and goes on forwarding."""
+    """Drain the node: it reports "not ready" and continues to forward."""
     api, output = NodeApi.open(url, key_file), Output(as_json)
     found = (api.delete("drain") if off else api.post("drain", None)).body
     if as_json:

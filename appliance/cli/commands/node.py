@@ -57,7 +57,7 @@ def _first(body: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
             yield "NOTHING IS DROPPED", f"in {_some(named)}"
     panic = body.get("panic")
     if panic:
-        yield "PANIC MODE", f"until {panic.get('until')}: every profile only watches"
+        yield "PANIC MODE", f"until {panic.get('until')}: all profiles are in monitor"
     yield from _traffic(body)
 
 

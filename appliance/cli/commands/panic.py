@@ -40,8 +40,7 @@ def panic(  # noqa: PLR0917 - one parameter for each option of the command
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let every profile only watch at once, for a time: nothing is dropped that a profile could
-    let pass."""
+    """Set all profiles to monitor at once, for a time: only structural reasons still drop."""
     api, output = NodeApi.open(url, key_file), Output(as_json)
     if off:
         answer = api.delete("panic")

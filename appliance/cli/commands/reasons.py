@@ -42,7 +42,7 @@ def reasons(name: NameArgument = None, as_json: JsonOption = False) -> None:
         ("action", action(one)),
         ("defined by", "; ".join(one.written.rfc) or None),
         ("hit by mistake", one.written.mistaken),
-        ("what to do", one.written.advice),
+        ("remedy", one.written.advice),
     ]
     output.table(PAIRS, table)
 

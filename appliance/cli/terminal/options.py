@@ -59,15 +59,15 @@ FleetUrlOption = Annotated[
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Only from then on: 2026-11-08T10:30:00Z."),
+    typer.Option(metavar="TIME", help="Only rows from this time on: 2026-11-08T10:30:00Z."),
 ]
 UntilOption = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Only before then: 2026-11-08T10:30:00Z."),
+    typer.Option(metavar="TIME", help="Only rows before this time: 2026-11-08T10:30:00Z."),
 ]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Return when the change is in force, or after --timeout.")
 ]
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Longest time of --wait.")
+    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Maximum waiting time.")
 ]

@@ -410,7 +410,7 @@ def test_status_says_first_that_a_policy_drops_nothing_and_what_goes_on(
     assert lines[1:9] == [
         "policy\ttrial: off (revision 3)",
         f"NOTHING IS DROPPED\tin {', '.join(f'p{n} (monitor)' for n in range(10))} and 2 more",
-        "PANIC MODE\tuntil 2026-11-30T12:00:00.000Z: every profile only watches",
+        "PANIC MODE\tuntil 2026-11-30T12:00:00.000Z: all profiles are in monitor",
         "packets per second\t5 received, 5 forwarded, 5 consumed, 0 dropped",
         "bits per second\t2560 received",
         "UNDER ATTACK\t198.51.100.80: syn_flood, 90000 packets per second, challenged, attack_1",

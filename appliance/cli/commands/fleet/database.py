@@ -39,9 +39,9 @@ def dump(
 def restore(
     file: FileArgument, config: ConfigOption = ORCHESTRATOR_FILE, as_json: JsonOption = False
 ) -> None:
-    """Make a copy the database, in a new epoch; no orchestrator may run.
+    """Replace the database by a copy, in a new epoch; no orchestrator may run.
 
-    A database in PostgreSQL must be empty, or unused: no nodes, nothing that they follow.
+    A PostgreSQL database must be empty, or have only the empty tables of an orchestrator.
     """
     backup.restore(_url(config), file.absolute())
     _tell(as_json, "restored", file)

@@ -40,7 +40,7 @@ def show(socket: SocketOption = SOCKET, as_json: JsonOption = False) -> None:
 
 @app.command("rotate-key")
 def rotate_key(socket: SocketOption = SOCKET, as_json: JsonOption = False) -> None:
-    """Replace the node's key; both are valid until the orchestrator has seen the new one."""
+    """Replace the node's key; both are valid until the node has used the new one."""
     _print(ask(socket, {"do": "fleet.rotate_key"}, _ASK_S), as_json)
 
 

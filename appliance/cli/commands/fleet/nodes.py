@@ -111,7 +111,7 @@ def drain(
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Drain a node: it reports "not ready" and goes on forwarding."""
+    """Drain a node: it reports "not ready" and continues to forward."""
     api, output = FleetApi.open(orchestrator, key_file), Output(as_json)
     _want(api, node, "drain", output, timeout if wait else None)
 

@@ -49,7 +49,7 @@ def threats(
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what attacks the fleet, or did within the window."""
+    """Show attacks on the fleet that are active, or were within the window."""
     query = {"window": window, "limit": limit, "top": top}
     found = FleetApi.open(orchestrator, key_file).get("threats", query).body
     output = Output(as_json)

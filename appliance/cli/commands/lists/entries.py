@@ -60,7 +60,7 @@ Origin = Annotated[
 Text = Annotated[str | None, typer.Option(help="Only with this text in reason, creator or origin.")]
 Sort = Annotated[
     Literal["ip", "newest", "oldest", "ends", "hits"],
-    typer.Option(help="Order; any but ip shows the first --limit entries alone."),
+    typer.Option(help="Order; any but ip shows only the first --limit entries."),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Number of rows to show.")]
 Source = Annotated[
@@ -75,10 +75,10 @@ Conflict = Annotated[
 ]
 OnError = Annotated[
     Literal["fail", "skip"],
-    typer.Option("--on-error", help="Of lines that break a rule: refuse all, or skip them."),
+    typer.Option("--on-error", help="For invalid lines: fail (add no entry), or skip them."),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Take 0.0.0.0/0 and ::/0, all addresses of a family.")
+    bool, typer.Option("--force", help="Accept 0.0.0.0/0 and ::/0, all addresses of a family.")
 ]
 Format = Annotated[
     Literal["auto", "text", "ndjson"],
@@ -124,7 +124,7 @@ def _add(app: typer.Typer, name: ListName) -> None:
 
 
 def _show(app: typer.Typer, name: ListName) -> None:
-    @app.command("show", help=f"Show what the {name} says of an address, and the verdict.")
+    @app.command("show", help=f"Show the {name}'s entry for an address, and the verdict.")
     def show(
         ip: Network,
         fleet: FleetOption = False,
@@ -173,11 +173,11 @@ def _list(app: typer.Typer, name: ListName) -> None:
         limit: Limit = 100,
         everything: Annotated[bool, typer.Option("--all", help="Show all entries.")] = False,
         hits: Annotated[
-            bool, typer.Option("--hits", help="With --all: their hits, too, which takes longer.")
+            bool, typer.Option("--hits", help="With --all: also show hits, which takes longer.")
         ] = False,
         origin: Annotated[str | None, typer.Option(help="Only entries of this origin.")] = None,
         reason: Annotated[str | None, typer.Option(help="Only entries with this reason.")] = None,
-        created_by: Annotated[str | None, typer.Option(help="Only what this key has made.")] = None,
+        created_by: Annotated[str | None, typer.Option(help="Only entries of this key.")] = None,
         text: Text = None,
         since: SinceOption = None,
         until: UntilOption = None,

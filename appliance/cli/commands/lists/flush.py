@@ -35,7 +35,7 @@ def make(app: typer.Typer, name: ListName) -> None:
 
     @app.command(
         "flush",
-        help=f"Take all entries off the {name} that meet every condition; counts them and asks.",
+        help=f"Remove all entries of the {name} that meet every condition; count and ask first.",
     )
     def flush(
         *,

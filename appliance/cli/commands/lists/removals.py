@@ -53,7 +53,7 @@ def make(app: typer.Typer, name: ListName) -> None:
     """The verb of one list."""
 
     @app.command(
-        "remove", help=f"Take an address or prefix off the {name}, or what a filter meets."
+        "remove", help=f"Remove an address or prefix from the {name}, or entries by filter."
     )
     def remove(
         ip: One = None,

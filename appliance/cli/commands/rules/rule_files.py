@@ -112,7 +112,7 @@ def export(
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write all rules as import takes them, a line each."""
+    """Write all rules in the format of import, one a line."""
     api, count = Asked.open(fleet, orchestrator, url, key_file).api, 0
     if as_json and target == "-":
         raise typer.BadParameter("--json needs a FILE: the rules themselves go to stdout")

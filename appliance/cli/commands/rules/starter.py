@@ -15,7 +15,7 @@ from dataplane.waf.starter import GROUPS, starter_rules
 
 Group = Annotated[
     list[str] | None,
-    typer.Option("--group", help=f"Rules of this group alone: {', '.join(GROUPS)}."),
+    typer.Option("--group", help=f"Only rules of this group: {', '.join(GROUPS)}."),
 ]
 Action = Annotated[
     Literal["log", "block"],
