@@ -1,4 +1,4 @@
-# All values come from `python -m appliance.image build`; see appliance/image/packer.py.
+# All values come from `python -m appliance.image build`; see appliance/image/steps/packer.py.
 
 variable "base_image" {
   type        = string

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.image import options as given
-from appliance.image.accelerator import CHOICES
-from appliance.image.contain import run_contained
 from appliance.image.errors import ImageError
 from appliance.image.options import Layout, Options
+from appliance.image.system.accelerator import CHOICES
+from appliance.image.system.contain import run_contained
 from dataplane.base.errors import SecBeatError
 
 _INSIDE = "--inside"

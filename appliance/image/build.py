@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from appliance.image import inputs, outputs
-from appliance.image.accelerator import Accelerator, choose
-from appliance.image.base import Base, base_image
-from appliance.image.builder import wheelhouse
 from appliance.image.cache import Cache
-from appliance.image.command import Commands
 from appliance.image.context import Context
-from appliance.image.disk import root_mounted
 from appliance.image.errors import ImageError
-from appliance.image.machine import closed_key, find_closed, make_closed
-from appliance.image.metal import find_metal, make_metal, metal_key
 from appliance.image.options import Layout, Options
 from appliance.image.progress import say, step
+from appliance.image.steps.base import Base, base_image
+from appliance.image.steps.builder import wheelhouse
+from appliance.image.steps.machine import closed_key, find_closed, make_closed
+from appliance.image.steps.metal import find_metal, make_metal, metal_key
+from appliance.image.system.accelerator import Accelerator, choose
+from appliance.image.system.command import Commands
+from appliance.image.system.disk import root_mounted
 from dataplane.base.version import version
 
 FREE_GIB_MIN = 12

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.image.cache import Cache
-from appliance.image.command import Commands
 from appliance.image.options import Layout, Options
+from appliance.image.system.command import Commands
 
 
 @dataclass(frozen=True)

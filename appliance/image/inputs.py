@@ -8,6 +8,7 @@ from pathlib import Path
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 _KEY_LENGTH = 16
+_HERE = Path(__file__).parent
 
 
 def key(*parts: str | Path) -> str:
@@ -19,6 +20,17 @@ def key(*parts: str | Path) -> str:
     for part in parts:
         digest.update(_text(part) if isinstance(part, str) else _path(part))
     return digest.hexdigest()[:_KEY_LENGTH]
+
+
+def modules(*names: str) -> list[Path]:
+    """Modules of the build, such as ``steps/base``.
+
+    Raises FileNotFoundError if one does not exist: `key` would not notice its changes.
+    """
+    found = [_HERE / f"{name}.py" for name in names]
+    for path in found:
+        path.stat()
+    return found
 
 
 def _text(text: str) -> bytes:

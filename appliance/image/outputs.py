@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from appliance.image.command import Commands
+from appliance.image.system.command import Commands
 
 MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"

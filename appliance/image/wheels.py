@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 
 from appliance.image import outputs
-from appliance.image.builder import wheelhouse
 from appliance.image.cache import Cache
-from appliance.image.command import Commands
 from appliance.image.context import Context
 from appliance.image.options import Layout, Options
 from appliance.image.progress import say
+from appliance.image.steps.builder import wheelhouse
+from appliance.image.system.command import Commands
 
 
 def build_wheels(options: Options, layout: Layout, *, tested: bool) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.image.contain import run_contained
 from appliance.image.errors import ImageError
+from appliance.image.system.contain import run_contained
 from tests.support.waiting import wait_for
 
 # What a build does, in short: a mount, a loop device, a process that stays.
@@ -29,7 +29,7 @@ eval "$2"
 OUTER = """
 import sys
 from pathlib import Path
-from appliance.image.contain import run_contained
+from appliance.image.system.contain import run_contained
 cache = Path(sys.argv[1])
 sys.exit(run_contained(sys.argv[2:], cache, cache / "work"))
 """

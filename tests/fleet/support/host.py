@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from appliance.image.contain import NAMESPACES
+from appliance.image.system.contain import NAMESPACES
 from appliance.lab.instance import Namespaces
 from appliance.lab.network import NETNS
 from tests.fleet.support.tree import ADMINISTRATOR

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.image.contain import NAMESPACES
+from appliance.image.system.contain import NAMESPACES
 from tests.fleet.support.run import Run
 from tests.fleet.support.tree import TREE
 from tests.support.documents.playbooks import recap

@@ -13,9 +13,10 @@ import subprocess
 from pathlib import Path
 
 from appliance.commands import run
-from appliance.image import debian, inputs
-from appliance.image.contain import NAMESPACES
+from appliance.image import inputs
 from appliance.image.options import MIRROR, SECURITY_MIRROR
+from appliance.image.system import debian
+from appliance.image.system.contain import NAMESPACES
 
 TREE = Path(__file__).resolve().parents[3]
 KEPT = TREE / "build" / "fleet"

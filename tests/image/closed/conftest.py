@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.image.disk import root_mounted
+from appliance.image.system.disk import root_mounted
 from tests.image.support.artifacts import METAL, VIRTUAL, raw
 from tests.image.support.run import Run
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from appliance.image.command import Commands
+from appliance.image.system.command import Commands
 from appliance.lab import cleanup
 from appliance.lab.claim import claim_new, try_claim
 from appliance.lab.instance import LABS, Instance

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.image import accelerator
-from appliance.image.accelerator import KVM, TCG, Accelerator, choose, verdict
 from appliance.image.errors import ImageError
+from appliance.image.system import accelerator
+from appliance.image.system.accelerator import KVM, TCG, Accelerator, choose, verdict
 
 KERNEL = Path("/nonexistent/vmlinuz")
 

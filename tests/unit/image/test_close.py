@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.image.close import clean
+from appliance.image.steps.close import clean
 
 
 def put(root: Path, name: str, content: str = "x") -> Path:

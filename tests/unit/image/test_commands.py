@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.image import debian
-from appliance.image.command import LAST_LINES, Commands
 from appliance.image.errors import ImageError
+from appliance.image.system import debian
+from appliance.image.system.command import LAST_LINES, Commands
 
 TREE = Path(__file__).parents[3]
 
@@ -45,9 +45,9 @@ def test_a_command_gets_no_input(log: Path) -> None:
     "pattern",
     [
         "packer/base/*.txt",
-        "appliance/image/boot-packages.txt",
-        "appliance/image/builder-packages.txt",
-        "appliance/image/metal-packages.txt",
+        "appliance/image/steps/boot-packages.txt",
+        "appliance/image/steps/builder-packages.txt",
+        "appliance/image/steps/metal-packages.txt",
     ],
 )
 def test_the_package_lists_hold_names_without_repetition(pattern: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.image.bootloader import esp_configuration
-from appliance.image.contain import loop_devices_over
-from appliance.image.disk import layout_script
+from appliance.image.system.bootloader import esp_configuration
+from appliance.image.system.contain import loop_devices_over
+from appliance.image.system.disk import layout_script
 
 
 def test_the_partitions_are_bios_esp_and_root_up_to_the_end() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from appliance.image.machine import environment_command
+from appliance.image.steps.machine import environment_command
 
 TREE = Path(__file__).parents[3]
 

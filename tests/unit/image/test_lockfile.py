@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.image.lockfile import blocks, closure, select
+from appliance.image.steps.lockfile import blocks, closure, select
 
 LOCK = """\
 flask==3.1.0 \\

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.image import outputs
-from appliance.image.builder import own_requirement
+from appliance.image.steps.builder import own_requirement
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from appliance.image.debian import packages_in
+from appliance.image.system.debian import packages_in
 
 TREE = Path(__file__).parents[3]
 PACKAGES = TREE / "packer" / "base" / "packages.txt"
@@ -30,7 +30,7 @@ def test_what_the_library_is_linked_to_is_where_it_is_built_and_where_it_runs() 
     (linked,) = re.findall(r"^PIPELINE_LIBS := (.*)$", makefile, re.M)
     assert {name.removeprefix("-l") for name in linked.split()} == LINKED.keys()
     developing = packages_in(SETUP / "packages.txt") + packages_in(SETUP / "packages-next.txt")
-    building = packages_in(TREE / "appliance" / "image" / "builder-packages.txt")
+    building = packages_in(TREE / "appliance" / "image" / "steps" / "builder-packages.txt")
     running = " ".join(packages_in(PACKAGES))
     for package in LINKED.values():
         assert f"{package}-dev" in developing

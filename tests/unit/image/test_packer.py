@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from appliance.image.accelerator import TCG, Accelerator
 from appliance.image.options import Layout, Options
-from appliance.image.packer import Job, packer_environment, packer_variables
+from appliance.image.steps.packer import Job, packer_environment, packer_variables
+from appliance.image.system.accelerator import TCG, Accelerator
 
 TREE = Path(__file__).parents[3]
 OPTIONS = Options(

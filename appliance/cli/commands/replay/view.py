@@ -55,7 +55,7 @@ WAF_HITS: Columns = {
 _NOTES = {
     "link_scope": "link control or not IP (ARP, ND, OSPF, LLDP, ...): judged by no stage",
     "link_other": "of those, neither IP nor link control (MACsec, pseudowires): payload not judged",
-    "encapsulated": "IP packets inside MPLS, PPPoE or a tunnel: judged, except by connections and http",
+    "encapsulated": "inside MPLS, PPPoE or a tunnel: judged, except by connections and http",
     "allowed": "source on the allowlist",
     "neighbors": "routing protocols of neighbours in the policy: judged by sanity and lists only",
     "cut": "cut by the capture's snaplen",

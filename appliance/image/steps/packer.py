@@ -13,11 +13,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.image import debian, inputs
-from appliance.image.accelerator import Accelerator
+from appliance.image import inputs
 from appliance.image.context import Context
 from appliance.image.options import Layout, Options
 from appliance.image.progress import step
+from appliance.image.system import debian
+from appliance.image.system.accelerator import Accelerator
 
 # Debian's last free version; a newer one in PATH is used as it is.
 _SUITE = "bookworm"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from appliance.image import access
-from appliance.image.chroot import entered
-from appliance.image.command import Commands
-from appliance.image.disk import root_mounted
+from appliance.image.steps import access
+from appliance.image.system.chroot import entered
+from appliance.image.system.command import Commands
+from appliance.image.system.disk import root_mounted
 
 # Their contents are removed, the folders stay.
 EMPTIED = (

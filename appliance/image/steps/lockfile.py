@@ -3,7 +3,7 @@
 The lock holds the development environment too; of the extras, hosts get the one for scaling. What
 the project needs to run is followed from its metadata through that of the installed distributions.
 Runs inside the builder root's environment, whose Python is the appliance's:
-``python -m appliance.image.lockfile LOCK``.
+``python -m appliance.image.steps.lockfile LOCK``.
 """
 
 from __future__ import annotations

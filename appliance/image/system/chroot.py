@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.image.command import Commands
+from appliance.image.system.command import Commands
 
 _NODES = ("null", "zero", "full", "random", "urandom", "tty")
 _ENVIRONMENT = {

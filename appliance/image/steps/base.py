@@ -10,13 +10,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.image import debian, inputs
-from appliance.image.bootloader import make_bootable
-from appliance.image.chroot import entered
+from appliance.image import inputs
 from appliance.image.context import Context
-from appliance.image.disk import make_disk
 from appliance.image.options import Layout
 from appliance.image.progress import say, step
+from appliance.image.system import debian
+from appliance.image.system.bootloader import make_bootable
+from appliance.image.system.chroot import entered
+from appliance.image.system.disk import make_disk
 
 AGE_MAX_DAYS = 7  # security updates
 SIZE_MIB = 3072
@@ -60,7 +61,7 @@ def base_image(context: Context) -> Base:
     options, layout, commands = context.options, context.layout, context.commands
     packages = [*run_time_packages(layout), *debian.packages_in(_BOOT_PACKAGES)]
     source_lines = debian.sources(options.mirror, options.security_mirror)
-    modules = (_HERE / name for name in ("base.py", "bootloader.py", "disk.py"))
+    modules = inputs.modules("steps/base", "system/bootloader", "system/disk")
     key = inputs.key(*debian.mmdebstrap(Path("root"), packages, source_lines), *modules)
     found = None if options.refresh else context.cache.find("base", key, AGE_MAX_DAYS)
     if found:

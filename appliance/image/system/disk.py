@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.image.command import Commands
 from appliance.image.errors import ImageError
+from appliance.image.system.command import Commands
 
 MIB = 1024 * 1024
 _SECTOR = 512

@@ -9,13 +9,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from appliance.image import close, debian, inputs
-from appliance.image.bootloader import make_bootable
+from appliance.image import inputs
 from appliance.image.cache import Cache
-from appliance.image.chroot import Chroot, entered, overlay
 from appliance.image.context import Context
-from appliance.image.disk import make_disk, root_mounted
 from appliance.image.options import Options
+from appliance.image.steps import close
+from appliance.image.system import debian
+from appliance.image.system.bootloader import make_bootable
+from appliance.image.system.chroot import Chroot, entered, overlay
+from appliance.image.system.disk import make_disk, root_mounted
 
 SIZE_MIB = 3584
 _HERE = Path(__file__).parent
@@ -27,7 +29,7 @@ _SOURCES = "etc/apt/sources.list.d/debian.sources"
 
 def metal_key(closed: str, options: Options) -> str:
     """What the disk for bare metal depends on."""
-    modules = (_HERE / name for name in ("bootloader.py", "close.py", "disk.py", "metal.py"))
+    modules = inputs.modules("system/bootloader", "steps/close", "system/disk", "steps/metal")
     return inputs.key(closed, options.mirror, options.security_mirror, _PACKAGES, *modules)
 
 

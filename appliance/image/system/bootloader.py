@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.image.chroot import entered
-from appliance.image.command import Commands
-from appliance.image.disk import Disk, attached, write_esp
+from appliance.image.system.chroot import entered
+from appliance.image.system.command import Commands
+from appliance.image.system.disk import Disk, attached, write_esp
 
 _SHIM = "usr/lib/shim/shimx64.efi.signed"
 _GRUB = "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"

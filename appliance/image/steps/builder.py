@@ -13,11 +13,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.image import debian, inputs
-from appliance.image.chroot import Chroot, entered, overlay
+from appliance.image import inputs
 from appliance.image.context import Context
 from appliance.image.options import Options
 from appliance.image.progress import say, step
+from appliance.image.system import debian
+from appliance.image.system.chroot import Chroot, entered, overlay
 
 AGE_MAX_DAYS = 30
 TIERS = ("unit", "native")
@@ -129,10 +130,10 @@ def _made_from(tree: Path) -> list[Path]:
     appliance = (file.parent for file in (tree / "appliance").glob("*/__init__.py"))
     return [
         *(tree / name for name in ("dataplane", "api", "pyproject.toml", "requirements.lock")),
-        *sorted(folder for folder in appliance if folder != _HERE),
+        *sorted(folder for folder in appliance if folder != _HERE.parent),
         *(tree / "playbooks" / name for name in ("scale.yml", "roles/scale")),
         *(tree / "tests" / name for name in ("unit", "native", "support", "run.py")),
-        *(_HERE / name for name in ("builder.py", "lockfile.py")),
+        *inputs.modules("steps/builder", "steps/lockfile"),
         *(_PACKAGES, tree / _TOOLS),
     ]
 
@@ -168,7 +169,8 @@ def _make_wheels(chroot: Chroot) -> None:
     target = "/build/wheels"
     _pip(chroot, "wheel", "--no-deps", "--no-build-isolation", settings, "-w", target, ".")
     own = next((chroot.path / "build" / "wheels").glob("secbeat-*.whl"))
-    locked = chroot.run(_PYTHON, "-m", "appliance.image.lockfile", "requirements.lock", cwd=_TREE)
+    lockfile = "appliance.image.steps.lockfile"
+    locked = chroot.run(_PYTHON, "-m", lockfile, "requirements.lock", cwd=_TREE)
     requirements = chroot.path / "build" / "wheels" / REQUIREMENTS
     requirements.write_text(locked)
     wanted = ("--require-hashes", "--only-binary", ":all:", "--no-deps")

@@ -5,25 +5,25 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from appliance.image import access, inputs, outputs
-from appliance.image.accelerator import Accelerator
-from appliance.image.base import Base
-from appliance.image.builder import REQUIREMENTS
+from appliance.image import inputs, outputs
 from appliance.image.cache import Cache
-from appliance.image.chroot import entered
-from appliance.image.close import close
 from appliance.image.context import Context
-from appliance.image.disk import root_mounted
 from appliance.image.options import Layout
-from appliance.image.packer import Job, find_packer, run_packer
 from appliance.image.progress import step
+from appliance.image.steps import access
+from appliance.image.steps.base import Base
+from appliance.image.steps.builder import REQUIREMENTS
+from appliance.image.steps.close import close
+from appliance.image.steps.packer import Job, find_packer, run_packer
+from appliance.image.system.accelerator import Accelerator
+from appliance.image.system.chroot import entered
+from appliance.image.system.disk import root_mounted
 
-_HERE = Path(__file__).parent
 _MADE_FROM = (
     *("packer", "playbooks", "appliance/rootfs", "appliance/systemd"),
     *("tests/image/build", "tests/image/support"),
 )
-_MODULES = ("access.py", "close.py", "machine.py", "packer.py")
+_MODULES = ("steps/access", "steps/close", "steps/machine", "steps/packer")
 _DISK = "closed.raw"
 _ENVIRONMENT = "/opt/secbeat"
 _ROLE_FILES = Path("playbooks/roles/release/files")
@@ -35,8 +35,7 @@ def closed_key(layout: Layout, wheels: Path, base: Base) -> str:
     # A base is made again from the same inputs when it is too old.
     base_made = str(base.disk.stat().st_mtime_ns)
     tree = (layout.tree / name for name in _MADE_FROM)
-    modules = (_HERE / name for name in _MODULES)
-    return inputs.key(wheels.name, base.key, base_made, *tree, *modules)
+    return inputs.key(wheels.name, base.key, base_made, *tree, *inputs.modules(*_MODULES))
 
 
 def make_closed(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.image.chroot import Chroot
-from appliance.image.command import Commands
+from appliance.image.system.chroot import Chroot
+from appliance.image.system.command import Commands
 
 ACCOUNT = "packer"
 _SUDOERS = f"etc/sudoers.d/{ACCOUNT}"
