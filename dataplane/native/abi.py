@@ -1,4 +1,4 @@
-"""What C and Python share; generated from ``fastpath/include/abi.h``.
+"""Structures, enums and constants of C and Python; generated from ``fastpath/include/abi.h``.
 
 Do not edit: change the header, then ``make -C dataplane/fastpath abi``.
 """
