@@ -77,11 +77,11 @@ Handler = Callable[["Call"], Answer]
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path, and everything the document says of it; no role: no key needed."""
+    """One method of one path, and its entry in the OpenAPI document; no role: no key needed."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
-    """As in OpenAPI: ``/blacklist/{network}``."""
+    """In the form of OpenAPI: ``/blacklist/{network}``."""
     handler: Handler
     summary: str
     role: Role | None

@@ -49,7 +49,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the lists have about a network."""
+    """The result of a look-up of a network."""
 
     asked: Network
     entries: Sequence[Entry]
@@ -94,7 +94,7 @@ class ListReader:
         return EntryPage(tuple(entry_of(row) for row in found), total)
 
     def most_hit(self, name: ListName, limit: int, only: Only) -> EntryPage:
-        """Those of the data plane's most hit networks that meet the filters.
+        """The networks among the data plane's most hit ones that meet the filters.
 
         Raises `DataplaneAwayError`.
         """
