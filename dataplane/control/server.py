@@ -122,7 +122,7 @@ class ControlServer:
         return self._holders.rings is not None and self._holders.rings.has_more
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for data of a client, at most so long; whether there is some."""
+        """Wait at most so long for data of a client; returns whether there is some."""
         return bool(self._poll.poll(timeout_s, 1))
 
     def turn(self) -> None:

@@ -41,7 +41,7 @@ class Packet:
     l3_offset: int = 0
     """Offsets count from the first byte of the Ethernet header; 0: no such header."""
     l4_offset: int = 0
-    """Of TCP, UDP, ICMP or ICMPv6, if at least the fixed part of the header is there."""
+    """Header of TCP, UDP, ICMP or ICMPv6, if at least its fixed part is readable."""
     payload_offset: int = 0
     """First byte after the transport header; 0 if that header is wrong."""
     client_offset: int = 0

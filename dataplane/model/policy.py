@@ -80,7 +80,7 @@ class Reflector:
 
 @dataclass(frozen=True)
 class Http:
-    """Which connections are HTTP, and how they are inspected."""
+    """The connections that are HTTP, and the settings of their inspection."""
 
     ports: frozenset[int] = frozenset()
     """Ports; None: no connection is inspected."""

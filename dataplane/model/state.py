@@ -80,8 +80,8 @@ class Side:
     end: int = 0
     """The highest sequence number that it has sent, plus one."""
     limit: int = 0
-    """How far the other side's window lets it send. For the opener until the answer: the lowest
-    acknowledgment that fits, that is of the SYN without its data."""
+    """The limit of what it may send, by the other side's window. For the opener until the answer:
+    the lowest acknowledgment that fits, that is of the SYN without its data."""
     window: int = 0
     """The largest window that it has offered, in bytes."""
     scale: int | None = None

@@ -1,4 +1,4 @@
-"""Structures, enums and constants of C and Python; generated from ``fastpath/include/abi.h``.
+"""Structures, enums and constants; generated from ``fastpath/include/abi.h``.
 
 Do not edit: change the header, then ``make -C dataplane/fastpath abi``.
 """

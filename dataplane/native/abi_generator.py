@@ -263,7 +263,7 @@ def members_of(enum: Enum) -> list[tuple[str, int]]:
 def python_source(layout: Layout) -> str:
     """The text of ``abi.py``."""
     lines = [
-        '"""Structures, enums and constants of C and Python; generated from ``fastpath/include/abi.h``.',
+        '"""Structures, enums and constants; generated from ``fastpath/include/abi.h``.',
         "",
         "Do not edit: change the header, then ``make -C dataplane/fastpath abi``.",
         '"""',

@@ -81,7 +81,7 @@ class EntriesFile(OpenFile):
             self._size = os.fstat(self._fd).st_size
             self._end, footer, self._tail = self._footer()
             self.count = fmt.read_number(footer.get("count"))
-            """Of entries and rules together."""
+            """Number of entries and rules together."""
             self.rule_count = fmt.read_number(footer.get("rules", 0), self.count + 1)
             self._rules_at = fmt.read_number(footer.get("rules_at", self._end), self._end + 1)
             self.crc32 = sums.tail_sum(self._tail)

@@ -74,7 +74,7 @@ class Rule:
     deadline: Deadline | None = None
     name: str | None = None
     group: str | None = None
-    """A policy controls the rules of a group together."""
+    """Name of the group of rules that a policy controls together."""
 
 
 def rule_id(number: int) -> str:

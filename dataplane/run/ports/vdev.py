@@ -27,7 +27,7 @@ def interface_of(device: str) -> str | None:
 
 
 def reason(device: str) -> str:
-    """Why a device string could not become a port."""
+    """The reason for which a device string could not become a port."""
     interface = interface_of(device)
     if interface is not None and not _exists(interface):
         return f"interface {interface} is not there, in the network namespace of the data plane"

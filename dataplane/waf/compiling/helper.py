@@ -49,7 +49,7 @@ class HelperSettings:
 class _Client:
     connection: socket.socket
     is_own: bool
-    """Of the data plane's user, or root: may request databases."""
+    """Its user is the data plane's, or root: it may request databases."""
     decoder: Decoder = field(default_factory=Decoder)
     unsent: bytearray = field(default_factory=bytearray)
     waiting: int = 0

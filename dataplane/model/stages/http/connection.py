@@ -21,7 +21,7 @@ UNJUDGED = PacketFlag.ALLOWED | PacketFlag.NEIGHBOR
 
 
 class State(Enum):
-    """As ``enum sb_http_state``."""
+    """The values of ``enum sb_http_state``."""
 
     INSPECTED = auto()
     EARLIER = auto()
@@ -33,7 +33,7 @@ class State(Enum):
 
 @dataclass
 class Refusal:
-    """What the client has been sent."""
+    """The answer that the client has got."""
 
     sequence: int
     acknowledgment: int

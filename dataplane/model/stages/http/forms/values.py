@@ -74,7 +74,7 @@ Lines = dict[Form, list[bytes]]
 
 @dataclass(frozen=True)
 class Reading:
-    """How values of one kind are decoded."""
+    """The settings for decoding values of one kind."""
 
     decode: Callable[[bytes], bytes]
     plus: bool = False
