@@ -1,6 +1,6 @@
 """The receiving end of sd_notify: one datagram socket per process.
 
-A socket of its own per process makes it plain who speaks, without credentials.
+A separate socket for each process identifies the sender, without credentials.
 """
 
 from __future__ import annotations

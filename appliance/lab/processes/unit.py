@@ -58,7 +58,7 @@ class Unit:
 
     @property
     def pid(self) -> int | None:
-        """Of the running process."""
+        """Process id of the running process."""
         return self._process.pid if self._process else None
 
     @property
