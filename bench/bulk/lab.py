@@ -33,7 +33,7 @@ class Cost:
     api_s: float
     """With the ended child processes of the API."""
     control_s: float
-    """Of the data plane's control loop; the packet loop does not count."""
+    """Processor time of the data plane's control loop; the packet loop does not count."""
 
     @property
     def cpu_s(self) -> float:

@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sending:
-    """What to send to which port; each piece has its own write."""
+    """The pieces to send to a port; each piece has its own write."""
 
     port: int
     pieces: Sequence[bytes]
