@@ -159,7 +159,7 @@ class Node:
         return per_request(len) - per_request(lambda _: 0)
 
     def close(self) -> None:
-        """Also ends the helper."""
+        """Close the opened tables; also ends the helper."""
         self.opened.close()
 
 

@@ -48,7 +48,7 @@ class StorageError(UnavailableError):
 
     exit_code = 74
     kind = "disk"
-    """Its name in metrics."""
+    """The name of the error in metrics."""
     is_passing = False
     """Whether only this request is affected, and the next one may succeed at once."""
     place: str

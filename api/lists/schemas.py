@@ -257,7 +257,7 @@ class LinesQuery(ForceQuery):
 
 
 class ImportQuery(LinesQuery):
-    """For a node's import: also the origin."""
+    """The parameters of an import into a node's lists: also the origin."""
 
     origin: Origin = "manual"
 

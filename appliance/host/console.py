@@ -225,7 +225,7 @@ def _fingerprint(pem: str) -> str:
 
 
 def _login(host: Host) -> str:
-    """How to log in to the account: ``open`` (no password yet), ``password``, or ``keys``."""
+    """The way to log in to the account: ``open`` (no password yet), ``password``, or ``keys``."""
     for line in (host.text("/etc/shadow") or "").splitlines():
         name, password = line.split(":")[:2]
         if name == ACCOUNT:

@@ -54,7 +54,7 @@ class Nic:
 
     @property
     def place(self) -> str:
-        """Its directory in sysfs."""
+        """The function's directory in sysfs."""
         return f"{DEVICES}/{self.address}"
 
     @property
@@ -64,7 +64,7 @@ class Nic:
 
     @property
     def must_be_given_back(self) -> bool:
-        """Whether it does not have the kernel's own driver."""
+        """Whether the function does not have the kernel's own driver."""
         return self.driver is None or self.is_in_user_space
 
     def __str__(self) -> str:

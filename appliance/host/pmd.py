@@ -40,7 +40,8 @@ class Pmd:
 
     @property
     def bifurcated(self) -> bool:
-        """Whether it works on top of the kernel's driver instead of taking the device from it."""
+        """Whether the driver works on top of the kernel's driver instead of taking the device from
+        it."""
         modules = self.kernel_modules
         return bool(modules) and "vfio" not in modules and "uio_pci" not in modules
 

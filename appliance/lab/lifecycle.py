@@ -42,7 +42,7 @@ class Wish:
     has_orchestrator: bool = False
     """The node follows an orchestrator of the lab, unless its configuration names another."""
     gives_way: bool = False
-    """Its packet workers have a lower priority than everything else on the machine."""
+    """The node's packet workers have a lower priority than everything else on the machine."""
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:

@@ -31,7 +31,7 @@ class Cost:
     wall_s: float
     command_s: float
     api_s: float
-    """With the ended child processes of the API."""
+    """Processor time of the API, with its ended child processes."""
     control_s: float
     """Processor time of the data plane's control loop; the packet loop does not count."""
 

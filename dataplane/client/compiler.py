@@ -61,7 +61,7 @@ class Admission:
 
     @property
     def is_admitted(self) -> bool:
-        """Whether it can be a rule."""
+        """Whether the pattern can be a rule."""
         return self.refusal is None
 
 

@@ -68,7 +68,7 @@ class _Client:
     granted: bool = False
 
     def holds(self, want: Want) -> bool:
-        """Whether it holds this kind of lease."""
+        """Whether the client holds a lease of this kind."""
         return self.granted and self.request is not None and self.request.want is want
 
     def deadline_ms(self) -> int:

@@ -109,7 +109,7 @@ class Incident:
         return max(self._strengths, default=self.strength)
 
     def is_over(self, threshold: int, boot_ms: int) -> bool:
-        """Whether it has stayed below half of the threshold for long enough."""
+        """Whether the strength has stayed below half of the threshold for long enough."""
         if 2 * self.strength >= threshold:
             self.quiet_since_ms = None
             return False

@@ -87,7 +87,8 @@ class Packet:
 
     @property
     def is_opening(self) -> bool:
-        """Whether it is a TCP segment that begins a connection: SYN, and neither ACK nor RST."""
+        """Whether the packet is a TCP segment that begins a connection: SYN, and neither ACK nor
+        RST."""
         if self.protocol != TCP or self.l4_offset == 0:
             return False
         return self.data[self.l4_offset + TCP_FLAGS] & (SYN | RST | ACK) == SYN

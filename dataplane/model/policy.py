@@ -107,11 +107,13 @@ class Profile:
     ports_tcp: PortRule | None = None
     ports_udp: PortRule | None = None
     ethertypes: PortRule | None = None
-    """For the default profile only: frames that are neither IP nor link control."""
+    """The rule about frames that are neither IP nor link control; only the default profile has
+    one."""
     inside: dict[Encapsulation, Inside] = field(default_factory=dict)
-    """For the default profile only; encapsulations that are not named are judged."""
+    """Actions by encapsulation; only the default profile has them. Packets in encapsulations that
+    are not named are judged."""
     reflectors: dict[int, Reflector] = field(default_factory=dict)
-    """By the source port of the datagrams."""
+    """Reflectors by the source port of the datagrams."""
     geo_block: frozenset[int] = frozenset()
     """Numbers of refused countries."""
     geo_allow: frozenset[int] | None = None

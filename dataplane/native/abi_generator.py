@@ -88,12 +88,12 @@ class Layout:
     reason_text: tuple[str, ...]
     reason_stage: tuple[int, ...]
     reason_modes: tuple[int, ...]
-    """For each reason, bit m for mode m."""
+    """Bit m of each reason stands for mode m."""
     reason_default: tuple[int, ...]
     stage_text: tuple[str, ...]
     attack_text: tuple[str, ...]
     attack_metric: tuple[int, ...]
-    """For each attack, its ``enum sb_metric``."""
+    """The ``enum sb_metric`` of each attack."""
 
     @property
     def hash(self) -> str:

@@ -46,7 +46,7 @@ class CompiledProfile:
 
     @property
     def needs_countries(self) -> bool:
-        """Whether it needs the country of a source."""
+        """Whether the profile needs the country of a source."""
         return any(rule.NEEDS_COUNTRIES for rule in self.rules)
 
     @property

@@ -76,4 +76,4 @@ REFLECTORS: dict[int, Reflected] = {
     # Quake's network protocol.
     27960: _ANY,
 }
-"""By port."""
+"""Reflected protocols by port."""

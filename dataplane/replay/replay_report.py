@@ -16,7 +16,7 @@ class PortReport:
     consumed: int
     held: int
     dropped: Mapping[str, int]
-    """By reason label; only reasons that counted."""
+    """Dropped packets by reason label; only reasons that counted."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class RuleReport:
 
     profile: str
     path: str
-    """Its place in the document: ``rules[0]``, ``profiles[2].rules[1]``."""
+    """The rule's place in the document: ``rules[0]``, ``profiles[2].rules[1]``."""
     dropped: int
     would_drop: int
 
@@ -85,7 +85,7 @@ class ReplayReport:
 
     packets: int
     duration_ns: int
-    """From the first packet to the newest timestamp."""
+    """Time from the first packet to the newest timestamp."""
     forwarded: int
     dropped: Mapping[str, int]
     would_drop: Mapping[str, int]

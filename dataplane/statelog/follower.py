@@ -40,7 +40,7 @@ class LogFollower(OpenFile):
         return self
 
     def continues(self, snapshot: EntriesFile) -> bool:
-        """Whether it begins at the end of that snapshot; call before anything is read."""
+        """Whether the log begins at the end of that snapshot; call before anything is read."""
         mine = (self.database_id, self.revision, self._snapshot)
         return mine == (snapshot.database_id, snapshot.revision, snapshot.crc32)
 

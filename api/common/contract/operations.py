@@ -41,7 +41,7 @@ Remember = Callable[[Callable[[Any, int], Answer]], OnCommit]
 
 
 def _forget(_answer: Callable[[Any, int], Answer]) -> OnCommit:
-    """For requests without an idempotency key."""
+    """Returns a callback that stores nothing, for requests without an idempotency key."""
     return lambda _connection, _result, _revision: None
 
 

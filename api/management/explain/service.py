@@ -60,7 +60,7 @@ class Told:
 
     @property
     def profile(self) -> str:
-        """Its name."""
+        """The name of the packet's profile."""
         return self.profiles.get(self.answer.profile, f"profile {self.answer.profile}")
 
     def is_source(self, attack: Incident) -> bool:

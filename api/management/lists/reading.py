@@ -53,11 +53,12 @@ class LookUp:
 
     asked: Network
     entries: Sequence[Entry]
-    """From one list: the network itself, else the longest prefix that covers it."""
+    """The entries of one list: those of the network itself, else of the longest prefix that covers
+    it."""
     verdict: Verdict
     decided_by: Listed | None
     covering: Sequence[Listed]
-    """From both lists, the longest prefix first."""
+    """The covering entries of both lists, the longest prefix first."""
     inside: Sequence[Listed]
 
 

@@ -59,7 +59,7 @@ class PolicyBody(Strict):
     created_by: str | None
     fleet: FleetBody | None
     policy: SkipValidation[PolicyDocument | Stored]
-    """As stored: a document of an earlier release may be invalid for this one."""
+    """The policy as it is stored: a document of an earlier release may be invalid for this one."""
 
 
 class PolicyAnswer(Strict):
@@ -72,7 +72,7 @@ class PolicyAnswer(Strict):
     replaces: int
     """The revision of the former policy; 0: none was set."""
     of_revision: int | None
-    """For a rollback: the revision of the restored policy; 0: the default policy."""
+    """The revision of the policy that a rollback has restored; 0: the default policy."""
     changes: list[ChangeBody]
     warnings: list[str]
 

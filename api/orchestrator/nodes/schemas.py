@@ -91,7 +91,7 @@ class Heartbeat(Strict):
     applied: dict[Literal["policy", "lists", "rules", "drain"], Applied] = Field(
         default_factory=dict
     )
-    """For ``drain``, number 1: the node drains; 0: it does not."""
+    """The applied state of each part. Number 1 of ``drain``: the node drains; 0: it does not."""
     incidents: Annotated[list[ReportedIncident], Field(max_length=100)] = Field(
         default_factory=list
     )

@@ -89,7 +89,7 @@ class DeployedNode(Strict):
     node: str
     state: NodeState
     message: str | None
-    """For a rejection: the node's reason."""
+    """The node's reason for rejecting the policy."""
     status: Status
 
 

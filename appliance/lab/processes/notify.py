@@ -29,7 +29,7 @@ class NotifySocket:
             shutil.chown(path, user=user)
 
     def fileno(self) -> int:
-        """For a selector."""
+        """The socket's file descriptor, for a selector."""
         return self._socket.fileno()
 
     def receive(self) -> list[dict[str, str]]:

@@ -26,7 +26,8 @@ SAID: dict[tuple[int, int], Neighbor] = {
     (103, 0): Neighbor.PIM,
     (112, 0): Neighbor.VRRP,
 }
-"""By protocol and port: RFC 4271, 5883, 2328, 7868, 2453, 5036, 3618, 7761, 9568."""
+"""Neighbour protocols by IP protocol and port: RFC 4271, 5883, 2328, 7868, 2453, 5036, 3618, 7761,
+9568."""
 SECOND_Q16 = 10**9 << 16
 INCREMENT_Q16 = SECOND_Q16 // NEIGHBOR_PPS_MAX
 

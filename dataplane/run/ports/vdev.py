@@ -15,7 +15,8 @@ _REMEDY = "its unit must be allowed to: docs/configuration.md#kernel-interfaces"
 
 
 QUEUE_ARGUMENTS = {"net_af_packet": "qpairs", "net_af_xdp": "queue_count"}
-"""By driver, the setting with the port's number of queues; drivers that are not listed have one."""
+"""The setting with the port's number of queues, by driver; drivers that are not listed have one
+queue."""
 
 
 def interface_of(device: str) -> str | None:

@@ -28,7 +28,7 @@ from dataplane.shared.explained import PacketQuestion
 MESSAGE_BYTES_MAX = 4096
 WAIT_MS_MAX = 5000
 WAKE = b"wake"
-"""From the control client, after it has put commands into its ring: the ring is not polled that
+"""The message of a control client that has put commands into its ring: the ring is not polled that
 often."""
 DESCRIPTORS_MAX = 1 + 2 * (abi.LCORES_MAX + 1)
 

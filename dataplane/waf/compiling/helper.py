@@ -56,7 +56,7 @@ class _Client:
     heard_at: float = field(default_factory=time.monotonic)
 
     def is_idle(self) -> bool:
-        """Whether it has no pending request."""
+        """Whether the client has no pending request."""
         return not (self.is_own or self.waiting) and time.monotonic() > self.heard_at + IDLE_S_MAX
 
 

@@ -43,7 +43,7 @@ class Agent:
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def said(self) -> str:
-        """Its next notification to the service manager."""
+        """The agent's next notification to the service manager."""
         until = time.monotonic() + BOUND_S
         while time.monotonic() < until:
             with suppress(TimeoutError):

@@ -40,7 +40,7 @@ DATA_CHARACTERS_MAX = 8192
 """Limit of an event's data as JSON."""
 
 DAMAGE_TOLD_MS = 3_600_000
-"""For how long a damaged database degrades the node."""
+"""The node is degraded for so long after the database was found damaged."""
 READERS_MAX = 3
 """Connections at a time; each has a page cache of its own."""
 

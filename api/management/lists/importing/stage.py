@@ -29,7 +29,7 @@ COUNTED = """
 AND (e.ended_by IS NULL OR NOT EXISTS
     (SELECT 1 FROM main.imports AS i WHERE i.id = e.ended_by AND i.revision IS NOT NULL))
 """
-"""Like `rows.committed`: rows that the totals count."""
+"""SQL as in `rows.committed`: the rows that the totals count."""
 CHUNK_OF_ROWS = "r.ordinal BETWEEN :first AND :last AND r.skip IS NULL"
 LASTS = f"""
 (SELECT 1 + max(e.expires_boot_ms IS NULL), max(e.expires_boot_ms), max(e.expires_utc_ms),

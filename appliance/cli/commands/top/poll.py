@@ -30,11 +30,11 @@ class Poll:
 
 @dataclass(frozen=True)
 class Rates:
-    """Per second, between two polls."""
+    """Rates per second, between two polls."""
 
     seconds: float
     packets: Mapping[str, float]
-    """By verdict, with ``received`` and ``would_drop``."""
+    """Packets by verdict, with ``received`` and ``would_drop``."""
     bits: Mapping[str, float]
     dropped: Mapping[str, float]
     """Packets by reason, highest first."""

@@ -93,7 +93,7 @@ class Work:
     lcore: Lcore
     packet: Packet
     segment: Segment
-    """Its numbers as the client sees them."""
+    """The segment's numbers as the client sees them."""
     now: Time
     record: Connection | None
 
@@ -104,7 +104,7 @@ class Work:
 
     @property
     def size(self) -> int:
-        """Its size in bytes, whether they are available or not."""
+        """The payload's size in bytes, whether they are available or not."""
         return max(0, end_of_ip(self.packet) - self.packet.payload_offset)
 
     def rejects(self, reason: Reason) -> bool:

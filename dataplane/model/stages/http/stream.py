@@ -65,7 +65,7 @@ class Segment:
     data: bytes
     is_urgent: bool = False
     is_right: bool = True
-    """Its TCP checksum is right."""
+    """The segment's TCP checksum is right."""
 
 
 @dataclass

@@ -79,7 +79,7 @@ class Reading:
     decode: Callable[[bytes], bytes]
     plus: bool = False
     folds_line_ends: bool = False
-    """Also in a value in which nothing else was folded; NUL likewise."""
+    """Fold line ends and NUL even in a value in which nothing else was folded."""
     is_line: bool = False
     """In DECODED even if it does not differ: RAW has no line of its own for it."""
 
