@@ -54,7 +54,7 @@ class StorageError(UnavailableError):
     place: str
     """The storage that can't be used; a log reports each place once."""
     number: int
-    """An errno."""
+    """The error as an ``errno``."""
 
     def anew(self) -> StorageError:
         """The same error with present figures, for another request."""

@@ -59,7 +59,7 @@ class Nic:
 
     @property
     def is_in_user_space(self) -> bool:
-        """Whether its driver gives it to user space, for example for DPDK."""
+        """Whether the function's driver gives it to user space, for example for DPDK."""
         return self.driver in USER_SPACE_DRIVERS
 
     @property

@@ -46,7 +46,7 @@ class Pmd:
         return bool(modules) and "vfio" not in modules and "uio_pci" not in modules
 
     def supports(self, device: PciId) -> bool:
-        """Whether its device table includes a device."""
+        """Whether the driver's device table includes a device."""
         return any(entry.supports(device) for entry in self.pci_ids)
 
 

@@ -120,7 +120,7 @@ class Incident:
 
     @property
     def is_spoofed(self) -> bool:
-        """Whether its sources count as forged."""
+        """Whether the attack's sources count as forged."""
         evidence = self.evidence
         enough = min(evidence.distinct_sources, evidence.samples_taken) >= _SAMPLES_MIN
         return enough and evidence.seen_once >= self.profile.thresholds.spoofed_share

@@ -208,7 +208,8 @@ class OwnFrame:
 
     data: bytes
     port: Port
-    """It leaves through the other port."""
+    """The port of the side that the frame appears to come from; it leaves through the other
+    port."""
     kind: Origin
 
 

@@ -53,7 +53,7 @@ class NeighborDocument(BaseModel):
         return Network.parse(self.address)
 
     def setting(self) -> tuple[str, str]:
-        """Its name and content for the comparison of policies."""
+        """The neighbour's name and content for the comparison of policies."""
         said = ", ".join(sorted(set(self.protocols)))
         return f"neighbor {self.network}", said if self.name is None else f"{said} ({self.name})"
 

@@ -71,7 +71,7 @@ class LogFollower(OpenFile):
         return lines
 
     def is_replaced(self) -> bool:
-        """Whether its name is gone or belongs to another file, as after a restored backup."""
+        """Whether the log's name is gone or belongs to another file, as after a restored backup."""
         try:
             named = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:

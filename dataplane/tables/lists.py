@@ -44,7 +44,7 @@ class ListsUsage:
     prefixes_used_ipv4: int
     prefixes_used_ipv6: int
     bytes: int
-    """For addresses: reserved memory; for prefixes: used memory."""
+    """Reserved memory for addresses and used memory for prefixes, in bytes."""
 
 
 class Lists(NativeTable):

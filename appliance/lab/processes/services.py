@@ -37,7 +37,8 @@ class Service:
     watchdog_s: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     gives_way: bool = False
-    """Its packet workers have a lower priority: see `appliance.lab.processes.niceness`."""
+    """The process's packet workers have a lower priority: see
+    `appliance.lab.processes.niceness`."""
 
     @property
     def user(self) -> str | None:

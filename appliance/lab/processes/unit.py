@@ -33,7 +33,7 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     WAITING = "waiting"
-    """It has ended and will be restarted."""
+    """The process has ended and will be restarted."""
     STOPPING = "stopping"
 
 

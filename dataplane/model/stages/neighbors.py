@@ -78,7 +78,8 @@ def _said(packet: Packet) -> Neighbor | None:
 
 
 def _pay(lcore: Lcore, neighbor: int, now: Time) -> bool:
-    """Whether its bucket, which holds the amount of one second, has room; see `limits`."""
+    """Whether the protocol's bucket, which holds the amount of one second, has room; see
+    `limits`."""
     now_q16, burst_q16 = now.ns << 16, INCREMENT_Q16 * NEIGHBOR_PPS_MAX
     key = ("neighbor", neighbor)
     debt = min(max(lcore.full_at.get(key, 0) - now_q16, 0), burst_q16)

@@ -49,7 +49,7 @@ class HelperSettings:
 class _Client:
     connection: socket.socket
     is_own: bool
-    """Its user is the data plane's, or root: it may request databases."""
+    """The client's user is the data plane's, or root: it may request databases."""
     decoder: Decoder = field(default_factory=Decoder)
     unsent: bytearray = field(default_factory=bytearray)
     waiting: int = 0
