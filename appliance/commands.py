@@ -21,14 +21,14 @@ class CommandError(SecBeatError):
 
 
 class Run(Protocol):
-    """How tools are run; a test hands in another one."""
+    """A function that runs tools; a test passes another one."""
 
     def __call__(self, *command: str, timeout_s: float = TIMEOUT_S) -> str:
         """Run to the end and return what was printed; raises CommandError."""
 
 
 def run(*command: str, timeout_s: float = TIMEOUT_S) -> str:
-    """Run a tool to its end and return what it printed; raises CommandError with its last words."""
+    """Run a tool to its end and return its output; raises CommandError with its last lines."""
     try:
         done = subprocess.run(
             command,
@@ -37,7 +37,7 @@ def run(*command: str, timeout_s: float = TIMEOUT_S) -> str:
             check=True,
             timeout=timeout_s,
             stdin=subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C is for us, who may have to clean up with these very tools
+            process_group=0,  # no Ctrl-C: this process may clean up with these tools
         )
     except FileNotFoundError as exc:
         raise CommandError(f"{command[0]} is not installed") from exc
@@ -50,5 +50,6 @@ def run(*command: str, timeout_s: float = TIMEOUT_S) -> str:
 
 
 def wait_for_udev(run_tool: Run) -> None:
-    """Until udev is done with the devices that are there: drivers loaded, nodes made and owned."""
+    """Wait until udev has handled the present devices: drivers loaded, device nodes made and
+    owned."""
     run_tool("udevadm", "settle", f"--timeout={_SETTLE_S}", timeout_s=_SETTLE_S + 5)

@@ -38,7 +38,7 @@ from tests.support.waiting import wait_for
 
 FLOODS = 20
 TARGET_MS = 300.0
-"""Of the 95th percentile."""
+"""Target for the 95th percentile."""
 ORIGIN = "198.19.0.1"
 FLOOD = ("hping3", "--quiet", "--syn", "--destport", "80", "--interval", "u100", ORIGIN)
 CAPTURE = (

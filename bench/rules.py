@@ -56,12 +56,13 @@ class Result:
     compile_s: float = 0.0
     database_bytes: int = 0
     longest_turn_s: float = 0.0
-    """Of the control loop's part, while all rules were compiled, read and swapped."""
+    """The longest turn of the control loop's part, while all rules were compiled, read and
+    swapped."""
     addition_s: list[float] = field(default_factory=list)
     removal_s: list[float] = field(default_factory=list)
     restart_s: float = 0.0
     scan_ns: float = 0.0
-    """Of a request of the sample traffic: head and values, main tier only."""
+    """Cost of a request of the sample traffic: head and values, main tier only."""
     scan_with_tiers_ns: float = 0.0
     resident_bytes: int = 0
     """Memory that the rules and the database in force have added to this process."""
@@ -158,7 +159,7 @@ class Node:
         return per_request(len) - per_request(lambda _: 0)
 
     def close(self) -> None:
-        """Also ends the helper."""
+        """Close the opened tables; also ends the helper."""
         self.opened.close()
 
 

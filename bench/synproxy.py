@@ -141,7 +141,7 @@ class _Moment:
     busy_s: float
     worker_cycles: int
     worker_busy_cycles: int
-    """In turns with packets."""
+    """Cycles in turns with packets."""
     at_s: float
 
     @classmethod

@@ -26,9 +26,9 @@ class Limits:
     """Rate limits, in requests per minute."""
 
     reads: int
-    """For one key."""
+    """Limit of reads with one key."""
     writes: int
-    """For one key."""
+    """Limit of changes with one key."""
     failures: int
     """Attempts with a wrong key, for one source address."""
 

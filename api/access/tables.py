@@ -39,9 +39,9 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 Index("audit_by_time", audit.c.at_ms)
-"""Who changed what, when, and from where. ``before`` and ``after`` hold the changed object:
-``before`` NULL: created; ``after`` NULL: deleted; both NULL: the target describes the change
-completely."""
+"""One row for each change: author, action, time and source. ``before`` and ``after`` hold the
+changed object. ``before`` NULL: created; ``after`` NULL: deleted; both NULL: the target describes
+the change completely."""
 
 idempotency = Table(
     "idempotency",

@@ -24,7 +24,7 @@ BACKOFF_MAX_S = 1.0
 
 
 class Client(Protocol):
-    """What every client of the data plane can do."""
+    """The common interface of all clients of the data plane."""
 
     def alive(self) -> bool:
         """Whether the data plane still holds the other end."""

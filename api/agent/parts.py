@@ -38,7 +38,7 @@ DAMAGED = "events_damaged"
 
 @dataclass
 class Parts:
-    """What the rest of the agent needs from them."""
+    """The parts of recording and delivery that the rest of the agent needs."""
 
     journal: Journal
     feed: Feed
@@ -50,7 +50,7 @@ class Parts:
     """None: the node is in no fleet."""
 
     def reasons(self) -> list[str]:
-        """Why the agent degrades the node; empty: it does not."""
+        """The reasons for which the agent degrades the node; empty: none."""
         found = {
             NOT_RECORDING: not self.is_recording,
             DAMAGED: self.journal.was_damaged,

@@ -40,7 +40,7 @@ TURN_S = 0.1
 second."""
 DRAIN_MAX = 4096
 CONNECT_S = 0.25
-"""How long the main loop may wait for a lease that another agent holds."""
+"""Limit of the main loop's wait for a lease that another agent holds."""
 
 
 def run(settings: AgentSettings) -> int:
@@ -93,7 +93,7 @@ def _beside(sight: Surroundings) -> list[str]:
 def _node(
     settings: AgentSettings, observer: Link[Observer], sight: Surroundings, parts: Parts
 ) -> fleet.Node:
-    """What the node's side of a fleet needs from the rest."""
+    """The parts of the agent that the node's side of a fleet needs."""
     return fleet.Node(
         id=settings.node_id,
         api=parts.api,

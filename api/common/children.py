@@ -15,7 +15,8 @@ _SECRETS = (
 
 
 def child_environment(keep: Collection[str] = ()) -> dict[str, str]:
-    """For ``python -m`` of this program's own modules; ``keep``: variables that the child needs."""
+    """The environment for ``python -m`` of this program's own modules; ``keep``: variables that the
+    child needs."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for name in _SECRETS:
         if name not in keep:

@@ -48,13 +48,13 @@ class StorageError(UnavailableError):
 
     exit_code = 74
     kind = "disk"
-    """Its name in metrics."""
+    """The name of the error in metrics."""
     is_passing = False
     """Whether only this request is affected, and the next one may succeed at once."""
     place: str
     """The storage that can't be used; a log reports each place once."""
     number: int
-    """An errno."""
+    """The error as an ``errno``."""
 
     def anew(self) -> StorageError:
         """The same error with present figures, for another request."""

@@ -10,7 +10,7 @@ from dataplane.shared.stats import NodeStats
 HEARTBEAT_S_MAX = 2.0
 """A control loop whose last turn is older hangs; its own watchdog uses the same limit."""
 STEADY_S = 1.0
-"""How long a condition must last before it is reported."""
+"""Minimum duration of a condition before it is reported."""
 AWAY = "dataplane_away"
 STALLED = "dataplane_stalled"
 

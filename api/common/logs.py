@@ -39,7 +39,8 @@ CONFIGURATION: dict[str, Any] = {
         "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
     },
 }
-"""For `logging.config`; Gunicorn is given the same, so that its lines look like all others."""
+"""The argument for `logging.config`. Gunicorn gets the same, so that its lines have the same
+form."""
 
 
 def configure() -> None:

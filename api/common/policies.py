@@ -17,7 +17,8 @@ class PolicyRequest(PolicyDocument):
     @model_validator(mode="wrap")
     @classmethod
     def _validate(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Once, by what names the field better than a model's own errors."""
+        """Validate with `parse_policy`, which names the fields more precisely than a model's own
+        errors."""
         if not isinstance(sent, Mapping):
             return handler(sent)
         policy = parse_policy(sent)
@@ -25,14 +26,14 @@ class PolicyRequest(PolicyDocument):
 
 
 class HistoryQuery(Strict):
-    """Which part of the history: follow ``next_cursor`` until it is null."""
+    """One page of the history: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
 
 
 class ChangeBody(Strict):
-    """One setting of a profile that differs. ``default``: the policy does not name it."""
+    """One setting of a profile that differs. ``default``: the policy does not set it."""
 
     profile: str
     setting: str

@@ -1,7 +1,7 @@
 """Reads ``events.db`` for the management API: never writes, and waits only briefly.
 
-The agent may be away, or may never have run. This has an error of its own here: a handler that can
-answer without the past reports it in the answer.
+The agent may be away, or may never have run. Then an error of its own is raised: a handler that can
+answer without recorded data reports this in its answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RETRY_AFTER_S = 2
 
 
 class HistoryAwayError(UnavailableError):
-    """The agent's database can't be read: it was never made, or its disk is broken."""
+    """The agent's database can't be read: it does not exist yet, or its disk is broken."""
 
     def __init__(self, path: Path, why: str) -> None:
         message = f"the agent's database {path} can't be read: {why}; see secbeat-agent"
@@ -31,7 +31,7 @@ class HistoryAwayError(UnavailableError):
 
 
 class History:
-    """The recorded past of the node. Safe for several threads."""
+    """The recorded data of the node. Safe for several threads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

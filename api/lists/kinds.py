@@ -6,7 +6,7 @@ from dataplane.base.networks import KEY_BITS, Network
 from dataplane.statelog import ListName
 
 LISTS: tuple[ListName, ...] = ("blacklist", "allowlist")
-"""By the number in the column ``list``."""
+"""The lists by their numbers in the column ``list``."""
 BLACKLIST, ALLOWLIST = range(2)
 ADDRESS, PREFIX_IPV4, PREFIX_IPV6 = range(3)
 KINDS = ("addresses", "IPv4 prefixes", "IPv6 prefixes")

@@ -37,7 +37,7 @@ _FIELDS = "the field ip or cidr"
 
 @dataclass(frozen=True)
 class Defaults:
-    """Defaults for lines, and options for all lines."""
+    """Default values for lines, and options for all lines."""
 
     reason: str | None
     duration_s: int | None

@@ -129,7 +129,7 @@ class PutRequest(
 
 
 class EntryBody(Strict):
-    """An entry. ``hits`` null: the data plane did not say in time."""
+    """An entry. ``hits`` null: the data plane did not answer in time."""
 
     ip: str
     origin: str
@@ -181,7 +181,7 @@ class RemainingBody(Strict):
 
 
 class RemoveRequest(Strict):
-    """Which entries to remove: those that meet every condition that is given, at least one."""
+    """The entries to remove: those that meet every given condition. At least one is required."""
 
     model_config = ConfigDict(
         json_schema_extra=not_all_null("networks", "reason", "created_by", "origin")
@@ -206,7 +206,7 @@ class RemoveRequest(Strict):
 
 
 class RemoveQuery(Strict):
-    """Whether only to count."""
+    """With ``dry_run``, entries are only counted."""
 
     dry_run: Annotated[bool, FromFlag] = False
 
@@ -225,7 +225,7 @@ class RemovedBody(Strict):
 class BlacklistPage(Strict):
     """A part of the blacklist; ``total`` counts all entries that meet the filters.
 
-    Null: not counted again for a later page.
+    ``total`` null: not counted again for a later page.
     """
 
     blacklist: list[EntryBody]
@@ -234,7 +234,7 @@ class BlacklistPage(Strict):
 
 
 class AllowlistPage(Strict):
-    """A part of the allowlist; ``total`` as of the blacklist."""
+    """A part of the allowlist; ``total`` as in the blacklist."""
 
     allowlist: list[EntryBody]
     total: int | None
@@ -242,7 +242,7 @@ class AllowlistPage(Strict):
 
 
 class ForceQuery(Strict):
-    """Whether all addresses of a family may be put on a list."""
+    """With ``force``, all addresses of a family may be put on a list."""
 
     force: Annotated[bool, FromFlag] = False
 
@@ -257,7 +257,7 @@ class LinesQuery(ForceQuery):
 
 
 class ImportQuery(LinesQuery):
-    """For a node's import: also the origin."""
+    """The parameters of an import into a node's lists: also the origin."""
 
     origin: Origin = "manual"
 

@@ -197,7 +197,7 @@ def _limits(settings: ApiSettings) -> Limits:
 
 
 def _capacity(settings: ApiSettings, dataplane: Dataplane) -> Capacity:
-    """The capacity that the data plane publishes; while it is away, the configured one."""
+    """The capacity that the data plane publishes; while it is away, the configured capacity."""
     try:
         sizes = dataplane.capacities()
     except DataplaneAwayError:

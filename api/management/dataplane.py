@@ -23,7 +23,7 @@ class Dataplane(Protocol):
     threads."""
 
     def stats(self) -> NodeStats:
-        """What the data plane publishes; raises `DataplaneAwayError`."""
+        """The published statistics; raises `DataplaneAwayError`."""
         ...
 
     def capacities(self) -> Capacities:
@@ -79,8 +79,8 @@ class Dataplane(Protocol):
         ...
 
     def explain(self, question: PacketQuestion) -> PacketExplanation:
-        """What would happen to a packet now; raises `DataplaneAwayError`, also without an answer
-        in time."""
+        """The verdict on a packet now, with its reasons; raises `DataplaneAwayError`, also without
+        an answer in time."""
         ...
 
     def baseline(self) -> BaselinePeriod:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from api.serving.running import Serving
 
 SOCKET_KEY = "api.socket"
-"""In ``secbeat.toml``."""
+"""The key of the socket's path in ``secbeat.toml``."""
 
 
 def run(settings: ApiSettings) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from api.serving.running import Serving
 
 SOCKET_KEY = "socket"
-"""In ``orchestrator.toml``."""
+"""The key of the socket's path in ``orchestrator.toml``."""
 
 
 def run(settings: OrchestratorSettings) -> int:

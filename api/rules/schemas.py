@@ -126,9 +126,10 @@ class RuleRequest(Strict):
 
 
 class PatchRequest(Strict):
-    """What of a rule is to change, at least one thing; ``group`` null: it is in none any more.
+    """The fields of a rule to change, at least one; ``group`` null: the rule is in no group any
+    more.
 
-    Its pattern stays: add another rule.
+    The pattern can't be changed: add another rule.
     """
 
     model_config = ConfigDict(

@@ -67,7 +67,8 @@ def check(head: Head) -> None:
 
 
 def is_authority(text: bytes) -> bool:
-    """Whether it is a host with an optional port (RFC 3986 section 3.2.2), without userinfo."""
+    """Whether the value is a host with an optional port (RFC 3986 section 3.2.2), without
+    userinfo."""
     address = _ADDRESS.fullmatch(text)
     if address is None:
         return _NAME.fullmatch(text) is not None

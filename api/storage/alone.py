@@ -40,7 +40,7 @@ def take_lock(database: Path) -> int:
 
 
 def wait_for_lock(database: Path) -> int:
-    """As `take_lock`, but waits at most `WAIT_S` for a predecessor that is ending."""
+    """The same as `take_lock`, but waits at most `WAIT_S` for a predecessor that is ending."""
     deadline = time.monotonic() + WAIT_S
     while True:
         try:

@@ -22,7 +22,7 @@ class Database(Protocol):
         ...
 
     def peek(self) -> AbstractContextManager[Connection]:
-        """For one statement that reads, at the least cost."""
+        """A connection for one statement that reads, at the least cost."""
         ...
 
     def write(
@@ -43,7 +43,7 @@ class OpenDatabase(Database, Protocol):
     """An open database, which its owner closes."""
 
     place: str
-    """Its name in messages; the ``place`` of its errors."""
+    """The name of the database in messages; the ``place`` of its errors."""
     on_error: Callable[[StorageError], None]
     """Called with each error."""
 

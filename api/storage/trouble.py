@@ -1,4 +1,4 @@
-"""Whether durable writes are possible, for the gate, readiness and status.
+"""Tracks whether durable writes are possible, for the gate, readiness and status.
 
 A write that fails because of the storage is reported here (`failed`). From then on writes are
 refused without access to the disk, until a probe succeeds and pending work is done. The probe runs

@@ -26,7 +26,7 @@ class Receivers:
     """All receivers."""
 
     targets: Mapping[str, Target]
-    """By a short, unique name that contains no secret."""
+    """Targets by a short, unique name that contains no secret."""
     sender: Sender
     clock: Clock
     said_by: str

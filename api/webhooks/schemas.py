@@ -14,7 +14,7 @@ Name = Annotated[
 
 
 class WebhooksQuery(Strict):
-    """How many dead letters are listed."""
+    """The number of dead letters in the answer."""
 
     limit: PageLimit = PAGE_DEFAULT
 
@@ -28,14 +28,14 @@ class EndpointBody(Strict):
     pending: int
     dead: int
     failures: int
-    """Attempts without success since the last one with it."""
+    """Failed attempts since the last success."""
     next_attempt_at: Timestamp | None
     last_success_at: Timestamp | None
     last_error: str | None
 
 
 class DeadLetterBody(Strict):
-    """An event that a receiver could not be given; ``event`` is its id."""
+    """An event that could not be delivered to a receiver; ``event`` is its id."""
 
     event: str
     kind: str
@@ -57,13 +57,13 @@ class WebhooksBody(Strict):
 
 
 class TestRequest(Strict):
-    """Whom to send a test; without a name, everybody."""
+    """The receiver of a test; without a name, all receivers."""
 
     endpoint: Name | None = None
 
 
 class TestResultBody(Strict):
-    """How it went; ``status`` is HTTP's, null: there was no answer."""
+    """The result of a test; ``status`` is the HTTP status, null: there was no answer."""
 
     name: str
     url: str
@@ -74,19 +74,19 @@ class TestResultBody(Strict):
 
 
 class TestBody(Strict):
-    """One for each receiver."""
+    """The results of a test, one for each receiver."""
 
     results: list[TestResultBody]
 
 
 class RetryRequest(Strict):
-    """Which dead letters to send again; without anything, all."""
+    """The dead letters to send again; without conditions, all of them."""
 
     endpoint: Name | None = None
     event: Annotated[str, Field(pattern=r"^evt_[A-Za-z0-9_-]{22}$")] | None = None
 
 
 class RetryBody(Strict):
-    """How many are due again."""
+    """The number of messages that are due again."""
 
     retried: int

@@ -27,4 +27,4 @@ class WebhookSettings:
     first_retry_s: float = 1.0
     last_retry_s: float = 3600.0
     timeout_s: float = 15.0
-    """Of one attempt, from the connection to the end of the answer's head."""
+    """Time limit of one attempt, from the connection to the end of the answer's head."""

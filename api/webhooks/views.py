@@ -1,4 +1,4 @@
-"""``/webhooks``: of a node and of a fleet alike; who delivers them answers."""
+"""``/webhooks``, of a node and of a fleet. A `Deliverer` answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Deliverer(Protocol):
         ...
 
     def test(self, name: str | None) -> list[dict[str, Any]]:
-        """Send receivers a test; how it went. Raises `NotFoundError`."""
+        """Send receivers a test; returns the results. Raises `NotFoundError`."""
         ...
 
     def retry(self, name: str | None, event_id: str | None) -> int:

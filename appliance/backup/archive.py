@@ -36,7 +36,7 @@ class Hashed:
         self._digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """As ``IO.read``."""
+        """The same as ``IO.read``."""
         data = self._stream.read(size)
         self._digest.update(data)
         return data
@@ -66,12 +66,12 @@ def add_manifest(archive: tarfile.TarFile, manifest: Manifest) -> None:
 
 
 def check(file: Path) -> Manifest:
-    """Read all of an archive and compare it with its manifest. Raises `ArchiveError`."""
+    """Read a whole archive and compare it with its manifest. Raises `ArchiveError`."""
     return read(file, _skip)
 
 
 def read(file: Path, take: Take) -> Manifest:
-    """Hand every file of an archive to ``take``, then compare all of it with the manifest.
+    """Pass every file of an archive to ``take``, then compare the archive with its manifest.
 
     Raises `ArchiveError`: the file is damaged, cut off, altered, or no archive of this program.
     """

@@ -28,7 +28,7 @@ from dataplane.base.durable import sync_directory
 from dataplane.base.version import version
 
 COPIES = Path("/var/tmp")  # noqa: S108 - a directory of root's own is made in it
-"""Where databases are copied before they are packed."""
+"""Directory in which databases are copied before they are packed."""
 
 
 @dataclass
@@ -111,7 +111,7 @@ def create(
 
     Args:
         with_database: an orchestrator's backup contains the fleet's database.
-        replace: a file that is there is replaced; otherwise it is an error.
+        replace: an existing file is replaced; otherwise it is an error.
 
     Raises `BackupError`, `CopyError`, `StorageError`, `ConfigurationError`.
     """

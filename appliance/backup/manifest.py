@@ -1,4 +1,4 @@
-"""The last member of an archive: what made it, and every file with size and SHA-256."""
+"""The last member of an archive: the program that made it, and every file with size and SHA-256."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMAT = 1
 BYTES_MAX = 16 << 20
 PATH_LENGTH_MAX = 1024
 SCHEMAS = {NODE_DATABASE: NODE_HEAD, EVENTS_DATABASE: EVENTS_HEAD, FLEET_DUMP: FLEET_HEAD}
-"""The newest schema that this program knows of each database."""
+"""The newest schema of each database that this program supports."""
 
 Account = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}$")]
 
@@ -37,7 +37,7 @@ class _Model(BaseModel):
 
 
 class Member(_Model):
-    """A directory or a file; of a file, size in bytes and SHA-256 in hexadecimal digits."""
+    """A directory or a file; for a file, size in bytes and SHA-256 in hexadecimal digits."""
 
     path: Annotated[str, Field(max_length=PATH_LENGTH_MAX)]
     kind: Literal["file", "directory"]
@@ -49,7 +49,7 @@ class Member(_Model):
 
 
 class Manifest(_Model):
-    """What an archive contains, and what made it."""
+    """The content of an archive, and the program that made it."""
 
     format: int
     version: str
@@ -62,7 +62,7 @@ class Manifest(_Model):
 
     @property
     def files(self) -> list[Member]:
-        """Without the directories."""
+        """The files, without the directories."""
         return [one for one in self.members if one.kind == "file"]
 
 
@@ -111,6 +111,6 @@ def require_known(manifest: Manifest) -> None:
 
 
 def _order(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version; of an unknown one, none."""
+    """The leading numbers of a version; empty for an unknown version."""
     found = re.match(r"\d+(\.\d+)*", text)
     return tuple(int(part) for part in found[0].split(".")) if found else ()

@@ -23,29 +23,29 @@ NODE_DATABASE, EVENTS_DATABASE = f"{NODE}/api/node.db", f"{NODE}/agent/events.db
 FLEET_DUMP = f"{ORCHESTRATOR}/fleet.dump"
 STAGING, ASIDE = ".secbeat-restore", "before-restore-"
 JOURNAL, LOCK = f"{STAGING}.json", f"{STAGING}.lock"
-"""What a restore keeps beside the files that it replaces; left out of a backup."""
+"""Names of the files that a restore keeps beside the replaced files; left out of a backup."""
 FILES_MAX = 20_000
 
 _NODE = ("node-id", "keys", "agent", "api/node.db", "countries/countries.db")
 _FLEET = ("keys", "webhooks.secret")
 WHOLE = (f"{NODE}/keys", f"{NODE}/agent", f"{ORCHESTRATOR}/keys", PROVISIONER)
-"""Directories in which a restore leaves no other file than those of the archive."""
+"""Directories in which a restore removes all files that the archive does not have."""
 _BESIDE_A_DATABASE = ("-wal", "-shm", ".lock")
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a host keeps what is backed up."""
+    """The places of the files of a host that are backed up."""
 
     etc: Path = CONFIG_FILE.parent
     node_file: str = CONFIG_FILE.name
     only_node_file: bool = False
-    """Another node's configuration (``--config``): other files of its directory and of this host do
-    not belong to that node."""
+    """Another node's configuration (``--config``) is backed up: other files of its directory and of
+    this host do not belong to that node."""
     credentials: Path = Path("/etc/credstore")
     provisioner: Path = Path("/var/lib/secbeat-provisioner")
     has_units: bool = True
-    """Whether the processes are this host's systemd units."""
+    """The processes are this host's systemd units."""
 
     @classmethod
     def of(cls, config: Path) -> Places:
@@ -64,7 +64,7 @@ class Places:
         """The directory of each root that this host has.
 
         Args:
-            etc: configuration files by name that count instead of those in ``etc``.
+            etc: configuration files by name, used instead of those in ``etc``.
 
         Raises `ConfigurationError`: a configuration file can't be read.
         """
@@ -87,8 +87,8 @@ class Places:
 def members(places: Places, roots: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
     """The files of a host that a backup contains, as ``(member, path)``.
 
-    Each directory comes before what is in it. The fleet's database is not among them: it is copied
-    by its own means.
+    Each directory comes before its content. The fleet's database is not among them: it is copied in
+    another way.
     """
     for root, parts in _parts(places, roots).items():
         directory = roots[root]

@@ -1,4 +1,5 @@
-"""Puts the files of a backup in place: checked first, all of them or none, the old ones kept aside.
+"""Puts the files of a backup in place: checks them first, replaces all of them or none, keeps the
+old ones.
 
 `prepare` checks the archive and stages its files. `Restore.carry_out` then stops the processes,
 moves the files and starts the processes.
@@ -55,7 +56,7 @@ _DATAPLANE_SECRET = f"{CREDENTIALS}/secbeat.syn-cookie-secret"
 
 @dataclass(frozen=True)
 class Change:
-    """What a restore does to one file."""
+    """The effect of a restore on one file."""
 
     path: Path
     effect: str
@@ -73,13 +74,13 @@ class Restore:
     directories: tuple[NewDirectory, ...]
     changes: tuple[Change, ...]
     kept_in: tuple[Path, ...]
-    """Where the old files will be."""
+    """The directory to which the old files are moved."""
     dump: Path | None
     """The staged copy of the fleet's database."""
 
     @property
     def restarts_dataplane(self) -> bool:
-        """Whether the packet path gets another configuration or another secret."""
+        """Whether the restore changes a configuration or a secret of the packet path."""
         own = {self.places.etc / self.places.node_file}
         if CREDENTIALS in self.roots:
             own.add(place(self.roots, _DATAPLANE_SECRET))
@@ -273,7 +274,8 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def _is_taken(fd: int, path: Path) -> bool:
-    """Whether the lock is ours, and not one that its last holder has just removed."""
+    """Whether this process has the lock, and not a lock file that its last holder has just
+    removed."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,7 +1,7 @@
 """Writes the files of a backup beside those that they will replace, with owners and modes.
 
-What a host lacks (accounts, room, a configuration that says where the files belong) is an error
-before anything is written.
+Missing requirements of the host (accounts, disk space, a configuration with the places of the
+files) are errors before anything is written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHUNK = 1 << 20
 
 
 def place(roots: Mapping[str, Path], member: str) -> Path:
-    """Where a member belongs on this host."""
+    """The place of a member on this host."""
     root, _, rest = member.partition("/")
     return roots[root] / rest
 
@@ -37,7 +37,7 @@ def staged(roots: Mapping[str, Path], member: str) -> Path:
 
 
 def roots_of(places: Places, file: Path, manifest: Manifest) -> dict[str, Path]:
-    """Where the archive's files belong: its own configuration files say so.
+    """The directories for the archive's files, according to its own configuration files.
 
     Raises `BackupError`, `ConfigurationError`.
     """
@@ -78,7 +78,7 @@ def require_accounts(manifest: Manifest) -> None:
 
 
 def require_room(roots: Mapping[str, Path], wanted: Sequence[Member]) -> None:
-    """Raise `BackupError` if a file system has no room for the files beside those it has."""
+    """Raise `BackupError` if a file system has no room for the files beside the existing ones."""
     needed: dict[int, int] = {}
     directories: dict[int, Path] = {}
     for one in wanted:
@@ -96,7 +96,7 @@ def require_room(roots: Mapping[str, Path], wanted: Sequence[Member]) -> None:
 
 
 def stage(file: Path, roots: Mapping[str, Path], wanted: Sequence[Member]) -> None:
-    """Write the files. Raises `ArchiveError`: the archive is another one since it was checked."""
+    """Write the files. Raises `ArchiveError`: the archive has changed since it was checked."""
     members = {one.path: one for one in wanted}
     for root, directory in roots.items():
         if not directory.exists():

@@ -26,7 +26,7 @@ class Move:
     aside: Path
     had_old: bool
     staged: Path | None = None
-    """None: the file goes aside, and another program may make a new one."""
+    """None: the file is only moved aside; another program may make a new one."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Swap:
         self._staging = list(staging)
 
     def carry_out(self, directories: Sequence[NewDirectory]) -> None:
-        """Make the moves; what raises has to be followed by `undo`."""
+        """Make the moves. After an error, `undo` must be called."""
         self._write_journal()
         for one in directories:
             if not one.path.exists():
@@ -65,7 +65,7 @@ class Swap:
             sync_directory(directory)
 
     def undo(self) -> None:
-        """Put every file back that was moved aside, and remove those that took a place."""
+        """Move every file back that was moved aside, and remove the files that replaced them."""
         for move in reversed(self._moves):
             if move.had_old:
                 if move.aside.exists():
@@ -78,7 +78,7 @@ class Swap:
 
     def finish(self) -> None:
         """Make the moves permanent."""
-        self._journal.unlink(missing_ok=True)  # first: from then on nothing is undone
+        self._journal.unlink(missing_ok=True)  # first: afterwards nothing is undone
         sync_directory(self._journal.parent)
         for directory in self._staging:
             shutil.rmtree(directory, ignore_errors=True)

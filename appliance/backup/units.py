@@ -9,7 +9,7 @@ from appliance.backup.places import NODE, ORCHESTRATOR, PROVISIONER
 from appliance.commands import CommandError, Run
 
 _SYSTEMD = Path("/run/systemd/system")
-"""Is there if systemd is the host's init (sd_booted(3))."""
+"""This directory exists if systemd is the host's init (sd_booted(3))."""
 _STOP_S = 120.0
 _START_S = 330.0
 _TERMINATORS = ("secbeat-tls.service", "secbeat-orchestrator-tls.service")
@@ -31,7 +31,7 @@ def of_roots(roots: Set[str], *, with_dataplane: bool) -> tuple[str, ...]:
 
 
 class Units:
-    """Those of a host that is run by systemd; on another host, none."""
+    """The units of a host that is run by systemd; on another host, none."""
 
     def __init__(
         self, names: Collection[str], run: Run, is_booted: Callable[[], bool] = _SYSTEMD.is_dir

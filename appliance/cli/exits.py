@@ -1,4 +1,4 @@
-"""What the exit codes of ``secbeat`` mean; above 63 they are those of sysexits.h."""
+"""The exit codes of ``secbeat``; above 63 they are those of sysexits.h."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Exit(IntEnum):
     NOT_HEALTHY = 3
     """``status``: the node answers, and is degraded or unhealthy."""
     UNAVAILABLE = 69
-    """The API can't be reached, or has no data plane to ask."""
+    """The API can't be reached, or its data plane is away."""
     SOFTWARE = 70
-    """The API failed on its side."""
+    """The API had an internal error."""
     TRY_LATER = 75
     """Too many requests, no answer in time, or still pending when ``--timeout`` was over."""
     PROTOCOL = 76
-    """What answered is not a management API."""
+    """The answer is not from a management API."""
     NO_PERMISSION = 77
     """The key is missing, unknown, or its role may not do this."""

@@ -14,7 +14,7 @@ from appliance.cli.terminal.apps import single_command
 
 
 class LazyCommand(TyperCommand):
-    """Stands in help for a command that lives in another module.
+    """Stands in help for a command that is defined in another module.
 
     ``target`` is ``module:name`` of a ``typer.Typer`` or of a function with typer's annotations.
     """
@@ -40,6 +40,6 @@ class LazyGroup(TyperGroup):
     """A group whose lazy members are loaded when they are resolved, and only then."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """As ``TyperGroup``, with the stand-in replaced by the real command."""
+        """The same as ``TyperGroup``, with the stand-in replaced by the real command."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.load() if isinstance(command, LazyCommand) else command, rest

@@ -2,8 +2,8 @@
 
 ``secbeat-dataplane``, ``secbeat-api``, ``secbeat-agent``, ``secbeat-orchestrator`` and
 ``secbeat-provisioner`` are these functions; a source tree runs them as
-``python -m appliance.cli.processes dataplane --config FILE``. What goes wrong on purpose becomes a
-line on stderr and the error's exit code.
+``python -m appliance.cli.processes dataplane --config FILE``. A `SecBeatError` becomes a line on
+stderr and its exit code.
 """
 # ruff: noqa: PLC0415 - a process imports its own parts only, or all would pay for all
 
@@ -57,7 +57,8 @@ def provisioner(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_dataplane(file: Path) -> int:
-    """The file is read in a process of its own: 13 MB of validating code go with it."""
+    """Run the data plane. A child process reads the file, so that its validating code needs no
+    memory here (13 MB)."""
     from api.common.children import child_environment
 
     command = [
@@ -70,7 +71,7 @@ def _run_dataplane(file: Path) -> int:
     ]
     environment = child_environment(keep=("SYN_COOKIE_SECRET", "CREDENTIALS_DIRECTORY"))
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as reading:
-        from dataplane.run.process import run  # while it reads
+        from dataplane.run.process import run  # during the reading
 
         output, _ = reading.communicate()
     if reading.returncode != 0:
@@ -86,7 +87,7 @@ def _run_dataplane(file: Path) -> int:
 
 @contextmanager
 def _noted(directory: Path | None) -> Iterator[None]:
-    """A start that fails leaves its reason where the API finds it."""
+    """Store the error of a failed start where the API reads it."""
     from dataplane.base import failure
 
     try:
@@ -99,7 +100,7 @@ def _noted(directory: Path | None) -> Iterator[None]:
 
 
 def settings(arguments: Sequence[str] | None = None) -> int:
-    """Print what the data plane is to be started with, or the error, for the process that asks."""
+    """Print the data plane's settings, or the error, for the parent process."""
     return _start("settings", _print_settings, arguments)
 
 
@@ -126,8 +127,10 @@ def _run_api(file: Path) -> int:
 
 
 def _share_arenas() -> None:
-    """Let all threads allocate from two heaps, instead of one each that keeps its own peak (glibc
-    mallopt(3)): 5 MB after eight threads have read pages of a list.
+    """Let all threads allocate from two heaps (glibc mallopt(3)).
+
+    Otherwise each thread has a heap that keeps its own peak: 5 MB after eight threads have read
+    pages of a list.
     """
     mallopt = ctypes.CDLL(None).mallopt
     mallopt.argtypes, mallopt.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 JSON = "--json"
 _END = "--"
-"""The words after it are not options."""
+"""Words after this one are not options."""
 
 
 def with_json_last(words: Sequence[str]) -> list[str]:

@@ -12,17 +12,17 @@ _PORT_MAX = 65_535
 
 @dataclass(frozen=True)
 class Bind:
-    """Where a process listens."""
+    """The address and port of a listening process."""
 
     address: IPv4Address | IPv6Address
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Bind:
-        """Read ``127.0.0.1:9999`` or ``[::1]:9999``; names are refused, they resolve too late.
+        """Read ``127.0.0.1:9999`` or ``[::1]:9999``; names are refused: too late to resolve.
 
         Raises:
-            ValueError: naming the limit that is broken.
+            ValueError: it names the limit.
         """
         match = _FORM.fullmatch(text)
         if match is None:

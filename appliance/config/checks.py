@@ -54,7 +54,7 @@ def _webhooks(config: NodeConfig) -> Iterator[Problem]:
 
 
 def webhook_problems(section: WebhooksSection) -> Iterator[Problem]:
-    """What is wrong with receivers: key, value, rule."""
+    """The mistakes about receivers: key, value, rule."""
     for index, url in enumerate(section.endpoints):
         key = f"webhooks.endpoints[{index}]"
         try:
@@ -131,7 +131,7 @@ def _fleet(config: NodeConfig) -> Iterator[Problem]:
 
 
 def _broken_url(text: str) -> str | None:
-    """The rule that the orchestrator's URL breaks: keys go to it with every request."""
+    """The rule that the orchestrator's URL breaks; every request to this URL has a key."""
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port

@@ -37,7 +37,7 @@ class Device:
 
     @property
     def is_nic(self) -> bool:
-        """Whether it names a function on the PCI bus."""
+        """Whether the string names a function on the PCI bus."""
         return self.kind in (Kind.PCI, Kind.MAC, Kind.ORDER)
 
     @property

@@ -1,4 +1,4 @@
-"""Reads ``secbeat.toml``; a mistake in it becomes one line that names file, key, value, limit."""
+"""Reads ``secbeat.toml``; each mistake becomes one line that names file, key, value, limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dataplane.base.nearest import fields_beside, instead_of
 
 _VALUE_LENGTH_MAX = 80
 _SECRETS = ("webhooks.secret", "database")
-"""Keys whose values are never in messages: a wrong value may be almost the right secret."""
+"""Keys whose values are never in messages: a wrong value may be similar to the right secret."""
 
 
 def load_config(file: Path = CONFIG_FILE) -> NodeConfig:

@@ -1,7 +1,7 @@
-"""The configuration file as models: what may be written, its defaults and its limits.
+"""The configuration file as models: its permitted keys, their defaults and limits.
 
-Strict: ``"1"`` is no number and ``true`` is no 1. A key that isn't known is refused. Rules
-between keys are in ``appliance.config.checks``.
+Strict: ``"1"`` is no number and ``true`` is no 1. An unknown key is refused. Rules between keys are
+in ``appliance.config.checks``.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Section(BaseModel):
 
 
 class NodeSection(Section):
-    """``[node]``: what this node is, and where it keeps things."""
+    """``[node]``: the node's name and mode, and its directories."""
 
     name: NodeName | None = None
     mode: Literal["tcp", "syn", "l7", "auto"] = "auto"
@@ -122,14 +122,14 @@ class PortsSection(Section):
 
 
 class LinksSection(Section):
-    """``[links]``: what a port's link says about the other's."""
+    """``[links]``: link-loss forwarding between the ports."""
 
     loss_forwarding: Literal["off", "on"] = "off"
     hold_seconds: int = Field(default=5, ge=0, le=300)
 
 
 class DrainSection(Section):
-    """``[drain]``: what the node does while it drains."""
+    """``[drain]``: the behaviour of a draining node."""
 
     links: Literal["keep", "down"] = "keep"
     connections_seconds: int = Field(default=30, ge=0, le=86_400)
@@ -137,13 +137,13 @@ class DrainSection(Section):
 
 
 class ManagementSection(Section):
-    """``[management]``: the NIC that stays with the kernel; None: not our business."""
+    """``[management]``: the NIC that stays with the kernel; None: SecBeat does not configure it."""
 
     nic: ManagementDevice | None = None
 
 
 class DataplaneSection(Section):
-    """``[dataplane]``: cores, memory, user of the packet path, and what binds its NICs."""
+    """``[dataplane]``: cores, memory and user of the packet path, and the driver of its NICs."""
 
     lcores: int = Field(default=1, ge=1, le=LCORES_MAX)
     worker_cpus: Annotated[tuple[Cpu, ...], Field(strict=False)] = ()
@@ -162,7 +162,7 @@ class ListsSection(Section):
 
 
 class LimitsSection(Section):
-    """``[limits]``: how many each lcore tells apart at a time, for rate limits."""
+    """``[limits]``: numbers of addresses with a bucket of their own, per lcore."""
 
     sources_max: int = Field(default=200_000, ge=1, le=BUCKETS_MAX)
     prefixes_max: int = Field(default=100_000, ge=1, le=BUCKETS_MAX)
@@ -174,7 +174,7 @@ UnprovenSeconds = Annotated[int, Field(ge=1, le=UNPROVEN_SECONDS_MAX)]
 
 
 class TimeoutsSection(Section):
-    """``[connections.timeouts]``: seconds without a packet, by how far a connection has come."""
+    """``[connections.timeouts]``: seconds without a packet, by state of the connection."""
 
     syn_sent: UnprovenSeconds = _TIMEOUTS.syn_sent
     syn_received: UnprovenSeconds = _TIMEOUTS.syn_received
@@ -188,7 +188,8 @@ class TimeoutsSection(Section):
 
 
 class ConnectionsSection(Section):
-    """``[connections]``: how many each lcore tracks, for how long, and what a restart means."""
+    """``[connections]``: connections per lcore, their timeouts, and the learning time after a
+    start."""
 
     max: int = Field(default=262_144, ge=1, le=FLOWS_MAX)
     learning_seconds: int = Field(default=300, ge=0, le=86_400)
@@ -196,13 +197,13 @@ class ConnectionsSection(Section):
 
 
 class HttpSection(Section):
-    """``[http]``: what is kept of HTTP requests while they come in."""
+    """``[http]``: memory for incomplete HTTP requests."""
 
     pool_mib: int = Field(default=64, ge=2, le=8_192)
 
 
 class DetectionSection(Section):
-    """``[detection]``: how many protected addresses each lcore counts apart."""
+    """``[detection]``: protected addresses per lcore with counters of their own."""
 
     destinations_max: int = Field(default=65_536, ge=1, le=DESTINATIONS_MAX)
 
@@ -234,7 +235,7 @@ class WebhooksSection(Section):
 
 
 class RetentionSection(Section):
-    """``[retention]``: how much of what has happened is kept, and for how many days."""
+    """``[retention]``: the number and age of recorded data that are kept."""
 
     incident_days: int = Field(default=_KEEP.incident_days, ge=1, le=3660)
     incidents_max: int = Field(default=_KEEP.incidents_max, ge=100, le=1_000_000)
@@ -245,7 +246,7 @@ class RetentionSection(Section):
 
 
 class FleetSection(Section):
-    """``[fleet]``: the orchestrator that the node follows; without a URL none."""
+    """``[fleet]``: the orchestrator that the node follows; without a URL, none."""
 
     url: Annotated[str, Field(max_length=URL_LENGTH_MAX)] | None = None
     token_file: AbsolutePath | None = None
@@ -254,7 +255,7 @@ class FleetSection(Section):
 
 
 class PolicySection(Section):
-    """``[policy]``: a file that seeds an empty database and is not looked at afterwards."""
+    """``[policy]``: a file that fills an empty database, and is not used afterwards."""
 
     file: Annotated[Path, Field(strict=False)] | None = None
 

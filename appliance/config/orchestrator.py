@@ -1,4 +1,4 @@
-"""``orchestrator.toml``: where the orchestrator listens and keeps its state, read at start."""
+"""``orchestrator.toml``: the binds and the storage of the orchestrator, read at start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dataplane.base.errors import ConfigurationError
 
 ORCHESTRATOR_API_KEY = (KEY_VARIABLE, "secbeat.orchestrator-api-key")
 DATABASE_URL = ("ORCHESTRATOR_DATABASE_URL", "secbeat.orchestrator-database-url")
-"""Environment variables, and names of the systemd credentials that stand in for them."""
+"""Environment variables, and names of the systemd credentials that replace them."""
 BACKENDS = ("sqlite", "postgresql")
 SCALED_NODES_MAX = 10_000
 _MUST_SIGN_ALIKE = (
@@ -49,18 +49,18 @@ def _database(text: str) -> str:
 
 
 class ScalingSection(Section):
-    """``[scaling]``: who makes and destroys nodes, and how many there may be."""
+    """``[scaling]``: the provider of nodes, and the limits of their number."""
 
     provider: Annotated[str, Field(pattern=f"^{PROVIDER.pattern}$")] | None = None
     """A name in the provisioner's configuration; None: nothing can be scaled."""
     socket: AbsolutePath = _SCALING.socket
     min: int = Field(default=_SCALING.nodes_min, ge=0, le=SCALED_NODES_MAX)
     max: int = Field(default=_SCALING.nodes_max, ge=0, le=SCALED_NODES_MAX)
-    """Of nodes that jobs have made."""
+    """Limits of the nodes that jobs have made."""
     timeout_seconds: int = Field(default=_SCALING.timeout_s, ge=1, le=3600)
     drain_seconds: int = Field(default=_SCALING.drain_s, ge=0, le=3600)
     url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,255}$")] | None = None
-    """Where new nodes find this orchestrator; None: at the first address of ``bind``."""
+    """The URL of this orchestrator for new nodes; None: the first address of ``bind``."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -70,14 +70,14 @@ class ScalingSection(Section):
 
 
 class FleetRetentionSection(Section):
-    """``[retention]``: how many attacks that nodes report are kept, and for how many days."""
+    """``[retention]``: the number and age of attacks, reported by nodes, that are kept."""
 
     incident_days: int = Field(default=_RETENTION.days_max, ge=1, le=3660)
     incidents_max: int = Field(default=_RETENTION.rows_max, ge=1_000, le=10_000_000)
 
 
 class OrchestratorConfig(Section):
-    """A whole ``orchestrator.toml``; everything has a default."""
+    """A whole ``orchestrator.toml``; every key has a default."""
 
     state_dir: AbsolutePath = Path("/var/lib/secbeat-orchestrator")
     database: Annotated[str, AfterValidator(_database)] | None = Field(default=None, repr=False)
@@ -107,7 +107,7 @@ def load_orchestrator(file: Path = ORCHESTRATOR_FILE) -> OrchestratorConfig:
 
 
 def database_url(config: OrchestratorConfig, environment: Mapping[str, str]) -> str:
-    """Of the fleet's database, which may have a password; raises `ConfigurationError`."""
+    """The URL of the fleet's database, which may have a password; raises `ConfigurationError`."""
     default = f"sqlite:///{config.state_dir / 'fleet.db'}"
     return secret(environment, *DATABASE_URL) or config.database or default
 
@@ -116,10 +116,10 @@ def orchestrator_settings(
     config: OrchestratorConfig, environment: Mapping[str, str]
 ) -> OrchestratorSettings:
     """Settings of ``secbeat-orchestrator``; the environment may hold one more admin key and the
-    database's URL, or say where.
+    database's URL, or the places of both.
 
     Raises `ConfigurationError` if a credential of systemd can't be read, or if there are receivers
-    of webhooks and the secret could become another at each orchestrator of the database.
+    of webhooks and each orchestrator of the database could have another secret.
     """
     database = database_url(config, environment)
     webhooks = webhook_settings(config.webhooks, environment, config.state_dir)

@@ -45,7 +45,7 @@ MANAGEMENT_API_KEY = (KEY_VARIABLE, "secbeat.management-api-key")
 SYN_COOKIE_SECRET = ("SYN_COOKIE_SECRET", "secbeat.syn-cookie-secret")
 WEBHOOKS_SECRET = ("WEBHOOKS_SECRET", "secbeat.webhooks-secret")
 FLEET_TOKEN = ("FLEET_TOKEN", "secbeat.fleet-token")
-"""Environment variables, and names of the systemd credentials that stand in for them."""
+"""Environment variables, and names of the systemd credentials that replace them."""
 SECRET_BYTES_MIN = 16
 INSPECTING_MODES = ("l7", "auto")
 """Modes with HTTP inspection, and so with rules of the WAF."""
@@ -56,9 +56,9 @@ def dataplane_settings(
 ) -> DataplaneSettings:
     """Settings of ``secbeat-dataplane``; the API's user is the one that may connect to it.
 
-    The environment may hold the secret of SYN cookies that nodes share, or say where it is. Raises
-    ConfigurationError if that is too short, or if a device is named by MAC or order and has not
-    been looked for yet.
+    The environment may hold the secret of SYN cookies that nodes share, or its place. Raises
+    ConfigurationError if the secret is too short, or if a device is named by MAC or order and was
+    not resolved yet.
     """
     dataplane, lists, limits = config.dataplane, config.lists, config.limits
     connections = config.connections
@@ -103,7 +103,7 @@ def _link_hold_ms(config: NodeConfig) -> int | None:
 
 
 def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSettings:
-    """Settings of ``secbeat-api``; the environment given may hold one more admin key, or say where.
+    """Settings of ``secbeat-api``; the environment may hold one more admin key, or its place.
 
     Raises ConfigurationError if systemd's credential with that key can't be read.
     """
@@ -128,9 +128,9 @@ def api_settings(config: NodeConfig, environment: Mapping[str, str]) -> ApiSetti
 
 def agent_settings(config: NodeConfig, environment: Mapping[str, str]) -> AgentSettings:
     """Settings of ``secbeat-agent``; the environment may hold the secret of webhooks and the
-    enrolment token, or say where.
+    enrolment token, or their places.
 
-    Raises ConfigurationError: that is no such secret, or the node has no id yet.
+    Raises ConfigurationError: a secret is invalid, or the node has no id yet.
     """
     return AgentSettings(
         socket=socket_path(config),
@@ -185,9 +185,9 @@ def _fleet(config: NodeConfig, environment: Mapping[str, str]) -> FleetSettings 
 def webhook_settings(
     section: WebhooksSection, environment: Mapping[str, str], directory: Path
 ) -> WebhookSettings:
-    """Settings of who sends webhooks; the secret that it makes lies in the directory.
+    """Settings of a sender of webhooks; the secret that it makes is stored in the directory.
 
-    Raises `ConfigurationError` if the credential is no secret, or can't be read.
+    Raises `ConfigurationError` if the credential is invalid, or can't be read.
     """
     found = section.secret or secret_text(environment, *WEBHOOKS_SECRET)
     if found is not None:

@@ -1,7 +1,8 @@
-"""``secbeat host console``: what a console shows above its login prompt (agetty(8), issue.d).
+"""``secbeat host console``: the message that a console shows above its login prompt (agetty(8),
+issue.d).
 
-State, addresses, the next step; no secret. Asks systemd, the kernel and the journal, not the node's
-processes: it has to tell when those are away.
+State, addresses, the next step; no secret. It asks systemd, the kernel and the journal, not the
+node's processes, so that it also works when they are away.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class _Unit:
 
     name: str
     state: str
-    """``failed`` also for a unit that is restarted repeatedly."""
+    """The value is ``failed`` also for a unit that is restarted repeatedly."""
     restarts: int
     """Number of restarts, if it is not running."""
     invocation: str
@@ -46,8 +47,8 @@ class _Unit:
 
     @property
     def is_well(self) -> bool:
-        """Whether it is as it should be: a one-shot without work in this boot is inactive; for a
-        service systemd knows."""
+        """Whether the unit is in its expected state: a one-shot without work in this boot is
+        inactive; the state of a service comes from systemd."""
         return self.state in {"active", "inactive", "activating"}
 
 
@@ -199,7 +200,7 @@ def _event(line: str) -> str:
 def _addresses(run: Run) -> tuple[tuple[str, str], ...]:
     try:
         links = json.loads(run("ip", "-json", "address", "show", "scope", "global", "up") or "[]")
-        # What the command filters out stays in its answer, as an empty object.
+        # Interfaces that the filter of the command excludes are empty objects in its output.
         found = [
             (str(link["ifname"]), f"{address['local']}/{address['prefixlen']}")
             for link in links
@@ -224,7 +225,7 @@ def _fingerprint(pem: str) -> str:
 
 
 def _login(host: Host) -> str:
-    """How to log in to the account: ``open`` (no password yet), ``password``, or ``keys``."""
+    """The way to log in to the account: ``open`` (no password yet), ``password``, or ``keys``."""
     for line in (host.text("/etc/shadow") or "").splitlines():
         name, password = line.split(":")[:2]
         if name == ACCOUNT:

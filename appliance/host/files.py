@@ -23,7 +23,7 @@ class HostError(SecBeatError):
 
 @dataclass(frozen=True)
 class Host:
-    """Files of the host below ``root``; what is absent or unreadable is None or empty."""
+    """Files of the host below ``root``; absent or unreadable ones are None or empty."""
 
     root: Path = Path("/")
 
@@ -59,14 +59,14 @@ class Host:
             return []
 
     def link_name(self, absolute: str) -> str | None:
-        """Last part of what a symbolic link points to."""
+        """The last part of the target of a symbolic link."""
         try:
             return self.path(absolute).readlink().name
         except OSError:
             return None
 
     def link_text(self, absolute: str) -> str | None:
-        """What a symbolic link says."""
+        """The target of a symbolic link."""
         try:
             return str(self.path(absolute).readlink())
         except OSError:

@@ -1,4 +1,4 @@
-"""Which NIC a configured device means, and whether this host can give it to DPDK."""
+"""Finds the NIC of a configured device, and checks whether this host can give it to DPDK."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ LIST_NICS = "lspci -D | grep -i eth"
 KERNEL_INTERFACES = "docs/configuration.md#kernel-interfaces"
 _ROUTES_V4, _ROUTES_V6 = "/proc/net/route", "/proc/net/ipv6_route"
 _GROUP_MATES = ("vfio-pci", "pcieport", "pci-stub", None)
-"""Drivers beside which vfio takes a group (vfio_dev_driver_allowed of the kernel)."""
+"""Drivers of other devices in a group with which vfio accepts the group (vfio_dev_driver_allowed of
+the kernel)."""
 
 
 class UnfitError(HostError):
-    """A device can't be a data port: ``what`` is wrong, and the command that mends it."""
+    """A device can't be a data port: ``what`` is the fault, ``command`` repairs it."""
 
     def __init__(self, what: str, command: str) -> None:
         super().__init__(f"{what}; `{command}`")
@@ -34,14 +35,14 @@ class UnfitError(HostError):
 def find_nic(
     host: Host, device: Device, known_macs: Mapping[str, str], pmds: Sequence[Pmd] = ()
 ) -> Nic:
-    """The one NIC that a device string means.
+    """The NIC of a device string.
 
     Args:
-        host: whose PCI bus.
-        device: one that means a NIC.
+        host: the host with the PCI bus.
+        device: a device string for a NIC.
         known_macs: PCI address to MAC of NICs that user space may have already; such a NIC does
             not show its own.
-        pmds: drivers of DPDK: with one a NIC that shows no MAC address can be named otherwise.
+        pmds: drivers of DPDK, to suggest another name for a NIC that shows no MAC address.
 
     Raises:
         UnfitError: there is none, or more than one.
@@ -62,10 +63,10 @@ def nic_of_interface(host: Host, interface: str) -> Nic | None:
 
 
 def pmd_for(nic: Nic, pmds: Sequence[Pmd], vdev: str) -> Pmd:
-    """DPDK's driver for a NIC; UnfitError: no installed one names it.
+    """DPDK's driver for a NIC; UnfitError: no installed one supports it.
 
-    Where several do, one that works through the kernel's driver comes last. ``vdev``: what the port
-    on the NIC's kernel interface would be called.
+    If several do, one that works through the kernel's driver comes last. ``vdev``: the
+    device name of a port on the NIC's kernel interface.
     """
     supporting = [pmd for pmd in pmds if pmd.supports(nic.pci_id)]
     if supporting:
@@ -84,10 +85,10 @@ def pmd_for(nic: Nic, pmds: Sequence[Pmd], vdev: str) -> Pmd:
 
 
 def check_vfio(host: Host, nic: Nic, together: Collection[str]) -> str:
-    """The IOMMU group of a NIC that vfio-pci is to take; ``together``: addresses it takes too.
+    """The IOMMU group of a NIC for vfio-pci; ``together``: all addresses that vfio-pci gets.
 
     Raises:
-        UnfitError: no IOMMU, or somebody else's device is in the group.
+        UnfitError: no IOMMU, or another driver has a device of the group.
     """
     group = host.link_name(f"{nic.place}/iommu_group")
     if group is None:
@@ -104,7 +105,7 @@ def check_vfio(host: Host, nic: Nic, together: Collection[str]) -> str:
 
 
 def iommu_remedy(host: Host) -> str:
-    """What brings an IOMMU to a host without one."""
+    """The command that enables an IOMMU on a host without one."""
     intel = "GenuineIntel" in (host.text("/proc/cpuinfo") or "")
     parameters = "intel_iommu=on iommu=pt" if intel else "iommu=pt"
     if iommu_parameters_given(host):
@@ -113,21 +114,22 @@ def iommu_remedy(host: Host) -> str:
 
 
 def iommu_parameters_given(host: Host) -> bool:
-    """Whether the kernel was told to use an IOMMU."""
+    """Whether the kernel's command line enables an IOMMU."""
     intel = "GenuineIntel" in (host.text("/proc/cpuinfo") or "")
     wanted = {"iommu=pt", "intel_iommu=on"} if intel else {"iommu=pt"}
     return wanted <= set((host.text("/proc/cmdline") or "").split())
 
 
 def check_unused(host: Host, nic: Nic) -> None:
-    """UnfitError if the kernel routes through the NIC: taking it away could cut us off."""
+    """UnfitError if the kernel routes through the NIC: without it the host could become
+    unreachable."""
     used = sorted(set(nic.interfaces) & _routed_interfaces(host))
     if used:
         raise UnfitError(f"{nic} carries routes of this host", f"ip addr flush dev {used[0]}")
 
 
 def check_free(host: Host, nic: Nic) -> None:
-    """UnfitError if a process has the NIC: the kernel would wait for its end, for ever."""
+    """UnfitError if a process has the NIC open: the kernel would wait endlessly for its end."""
     group = host.link_name(f"{nic.place}/iommu_group")
     if not nic.is_in_user_space or group is None:
         return

@@ -84,7 +84,7 @@ def release(host: Host, config: NodeConfig, *, dry_run: bool = False) -> Release
 
 
 def _settle(run: Run) -> None:
-    # A udev that is busy with something else is no reason to leave the NICs alone.
+    # If udev is busy with other work, the NICs are used anyway.
     with suppress(CommandError):
         wait_for_udev(run)
 

@@ -28,7 +28,7 @@ class PciId:
         return f"{self.vendor:04x}:{self.device:04x}"
 
     def supports(self, other: PciId) -> bool:
-        """Whether this line of a table means that device."""
+        """Whether this line of a driver's table includes a device."""
         return (
             self.vendor == other.vendor
             and self.device == other.device
@@ -45,7 +45,7 @@ class Nic:
     pci_id: PciId
     driver: str | None
     numa_node: int | None
-    """None where the host has one node or doesn't say."""
+    """None if the host has one node, or does not report it."""
     interfaces: tuple[str, ...]
     """Kernel interfaces on it."""
     macs: tuple[str, ...] = ()
@@ -54,17 +54,17 @@ class Nic:
 
     @property
     def place(self) -> str:
-        """Its directory in sysfs."""
+        """The function's directory in sysfs."""
         return f"{DEVICES}/{self.address}"
 
     @property
     def is_in_user_space(self) -> bool:
-        """Whether it has a driver that gives it to user space, for example for DPDK."""
+        """Whether the function's driver gives it to user space, for example for DPDK."""
         return self.driver in USER_SPACE_DRIVERS
 
     @property
     def must_be_given_back(self) -> bool:
-        """Whether it does not have the kernel's own driver."""
+        """Whether the function does not have the kernel's own driver."""
         return self.driver is None or self.is_in_user_space
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Which devices the installed DPDK drivers support, read from the drivers' files.
+"""The devices that the installed DPDK drivers support, read from the drivers' files.
 
 Every driver carries ``PMD_INFO_STRING= {json}`` in its read-only data (rte_pmd_info, written by
 DPDK's buildtools/pmdinfogen.py): its name, kernel modules, parameters and PCI device table. Nothing
@@ -35,17 +35,18 @@ class Pmd:
     name: str
     file: str
     kernel_modules: str
-    """As the driver writes it: ``*`` any, ``|`` or, ``&`` and; empty: needs none."""
+    """In the driver's notation: ``*`` any, ``|`` or, ``&`` and; empty: needs none."""
     pci_ids: tuple[PciId, ...]
 
     @property
     def bifurcated(self) -> bool:
-        """Whether it works on top of the kernel's driver instead of taking the device from it."""
+        """Whether the driver works on top of the kernel's driver instead of taking the device from
+        it."""
         modules = self.kernel_modules
         return bool(modules) and "vfio" not in modules and "uio_pci" not in modules
 
     def supports(self, device: PciId) -> bool:
-        """Whether its device table names that device."""
+        """Whether the driver's device table includes a device."""
         return any(entry.supports(device) for entry in self.pci_ids)
 
 

@@ -1,4 +1,4 @@
-"""``secbeat host prepare``: packet memory and CPUs, at every boot; twice is as once."""
+"""``secbeat host prepare``: packet memory and CPUs, at every boot; a second run changes nothing."""
 
 from __future__ import annotations
 

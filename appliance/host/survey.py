@@ -38,7 +38,7 @@ class PortPlan:
     """The plan for one data port."""
 
     device: str
-    """As the configuration writes it."""
+    """The device string of the configuration."""
     nic: Nic | None = None
     """None: a virtual port."""
     mac: str | None = None

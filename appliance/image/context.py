@@ -1,4 +1,4 @@
-"""What all steps of a build share."""
+"""The objects that all steps of a build share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from appliance.image.system.command import Commands
 
 @dataclass(frozen=True)
 class Context:
-    """Options and folders of the build, what is kept, and how commands are run."""
+    """Options and folders of the build, the cache, and the runner of commands."""
 
     options: Options
     layout: Layout

@@ -19,7 +19,7 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a build; all but ``cache`` and ``refresh`` go into the manifest."""
+    """The options of a build; all except ``cache`` and ``refresh`` go into the manifest."""
 
     cache: Path
     accelerator: str

@@ -30,7 +30,7 @@ def sha256(file: Path) -> str:
 
 
 def compress_qcow2(raw: Path, target: Path, commands: Commands) -> None:
-    """A compressed qcow2 (zstd: QEMU 5.1 or later reads it), of whole or nothing."""
+    """A compressed qcow2 (zstd: QEMU 5.1 or later reads it); complete, or it does not exist."""
     new = target.with_name(f".{target.name}.new")
     options = "compression_type=zstd"
     commands.run("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options, raw, new)
@@ -51,7 +51,7 @@ def copy_wheelhouse(wheels: Path, output: Path) -> None:
 
 
 def installed_packages(root: Path, commands: Commands) -> dict[str, str]:
-    """Versions by name of what dpkg has in a root."""
+    """The versions of the Debian packages in a root, by name."""
     database = f"--admindir={root / 'var/lib/dpkg'}"
     shown = commands.run("dpkg-query", database, "-W", "-f", "${Package}\t${Version}\n")
     return dict(sorted(line.split("\t", 1) for line in shown.splitlines()))

@@ -14,7 +14,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Announce what is done inside, and how long it took."""
+    """Print a line at the begin and at the end of a block, with its duration."""
     say(f"{text} ...")
     started = time.monotonic()
     try:

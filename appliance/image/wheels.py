@@ -17,7 +17,7 @@ from appliance.image.system.command import Commands
 
 
 def build_wheels(options: Options, layout: Layout, *, tested: bool) -> None:
-    """Make them, or take those that are kept; raises ImageError."""
+    """Make the wheels, or use the cached ones; raises ImageError."""
     owner = layout.tree.stat()
     output = layout.tree / "build"
     output.mkdir(exist_ok=True)

@@ -7,13 +7,13 @@ from dataplane.base.errors import SecBeatError
 
 
 class LabError(SecBeatError):
-    """The lab can't do what was asked; the message names the remedy."""
+    """The lab can't do this; the message names the remedy."""
 
     exit_code = 69
 
 
 def run(*command: str) -> str:
-    """As `appliance.commands.run`; raises LabError."""
+    """The same as `appliance.commands.run`; raises LabError."""
     try:
         return commands.run(*command)
     except commands.CommandError as exc:
@@ -21,7 +21,7 @@ def run(*command: str) -> str:
 
 
 def try_run(*command: str) -> bool:
-    """Run a tool whose failure is an answer too; returns whether it succeeded."""
+    """Run a tool whose failure is a valid result; returns whether it succeeded."""
     try:
         run(*command)
     except LabError:

@@ -70,17 +70,17 @@ class Instance:
 
     @property
     def directory(self) -> Path:
-        """Everything the instance keeps; gone after ``lab down``."""
+        """All files of the instance; removed by ``lab down``."""
         return LABS / self.name
 
     @property
     def config_file(self) -> Path:
-        """The ``secbeat.toml`` that the three processes are started with."""
+        """The ``secbeat.toml`` of the three processes."""
         return self.directory / "secbeat.toml"
 
     @property
     def state_dir(self) -> Path:
-        """Holds database, state log and keys, each in a directory of its own."""
+        """Contains database, state log and keys, each in a directory of its own."""
         return self.directory
 
     @property
@@ -105,7 +105,7 @@ class Instance:
 
     @property
     def site(self) -> Path:
-        """What nginx serves."""
+        """The files that nginx serves."""
         return self.directory / "site"
 
     @property

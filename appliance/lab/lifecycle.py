@@ -42,17 +42,17 @@ class Wish:
     has_orchestrator: bool = False
     """The node follows an orchestrator of the lab, unless its configuration names another."""
     gives_way: bool = False
-    """Its packet workers have a lower priority than everything else on the machine."""
+    """The node's packet workers have a lower priority than everything else on the machine."""
 
 
 def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None:
-    """Run an instance until a stop signal; then nothing of it stays behind.
+    """Run an instance until a stop signal; then remove everything of it.
 
-    When it fails, its processes and its network go, and its files stay until `down`: no state is
-    lost because a process could not start, or the supervisor itself could not go on.
+    After a failure its processes and its network are removed, and its files stay until `down`: no
+    state is lost because a process could not start, or because the supervisor failed.
 
     Args:
-        wish: which instance, and how.
+        wish: the instance and its options.
         say: called with each step.
         healthy: called once, with the status, when the node is healthy.
 
@@ -88,7 +88,8 @@ def up(wish: Wish, say: Say, healthy: Callable[[status.Document], None]) -> None
 
 
 def down(instance: Instance, say: Say) -> bool:
-    """Stop an instance, or clean what a crash left of it; returns whether there was anything."""
+    """Stop an instance, or remove what a crash has left of it; returns whether there was
+    anything."""
     preflight.require_root("the lab")
     try:
         claim = try_claim(instance)
@@ -156,7 +157,7 @@ def _directories(instance: Instance) -> None:
     for path in (instance.logs, instance.notify_dir, instance.tree, instance.venv):
         path.mkdir(mode=0o755)
     # A file made in a directory with the set-group-id bit belongs to the directory's group: so the
-    # data plane may read what the API writes, and the API may use the data plane's socket.
+    # data plane may read the files of the API, and the API may use the data plane's socket.
     for name, user, group, mode in (
         ("api", "secbeat", "secbeat", 0o700),
         ("agent", "secbeat", "secbeat", 0o700),

@@ -45,8 +45,8 @@ def existing(namespaces: Namespaces) -> list[str]:
 
 
 def build(namespaces: Namespaces) -> None:
-    """Make the namespaces and what is in them; raises LabError."""
-    # Before any interface exists: the node must send nothing of its own.
+    """Make the namespaces and their content; raises LabError."""
+    # Before any interface exists: the node must send no packets of its own.
     _add(namespaces.node, disable_ipv6=1)
     add_endpoint(namespaces.client)
     add_endpoint(namespaces.origin)
@@ -85,7 +85,7 @@ def join(endpoint: str, node: str, port: str, interface: str = ENDPOINT_INTERFAC
 
 
 def remove(namespaces: Namespaces) -> None:
-    """Remove what `build` made, as far as it is there, and end every process inside."""
+    """Remove what `build` has made, as far as it exists, and end every process inside."""
     for name in existing(namespaces):
         for pid in run("ip", "netns", "pids", name).split():
             with suppress(ProcessLookupError):

@@ -34,7 +34,7 @@ def require_root(what: str) -> None:
 
 
 def check(instance: Instance, config: NodeConfig) -> None:
-    """Raise LabError with a line for each thing that is missing."""
+    """Raise LabError with a line for each missing requirement."""
     problems = [
         *_tools(),
         *_users(),
@@ -87,7 +87,7 @@ def _memory(config: NodeConfig) -> Iterator[str]:
 
 
 def available_mib() -> int:
-    """Memory that could be used without swapping (proc(5), MemAvailable)."""
+    """Memory that is available without swapping (proc(5), MemAvailable)."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":
@@ -113,7 +113,7 @@ def _ports(instance: Instance, config: NodeConfig) -> Iterator[str]:
 
 
 def bind_error(bind: Bind) -> int:
-    """The errno that a server would get for this address; 0: none."""
+    """The errno of a bind to this address; 0: it succeeds."""
     family = socket.AF_INET6 if bind.address.version == 6 else socket.AF_INET  # noqa: PLR2004
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""``provisioner.toml``: which providers there are, and who may ask for them."""
+"""``provisioner.toml``: the providers, and the user who may use them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ Words = Annotated[
 
 
 class ProviderSection(Section):
-    """``[providers.NAME]``: a command, its arguments, what runs it, and where and how long."""
+    """``[providers.NAME]``: the command, its arguments, its directory, its runner and its time
+    limit."""
 
     command: Words
     directory: AbsolutePath = Path("/")
     playbook: AbsolutePath = SCALE
-    """Runs the command where a node is made or destroyed."""
+    """The runner of the command when a node is made or destroyed."""
     timeout_seconds: int = Field(default=300, ge=1, le=3600)
 
 
@@ -52,7 +53,8 @@ class ProvisionerConfig(Section):
     providers: Annotated[dict[ProviderName, ProviderSection], Field(max_length=PROVIDERS_MAX)]
     socket: AbsolutePath = Path("/run/secbeat-provisioner/provisioner.sock")
     user: UserName = "secbeat"
-    """Whose processes may ask, beside root's; its group may reach the socket."""
+    """The user whose processes may send requests, besides root; its group may connect to the
+    socket."""
 
 
 def load_provisioner(file: Path = PROVISIONER_FILE) -> ProvisionerConfig:
@@ -72,7 +74,7 @@ def load_provisioner(file: Path = PROVISIONER_FILE) -> ProvisionerConfig:
 
 
 def _check_owner(file: Path) -> None:
-    """What it names is run as root: nobody else may have written it."""
+    """Check that only root can write the file, because its commands run as root."""
     found = file.stat()
     if found.st_uid not in {0, os.geteuid()} or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigurationError(

@@ -46,7 +46,7 @@ def run(config: ProvisionerConfig) -> int:
 
 
 def providers(config: ProvisionerConfig) -> dict[str, Provider]:
-    """By name."""
+    """The providers, by name."""
     runs = config.socket.parent / "runs"
     return {
         name: Provider(

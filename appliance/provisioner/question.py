@@ -20,7 +20,7 @@ class QuestionError(SecBeatError):
 
 
 class Fleet(Strict):
-    """How a new node joins the fleet."""
+    """The data with which a new node joins the fleet."""
 
     url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,255}$")]
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{20,128}$")]

@@ -26,9 +26,9 @@ from dataplane.base.errors import ConfigurationError
 
 CONNECTIONS_MAX = 8
 QUESTION_S = 5.0
-"""For the request to arrive, and for each line of the answer to be read."""
+"""Time limit for a request to arrive, and for each line of the answer to be read."""
 TURN_S = 15.0
-"""How long a create or destroy waits for the end of the one before it."""
+"""Time that a create or destroy waits for the end of the previous one."""
 TEXT_CHARS_MAX = 1000
 _UCRED = struct.Struct("3i")
 

@@ -31,9 +31,9 @@ class Cost:
     wall_s: float
     command_s: float
     api_s: float
-    """With the ended child processes of the API."""
+    """Processor time of the API, with its ended child processes."""
     control_s: float
-    """Of the data plane's control loop; the packet loop does not count."""
+    """Processor time of the data plane's control loop; the packet loop does not count."""
 
     @property
     def cpu_s(self) -> float:

@@ -28,7 +28,8 @@ from tests.support.servers.fleet_server import KEY, FleetServer
 from tests.support.servers.postgres import Postgres
 
 LINES = 999_000
-"""Of the million entries that the lists can hold; the rest is for the operator's bans."""
+"""Lines of the import, of the million entries that the lists can hold; the rest is for the
+operator's bans."""
 PAGE_ENTRIES = 1000
 """The page size that agents use."""
 IMPORT_S_MAX = 1800

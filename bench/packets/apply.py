@@ -33,12 +33,12 @@ _SLOW_NS = 100_000
 
 @dataclass
 class Window:
-    """What the worker did in a period."""
+    """The counters of the worker in a period."""
 
     seconds: float
     packets: int
     lost: int
-    """Received, but neither forwarded nor still in the loop."""
+    """Packets that were received, but neither forwarded nor still in the loop."""
     slow_packets: int
     """Packets that took longer than 100 us from receive to transmit."""
 

@@ -197,7 +197,7 @@ class Chain:
         )
 
     def _syn_bench(self) -> _Bench:
-        """Like the other bench, with sources that are not known."""
+        """Returns a copy of the bench with sources that are not known."""
         layout = traffic.layout(self._layout.version, _MSS_OPTION)
         copied = _Bench.from_buffer_copy(self._bench)
         copied.restored, copied.frame_length = layout.frame, len(layout.frame)

@@ -29,7 +29,7 @@ def _outer(protocol: int, payload: bytes) -> bytes:
     total = _IPV4_BYTES + len(payload)
     header = struct.pack("!BBHHHBBH", 0x45, 0, total, 1, 0x4000, 64, protocol, 0)
     header += _SENDER + _ENDPOINT
-    words = sum(struct.unpack("!10H", header))
+    words: int = sum(struct.unpack("!10H", header))
     words = (words & 0xFFFF) + (words >> 16)
     checksum = ~((words & 0xFFFF) + (words >> 16)) & 0xFFFF
     header = header[:10] + checksum.to_bytes(2, "big") + header[12:]
@@ -100,7 +100,8 @@ class Encapsulations(Chain):
 
 def main(_arguments: Sequence[str] | None = None) -> int:
     """Measure, and print a row per kind."""
-    with Encapsulations() as chain:
+    chain = Encapsulations()
+    with chain:
         found = chain.cycles()
     print(f"{'':8}{'tunnels':>8}{'fifth percentile':>18}{'median':>10}")
     for (name, said), (least, median) in sorted(found.items()):

@@ -13,7 +13,7 @@ _DESTINATION = 0xC6336400
 """198.51.100.0."""
 _SECOND_Q16 = 10**9 << 16
 _RATE, _BURST = 1_000_000, 1_000_000
-"""Of every limit, in packets: no limit is reached, but all are paid."""
+"""Rate and burst of every limit, in packets: no limit is reached, but all are paid."""
 
 
 def full_policy(

@@ -52,8 +52,8 @@ class Figures:
     packets: int
     dropped: int
     cycles_per_packet: float
-    """In turns with packets: receive, pipeline, transmit, counting. The first quartile over samples
-    of 2 ms, because disturbances of a shared machine only add cycles."""
+    """Cycles in turns with packets: receive, pipeline, transmit, counting. The first quartile over
+    samples of 2 ms, because disturbances of a shared machine only add cycles."""
     stages: dict[str, float]
     """Cycles per packet that entered a stage, from the sampled bursts."""
     hugepages: bool

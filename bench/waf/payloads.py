@@ -38,7 +38,7 @@ class Payload:
 
     @property
     def is_held_out(self) -> bool:
-        """Whether authors of rules must not look at it."""
+        """True if authors of rules must not look at it."""
         digest = hashlib.sha256(self.text.encode()).digest()
         return self.source == "securityforge" and digest[0] % 2 == 1
 

@@ -52,11 +52,11 @@ class Network(NamedTuple):
 
     @property
     def is_address(self) -> bool:
-        """Whether it is one address and not a prefix."""
+        """Whether the network is one address and not a prefix."""
         return self.prefix_length == KEY_BITS
 
     def contains(self, other: Network) -> bool:
-        """Whether it contains every address of another network of the same family."""
+        """Whether the network contains every address of another network of the same family."""
         if self.prefix_length > other.prefix_length or self.family != other.family:
             return False
         shift = KEY_BITS - self.prefix_length

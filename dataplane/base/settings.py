@@ -85,7 +85,7 @@ class DrainSettings:
     connections_ms: int = 30_000
     """The longest wait for proxied connections to end."""
     quiet_ms: int = 10_000
-    """Without a packet for so long, no traffic comes to this node any more."""
+    """Duration without a packet after which traffic counts as moved to another node."""
 
 
 @dataclass(frozen=True)

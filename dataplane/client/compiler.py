@@ -51,17 +51,17 @@ class Admission:
     """The helper's result for one candidate."""
 
     refusal: str | None = None
-    """Why it can't be a rule, for the operator; None: it can."""
+    """The reason for which it can't be a rule, for the operator; None: it can be a rule."""
     position: int | None = None
-    """Where in the pattern the refused construct begins: a character, from 0."""
+    """Position of the refused construct in the pattern: a character, from 0."""
     cost_ns: int | None = None
     """Measured on sample traffic, per request; None: it was not measured alone."""
     warnings: tuple[str, ...] = ()
-    """It is accepted, but may not mean what its author intended."""
+    """Warnings: it is accepted, but may not mean what its author intended."""
 
     @property
     def is_admitted(self) -> bool:
-        """Whether it can be a rule."""
+        """Whether the pattern can be a rule."""
         return self.refusal is None
 
 

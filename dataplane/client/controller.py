@@ -49,7 +49,7 @@ class Control(Observer):
     def wait_in_force(
         self, database_id: UUID, revision: int, timeout_s: float, *, of_rules: bool = False
     ) -> bool:
-        """Wait until the revision is in force; whether it is. Holds no lock."""
+        """Wait until the revision is in force; returns whether it is. Holds no lock."""
         end = time.monotonic() + timeout_s
         pause_s = _POLL_S_MIN
         while not self.in_force(database_id, revision, of_rules=of_rules):
@@ -91,7 +91,7 @@ class Control(Observer):
     def explain_packet(
         self, question: PacketQuestion, timeout_s: float = 0.5
     ) -> PacketExplanation | None:
-        """What would happen to a packet now; None: no answer in time.
+        """The verdict on a packet now, with its reasons; None: no answer in time.
 
         The question must be valid: the data plane ends the lease of a client with an invalid one.
         """
@@ -114,7 +114,7 @@ class Control(Observer):
         return None
 
     def _collect_parts(self, number: int, pieces: list[bytes]) -> bool:
-        """Take the parts that have arrived; whether all have."""
+        """Take the parts that have arrived; returns whether all have arrived."""
         with translated():
             while element := self._replies.pop():
                 part = abi.ExplainedPart.from_buffer_copy(element.payload)

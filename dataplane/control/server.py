@@ -68,7 +68,7 @@ class _Client:
     granted: bool = False
 
     def holds(self, want: Want) -> bool:
-        """Whether it holds this kind of lease."""
+        """Whether the client holds a lease of this kind."""
         return self.granted and self.request is not None and self.request.want is want
 
     def deadline_ms(self) -> int:
@@ -122,7 +122,7 @@ class ControlServer:
         return self._holders.rings is not None and self._holders.rings.has_more
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for data of a client, at most so long; whether there is some."""
+        """Wait at most so long for data of a client; returns whether there is some."""
         return bool(self._poll.poll(timeout_s, 1))
 
     def turn(self) -> None:

@@ -111,7 +111,7 @@ def _country_texts(record: object) -> Iterator[str]:
 
 
 def _what_is_missing(example: object) -> str:
-    """Why no country was found, with one of the records."""
+    """The reason for which no country was found, with one of the records."""
     wanted = "country.iso_code, registered_country.iso_code, country_code or country"
     if example is None:
         return "it has no record"

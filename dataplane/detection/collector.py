@@ -73,9 +73,9 @@ class Collector(NativeTable):
     def set_floors(
         self, profile: int, floors: Mapping[abi.TrafficKind, int], bytes_floor: int = 0
     ) -> None:
-        """From which counts of a second on a target of a profile is a candidate.
+        """Set the counts per second at which a target of a profile becomes a candidate.
 
-        Kinds that are not named, and 0: whatever the count. NativeError: no such profile.
+        A kind that is not named, or has 0, never makes it one. NativeError: no such profile.
         """
         floor = abi.TrafficSum(bytes=bytes_floor)
         for kind, least in floors.items():
@@ -140,7 +140,7 @@ class Collector(NativeTable):
 
     @property
     def bytes(self) -> int:
-        """Memory reserved; what nothing has needed yet is not touched."""
+        """Reserved memory; unused pages are not allocated."""
         return int(self._library.sb_detection_bytes(self.address))
 
 

@@ -99,7 +99,7 @@ class Known:
         return _less(counts, {**parts, **more.of(whole)})
 
     def is_in_carpet(self, place: Place, value: int) -> bool:
-        """Whether it is a minor part of a known carpet flood."""
+        """Whether the place is a minor part of a known carpet flood."""
         prefix = place._replace(kind=abi.Target.PREFIX, target=prefix_of(place.target))
         return 2 * value < self._strength.get(prefix, 0)
 

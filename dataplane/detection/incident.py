@@ -67,7 +67,7 @@ class Incident:
     updated_boot_ms: int
     strength: int
     is_crowd: bool = False
-    """It stands for attacks of its profile that found no room."""
+    """The incident stands for attacks of its profile that found no room."""
     ended_boot_ms: int = 0
     end: IncidentEnd = IncidentEnd.NONE
     now: Rates = Rates()
@@ -76,7 +76,7 @@ class Incident:
     bits: int = 0
     requests: int = 0
     amount: int = 0
-    """Of the totals, what the attack consists of: packets, connections or requests."""
+    """The part of the totals that the attack consists of: packets, connections or requests."""
     dropped: int = 0
     challenged: int = 0
     evidence: Evidence = field(default_factory=Evidence)
@@ -109,7 +109,7 @@ class Incident:
         return max(self._strengths, default=self.strength)
 
     def is_over(self, threshold: int, boot_ms: int) -> bool:
-        """Whether it has stayed below half of the threshold for long enough."""
+        """Whether the strength has stayed below half of the threshold for long enough."""
         if 2 * self.strength >= threshold:
             self.quiet_since_ms = None
             return False
@@ -120,7 +120,7 @@ class Incident:
 
     @property
     def is_spoofed(self) -> bool:
-        """Whether its sources count as forged."""
+        """Whether the attack's sources count as forged."""
         evidence = self.evidence
         enough = min(evidence.distinct_sources, evidence.samples_taken) >= _SAMPLES_MIN
         return enough and evidence.seen_once >= self.profile.thresholds.spoofed_share
@@ -136,7 +136,7 @@ class Incident:
 
     @property
     def action(self) -> IncidentAction:
-        """What was done to the attack. Other drops of the target's packets may be included."""
+        """The treatment of the attack. Other drops of the target's packets may be included."""
         if (self.dropped + self.challenged) * _MET_SHARE < max(1, self.amount):
             return IncidentAction.MONITORED
         if self.challenged > self.dropped:

@@ -8,13 +8,13 @@ CALM_MS = 300_000
 
 
 class Pause:
-    """Times are those of the boot clock."""
+    """Decides when detection restarts after an error. Times are those of the boot clock."""
 
     def __init__(self) -> None:
         self._next_ms = FIRST_MS
         self._until_ms = 0
         self.is_on = False
-        """Whether it is between an error and the restart."""
+        """Whether detection pauses: an error has happened, and the restart has not."""
 
     def begin(self, boot_ms: int) -> int:
         """Record an error; returns the duration of the pause."""

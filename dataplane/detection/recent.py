@@ -26,9 +26,9 @@ class Recent:
     """The increase of a counter."""
 
     window: int
-    """Over the last ten readings."""
+    """The value over the last ten readings."""
     since: int
-    """Since the reading before."""
+    """The value since the reading before."""
 
 
 class Counter:

@@ -274,6 +274,6 @@ AMPLIFICATION: dict[int, Attack] = {
     1900: Attack.SSDP_AMPLIFICATION,
     389: Attack.CLDAP_AMPLIFICATION,
 }
-"""By the source port of the answers."""
+"""The attack for each source port of the answers."""
 _NAMED = frozenset(AMPLIFICATION.values())
 _SPECIFIC = tuple(attack for attack in VALUES if attack not in {*_NAMED, *GENERAL, *LINK_FRAMES})

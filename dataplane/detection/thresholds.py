@@ -61,9 +61,9 @@ class Thresholds:
 
 
 DEFAULT = Thresholds()
-"""For a profile whose policy has no such rule."""
+"""The thresholds of a profile whose policy has no such rule."""
 OFF = Thresholds(is_on=False)
-"""For a profile whose rule is off."""
+"""The thresholds of a profile whose rule is off."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class TargetTraffic:
     candidate of its own, and a followed prefix has that of the address with traffic."""
     traffic: Traffic
     destinations: int = 1
-    """For a prefix: number of its addresses with traffic in the last second."""
+    """The number of a prefix's addresses with traffic in the last second."""
 
     @property
     def target(self) -> Target:
@@ -70,7 +70,7 @@ class Window:
     profiles: Mapping[int, Traffic]
     """Profiles by index; only those with traffic in the last second."""
     highest: Mapping[int, Counts]
-    """For each profile: the highest count of any one address in the last second, for each kind by
+    """For each profile, the highest count of any one address in the last second, for each kind by
     itself."""
     candidates: tuple[TargetTraffic, ...]
     """Targets whose count of some kind has reached the floor of their profile, highest excess
@@ -126,11 +126,11 @@ class Evidence:
     """Destination ports."""
     source_ports: tuple[RankedPort, ...] = ()
     countries: Mapping[int, int] = field(default_factory=dict)
-    """By number of the country (``abi.COUNTRY_MAX``; 0: not known)."""
+    """Packets by number of the country (``abi.COUNTRY_MAX``; 0: not known)."""
     tcp_flags: Mapping[int, int] = field(default_factory=dict)
-    """By the flags byte (RFC 9293, 3.1); TCP only."""
+    """Packets by the flags byte (RFC 9293, 3.1); TCP only."""
     sizes: tuple[int, ...] = ()
-    """By size class: up to ``SIZE_BOUNDS[i]`` bytes, the last one above."""
+    """Packets by size class: up to ``SIZE_BOUNDS[i]`` bytes, the last one above."""
     reasons: Mapping[Reason, int] = field(default_factory=dict)
     """Packets that were dropped or would have been, by reason."""
     distinct_sources: int = 0

@@ -35,7 +35,7 @@ class Memory:
         return kind.from_address(self.zeroed(ctypes.sizeof(kind)))
 
     def array(self, kind: type[_Structure], count: int) -> ctypes.Array[_Structure]:
-        """As `structure`, for ``count`` consecutive ones."""
+        """The same as `structure`, for ``count`` consecutive structures."""
         return (kind * count).from_address(self.zeroed(ctypes.sizeof(kind) * count))
 
     def free(self, address: int) -> None:

@@ -41,7 +41,7 @@ class Packet:
     l3_offset: int = 0
     """Offsets count from the first byte of the Ethernet header; 0: no such header."""
     l4_offset: int = 0
-    """Of TCP, UDP, ICMP, ICMPv6 or GRE, if at least the fixed part of the header is there."""
+    """Header of TCP, UDP, ICMP, ICMPv6 or GRE, if at least its fixed part is readable."""
     payload_offset: int = 0
     """First byte after the transport header; 0 if that header is wrong."""
     client_offset: int = 0
@@ -87,7 +87,8 @@ class Packet:
 
     @property
     def is_opening(self) -> bool:
-        """Whether it is a TCP segment that begins a connection: SYN, and neither ACK nor RST."""
+        """Whether the packet is a TCP segment that begins a connection: SYN, and neither ACK nor
+        RST."""
         if self.protocol != TCP or self.l4_offset == 0:
             return False
         return self.data[self.l4_offset + TCP_FLAGS] & (SYN | RST | ACK) == SYN

@@ -80,7 +80,7 @@ class Reflector:
 
 @dataclass(frozen=True)
 class Http:
-    """Which connections are HTTP, and how they are inspected."""
+    """The connections that are HTTP, and the settings of their inspection."""
 
     ports: frozenset[int] = frozenset()
     """Ports; None: no connection is inspected."""
@@ -107,14 +107,15 @@ class Profile:
     ports_tcp: PortRule | None = None
     ports_udp: PortRule | None = None
     ethertypes: PortRule | None = None
-    """For the default profile only: frames that are neither IP nor link control."""
+    """The rule about frames that are neither IP nor link control; only the default profile has
+    one."""
     inside: dict[Encapsulation, Inside] = field(default_factory=dict)
-    """MPLS and PPPoE: for the default profile only, JUDGE if not named. VXLAN and GRE: PASS if not
-    named."""
+    """Actions by encapsulation. MPLS and PPPoE: only the default profile has them, and packets in
+    encapsulations that are not named are judged. VXLAN and GRE that are not named pass."""
     vxlan_port: int = 4789
     """UDP destination port of VXLAN."""
     reflectors: dict[int, Reflector] = field(default_factory=dict)
-    """By the source port of the datagrams."""
+    """Reflectors by the source port of the datagrams."""
     geo_block: frozenset[int] = frozenset()
     """Numbers of refused countries."""
     geo_allow: frozenset[int] | None = None

@@ -80,8 +80,8 @@ class Side:
     end: int = 0
     """The highest sequence number that it has sent, plus one."""
     limit: int = 0
-    """How far the other side's window lets it send. For the opener until the answer: the lowest
-    acknowledgment that fits, that is of the SYN without its data."""
+    """The limit of what it may send, by the other side's window. For the opener until the answer:
+    the lowest acknowledgment that fits, that is of the SYN without its data."""
     window: int = 0
     """The largest window that it has offered, in bytes."""
     scale: int | None = None
@@ -89,7 +89,7 @@ class Side:
     has_finished: bool = False
     """Has sent a FIN, the last one of which is before ``end``."""
     is_fin_acked: bool = False
-    """Its FIN is acknowledged by the other side."""
+    """The other side has acknowledged the FIN."""
     has_answered: bool = False
     """Has acknowledged the other side's SYN."""
 
@@ -157,7 +157,7 @@ class HostOptions:
     """Time from which it may be asked again, if it lacks an option."""
     scale: int | None = None
     has_times: bool | None = None
-    """None: no SYN has asked for it."""
+    """Whether the host answers with timestamps; None: no SYN has asked for them."""
     may_sack: bool = False
 
 
@@ -176,7 +176,7 @@ class Opening:
     scale: int | None
     announced_scale: int
     times: tuple[int, int] | None
-    """The client's timestamp, and the one that it was told."""
+    """The client's timestamp, and the one that was sent to the client."""
     may_sack: bool
     tries: int = 0
     held: list[Packet] = field(default_factory=list)
@@ -208,7 +208,8 @@ class OwnFrame:
 
     data: bytes
     port: Port
-    """It leaves through the other port."""
+    """The port of the side that the frame appears to come from; it leaves through the other
+    port."""
     kind: Origin
 
 
@@ -248,29 +249,30 @@ class Lcore:
     neighbor_beyond: Counter[Neighbor] = field(default_factory=Counter)
     """Packets of neighbours that were judged because they exceeded the budget."""
     count: Counter[tuple[int, Reason, Mode]] = field(default_factory=Counter)
-    """By profile, reason and mode. MONITOR: would have been dropped; ENFORCE: was dropped."""
+    """Packets by profile, reason and mode. MONITOR: would have been dropped; ENFORCE: was
+    dropped."""
     reflectors: frozenset[int] = frozenset()
     """UDP source ports whose datagrams count as amplification."""
     traffic: Counter[tuple[bytes | int, TrafficKind]] = field(default_factory=Counter)
-    """By protected address (16 bytes, IPv4 mapped); packets without one by profile."""
+    """Packets by protected address (16 bytes, IPv4 mapped); packets without one by profile."""
     traffic_bytes: Counter[bytes | int] = field(default_factory=Counter)
     full_at: dict[Hashable, int] = field(default_factory=dict)
     """When each used bucket of ``limits`` is full again; see `Limit` for the unit."""
     tracks: bool = False
-    """Whether it has memory for connections."""
+    """Whether the lcore has memory for connections."""
     flows: dict[Hashable, Flow] = field(default_factory=dict)
     flows_opened: int = 0
     proven_of: Counter[object] = field(default_factory=Counter)
     """Number of proven connections of each source."""
     inspects: bool = False
-    """Whether it has memory for HTTP."""
+    """Whether the lcore has memory for HTTP."""
     incident_key: tuple[int, int] = (0, 0)
     incidents: int = 0
     """Requests that were refused, and those with a matching rule that a mode let pass."""
     cookie_slot: int = 0
-    """For the present burst: the node's slot at its begin, even if that changes meanwhile."""
+    """The node's slot at the begin of the present burst, even if it changes meanwhile."""
     proxies: bool = False
-    """Whether it has memory for the SYN proxy, that is for the next eight fields."""
+    """Whether the lcore has memory for the SYN proxy, that is for the next eight fields."""
     openings: list[Opening] = field(default_factory=list)
     openings_max: int = 0
     held_max: int = 0

@@ -19,7 +19,7 @@ class ListEntry:
     network: IPv4Network | IPv6Network
     kind: ListKind
     deadline_ds: int = DEADLINE_NEVER
-    """Its end, on the clock of ``boot_ds``."""
+    """The end of the entry, on the clock of ``boot_ds``."""
     hits: int = 0
 
     def is_over(self, boot_ds: int) -> bool:

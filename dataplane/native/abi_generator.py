@@ -88,12 +88,12 @@ class Layout:
     reason_text: tuple[str, ...]
     reason_stage: tuple[int, ...]
     reason_modes: tuple[int, ...]
-    """For each reason, bit m for mode m."""
+    """Bit m of each reason stands for mode m."""
     reason_default: tuple[int, ...]
     stage_text: tuple[str, ...]
     attack_text: tuple[str, ...]
     attack_metric: tuple[int, ...]
-    """For each attack, its ``enum sb_metric``."""
+    """The ``enum sb_metric`` of each attack."""
 
     @property
     def hash(self) -> str:
@@ -263,7 +263,7 @@ def members_of(enum: Enum) -> list[tuple[str, int]]:
 def python_source(layout: Layout) -> str:
     """The text of ``abi.py``."""
     lines = [
-        '"""What C and Python share; generated from ``fastpath/include/abi.h``.',
+        '"""Structures, enums and constants; generated from ``fastpath/include/abi.h``.',
         "",
         "Do not edit: change the header, then ``make -C dataplane/fastpath abi``.",
         '"""',

@@ -35,9 +35,9 @@ class _Profile(NamedTuple):
     fields: Stored
     """The settings beside the rules, as JSON."""
     rules: Sequence[Rule | str]
-    """For a rule that this release refuses: its text."""
+    """The text of a rule that this release refuses."""
     neighbors: Sequence[NeighborDocument | str] = ()
-    """A neighbour that this release refuses is a text. Default profile only."""
+    """The text of a neighbour that this release refuses. Default profile only."""
 
 
 def changes(before: PolicyDocument | Stored, after: PolicyDocument) -> list[Change]:

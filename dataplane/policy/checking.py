@@ -117,7 +117,7 @@ def _check_targets(
 
 
 def _check_shares(policy: PolicyDocument) -> Iterator[InvalidInputError]:
-    """The shares of all profiles together are at most the whole table."""
+    """Check that the shares of all profiles together are at most the whole table."""
     shares = [policy.connections_share, *(one.connections_share for one in policy.profiles)]
     if (found := sum(share or 0 for share in shares)) > SHARE_MAX:
         limit = f"all profiles together have at most {SHARE_MAX} percent"

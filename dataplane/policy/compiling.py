@@ -30,7 +30,7 @@ class CompiledProfile:
     lcores: int
     targets: tuple[Network, ...] = ()
     cap: Mode = Mode.ENFORCE
-    """No reason has a stricter mode than this."""
+    """The strictest mode that any reason may have."""
     modes: dict[Reason, Mode] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     """Rules that are not off."""
@@ -46,7 +46,7 @@ class CompiledProfile:
 
     @property
     def needs_countries(self) -> bool:
-        """Whether it needs the country of a source."""
+        """Whether the profile needs the country of a source."""
         return any(rule.NEEDS_COUNTRIES for rule in self.rules)
 
     @property
@@ -59,7 +59,8 @@ class CompiledProfile:
 def compile_policy(document: PolicyDocument, lcores: int = 1) -> list[CompiledProfile]:
     """The default profile, then the others in the order of the document.
 
-    ``lcores``: each counts its own packets, so limits shared by several sources are divided evenly.
+    ``lcores``: number of lcores. Each counts its own packets, so limits shared by several sources
+    are divided evenly.
     """
     default = CompiledProfile(DEFAULT_PROFILE, lcores)
     _compile(default, document, "rules")

@@ -21,20 +21,20 @@ from dataplane.policy.rules import AnyRule
 
 NAME_LENGTH_MAX = 128
 PROFILE_NAME_LENGTH_MAX = abi.PROFILE_NAME - 1
-"""In C the name ends with a 0."""
+"""In C the name ends with a 0 byte."""
 PROFILE_NAME_PATTERN = f"^[a-z0-9][a-z0-9_.-]{{0,{PROFILE_NAME_LENGTH_MAX - 1}}}$"
 RULES_MAX = 256
 DEFAULT_PROFILE = "default"
 """The name of the profile of all destinations without another profile."""
 SHARE_MAX = 100
-"""Percent, for all profiles together."""
+"""Percent of all profiles together."""
 
 OneRule = Annotated[AnyRule, Field(discriminator="type")]
 Rules = Annotated[tuple[OneRule, ...], Field(max_length=RULES_MAX)]
 
 
 class Syn(StrEnum):
-    """Whether the node answers SYNs in place of the protected hosts."""
+    """The mode of the SYN proxy, which answers SYNs in place of the protected hosts."""
 
     OFF = "off"
     AUTO = "auto"
@@ -48,13 +48,13 @@ SynRate = Annotated[
     Annotated[int, Field(ge=1, le=100_000_000)] | None,
     Field(exclude_if=lambda rate: rate is None),
 ]
-"""SYNs a second to one destination that switch ``auto`` on."""
+"""SYNs per second to one destination that switch ``auto`` on."""
 
 ConnectionsShare = Annotated[
     Annotated[int, Field(ge=0, le=SHARE_MAX)] | None,
     Field(exclude_if=lambda share: share is None),
 ]
-"""Percent of the room for connections that is kept for a profile."""
+"""Percent of the room for connections that is reserved for a profile."""
 
 
 _NEEDS: list[Any] = [
@@ -95,7 +95,7 @@ _TARGET = network_schema("a protected address or prefix")
 
 
 class ProfileDocument(BaseModel):
-    """What protects some destinations. It stands alone: no rule of the default one applies."""
+    """The settings for some destinations; complete: no rule of the default profile applies."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", json_schema_extra={"allOf": [*_NEEDS, _NOT_BY_TARGET]}
@@ -115,7 +115,7 @@ class ProfileDocument(BaseModel):
 
 
 class PolicyDocument(BaseModel):
-    """A policy as written; its own mode and rules are those of the default profile."""
+    """A policy document; its own mode and rules are those of the default profile."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"allOf": _NEEDS})
 
@@ -127,7 +127,8 @@ class PolicyDocument(BaseModel):
     http: OptionalHttp = None
     rules: Rules = ()
     neighbors: Neighbors = ()
-    """Routers outside that speak through the node, whatever its profiles say."""
+    """Outside routers whose routing protocols pass through the node, whatever the profiles
+    refuse."""
     profiles: Annotated[
         tuple[ProfileDocument, ...],
         Field(max_length=abi.POLICY_PROFILES_MAX, exclude_if=lambda profiles: not profiles),
@@ -135,7 +136,7 @@ class PolicyDocument(BaseModel):
 
     @property
     def waf_groups(self) -> frozenset[str]:
-        """Groups of WAF rules that one of its profiles names."""
+        """Groups of WAF rules that any of its profiles names."""
         written: tuple[PolicyDocument | ProfileDocument, ...] = (self, *self.profiles)
         return frozenset(
             name for one in written for rule in one.rules for name in rule.groups_set()

@@ -37,8 +37,9 @@ class GeoRule(Rule):
         Literal["allow", "block"] | None,
         Field(default=None, exclude_if=lambda unknown: unknown is None),
     ]
-    """What becomes of sources without a country: special-purpose addresses (RFC 6890), and what the
-    database does not know. Left out: as ``countries`` say, where they are ZZ."""
+    """The treatment of sources without a country: special-purpose addresses (RFC 6890), and
+    addresses that are not in the database. If it is missing, ``countries`` applies to them as
+    ZZ."""
 
     @property
     def named(self) -> frozenset[str]:

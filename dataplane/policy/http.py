@@ -1,6 +1,6 @@
-"""``http`` of a profile: to which ports HTTP is spoken, and how it is followed.
+"""``http`` of a profile: the ports with HTTP connections, and the settings of their inspection.
 
-What is done about a request say the rules ``http_framing`` and ``waf``.
+The rules ``http_framing`` and ``waf`` set the action for refused requests.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataplane.native.abi import Use
 from dataplane.policy.rule import mistake
 
 Fail: TypeAlias = Literal["open", "closed"]
-"""What becomes of a connection that can't be inspected."""
+"""The treatment of a connection that can't be inspected."""
 Other: TypeAlias = Literal["refuse", "pass"]
-"""What becomes of a connection that does not begin like HTTP/1."""
+"""The treatment of a connection that does not begin like HTTP/1."""
 
 
 SECONDS_MAX = 1800
@@ -26,7 +26,7 @@ RATE_MAX = 1_000_000
 
 
 class HttpSection(BaseModel):
-    """HTTP/1 on these ports is followed, parsed and matched."""
+    """HTTP/1 connections to these ports are inspected: parsed, and matched against WAF rules."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,13 +42,13 @@ class HttpSection(BaseModel):
     body_limit: Annotated[int, Field(ge=0, le=abi.HTTP_BODY_LIMIT_MAX)] = abi.HTTP_BODY_LIMIT
     other: Other = "refuse"
     head_seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 30
-    """In which the head of a request is complete."""
+    """Time in which the head of a request must be complete."""
     body_seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 30
-    """That a client may be behind with a body at `body_rate`."""
+    """Time that a client may be behind `body_rate` with a body."""
     body_rate: Annotated[int, Field(ge=1, le=RATE_MAX)] = 500
-    """Bytes a second."""
+    """Bytes per second."""
     read_seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 60
-    """That it may be behind with acknowledging a response at `read_rate`."""
+    """Time that a client may be behind `read_rate` with the acknowledgment of a response."""
     read_rate: Annotated[int, Field(ge=1, le=RATE_MAX)] = 500
 
     def check(self, path: str) -> Iterator[InvalidInputError]:

@@ -25,7 +25,7 @@ _BURST_Q16_MAX = abi.LIMIT_BURST_S_MAX * _SECOND_Q16
 
 
 class Per(StrEnum):
-    """Whose packets a limit counts together."""
+    """The packets that a limit counts together."""
 
     SOURCE = "source"
     PREFIX = "prefix"
@@ -39,19 +39,19 @@ _BITS = {
     Per.DESTINATION: (32, 128),
     Per.GLOBAL: (0, 0),
 }
-"""Leading bits that select the bucket. An IPv6 source is a /64: a host that has one address has all
-of them."""
+"""Leading bits that select the bucket. An IPv6 source is a /64, because a host with one address can
+use all addresses of its /64."""
 NO_PREFIX: dict[str, Any] = {
     "if": {"properties": {"per": {"enum": [Per.SOURCE.value, Per.GLOBAL.value]}}},
     "then": {"properties": {"prefix_ipv4": {"type": "null"}, "prefix_ipv6": {"type": "null"}}},
 }
-"""For the schema of a limit: prefix lengths only for limits by prefix."""
+"""In the schema of a limit: prefix lengths only for limits by prefix."""
 _SHARED = {Per.PREFIX, Per.DESTINATION, Per.GLOBAL}
 """Limits to which several lcores contribute."""
 
 
 class LimitRule(Rule):
-    """The base of those types; a profile has room for one of each kind."""
+    """The base of the types of limits; a profile has room for one of each kind."""
 
     ICMP_ONLY: ClassVar[bool] = False
 
@@ -63,7 +63,7 @@ class LimitRule(Rule):
 
     @property
     def counted(self) -> Unit:
-        """What the limit counts."""
+        """The unit that the limit counts."""
         return Unit.PACKETS
 
     @property

@@ -1,7 +1,7 @@
-"""Neighbours: routers outside that speak with routers inside through the node, and what they say.
+"""Neighbours: outside routers that exchange routing protocols with inside routers through the node.
 
-Link control (``fastpath/include/defs/link.def``) needs no neighbour: only protocols whose
-packets cross a router, or have a TTL as if they had, need one.
+Link control (``fastpath/include/defs/link.def``) needs no neighbour: only protocols whose packets
+cross a router, or have a TTL as if they had, need one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Protocol: TypeAlias = Literal["bgp", "bfd", "ospf", "eigrp", "rip", "ldp", "msdp
 
 
 class NeighborDocument(BaseModel):
-    """A router, or those of a small prefix, and the protocols in which it may say anything."""
+    """A router, or the routers of a small prefix, and the protocols for which they are exempt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class NeighborDocument(BaseModel):
         Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)] | None,
         Field(exclude_if=lambda name: name is None),
     ] = None
-    """For people."""
+    """A name for operators."""
 
     @property
     def network(self) -> Network:
@@ -53,7 +53,7 @@ class NeighborDocument(BaseModel):
         return Network.parse(self.address)
 
     def setting(self) -> tuple[str, str]:
-        """Its name and content for the comparison of policies."""
+        """The neighbour's name and content for the comparison of policies."""
         said = ", ".join(sorted(set(self.protocols)))
         return f"neighbor {self.network}", said if self.name is None else f"{said} ({self.name})"
 

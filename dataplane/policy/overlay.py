@@ -22,7 +22,7 @@ from dataplane.policy.rule import Rule
 from dataplane.policy.rules.limits.rate_limit import RateLimitRule
 
 OVERLAYS_MAX = 64
-"""Overlays at a time; the API refuses more."""
+"""Number of overlays at a time; the API refuses more."""
 
 
 class _Overlay(BaseModel):
@@ -31,11 +31,11 @@ class _Overlay(BaseModel):
 
 class _OfProfile(_Overlay):
     profile: Annotated[str, Field(min_length=1, max_length=PROFILE_NAME_LENGTH_MAX)]
-    """By name. A policy that does not have it is not changed."""
+    """Name of the profile. A policy without this profile is not changed."""
 
 
 class PanicOverlay(_Overlay):
-    """Every profile counts what it would do, and does nothing."""
+    """Every profile counts what it would drop, and drops nothing."""
 
     kind: Literal["panic"]
 
@@ -47,7 +47,7 @@ class PanicOverlay(_Overlay):
 
 
 class SynProxyOverlay(_OfProfile):
-    """Every handshake with what the profile protects goes through the SYN proxy."""
+    """Every handshake with a destination of the profile goes through the SYN proxy."""
 
     kind: Literal["syn_proxy"]
 
@@ -58,12 +58,12 @@ class SynProxyOverlay(_OfProfile):
 
 
 class LimitOverlay(_OfProfile):
-    """No source has more than so much; a tighter limit of the policy stays."""
+    """A limit for each source; a lower limit of the policy stays."""
 
     kind: Literal["limit"]
     unit: Literal["packets", "connections", "requests"] = "packets"
     value: Annotated[int, Field(ge=1, le=PACKETS_MAX), BeforeValidator(whole)]
-    """A second, of each source."""
+    """Maximum per second and source."""
 
     def lay_over(self, profiles: Sequence[CompiledProfile]) -> None:
         """Change the compiled profiles."""

@@ -24,7 +24,7 @@ _BY_LABEL = {reason.name.lower(): reason for reason in Reason}
 
 
 class ReasonsRule(Rule):
-    """The base of those types; a later rule wins."""
+    """The base of the types that set the action of reasons; a later rule takes precedence."""
 
     reasons: Reasons
 

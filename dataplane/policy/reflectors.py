@@ -1,4 +1,4 @@
-"""UDP services that are used as amplifiers, and which of their answers are suspicious.
+"""UDP services that are used as amplifiers, and their answers that are refused.
 
 Ports and amplification factors: US-CERT alert TA14-017A, "UDP-Based Amplification Attacks"
 (revision of 2019-12-18). Sizes are of the UDP datagram with its header of 8 bytes, chosen so that
@@ -15,12 +15,12 @@ NTP_PORT = 123
 
 
 class Reflected(NamedTuple):
-    """Which datagrams from a port are refused."""
+    """The datagrams from a port that are refused."""
 
     size_min: int = 8
-    """From so many bytes on; 8: all."""
+    """Minimum size in bytes; 8: all datagrams."""
     ntp_modes: frozenset[int] = frozenset()
-    """Of NTP those modes alone; none: whatever they hold."""
+    """Only NTP datagrams of these modes; empty: any content."""
 
 
 _ANY = Reflected()
@@ -76,4 +76,4 @@ REFLECTORS: dict[int, Reflected] = {
     # Quake's network protocol.
     27960: _ANY,
 }
-"""By port."""
+"""Reflected protocols by port."""

@@ -28,11 +28,11 @@ ALLOW_OR_DENY = ConfigDict(
         "else": {"properties": {"deny": {"type": "null"}}},
     }
 )
-"""Of a type that has one of the two."""
+"""The configuration of a type with exactly one of ``allow`` and ``deny``."""
 
 
 class Action(StrEnum):
-    """What becomes of a packet that a rule hits."""
+    """The action for a packet that a rule hits."""
 
     ENFORCE = "enforce"
     MONITOR = "monitor"
@@ -45,11 +45,11 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     REASONS: ClassVar[tuple[abi.Reason, ...]]
-    """Every reason that a rule of this type can be about; no other type has one of them."""
+    """Every reason whose action a rule of this type can set; no other type sets one of them."""
     NEEDS_COUNTRIES: ClassVar[bool] = False
-    """Whether it asks where a source is."""
+    """The rule needs the country of a source."""
     TAGS: ClassVar[frozenset[str]] = frozenset()
-    """What pydantic adds to the path of an error in one of its fields, where a field is a union."""
+    """Words that pydantic adds to the path of an error in a field whose type is a union."""
 
     type: str
     action: Action = Action.ENFORCE

@@ -43,7 +43,7 @@ class Guidance:
 
     @property
     def label(self) -> str:
-        """Its name in metrics, statistics and explanations."""
+        """The reason's name in metrics, statistics and explanations."""
         return self.reason.name.lower()
 
     @property

@@ -38,7 +38,7 @@ class _Load:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its thread has ended."""
+        """Whether the loading thread has ended."""
         return self.thread is not None and not self.thread.is_alive()
 
 

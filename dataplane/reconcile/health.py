@@ -1,5 +1,5 @@
-"""Whether the state log can be read: if not, the node is degraded until a newer generation repairs
-it.
+"""Tracks whether the state log can be read: if not, the node is degraded until a newer generation
+repairs it.
 
 The reconciler writes it. A generation is bad if its snapshot or its log is, or if the directory
 could not be listed while it was followed.

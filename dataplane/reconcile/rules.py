@@ -99,7 +99,7 @@ class RuleChanges:
         return self._table.in_force_through(revision)
 
     def _has_ended(self, rule: Rule) -> bool:
-        """Whether it is over; else its end is stored, in case it is refused later."""
+        """Whether the rule is over; else its end is stored, in case the rule is refused later."""
         self._ends.pop(rule.number, None)
         if rule.deadline is None:
             return False

@@ -16,7 +16,7 @@ class PortReport:
     consumed: int
     held: int
     dropped: Mapping[str, int]
-    """By reason label; only reasons that counted."""
+    """Dropped packets by reason label; only reasons that counted."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class RuleReport:
 
     profile: str
     path: str
-    """Its place in the document: ``rules[0]``, ``profiles[2].rules[1]``."""
+    """The rule's place in the document: ``rules[0]``, ``profiles[2].rules[1]``."""
     dropped: int
     would_drop: int
 
@@ -85,7 +85,7 @@ class ReplayReport:
 
     packets: int
     duration_ns: int
-    """From the first packet to the newest timestamp."""
+    """Time from the first packet to the newest timestamp."""
     forwarded: int
     dropped: Mapping[str, int]
     would_drop: Mapping[str, int]
@@ -95,29 +95,32 @@ class ReplayReport:
     ports: Mapping[str, PortReport]
     link_scope: int
     link_other: int
-    """Part of these: neither IP nor link control, so that their content is not judged."""
+    """Part of these: packets that are neither IP nor link control, so that their content is not
+    judged."""
     encapsulated: int
-    """Inside MPLS, a PPPoE session or a tunnel: the inner packet is judged, except for
-    connections and HTTP."""
+    """Packets inside MPLS, a PPPoE session or a tunnel: the inner packet is judged, except
+    for connections and HTTP."""
     allowed: int
-    """On the allowlist; sanity judged them before."""
+    """Packets of clients on the allowlist; sanity judged them before."""
     neighbors: int
-    """From or to routers of the policy, by an allowed protocol: judged by sanity and lists only."""
+    """Packets from or to routers of the policy, by an allowed protocol: judged by sanity and lists
+    only."""
     cut: int
     cut_unjudged: int
-    """Cut within their headers: forwarded without judgement."""
+    """Packets cut within their headers: forwarded without judgement."""
     inside_both: int
     inside_neither: int
     no_address: int
     clock_backwards: int
     tso: int
-    """Captured before the NIC segmented them: IP length 0. Judged by the length of the frame."""
+    """Packets captured before the NIC segmented them: IP length 0. Judged by the length of the
+    frame."""
     big_tcp: int
-    """The same with more than 65,535 bytes: judged as if they had so many."""
+    """The same for packets with more than 65,535 bytes: judged as if they had so many."""
     checksum_unfinished: int
     """TCP checksums that a NIC was to complete: counted as right."""
     surplus: int
-    """With bytes after the IP packet that are not padding; these bytes are not counted."""
+    """Packets with bytes after the IP packet that are not padding; these bytes are not counted."""
     syns_auto: int
     """Forwarded SYNs from outside that a node would answer after a flood has switched on its SYN
     proxy: a replay has none."""

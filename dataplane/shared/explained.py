@@ -1,5 +1,4 @@
-"""Questions what would happen to a packet, their answers, and the encoding of both for the command
-ring.
+"""Questions about a packet, their answers, and the encoding of both for the command ring.
 
 An answer is longer than an element of the ring: it is sent in parts (``abi.ExplainedPart``).
 """
@@ -36,7 +35,7 @@ _PAYS = ("no", "now", "after_handshake")
 
 @dataclass(frozen=True)
 class PacketQuestion:
-    """A packet from outside that begins something: a SYN, an empty datagram, an echo request.
+    """A packet from outside that may begin a connection: a SYN, an empty datagram, an echo request.
 
     Addresses are 16 bytes, IPv4 mapped, both of one family. It has either a destination, which
     selects the profile, or the index of a profile. ``port``: of the destination.
@@ -103,7 +102,7 @@ class LimitState:
 
 @dataclass(frozen=True)
 class PacketExplanation:
-    """What would happen to a packet now, and why."""
+    """The verdict on a packet now, and its reasons."""
 
     verdict: str
     """``forwarded``, ``dropped``, or ``challenged``: the SYN proxy answers it."""

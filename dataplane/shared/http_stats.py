@@ -49,7 +49,7 @@ class ScanStats:
     bytes: int
     failed: int
     hits: int
-    """Of all rules together."""
+    """Hits of all rules together."""
     cut: int
     """Requests that hit more rules than can be listed for one request."""
     sampled_scans: int

@@ -194,12 +194,13 @@ class Incident:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is active."""
+        """Whether the incident is active."""
         return self.state == "active"
 
     @property
     def is_carpet(self) -> bool:
-        """Whether it is spread over many addresses of a prefix or profile, with no dominant one."""
+        """Whether the attack is spread over many addresses of a prefix or profile, with no dominant
+        one."""
         return self.target_kind in {"prefix", "profile"}
 
 

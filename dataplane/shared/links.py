@@ -20,7 +20,7 @@ class PortLink:
 
     is_up: bool = True
     can_be_held: bool = False
-    """Whether its driver or the kernel can take it down."""
+    """Whether the port's driver or the kernel can take the link down."""
     is_held: bool = False
 
 

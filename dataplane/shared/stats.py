@@ -36,7 +36,7 @@ class PortStats:
     consumed: int
     held_now: int
     dropped: Mapping[str, int]
-    """By reason label; only reasons that counted."""
+    """Dropped packets by reason label; only reasons that counted."""
     link: Mapping[str, int]
     """Received packets of link control or not IP, by kind (``link.def``)."""
     inner: Mapping[str, int]
@@ -135,7 +135,7 @@ class ReasonCount:
     """One counter by profile, reason and mode."""
 
     profile: str
-    """Its name; ``(removed)``: all removed profiles together."""
+    """The profile's name; ``(removed)``: all removed profiles together."""
     reason: str
     mode: str
     """``monitor`` (would have dropped) or ``enforce`` (dropped)."""
@@ -292,11 +292,12 @@ class NodeStats:
     memory_bytes: int
     events_lost: int
     ports: Mapping[str, PortStats]
-    """By name: outside, inside."""
+    """Statistics by name of the port: outside, inside."""
     neighbors_beyond: Mapping[str, int]
     """Packets of neighbours that were judged because they exceeded their budget, by protocol."""
     origins: Mapping[str, OriginStats]
-    """By kind: answer, retry, reset."""
+    """Whether the request is confirmed: by ``force``, or in the orchestrator for entries of the
+    fleet."""
     latency: LatencyHistogram
     """Latency of packets: received to transmitted."""
     request_latency: LatencyHistogram

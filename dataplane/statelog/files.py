@@ -59,7 +59,7 @@ def import_name(hint: str) -> str:
 
 
 def is_import_name(name: str) -> bool:
-    """Whether it names an import, and no path outside the directory."""
+    """Whether the name is that of an import, and no path outside the directory."""
     return _IMPORT.fullmatch(name) is not None
 
 

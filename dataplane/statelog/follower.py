@@ -40,7 +40,7 @@ class LogFollower(OpenFile):
         return self
 
     def continues(self, snapshot: EntriesFile) -> bool:
-        """Whether it begins at the end of that snapshot; call before anything is read."""
+        """Whether the log begins at the end of that snapshot; call before anything is read."""
         mine = (self.database_id, self.revision, self._snapshot)
         return mine == (snapshot.database_id, snapshot.revision, snapshot.crc32)
 
@@ -71,7 +71,7 @@ class LogFollower(OpenFile):
         return lines
 
     def is_replaced(self) -> bool:
-        """Whether its name is gone or belongs to another file, as after a restored backup."""
+        """Whether the log's name is gone or belongs to another file, as after a restored backup."""
         try:
             named = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:

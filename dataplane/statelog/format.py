@@ -9,16 +9,17 @@ Snapshot and import: a header, entries, rules, a footer. ::
     ["r",17,"(?i)union.*select","block",...]
     {"end":true,"count":3,"rules":1,"rules_at":211,"crc32":"f99cf3a3"}
 
-An entry is list (``b`` or ``a``) and network; one that ends has the index of its boot among the
-boot lines so far, boot clock and UTC deadline in ms, and the duration in s. A snapshot's header
-ends with ``"overlays":[],"drain":false``; an import's has neither database, generation, revision,
-policy, overlays nor drain. A rule is ``r``, its number, and what `dataplane.waf.document` makes of
-it, which this package does not look at; at most `RULE_BYTES_MAX`. The footer counts entries and
-rules together, counts the rules, and says at which byte they begin: whoever wants one kind reads no
-line of the other, a chunk in memory at a time.
+An entry has list (``b`` or ``a``) and network. An entry with an end also has the index of its boot
+among the boot lines so far, boot clock and UTC deadline in ms, and the duration in s. A snapshot's
+header ends with ``"overlays":[],"drain":false``; an import's header has neither database,
+generation, revision, policy, overlays nor drain. A rule is ``r``, its number, and the values of
+`dataplane.waf.document`, which this package does not interpret; at most `RULE_BYTES_MAX`. The
+footer has the number of entries and rules together, the number of rules, and the position of the
+first rule in bytes: a reader of one kind reads no line of the other kind, and holds one chunk in
+memory.
 
-Log: a header, which names the checksum of the snapshot that it continues, then one line per
-revision, strictly increasing; an import's names the checksum of its file. ::
+Log: a header, with the checksum of the snapshot that it continues, then one line per revision,
+strictly increasing. The line of an import has the checksum of the import's file. ::
 
     {"format":5,"kind":"log","database":"<uuid>","generation":3,"base":7,"snapshot":"f99cf3a3",...}
     {"revision":8,"boots":["<uuid>"],"changes":[["put","b","203.0.113.7",0,36,1790,3600]],...}
@@ -29,28 +30,28 @@ revision, strictly increasing; an import's names the checksum of its file. ::
     {"revision":13,"boots":[],"changes":[["overlays",[[{...},"<uuid>",36,1790,3600]]]],...}
     {"revision":14,"boots":[],"changes":[["drain",true]],...}
 
-What is laid over the policy is written whole each time: of each overlay its document, the boot that
-its deadline is of, boot clock and UTC deadline in ms, and the duration in s.
+Each change of the overlays has all overlays of the policy. Each overlay has its document, the boot
+of its deadline, boot clock and UTC deadline in ms, and the duration in s.
 
 **Checksums.** A footer, and every line of a log, ends with ``,"crc32":"89abcdef"}``: the CRC-32
-(that of zlib) of every byte of the file before this member, earlier checksums included. What that
-notices, before anything of the line or file is applied:
+(that of zlib) of every byte of the file before this member, earlier checksums included. Before any
+content of the line or file is applied, the checksum detects:
 
 * changed bytes: always within 32 bits of each other, otherwise all but one of 2**32;
-* a line of a log that was changed, lost, doubled, put elsewhere, or comes from another log: at that
-  line; the lines before it are good;
+* a line of a log that was changed, lost, doubled, moved, or comes from another log: at that line;
+  the lines before it are good;
 * a snapshot or import that was changed or cut, its header and count included;
-* a file under another's name: a snapshot or log by its generation, a log by its snapshot, an
-  import by the line that refers to it.
+* a file with the name of another one: a snapshot or log by its generation, a log by its snapshot,
+  an import by the line that refers to it.
 
-It does not notice that a log ends too early at the end of a line: the API does, which knows the
-last revision and the size (`StateLogWriter`). A last line without its newline was never
-acknowledged. Nor is this a signature: whoever may write the directory is believed.
+The checksum does not detect a log that ends too early at the end of a line. The API detects this,
+because it knows the last revision and the size (`StateLogWriter`). A last line without its newline
+was never acknowledged. The checksum is not a signature: every user who may write to the directory
+is trusted.
 
-Format 1 had no checksums in logs and is not read. Format 2 had no rules; it is read, so that a data
-plane is not without its state until the API has started; so are format 3, which had no
-overlays, and 4, which had no drain. None of them is appended to: the API starts a new generation
-when it finds one.
+Format 1 had no checksums in logs and is not read. Formats 2 (no rules), 3 (no overlays) and 4 (no
+drain) are read, so that a data plane has its state before the API has started. No lines are
+appended to them: the API starts a new generation when it finds one.
 """
 
 from __future__ import annotations

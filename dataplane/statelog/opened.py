@@ -81,7 +81,7 @@ class EntriesFile(OpenFile):
             self._size = os.fstat(self._fd).st_size
             self._end, footer, self._tail = self._footer()
             self.count = fmt.read_number(footer.get("count"))
-            """Of entries and rules together."""
+            """Number of entries and rules together."""
             self.rule_count = fmt.read_number(footer.get("rules", 0), self.count + 1)
             self._rules_at = fmt.read_number(footer.get("rules_at", self._end), self._end + 1)
             self.crc32 = sums.tail_sum(self._tail)
@@ -94,17 +94,17 @@ class EntriesFile(OpenFile):
 
     @property
     def database_id(self) -> UUID:
-        """For a snapshot: the database of the state."""
+        """The database of a snapshot's state."""
         return fmt.read_uuid(self.header.get("database"))
 
     @property
     def revision(self) -> int:
-        """For a snapshot: the newest revision that it includes."""
+        """The newest revision that a snapshot includes."""
         return fmt.read_number(self.header.get("revision"))
 
     @property
     def policy(self) -> dict[str, Any] | None:
-        """For a snapshot: the policy; None: the default profile."""
+        """The policy of a snapshot; None: the default profile."""
         policy = self.header.get("policy")
         if policy is not None and not isinstance(policy, dict):
             raise self.fault("policy is no object")
@@ -112,7 +112,7 @@ class EntriesFile(OpenFile):
 
     @property
     def overlays(self) -> tuple[Overlay, ...]:
-        """For a snapshot: the overlays of the policy."""
+        """The overlays of a snapshot's policy."""
         try:
             return fmt.read_overlays(self.header.get("overlays", []))
         except StateLogError as exc:
@@ -120,7 +120,7 @@ class EntriesFile(OpenFile):
 
     @property
     def drain(self) -> bool:
-        """For a snapshot: whether the node drains."""
+        """Whether the node of a snapshot drains."""
         drain = self.header.get("drain", False)
         if not isinstance(drain, bool):
             raise self.fault("drain is neither true nor false")

@@ -179,7 +179,7 @@ class StateLogWriter:
         state: State,
         lock: contextlib.AbstractContextManager[object],
     ) -> None:
-        """As `snapshot`, while another thread appends: the long part needs no lock.
+        """The same as `snapshot`, while another thread appends: the long part needs no lock.
 
         `state` is that at `revision`, the newest revision at the call of `begin_compaction`. Later
         revisions are copied under `lock`, which appends must hold too. The old log is not read: it

@@ -44,7 +44,7 @@ class ListsUsage:
     prefixes_used_ipv4: int
     prefixes_used_ipv6: int
     bytes: int
-    """For addresses: reserved memory; for prefixes: used memory."""
+    """Reserved memory for addresses and used memory for prefixes, in bytes."""
 
 
 class Lists(NativeTable):
@@ -83,7 +83,8 @@ class Lists(NativeTable):
     def put_new(
         self, records: ctypes.Array[abi.ListRecord], count: int | None, boot_ds: int
     ) -> int:
-        """As ``put``, but existing entries that are live at ``boot_ds`` are kept (result 1)."""
+        """The same as ``put``, but existing entries that are live at ``boot_ds`` are kept (result
+        1)."""
         count = _count(records, count)
         return int(self._library.sb_lists_put_new(self.address, records, count, boot_ds))
 

@@ -35,7 +35,7 @@ class PolicyTable(NativeTable):
         return abi.Profile.from_address(found)
 
     def add(self, index: int) -> abi.Profile:
-        """As ``profile``, with the default mode of every reason."""
+        """The same as ``profile``, with the default mode of every reason."""
         profile = self.profile(index)
         self._library.sb_profile_init(ctypes.addressof(profile))
         return profile

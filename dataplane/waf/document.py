@@ -54,7 +54,7 @@ _ID = re.compile(r"rule_([1-9][0-9]{0,18})", re.ASCII)
 _GROUP = re.compile(GROUP_PATTERN, re.ASCII)
 _ROW_FIELDS = 10
 _ROW_FIELDS_BEFORE = 9
-"""For a state log that was written when rules had no groups."""
+"""Fields of a row in a state log that was written when rules had no groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Rule:
     deadline: Deadline | None = None
     name: str | None = None
     group: str | None = None
-    """A policy controls the rules of a group together."""
+    """Name of the group of rules that a policy controls together."""
 
 
 def rule_id(number: int) -> str:

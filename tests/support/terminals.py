@@ -22,8 +22,8 @@ def on_terminal(
     Args:
         command: a command with its arguments.
         columns: width of the terminal; $COLUMNS is not set.
-        more: what is added to the environment, which has no NO_COLOR.
-        timeout_s: how long the command may take.
+        more: additional variables of the environment, which has no NO_COLOR.
+        timeout_s: time limit of the command.
     """
     left_out = {"COLUMNS", "NO_COLOR", "TERM"}
     environment = {name: value for name, value in os.environ.items() if name not in left_out}

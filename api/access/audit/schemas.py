@@ -27,7 +27,7 @@ class AuditQuery(Strict):
     """Text within the target, ``before`` or ``after``; upper and lower case are equal."""
     since: Time | None = None
     until: Time | None = None
-    """Before then."""
+    """Changes before this time."""
     sort: Literal["newest", "oldest"] = "newest"
 
 

@@ -56,7 +56,7 @@ class Difference:
 
 
 UNTOLD = Difference()
-"""For changes that the target describes completely."""
+"""The values of a change that the target describes completely."""
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,7 @@ class Keys:
                 keys = [(row.sha256, _key(row)) for row in connection.execute(query)]
             by_id = {key.id: key for _, key in keys}
             known = _Known(revocations, dict(keys), by_id)
-            if version == self._version:  # else a change has committed since
+            if version == self._version:  # otherwise a change was committed in between
                 self._known = known
         return known
 

@@ -29,7 +29,7 @@ Action = Callable[[Question], dict[str, Any]]
 
 CONNECTIONS_MAX = 8
 QUESTION_S = 2.0
-"""For the request to arrive, and for the answer to be read."""
+"""Time limit for a request to arrive, and for its answer to be read."""
 _UCRED = struct.Struct("3i")
 
 log = structlog.get_logger("agent.control")

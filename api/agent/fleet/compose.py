@@ -29,7 +29,7 @@ from dataplane.shared.stats import NodeStats
 
 @dataclass(frozen=True)
 class Node:
-    """What the node's side of a fleet needs from the rest of the agent."""
+    """The parts of the agent that the node's side of a fleet needs."""
 
     id: str
     api: NodeApi
@@ -45,7 +45,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Fleet:
-    """What the rest of the agent needs from the node's side of a fleet."""
+    """The parts of the node's side of a fleet that the rest of the agent needs."""
 
     url: str
     contact: Contact
@@ -92,14 +92,14 @@ def start(
 
 
 def address(public: Sequence[str], towards: str) -> str:
-    """Where others find the node's public metrics.
+    """The address at which other hosts find the node's public metrics.
 
     Args:
-        public: what they are bound to.
+        public: the binds of the metrics.
         towards: this host's address on the way to the orchestrator; empty: not known.
 
     Returns:
-        The first bind to an address that others may reach; else the address towards the
+        The first bind to an address that other hosts may reach; else the address towards the
         orchestrator with the port; and on a host with neither the first bind itself.
     """
     for bind in public:

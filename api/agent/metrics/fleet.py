@@ -20,7 +20,7 @@ class FleetView:
 
     contact: ContactView
     applied: Mapping[str, Applied]
-    """By part."""
+    """Results by part."""
 
 
 class FleetCollector(Collector):

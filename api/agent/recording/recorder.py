@@ -48,17 +48,17 @@ class Recorder:
     ) -> None:
         """
         Args:
-            journal: where it is written.
-            feed: what is to be recorded beside incidents.
-            keeper: of incidents.
-            captures: keeps packets of them.
-            responder: is told of them, also while nothing can be recorded.
-            baseline: what profiles are used to.
-            retention: what is removed.
+            journal: the destination of all records.
+            feed: the events to be recorded beside incidents.
+            keeper: records incidents.
+            captures: records packets of incidents.
+            responder: gets the active incidents, also while nothing can be recorded.
+            baseline: records the usual rates of profiles.
+            retention: removes old rows.
             incidents: reads the data plane's table; None: it is away.
             stats: reads its statistics; None: it is away.
-            others: what degrades the node beside the data plane.
-            clock: for times.
+            others: returns reasons of a degraded node that do not come from the data plane.
+            clock: gives the times of records.
         """
         self._journal = journal
         self._feed = feed

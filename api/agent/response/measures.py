@@ -26,7 +26,7 @@ class Api(Protocol):
 
 @dataclass
 class Done:
-    """What was carried out for one attack."""
+    """The executed response to one attack."""
 
     state: str = "pending"
     """``pending``, ``active``, ``failed``; ``spoofed``: the sources are forged, none is banned;

@@ -58,7 +58,7 @@ class Responder:
             self._live = dict(active)
 
     def response(self, incident_id: str) -> dict[str, Any] | None:
-        """What was carried out for an attack, in the form of its document; None: nothing."""
+        """The executed response to an attack, in the form of its document; None: there is none."""
         done = self._done.get(incident_id)
         if done is None:
             return None

@@ -57,7 +57,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """There is no such thing."""
+    """The requested object does not exist."""
 
     http_status = 404
 
@@ -75,25 +75,25 @@ class ConflictError(ApiError):
 
 
 class GoneError(ApiError):
-    """It was there, and is deleted for good."""
+    """The requested object existed, and was deleted for good."""
 
     http_status = 410
 
 
 class TooLargeError(ApiError):
-    """The body is over its limit."""
+    """The body exceeds its limit."""
 
     http_status = 413
 
 
 class UnsupportedMediaTypeError(ApiError):
-    """The body is of a kind that is not read here."""
+    """The media type of the body is not supported here."""
 
     http_status = 415
 
 
 class UnprocessableError(ApiError):
-    """Well-formed, but against a rule; ``errors`` names field, value and limit."""
+    """The body is well-formed, but breaks a rule; ``errors`` names field, value and limit."""
 
     http_status = 422
 

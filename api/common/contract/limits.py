@@ -48,7 +48,7 @@ class RateLimit:
             times.append(time.monotonic())
 
     def check(self, subject: str, named: Named) -> None:
-        """As `spend`, but count nothing."""
+        """The same as `spend`, but counts nothing."""
         with self._lock:
             self._refuse_if_over(self._recent(subject), named)
 

@@ -63,7 +63,7 @@ def build(
 
 
 class _Generator(GenerateJsonSchema):
-    """For an object whose field names have a pattern, other names are excluded."""
+    """Makes schemas in which an object whose field names have a pattern excludes other names."""
 
     def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
         """Adds the types of all values: generated clients need this keyword."""

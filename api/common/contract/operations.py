@@ -41,7 +41,7 @@ Remember = Callable[[Callable[[Any, int], Answer]], OnCommit]
 
 
 def _forget(_answer: Callable[[Any, int], Answer]) -> OnCommit:
-    """For requests without an idempotency key."""
+    """Returns a callback that stores nothing, for requests without an idempotency key."""
     return lambda _connection, _result, _revision: None
 
 
@@ -77,11 +77,11 @@ Handler = Callable[["Call"], Answer]
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path, and everything the document says of it; no role: no key needed."""
+    """One method of one path, and its entry in the OpenAPI document; no role: no key needed."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
-    """As in OpenAPI: ``/blacklist/{network}``."""
+    """In the form of OpenAPI: ``/blacklist/{network}``."""
     handler: Handler
     summary: str
     role: Role | None

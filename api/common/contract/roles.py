@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 KEY_HEADER = "X-SecBeat-API-Key"
-"""Where a request can have its key."""
+"""The places of a key in a request."""
 
 
 class Role(enum.StrEnum):

@@ -90,7 +90,7 @@ Time = Annotated[str, AfterValidator(_time), WithJsonSchema(SENT_TIME)]
 
 
 def not_all_null(*fields: str) -> dict[str, Any]:
-    """For the schema of a body: at least one of these fields has a value."""
+    """A JSON Schema extension for a body: at least one of these fields has a value."""
     return {"not": {"properties": {name: {"type": "null"} for name in fields}}}
 
 
@@ -103,11 +103,12 @@ def _decimal(value: object) -> object:
 
 
 FromDecimal = BeforeValidator(_decimal)
-"""For a number in a query string; after its bounds, or the OpenAPI document would lack them."""
+"""Reads a number in a query string. Must follow its bounds; otherwise the OpenAPI document lacks
+them."""
 
 
 Whole = BeforeValidator(whole)
-"""For a whole number in a body, which may be written as 60.0."""
+"""Accepts a whole number in a body, also if it is written as 60.0."""
 
 
 def _flag(value: object) -> object:
@@ -115,15 +116,15 @@ def _flag(value: object) -> object:
 
 
 FromFlag = BeforeValidator(_flag)
-"""For a yes or no in a query string: ``true`` or ``false``."""
+"""Reads a flag in a query string: ``true`` or ``false``."""
 
 
 PageLimit = Annotated[int, Field(ge=1, le=PAGE_MAX), FromDecimal]
-"""How many items of a list at once."""
+"""Number of items on one page of a list."""
 
 
 class ProblemError(Strict):
-    """One thing that is wrong with a request."""
+    """One mistake in a request."""
 
     field: str
     value: object = None
@@ -132,7 +133,7 @@ class ProblemError(Strict):
 
 
 class Problem(BaseModel):
-    """RFC 9457: every answer that is not a success."""
+    """RFC 9457: every answer without success."""
 
     type: str
     title: str

@@ -39,7 +39,7 @@ class Arrival:
     """The principal, once the head was admitted: a request counts once against its limits."""
     complete: bool = False
     error: ApiError | None = None
-    """Why the body can't be read: too large, too late, no room."""
+    """The error because of which the body can't be read: too large, too late, no room."""
     file: IO[bytes] | None = None
     body: bytearray = field(default_factory=bytearray)
     """The body, if it is in memory."""

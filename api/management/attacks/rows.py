@@ -22,7 +22,7 @@ Position = tuple[int, str]
 
 @dataclass(frozen=True)
 class Filter:
-    """Which attacks; None: all."""
+    """A filter of attacks; None: no condition."""
 
     state: str | None = None
     type: str | None = None

@@ -36,7 +36,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class AttacksQuery(Strict):
-    """Which attacks, and where the page begins; newest first."""
+    """A filter of attacks, and the position of the page; newest first."""
 
     state: State | None = None
     type: AttackType | None = None
@@ -44,7 +44,7 @@ class AttacksQuery(Strict):
     """The target as in an attack. An address also selects attacks on prefixes that contain it."""
     profile: Text | None = None
     since: Time | None = None
-    """RFC 3339: attacks that went on then, or began later."""
+    """RFC 3339: attacks that were active at that time, or began later."""
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern=CURSOR)] | None = None
 
@@ -86,7 +86,7 @@ class ReasonBody(Strict):
 
 
 class HeavyBody(Strict):
-    """One of the heaviest; ``packets`` is at most ``error`` too high."""
+    """One of the heaviest addresses; ``packets`` is at most ``error`` too high."""
 
     address: str
     country: str
@@ -180,7 +180,7 @@ class AttackBody(Strict):
 
 
 class AttacksPage(Strict):
-    """Attacks, newest first. ``warnings``: which part of them is missing, and why."""
+    """Attacks, newest first. ``warnings``: the data that are missing, and the reasons."""
 
     attacks: list[AttackBody]
     total: int
@@ -191,8 +191,8 @@ class AttacksPage(Strict):
 class TopBody(Strict):
     """The heaviest sources and targets of the last seconds, over the whole node.
 
-    ``at``: when; null: not yet. Of each, at most ``error`` packets are too many; one packet of
-    ``packets_every`` was looked at.
+    ``at``: the time of these values; null: there are none yet. ``packets`` are at most ``error``
+    too high. One packet in ``packets_every`` was sampled.
     """
 
     at: Timestamp | None

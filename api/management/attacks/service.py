@@ -33,7 +33,7 @@ class Page:
     next: Position | None
     """Position of the next page; None: this is the last page."""
     warnings: Sequence[str]
-    """Which data is missing, and why."""
+    """The data that are missing, and the reasons."""
 
 
 class Attacks:

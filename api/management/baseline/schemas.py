@@ -63,7 +63,7 @@ class ProfileBody(Strict):
 
 
 class BaselineBody(Strict):
-    """By the profiles' names."""
+    """Baselines by the names of the profiles."""
 
     period_seconds: int
     profiles_beyond: int | None

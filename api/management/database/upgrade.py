@@ -17,7 +17,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def migrate(database: Path) -> None:
     """Bring the schema up to date, in a process of its own.
 
-    Raises `StorageError` if that is what hinders, else `ConfigurationError`.
+    Raises `StorageError` if the storage is the cause, else `ConfigurationError`.
     """
     if sqlite.current(database) != HEAD:
         program.migrate("api.management.database.upgrade", database)

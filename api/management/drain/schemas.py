@@ -8,26 +8,29 @@ from api.common.contract.schemas import Strict, Timestamp
 
 
 class DrainState(Strict):
-    """Since when the node drains, which key requested it, and its progress."""
+    """The begin of the drain, the key that requested it, and its progress."""
 
     since: Timestamp
     by: str
     complete: bool
-    """The node can be stopped: nothing is lost but ``connections_lost``."""
+    """The node can be stopped: only ``connections_lost`` are lost."""
     waiting_for: Literal["dataplane", "connections", "traffic"] | None
-    """That the data plane is there and knows of it; that proxied connections end; that no packet
-    comes in for as long as the configuration says."""
+    """The event that the drain waits for. ``dataplane``: the data plane runs and has received the
+    request; ``connections``: proxied connections end; ``traffic``: no packet has arrived for the
+    configured time."""
     proxied_connections: int | None
-    """That only this node can go on with; null, as what follows: the data plane is away."""
+    """Connections that only this node can continue. Null, as the next fields: the data plane is
+    away."""
     quiet_seconds: float | None
-    """Since a packet came in, other than control of the link."""
+    """Time since a packet arrived, other than link control."""
     connections_lost: int | None
-    """Proxied ones that were left when a drain was complete, since the data plane started."""
+    """Proxied connections that were left when drains were complete, since the data plane
+    started."""
     takes_links_down: bool | None
 
 
 class DrainBody(Strict):
-    """Whether the node drains."""
+    """The state of draining; ``drain`` null: the node does not drain."""
 
     draining: bool
     drain: DrainState | None

@@ -1,4 +1,4 @@
-"""Whether the node drains: each change is a revision. This process is the only writer and keeps a
+"""The request to drain: each change is a revision. This process is the only writer and keeps a
 copy."""
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Draining:
 
         try:
             self._publisher.commit(actor, action, apply)
-        finally:  # a change that could not be published yet is committed all the same
+        finally:  # a change that could not be published yet is committed in any case
             self._now = self._read()
 
     def _read(self) -> Drain | None:

@@ -14,7 +14,7 @@ from api.storage.database import AnyRow
 
 @dataclass(frozen=True)
 class Filter:
-    """Which events; None: all."""
+    """A filter of events; None: no condition."""
 
     kind: str | None = None
     incident: str | None = None

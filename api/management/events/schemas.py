@@ -14,24 +14,24 @@ Incident = Annotated[str, Field(pattern=ID)]
 
 
 class StreamQuery(Strict):
-    """Which events: of a kind, of an attack, or all."""
+    """A filter of events, by kind and by attack."""
 
     kind: Kind | None = None
     incident: Incident | None = None
 
 
 class EventsQuery(StreamQuery):
-    """And where the page begins; newest first."""
+    """A filter of events, and the position of the page; newest first."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern=r"^[0-9]{1,18}$")] | None = None
 
 
 class EventBody(Strict):
-    """Something that has happened. ``data`` depends on the kind: it is what a webhook carries."""
+    """One event. ``data`` depends on the kind; a webhook sends the same."""
 
     sequence: int
-    """Grows by time, and is never given twice."""
+    """Increases with time; a number is never used twice."""
     id: str
     kind: str
     at: Timestamp

@@ -1,1 +1,1 @@
-"""``/explain``: what would happen to a packet now, and why."""
+"""``/explain``: the verdict on a packet now, and its reasons."""

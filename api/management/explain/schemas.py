@@ -14,7 +14,7 @@ from dataplane.base.network_schema import address_schema
 from dataplane.base.networks import Network
 
 PORT = 443
-"""Where none is named."""
+"""The default of ``port``."""
 _TEXT_MAX = 64
 
 
@@ -40,19 +40,20 @@ Mode = Literal["off", "monitor", "enforce"]
 
 
 class ExplainQuery(Strict):
-    """A packet from outside that begins something: a SYN, a datagram, an echo request."""
+    """A packet from outside that may begin a connection: a SYN, a datagram, an echo request."""
 
     address: Address
-    """Its source."""
+    """The source address."""
     to: Address | None = None
-    """Its destination, of the same family; none: the default profile is asked, and the others."""
+    """The destination address, of the same family. None: the default profile is asked, then the
+    other profiles."""
     port: Annotated[int, Field(ge=1, le=65_535), FromDecimal] = PORT
-    """Of the destination; ICMP has none."""
+    """The destination port; not used for ICMP."""
     protocol: Literal["tcp", "udp", "icmp"] = "tcp"
 
 
 class PacketBody(Strict):
-    """What was asked about."""
+    """The packet of the question."""
 
     source: str
     destination: str | None
@@ -70,7 +71,7 @@ class FindingBody(Strict):
 
 
 class StageBody(Strict):
-    """A stage."""
+    """A stage and its result for the packet."""
 
     stage: str
     outcome: Literal["passed", "dropped", "challenged", "not_reached"]
@@ -95,7 +96,7 @@ class CoveringBody(Strict):
     hits: int
     decides: bool
     origins: Sequence[OriginBody]
-    """Empty: the database does not have it (any more)."""
+    """Empty: the entry is not, or no longer, in the database."""
 
 
 class LimitBody(Strict):
@@ -125,7 +126,7 @@ class ConnectionsBody(Strict):
 
 
 class SynProxyBody(Strict):
-    """Whether new connections go through the SYN proxy."""
+    """The mode of the SYN proxy; ``on``: new connections go through it now."""
 
     mode: Literal["off", "auto", "always"]
     on: bool
@@ -141,9 +142,9 @@ class ConcerningAttackBody(Strict):
     action: str
     started_at: Timestamp
     is_source: bool
-    """Whether the source is among its heaviest."""
+    """The source is among the heaviest sources of the attack."""
     is_target: bool
-    """Whether the destination, its profile or the port is attacked."""
+    """The destination, its profile or the port is the target of the attack."""
 
 
 class LaidOverBody(Strict):
@@ -165,7 +166,7 @@ class OtherProfileBody(Strict):
 
 
 class ExplainBody(Strict):
-    """What would happen to the packet now, and why."""
+    """The verdict on the packet now, and its reasons."""
 
     packet: PacketBody
     verdict: Verdict
@@ -178,14 +179,14 @@ class ExplainBody(Strict):
     """The stage that drops it."""
     profile: str
     protects_source: str | None
-    """The profile whose prefixes contain the source, which then is inside."""
+    """The profile whose prefixes contain the source. The source then is a protected address."""
     country: str | None
-    """``ZZ``: the database does not have it. None: there is no database."""
+    """``ZZ``: the database does not have the source. None: there is no database."""
     is_allowed: bool
     is_neighbor: bool
-    """A router that the policy names, as it may speak."""
+    """The packet belongs to an allowed protocol of a neighbour that the policy names."""
     is_inspected: bool
-    """Whether the HTTP requests of its connection are inspected."""
+    """The HTTP requests of its connection are inspected."""
     stages: list[StageBody]
     entries: list[CoveringBody]
     """The longest prefix first."""

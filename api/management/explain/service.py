@@ -1,7 +1,7 @@
-"""Explains what would happen to a packet now: the data plane's answer with authors and reasons.
+"""Explains the verdict on a packet now: the data plane's answer with authors and reasons.
 
-The data plane's own tables give the answer. The database only adds who has created the entries that
-the answer names, and why.
+The data plane's own tables give the answer. The database only adds the authors and reasons of the
+entries that the answer names.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Told:
 
     @property
     def profile(self) -> str:
-        """Its name."""
+        """The name of the packet's profile."""
         return self.profiles.get(self.answer.profile, f"profile {self.answer.profile}")
 
     def is_source(self, attack: Incident) -> bool:
@@ -95,7 +95,7 @@ class Explaining:
         self._monotonic = monotonic
 
     def explain(self, question: PacketQuestion) -> Told:
-        """What would happen now; raises `DataplaneAwayError`."""
+        """The verdict on a packet now; raises `DataplaneAwayError`."""
         profiles = self._plane.profiles()
         answer = self._plane.explain(question)
         others, left_out = self._others(question, answer, profiles)

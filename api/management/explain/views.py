@@ -34,7 +34,7 @@ class ExplainViews:
         self._explaining = explaining
 
     def explain(self, call: Call) -> Answer:
-        """What would happen to a packet now."""
+        """The verdict on a packet now."""
         query: ExplainQuery = call.query
         return Answer(200, _body(query, self._explaining.explain(_question(query))))
 

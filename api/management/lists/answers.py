@@ -80,7 +80,7 @@ def to_put(entry: Entry, state: State, hits: int | None) -> Answer:
 
 
 def to_put_many(entries: Sequence[Entry], state: State, hits: Sequence[int | None]) -> Answer:
-    """The answer to a POST of several."""
+    """The answer to a POST of several entries."""
     created, revision = sum(entry.is_new for entry in entries), entries[0].revision
     body = EntriesBody(
         revision=revision,

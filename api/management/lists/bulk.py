@@ -56,9 +56,9 @@ class Publication:
     removes: bool
     action: str
     target: str
-    """For the audit trail."""
+    """What was changed, for the audit trail."""
     result: Any
-    """For the stored answer to a repeated request."""
+    """The result that is stored as the answer to a repeated request."""
     on_commit: Callable[[], None] = lambda: None
 
 

@@ -49,15 +49,16 @@ class Listed:
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the lists have about a network."""
+    """The result of a look-up of a network."""
 
     asked: Network
     entries: Sequence[Entry]
-    """From one list: the network itself, else the longest prefix that covers it."""
+    """The entries of one list: those of the network itself, else of the longest prefix that covers
+    it."""
     verdict: Verdict
     decided_by: Listed | None
     covering: Sequence[Listed]
-    """From both lists, the longest prefix first."""
+    """The covering entries of both lists, the longest prefix first."""
     inside: Sequence[Listed]
 
 
@@ -94,7 +95,7 @@ class ListReader:
         return EntryPage(tuple(entry_of(row) for row in found), total)
 
     def most_hit(self, name: ListName, limit: int, only: Only) -> EntryPage:
-        """Those of the data plane's most hit networks that meet the filters.
+        """The networks among the data plane's most hit ones that meet the filters.
 
         Raises `DataplaneAwayError`.
         """

@@ -1,4 +1,4 @@
-"""Queries and answers of a list that is looked through: filters, order, and look-ups."""
+"""Queries and answers of reading a list: filters, order, and look-ups."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from api.lists.schemas import NetworkBody, Origin, Reason
 _TEXT_MAX = 64
 Verdict = Literal["allowed", "banned", "none"]
 Order = Literal["ip", "newest", "oldest", "ends", "hits"]
-"""``ends``: what has an end, the next to end first. ``hits``: the most hit entries."""
+"""``ends``: entries with an end, the next one to end first. ``hits``: the most hit entries."""
 
 
 class ListQuery(Strict):
-    """Which entries, in which order: follow ``next_cursor`` until it is null.
+    """A filter of entries and their order: follow ``next_cursor`` until it is null.
 
     Filters are joined by "and". ``reason`` and ``created_by`` are compared as a whole.
     """
@@ -28,17 +28,17 @@ class ListQuery(Strict):
     reason: Reason | None = None
     created_by: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=_TEXT_MAX)] | None = None
-    """Part of the reason, the creator or the origin; upper and lower case are the same."""
+    """Part of the reason, the creator or the origin; upper and lower case are equal."""
     since: Time | None = None
-    """Created then or later."""
+    """Created at that time or later."""
     until: Time | None = None
-    """Created before."""
+    """Created before that time."""
     sort: Order = "ip"
     """Any other order than ``ip`` has one page: the first ``limit`` entries."""
 
     hits: Annotated[bool, FromFlag] = True
-    """False: the hits are null, and the data plane is not asked for them, which takes longer than
-    all the rest of a page."""
+    """False: the hits are null. The data plane is not asked for them, which is the slowest part of
+    a page."""
 
     @model_validator(mode="after")
     def _check(self) -> ListQuery:
@@ -53,7 +53,7 @@ class ShowQuery(Strict):
     """The parts of the answer about a network."""
 
     covering: Annotated[bool, FromFlag] = False
-    """Also networks that cover it, and the verdict of both lists together."""
+    """Adds the networks that contain it, and the verdict of both lists together."""
 
 
 class ListedBody(Strict):
@@ -64,17 +64,18 @@ class ListedBody(Strict):
 
 
 class LookupBody(NetworkBody):
-    """An entry of a list: of the network that was asked for, else the longest that covers it."""
+    """An entry of a list: that of the requested network, else the longest one that contains it."""
 
     asked: str
     verdict: Verdict
-    """From both lists: an allow beats every ban. ``none``: only rejected entries cover it."""
+    """The verdict of both lists: an allow beats every ban. ``none``: only rejected entries contain
+    it."""
     decided_by: ListedBody | None
     covering: list[ListedBody]
-    """Networks of both lists that contain all of it, the longest first."""
+    """Networks of both lists that contain the whole network, the longest first."""
     inside: list[ListedBody]
-    """Some networks of both lists that are a part of it: at most three of each."""
+    """Some networks of both lists within the network: at most three of each list."""
 
 
 class ShowBody(RootModel[NetworkBody | LookupBody]):
-    """The entry of exactly that network, or with ``covering`` the entries that cover it."""
+    """The entry of exactly that network, or with ``covering`` the entries that contain it."""

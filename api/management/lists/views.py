@@ -296,7 +296,8 @@ def _wanted(request: EntryRequest, prefix: str = "", *, force: bool) -> Wanted:
 
 
 def _is_forced(force: bool, origin: str) -> bool:
-    """For entries of the fleet, the orchestrator has asked for the confirmation."""
+    """Whether the request is confirmed: by ``force``, or in the orchestrator for entries of the
+    fleet."""
     return force or origin == FLEET
 
 

@@ -47,9 +47,9 @@ class Tally:
 
     def __init__(self) -> None:
         self.networks: Counter[int] = Counter()
-        """By kind."""
+        """Changes of the number of networks by kind."""
         self.rows: Counter[tuple[int, str]] = Counter()
-        """By kind and origin."""
+        """Changes of the number of rows by kind and origin."""
 
     def compare(self, network: Network, before: Sequence[AnyRow], after: Sequence[AnyRow]) -> None:
         """Count the difference between a network's former and present rows, as far as the totals

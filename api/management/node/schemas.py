@@ -1,4 +1,4 @@
-"""Bodies of status, statistics and health. ``null``: not known, or no such part yet."""
+"""Bodies of status, statistics and health. ``null``: not known, or this part does not exist yet."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ ModeName = Literal["tcp", "syn", "l7"]
 
 
 class Connections(Strict):
-    """Tracked now, and since the data plane started; null while it is away."""
+    """Number of connections: tracked now, and since the data plane started; null while it is
+    away."""
 
     active: int | None
     total: int | None
 
 
 class AttackNow(Strict):
-    """An attack that goes on; rates to its target, those that are dropped among them."""
+    """An active attack. The rates are those of its target, including dropped packets."""
 
     id: str
     type: str
@@ -31,8 +32,8 @@ class AttackNow(Strict):
 
 
 class AttacksNow(Strict):
-    """Attacks that go on, and those that found no place among them, ever; null while the data plane
-    is away."""
+    """Active attacks, and the number of attacks without room among them since the start; null while
+    the data plane is away."""
 
     active: int | None
     suppressed: int | None
@@ -55,11 +56,11 @@ class PolicyNow(Strict):
     revision: int
     """0: no policy was set."""
     not_enforced: list[ProfileMode]
-    """Profiles with the default one among them; at most a hundred."""
+    """Including the default profile; at most a hundred."""
 
 
 class RatesNow(Strict):
-    """Of both ports together, at the pace of the last second."""
+    """Rates of both ports together, in the last second."""
 
     received_packets_per_second: int
     received_bits_per_second: int
@@ -77,16 +78,18 @@ class ProtectedBody(Strict):
 
 
 class SynProxyNow(Strict):
-    """Whether the SYN proxy answers for any address now."""
+    """The state of the SYN proxy: the profiles with it, and the addresses for which it is on
+    now."""
 
     profiles: int
     """Profiles that have it: ``auto`` or ``always``."""
     always: list[str]
     """Profiles for which it is always on; at most a hundred."""
     on_count: int
-    """How often ``auto`` has switched it on, each lcore by itself; 0: for nobody."""
+    """Number of addresses and profiles for which ``auto`` has switched it on; an address may count
+    once for each lcore. 0: there are none."""
     on_for: list[ProtectedBody]
-    """The first of them."""
+    """The first of these addresses."""
 
 
 class RevisionPair(Strict):
@@ -105,7 +108,7 @@ class CountriesBody(Strict):
 
 
 class StorageBody(Strict):
-    """Whether the storage can be written, and the room on its fullest disk."""
+    """The state of the storage, and the free space of its fullest disk."""
 
     writable: bool
     cause: str | None
@@ -114,7 +117,7 @@ class StorageBody(Strict):
 
 
 class PanicState(Strict):
-    """Panic mode: every profile monitors only, until then."""
+    """Panic mode: until that time, every profile only monitors."""
 
     until: Timestamp
     by: str
@@ -130,7 +133,7 @@ class PortLinkBody(Strict):
 
 
 class LinksBody(Strict):
-    """What is done about the ports' links, and since when in seconds."""
+    """The state of the ports' links, and its duration in seconds."""
 
     state: Literal["settling", "watching", "lost", "holding", "drained"]
     seconds: float
@@ -155,7 +158,7 @@ class StatusBody(Strict):
     health: Literal["healthy", "degraded", "unhealthy"]
     reasons: list[str]
     dataplane_error: str | None
-    """With what its last start has failed, while it is away; null: it has not said."""
+    """The error of its last start, while the data plane is away; null: none is known."""
     revision: RevisionPair
     database_id: str
     countries: CountriesBody | None
@@ -172,7 +175,8 @@ class StatusBody(Strict):
 
 
 class PortBody(Strict):
-    """One port's ledger: received = forwarded + consumed + all dropped + held_now at rest."""
+    """The ledger of one port: without packets in flight, received = forwarded + consumed + all
+    dropped + held_now."""
 
     received: int
     received_bytes: int
@@ -191,7 +195,7 @@ class PortBody(Strict):
 
 
 class CapacityBody(Strict):
-    """Places in a table and how many are taken."""
+    """The used places of a table, and their maximum."""
 
     used: int
     max: int
@@ -217,7 +221,7 @@ class StatsBody(Strict):
     encapsulated_by_kind: dict[str, int]
     """Received packets of an encapsulation that was to be judged inside, or refused."""
     neighbors_by_protocol: dict[str, int]
-    """What came in of neighbours that the policy names, and was let be; see ``neighbors``."""
+    """Exempt packets of neighbours that the policy names; see its ``neighbors``."""
     connections_by_profile: dict[str, int]
     """Connections tracked now; profiles without any are left out."""
     attacks_blocked: int | None

@@ -73,7 +73,7 @@ class NodeView:
         self._version = version()
 
     def status(self) -> StatusBody:
-        """State and health of the node; works without a data plane too."""
+        """State and health of the node; also available without a data plane."""
         stats = self._stats()
         ours = [CAUSE] if self._storage.trouble else []
         health, reasons = judge(stats, [*ours, *self._agent.reasons()])

@@ -33,7 +33,7 @@ class Stored:
 
     @property
     def kind(self) -> str:
-        """What it does."""
+        """The overlay itself."""
         return str(self.document["kind"])
 
 

@@ -17,14 +17,14 @@ Reason = Annotated[str, Field(max_length=256, pattern="^[^\\u0000-\\u001f\\u007f
 
 
 class PanicRequest(Strict):
-    """Duration of panic mode."""
+    """A request for panic mode, in which every profile only monitors, for a duration."""
 
     duration_seconds: Duration = PANIC_DURATION_S
     reason: Reason | None = None
 
 
 class PanicBody(Strict):
-    """Panic mode: on until then, or off."""
+    """The panic mode and its end; ``active`` false: it is off."""
 
     active: bool
     since: Timestamp | None = None
@@ -36,7 +36,7 @@ class PanicBody(Strict):
 
 
 class OverlayRequest(Strict):
-    """What to lay over the policy, and for how long."""
+    """An overlay to be added to the policy, and its duration."""
 
     overlay: Annotated[SynProxyOverlay | LimitOverlay, Field(discriminator="kind")]
     duration_seconds: Duration
@@ -50,7 +50,7 @@ class OverlayBody(Strict):
 
     id: str
     overlay: dict[str, object]
-    """Its ``kind``, and what that kind needs."""
+    """The ``kind``, and the fields of that kind."""
     origin: Literal["manual", "incident"]
     incident: str | None
     reason: str | None
@@ -63,7 +63,7 @@ class OverlayBody(Strict):
 
 
 class OverlaysBody(Strict):
-    """All of them, oldest first; panic mode is one."""
+    """All overlays that have not ended, oldest first, including panic mode."""
 
     overlays: list[OverlayBody]
     total: int

@@ -27,7 +27,7 @@ class OverlayViews:
         self._effects = effects
 
     def show_panic(self, _call: Call) -> Answer:
-        """Whether panic mode is on, and until when."""
+        """The state of the panic mode, and its end."""
         found = self._overlays.panic()
         if found is None:
             return Answer(200, PanicBody(active=False))
@@ -41,7 +41,7 @@ class OverlayViews:
         return _panic_answer(made, self._effects.settle(made.revision))
 
     def end_panic(self, call: Call) -> Answer:
-        """End panic mode: every profile acts as the policy says."""
+        """End panic mode: every profile acts as the policy defines."""
         revision = self._overlays.end_panic(Actor(call.principal, call.request_id))
         return _with_location(204, None, revision, self._effects.settle(revision))
 

@@ -14,11 +14,12 @@ from dataplane.policy import PolicyDocument, Stored
 
 
 class PutQuery(Strict):
-    """With ``dry_run`` nothing is changed, and the answer says what would be.
+    """Options of a change of the policy.
 
-    With ``accept_exempt`` a policy that cuts off countries of who is on the allowlist is taken.
-    Where the fleet rules, ``override`` puts a policy of this node in the place of the fleet's.
-    ``fleet`` is for this node's agent: the number of the fleet's policy, as ``<epoch>.<number>``.
+    ``dry_run``: nothing is changed, and the answer has the effect. ``accept_exempt``: a policy is
+    accepted although its country rules cover networks on the allowlist. ``override``: while the
+    fleet's policy is in force, a policy of this node replaces it. ``fleet``: only for this node's
+    agent; the number of the fleet's policy, as ``<epoch>.<number>``.
     """
 
     dry_run: Annotated[bool, FromFlag] = False
@@ -28,20 +29,20 @@ class PutQuery(Strict):
 
 
 class OverrideQuery(Strict):
-    """Where the fleet rules, ``override`` puts a policy of this node in the place of the fleet's"""
+    """``override``: while the fleet's policy is in force, a policy of this node replaces it."""
 
     override: Annotated[bool, FromFlag] = False
 
 
 class RollbackRequest(Strict):
-    """Which policy is to be in force again; no revision: the one before the newest."""
+    """The policy to be restored; no revision: the one before the newest."""
 
     revision: Annotated[int, Field(ge=1, lt=10**18), Whole] | None = None
     accept_exempt: bool = False
 
 
 class FleetBody(Strict):
-    """The fleet's policy that rules this node, unless it is overridden."""
+    """The fleet's policy for this node. It is in force unless it is overridden."""
 
     epoch: str
     number: int
@@ -49,7 +50,8 @@ class FleetBody(Strict):
 
 
 class PolicyBody(Strict):
-    """A policy with where it comes from; revision 0: nobody has set one. No fleet: its own."""
+    """A policy and its origin; revision 0: no policy was set. ``fleet`` null: the node's own
+    policy."""
 
     revision: int
     state: Literal["pending", "in_force", "rejected"]
@@ -57,7 +59,7 @@ class PolicyBody(Strict):
     created_by: str | None
     fleet: FleetBody | None
     policy: SkipValidation[PolicyDocument | Stored]
-    """As stored: a document of an earlier release may be invalid for this one."""
+    """The policy as it is stored: a document of an earlier release may be invalid for this one."""
 
 
 class PolicyAnswer(Strict):
@@ -70,7 +72,7 @@ class PolicyAnswer(Strict):
     replaces: int
     """The revision of the former policy; 0: none was set."""
     of_revision: int | None
-    """For a rollback: the revision of the restored policy; 0: the default policy."""
+    """The revision of the policy that a rollback has restored; 0: the default policy."""
     changes: list[ChangeBody]
     warnings: list[str]
 

@@ -1,4 +1,4 @@
-"""Takes the policy of an empty database from a file; a database with revisions is never changed."""
+"""Sets the policy of an empty database from a file; a database with revisions is never changed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ log = structlog.get_logger(__name__)
 
 
 def seed(database: Database, publisher: Publisher, file: Path | None) -> None:
-    """Make the file's document the policy if there has never been a revision.
+    """Make the file's document the policy if the database has never had a revision.
 
-    Raises `InvalidInputError` for a file that is no policy: a typing error must not go unnoticed.
+    Raises `InvalidInputError` for a file that is not a valid policy: a typing error must not go
+    unnoticed.
     """
     with database.read() as connection:
         if file is None or newest_revision(connection) > 0:

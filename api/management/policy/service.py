@@ -90,7 +90,7 @@ class Made:
     replaces: int = 0
     """The revision of the former policy; 0: none was set."""
     of_revision: int | None = None
-    """For a rollback: the revision of the restored policy; 0: the default policy."""
+    """The revision of the policy that a rollback has restored; 0: the default policy."""
 
 
 Committed: TypeAlias = tuple[int, Made]

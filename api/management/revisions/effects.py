@@ -36,7 +36,7 @@ OF_RULES = "rules."
 """Prefix of the actions that change the WAF's rules."""
 log = structlog.get_logger(__name__)
 WAIT_S = 0.25
-"""How long a request waits for its change to be in force before the answer is 202."""
+"""Time that a request waits for its change to be in force, before the answer is 202."""
 
 
 class StateOf(Protocol):

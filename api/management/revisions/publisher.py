@@ -58,7 +58,7 @@ class Outcome(Generic[T]):
     changes: Sequence[Change]
     target: str
     difference: Difference = UNTOLD
-    """For the audit trail."""
+    """The difference that the audit trail records."""
 
 
 class Publisher:

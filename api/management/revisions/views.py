@@ -9,7 +9,7 @@ from api.management.revisions.effects import Effects, State
 
 
 class RevisionBody(Strict):
-    """A change and how far it has come; ``reason`` says why it was rejected."""
+    """A change and its state; ``reason``: the reason of a rejection."""
 
     revision: int
     state: State

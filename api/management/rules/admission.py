@@ -70,7 +70,7 @@ class Admissions:
 
 
 def explained(found: Admission) -> str:
-    """Why a pattern was refused, and at which position."""
+    """The reason of a refused pattern, and its position."""
     where = "" if found.position is None else f" (at position {found.position})"
     return f"{found.refusal}{where}"
 

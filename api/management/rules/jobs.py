@@ -109,7 +109,7 @@ class ImportJobs:
         return job
 
     def get(self, job_id: str) -> Job:
-        """One of the newest jobs. Raises `NotFoundError`."""
+        """Finds one of the newest jobs. Raises `NotFoundError`."""
         with self._lock:
             job = self._jobs.get(job_id)
         if job is None:

@@ -1,4 +1,4 @@
-"""Bodies and queries of this node's rules; what a rule may be is in `api.rules.schemas`."""
+"""Bodies and queries of this node's rules; `api.rules.schemas` defines the content of a rule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REMOVED_MAX = 1000
 
 
 class RulesQuery(Strict):
-    """Which part of the rules: follow ``next_cursor`` until it is null."""
+    """One page of the rules: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
@@ -27,12 +27,13 @@ class RulesQuery(Strict):
 
 
 class RuleBody(Strict):
-    """A rule. ``hits``: requests since the data plane knows it; null: it is away."""
+    """A rule. ``hits``: requests since the data plane has loaded it; null: the data plane is
+    away."""
 
     id: str
     origin: Origin
     fleet_id: str | None
-    """The fleet's id of a rule that the fleet has put here."""
+    """The fleet's id of a rule with the origin ``fleet``."""
     name: str | None
     group: str | None
     pattern: str
@@ -47,15 +48,15 @@ class RuleBody(Strict):
     expires_at: Timestamp | None
     hits: int | None
     revision: int
-    state: State
     """Revision of the newest change."""
+    state: State
     reason: str | None
     """The reason of a rejection."""
     warnings: Annotated[list[str], Field(default_factory=list, exclude_if=lambda found: not found)]
 
 
 class RulesPage(Strict):
-    """A part of the rules in the order of their ids; ``total`` counts all."""
+    """A part of the rules in the order of their ids; ``total`` counts all rules."""
 
     rules: list[RuleBody]
     total: int
@@ -63,13 +64,13 @@ class RulesPage(Strict):
 
 
 class ImportQuery(Strict):
-    """The treatment of patterns that can't be rules: refuse all, or leave them out."""
+    """The treatment of patterns that can't be rules: refuse the import, or leave them out."""
 
     on_refused: Literal["fail", "skip"] = "fail"
 
 
 class RefusedLine(Strict):
-    """A line whose pattern can't be a rule, and why."""
+    """A line whose pattern can't be a rule, and the reason."""
 
     line: int
     pattern: str
@@ -77,8 +78,8 @@ class RefusedLine(Strict):
 
 
 class JobBody(Strict):
-    """An import. ``checked`` of ``lines`` patterns are tried; the first hundred that were refused
-    are listed. ``revision``: what to follow once it is ``done``; null: there was nothing to add."""
+    """An import. ``checked`` of ``lines`` patterns are tested; the first hundred refused ones are
+    listed. ``revision``: the revision of a ``done`` import; null: there was nothing to add."""
 
     id: str
     state: Literal["checking", "committing", "done", "failed"]
@@ -94,7 +95,7 @@ class JobBody(Strict):
 
 
 class EvidenceQuery(Strict):
-    """How many, and of which rule."""
+    """The number of hits, and the rule to which they belong."""
 
     limit: PageLimit = PAGE_DEFAULT
     rule: Annotated[str, Field(pattern="^rule_[1-9][0-9]{0,17}$")] | None = None
@@ -103,7 +104,8 @@ class EvidenceQuery(Strict):
 class EvidenceBody(Strict):
     """A request that a rule hit; ``mode`` monitor: it was not blocked. Secrets are masked.
 
-    ``name``, ``group`` and ``hits`` are the rule's present ones; null: it was deleted, or has none.
+    ``name``, ``group`` and ``hits`` are the present values of the rule; null: the rule was deleted,
+    or has none.
     """
 
     at: Timestamp
@@ -134,13 +136,13 @@ class EvidencePage(Strict):
 
 
 class FleetRule(RuleRequest):
-    """A rule of the fleet, with its id there."""
+    """A rule of the fleet, with the fleet's id."""
 
     fleet_id: FleetId
 
 
 class FleetRulesRequest(Strict):
-    """Rules of the fleet to put on this node and to remove from it."""
+    """Rules of the fleet to put on this node, and to remove from it."""
 
     put: Annotated[list[FleetRule], Field(max_length=PUT_MAX)] = Field(default=[])
     removed: Annotated[list[FleetId], Field(max_length=REMOVED_MAX)] = Field(default=[])
@@ -154,7 +156,7 @@ class RefusedRule(Strict):
 
 
 class FleetRulesBody(Strict):
-    """The result. ``revision`` null: nothing had to be changed."""
+    """The result of the request. ``revision`` null: nothing had to be changed."""
 
     revision: int | None
     state: State

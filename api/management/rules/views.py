@@ -88,7 +88,7 @@ class RuleViews:
         return answers.to_add(*self._settled(rule), warnings)
 
     def change(self, call: Call) -> Answer:
-        """Another action or group, or on or off."""
+        """Change a rule's action or group, or enable or disable it."""
         request: PatchRequest = call.body
         actor = Actor(call.principal, call.request_id)
         rule = self._rules.change(actor, _number(call), request.values())

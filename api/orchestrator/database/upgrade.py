@@ -16,7 +16,7 @@ SCHEMA = Schema(Path(__file__).parent / "migrations", HEAD)
 def migrate(url: str) -> None:
     """Bring the schema up to date, in a process of its own.
 
-    Raises `StorageError` if that is what hinders, else `ConfigurationError`.
+    Raises `StorageError` if the storage is the cause, else `ConfigurationError`.
     """
     opening.migrate("api.orchestrator.database.upgrade", url, HEAD)
 

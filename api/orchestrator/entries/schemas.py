@@ -41,7 +41,7 @@ FOLLOWED_MAX = 10_000
 
 
 class PageQuery(Strict):
-    """Which part of a list: follow ``next_cursor`` until it is null."""
+    """One page of a list: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Cursor | None = None
@@ -69,7 +69,7 @@ class PutRequest(
 
 
 class FleetEntryBody(Strict):
-    """An entry of the fleet's. ``revision``: the fleet's change that put it there."""
+    """An entry of the fleet. ``revision``: the fleet's change that wrote it."""
 
     ip: str
     origin: Literal["fleet"] = "fleet"
@@ -84,19 +84,19 @@ class FleetEntryBody(Strict):
 
 
 class SpreadEntryBody(FleetEntryBody):
-    """The same, and on how many nodes the change that put it there is in force."""
+    """An entry, and the number of nodes on which its change is in force."""
 
     nodes: NodeCounts
 
 
 class PutEntryBody(FleetEntryBody):
-    """One of many entries, and what became of it."""
+    """One of many entries, and the result for it."""
 
     result: Literal["created", "replaced"]
 
 
 class EntriesBody(Strict):
-    """What a POST of many entries did."""
+    """The result of a POST of many entries."""
 
     revision: int
     created: int
@@ -105,7 +105,7 @@ class EntriesBody(Strict):
 
 
 class PutBody(RootModel[FleetEntryBody | EntriesBody]):
-    """As was asked: one entry, or what became of many."""
+    """The result for one entry, or for many."""
 
 
 class BlacklistPage(Strict):
@@ -125,13 +125,13 @@ class AllowlistPage(Strict):
 
 
 class ImportBody(LinesBody):
-    """What an import did."""
+    """The result of an import."""
 
     revision: int | None
 
 
 class RemoveRequest(Strict):
-    """Which entries to remove: those that meet every condition that is given, at least one."""
+    """The entries to remove: those that meet every given condition. At least one is required."""
 
     model_config = ConfigDict(json_schema_extra=not_all_null("networks", "reason", "created_by"))
 
@@ -152,22 +152,24 @@ class RemoveRequest(Strict):
 
 
 class RemovedBody(Strict):
-    """How many entries a removal took, or would take (``dry_run``); null: nothing is changed."""
+    """The number of entries that a removal took, or would take (``dry_run``). ``revision`` null:
+    nothing was changed."""
 
     revision: int | None
     removed: int
 
 
 class FollowQuery(SinceQuery):
-    """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
+    """The state of a node: it has everything up to change ``since`` of ``epoch``. Without these
+    fields: it has nothing."""
 
     limit: Annotated[int, Field(ge=1, le=FOLLOWED_MAX), FromDecimal] = FOLLOWED_MAX
-    """Entries on a page of everything; changes are not paged."""
+    """Entries on a page of a whole list; changes are not paged."""
     cursor: Cursor | None = None
 
 
 class FollowedEntry(Strict):
-    """An entry to be put on a list of the node's."""
+    """An entry to be put on a list of the node."""
 
     list: Literal["blacklist", "allowlist"]
     ip: str
@@ -183,19 +185,19 @@ class FollowedNetwork(Strict):
 
 
 class FollowedLists(Strict):
-    """The changes since the node's change, or a page of everything (``full``)."""
+    """The changes since the node's change, or with ``full`` a page of all entries."""
 
     at: Timestamp
-    """The time, by the clock of ``expires_at``."""
+    """The present time of the clock of ``expires_at``."""
     epoch: str
     change: int
-    """The node's change after it has applied this and, if full, all further pages."""
+    """The node's change after it has applied this answer and, with ``full``, all further pages."""
     full: bool
     confirmed: bool
     """After the node's change, an operator has confirmed that the lists have lost entries on
     purpose."""
     totals: dict[Literal["blacklist", "allowlist"], int]
-    """Number of all entries, on the first page of everything."""
+    """Number of all entries; on the first page of all entries only."""
     entries: list[FollowedEntry]
     removed: list[FollowedNetwork]
     next_cursor: str | None

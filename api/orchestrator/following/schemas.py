@@ -1,4 +1,4 @@
-"""What nodes ask of what they follow, and what people ask of how far that has come."""
+"""Requests of nodes about their desired state, and of operators about the spread of changes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from api.common.contract.schemas import FromDecimal, Strict
 
 
 class DesiredBody(Strict):
-    """What one node is to enforce, by numbers: what has another number than the node has, it
-    fetches."""
+    """The desired state of one node, as numbers. The node fetches each part whose number differs
+    from its own."""
 
     epoch: str
-    """Which database the numbers are of (a UUID)."""
+    """The database that the numbers belong to (a UUID)."""
     state: Literal["active", "draining"]
     policy: int | None = None
-    """Number of the policy's version; null: the fleet has none for this node."""
+    """Number of the policy's version; null: the fleet has no policy for this node."""
     lists: int = 0
-    """The fleet's change that last touched its blacklist or allowlist; 0: never."""
+    """The fleet's change that last changed its blacklist or allowlist; 0: there was none."""
     rules: int = 0
-    """The same of its rules of the WAF."""
+    """The fleet's change that last changed its rules of the WAF; 0: there was none."""
 
 
 class SinceQuery(Strict):
-    """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
+    """The state of a node: it has everything up to change ``since`` of ``epoch``. Without these
+    fields: it has nothing."""
 
     epoch: Annotated[str, Field(max_length=64)] | None = None
     since: Annotated[int, Field(ge=0, le=10**18), FromDecimal] = 0
@@ -46,7 +47,7 @@ class NodeCounts(Strict):
 
 
 class NodeWithout(Strict):
-    """A node without a change, or with a part of it; ``message``: the node's own text."""
+    """A node without a change, or with a part of it; ``message``: text from the node."""
 
     node: str
     state: Literal["pending", "rejected", "unreachable"]
@@ -54,9 +55,10 @@ class NodeWithout(Strict):
 
 
 class RevisionBody(Strict):
-    """The spread of a change; the first twenty nodes ``without`` it, by id.
+    """The spread of a change; ``without`` names the first twenty nodes that lack it, by id.
 
-    ``in_force``: on every reachable node. ``rejected``: a node refuses a part of it; ``reason``.
+    ``in_force``: on every reachable node. ``rejected``: a node refuses a part of it, for
+    ``reason``.
     """
 
     revision: int

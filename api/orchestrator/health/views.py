@@ -10,7 +10,7 @@ from api.storage.trouble import Storage
 
 
 class HealthBody(Strict):
-    """That it is so."""
+    """The answer of a successful check."""
 
     status: Literal["live", "ready"]
 

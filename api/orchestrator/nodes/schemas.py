@@ -21,7 +21,7 @@ Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Text without control characters: PostgreSQL keeps no NUL."""
 Word = Annotated[Line, Field(max_length=64)]
 RuleTypes = Annotated[list[Word], Field(max_length=64)]
-"""Types of a policy's rules that a node knows."""
+"""Types of policy rules that a node supports."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Mode = Literal["tcp", "syn", "l7"]
 Health = Literal["healthy", "degraded", "unhealthy"]
@@ -43,7 +43,7 @@ def _selector(text: str) -> str:
 
 
 class Registration(Strict):
-    """A node's enrolment: its key stays on the node, only the hash is sent."""
+    """A node's enrolment. The key stays on the node; only its hash is sent."""
 
     id: NodeId
     uuid: Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -64,15 +64,15 @@ class Applied(Strict):
 
 
 class Followed(Applied):
-    """The result, and whether it is complete."""
+    """The result, and whether the part is complete."""
 
     wanted: int | None
-    """The number that the node is to have now; null: the fleet has no policy for it."""
+    """The number that the node should have now; null: the fleet has no policy for it."""
     is_newest: bool
 
 
 class Heartbeat(Strict):
-    """How a node is, every ten seconds and at once when that changes."""
+    """The state of a node: sent every ten seconds, and at once after a change."""
 
     boot_id: Word
     at: Time
@@ -82,7 +82,7 @@ class Heartbeat(Strict):
     load: Annotated[float, Field(ge=0, le=1), AllowInfNan(allow_inf_nan=False)]
     version: Word
     rule_types: RuleTypes | None = None
-    """None: as before."""
+    """None: not changed."""
     address: Annotated[Line, Field(min_length=1, max_length=255)]
     stats: Annotated[
         dict[Word, Annotated[int, Finite] | Real | None],
@@ -91,29 +91,30 @@ class Heartbeat(Strict):
     applied: dict[Literal["policy", "lists", "rules", "drain"], Applied] = Field(
         default_factory=dict
     )
-    """``drain``: number 1, it does; 0, it does not."""
+    """The applied state of each part. Number 1 of ``drain``: the node drains; 0: it does not."""
     incidents: Annotated[list[ReportedIncident], Field(max_length=100)] = Field(
         default_factory=list
     )
-    """As the node's ``GET /attacks/<id>`` has them: new or changed, and not acknowledged."""
+    """In the form of the node's ``GET /attacks/<id>``: new or changed incidents that are not
+    acknowledged."""
 
 
 class AcknowledgedIncident(Strict):
-    """A report of an incident that is kept: as the node sent it."""
+    """An incident that the orchestrator has stored, as the node sent it."""
 
     id: str
     updated_at: Timestamp
 
 
 class HeartbeatAnswer(Strict):
-    """What the orchestrator has taken."""
+    """The parts of a heartbeat that the orchestrator has stored."""
 
     at: Timestamp
     acknowledged: list[AcknowledgedIncident]
 
 
 class RegistrationAnswer(Strict):
-    """The node is known."""
+    """The answer to an enrolment: the node is registered."""
 
     id: str
     status: Status
@@ -121,7 +122,7 @@ class RegistrationAnswer(Strict):
 
 
 class NodeBody(Strict):
-    """A node, as the orchestrator has it."""
+    """A node, as the orchestrator knows it."""
 
     id: str
     uuid: str
@@ -135,18 +136,18 @@ class NodeBody(Strict):
     desired: Literal["active", "draining"]
     clock_off_ms: int | None
     policy: Followed | None
-    """Null: the node has not reported it; likewise the other fields."""
+    """Null, here and in other fields: the node has not reported it."""
     lists: Followed | None
     rules: Followed | None
     drain: Applied | None
-    """What the node has done about ``desired``: number 1, it drains; 0, it does not."""
+    """The node's results for ``desired``. Number 1: it drains; 0: it does not."""
     registered_at: Timestamp
     last_seen_at: Timestamp | None
     stats: dict[str, float | int | None]
 
 
 class NodesQuery(Strict):
-    """Which nodes, and which part of them: follow ``next_cursor`` until it is null."""
+    """A filter of nodes, and the page: follow ``next_cursor`` until it is null."""
 
     status: Status | None = None
     mode: Mode | None = None
@@ -159,33 +160,34 @@ class NodesQuery(Strict):
         ]
         | None
     ) = None
-    """``site=fra,role in (edge,core)``: a node has all of them."""
+    """``site=fra,role in (edge,core)``: nodes to which all terms apply."""
     text: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
-    """Text within its id or address."""
+    """Text within the id or address."""
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern=NODE_ID)] | None = None
 
 
 class LabelsRequest(Strict):
-    """Labels to set; null takes one away. Those that are not named stay."""
+    """Labels to set; null removes a label. Labels that are not named stay."""
 
     labels: Annotated[dict[Label, Label | None], Field(max_length=2 * LABELS_MAX)]
 
 
 class NodeKeyRequest(Strict):
-    """The hash of a key that the node has made: valid beside the old one until its first use."""
+    """The hash of a key that the node has made. It is valid beside the old key until its first
+    use."""
 
     key_sha256: Sha256
 
 
 class NodeKeyAnswer(Strict):
-    """The node of the key."""
+    """The node to which the key belongs."""
 
     id: str
 
 
 class DeleteQuery(Strict):
-    """Whether the node may enrol again with the key that it has."""
+    """With ``allow_again``, the node may enrol again with its present key."""
 
     allow_again: Annotated[bool, FromFlag] = False
 
@@ -199,7 +201,7 @@ class NodePage(Strict):
 
 
 class TokenRequest(Strict):
-    """An enrolment token to make; without a limit it has none."""
+    """An enrolment token to make; a field that is not set means no limit."""
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     uses_max: Annotated[int, Field(ge=1, le=100_000), Whole] | None = None

@@ -39,7 +39,7 @@ class Known(Protocol):
 
     @property
     def clock_off_ms(self) -> int | None:
-        """Its clock minus the database's."""
+        """The node's clock minus the database's."""
 
     @property
     def duplicate_ms(self) -> int | None:

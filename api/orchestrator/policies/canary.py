@@ -57,7 +57,7 @@ def ratio_before(last: Stats | None, before: Stats | None) -> float:
 
 
 def complaint(was: float, since: Counters, bound: float) -> str | None:
-    """Why the canary fails; None: it does not.
+    """The reason for which the canary fails; None: it does not fail.
 
     Args:
         was: the share of dropped packets before.

@@ -29,9 +29,9 @@ class Move:
 
     values: dict[str, Any]
     action: str | None = None
-    """For the audit trail."""
+    """The action that the audit trail records; None: it records nothing."""
     is_felt: bool = False
-    """Whether it changes the desired state of nodes."""
+    """Whether the step changes the desired state of nodes."""
 
 
 def decide(sight: Sight) -> Move | None:

@@ -73,7 +73,8 @@ def move(connection: Connection, row: AnyRow, values: dict[str, Any]) -> bool:
 
 
 def must_move(connection: Connection, row: AnyRow, values: dict[str, Any]) -> None:
-    """As `move`, for an operator. Raises `ConflictError`."""
+    """Change a deployment like `move`, for an operator. Raises `ConflictError` if the deployment
+    was changed since it was read."""
     if not move(connection, row, values):
         raise ConflictError(f"deployment {row.id} has changed in the meantime", retry_after_s=1)
 
@@ -89,7 +90,7 @@ def ended(state: str, now_ms: int) -> dict[str, Any]:
 
 
 def is_proven(row: AnyRow) -> bool:
-    """Whether it reached all of its nodes, and needs no confirmation."""
+    """Whether the deployment has reached all of its nodes, and needs no confirmation."""
     return row.state != "canary" and (row.confirm_within is None or row.confirmed_by is not None)
 
 

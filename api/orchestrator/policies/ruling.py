@@ -1,4 +1,4 @@
-"""Which deployment determines the policy of a node: derived, never stored.
+"""Selects the deployment that determines the policy of a node: derived, never stored.
 
 It is the newest deployment that stands, selects the node's labels, has reached the node (a canary's
 reaches that node only), and whose rule types the node supports. So nodes that register later, get

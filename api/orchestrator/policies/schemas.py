@@ -35,20 +35,21 @@ _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,32})?(?:[eE][+-]?[0-9]{1,3})?", r
 
 
 def _ratio(value: object) -> object:
-    """A number in a query string, as programs write it: 0.01, 1e-05."""
+    """A number in a query string, in the notation of programs: 0.01, 1e-05."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         return float(value)
     return value
 
 
 class DeployQuery(Strict):
-    """To which nodes a policy goes, and how.
+    """The nodes to which a policy is deployed, and the options of the deployment.
 
     ``selector``: labels, as ``edge=yes,site in (ams,fra)``; none: every node. With ``strategy``
-    ``canary`` one node is first (``canary``, else the healthy one with the lowest id) and is
-    watched for ``hold_seconds``: when it drops more by ``max_drop_ratio`` of its packets than
-    before, it gets back what it had. With ``confirm_within`` seconds all nodes do, unless
-    somebody confirms. With ``dry_run`` nothing is changed. ``accept_exempt``: as on a node.
+    ``canary`` one node gets the policy first (``canary``, else the healthy one with the lowest id)
+    and is observed for ``hold_seconds``. If its share of dropped packets has increased by more than
+    ``max_drop_ratio``, it returns to its former policy. With ``confirm_within``, all nodes return
+    to their former policy after so many seconds without a confirmation. With ``dry_run`` nothing is
+    changed. ``accept_exempt``: as on a node.
     """
 
     selector: Annotated[str, Field(max_length=CHARACTERS_MAX), WithJsonSchema(SELECTOR_SCHEMA)] = ""
@@ -62,20 +63,20 @@ class DeployQuery(Strict):
 
 
 class RollbackRequest(Strict):
-    """Which version is to be in force again; no number: the one before the newest."""
+    """The version to be restored; no number: the one before the newest."""
 
     number: Annotated[int, Field(ge=1, lt=10**18), Whole] | None = None
 
 
 class DeploymentsQuery(Strict):
-    """Which part of the deployments: follow ``next_cursor`` until it is null."""
+    """One page of the deployments: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern="^[0-9]{1,18}$")] | None = None
 
 
 class DeploymentQuery(Strict):
-    """Which part of a deployment's nodes: follow ``next_cursor`` until it is null."""
+    """One page of a deployment's nodes: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern=NODE_ID)] | None = None
@@ -83,12 +84,12 @@ class DeploymentQuery(Strict):
 
 
 class DeployedNode(Strict):
-    """How far a deployment is with one node."""
+    """The progress of a deployment on one node."""
 
     node: str
     state: NodeState
     message: str | None
-    """For a rejection: the node's reason."""
+    """The node's reason for rejecting the policy."""
     status: Status
 
 
@@ -115,7 +116,7 @@ class DeploymentRow(Strict):
 
 
 class DeploymentBody(DeploymentRow):
-    """A deployment with its nodes, by id; ``total`` counts all of the state asked for."""
+    """A deployment with its nodes, by id; ``total`` counts all nodes in the requested state."""
 
     nodes: list[DeployedNode]
     total: int
@@ -163,7 +164,7 @@ class VersionRow(Strict):
 
 
 class VersionPage(Strict):
-    """A part of the versions, newest first; ``total`` counts all that are kept."""
+    """A part of the versions, newest first; ``total`` counts all stored versions."""
 
     history: list[VersionRow]
     total: int
@@ -188,7 +189,7 @@ class PlannedChange(Strict):
 
 
 class PlanBody(Strict):
-    """What a deployment would do; at most 1,000 nodes are named, ``total`` counts all."""
+    """The effect of a deployment; at most 1,000 nodes are named, ``total`` counts all."""
 
     state: Literal["dry_run"]
     name: str

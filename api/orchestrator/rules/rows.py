@@ -61,7 +61,7 @@ def values_of(wanted: Wanted) -> dict[str, Any]:
 
 
 def staged(connection: Connection, import_id: str) -> tuple[int, int, frozenset[str]]:
-    """For an import's lines: their number, the bytes of their patterns, their groups."""
+    """The number of an import's lines, the bytes of their patterns, and their groups."""
     mine = _staged.import_id == import_id
     size = func.coalesce(func.sum(_staged.pattern_bytes), 0)
     count, size_bytes = connection.execute(select(func.count(), size).where(mine)).one()

@@ -12,18 +12,18 @@ from dataplane.waf.document import RuleAction, Severity
 
 Cursor = Annotated[str, Field(pattern="^[0-9]{1,18}$")]
 FOLLOWED_MAX = 200
-"""Rules that a node is told of at once: their patterns may have 4 KiB each."""
+"""Rules in one answer for a node: their patterns may have 4 KiB each."""
 
 
 class RulesQuery(Strict):
-    """Which part of the rules: follow ``next_cursor`` until it is null."""
+    """One page of the rules: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Cursor | None = None
 
 
 class FleetRuleBody(Strict):
-    """A rule of the fleet's. ``revision``: the fleet's change that last touched it."""
+    """A rule of the fleet. ``revision``: the fleet's change that last changed it."""
 
     id: str
     origin: Literal["fleet"] = "fleet"
@@ -44,7 +44,7 @@ class FleetRuleBody(Strict):
 
 
 class SpreadRuleBody(FleetRuleBody):
-    """The same, and on how many nodes the change that last touched it is in force."""
+    """A rule, and the number of nodes on which its last change is in force."""
 
     nodes: NodeCounts
 
@@ -58,7 +58,7 @@ class FleetRulesPage(Strict):
 
 
 class RulesImportBody(Strict):
-    """What an import added; ``revision`` null: the body had no rule."""
+    """The result of an import; ``revision`` null: the body had no rule."""
 
     revision: int | None
     lines: int
@@ -67,7 +67,8 @@ class RulesImportBody(Strict):
 
 
 class FollowRulesQuery(SinceQuery):
-    """What a node has: everything up to change ``since`` of ``epoch``. Without them: nothing."""
+    """The state of a node: it has everything up to change ``since`` of ``epoch``. Without these
+    fields: it has nothing."""
 
     cursor: Cursor | None = None
 
@@ -88,19 +89,19 @@ class FollowedRule(Strict):
 
 
 class FollowedRules(Strict):
-    """The changes since the node's change, or a page of everything (``full``)."""
+    """The changes since the node's change, or with ``full`` a page of all rules."""
 
     at: Timestamp
-    """The time, by the clock of ``expires_at``."""
+    """The present time of the clock of ``expires_at``."""
     epoch: str
     change: int
-    """The node's change after it has applied this and, if full, all further pages."""
+    """The node's change after it has applied this answer and, with ``full``, all further pages."""
     full: bool
     confirmed: bool
     """After the node's change, an operator has confirmed that the fleet has lost rules
     on purpose."""
     total: int
-    """Number of all rules, on the first page of everything."""
+    """Number of all rules; on the first page of all rules only."""
     rules: list[FollowedRule]
     removed: list[str]
     """Ids of removed rules."""

@@ -96,7 +96,7 @@ class RuleViews:
         return _imported(self._importer.run(actor, upload.path))
 
     def change(self, call: Call) -> Answer:
-        """Another action or group, or on or off."""
+        """Change a rule's action or group, or enable or disable it."""
         request: PatchRequest = call.body
         values = request.values()
         if "enabled" in values:

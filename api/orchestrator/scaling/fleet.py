@@ -109,7 +109,7 @@ def set_desired(held: Held, chosen: list[str], desired: str) -> list[str]:
 
 
 def lacks(held: Held, desired: Desired, node: str) -> list[Missing] | None:
-    """What a node lacks of its desired state; None: it is not registered any more."""
+    """The parts of its desired state that a node lacks; None: it is not registered any more."""
     with held.database.read() as connection:
         applied = connection.execute(select(nodes.c.applied).where(nodes.c.id == node)).scalar()
     try:

@@ -49,7 +49,7 @@ class Provisioner(Protocol):
 
 
 def ignore(_progress: str | None) -> None:
-    """For callers that need only the result."""
+    """Ignore the progress: for callers that need only the result."""
 
 
 class SocketProvisioner:

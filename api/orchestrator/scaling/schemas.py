@@ -24,7 +24,8 @@ NodeState = Literal["creating", "active", "removing"]
 
 
 class ScaleRequest(Strict):
-    """How many nodes more or fewer; ``nodes`` chooses which go, else the newest do."""
+    """The number of nodes to add or to remove. ``nodes`` names the nodes to remove; without it the
+    newest ones are removed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -60,7 +61,7 @@ class JobBody(Strict):
     state: State
     error: str | None
     attempt: int
-    """How many processes have run it, one after the other."""
+    """Number of processes that have run it, one after the other."""
     created_at: Timestamp
     created_by: str
     started_at: Timestamp | None
@@ -76,7 +77,7 @@ class LogLine(Strict):
 
 
 class JobDetail(JobBody):
-    """A job with its log from a cursor on; the cursor for what comes next is never null."""
+    """A job with its log from a cursor on; ``log_cursor``, the position after it, is never null."""
 
     log: list[LogLine]
     log_cursor: str
@@ -100,7 +101,7 @@ class ScaledNode(Strict):
 
 
 class ScaleBody(Strict):
-    """What can be scaled, and what has been."""
+    """The limits of scaling, and the created nodes."""
 
     provider: str | None
     min: int
@@ -111,14 +112,14 @@ class ScaleBody(Strict):
 
 
 class JobsQuery(Strict):
-    """Which part of the jobs: follow ``next_cursor`` until it is null."""
+    """One page of the jobs: follow ``next_cursor`` until it is null."""
 
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern=JOB_ID)] | None = None
 
 
 class LogQuery(Strict):
-    """Which part of the log: what came after ``cursor``."""
+    """A part of the log: the lines after ``cursor``."""
 
     cursor: Annotated[int, Field(ge=0), FromDecimal] = 0
     limit: PageLimit = 1000

@@ -1,4 +1,4 @@
-"""What scaling is started with."""
+"""Settings of scaling."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class ScalingSettings:
     socket: Path = Path("/run/secbeat-provisioner/provisioner.sock")
     nodes_min: int = 0
     nodes_max: int = 10
-    """Both of the nodes that jobs have made; the operator's own are not counted."""
+    """Both limit the nodes that jobs have made; the operator's own nodes are not counted."""
     timeout_s: int = 300
-    """For one node, from asking the provider until the node is healthy."""
+    """Time limit for one node, from the request to the provider until the node is healthy."""
     drain_s: int = 30
-    """How long a node that is to go may finish its connections."""
+    """Time for the connections of a node that is to be removed to end."""
     url: str = "http://127.0.0.1:3030"
-    """Where the new nodes find this orchestrator."""
+    """The URL of this orchestrator for new nodes."""

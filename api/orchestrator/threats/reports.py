@@ -49,7 +49,7 @@ class _Part(BaseModel):
 
 
 class ReportedSource(_Part):
-    """One of the heaviest."""
+    """One of the heaviest sources of an attack."""
 
     address: Annotated[
         str,

@@ -12,15 +12,15 @@ WINDOW_S_DEFAULT = 3_600
 WINDOW_S_MAX = 396 * 86_400
 CURSOR = r"^-?[0-9]{1,15}\.threat_[0-9a-f]{16}$"
 SHOWN_MAX = 100
-"""Nodes and targets that are named of a threat."""
+"""Maximum of nodes and targets that a threat names."""
 
 
 class ThreatsQuery(Strict):
-    """Threats that went on within the last ``window`` seconds; of their list, which page."""
+    """Threats that were active within the last ``window`` seconds, and the page of their list."""
 
     window: Annotated[int, Field(ge=1, le=WINDOW_S_MAX), FromDecimal] = WINDOW_S_DEFAULT
     top: Annotated[int, Field(ge=1, le=100), FromDecimal] = 10
-    """How many attackers."""
+    """Number of attackers in the answer."""
     limit: PageLimit = PAGE_DEFAULT
     cursor: Annotated[str, Field(pattern=CURSOR)] | None = None
 
@@ -37,7 +37,7 @@ class AttackerBody(Strict):
 
 
 class ThreatBody(Strict):
-    """One attack, however many nodes have seen it; of nodes and targets, 100 are named."""
+    """One attack, seen by any number of nodes; at most 100 nodes and targets are named."""
 
     id: str
     type: str
@@ -59,8 +59,8 @@ class ThreatBody(Strict):
 
 
 class ThreatsBody(Strict):
-    """``active_threats`` went on within the window, ``ongoing`` of them go on; ``top_attackers``
-    are without the sources of floods that forge them."""
+    """``active_threats`` were active within the window; ``ongoing`` of them are active now.
+    ``top_attackers`` does not include sources of floods with forged addresses."""
 
     active_threats: int
     top_attackers: list[AttackerBody]

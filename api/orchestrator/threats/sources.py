@@ -52,7 +52,8 @@ class Merger:
     def __init__(self) -> None:
         self._found: Attackers = {}
         self._unnamed: dict[str, int] = {}
-        """For each source: packets that the sketches with it may have missed of others."""
+        """For each source, the number of other sources' packets that the sketches with it may have
+        missed."""
         self._all_unnamed = 0
 
     def add(self, sketch: Sketch) -> None:

@@ -57,7 +57,7 @@ class Database:
 
     @contextmanager
     def peek(self) -> Iterator[Connection]:
-        """For one statement that reads: without BEGIN and ROLLBACK, which each cost a
+        """A connection for one statement that reads: without BEGIN and ROLLBACK, which each cost a
         round trip."""
         with self._translated(), self._peeking.connect() as connection:
             yield connection

@@ -25,9 +25,11 @@ def settle(api: NodeApi, answer: Answer, timeout_s: float | None) -> Answer:
 
 
 def settle_in_fleet(api: NodeApi, answer: Answer, timeout_s: float | None, part: str) -> Answer:
-    """As `settle`, for a change of the fleet's ``lists`` or ``rules``, on all reachable nodes.
+    """The same as `settle`, for a change of the fleet's ``lists`` or ``rules``, on all reachable
+    nodes.
 
-    The body gets ``state`` and ``nodes``, the number of nodes that have it. Raises as `settle`.
+    The body gets ``state`` and ``nodes``, the number of nodes that have it. Raises the errors of
+    `settle`.
     """
     if answer.revision is None or timeout_s is None:
         return answer

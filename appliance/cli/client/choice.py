@@ -32,7 +32,7 @@ class Asked:
     def settle(
         self, answer: Answer, timeout_s: float | None, part: Literal["lists", "rules"]
     ) -> Answer:
-        """The answer once it is in force, if that was asked for.
+        """The answer, after the change is in force if a wait was requested.
 
         See `changes.settle` and `changes.settle_in_fleet`.
         """

@@ -14,16 +14,16 @@ Desired = Literal["draining", "active"]
 
 
 def wait(api: FleetApi, path: str, asked: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-    """The node once its drain is complete, or it works again; progress goes to stderr.
+    """The node after its drain is complete or has ended; progress goes to stderr.
 
     Args:
-        path: of the node.
-        asked: the answer to what was asked of it: only a later heartbeat counts.
-        timeout_s: at most so long, also while the orchestrator is away.
+        path: path of the node in the API.
+        asked: the answer to the request; only later heartbeats are considered.
+        timeout_s: time limit, also while the orchestrator is away.
 
     Raises:
-        RefusedError: somebody has asked for the opposite meanwhile.
-        TryLaterError: not within that time.
+        RefusedError: another request has changed the desired state meanwhile.
+        TryLaterError: the time limit is exceeded.
     """
     node, desired, said = str(asked["id"]), asked["desired"], ""
     until_s = time.monotonic() + timeout_s
@@ -47,7 +47,7 @@ def wait(api: FleetApi, path: str, asked: dict[str, Any], timeout_s: float) -> d
             state = "drained" if desired == "draining" else "at work again"
             raise TryLaterError(
                 f"node {node!r} is not {state} within {timeout_s:g} s: {lacks}; "
-                f"it its desired state is still {desired}"
+                f"its desired state is still {desired}"
             )
         time.sleep(POLL_S)
 

@@ -21,14 +21,14 @@ _DENIED = os.strerror(errno.EACCES).lower()
 
 
 class Key(NamedTuple):
-    """A key, and where it was found: a variable with its dollar sign, or a file."""
+    """A key and its place: a variable with its dollar sign, or a file."""
 
     text: str
     place: str
 
 
 class KeyMissingError(SecBeatError):
-    """No usable key; the message says where it was looked for."""
+    """No usable key; the message names the places that were searched."""
 
     exit_code = Exit.NO_PERMISSION
 
@@ -42,10 +42,10 @@ def find_key(
     """The key from ``--key-file``, else from the environment, else from the first readable file.
 
     Args:
-        given: what ``--key-file`` says; if it is there, nothing else is looked at.
-        environment: looked at for the variables, in their order.
+        given: the value of ``--key-file``; if given, no other place is searched.
+        environment: the environment with the variables.
         files: the key files to try; empty when the API is not on this host.
-        variables: of the environment; see `VARIABLES`.
+        variables: names of variables, in the order of the search; see `VARIABLES`.
 
     Raises:
         KeyMissingError: none found, or the given file is unreadable or empty.
@@ -73,7 +73,7 @@ def find_key(
 
 
 def _read(file: Path) -> tuple[str, str]:
-    """The key in a file, or an empty one and what is wrong."""
+    """The key in a file, or an empty text and the error."""
     try:
         key = file.read_text(encoding="utf-8-sig").strip()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A session with the management API: sends requests, makes what goes wrong one error each."""
+"""A session with the management API: sends requests, and converts every failure to one error."""
 
 from __future__ import annotations
 
@@ -104,12 +104,12 @@ class NodeApi:
 
     @classmethod
     def open(cls, url: str, key_file: Path | None) -> Self:
-        """A session with the API at ``url``, with the key that is found for it.
+        """A session with the API at ``url``, with the key for it.
 
         Raises:
-            typer.BadParameter: the URL is none.
-            KeyMissingError: no key.
-            UnavailableError: no key, and nothing on this host that would ask for one.
+            typer.BadParameter: the URL is invalid.
+            KeyMissingError: no key was found.
+            UnavailableError: no key was found, and no API on this host answers.
         """
         url = checked_url(url)
         files = cls.default_files() if is_local(url) else ()
@@ -173,7 +173,7 @@ class NodeApi:
         return self._patiently(send)
 
     def download(self, path: str) -> bytes:
-        """GET something that is no JSON."""
+        """GET an answer that is not JSON."""
         return self._patiently(lambda: self._expected(self._request("GET", path))).content
 
     def follow(self, path: str, query: Query, last: str | None) -> Iterator[bytes]:
@@ -209,10 +209,11 @@ class NodeApi:
     def wait_in_force(
         self, revision: int, timeout_s: float, path: str = "revisions"
     ) -> dict[str, Any]:
-        """Poll a revision until it is decided, at most ``timeout_s`` seconds; what is said of it.
+        """Poll a revision for at most ``timeout_s`` seconds until it is not pending; returns its
+        body.
 
         Raises:
-            TryLaterError: still pending when the time was over.
+            TryLaterError: it is still pending after this time.
             RefusedError: the node has rejected it.
         """
         until = time.monotonic() + timeout_s

@@ -11,7 +11,7 @@ from dataplane.base.errors import SecBeatError
 
 
 class RefusedError(SecBeatError):
-    """The API refused; the message names the thing, the value and the limit."""
+    """The API has refused the request; the message names the thing, the value and the limit."""
 
     exit_code: int = Exit.REFUSED
 
@@ -27,13 +27,13 @@ class RefusedError(SecBeatError):
 
 
 class UnavailableError(RefusedError):
-    """The API can't be reached, or has no data plane to ask."""
+    """The API can't be reached, or its data plane is away."""
 
     exit_code = Exit.UNAVAILABLE
 
 
 class TryLaterError(RefusedError):
-    """Not now: too many requests, or not decided in time."""
+    """Not possible now: too many requests, or no decision in time."""
 
     exit_code = Exit.TRY_LATER
 
@@ -45,7 +45,7 @@ class NotTheApiError(SecBeatError):
 
 
 def problem_lines(status: int, problem: Mapping[str, Any]) -> list[str]:
-    """A problem document as lines: its errors, and before them its detail if that says more."""
+    """A problem document as lines: its errors, after its detail if that has more information."""
     detail = str(problem.get("detail") or problem.get("title") or "refused without a reason")
     errors = [one for one in problem.get("errors") or () if isinstance(one, dict)]
     if not errors:

@@ -1,4 +1,4 @@
-"""Prints lists that come in pages: a million entries must not have to fit into memory."""
+"""Prints lists that come in pages, so that a million entries need not fit into memory."""
 
 from __future__ import annotations
 

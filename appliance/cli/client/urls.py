@@ -25,7 +25,7 @@ def checked_url(url: str) -> str:
 
 
 def is_local(url: str) -> bool:
-    """Whether a URL leads to this host's loopback."""
+    """Whether the host of a URL is this host's loopback."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback

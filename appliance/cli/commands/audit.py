@@ -1,4 +1,4 @@
-"""``secbeat audit``: who changed what, when, from where."""
+"""``secbeat audit``: the trail of changes with key, time and source."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ def _rows(entries: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
 
 
 def _cell(value: Any) -> Cell:
-    """What was before and is after is JSON, on one line."""
+    """The values before and after the change, as JSON on one line."""
     return json.dumps(value) if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""``secbeat countries``: the file that says in which country an address is. Asks no API."""
+"""``secbeat countries``: the database with the countries of addresses. Uses no API."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dataplane.countries.database import CountryDatabase
 from dataplane.countries.sources import Source, read_mmdb, read_tor
 
 TOR = Path("/usr/share/tor")
-"""Where Debian's tor-geoipdb has ``geoip`` and ``geoip6``."""
+"""The directory of ``geoip`` and ``geoip6`` in Debian's tor-geoipdb."""
 _DAY_S = 86_400
 _NO_COUNTRY = "no address of IPv{0} has a country: all are ZZ, which geo_allow refuses unless named"
 
@@ -138,7 +138,7 @@ def _source(mmdb: Path | None, tor: tuple[Path, Path] | None) -> Source:
 
 
 def _existing(path: Path) -> CountryDatabase | None:
-    """What is there; None if it is nothing that could be used."""
+    """The existing database; None if there is no usable one."""
     try:
         return database.read(path)
     except InvalidInputError:
@@ -146,7 +146,7 @@ def _existing(path: Path) -> CountryDatabase | None:
 
 
 def _about(found: CountryDatabase) -> dict[str, Any]:
-    known = found.countries_in(Network.parse("::/0"))  # mapped, that is IPv4 too
+    known = found.countries_in(Network.parse("::/0"))  # a mapped prefix, so this includes IPv4
     return {
         "name": found.name,
         "date": _time(found.date_s),

@@ -1,4 +1,5 @@
-"""``secbeat doctor``: what keeps this host from being a node, and the command that mends it."""
+"""``secbeat doctor``: faults that prevent this host from being a node, and the commands that repair
+them."""
 
 from __future__ import annotations
 

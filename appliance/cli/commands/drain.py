@@ -1,4 +1,4 @@
-"""``secbeat drain``: a node that is to be left alone, and forwards what still comes."""
+"""``secbeat drain``: drains a node, which continues to forward all packets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drain(
 
 
 def _progress(drain: dict[str, Any]) -> str:
-    """How far it is."""
+    """The progress of the drain."""
     match drain["waiting_for"]:
         case "dataplane":
             return "the data plane has not applied the drain yet"

@@ -1,4 +1,4 @@
-"""``secbeat host``: what the units of an appliance run as root at every boot.
+"""``secbeat host``: the commands that the units of an appliance run as root at every boot.
 
 Without typer: importing it and building a command takes longer than all that a one-shot does (0.15
 of 0.25 s of CPU time, Python 3.11; in an emulated machine seconds), and a boot runs five of them.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """A command with what it works on."""
+    """The options of a command, and the objects that it uses."""
 
     options: argparse.Namespace
     host: Host
@@ -45,7 +45,7 @@ class Call:
 
     @property
     def is_dry(self) -> bool:
-        """Whether nothing may change; else HostError unless root asks."""
+        """True for a dry run; otherwise HostError unless root runs the command."""
         if self.options.dry_run:
             return True
         if os.geteuid() != 0:
@@ -53,7 +53,7 @@ class Call:
         return False
 
     def do(self, steps: Sequence[Step]) -> list[str]:
-        """Carry steps out, or only say what they are."""
+        """Carry steps out; in a dry run, only return their descriptions."""
         return [step.what for step in steps] if self.is_dry else carry_out(steps)
 
     def tell(self, name: str, lines: Sequence[str]) -> None:
@@ -161,7 +161,7 @@ def run(words: Sequence[str]) -> None:
 
 
 def show_help() -> None:
-    """What makes this machine a node, at every boot."""
+    """Configure this machine as a node, at every boot."""
     _parser().print_help(sys.stdout)
 
 

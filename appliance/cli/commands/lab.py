@@ -134,7 +134,7 @@ def _table(output: Output, document: status.Document) -> None:
 
 
 def _fleet(document: status.Document) -> str:
-    """Of the lab's own orchestrator, if it has one."""
+    """The lines about the lab's own orchestrator, if it has one."""
     address = document["addresses"].get("orchestrator")
     if address is None:
         return ""

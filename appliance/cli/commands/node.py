@@ -100,7 +100,7 @@ def _rest(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _not_forwarding(body: dict[str, Any]) -> str | None:
-    """Why no packet passes, according to the status."""
+    """The reason for which no packet passes, from the status."""
     reasons = body.get("reasons", [])
     if "dataplane_away" in reasons:
         error = body.get("dataplane_error")

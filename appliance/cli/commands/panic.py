@@ -1,4 +1,4 @@
-"""``secbeat panic``: the way out when mitigation hurts."""
+"""``secbeat panic``: stops mitigation for a time, if it affects legitimate traffic."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def panic(  # noqa: PLR0917 - one parameter for each option of the command
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set all profiles to monitor at once, for a time: only structural reasons still drop."""
+    """Switch every profile to monitor mode at once, for a time: only packets that the node can't
+    forward are dropped."""
     api, output = NodeApi.open(url, key_file), Output(as_json)
     if off:
         answer = api.delete("panic")

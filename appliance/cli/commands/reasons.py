@@ -1,4 +1,5 @@
-"""``secbeat reasons``: what each drop reason means, whom it hits by mistake, what to do. No API."""
+"""``secbeat reasons``: the meaning of each drop reason, legitimate traffic that it can hit, and
+advice. Uses no API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``secbeat webhooks``: who is told of events, and what could not be delivered."""
+"""``secbeat webhooks``: the receivers of events, and undelivered messages."""
 
 from __future__ import annotations
 

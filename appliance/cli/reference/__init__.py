@@ -1,1 +1,1 @@
-"""The whole tree of commands as data, and what is made from it: man pages, completion."""
+"""The tree of all commands as data, and the files made from it: man pages, completion."""

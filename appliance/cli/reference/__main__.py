@@ -1,8 +1,8 @@
 """``python -m appliance.cli.reference DIRECTORY [--links DIRECTORY]``: installs man pages and
 completion scripts.
 
-A release has them in ``/opt/secbeat/share``, so that a rollback brings back those of the earlier
-release; ``/usr/share``, where man and the shells look, has links to them.
+A release has them in ``/opt/secbeat/share``, so that a rollback restores those of the earlier
+release. ``/usr/share``, which man and the shells search, has links to them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def install(directory: Path) -> list[str]:
 
 
 def link(paths: Iterable[str], directory: Path, links: Path) -> None:
-    """Links from ``links`` to the files; those of earlier pages that lead nowhere are removed."""
+    """Make links from ``links`` to the files; remove dangling links of earlier pages."""
     for path in paths:
         place = links / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def link(paths: Iterable[str], directory: Path, links: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Install what the command line asks for."""
+    """Install the files that the command line requests."""
     parser = argparse.ArgumentParser(prog="python -m appliance.cli.reference")
     parser.add_argument("directory", type=Path, metavar="DIRECTORY")
     parser.add_argument("--links", type=Path, metavar="DIRECTORY")

@@ -84,7 +84,7 @@ def _group_page(command: Command, version: str) -> str:
 def _head(command: Command, version: str) -> list[str]:
     name = "-".join((PROGRAM, *command.path))
     title = f'.TH {_quoted(name.upper())} {SECTION} "" {_quoted(f"SecBeat {version}")} ""'
-    # Words such as names of variables are not to be hyphenated; nor are lines filled with blanks.
+    # Words such as names of variables must not be hyphenated, nor lines filled with blanks.
     head = [title, ".nh", ".ad l", *_section("Name")]
     return [*head, f"{_text(name)} \\- {_text(command.summary)}"]
 
@@ -134,7 +134,7 @@ def _quoted(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """The text as it is to be read: no character of it is taken as a request or an escape."""
+    """The text for troff: no character of it is taken as a request or an escape."""
     escaped = "".join(map(_character, text))
     return f"\\&{escaped}" if escaped.startswith(".") else escaped
 
@@ -145,5 +145,5 @@ def _character(one: str) -> str:
 
 def _joined(lines: Sequence[str]) -> str:
     text = "\n".join(lines) + "\n"
-    # A paragraph right behind a heading is what the heading begins anyway.
+    # A heading already begins a paragraph, so the first paragraph needs no request.
     return re.sub(r"(?m)^(\.S[HS] .*)\n\.PP$", r"\1", text)

@@ -1,7 +1,7 @@
-"""Completion for bash, zsh and fish: scripts that hold the whole tree of commands.
+"""Completion for bash, zsh and fish: scripts that contain the whole tree of commands.
 
-They start no process and ask no API, so that a completion takes no time that can be felt. What
-only a node knows, such as the id of an attack, is not completed. Each script has the same two
+They start no process and send no request, so a completion takes no noticeable time. Values that
+only a node knows, such as the id of an attack, are not completed. Each script has the same two
 tables: the nouns and options at a place in the tree, and the values of an option.
 """
 
@@ -14,7 +14,7 @@ from appliance.cli.reference.tree import PROGRAM, Command
 
 Shell = Literal["bash", "zsh", "fish"]
 FILES = "FILE"
-"""In place of values: names of files."""
+"""A marker in place of values: names of files."""
 _WIDTH = 100
 
 
@@ -33,7 +33,7 @@ def _places(root: Command) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def _values(root: Command) -> Iterator[tuple[str, int, list[str]]]:
-    """Place and option, how many words its value has, the values."""
+    """Place and option, number of words of its value, the values."""
     for one in root.walk():
         for option in one.options:
             if option.values:
@@ -43,7 +43,7 @@ def _values(root: Command) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def _sh_tables(root: Command) -> str:
-    """As functions of bash and zsh; they set variables of the caller."""
+    """The tables as functions of bash and zsh; they set variables of the caller."""
     lines = [f"_{PROGRAM}_place() {{", "    nouns= options=", '    case "$1" in']
     for place, nouns, options in _places(root):
         found = f"nouns='{' '.join(nouns)}' options='{' '.join(options)}'"

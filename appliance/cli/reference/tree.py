@@ -25,10 +25,10 @@ class Parameter:
     names: tuple[str, ...]
     """``("-h", "--help")``; empty for an argument."""
     shown: str
-    """As help shows it: ``--limit <int range>``, ``FILE <str>``."""
+    """In the form of the help: ``--limit <int range>``, ``FILE <str>``."""
     help: str
     values: int
-    """How many words of the command line are its value; 0 for a flag."""
+    """Number of words of the command line that are its value; 0 for a flag."""
     choices: tuple[str, ...] = ()
     takes_file: bool = False
     is_required: bool = False
@@ -48,12 +48,12 @@ class Command:
 
     @property
     def options(self) -> tuple[Parameter, ...]:
-        """The parameters that have names."""
+        """The parameters that are options."""
         return tuple(one for one in self.parameters if one.names)
 
     @property
     def arguments(self) -> tuple[Parameter, ...]:
-        """The parameters that have none."""
+        """The parameters that are arguments."""
         return tuple(one for one in self.parameters if not one.names)
 
     def walk(self) -> Iterator[Command]:
@@ -110,7 +110,8 @@ def _is_path(kind: Any) -> bool:
 
 
 def _of_host(summary: str) -> Command:
-    """``secbeat host`` has a parser of its own, which imports less."""
+    """The commands of ``secbeat host``, which has a parser of its own, because that imports
+    less."""
     path = ("host",)
     asked = Parameter(HELP_OPTIONS, ", ".join(HELP_OPTIONS), "Show this message and exit.", 0)
     verbs = tuple(

@@ -1,1 +1,1 @@
-"""What every command shares on a terminal: options, tables, JSON, durations."""
+"""The terminal functions that all commands share: options, tables, JSON, durations."""

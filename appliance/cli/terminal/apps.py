@@ -1,7 +1,7 @@
-"""Groups of commands as typer has them, all with the same settings.
+"""Groups of commands for typer, all with the same settings.
 
-Help and usage errors are plain text: the boxes that typer draws with rich cost 40 % of the time
-of ``secbeat --help``, and would have to be kept from writing escape sequences.
+Help and usage errors are plain text: the boxes that typer draws with rich would take 40 % of the
+time of ``secbeat --help``, and they contain escape sequences.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def command_group(cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
 
 
 def single_command() -> typer.Typer:
-    """What a command that is no group is registered with."""
+    """The arguments with which a command that is no group is registered."""
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def run(app: typer.Typer, words: Sequence[str]) -> Any:
-    """Run a command line; always ends in SystemExit, or raises what the command raises."""
+    """Run a command line; always ends in SystemExit, or raises the errors of the command."""
     return get_command(app)(list(words), prog_name="secbeat", help_option_names=list(HELP_OPTIONS))

@@ -1,7 +1,7 @@
-"""What commands print: JSON, or tables on a terminal, or tab-separated lines elsewhere.
+"""The output of commands: JSON, or tables on a terminal, or tab-separated lines elsewhere.
 
-Text that came from the node is data: control characters in it are made visible, so that a reason
-can't write to the terminal.
+Text from the node is data: control characters in it are made visible, so that a reason can't
+control the terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BOLD, _USUAL = "\x1b[1m", "\x1b[0m"
 
 
 class Output:
-    """Where a command's result goes; ``as_json`` keeps stdout for one JSON document."""
+    """The output of a command's result; ``as_json`` reserves stdout for one JSON document."""
 
     def __init__(self, as_json: bool, stream: TextIO | None = None) -> None:
         self.as_json = as_json
@@ -33,7 +33,7 @@ class Output:
         self._line(json.dumps(value, indent=2, ensure_ascii=True))
 
     def record(self, value: object) -> None:
-        """Print JSON on one line, at once: one of many documents, for as long as they come."""
+        """Print JSON on one line, at once: one of a series of documents."""
         self._line(json.dumps(value, ensure_ascii=True))
         self._stream.flush()
 
@@ -46,10 +46,11 @@ class Output:
         self.pages(columns, [rows])
 
     def pages(self, columns: Columns, pages: Iterable[Rows]) -> None:
-        """Print a table whose rows come in pages, each page before the next one is asked for.
+        """Print a table whose rows come in pages; each page is printed before the next one is
+        requested.
 
-        On a terminal each page has widths of its own: where they change, the header is repeated.
-        The last line names the columns that had no room.
+        On a terminal each page has widths of its own; if they change, the header is repeated. The
+        last line names the columns that had no room.
         """
         if self.terminal:
             self._tables(columns, pages)
@@ -104,17 +105,17 @@ def _numbers(cells: Sequence[Cell]) -> frozenset[int]:
 
 
 def counts(found: Mapping[str, object]) -> str:
-    """Counts by name, on one line: ``applied 19, pending 1, of 20``; without those of nothing."""
+    """Counts by name, on one line: ``applied 19, pending 1, of 20``; counts of 0 are left out."""
     return ", ".join(f"{name} {count}" for name, count in found.items() if count) or "none"
 
 
 def warn(text: str) -> None:
-    """Say something on stderr."""
+    """Print a line on stderr."""
     print(f"secbeat: {clean(text)}", file=sys.stderr)
 
 
 def clean(text: str) -> str:
-    """The text with everything that isn't printable escaped."""
+    """The text with all characters escaped that are not printable."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -34,7 +34,7 @@ def width_of(stream: IO[str]) -> int:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """For progress bars and views that are drawn again and again; not where `is_plain`."""
+    """A console for progress bars and repeatedly drawn views; not for use if `is_plain`."""
     from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
 
     return Console(stderr=stderr)

@@ -30,7 +30,7 @@ class Bar(Protocol):
 
 @contextmanager
 def bar() -> Iterator[Bar]:
-    """A bar while the block runs; it is gone afterwards."""
+    """Shows a bar while the block runs, and removes it afterwards."""
     if not sys.stderr.isatty():
         yield _Nothing()
     elif is_plain():
@@ -57,7 +57,7 @@ def bar() -> Iterator[Bar]:
 
 class _Nothing:
     def show(self, what: str, done: int, of: int | None, count: str = "") -> None:
-        """Does nothing: there is no terminal."""
+        """Does nothing, because there is no terminal."""
 
 
 class _Lines:

@@ -16,17 +16,17 @@ from itertools import zip_longest
 
 GAP = "  "
 WIDTH_MIN = 20
-"""A terminal that says it is narrower is taken for one of so many columns."""
+"""A narrower terminal is treated as one with so many columns."""
 TEXT_MIN = 16
-"""Width in columns that wrapped text keeps; before it gets less, another column is dropped."""
+"""Minimum width of wrapped text in columns; before it gets less, another column is dropped."""
 _BREAKS = ".,:;/_-=&?"
-"""Characters behind which a word may be broken that is longer than its column."""
+"""Characters behind which a word that is longer than its column may be broken."""
 _RULE = "-"
 
 
 @dataclass(frozen=True)
 class Column:
-    """When a column is dropped, and whether its text may be wrapped."""
+    """The order in which a column is dropped, and whether its text may be wrapped."""
 
     rank: int = 0
     """0: never dropped."""
@@ -42,7 +42,7 @@ PAIRS: Columns = {"what": KEY, "value": KEY_TEXT}
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns are shown, by index, and how wide."""
+    """The shown columns, by index, with their widths."""
 
     widths: Mapping[int, int]
     dropped: tuple[str, ...]
@@ -97,7 +97,7 @@ def width_of(text: str) -> int:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most ``width`` columns; only blanks at the breaks are left out."""
+    """The text in lines of at most ``width`` columns; only blanks at line ends are left out."""
     lines = []
     while width_of(text) > width:
         room = _fitting(text, width)
@@ -126,7 +126,7 @@ def _fold(shown: dict[int, int], width: int) -> None:
 
 
 def _widen(shown: dict[int, int], natural: Sequence[int], width: int) -> None:
-    """Give what is left to the columns that are narrower than their values, evenly."""
+    """Distribute the remaining width evenly to the columns that are narrower than their values."""
     for _ in range(width - _total(shown)):
         narrow = [index for index, has in shown.items() if has < natural[index]]
         if not narrow:
@@ -150,7 +150,7 @@ def _padded(text: str, width: int, is_number: bool) -> str:
 
 
 def _fitting(text: str, width: int) -> int:
-    """How many of the first characters fit; at least one."""
+    """Number of the first characters that fit; at least one."""
     used = 0
     for index, character in enumerate(text):
         used += _width_of_character(character)

@@ -1,1 +1,1 @@
-"""The checks, by what they look at; `appliance.doctor.run` has the order of the report."""
+"""The checks, by subject; `appliance.doctor.run` has the order of the report."""

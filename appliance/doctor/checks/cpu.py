@@ -60,7 +60,7 @@ def check_cpus(context: Context) -> Iterator[Finding]:
 
 
 def check_isolation(context: Context) -> Iterator[Finding]:
-    """Whether the kernel keeps other work off the workers' CPUs."""
+    """The kernel must keep other work off the workers' CPUs."""
     isolated = parse_cpus(context.host.text("/sys/devices/system/cpu/isolated") or "")
     shared = sorted(set(_worker_cpus(context)) - isolated)
     what = f"isolated: {ranges(isolated) or 'none'}"

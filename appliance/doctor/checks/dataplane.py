@@ -1,4 +1,4 @@
-"""The data plane as it runs now: does it start, and have its ports a link?"""
+"""The running data plane: whether it starts, and whether its ports have a link."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _JOURNAL = "journalctl -b -u secbeat-dataplane"
 
 
 def check_dataplane(context: Context) -> Iterator[Finding]:
-    """Before a rollout none runs, which is well."""
+    """The check of a running data plane; before a rollout there is none, which is no fault."""
     if context.config is None:
         return
     socket = socket_path(context.config)

@@ -18,12 +18,12 @@ _AVAILABLE_MIB_MIN = 256
 _AVAILABLE_MIB_GOOD = 512
 
 _PREFIX, _MODULE = "secbeat-", "appliance.cli.processes"
-"""How a process is started: by its command, or in a source tree by the module behind it."""
+"""The two forms of the command of a process: its program, or in a source tree its module."""
 
 
 @dataclass(frozen=True)
 class _Held:
-    """By the processes of a node that runs on this host, in MiB: in use, and not missing."""
+    """Memory that the node's running processes use, in MiB; it counts as available."""
 
     memory: int
     """Ordinary memory of its own."""
@@ -99,7 +99,7 @@ def _packet_memory_mib(context: Context) -> int:
 
 
 def _pins_memory(context: Context) -> bool:
-    """Whether a configured port is one whose packet memory the kernel pins."""
+    """Whether the kernel pins the packet memory of a configured port."""
     if context.config is None:
         return False
     ports = (context.config.ports.outside, context.config.ports.inside)
@@ -107,7 +107,7 @@ def _pins_memory(context: Context) -> bool:
 
 
 def _pools(host: Host) -> list[tuple[int, int, int]]:
-    """Page size in KiB, pages in all, pages free; pools without pages left out."""
+    """Page size in KiB, total pages, free pages; pools without pages are left out."""
     pools = []
     for name in host.names(_PAGES):
         match = re.fullmatch(r"hugepages-(\d+)kB", name)
@@ -125,7 +125,7 @@ def _reserve_command(pools: list[tuple[int, int, int]], needed_mib: int) -> str:
 
 
 def _held_by_node(host: Host) -> _Held:
-    """All processes of nodes together; those that we may not look at are left out."""
+    """The memory of all processes of nodes; unreadable processes are left out."""
     statuses = [host.text(f"/proc/{pid}/status") or "" for pid in _processes(host)]
     memory, hugepages = (
         sum(_kib(status, field) for status in statuses) // 1024

@@ -1,4 +1,4 @@
-"""The TCP ports of API and metrics: free, or ours already."""
+"""The TCP ports of API and metrics: free, or used by the node already."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Listener:
 
 
 def check_tcp_ports(context: Context) -> Iterator[Finding]:
-    """Each address that a process of the node wants to listen on."""
+    """Each configured bind of the node's processes."""
     taken = listeners(context.host)
     each = [(name, text) for name, texts in _binds(context).items() for text in texts]
     for name, text in each:
@@ -55,7 +55,7 @@ def check_tcp_ports(context: Context) -> Iterator[Finding]:
 
 
 def listeners(host: Host) -> list[Listener]:
-    """What /proc/net/tcp and tcp6 list as listening (proc_pid_net(5))."""
+    """The listening sockets in /proc/net/tcp and tcp6 (proc_pid_net(5))."""
     found = []
     for name in ("tcp", "tcp6"):
         for line in (host.text(f"/proc/net/{name}") or "").splitlines()[1:]:
@@ -66,7 +66,7 @@ def listeners(host: Host) -> list[Listener]:
 
 
 def process_of(host: Host, inode: str) -> str | None:
-    """Command line of the process that holds a socket; None where we may not look."""
+    """Command line of the process that holds a socket; None if it is not readable."""
     wanted = f"socket:[{inode}]"
     for pid in host.names("/proc"):
         if not pid.isdigit():
@@ -87,7 +87,7 @@ def _binds(context: Context) -> dict[str, tuple[str, ...]]:
 
 
 def _bind(text: str) -> Bind:
-    """``0100007F:270F``: words of the address in the host's byte order, the port as it is read."""
+    """``0100007F:270F``: words of the address in the host's byte order; the port in hexadecimal."""
     address, _, port = text.partition(":")
     words = [int(address[i : i + 8], 16) for i in range(0, len(address), 8)]
     packed = struct.pack(f"={len(words)}I", *words)

@@ -16,7 +16,7 @@ from appliance.host.pmd import Pmd, installed_pmds
 
 
 def check_nics(context: Context) -> Iterator[Finding]:
-    """Every PCI network device: who drives it, and whether DPDK could."""
+    """Every PCI network device: its driver, and whether DPDK supports it."""
     found = nics(context.host)
     pmds = installed_pmds(context.host)
     if not found:

@@ -1,4 +1,4 @@
-"""The two data ports of ``secbeat.toml``: could the data plane take them?"""
+"""The two data ports of ``secbeat.toml``: whether the data plane could use them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from appliance.host.survey import PORTS, PortPlan, Survey
 from dataplane.run.ports.vdev import QUEUE_ARGUMENTS, interface_of
 
 _ON_AN_INTERFACE = ("net_af_packet", "net_af_xdp", "net_pcap")
-"""Virtual devices whose ``iface=`` must exist before; net_tap makes its own."""
+"""Virtual devices whose ``iface=`` must exist before; net_tap creates its own."""
 _ONE_QUEUE = ("net_e1000_em",)
-"""Drivers of NICs that have never more than one."""
+"""Drivers of NICs that have only one queue."""
 
 
 def check_ports(context: Context) -> Iterator[Finding]:
@@ -65,7 +65,8 @@ def _check_binding(check: str, plan: PortPlan, nic: Nic) -> Finding:
 def _check_queues(
     host: Host, check: str, plan: PortPlan, nic: Nic, lcores: int
 ) -> Iterator[Finding]:
-    """As far as it can be seen from outside: the data plane looks when it starts."""
+    """Checks the queues as far as the kernel shows them; the data plane checks them when it
+    starts."""
     why = "each worker polls a queue of its own on both ports"
     if plan.pmd is not None and plan.pmd.name in _ONE_QUEUE and lcores > 1:
         what = f"{nic} has 1 queue, dataplane.lcores = {lcores} needs one each"

@@ -1,4 +1,4 @@
-"""Secrets in files that everybody on the host can read."""
+"""Secrets in files that every user of the host can read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WHY = "whoever has an account on this host has it; a credential is for root and
 
 
 def check_secrets(context: Context) -> Iterator[Finding]:
-    """In configurations, the file of the enrolment token, and credentials."""
+    """The places: configurations, the file of the enrolment token, and credentials."""
     found = [
         *_in_configurations(context),
         *_enrolment_token(context),
@@ -42,7 +42,7 @@ def _in_configurations(context: Context) -> Iterator[Finding]:
 
 
 def _secrets_in(host: Host, file: Path) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Keys with a secret, and what stands in for each."""
+    """Keys with a secret, and the credential that can replace each."""
     try:
         text = (host.content(str(file)) or "").removeprefix("\ufeff")
         document: dict[str, Any] = tomllib.loads(text)
@@ -84,7 +84,8 @@ def _finding(what: str, command: str) -> Finding:
 
 
 def _is_open(host: Host, file: Path) -> bool:
-    """Its own mode says so; that of the directories above is not looked at."""
+    """Whether every user can read the file, by its own mode; directories above are not
+    considered."""
     try:
         return bool(host.path(str(file)).stat().st_mode & stat.S_IROTH)
     except OSError:

@@ -13,7 +13,7 @@ from appliance.host.files import Host
 from dataplane.base.errors import SecBeatError
 
 DPDK_OF_ABI = {"23": "22.11", "25": "24.11"}
-"""The releases that we build and test with, by the number in their sonames."""
+"""The releases that the project is built and tested with, by the number in their sonames."""
 _KERNEL_MIN = (5, 10)
 _PYTHON_MIN = (3, 11)
 _PACKAGES = (
@@ -33,7 +33,7 @@ _LOCK = Path(__file__).resolve().parents[3] / "requirements.lock"
 
 
 def check_kernel(context: Context) -> Iterator[Finding]:
-    """Sealed shared memory and VFIO as we use them."""
+    """The minimum kernel for sealed shared memory and VFIO."""
     release = context.kernel_release()
     match = re.match(r"(\d+)\.(\d+)", release)
     wanted = ".".join(map(str, _KERNEL_MIN))
@@ -72,7 +72,7 @@ def check_library(context: Context) -> Iterator[Finding]:
 
 
 def check_python(context: Context) -> Iterator[Finding]:
-    """The interpreter, and the packages as the lock file has them."""
+    """The interpreter, and the packages in the versions of the lock file."""
     version = platform.python_version()
     if sys.version_info >= _PYTHON_MIN:
         yield Finding("python", Status.OK, version)
@@ -100,7 +100,7 @@ def check_python(context: Context) -> Iterator[Finding]:
 
 
 def check_users(context: Context) -> Iterator[Finding]:
-    """The two users between which the line that matters for security runs."""
+    """The two users that separate the data plane from the other processes."""
     config = context.config
     wanted = (config.api.user, config.dataplane.user) if config else ("secbeat", "secbeat-dp")
     lines = (context.host.text("/etc/passwd") or "").splitlines()

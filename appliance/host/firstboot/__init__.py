@@ -1,6 +1,6 @@
-"""``secbeat host firstboot``: what makes this node this one, once.
+"""``secbeat host firstboot``: gives a node its identity, once.
 
-Identity on every host: node id, certificate. In the image also ssh host keys, what a volume
-labelled CIDATA brings, and the account to log in with. Each part looks whether it is done already,
-and puts its files into place whole: a power loss at any moment costs another run, nothing else.
+On every host: node id and certificate. In the image also ssh host keys, the files of a volume
+labelled CIDATA, and the login account. Each part checks whether it is done already, and installs
+its files atomically: after a power loss at any moment, another run is sufficient.
 """

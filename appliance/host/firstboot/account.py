@@ -1,8 +1,8 @@
-"""The account ``admin``: how somebody gets in the first time.
+"""The account ``admin``: for the first login.
 
-With ssh keys from the seed it has these and no password. Without, it has an empty password that
-must be changed at the first login, on a console: sshd takes keys only. Where cloud-init has a
-seed, accounts are its business.
+With ssh keys from the seed it has these and no password. Otherwise it has an empty password that
+must be changed at the first login, on a console: sshd accepts keys only. If cloud-init has a seed,
+it makes the accounts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def steps(host: Host, run: Run, seed: Seed | None) -> Iterator[Step]:
 
 
 def _make(run: Run) -> None:
-    """Locked: useradd(8) gives no password."""
+    """Make the account, locked: useradd(8) sets no password."""
     run(
         *("useradd", "--create-home", "--shell", "/bin/bash", "--groups", _GROUP),
         *("--comment", "SecBeat administrator", NAME),
@@ -43,7 +43,7 @@ def _make(run: Run) -> None:
 
 
 def _open(run: Run) -> None:
-    # In one call: there is no moment at which an empty password is not expired.
+    # In one call, so that an empty password is expired at every moment.
     run("passwd", "--quiet", "--delete", "--expire", NAME)
 
 

@@ -14,13 +14,13 @@ from appliance.host.steps import Step
 NODE_ID = "/var/lib/secbeat/node-id"
 CERTIFICATE, KEY = "/etc/secbeat/tls/tls.crt", "/etc/secbeat/tls/tls.key"
 HOST_KEY_TYPES = ("ed25519", "ecdsa")
-"""As `HostKey` in the image's sshd_config names them; RSA is slow to make and nobody needs it."""
+"""The types of `HostKey` in the image's sshd_config; RSA takes long to make and is not needed."""
 _DAYS = 3650
 _NAMES = "DNS:secbeat,DNS:localhost,IP:127.0.0.1,IP:::1"
 
 
 def steps(host: Host, run: Run) -> Iterator[Step]:
-    """Node id and certificate, as far as they are not there."""
+    """Make node id and certificate, if they are missing."""
     if not _is_uuid(host.text(NODE_ID) or ""):
         yield Step(f"node id in {NODE_ID}", lambda: host.install(NODE_ID, f"{uuid.uuid4()}\n"))
     if not host.text(CERTIFICATE):
@@ -30,7 +30,7 @@ def steps(host: Host, run: Run) -> Iterator[Step]:
 
 
 def host_keys(host: Host, run: Run) -> Iterator[Step]:
-    """ssh host keys, as far as they are not there."""
+    """Make ssh host keys, if they are missing."""
     for kind in HOST_KEY_TYPES:
         place = f"/etc/ssh/ssh_host_{kind}_key"
         if not host.text(place):
@@ -42,7 +42,7 @@ def _host_key(host: Host, run: Run, kind: str, place: str) -> Step:
         with _scratch(host) as directory:
             made = Path(directory) / "key"
             run("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", str(made))
-            # The private key last: its being there says that both are.
+            # The private key comes last: if it exists, both exist.
             host.install(f"{place}.pub", made.with_suffix(".pub").read_bytes())
             host.install(place, made.read_bytes(), 0o600)
 
@@ -59,13 +59,14 @@ def _make_certificate(host: Host, run: Run) -> None:
             *("-addext", f"subjectAltName={_NAMES}", "-addext", "extendedKeyUsage=serverAuth"),
             *("-keyout", str(key), "-out", str(certificate)),
         )
-        # The certificate last: its being there says that both are.
+        # The certificate comes last: if it exists, both exist.
         host.install(KEY, key.read_bytes(), 0o600)
         host.install(CERTIFICATE, certificate.read_bytes())
 
 
 def _scratch(host: Host) -> tempfile.TemporaryDirectory[str]:
-    """A private directory in memory: a key is on the disk only where it belongs."""
+    """A private directory in memory, so that keys are written to the disk only at their final
+    place."""
     host.path("/run").mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix=".secbeat-", dir=host.path("/run"))
 

@@ -1,4 +1,4 @@
-"""The first boot as a whole: parts in their order, and the mark that it is over."""
+"""The whole first boot: all parts in their order, and the mark of its end."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from appliance.host.firstboot.seed import Seed, read_seed
 from appliance.host.steps import Step, carry_out
 
 DONE = "/var/lib/secbeat/first-boot-done"
-"""There once everything is done; the unit does not run again then."""
+"""This file exists when everything is done; then the unit does not run again."""
 NO_CLOUD_INIT = "/run/secbeat-no-cloud-init"
-"""Keeps cloud-init from a volume that is ours alone, in this boot."""
+"""This file keeps cloud-init from using a volume of SecBeat alone, in this boot."""
 NO_CLOUD_INIT_EVER = "/etc/cloud/cloud-init.disabled"
-"""cloud-init's own way to be kept from it in later boots."""
+"""cloud-init's own file for the same in later boots."""
 
 
 def first_boot(host: Host, run: Run, *, image: bool) -> list[str]:
-    """Do what is not done yet; returns that, in words.
+    """Run all steps that are not done yet; returns their descriptions.
 
     Args:
-        host: whose first boot it is.
-        run: how tools are run.
-        image: whether ssh host keys, seed volume and account are ours too.
+        host: the host.
+        run: runs tools.
+        image: the host is an image; ssh host keys, seed volume and account are steps too.
 
     Raises:
         HostError: a line for each part that failed. The others are done; the next boot tries again.

@@ -1,7 +1,8 @@
-"""What a volume labelled CIDATA brings: configuration, network, ssh keys.
+"""The files of a volume labelled CIDATA: configuration, network, ssh keys.
 
-Such a volume may be cloud-init's instead, or as well (NoCloud: ``user-data``, ``meta-data``). What
-is ours is checked before it is put into place; nothing on it is trusted to be small, or a file.
+Such a volume may also, or only, have files of cloud-init (NoCloud: ``user-data``, ``meta-data``).
+SecBeat's files are checked before they are installed: any of them may be too large, or not a
+regular file.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ _MOUNT_POINT = "/run/secbeat-seed"
 
 @dataclass(frozen=True)
 class Seed:
-    """The volume's files that are ours, by their place on this host."""
+    """The volume's files that belong to SecBeat, by their place on this host."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     authorized_keys: bytes | None = None
     is_cloud_inits: bool = False
     troubles: tuple[Step, ...] = ()
-    """Files that can't be what they should be, as steps that fail."""
+    """Invalid files, as steps that fail."""
     has_keys: bool = False
-    """Whether somebody meant to log in by key, even if the keys are among the troubles."""
+    """Whether the volume has ssh keys, even if these are invalid."""
 
 
 def read_seed(host: Host, run: Run) -> Seed | None:
-    """Read and check the volume; None: there is none. One that can't be read is all trouble."""
+    """Read and check the volume; None: there is none. An unreadable one has only troubles."""
     try:
-        wait_for_udev(run)  # not seeing a volume that is there would open the account
+        wait_for_udev(run)  # a missed volume would give the account an empty password
         places = (f"/dev/disk/by-label/{label}" for label in LABELS)
         device = next(filter(host.exists, places), None)
         if device is None:
@@ -94,7 +95,7 @@ def _configuration(volume: Path) -> dict[str, bytes]:
     try:
         load_config(volume / CONFIGURATION)
     except SecBeatError as error:
-        # Where it is mounted now it will not be found later.
+        # This mount point will not exist later.
         raise HostError(str(error).replace(f"{volume}/", "")) from error
     return {f"{_PLACE}/{CONFIGURATION}": content}
 
@@ -134,7 +135,7 @@ def _trouble(error: SecBeatError) -> Step:
 
 
 def _content(path: Path) -> bytes | None:
-    """A regular file, not larger than it may be; None: it is not there."""
+    """A regular file of limited size; None: it does not exist."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -46,7 +46,7 @@ class Base:
 
     @property
     def kernel(self) -> Path:
-        """Its kernel."""
+        """The image's kernel."""
         return self.folder / "vmlinuz"
 
 

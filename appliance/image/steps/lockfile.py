@@ -1,8 +1,8 @@
-"""Which part of ``requirements.lock`` a host needs, with its hashes as they are locked.
+"""Selects the part of ``requirements.lock`` that a host needs, with the locked hashes.
 
-The lock holds the development environment too; of the extras, hosts get the one for scaling. What
-the project needs to run is followed from its metadata through that of the installed distributions.
-Runs inside the builder root's environment, whose Python is the appliance's:
+The lock also has the development environment; of the extras, hosts get the one for scaling. The
+run-time requirements of the project are found from its metadata and that of the installed
+distributions. Runs inside the builder root's environment, whose Python is the appliance's:
 ``python -m appliance.image.steps.lockfile LOCK``.
 """
 
@@ -38,7 +38,7 @@ def blocks(lock: str) -> dict[str, str]:
 def closure(
     project: str, extras: frozenset[str], requires_of: Callable[[str], Iterable[str]]
 ) -> set[str]:
-    """Canonical names of all that ``project`` needs here with these extras, but itself."""
+    """Canonical names of all requirements of ``project`` here with these extras, without itself."""
     needed: set[str] = set()
     waiting = list(_direct(requires_of(project), extras))
     done: set[tuple[str, frozenset[str]]] = set()

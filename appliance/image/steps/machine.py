@@ -31,8 +31,8 @@ _WHEELHOUSE, _FILES = "/tmp/wheelhouse", "/tmp/files"  # noqa: S108 - the chroot
 
 
 def closed_key(layout: Layout, wheels: Path, base: Base) -> str:
-    """What the closed disk depends on."""
-    # A base is made again from the same inputs when it is too old.
+    """The inputs of the closed disk."""
+    # A base that is too old is made again from the same inputs.
     base_made = str(base.disk.stat().st_mtime_ns)
     tree = (layout.tree / name for name in _MADE_FROM)
     return inputs.key(wheels.name, base.key, base_made, *tree, *inputs.modules(*_MODULES))

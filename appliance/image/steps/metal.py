@@ -1,6 +1,6 @@
 """The image for bare metal, derived from the closed root at native speed: full kernel, firmware.
 
-The cloud kernel has no drivers for physical NICs and disks, and no AMD IOMMU. What else there is in
+The cloud kernel has no drivers for physical NICs and disks, and no AMD IOMMU. All other content of
 the image is the same, byte for byte.
 """
 
@@ -28,7 +28,7 @@ _SOURCES = "etc/apt/sources.list.d/debian.sources"
 
 
 def metal_key(closed: str, options: Options) -> str:
-    """What the disk for bare metal depends on."""
+    """The inputs of the disk for bare metal."""
     modules = inputs.modules("system/bootloader", "steps/close", "system/disk", "steps/metal")
     return inputs.key(closed, options.mirror, options.security_mirror, _PACKAGES, *modules)
 

@@ -115,7 +115,7 @@ def packer_variables(job: Job, options: Options, layout: Layout) -> dict[str, st
 
 
 def packer_environment(work: Path) -> dict[str, str]:
-    """Everything that Packer and Ansible write for themselves goes to the work folder.
+    """Variables that direct all files of Packer and Ansible to the work folder.
 
     The plugins of a current Packer stay where `packer init` has put them.
     """

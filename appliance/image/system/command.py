@@ -33,9 +33,9 @@ class Commands:
         cwd: Path | None = None,
         show: bool = False,
     ) -> str:
-        """Run a command to its end; returns what it printed on stdout and stderr together.
+        """Run a command to its end; returns its output on stdout and stderr together.
 
-        Raises ImageError with its last lines when it fails or is not there.
+        Raises ImageError with its last lines when it fails or does not exist.
         """
         argv = [str(word) for word in command]
         lines: list[str] = []

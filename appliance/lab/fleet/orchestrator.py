@@ -23,7 +23,7 @@ def is_own(instance: Instance, config: NodeConfig) -> bool:
 
 
 def directory(instance: Instance) -> Path:
-    """Its state."""
+    """The directory with the orchestrator's state."""
     return instance.directory / "orchestrator"
 
 
@@ -33,12 +33,12 @@ def config_file(instance: Instance) -> Path:
 
 
 def admin_key(instance: Instance) -> Path:
-    """Its admin key, made at first start."""
+    """The orchestrator's admin key, made at first start."""
     return directory(instance) / "keys" / "admin.key"
 
 
 def enrolment_token(instance: Instance) -> Path:
-    """Its first enrolment token, made at first start."""
+    """The orchestrator's first enrolment token, made at first start."""
     return directory(instance) / "keys" / "enrol.key"
 
 
@@ -48,7 +48,7 @@ def node_section(instance: Instance) -> dict[str, Any]:
 
 
 def tables(instance: Instance) -> dict[str, Any]:
-    """Its configuration."""
+    """The orchestrator's configuration."""
     return {
         "state_dir": str(directory(instance)),
         "bind": instance.binds(PORT),

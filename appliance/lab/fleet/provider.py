@@ -88,7 +88,7 @@ def destroy(lab: Lab, node: Instance) -> dict[str, Any]:
 
 
 def capacity(lab: Lab) -> dict[str, Any]:
-    """The number of further nodes, and what limits it."""
+    """The number of further nodes, and the resource that limits it."""
     used = len(scaled.nodes(lab.directory))
     needed_mib = MEMORY_MIB + preflight.OTHERS_MIB
     by_memory = preflight.available_mib() // needed_mib

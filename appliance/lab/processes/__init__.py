@@ -1,1 +1,1 @@
-"""The processes of a lab node: what each is, its launch, its supervision, whether it is up."""
+"""The processes of a lab node: their definitions, launch, supervision and health."""

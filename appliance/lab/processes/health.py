@@ -1,4 +1,4 @@
-"""Whether a lab node is up: its processes say so, and its APIs answer that they are ready."""
+"""Whether a lab node is up: its processes and its APIs report that they are ready."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _OK = 200
 
 
 class Health:
-    """Judges a starting node; raises LabError when waiting longer makes no sense."""
+    """Judges a starting node; raises LabError when waiting longer is useless."""
 
     def __init__(self, units: Sequence[Unit], apis: Sequence[str], deadline_s: float) -> None:
-        """``apis``: each must say that it is ready."""
+        """``apis``: each must report that it is ready."""
         self._units = units
         self._apis = apis
         self._deadline_s = deadline_s
@@ -43,7 +43,7 @@ class Health:
         return False
 
     def _silent(self) -> str:
-        """One that is not ready; empty: all are."""
+        """The name of an API that is not ready; empty: all are ready."""
         return next((api for api in self._apis if not _answers(api)), "")
 
     def _late(self) -> str:

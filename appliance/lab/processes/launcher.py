@@ -27,14 +27,14 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass(frozen=True)
 class Specification:
-    """What to start, and how confined."""
+    """A process to start, and its confinement."""
 
     command: tuple[str, ...]
     directory: str
     parent: int
     """Pid of the supervisor."""
     user: str | None = None
-    """None: stays root."""
+    """None: it stays root."""
     groups: tuple[str, ...] = ()
     """Supplementary groups."""
     capabilities: tuple[str, ...] = ()
@@ -44,10 +44,10 @@ class Specification:
     binds: tuple[tuple[str, str], ...] = ()
     """Source and target, read-only."""
     is_confined: bool = True
-    """False: root as it is on the host, who makes namespaces that all can see."""
+    """False: root without confinement, for a process that makes namespaces visible to all."""
 
     def to_argument(self) -> str:
-        """As one command line argument."""
+        """The specification as one command line argument."""
         return json.dumps(asdict(self))
 
 
@@ -79,7 +79,7 @@ def _enter(namespace: str) -> None:
 
 def _separate_mounts(wanted: Specification) -> None:
     _call("unshare", _CLONE_NEWNS)
-    # Slave: what the host unmounts goes here too; what is mounted here never shows there.
+    # Slave: unmounts of the host are propagated here; mounts here never appear there.
     _mount(None, "/", None, _MS_SLAVE | _MS_REC)
     for source, target in wanted.binds:
         _mount(source, target, None, _MS_BIND | _MS_REC)

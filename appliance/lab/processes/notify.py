@@ -1,6 +1,6 @@
 """The receiving end of sd_notify: one datagram socket per process.
 
-A socket of its own per process makes it plain who speaks, without credentials.
+A separate socket for each process identifies the sender, without credentials.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NotifySocket:
             shutil.chown(path, user=user)
 
     def fileno(self) -> int:
-        """For a selector."""
+        """The socket's file descriptor, for a selector."""
         return self._socket.fileno()
 
     def receive(self) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from appliance.lab.network import NETNS
 from appliance.lab.processes.launcher import Specification
 
 TREE = Path(__file__).resolve().parents[3]
-"""Where the packages lie: the source tree, or site-packages."""
+"""The directory of the packages: the source tree, or site-packages."""
 ENVIRONMENT = Path(sys.prefix)
 KEY_VARIABLE = "MANAGEMENT_API_KEY"
 ORCHESTRATOR_KEY_VARIABLE = "ORCHESTRATOR_API_KEY"
@@ -33,15 +33,16 @@ class Service:
     name: str
     specification: Specification
     notifies: bool = True
-    """Speaks sd_notify; if not, it counts as ready once it runs."""
+    """The process uses sd_notify; otherwise it counts as ready when it runs."""
     watchdog_s: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     gives_way: bool = False
-    """Its packet workers: see `appliance.lab.processes.niceness`."""
+    """The process's packet workers have a lower priority: see
+    `appliance.lab.processes.niceness`."""
 
     @property
     def user(self) -> str | None:
-        """Who it runs as."""
+        """The user of the process."""
         return self.specification.user
 
 
@@ -78,7 +79,7 @@ def orchestrator(instance: Instance) -> Service:
 
 
 def provisioner(instance: Instance) -> Service:
-    """What makes nodes for it: as root, and on the host, where `lab down` finds them again."""
+    """The provisioner: it runs as root and on the host, where `lab down` finds its nodes."""
     return Service(
         name="provisioner",
         environment={**_environment(instance), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -169,13 +170,15 @@ def visible(tree: Path, venv: Path) -> tuple[Path, tuple[tuple[str, str], ...]]:
 
 
 def _dataplane_capabilities(devices: str) -> tuple[str, ...]:
-    """Raw sockets; promiscuous mode and MTU; memory that stays. af_xdp also loads a program."""
+    """The capabilities of the data plane: raw sockets; promiscuous mode and MTU; locked memory.
+    af_xdp also loads a program."""
     wanted = ("net_raw", "net_admin", "ipc_lock")
     return (*wanted, "bpf", "sys_admin") if "af_xdp" in devices else wanted
 
 
 def _environment(instance: Instance) -> dict[str, str]:
-    """Nothing of the caller's own environment but what is named."""
+    """The environment of a process: nothing from the caller's environment except named
+    variables."""
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",

@@ -23,14 +23,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 class Supervisor:
     """Runs units until `stop` or a signal; a context manager that owns the signal handlers.
 
-    Before the first `run` a stop signal raises KeyboardInterrupt, so that whatever is going on
-    (building the network) ends; later it ends `run`, and a second one hurries `shut_down`.
+    Before the first `run` a stop signal raises KeyboardInterrupt, which ends the current work
+    (building the network). Later it ends `run`, and a second one shortens `shut_down`.
     """
 
     def __init__(self, units: Iterable[Unit] = ()) -> None:
         self.units = list(units)
         self.say: Callable[[str], None] = lambda _text: None
-        """Called with what is worth telling the user."""
+        """Called with messages for the user."""
         self.changed: Callable[[], None] = lambda: None
         """Called after a unit has changed its state; again later when it raises `OSError`."""
         self._is_told = True

@@ -33,7 +33,7 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     WAITING = "waiting"
-    """It has ended and will be restarted."""
+    """The process has ended and will be restarted."""
     STOPPING = "stopping"
 
 
@@ -58,7 +58,7 @@ class Unit:
 
     @property
     def pid(self) -> int | None:
-        """Of the running process."""
+        """Process id of the running process."""
         return self._process.pid if self._process else None
 
     @property

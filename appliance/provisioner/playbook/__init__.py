@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-"""Where the packages lie: the source tree, or site-packages."""
+"""The directory of the packages: the source tree, or site-packages."""
 _SHARE = ROOT if (ROOT / "playbooks").is_dir() else Path(sys.prefix) / "share" / "secbeat"
 FOLDER = _SHARE / "playbooks"
 SCALE = FOLDER / "scale.yml"

@@ -15,7 +15,7 @@ from pathlib import Path
 from dataplane.base.errors import SecBeatError
 
 TURN_S = 15.0
-"""How long a run waits for the descendants of a killed run to end."""
+"""Time that a run waits for the descendants of a killed run to end."""
 _PREFIX = "run-"
 _LOOK_S = 0.05
 

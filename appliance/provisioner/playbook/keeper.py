@@ -38,7 +38,7 @@ class Asker:
         self._is_gone = False
 
     def is_gone(self) -> bool:
-        """Whether it has ended."""
+        """Whether the process has ended."""
         poll = select.poll()
         poll.register(self._question, select.POLLIN | select.POLLHUP)
         poll.register(self._output, 0)  # errors only: its reader has ended
@@ -50,7 +50,7 @@ class Asker:
         self.write({"progress": text[:CHARS_MAX]})
 
     def write(self, message: dict[str, Any]) -> None:
-        """A line; whole, whichever thread says it."""
+        """Send a line; always complete, also with several threads."""
         line = json.dumps(message).encode() + b"\n"
         try:
             with self._lock:

@@ -1,9 +1,9 @@
-"""One run of a playbook by ansible-runner, and what became of it.
+"""One run of a playbook by ansible-runner, and its result.
 
-The question goes to the playbook as a file: it is in no variable, so nothing of it is a template
-for Ansible, on no command line, and in no result. What a run has to be watched for is how
-ansible-runner 2.4 and ansible-core 2.19 behave: a run that has processed no host says that it was
-successful, and SIGTERM is ignored for ever unless a callback for cancelling is given.
+The playbook gets the question as a file: the question is in no variable, so Ansible never
+interprets it as a template; it is on no command line, and in no result. Two properties of
+ansible-runner 2.4 and ansible-core 2.19 need care: a run that has processed no host reports
+success, and SIGTERM is ignored endlessly unless a callback for cancelling is given.
 """
 
 from __future__ import annotations

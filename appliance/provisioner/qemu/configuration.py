@@ -19,7 +19,7 @@ Network = Annotated[str, Field(pattern=r"^(user|isolated|bridge:[A-Za-z0-9_.-]{1
 
 
 class Networks(Section):
-    """``[networks]``: where each NIC of a node is attached."""
+    """``[networks]``: the network of each NIC of a node."""
 
     management: Network = "user"
     outside: Network = "isolated"
@@ -27,15 +27,15 @@ class Networks(Section):
 
 
 class Host(Section):
-    """``[host]``: what all nodes may take together of this host."""
+    """``[host]``: the resources of this host that all nodes together may use."""
 
     nodes: int = Field(default=10, ge=1, le=100)
     cpus: int | None = Field(default=None, ge=1, le=1024)
-    """None: as many as this process may use."""
+    """None: the number of CPUs that this process may use."""
     memory_reserve_mib: int = Field(default=1024, ge=0, le=1 << 20)
-    """Of what is available now: not for nodes."""
+    """Available memory that is reserved: nodes do not get it."""
     disk_reserve_gib: int = Field(default=2, ge=0, le=1 << 20)
-    """Of the file system of ``directory``: likewise."""
+    """Free space of the file system of ``directory`` that is reserved."""
 
     @property
     def all_cpus(self) -> int:
@@ -47,7 +47,7 @@ class QemuConfig(Section):
     """A whole ``qemu.toml``."""
 
     image: AbsolutePath
-    """The qcow2 of a release; it must stay as it is for as long as a node stands on it."""
+    """The qcow2 of a release. It must not change as long as a node uses it as its base."""
     directory: AbsolutePath = Path("/var/lib/secbeat-provisioner/qemu")
     accelerator: Literal["auto", "kvm", "tcg"] = "auto"
     cpus: int = Field(default=2, ge=1, le=64)
@@ -56,9 +56,9 @@ class QemuConfig(Section):
     configuration: AbsolutePath = Path("/usr/share/secbeat/secbeat.toml")
     """A ``secbeat.toml`` for all nodes; name and fleet are each node's own."""
     ca_file: AbsolutePath | None = None
-    """The CA of the orchestrator's certificate; None: nodes believe the system's."""
+    """The CA of the orchestrator's certificate; None: nodes trust the system's CAs."""
     authorized_keys: Annotated[tuple[str, ...], Field(strict=False, max_length=16)] = ()
-    """Who may log in as ``admin``."""
+    """The ssh keys that may log in as ``admin``."""
     networks: Networks = Networks()
     host: Host = Host()
 

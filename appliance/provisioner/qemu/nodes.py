@@ -13,7 +13,7 @@ from appliance.provisioner.qemu.configuration import QemuConfig
 from appliance.provisioner.qemu.machine import MachineError
 
 OVERHEAD_MIB = 256
-"""Memory of QEMU itself, beside that of its machine."""
+"""Memory of QEMU itself, in addition to that of its machine."""
 _MIB, _GIB = 1 << 20, 1 << 30
 _MADE = "made"
 """A file in a node's folder that marks the end of all steps."""
@@ -63,7 +63,7 @@ def names(config: QemuConfig) -> list[str]:
 
 
 def capacity(config: QemuConfig) -> dict[str, Any]:
-    """The number of further nodes, and which of number, CPUs, memory and disk limits it."""
+    """The number of further nodes, and the limiting resource: number, CPUs, memory or disk."""
     machine.accelerator(config)
     there = names(config)
     memory_mib = _available_mib() - config.host.memory_reserve_mib

@@ -26,7 +26,8 @@ SAID: dict[tuple[int, int], Neighbor] = {
     (103, 0): Neighbor.PIM,
     (112, 0): Neighbor.VRRP,
 }
-"""By protocol and port: RFC 4271, 5883, 2328, 7868, 2453, 5036, 3618, 7761, 9568."""
+"""Neighbour protocols by IP protocol and port: RFC 4271, 5883, 2328, 7868, 2453, 5036, 3618, 7761,
+9568."""
 SECOND_Q16 = 10**9 << 16
 INCREMENT_Q16 = SECOND_Q16 // NEIGHBOR_PPS_MAX
 
@@ -77,7 +78,8 @@ def _said(packet: Packet) -> Neighbor | None:
 
 
 def _pay(lcore: Lcore, neighbor: int, now: Time) -> bool:
-    """Whether its bucket, which holds the amount of one second, has room; see `limits`."""
+    """Whether the protocol's bucket, which holds the amount of one second, has room; see
+    `limits`."""
     now_q16, burst_q16 = now.ns << 16, INCREMENT_Q16 * NEIGHBOR_PPS_MAX
     key = ("neighbor", neighbor)
     debt = min(max(lcore.full_at.get(key, 0) - now_q16, 0), burst_q16)

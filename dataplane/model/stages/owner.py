@@ -62,7 +62,7 @@ def _quoted_client(packet: Packet) -> bytes | None:
 
 
 def is_icmp_error(packet: Packet) -> bool:
-    """Whether it is an error that quotes a packet."""
+    """Whether the packet is an ICMP error, which quotes another packet."""
     if packet.l4_offset == 0:
         return False
     kind = packet.data[packet.l4_offset]

@@ -51,7 +51,7 @@ AnyRule: TypeAlias = (
     | WafRule
     | DetectionRule
 )
-"""All types. The order is that of messages and of the JSON Schema."""
+"""All types. Messages and the JSON Schema use this order."""
 
 RULES: dict[str, type[Rule]] = {
     get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(AnyRule)

@@ -1,4 +1,5 @@
-"""``detection``: what is an attack on a protected address, and what is to be done about it."""
+"""``detection``: the thresholds for attacks on a protected address, and the response to an
+attack."""
 
 from __future__ import annotations
 
@@ -24,17 +25,17 @@ _NO_THRESHOLDS = {"response", "is_on"}
 
 
 def _number(default: float, least: float, most: float) -> Any:
-    """A field that is left out where it has its default value."""
+    """A number that is left out of a stored document if it has its default value."""
     return Field(default=default, ge=least, le=most, exclude_if=lambda value: value == default)
 
 
 def _rate(default: int, most: int = PACKETS_MAX) -> Any:
-    """Per second; 0: not looked at."""
+    """A rate per second; 0: not checked."""
     return _number(default, 0, most)
 
 
 class Response(StrEnum):
-    """What is to be done about an attack, for as long as it goes on."""
+    """The response to an attack, for as long as the attack lasts."""
 
     NONE = "none"
     LIMIT = "limit"
@@ -43,7 +44,7 @@ class Response(StrEnum):
 
 
 class DetectionRule(Rule):
-    """Thresholds by second and protected address. Its action is that of the response."""
+    """Thresholds per second and protected address. The rule's action is that of the response."""
 
     REASONS: ClassVar[tuple[abi.Reason, ...]] = ()
 
@@ -85,7 +86,7 @@ class DetectionRule(Rule):
         return Thresholds(**{name: getattr(self, name) for name in names}, response=response)
 
     def setting(self) -> tuple[str, str]:
-        """See `Rule`: the values that differ from the defaults."""
+        """See `Rule`: the values that differ from their defaults."""
         written = self.model_dump(mode="json", exclude={"type"})
         if self.action is Action.ENFORCE:
             del written["action"]

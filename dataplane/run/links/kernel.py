@@ -33,7 +33,8 @@ class KernelLink:
         self._interface = interface
 
     def is_up(self) -> bool | None:
-        """Whether it exists, is set up, and has a carrier; None: not permitted to ask."""
+        """Whether the interface exists, is set up, and has a carrier; None: not permitted to
+        ask."""
         try:
             kind, body = self._ask(_RTM_GETLINK, 0, 0)
         except (OSError, NativeError) as error:

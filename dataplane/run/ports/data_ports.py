@@ -164,7 +164,7 @@ def _check_limits(limits: Limits, port: abi.Port, wanted: PortSettings, lcores: 
 
 
 def _more_queues(driver: str, count: int) -> str:
-    """How to get more queues, where that is possible."""
+    """A hint how to get more queues, for drivers where that is possible."""
     if driver in QUEUE_ARGUMENTS:
         return f", or {QUEUE_ARGUMENTS[driver]}={count} in the device"
     return f", or give the virtual machine's NIC {count} queues" if driver == "net_virtio" else ""

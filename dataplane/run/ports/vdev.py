@@ -15,7 +15,8 @@ _REMEDY = "its unit must be allowed to: docs/configuration.md#kernel-interfaces"
 
 
 QUEUE_ARGUMENTS = {"net_af_packet": "qpairs", "net_af_xdp": "queue_count"}
-"""By driver, the setting with the port's number of queues; drivers that are not listed have one."""
+"""The setting with the port's number of queues, by driver; drivers that are not listed have one
+queue."""
 
 
 def interface_of(device: str) -> str | None:
@@ -27,7 +28,7 @@ def interface_of(device: str) -> str | None:
 
 
 def reason(device: str) -> str:
-    """Why a device string could not become a port."""
+    """The reason for which a device string could not become a port."""
     interface = interface_of(device)
     if interface is not None and not _exists(interface):
         return f"interface {interface} is not there, in the network namespace of the data plane"

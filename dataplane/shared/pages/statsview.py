@@ -274,7 +274,7 @@ class StatsView:
         return stats.StageStats(*self._span(offset, size // _WORD))
 
     def _reasons(self) -> Iterator[stats.ReasonCount]:
-        """By name of the profile, and of all removed profiles together."""
+        """Counts of reasons, by the name of the profile; all removed profiles count together."""
         size = ctypes.sizeof(abi.ProfileStats)
         counted = [(REMOVED, self._span(_HEADER.profile_removed.offset, size // _WORD))]
         for index, name in self._profiles():

@@ -1,4 +1,4 @@
-"""What data plane and clients say to each other on the control socket, and what commands mean.
+"""The messages of data plane and clients on the control socket, and the meaning of commands.
 
 One SOCK_SEQPACKET connection is one lease. The client sends one request, the data plane answers
 once and sends descriptors with it, and the end of the connection ends the lease. Both messages are
@@ -28,7 +28,7 @@ from dataplane.shared.explained import PacketQuestion
 MESSAGE_BYTES_MAX = 4096
 WAIT_MS_MAX = 5000
 WAKE = b"wake"
-"""From the control client, after it has put commands into its ring: the ring is not polled that
+"""The message of a control client that has put commands into its ring: the ring is not polled that
 often."""
 DESCRIPTORS_MAX = 1 + 2 * (abi.LCORES_MAX + 1)
 
@@ -45,7 +45,7 @@ class Want(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a client gets no lease."""
+    """The reason for which a client gets no lease."""
 
     ABI = "abi"
     BUSY = "busy"
@@ -63,7 +63,7 @@ class Request:
 
     want: Want
     wait_ms: int
-    """How long it waits for another client's lease, 0 to 5000."""
+    """Maximum time to wait for another client's lease, 0 to 5000."""
     abi_hash: str = abi.ABI_HASH
 
 

@@ -149,7 +149,7 @@ def cost(engine: Engine, database: int) -> int:
 
 
 def _too_dear(cost_ns: int, own_ns: int, slowness: float) -> str | None:
-    """Why a pattern is refused, if everything takes ``slowness`` times as long; None: it is not."""
+    """The reason of a refusal, if everything takes ``slowness`` times as long; None: no refusal."""
     cost_max, own_max = round(RULE_NS_MAX * slowness), round(OWN_NS_MAX * slowness)
     if cost_ns > cost_max:
         return f"it takes {cost_ns} ns of a request, the limit is {cost_max} ns"

@@ -75,7 +75,8 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
 
     def outcome(self) -> dict[str, Any]:
-        """Its result; else ``{"failed": why}``. Call once, after it has ended."""
+        """The result of the child; else ``{"failed": reason}``. Call once, after the child has
+        ended."""
         os.close(self.fd)
         _, status = os.waitpid(self.pid, 0)
         if os.waitstatus_to_exitcode(status) == 0:

@@ -1,7 +1,7 @@
-"""What is said of a pattern before the engine sees it, and how a rule's pattern is compiled.
+"""Checks of a pattern before the engine compiles it, and the settings for compiling it.
 
-The engine reads some constructs in another way than people and PCRE2 do, without a word: those are
-refused here, with their position. Everything else is the engine's to judge.
+The engine reads some constructs differently from people and PCRE2, without an error: those are
+refused here, with their position. The engine itself judges everything else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ scanned joined by LF: ``^`` and ``$`` match at the ends of each value."""
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a pattern can't be a rule; ``position``: of a character in it, from 0."""
+    """The reason for which a pattern can't be a rule; ``position``: of a character in it, from
+    0."""
 
     text: str
     position: int | None = None

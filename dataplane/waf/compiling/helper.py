@@ -49,14 +49,14 @@ class HelperSettings:
 class _Client:
     connection: socket.socket
     is_own: bool
-    """Of the data plane's user, or root: may request databases."""
+    """The client's user is the data plane's, or root: it may request databases."""
     decoder: Decoder = field(default_factory=Decoder)
     unsent: bytearray = field(default_factory=bytearray)
     waiting: int = 0
     heard_at: float = field(default_factory=time.monotonic)
 
     def is_idle(self) -> bool:
-        """Whether it has no pending request."""
+        """Whether the client has no pending request."""
         return not (self.is_own or self.waiting) and time.monotonic() > self.heard_at + IDLE_S_MAX
 
 

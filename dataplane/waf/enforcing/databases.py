@@ -62,7 +62,7 @@ class Databases:
         self._main_s = 0.0
         self._refused: frozenset[int] = frozenset()
         self.is_ready = False
-        """Whether swapped-in sets are marked as complete: everything that should be in force is."""
+        """The swapped-in sets are marked as complete: everything that should be in force is."""
         self.lacks_memory = False
 
     @property
@@ -278,7 +278,7 @@ class Databases:
 
     @property
     def directory(self) -> Path:
-        """Of jobs and databases."""
+        """The directory of jobs and databases."""
         return self._cache.directory
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ class Entries:
         self.pending: dict[int, int] = {}
         """Numbers of rules that no database contains, and their revisions, the oldest first."""
         self.refused: dict[int, str] = {}
-        """Numbers of rules that can't be in force, and why."""
+        """Numbers of rules that can't be in force, and the reasons."""
         self._table, self._records, self._slots = table, records, slots
         self._groups, self._clock = groups, clock
         self._by_slot: dict[int, int] = {}

@@ -24,7 +24,7 @@ class HelperLink:
         self._unsent = bytearray()
         self._retry_at = 0.0
         self.losses = 0
-        """How often the connection was lost."""
+        """Number of times that the connection was lost."""
 
     @property
     def is_up(self) -> bool:

@@ -35,7 +35,7 @@ class Suspects:
             self._asked = asked
 
     def hear(self, verdicts: object) -> Iterator[tuple[int, str]]:
-        """Slots that are refused, and why; an invalid answer yields none."""
+        """Slots that are refused, and the reasons; an invalid answer yields none."""
         asked, self._asked = self._asked, []
         if not isinstance(verdicts, list):
             return

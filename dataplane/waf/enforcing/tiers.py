@@ -1,4 +1,5 @@
-"""Which rules are compiled together, so that a new one is in force soon and a scan stays cheap.
+"""The tiers of rules that are compiled together, so that a new rule is in force soon and a scan
+stays cheap.
 
 Four tiers of databases: *hot* (at most 32 rules: compiled in a moment), *warm* (256: in less than a
 second), *middle* (about 1,000: in seconds), *main* (all the others: in minutes for 50,000). A rule

@@ -16,7 +16,7 @@ REQUEST = "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
 
 
 async def fetch(host: str, source: str) -> bool:
-    """Whether the origin's page was received."""
+    """True if the origin's page was received."""
     reader, writer = await asyncio.open_connection(host, 80, local_addr=(source, 0))
     try:
         writer.write(REQUEST.format(host=host).encode())

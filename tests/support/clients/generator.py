@@ -12,7 +12,7 @@ from typing import Any
 
 PACKAGE = "generated_client"
 _PACKAGES = Path(sysconfig.get_paths()["purelib"]).parents[2] / "generator"
-"""Where setup installs the generator, separately because it needs other versions of
+"""The directory of the generator. Setup installs it separately, because it needs other versions of
 some packages."""
 _CONFIGURATION = {
     "post_hooks": [],

@@ -33,7 +33,7 @@ _SOURCES = 16
 
 @dataclass(frozen=True)
 class Kind:
-    """What a client sends at once, and the bytes that it then sends one per turn."""
+    """The bytes that a client sends at once, and the bytes that it then sends one per turn."""
 
     opening: bytes
     drip: bytes = b""

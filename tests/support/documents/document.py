@@ -150,13 +150,13 @@ def exercise(
     """Send generated requests to every operation, and check the answers against the document.
 
     Args:
-        key: Which key an operation of the document is asked with.
-        beyond: Rules for which a request that the document allows may be refused all the same.
-        node: Whose key nodes' own operations are asked with: in their path it is that node.
-        examples: Of each kind for each operation.
+        key: Returns the key for the requests to an operation of the document.
+        beyond: Rules that may refuse a request although the document allows it.
+        node: The node in the paths of nodes' own operations; its key is used for them.
+        examples: Number of requests of each kind for each operation.
 
     Returns:
-        How many operations had anything to generate.
+        The number of operations for which requests could be generated.
     """
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
     found = [each.ok() for each in schema.get_all_operations()]

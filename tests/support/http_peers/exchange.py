@@ -17,7 +17,7 @@ _CONNECT_S = 30.0
 PATIENT_S = 30.0
 """Longer than the pauses of a busy machine within an answer."""
 BRIEF_S = 0.6
-"""For servers that should not answer, or whose answer does not matter."""
+"""Timeout for servers that should not answer, or whose answer does not matter."""
 _TOGETHER = 48
 _STATUS_LINE = re.compile(rb"^HTTP/1\.[01] (\d{3}) ", re.MULTILINE)
 _INCIDENT = re.compile(rb"^X-Request-Id: ([0-9a-f]{16})\r$", re.MULTILINE)
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sending:
-    """What to send to which port; each piece has its own write."""
+    """The pieces to send to a port; each piece has its own write."""
 
     port: int
     pieces: Sequence[bytes]

@@ -122,16 +122,18 @@ class Wire:
         in_syn: bytes = b"",
         is_done: Callable[[Flow], bool] | None = None,
     ) -> list[Flow]:
-        """Open a connection for each script, some at a time, send its segments, and wait for what
-        comes of it: an answer or end of each, or silence. Those that are open then are reset.
+        """Open a connection for each script, some at a time, and send its segments.
+
+        Waits for an answer or the end of each connection, or for silence. Connections that are
+        still open are then reset.
 
         Args:
-            target_port: at the target.
+            target_port: port of the target.
             scripts: one for each connection.
             first: sequence number of the SYN.
-            repeats: how often the segments of those without an answer are sent again.
+            repeats: number of times that segments without an answer are sent again.
             in_syn: data in the first segment.
-            is_done: what is waited for instead of an answer or end.
+            is_done: the condition to wait for, instead of an answer or the end.
         """
         done = is_done or (lambda flow: flow.is_answered)
         self._target_port, self._in_syn = target_port, in_syn

@@ -25,7 +25,7 @@ class Daemon(Protocol):
         """End it; its routes may stay. May be called again."""
 
     def report(self) -> str:
-        """Its state, for error messages."""
+        """The daemon's state, for error messages."""
 
 
 class Bird:

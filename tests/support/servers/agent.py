@@ -43,7 +43,7 @@ class Agent:
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def said(self) -> str:
-        """Its next notification to the service manager."""
+        """The agent's next notification to the service manager."""
         until = time.monotonic() + BOUND_S
         while time.monotonic() < until:
             with suppress(TimeoutError):
@@ -107,9 +107,9 @@ def run_agent(
     settings: AgentSettings | None = None,
     prefix: Sequence[str] = (),
 ) -> Iterator[Agent]:
-    """Run an agent of the data plane that listens in this directory, or will.
+    """Run an agent of the data plane that listens in this directory, or will listen there.
 
-    ``prefix``: what runs it, as to enter a namespace.
+    ``prefix``: a command that runs it, for example to enter a namespace.
     """
     settings = settings or settings_in(directory)
     (public, *_), (internal, *_) = settings.public, settings.internal

@@ -1,7 +1,7 @@
 """A data plane without ports, EAL and root: the real control plane over the real tables.
 
 `PortlessDataplane` runs in the test's own process and is driven by `turn`; `spawn` runs one in a
-process of its own, as API tests want it::
+process of its own, as API tests need it::
 
     with spawn(tmp_path / "dataplane.sock", tmp_path / "state") as process:
         with client.control(tmp_path / "dataplane.sock") as control: ...

@@ -25,7 +25,7 @@ from tests.support.network.ports import free_port
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "key-of-the-fleet-s-tests-0123456789abcdef"
 PROVIDER = "cloud"
-"""Its name in the provisioner's configuration."""
+"""The provider's name in the provisioner's configuration."""
 _START_S_MAX = 120
 
 

@@ -61,7 +61,7 @@ def terminator(
 
     Args:
         make: puts ``tls.crt`` and ``tls.key`` into the place.
-        before: what stands before the command.
+        before: words in front of the command.
     """
     make(place)
     text = front.configuration.read_text().replace(front.socket, str(socket))

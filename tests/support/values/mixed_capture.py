@@ -37,7 +37,7 @@ class Sample:
     data: bytes
     kept: int
     reason: str | None = None
-    """None: forwarded."""
+    """The reason of the drop; None: forwarded."""
     port: str = "outside"
 
     @property

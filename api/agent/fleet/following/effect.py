@@ -27,8 +27,8 @@ class Effect:
         return self._look(applied, revision)
 
     def known(self, epoch: str, number: int) -> Applied | None:
-        """As `of`, for the last committed change; None: that change does not cover the wanted
-        number."""
+        """The same as `of`, for the last committed change; None: that change does not cover the
+        wanted number."""
         if self._committed is None:
             return None
         applied, revision = self._committed

@@ -65,7 +65,7 @@ class Follower:
         self._clock = clock
         self._has_left = False
         self._refused_s: float | None = None
-        """When refusals began, on the monotonic clock; None: the node is not refused."""
+        """Begin of the refusals, on the monotonic clock; None: the node is not refused."""
         self._etag: str | None = None
         self._desired: Desired | None = None
         self._failures = 0

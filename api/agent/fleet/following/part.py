@@ -56,21 +56,22 @@ class Part(Protocol):
         """
 
     def apply(self, epoch: str, number: int, before: Applied | None) -> Applied:
-        """Fetch what has that number and put it in force on this node.
+        """Fetch the state with this number, and put it in force on this node.
 
-        Called when (epoch, number) is not what `before` says, and again, later and later up to 30 s
-        apart, while the answer is ``pending`` or it raises. It must be safe to do twice. The answer
-        may have a higher number than asked for: what the orchestrator gave out meanwhile.
+        Called when (epoch, number) differs from `before`. Called again, at growing intervals of at
+        most 30 s, while the answer is ``pending`` or the call raises. It must be safe to call
+        twice. The answer may have a higher number than the requested one, if the orchestrator has
+        issued a newer state.
 
         Args:
-            epoch: of the orchestrator's database; another one than `before` has: nothing that is
-                known of numbers holds, so everything is fetched.
-            number: as `wanted` gave it.
-            before: what was applied last, by an earlier process too; None: nothing of a fleet.
+            epoch: of the orchestrator's database. If it differs from the epoch of `before`, no
+                earlier number is valid, so everything is fetched.
+            number: as `wanted` returned it.
+            before: the last applied state, also of an earlier process; None: no state of a fleet.
 
         Raises:
-            RequestError: the orchestrator or this node's API can't be reached, or says no; told as
-                ``pending`` with that message.
+            RequestError: the orchestrator or this node's API can't be reached, or refuses the
+                request. It is reported as ``pending`` with that message.
         """
 
     def check(self, applied: Applied) -> Applied | None:

@@ -10,12 +10,12 @@ by itself."""
 
 
 def shrinks(what: str, has: int, wanted: int) -> str | None:
-    """Why a snapshot has to wait; None: it has not.
+    """The reason for which a snapshot has to wait for a confirmation; None: it need not wait.
 
     Args:
         what: ``blacklist``, ``allowlist`` or ``rules``.
-        has: how many this node has of the fleet.
-        wanted: how many the fleet has.
+        has: number of the fleet's items that this node has.
+        wanted: number of items that the fleet has.
     """
     lost = has - wanted
     if lost <= ENTRIES_MAX or lost * 100 <= has * PERCENT_MAX:

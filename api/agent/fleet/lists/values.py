@@ -25,7 +25,7 @@ class Entry:
 
     @property
     def key(self) -> Key:
-        """Its sort key in both lists."""
+        """The sort key of the entry in both lists."""
         return key_of(self.list, self.network)
 
     def left_s(self, now_ms: int) -> int | None:

@@ -29,7 +29,7 @@ class ContactView:
     errors: int = 0
     """Number of failed requests."""
     clock_off_ms: int = 0
-    """How far this node's clock is ahead of the orchestrator's."""
+    """Difference of this node's clock from the orchestrator's; positive: it is ahead."""
 
     def is_up(self, now_s: float) -> bool:
         """Whether the last good answer is recent enough."""

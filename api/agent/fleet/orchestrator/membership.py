@@ -39,7 +39,7 @@ class Membership:
         key: NodeKey,
         about: Callable[[], dict[str, Any]],
     ) -> None:
-        """``about``: what a registration sends beside the node's identity."""
+        """``about``: returns the fields that a registration sends with the node's identity."""
         self._settings = settings
         self.node_id = node_id
         """The node's id in the fleet."""

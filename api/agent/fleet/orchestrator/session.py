@@ -72,7 +72,7 @@ class Session:
         return self.request("GET", path).document
 
     def post(self, path: str, body: object, key: str | None = None) -> dict[str, Any]:
-        """As `get`, with POST; ``key`` replaces the node's own key."""
+        """The same as `get`, with POST; ``key`` replaces the node's own key."""
         return self.request("POST", path, body, key=key).document
 
     def request(

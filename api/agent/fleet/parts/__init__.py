@@ -18,7 +18,7 @@ from api.agent.node_api import NodeApi
 
 @dataclass(frozen=True)
 class Around:
-    """What a part may use."""
+    """The objects that a part may use."""
 
     node_id: str
     """The node's id in the fleet."""

@@ -118,7 +118,8 @@ class ListsPart:
                 self._lists.remove(name, snapshot.surplus(name, self._lists), meanwhile.turn)
 
     def _shrinks(self, page: dict[str, Any]) -> str | None:
-        """Why a snapshot has to wait for a confirmation; None: it need not."""
+        """The reason for which a snapshot has to wait for a confirmation; None: it need not
+        wait."""
         if page["confirmed"]:
             return None
         for name in LISTS:

@@ -10,7 +10,7 @@ WINDOW_S = 10.0
 _SAMPLES_MAX = 64
 
 Cycles = tuple[tuple[int, int], ...]
-"""For each worker: busy cycles and all cycles."""
+"""The busy cycles and all cycles of each worker."""
 
 
 class Load:

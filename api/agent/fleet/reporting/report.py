@@ -34,13 +34,13 @@ class Reporter:
     ) -> None:
         """
         Args:
-            stats: what the data plane publishes; None: it is away.
-            others: what degrades the node beside it.
-            applied: what became of each part of the fleet's wishes.
-            address: where the node's public metrics are.
-            version: of the product.
-            clock: for the time, and which boot this is.
-            rule_types: of a policy, that this release knows.
+            stats: returns the statistics of the data plane; None: it is away.
+            others: returns the reasons of a degraded node that do not come from the data plane.
+            applied: returns the result for each part of the desired state.
+            address: returns the address of the node's public metrics.
+            version: version of the product.
+            clock: gives the time and the boot id.
+            rule_types: types of policy rules that this release supports.
         """
         self._stats = stats
         self._others = others

@@ -26,7 +26,7 @@ BATCH_MAX = 100
 BATCH_CHARACTERS_MAX = 512 * 1024
 """Size limit of the incidents in one heartbeat, which has to fit into a request."""
 OLD_MS = 86_400_000
-"""For a new node of a fleet: incidents that have not changed for so long are not sent."""
+"""A new node of a fleet does not send incidents that have not changed for so long."""
 
 log = structlog.get_logger("agent.fleet")
 

@@ -27,7 +27,7 @@ class CaptureKeeper:
         self._journal = journal
         self._clock = clock
         self._kept: dict[str, int] = {}
-        """By active attack: number of packets in the database."""
+        """Number of packets in the database for each active attack."""
 
     def turn(self, found: Iterable[Capture], active: Mapping[str, Incident]) -> None:
         """Store packets of active attacks; raises `StorageError`, and then they are lost."""

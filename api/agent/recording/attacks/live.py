@@ -11,7 +11,7 @@ class LiveTable:
 
     def __init__(self) -> None:
         self.active: dict[str, Incident] | None = None
-        """By id; None: nothing was read yet."""
+        """Active attacks by id; None: nothing was read yet."""
         self._missing: set[str] = set()
         """Attacks that were missing in the last complete reading. One reading is not enough: a slot
         that is being written may be left out."""

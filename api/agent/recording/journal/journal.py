@@ -40,7 +40,7 @@ DATA_CHARACTERS_MAX = 8192
 """Limit of an event's data as JSON."""
 
 DAMAGE_TOLD_MS = 3_600_000
-"""For how long a damaged database degrades the node."""
+"""The node is degraded for so long after the database was found damaged."""
 READERS_MAX = 3
 """Connections at a time; each has a page cache of its own."""
 
@@ -78,7 +78,7 @@ class Journal:
         self._database: Database | None = None
         self._changing = threading.Lock()
         self.begun_anew = 0
-        """How often a new database has replaced a damaged one."""
+        """Number of new databases that have replaced a damaged one."""
         self._damaged_ms = last_put_aside_ms(path)
         self.listeners: list[Callable[[], None]] = []
         """Called after events were recorded."""
@@ -168,7 +168,7 @@ class Journal:
             )
 
     def _room(self, connection: Connection) -> dict[str, int]:
-        """How many more deliveries each endpoint may queue."""
+        """Number of further deliveries that each endpoint may queue."""
         counts = (
             select(func.count())
             .select_from(deliveries)

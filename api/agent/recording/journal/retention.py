@@ -25,7 +25,7 @@ class Retention:
         self._due_s = 0.0
 
     def turn(self, now_s: float, now_ms: int) -> None:
-        """One step, if it is time to; raises `StorageError`."""
+        """Call `step` if it is due; raises `StorageError`."""
         if now_s < self._due_s:
             return
         removed = self.step(now_ms)

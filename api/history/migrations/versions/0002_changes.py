@@ -1,4 +1,4 @@
-"""Incidents get the number of their last change, for whom they are told.
+"""Incidents get the number of their last change, for readers that follow changes.
 
 Revision ID: 0002
 Revises: 0001
@@ -14,7 +14,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Those that are there have changed before anybody counted."""
+    """Existing incidents get 0: they changed before changes were counted."""
     op.add_column(
         "incidents", sa.Column("change", sa.Integer, nullable=False, server_default=sa.text("0"))
     )

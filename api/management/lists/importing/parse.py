@@ -51,7 +51,7 @@ _Saying = tuple[str | None, int | None]
 
 @dataclass(frozen=True)
 class Parsing:
-    """How to read a body."""
+    """The options for reading a body."""
 
     media_type: str
     defaults: Defaults

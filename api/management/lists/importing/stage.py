@@ -29,7 +29,7 @@ COUNTED = """
 AND (e.ended_by IS NULL OR NOT EXISTS
     (SELECT 1 FROM main.imports AS i WHERE i.id = e.ended_by AND i.revision IS NOT NULL))
 """
-"""Like `rows.committed`: rows that the totals count."""
+"""SQL as in `rows.committed`: the rows that the totals count."""
 CHUNK_OF_ROWS = "r.ordinal BETWEEN :first AND :last AND r.skip IS NULL"
 LASTS = f"""
 (SELECT 1 + max(e.expires_boot_ms IS NULL), max(e.expires_boot_ms), max(e.expires_utc_ms),
@@ -228,7 +228,7 @@ class ImportStage(Stage):
         return [(line, Network(key, length), why) for line, key, length, why in rows]
 
     def wanted(self, staging: Staging) -> tuple[list[int], list[int]]:
-        """How many networks and how many rows need a place, by kind."""
+        """Number of networks and of rows that need a place, by kind."""
         networks, rows = [0, 0, 0], [0, 0, 0]
         parameters = staging.parameters(1, self.rows)
         for query, sign in ((_WANTED, 1), (_NOT_WANTED, -1)):
@@ -238,7 +238,7 @@ class ImportStage(Stage):
         return networks, rows
 
     def copied(self) -> tuple[int, int]:
-        """How many rows are not skipped, and how many of them replace a row."""
+        """Number of rows that are not skipped, and of rows among them that replace a row."""
         found = list(self._connection.execute(_COPIED.format(_OF_ALL)))
         return sum(row[1] for row in found), sum(row[3] for row in found)
 

@@ -93,8 +93,8 @@ class Heartbeats:
         return now_ms
 
     def take_at_hand(self, node: str, sent: Heartbeat) -> int | None:
-        """As `take`, without a query, for a heartbeat with new figures alone; None: it needs
-        `take`."""
+        """The same as `take`, without a query, for a heartbeat with new figures alone; None: it
+        needs `take`."""
         now_ms = utc_ms_at_hand(self._clock)
         if now_ms is None or not self._memory.note(node, sent, Figures.of(sent, now_ms)):
             return None

@@ -1,4 +1,4 @@
-"""``secbeat events``: what has happened on the node, or happens."""
+"""``secbeat events``: past events of the node, and new events as they happen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``secbeat baseline``: what profiles are used to, and the thresholds that follow from it."""
+"""``secbeat baseline``: the usual rates of profiles, and thresholds derived from them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ app = command_group()
 
 
 class NoProposalError(SecBeatError):
-    """There is nothing to propose yet."""
+    """The baseline is not sufficient for a proposal yet."""
 
     exit_code = Exit.REFUSED
 

@@ -1,7 +1,7 @@
-"""Thresholds from what the addresses of each profile are used to, with the evidence.
+"""Proposes thresholds from the usual rates of the addresses of each profile, with the evidence.
 
-A threshold is some factor times the highest rate that was seen, rounded up to two digits, and never
-less than a tenth of its default: a profile that is hardly used says nothing of what is too much.
+A threshold is a factor times the highest recorded rate, rounded up to two digits, and at least a
+tenth of its default: low traffic of a profile does not show which rate would be too high.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from dataplane.shared.labels import THRESHOLDS
 
 HOURS_MIN = 24
 _LEAST = {"packets": 10_000, "bits": 100_000_000, "slow": DEFAULT.slow}
-"""Of what is off by default, and of what is rare."""
+"""The minimum of metrics that are off by default, and of rare ones."""
 _LEAST_SHARE = 10
 _ROUNDED_FROM = 100
 
 
 @dataclass
 class Proposal:
-    """A whole policy, and why it is so."""
+    """A whole policy, and the evidence for its thresholds."""
 
     document: dict[str, Any]
     comments: dict[Path, list[str]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
-    """Why nothing is proposed for a profile."""
+    """The reasons for which nothing is proposed for a profile."""
     profiles: list[str] = field(default_factory=list)
-    """For which something is."""
+    """The profiles with a proposal."""
 
 
 def propose(
     policy: Mapping[str, Any], baseline: Mapping[str, Any], factor: float, *, allow_short: bool
 ) -> Proposal:
-    """``policy``: the document in force. ``baseline``: as ``GET /baseline`` has it."""
+    """``policy``: the document in force. ``baseline``: the answer of ``GET /baseline``."""
     proposal = Proposal(copy.deepcopy(dict(policy)))
     known = {each["profile"]: each for each in baseline["profiles"]}
     for name, profile, path in _profiles(proposal.document):
@@ -62,7 +62,7 @@ def propose(
 
 
 def threshold(metric: str, highest: int, factor: float) -> int:
-    """Per second and address."""
+    """The proposed rates per second and address."""
     default: int = getattr(DEFAULT, metric)
     least = _LEAST.get(metric, default // _LEAST_SHARE)
     most = BITS_MAX if metric == "bits" else PACKETS_MAX
@@ -83,7 +83,8 @@ def _rule(profile: Mapping[str, Any]) -> dict[str, Any]:
 def _put(
     proposal: Proposal, path: Path, profile: dict[str, Any], evidence: dict[str, Any], factor: float
 ) -> None:
-    """Into the profile's rule, or a new one, which only says what it would respond."""
+    """Writes thresholds into the profile's rule, or into a new rule, whose response only
+    reports."""
     rule = _rule(profile) or {"type": "detection", "action": "monitor"}
     rules = list(profile.get("rules", ()))
     if rule not in rules:
@@ -132,7 +133,7 @@ _RATES = {"p50": "p50", "p99": "p99", "p99.9": "p999", "max": "max"}
 
 
 def _rounded_up(rate: float) -> int:
-    """To two digits."""
+    """Round up to two digits."""
     step = 1
     while rate / step >= _ROUNDED_FROM:
         step *= 10

@@ -1,4 +1,4 @@
-"""A policy document as TOML, with comments; the way back is ``tomllib``'s."""
+"""A policy document as TOML, with comments; ``tomllib`` reads it again."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 Comments: TypeAlias = Mapping[Path, Sequence[str]]
-"""Lines above what stands at a path: ``("profiles", 0, "rules", 2, "syns")``."""
+"""Comment lines above the value at a path: ``("profiles", 0, "rules", 2, "syns")``."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dump(document: Mapping[str, Any], comments: Comments) -> str:
-    """Tables, lists of tables, and lists of strings, numbers and booleans; None is left out."""
+    """Writes tables, lists of tables, and lists of strings, numbers and booleans; leaves out
+    None."""
     return "\n".join(_table(document, (), comments)).strip("\n") + "\n"
 
 
 def _table(table: Mapping[str, Any], path: Path, comments: Comments) -> Iterator[str]:
-    """Plain values first: what follows a header belongs to it."""
+    """Plain values come first, because values behind a header belong to that header."""
     present = {key: value for key, value in table.items() if value is not None}
     for key, value in present.items():
         if not _is_nested(value):

@@ -1,4 +1,4 @@
-"""``secbeat explain``: what would happen to a packet now, and why."""
+"""``secbeat explain``: the verdict on a packet now, and its reasons."""
 
 from __future__ import annotations
 

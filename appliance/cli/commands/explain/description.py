@@ -1,4 +1,4 @@
-"""An answer of ``/explain`` in words: the verdict, then who and what has led to it."""
+"""An answer of ``/explain`` in words: the verdict, then its causes and their authors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OUTCOMES = {
 
 
 def verdict(body: dict[str, Any]) -> str:
-    """The first line: the packet, what becomes of it, and the reason."""
+    """The first line: the packet, its verdict, and the reason."""
     packet = body["packet"]
     port = "" if packet["port"] is None else f"/{packet['port']}"
     to = packet["destination"] or "any address of the default profile"

@@ -1,1 +1,1 @@
-"""``secbeat fleet``: what the orchestrator of a fleet is asked for."""
+"""``secbeat fleet``: commands that send requests to the orchestrator of a fleet."""

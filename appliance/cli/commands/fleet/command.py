@@ -1,4 +1,4 @@
-"""``secbeat fleet``: deployments, and whatever else of a fleet has a command of its own."""
+"""``secbeat fleet``: deployments, and other commands about a fleet only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``secbeat fleet deployments``: which policy goes to which nodes, and how far it is."""
+"""``secbeat fleet deployments``: deployments of policies to nodes, and their progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``secbeat fleet membership``: how this node stands with its fleet, as its agent knows it."""
+"""``secbeat fleet membership``: the state of this node in its fleet, from its agent."""
 
 from __future__ import annotations
 

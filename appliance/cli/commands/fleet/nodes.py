@@ -35,7 +35,7 @@ COLUMNS: Columns = {
 }
 FIELDS: Columns = {"field": KEY, "value": KEY_TEXT}
 PARTS = ("policy", "lists", "rules")
-"""What a node follows."""
+"""The parts that a node follows."""
 DRAIN_S, RESUME_S = 300.0, 60.0
 """Default of --timeout."""
 Status = Literal["registering", "healthy", "degraded", "unreachable", "draining"]
@@ -191,7 +191,7 @@ def _rows(nodes: Iterable[dict[str, Any]]) -> Iterable[Sequence[Cell]]:
 
 
 def _follows(node: dict[str, Any]) -> str:
-    """``newest``, or what the node does not have in its newest form."""
+    """``newest``, or the parts that the node does not have in their newest form."""
     behind = [part for part in PARTS if not (node[part] or {}).get("is_newest")]
     return f"behind: {', '.join(behind)}" if behind else "newest"
 

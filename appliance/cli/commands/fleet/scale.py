@@ -1,4 +1,4 @@
-"""``secbeat scale``: more nodes and fewer, by jobs of the orchestrator."""
+"""``secbeat scale``: adds and removes nodes by jobs of the orchestrator."""
 
 from __future__ import annotations
 

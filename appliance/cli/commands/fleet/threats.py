@@ -1,4 +1,4 @@
-"""``secbeat threats``: attacks on a fleet, each once, however many nodes have seen it."""
+"""``secbeat threats``: attacks on a fleet, each once, even if several nodes have seen it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def threats(
     key_file: FleetKeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show attacks on the fleet that are active, or were within the window."""
+    """Show the attacks on the fleet within the window, including active ones."""
     query = {"window": window, "limit": limit, "top": top}
     found = FleetApi.open(orchestrator, key_file).get("threats", query).body
     output = Output(as_json)

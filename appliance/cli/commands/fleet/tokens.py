@@ -1,4 +1,4 @@
-"""``secbeat fleet tokens``: what nodes enrol with. A token's text is shown once."""
+"""``secbeat fleet tokens``: tokens for the enrolment of nodes. A token's text is shown once."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ def _import(app: typer.Typer, name: ListName) -> None:
 
 
 def _imported(name: ListName, body: dict[str, Any]) -> str:
-    """What an import did, on one line; names on stderr what it left out."""
+    """The result of an import on one line; names on stderr the lines that were left out."""
     for line in body.get("skipped_lines") or ():
         warn(f"line {line.get('line')}: {line.get('ip')}: {line.get('why')}")
     for line in body.get("refused_lines") or ():

@@ -1,4 +1,5 @@
-"""``secbeat blacklist flush``: take off what meets conditions, counted and confirmed first."""
+"""``secbeat blacklist flush``: removes entries that meet conditions, after a count and a
+question."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sends a file of addresses to the API, with a progress bar on a terminal.
 
-Lines are not looked at here: the API parses all of them before it changes anything, and names those
-that are wrong.
+The lines are not checked here: the API parses all of them before it changes anything, and names the
+invalid ones.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _opened(source: str) -> Iterator[IO[bytes]]:
 
 
 class _Bounded:
-    """Reads at most one byte more than the API would take."""
+    """Reads at most one byte more than the API accepts."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -88,7 +88,8 @@ def _is_ndjson(stream: IO[bytes], file_format: str) -> bool:
 
 
 class _Counted:
-    """A stream that tells how much of it was read; requests takes its length for Content-Length."""
+    """A stream that reports how much of it was read; requests takes its length for
+    Content-Length."""
 
     def __init__(self, stream: IO[bytes], size: int, tell: Callable[[int], None]) -> None:
         self._stream = stream

@@ -1,7 +1,7 @@
-"""How far an import is, on stderr of a terminal: what was sent, then what the node does with it.
+"""The progress of an import, on stderr of a terminal: the sent part, then the node's own progress.
 
-The node says that itself (``GET /lists/bulk``), once a second, by the id of the request. An API
-that does not say is shown as busy.
+The node reports its progress (``GET /lists/bulk``), by the id of the request; this module asks once
+a second. An API without this operation is shown as busy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PHASES = {"checking": "checking", "writing": "committing", "publishing": "putti
 
 @contextmanager
 def shown(api: NodeApi, request_id: str, size: int) -> Iterator[Callable[[int], None]]:
-    """A bar while the block runs; the function that is given is told how many bytes were sent."""
+    """Shows a bar while the block runs; the yielded function takes the number of sent bytes."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -41,12 +41,12 @@ class _Phases:
         self.is_sent = False
 
     def sent(self, count: int) -> None:
-        """So many bytes in all."""
+        """Show the total number of sent bytes."""
         self.is_sent = count >= self._size
         self._show(_SENDING, count, self._size, "MiB")
 
     def change(self, change: dict[str, Any] | None) -> None:
-        """What the node says of it; None: nothing."""
+        """Show the progress reported by the node; None: there is none."""
         if change is None:
             self._show("the API is at work", 0, None, "")
             return
@@ -65,7 +65,7 @@ def _amount(count: int, unit: str) -> str:
 
 @contextmanager
 def _watched(api: NodeApi, request_id: str, phases: _Phases) -> Iterator[None]:
-    """Asks beside the request, over a connection of its own."""
+    """Asks for the progress during the request, over a connection of its own."""
     done = threading.Event()
 
     def watch() -> None:

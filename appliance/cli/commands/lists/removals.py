@@ -1,4 +1,4 @@
-"""``secbeat blacklist remove``: one entry, or in bulk what a filter meets."""
+"""``secbeat blacklist remove``: removes one entry, or all entries that meet a filter."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _say_one(asked: Asked, output: Output, name: str, ip: str, answer: Answer) -
 
 
 def say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
-    """What a removal in bulk did, or would do."""
+    """The result of a bulk removal, or its effect in a dry run."""
     body = answer.body
     if output.as_json:
         output.document(body)
@@ -120,16 +120,16 @@ def say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
 
 
 def entries_text(body: dict[str, Any]) -> str:
-    """How many entries, and of which origins."""
+    """The number of entries, and their origins."""
     by = [f"{count} of {origin}" for origin, count in (body.get("removed_by_origin") or {}).items()]
     return f"{body.get('removed')} entries" + (f" ({', '.join(by)})" if by else "")
 
 
 def _read(source: str) -> list[str]:
-    """The networks of a file, as imports read it.
+    """The networks of a file, in the syntax of imports.
 
     Raises:
-        InvalidInputsError: lines of it break a rule.
+        InvalidInputsError: there are invalid lines.
         typer.BadParameter: it can't be read, or has none or more than `NETWORKS_MAX`.
     """
     networks = read_list(sys.stdin, "-") if source == "-" else read_list_file(Path(source))

@@ -1,1 +1,1 @@
-"""``secbeat policy``: of a node, and with ``--fleet`` of a fleet."""
+"""``secbeat policy``: the policy of a node, and with ``--fleet`` of a fleet."""

@@ -1,4 +1,4 @@
-"""``secbeat policy``: the policy of a node or a fleet, and every one it had before."""
+"""``secbeat policy``: the policy of a node or a fleet, and its earlier policies."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def show(
     if as_json:
         output.document(found)
         return
-    # As it was stored, maybe by an earlier release: nothing in it is sure to be there.
+    # An earlier release may have stored it, so any field may be missing.
     document = found["policy"]
     if fleet:
         output.line(f"{document.get('name')}: version {found['number']} of the fleet's policy")
@@ -262,7 +262,7 @@ def give_back(
 
 
 def _of(body: dict[str, Any]) -> str:
-    """Which policy a rollback went back to."""
+    """The policy that a rollback has restored."""
     revision = body["of_revision"]
     return f"{body['name']} of revision {revision}" if revision else "the default policy"
 

@@ -1,4 +1,4 @@
-"""``secbeat policy ... --fleet``: what the orchestrator is asked for, and what it says."""
+"""``secbeat policy ... --fleet``: requests to the orchestrator, and its answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHANGES: Columns = {
     "before": Column(1, wraps=True),
     "after": KEY_TEXT,
 }
-"""What a policy would change, or has changed."""
+"""The effect of a policy, before or after its deployment."""
 _NODES: Columns = {
     "node": KEY,
     "from_number": Column(1),
@@ -44,7 +44,7 @@ def get(api: FleetApi, number: int | None) -> dict[str, Any]:
 
 
 def plan(api: FleetApi, document: dict[str, Any], how: Rollout, more: Query, out: Output) -> None:
-    """Say what a deployment would change, and on which nodes."""
+    """Print the effect of a deployment, with the nodes that it changes."""
     body = api.post("policy", document, {**how.query(), **more, "dry_run": "true"}).body
     if out.as_json:
         out.document(body)
@@ -71,7 +71,8 @@ def deploy(
     query: Query,
     timeout_s: float | None,
 ) -> None:
-    """Begin a deployment, and follow it if ``timeout_s`` is given. Raises as `follow`."""
+    """Start a deployment, and follow it if ``timeout_s`` is given. Raises the errors of
+    `follow`."""
     found: dict[str, Any] = api.post(path, body, query).body
     if timeout_s is not None:
         found = follow(api, found["id"], timeout_s, output)

@@ -1,4 +1,4 @@
-"""How a policy goes to a fleet, as the options of the command line say."""
+"""The deployment of a policy to a fleet, from the options of the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from appliance.cli.terminal.durations import parse_duration
 
 HOLD_S = 60
-"""How long the orchestrator watches a canary unless it is told."""
+"""Default time for which the orchestrator observes a canary."""
 
 SelectorOption = Annotated[
     str,
@@ -46,7 +46,7 @@ OverrideOption = Annotated[
 
 @dataclass(frozen=True)
 class Rollout:
-    """To which nodes, and how."""
+    """The selected nodes, and the options of the deployment."""
 
     selector: str = ""
     canary: bool = False
@@ -62,7 +62,7 @@ class Rollout:
             )
 
     def patience_s(self, timeout_s: float) -> float:
-        """How long to wait for a deployment: the time that a canary is held does not count."""
+        """The time limit for a deployment; the observation time of a canary is added."""
         if not self._is_canary:
             return timeout_s
         return timeout_s + (HOLD_S if self.hold is None else parse_duration(self.hold))
@@ -72,7 +72,7 @@ class Rollout:
         return self.canary or self.canary_node is not None
 
     def query(self) -> dict[str, str | int | None]:
-        """As the orchestrator takes it. Raises `typer.BadParameter`."""
+        """The query for the orchestrator. Raises `typer.BadParameter`."""
         if self.hold is not None and not self._is_canary:
             raise typer.BadParameter("--hold is for --canary or --canary-node")
         return {

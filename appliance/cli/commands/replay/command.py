@@ -1,4 +1,4 @@
-"""``secbeat replay``: what the packet path would do with a capture."""
+"""``secbeat replay``: the result of the packet path for a capture."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ OutOption = Annotated[
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, read and checked."""
+    """The arguments of the command, read and checked."""
 
     capture: Path
     inside: tuple[Network, ...]
@@ -122,7 +122,7 @@ def replay(  # noqa: PLR0917 - one parameter for each option of the command
 
 
 def run(request: Request) -> tuple[ReplayReport, CaptureError | None]:
-    """Replay a whole file; where it breaks off, the report is about what came before."""
+    """Replay a whole file; if it breaks off, the report is about the part before."""
     broken = None
     with ExitStack() as stack:
         file = stack.enter_context(_open(request.capture))

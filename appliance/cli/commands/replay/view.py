@@ -1,4 +1,4 @@
-"""How the result of a replay is shown: as JSON and as tables."""
+"""Shows the result of a replay: as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ _NOTES = {
 
 
 def as_document(report: ReplayReport, broken: CaptureError | None) -> dict[str, Any]:
-    """The report as JSON has it; ``error`` says where the capture broke off, if it did."""
+    """The report as JSON; ``error``: the position at which the capture broke off, if it did."""
     error = {"message": str(broken), "offset": broken.offset} if broken else None
     return {**asdict(report), "error": error}
 
 
 def warn_of_limits(report: ReplayReport) -> None:
-    """What the report leaves out, on stderr."""
+    """Prints on stderr the parts that the report leaves out."""
     if report.syns_always:
         warn(
             f"{report.syns_always} SYNs to profiles with syn = always are reported as forwarded: "
@@ -89,7 +89,7 @@ def warn_of_limits(report: ReplayReport) -> None:
 
 
 def print_report(output: Output, report: ReplayReport) -> None:
-    """Verdicts by reason, port and rule of the policy; what is worth knowing about the capture."""
+    """Verdicts by reason, port and rule of the policy; remarks about the capture."""
     seconds = report.duration_ns / 1e9
     output.line(f"{report.packets} packets in {seconds:.3f} s of capture")
     output.table(VERDICTS, _verdicts(report))

@@ -1,4 +1,4 @@
-"""``secbeat rules``: the patterns that the WAF looks for in requests."""
+"""``secbeat rules``: the patterns that requests are matched against."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def rows(columns: Columns, found: Iterable[dict[str, Any]]) -> Iterable[Sequence
 
 
 def cell(value: Any) -> Cell:
-    """What a cell can show of a value."""
+    """The text of a value for a cell."""
     if isinstance(value, list):
         return ",".join(map(str, value)) or None
     if isinstance(value, dict):
@@ -267,5 +267,5 @@ def cell(value: Any) -> Cell:
 
 
 def _time_in(seconds: int) -> str:
-    """So many seconds from now, as the API takes it."""
+    """The time so many seconds from now, in the form of the API."""
     return datetime.fromtimestamp(time.time() + seconds, UTC).isoformat(timespec="milliseconds")

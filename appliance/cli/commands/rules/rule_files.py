@@ -42,7 +42,7 @@ _DEFAULTS: dict[str, Any] = {
     "enabled": True,
     "expires_at": None,
 }
-"""What an exported line leaves out."""
+"""Fields that an exported line leaves out."""
 _EXPORTED = ("pattern", "action", "severity", *_DEFAULTS)
 
 Source = Annotated[
@@ -83,7 +83,7 @@ def import_(
 def _import_into_node(
     api: NodeApi, source: str, on_refused: str, timeout_s: float | None
 ) -> Answer:
-    """The job that tries the patterns, at its end."""
+    """The job that tests the patterns, after its end."""
     begun = upload(api, "rules/import", source, "ndjson", {"on_refused": on_refused}).body
     job = _follow(api, begun)
     for each in job.get("refused_lines") or ():
@@ -131,7 +131,7 @@ def export(
 
 
 def exported(rule: dict[str, Any]) -> dict[str, Any]:
-    """What a POST of the rule would say."""
+    """The fields of a rule as a POST would send them."""
     said = {name: rule.get(name) for name in _EXPORTED}
     return {
         name: value
@@ -142,7 +142,7 @@ def exported(rule: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def opened(target: str) -> Iterator[TextIO]:
-    """Stdout, or a file that has its name once all is in it."""
+    """Stdout, or a file that gets its name when its content is complete."""
     if target == "-":
         yield sys.stdout
         return
@@ -159,7 +159,7 @@ def opened(target: str) -> Iterator[TextIO]:
 
 
 def _follow(api: NodeApi, job: dict[str, Any]) -> dict[str, Any]:
-    """The job at its end; a bar says how far it is."""
+    """The job after its end; a bar shows the progress."""
     total = int(job.get("lines") or 0)
     with bar() as shown:
 
@@ -175,7 +175,7 @@ def _follow(api: NodeApi, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _settled(api: NodeApi, job: dict[str, Any], timeout_s: float | None) -> Answer:
-    """The job as the answer to a change, waited for if that is wanted."""
+    """The job in the form of an answer to a change; waits for it if requested."""
     revision = job.get("revision")
     if revision is None:
         return Answer(200, job)

@@ -1,4 +1,4 @@
-"""``secbeat rules starter``: the rules to start with, as ``secbeat rules import`` takes them."""
+"""``secbeat rules starter``: rules to start with, in the format of ``secbeat rules import``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""``secbeat top``: what the node does right now."""
+"""``secbeat top``: the present activity of the node."""

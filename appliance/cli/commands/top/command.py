@@ -1,4 +1,4 @@
-"""``secbeat top``: rates, heaviest sources and attacks, again and again, or once."""
+"""``secbeat top``: rates, heaviest sources and attacks, updated repeatedly, or once."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _watch(api: NodeApi, interval_s: float) -> None:
         while True:
             try:
                 now = poll(api)
-            except RefusedError as error:  # it is shown, and asked again
+            except RefusedError as error:  # the error is shown, and the next poll tries again
                 before, shown = None, [clean(str(error)), "", "asking again"]
             else:
                 shown = lines(now, rates(before, now), _size())
@@ -83,7 +83,7 @@ def _watch(api: NodeApi, interval_s: float) -> None:
 
 @contextmanager
 def _screen() -> Iterator[Callable[[Sequence[str]], None]]:
-    """Shows one screen in the place of the other; where no escape may be sent, below the other."""
+    """Shows each screen in the place of the one before; without escape sequences, below it."""
     if is_plain():
         yield _print_below
         return

@@ -30,11 +30,11 @@ class Poll:
 
 @dataclass(frozen=True)
 class Rates:
-    """Per second, between two polls."""
+    """Rates per second, between two polls."""
 
     seconds: float
     packets: Mapping[str, float]
-    """By verdict, with ``received`` and ``would_drop``."""
+    """Packets by verdict, with ``received`` and ``would_drop``."""
     bits: Mapping[str, float]
     dropped: Mapping[str, float]
     """Packets by reason, highest first."""
@@ -53,7 +53,8 @@ def poll(api: NodeApi) -> Poll:
 
 
 def rates(before: Poll | None, now: Poll) -> Rates | None:
-    """None: there is no earlier poll, or the data plane has started in between."""
+    """The rates since the earlier poll. None: there is none, or the data plane has started in
+    between."""
     if before is None or before.stats is None or now.stats is None:
         return None
     seconds = now.at_s - before.at_s

@@ -1,6 +1,7 @@
-"""The screen of ``secbeat top``, in lines: 24 of 80 characters hold it, more show more.
+"""The screen of ``secbeat top``, in lines: fits into 24 lines of 80 characters; larger ones show
+more.
 
-Plain text: what each line says does not depend on colours.
+Plain text: the content of each line does not depend on colours.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _UNITS = ("", "k", "M", "G", "T")
 _STEP = 1000
 _UNKNOWN = "-"
 _FIXED_LINES = 8
-"""Of the screen: what is there whether or not something happens."""
+"""Lines of the screen that are always shown."""
 _SECTIONS = 3
 _GAP = "  "
 
@@ -117,7 +118,8 @@ def _heavy(title: str, ranked: Sequence[dict[str, Any]], rows: int, width: int) 
 
 
 def _section(title: str, found: Sequence[str], rows: int) -> list[str]:
-    """A title and so many rows less one, the last of which says how many more there are."""
+    """A title and up to so many rows; if there are more, the last row has the number of the
+    others."""
     room = rows - 1
     shown = list(found) if len(found) <= room else [*found[: room - 1], _more(found, room)]
     return [title, *shown, *[""] * (room - len(shown))]

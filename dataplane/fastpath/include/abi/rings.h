@@ -1,4 +1,4 @@
-/* abi/rings.h: SPSC rings of 64-byte elements, and what they carry. Each cursor lies on a page that
+/* abi/rings.h: SPSC rings of 64-byte elements, and their messages. Each cursor is on a page that
  * only its owner can write. */
 #ifndef SB_ABI_RINGS_H
 #define SB_ABI_RINGS_H
@@ -19,20 +19,20 @@ enum sb_message {
 };
 
 struct sb_ring_element {
-    uint64_t sequence; /* 1 + the producer's cursor when it was written */
+    uint64_t sequence; /* the producer's cursor at the write, + 1 */
     uint32_t kind;     /* enum sb_message */
     uint32_t reserved;
     uint8_t payload[48];
 };
 
 struct sb_ring_producer { /* written by the producer only */
-    uint64_t cursor;      /* elements ever pushed */
+    uint64_t cursor;      /* number of elements ever pushed */
     uint8_t reserved[SB_PAGE - 8];
     struct sb_ring_element slots[SB_RING_SLOTS];
 };
 
 struct sb_ring_consumer { /* written by the consumer only */
-    uint64_t cursor;      /* elements ever popped */
+    uint64_t cursor;      /* number of elements ever popped */
     uint8_t reserved[SB_PAGE - 8];
 };
 
@@ -43,7 +43,7 @@ struct sb_doorbell {
 
 struct sb_explain {
     uint64_t id;               /* chosen by the client, returned in the reply */
-    uint64_t deadline_boot_ms; /* no reply is sent after it */
+    uint64_t deadline_boot_ms; /* no reply is sent after this time */
     uint8_t key[16];
     uint8_t prefix_length; /* 0 to 128 */
     uint8_t list;          /* enum sb_list */
@@ -71,16 +71,16 @@ struct sb_drop_sample {
 };
 
 struct sb_rule_triggered {
-    uint64_t rule;     /* its number */
+    uint64_t rule;     /* number of the rule */
     uint64_t sequence; /* of its struct sb_evidence: element (sequence - 1) % SB_EVIDENCE_MAX */
     uint64_t incident;
     uint8_t client[16];
     uint16_t profile;
-    uint16_t lcore;   /* whose evidence */
+    uint16_t lcore;   /* the lcore with the evidence */
     uint8_t action;   /* enum sb_waf_action */
     uint8_t mode;     /* enum sb_mode */
     uint8_t severity; /* enum sb_severity */
-    uint8_t group;    /* index of its label */
+    uint8_t group;    /* index of the label of its group */
 };
 
 enum sb_notice_kind {
@@ -90,16 +90,16 @@ enum sb_notice_kind {
     SB_NOTICE_STATE_LOG_RECOVERED,
     SB_NOTICE_REJECTED,
     SB_NOTICE_LINK_CHANGED,
-    SB_NOTICE_CLIENT_REFUSED,    /* a client broke the protocol */
+    SB_NOTICE_CLIENT_REFUSED,    /* a client has violated the protocol */
     SB_NOTICE_COUNTRIES_LOADED,  /* another country database is in use */
-    SB_NOTICE_COUNTRIES_REFUSED, /* one can't be; the one before stays */
-    SB_NOTICE_SYN_PROXY_ON, /* as a profile says AUTO; address: 0: for all of it; value: SYNs/s */
+    SB_NOTICE_COUNTRIES_REFUSED, /* a country database can't be used; the present one stays */
+    SB_NOTICE_SYN_PROXY_ON, /* in a profile with AUTO; address: 0: whole profile; value: SYNs/s */
     SB_NOTICE_SYN_PROXY_OFF,
     SB_NOTICE_COMPILER_LOST, /* no compile helper answers: WAF rules stay as they are */
     SB_NOTICE_COMPILER_BACK,
-    SB_NOTICE_RULES_IN_FORCE, /* all of the WAF's rules are; value: how many */
-    SB_NOTICE_POLICY_APPLIED, /* one that came while this data plane ran; value: its revision */
-    SB_NOTICE_LINK_HELD,      /* taken down on purpose; value: the port */
+    SB_NOTICE_RULES_IN_FORCE, /* all WAF rules are in force; value: their number */
+    SB_NOTICE_POLICY_APPLIED, /* a policy that arrived after the start; value: its revision */
+    SB_NOTICE_LINK_HELD,      /* a link was taken down on purpose; value: the port */
     SB_NOTICE_LINK_RELEASED,
     SB_NOTICE_COUNT
 };
@@ -109,7 +109,7 @@ struct sb_notice {
     uint64_t notice; /* enum sb_notice_kind */
     uint64_t value;  /* revision, port or errno */
     uint8_t address[16];
-    uint16_t profile; /* its index, where there is one */
+    uint16_t profile; /* index of the profile, for notices about one */
     uint8_t reserved[6];
 };
 

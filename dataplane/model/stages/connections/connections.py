@@ -339,7 +339,7 @@ def _is_learning(lcore: Lcore, now: Time) -> bool:
 
 
 def _mark_stray(packet: Packet) -> None:
-    """For the counters: a packet from outside fits no connection."""
+    """Mark the packet for the counters: it comes from outside and fits no connection."""
     if packet.port is Port.OUTSIDE:
         packet.flags |= PacketFlag.STRAY
 

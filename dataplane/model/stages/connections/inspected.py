@@ -18,7 +18,7 @@ UNTRACKED, STRANGER = "found no place", "is of nobody that is known"
 
 
 def inspect(lcore: Lcore, packet: Packet, flow: Flow | None, now: Time) -> None:
-    """For a TCP packet that goes on: decide whether its connection is inspected."""
+    """Decide whether the connection of a TCP packet that goes on is inspected."""
     wanted = _is_wanted(lcore, packet)
     if flow is not None:
         is_of_client = flow.opener is Port.OUTSIDE or flow.is_liberal

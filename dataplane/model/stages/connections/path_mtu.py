@@ -1,8 +1,9 @@
-"""Routers that say that packets of an open connection are too large for them.
+"""ICMP errors of routers that report packets of an open connection as too large.
 
-Without their word a connection hangs (RFC 2979, section 3.1.1; RFC 4890, section 4.3.1), wherever
-the router is. Who quotes a sequence number in flight knows the connection (RFC 5927, section 4.1):
-neither country nor filter nor limits judge him; the lists have by now.
+Without these errors a connection hangs (RFC 2979, section 3.1.1; RFC 4890, section 4.3.1), whatever
+router sends them. A sender that quotes a sequence number in flight has seen the connection (RFC
+5927, section 4.1). So the stages country, filter and limits do not judge these errors; the stage
+lists has judged them before.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def is_refused(lcore: Lcore, packet: Packet) -> bool:
 
 
 def is_one_too_many(lcore: Lcore, packet: Packet, flow: Flow, segment: Segment, now: Time) -> bool:
-    """As `is_refused`, for a connection that this segment proves; both sides get a reset.
+    """The same as `is_refused`, for a connection that this segment proves; both sides get a reset.
 
     Not for connections of protected hosts, nor for those picked up after a start.
     """

@@ -79,7 +79,7 @@ def _must_ask(lcore: Lcore, packet: Packet, now: Time) -> bool:
 
 
 def _may_pass(allowances: dict[Hashable, Allowance], key: Hashable, now: Time, most: int) -> bool:
-    """In C several share one allowance; here each has its own."""
+    """In C several hosts share one allowance; here each has its own."""
     allowance = allowances.setdefault(key, Allowance(now.boot_ds))
     if now.boot_ds - allowance.window_ds >= ALLOWANCE_DS:
         allowance.window_ds, allowance.passed = now.boot_ds, 0

@@ -45,12 +45,12 @@ class Segment:
 
     @property
     def is_opening(self) -> bool:
-        """Whether it is a SYN without an acknowledgment."""
+        """Whether the segment is a SYN without an acknowledgment."""
         return self.flags & (SYN | ACK | RST) == SYN
 
     @property
     def is_answer_of_host(self) -> bool:
-        """Whether it is the protected host's SYN-ACK."""
+        """Whether the segment is the protected host's SYN-ACK."""
         return self.sender is Port.INSIDE and self.flags & (SYN | ACK | RST) == SYN | ACK
 
     @property

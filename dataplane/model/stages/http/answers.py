@@ -1,4 +1,5 @@
-"""What the node sends on a connection whose request was refused: twin of ``answer.c``."""
+"""The frames that the node sends on a connection whose request was refused: twin of
+``answer.c``."""
 
 from __future__ import annotations
 
@@ -70,7 +71,7 @@ def _reset_client(work: Work) -> None:
 
 
 def _end_flow(work: Work, record: Connection, told: int) -> None:
-    """End the flow; ``told``: how many sequence numbers the client got in the host's name."""
+    """End the flow; ``told``: number of sequence numbers that the client got in the host's name."""
     flow = record.flow
     flow.side[Port.INSIDE].end = (flow.side[Port.INSIDE].end + told) % MODULUS
     flow.state = FlowState.RESET
@@ -145,7 +146,7 @@ def answer_client(work: Work, record: Connection) -> None:
 
 
 def answer_host(work: Work) -> None:
-    """As `answer_client`, for a segment of the host."""
+    """The same as `answer_client`, for a segment of the host."""
     consume(work.lcore, work.packet)
     if work.segment.flags & (RST | ACK) == ACK:
         reset_sender(work.lcore, work.packet, work.segment)

@@ -21,7 +21,7 @@ UNJUDGED = PacketFlag.ALLOWED | PacketFlag.NEIGHBOR
 
 
 class State(Enum):
-    """As ``enum sb_http_state``."""
+    """The values of ``enum sb_http_state``."""
 
     INSPECTED = auto()
     EARLIER = auto()
@@ -33,7 +33,7 @@ class State(Enum):
 
 @dataclass
 class Refusal:
-    """What the client has been sent."""
+    """The answer that the client has got."""
 
     sequence: int
     acknowledgment: int
@@ -93,7 +93,7 @@ class Work:
     lcore: Lcore
     packet: Packet
     segment: Segment
-    """Its numbers as the client sees them."""
+    """The segment's numbers as the client sees them."""
     now: Time
     record: Connection | None
 
@@ -104,7 +104,7 @@ class Work:
 
     @property
     def size(self) -> int:
-        """Its size in bytes, whether they are available or not."""
+        """The payload's size in bytes, whether they are available or not."""
         return max(0, end_of_ip(self.packet) - self.packet.payload_offset)
 
     def rejects(self, reason: Reason) -> bool:

@@ -65,7 +65,7 @@ class Segment:
     data: bytes
     is_urgent: bool = False
     is_right: bool = True
-    """Its TCP checksum is right."""
+    """The segment's TCP checksum is right."""
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Stream:
     acked: int = 0
     """Number of bytes that the host has acknowledged."""
     window: int = 0
-    """How far the host's window lets the client send."""
+    """The end of the host's window: the client may send up to this offset."""
     next: int = 0
     """Number of bytes that were judged."""
     is_bare: bool = True
@@ -151,7 +151,7 @@ class Stream:
         self.is_bare |= not was_idle and self.kept_from == self.next
 
     def _is_new(self, end: int) -> bool:
-        """Whether there are new bytes up to there; numbers are compared modulo 2^32."""
+        """Whether there are new bytes before this offset; numbers are compared modulo 2^32."""
         return 0 < end - self.next < 1 << 31
 
     def _rejects(self, reason: Reason) -> bool:

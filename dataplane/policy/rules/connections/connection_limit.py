@@ -1,4 +1,4 @@
-"""``connection_limit``: how many connections a source may have."""
+"""``connection_limit``: the number of connections that a source may have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONNECTIONS_OF_SOURCE_MAX = 1_000_000
 
 
 class ConnectionLimitRule(Rule):
-    """New connections of a source that has as many established as this are refused."""
+    """Limits the established connections of one source: further new connections are refused."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.CONNECTIONS_SOURCE,)
 

@@ -1,4 +1,4 @@
-"""``connection_state``: what becomes of packets that belong to no connection."""
+"""``connection_state``: the action for packets that belong to no connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataplane.policy.reasons import ReasonsRule
 
 
 class ConnectionStateRule(ReasonsRule):
-    """An action for all reasons about connections, or for those it names."""
+    """The action for all reasons about connections, or for the named ones."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (
         Reason.OUT_OF_STATE,

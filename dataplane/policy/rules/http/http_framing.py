@@ -1,4 +1,4 @@
-"""``http_framing``: what becomes of requests that servers read differently."""
+"""``http_framing``: the action for requests that servers read differently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataplane.policy.rules.http.http_slow import HttpSlowRule
 
 
 class HttpFramingRule(ReasonsRule):
-    """An action for all reasons about how a request is written, or for those it names."""
+    """The action for all reasons about the framing of a request, or for the named ones."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = tuple(
         reason

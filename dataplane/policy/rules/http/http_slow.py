@@ -1,4 +1,4 @@
-"""``http_slow``: what becomes of connections that hold a request or a response open."""
+"""``http_slow``: the action for connections that hold a request or a response open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataplane.policy.reasons import ReasonsRule
 
 
 class HttpSlowRule(ReasonsRule):
-    """An action for clients that are slower than ``http`` of the profile says."""
+    """The action for clients that are slower than ``http`` of the profile permits."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (
         Reason.HTTP_SLOW_HEAD,

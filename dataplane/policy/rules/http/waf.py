@@ -1,4 +1,4 @@
-"""``waf``: what becomes of requests that match a rule whose own action is to block."""
+"""``waf``: the maximum action for requests that match a rule of the WAF."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GroupName = Annotated[str, Field(pattern=GROUP_PATTERN)]
 
 
 class WafRule(Rule):
-    """The most that any rule about requests does in this profile, and those of each group."""
+    """The maximum action of the WAF's rules in this profile, and that of each group of rules."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.WAF_RULE,)
 
@@ -39,7 +39,7 @@ class WafRule(Rule):
             yield mistake(f"{path}.groups", NO_GROUP, "it stands for rules without a group")
 
     def groups_set(self) -> Mapping[str, Action]:
-        """See `Rule`. The lower of a group's action and the rule's own counts."""
+        """See `Rule`. The lower one of the action of a group and the rule's own action applies."""
         return self.groups
 
     def setting(self) -> tuple[str, str] | None:

@@ -1,1 +1,1 @@
-"""Rules about how much comes in."""
+"""Rules that limit rates."""

@@ -1,4 +1,4 @@
-"""``icmp_limit``: how much ICMP may come in a second."""
+"""``icmp_limit``: the maximum of ICMP packets per second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataplane.policy.limit import NO_PREFIX, PACKETS_MAX, LimitRule
 
 
 class IcmpLimitRule(LimitRule):
-    """As a rate limit, but of ICMP and ICMPv6 packets alone."""
+    """A rate limit for ICMP and ICMPv6 packets only."""
 
     model_config = ConfigDict(
         json_schema_extra={

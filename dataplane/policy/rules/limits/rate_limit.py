@@ -1,4 +1,4 @@
-"""``rate_limit``: how much may come in a second."""
+"""``rate_limit``: the maximum of packets, bits, new connections or requests per second."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RateLimitRule(LimitRule):
         Field(default=None, min_length=1, exclude_if=lambda value: value is None),
         WithJsonSchema(_PATH),
     ]
-    """Of requests: those whose path begins like that."""
+    """For requests: only those whose path begins with this path."""
 
     @property
     def counted(self) -> Unit:
@@ -119,7 +119,7 @@ class RateLimitRule(LimitRule):
 
 
 def is_canonical(path: str) -> bool:
-    """Whether a path is as the packet path compares it."""
+    """Whether a path is in the form that the packet path compares."""
     segments = path.split("/")[1:]
     return (
         path.startswith("/")

@@ -1,1 +1,1 @@
-"""Rules about what kind of packet comes in."""
+"""Rules about kinds of packets."""

@@ -28,8 +28,8 @@ class Inside(StrEnum):
 
 
 class EncapsulationRule(Rule):
-    """Whether the node judges the packets inside each encapsulation. The action applies to the
-    packets that the rule refuses."""
+    """Sets for each encapsulation whether the node judges the packets inside. The action applies to
+    the packets that the rule refuses."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.INNER_REFUSED,)
 

@@ -1,4 +1,4 @@
-"""``ethertypes``: which frames come in that are neither IP nor control of the link."""
+"""``ethertypes``: the permitted frames among those that are neither IP nor link control."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES: dict[str, tuple[int, int]] = {
     "pppoe": (0x8863, 0x8864),
     "macsec": (0x88E5, 0x88E5),
 }
-"""First and last EtherType; of ``llc`` the lengths that stand in the place of one."""
+"""First and last EtherType; for ``llc`` the lengths in the place of an EtherType."""
 EtherType: TypeAlias = (
     Annotated[int, Field(ge=0x0600, le=0xFFFF)] | Literal["llc", "mpls", "pppoe", "macsec"]
 )
@@ -30,7 +30,7 @@ EtherTypes: TypeAlias = Annotated[
 
 
 class EthertypesRule(Rule):
-    """EtherTypes that are neither IP nor control of the link: those alone, or all but those."""
+    """EtherTypes other than IP and link control: only those allowed, or all except those denied."""
 
     model_config = ALLOW_OR_DENY
 

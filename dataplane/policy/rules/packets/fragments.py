@@ -1,4 +1,4 @@
-"""``fragments``: no fragment comes in."""
+"""``fragments``: refuses fragments from outside."""
 
 from __future__ import annotations
 

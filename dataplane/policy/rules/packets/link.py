@@ -1,4 +1,4 @@
-"""``link``: what becomes of what is of the link or not IP, where there is too much of it."""
+"""``link``: the action for link control, and for frames that are not IP, beyond their limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataplane.policy.rule import only_by_default
 
 
 class LinkRule(ReasonsRule):
-    """An action for both limits of what is of the link or not IP, or for the one it names."""
+    """The action for both limits of link control and of non-IP frames, or for the named one."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.LINK_LIMIT, Reason.NON_IP_LIMIT)
 

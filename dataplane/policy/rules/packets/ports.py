@@ -1,4 +1,4 @@
-"""``ports``: which destination ports packets may come in to."""
+"""``ports``: the permitted destination ports of packets from outside."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PORT_MAX = 65535
 
 
 class PortsRule(Rule):
-    """Destination ports of one protocol: those alone, or all but those."""
+    """Destination ports of one protocol: only those allowed, or all except those denied."""
 
     model_config = ALLOW_OR_DENY
 

@@ -1,4 +1,4 @@
-"""``protocols``: which IP protocols come in."""
+"""``protocols``: the permitted IP protocols of packets from outside."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WORD_BITS = 64
 
 
 class ProtocolsRule(Rule):
-    """IP protocols: those alone, or all but those."""
+    """IP protocols: only those allowed, or all except those denied."""
 
     model_config = ALLOW_OR_DENY
 

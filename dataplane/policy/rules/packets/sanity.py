@@ -1,4 +1,4 @@
-"""``sanity``: what becomes of malformed packets."""
+"""``sanity``: the action for malformed packets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataplane.policy.reasons import ReasonsRule, reasons_of_stage
 
 
 class SanityRule(ReasonsRule):
-    """An action for all reasons of the sanity stage, or for those it names."""
+    """The action for all reasons of the sanity stage, or for the named ones."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = reasons_of_stage(Stage.SANITY)
 

@@ -1,4 +1,4 @@
-"""``udp_amplification``: no answers of UDP reflectors come in."""
+"""``udp_amplification``: refuses answers of UDP reflectors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataplane.policy.rule import Port, Rule, mistake
 
 
 class Reflector(BaseModel):
-    """A UDP service that answers with more than it was asked."""
+    """A UDP service whose answers are larger than the requests."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -28,12 +28,13 @@ class Reflector(BaseModel):
 
     port: Port
     size_min: Annotated[int, Field(ge=8, le=65535)] = 8
-    """Bytes of the UDP datagram, its header of 8 included, from which on it is refused."""
+    """Minimum size of a refused datagram: bytes with its UDP header of 8 bytes."""
     ntp_modes: Annotated[
         Annotated[tuple[Annotated[int, Field(ge=0, le=7)], ...], Field(min_length=1)] | None,
         Field(default=None, exclude_if=lambda modes: modes is None),
     ]
-    """Of NTP those modes alone (RFC 5905, 7.3); only with port 123. Left out: whatever it holds."""
+    """Only NTP datagrams of these modes (RFC 5905, 7.3); only for port 123. Missing: any
+    content."""
 
     def __str__(self) -> str:
         modes = " or ".join(map(str, sorted(self.ntp_modes or ())))
@@ -43,7 +44,7 @@ class Reflector(BaseModel):
 
 
 class UdpAmplificationRule(Rule):
-    """Answers of reflectors are refused; without a list of them, those of the shipped one."""
+    """Refuses answers of reflectors: of the listed ones, or without a list of the shipped ones."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.UDP_AMPLIFICATION,)
 
@@ -66,7 +67,7 @@ class UdpAmplificationRule(Rule):
                 yield mistake(f"{here}.ntp_modes", modes, f"only with port {NTP_PORT}")
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing
-        """See `Rule`; the packet path wants them in the order of their ports."""
+        """See `Rule`; the packet path needs them in the order of their ports."""
         for place, (port, answers) in zip(
             profile.reflector, sorted(self._reflected().items()), strict=False
         ):

@@ -1,1 +1,1 @@
-"""Rules about where a packet comes from: lists, countries, addresses that nobody can have."""
+"""Rules about the source of a packet: lists, countries, bogons."""

@@ -1,4 +1,4 @@
-"""``blacklist``: what becomes of packets from sources on the blacklist."""
+"""``blacklist``: the action for packets from sources on the blacklist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataplane.policy.reasons import ReasonsRule
 
 
 class BlacklistRule(ReasonsRule):
-    """An action for the blacklist."""
+    """The action for packets from sources on the blacklist."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.BLACKLIST,)
 

@@ -1,4 +1,4 @@
-"""``bogons``: no source comes in from outside that nobody on the internet can have."""
+"""``bogons``: refuses packets from outside with a source that no host on the internet can have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``geo_allow``: nobody comes in but from some countries."""
+"""``geo_allow``: refuses sources outside of some countries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataplane.policy.geo import GeoRule
 
 
 class GeoAllowRule(GeoRule):
-    """Sources in no other country are taken."""
+    """Only sources in these countries are allowed."""
 
     REASONS: ClassVar[tuple[Reason, ...]] = (Reason.GEO_ALLOW,)
     USE: ClassVar[Use] = Use.GEO_ALLOW

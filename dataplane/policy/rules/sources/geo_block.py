@@ -1,4 +1,4 @@
-"""``geo_block``: nobody comes in from some countries."""
+"""``geo_block``: refuses sources in some countries."""
 
 from __future__ import annotations
 

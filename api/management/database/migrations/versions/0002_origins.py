@@ -1,6 +1,6 @@
 """Entries by origin: several may hold one network; a bulk change may replace or end rows.
 
-What is on a list was put there by hand as far as anybody knows: its origin is ``manual``.
+The origin of existing entries is not known; it becomes ``manual``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("rejected", sa.Text),
         sqlite_with_rowid=False,
     )
-    # In the order of the old table's key, which is the order of the new one's.
+    # In the order of the old table's key, which is also the order of the new one's.
     op.execute(
         "INSERT INTO entries SELECT list, key, prefix_length, 'manual', coalesce(import_id, 0),"
         " reason, duration_s, created_ms, created_by, expires_boot_ms, expires_utc_ms, revision,"

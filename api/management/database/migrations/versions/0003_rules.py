@@ -1,4 +1,4 @@
-"""Rules of the WAF. A number is given once and never again."""
+"""Rules of the WAF. A number is used once only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is laid over the policy for a time."""
+"""Overlays of the policy, which end at a given time."""
 
 from __future__ import annotations
 

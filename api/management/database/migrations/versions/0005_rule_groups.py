@@ -1,4 +1,4 @@
-"""Groups of the WAF's rules, and a place for those of an import that is not committed yet."""
+"""Groups of the WAF's rules, and a table for the rules of an import that is not committed yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First schema: what every API keeps, nodes, enrolment tokens."""
+"""First schema: the common tables of both APIs, nodes, enrolment tokens."""
 
 from __future__ import annotations
 

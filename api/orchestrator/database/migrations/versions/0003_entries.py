@@ -1,4 +1,4 @@
-"""The fleet's blacklist and allowlist, and what nodes follow by numbers."""
+"""The fleet's blacklist and allowlist, and the log of changes that nodes follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of incidents and of webhooks; what is known of a node's host and clock."""
+"""Tables of incidents and of webhooks; columns for a node's host and clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shows a worker that a node's row is still the one it remembers."""
+"""Stamps, by which a worker detects that its cached row of a node is outdated."""
 
 from __future__ import annotations
 

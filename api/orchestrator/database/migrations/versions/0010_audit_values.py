@@ -1,4 +1,4 @@
-"""The audit trail says what was before a change, and what is after it."""
+"""The audit trail stores the object before a change and after it."""
 
 from __future__ import annotations
 

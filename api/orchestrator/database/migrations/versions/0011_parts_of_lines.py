@@ -1,4 +1,4 @@
-"""A line of an import may stand for several networks. What is staged there lasts seconds."""
+"""A line of an import may stand for several networks. Staged rows last seconds only."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _content(body: Body, faults: set[Fault]) -> Lines:
 
 
 def _is_wide(content: bytes, *, is_json: bool) -> bool:
-    """Whether it is UTF-16 or UTF-32; RFC 4627, section 3; XML 1.0, appendix F.1."""
+    """Whether the text is UTF-16 or UTF-32; RFC 4627, section 3; XML 1.0, appendix F.1."""
     if len(content) < 2:
         return False
     has_mark = content[:2] in (b"\xff\xfe", b"\xfe\xff")

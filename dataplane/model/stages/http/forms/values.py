@@ -74,12 +74,12 @@ Lines = dict[Form, list[bytes]]
 
 @dataclass(frozen=True)
 class Reading:
-    """How values of one kind are decoded."""
+    """The settings for decoding values of one kind."""
 
     decode: Callable[[bytes], bytes]
     plus: bool = False
     folds_line_ends: bool = False
-    """Also in a value in which nothing else was folded; NUL likewise."""
+    """Fold line ends and NUL even in a value in which nothing else was folded."""
     is_line: bool = False
     """In DECODED even if it does not differ: RAW has no line of its own for it."""
 

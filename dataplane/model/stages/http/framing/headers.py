@@ -35,7 +35,7 @@ def read_headers(reader: Reader, request: Request) -> None:
 
 
 def read_trailers(reader: Reader, request: Request) -> None:
-    """As `read_headers`, after the last chunk."""
+    """The same as `read_headers`, after the last chunk."""
     while _line_begins(reader, request.trailers):
         start = reader.at
         name = _name(reader, _check_trailer)

@@ -23,13 +23,13 @@ class Progress(IntEnum):
 
 
 class Framing(IntEnum):
-    """How the end of the body is determined."""
+    """The values that determine the end of the body."""
 
     NO_BODY, LENGTH, CHUNKED = range(3)
 
 
 class Content(IntEnum):
-    """What the body is, as Content-Type says."""
+    """The kind of the body, from Content-Type."""
 
     NONE, URLENCODED, JSON, MULTIPART, OTHER = range(5)
 
