@@ -8,7 +8,7 @@ import pytest
 
 from api.orchestrator.selector import SELECTOR_SCHEMA, parse_selector
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.network_schema import network_schema
+from dataplane.base.input.network_schema import network_schema
 from dataplane.base.networks import Network
 
 PATTERNS = [each["pattern"] for each in network_schema("")["anyOf"] if "pattern" in each]

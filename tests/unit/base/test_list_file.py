@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.list_file import networks_of, read_list_file
+from dataplane.base.input.list_file import networks_of, read_list_file
 
 
 def networks(tmp_path: Path, content: bytes) -> list[str]:
