@@ -87,7 +87,7 @@ def _run_dataplane(file: Path) -> int:
 @contextmanager
 def _noted(directory: Path | None) -> Iterator[None]:
     """A start that fails leaves its reason where the API finds it."""
-    from dataplane.base import failure
+    from dataplane.base.process import failure
 
     try:
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.base.notify import Notifier
+from dataplane.base.process.notify import Notifier
 
 PID = 42
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.cli import processes
-from dataplane.base import failure
+from dataplane.base.process import failure
 
 
 def test_what_was_noted_is_read_on_one_line_until_a_start_succeeds(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.base import connecting
+from dataplane.base.process import connecting
 
 WAIT_S = 30.0
 
@@ -48,7 +48,7 @@ def test_a_full_queue_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             if len(waits) == 3:
                 listener.accept()[0].close()
 
-        monkeypatch.setattr("dataplane.base.connecting.time.sleep", take_one)
+        monkeypatch.setattr("dataplane.base.process.connecting.time.sleep", take_one)
         connecting.connect_waiting(connection, path, time.monotonic() + WAIT_S)
         assert connection.getpeername() == str(path)
     assert len(waits) == 3
