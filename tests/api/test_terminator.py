@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from api.management.settings import ApiSettings
-from api.serving import terminator
+from api.serving.connections import terminator
 from dataplane.base.errors import ConfigurationError
 from tests.support.clock import FakeClock
 from tests.support.servers.api_server import KEY, Server

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.serving.bridge import Bridge, Lanes
-from api.serving.head import FIELD_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, LINE_BYTES_MAX
+from api.serving.connections.head import FIELD_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, LINE_BYTES_MAX
 from tests.support.servers.serving import connected, serving, until_closed
 
 HOST = b"Host: node\r\n"

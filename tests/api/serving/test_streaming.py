@@ -11,8 +11,9 @@ import pytest
 
 from api.common.contract.errors import UnavailableError
 from api.common.exchange.streams import Places, Stream, StreamEndedError
-from api.serving import protocol, streaming
+from api.serving import streaming
 from api.serving.bridge import Bridge, Lanes
+from api.serving.connections import protocol
 from tests.support.servers.serving import Serving, connected, serving, until_closed
 from tests.support.waiting import wait_for
 

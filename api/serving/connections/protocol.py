@@ -1,8 +1,8 @@
 """One connection, based on Gunicorn's asyncio protocol, which reads heads and bodies without a
 thread.
 
-Additions: a deadline and more checks for the head (`api.serving.head`), errors as problem
-documents, a close that lets the client read the last answer, and HTTP/1 only.
+Additions: a deadline and more checks for the head (`api.serving.connections.head`), errors as
+problem documents, a close that lets the client read the last answer, and HTTP/1 only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from api.common.contract import problems
-from api.serving import head
+from api.serving.connections import head
 
 HEAD_S = 10.0
 """Time from the connection to the end of its first head; later heads have Gunicorn's keepalive."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from api.serving.protocol import Connection
+from api.serving.connections.protocol import Connection
 
 _TURN_S = 0.2
 _SEND_BYTES = 131_072
@@ -27,7 +27,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         self._idle: dict[Connection, None] = {}
 
     def idle(self, connection: Connection) -> None:
-        """See `api.serving.protocol.Connections`.
+        """See `api.serving.connections.protocol.Connections`.
 
         Beyond the limit, the connection that has been idle longest is closed. A client with a
         request sends its head within milliseconds, so many silent connections only displace each
@@ -39,7 +39,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             next(iter(self._idle)).drop()
 
     def busy(self, connection: Connection) -> None:
-        """See `api.serving.protocol.Connections`."""
+        """See `api.serving.connections.protocol.Connections`."""
         self._idle.pop(connection, None)
 
     async def _serve(self) -> None:
