@@ -11,7 +11,7 @@ import pytest
 
 from api.common.contract.errors import UnavailableError
 from api.common.exchange.streams import Places, Stream, StreamEndedError
-from api.serving import streaming
+from api.serving.bodies import streaming
 from api.serving.bridge import Bridge, Lanes
 from api.serving.connections import protocol
 from tests.support.servers.serving import Serving, connected, serving, until_closed

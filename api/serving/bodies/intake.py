@@ -20,7 +20,7 @@ from api.common.contract.errors import (
 )
 from api.common.disk import storage_error
 from api.common.exchange.arrival import Arrival, BodyWanted, too_large
-from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, Incoming
+from api.serving.bodies.incoming import ALLOWED_S, BYTES_PER_S_MIN, Incoming
 
 HELD_BYTES_MAX = 32 << 20
 """Limit of the bodies in memory, of all requests."""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from api.common.exchange.streams import Stream, StreamEndedError
-from api.serving.incoming import Receive
+from api.serving.bodies.incoming import Receive
 
 POLL_S = 0.1
 BEAT_S = 15.0

@@ -19,10 +19,9 @@ import pytest
 from api.management.settings import ApiSettings
 from api.serving.connections import terminator
 from dataplane.base.errors import ConfigurationError
+from tests.api.conftest import Api, FakeDataplane
 from tests.support.clock import FakeClock
 from tests.support.servers.api_server import KEY, Server
-
-from .conftest import Api, FakeDataplane
 
 UNIX = {"secbeat.unix_socket": True}
 TCP = {"REMOTE_ADDR": "127.0.0.9"}

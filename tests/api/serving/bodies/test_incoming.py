@@ -10,9 +10,9 @@ import pytest
 
 from api.common.contract.errors import RequestTimeoutError
 from api.common.exchange.arrival import Arrival, BodyWanted
-from api.serving import intake
-from api.serving.incoming import Incoming
-from api.serving.intake import Intake
+from api.serving.bodies import intake
+from api.serving.bodies.incoming import Incoming
+from api.serving.bodies.intake import Intake
 
 CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked"}
 CHUNK = {"type": "http.request", "body": b"x", "more_body": True}
