@@ -13,7 +13,7 @@ from dataplane.base.errors import InvalidInputError
 from dataplane.native.abi import Reason
 from dataplane.reasons import guide, page
 
-TREE = Path(__file__).parents[3]
+TREE = Path(__file__).parents[4]
 DEFINITIONS = (TREE / "dataplane/fastpath/include/defs/reasons.def").read_text()
 LABELS = [name.lower() for name in re.findall(r"^SB_REASON\((\w+),", DEFINITIONS, re.MULTILINE)]
 DOCUMENT = re.compile(r"(RFC [1-9][0-9]{1,4}|IEEE 802[.0-9A-Z]+|CERT CA-[0-9-]+)(, [0-9A-Z.]+)?")
