@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from api.management.app import create_app, node_of
-from api.management.connection import Connection
 from api.management.settings import ApiSettings
-from dataplane.native.library import ENVIRONMENT_VARIABLE
-from tests.support.clock import FakeClock
-from tests.support.patient import be_patient
-from tests.support.servers.dataplane import ROOT, spawn
-
-from .conftest import Api
+from tests.api.conftest import Api
+from tests.api.real_dataplane.real_api import RealApi, is_ready, wait_for
+from tests.support.servers.dataplane import spawn
 
 CLIENT, WEB = "192.0.2.7", "198.51.100.10"
 POLICY = {
@@ -32,29 +25,12 @@ POLICY = {
 }
 
 
-class RealApi(Api):
-    """On the connection that a node uses."""
-
-    def __init__(self, settings: ApiSettings) -> None:
-        self.settings = settings
-        self.clock = FakeClock()
-        self.app = create_app(settings, Connection(settings.socket))
-        self.node = node_of(self.app)
-        self.client = self.app.test_client()
-
-
 @pytest.fixture
-def real(settings: ApiSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealApi]:
-    be_patient(monkeypatch)
-    pipeline = ROOT / "build" / "libsecbeat-pipeline.so"
-    if pipeline.exists() and ENVIRONMENT_VARIABLE not in os.environ:
-        monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(pipeline))
+def real(settings: ApiSettings) -> Iterator[RealApi]:
+    """Its data plane is ready."""
     with spawn(settings.socket, settings.state_log):
         found = RealApi(settings)
-        deadline = time.monotonic() + 60
-        while found.get("/health/ready").status_code != 200:
-            assert time.monotonic() < deadline, "it never came true"
-            time.sleep(0.02)
+        wait_for(lambda: is_ready(found))
         yield found
         found.close()
 
