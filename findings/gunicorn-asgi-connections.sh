@@ -3,7 +3,7 @@
 #
 # A good guess: the setting is "the maximum number of simultaneous clients" of asynchronous workers,
 # so with a value of 2 a third connection waits. Seen: thirteen connections that are open at once are all
-# answered. SecBeat therefore counts connections itself (api/serving/worker.py).
+# answered. SecBeat therefore counts connections itself (api/serving/connections/worker.py).
 #
 # Runs without SecBeat, on loopback, in a temporary folder, for a few seconds. Exits with 1 when
 # the behaviour is another one.

@@ -32,7 +32,7 @@ from api.common.binds import present
 from api.common.exporter import Exporter
 from dataplane import client
 from dataplane.base.clock import SystemClock
-from dataplane.base.notify import Notifier
+from dataplane.base.process.notify import Notifier
 from dataplane.base.version import version
 
 TURN_S = 0.1

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api.common.contract.errors import ApiError, NotFoundError, UnavailableError
-from dataplane.base.connecting import connect_waiting
+from dataplane.base.process.connecting import connect_waiting
 
 LINE_BYTES_MAX = 1 << 20
 _RECEIVE_BYTES = 1 << 16

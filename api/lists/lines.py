@@ -1,6 +1,6 @@
 """Lines of an import: addresses, prefixes and ranges as text, or bodies of POST as JSON.
 
-``text/plain``: one address, prefix or range per line (`dataplane.base.list_file`).
+``text/plain``: one address, prefix or range per line (`dataplane.base.input.list_file`).
 ``application/x-ndjson``: one body of POST per line, without an origin: the import has one. Lines of
 feeds are accepted too: ``cidr`` replaces ``ip``, and other fields of such a line are ignored; a
 line with ``"type": "metadata"`` describes the feed. Empty lines are skipped.
@@ -22,7 +22,7 @@ from api.lists.kinds import ADDRESS, kind
 from api.lists.schemas import Duration, Reason
 from api.lists.wide import WIDE_BITS, refuse_everything, warnings_about
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.list_file import UTF8_SIGNATURE, networks_of, without_comment
+from dataplane.base.input.list_file import UTF8_SIGNATURE, networks_of, without_comment
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
 LINES_MAX = 1_000_000

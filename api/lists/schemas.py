@@ -26,7 +26,7 @@ from api.common.contract.schemas import (
     not_all_null,
 )
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.network_schema import network_schema
+from dataplane.base.input.network_schema import network_schema
 from dataplane.base.networks import Network
 
 DURATION_S_MAX = 315_360_000

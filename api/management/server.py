@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.common.disk import StorageError
 from api.management.settings import ApiSettings
-from api.serving import terminator
+from api.serving.connections import terminator
 from api.serving.server import Server, leave_out_rich, serve
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from api.common.disk import StorageError
 from api.orchestrator.metrics.pages import Page, Pages
 from api.orchestrator.settings import OrchestratorSettings
-from api.serving import terminator
+from api.serving.connections import terminator
 from api.serving.server import Server, leave_out_rich, serve
 from api.storage.opening import sqlite_path
 from dataplane.base.errors import ConfigurationError

@@ -20,10 +20,16 @@ from typing import Any
 from api.common.contract.roles import Principal
 from api.common.exchange.arrival import Arrival, BodyWanted
 from api.common.exchange.streams import Stream
+from api.serving.bodies.incoming import (
+    ALLOWED_S,
+    BYTES_PER_S_MIN,
+    ClientGoneError,
+    Incoming,
+    Receive,
+)
+from api.serving.bodies.intake import Intake
+from api.serving.bodies.streaming import Headers, Send, Streams
 from api.serving.environ import environ_of
-from api.serving.incoming import ALLOWED_S, BYTES_PER_S_MIN, ClientGoneError, Incoming, Receive
-from api.serving.intake import Intake
-from api.serving.streaming import Headers, Send, Streams
 
 BEGAN_S = "secbeat.began_s"
 """Key in a request's environ: the monotonic time at which its head had arrived."""

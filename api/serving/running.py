@@ -18,7 +18,7 @@ from api.serving.bridge import Answered, Bridge, Lanes, Reading, Shortcut
 from api.serving.waiting import LANES, Waiting
 from api.serving.watchdog import Watchdog
 from dataplane.base.errors import SecBeatError
-from dataplane.base.notify import Notifier
+from dataplane.base.process.notify import Notifier
 
 log = logging.getLogger(__name__)
 

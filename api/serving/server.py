@@ -18,7 +18,7 @@ from typing import Any, cast
 from gunicorn.app.base import BaseApplication
 
 from api.common.binds import present
-from api.serving.head import PARSER
+from api.serving.connections.head import PARSER
 from dataplane.base.errors import ConfigurationError
 
 GRACE_S = 20
@@ -63,7 +63,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "bind": self._binds,
             "umask": _SOCKET_UMASK,
             "workers": 1,
-            "worker_class": "api.serving.worker.Worker",
+            "worker_class": "api.serving.connections.worker.Worker",
             "worker_connections": room_for_connections(),
             "asgi_loop": "asyncio",
             "asgi_lifespan": "off",

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from dataplane.base.notify import Notifier
+from dataplane.base.process.notify import Notifier
 
 REQUEST_ID = "watchdog"
 """The request id of its requests."""

@@ -88,7 +88,7 @@ def _run_dataplane(file: Path) -> int:
 @contextmanager
 def _noted(directory: Path | None) -> Iterator[None]:
     """Store the error of a failed start where the API reads it."""
-    from dataplane.base import failure
+    from dataplane.base.process import failure
 
     try:
         yield

@@ -15,7 +15,7 @@ from appliance.config.checks import Problem, broken_rules
 from appliance.config.model import NodeConfig
 from appliance.defaults import CONFIG_FILE
 from dataplane.base.errors import ConfigurationError
-from dataplane.base.nearest import fields_beside, instead_of
+from dataplane.base.input.nearest import fields_beside, instead_of
 
 _VALUE_LENGTH_MAX = 80
 _SECRETS = ("webhooks.secret", "database")

@@ -18,7 +18,7 @@ from appliance.commands import CommandError, Run
 from appliance.host.files import Host
 from appliance.host.firstboot.account import NAME as ACCOUNT
 from appliance.host.firstboot.identity import CERTIFICATE, NODE_ID
-from dataplane.base.notify import NO_LINK
+from dataplane.base.process.notify import NO_LINK
 from dataplane.base.version import version
 
 FILE = "/run/issue.d/50-secbeat.issue"

@@ -17,7 +17,7 @@ from appliance.provisioner.configuration import ProvisionerConfig
 from appliance.provisioner.playbook import FOLDER, ROOT
 from appliance.provisioner.server import Server
 from dataplane.base.errors import ConfigurationError
-from dataplane.base.notify import Notifier
+from dataplane.base.process.notify import Notifier
 
 log = logging.getLogger("provisioner")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataplane.base.connecting import connect_waiting
 from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.process.connecting import connect_waiting
 from dataplane.waf.document import ANY
 from dataplane.waf.exchange.wire import (
     GROUP_BYTES_MAX,

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataplane.base.connecting import connect_waiting
 from dataplane.base.errors import DataplaneAwayError, LeaseBusyError
+from dataplane.base.process.connecting import connect_waiting
 from dataplane.native import abi
 from dataplane.shared.transport.protocol import (
     WAIT_MS_MAX,

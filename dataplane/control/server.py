@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 from dataplane.base.clock import Clock
 from dataplane.base.errors import ConfigurationError
-from dataplane.base.listener import Peer, listen, peer_of, uids_of
 from dataplane.base.logs import Log
+from dataplane.base.process.listener import Peer, listen, peer_of, uids_of
 from dataplane.base.settings import DataplaneSettings
 from dataplane.control.rings import CommandRings, EventRings
 from dataplane.native import abi

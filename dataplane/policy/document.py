@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from dataplane.base.network_schema import network_schema
+from dataplane.base.input.network_schema import network_schema
 from dataplane.native import abi
 from dataplane.policy.http import OptionalHttp
 from dataplane.policy.neighbors import Neighbors

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.nearest import fields_beside, instead_of
+from dataplane.base.input.nearest import fields_beside, instead_of
 from dataplane.policy.document import (
     PROFILE_NAME_LENGTH_MAX,
     PROFILE_NAME_PATTERN,

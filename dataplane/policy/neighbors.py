@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.network_schema import network_schema
+from dataplane.base.input.network_schema import network_schema
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.policy.rule import mistake

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.numbers import whole
+from dataplane.base.input.numbers import whole
 from dataplane.native.abi import Mode, SynProxy
 from dataplane.policy.compiling import CompiledProfile
 from dataplane.policy.document import PROFILE_NAME_LENGTH_MAX

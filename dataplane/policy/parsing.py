@@ -12,8 +12,8 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.list_file import UTF8_SIGNATURE
-from dataplane.base.numbers import whole
+from dataplane.base.input.list_file import UTF8_SIGNATURE
+from dataplane.base.input.numbers import whole
 from dataplane.policy.checking import check
 from dataplane.policy.document import PolicyDocument
 from dataplane.policy.mistakes import mistakes_of, without_mistakes

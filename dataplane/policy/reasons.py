@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.nearest import instead_of
+from dataplane.base.input.nearest import instead_of
 from dataplane.native.abi import REASON_MODES, REASON_STAGE, Reason, Stage
 from dataplane.policy.rule import Rule, mistake
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.list_file import UTF8_SIGNATURE
+from dataplane.base.input.list_file import UTF8_SIGNATURE
 from dataplane.waf.document import (
     ACTIONS,
     RULES_MAX,

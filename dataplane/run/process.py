@@ -12,10 +12,10 @@ import os
 import signal
 from contextlib import ExitStack
 
-from dataplane.base import failure
 from dataplane.base.clock import DS_PER_S, MS_PER_DS, SystemClock
 from dataplane.base.logs import Log
-from dataplane.base.notify import Notifier
+from dataplane.base.process import failure
+from dataplane.base.process.notify import Notifier
 from dataplane.base.settings import DataplaneSettings
 from dataplane.control.rings import EventRings
 from dataplane.control.server import ControlServer

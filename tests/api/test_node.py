@@ -12,7 +12,7 @@ import pytest
 from api.agent.control.server import ControlServer
 from api.common.disk import DiskError
 from api.management.agent import KEPT_S, AgentSight
-from dataplane.base import failure
+from dataplane.base.process import failure
 from dataplane.shared.stats import CountriesStats, ReasonCount
 from tests.support.values.incidents import DETECTION
 

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from api.common.contract.errors import ApiError, FieldError, MalformedError, UnprocessableError
 from api.common.contract.roles import KEY_HEADER
 from dataplane.base.errors import InvalidInputError, SecBeatError
-from dataplane.base.nearest import fields_beside, instead_of
+from dataplane.base.input.nearest import fields_beside, instead_of
 
 MEDIA_TYPE = "application/problem+json"
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}

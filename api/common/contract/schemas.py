@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.numbers import whole
+from dataplane.base.input.numbers import whole
 
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000

@@ -29,7 +29,7 @@ from api.common.contract.errors import (
 from api.common.contract.problems import from_validation
 from api.common.disk import written
 from api.common.exchange import arrival
-from dataplane.base.list_file import UTF8_SIGNATURE
+from dataplane.base.input.list_file import UTF8_SIGNATURE
 
 BODY_BYTES_MAX = 1 << 20
 UPLOAD_BYTES_MAX = 128 << 20

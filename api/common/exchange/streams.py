@@ -1,8 +1,8 @@
 """Answers without an end, and the limit of their number.
 
 The server reads streams in turns, in a separate thread; they occupy no thread that answers requests
-(`api.serving.streaming`). With a plain WSGI server, as in tests, a stream has the data that is
-available at once, and then ends.
+(`api.serving.bodies.streaming`). With a plain WSGI server, as in tests, a stream has the data that
+is available at once, and then ends.
 """
 
 from __future__ import annotations

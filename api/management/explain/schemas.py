@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from api.common.contract.schemas import FromDecimal, Strict, Timestamp
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.network_schema import address_schema
+from dataplane.base.input.network_schema import address_schema
 from dataplane.base.networks import Network
 
 PORT = 443

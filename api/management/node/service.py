@@ -36,8 +36,8 @@ from api.management.revisions.publisher import Publisher, newest_revision
 from api.management.settings import ApiSettings
 from api.storage.sqlite import Database
 from api.storage.trouble import CAUSE, Storage
-from dataplane.base import failure
 from dataplane.base.errors import DataplaneAwayError
+from dataplane.base.process import failure
 from dataplane.base.version import version
 from dataplane.shared.incidents import Incident
 from dataplane.shared.stats import NodeStats, PortStats

@@ -16,8 +16,8 @@ from api.orchestrator.scaling.protocol import (
     decode,
     encode,
 )
-from dataplane.base.connecting import connect_waiting
 from dataplane.base.errors import SecBeatError
+from dataplane.base.process.connecting import connect_waiting
 
 TURN_S = 1.0
 """Interval at which the caller's function is called during a wait."""

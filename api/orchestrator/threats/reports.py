@@ -20,7 +20,7 @@ from pydantic import (
 
 from api.common.contract.schemas import SENT_TIME, Whole, utc_ms
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.network_schema import address_schema, network_schema
+from dataplane.base.input.network_schema import address_schema, network_schema
 from dataplane.base.networks import Network
 
 SOURCES_MAX = 64

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from appliance.config.paths import socket_path
 from appliance.doctor.context import Context, Finding, Status
-from dataplane.base import failure
 from dataplane.base.errors import DataplaneAwayError, LeaseBusyError
+from dataplane.base.process import failure
 
 _JOURNAL = "journalctl -b -u secbeat-dataplane"
 

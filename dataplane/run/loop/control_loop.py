@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dataplane.base.clock import Clock
 from dataplane.base.logs import Log
-from dataplane.base.notify import Notifier, status_of
+from dataplane.base.process.notify import Notifier, status_of
 from dataplane.control.server import ControlServer
 from dataplane.detection.duty import Detection
 from dataplane.detection.judge import TICK_MS

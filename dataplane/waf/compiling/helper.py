@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dataplane.base.listener import listen, peer_of, uids_of
 from dataplane.base.logs import Log
+from dataplane.base.process.listener import listen, peer_of, uids_of
 from dataplane.waf.compiling.engine import Engine
 from dataplane.waf.compiling.work import Work, begin
 from dataplane.waf.exchange.wire import Decoder, WireError, encode

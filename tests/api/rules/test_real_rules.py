@@ -18,12 +18,11 @@ import pytest
 from api.management.settings import ApiSettings
 from dataplane.native import abi
 from dataplane.native.library import ENVIRONMENT_VARIABLE
+from tests.api.real_dataplane.real_api import RealApi
 from tests.native.waf.waf_support import Request
 from tests.support.patient import be_patient
 from tests.support.servers.dataplane import ROOT, PortlessDataplane, turning
 from tests.support.servers.dataplane import settings as dataplane_settings
-
-from ..test_real_dataplane import RealApi
 
 PATTERN = "union\\s+select"
 ATTACK = b"GET /?q=1 UNION  SELECT 2 HTTP/1.1"

@@ -14,8 +14,10 @@ import pytest
 from api.common.contract.errors import ApiError
 from api.common.contract.roles import Principal, Role
 from api.common.exchange import arrival
-from api.serving import bridge, incoming, intake, protocol
+from api.serving import bridge
+from api.serving.bodies import incoming, intake
 from api.serving.bridge import Bridge, Lanes
+from api.serving.connections import protocol
 from tests.support.servers.serving import Serving, connected, serving, until_closed
 from tests.support.waiting import wait_for
 

@@ -11,7 +11,7 @@ import pytest
 from api.common.contract.errors import ApiError
 from api.common.contract.roles import Principal, Role
 from api.common.exchange import arrival
-from api.serving import incoming
+from api.serving.bodies import incoming
 from api.serving.bridge import Answered, Bridge, Lanes, Reading
 from tests.support.servers.serving import serving
 
@@ -111,7 +111,7 @@ def test_a_body_that_is_too_large_is_the_application_s_to_refuse(
 def test_so_is_one_that_does_not_come(
     client: http.client.HTTPConnection, shortcut: Shortcut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.serving.intake.ALLOWED_S", 1.0)
+    monkeypatch.setattr("api.serving.bodies.intake.ALLOWED_S", 1.0)
     assert incoming.ALLOWED_S > 1
     client.putrequest("POST", "/reading")
     client.putheader("Content-Length", str(len(BODY)))

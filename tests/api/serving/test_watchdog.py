@@ -11,7 +11,7 @@ import pytest
 
 from api.serving.bridge import Bridge, Lanes
 from api.serving.watchdog import Watchdog
-from dataplane.base.notify import Notifier
+from dataplane.base.process.notify import Notifier
 from tests.support.servers.serving import serving
 
 PATH = "/live"

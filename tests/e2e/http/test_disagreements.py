@@ -1,6 +1,6 @@
 """Where servers read a request differently, the node refuses it or inspects every reading.
 
-Each request of `disagreements.py` goes to nginx, Apache, Gunicorn and HAProxy, once with a word
+Each request of `disagreements` goes to nginx, Apache, Gunicorn and HAProxy, once with a word
 that a rule blocks and once with a harmless one. What counts is what the servers say they have read.
 """
 
@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tests.support.http_peers.disagreements import CASES, WORD_SIZE, Case
+from tests.support.http_peers.disagreements import CASES
+from tests.support.http_peers.disagreements.case import WORD_SIZE, Case
 from tests.support.http_peers.exchange import BRIEF_S, PATIENT_S, Answer, Sending, dropped, send_all
 from tests.support.http_peers.inspection import HARMLESS, MARKER, ORIGINS
 from tests.support.http_peers.servers import PORTS, Servers

@@ -18,6 +18,7 @@ from tests.native.harness import Frame, Harness
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 OUTSIDE, INSIDE = Port.OUTSIDE, Port.INSIDE
 REASONS = (Reason.OUT_OF_STATE, Reason.OUT_OF_WINDOW, Reason.CONNECTIONS_FULL)
+STATE, WINDOW = [Reason.OUT_OF_STATE], [Reason.OUT_OF_WINDOW]
 SMALL = ConnectionCapacities(connections_max=1024)
 Address = IPv4Address | IPv6Address
 CLIENT, SERVER = IPv4Address("203.0.113.7"), IPv4Address("198.51.100.10")
@@ -123,6 +124,11 @@ def fate(harness: Harness, *sent: Frame) -> list[Reason]:
 def passes(harness: Harness, *sent: Frame) -> bool:
     """Whether all of them get through."""
     return set(fate(harness, *sent)) == {Reason.NONE}
+
+
+def established(harness: Harness, pair: Pair, options: bytes = b"") -> None:
+    """Open a connection; all three segments get through."""
+    assert passes(harness, *pair.handshake(options=options))
 
 
 PAIRS = {

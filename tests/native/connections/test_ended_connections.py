@@ -15,7 +15,6 @@ from tests.native.connections.connections_support import (
     FIN,
     INSIDE,
     OUTSIDE,
-    PAIRS,
     PSH,
     RST,
     SMALL,
@@ -28,11 +27,6 @@ from tests.native.connections.connections_support import (
 from tests.native.harness import Frame, Harness
 
 STATE, WINDOW = [Reason.OUT_OF_STATE], [Reason.OUT_OF_WINDOW]
-
-
-@pytest.fixture(params=PAIRS)
-def pair(request: pytest.FixtureRequest) -> Pair:
-    return PAIRS[request.param]
 
 
 @pytest.fixture

@@ -52,11 +52,6 @@ SENT = 1400
 """Bytes of the host that are on their way, from 5001 on."""
 
 
-@pytest.fixture(params=PAIRS)
-def pair(request: pytest.FixtureRequest) -> Pair:
-    return PAIRS[request.param]
-
-
 def only_germany(table: PolicyTable) -> None:
     profile = table.profile(0)
     profile.geo_allow[DE // 64] |= 1 << DE % 64

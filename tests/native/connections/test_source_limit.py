@@ -14,7 +14,6 @@ from tests.native.connections.connections_support import (
     ACK,
     INSIDE,
     OUTSIDE,
-    PAIRS,
     PSH,
     Pair,
     fate,
@@ -33,11 +32,6 @@ from tests.native.connections.syn.syn_proxy_support import (
 from tests.native.harness import Frame, Harness
 
 LIMIT, COUNT = 2, 50
-
-
-@pytest.fixture(params=PAIRS)
-def pair(request: pytest.FixtureRequest) -> Pair:
-    return PAIRS[request.param]
 
 
 @pytest.fixture

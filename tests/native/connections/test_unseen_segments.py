@@ -13,7 +13,6 @@ from tests.native.connections.connections_support import (
     FIN,
     INSIDE,
     OUTSIDE,
-    PAIRS,
     PSH,
     RST,
     SYN,
@@ -27,11 +26,6 @@ from tests.native.harness import Frame, Harness
 WINDOW = [Reason.OUT_OF_WINDOW]
 LIMIT = 65_535
 """What each side of a handshake lets the other send."""
-
-
-@pytest.fixture(params=PAIRS)
-def pair(request: pytest.FixtureRequest) -> Pair:
-    return PAIRS[request.param]
 
 
 @pytest.fixture

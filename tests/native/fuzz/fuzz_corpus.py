@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dataplane.native.abi import Port
-from tests.native import frames
+from tests.native import broken_frames, frames
 from tests.native.encapsulated import in_gre, in_mpls, in_pppoe, in_vxlan
 from tests.native.model.model_conversations import conversation_case
 
@@ -42,7 +42,7 @@ def inputs() -> Iterator[tuple[str, bytes]]:
     for seed in range(TALKS):
         yield f"talk-{seed}", talk(random.Random(seed))
     by_reason: dict[str, list[bytes]] = {}
-    for case in frames.broken():
+    for case in broken_frames.broken():
         by_reason.setdefault(case.reason.name.lower(), []).append(case.make("untagged"))
     for i, (reason, made) in enumerate(sorted(by_reason.items())):
         yield reason, burst(STATES[i % len(STATES)], made)

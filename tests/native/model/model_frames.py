@@ -12,7 +12,7 @@ import struct
 from ipaddress import IPv4Address, IPv6Address
 
 from dataplane.native.abi import PacketFlag, Port
-from tests.native import frames
+from tests.native import broken_frames, frames
 from tests.native.encapsulated import label_stack, session
 from tests.native.fuzz.test_fuzz import damaged
 from tests.native.harness import Frame
@@ -111,7 +111,7 @@ def frame(rng: random.Random) -> Frame:
 def samples() -> list[bytes]:
     """What scapy makes: every kind of good frame, and every kind of broken one, behind 0-2 tags."""
     good = [frames.good(name, link) for name in sorted(frames.GOOD) for link in frames.LINKS]
-    return good + [case.make(link) for case in frames.broken() for link in frames.LINKS]
+    return good + [case.make(link) for case in broken_frames.broken() for link in frames.LINKS]
 
 
 def happens(rng: random.Random, probability: float) -> bool:

@@ -6,7 +6,7 @@ from dataplane.native import abi
 from dataplane.native.abi import Message, Mode, PacketFlag, Port, Reason, Stage, Verdict
 from dataplane.shared.transport.ring import Consumer, Element
 from dataplane.tables.policy_table import KEY_BYTES, PolicyTable
-from tests.native import frames
+from tests.native import broken_frames, frames
 from tests.native.harness import Frame, Harness
 from tests.native.ledger import assert_ledger
 
@@ -16,7 +16,7 @@ LAND = bytes(frames.link("untagged") / frames.ip4(src=frames.SERVER4) / frames.t
 def mixed_burst() -> list[Frame]:
     """Good, bad, split, cut and link-scope packets from both sides; a full burst."""
     good = [frames.good(name) for name in sorted(frames.GOOD)][:8]
-    bad = [case.make("vlan") for case in frames.broken()][:40:5]
+    bad = [case.make("vlan") for case in broken_frames.broken()][:40:5]
     arp = bytes(frames.link("untagged", 0x0806)) + b"\0" * 28
     split = Frame(good[0][:30], Port.INSIDE, length=len(good[0]))
     cut = Frame(good[0][:30], Port.INSIDE, PacketFlag.CUT, length=len(good[0]))
@@ -53,7 +53,7 @@ def test_an_empty_burst_counts_nothing(harness: Harness) -> None:
 def test_monitoring_everything_forwards_everything_unchanged(harness: Harness) -> None:
     for reason in Reason:
         harness.set_mode(reason, Mode.MONITOR)
-    for case in frames.broken():
+    for case in broken_frames.broken():
         data = case.make("qinq")
         packet = harness.run_one(data)
         assert Verdict(packet.verdict) is Verdict.PASS, case
@@ -65,7 +65,7 @@ def test_monitoring_everything_forwards_everything_unchanged(harness: Harness) -
 def test_what_is_off_is_not_even_counted(harness: Harness) -> None:
     for reason in Reason:
         harness.set_mode(reason, Mode.OFF)
-    for case in frames.broken():
+    for case in broken_frames.broken():
         assert Verdict(harness.run_one(case.make("vlan")).verdict) is Verdict.PASS, case
     assert not any(sum(harness.stats.profile[0].count[reason]) for reason in Reason)
 

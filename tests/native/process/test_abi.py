@@ -12,22 +12,26 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.native import abi, abi_generator
+from dataplane.native import abi
+from dataplane.native.abi_generator.c_text import c_source
+from dataplane.native.abi_generator.layout import Kind, Layout, class_name
+from dataplane.native.abi_generator.python_text import python_source
+from dataplane.native.abi_generator.reading import read
 
 ROOT = Path(__file__).resolve().parents[3]
 FASTPATH = ROOT / "dataplane" / "fastpath"
 COMPILERS = [name for name in ("gcc", "gcc-14", "clang") if shutil.which(name)]
 
 
-def layout_by(compiler: str, build: Path) -> abi_generator.Layout:
+def layout_by(compiler: str, build: Path) -> Layout:
     probe = build / "probe.o"
     command = ["make", "-s", "-C", str(FASTPATH), f"CC={compiler}", f"BUILD={build}", str(probe)]
     subprocess.run(command, check=True, timeout=120)
-    return abi_generator.read(probe)
+    return read(probe)
 
 
 @pytest.fixture(scope="module")
-def layout(tmp_path_factory: pytest.TempPathFactory) -> abi_generator.Layout:
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     return layout_by("gcc", tmp_path_factory.mktemp("probe"))
 
 
@@ -35,22 +39,20 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> abi_generator.Layout:
 def test_the_committed_files_are_up_to_date(compiler: str, tmp_path: Path) -> None:
     layout = layout_by(compiler, tmp_path)
     advice = "run `make -C dataplane/fastpath abi` and commit"
-    assert abi_generator.python_source(layout) == (ROOT / "dataplane/native/abi.py").read_text(), (
-        advice
-    )
-    assert abi_generator.c_source(layout) == (FASTPATH / "abi_layout.c").read_text(), advice
+    assert python_source(layout) == (ROOT / "dataplane/native/abi.py").read_text(), advice
+    assert c_source(layout) == (FASTPATH / "abi_layout.c").read_text(), advice
 
 
-def test_ctypes_lays_everything_out_as_the_compiler_does(layout: abi_generator.Layout) -> None:
+def test_ctypes_lays_everything_out_as_the_compiler_does(layout: Layout) -> None:
     for record in layout.structs:
-        mirror = getattr(abi, abi_generator.class_name(record.name))
+        mirror = getattr(abi, class_name(record.name))
         assert ctypes.sizeof(mirror) == record.size, record.name
         for field in record.fields:
             descriptor = getattr(mirror, field.name)
             assert (descriptor.offset, descriptor.size) == (field.offset, field.kind.total)
 
 
-def test_every_structure_of_the_header_is_there(layout: abi_generator.Layout) -> None:
+def test_every_structure_of_the_header_is_there(layout: Layout) -> None:
     headers = [part.read_text() for part in (FASTPATH / "include/abi").glob("*.h")]
     declared = set(re.findall(r"^struct (sb_\w+) \{", "\n".join(headers), re.MULTILINE))
     assert {record.name for record in layout.structs} == declared
@@ -59,7 +61,7 @@ def test_every_structure_of_the_header_is_there(layout: abi_generator.Layout) ->
     assert len(mirrors) == len(declared)
 
 
-def test_the_hash_notices_every_kind_of_change(layout: abi_generator.Layout) -> None:
+def test_the_hash_notices_every_kind_of_change(layout: Layout) -> None:
     struct, enum = layout.structs[0], layout.enums[1]
     field = struct.fields[0]
     changes = [
@@ -70,8 +72,8 @@ def test_the_hash_notices_every_kind_of_change(layout: abi_generator.Layout) -> 
             for changed in (
                 dataclasses.replace(field, offset=4),
                 dataclasses.replace(field, name="other"),
-                dataclasses.replace(field, kind=abi_generator.Kind("c_int32", 4)),
-                dataclasses.replace(field, kind=abi_generator.Kind("c_uint32", 4, (2,))),
+                dataclasses.replace(field, kind=Kind("c_int32", 4)),
+                dataclasses.replace(field, kind=Kind("c_uint32", 4, (2,))),
             )
         ],
     ]

@@ -27,7 +27,7 @@ from dataplane.native.abi import (
 )
 from dataplane.tables.lists import Lists, pack
 from dataplane.tables.policy_table import PolicyTable
-from tests.native import frames
+from tests.native import broken_frames, frames
 from tests.native.encapsulated import PPP, good, in_mpls, in_pppoe, label_stack, session, split
 from tests.native.harness import Frame, Harness
 from tests.native.ledger import assert_ledger
@@ -100,9 +100,9 @@ def test_a_good_packet_inside_is_forwarded_as_it_came(
 
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("case", list(frames.broken()), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(broken_frames.broken()), ids=lambda case: case.name)
 def test_a_broken_packet_inside_a_session_is_dropped_as_outside_of_it(
-    harness: Harness, case: frames.Broken, kind: Encapsulation, link: str
+    harness: Harness, case: broken_frames.Broken, kind: Encapsulation, link: str
 ) -> None:
     """In MPLS, whatever does not look like IP is not taken for it: it passes, and is limited."""
     of_frame = {Reason.ETHERNET_TRUNCATED, Reason.VLAN_DEPTH}

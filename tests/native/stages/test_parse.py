@@ -6,7 +6,7 @@ import pytest
 
 from dataplane.native import abi
 from dataplane.native.abi import PacketFlag, Port, Reason, Verdict
-from tests.native import frames
+from tests.native import broken_frames, frames
 from tests.native.harness import Frame, Harness
 from tests.native.ledger import assert_ledger
 
@@ -151,7 +151,7 @@ def test_a_capture_cut_behind_the_headers_is_still_judged(harness: Harness) -> N
 def test_addresses_stay_readable_where_an_anomaly_is_let_through(harness: Harness) -> None:
     """The lists must not lose a packet because a sanity reason is in monitor mode."""
     unreadable = {Reason.ETHERNET_TRUNCATED, Reason.VLAN_DEPTH, Reason.IP_VERSION}
-    for case in frames.broken():
+    for case in broken_frames.broken():
         packet = harness.run_one(case.make("untagged"))
         cut = case.reason is Reason.IP_TRUNCATED and "options" not in case.name
         readable = case.reason not in unreadable and not cut

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from scapy.layers.inet6 import ICMPv6ND_Redirect
 from scapy.packet import Packet as Layer
 
 from dataplane.native.abi import Mode, PacketFlag, Port, Reason, Stage, Verdict
-from tests.native import frames
+from tests.native import broken_frames, frames
 from tests.native.harness import Frame, Harness
 from tests.native.ledger import assert_ledger
 
-BROKEN = list(frames.broken())
+BROKEN = list(broken_frames.broken())
 ALL_LINKS = sorted(frames.LINKS)
 
 
-def broken_id(case: frames.Broken) -> str:
+def broken_id(case: broken_frames.Broken) -> str:
     return f"{case.reason.name.lower()}-{case.name}".replace(" ", "-")
 
 
@@ -24,7 +25,7 @@ def broken_id(case: frames.Broken) -> str:
 @pytest.mark.parametrize("link", ALL_LINKS)
 @pytest.mark.parametrize("case", BROKEN, ids=broken_id)
 def test_a_mode_decides_what_a_reason_does(
-    harness: Harness, case: frames.Broken, link: str, mode: Mode
+    harness: Harness, case: broken_frames.Broken, link: str, mode: Mode
 ) -> None:
     data = case.make(link)
     harness.set_mode(case.reason, mode)
@@ -75,7 +76,7 @@ LENGTH_MATTERS = {
 @pytest.mark.parametrize(
     "case", [case for case in BROKEN if case.reason not in LENGTH_MATTERS], ids=broken_id
 )
-def test_ethernet_padding_hides_no_anomaly(harness: Harness, case: frames.Broken) -> None:
+def test_ethernet_padding_hides_no_anomaly(harness: Harness, case: broken_frames.Broken) -> None:
     """Padded frames are long enough for the fast path."""
     packet = harness.run_one(case.make("untagged") + b"\0" * 30)
     assert Reason(packet.reason) is case.reason
@@ -138,7 +139,7 @@ def test_tcp_flags_follow_the_rule(harness: Harness, flags: int, family: int) ->
     "make",
     [
         lambda: frames.ip4() / frames.ICMP(type=5, code=1) / frames.ip4() / frames.udp(),
-        lambda: frames.ip6() / frames.ICMPv6ND_Redirect(),
+        lambda: frames.ip6() / ICMPv6ND_Redirect(),
     ],
     ids=["ipv4", "ipv6"],
 )

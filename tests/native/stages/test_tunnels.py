@@ -28,7 +28,7 @@ from dataplane.native.abi import (
 )
 from dataplane.tables.lists import Lists, pack
 from dataplane.tables.policy_table import PolicyTable
-from tests.native import frames
+from tests.native import broken_frames, frames
 from tests.native.encapsulated import (
     ENDPOINT4,
     ENDPOINT6,
@@ -163,9 +163,9 @@ def test_a_good_packet_inside_is_forwarded_as_it_came(
 
 @pytest.mark.parametrize("wrap", ["vxlan", "gre-bridged"])
 @pytest.mark.parametrize("link", sorted(frames.LINKS))
-@pytest.mark.parametrize("case", list(frames.broken()), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(broken_frames.broken()), ids=lambda case: case.name)
 def test_a_broken_packet_inside_is_dropped_as_outside(
-    judging: Harness, case: frames.Broken, link: str, wrap: str
+    judging: Harness, case: broken_frames.Broken, link: str, wrap: str
 ) -> None:
     assert reason_of(judging, WRAPS[wrap](case.make(link))) is case.reason
 

@@ -16,8 +16,8 @@ from gunicorn.glogging import Logger
 from gunicorn.sock import TCPSocket
 
 from api.serving.bridge import Bridge
-from api.serving.head import PARSER
-from api.serving.worker import Worker
+from api.serving.connections.head import PARSER
+from api.serving.connections.worker import Worker
 
 KEEPALIVE_S = 5
 

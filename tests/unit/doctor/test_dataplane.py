@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from appliance.doctor import Status
-from dataplane.base import failure
 from dataplane.base.errors import LeaseBusyError
+from dataplane.base.process import failure
 from dataplane.shared.stats import NodeStats
 from tests.support.fakes.fake_host import FakeHost
 from tests.unit.agent.conftest import NODE

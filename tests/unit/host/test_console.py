@@ -10,7 +10,7 @@ from appliance.commands import run
 from appliance.host.console import UNITS, look, text
 from appliance.host.files import Host
 from appliance.host.firstboot.run import first_boot
-from dataplane.base.notify import status_of
+from dataplane.base.process.notify import status_of
 from tests.support.fakes.fake_host import FakeHost
 from tests.support.fakes.fake_kernel import FakeTools
 

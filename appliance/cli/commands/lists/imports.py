@@ -19,7 +19,7 @@ import typer
 
 from appliance.cli.client.node_api import Answer, NodeApi, Query
 from appliance.cli.commands.lists import progress
-from dataplane.base.list_file import UTF8_SIGNATURE
+from dataplane.base.input.list_file import UTF8_SIGNATURE
 
 BODY_MAX = 128 * 1024 * 1024
 """The API's limit for an import."""

@@ -26,7 +26,7 @@ from appliance.cli.terminal.options import (
 )
 from appliance.cli.terminal.output import Output, warn
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
-from dataplane.base.list_file import read_list, read_list_file
+from dataplane.base.input.list_file import read_list, read_list_file
 
 ListName = Literal["blacklist", "allowlist"]
 NETWORKS_MAX = 10_000

@@ -17,7 +17,7 @@ from appliance.cli.terminal.progress import bar
 from appliance.config import NodeConfig, load_config
 from appliance.config.paths import countries_files
 from dataplane.base.errors import InvalidInputError
-from dataplane.base.list_file import read_list_file
+from dataplane.base.input.list_file import read_list_file
 from dataplane.base.networks import Network
 from dataplane.countries import database
 from dataplane.countries.database import CountryDatabase

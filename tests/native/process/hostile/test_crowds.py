@@ -16,7 +16,7 @@ import pytest
 
 from dataplane import client
 from dataplane.base.errors import DataplaneAwayError
-from dataplane.base.listener import Peer
+from dataplane.base.process.listener import Peer
 from dataplane.control import server
 from dataplane.control.rings import CommandRings
 from dataplane.control.server import (

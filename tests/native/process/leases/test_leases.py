@@ -17,8 +17,8 @@ from dataplane.base.errors import (
     DataplaneAwayError,
     LeaseBusyError,
 )
-from dataplane.base.listener import Peer
 from dataplane.base.networks import Network
+from dataplane.base.process.listener import Peer
 from dataplane.control import server
 from tests.native.process.leases.leases_support import DATABASE, wait_until
 from tests.support.servers.dataplane import ROOT, PortlessDataplane, spawn

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataplane.base.errors import InvalidInputError, NativeError
-from dataplane.base.list_file import read_list_file
+from dataplane.base.input.list_file import read_list_file
 from dataplane.base.networks import Network
 from dataplane.native import abi
 from dataplane.pcap import Batch, read_batches

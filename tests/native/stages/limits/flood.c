@@ -1,6 +1,5 @@
-/* flood.c: for tests/native/stages/test_limits_flood.py: packets from random sources, millions of them, and
- * between them those of some that behave well, and of one that does not. Python could not make so
- * many. */
+/* flood.c: for test_limits_flood.py: packets from random sources, millions of them, and between them
+ * those of some that behave well, and of one that does not. Python could not make so many. */
 #include <stdlib.h>
 #include <string.h>
 

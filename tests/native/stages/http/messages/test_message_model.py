@@ -18,7 +18,8 @@ from dataplane.model.stages.http.framing.request import Progress as Reached
 from dataplane.model.stages.http.framing.request import Request
 from tests.native.stages.http.http_support import Driver, Message, Parsed, Progress
 from tests.native.stages.http.messages.test_message import GOOD
-from tests.native.stages.http.peers.disagreements import Case, cases, get
+from tests.native.stages.http.peers.disagreements import Case, cases
+from tests.native.stages.http.peers.request_parts import get
 
 SEED = int(os.environ.get("SECBEAT_MODEL_SEED", "20261129"))
 CASES = int(os.environ.get("SECBEAT_MODEL_CASES", "8000"))
