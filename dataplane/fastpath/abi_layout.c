@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "32adb1a514809367db0534541be8fa7331b645aab55b4f8c37af91465d23ccbf";
+const char sb_abi_hash[] = "9f6fb60a8d7c361a6c0e2685bb83ba1aea624ced62749aea509bedf7934a8f09";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -121,8 +121,9 @@ _Static_assert(offsetof(struct sb_profile, connections_max) == 268, "make abi");
 _Static_assert(offsetof(struct sb_profile, share_q16) == 272, "make abi");
 _Static_assert(offsetof(struct sb_profile, syn_proxy) == 276, "make abi");
 _Static_assert(offsetof(struct sb_profile, inside) == 280, "make abi");
-_Static_assert(offsetof(struct sb_profile, reserved) == 284, "make abi");
-_Static_assert(offsetof(struct sb_profile, syn_rate) == 292, "make abi");
+_Static_assert(offsetof(struct sb_profile, vxlan_port) == 284, "make abi");
+_Static_assert(offsetof(struct sb_profile, reserved) == 286, "make abi");
+_Static_assert(offsetof(struct sb_profile, syn_rate) == 288, "make abi");
 _Static_assert(offsetof(struct sb_profile, limit) == 296, "make abi");
 _Static_assert(offsetof(struct sb_profile, ports_tcp) == 712, "make abi");
 _Static_assert(offsetof(struct sb_profile, ports_udp) == 844, "make abi");

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "32adb1a514809367db0534541be8fa7331b645aab55b4f8c37af91465d23ccbf"
+ABI_HASH = "9f6fb60a8d7c361a6c0e2685bb83ba1aea624ced62749aea509bedf7934a8f09"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -1048,6 +1048,7 @@ class Profile(ctypes.Structure):
     share_q16: int
     syn_proxy: int
     inside: ctypes.Array[ctypes.c_uint8]
+    vxlan_port: int
     reserved: ctypes.Array[ctypes.c_uint8]
     syn_rate: int
     limit: ctypes.Array[Limit]
@@ -1071,9 +1072,10 @@ class Profile(ctypes.Structure):
         ("share_q16", ctypes.c_uint32),  # 272
         ("syn_proxy", ctypes.c_uint32),  # 276
         ("inside", ctypes.c_uint8 * 4),  # 280
-        ("reserved", ctypes.c_uint8 * 6),  # 284
-        ("_padding_290", ctypes.c_uint8 * 2),  # 290
-        ("syn_rate", ctypes.c_uint32),  # 292
+        ("vxlan_port", ctypes.c_uint16),  # 284
+        ("reserved", ctypes.c_uint8 * 2),  # 286
+        ("syn_rate", ctypes.c_uint32),  # 288
+        ("_padding_292", ctypes.c_uint8 * 4),  # 292
         ("limit", Limit * 13),  # 296
         ("ports_tcp", PortRule),  # 712
         ("ports_udp", PortRule),  # 844

@@ -134,10 +134,12 @@ struct sb_profile {
     /* The part of the room for connections that is reserved for the profile, of 65,536; at most
      * 65,536 for all profiles of a policy together. */
     uint32_t share_q16;
-    uint32_t syn_proxy;                     /* enum sb_syn_proxy */
-    uint8_t inside[SB_ENCAPSULATION_COUNT]; /* enum sb_inside; only those of the default profile
-                                               apply */
-    uint8_t reserved[6];
+    uint32_t syn_proxy; /* enum sb_syn_proxy */
+    /* enum sb_inside. MPLS and PPPoE: only those of the default profile apply. VXLAN and GRE: only
+     * with SB_USE_TUNNELS. */
+    uint8_t inside[SB_ENCAPSULATION_COUNT];
+    uint16_t vxlan_port; /* UDP destination port of VXLAN */
+    uint8_t reserved[2];
     uint32_t syn_rate; /* AUTO: more SYNs per second to one destination switch it on; >= 1 */
     struct sb_limit limit[SB_LIMITS_MAX];
     struct sb_port_rule ports_tcp;

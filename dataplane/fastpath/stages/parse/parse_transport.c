@@ -85,8 +85,7 @@ static void parse_icmp(struct walk *walk, uint32_t offset) {
 static void parse_gre(const struct walk *walk, uint32_t offset) {
     struct sb_packet *packet = walk->packet;
 
-    if (offset + SB_GRE_BYTES <= walk->end &&
-        sb_packet_bytes(packet, offset, SB_GRE_BYTES) != NULL)
+    if (offset + SB_GRE_BYTES <= walk->end && sb_packet_bytes(packet, offset, SB_GRE_BYTES) != NULL)
         packet->l4_offset = (uint16_t)offset;
 }
 

@@ -119,8 +119,7 @@ static bool parse_vxlan(struct sb_packet *packet, struct network *network) {
     const uint8_t *vxlan;
 
     network->offset += SB_UDP_BYTES;
-    vxlan =
-        take(packet, network->offset, SB_VXLAN_BYTES, network->end, SB_REASON_INNER_MALFORMED);
+    vxlan = take(packet, network->offset, SB_VXLAN_BYTES, network->end, SB_REASON_INNER_MALFORMED);
     if (vxlan == NULL)
         return false;
     if ((vxlan[0] & SB_VXLAN_HAS_ID) == 0) {
@@ -138,8 +137,8 @@ static bool parse_gre(struct sb_packet *packet, struct network *network) {
     uint32_t flags;
 
     if (gre == NULL) {
-        packet->anomaly = (packet->flags & SB_PACKET_CUT) != 0 ? SB_REASON_NONE
-                                                               : SB_REASON_INNER_MALFORMED;
+        packet->anomaly =
+            (packet->flags & SB_PACKET_CUT) != 0 ? SB_REASON_NONE : SB_REASON_INNER_MALFORMED;
         return false;
     }
     flags = sb_load16(gre);
