@@ -10,10 +10,12 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from api.common.disk import written
 from appliance.backup.errors import BackupError
 from dataplane.base.durable import sync_directory
 
@@ -56,21 +58,17 @@ class Swap:
                 os.chown(one.path, one.uid, one.gid)
                 one.path.chmod(one.mode)
         for move in self._moves:
-            if move.had_old:
-                move.aside.parent.mkdir(parents=True, exist_ok=True)
-                move.destination.replace(move.aside)
-            if move.staged is not None:
-                move.staged.replace(move.destination)
+            with written(move.destination.parent):
+                _carry_out(move)
         for directory in self._directories():
             sync_directory(directory)
 
     def undo(self) -> None:
         """Move every file back that was moved aside, and remove the files that replaced them."""
         for move in reversed(self._moves):
-            if move.had_old:
-                if move.aside.exists():
-                    move.aside.replace(move.destination)
-            elif move.staged is None or not move.staged.exists():
+            if move.aside.exists():
+                move.aside.replace(move.destination)
+            elif _has_replaced(move):
                 move.destination.unlink(missing_ok=True)
         for directory in self._directories():
             sync_directory(directory)
@@ -102,6 +100,23 @@ class Swap:
             os.fsync(stream.fileno())
         unfinished.replace(self._journal)
         sync_directory(self._journal.parent)
+
+
+def _carry_out(move: Move) -> None:
+    if move.had_old:
+        move.aside.parent.mkdir(parents=True, exist_ok=True)
+        # A process that was stopped meanwhile has removed the logs of its database.
+        with suppress(FileNotFoundError):
+            move.destination.replace(move.aside)
+    if move.staged is not None:
+        move.staged.replace(move.destination)
+
+
+def _has_replaced(move: Move) -> bool:
+    """Whether the file at the destination, if any, is not the old one, which is not aside."""
+    if move.staged is None:
+        return not move.had_old
+    return not move.staged.exists()
 
 
 def interrupted(journal: Path) -> Swap | None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from appliance.lab.network import NETNS
 from tests.fleet.support.tree import ADMINISTRATOR
 
 END_S = 30.0
+_LOOK_S = 0.1
 # What nspawn keeps below /run is its own here, or it would stay on the machine.
 _START = """\
 set -eu
@@ -127,11 +129,16 @@ class Host:
 
 
 def remove_groups(prefix: str) -> None:
-    """Remove control groups whose processes have ended, of this name and below."""
-    for root in hierarchies():
-        for folder, _, _ in os.walk(root / prefix, topdown=False):
-            with suppress(OSError):
-                Path(folder).rmdir()
+    """Remove control groups of this name and below, once their processes have ended."""
+    tops = [root / prefix for root in hierarchies()]
+    end_s = time.monotonic() + END_S
+    while any(top.exists() for top in tops) and time.monotonic() < end_s:
+        for top in tops:
+            for folder, _, _ in os.walk(top, topdown=False):
+                with suppress(OSError):  # a process that was killed is still in it
+                    Path(folder).rmdir()
+        if any(top.exists() for top in tops):
+            time.sleep(_LOOK_S)
 
 
 def hierarchies() -> list[Path]:

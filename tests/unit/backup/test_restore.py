@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.common.disk import StorageError
 from api.storage.alone import BusyError, take_lock
 from appliance.backup import restore as restoring
 from appliance.backup import stage
@@ -86,6 +89,65 @@ def test_the_packet_path_restarts_only_for_another_configuration(host: Host, mad
         path.write_text(path.read_text() + "\n# another")
         with prepare(host.places, made) as prepared:
             assert prepared.restarts_dataplane
+
+
+LOGS = ("state/api/node.db-wal", "state/api/node.db-shm")
+
+
+@pytest.mark.parametrize("gone", [LOGS, ("state/keys/admin.key",)])
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_a_file_that_a_process_removes_at_its_end_is_not_missed(
+    host: Host,
+    made: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: tuple[str, ...],
+    is_undone: bool,
+):
+    """A database that is closed has no log any more."""
+    host.set_bans(2)
+    for name in LOGS:
+        host.write(name, "of the database that goes")
+    if is_undone:
+        monkeypatch.setattr(Swap, "_directories", _failing_once(Swap._directories))
+    with prepare(host.places, made) as prepared:
+        for name in gone:
+            (host.directory / name).unlink()
+        before = {name: data for name, data in host.content().items() if ".secbeat" not in name}
+        if not is_undone:
+            prepared.carry_out(run)
+            assert host.bans() == 1
+            assert not any((host.directory / name).exists() for name in LOGS)
+            return
+        with pytest.raises(OSError, match="behind all moves"):
+            prepared.carry_out(run)
+    assert {name: data for name, data in host.content().items() if ".secbeat" not in name} == before
+
+
+def _failing_once(real: Callable[[Swap], list[Path]]) -> Callable[[Swap], list[Path]]:
+    has_failed = False
+
+    def directories(swap: Swap) -> list[Path]:
+        nonlocal has_failed
+        if not has_failed:
+            has_failed = True
+            raise OSError("behind all moves")
+        return real(swap)
+
+    return directories
+
+
+def test_a_place_that_can_not_be_written_is_named(
+    host: Host, made: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def failing(_path: Path, _target: Any) -> Path:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with prepare(host.places, made) as prepared, monkeypatch.context() as patched:
+        journal = Swap(host.etc / JOURNAL, prepared.moves[-1:], [])
+        patched.setattr(Swap, "_write_journal", lambda _self: None)
+        patched.setattr(Path, "replace", failing)
+        with pytest.raises(StorageError, match=str(prepared.moves[-1].destination.parent)):
+            journal.carry_out([])
 
 
 def test_a_move_that_fails_undoes_all_others(
