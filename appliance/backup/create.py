@@ -159,7 +159,10 @@ def _pack(
             members=packing.members,
         )
         if not manifest.files:
-            raise BackupError(f"there is nothing to back up: {places.etc} has no configuration")
+            raise BackupError(
+                f"there is nothing to back up: {places.etc} has no configuration; name another "
+                "node's secbeat.toml with --config"
+            )
         archive.add_manifest(packed, manifest)
     return manifest
 
