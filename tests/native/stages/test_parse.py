@@ -27,7 +27,7 @@ EXPECTED: dict[str, tuple[int, int, int, PacketFlag]] = {
     "ipv4-fragment-first": (17, 20, 28, PacketFlag.FRAGMENT),
     "ipv4-fragment-later": (6, 0, 0, LATER),
     "ipv4-fragment-last-possible": (17, 0, 0, LATER),
-    "ipv4-gre": (47, 0, 0, NO_FLAG),
+    "ipv4-gre": (47, 20, 0, NO_FLAG),
     "ipv4-esp": (50, 0, 0, NO_FLAG),
     "ipv4-dhcp": (17, 20, 28, NO_FLAG),
     "ipv6-tcp": (6, 40, 60, NO_FLAG),
