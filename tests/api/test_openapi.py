@@ -27,6 +27,10 @@ def test_a_method_that_a_path_lacks_is_405_and_says_which_it_has(api: Api) -> No
     assert document.wrong_refusals(api.app, document.described(api.app)) == []
 
 
+def test_every_number_that_the_document_allows_is_read(api: Api) -> None:
+    assert document.numbers_that_are_not_read(document.described(api.app)) == []
+
+
 def test_every_error_is_a_problem_document(api: Api) -> None:
     assert document.errors_of_another_type(document.described(api.app)) == []
 

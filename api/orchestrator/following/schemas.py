@@ -29,7 +29,7 @@ class SinceQuery(Strict):
     fields: it has nothing."""
 
     epoch: Annotated[str, Field(max_length=64)] | None = None
-    since: Annotated[int, Field(ge=0, le=10**18), FromDecimal] = 0
+    since: Annotated[int, Field(ge=0, lt=10**18), FromDecimal] = 0
     cursor: str | None = None
 
 

@@ -121,5 +121,5 @@ class JobsQuery(Strict):
 class LogQuery(Strict):
     """A part of the log: the lines after ``cursor``."""
 
-    cursor: Annotated[int, Field(ge=0), FromDecimal] = 0
+    cursor: Annotated[int, Field(ge=0, lt=10**18), FromDecimal] = 0
     limit: PageLimit = 1000

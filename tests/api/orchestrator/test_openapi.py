@@ -49,6 +49,10 @@ def key(
     return of
 
 
+def test_every_number_that_the_document_allows_is_read(fleet: Flask) -> None:
+    assert document.numbers_that_are_not_read(document.described(fleet)) == []
+
+
 def test_the_document_has_every_route_and_no_other(fleet: Flask) -> None:
     said = set(document.operations_in(document.described(fleet)))
     assert said == document.routes(fleet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ METHODS = (
     *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"),
     *("PROPFIND", "M-SEARCH", "QUERY", "get", "Post", "X"),
 )
+DIGITS_READ = 18
 EXAMPLES = 12
 """Number of generated requests of each kind for each operation."""
 _SETTINGS = hypothesis.settings(
@@ -102,6 +104,28 @@ def errors_of_another_type(document: dict[str, Any]) -> list[tuple[str, str, str
         for status, answer in operation["responses"].items()
         if int(status) >= 400 and answer not in problems
     ]
+
+
+def numbers_that_are_not_read(document: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Parameters in query and path whose greatest number has more digits than the API reads."""
+    return [
+        (*name, parameter["name"])
+        for name, operation in operations_in(document).items()
+        for parameter in operation.get("parameters", [])
+        for schema in _alternatives(parameter.get("schema", {}))
+        if schema.get("type") == "integer" and not _greatest(schema) < 10**DIGITS_READ
+    ]
+
+
+def _alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return schema.get("anyOf") or [schema]
+
+
+def _greatest(schema: dict[str, Any]) -> float:
+    """The greatest number that a schema of an integer allows."""
+    beyond = schema.get("exclusiveMaximum")
+    greatest: float = schema.get("maximum", math.inf) if beyond is None else beyond - 1
+    return greatest
 
 
 def clumsy_names(document: dict[str, Any]) -> list[str]:
