@@ -13,6 +13,8 @@ STEADY_S = 1.0
 """Minimum duration of a condition before it is reported."""
 AWAY = "dataplane_away"
 STALLED = "dataplane_stalled"
+DRAINING = "draining"
+"""A reason that a node reports to its fleet while it drains; it does not degrade the node."""
 
 Health = Literal["healthy", "degraded", "unhealthy"]
 Mode = Literal["tcp", "syn", "l7"]

@@ -70,7 +70,7 @@ def test_a_release_comes_to_each_node_and_no_request_is_lost(run: Run, load: Loa
     for name in NODES:
         assert end_of_module(run, name) == SECOND.strip()
         assert works(run, name)
-        assert {"healthy"} <= fleet.seen[name] <= {"healthy", "degraded"}
+        assert {"draining", "healthy"} <= fleet.seen[name] <= {"draining", "healthy", "degraded"}
         assert f"ok: [{name} -> {ORCHESTRATOR}]" in outcome.text  # it was asked how the node is
         wait_for(lambda name=name: run.sent(name) > sent[name], f"{name} has requests", MOVES_S)
     assert load.lost == {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, and_, case, func
+from sqlalchemy import ColumnElement, Text, and_, case, cast, func
 
+from api.common.health import DRAINING
 from api.orchestrator.database.tables.nodes import nodes
 from api.orchestrator.nodes.schemas import Status
 
@@ -54,8 +55,8 @@ def judge(node: Known, now_ms: int) -> tuple[Status, list[str]]:
     if silent_ms > SILENT_MS:
         return "unreachable", [f"silent for {silent_ms // 1000} s"]
     doubts = _doubts(node, now_ms)
-    reasons = [*node.reasons, *doubts]
-    if node.desired == "draining":
+    reasons = [*(reason for reason in node.reasons if reason != DRAINING), *doubts]
+    if node.desired == "draining" or DRAINING in node.reasons:
         return "draining", reasons
     return ("healthy" if node.health == "healthy" and not doubts else "degraded"), reasons
 
@@ -68,6 +69,7 @@ def sql_status(now_ms: int) -> ColumnElement[str]:
         (nodes.c.seen_ms.is_(None), "registering"),
         (nodes.c.seen_ms < now_ms - SILENT_MS, "unreachable"),
         (nodes.c.desired == "draining", "draining"),
+        (cast(nodes.c.reasons, Text).like(f'%"{DRAINING}"%'), "draining"),
         (and_(nodes.c.health == "healthy", is_one, is_in_time), "healthy"),
         else_="degraded",
     )

@@ -9,7 +9,7 @@ from typing import Any
 from api.agent.fleet.following.part import Applied
 from api.agent.fleet.reporting.load import Load
 from api.common.contract.schemas import rfc3339
-from api.common.health import STALLED, STEADY_S, Health, effective_mode, judge
+from api.common.health import DRAINING, STALLED, STEADY_S, Health, effective_mode, judge
 from dataplane.base.clock import Clock
 from dataplane.shared.stats import NodeStats
 
@@ -64,6 +64,8 @@ class Reporter:
         """The heartbeat without the incidents."""
         stats = self._stats()
         health, reasons = self._condition(stats)
+        if stats is not None and stats.drain.state != "off":
+            reasons = [DRAINING, *reasons]
         load = self._load.note(stats, self._clock.boot_ms() / 1000)
         return {
             **self.about(),

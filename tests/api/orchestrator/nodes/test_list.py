@@ -18,12 +18,12 @@ from tests.support.clock import FakeClock
 
 Enrol = Callable[..., FlaskClient]
 FILTERED: list[tuple[dict[str, str], list[str]]] = [
-    ({}, ["ams-1", "ams-2", "fra-1", "fra-2", "new", "silent"]),
+    ({}, ["ams-1", "ams-2", "fra-1", "fra-2", "lon-1", "new", "silent"]),
     ({"status": "healthy"}, ["fra-1"]),
     ({"status": "degraded"}, ["ams-1", "fra-2"]),
     ({"status": "unreachable"}, ["silent"]),
     ({"status": "registering"}, ["new"]),
-    ({"status": "draining"}, ["ams-2"]),
+    ({"status": "draining"}, ["ams-2", "lon-1"]),
     ({"mode": "syn"}, ["fra-1"]),
     ({"labels": "site=fra"}, ["fra-1", "fra-2"]),
     ({"labels": "site in (ams,fra),rack/unit=r.1", "mode": "syn"}, ["fra-1"]),
@@ -45,6 +45,7 @@ def some_nodes(enrol: Enrol, admin: FlaskClient, clock: FakeClock) -> None:
         "fra-2": heartbeat(clock, health="degraded", reasons=["dataplane_away"]),
         "ams-1": heartbeat(clock, at=off),
         "ams-2": heartbeat(clock, address="198.51.100.7:9090"),
+        "lon-1": heartbeat(clock, reasons=["draining"]),  # its operator has asked the node
     }
     for name, sent in said.items():
         site = name.partition("-")[0]
@@ -72,7 +73,7 @@ def test_a_query_judges_as_an_answer_does(fleet: Flask, clock: FakeClock) -> Non
     now_ms = clock.utc_ms()
     with orchestrator_of(fleet).database.read() as connection:
         rows = list(connection.execute(select(nodes, sql_status(now_ms).label("judged"))))
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert [row.judged for row in rows] == [judge(row, now_ms)[0] for row in rows]
 
 
@@ -86,7 +87,24 @@ def test_pages_of_a_filter_lack_nobody(admin: FlaskClient) -> None:
         if page["next_cursor"] is None:
             break
         query["cursor"] = page["next_cursor"]
-    assert seen == ["ams-1", "ams-2", "fra-1", "fra-2", "silent"]
+    assert seen == ["ams-1", "ams-2", "fra-1", "fra-2", "lon-1", "silent"]
+
+
+def test_a_node_that_drains_by_itself_is_draining_and_says_what_is_wrong(
+    enrol: Enrol, admin: FlaskClient, clock: FakeClock
+) -> None:
+    node = enrol("lon-1")
+    for health, reasons in (("healthy", []), ("degraded", ["link"])):
+        sent = heartbeat(clock, health=health, reasons=["draining", *reasons])
+        assert node.post("/api/v1/nodes/lon-1/heartbeat", json=sent).status_code == 200
+        found = admin.get("/api/v1/nodes/lon-1").json
+        assert (found["status"], found["reasons"], found["desired"]) == (
+            "draining",
+            reasons,
+            "active",
+        )
+    assert node.post("/api/v1/nodes/lon-1/heartbeat", json=heartbeat(clock)).status_code == 200
+    assert admin.get("/api/v1/nodes/lon-1").json["status"] == "healthy"
 
 
 def test_a_filter_that_is_none_is_refused(admin: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from api.agent.fleet.orchestrator.contact import Contact
 from api.agent.fleet.orchestrator.session import Session
 from api.agent.fleet.reporting.heart import BEAT_S, SPACING_S, Heart
 from api.agent.fleet.reporting.report import REASON_LENGTH_MAX, REASONS_MAX, Reporter
+from dataplane.shared.links import DrainStats
 from tests.support.clock import FakeClock
 from tests.support.fakes.fake_orchestrator import FakeOrchestrator
 from tests.unit.agent.conftest import NODE, FakeSource
@@ -128,6 +129,17 @@ def test_stall_that_is_over_at_the_next_look_is_not_told(case: Case) -> None:
         "unhealthy",
         ["dataplane_stalled", "link"],
     )
+
+
+def test_a_drain_is_said_at_once_and_degrades_nothing(case: Case) -> None:
+    case.pass_s(3)
+    health, reasons = case.last()["health"], case.last()["reasons"]
+    case.source.change(drain=DrainStats("traffic"))
+    assert case.pass_s(1) == 1
+    assert (case.last()["health"], case.last()["reasons"]) == (health, ["draining", *reasons])
+    case.source.change(drain=DrainStats())
+    assert case.pass_s(1) == 1
+    assert case.last()["reasons"] == reasons
 
 
 def test_flapping_node_says_so_once_a_second(case: Case) -> None:
