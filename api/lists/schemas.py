@@ -48,9 +48,10 @@ def _network(text: str) -> str:
 
 
 NetworkText = Annotated[str, AfterValidator(_network), WithJsonSchema(NETWORK_SCHEMA)]
-Reason = Annotated[
-    str, Field(max_length=REASON_CHARACTERS_MAX, pattern="^[^\\u0000-\\u001f\\u007f]*$")
-]
+_NO_CONTROL = "^[^\\u0000-\\u001f\\u007f]*$"
+Reason = Annotated[str, Field(max_length=REASON_CHARACTERS_MAX, pattern=_NO_CONTROL)]
+CreatedBy = Annotated[str, Field(min_length=1, max_length=256, pattern=_NO_CONTROL)]
+"""The name of the key that has made an entry, in the condition of a removal."""
 Origin = Annotated[
     str,
     Field(
@@ -191,7 +192,7 @@ class RemoveRequest(Strict):
         None
     )
     reason: Reason | None = None
-    created_by: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    created_by: CreatedBy | None = None
     origin: Origin | None = None
 
     @model_validator(mode="after")

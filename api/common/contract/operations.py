@@ -172,6 +172,7 @@ def _view(operation: Operation, gate: Gate, spool: bodies.Spool) -> Callable[...
     def view(**path: str) -> Response:
         principal = _admit(gate, operation)
         g.key_name = principal.name
+        _require_text(path)
         query = bodies.read_query(operation.query)
         key = bodies.read_idempotency_key() if operation.idempotent else None
         with bodies.read_body(operation.body, operation.uploads, spool) as (body, digest):
@@ -191,6 +192,13 @@ def _view(operation: Operation, gate: Gate, spool: bodies.Spool) -> Callable[...
         return _conditional(response) if operation.etag else response
 
     return view
+
+
+def _require_text(path: Mapping[str, str]) -> None:
+    """Refuse a NUL, which PostgreSQL accepts in no text. Raises `NotFoundError`."""
+    for name, value in path.items():
+        if "\0" in value:
+            raise NotFoundError(f"{name} in the path has a NUL character: nothing has such a name")
 
 
 def _admit(gate: Gate, operation: Operation) -> Principal:

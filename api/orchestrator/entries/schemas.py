@@ -26,6 +26,7 @@ from api.common.contract.schemas import (
 from api.lists.schemas import (
     ENTRIES_MAX,
     NETWORKS_MAX,
+    CreatedBy,
     LineRequest,
     LinesBody,
     NetworkText,
@@ -139,7 +140,7 @@ class RemoveRequest(Strict):
         None
     )
     reason: Reason | None = None
-    created_by: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    created_by: CreatedBy | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
