@@ -39,7 +39,10 @@ def follow(run: Run, orchestrator: str, names: Collection[str]) -> bool:
     """Whether these are its nodes, each healthy to it and with the newest lists."""
     nodes = told(run, orchestrator, "nodes", "list").get("nodes", [])
     found = {each["id"]: (each["status"], each["lists"]["is_newest"]) for each in nodes}
-    return found == dict.fromkeys(names, ("healthy", True))
+    if found == dict.fromkeys(names, ("healthy", True)):
+        return True
+    print({each["id"]: (found[each["id"]], each["reasons"]) for each in nodes})
+    return False
 
 
 class Watch:
