@@ -110,11 +110,23 @@ class Follower:
         try:
             self._membership.join()
         except RequestError as error:
-            if error.status in REFUSED:
-                self._refused(is_deleted=isinstance(error, DeletedError))
-            raise
+            is_deleted = isinstance(error, DeletedError)
+            if is_deleted or not self._is_known():
+                if error.status in REFUSED:
+                    self._refused(is_deleted=is_deleted)
+                raise
         self._is_registered, self._has_left, self._refused_s = True, False, None
         self._etag = None
+
+    def _is_known(self) -> bool:
+        """Whether the orchestrator knows the node's key: its database was away for a time, and is
+        restored. The token may be used up, or removed since the node has enrolled."""
+        try:
+            self._session.request("GET", self._path)
+        except RequestError:
+            return False
+        log.info("the orchestrator knows this node again")
+        return True
 
     def _refused(self, *, is_deleted: bool) -> None:
         """Leave the fleet: at once if the node was deleted, else after refusals for `LEAVE_S`."""

@@ -180,6 +180,37 @@ def test_restored_orchestrator_that_does_not_know_the_node_gets_it_again(
     assert part.left == 0
 
 
+@pytest.mark.parametrize("token", ["", "used-up"])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_database_that_is_back_knows_the_node_whose_token_is_gone(
+    orchestrator: FakeOrchestrator,
+    start: Start,
+    part: FakePart,
+    tmp_path: Path,
+    token: str,
+    is_restarted: bool,
+) -> None:
+    """A new orchestrator takes the place of a lost one before its backup is restored."""
+    orchestrator.desired["lists"] = 7
+    side = start(orchestrator.url)
+    side.turns(2)
+    (tmp_path / "token").write_text(token)
+    keys = dict(orchestrator.keys)
+    orchestrator.keys.clear()
+    side.turns(5)
+    assert not side.contact.view().is_registered
+    if is_restarted:
+        side = start(orchestrator.url)
+        side.turns(5)
+    orchestrator.keys.update(keys)
+    orchestrator.epoch = "epoch-2"
+    side.turns(2)
+    assert side.contact.view().is_registered
+    assert side.contact.view().reasons() == []
+    assert part.calls[-1] == ("epoch-2", 7, Applied("epoch-1", 7))
+    assert orchestrator.count("register", 201) == 1
+
+
 @pytest.mark.parametrize("why", ["token", "other key"])
 def test_refused_node_is_degraded_and_keeps_what_it_has(
     orchestrator: FakeOrchestrator, start: Start, part: FakePart, why: str
@@ -286,7 +317,8 @@ def test_missing_token_is_said(
     (tmp_path / "token").write_text("")
     side = start(orchestrator.url)
     assert side.turns(2) == [POLL_S, POLL_S]
-    assert orchestrator.asked == []
+    assert orchestrator.count("register") == 0
+    assert orchestrator.count("desired") == orchestrator.count("desired", 401) == 2
 
 
 def test_damaged_state_is_fetched_again(
