@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from bench.packets.chain import BURSTS, REPETITIONS, ROUNDS, WARM, Case, Chain, Depth
 from bench.packets.policy import full_policy
 from dataplane.native import abi
+from dataplane.policy.rules.packets.encapsulation import VXLAN_PORT
 
 SOURCES = 1 << 16
-VXLAN_PORT = 4789
 _SENDER, _ENDPOINT = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])
 _IPV4_BYTES = 20
 _ETHERNET_BYTES = 14

@@ -6,6 +6,7 @@ import ctypes
 
 from bench.packets import countries, traffic
 from dataplane.native import abi
+from dataplane.policy.rules.packets.encapsulation import VXLAN_PORT
 from dataplane.tables.policy_table import KEY_BYTES, PolicyTable
 
 PROFILES = 1_000
@@ -36,7 +37,7 @@ def full_policy(
         _fill(profile)
     if tunnels:
         profile.uses |= abi.Use.TUNNELS
-        profile.vxlan_port = 4789
+        profile.vxlan_port = VXLAN_PORT
     table.build(bytes(KEY_BYTES))
     return table
 

@@ -8,6 +8,7 @@ from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 
 from dataplane.native.abi import Encapsulation, Port
+from dataplane.policy.rules.packets.encapsulation import VXLAN_PORT
 from tests.native import frames
 
 BOTTOM = 1 << 8
@@ -52,7 +53,6 @@ def in_pppoe(frame: bytes, *, compressed: bool = False) -> bytes:
 ENDPOINT4, ENDPOINT6 = "198.51.100.9", "2001:db8:9::9"
 SENDER4, SENDER6 = "192.0.2.77", "2001:db8:77::77"
 """The two ends of a tunnel: the endpoint is inside."""
-VXLAN_PORT = 4789
 
 
 def tunnelled(

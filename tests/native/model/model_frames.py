@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from dataplane.native.abi import PacketFlag, Port
 from tests.native import broken_frames, frames
-from tests.native.encapsulated import label_stack, session
+from tests.native.encapsulated import VXLAN_PORT, label_stack, session
 from tests.native.fuzz.test_fuzz import damaged
 from tests.native.harness import Frame
 from tests.native.tables.lists.lists_support import ipv4
@@ -83,7 +83,6 @@ OPTION_BYTES = [0, 0, 1, 1, 2, 3, 4, 0x44, 131, 137, 0xC2]
 EXTENSIONS = [43, 44, 44, 51, 60, 60, 0]
 PORTS = [53, 80, 123, 179, 520, 646, 3784, 4784, 40000]
 """Of both sides: few, so that rules about them are met."""
-VXLAN_PORT = 4789
 LABELS = [16, 16, 1000, 1000, 0, 2, 1, 13, 0xFFFFF]
 """Some say what follows."""
 LIES = [-40, -20, -9, -8, -1, 1, 4, 8, 12, 1480, 60000]

@@ -24,11 +24,11 @@ from dataplane.native.abi import (
     Use,
 )
 from dataplane.tables.policy_table import PolicyTable
+from tests.native.encapsulated import VXLAN_PORT
 from tests.native.model.model_frames import (
     ETHERTYPES,
     PORTS,
     PROTOCOLS4,
-    VXLAN_PORT,
     happens,
     mapped_address,
 )
