@@ -23,7 +23,7 @@ from api.common.contract.errors import ConflictError, FieldError, UnprocessableE
 from api.common.contract.operations import JSON, Answer, Call, to_text
 from api.common.disk import StorageError
 from api.storage.database import AnyRow, Database
-from api.storage.upsert import upsert
+from api.storage.statements.upsert import upsert
 from dataplane.base.clock import Clock
 
 KEPT_MS = 86_400_000

@@ -56,7 +56,7 @@ Origin = Annotated[
     str,
     Field(
         pattern="^(manual|incident|fleet|crowdsec|feed:[a-z0-9][a-z0-9._-]{0,63})$",
-        description="who put it there",
+        description="who or what has added the entry",
         examples=["manual", "feed:drop"],
     ),
 ]

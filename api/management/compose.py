@@ -21,10 +21,10 @@ from api.management.database import upgrade as schema
 from api.management.dataplane import Dataplane
 from api.management.drain import views as drain_views
 from api.management.drain.service import Draining
+from api.management.duties import Duties
 from api.management.events import views as event_views
 from api.management.explain import views as explain_views
 from api.management.explain.service import Explaining
-from api.management.housekeeping import Housekeeper
 from api.management.lists import bulk_views as bulk_list_views
 from api.management.lists import views as list_views
 from api.management.lists.bulk import Bulk
@@ -53,6 +53,7 @@ from api.management.rules.service import Rules
 from api.management.settings import KEY_VARIABLE, ApiSettings
 from api.management.start import Start
 from api.management.webhooks import AgentOffice
+from api.storage.housekeeping import Housekeeper
 from api.storage.sqlite import Database
 from api.storage.trouble import Storage
 from api.webhooks import views as webhook_views
@@ -157,22 +158,16 @@ def compose(settings: ApiSettings, dataplane: Dataplane, clock: Clock, compiler:
         *key_views.operations(keys),
         *webhook_views.operations(AgentOffice(settings.agent)),
     ]
+    housekeeper = Housekeeper(storage)
+    renewal = Renewal(publisher, dataplane, clock)
+    Duties(database, publisher, renewal, effects, bulk, receipts, clock).register(housekeeper)
     return Node(
         settings=settings,
         database=database,
         publisher=publisher,
         dataplane=dataplane,
         bulk=bulk,
-        housekeeper=Housekeeper(
-            database=database,
-            publisher=publisher,
-            renewal=Renewal(publisher, dataplane, clock),
-            effects=effects,
-            bulk=bulk,
-            receipts=receipts,
-            storage=storage,
-            clock=clock,
-        ),
+        housekeeper=housekeeper,
         storage=storage,
         gate=KeyGate(_limits(settings), keys, receipts, storage),
         operations=operations,

@@ -23,7 +23,6 @@ from api.orchestrator.following import views as following_views
 from api.orchestrator.following.service import Following
 from api.orchestrator.following.shortcut import Unchanged
 from api.orchestrator.health import views as health_views
-from api.orchestrator.housekeeping import Housekeeper
 from api.orchestrator.metrics.collecting import Collect
 from api.orchestrator.nodes import token_views
 from api.orchestrator.nodes import views as node_views
@@ -52,6 +51,7 @@ from api.orchestrator.threats.service import Threats
 from api.orchestrator.webhooks import metrics as webhook_metrics
 from api.orchestrator.webhooks.office import Office
 from api.storage.database import OpenDatabase
+from api.storage.housekeeping import Housekeeper
 from api.storage.opening import database_clock, open_database, sqlite_path
 from api.storage.trouble import Storage
 from api.webhooks import views as webhook_views

@@ -75,7 +75,7 @@ Targets = Annotated[
     Field(
         min_length=1,
         max_length=TARGETS_MAX,
-        description="what of a request is searched",
+        description="the parts of a request that the rule searches",
         json_schema_extra={
             "if": {"contains": {"const": "any"}},
             "then": {"items": {"const": "any"}},
@@ -85,7 +85,7 @@ Targets = Annotated[
 ]
 Profiles = Annotated[
     list[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")]],
-    Field(max_length=PROFILES_MAX, description="names of profiles; none: every profile"),
+    Field(max_length=PROFILES_MAX, description="names of profiles; an empty list: every profile"),
 ]
 Name = Annotated[
     str,
@@ -99,7 +99,7 @@ Group = Annotated[
     str,
     Field(
         pattern=GROUP_PATTERN,
-        description="what a policy switches the rule by, with others",
+        description="the group of the rule; a policy sets the mode of a group",
         json_schema_extra={"not": {"const": NO_GROUP}},
     ),
     AfterValidator(_checked(parse_group)),

@@ -9,7 +9,8 @@ from pydantic import Field
 from api.common.contract.schemas import PAGE_DEFAULT, PageLimit, Strict, Timestamp
 
 Name = Annotated[
-    str, Field(min_length=1, max_length=300, description="of an endpoint, as in `GET /webhooks`")
+    str,
+    Field(min_length=1, max_length=300, description="name of an endpoint, as in `GET /webhooks`"),
 ]
 
 

@@ -2858,7 +2858,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.GEO_ALLOW: "source is not in a country that the profile allows",
     Reason.OUT_OF_STATE: "packet belongs to no tracked connection",
     Reason.OUT_OF_WINDOW: "TCP segment whose sequence or acknowledgment number is outside the connection's window",
-    Reason.CONNECTIONS_FULL: "new connection, and the flow table has no room: all entries that it could replace are proven connections",
+    Reason.CONNECTIONS_FULL: "new connection, and the connection table has no room: all entries that it could replace are proven connections",
     Reason.CONNECTIONS_SOURCE: "new connection of a source that already has as many connections as the profile allows",
     Reason.RATE_SOURCE_CONNECTIONS: "more new connections than the limit of one source",
     Reason.RATE_PREFIX_CONNECTIONS: "more new connections than the limit of one source prefix",
@@ -2939,7 +2939,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.HTTP_CHECKSUM: "TCP checksum of a segment to inspect is wrong, or the segment is not all in the first buffer",
     Reason.HTTP_POOL: "no room to keep data for inspection: the pool is full, or the source already uses its share",
     Reason.HTTP_BODY_OF_GET: "GET or HEAD with a body, which some servers leave unread on the connection",
-    Reason.CONNECTIONS_SHARE: "new connection of a profile that already uses its share of the flow table, and the rest of the table is full",
+    Reason.CONNECTIONS_SHARE: "new connection of a profile that already uses its share of the connection table, and the rest of the table is full",
     Reason.INNER_MALFORMED: "MPLS label stack without an end or of more than 16 labels; header of PPPoE, VXLAN or GRE that is cut off or contradicts itself",
     Reason.INNER_REFUSED: "MPLS, PPPoE, VXLAN or GRE that the rule encapsulation refuses; a fragment of VXLAN or GRE that the rule would judge",
 }

@@ -9,12 +9,17 @@ from dataplane.policy.changes import UNSET, Change, changes
 from dataplane.policy.compiling import CompiledProfile, compile_policy, fill_profile
 from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
 from dataplane.policy.geo import GeoRule
+from dataplane.policy.input.parsing import (
+    FILE_BYTES_MAX,
+    load_policy_file,
+    parse_policy,
+    read_policy,
+)
+from dataplane.policy.input.stored import Stored, neighbors_of, profiles_of, rules_of
 from dataplane.policy.neighbors import CompiledNeighbor, NeighborDocument, compile_neighbors
 from dataplane.policy.overlay import OVERLAYS_MAX, AnyOverlay, lay_over, parse_overlay
-from dataplane.policy.parsing import FILE_BYTES_MAX, load_policy_file, parse_policy, read_policy
 from dataplane.policy.rule import Action
 from dataplane.policy.rules import RULES
-from dataplane.policy.stored import Stored, neighbors_of, profiles_of, rules_of
 
 __all__ = [
     "DEFAULT_PROFILE",

@@ -11,9 +11,9 @@ from dataplane.base.networks import Network
 from dataplane.native.abi import Reason
 from dataplane.policy.document import DEFAULT_PROFILE, PolicyDocument, ProfileDocument
 from dataplane.policy.http import http_text
+from dataplane.policy.input.stored import Stored, neighbors_of, profiles_of, read_rule, rules_of
 from dataplane.policy.neighbors import NeighborDocument, read_neighbor
 from dataplane.policy.rule import Action, Rule
-from dataplane.policy.stored import Stored, neighbors_of, profiles_of, read_rule, rules_of
 
 UNSET = "default"
 """Text for a setting that a policy does not name."""

@@ -28,7 +28,8 @@ NAME_LENGTH_MAX = 64
 BITS_MIN: dict[Literal[4, 6], int] = {4: 96 + 24, 6: 64}
 """Minimum prefix length of each family, of 128 bits: a few routers, not a part of the internet."""
 _ADDRESS = network_schema(
-    "a router, or a few", ("(2[4-9]|3[0-2])", "(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-8])")
+    "a router, or a prefix with routers: /24 to /32 (IPv4), /64 to /128 (IPv6)",
+    ("(2[4-9]|3[0-2])", "(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-8])"),
 )
 Protocol: TypeAlias = Literal["bgp", "bfd", "ospf", "eigrp", "rip", "ldp", "msdp", "pim", "vrrp"]
 """``fastpath/include/defs/neighbor.def``; a test compares."""

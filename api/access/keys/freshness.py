@@ -16,8 +16,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection, select
 
 from api.storage.database import Database
+from api.storage.statements.upsert import upsert
 from api.storage.tables import meta
-from api.storage.upsert import upsert
 
 FRESH_S = 0.5
 _NAME = "revocations"

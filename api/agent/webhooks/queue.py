@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from api.history.tables import deliveries, endpoints, events
-from api.storage.upsert import upsert
+from api.storage.statements.upsert import upsert
 from api.webhooks.backoff import BackOff
 from api.webhooks.sending import RETRY_AFTER_S_MAX, Outcome
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select, update
 
 from api.management.database.tables import entries, overlays, rules
+from api.storage.statements.upsert import upsert
 from api.storage.tables import meta
-from api.storage.upsert import upsert
 from dataplane.base.clock import Clock
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, select
 
+from api.storage.statements.upsert import upsert
 from api.storage.tables import meta
-from api.storage.upsert import upsert
 
 _NAME = "drain"
 _IS_DRAIN = meta.c.name == _NAME

@@ -20,7 +20,9 @@ class BulkChange(Strict):
     kind: Kind
     list: ListName
     created_by: str
-    request_id: Annotated[str, Field(description="X-Request-ID of the request that does it")]
+    request_id: Annotated[
+        str, Field(description="X-Request-ID of the request that makes the change")
+    ]
     began_at: Timestamp
     phase: Phase
     done: int

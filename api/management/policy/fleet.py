@@ -17,8 +17,8 @@ from sqlalchemy import Connection, delete, select
 
 from api.common.contract.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
 from api.common.contract.roles import Principal, Role
+from api.storage.statements.upsert import upsert
 from api.storage.tables import meta
-from api.storage.upsert import upsert
 from dataplane.policy import Stored
 
 FLEET_NUMBER = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{1,18}$"

@@ -29,8 +29,8 @@ from api.management.rules.values import (
 from api.rules.wanted import Wanted, check_end
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
+from api.storage.statements.upsert import upsert
 from api.storage.tables import meta
-from api.storage.upsert import upsert
 from dataplane.base.clock import Clock
 from dataplane.policy import profiles_of
 from dataplane.statelog import PutRule, RemoveRule, StateLogWriter

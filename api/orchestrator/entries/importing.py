@@ -26,7 +26,7 @@ from api.orchestrator.entries.staged import Common, Skipped, Staged
 from api.orchestrator.following.log import ITEMS_MAX, ChangeLog
 from api.orchestrator.staging import Staging
 from api.storage.database import Database
-from api.storage.patience import be_patient
+from api.storage.statements.patience import be_patient
 from dataplane.base.clock import Clock
 from dataplane.statelog import ListName
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from api.lists.kinds import last_address, outer_keys
 from api.orchestrator.database.tables.entries import fleet_entries
 from api.storage.database import AnyRow
-from api.storage.upsert import upsert
+from api.storage.statements.upsert import upsert
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
 _CONTAINED_MAX = 3

@@ -26,7 +26,7 @@ from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
 from api.orchestrator.database.tables.entries import fleet_entries, fleet_entries_staged
 from api.orchestrator.entries import rows
 from api.storage.database import AnyRow, Database
-from api.storage.patience import be_patient
+from api.storage.statements.patience import be_patient
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 
 SKIPPED_LISTED_MAX = 100

@@ -21,7 +21,7 @@ from api.orchestrator import changes
 from api.orchestrator.database.tables.nodes import deleted_nodes, enrolment_tokens, nodes
 from api.orchestrator.nodes.schemas import Registration
 from api.storage.database import AnyRow, Database
-from api.storage.upsert import upsert
+from api.storage.statements.upsert import upsert
 from dataplane.base.clock import Clock
 
 NODES_MAX = 100_000

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 
 from api.orchestrator.database.tables.jobs import job_log, job_nodes, jobs
-from api.storage import claim as claims
 from api.storage.database import AnyRow
+from api.storage.statements import claim as claims
 
 LEASE_MS = 30_000
 KEPT_MAX = 200

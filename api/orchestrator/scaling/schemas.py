@@ -42,7 +42,7 @@ class ScaleRequest(Strict):
             Field(
                 min_length=1,
                 max_length=COUNT_MAX,
-                description="as many as count says",
+                description="the nodes to remove: exactly `count` of them",
                 json_schema_extra={"uniqueItems": True},
             ),
         ]

@@ -164,7 +164,7 @@ class Jobs:
 def _check_nodes(wanted: ScaleRequest) -> None:
     if wanted.nodes is None:
         return
-    limit = "scale_down alone, and as many different nodes as count says"
+    limit = "scale_down alone, and exactly `count` different nodes"
     if wanted.action != "scale_down" or len(set(wanted.nodes)) != wanted.count:
         raise UnprocessableError(
             f"nodes: {limit}", errors=[FieldError("nodes", wanted.nodes, limit, f"nodes: {limit}")]

@@ -16,7 +16,7 @@ from api.common.contract.schemas import utc_ms
 from api.orchestrator.database.tables.incidents import incidents
 from api.orchestrator.threats.reports import ReportedIncident
 from api.storage.database import Database
-from api.storage.upsert import upsert
+from api.storage.statements.upsert import upsert
 
 OF_NODE_MAX = 2_000
 _DAY_MS = 86_400_000

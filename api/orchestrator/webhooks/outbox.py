@@ -15,9 +15,9 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from api.orchestrator.counters import count
 from api.orchestrator.database.tables.outbox import outbox, receivers
-from api.storage.claim import claim
 from api.storage.database import AnyRow
-from api.storage.upsert import upsert
+from api.storage.statements.claim import claim
+from api.storage.statements.upsert import upsert
 from api.webhooks.backoff import BackOff
 from api.webhooks.message import new_id
 from api.webhooks.receivers import Standing

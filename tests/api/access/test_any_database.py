@@ -20,7 +20,7 @@ from api.common.contract.errors import ConflictError
 from api.common.contract.operations import Answer, Call, Operation
 from api.common.contract.roles import Principal, Role
 from api.storage import tables as storage
-from api.storage.upsert import upsert
+from api.storage.statements.upsert import upsert
 from tests.support.clock import FakeClock
 
 ADMIN = Principal("id", "name", Role.ADMIN, "192.0.2.1")

@@ -13,7 +13,8 @@ from sqlalchemy import update
 from api.common import policies as documents
 from api.management.database.tables import policies
 from dataplane.base.errors import InvalidInputError
-from dataplane.policy import PolicyDocument, parsing
+from dataplane.policy import PolicyDocument
+from dataplane.policy.input import parsing
 from dataplane.policy.rules.sources.blacklist import BlacklistRule
 from dataplane.shared.stats import RejectedWhole
 from dataplane.statelog import StateLogReader

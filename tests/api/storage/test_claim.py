@@ -13,9 +13,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select, u
 from sqlalchemy import create_engine as make_plain_engine
 
 from api.orchestrator.database.upgrade import migrate
-from api.storage.claim import claim
 from api.storage.database import OpenDatabase
 from api.storage.opening import open_database
+from api.storage.statements.claim import claim
 from tests.support.servers.postgres import Postgres
 
 metadata = MetaData()

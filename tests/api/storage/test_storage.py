@@ -13,7 +13,7 @@ import pytest
 from api.access.keys import service as keys
 from api.access.receipts import Receipts
 from api.common.disk import DiskError
-from api.management.housekeeping import COMPACT_AGAIN_S
+from api.management.duties import COMPACT_AGAIN_S
 from api.management.lists.importing.stage import Stage
 from api.management.revisions.publisher import Publisher
 from api.management.settings import ApiSettings

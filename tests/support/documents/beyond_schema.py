@@ -52,7 +52,7 @@ NODE = (
 FLEET = (
     *SAME_FOR_BOTH,
     Rule("/", "is named twice", "a pattern can't compare two parts of a text"),
-    Rule("/scale", "as many different nodes as count", "a number that is the length of a list"),
+    Rule("/scale", "exactly `count` different nodes", "a number that is the length of a list"),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
 from dataplane.policy import PolicyDocument, parse_policy, read_policy
-from dataplane.policy.mistakes import FORMS
+from dataplane.policy.input.mistakes import FORMS
 
 
 def told(document: dict[str, Any]) -> dict[str, str]:

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, func, select
 from api.agent.recording.journal.journal import Journal
 from api.common.disk import StorageError
 from api.history.tables import incidents
+from api.storage.statements.upsert import upsert
 from api.storage.tables import meta
-from api.storage.upsert import upsert
 from dataplane.base.clock import Clock
 
 CURSOR = "fleet_cursor"

@@ -23,9 +23,9 @@ from api.history import upgrade
 from api.history.tables import deliveries, events, incidents
 from api.storage.sqlite import Database
 from api.storage.sqlite.damage import is_damaged, last_put_aside_ms, put_aside
+from api.storage.statements.upsert import upsert
 from api.storage.tables import meta
 from api.storage.trouble import Storage
-from api.storage.upsert import upsert
 from api.webhooks.message import new_id
 from dataplane.base.clock import Clock, SystemClock
 

@@ -28,9 +28,9 @@ from api.orchestrator.nodes.heartbeats.memory import (
 from api.orchestrator.nodes.schemas import Heartbeat
 from api.orchestrator.nodes.status import CLOCK_OFF_MS, SILENT_MS, judge
 from api.orchestrator.threats import incidents
-from api.storage.claim import claim
 from api.storage.clock import utc_ms_at_hand
 from api.storage.database import AnyRow, Database
+from api.storage.statements.claim import claim
 from dataplane.base.clock import Clock
 
 SILENT_CHUNK = 100

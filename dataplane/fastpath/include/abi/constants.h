@@ -72,7 +72,7 @@ enum {
     SB_FLOW_SWEEP_DS = 100,         /* tenths of a second in which a sweep checks all places */
     SB_HTTP_POOL_STEP = 1 << 21,    /* bytes: the size of a pool is a multiple of it */
     SB_HTTP_STRANGER = 0xffffffff,  /* sb_packet.http: the connection has no HTTP record ... */
-    SB_HTTP_UNTRACKED = 0xfffffffe, /* ... because the flow table had no place for it */
+    SB_HTTP_UNTRACKED = 0xfffffffe, /* ... because the connection table had no place for it */
     SB_RULES_MAX = 65536,      /* slots of WAF rules: used ones, and those of deleted rules that
                                   databases still contain */
     SB_RULE_NAMES_MAX = 8,     /* header names that one rule applies to */

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.orchestrator.app import orchestrator_of
-from api.orchestrator.housekeeping import Housekeeper
+from api.storage.housekeeping import Housekeeper
 from tests.api.orchestrator.conftest import heartbeat
 from tests.support.clock import FakeClock
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.common.disk import DiskError
-from api.orchestrator.housekeeping import Housekeeper
+from api.storage.housekeeping import Housekeeper
 from api.storage.trouble import Storage
 
 

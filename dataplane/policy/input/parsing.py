@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from dataplane.base.errors import InvalidInputError, InvalidInputsError
 from dataplane.base.input.list_file import UTF8_SIGNATURE
 from dataplane.base.input.numbers import whole
-from dataplane.policy.checking import check
 from dataplane.policy.document import PolicyDocument
-from dataplane.policy.mistakes import mistakes_of, without_mistakes
+from dataplane.policy.input.checking import check
+from dataplane.policy.input.mistakes import mistakes_of, without_mistakes
 
 FILE_BYTES_MAX = 1 << 20
 MISTAKES_NAMED_MAX = 100

@@ -1,7 +1,8 @@
 """Stored policies: read without validation by the rules of this release.
 
 A document was valid for the release that stored it. A later release may be stricter, so this module
-refuses nothing. Only a policy that is to be in force is validated (`dataplane.policy.parsing`).
+refuses nothing. Only a policy that is to be in force is validated
+(`dataplane.policy.input.parsing`).
 """
 
 from __future__ import annotations

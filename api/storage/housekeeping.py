@@ -1,8 +1,8 @@
-"""Background work, in one thread of each worker.
+"""Background work of a process, in one thread.
 
-An area registers a duty. All workers of all orchestrators run it, so a duty claims its rows with
-`api.storage.claim`, or is safe to run twice. A failed duty is logged and tried again; it does not
-end the thread. While the storage is in trouble, only the storage is tried.
+An area registers a duty. All workers of all orchestrators run theirs, so such a duty claims its
+rows with `api.storage.statements.claim`, or is safe to run twice. A failed duty is logged and tried
+again; it does not end the thread. While the storage is in trouble, only the storage is tried.
 """
 
 from __future__ import annotations
@@ -62,6 +62,11 @@ class Housekeeper:
     def works(self) -> bool:
         """Whether duties still complete, for the watchdog."""
         return time.monotonic() - self._turned_s < HUNG_S
+
+    def goes_on(self) -> bool:
+        """For a long duty, between its steps: it still works, for the watchdog. False: end it."""
+        self._turned_s = time.monotonic()
+        return not self._stop.is_set()
 
     def turn(self) -> None:
         """Run everything that is due, once."""

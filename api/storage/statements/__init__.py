@@ -1,0 +1,1 @@
+"""Statements in the form that all kinds of databases need: claims, upserts, long ones."""
