@@ -11,8 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from api.serving.server import room_for_connections
 from dataplane.base.errors import ConfigurationError
 from dataplane.statelog import Put, StateLogReader
 from tests.support.servers.api_server import KEY, ROOT, Server
+from tests.support.waiting import wait_for
 
 SEED = 20_261_124
 MEMORY_MB_MAX = 96
@@ -32,13 +32,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found = Server(tmp_path_factory.mktemp("server"))
     yield found
     found.stop()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def logged(directory: Path) -> dict[str, int]:
@@ -157,7 +150,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(server: Server) -> None
     assert server.request("POST", "/blacklist", {"ip": "192.0.2.1"})[0] == 202
     (worker,) = server.workers()
     os.kill(worker, signal.SIGKILL)
-    wait_for(lambda: server.workers() not in ([], [worker]))
+    wait_for(lambda: server.workers() not in ([], [worker]), "another worker serves")
     status, body = server.request("GET", "/blacklist/192.0.2.1")
     assert (status, body["ip"]) == (200, "192.0.2.1")
 
@@ -165,7 +158,8 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(server: Server) -> None
 def test_a_reload_never_has_two_writers_and_ends_with_one(server: Server) -> None:
     (worker,) = server.workers()
     server.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: len(server.workers()) == 1 and server.workers() != [worker])
+    one_other = lambda: len(server.workers()) == 1 and server.workers() != [worker]  # noqa: E731
+    wait_for(one_other, "one other worker serves")
     status, body = server.request("POST", "/blacklist", {"ip": "192.0.2.2"})
     assert (status, body["state"]) == (202, "pending")
     assert set(logged(server.directory)) == {"192.0.2.1", "192.0.2.2"}
@@ -209,7 +203,7 @@ def test_no_acknowledged_change_is_lost_by_kill_9_and_none_is_applied_twice(
 
         writer = threading.Thread(target=write)
         writer.start()
-        wait_for(lambda enough=enough: attempted >= enough)  # type: ignore[misc]
+        wait_for(lambda enough=enough: attempted >= enough, "changes are acknowledged")  # type: ignore[misc]
         server.kill()
         end.set()
         writer.join(60)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from api.management.app import create_app, node_of
 from api.management.connection import Connection
 from api.management.settings import ApiSettings
 from tests.api.conftest import Api
 from tests.support.clock import FakeClock
+from tests.support.waiting import wait_for
 
 
 class RealApi(Api):
@@ -24,16 +22,13 @@ class RealApi(Api):
         self.client = self.app.test_client()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
-
-
-def is_ready(api: Api) -> bool:
-    return bool(api.get("/health/ready").status_code == 200)
+def wait_until_ready(api: Api) -> None:
+    wait_for(lambda: api.get("/health/ready").status_code == 200, "the API is ready")
 
 
 def state_of(api: Api, revision: int) -> str:
     return str(api.get(f"/revisions/{revision}").json["state"])
+
+
+def wait_for_state(api: Api, revision: int, state: str) -> None:
+    wait_for(lambda: state_of(api, revision) == state, f"revision {revision} is {state}")

@@ -9,7 +9,7 @@ import pytest
 
 from api.management.settings import ApiSettings
 from tests.api.conftest import Api
-from tests.api.real_dataplane.real_api import RealApi, is_ready, wait_for
+from tests.api.real_dataplane.real_api import RealApi, wait_until_ready
 from tests.support.servers.dataplane import spawn
 
 CLIENT, WEB = "192.0.2.7", "198.51.100.10"
@@ -30,7 +30,7 @@ def real(settings: ApiSettings) -> Iterator[RealApi]:
     """Its data plane is ready."""
     with spawn(settings.socket, settings.state_log):
         found = RealApi(settings)
-        wait_for(lambda: is_ready(found))
+        wait_until_ready(found)
         yield found
         found.close()
 

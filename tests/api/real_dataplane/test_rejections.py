@@ -13,7 +13,7 @@ from api.management.database.tables import policies
 from api.management.revisions.publisher import Outcome
 from dataplane.base.errors import NativeError
 from dataplane.statelog import Change, SetPolicy
-from tests.api.real_dataplane.real_api import RealApi, is_ready, state_of, wait_for
+from tests.api.real_dataplane.real_api import RealApi, wait_for_state, wait_until_ready
 from tests.support.servers.dataplane import PortlessDataplane, spawn, turning
 from tests.support.servers.dataplane import settings as dataplane_settings
 
@@ -26,7 +26,7 @@ def _commit(api: RealApi, *changes: Change) -> int:
 
 def _reason(api: RealApi, revision: int) -> str:
     """Why it was rejected, once it is."""
-    wait_for(lambda: state_of(api, revision) == "rejected")
+    wait_for_state(api, revision, "rejected")
     return str(api.get(f"/revisions/{revision}").json["reason"])
 
 
@@ -37,7 +37,7 @@ def test_after_a_rejection_everything_is_answered_and_the_revision_says_why(
     reason = "the policy was rejected: rules[0].type: one of sanity"
     for start in range(2):
         with spawn(real.settings.socket, real.settings.state_log):
-            wait_for(lambda: is_ready(real))
+            wait_until_ready(real)
             if start == 0:
                 rejected = _commit(real, change)
                 real.connection.announce(rejected)
@@ -47,7 +47,7 @@ def test_after_a_rejection_everything_is_answered_and_the_revision_says_why(
             assert (answer.status_code, answer.json["state"]) == (201, "in_force")
             assert real.get("/status").json["reasons"] == ["rejected"]
     with spawn(real.settings.socket, real.settings.state_log):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         answer = real.call("PUT", "/policy", json={"name": "mended"})
         assert (answer.status_code, answer.json["state"]) == (200, "in_force")
         assert real.get("/blacklist").json["total"] == 2
@@ -58,7 +58,7 @@ def test_a_policy_in_force_that_a_new_release_refuses_is_told_and_the_rest_is_in
 ) -> None:
     """What a restart after an upgrade finds; the snapshot bears the revision of the ban."""
     with spawn(real.settings.socket, real.settings.state_log):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         made = real.call("PUT", "/policy", json={"name": "x"}).json["revision"]
         banned = real.ban("192.0.2.1").json["state"]
         assert banned == "in_force"
@@ -67,7 +67,7 @@ def test_a_policy_in_force_that_a_new_release_refuses_is_told_and_the_rest_is_in
         connection.execute(update(policies).values(document=stored))
     assert real.node.publisher.renew("an upgrade")
     with spawn(real.settings.socket, real.settings.state_log):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         assert _reason(real, made).startswith("the policy was rejected: rules[0].type: one of")
         shown = real.get("/policy").json
         assert (shown["state"], shown["policy"]) == ("rejected", stored)
@@ -85,7 +85,7 @@ def test_an_import_that_cant_be_applied_is_rejected_and_everything_is_answered(
 
     chosen = dataplane_settings(real.settings.socket, real.settings.state_log)
     with PortlessDataplane(chosen) as dataplane, turning(dataplane):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         with monkeypatch.context() as patched:
             patched.setattr(dataplane.lists, "put", no_memory)
             revision = real.bring("10.0.0.1\n").json["revision"]
@@ -104,7 +104,7 @@ def test_prefixes_that_are_not_committed_are_rejected_and_everything_is_answered
 
     chosen = dataplane_settings(real.settings.socket, real.settings.state_log)
     with PortlessDataplane(chosen) as dataplane, turning(dataplane):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         with monkeypatch.context() as patched:
             patched.setattr(dataplane.lists, "commit", no_memory)
             answer = real.ban("10.0.0.0/8")

@@ -7,9 +7,10 @@ import pytest
 from api.management.settings import ApiSettings
 from dataplane.base.networks import Network
 from tests.api.conftest import Api
-from tests.api.real_dataplane.real_api import RealApi, is_ready, state_of, wait_for
+from tests.api.real_dataplane.real_api import RealApi, state_of, wait_for_state, wait_until_ready
 from tests.support.documents.old_state_log import make_format_1
 from tests.support.servers.dataplane import spawn
+from tests.support.waiting import wait_for
 
 BANS = [f"192.0.2.{number}" for number in (1, 2, 3)]
 WRONG = "192.0.2.7"
@@ -40,18 +41,18 @@ def renewals(api: Api) -> int:
 
 def test_a_changed_log_is_renewed_when_the_data_plane_alone_restarts(real: RealApi) -> None:
     with spawn(real.settings.socket, real.settings.state_log):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         real.node.housekeeper.turn()
         for ip in BANS:
             assert real.ban(ip).status_code == 201
         damage(real.settings)
     with spawn(real.settings.socket, real.settings.state_log):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         status = real.get("/status").json
         assert (status["health"], status["reasons"]) == ("degraded", ["state_log"])
         found = real.connection.hits([("blacklist", Network.parse(ip)) for ip in (*BANS, WRONG)])
         assert [str(network) for _, network in found] == BANS[:1], "what is before the damage"
-        wait_for(lambda: mended(real))
+        wait_for(lambda: mended(real), "the log is mended")
         assert renewals(real) == 1
         assert real.ban("192.0.2.9").status_code == 201
 
@@ -69,7 +70,7 @@ def test_a_log_that_was_changed_while_both_were_down_is_renewed(
     with spawn(settings.socket, settings.state_log):
         api = api or RealApi(settings)
         try:
-            wait_for(lambda: mended(api))
+            wait_for(lambda: mended(api), "the log is mended")
             assert renewals(api) == 1
         finally:
             api.close()
@@ -79,17 +80,17 @@ def test_an_import_that_was_changed_is_renewed_when_the_data_plane_alone_restart
     real: RealApi,
 ) -> None:
     with spawn(real.settings.socket, real.settings.state_log):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         real.node.housekeeper.turn()
         imported = real.bring("\n".join(BANS)).json["revision"]
-        wait_for(lambda: state_of(real, imported) == "in_force")
+        wait_for_state(real, imported, "in_force")
     file = next(real.settings.state_log.glob("import-*"))
     file.write_bytes(file.read_bytes().replace(BANS[1].encode(), WRONG.encode()))
     with spawn(real.settings.socket, real.settings.state_log):
-        wait_for(lambda: is_ready(real))
+        wait_until_ready(real)
         assert real.get("/status").json["reasons"] == ["state_log"]
         assert state_of(real, imported) == "pending"
-        wait_for(lambda: mended(real))
+        wait_for(lambda: mended(real), "the log is mended")
         assert state_of(real, imported) == "in_force"
 
 
@@ -102,6 +103,6 @@ def test_a_log_of_the_format_before_is_renewed(settings: ApiSettings) -> None:
     with spawn(settings.socket, settings.state_log):
         api = RealApi(settings)
         try:
-            wait_for(lambda: mended(api))
+            wait_for(lambda: mended(api), "the log is mended")
         finally:
             api.close()

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ import pytest
 from api.management.settings import ApiSettings
 from dataplane.native import abi
 from dataplane.native.library import ENVIRONMENT_VARIABLE
-from tests.api.real_dataplane.real_api import RealApi
+from tests.api.real_dataplane.real_api import RealApi, wait_for_state, wait_until_ready
 from tests.native.waf.waf_support import Request
 from tests.support.patient import be_patient
 from tests.support.servers.dataplane import ROOT, PortlessDataplane, turning
 from tests.support.servers.dataplane import settings as dataplane_settings
+from tests.support.waiting import wait_for
 
 PATTERN = "union\\s+select"
 ATTACK = b"GET /?q=1 UNION  SELECT 2 HTTP/1.1"
@@ -35,13 +35,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     if pipeline.exists() and ENVIRONMENT_VARIABLE not in os.environ:
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(pipeline))
     be_patient(monkeypatch)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
 
 
 class Walk:
@@ -74,6 +67,10 @@ class Walk:
     def add(self, pattern: str = PATTERN, **rest: Any) -> Any:
         return self.api.post("/rules", {"pattern": pattern, "action": "block", **rest})
 
+    def wait_for_a_compiler(self) -> None:
+        state = lambda: self.api.connection.stats().rules.state  # noqa: E731
+        wait_for(lambda: "away" not in state(), "the compiler of rules answers")
+
     def hits(self, rule: str) -> int:
         return int(self.api.get(f"/rules/{rule}").json["hits"])
 
@@ -83,8 +80,8 @@ def walk(settings: ApiSettings, tmp_path: Path) -> Iterator[Walk]:
     made = Walk(settings, tmp_path / "rules")
     try:
         with turning(made.dataplane):
-            wait_for(lambda: made.api.get("/health/ready").status_code == 200)
-            wait_for(lambda: "away" not in made.api.connection.stats().rules.state)
+            wait_until_ready(made.api)
+            made.wait_for_a_compiler()
             yield made
     finally:
         made.api.close()
@@ -133,7 +130,7 @@ def test_rules_of_an_import_are_in_force_and_those_refused_are_named(walk: Walk)
     job = walk.api.get(f"/rules/jobs/{answer.json['id']}").json
     assert (job["state"], job["added"], job["refused"]) == ("done", 300, 1), job
     assert job["refused_lines"][0]["line"] == 301
-    wait_for(lambda: walk.api.get(f"/revisions/{job['revision']}").json["state"] == "in_force")
+    wait_for_state(walk.api, job["revision"], "in_force")
     assert walk.blocks(b"GET /?q=attack number 299 of many HTTP/1.1")
     assert walk.hits("rule_300") == 1
 
@@ -161,11 +158,11 @@ def test_rules_are_there_again_after_a_restart_of_the_data_plane(
         made = Walk(settings, tmp_path / "rules")
         try:
             with turning(made.dataplane):
-                wait_for(lambda: made.api.get("/health/ready").status_code == 200)  # noqa: B023
+                wait_until_ready(made.api)
                 if attempt == 0:
-                    wait_for(lambda: "away" not in made.api.connection.stats().rules.state)  # noqa: B023
+                    made.wait_for_a_compiler()
                     assert made.add().status_code == 201
-                wait_for(lambda: made.blocks(ATTACK))  # noqa: B023
+                wait_for(lambda: made.blocks(ATTACK), "the rule blocks")  # noqa: B023
                 assert made.api.get("/rules/rule_1").json["status"] == "active"
         finally:
             made.api.close()
@@ -183,10 +180,10 @@ def test_a_rule_blocks_until_its_end_and_takes_no_place_then(walk: Walk) -> None
 
     assert any(map(blocks_for, (2, 15, 60)))
     rule, ends = added[-1]
-    wait_for(lambda: not walk.blocks(ATTACK), 120)
+    wait_for(lambda: not walk.blocks(ATTACK), "the rule has ended", 120)
     assert datetime.now(UTC) >= ends - timedelta(milliseconds=100)
     assert walk.api.get(f"/rules/{rule}").status_code == 404
-    wait_for(lambda: walk.api.connection.stats().rules.used == 0)
+    wait_for(lambda: walk.api.connection.stats().rules.used == 0, "no rule has a place")
 
 
 def test_rules_of_another_database_replace_those_before(walk: Walk) -> None:

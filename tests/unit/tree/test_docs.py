@@ -157,6 +157,14 @@ def test_dashboard_is_json_whose_panels_do_not_overlap() -> None:
         taken |= cells
 
 
+def test_short_ranges_of_the_dashboard_follow_the_scrape_interval() -> None:
+    """A rate needs two samples: [1m] shows nothing if Prometheus scrapes once a minute."""
+    panels = json.loads((DOCS / "grafana-dashboard.json").read_text())["panels"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    ranges = {found for query in queries for found in re.findall(r"\[(.+?)\]", query)}
+    assert {one for one in ranges if one not in {"0-9", "$__rate_interval"}} == {"5m", "1h"}
+
+
 def config_keys() -> dict[str, FieldInfo]:
     def inside(model: Any, prefix: str) -> dict[str, FieldInfo]:
         found = {}
