@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -119,22 +120,37 @@ def lacks(held: Held, desired: Desired, node: str) -> list[Missing] | None:
 
 
 def undrained(held: Held, desired: Desired, chosen: list[str], since_ms: int) -> dict[str, str]:
-    """For each node that does not drain or still has connections, a text with what is missing, by
-    reports since that time."""
+    """For each node whose drain is not complete, a text with what is missing, by reports since
+    that time."""
     with held.database.read() as connection:
         found = list(connection.execute(select(nodes).where(nodes.c.id.in_(chosen))))
     left = {}
     for row in found:
-        count = row.stats.get("connections_active") if (row.seen_ms or 0) > since_ms else None
+        stats = row.stats if (row.seen_ms or 0) > since_ms else {}
         try:
             is_draining = drains(desired(row.id), row.applied)
         except NotFoundError:
             continue
         if not is_draining:
             left[row.id] = "has not reported its drain"
-        elif count != 0:
-            left[row.id] = f"has {'an unknown number of' if count is None else count} connections"
+        elif (rest := _left(stats)) is not None:
+            left[row.id] = rest
     return left
+
+
+def _left(stats: dict[str, Any]) -> str | None:
+    """What a drain waits for. A node of this release reports when its drain is complete; an older
+    one only counts its connections."""
+    if (complete := stats.get("drain_complete")) is not None:
+        proxied = stats.get("connections_proxied")
+        what = f"has {proxied} proxied connections, or packets still arrive"
+        return None if complete else what
+    count = stats.get("connections_active")
+    return (
+        None
+        if count == 0
+        else f"has {'an unknown number of' if count is None else count} connections"
+    )
 
 
 def begin_removal(held: Held, registry: Registry, node: str) -> bool:

@@ -144,7 +144,7 @@ def _drain(held: Held, means: Means, chosen: list[str]) -> None:
             return
         held.go_on()
         means.wait(TURN_S)
-    held.say("drained: no connections are left")
+    held.say("drained")
 
 
 def _remove_all(held: Held, means: Means, chosen: list[str]) -> str | None:

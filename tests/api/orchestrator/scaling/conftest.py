@@ -37,7 +37,7 @@ class FakeProvisioner:
         self.free = 2
         self.there: list[str] = []
         self.asked: list[tuple[str, str]] = []
-        self.connections = 0
+        self.stats: dict[str, int] = {"drain_complete": 1, "connections_proxied": 0}
         self.health: Callable[[str], str | None] = lambda _node: "healthy"
         """None: the node is not heard of."""
         self.follows: Callable[[str, str], str] = lambda _node, _part: "applied"
@@ -89,7 +89,7 @@ class FakeProvisioner:
                 version=f"0.1.{self._spoken}",  # what is new in other words is written at once
                 health=health,
                 applied=self.applied(node),
-                stats={"connections_active": self.connections},
+                stats=self.stats,
             )
             url = f"/api/v1/nodes/{node}/heartbeat"
             assert client_of(self.app, self._key(node)).post(url, json=sent).status_code == 200

@@ -164,7 +164,7 @@ def test_a_scale_down_that_is_cancelled_lets_the_nodes_work_on(
 ) -> None:
     scale(admin, "scale_up", 1)
     worker.turn()
-    provisioner.connections = 1
+    provisioner.stats = {"drain_complete": 0, "connections_proxied": 1}
     asked = scale(admin, "scale_down", 1)
     cancel = f"{asked.headers['Location']}/cancel"
 
