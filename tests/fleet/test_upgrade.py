@@ -46,8 +46,11 @@ def given(folder: Path, configuration: Path = CONFIGURATION) -> tuple[str, ...]:
 def load(run: Run) -> Iterator[Load]:
     """Requests to the origin, all the time."""
     run.spread(*NODES)
-    with run.origin() as lab, Load(lab) as load:
-        yield load
+    with run.origin() as lab:
+        with Load(lab) as load:
+            yield load
+        assert load.answered > 0
+        assert load.lost == {}
 
 
 def test_check_mode_tells_who_would_get_a_release_and_drains_nobody(run: Run) -> None:

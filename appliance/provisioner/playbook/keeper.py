@@ -106,7 +106,9 @@ def _run(playbook: Playbook, scratch: Path, line: bytes, asker: Asker) -> dict[s
     if answers.error or failure:
         # The provider's own message is more precise than Ansible's.
         raise PlaybookError(answers.error or str(failure))
-    return answers.result or {}
+    if answers.result is None:
+        raise PlaybookError("the provider command has ended without a result")
+    return answers.result
 
 
 def _line(descriptor: int) -> bytes:

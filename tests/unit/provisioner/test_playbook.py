@@ -97,6 +97,7 @@ def test_the_token_is_on_no_command_line_and_in_no_file_that_others_can_read(
     [
         ("say(error='no addresses are left'); sys.exit(1)", "no addresses are left"),
         ("print('hello', flush=True)", "no JSON"),
+        ("pass", "without a result"),
         ("sys.exit(3)", "task 'Run the provider command: create scale-1-1' failed"),
         ("say(result={}); sys.exit(3)", "task 'Run the provider command: create scale-1-1' failed"),
     ],
