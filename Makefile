@@ -10,7 +10,7 @@ AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || \
 TIERS := unit native api e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench setup-image setup-fleet build abi reasons run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics image-test-scale wheels fleet-test clean
+.PHONY: help setup setup-bench setup-image setup-fleet build abi reasons run test $(TIERS:%=test-%) test-sanitize lint format bench image image-test image-test-nics image-test-scale image-test-upgrade wheels fleet-test clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -81,6 +81,9 @@ image-test-nics: setup-image ## boot it once with each other NIC: e1000, e1000e,
 
 image-test-scale: setup-image ## an orchestrator makes two nodes of it as virtual machines, and removes them
 	@$(PYTHON) tests/run.py image-scale -- $(PYTEST_ARGS)
+
+image-test-upgrade: setup-image ## upgrade a machine of an older image in place (OLDER_IMAGE=FILE)
+	@SECBEAT_OLDER_IMAGE="$(abspath $(OLDER_IMAGE))" $(PYTHON) tests/run.py image-upgrade -- $(PYTEST_ARGS)
 
 wheels: setup-image ## the release as wheels in build/wheelhouse, for hosts that are no image (docs/operations.md)
 	@$(AS_ROOT) $(PYTHON) -m appliance.image wheels $(WHEELS_ARGS)

@@ -23,7 +23,7 @@ from xml.etree import ElementTree as ET
 TREE = Path(__file__).resolve().parents[1]
 REPORTS = TREE / "build" / "reports"
 NO_TESTS_COLLECTED = 5
-AS_ROOT = ("e2e", "e2e-alone", "image", "image-nics", "image-scale", "fleet")
+AS_ROOT = ("e2e", "e2e-alone", "image", "image-nics", "image-scale", "image-upgrade", "fleet")
 PARTS = {"e2e": ("e2e", "e2e-alone")}
 """Tiers that are run in several parts."""
 ONE_STORY = ("fleet",)
@@ -150,6 +150,7 @@ def _folders(tier: str) -> list[str]:
         "image": ["tests/image/closed", "tests/image/booted"],
         "image-nics": ["tests/image/nics"],
         "image-scale": ["tests/image/scaling"],
+        "image-upgrade": ["tests/image/upgrades"],
         "e2e-alone": ["tests/e2e"],
         "sanitize": ["tests/native"],
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +13,7 @@ from tests.support.instances.lab import TREE
 
 OUTPUT = TREE / "build" / "image"
 MANIFEST = OUTPUT / "manifest.json"
+WHEELHOUSE = OUTPUT / "wheelhouse"
 VIRTUAL, METAL = "vm", "metal"
 
 
@@ -25,6 +28,14 @@ def image(kind: str) -> Path:
 def accelerator() -> Literal["tcg", "kvm"]:
     """What a kernel was seen to boot under when the image was built."""
     return "kvm" if _manifest()["accelerator"] == "kvm" else "tcg"
+
+
+def python_sources() -> dict[str, str]:
+    """SHA-256 digest of each Python file of the product in the wheelhouse, by path."""
+    (wheel,) = WHEELHOUSE.glob("secbeat-*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        files = [name for name in opened.namelist() if name.endswith(".py")]
+        return {name: hashlib.sha256(opened.read(name)).hexdigest() for name in files}
 
 
 def raw(kind: str, run: Run) -> Path:

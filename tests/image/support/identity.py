@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.image.support.vm import VM
 
+FLEET_KEY = "/var/lib/secbeat/agent/fleet.key"
 IDENTITY = (
     "/etc/machine-id",
     "/etc/secbeat/secbeat.toml",
@@ -11,16 +12,17 @@ IDENTITY = (
     "/etc/secbeat/tls/tls.key",
     "/etc/ssh/ssh_host_ed25519_key",
     "/var/lib/secbeat/agent/agent.key",
-    "/var/lib/secbeat/agent/fleet.key",
+    FLEET_KEY,
     "/var/lib/secbeat/agent/webhooks.secret",
     "/var/lib/secbeat/keys/admin.key",
     "/var/lib/secbeat/node-id",
 )
 
 
-def identity(node: VM) -> dict[str, str]:
+def identity(node: VM, *, is_in_a_fleet: bool = True) -> dict[str, str]:
     """Digests of all that."""
-    lines = node.root(f"sha256sum {' '.join(IDENTITY)}").splitlines()
+    files = [path for path in IDENTITY if is_in_a_fleet or path != FLEET_KEY]
+    lines = node.root(f"sha256sum {' '.join(files)}").splitlines()
     digests = {path: digest for digest, path in (line.split() for line in lines)}
-    assert set(digests) == set(IDENTITY)
+    assert set(digests) == set(files)
     return digests

@@ -1,0 +1,155 @@
+"""The disk of an older image comes to the release of build/image, and stays the same node.
+
+``make image-test-upgrade OLDER_IMAGE=FILE``; the file is the qcow2 of an earlier ``make image``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.image.support import inside, seed
+from tests.image.support.artifacts import WHEELHOUSE, accelerator, python_sources
+from tests.image.support.controller import PLAYBOOK_S, Controller
+from tests.image.support.expected import SECBEAT_TOML
+from tests.image.support.identity import identity
+from tests.image.support.run import Run
+from tests.image.support.taps import Wire
+from tests.image.support.vm import API_PORT, SSH_PORT, VM, Plan
+from tests.image.support.waf import ATTACK, DONE, code_of, protect, status_of
+from tests.support.waiting import wait_for
+
+OLDER = "SECBEAT_OLDER_IMAGE"
+BANNED = "203.0.113.99"
+IN_FORCE_S = 300
+pytestmark = pytest.mark.timeout(2 * PLAYBOOK_S)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a measurement, also when the test passes."""
+
+    def uncaptured(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n    {text}", flush=True)
+
+    return uncaptured
+
+
+@pytest.fixture(scope="module")
+def wire(run: Run) -> Iterator[Wire]:
+    with Wire(run.peers) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def node(run: Run, wire: Wire) -> Iterator[VM]:
+    """A machine of the older image, which forwards."""
+    older = Path(os.environ[OLDER]).resolve(strict=True)
+    volume = run.directory / "older.iso"
+    seed.write_iso(volume, seed.cloud_init_files("older", run.key.public, SECBEAT_TOML))
+    plan = Plan(
+        older,
+        "older",
+        accelerator=accelerator(),
+        seed=volume,
+        data_nics=wire.nics,
+        guest_ports=(SSH_PORT, API_PORT),
+    )
+    with VM(plan, run.directory, run.key, run.name) as machine:
+        machine.wait_until_up()
+        wire.wait_until_it_forwards()
+        yield machine
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the machine had."""
+
+    files: dict[str, str]
+    database: str
+    key: str
+    rule: str
+    sources: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def before(node: VM) -> Before:
+    """With a ban, a rule and a key."""
+    rule = protect(node)
+    added = node.api("POST", "/blacklist", json={"ip": BANNED, "reason": "before the upgrade"})
+    assert added.status_code in DONE, added.text
+    made = node.api("POST", "/keys", json={"name": "before-the-upgrade", "role": "operate"})
+    assert made.status_code == 201, made.text
+    database = node.api("GET", "/status").json()["database_id"]
+    files = identity(node, is_in_a_fleet=False)
+    return Before(files, database, made.json()["key"], rule, sources(node))
+
+
+@pytest.fixture(scope="module")
+def controller(node: VM, run: Run) -> Controller:
+    return Controller.make(node, run.directory)
+
+
+def sources(node: VM) -> dict[str, str]:
+    """Digests of the product's Python files on the machine, as `python_sources`."""
+    lines = node.root(
+        "cd /opt/secbeat/lib/python3*/site-packages"
+        " && find api appliance dataplane -name '*.py' -exec sha256sum {} +"
+    ).splitlines()
+    return {path: digest for digest, path in (line.split() for line in lines)}
+
+
+def in_force(node: VM, key: str) -> dict[str, Any]:
+    """The ban of the time before."""
+    listed = node.api("GET", "/blacklist", key, params={"limit": 1000}).json()
+    (entry,) = [each for each in listed["blacklist"] if each["ip"] == BANNED]
+    return dict(entry)
+
+
+def assert_the_same(node: VM, wire: Wire, before: Before) -> None:
+    """The same node, with all that was in force."""
+    wire.wait_until_it_forwards()
+    wait_for(node.is_ready, "the API is ready", IN_FORCE_S, every_s=1)
+    assert identity(node, is_in_a_fleet=False) == before.files
+    assert node.api("GET", "/status", before.key).json()["database_id"] == before.database
+    wait_for(
+        lambda: in_force(node, before.key)["state"] == "in_force", "the ban", IN_FORCE_S, every_s=1
+    )
+    assert in_force(node, before.key)["reason"] == "before the upgrade"
+    wait_for(lambda: status_of(node, before.rule) == "active", "the rule", IN_FORCE_S, every_s=1)
+    assert (code_of(wire, ATTACK), code_of(wire, "")) == ("403", "200")
+
+
+def test_rollout_brings_the_release(
+    node: VM, wire: Wire, controller: Controller, before: Before, say: Callable[[str], None]
+) -> None:
+    assert controller.play("rollout.yml", WHEELHOUSE, "nodes")["changed"] > 0
+    say(controller.lasted[-1])
+    assert before.sources != python_sources(), "both images have the same release"
+    assert sources(node) == python_sources()
+    assert_the_same(node, wire, before)
+
+
+def test_site_brings_the_rest_and_then_changes_nothing(
+    node: VM, wire: Wire, controller: Controller, before: Before, say: Callable[[str], None]
+) -> None:
+    for turn in range(2):
+        counts = controller.play("site.yml", WHEELHOUSE, "nodes", "appliances")
+        say(f"{controller.lasted[-1]}, {counts['changed']} tasks changed something")
+        assert counts["failed"] == 0
+        assert turn == 0 or counts["changed"] == 0
+    assert_the_same(node, wire, before)
+
+
+def test_it_boots_again_as_the_same_node(node: VM, wire: Wire, before: Before) -> None:
+    node.power_off()
+    node.start()
+    node.wait_until_up()
+    assert inside.failed_units(node.host) == set()
+    assert_the_same(node, wire, before)
