@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 import requests
 
+from dataplane.shared.stats import NodeStats
 from tests.support.instances.lab import Lab, assert_ledgers
 from tests.support.instances.passage import Passage
 from tests.support.network.peers import flood, sequence
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.alone  # floods, and datagrams of which none may be los
 FLOOD_PACKETS = 20_000
 IMPORT_LINES = 1_000_000
 SINGLE_BANS = 20
+BULK_S = 240
 RATE_PPS = 200
 
 
@@ -55,38 +58,69 @@ def import_body() -> bytes:
 
 
 def test_an_import_of_a_million_loses_no_packet_and_delays_no_ban(lab: Lab, key, import_body):
-    before, passage_before = lab.quiet_stats(), Passage.settled(lab)
-    answers: list[requests.Response] = []
-
-    def bulk() -> None:
-        answers.append(
-            lab.change(
-                "POST",
-                "/blacklist/import",
-                key,
-                headers={"Content-Type": "text/plain"},
-                params={"reason": "bulk"},
-                data=import_body,
-                timeout_s=240,
-            )
+    def bulk() -> requests.Response:
+        return lab.change(
+            "POST",
+            "/blacklist/import",
+            key,
+            headers={"Content-Type": "text/plain"},
+            params={"reason": "bulk"},
+            data=import_body,
+            timeout_s=BULK_S,
         )
 
+    answer, after = _beside_traffic(lab, key, bulk, "192.0.2.{}")
+    assert answer.json()["added"] == IMPORT_LINES
+    assert after.capacities.addresses_used >= IMPORT_LINES
+    sample = lab.api("GET", "/blacklist/100.64.0.77", key).json()
+    assert (sample["state"], sample["reason"]) == ("in_force", "bulk")
+
+
+def test_a_removal_of_a_million_loses_no_packet_and_delays_no_ban(lab: Lab, key):
+    """The entries of the import."""
+
+    def bulk() -> requests.Response:
+        condition = {"reason": "bulk"}
+        return lab.change("POST", "/blacklist/remove", key, json=condition, timeout_s=BULK_S)
+
+    answer, after = _beside_traffic(lab, key, bulk, "198.51.100.{}")
+    assert answer.json()["removed"] == IMPORT_LINES
+    assert after.capacities.addresses_used < IMPORT_LINES
+    assert lab.api("GET", "/blacklist/100.64.0.77", key).status_code == 404
+    assert lab.api("GET", "/blacklist/198.51.100.1", key).json()["state"] == "in_force"
+
+
+def _beside_traffic(
+    lab: Lab, key: str, bulk: Callable[[], requests.Response], banned: str
+) -> tuple[requests.Response, NodeStats]:
+    """Do a bulk change beside datagrams and single bans; no packet may be lost. Returns its answer
+    and the later statistics."""
+    before, passage_before = lab.quiet_stats(), Passage.settled(lab)
+    answers: list[requests.Response] = []
+    took_s: list[float] = []
+
+    def change() -> None:
+        started = time.monotonic()
+        answers.append(bulk())
+        took_s.append(time.monotonic() - started)
+
     with sequence(lab, "198.19.0.1", 5001, RATE_PPS) as traffic:
-        importing = threading.Thread(target=bulk, daemon=True)
-        importing.start()
-        times_ms = [_ban(lab, key, f"192.0.2.{n}") for n in range(1, SINGLE_BANS + 1)]
-        during = importing.is_alive()
+        changing = threading.Thread(target=change, daemon=True)
+        changing.start()
+        times_ms = [_ban(lab, key, banned.format(n)) for n in range(1, SINGLE_BANS + 1)]
+        during = changing.is_alive()
         beat = lab.stats().lcores[0].heartbeat
         wait_for(lambda: lab.stats().lcores[0].heartbeat > beat, "the worker's next turn")
-        importing.join()
+        changing.join()
         sent, received = traffic.finish()
 
-    assert answers[0].json()["added"] == IMPORT_LINES
+    (answer,) = answers
     after = lab.quiet_stats()
     assert_ledgers(after)
     print(
+        f"{IMPORT_LINES} entries changed in {took_s[0]:.1f} s; "
         f"{sent} datagrams at {RATE_PPS} per second; {SINGLE_BANS} bans "
-        f"({'all' if during else 'not all'} during the import), POST to effect: "
+        f"({'all' if during else 'not all'} during it), POST to effect: "
         f"median {statistics.median(times_ms):.1f} ms, longest {max(times_ms):.1f} ms"
     )
     # First the node's own account: on a busy machine it tells a loss of the peers' from one of its.
@@ -98,9 +132,7 @@ def test_an_import_of_a_million_loses_no_packet_and_delays_no_ban(lab: Lab, key,
         n: p.dropped for n, p in before.ports.items()
     }
     assert [p.missed for p in after.ports.values()] == [p.missed for p in before.ports.values()]
-    assert after.capacities.addresses_used >= IMPORT_LINES
-    sample = lab.api("GET", "/blacklist/100.64.0.77", key).json()
-    assert (sample["state"], sample["reason"]) == ("in_force", "bulk")
+    return answer, after
 
 
 def _ban(lab: Lab, key: str, address: str) -> float:
