@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.image.support import seed
 from tests.image.support.artifacts import VIRTUAL, accelerator, image
 from tests.image.support.expected import SECBEAT_TOML
+from tests.image.support.peers import seed
+from tests.image.support.peers.taps import Wire
 from tests.image.support.run import Run, exit_on_sigterm, new_run
-from tests.image.support.taps import Wire
-from tests.image.support.vm import BOOT_S, SSH_PORT, VM, Plan
+from tests.image.support.vms.vm import BOOT_S, SSH_PORT, VM, Plan
 
 
 def measure(run: Run, wire: Wire, file: Path, name: str) -> Iterator[tuple[str, float]]:

@@ -26,7 +26,7 @@ from tests.fleet.support import network
 from tests.fleet.support.certificates import AUTHORITY
 from tests.fleet.support.host import Host, remove_groups
 from tests.fleet.support.tree import ADMINISTRATOR, TREE, host_tree
-from tests.image.support.ssh import CONNECT_S, KeyPair
+from tests.image.support.vms.ssh import CONNECT_S, KeyPair
 from tests.support.instances.lab import Lab
 from tests.support.instances.lab import run as run_any
 from tests.support.network.namespaces import inside

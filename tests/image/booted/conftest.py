@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from tests.image.support import seed
 from tests.image.support.artifacts import VIRTUAL, accelerator, image
 from tests.image.support.expected import NOT_FOR_THE_NETWORK, SECBEAT_TOML
-from tests.image.support.machine import Firmware
-from tests.image.support.outside import Outside
-from tests.image.support.outside import outside as outside_of
+from tests.image.support.peers import seed
+from tests.image.support.peers.outside import Outside
+from tests.image.support.peers.outside import outside as outside_of
+from tests.image.support.peers.taps import Wire
 from tests.image.support.run import Run
-from tests.image.support.taps import Wire
-from tests.image.support.vm import (
+from tests.image.support.vms.machine import Firmware
+from tests.image.support.vms.vm import (
     API_PORT,
     BOOT_S,
     FLEET_PORT,

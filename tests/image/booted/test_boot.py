@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from tests.image.support import inside
-from tests.image.support.outside import TOKEN, Outside
-from tests.image.support.vm import BOOT_S, VM
+from tests.image.support.peers.outside import TOKEN, Outside
+from tests.image.support.vms.vm import BOOT_S, VM
 from tests.support.waiting import wait_for
 
 SECRETS = ("agent.key", "fleet.key", "webhooks.secret")

@@ -7,8 +7,8 @@ import hashlib
 import pytest
 
 from appliance.lab.network import CLIENT
-from tests.image.support.taps import ORIGIN4, ORIGIN6, Wire
-from tests.image.support.vm import VM
+from tests.image.support.peers.taps import ORIGIN4, ORIGIN6, Wire
+from tests.image.support.vms.vm import VM
 from tests.support.waiting import wait_for
 
 BAN_S = 20

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from tests.image.support import expected, inside, seed
+from tests.image.support import expected, inside
 from tests.image.support.artifacts import METAL, VIRTUAL, accelerator, image, raw
-from tests.image.support.machine import MANAGEMENT_MAC, Firmware
+from tests.image.support.peers import seed
+from tests.image.support.peers.taps import OUTSIDE_MAC
 from tests.image.support.run import Run
-from tests.image.support.session import ANSWER_S, Session
-from tests.image.support.taps import OUTSIDE_MAC
-from tests.image.support.vm import VM, Plan
+from tests.image.support.vms.machine import MANAGEMENT_MAC, Firmware
+from tests.image.support.vms.session import ANSWER_S, Session
+from tests.image.support.vms.vm import VM, Plan
 from tests.support.waiting import wait_for
 
 STATIC = seed.Network(MANAGEMENT_MAC)

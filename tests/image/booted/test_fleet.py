@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.image.support import inside
-from tests.image.support.outside import TOKEN, Outside
-from tests.image.support.taps import ORIGIN4, Wire
-from tests.image.support.vm import VM
+from tests.image.support.peers.outside import TOKEN, Outside
+from tests.image.support.peers.taps import ORIGIN4, Wire
+from tests.image.support.vms.vm import VM
 from tests.support.waiting import wait_for
 
 HEALTHY_S = 180

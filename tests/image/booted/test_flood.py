@@ -14,9 +14,9 @@ import pytest
 
 from api.webhooks import secret
 from appliance.lab.network import ORIGIN
-from tests.image.support.outside import Outside
-from tests.image.support.taps import ORIGIN4, Wire
-from tests.image.support.vm import VM
+from tests.image.support.peers.outside import Outside
+from tests.image.support.peers.taps import ORIGIN4, Wire
+from tests.image.support.vms.vm import VM
 from tests.image.support.waf import DONE
 from tests.support.instances.heard import heard
 from tests.support.servers.receiver import Got, Receiver

@@ -8,8 +8,8 @@ import pytest
 
 from tests.image.support import expected, inside
 from tests.image.support.inside import Process
-from tests.image.support.machine import MANAGEMENT_MAC
-from tests.image.support.vm import VM
+from tests.image.support.vms.machine import MANAGEMENT_MAC
+from tests.image.support.vms.vm import VM
 
 MANAGEMENT, OUTSIDE, INSIDE = "0000:00:04.0", "0000:00:05.0", "0000:00:06.0"
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from tests.image.support.machine import FORWARD_HOST
-from tests.image.support.taps import ORIGIN4, Wire
-from tests.image.support.vm import METRICS_PORT, VM
+from tests.image.support.peers.taps import ORIGIN4, Wire
+from tests.image.support.vms.machine import FORWARD_HOST
+from tests.image.support.vms.vm import METRICS_PORT, VM
 from tests.support.waiting import wait_for
 
 ROUNDS = 10

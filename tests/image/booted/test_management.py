@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from tests.image.support.expected import NOT_FOR_THE_NETWORK
-from tests.image.support.machine import FORWARD_HOST, GATEWAY
-from tests.image.support.vm import API_PORT, METRICS_PORT, VM
+from tests.image.support.vms.machine import FORWARD_HOST, GATEWAY
+from tests.image.support.vms.vm import API_PORT, METRICS_PORT, VM
 from tests.support.waiting import wait_for
 
 SILENCE_S = 5.0

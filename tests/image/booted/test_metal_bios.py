@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.image.support.artifacts import METAL, accelerator, raw
-from tests.image.support.machine import Firmware
 from tests.image.support.run import Run
-from tests.image.support.session import Session
-from tests.image.support.vm import VM, Plan
+from tests.image.support.vms.machine import Firmware
+from tests.image.support.vms.session import Session
+from tests.image.support.vms.vm import VM, Plan
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ import pytest
 
 from appliance.lab import cleanup, network
 from appliance.lab.instance import Instance
+from tests.image.support.peers.taps import Wire
 from tests.image.support.run import PREFIX, Run, directory_of, sweep
-from tests.image.support.taps import Wire
-from tests.image.support.vm import VM, Plan
+from tests.image.support.vms.vm import VM, Plan
 from tests.support.instances.lab import TREE
 from tests.support.instances.lab import run as command
 from tests.support.waiting import wait_for

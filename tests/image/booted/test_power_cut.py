@@ -12,8 +12,8 @@ import pytest
 
 from tests.image.support import inside
 from tests.image.support.identity import identity
-from tests.image.support.taps import Wire
-from tests.image.support.vm import BOOT_S, VM
+from tests.image.support.peers.taps import Wire
+from tests.image.support.vms.vm import BOOT_S, VM
 from tests.image.support.waf import ATTACK, code_of, protect
 from tests.support.clients.writer import Writer
 from tests.support.waiting import wait_for

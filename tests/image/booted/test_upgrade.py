@@ -14,12 +14,12 @@ import pytest
 
 from tests.fleet.support.release import release_with
 from tests.image.support.artifacts import WHEELHOUSE
-from tests.image.support.controller import PLAYBOOK_S, Controller
 from tests.image.support.identity import identity
-from tests.image.support.outside import Outside
+from tests.image.support.peers.controller import PLAYBOOK_S, Controller
+from tests.image.support.peers.outside import Outside
+from tests.image.support.peers.taps import Wire
 from tests.image.support.run import Run
-from tests.image.support.taps import Wire
-from tests.image.support.vm import FLEET_PORT, VM
+from tests.image.support.vms.vm import FLEET_PORT, VM
 from tests.image.support.waf import ATTACK, DONE, code_of, protect, status_of
 from tests.support.waiting import wait_for
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.image.support import inside
-from tests.image.support.outside import Outside
-from tests.image.support.taps import ORIGIN4, ORIGIN6, Wire
-from tests.image.support.vm import VM
+from tests.image.support.peers.outside import Outside
+from tests.image.support.peers.taps import ORIGIN4, ORIGIN6, Wire
+from tests.image.support.vms.vm import VM
 from tests.image.support.waf import ATTACK, DONE, LOOK_ALIKE, code_of, protect
 from tests.support.values.slow_pattern import SLOW
 from tests.support.waiting import wait_for

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.image.support import expected, seed
+from tests.image.support import expected
 from tests.image.support.artifacts import VIRTUAL, accelerator, image
-from tests.image.support.machine import DATA_PLACE, NicModel
+from tests.image.support.peers import seed
+from tests.image.support.peers.taps import INSIDE_MAC, ORIGIN4, ORIGIN6, OUTSIDE_MAC, Wire
 from tests.image.support.run import Run
-from tests.image.support.taps import INSIDE_MAC, ORIGIN4, ORIGIN6, OUTSIDE_MAC, Wire
-from tests.image.support.vm import VM, Plan
+from tests.image.support.vms.machine import DATA_PLACE, NicModel
+from tests.image.support.vms.vm import VM, Plan
 
 OUTSIDE, INSIDE = (f"0000:00:{DATA_PLACE + index:02x}.0" for index in range(2))
 MODELS = [model for model in NicModel if model is not NicModel.VIRTIO]

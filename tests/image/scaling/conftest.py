@@ -23,8 +23,8 @@ from api.orchestrator.database.upgrade import migrate
 from appliance.lab.instance import MARK
 from appliance.provisioner.qemu import machine
 from tests.image.support.artifacts import VIRTUAL, accelerator, image
-from tests.image.support.machine import GATEWAY
 from tests.image.support.run import Run
+from tests.image.support.vms.machine import GATEWAY
 from tests.support.certificates import Authority
 from tests.support.instances.lab import TREE
 from tests.support.network.ports import free_port

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.image.support.inside import Listener
-from tests.image.support.machine import LEASE
-from tests.image.support.taps import OUTSIDE_MAC
+from tests.image.support.peers.taps import OUTSIDE_MAC
+from tests.image.support.vms.machine import LEASE
 
 BUILD_ACCOUNT = "packer"
 ADMINISTRATOR = "admin"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.image.support.vm import VM
+from tests.image.support.vms.vm import VM
 
 FLEET_KEY = "/var/lib/secbeat/agent/fleet.key"
 IDENTITY = (

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import signal
 
-from tests.image.support.outside import outside
+from tests.image.support.peers.outside import outside
+from tests.image.support.peers.taps import Wire
 from tests.image.support.run import exit_on_sigterm, new_run
-from tests.image.support.taps import Wire
-from tests.image.support.vm import VM, Plan
+from tests.image.support.vms.vm import VM, Plan
 
 
 def main() -> None:

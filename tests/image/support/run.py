@@ -19,7 +19,7 @@ from appliance.image.system.command import Commands
 from appliance.lab import cleanup
 from appliance.lab.claim import claim_new, try_claim
 from appliance.lab.instance import LABS, Instance
-from tests.image.support.ssh import KeyPair
+from tests.image.support.vms.ssh import KeyPair
 from tests.support.instances.lab import Lab
 
 TEMPORARY = Path("/var/tmp")  # noqa: S108 - disks of gigabytes: not on a tmpfs

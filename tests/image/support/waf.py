@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.image.support.taps import ORIGIN4, Wire
-from tests.image.support.vm import VM
+from tests.image.support.peers.taps import ORIGIN4, Wire
+from tests.image.support.vms.vm import VM
 from tests.support.waiting import wait_for
 
 POLICY = {"name": "web", "http": {"ports": [80]}}

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from tests.image.support import inside, seed
+from tests.image.support import inside
 from tests.image.support.artifacts import WHEELHOUSE, accelerator, python_sources
-from tests.image.support.controller import PLAYBOOK_S, Controller
 from tests.image.support.expected import SECBEAT_TOML
 from tests.image.support.identity import identity
+from tests.image.support.peers import seed
+from tests.image.support.peers.controller import PLAYBOOK_S, Controller
+from tests.image.support.peers.taps import Wire
 from tests.image.support.run import Run
-from tests.image.support.taps import Wire
-from tests.image.support.vm import API_PORT, SSH_PORT, VM, Plan
+from tests.image.support.vms.vm import API_PORT, SSH_PORT, VM, Plan
 from tests.image.support.waf import ATTACK, DONE, code_of, protect, status_of
 from tests.support.waiting import wait_for
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tests.image.support.console import Console, plain
+from tests.image.support.vms.console import Console, plain
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.support.machine import DataNic, Firmware, Forward, Machine, NicModel
+from tests.image.support.vms.machine import DataNic, Firmware, Forward, Machine, NicModel
 
 NICS = (
     DataNic("outside", "52:54:00:00:01:01", (7,)),

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.image.support.seed import Network, Written, cloud_init_files, plain_files
+from tests.image.support.peers.seed import Network, Written, cloud_init_files, plain_files
 
 KEY = "ssh-ed25519 AAAA test"
 TOML = '[management]\nnic = "nic:0"\n'

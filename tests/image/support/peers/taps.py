@@ -16,7 +16,7 @@ from pathlib import Path
 from appliance.commands import run
 from appliance.lab import network, nginx
 from appliance.lab.network import CLIENT, ENDPOINT_INTERFACE, INSIDE, ORIGIN, OUTSIDE
-from tests.image.support.machine import DataNic, NicModel
+from tests.image.support.vms.machine import DataNic, NicModel
 from tests.support.instances.lab import Lab
 from tests.support.network.peers import background
 from tests.support.waiting import wait_for

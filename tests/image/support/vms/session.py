@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 
-from tests.image.support.console import Console
 from tests.image.support.expected import ADMINISTRATOR
-from tests.image.support.vm import BOOT_S
+from tests.image.support.vms.console import Console
+from tests.image.support.vms.vm import BOOT_S
 
 ANSWER_S = 120
 _PROMPT = rf"{ADMINISTRATOR}@\S+:\S*\$ "

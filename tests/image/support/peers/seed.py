@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.commands import run
-from tests.image.support.machine import GATEWAY
+from tests.image.support.vms.machine import GATEWAY
 
 LABEL = "CIDATA"
 VFAT_KIB = 2048

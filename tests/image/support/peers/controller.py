@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.image.support.ssh import HOST
-from tests.image.support.vm import VM
+from tests.image.support.vms.ssh import HOST
+from tests.image.support.vms.vm import VM
 from tests.support.documents.playbooks import TREE, ansible, recap
 
 PLAYBOOK_S = 3000

@@ -21,9 +21,9 @@ from requests.adapters import HTTPAdapter
 
 from appliance.commands import run
 from appliance.lab.instance import MARK
-from tests.image.support import monitor
-from tests.image.support.console import Console, plain
-from tests.image.support.machine import (
+from tests.image.support.vms import monitor
+from tests.image.support.vms.console import Console, plain
+from tests.image.support.vms.machine import (
     FORWARD_HOST,
     LEASE,
     OVMF_VARIABLES,
@@ -32,7 +32,7 @@ from tests.image.support.machine import (
     Forward,
     Machine,
 )
-from tests.image.support.ssh import HOST, Access, KeyPair, free_port
+from tests.image.support.vms.ssh import HOST, Access, KeyPair, free_port
 from tests.support.instances.lab import KEY_HEADER
 from tests.support.waiting import wait_for
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.commands import run
-from tests.image.support.machine import FORWARD_HOST
+from tests.image.support.vms.machine import FORWARD_HOST
 
 HOST = "node"
 CONNECT_S = 20

@@ -20,8 +20,8 @@ from typing import Any
 import requests
 
 from appliance.lab.instance import MARK
-from tests.image.support.machine import GATEWAY
-from tests.image.support.seed import Written
+from tests.image.support.peers.seed import Written
+from tests.image.support.vms.machine import GATEWAY
 from tests.support.certificates import Authority
 from tests.support.instances.lab import KEY_HEADER, TREE
 from tests.support.network.ports import free_port
