@@ -20,6 +20,9 @@ FAKE_TASKS = """
   changed_when: true
 """
 FAKE_ROLLBACK = """
+- name: Begin
+  ansible.builtin.command: {argv: ["{{ 'false' if inventory_hostname == stuck else 'true' }}"]}
+  changed_when: true
 - name: Back
   ansible.builtin.debug: {msg: "back {{ inventory_hostname }}"}
 """
@@ -84,6 +87,35 @@ def test_a_host_without_a_release_keeps_what_it_kept(tmp_path: Path) -> None:
     assert kept.exists()
 
 
+def rollout(home: Path, hosts: str = "a\nb\nc\nd", **variables: str) -> tuple[int, str]:
+    """Exit status and output of the playbook, two hosts at a time, with tasks that fail on demand:
+    in the upgrade of ``broken`` and the rollback of ``stuck``."""
+    tasks = home / "roles" / "rollout" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "main.yml").write_text(FAKE_TASKS)
+    (tasks / "rollback.yml").write_text(FAKE_ROLLBACK)
+    shutil.copy(PLAYBOOKS / "rollout.yml", home)
+    (home / "hosts").write_text(f"[nodes]\n{hosts}\n[nodes:vars]\nansible_connection=local\n")
+    given = {"broken": "none", "stuck": "none", "secbeat_serial": "2"} | variables
+    given |= {"ansible_become": "false", "ansible_python_interpreter": sys.executable}
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            *("-i", home / "hosts", home / "rollout.yml"),
+            *(word for name, text in given.items() for word in ("-e", f"{name}={text}")),
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def named(pattern: str, text: str) -> set[str]:
+    return set(re.findall(pattern, text, re.MULTILINE))
+
+
 @pytest.mark.parametrize(
     ("broken", "failed", "reached"),
     [("none", set(), {"a", "b", "c", "d"}), ("b", {"a", "b"}, {"a", "b"})],
@@ -91,27 +123,29 @@ def test_a_host_without_a_release_keeps_what_it_kept(tmp_path: Path) -> None:
 def test_a_batch_that_fails_goes_back_whole_and_is_the_last(
     broken: str, failed: set[str], reached: set[str], tmp_path: Path
 ) -> None:
-    tasks = tmp_path / "roles" / "rollout" / "tasks"
-    tasks.mkdir(parents=True)
-    (tasks / "main.yml").write_text(FAKE_TASKS)
-    (tasks / "rollback.yml").write_text(FAKE_ROLLBACK)
-    shutil.copy(PLAYBOOKS / "rollout.yml", tmp_path)
-    (tmp_path / "hosts").write_text("[nodes]\na\nb\nc\nd\n")
-    options = ("ansible_connection=local", "ansible_become=false", f"broken={broken}")
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            *("-i", tmp_path / "hosts", tmp_path / "rollout.yml"),
-            *(word for each in (*options, "secbeat_serial=2") for word in ("-e", each)),
-            *("-e", f"ansible_python_interpreter={sys.executable}"),
-        ],
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode != 0) == bool(failed), done.stdout
-    assert set(re.findall(r'"msg": "back (\w)"', done.stdout)) == failed
-    _, _, recap = done.stdout.partition("PLAY RECAP")
-    assert set(re.findall(r"^(\w) +:", recap, re.MULTILINE)) == reached
-    assert set(re.findall(r"^(\w) .*failed=1", recap, re.MULTILINE)) == failed
+    code, text = rollout(tmp_path, broken=broken)
+    assert (code != 0) == bool(failed), text
+    assert named(r'"msg": "back (\w)"', text) == failed
+    assert ("the batch a, b failed and was rolled back;" in text) == bool(failed), text
+    recap = text.partition("PLAY RECAP")[2]
+    assert named(r"^(\w) +:", recap) == reached
+    assert named(r"^(\w) .*failed=1", recap) == failed
+
+
+def test_a_rollback_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    code, text = rollout(tmp_path, broken="b", stuck="a")
+    assert code != 0
+    assert named(r'"msg": "back (\w)"', text) == {"b"}
+    assert '"msg": "a: Begin"' in text
+    assert "the batch a, b failed and was not rolled back completely: a;" in text, text
+    recap = text.partition("PLAY RECAP")[2]
+    assert named(r"^(\w) .*failed=1", recap) == named(r"^(\w) +:", recap) == {"a", "b"}
+
+
+def test_an_unreachable_host_is_not_said_to_be_rolled_back(tmp_path: Path) -> None:
+    away = "a ansible_host=127.0.0.1 ansible_port=1 ansible_connection=ssh"
+    code, text = rollout(tmp_path, hosts=f"{away}\nb\nc")
+    assert code != 0
+    assert named(r'"msg": "back (\w)"', text) == {"b"}
+    assert "the batch a, b failed and was not rolled back completely: a;" in text, text
+    assert named(r"^(\w) +:", text.partition("PLAY RECAP")[2]) == {"a", "b"}
