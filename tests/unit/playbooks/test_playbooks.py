@@ -53,6 +53,16 @@ def test_a_command_says_when_it_has_changed_something(task: dict[str, Any]) -> N
         assert "changed_when" in task or "creates" in task[module]
 
 
+@pytest.mark.parametrize("task", tasks())
+def test_a_command_that_check_mode_skips_is_not_waited_for(task: dict[str, Any]) -> None:
+    """Its output would be empty; the two variables of the rollout are false in check mode."""
+    if COMMANDS & task.keys() and "until" in task:
+        guards = ("not ansible_check_mode", "secbeat_rollout_fleet", "secbeat_rollout_member")
+        assert task.get("check_mode") is False or any(
+            each in str(task.get("when")) for each in guards
+        )
+
+
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
 def test_the_main_tasks_are_a_flat_list_of_imports(role: Path) -> None:
     for task in load(role / "tasks" / "main.yml"):
