@@ -36,8 +36,17 @@ def tasks() -> list[Any]:
 def _tasks() -> Iterator[Any]:
     for kind in ("tasks", "handlers"):
         for file in sorted((PLAYBOOKS / "roles").glob(f"*/{kind}/*.yml")):
-            for task in load(file):
+            for task in _inside(load(file)):
                 yield pytest.param(task, id=f"{file.relative_to(PLAYBOOKS)}: {task['name']}")
+
+
+def _inside(listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The tasks of a list, and those in its blocks."""
+    for task in listed:
+        if "block" not in task:
+            yield task
+        for part in ("block", "rescue", "always"):
+            yield from _inside(task.get(part, []))
 
 
 @pytest.mark.parametrize("task", tasks())
