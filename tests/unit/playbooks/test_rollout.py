@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+
+from api.storage.sqlite.upgrade import back_up, current
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 FILES = PLAYBOOKS / "roles" / "rollout" / "files"
@@ -32,10 +38,10 @@ def shell(script: str, *arguments: Path, stdin: str = "") -> None:
     subprocess.run(["sh", FILES / script, *arguments], input=stdin, text=True, check=True)
 
 
-def contents(folder: Path) -> dict[str, tuple[int, str]]:
-    """Mode and text of every file."""
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Mode and content of every file."""
     return {
-        str(file.relative_to(folder)): (file.stat().st_mode, file.read_text())
+        str(file.relative_to(folder)): (file.stat().st_mode, file.read_bytes())
         for file in folder.rglob("*")
         if file.is_file()
     }
@@ -53,7 +59,7 @@ def test_what_was_kept_comes_back_whatever_happened_meanwhile(tmp_path: Path) ->
         path.write_text("old")
     before = contents(host)
 
-    shell("keep.sh", environment, kept, stdin="\n".join(map(str, paths)))
+    shell("keep.sh", environment, kept, tmp_path, stdin="\n".join(map(str, paths)))
     for _ in range(2):  # it may be put back twice
         shutil.rmtree(environment)
         environment.mkdir()
@@ -72,7 +78,7 @@ def test_keeping_again_forgets_what_was_kept_before(tmp_path: Path) -> None:
     for text in ("first", "second"):
         (environment / f"release-{text}").write_text("")
         path.write_text(text)
-        shell("keep.sh", environment, kept, stdin=str(path))
+        shell("keep.sh", environment, kept, tmp_path, stdin=str(path))
     path.write_text("third")
     shell("restore.sh", environment, kept)
     assert path.read_text() == "second"
@@ -83,8 +89,103 @@ def test_a_host_without_a_release_keeps_what_it_kept(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     with pytest.raises(subprocess.CalledProcessError):
-        shell("keep.sh", tmp_path / "nothing", kept)
+        shell("keep.sh", tmp_path / "nothing", kept, tmp_path)
     assert kept.exists()
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node's state, the kept release, and the calls of ``systemctl``."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "state" / "api" / "node.db"
+
+    @property
+    def kept(self) -> Path:
+        return self.folder / "kept"
+
+    @property
+    def calls(self) -> list[str]:
+        return (self.folder / "calls").read_text().splitlines()
+
+    def restore(self) -> None:
+        subprocess.run(
+            ["sh", FILES / "databases.sh", self.folder / "state", self.kept],
+            env={"PATH": f"{self.folder}:/usr/bin:/bin"},
+            check=True,
+        )
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    """A node that has upgraded its database once, before this rollout begins."""
+    made = Node(tmp_path)
+    made.database.parent.mkdir(parents=True)
+    to_schema(made.database, "0001")
+    back_up(made.database, "0001")
+    to_schema(made.database, "0002")
+    (tmp_path / "release").mkdir()
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/calls\n')
+    systemctl.chmod(0o755)
+    shell("keep.sh", tmp_path / "release", made.kept, tmp_path / "state")
+    return made
+
+
+def to_schema(database: Path, revision: str) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)")
+        connection.execute("DELETE FROM alembic_version")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        connection.commit()
+
+
+def test_a_migrated_database_goes_back_and_stays_beside(node: Node) -> None:
+    before = back_up(node.database, "0002").read_bytes()
+    to_schema(node.database, "0003")
+    back_up(node.database, "0003")  # of a migration that was interrupted, and begun again
+    to_schema(node.database, "0004")
+    log = node.database.with_name("node.db-wal")
+    log.write_bytes(b"")
+    node.database.with_name("node.db-shm").write_bytes(b"")
+    for _ in range(2):  # it may be run again
+        node.restore()
+        names = {file.name for file in node.database.parent.iterdir()}
+        aside = "node.db.rolled-back"
+        assert names == {"node.db", "node.db.before-0001.0001", aside, f"{aside}-wal"}
+        assert node.database.read_bytes() == before
+        assert current(node.database) == "0002"
+        assert log.exists() is False
+    (node.database.parent / f"{aside}-wal").unlink()
+    assert current(node.database.with_name(aside)) == "0004"
+    assert set(node.calls) == {"stop secbeat-agent.service secbeat-api.service"}
+
+
+def test_a_database_that_was_not_migrated_stays(node: Node) -> None:
+    unfinished = node.database.with_name("node.db.before-0002.0002.tmp")
+    unfinished.write_text("cut")
+    before = contents(node.database.parent)
+    node.restore()
+    assert contents(node.database.parent) == before
+
+
+def test_databases_that_can_t_go_back_leave_their_processes_running(node: Node) -> None:
+    back_up(node.database, "0002")
+    node.database.with_name("node.db.rolled-back").mkdir()
+    with pytest.raises(subprocess.CalledProcessError):
+        node.restore()
+    assert node.calls[-1] == "start secbeat-agent.service secbeat-api.service"
+
+
+def test_databases_go_back_before_the_previous_release_starts() -> None:
+    tasks = yaml.safe_load((FILES.parent / "tasks" / "restore.yml").read_text())
+    calls = [str(task.get("ansible.builtin.command")) for task in tasks]
+    words = ("'restore.sh'", "'databases.sh'", "secbeat-api.service")
+    order = [next(i for i, call in enumerate(calls) if word in call) for word in words]
+    assert order == sorted(order)
 
 
 def rollout(home: Path, hosts: str = "a\nb\nc\nd", **variables: str) -> tuple[int, str]:
