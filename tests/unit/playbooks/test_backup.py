@@ -157,7 +157,7 @@ def test_after_a_restore_that_fails_no_secret_stays(tmp_path: Path) -> None:
 
 
 def replace(archive: Path, digest: str) -> int:
-    command = ["sh", ROLE / "files" / "replace.sh", archive, digest]
+    command: list[str | Path] = ["sh", ROLE / "files" / "replace.sh", archive, digest]
     return subprocess.run(command, check=False).returncode
 
 
