@@ -18,11 +18,21 @@ import json, sys
 words = sys.argv[1:]
 if words[:3] == ["fleet", "membership", "show"]:
     print(json.dumps({{"registered": {registered}, "node": "node-1"}}))
+elif words == ["status", "--json"]:
+    revision = {{"applied": 7, "committed": 7}}
+    print(json.dumps({{"status": "running", "health": "healthy", "revision": revision}}))
 elif words[:2] == ["nodes", "show"]:
     print(json.dumps({{"status": "healthy"}}))
 else:
     sys.exit(f"must not be called: {{words}}")
 """
+
+
+def secbeat(home: Path, *, registered: bool) -> Path:
+    program = home / "secbeat"
+    program.write_text(SECBEAT.format(python=sys.executable, registered=registered))
+    program.chmod(0o755)
+    return program
 
 
 def play(home: Path, *options: str, tasks: list[Any], **variables: Any) -> Any:
@@ -43,9 +53,7 @@ def part(role: str, file: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("registered", [True, False])
 def test_check_mode_asks_nothing_that_it_has_not_done(tmp_path: Path, registered: bool) -> None:
-    program = tmp_path / "secbeat"
-    program.write_text(SECBEAT.format(python=sys.executable, registered=registered))
-    program.chmod(0o755)
+    program = secbeat(tmp_path, registered=registered)
     done = play(
         tmp_path,
         "--check",
@@ -69,3 +77,12 @@ def test_a_fleet_without_a_host_for_its_orchestrator_is_told(
     told = f"secbeat_{role}_orchestrator is not set, and the inventory has no group orchestrators"
     assert told in done.stdout, done.stdout
     assert recap(done.stdout)["localhost"]["unreachable"] == 0
+
+
+def test_a_node_without_a_fleet_needs_no_orchestrator(tmp_path: Path) -> None:
+    done = play(
+        tmp_path,
+        tasks=[part("rollout", "arguments.yml"), part("rollout", "health.yml")],
+        secbeat_rollout_command=[str(secbeat(tmp_path, registered=False))],
+    )
+    assert done.returncode == 0, done.stdout
