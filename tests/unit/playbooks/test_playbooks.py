@@ -36,8 +36,17 @@ def tasks() -> list[Any]:
 def _tasks() -> Iterator[Any]:
     for kind in ("tasks", "handlers"):
         for file in sorted((PLAYBOOKS / "roles").glob(f"*/{kind}/*.yml")):
-            for task in load(file):
+            for task in _inside(load(file)):
                 yield pytest.param(task, id=f"{file.relative_to(PLAYBOOKS)}: {task['name']}")
+
+
+def _inside(listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The tasks of a list, and those in its blocks."""
+    for task in listed:
+        if "block" not in task:
+            yield task
+        for part in ("block", "rescue", "always"):
+            yield from _inside(task.get(part, []))
 
 
 @pytest.mark.parametrize("task", tasks())
@@ -51,6 +60,16 @@ def test_a_task_names_one_module_in_full_and_hides_no_failure(task: dict[str, An
 def test_a_command_says_when_it_has_changed_something(task: dict[str, Any]) -> None:
     for module in COMMANDS & task.keys():
         assert "changed_when" in task or "creates" in task[module]
+
+
+@pytest.mark.parametrize("task", tasks())
+def test_a_command_that_check_mode_skips_is_not_waited_for(task: dict[str, Any]) -> None:
+    """Its output would be empty; the two variables of the rollout are false in check mode."""
+    if COMMANDS & task.keys() and "until" in task:
+        guards = ("not ansible_check_mode", "secbeat_rollout_fleet", "secbeat_rollout_member")
+        assert task.get("check_mode") is False or any(
+            each in str(task.get("when")) for each in guards
+        )
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)

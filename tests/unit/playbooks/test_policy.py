@@ -14,8 +14,11 @@ from tests.support.documents.playbooks import TREE, ansible
 
 def refused(home: Path, **variables: Any) -> str:
     """What a run says that fails."""
-    given = {"file": str(home / "policy.toml"), "orchestrator": "localhost"} | variables
-    given["command"] = [sys.executable, "-m", "appliance.cli.main"]
+    given = {
+        "file": str(home / "policy.toml"),
+        "orchestrator": "localhost",
+        "command": [sys.executable, "-m", "appliance.cli.main"],
+    } | variables
     named = {f"secbeat_policy_{name}": value for name, value in given.items()}
     done = ansible(
         "ansible-playbook",
@@ -39,6 +42,7 @@ def refused(home: Path, **variables: Any) -> str:
         ({"hold": "10s"}, "are for secbeat_policy_strategy canary"),
         ({"wait_seconds": 1}, "secbeat_policy_wait_seconds is 1: 10 to 7200"),
         ({"orchestrator": ""}, "the inventory has no group orchestrators"),
+        ({"command": "/bin/x"}, "secbeat_policy_command is a text, not a list"),
     ],
 )
 def test_an_argument_that_can_t_be_is_told(
