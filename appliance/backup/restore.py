@@ -247,9 +247,11 @@ def _is_of(move: Move, directory: Path) -> bool:
 
 
 def _effect(path: Path, source: Path) -> str:
+    """The effect on the file itself: a link is replaced also if it leads to the same content."""
     if not os.path.lexists(path):
         return "new"
-    return "same" if path.is_file() and filecmp.cmp(path, source, shallow=False) else "replaced"
+    is_same = not path.is_symlink() and path.is_file()
+    return "same" if is_same and filecmp.cmp(path, source, shallow=False) else "replaced"
 
 
 def _prune(directory: Path) -> None:

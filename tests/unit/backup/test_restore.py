@@ -276,3 +276,32 @@ def test_an_archive_that_changes_after_the_check_is_refused(
         pass
     assert host.content() == before
     assert is_clean(host)
+
+
+@pytest.mark.parametrize("target", ["../../le/cert.pem", "missing.pem", "/missing/cert.pem"])
+def test_links_are_back_after_a_failure(
+    host: Host, made: Path, monkeypatch: pytest.MonkeyPatch, target: str
+):
+    """A relative link dangles in the folder to which it is moved."""
+    host.write("le/cert.pem", "certificate")
+    link = host.etc / "tls" / "tls.key"
+    link.unlink()
+    link.symlink_to(target)
+    monkeypatch.setattr(Swap, "_directories", _failing_once(Swap._directories))
+    with pytest.raises(OSError, match="behind all moves"):
+        put_back(host, made)
+    assert link.is_symlink()
+    assert link.readlink() == Path(target)
+    assert is_clean(host)
+
+
+def test_a_link_is_replaced_by_a_file_and_reported(host: Host, made: Path):
+    link = host.etc / "tls" / "tls.key"
+    link.rename(host.etc / "elsewhere.key")
+    link.symlink_to("../elsewhere.key")
+    prepared = put_back(host, made)
+    assert {one.path: one.effect for one in prepared.changes}[link] == "replaced"
+    assert not link.is_symlink()
+    assert link.read_text() == "private"
+    aside = next(one for one in prepared.kept_in if one.parent == host.etc)
+    assert (aside / "tls" / "tls.key").readlink() == Path("../elsewhere.key")
