@@ -45,8 +45,9 @@ from appliance.backup.stage import (
     user,
 )
 from appliance.backup.swap import Move, NewDirectory, Swap, interrupted
-from appliance.commands import Run
+from appliance.commands import CommandError, Run
 
+Tell = Callable[[str], None]
 ASIDE_MAX = 2
 """Former states that are kept below each root."""
 _FLEET_DATABASE = f"{ORCHESTRATOR}/fleet.db"
@@ -86,11 +87,12 @@ class Restore:
             own.add(place(self.roots, _DATAPLANE_SECRET))
         return any(one.path in own and one.effect != "same" for one in self.changes)
 
-    def carry_out(self, run: Run) -> list[str]:
+    def carry_out(self, run: Run, tell: Tell = lambda _text: None) -> list[str]:
         """Stop the units, move the files, start the units; returns the names of those started.
 
         Raises `BackupError`, `BusyError`, `CommandError`, `StorageError`. The old files are then in
-        place again and the units started, unless the message says that a unit does not start.
+        place again and the units started, unless the message, or a line to ``tell``, says that a
+        unit does not start.
         """
         names = units.of_roots(self.roots.keys(), with_dataplane=self.restarts_dataplane)
         found = units.Units(names if self.places.has_units else (), run)
@@ -100,11 +102,23 @@ class Restore:
             with written(self.places.etc):
                 self._swap()
         except BaseException:
-            found.start()
+            self._start_again(found, tell)
             raise
         for directory in self.roots.values():
             _prune(directory)
-        return found.start()
+        try:
+            return found.start()
+        except CommandError as exc:
+            raise CommandError(f"the files are in place, but {exc}") from exc
+
+    def _start_again(self, found: units.Units, tell: Tell) -> None:
+        """After a failure, which is the error to report: one of the units is only told."""
+        is_undone = not (self.places.etc / JOURNAL).exists()
+        state = "the old files are back" if is_undone else "not all old files are back"
+        try:
+            found.start()
+        except CommandError as exc:
+            tell(f"{state}, but {exc}" if is_undone else f"{state}, and {exc}")
 
     def _swap(self) -> None:
         staging = [directory / STAGING for directory in self.roots.values()]
@@ -139,7 +153,7 @@ def prepare(
     file: Path,
     *,
     with_database: bool = True,
-    tell: Callable[[str], None] = lambda _text: None,
+    tell: Tell = lambda _text: None,
 ) -> Iterator[Restore]:
     """Check a backup against this host, and stage it for as long as the block lasts.
 
