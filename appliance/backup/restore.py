@@ -11,7 +11,7 @@ import fcntl
 import filecmp
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -175,7 +175,13 @@ def prepare(
         try:
             with written(places.etc):
                 roots = roots_of(places, file, manifest)
-                wanted = [one for one in manifest.members if _is_wanted(one, roots, with_database)]
+                machines = places.machines()
+                wanted = [
+                    one
+                    for one in manifest.members
+                    if _is_wanted(one, roots, with_database)
+                    and not _is_below(place(roots, one.path), machines)
+                ]
                 require_room(roots, wanted)
                 stage(file, roots, wanted)
             yield _planned(places, manifest, roots, wanted)
@@ -200,7 +206,7 @@ def _planned(
         source = staged(roots, path)
         moves.append(_move(roots, path, stamp, source))
         changes.append(Change(place(roots, path), _effect(place(roots, path), source)))
-    for path in _in_the_way(roots, kept):
+    for path in _in_the_way(roots, kept, places.machines()):
         move = _move(roots, path, stamp, None)
         if move.had_old:
             changes.append(Change(move.destination, "moved aside"))
@@ -226,7 +232,9 @@ def _directories(roots: Mapping[str, Path], wanted: Sequence[Member]) -> Iterato
             yield NewDirectory(place(roots, one.path), one.mode, *owner)
 
 
-def _in_the_way(roots: Mapping[str, Path], kept: Collection[str]) -> Iterator[str]:
+def _in_the_way(
+    roots: Mapping[str, Path], kept: Collection[str], left_out: Set[Path]
+) -> Iterator[str]:
     """Members to remove although the archive does not have them: other files of a directory that is
     restored as a whole, the logs of databases, and the database that a dump replaces."""
     for whole in WHOLE:
@@ -236,12 +244,18 @@ def _in_the_way(roots: Mapping[str, Path], kept: Collection[str]) -> Iterator[st
         for path in sorted((roots[root] / rest).rglob("*")):
             inner = path.relative_to(roots[root])
             own = inner.parts[0] == STAGING or inner.parts[0].startswith(ASIDE)
-            if not own and not path.is_dir() and f"{root}/{inner}" not in kept:
+            if own or path.is_dir() or _is_below(path, left_out):
+                continue
+            if f"{root}/{inner}" not in kept:
                 yield f"{root}/{inner}"
     if NODE_DATABASE in kept:
         yield from (NODE_DATABASE + suffix for suffix in _BESIDE)
     if FLEET_DUMP in kept:
         yield from (_FLEET_DATABASE + suffix for suffix in ("", *_BESIDE))
+
+
+def _is_below(path: Path, directories: Set[Path]) -> bool:
+    return not directories.isdisjoint([path, *path.parents])
 
 
 def _move(roots: Mapping[str, Path], member: str, stamp: str, source: Path | None) -> Move:
