@@ -89,7 +89,7 @@ def test_list_is_tab_separated_off_a_terminal(api: Any, secbeat: Any) -> None:
 def test_list_all_follows_the_cursor(flags: list[str], api: Any, secbeat: Any) -> None:
     entries = [{**ENTRY, "ip": f"192.0.2.{i}"} for i in range(3)]
     api.answers_with(200, {"blacklist": entries[:2], "total": 3, "next_cursor": "abc"})
-    api.answers_with(200, {"blacklist": entries[2:], "total": 3, "next_cursor": None})
+    api.answers_with(200, {"blacklist": entries[2:], "total": None, "next_cursor": None})
     done = secbeat("blacklist", "list", "--all", *flags)
     assert [request.query.get("cursor") for request in api.requests] == [None, "abc"]
     if flags:
