@@ -144,8 +144,8 @@ class NodeApi:
         """
 
         def send() -> Answer:
-            how = {"json": body, "answer_timeout_s": UPLOAD_TIMEOUT_S}
-            return self._decoded(self._request("POST", path, **how))
+            response = self._request("POST", path, json=body, answer_timeout_s=UPLOAD_TIMEOUT_S)
+            return self._decoded(response)
 
         return self._patiently(send, TryLaterError, UnavailableError)
 
