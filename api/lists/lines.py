@@ -2,8 +2,9 @@
 
 ``text/plain``: one address, prefix or range per line (`dataplane.base.input.list_file`).
 ``application/x-ndjson``: one body of POST per line, without an origin: the import has one. Lines of
-feeds are accepted too: ``cidr`` replaces ``ip``, and other fields of such a line are ignored; a
-line with ``"type": "metadata"`` describes the feed. Empty lines are skipped.
+feeds are accepted too: ``cidr`` replaces ``ip``, ``reason`` and ``duration_seconds`` are read, and
+fields of other names are ignored; a line with ``"type": "metadata"`` describes the feed. Empty
+lines are skipped.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from api.common.disk import written
+from api.storage.copying import CopyError
 from api.storage.sqlite import copying
 from api.storage.sqlite.upgrade import current
 from appliance.backup import archive, fleet
@@ -41,7 +42,10 @@ class _Packing:
     schemas: dict[str, str] = field(default_factory=dict)
 
     def add(self, member: str, path: Path) -> None:
-        """Add a directory, a file, or a consistent copy of a database of SQLite."""
+        """Add a directory, a file, or a consistent copy of a database of SQLite.
+
+        A file that was removed meanwhile is left out.
+        """
         try:
             found = path.stat()
         except FileNotFoundError:
@@ -57,7 +61,11 @@ class _Packing:
             self.archive.addfile(info)
             self._note(info, "directory", "")
             return
-        with self._content(member, path) as stream:
+        try:
+            content = self._content(member, path)
+        except FileNotFoundError:  # removed since
+            return
+        with content as stream:
             info.size = os.fstat(stream.fileno()).st_size
             hashed = Hashed(stream)
             try:
@@ -68,20 +76,23 @@ class _Packing:
                 raise BackupError(f"{path} became shorter while it was read: try again") from exc
             self._note(info, "file", hashed.sha256)
 
-    @contextmanager
-    def _content(self, member: str, path: Path) -> Iterator[IO[bytes]]:
-        with path.open("rb") as stream:
-            begins = stream.read(len(copying.MAGIC))
-            stream.seek(0)
-            if begins != copying.MAGIC:
-                yield stream
-                return
+    def _content(self, member: str, path: Path) -> IO[bytes]:
+        """The content of a file, opened. Raises `FileNotFoundError`: the file was removed."""
+        stream = path.open("rb")
+        if stream.peek(len(copying.MAGIC))[: len(copying.MAGIC)] != copying.MAGIC:
+            return stream
+        stream.close()
         copy = self.copies / "copy.db"
-        copying.dump(path, copy)
+        try:
+            copying.dump(path, copy)
+        except CopyError:
+            if not path.exists():
+                raise FileNotFoundError(path) from None
+            raise
         self.note_schema(member, current(copy))
-        with copy.open("rb") as stream:
-            copy.unlink()
-            yield stream
+        stream = copy.open("rb")
+        copy.unlink()
+        return stream
 
     def note_schema(self, member: str, revision: str | None) -> None:
         """Record the schema of a database that this program migrates."""

@@ -8,10 +8,11 @@ from the configuration files, so an archive can write only below the directories
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.backup import machines
 from appliance.config.load import load_config
 from appliance.config.orchestrator import load_orchestrator
 from appliance.defaults import CONFIG_FILE, ORCHESTRATOR_FILE
@@ -29,7 +30,8 @@ FILES_MAX = 20_000
 _NODE = ("node-id", "keys", "agent", "api/node.db", "countries/countries.db")
 _FLEET = ("keys", "webhooks.secret")
 WHOLE = (f"{NODE}/keys", f"{NODE}/agent", f"{ORCHESTRATOR}/keys", PROVISIONER)
-"""Directories in which a restore removes all files that the archive does not have."""
+"""Directories in which a restore removes all files that the archive does not have. It leaves
+virtual machines (`Places.machines`) alone."""
 _BESIDE_A_DATABASE = ("-wal", "-shm", ".lock")
 
 
@@ -79,6 +81,10 @@ class Places:
             found[ORCHESTRATOR] = load_orchestrator(files[self.fleet_file]).state_dir
         return found
 
+    def machines(self) -> frozenset[Path]:
+        """The directories of virtual machines, which no backup contains and no restore changes."""
+        return machines.directories(self.etc, self.provisioner)
+
     def _config_files(self) -> dict[str, Path]:
         names = [self.node_file] if self.only_node_file else [self.node_file, self.fleet_file]
         return {name: self.etc / name for name in names if (self.etc / name).is_file()}
@@ -90,17 +96,20 @@ def members(places: Places, roots: Mapping[str, Path]) -> Iterator[tuple[str, Pa
     Each directory comes before its content. The fleet's database is not among them: it is copied in
     another way.
     """
+    left_out = places.machines()
     for root, parts in _parts(places, roots).items():
         directory = roots[root]
         if not directory.is_dir():
             continue
         yield root, directory
+        if directory in left_out:
+            continue
         for part in parts:
             path = directory / part
             if path.exists():
                 for above in reversed(Path(part).parents[:-1]):
                     yield f"{root}/{above}", directory / above
-                yield from _walk(f"{root}/{part}", path)
+                yield from _walk(f"{root}/{part}", path, left_out)
 
 
 def _parts(places: Places, roots: Mapping[str, Path]) -> dict[str, list[str]]:
@@ -122,9 +131,9 @@ def _names(directory: Path) -> list[str]:
         return []
 
 
-def _walk(member: str, path: Path) -> Iterator[tuple[str, Path]]:
+def _walk(member: str, path: Path, left_out: Set[Path]) -> Iterator[tuple[str, Path]]:
     """Regular files and directories; of a link, the file that it names."""
-    if path.is_symlink() and path.is_dir():
+    if path in left_out or (path.is_symlink() and path.is_dir()):
         return
     try:
         mode = path.stat().st_mode
@@ -135,7 +144,7 @@ def _walk(member: str, path: Path) -> Iterator[tuple[str, Path]]:
     elif stat.S_ISDIR(mode):
         yield member, path
         for name in _names(path):
-            yield from _walk(f"{member}/{name}", path / name)
+            yield from _walk(f"{member}/{name}", path / name, left_out)
 
 
 def _is_left_out(name: str) -> bool:

@@ -11,7 +11,7 @@ import fcntl
 import filecmp
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,8 +45,9 @@ from appliance.backup.stage import (
     user,
 )
 from appliance.backup.swap import Move, NewDirectory, Swap, interrupted
-from appliance.commands import Run
+from appliance.commands import CommandError, Run
 
+Tell = Callable[[str], None]
 ASIDE_MAX = 2
 """Former states that are kept below each root."""
 _FLEET_DATABASE = f"{ORCHESTRATOR}/fleet.db"
@@ -86,11 +87,12 @@ class Restore:
             own.add(place(self.roots, _DATAPLANE_SECRET))
         return any(one.path in own and one.effect != "same" for one in self.changes)
 
-    def carry_out(self, run: Run) -> list[str]:
+    def carry_out(self, run: Run, tell: Tell = lambda _text: None) -> list[str]:
         """Stop the units, move the files, start the units; returns the names of those started.
 
         Raises `BackupError`, `BusyError`, `CommandError`, `StorageError`. The old files are then in
-        place again and the units started, unless the message says that a unit does not start.
+        place again and the units started, unless the message, or a line to ``tell``, says that a
+        unit does not start.
         """
         names = units.of_roots(self.roots.keys(), with_dataplane=self.restarts_dataplane)
         found = units.Units(names if self.places.has_units else (), run)
@@ -100,11 +102,23 @@ class Restore:
             with written(self.places.etc):
                 self._swap()
         except BaseException:
-            found.start()
+            self._start_again(found, tell)
             raise
         for directory in self.roots.values():
             _prune(directory)
-        return found.start()
+        try:
+            return found.start()
+        except CommandError as exc:
+            raise CommandError(f"the files are in place, but {exc}") from exc
+
+    def _start_again(self, found: units.Units, tell: Tell) -> None:
+        """After a failure, which is the error to report: one of the units is only told."""
+        is_undone = not (self.places.etc / JOURNAL).exists()
+        state = "the old files are back" if is_undone else "not all old files are back"
+        try:
+            found.start()
+        except CommandError as exc:
+            tell(f"{state}, but {exc}" if is_undone else f"{state}, and {exc}")
 
     def _swap(self) -> None:
         staging = [directory / STAGING for directory in self.roots.values()]
@@ -139,7 +153,7 @@ def prepare(
     file: Path,
     *,
     with_database: bool = True,
-    tell: Callable[[str], None] = lambda _text: None,
+    tell: Tell = lambda _text: None,
 ) -> Iterator[Restore]:
     """Check a backup against this host, and stage it for as long as the block lasts.
 
@@ -161,7 +175,13 @@ def prepare(
         try:
             with written(places.etc):
                 roots = roots_of(places, file, manifest)
-                wanted = [one for one in manifest.members if _is_wanted(one, roots, with_database)]
+                machines = places.machines()
+                wanted = [
+                    one
+                    for one in manifest.members
+                    if _is_wanted(one, roots, with_database)
+                    and not _is_below(place(roots, one.path), machines)
+                ]
                 require_room(roots, wanted)
                 stage(file, roots, wanted)
             yield _planned(places, manifest, roots, wanted)
@@ -186,7 +206,7 @@ def _planned(
         source = staged(roots, path)
         moves.append(_move(roots, path, stamp, source))
         changes.append(Change(place(roots, path), _effect(place(roots, path), source)))
-    for path in _in_the_way(roots, kept):
+    for path in _in_the_way(roots, kept, places.machines()):
         move = _move(roots, path, stamp, None)
         if move.had_old:
             changes.append(Change(move.destination, "moved aside"))
@@ -212,7 +232,9 @@ def _directories(roots: Mapping[str, Path], wanted: Sequence[Member]) -> Iterato
             yield NewDirectory(place(roots, one.path), one.mode, *owner)
 
 
-def _in_the_way(roots: Mapping[str, Path], kept: Collection[str]) -> Iterator[str]:
+def _in_the_way(
+    roots: Mapping[str, Path], kept: Collection[str], left_out: Set[Path]
+) -> Iterator[str]:
     """Members to remove although the archive does not have them: other files of a directory that is
     restored as a whole, the logs of databases, and the database that a dump replaces."""
     for whole in WHOLE:
@@ -222,12 +244,18 @@ def _in_the_way(roots: Mapping[str, Path], kept: Collection[str]) -> Iterator[st
         for path in sorted((roots[root] / rest).rglob("*")):
             inner = path.relative_to(roots[root])
             own = inner.parts[0] == STAGING or inner.parts[0].startswith(ASIDE)
-            if not own and not path.is_dir() and f"{root}/{inner}" not in kept:
+            if own or path.is_dir() or _is_below(path, left_out):
+                continue
+            if f"{root}/{inner}" not in kept:
                 yield f"{root}/{inner}"
     if NODE_DATABASE in kept:
         yield from (NODE_DATABASE + suffix for suffix in _BESIDE)
     if FLEET_DUMP in kept:
         yield from (_FLEET_DATABASE + suffix for suffix in ("", *_BESIDE))
+
+
+def _is_below(path: Path, directories: Set[Path]) -> bool:
+    return not directories.isdisjoint([path, *path.parents])
 
 
 def _move(roots: Mapping[str, Path], member: str, stamp: str, source: Path | None) -> Move:
@@ -247,9 +275,11 @@ def _is_of(move: Move, directory: Path) -> bool:
 
 
 def _effect(path: Path, source: Path) -> str:
+    """The effect on the file itself: a link is replaced also if it leads to the same content."""
     if not os.path.lexists(path):
         return "new"
-    return "same" if path.is_file() and filecmp.cmp(path, source, shallow=False) else "replaced"
+    is_same = not path.is_symlink() and path.is_file()
+    return "same" if is_same and filecmp.cmp(path, source, shallow=False) else "replaced"
 
 
 def _prune(directory: Path) -> None:

@@ -66,7 +66,7 @@ class Swap:
     def undo(self) -> None:
         """Move every file back that was moved aside, and remove the files that replaced them."""
         for move in reversed(self._moves):
-            if move.aside.exists():
+            if os.path.lexists(move.aside):  # a relative link dangles there
                 move.aside.replace(move.destination)
             elif _has_replaced(move):
                 move.destination.unlink(missing_ok=True)
@@ -116,7 +116,7 @@ def _has_replaced(move: Move) -> bool:
     """Whether the file at the destination, if any, is not the old one, which is not aside."""
     if move.staged is None:
         return not move.had_old
-    return not move.staged.exists()
+    return not os.path.lexists(move.staged)
 
 
 def interrupted(journal: Path) -> Swap | None:

@@ -55,10 +55,10 @@ class Units:
         try:
             if started:
                 self._run("systemctl", "start", *started, timeout_s=_START_S)
+            if self._names:
+                self._run("systemctl", "try-restart", *_TERMINATORS, timeout_s=_STOP_S)
         except CommandError as exc:
-            raise CommandError(f"the files are in place, but a unit does not start: {exc}") from exc
-        if self._names:
-            self._run("systemctl", "try-restart", *_TERMINATORS, timeout_s=_STOP_S)
+            raise CommandError(f"a unit does not start: {exc}") from exc
         return started
 
     def _installed(self, names: Collection[str], *options: str) -> list[str]:

@@ -34,7 +34,7 @@ class Released:
 def wait_for_drivers(host: Host, config: NodeConfig, run: Run) -> None:
     """Early in a boot: wait until udev has loaded drivers, as a NIC has no MAC address before."""
     if not host.exists(str(resolution_path(config))):
-        _settle(run)
+        _await_udev(run)
 
 
 def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
@@ -44,7 +44,7 @@ def apply(host: Host, config: NodeConfig, plan: Plan, run: Run) -> Resolution:
             _move(host, run, port.nic, port.driver)
     groups = {port.iommu_group for port in plan.ports if port.iommu_group}
     if groups:
-        _settle(run)  # udev sets owner and mode of a new node, and would overwrite these
+        _await_udev(run)  # udev sets owner and mode of a new node, and would overwrite these
         gid = group_of(host, config.dataplane.user)
         for group in sorted(groups):
             host.give(f"/dev/vfio/{group}", gid, 0o660)
@@ -83,7 +83,7 @@ def release(host: Host, config: NodeConfig, *, dry_run: bool = False) -> Release
     return Released(tuple(given), tuple(refusals))
 
 
-def _settle(run: Run) -> None:
+def _await_udev(run: Run) -> None:
     # If udev is busy with other work, the NICs are used anyway.
     with suppress(CommandError):
         wait_for_udev(run)

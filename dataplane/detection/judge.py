@@ -155,13 +155,15 @@ class Judge:
                 now = strength(place.family, counts, view, others)
             incident.go_on(traffic, now, window.boot_ms)
             is_merged = counts != traffic.window or (place.family in GENERAL and len(others) > 0)
-            self._settle(incident, threshold, window.boot_ms, is_merged=is_merged)
+            self._end_or_renew(incident, threshold, window.boot_ms, is_merged=is_merged)
             if place in self._active:
                 known.add(place, incident.strength, incident.strength_lately, traffic.window)
         return known
 
-    def _settle(self, incident: Incident, threshold: int, boot_ms: int, *, is_merged: bool) -> None:
-        """End it, or take new evidence. ``is_merged``: other incidents explain a part of it."""
+    def _end_or_renew(
+        self, incident: Incident, threshold: int, boot_ms: int, *, is_merged: bool
+    ) -> None:
+        """End it, or renew its evidence. ``is_merged``: other incidents explain a part of it."""
         is_over = incident.is_over(threshold, boot_ms)
         if is_merged and incident.quiet_since_ms is not None:
             self._end(incident, IncidentEnd.MERGED, boot_ms)

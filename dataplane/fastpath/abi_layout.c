@@ -6,7 +6,7 @@
 #include "abi.h"
 
 extern const char sb_abi_hash[];
-const char sb_abi_hash[] = "9f6fb60a8d7c361a6c0e2685bb83ba1aea624ced62749aea509bedf7934a8f09";
+const char sb_abi_hash[] = "824d465b197809ecfd9a64709da444f6fff38392088f904ad43e0efc2e6a26d3";
 
 _Static_assert(sizeof(struct sb_packet) == 64, "make abi");
 _Static_assert(offsetof(struct sb_packet, mbuf) == 0, "make abi");
@@ -39,7 +39,7 @@ _Static_assert(sizeof(struct sb_burst) == 2112, "make abi");
 _Static_assert(offsetof(struct sb_burst, count) == 0, "make abi");
 _Static_assert(offsetof(struct sb_burst, live_count) == 2, "make abi");
 _Static_assert(offsetof(struct sb_burst, live) == 4, "make abi");
-_Static_assert(offsetof(struct sb_burst, judged) == 36, "make abi");
+_Static_assert(offsetof(struct sb_burst, to_judge) == 36, "make abi");
 _Static_assert(offsetof(struct sb_burst, is_plain) == 40, "make abi");
 _Static_assert(offsetof(struct sb_burst, is_one_profile) == 44, "make abi");
 _Static_assert(offsetof(struct sb_burst, http) == 48, "make abi");

@@ -120,7 +120,7 @@ ALWAYS_INLINE void run_behind_lists(const struct run *run) {
 static __attribute__((noinline)) void run_inside_tunnels(const struct run *run) {
     struct sb_burst *burst = run->burst;
     const uint32_t inner = sb_tunnels_open(run->lcore, burst, run->now);
-    const uint32_t judged = burst->judged & ~inner;
+    const uint32_t to_judge = burst->to_judge & ~inner;
     const uint16_t live_count = burst->live_count;
     uint8_t live[SB_BURST_MAX];
     uint32_t dropped = inner;
@@ -128,10 +128,11 @@ static __attribute__((noinline)) void run_inside_tunnels(const struct run *run) 
     if (inner == 0)
         return;
     memcpy(live, burst->live, sizeof(live));
-    burst->is_plain = burst->judged = 0;
+    burst->is_plain = burst->to_judge = 0;
     sb_burst_leave_out(burst, ~inner);
     for (uint32_t i = 0; i < burst->live_count; i++)
-        burst->judged |= (uint32_t)sb_is_client(&burst->packets[burst->live[i]]) << burst->live[i];
+        burst->to_judge |= (uint32_t)sb_is_client(&burst->packets[burst->live[i]])
+                           << burst->live[i];
     run_stage(run, SB_STAGE_PROFILE, sb_profile_stage);
     run_stage(run, SB_STAGE_SANITY, sb_sanity_stage);
     run_stage(run, SB_STAGE_LISTS, sb_lists_stage);
@@ -140,7 +141,7 @@ static __attribute__((noinline)) void run_inside_tunnels(const struct run *run) 
         dropped &= ~(1u << burst->live[i]);
     memcpy(burst->live, live, sizeof(live));
     burst->live_count = live_count;
-    burst->judged |= judged;
+    burst->to_judge |= to_judge;
     burst->is_one_profile = 0;
     sb_burst_leave_out(burst, dropped);
 }
@@ -187,14 +188,14 @@ static uint32_t take_released(const struct sb_outbox *outbox, uint32_t next, str
 /* Makes all packets of a burst live that has passed the first stages before. parse has set their
  * descriptors. */
 static void make_live(struct sb_burst *burst) {
-    burst->judged = burst->is_plain = 0;
+    burst->to_judge = burst->is_plain = 0;
     for (uint32_t i = 0; i < burst->count; i++) {
         struct sb_packet *packet = &burst->packets[i];
         bool is_judged = sb_is_client(packet) && (packet->flags & SB_PACKET_ALLOWED) == 0;
 
         packet->profile = 0; /* it was an index of the old policy */
         burst->live[i] = (uint8_t)i;
-        burst->judged |= (uint32_t)is_judged << i;
+        burst->to_judge |= (uint32_t)is_judged << i;
         burst->http |= (uint32_t)(packet->http != 0) << i;
     }
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import enum
 
-ABI_HASH = "9f6fb60a8d7c361a6c0e2685bb83ba1aea624ced62749aea509bedf7934a8f09"
+ABI_HASH = "824d465b197809ecfd9a64709da444f6fff38392088f904ad43e0efc2e6a26d3"
 
 ABI_VERSION = 1
 CACHE_LINE = 64
@@ -843,7 +843,7 @@ class Burst(ctypes.Structure):
     count: int
     live_count: int
     live: ctypes.Array[ctypes.c_uint8]
-    judged: int
+    to_judge: int
     is_plain: int
     is_one_profile: int
     http: int
@@ -854,7 +854,7 @@ class Burst(ctypes.Structure):
         ("count", ctypes.c_uint16),  # 0
         ("live_count", ctypes.c_uint16),  # 2
         ("live", ctypes.c_uint8 * 32),  # 4
-        ("judged", ctypes.c_uint32),  # 36
+        ("to_judge", ctypes.c_uint32),  # 36
         ("is_plain", ctypes.c_uint32),  # 40
         ("is_one_profile", ctypes.c_uint32),  # 44
         ("http", ctypes.c_uint32),  # 48

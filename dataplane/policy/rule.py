@@ -91,7 +91,9 @@ class Rule(BaseModel):
         return None
 
 
-def mistake(field: str, value: object, limit: str, why: str = "can't be") -> InvalidInputError:
+def mistake(
+    field: str, value: object, limit: str, why: str = "is not allowed"
+) -> InvalidInputError:
     """The error for an invalid value."""
     return InvalidInputError(
         f"{field}: {value!r} {why}; {limit}", field=field, value=value, limit=limit
@@ -102,5 +104,5 @@ def only_by_default(path: str, kind: str) -> Iterator[InvalidInputError]:
     """The mistake that a rule about packets without a protected address is not in the default
     profile."""
     if path.startswith("profiles["):
-        limit = "only in the policy's own rules: what is not IP goes to no target"
+        limit = "only in the policy's own rules: a packet without an IP header has no target"
         yield mistake(path, kind, limit)

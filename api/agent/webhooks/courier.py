@@ -48,7 +48,7 @@ class Courier:
         self._clock = clock
         self._wake = threading.Event()
         self._stop = False
-        self._unsettled: tuple[queue.Due, Outcome] | None = None
+        self._unrecorded: tuple[queue.Due, Outcome] | None = None
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._log = log.bind(endpoint=target.shown)
 
@@ -70,8 +70,8 @@ class Courier:
 
         Raises `StorageError`.
         """
-        if self._unsettled is not None:
-            self._settle(*self._unsettled)
+        if self._unrecorded is not None:
+            self._record(*self._unrecorded)
         due = self._next()
         if not isinstance(due, queue.Due):
             return due
@@ -83,7 +83,7 @@ class Courier:
             sequence=due.sequence,
             data=due.data,
         )
-        self._settle(due, self._sender(self.target, sent, self._rules.timeout_s))
+        self._record(due, self._sender(self.target, sent, self._rules.timeout_s))
         return 0.0
 
     def _next(self) -> queue.Due | float:
@@ -98,10 +98,10 @@ class Courier:
                 wait_ms = round(IDLE_S * 1000) if due is None else due - now_ms
         return min(max(wait_ms / 1000, 0.0), IDLE_S)
 
-    def _settle(self, due: queue.Due, outcome: Outcome) -> None:
+    def _record(self, due: queue.Due, outcome: Outcome) -> None:
         """Record the result. Until that succeeds nothing else is sent: else the message would be
         sent again and again."""
-        self._unsettled = due, outcome
+        self._unrecorded = due, outcome
         with self._journal.write() as connection:
             state = queue.record_attempt(
                 connection,
@@ -112,7 +112,7 @@ class Courier:
                 max_retries=self._rules.max_retries,
                 back_off=self._rules.back_off,
             )
-        self._unsettled = None
+        self._unrecorded = None
         self.outcomes[outcome.label] += 1
         self.states[state] += state != queue.PENDING
         self._say(due, outcome, state)

@@ -59,6 +59,7 @@ def of_lookup(bodies: Sequence[EntryBody], found: LookUp) -> LookupBody:
     return LookupBody(
         **dict(of_network(bodies)),
         asked=str(found.asked),
+        list=found.list,
         verdict=found.verdict,
         decided_by=None if found.decided_by is None else _listed(found.decided_by),
         covering=[_listed(each) for each in found.covering],

@@ -213,12 +213,12 @@ class Bulk:
         changes: list[Change] = []
         for network in touched:
             tally.add(stage.tally(network), -1)
-            changes += self._settle(connection, staging, network, tally)
+            changes += self._recount(connection, staging, network, tally)
         tally.write(connection, staging.list)
         connection.execute(delete(import_skips).where(mine))
         return touched, changes
 
-    def _settle(
+    def _recount(
         self, connection: Connection, staging: Staging, network: Network, tally: writes.Tally
     ) -> list[Change]:
         """Count a network that others changed, and store its new end if that changes."""

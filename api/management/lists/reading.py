@@ -52,6 +52,8 @@ class LookUp:
     """The result of a look-up of a network."""
 
     asked: Network
+    list: ListName
+    """The list of ``entries``: the requested one, else the only one that covers the network."""
     entries: Sequence[Entry]
     """The entries of one list: those of the network itself, else of the longest prefix that covers
     it."""
@@ -108,7 +110,10 @@ class ListReader:
         return EntryPage(tuple(found[:limit]), len(found))
 
     def look_up(self, name: ListName, asked: Network) -> LookUp:
-        """The look-up of a network. Raises `NotFoundError`: this list has nothing about it."""
+        """The look-up of a network; entries of the other list count if this one has none.
+
+        Raises `NotFoundError`: neither list covers it.
+        """
         boot_ms = self._clock.boot_ms()
         with self._database.read() as connection:
             found = {each: _holders(connection, each, asked, boot_ms) for each in kinds.LISTS}
@@ -120,12 +125,13 @@ class ListReader:
             ]
         covering = [Listed(each, network) for each in kinds.LISTS for network in found[each]]
         covering.sort(key=lambda each: each.network.prefix_length, reverse=True)
-        if not found[name]:
-            raise _says_nothing(name, asked, covering)
+        if not covering:
+            raise NotFoundError(f"{asked} is on neither list, and no entry covers it")
+        shown = name if found[name] else covering[0].list
         decided_by = _decided_by(found)
         verdict: Verdict = "none" if decided_by is None else _VERDICTS[decided_by.list]
-        longest = next(iter(found[name].values()))
-        return LookUp(asked, longest, verdict, decided_by, covering, inside)
+        longest = next(iter(found[shown].values()))
+        return LookUp(asked, shown, longest, verdict, decided_by, covering, inside)
 
 
 Holders = Mapping[Network, Sequence[Entry]]
@@ -150,10 +156,3 @@ def _decided_by(found: Mapping[ListName, Holders]) -> Listed | None:
             if any(each.rejected is None for each in entries):
                 return Listed(name, network)
     return None
-
-
-def _says_nothing(name: ListName, asked: Network, covering: Sequence[Listed]) -> NotFoundError:
-    message = f"{asked} is no entry of the {name}, and no entry of it covers {asked}"
-    if covering:
-        message += f"; {covering[0].network} of the {covering[0].list} does"
-    return NotFoundError(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, RootModel, model_validator
@@ -64,16 +65,21 @@ class ListedBody(Strict):
 
 
 class LookupBody(NetworkBody):
-    """An entry of a list: that of the requested network, else the longest one that contains it."""
+    """An entry of a list: that of the requested network, else the longest one that contains it.
+
+    If the requested list has none, it is an entry of the other list.
+    """
 
     asked: str
+    list: Literal["blacklist", "allowlist"]
+    """The list of the entry."""
     verdict: Verdict
     """The verdict of both lists: an allow beats every ban. ``none``: only rejected entries contain
     it."""
     decided_by: ListedBody | None
-    covering: list[ListedBody]
+    covering: Sequence[ListedBody]
     """Networks of both lists that contain the whole network, the longest first."""
-    inside: list[ListedBody]
+    inside: Sequence[ListedBody]
     """Some networks of both lists within the network: at most three of each list."""
 
 

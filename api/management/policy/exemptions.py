@@ -58,7 +58,7 @@ class Exemptions:
         try:
             countries = countries_file.read_first(self._files)
         except InvalidInputError as error:
-            return [f"rules about countries judge nobody until there is a database: {error}"]
+            return [f"country rules drop no packet until there is a database: {error}"]
         found = []
         for exempt in self._exempt(rules, countries):
             found.append(exempt)

@@ -59,7 +59,7 @@ def require_agent(principal: Principal, *, or_admin: bool = False) -> None:
     if is_agent(principal) or (or_admin and principal.role is Role.ADMIN):
         return
     raise ForbiddenError(
-        f"only the key {AGENT!r} of this node's agent brings what the fleet wants, "
+        f"only the key {AGENT!r} of this node's agent may send the fleet's state to this node, "
         f"not {principal.name!r}"
     )
 

@@ -37,7 +37,7 @@ SILENCE_TIMEOUT_S = 45.0
 POLL_S = 0.2
 PAGE_MAX = 1000
 PATIENCE_S = 300.0
-"""Total wait of one request while the API answers that there are too many."""
+"""Total wait of one request while the API answers that it is to be sent again later."""
 _TOO_MANY = 429
 
 Query = Mapping[str, str | int | None]
@@ -138,8 +138,16 @@ class NodeApi:
         return self._send("POST", path, json=body, params=query)
 
     def post_long(self, path: str, body: object) -> Answer:
-        """POST a JSON body whose work may take as long as that of an upload."""
-        return self._send("POST", path, json=body, answer_timeout_s=UPLOAD_TIMEOUT_S)
+        """POST a JSON body whose work may take as long as that of an upload.
+
+        Sent again after a 503 too: a second time must change nothing further.
+        """
+
+        def send() -> Answer:
+            response = self._request("POST", path, json=body, answer_timeout_s=UPLOAD_TIMEOUT_S)
+            return self._decoded(response)
+
+        return self._patiently(send, TryLaterError, UnavailableError)
 
     def put(self, path: str, body: object, query: Query | None = None) -> Answer:
         """PUT a JSON body."""
@@ -156,7 +164,10 @@ class NodeApi:
     def upload(
         self, path: str, body: Rewindable, content_type: str, query: Query, request_id: str
     ) -> Answer:
-        """POST a body; the API answers when all of it is committed."""
+        """POST a body; the API answers when all of it is committed.
+
+        Sent again after a 503 too: a second time must change nothing further.
+        """
 
         def send() -> Answer:
             body.rewind()
@@ -170,7 +181,7 @@ class NodeApi:
             )
             return self._decoded(response)
 
-        return self._patiently(send)
+        return self._patiently(send, TryLaterError, UnavailableError)
 
     def download(self, path: str) -> bytes:
         """GET an answer that is not JSON."""
@@ -232,21 +243,25 @@ class NodeApi:
                 )
             time.sleep(POLL_S)
 
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Repeat the request when the API asks for it (429 with Retry-After): it has not been
-        processed."""
+    def _patiently(self, ask: Callable[[], T], *waits_for: type[RefusedError]) -> T:
+        """Repeat the request when the API asks for it with Retry-After.
+
+        Args:
+            waits_for: the errors after which the request is repeated; default: only 429, which has
+                not processed the request. After another one the message names the time.
+        """
         until = time.monotonic() + self._patience_s
         while True:
             try:
                 return ask()
-            except TryLaterError as error:
+            except (TryLaterError, UnavailableError) as error:
                 wait_s = error.retry_after_s
                 if not wait_s:
                     raise
-                if time.monotonic() + wait_s > until:
-                    raise TryLaterError(
-                        f"{error}\nit takes requests again in {wait_s} s"
-                    ) from error
+                is_waited_for = isinstance(error, waits_for or TryLaterError)
+                if not is_waited_for or time.monotonic() + wait_s > until:
+                    error.args = (f"{error}\nthe API asks to try again in {wait_s} s",)
+                    raise
                 warn(f"{'; '.join(str(error).splitlines())}; trying again in {wait_s} s")
                 time.sleep(wait_s)
 

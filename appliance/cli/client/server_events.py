@@ -40,6 +40,6 @@ def follow(api: NodeApi, path: str, query: Query, last: str | None) -> Iterator[
             if not has_followed:
                 raise
             pause_s = min(max(RETRY_S, error.retry_after_s), RETRY_AFTER_MAX_S)
-            why = str(error)
+            why = "; ".join(str(error).splitlines())
         warn(f"{why}; following again")
         time.sleep(pause_s)

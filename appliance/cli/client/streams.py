@@ -49,6 +49,7 @@ def _write_json(key: str, first: Page, rest: Iterable[Page]) -> None:
         for entry in page[key]:
             out.write(separator + json.dumps(entry))
             separator = ",\n  "
-    tail = {"total": last.get("total"), "next_cursor": last.get("next_cursor")}
+    # Only the first page is sure to have the total.
+    tail = {"total": first.get("total"), "next_cursor": last.get("next_cursor")}
     out.write("\n]" + "".join(f", {json.dumps(k)}: {json.dumps(v)}" for k, v in tail.items()))
     out.write("}\n")

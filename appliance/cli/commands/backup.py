@@ -108,7 +108,7 @@ def restore(
     with prepare(places, file, with_database=not without_database, tell=warn) as prepared:
         if not yes:
             _confirm(prepared)
-        started = prepared.carry_out(commands.run)
+        started = prepared.carry_out(commands.run, warn)
         _say(output, prepared, started)
 
 

@@ -69,7 +69,7 @@ def create(lab: Lab, node: Instance, fleet: dict[str, Any]) -> dict[str, Any]:
         raise LabError(f"this lab may have {lab.nodes_max} nodes beside its own, and has as many")
     kept.mkdir(mode=0o711, parents=True, exist_ok=True)
     file = _write(node, kept, fleet)
-    state = _settled(node)
+    state = _lasting_state(node)
     if state == "crashed":
         lifecycle.down(node, say)
     if state != "up":
@@ -115,7 +115,7 @@ def _write(node: Instance, kept: Path, fleet: dict[str, Any]) -> Path:
     return file
 
 
-def _settled(node: Instance) -> str:
+def _lasting_state(node: Instance) -> str:
     """The state of an instance once it is neither starting nor stopping; raises LabError."""
     end = time.monotonic() + _CHANGE_S
     while (state := status.read(node)["state"]) in _CHANGING:

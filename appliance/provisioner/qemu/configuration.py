@@ -13,6 +13,7 @@ from appliance.config.load import problem_error, read_document
 from appliance.config.model import AbsolutePath, Section
 from dataplane.base.errors import ConfigurationError
 
+DIRECTORY = Path("/var/lib/secbeat-provisioner/qemu")
 DIRECTORY_CHARS_MAX = 64
 """Paths of sockets are short (unix(7)), and those of nodes are below this folder."""
 Network = Annotated[str, Field(pattern=r"^(user|isolated|bridge:[A-Za-z0-9_.-]{1,15})$")]
@@ -48,7 +49,7 @@ class QemuConfig(Section):
 
     image: AbsolutePath
     """The qcow2 of a release. It must not change as long as a node uses it as its base."""
-    directory: AbsolutePath = Path("/var/lib/secbeat-provisioner/qemu")
+    directory: AbsolutePath = DIRECTORY
     accelerator: Literal["auto", "kvm", "tcg"] = "auto"
     cpus: int = Field(default=2, ge=1, le=64)
     memory_mib: int = Field(default=2048, ge=1024, le=1 << 20)

@@ -119,7 +119,7 @@ static void note_limit(struct sb_explaining *work, const struct sb_limit *limit,
 static uint8_t pays(const struct sb_explaining *work, const struct sb_limit *limit) {
     const struct sb_packet *packet = &work->burst->packets[0];
     const struct sb_profile *profile = sb_profile_of(work->scratch, packet);
-    const bool is_judged = (work->burst->judged & 1) != 0;
+    const bool is_judged = (work->burst->to_judge & 1) != 0;
     const bool is_icmp =
         packet->protocol == SB_PROTOCOL_ICMP || packet->protocol == SB_PROTOCOL_ICMPV6;
 

@@ -15,7 +15,7 @@ static inline void sb_burst_leave_out(struct sb_burst *burst, uint32_t packets) 
         live += (packets >> index & 1) == 0;
     }
     burst->live_count = (uint16_t)live;
-    burst->judged &= ~packets;
+    burst->to_judge &= ~packets;
 }
 
 /* Takes the lowest packet out of a set. */
@@ -29,7 +29,8 @@ static inline uint32_t sb_take_packet(uint32_t *set) {
 /* The packets with the profile of the first one. The set must not be empty. */
 uint32_t sb_burst_same_profile(const struct sb_burst *burst, uint32_t packets);
 
-/* Takes these packets, which must be judged ones, out of the set: nearly always all of them. */
+/* Takes the packets with the profile of the first one out of a set, which must be a part of
+ * to_judge: nearly always all of them. Returns them. */
 static inline uint32_t sb_burst_take_profile(const struct sb_burst *burst, uint32_t *packets) {
     uint32_t taken =
         SB_LIKELY(burst->is_one_profile) ? *packets : sb_burst_same_profile(burst, *packets);

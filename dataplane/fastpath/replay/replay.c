@@ -167,12 +167,13 @@ static struct sb_time time_of(const struct sb_replay *replay) {
         .boot_ds = (uint32_t)(boot_ds < SB_DEADLINE_NEVER ? boot_ds : SB_DEADLINE_NEVER - 1)};
 }
 
+/* The SYN proxy answers no SYN inside an encapsulation. */
 static void count_syn(struct sb_replay *replay, const struct sb_lcore *lcore,
                       const struct sb_packet *packet) {
     const uint8_t *tcp = (const uint8_t *)(uintptr_t)packet->data + packet->l4_offset;
 
     if (packet->port != SB_PORT_OUTSIDE || packet->protocol != SB_PROTOCOL_TCP ||
-        packet->payload_offset == 0 ||
+        packet->payload_offset == 0 || (packet->flags & SB_PACKET_INNER) != 0 ||
         (tcp[SB_TCP_FLAGS] & (SB_TCP_SYN | SB_TCP_ACK)) != SB_TCP_SYN)
         return;
     uint32_t mode = sb_profile_of(lcore, packet)->syn_proxy;

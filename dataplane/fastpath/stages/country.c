@@ -34,7 +34,7 @@ void sb_country_stage(struct sb_lcore *lcore, struct sb_burst *burst, const stru
         (const struct sb_countries *)(uintptr_t)__atomic_load_n(&node->countries, __ATOMIC_ACQUIRE);
     if (SB_UNLIKELY(countries == NULL))
         return;
-    for (uint32_t left = burst->judged; left != 0;) {
+    for (uint32_t left = burst->to_judge; left != 0;) {
         uint32_t packets = sb_burst_take_profile(burst, &left);
 
         if ((sb_profile_of_first(lcore, burst, packets)->uses & USES) != 0)

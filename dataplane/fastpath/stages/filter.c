@@ -59,7 +59,7 @@ void sb_filter_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 
     if (SB_LIKELY((sb_policy_of(lcore)->uses & USES) == 0))
         return;
-    for (uint32_t left = burst->judged; left != 0;) {
+    for (uint32_t left = burst->to_judge; left != 0;) {
         uint32_t packets = sb_burst_take_profile(burst, &left);
         const struct sb_profile *profile = sb_profile_of_first(lcore, burst, packets);
 

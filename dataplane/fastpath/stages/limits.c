@@ -63,7 +63,7 @@ void sb_limits_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struc
 
     if (!begin(&work, lcore, burst, now))
         return;
-    for (uint32_t left = burst->judged; left != 0;) {
+    for (uint32_t left = burst->to_judge; left != 0;) {
         uint32_t packets = sb_burst_take_profile(burst, &left);
 
         work.profile = sb_profile_of_first(lcore, burst, packets);
@@ -77,7 +77,7 @@ bool sb_limits_charge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t i
                       const struct sb_time *now) {
     struct profile_work work;
 
-    if ((burst->judged >> index & 1) == 0 || !begin(&work, lcore, burst, now))
+    if ((burst->to_judge >> index & 1) == 0 || !begin(&work, lcore, burst, now))
         return false;
     work.is_charge = true;
     work.profile = sb_profile_of(lcore, &burst->packets[index]);

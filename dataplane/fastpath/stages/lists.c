@@ -45,7 +45,7 @@ void sb_lists_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
 static void collect(const struct sb_burst *burst, struct clients *clients) {
     uint32_t count = 0;
 
-    for (uint32_t left = burst->judged; left != 0;) {
+    for (uint32_t left = burst->to_judge; left != 0;) {
         uint32_t index = sb_take_packet(&left);
         const struct sb_packet *packet = &burst->packets[index];
 
@@ -98,6 +98,6 @@ bool sb_lists_apply(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t ind
     if (list != SB_LIST_ALLOWLIST)
         return sb_reject(lcore, packet, SB_REASON_BLACKLIST, now);
     packet->flags |= SB_PACKET_ALLOWED;
-    burst->judged &= ~(1u << index);
+    burst->to_judge &= ~(1u << index);
     return false;
 }

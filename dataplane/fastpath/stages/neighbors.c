@@ -83,7 +83,7 @@ static void judge(struct sb_lcore *lcore, struct sb_burst *burst, uint32_t i,
     }
     stats->neighbor[packet->port][said]++;
     packet->flags |= SB_PACKET_NEIGHBOR;
-    burst->judged &= ~(1u << i);
+    burst->to_judge &= ~(1u << i);
 }
 
 /* The routing protocol of a packet, by IP protocol, and for UDP and TCP also by port.

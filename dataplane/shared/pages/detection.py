@@ -43,7 +43,7 @@ class DetectionPages:
 
     def top(self) -> plain.Top:
         """The heaviest sources and targets of the node."""
-        content = self._settled(_TOP, ctypes.sizeof(abi.Top))
+        content = self._consistent(_TOP, ctypes.sizeof(abi.Top))
         top = abi.Top.from_buffer_copy(content or bytes(ctypes.sizeof(abi.Top)))
         return plain.Top(
             boot_ms=top.boot_ms,
@@ -55,7 +55,7 @@ class DetectionPages:
     def baseline(self) -> plain.BaselinePeriod:
         """The last complete period."""
         size = ctypes.sizeof(abi.Baseline)
-        content = self._settled(_BASELINE, size)
+        content = self._consistent(_BASELINE, size)
         period = abi.Baseline.from_buffer_copy(content or bytes(size))
         return plain.BaselinePeriod(
             number=period.number,
@@ -80,10 +80,10 @@ class DetectionPages:
         )
 
     def _slot(self, slot: int) -> abi.Incident | None:
-        content = self._settled(_INCIDENTS + slot * _INCIDENT_BYTES, _INCIDENT_BYTES)
+        content = self._consistent(_INCIDENTS + slot * _INCIDENT_BYTES, _INCIDENT_BYTES)
         return abi.Incident.from_buffer_copy(content) if content else None
 
-    def _settled(self, offset: int, size: int) -> bytes | None:
+    def _consistent(self, offset: int, size: int) -> bytes | None:
         """Bytes that begin with a version; None: never written, or changing during each read."""
         for _ in range(_TRIES_MAX):
             version = self._words[offset // _WORD]

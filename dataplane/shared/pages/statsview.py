@@ -155,7 +155,7 @@ class StatsView:
             http=read_http(self._summed),
             scans=read_scans(self._summed),
             detection=self._detection_pages.stats(),
-            rule_groups=self._settled(self._rules_pages.groups),
+            rule_groups=self._consistent(self._rules_pages.groups),
             cpu_busy_percent=header("cpu_busy_ppm") / 10_000,
             latency_mean_ns=header("latency_mean_ns"),
             request_latency_mean_ns=header("request_latency_mean_ns"),
@@ -169,7 +169,7 @@ class StatsView:
             request_latency=self._latency(_LCORE.request_latency),
             response_time=self._latency(_LCORE.response_time),
             lcores=tuple(lcores),
-            reasons=self._settled(self._reasons),
+            reasons=self._consistent(self._reasons),
             rejected_count=rejected_count,
             rejected=tuple(read_rejected(rejected_count, self._bytes)),
             links=read_links(self._span, now_ms),
@@ -180,7 +180,7 @@ class StatsView:
         size = ctypes.sizeof(abi.ConnectionStats)
         offset: int = _LCORE.connections.offset
         found = stats.ConnectionStats(*self._summed(offset, size // _WORD))  # type: ignore[arg-type]
-        return replace(found, by_profile=dict(self._settled(self._connections_of)))
+        return replace(found, by_profile=dict(self._consistent(self._connections_of)))
 
     def _connections_of(self) -> Iterator[tuple[str, int]]:
         names = self._profiles()
@@ -205,7 +205,7 @@ class StatsView:
             state=_flags(abi.RulesState, header("rules_state")),
         )
 
-    def _settled(self, read: Callable[[], Iterable[_Value]]) -> tuple[_Value, ...]:
+    def _consistent(self, read: Callable[[], Iterable[_Value]]) -> tuple[_Value, ...]:
         """Read until names and counters stay in place; a change of the policy moves them for
         moments."""
         for _ in range(_TRIES_MAX):

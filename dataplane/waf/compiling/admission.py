@@ -54,7 +54,7 @@ class Examination:
 
     def run(self) -> list[Verdict]:
         """A verdict for each candidate, in order."""
-        self._settle([index for index in range(len(self._candidates)) if self._is_sound(index)])
+        self._try([index for index in range(len(self._candidates)) if self._is_sound(index)])
         return self._verdicts
 
     def _is_sound(self, index: int) -> bool:
@@ -66,7 +66,7 @@ class Examination:
             self._verdicts[index] = Verdict(warnings=expressions.warnings(pattern))
         return refusal is None
 
-    def _settle(self, indices: Sequence[int]) -> None:
+    def _try(self, indices: Sequence[int]) -> None:
         """Compile and time candidates together, and smaller groups if that fails."""
         if not indices:
             return
@@ -78,7 +78,7 @@ class Examination:
                     self._price(indices[0], cost_ns, own_ns[0], database)
         except CompileError as exc:
             if len(indices) > 1:
-                self._settle_halves(indices)
+                self._try_halves(indices)
             else:
                 pattern = self._candidates[indices[0]].pattern
                 self._refuse(indices[0], expressions.refusal_of(str(exc), pattern))
@@ -86,16 +86,16 @@ class Examination:
         if len(indices) == 1:
             return
         if cost_ns > RULE_NS_MAX:
-            self._settle_halves(indices)
+            self._try_halves(indices)
         else:
             for index, dear_ns in zip(indices, own_ns, strict=True):
                 if dear_ns > OWN_NS_MAX:  # this pattern, or one that it makes expensive
-                    self._settle([index])
+                    self._try([index])
 
-    def _settle_halves(self, indices: Sequence[int]) -> None:
+    def _try_halves(self, indices: Sequence[int]) -> None:
         middle = len(indices) // 2
-        self._settle(indices[:middle])
-        self._settle(indices[middle:])
+        self._try(indices[:middle])
+        self._try(indices[middle:])
 
     def _own_costs(self, indices: Sequence[int], database: int) -> list[int]:
         """The cost of each on its own text, in nanoseconds."""

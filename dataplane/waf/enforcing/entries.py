@@ -162,7 +162,7 @@ class Entries:
                 continue
             is_same = (entry.rule.pattern, entry.rule.targets) == (one.pattern, one.targets)
             if is_same and self._slots.claim(one.slot, one.number):
-                self._settle(entry, one.slot)
+                self._assign(entry, one.slot)
 
     def give_slots(self, numbers: Collection[int]) -> None:
         """Assign free slots to rules without one; `write` must follow."""
@@ -170,7 +170,7 @@ class Entries:
             slot = self._slots.take(number)
             if slot is None:
                 return
-            self._settle(self.rules[number], slot)
+            self._assign(self.rules[number], slot)
 
     def without_slot(self) -> list[int]:
         """Numbers of rules that wait for a slot."""
@@ -201,7 +201,7 @@ class Entries:
                 rule = self.rules[number].rule
                 yield Member(slot, number, rule.pattern, rule.targets)
 
-    def _settle(self, entry: Entry, slot: int) -> None:
+    def _assign(self, entry: Entry, slot: int) -> None:
         entry.slot = slot
         self._by_slot[slot] = entry.rule.number
 

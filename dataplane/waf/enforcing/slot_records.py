@@ -34,21 +34,21 @@ class SlotRecords:
         self._groups = groups
         self._profiles: Mapping[str, int] = {}
         self._before: Mapping[str, int] = {}
-        self._settle_at = 0.0
+        self._forget_at = 0.0
 
     def use_profiles(self, indices: Mapping[str, int]) -> None:
         """Set the profiles of a policy that will be in force soon."""
         self._before, self._profiles = self._profiles, dict(indices)
-        self._settle_at = time.monotonic() + _BOTH_POLICIES_S
+        self._forget_at = time.monotonic() + _BOTH_POLICIES_S
 
     @property
     def is_over(self) -> bool:
         """Whether the former policy is no longer used, and should be forgotten."""
-        return bool(self._settle_at) and time.monotonic() >= self._settle_at
+        return bool(self._forget_at) and time.monotonic() >= self._forget_at
 
     def forget_before(self) -> None:
         """Use only the profiles of the newer policy from now on."""
-        self._before, self._settle_at = {}, 0.0
+        self._before, self._forget_at = {}, 0.0
 
     def record(self, rule: Rule, slot: int) -> abi.WafRule:
         """The record of a slot for a rule."""

@@ -76,7 +76,7 @@ def test_an_event_arrives_signed_as_the_contract_shows_it(
     with delivering(tmp_path, receiver.url) as (journal, _):
         journal.record([], [event(1)])
         wait_for(lambda: receiver.taken, "the event")
-        wait_for(lambda: states(journal) == ["delivered"], "it is settled")
+        wait_for(lambda: states(journal) == ["delivered"], "it is recorded")
     got = receiver.taken[0]
     got.verify(KEY)
     assert got.path == "/hook?key=hidden"
@@ -99,7 +99,7 @@ def test_a_receiver_that_fails_ten_times_gets_every_event_with_the_same_id(
     with delivering(tmp_path, receiver.url) as (journal, office):
         journal.record([], [event(number) for number in range(20)])
         wait_for(lambda: len(receiver.taken) == 20, "every event")
-        wait_for(lambda: states(journal) == ["delivered"] * 20, "they are settled")
+        wait_for(lambda: states(journal) == ["delivered"] * 20, "they are recorded")
         outcomes = next(iter(office.couriers.values())).outcomes
         assert outcomes == {"failed": 10, "delivered": 20}
     assert numbers(receiver) == list(range(20))

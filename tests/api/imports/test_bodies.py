@@ -222,6 +222,28 @@ def test_lines_of_a_feed_have_cidr_and_fields_of_their_own(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ('"cidr":"192.0.2.0/25","reason":7', "reason"),
+        ('"cidr":"192.0.2.0/25","duration_seconds":0', "duration_seconds"),
+        ('"cidr":"192.0.2.0/25","ip":"192.0.2.0/25"', "cidr"),
+        ('"ip":"192.0.2.0/25","origin":"feed:drop"', "origin"),
+    ],
+)
+def test_fields_that_are_read_are_checked(api: Api, fields: str, named: str) -> None:
+    answer = api.bring(f"{{{fields}}}\n", content_type=lines.NDJSON)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["message"].startswith(f"line 1: {named}: ")
+
+
+def test_a_line_of_a_feed_has_a_reason_and_no_origin_of_its_own(api: Api) -> None:
+    body = '{"cidr":"192.0.2.0/25","reason":"SBL1","origin":"feed:drop"}\n'
+    assert api.bring(body, content_type=lines.NDJSON).status_code == 201
+    (found,) = api.get("/blacklist").json["blacklist"]
+    assert (found["reason"], found["origin"]) == ("SBL1", "manual")
+
+
 def test_a_line_without_an_address_says_what_was_expected_and_found(api: Api) -> None:
     (error,) = api.bring('{"net":"192.0.2.1","id":1}\n', content_type=lines.NDJSON).json["errors"]
     assert error["message"] == "line 1: has neither ip nor cidr; its fields are id, net"

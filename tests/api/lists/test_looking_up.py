@@ -49,7 +49,8 @@ def test_the_allowlist_decides(api: Api) -> None:
     api.ban("2001:db8::/32")
     api.post("/allowlist", {"ip": "2001:db8:1::/48"})
     found = look_up(api, "2001:db8:1::7").json
-    assert (found["ip"], found["verdict"]) == ("2001:db8::/32", "allowed")
+    assert (found["ip"], found["list"]) == ("2001:db8::/32", "blacklist")
+    assert found["verdict"] == "allowed"
     assert found["decided_by"] == {"list": "allowlist", "ip": "2001:db8:1::/48"}
     allowed = look_up(api, "2001:db8:1::7", "allowlist").json
     assert (allowed["ip"], allowed["verdict"]) == ("2001:db8:1::/48", "allowed")
@@ -64,12 +65,33 @@ def test_a_prefix_is_told_what_lies_inside(api: Api) -> None:
     assert found["inside"] == [{"list": "allowlist", "ip": "192.0.2.7"}]
 
 
-def test_what_nothing_of_the_list_covers_is_not_found_and_the_other_list_is_named(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("name", "other", "verdict"),
+    [("blacklist", "allowlist", "allowed"), ("allowlist", "blacklist", "banned")],
+)
+def test_an_address_that_only_the_other_list_covers_is_answered_by_that_list(
+    api: Api, name: str, other: str, verdict: str
+) -> None:
+    for ip in ("192.0.0.0/16", "192.0.2.0/24"):
+        api.post(f"/{other}", {"ip": ip, "reason": ip})
+    assert api.get(f"/{name}/192.0.2.7").status_code == 404
+    answer = look_up(api, "192.0.2.7", name)
+    assert answer.status_code == 200
+    found = answer.json
+    assert (found["list"], found["ip"], found["reason"]) == (other, *["192.0.2.0/24"] * 2)
+    assert (found["asked"], found["verdict"]) == ("192.0.2.7", verdict)
+    assert found["decided_by"] == {"list": other, "ip": "192.0.2.0/24"}
+    assert found["covering"] == [
+        {"list": other, "ip": "192.0.2.0/24"},
+        {"list": other, "ip": "192.0.0.0/16"},
+    ]
+
+
+def test_an_address_that_neither_list_covers_is_not_found(api: Api) -> None:
     api.post("/allowlist", {"ip": "192.0.2.0/24"})
-    answer = look_up(api, "192.0.2.7")
+    answer = look_up(api, "198.51.100.7")
     assert answer.status_code == 404
-    assert "192.0.2.0/24 of the allowlist does" in answer.json["detail"]
-    assert "does" not in look_up(api, "198.51.100.7").json["detail"]
+    assert answer.json["detail"] == "198.51.100.7 is on neither list, and no entry covers it"
 
 
 def test_an_entry_that_is_over_covers_nothing(api: Api) -> None:

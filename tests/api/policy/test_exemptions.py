@@ -127,4 +127,4 @@ def test_without_a_database_a_policy_is_taken_with_a_warning(api: Api, countries
     countries.unlink()
     answer = api.call("PUT", "/policy", json=policy(geo("geo_block", "DE")))
     assert answer.status_code in {200, 202}
-    assert "judge nobody until there is a database" in answer.json["warnings"][0]
+    assert "country rules drop no packet until there is a database" in answer.json["warnings"][0]

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from api.storage.sqlite import copying
+from appliance.backup import archive
+from appliance.backup import create as creating
 from appliance.backup.create import create
 from appliance.backup.errors import BackupError
 from appliance.backup.places import JOURNAL, Places
@@ -50,6 +53,40 @@ def test_a_database_is_copied_while_others_write(host: Host, file: Path, tmp_pat
         (tmp_path / "copy.db").write_bytes(stream.read())
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         assert copy.execute("SELECT max(number) FROM bans").fetchone() == (17,)
+
+
+def test_a_file_that_is_removed_meanwhile_is_left_out(
+    host: Host, file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, real = host.write("state/keys/later.key", "x"), creating.require_inside
+
+    def removing(member: str) -> None:
+        if member == "node/keys/later.key":
+            path.unlink()
+        real(member)
+
+    monkeypatch.setattr(creating, "require_inside", removing)
+    create(host.places, file)
+    assert not path.exists()
+    assert "node/keys/admin.key" in files(file)
+    assert "node/keys/later.key" not in files(file)
+    archive.check(file)
+
+
+def test_a_database_that_is_removed_meanwhile_is_left_out(
+    host: Host, file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    database, real = host.state / "api" / "node.db", copying.dump
+
+    def removing(path: Path, copy: Path) -> None:
+        database.unlink()
+        real(path, copy)
+
+    monkeypatch.setattr(copying, "dump", removing)
+    create(host.places, file)
+    assert not database.exists()
+    assert "node/api/node.db" not in files(file)
+    archive.check(file)
 
 
 def test_a_file_that_exists_is_replaced_only_if_asked(host: Host, file: Path):

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ import pytest
 from api.common.disk import StorageError
 from api.storage.alone import BusyError, take_lock
 from appliance.backup import restore as restoring
-from appliance.backup import stage
+from appliance.backup import stage, units
 from appliance.backup.create import create
 from appliance.backup.errors import ArchiveError, BackupError
-from appliance.backup.places import JOURNAL
+from appliance.backup.places import JOURNAL, Places
 from appliance.backup.restore import ASIDE_MAX, prepare
 from appliance.backup.swap import Swap
-from appliance.commands import run
+from appliance.commands import TIMEOUT_S, CommandError, Run, run
 from tests.unit.backup.conftest import Host
 
 
@@ -276,3 +277,75 @@ def test_an_archive_that_changes_after_the_check_is_refused(
         pass
     assert host.content() == before
     assert is_clean(host)
+
+
+@pytest.mark.parametrize("target", ["../../le/cert.pem", "missing.pem", "/missing/cert.pem"])
+def test_links_are_back_after_a_failure(
+    host: Host, made: Path, monkeypatch: pytest.MonkeyPatch, target: str
+):
+    """A relative link dangles in the folder to which it is moved."""
+    host.write("le/cert.pem", "certificate")
+    link = host.etc / "tls" / "tls.key"
+    link.unlink()
+    link.symlink_to(target)
+    monkeypatch.setattr(Swap, "_directories", _failing_once(Swap._directories))
+    with pytest.raises(OSError, match="behind all moves"):
+        put_back(host, made)
+    assert link.is_symlink()
+    assert link.readlink() == Path(target)
+    assert is_clean(host)
+
+
+def test_a_link_is_replaced_by_a_file_and_reported(host: Host, made: Path):
+    link = host.etc / "tls" / "tls.key"
+    link.rename(host.etc / "elsewhere.key")
+    link.symlink_to("../elsewhere.key")
+    prepared = put_back(host, made)
+    assert {one.path: one.effect for one in prepared.changes}[link] == "replaced"
+    assert not link.is_symlink()
+    assert link.read_text() == "private"
+    aside = next(one for one in prepared.kept_in if one.parent == host.etc)
+    assert (aside / "tls" / "tls.key").readlink() == Path("../elsewhere.key")
+
+
+def _of_systemd(host: Host, monkeypatch: pytest.MonkeyPatch) -> tuple[Places, Run]:
+    """A host with the unit of the API, which does not start."""
+    monkeypatch.setattr(units.Units.__init__, "__defaults__", (lambda: True,))
+
+    def systemctl(*command: str, timeout_s: float = TIMEOUT_S) -> str:
+        assert timeout_s > 0
+        if command[1] == "start":
+            raise CommandError("secbeat-api.service failed")
+        return "secbeat-api.service enabled enabled\n" if command[1] == "list-unit-files" else ""
+
+    return replace(host.places, has_units=True), systemctl
+
+
+def test_a_unit_that_does_not_start_is_told_with_the_state_of_the_files(
+    host: Host, made: Path, monkeypatch: pytest.MonkeyPatch
+):
+    places, systemctl = _of_systemd(host, monkeypatch)
+    host.set_bans(2)
+    with (
+        prepare(places, made) as prepared,
+        pytest.raises(CommandError, match="files are in place, but a unit does not start"),
+    ):
+        prepared.carry_out(systemctl)
+    assert host.bans() == 1
+
+
+@pytest.mark.parametrize("is_undone", [True, False])
+def test_the_error_of_a_restore_is_not_lost_if_a_unit_does_not_start(
+    host: Host, made: Path, monkeypatch: pytest.MonkeyPatch, is_undone: bool
+):
+    places, systemctl = _of_systemd(host, monkeypatch)
+    host.set_bans(2)
+    monkeypatch.setattr(Swap, "_directories", _failing_once(Swap._directories))
+    if not is_undone:
+        monkeypatch.setattr(Swap, "undo", lambda _self: None)
+    told: list[str] = []
+    with prepare(places, made) as prepared, pytest.raises(OSError, match="behind all moves"):
+        prepared.carry_out(systemctl, told.append)
+    state = "the old files are back, but" if is_undone else "not all old files are back, and"
+    assert told == [f"{state} a unit does not start: secbeat-api.service failed"]
+    assert host.bans() == (2 if is_undone else 1)

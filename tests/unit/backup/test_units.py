@@ -59,8 +59,9 @@ def test_a_host_without_the_units_runs_nothing(installed: tuple[str, ...], is_bo
     assert systemctl.calls == []
 
 
-def test_a_unit_that_does_not_start_is_told_with_what_is_done():
+@pytest.mark.parametrize("verb", ["start", "try-restart"])
+def test_a_unit_that_does_not_start_is_an_error(verb: str):
     systemctl = Systemctl((API,), (API,))
-    systemctl.fails_at = "start"
-    with pytest.raises(CommandError, match="files are in place, but a unit does not start"):
+    systemctl.fails_at = verb
+    with pytest.raises(CommandError, match="a unit does not start: it does not"):
         Units(NODE, systemctl, lambda: True).start()

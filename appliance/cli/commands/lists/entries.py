@@ -155,6 +155,7 @@ def _verdict(entry: dict[str, Any]) -> Iterable[tuple[str, Cell]]:
     asked, verdict, decided_by = (entry.pop(key) for key in ("asked", "verdict", "decided_by"))
     covering, inside = entry.pop("covering"), entry.pop("inside")
     yield "asked", asked
+    yield "list", entry.pop("list")
     by = "" if decided_by is None else f" by {_listed(decided_by)}"
     yield "verdict", ("neither banned nor allowed" if verdict == "none" else verdict) + by
     yield "covered by", ", ".join(map(_listed, covering))

@@ -79,6 +79,8 @@ def _confirm(name: ListName, body: dict[str, Any]) -> None:
 
 def _say(asked: Asked, output: Output, name: ListName, answer: Answer) -> None:
     if not answer.body.get("removed") and not output.as_json:
-        output.line(f"no entry of the {name} meets that; nothing is changed")
+        removals.warn_of_kept(answer.body)
+        other = "other " if answer.body.get("kept_of_fleet") else ""
+        output.line(f"no {other}entry of the {name} meets that; nothing is changed")
         return
     removals.say_many(asked, output, name, answer)

@@ -111,12 +111,18 @@ def say_many(asked: Asked, output: Output, name: str, answer: Answer) -> None:
         output.document(body)
         return
     what = entries_text(body)
-    if kept := body.get("kept_of_fleet"):
-        warn(f"{kept} more are the fleet's and stay: remove them with --fleet")
+    warn_of_kept(body)
     if state_of(answer) == "dry_run":
         output.line(f"{what} would go from the {name}; nothing is changed")
     else:
         asked.say(output, f"{what} are off the {name}", answer)
+
+
+def warn_of_kept(body: dict[str, Any]) -> None:
+    """Entries that meet the conditions, but which only the fleet's orchestrator can remove."""
+    if kept := body.get("kept_of_fleet"):
+        more = " more" if body.get("removed") else ""
+        warn(f"{kept}{more} are the fleet's and stay: remove them with --fleet")
 
 
 def entries_text(body: dict[str, Any]) -> str:

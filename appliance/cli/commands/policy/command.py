@@ -231,10 +231,9 @@ def rollback(  # noqa: PLR0917 - see apply
     how = Rollout(selector, canary, canary_node, hold, confirm_within)
     how.require(fleet=fleet)
     if fleet:
-        body = {} if revision is None else {"number": revision}
         target = FleetApi.open(orchestrator, key_file), Output(as_json)
-        query, patience_s = how.query() | _accepting(accept_exempt), how.patience_s(timeout)
-        of_fleet.deploy(*target, "policy/rollback", body, query, patience_s if wait else None)
+        more = _accepting(accept_exempt)
+        of_fleet.rollback(*target, revision, how, more, timeout if wait else None)
         return
     api = NodeApi.open(url, key_file)
     wanted: dict[str, Any] = {} if revision is None else {"revision": revision}

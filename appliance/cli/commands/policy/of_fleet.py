@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.node_api import Query
+from appliance.cli.client.problems import RefusedError
 from appliance.cli.commands.fleet.deployments import tell
 from appliance.cli.commands.fleet.following import follow
 from appliance.cli.commands.policy.rollout import Rollout
+from appliance.cli.exits import Exit
 from appliance.cli.terminal.output import Output
 from appliance.cli.terminal.tables import KEY, KEY_TEXT, Column, Columns
 
@@ -77,6 +80,54 @@ def deploy(
     if timeout_s is not None:
         found = follow(api, found["id"], timeout_s, output)
     tell(output, found)
+
+
+def rollback(
+    api: FleetApi,
+    output: Output,
+    number: int | None,
+    how: Rollout,
+    more: Query,
+    timeout_s: float | None,
+) -> None:
+    """Deploy an earlier version, print how to undo that, and follow it if ``timeout_s`` is given.
+
+    Raises the errors of `follow`.
+    """
+    query = {**how.query(), **more}
+    patience_s = None if timeout_s is None else how.patience_s(timeout_s)
+    if output.as_json:
+        deploy(api, output, "policy/rollback", _wanted(number), query, patience_s)
+        return
+    replaced, number = _current(api), number or _before_newest(api)
+    found: dict[str, Any] = api.post("policy/rollback", _wanted(number), query).body
+    output.line(f"version {number} is the newest policy again, as version {found['policy']}")
+    if replaced is not None:
+        selector = f" --selector {shlex.quote(how.selector)}" if how.selector else ""
+        output.line(f"to undo it: secbeat policy rollback {replaced} --fleet{selector}")
+    if patience_s is not None:
+        found = follow(api, found["id"], patience_s, output)
+    tell(output, found)
+
+
+def _wanted(number: int | None) -> dict[str, int]:
+    return {} if number is None else {"number": number}
+
+
+def _current(api: FleetApi) -> int | None:
+    """The version that was deployed last; None: there is none."""
+    try:
+        return int(api.get("policy").body["number"])
+    except RefusedError as error:
+        if error.exit_code != Exit.REFUSED:
+            raise
+        return None
+
+
+def _before_newest(api: FleetApi) -> int | None:
+    """The version before the newest; None: there is none, and the orchestrator refuses."""
+    rows = api.get("policy/history", {"limit": 2}).body["history"]
+    return int(rows[1]["number"]) if len(rows) > 1 else None
 
 
 def tell_history(api: FleetApi, limit: int, output: Output) -> None:

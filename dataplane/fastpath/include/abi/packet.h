@@ -66,13 +66,13 @@ struct sb_packet {
 };
 
 /* A burst. Stages handle the packets live[0..live_count) and leave the remaining ones there, in
- * order. Stages about clients handle the set judged: the live packets from outside with known
+ * order. Stages about clients handle the set to_judge: the live packets from outside with known
  * addresses; behind the stage lists without those of clients on the allowlist and of neighbours. */
 struct sb_burst {
     uint16_t count;
     uint16_t live_count;
     uint8_t live[SB_BURST_MAX];
-    uint32_t judged;         /* bit i: packets[i] */
+    uint32_t to_judge;       /* bit i: packets[i] */
     uint32_t is_plain;       /* 1: all are SB_PACKET_PLAIN and from outside; 0: not known */
     uint32_t is_one_profile; /* 1: all have the same profile; 0: not known */
     uint32_t http; /* bit i: packets[i] is for the HTTP stage; set by the connections stage */

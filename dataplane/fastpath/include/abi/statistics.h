@@ -125,7 +125,8 @@ enum sb_http_uninspected {
     SB_HTTP_UNINSPECTED_BODY_REST, /* requests with a body beyond the limit of inspection */
     SB_HTTP_UNINSPECTED_NOT_READY, /* requests before the rules were in force, or after an error of
                                       the engine */
-    SB_HTTP_UNINSPECTED_UNTRACKED, /* segments of connections without a place in the connection table */
+    SB_HTTP_UNINSPECTED_UNTRACKED, /* segments of connections without a place in the connection
+                                      table */
     SB_HTTP_UNINSPECTED_COUNT
 };
 

@@ -26,7 +26,7 @@ void sb_path_mtu_exempt(struct sb_lcore *lcore, struct sb_burst *burst, const st
 
     if (SB_LIKELY(burst->is_plain) || flows == NULL)
         return;
-    for (uint32_t left = burst->judged; left != 0;) {
+    for (uint32_t left = burst->to_judge; left != 0;) {
         uint32_t i = sb_take_packet(&left);
         struct sb_packet *packet = &burst->packets[i];
 
@@ -34,7 +34,7 @@ void sb_path_mtu_exempt(struct sb_lcore *lcore, struct sb_burst *burst, const st
             !may_pass(node, now))
             continue;
         packet->flags |= SB_PACKET_PATH_MTU;
-        burst->judged &= ~(1u << i);
+        burst->to_judge &= ~(1u << i);
     }
 }
 

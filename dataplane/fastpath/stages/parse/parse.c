@@ -47,7 +47,7 @@ void sb_parse_stage(struct sb_lcore *lcore, struct sb_burst *burst, const struct
             left |= 1u << i;
         outside |= (uint32_t)sb_is_client(packet) << i;
     }
-    burst->judged = outside;
+    burst->to_judge = outside;
     burst->is_plain = other == 0 && (uint32_t)__builtin_popcount(outside) == count;
     for (uint32_t i = 0; i < SB_BURST_MAX; i++)
         burst->live[i] = (uint8_t)i;

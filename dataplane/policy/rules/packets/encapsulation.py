@@ -49,7 +49,7 @@ class EncapsulationRule(Rule):
             return
         for name, inside in (("mpls", self.mpls), ("pppoe", self.pppoe)):
             if inside is not Inside.JUDGE:
-                limit = "only in the policy's own rules: what is not IP goes to no target"
+                limit = "only in the policy's own rules: a frame of MPLS or PPPoE has no target"
                 yield mistake(f"{path}.{name}", inside.value, limit)
 
     def fill(self, profile: abi.Profile, lcores: int) -> None:  # noqa: ARG002 - lcores share nothing

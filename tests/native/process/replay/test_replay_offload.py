@@ -19,6 +19,7 @@ from dataplane.pcap import Batch
 from dataplane.policy import parse_policy
 from dataplane.replay.replay import Replay
 from dataplane.replay.replay_report import ReplayReport
+from tests.native.encapsulated import in_mpls, in_pppoe
 from tests.native.process.replay.test_replay import batch_of
 
 INSIDE = [Network.parse("203.0.113.0/24"), Network.parse("2001:db8:1::/48")]
@@ -161,3 +162,14 @@ def test_syns_that_a_syn_proxy_would_answer_are_counted(
     ]
     _, _, report = run(*syns, *other, syn=mode)
     assert (report.syns_auto, report.syns_always) == counts
+
+
+@pytest.mark.parametrize("wrapped", [in_mpls, in_pppoe])
+@pytest.mark.parametrize("mode", ["auto", "always"])
+def test_syns_inside_an_encapsulation_are_not_counted(
+    run: Run, wrapped: Callable[[bytes], bytes], mode: str
+) -> None:
+    syn = bytes(Ether() / IP(src=CLIENT, dst=HOST) / TCP(sport=1001, dport=80, flags="S"))
+    _, verdicts, report = run(wrapped(syn), syn=mode)
+    assert verdicts == [abi.Verdict.PASS]
+    assert (report.syns_auto, report.syns_always) == (0, 0)

@@ -149,11 +149,56 @@ def test_diff_says_what_would_change_and_who_would_refuse(api: Any, fleet: Any, 
     ]
 
 
-def test_rollback_names_the_version(api: Any, fleet: Any) -> None:
+def _history(*numbers: int) -> dict[str, Any]:
+    rows = [{"number": number} for number in numbers]
+    return {"history": rows, "total": len(rows), "next_cursor": None}
+
+
+def test_rollback_says_which_version_it_restores_and_how_to_undo_that(api: Any, fleet: Any) -> None:
+    api.answers_with(200, {"number": 6})
     api.answers_with(202, DEPLOYMENT)
-    assert fleet("policy", "rollback", "5", "--fleet").code == 0
-    assert api.requests[0].path == "/api/v1/policy/rollback"
-    assert api.requests[0].json == {"number": 5}
+    done = fleet("policy", "rollback", "5", "--fleet", "--selector", "site in (ams,fra)")
+    assert done.code == 0
+    assert [each.path for each in api.requests] == ["/api/v1/policy", "/api/v1/policy/rollback"]
+    assert api.requests[1].json == {"number": 5}
+    assert done.out.splitlines()[:2] == [
+        "version 5 is the newest policy again, as version 7",
+        "to undo it: secbeat policy rollback 6 --fleet --selector 'site in (ams,fra)'",
+    ]
+
+
+def test_rollback_without_a_number_deploys_the_version_before_the_newest(
+    api: Any, fleet: Any
+) -> None:
+    api.answers_with(200, {"number": 4})  # the newest, 6, was withdrawn
+    api.answers_with(200, _history(6, 4))
+    api.answers_with(202, DEPLOYMENT)
+    done = fleet("policy", "rollback", "--fleet")
+    assert (done.code, api.requests[2].json) == (0, {"number": 4})
+    assert "to undo it: secbeat policy rollback 4 --fleet\n" in done.out
+
+
+def test_a_rollback_that_replaces_no_policy_has_nothing_to_undo(api: Any, fleet: Any) -> None:
+    api.answers_with(404, {"detail": "the fleet has no policy", "errors": []})
+    api.answers_with(202, DEPLOYMENT)
+    done = fleet("policy", "rollback", "5", "--fleet")
+    assert (done.code, "to undo it" in done.out) == (0, False)
+
+
+def test_a_rollback_without_an_earlier_version_is_refused(api: Any, fleet: Any) -> None:
+    api.answers_with(200, {"number": 1})
+    api.answers_with(200, _history(1))
+    api.answers_with(404, {"detail": "no version before the newest", "errors": []})
+    done = fleet("policy", "rollback", "--fleet")
+    assert (done.code, done.out, api.requests[2].json) == (1, "", {})
+    assert "no version before the newest" in done.err
+
+
+def test_rollback_prints_the_deployment_as_json(api: Any, fleet: Any) -> None:
+    api.answers_with(202, DEPLOYMENT)
+    done = fleet("policy", "rollback", "5", "--fleet", "--json")
+    assert (done.code, done.json) == (0, DEPLOYMENT)
+    assert [each.json for each in api.requests] == [{"number": 5}]
 
 
 @pytest.mark.parametrize("verb", ["confirm", "cancel"])

@@ -89,7 +89,7 @@ def test_list_is_tab_separated_off_a_terminal(api: Any, secbeat: Any) -> None:
 def test_list_all_follows_the_cursor(flags: list[str], api: Any, secbeat: Any) -> None:
     entries = [{**ENTRY, "ip": f"192.0.2.{i}"} for i in range(3)]
     api.answers_with(200, {"blacklist": entries[:2], "total": 3, "next_cursor": "abc"})
-    api.answers_with(200, {"blacklist": entries[2:], "total": 3, "next_cursor": None})
+    api.answers_with(200, {"blacklist": entries[2:], "total": None, "next_cursor": None})
     done = secbeat("blacklist", "list", "--all", *flags)
     assert [request.query.get("cursor") for request in api.requests] == [None, "abc"]
     if flags:
@@ -121,6 +121,7 @@ LOOKUP = {
     **ENTRY,
     "others": [],
     "asked": "192.0.2.7",
+    "list": "blacklist",
     "verdict": "allowed",
     "decided_by": {"list": "allowlist", "ip": "192.0.2.0/28"},
     "covering": [
@@ -134,13 +135,25 @@ LOOKUP = {
 def test_show_says_the_verdict_and_what_covers(api: Any, secbeat: Any) -> None:
     api.answers_with(200, LOOKUP)
     lines = secbeat("blacklist", "show", "192.0.2.7").out.splitlines()
-    assert lines[1:4] == [
+    assert lines[1:5] == [
         "asked\t192.0.2.7",
+        "list\tblacklist",
         "verdict\tallowed by 192.0.2.0/28 of the allowlist",
         "covered by\t192.0.2.0/28 of the allowlist, 192.0.2.0/24 of the blacklist",
     ]
     assert api.requests[0].query == {"covering": "true"}
     assert secbeat("blacklist", "show", "192.0.2.7", "--json").json == LOOKUP
+
+
+def test_show_names_the_list_of_an_entry_of_the_other_one(api: Any, secbeat: Any) -> None:
+    body = {**LOOKUP, "list": "allowlist", "ip": "192.0.2.0/28"}
+    api.answers_with(200, body)
+    done = secbeat("blacklist", "show", "192.0.2.7")
+    assert done.code == 0
+    rows = dict(line.split("\t") for line in done.out.splitlines())
+    assert (rows["list"], rows["ip"]) == ("allowlist", "192.0.2.0/28")
+    assert rows["verdict"] == "allowed by 192.0.2.0/28 of the allowlist"
+    assert secbeat("blacklist", "show", "192.0.2.7", "--json").json == body
 
 
 def test_lists_are_filtered_and_ordered(api: Any, secbeat: Any) -> None:
