@@ -32,6 +32,8 @@ _FLEET = ("keys", "webhooks.secret")
 WHOLE = (f"{NODE}/keys", f"{NODE}/agent", f"{ORCHESTRATOR}/keys", PROVISIONER)
 """Directories in which a restore removes all files that the archive does not have. It leaves
 virtual machines (`Places.machines`) alone."""
+_COPIES = (".db.corrupt-", ".db.before-", ".db.rolled-back")
+"""Of databases: a damaged one, the one before a migration, and the one that a rollback replaced."""
 _BESIDE_A_DATABASE = ("-wal", "-shm", ".lock")
 
 
@@ -151,5 +153,5 @@ def _is_left_out(name: str) -> bool:
     return (
         name.startswith((STAGING, ASIDE))
         or any(name.endswith(f".db{end}") for end in _BESIDE_A_DATABASE)
-        or ".db.corrupt-" in name
+        or any(kind in name for kind in _COPIES)
     )

@@ -26,6 +26,8 @@ def files(file: Path) -> set[str]:
 def test_it_contains_what_cannot_be_made_again(host: Host, file: Path):
     host.write("etc/before-restore-20260101T000000Z/secbeat.toml", "of an earlier restore")
     host.write("state/agent/events.db.lock", "")
+    host.write("state/agent/events.db.before-2.0004", "of the release before")
+    host.write("state/agent/events.db.rolled-back-wal", "of a release that failed")
     create(host.places, file)
     assert files(file) == {
         "manifest.json",
