@@ -25,7 +25,7 @@ from tests.support.waiting import wait_for
 
 MODULE = "appliance/cli/processes.py"
 SECOND = "SECOND = True"
-BANNED = "203.0.113.99"
+BANNED = "198.51.100.99"
 HEALTHY_S = 300
 pytestmark = pytest.mark.timeout(2 * PLAYBOOK_S)
 

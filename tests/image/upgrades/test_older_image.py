@@ -26,7 +26,7 @@ from tests.image.support.waf import ATTACK, DONE, code_of, protect, status_of
 from tests.support.waiting import wait_for
 
 OLDER = "SECBEAT_OLDER_IMAGE"
-BANNED = "203.0.113.99"
+BANNED = "198.51.100.99"
 IN_FORCE_S = 300
 pytestmark = pytest.mark.timeout(2 * PLAYBOOK_S)
 
