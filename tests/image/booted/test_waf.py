@@ -115,7 +115,7 @@ def test_a_restart_after_that_has_the_rules_in_force(node: VM, host: Any, wire: 
 def logged(node: VM) -> list[dict[str, Any]]:
     """The log of the data plane since its last start."""
     text = node.root(
-        f"journalctl --no-pager -q -o cat -u {DATAPLANE}"
+        f"journalctl --no-pager -q -o cat"
         f" _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {DATAPLANE})"
     )
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
