@@ -22,9 +22,9 @@ TREE = Path(__file__).resolve().parents[2]
 ENTRIES = 1_000_000
 _IPV6_SHARE = 10
 STEPS = {
-    "import": ("blacklist", "import", "{file}", "--origin", "feed:bench", "--wait"),
+    "import": ("blacklist", "import", "{file}", "--reason", "bench", "--wait"),
     "list": ("blacklist", "list", "--all"),
-    "flush": ("blacklist", "flush", "--origin", "feed:bench", "--yes", "--wait"),
+    "flush": ("blacklist", "flush", "--reason", "bench", "--yes", "--wait"),
 }
 
 

@@ -31,9 +31,9 @@ _KEY_BYTES = 16
 
 
 def fields_of(entry: Entry, state: State, hits: int | None) -> dict[str, Any]:
-    """The fields of an `EntryBody`."""
+    """The fields of an `EntryBody`, as its JSON has them."""
     ends = entry.expires_utc_ms
-    return {
+    fields: dict[str, Any] = {
         "ip": str(entry.network),
         "origin": entry.origin,
         "reason": entry.reason,
@@ -44,8 +44,10 @@ def fields_of(entry: Entry, state: State, hits: int | None) -> dict[str, Any]:
         "hits": hits,
         "state": state,
         "revision": entry.revision,
-        "warnings": list(entry.warnings),
     }
+    if entry.warnings:
+        fields["warnings"] = list(entry.warnings)
+    return fields
 
 
 def of_network(bodies: Sequence[EntryBody]) -> NetworkBody:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic_core import to_json
 
 from api.access.audit.service import Actor
 from api.common.contract.errors import FieldError, UnprocessableError
@@ -80,10 +81,9 @@ class ListViews:
         state = self._effects.states()  # first: this stores new rejections
         page = self._page(query)
         following = None if page.next is None else answers.make_cursor(page.next)
-        found = self._bodies(page.entries, state, with_hits=query.hits)
-        model: type[BaseModel] = BlacklistPage if self._name == "blacklist" else AllowlistPage
-        fields: dict[str, Any] = {self._name: found, "total": page.total, "next_cursor": following}
-        return Answer(200, model.model_construct(**fields))  # a thousand bodies that are valid
+        found = self._fields(page.entries, state, with_hits=query.hits)
+        fields = {self._name: found, "total": page.total, "next_cursor": following}
+        return Answer(200, to_json(fields) + b"\n")  # a thousand models would cost a third more
 
     def get(self, call: Call) -> Answer:
         """One network with the entries of all origins, or the networks that cover it."""
@@ -191,23 +191,22 @@ class ListViews:
         return [0 if each.is_first else hits.get((each.list, each.network)) for each in entries]
 
     def _bodies(
+        self, entries: Sequence[Entry], state: Callable[[int, str | None], State]
+    ) -> list[EntryBody]:
+        return [EntryBody(**fields) for fields in self._fields(entries, state)]
+
+    def _fields(
         self,
         entries: Sequence[Entry],
         state: Callable[[int, str | None], State],
         *,
         with_hits: bool = True,
-    ) -> list[EntryBody]:
-        keys = list(dict.fromkeys((each.list, each.network) for each in entries))
-        hits = self._plane.hits(keys) if keys and with_hits else {}
+    ) -> list[dict[str, Any]]:
+        keys = [(each.list, each.network) for each in entries] if with_hits else []
+        hits = self._plane.hits(list(dict.fromkeys(keys))) if keys else {}
         return [
-            EntryBody.model_construct(
-                **answers.fields_of(
-                    each,
-                    state(each.revision, each.rejected),
-                    hits.get((each.list, each.network)),
-                )
-            )
-            for each in entries
+            answers.fields_of(each, state(each.revision, each.rejected), hits.get(key))
+            for each, key in zip_longest(entries, keys)
         ]
 
 

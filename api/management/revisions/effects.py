@@ -7,6 +7,7 @@ and deletes them when another data plane process starts, which loads everything 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal, Protocol, assert_never
 from uuid import UUID
 
@@ -80,13 +81,14 @@ class Effects:
         """A function from revision and rejection to state, for the present moment."""
         stats, database_id = self.reconcile(), self._database_id()
 
+        @cache  # many rows have the same revision
+        def is_in_force(revision: int, of_rules: bool) -> bool:
+            return stats is not None and stats.in_force(database_id, revision, of_rules=of_rules)
+
         def state(revision: int, rejected: str | None, *, of_rules: bool = False) -> State:
             if rejected is not None:
                 return "rejected"
-            in_force = stats is not None and stats.in_force(
-                database_id, revision, of_rules=of_rules
-            )
-            return "in_force" if in_force else "pending"
+            return "in_force" if is_in_force(revision, of_rules) else "pending"
 
         return state
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import requests
 
+from appliance.cli.client.ahead import ahead
 from appliance.cli.client.keyfile import (
     DEFAULT_FILES,
     VARIABLES,
@@ -208,14 +209,22 @@ class NodeApi:
                 raise UnavailableError(self._away(error)) from error
 
     def pages(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
-        """Every page of a list, from the first to the last."""
-        cursor: str | None = None
-        while True:
-            page = self.get(path, {**query, "limit": PAGE_MAX, "cursor": cursor}).body
-            yield page
-            cursor = page.get("next_cursor")
-            if cursor is None:
-                return
+        """Every page of a list, from the first to the last; read ahead after the first."""
+
+        def get(cursor: str | None) -> dict[str, Any]:
+            return dict(self.get(path, {**query, "limit": PAGE_MAX, "cursor": cursor}).body)
+
+        def after(cursor: str | None) -> Iterator[dict[str, Any]]:
+            while cursor is not None:
+                page = get(cursor)
+                yield page
+                cursor = page.get("next_cursor")
+
+        first = get(None)
+        following = first.get("next_cursor")
+        rest = iter(()) if following is None else ahead(after(following))
+        yield first
+        yield from rest
 
     def wait_in_force(
         self, revision: int, timeout_s: float, path: str = "revisions"
