@@ -6,7 +6,7 @@ modules is fixed, and those that hurt the machine come last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in own:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a measurement, also when the test passes."""
-
-    def uncaptured(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n    {text}", flush=True)
-
-    return uncaptured
 
 
 @pytest.fixture(scope="session")

@@ -18,17 +18,6 @@ pytestmark = pytest.mark.timeout(3 * NODE_S)
 POLICY = {"name": "strict-mode", "rules": [{"type": "rate_limit", "value": 1234}]}
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a measurement, also when the test passes."""
-
-    def uncaptured(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n    {text}", flush=True)
-
-    return uncaptured
-
-
 def test_two_machines_join_and_go(site: Site, say: Callable[[str], None]) -> None:
     site.ask("POST", "/policy", POLICY)
     grown = _job(site, "scale_up", say)
