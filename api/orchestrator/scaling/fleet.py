@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from api.access.audit import service as audit
 from api.access.keys.freshness import revoked
+from api.common import draining
 from api.common.contract.errors import NotFoundError
 from api.orchestrator import changes
 from api.orchestrator.database.tables.jobs import job_nodes
@@ -133,24 +133,9 @@ def undrained(held: Held, desired: Desired, chosen: list[str], since_ms: int) ->
             continue
         if not is_draining:
             left[row.id] = "has not reported its drain"
-        elif (rest := _left(stats)) is not None:
+        elif (rest := draining.left(stats)) is not None:
             left[row.id] = rest
     return left
-
-
-def _left(stats: dict[str, Any]) -> str | None:
-    """What a drain waits for. A node of this release reports when its drain is complete; an older
-    one only counts its connections."""
-    if (complete := stats.get("drain_complete")) is not None:
-        proxied = stats.get("connections_proxied")
-        what = f"has {proxied} proxied connections, or packets still arrive"
-        return None if complete else what
-    count = stats.get("connections_active")
-    return (
-        None
-        if count == 0
-        else f"has {'an unknown number of' if count is None else count} connections"
-    )
 
 
 def begin_removal(held: Held, registry: Registry, node: str) -> bool:

@@ -139,7 +139,7 @@ def _drain(held: Held, means: Means, chosen: list[str]) -> None:
     end_s = means.seconds() + limit_s
     while left := fleet.undrained(held, means.desired, heard, since_ms):
         if means.seconds() >= end_s:
-            known = [f"{node} {what}" for node, what in left.items()]
+            known = [f"{node}: {what}" for node, what in left.items()]
             held.say(f"not drained within {limit_s} s: {', '.join(known)}")
             return
         held.go_on()

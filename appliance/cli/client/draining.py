@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Literal
 
+from api.common import draining
 from appliance.cli.client.fleet_api import FleetApi
 from appliance.cli.client.problems import RefusedError, TryLaterError, UnavailableError
 from appliance.cli.terminal.output import warn
@@ -61,20 +62,5 @@ def _lacks(found: dict[str, Any], asked: dict[str, Any]) -> str | None:
     is_done = drain is not None and drain["state"] == "applied" and bool(drain["number"]) == drains
     if not is_done or found["last_seen_at"] == asked["last_seen_at"]:
         return f"has not reported {'its drain' if drains else 'the end of its drain'}"
-    return _left(found["stats"]) if drains else None
-
-
-def _left(stats: dict[str, Any]) -> str | None:
-    """The remaining connections. A node of this release reports when its drain is complete; an
-    older one only counts them."""
-    complete, count = stats.get("drain_complete"), stats.get("connections_active")
-    if complete is not None:
-        proxied = stats.get("connections_proxied")
-        return (
-            None
-            if complete
-            else f"drains, {proxied} proxied connections are left, or packets still arrive"
-        )
-    if count == 0:
-        return None
-    return f"drains, {'an unknown number of' if count is None else count} connections are left"
+    left = draining.left(found["stats"]) if drains else None
+    return None if left is None else f"drains, {left}"

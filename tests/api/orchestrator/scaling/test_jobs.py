@@ -139,10 +139,10 @@ def test_nodes_are_chosen_for_a_scale_down_alone_and_as_many_as_the_count(
     [
         (
             {"drain_complete": 0, "connections_active": 0, "connections_proxied": 2},
-            "has 2 proxied connections, or packets still arrive",
+            "2 proxied connections are left, or packets still arrive",
         ),
-        ({"connections_active": 3}, "has 3 connections"),
-        ({}, "has an unknown number of connections"),
+        ({"connections_active": 3}, "3 connections are left"),
+        ({}, "an unknown number of connections are left"),
     ],
 )
 def test_a_node_drains_before_it_goes(
@@ -167,7 +167,7 @@ def test_a_node_drains_before_it_goes(
     said = [line["message"] for line in job_of(admin, asked)["log"]]
     node = asked.json["nodes"][0]
     assert f"draining {node} for at most 20 s" in said
-    assert f"not drained within 20 s: {node} {what}" in said
+    assert f"not drained within 20 s: {node}: {what}" in said
     assert statuses == ["destroy"]
 
 
@@ -181,7 +181,7 @@ def test_a_node_that_does_not_say_that_it_drains_is_waited_for_though_it_has_no_
     worker.turn()
     job = job_of(admin, asked)
     said, node = [line["message"] for line in job["log"]], asked.json["nodes"][0]
-    assert f"not drained within 20 s: {node} has not reported its drain" in said
+    assert f"not drained within 20 s: {node}: has not reported its drain" in said
     assert (job["state"], provisioner.there) == ("succeeded", [])
 
 
