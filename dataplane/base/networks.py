@@ -64,13 +64,16 @@ class Network(NamedTuple):
         return mine >> shift == theirs >> shift
 
     def __str__(self) -> str:
-        if self.prefix_length == KEY_BITS:
-            return address_text(self.key)
-        if self.family == 4:  # noqa: PLR2004
-            text, length = address_text(self.key), self.prefix_length - _MAPPED_BITS
-        else:
-            text, length = socket.inet_ntop(socket.AF_INET6, self.key), self.prefix_length
-        return f"{text}/{length}"
+        return network_text(*self)
+
+
+def network_text(key: bytes, prefix_length: int) -> str:
+    """Text of a network: the same as that of a `Network`, which costs as much to create."""
+    if prefix_length == KEY_BITS:
+        return address_text(key)
+    if prefix_length >= _MAPPED_BITS and key.startswith(MAPPED_PREFIX):
+        return f"{address_text(key)}/{prefix_length - _MAPPED_BITS}"
+    return f"{socket.inet_ntop(socket.AF_INET6, key)}/{prefix_length}"
 
 
 def address_text(key: bytes) -> str:

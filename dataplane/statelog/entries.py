@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from dataplane.base.clock import Deadline
 from dataplane.base.durable import write_all
-from dataplane.base.networks import Network
+from dataplane.base.networks import Network, network_text
 from dataplane.statelog import format as fmt
 from dataplane.statelog import sums
 from dataplane.statelog.changes import Import, ListName, Overlay, Policy, Put, RuleRow
@@ -50,12 +51,19 @@ class EntriesWriter:
 
     def write(self, entries: Iterable[Put | fmt.Entry]) -> None:
         """Entries in any order, each network at most once per list. Call before `write_rules`."""
-        if self._rules_at is not None:
-            raise ValueError("entries stand before the rules")
         rest = iter(entries)
         while batch := list(itertools.islice(rest, _BATCH)):
-            self._emit(fmt.entry_lines(batch, self._boots))
-            self.count += len(batch)
+            self._emit_entries(fmt.entry_lines(batch, self._boots), len(batch))
+
+    def write_alike(
+        self, name: ListName, networks: Iterable[tuple[bytes, int]], deadline: Deadline | None
+    ) -> None:
+        """The same as `write` for entries of one list with one deadline, in half the time.
+
+        `networks`: key and prefix length of each, some hundred of them.
+        """
+        texts = [network_text(*each) for each in networks]
+        self._emit_entries(fmt.alike_lines(name, texts, deadline, self._boots), len(texts))
 
     def write_rules(self, rules: Iterable[RuleRow]) -> None:
         """Rules in any order, each number at most once."""
@@ -73,6 +81,12 @@ class EntriesWriter:
         footer, _ = sums.seal(fmt.to_text(end), self._crc)
         self._emit(footer)
         self.crc32 = sums.tail_sum(footer[-sums.TAIL_BYTES :])
+
+    def _emit_entries(self, data: bytes, count: int) -> None:
+        if self._rules_at is not None:
+            raise ValueError("entries stand before the rules")
+        self._emit(data)
+        self.count += count
 
     def _emit(self, data: bytes) -> None:
         self._crc = zlib.crc32(data, self._crc)

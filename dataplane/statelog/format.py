@@ -188,13 +188,32 @@ def entry_lines(entries: Iterable[Put | Entry], boots: list[UUID]) -> bytes:
             lines.append(f'["{_LETTERS[entry.list]}","{entry.network}"]\n')
             continue
         if deadline is not before:
-            boot_id, *ends = before = deadline
-            if boot_id not in boots:
-                boots.append(boot_id)
-            end = ",".join(map(str, [boots.index(boot_id), *ends]))
+            before, end = deadline, _end_text(deadline, boots)
         lines.append(f'["{_LETTERS[entry.list]}","{entry.network}",{end}]\n')
+    return _after_boots("".join(lines), boots, known)
+
+
+def alike_lines(
+    name: ListName, networks: Sequence[str], deadline: Deadline | None, boots: list[UUID]
+) -> bytes:
+    """The same as `entry_lines` for networks of one list with one deadline, given as text."""
+    known = len(boots)
+    head = f'["{_LETTERS[name]}","'
+    tail = '"]\n' if deadline is None else f'",{_end_text(deadline, boots)}]\n'
+    return _after_boots(head + (tail + head).join(networks) + tail, boots, known)
+
+
+def _end_text(deadline: Deadline, boots: list[UUID]) -> str:
+    """The numbers of a deadline; appends its boot to `boots` if it is new."""
+    boot_id, *ends = deadline
+    if boot_id not in boots:
+        boots.append(boot_id)
+    return ",".join(map(str, [boots.index(boot_id), *ends]))
+
+
+def _after_boots(lines: str, boots: list[UUID], known: int) -> bytes:
     made = [to_line({"boot": str(boot)}) for boot in boots[known:]]
-    return b"".join([*made, "".join(lines).encode("ascii")])
+    return b"".join([*made, lines.encode("ascii")])
 
 
 def decode_entries(rows: Iterable[Any], boots: Sequence[UUID]) -> list[Entry]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,14 @@ until when."""
 """The rows have the order of the tables that they go to, so that inserting touches each
 page once."""
 _ROWS_AT_ONCE = 100
+"""A statement for each row would cost more."""
 _INSERT = "INSERT INTO rows(key, prefix_length, kind, line, reason, duration_s, skip) VALUES "
 _VALUES = "(?, ?, ?, ?, ?, ?, ?)"
+_INSERT_PLAIN = (
+    "INSERT INTO rows(key, prefix_length, kind, line, reason, duration_s) "  # noqa: S608
+    f"SELECT column1, {KEY_BITS}, {ADDRESS}, column2, ?1, ?2 FROM (VALUES "
+)
+_PLAIN_VALUES = "(?, ?)"
 _FINISH = """
 DROP TABLE sayings;
 CREATE INDEX rows_skipped ON rows(line) WHERE skip IS NOT NULL;
@@ -79,10 +85,7 @@ def parse(source: Path, target: Path, how: Parsing) -> Found:
         if not how.skips:
             lines.refuse()
         packed.sort()
-        rows = _rows(packed, sayings)
-        while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):  # a statement each costs more
-            values = list(itertools.chain.from_iterable(some))
-            connection.execute(_INSERT + ",".join([_VALUES] * len(some)), values)
+        _insert(connection, packed, sayings)
         connection.commit()
         connection.executescript(_FINISH)
     return lines.found
@@ -129,15 +132,41 @@ class _Sayings:
         return number
 
 
-def _rows(packed: list[bytes], sayings: _Sayings) -> Iterator[tuple[object, ...]]:
-    """The values of ``rows`` for sorted networks."""
-    before, first = (b"", 0), 0
-    for key, length, line, number in map(_PACKED.unpack, packed):
-        skip, network = None, (key, length)
-        if network == before:
-            skip = f"repeats line {first}"
+def _insert(connection: sqlite3.Connection, packed: list[bytes], sayings: _Sayings) -> None:
+    """Insert sorted networks into ``rows``; most are addresses to which the defaults apply."""
+    rows = _Rows(sayings)
+    for at in range(0, len(packed), _ROWS_AT_ONCE):
+        some = packed[at : at + _ROWS_AT_ONCE]
+        keys, lengths, lines, numbers = zip(*map(_PACKED.unpack, some), strict=True)
+        count = len(some)
+        alike = not any(numbers) and lengths.count(KEY_BITS) == count and len(set(keys)) == count
+        if alike and keys[0] != rows.before[0]:
+            rows.before, rows.line = (keys[-1], KEY_BITS), lines[-1]
+            pairs = zip(keys, lines, strict=True)
+            values = [*sayings[0], *itertools.chain.from_iterable(pairs)]
+            connection.execute(_INSERT_PLAIN + ",".join([_PLAIN_VALUES] * count) + ")", values)
         else:
-            before, first = network, line
+            of_each = map(rows.values, keys, lengths, lines, numbers)
+            values = list(itertools.chain.from_iterable(of_each))
+            connection.execute(_INSERT + ",".join([_VALUES] * count), values)
+
+
+class _Rows:
+    """The values of ``rows`` for sorted networks, one after the other."""
+
+    def __init__(self, sayings: _Sayings) -> None:
+        self._sayings = sayings
+        self.before = (b"", 0)
+        """The network of the row before."""
+        self.line = 0
+        """The first line with this network."""
+
+    def values(self, key: bytes, length: int, line: int, number: int) -> tuple[object, ...]:
+        """See `_INSERT`."""
+        skip, network = None, (key, length)
+        if network == self.before:
+            skip = f"repeats line {self.line}"
+        else:
+            self.before, self.line = network, line
         of_kind = ADDRESS if length == KEY_BITS else kind(Network(key, length))
-        reason, duration_s = sayings[number]
-        yield key, length, of_kind, line, reason, duration_s, skip
+        return key, length, of_kind, line, *self._sayings[number], skip

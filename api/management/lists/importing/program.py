@@ -12,7 +12,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from api.management.lists.rows import latest
 from dataplane.base.clock import Deadline, SystemClock
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName, StateLogError, StateLogWriter
+from dataplane.statelog.entries import ImportFileWriter
 from dataplane.statelog.format import Entry
 
 INLINE_BYTES_MAX = 1 << 16
@@ -43,6 +44,7 @@ FROM rows AS r LEFT JOIN met AS m ON m.ordinal = r.ordinal WHERE r.skip IS NULL 
 """
 _WITH_AN_END = 1
 """A value of the column ``others``."""
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -92,17 +94,26 @@ class FileJob:
         writer = StateLogWriter(Path(self.state_log), SystemClock())
         with closing(sqlite3.connect(self.stage)) as connection:
             with written(writer.directory), writer.import_file(self.hint) as file:
-                file.write(self._entries(connection.execute(_FILED)))
+                self._write(file, connection.execute(_FILED))
             change = file.change()
             return change.file, change.crc32
 
-    def _entries(self, rows: sqlite3.Cursor) -> Iterator[Entry]:
+    def _write(self, file: ImportFileWriter, rows: sqlite3.Cursor) -> None:
+        """Write the rows; most have the same deadline, and no other entry holds their network."""
         boot_id = UUID(self.boot_id)
-        over = Deadline(boot_id, 0, 0, 0) if self.removes else None
-        before, own = None, over
+        while some := rows.fetchmany(_ROWS_AT_ONCE):
+            keys, lengths, seconds, others, *_ = zip(*some, strict=True)
+            if any(others) or seconds.count(seconds[0]) != len(seconds):
+                file.write(self._entries(boot_id, some))
+            else:
+                networks = zip(keys, lengths, strict=True)
+                file.write_alike(self.list, networks, self._own(boot_id, seconds[0]))
+
+    def _entries(self, boot_id: UUID, rows: Iterable[tuple[Any, ...]]) -> Iterator[Entry]:
+        before, own = None, self._own(boot_id, None)
         for key, length, seconds, others, boot_ms, utc_ms, duration_s in rows:
             if seconds != before:  # neighbouring rows often share their deadline
-                before, own = seconds, over if seconds is None else self._end(boot_id, seconds)
+                before, own = seconds, self._own(boot_id, seconds)
             deadline = own
             if others is not None:
                 endless = others != _WITH_AN_END
@@ -110,7 +121,12 @@ class FileJob:
                 deadline = other if self.removes else latest([deadline, other])
             yield Entry(self.list, Network(key, length), deadline)
 
-    def _end(self, boot_id: UUID, seconds: int) -> Deadline:
+    def _own(self, boot_id: UUID, seconds: int | None) -> Deadline | None:
+        """The deadline of a row by its duration; in a removal, one in the past."""
+        if self.removes:
+            return Deadline(boot_id, 0, 0, 0)
+        if seconds is None:
+            return None
         ms = seconds * 1000
         return Deadline(boot_id, self.boot_ms + ms, self.utc_ms + ms, seconds)
 
