@@ -8,6 +8,7 @@ After a reboot UTC counts, but the remaining time never exceeds the original dur
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -73,6 +74,19 @@ class Deadline(NamedTuple):
             return max(0, self.boot_ms - clock.boot_ms())
         by_utc = self.utc_ms - clock.utc_ms()
         return max(0, min(by_utc, self.duration_s * 1000 - clock.boot_ms()))
+
+
+def latest_end(ends: Sequence[Deadline | None]) -> Deadline | None:
+    """The latest of the ends of a network's entries (at least one); None: one has no end.
+
+    Each part is the maximum of its kind. So the result is the latest after a reboot too, when UTC
+    and duration decide (`Deadline.remaining_ms`).
+    """
+    known = [each for each in ends if each is not None]
+    if len(known) < len(ends):
+        return None
+    boot_id, *_ = known[0]
+    return Deadline(boot_id, *(max(part) for part in list(zip(*known, strict=True))[1:]))
 
 
 @cache

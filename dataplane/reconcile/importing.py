@@ -52,18 +52,18 @@ class Importing:
                 raise
 
     def _put(self, chunk: list[Entry]) -> None:
-        keys = [entry[:2] for entry in chunk]
-        wanted = [
-            entry
-            for entry, key in zip(chunk, keys, strict=True)
-            if key not in self._skip and key not in self._touched
-        ]
+        wanted = chunk
+        if self._skip or self._touched:
+            wanted = [entry for entry in chunk if not self._is_left_out(entry[:2])]
         added = self._tables.put_bulk(wanted, self._revision)
         if len(added) == len(chunk):
             self._added.append(None)
         else:
             new = {entry[:2] for entry in added}
-            self._added.append(bytes(key in new for key in keys))
+            self._added.append(bytes(entry[:2] in new for entry in chunk))
+
+    def _is_left_out(self, key: EntryKey) -> bool:
+        return key in self._skip or key in self._touched
 
     def _put_rules(self, rows: list[RuleRow]) -> None:
         wanted = [row for row in rows if row[0] not in self._touched]

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from api.lists.kinds import kind, last_address, outer_keys
 from api.management.database.tables import entries, imports, origin_totals, totals
 from api.storage.database import AnyRow
-from dataplane.base.clock import Clock, Deadline
+from dataplane.base.clock import Clock, Deadline, latest_end
 from dataplane.base.networks import KEY_BITS, MAPPED_PREFIX, Network
 from dataplane.statelog import ListName, Put, Remove
 
@@ -109,24 +109,11 @@ def deadline_of(row: AnyRow, boot_id: UUID) -> Deadline | None:
     return Deadline(boot_id, row.expires_boot_ms, row.expires_utc_ms, row.duration_s)
 
 
-def latest(ends: Sequence[Deadline | None]) -> Deadline | None:
-    """The latest of the ends of a network's entries (at least one); None: one has no end.
-
-    Each part is the maximum of its kind. So the result is the latest after a reboot too, when UTC
-    and duration decide (`Deadline.remaining_ms`).
-    """
-    known = [each for each in ends if each is not None]
-    if len(known) < len(ends):
-        return None
-    boot_id, *_ = known[0]
-    return Deadline(boot_id, *(max(part) for part in list(zip(*known, strict=True))[1:]))
-
-
 def change(name: ListName, network: Network, found: Sequence[AnyRow], clock: Clock) -> Put | Remove:
     """The change for the data plane if these rows, and no others, hold the network."""
     boot_id, boot_ms = clock.boot_id(), clock.boot_ms()
     ends = [deadline_of(row, boot_id) for row in found if is_live(row, boot_ms)]
-    return Put(name, network, latest(ends)) if ends else Remove(name, network)
+    return Put(name, network, latest_end(ends)) if ends else Remove(name, network)
 
 
 def committed(of: Any = entries) -> ColumnElement[bool]:

@@ -22,7 +22,7 @@ from api.management.lists import neighbors, rows, trail, writes
 from api.management.revisions.publisher import Outcome, Publisher
 from api.storage.database import AnyRow
 from api.storage.sqlite import Database
-from dataplane.base.clock import Clock, Deadline
+from dataplane.base.clock import Clock, Deadline, latest_end
 from dataplane.base.networks import Network
 from dataplane.statelog import Change, ListName, Put
 
@@ -130,7 +130,7 @@ class Lists:
                 others = [row for row in live if row.origin != each.origin]
                 before.append(_of_origin(each.network, each.origin, live))
                 ends = [rows.deadline_of(row, self._clock.boot_id()) for row in others]
-                changes.append(Put(name, each.network, rows.latest([*ends, deadline])))
+                changes.append(Put(name, each.network, latest_end([*ends, deadline])))
                 how = {"is_new": len(live) == len(others), "is_first": not live}
                 made.append(_made(each, values, list=name, warnings=warning, **how))
             tally.write(connection, number)

@@ -26,7 +26,7 @@ def state_entries(connection: Connection, clock: Clock) -> Iterator[Put]:
     """Every network on a list, with one batch of rows in memory at a time."""
     boot_id = _boot_id(connection)
     of_network = (entries.c.list, entries.c.key, entries.c.prefix_length)
-    # one entry per network, with the latest end of its rows (`rows.latest`)
+    # one entry per network, with the latest end of its rows (`latest_end`)
     ends = (
         func.max(entries.c.expires_boot_ms.is_(None)),
         func.max(entries.c.expires_boot_ms),

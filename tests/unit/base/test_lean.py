@@ -15,6 +15,13 @@ def test_an_agent_has_no_rich() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_the_process_of_an_import_has_no_sqlalchemy() -> None:
+    code = (
+        "import sys, api.management.lists.importing.program; sys.exit('sqlalchemy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_the_optional_module_can_be_imported_afterwards() -> None:
     code = (
         "import sys; from dataplane.base.lean import import_without\n"

@@ -25,8 +25,7 @@ from api.common.disk import DiskError, StorageError, written
 from api.lists.lines import BadLineError, BadLinesError, Defaults
 from api.management.lists.importing.parse import Parsing, parse
 from api.management.lists.progress import note
-from api.management.lists.rows import latest
-from dataplane.base.clock import Deadline, SystemClock
+from dataplane.base.clock import Deadline, SystemClock, latest_end
 from dataplane.base.networks import Network
 from dataplane.statelog import ListName, StateLogError, StateLogWriter
 from dataplane.statelog.entries import ImportFileWriter
@@ -118,7 +117,7 @@ class FileJob:
             if others is not None:
                 endless = others != _WITH_AN_END
                 other = None if endless else Deadline(boot_id, boot_ms, utc_ms, duration_s)
-                deadline = other if self.removes else latest([deadline, other])
+                deadline = other if self.removes else latest_end([deadline, other])
             yield Entry(self.list, Network(key, length), deadline)
 
     def _own(self, boot_id: UUID, seconds: int | None) -> Deadline | None:

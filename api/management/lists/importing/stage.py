@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from api.lists.kinds import ALLOWLIST, BLACKLIST, last_address
 from api.lists.schemas import FLEET
@@ -36,7 +37,7 @@ LASTS = f"""
         max(e.duration_s) FROM main.entries AS e
  WHERE {SAME} AND {LIVE} AND {COUNTED} AND e.ended_by IS NULL AND e.import_id <> :import_id)
 """  # noqa: S608 - constants only
-"""The end of a network by the rows that the bulk change does not touch (`rows.latest`)."""
+"""The end of a network by the rows that the bulk change does not touch (`latest_end`)."""
 CHUNK_OF_MET = f"""
 FROM stage.met AS m CROSS JOIN stage.rows AS r ON r.ordinal = m.ordinal
 WHERE m.ordinal BETWEEN :first AND :last AND {CHUNK_OF_ROWS}
@@ -239,18 +240,25 @@ class ImportStage(Stage):
 
     def copied(self) -> tuple[int, int]:
         """Number of rows that are not skipped, and of rows among them that replace a row."""
-        found = list(self._connection.execute(_COPIED.format(_OF_ALL)))
-        return sum(row[1] for row in found), sum(row[3] for row in found)
+        return sum(row[1] for row in self._copied), sum(row[3] for row in self._copied)
 
     def tally(self, network: Network | None = None) -> Tally:
         """See `Stage`."""
         tally = Tally()
-        query = _COPIED.format(_OF_ALL if network is None else OF_ONE)
-        of = {} if network is None else {"ordinal": self.find(network)}
-        for kind, count, known, replaced in self._connection.execute(query, of):
+        found = self._copied if network is None else self._count(OF_ONE, self.find(network))
+        for kind, count, known, replaced in found:
             tally.networks[kind] = count - known
             tally.rows[kind, self._origin] = count - replaced
         return tally
+
+    @cached_property
+    def _copied(self) -> list[tuple[int, int, int, int]]:
+        """Of all rows, once they are copied: reads all of them."""
+        return self._count(_OF_ALL)
+
+    def _count(self, which: str, ordinal: int = 0) -> list[tuple[int, int, int, int]]:
+        """Kind, and number of rows, of networks that the totals count, and of replaced rows."""
+        return list(self._connection.execute(_COPIED.format(which), {"ordinal": ordinal}))
 
     def _stage(self, parameters: dict[str, object]) -> None:
         run = self._connection.execute
