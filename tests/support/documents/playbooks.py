@@ -48,3 +48,11 @@ def ansible(
         timeout=bound_s,
         check=False,
     )
+
+
+def unreachable(name: str, home: Path) -> str:
+    """The line of an inventory for a host to which ``ssh`` can't connect."""
+    program = home / "ssh-without-a-connection"
+    program.write_text("#!/bin/sh\nexit 255\n")
+    program.chmod(0o755)
+    return f"{name} ansible_connection=ssh ansible_ssh_executable={program}"

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from appliance.cli.app import COMMANDS
 from appliance.cli.commands import backup
-from tests.support.documents.playbooks import ansible, recap
+from tests.support.documents.playbooks import ansible, recap, unreachable
 
 ROLE = Path(__file__).parents[3] / "playbooks" / "roles" / "backup"
 VARIABLES = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
@@ -129,7 +129,7 @@ def test_after_a_failure_no_secret_stays_and_the_run_ends(tmp_path: Path, fault:
 
 
 def test_no_batch_begins_after_an_unreachable_host(tmp_path: Path) -> None:
-    away = "a ansible_host=127.0.0.1 ansible_port=1 ansible_connection=ssh"
+    away = unreachable("a", tmp_path)
     done = play(tmp_path, "backup.yml", [away, *(f"{name} {LOCAL}" for name in "bcd")], 2)
     assert done.returncode != 0
     assert "not begun on c, because an earlier host was unreachable: a" in done.stdout, done.stdout

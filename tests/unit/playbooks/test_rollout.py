@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from api.storage.sqlite.upgrade import back_up, current
+from tests.support.documents.playbooks import unreachable
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 FILES = PLAYBOOKS / "roles" / "rollout" / "files"
@@ -244,8 +245,7 @@ def test_a_rollback_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_host_is_not_said_to_be_rolled_back(tmp_path: Path) -> None:
-    away = "a ansible_host=127.0.0.1 ansible_port=1 ansible_connection=ssh"
-    code, text = rollout(tmp_path, hosts=f"{away}\nb\nc")
+    code, text = rollout(tmp_path, hosts=f"{unreachable('a', tmp_path)}\nb\nc")
     assert code != 0
     assert named(r'"msg": "back (\w)"', text) == {"b"}
     assert "the batch a, b failed and was not rolled back completely: a;" in text, text
