@@ -71,7 +71,7 @@ class OverlayViews:
     def remove(self, call: Call) -> Answer:
         """End an overlay before its time."""
         actor = Actor(call.principal, call.request_id)
-        revision = self._overlays.remove(actor, call.path["overlay"])
+        revision = self._overlays.remove(actor, call.path["id"])
         return _with_location(204, None, revision, self._effects.settle(revision))
 
     def _state(self, overlay: Stored) -> State:
@@ -126,7 +126,7 @@ def operations(overlays: Overlays, effects: Effects) -> list[Operation]:
         ),
         Operation(
             "DELETE",
-            "/overlays/{overlay}",
+            "/overlays/{id}",
             views.remove,
             "End an overlay; 202 when that is not in force yet",
             operate,
